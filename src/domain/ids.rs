@@ -1,0 +1,101 @@
+//! Identities: small integers on the hot path, text only at the edges.
+
+use std::fmt;
+
+/// An instrument's index in the run's [`InstrumentTable`](super::InstrumentTable).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct InstrumentId(pub u16);
+
+/// A strategy's index in the run's configuration, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StrategyId(pub u8);
+
+/// The number of an order within its run, from 1; 0 is no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct OrderId(pub u64);
+
+impl InstrumentId {
+    /// The index, for tables kept by instrument.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl StrategyId {
+    /// The index, for tables kept by strategy.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The id a venue knows an order by: base36 of (run epoch, order number), at most 18 of `[a-z0-9]`.
+///
+/// Derived, never random, so that a replay makes the same ids, and never reused, since Binance accepts the id of a
+/// filled order again. The epoch takes the first 8 characters (36^8 runs), the number the last 10.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientOrderId([u8; 18]);
+
+impl ClientOrderId {
+    /// Characters of the epoch part.
+    pub const EPOCH_CHARS: usize = 8;
+
+    /// The id of order `order` in the run with epoch `epoch` (seconds since 1970 when the run was first started).
+    #[must_use]
+    pub fn derive(epoch: u64, order: OrderId) -> Self {
+        let mut text = [b'0'; 18];
+        base36(epoch, &mut text[..Self::EPOCH_CHARS]);
+        base36(order.0, &mut text[Self::EPOCH_CHARS..]);
+        Self(text)
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The characters as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("")
+    }
+}
+
+fn base36(mut value: u64, out: &mut [u8]) {
+    for byte in out.iter_mut().rev() {
+        *byte = b"0123456789abcdefghijklmnopqrstuvwxyz"[(value % 36) as usize];
+        value /= 36;
+    }
+}
+
+impl fmt::Display for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientOrderId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_ids_are_derived_and_distinct() {
+        let a = ClientOrderId::derive(1_723_161_253, OrderId(1));
+        assert_eq!(&a.as_str()[8..], "0000000001");
+        assert_eq!(u64::from_str_radix(&a.as_str()[..8], 36), Ok(1_723_161_253));
+        assert_eq!(a.as_str().len(), 18);
+        assert_ne!(a, ClientOrderId::derive(1_723_161_253, OrderId(2)));
+        assert_ne!(a, ClientOrderId::derive(1_723_161_254, OrderId(1)));
+        assert!(a.as_bytes().iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+    }
+}

@@ -1,0 +1,23 @@
+//! The vocabulary of trading: exact numbers, instruments, orders, and the 64-byte event.
+//!
+//! Owns: the meaning of a price, a quantity, an order's life. Imports nothing from the rest of the crate, does no
+//! I/O, reads no clock. Invariant: money is exact; a price of one instrument is never compared with another's
+//! without going through the instrument.
+
+pub mod decimal;
+pub mod event;
+pub mod ids;
+pub mod instrument;
+pub mod number;
+pub mod order;
+pub mod reason;
+pub mod time;
+
+pub use decimal::DecimalError;
+pub use event::{Event, Slot};
+pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};
+pub use instrument::{Instrument, InstrumentTable, Market};
+pub use number::{Level, Notional, Price, Qty};
+pub use order::{Order, OrderKind, OrderStatus, Side, TimeInForce};
+pub use reason::{DenyReason, PlaceError};
+pub use time::Time;

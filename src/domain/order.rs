@@ -1,0 +1,386 @@
+//! Orders and the states they go through.
+
+use super::ids::{InstrumentId, OrderId, StrategyId};
+use super::number::{Price, Qty};
+use std::fmt;
+
+/// Buy or sell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Side {
+    /// Bid; adds to the position.
+    Buy = 0,
+    /// Ask; takes from the position.
+    Sell = 1,
+}
+
+impl Side {
+    /// The other side.
+    #[inline]
+    #[must_use]
+    pub const fn opposite(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+
+    /// `qty` with the sign it has in a position.
+    #[inline]
+    #[must_use]
+    pub fn signed(self, qty: Qty) -> Qty {
+        match self {
+            Side::Buy => qty,
+            Side::Sell => -qty,
+        }
+    }
+
+    /// Whether price `a` is better than, or as good as, `b` for an order of this side that wants to trade.
+    #[inline]
+    #[must_use]
+    pub fn at_least_as_aggressive(self, a: Price, b: Price) -> bool {
+        match self {
+            Side::Buy => a >= b,
+            Side::Sell => a <= b,
+        }
+    }
+
+    /// The side with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Side::Buy),
+            1 => Some(Side::Sell),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        })
+    }
+}
+
+/// How the venue is asked to price an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OrderKind {
+    /// At once, at whatever price.
+    Market = 0,
+    /// At the limit or better.
+    Limit = 1,
+    /// At the limit, resting, or not at all (post-only; Binance's `LIMIT_MAKER`).
+    PostOnly = 2,
+}
+
+impl OrderKind {
+    /// The kind with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(OrderKind::Market),
+            1 => Some(OrderKind::Limit),
+            2 => Some(OrderKind::PostOnly),
+            _ => None,
+        }
+    }
+}
+
+/// How long an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TimeInForce {
+    /// Until cancelled.
+    Gtc = 0,
+    /// What trades at once; the rest is cancelled.
+    Ioc = 1,
+    /// All at once, or nothing.
+    Fok = 2,
+}
+
+impl TimeInForce {
+    /// The time in force with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(TimeInForce::Gtc),
+            1 => Some(TimeInForce::Ioc),
+            2 => Some(TimeInForce::Fok),
+            _ => None,
+        }
+    }
+}
+
+/// An order as it was asked for; it does not change after it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Number within the run.
+    pub id: OrderId,
+    /// Who asked.
+    pub strategy: StrategyId,
+    /// What.
+    pub instrument: InstrumentId,
+    /// Which way.
+    pub side: Side,
+    /// How priced.
+    pub kind: OrderKind,
+    /// How long.
+    pub tif: TimeInForce,
+    /// Only to make a position smaller; risk cuts or denies what would grow it.
+    pub reduce_only: bool,
+    /// How much; positive.
+    pub qty: Qty,
+    /// The limit; zero for a market order.
+    pub price: Price,
+}
+
+/// Where an order stands. The client's view: `Pending*` and `Unknown` exist only here, never on the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OrderStatus {
+    /// Sent, no answer yet.
+    PendingNew = 0,
+    /// Resting.
+    Open = 1,
+    /// Resting, partly traded.
+    PartiallyFilled = 2,
+    /// Asked to be cancelled, no answer yet.
+    PendingCancel = 3,
+    /// The answer was lost: the venue must be asked, and nothing is sent again until it has said.
+    Unknown = 4,
+    /// Wholly traded. Final.
+    Filled = 5,
+    /// Cancelled on request. Final.
+    Canceled = 6,
+    /// Refused by the venue. Final.
+    Rejected = 7,
+    /// Ended by its own terms (IOC, FOK, self-trade prevention). Final.
+    Expired = 8,
+    /// Denied by risk; the venue never saw it. Final.
+    Denied = 9,
+}
+
+impl OrderStatus {
+    /// Whether nothing more can happen to the order.
+    #[inline]
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        (self as u8) >= (OrderStatus::Filled as u8)
+    }
+
+    /// The name used in output.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            OrderStatus::PendingNew => "pending-new",
+            OrderStatus::Open => "open",
+            OrderStatus::PartiallyFilled => "partially-filled",
+            OrderStatus::PendingCancel => "pending-cancel",
+            OrderStatus::Unknown => "unknown",
+            OrderStatus::Filled => "filled",
+            OrderStatus::Canceled => "canceled",
+            OrderStatus::Rejected => "rejected",
+            OrderStatus::Expired => "expired",
+            OrderStatus::Denied => "denied",
+        }
+    }
+}
+
+/// What a venue, or risk, says of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ReportKind {
+    /// The order is on the book.
+    Accepted = 0,
+    /// The venue refused it.
+    Rejected = 1,
+    /// Some, or the last, of it traded.
+    Fill = 2,
+    /// It was cancelled.
+    Canceled = 3,
+    /// It ended by its own terms.
+    Expired = 4,
+    /// A cancel was refused: nothing to cancel.
+    CancelRejected = 5,
+}
+
+impl ReportKind {
+    /// The kind with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(ReportKind::Accepted),
+            1 => Some(ReportKind::Rejected),
+            2 => Some(ReportKind::Fill),
+            3 => Some(ReportKind::Canceled),
+            4 => Some(ReportKind::Expired),
+            5 => Some(ReportKind::CancelRejected),
+            _ => None,
+        }
+    }
+}
+
+/// An order with where it stands: the state machine, moved only by [`apply`](Self::apply).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderState {
+    /// What was asked.
+    pub order: Order,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// How much has traded.
+    pub filled: Qty,
+    /// The highest trade id booked; a fill is booked once.
+    pub last_trade_id: u64,
+}
+
+/// What a report did to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// State or filled quantity changed.
+    Changed,
+    /// Nothing new: a repeat, or a late report on a final order.
+    Ignored,
+    /// A fill beyond the order's quantity: the caller must count it and look.
+    Overfill,
+}
+
+impl OrderState {
+    /// A fresh order, sent and unanswered.
+    #[must_use]
+    pub const fn new(order: Order) -> Self {
+        Self { order, status: OrderStatus::PendingNew, filled: Qty::ZERO, last_trade_id: 0 }
+    }
+
+    /// What has not traded yet.
+    #[inline]
+    #[must_use]
+    pub fn leaves(&self) -> Qty {
+        Qty(self.order.qty.0 - self.filled.0)
+    }
+
+    /// Moves the state by one report. `qty` and `trade_id` count for fills only; trade ids rise with time.
+    ///
+    /// Final states are left only by a fill that came late, which is booked without changing the status.
+    pub fn apply(&mut self, kind: ReportKind, qty: Qty, trade_id: u64) -> Applied {
+        if kind == ReportKind::Fill {
+            if trade_id <= self.last_trade_id {
+                return Applied::Ignored;
+            }
+            let Some(filled) = self.filled.checked_add(qty) else { return Applied::Overfill };
+            if qty.0 <= 0 || filled > self.order.qty {
+                return Applied::Overfill;
+            }
+            self.last_trade_id = trade_id;
+            self.filled = filled;
+            if filled == self.order.qty {
+                self.status = OrderStatus::Filled;
+            } else if matches!(
+                self.status,
+                OrderStatus::PendingNew | OrderStatus::Open | OrderStatus::Unknown
+            ) {
+                self.status = OrderStatus::PartiallyFilled;
+            }
+            return Applied::Changed;
+        }
+        if self.status.is_final() {
+            return Applied::Ignored;
+        }
+        let live = if self.filled == Qty::ZERO { OrderStatus::Open } else { OrderStatus::PartiallyFilled };
+        let next = match kind {
+            ReportKind::Accepted => match self.status {
+                OrderStatus::PendingNew | OrderStatus::Unknown => live,
+                other => other,
+            },
+            ReportKind::CancelRejected => match self.status {
+                OrderStatus::PendingCancel => live,
+                other => other,
+            },
+            ReportKind::Rejected => OrderStatus::Rejected,
+            ReportKind::Canceled => OrderStatus::Canceled,
+            ReportKind::Expired => OrderStatus::Expired,
+            ReportKind::Fill => self.status,
+        };
+        let changed = next != self.status;
+        self.status = next;
+        if changed { Applied::Changed } else { Applied::Ignored }
+    }
+
+    /// Notes that a cancel was sent.
+    pub fn cancel_sent(&mut self) {
+        if !self.status.is_final() {
+            self.status = OrderStatus::PendingCancel;
+        }
+    }
+
+    /// Notes that risk denied it.
+    pub fn denied(&mut self) {
+        if self.status == OrderStatus::PendingNew {
+            self.status = OrderStatus::Denied;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(qty: i64) -> OrderState {
+        OrderState::new(Order {
+            id: OrderId(1),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(qty),
+            price: Price(100),
+        })
+    }
+
+    #[test]
+    fn an_order_fills_in_parts_and_ends_filled() {
+        let mut state = order(10);
+        assert_eq!(state.apply(ReportKind::Accepted, Qty(0), 0), Applied::Changed);
+        assert_eq!(state.status, OrderStatus::Open);
+        assert_eq!(state.apply(ReportKind::Fill, Qty(4), 1), Applied::Changed);
+        assert_eq!(state.status, OrderStatus::PartiallyFilled);
+        assert_eq!(state.apply(ReportKind::Fill, Qty(4), 1), Applied::Ignored, "a trade is booked once");
+        assert_eq!(state.apply(ReportKind::Fill, Qty(6), 2), Applied::Changed);
+        assert_eq!((state.status, state.leaves()), (OrderStatus::Filled, Qty(0)));
+        assert_eq!(state.apply(ReportKind::Canceled, Qty(0), 0), Applied::Ignored);
+    }
+
+    #[test]
+    fn a_fill_before_the_acknowledgement_counts() {
+        let mut state = order(10);
+        state.apply(ReportKind::Fill, Qty(4), 7);
+        state.apply(ReportKind::Accepted, Qty(0), 0);
+        assert_eq!((state.status, state.filled), (OrderStatus::PartiallyFilled, Qty(4)));
+    }
+
+    #[test]
+    fn a_late_fill_after_a_cancel_is_booked_and_an_overfill_is_not() {
+        let mut state = order(10);
+        state.cancel_sent();
+        assert_eq!(state.status, OrderStatus::PendingCancel);
+        state.apply(ReportKind::Canceled, Qty(0), 0);
+        assert_eq!(state.apply(ReportKind::Fill, Qty(3), 1), Applied::Changed);
+        assert_eq!((state.status, state.filled), (OrderStatus::Canceled, Qty(3)));
+        assert_eq!(state.apply(ReportKind::Fill, Qty(8), 2), Applied::Overfill);
+        assert_eq!(state.filled, Qty(3));
+    }
+
+    #[test]
+    fn a_refused_cancel_leaves_the_order_live() {
+        let mut state = order(10);
+        state.apply(ReportKind::Accepted, Qty(0), 0);
+        state.cancel_sent();
+        state.apply(ReportKind::CancelRejected, Qty(0), 0);
+        assert_eq!(state.status, OrderStatus::Open);
+    }
+}

@@ -1,0 +1,83 @@
+//! Why something was not done: typed reasons that travel through the ring as one byte.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($(#[$outer:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $code:literal, $label:literal;)* }) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[doc = $doc])* $variant = $code,)* }
+
+        impl $name {
+            /// Every reason there is.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The reason with this code, if there is one.
+            #[must_use]
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code { $($code => Some($name::$variant),)* _ => None }
+            }
+
+            /// A short name for tables and JSON.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $($name::$variant => $label,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.label()) }
+        }
+    };
+}
+
+reasons! {
+    /// Why the risk stage denied an order.
+    DenyReason {
+        /// The book is not synchronised, so no price can be trusted.
+        BookInvalid = 1, "book-invalid";
+        /// The instrument is data-only here (inverse contracts have no accounting yet).
+        DataOnly = 2, "data-only";
+        /// Quantity under the instrument's minimum, over its maximum, or off its lot.
+        BadQuantity = 3, "bad-quantity";
+        /// Price off the tick, not positive, or outside the collar around the touch.
+        BadPrice = 4, "bad-price";
+        /// Order value under the venue's minimum.
+        NotionalTooSmall = 5, "notional-too-small";
+        /// Order value over the configured limit.
+        OrderTooLarge = 6, "order-too-large";
+        /// The position that could result is over the configured limit.
+        PositionLimit = 7, "position-limit";
+        /// Too many orders open already.
+        OpenOrders = 8, "open-orders";
+        /// Orders come faster than configured.
+        OrderRate = 9, "order-rate";
+        /// The order would trade with one of our own resting orders.
+        SelfTrade = 10, "self-trade";
+        /// Trading is halted.
+        Halted = 11, "halted";
+        /// Gross exposure of all positions would be over the configured limit.
+        GrossExposure = 12, "gross-exposure";
+        /// Trading less would not reduce the position, although the order says it only reduces.
+        NotReducing = 13, "not-reducing";
+    }
+}
+
+reasons! {
+    /// Why a strategy's request was refused before it became an intent.
+    PlaceError {
+        /// More requests in one event than a strategy may make.
+        TooManyIntents = 1, "too-many-intents";
+        /// No order of this strategy has that id, or it is final already.
+        UnknownOrder = 2, "unknown-order";
+        /// Quantity zero or negative.
+        NoQuantity = 3, "no-quantity";
+        /// A limit price is needed and was not given, or is not positive.
+        NoPrice = 4, "no-price";
+        /// Every place for open orders is taken.
+        TooManyOpenOrders = 5, "too-many-open-orders";
+        /// Every place for timers is taken.
+        TooManyTimers = 6, "too-many-timers";
+    }
+}

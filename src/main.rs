@@ -1,0 +1,3 @@
+//! The `algo-trader` command.
+
+fn main() {}
