@@ -29,6 +29,9 @@ const MAKER: u8 = 4;
 /// Report: the order was a sell.
 const SELL: u8 = 8;
 
+/// The read-to-publish latency is kept in 2^4 raw clock units: a 32-bit word then holds some 20 seconds.
+pub const READ_TO_PUBLISH_SHIFT: u32 = 4;
+
 /// Levels in a continuation slot.
 pub const LEVELS_PER_SLOT: usize = 3;
 
@@ -365,7 +368,7 @@ impl Slot {
         Self::head(Kind::Command, FIRST | LAST, InstrumentId(0), [c as u64, 0, 0, 0, 0])
     }
 
-    /// Stamps the slot as the sequencer publishes it. Not for [`Kind::Levels`], whose words hold levels.
+    /// Stamps the slot as the sequencer publishes it; `read_to_publish` in steps of 2^[`READ_TO_PUBLISH_SHIFT`]. Not for [`Kind::Levels`], whose words hold levels.
     #[inline]
     pub fn stamp(&mut self, time: Time, published: u64, read_to_publish: u32) {
         self.words[0] = self.words[0] & 0xffff_ffff | u64::from(read_to_publish) << 32;
@@ -415,11 +418,12 @@ impl Slot {
         self.words[2]
     }
 
-    /// Raw clock units from reading the bytes to publishing the slot (saturated); measurement only.
+    /// Raw clock units from reading the bytes to publishing the slot, in steps of 2^[`READ_TO_PUBLISH_SHIFT`], saturated;
+    /// measurement only.
     #[inline]
     #[must_use]
-    pub const fn read_to_publish(&self) -> u32 {
-        (self.words[0] >> 32) as u32
+    pub const fn read_to_publish(&self) -> u64 {
+        self.words[0] >> 32 << READ_TO_PUBLISH_SHIFT
     }
 
     /// The levels of a [`Kind::Levels`] slot: `min(n, 3)` of them, `n` being how many of the event remain.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// An instrument's index in the run's [`InstrumentTable`](super::InstrumentTable).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct InstrumentId(pub u16);
 
 /// A strategy's index in the run's configuration, from 0.

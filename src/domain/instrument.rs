@@ -8,7 +8,7 @@ use super::number::{Notional, Price, Qty};
 use std::fmt;
 
 /// The part of a venue an instrument trades in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Market {
     /// Spot: the asset itself.
@@ -47,7 +47,7 @@ impl fmt::Display for Market {
 }
 
 /// A fee rate in units of 10^-8 of the notional: 100,000 is 0.1 %. Negative is a rebate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct FeeRate(pub i64);
 
 impl FeeRate {
@@ -56,7 +56,7 @@ impl FeeRate {
 }
 
 /// Everything that must be known of an instrument before its frames can be decoded and its orders be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Instrument {
     /// Index in the run's table.
     pub id: InstrumentId,

@@ -8,8 +8,10 @@ pub mod decimal;
 pub mod event;
 pub mod ids;
 pub mod instrument;
+pub mod ledger;
 pub mod number;
 pub mod order;
+pub mod params;
 pub mod reason;
 pub mod time;
 
@@ -17,6 +19,7 @@ pub use decimal::DecimalError;
 pub use event::{Event, Slot};
 pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};
 pub use instrument::{Instrument, InstrumentTable, Market};
+pub use ledger::Position;
 pub use number::{Level, Notional, Price, Qty};
 pub use order::{Order, OrderKind, OrderStatus, Side, TimeInForce};
 pub use reason::{DenyReason, PlaceError};

@@ -5,15 +5,21 @@
 use std::ops::Neg;
 
 /// A price, in units of 10^-`price_decimals` of its instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Price(pub i64);
 
 /// A quantity, in units of 10^-`qty_decimals` of its instrument; negative where a signed position is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Qty(pub i64);
 
 /// Price times quantity, in units of 10^-(`price_decimals` + `qty_decimals`) of the quote asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Notional(pub i128);
 
 /// One price level of a book: a price and the whole quantity resting there (zero: the level is gone).
