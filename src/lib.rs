@@ -5,4 +5,20 @@
 
 pub mod domain;
 pub mod net;
+pub mod pipeline;
 pub mod venue;
+
+pub mod execution;
+pub mod market;
+pub mod risk;
+pub mod strategy;
+
+pub mod history;
+pub mod journal;
+
+pub mod monitor;
+pub mod report;
+
+pub mod run;
+
+pub mod cli;

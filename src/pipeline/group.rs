@@ -1,0 +1,295 @@
+//! A group: consecutive stages on one thread, sharing one poller of the ring.
+//!
+//! The same code serves every threading mode: inline is one group polled by the feed thread itself, dedicated is a
+//! group a stage.
+
+use super::clock::StampClock;
+use super::latency::{Interval, Intervals, StageHistogram};
+use super::ring::{Polled, RingPoller};
+use super::stage::Stage;
+use super::stop::{Stop, StopReason};
+use super::wait::Idle;
+use crate::domain::Slot;
+use crate::domain::event::Kind;
+use crossbeam_utils::CachePadded;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far the last group has come: the sequencer must know before it lets time run on.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    seq: Arc<CachePadded<AtomicU64>>,
+}
+
+impl Progress {
+    /// Everything up to this sequence number has been handled by every stage.
+    #[inline]
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn set(&self, seq: u64) {
+        self.seq.store(seq, Ordering::Release);
+    }
+}
+
+/// What a poll of a group did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Handled this many slots.
+    Worked(u64),
+    /// There was nothing to do.
+    Idle,
+    /// There never will be again.
+    Finished,
+}
+
+/// The most slots taken at once: small enough that the next group starts soon, large enough to share the cost of the
+/// poll among a burst.
+const BATCH_SLOTS_MAX: u64 = 64;
+
+/// Stages on one thread.
+pub struct Group {
+    poller: RingPoller,
+    runner: Runner,
+    stop: Stop,
+    progress: Option<Progress>,
+}
+
+struct Runner {
+    stages: Vec<StageSlot>,
+    clock: StampClock,
+    hop: StageHistogram,
+    total: Option<(StageHistogram, Intervals)>,
+    seq: u64,
+    running: &'static str,
+    entered: u64,
+    /// Raw stamp of when the present event's bytes were read, or were due.
+    read: u64,
+}
+
+struct StageSlot {
+    stage: Box<dyn Stage>,
+    wants_levels: bool,
+    latency: StageHistogram,
+}
+
+/// What is left of a group after its run.
+pub struct GroupResult {
+    /// The stages, to read their results from.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// Latency of the hop into the group, of each stage, and (last group only) of the whole way.
+    pub latencies: Vec<StageHistogram>,
+    /// Latency of the whole way by stretches of the run (last group only).
+    pub intervals: Vec<Interval>,
+}
+
+impl Group {
+    /// A group of `stages` behind `poller`. The last group of the chain is given the progress to publish.
+    #[must_use]
+    pub fn new(
+        poller: RingPoller,
+        stages: Vec<Box<dyn Stage>>,
+        clock: StampClock,
+        stop: Stop,
+        progress: Option<Progress>,
+    ) -> Self {
+        let hop_name = stages.first().map_or("hop", |s| hop_name(s.name()));
+        let total = progress.as_ref().map(|_| {
+            let doc = "frame read (or due, when paced) to the last stage's exit";
+            (StageHistogram::new("total", doc), Intervals::new())
+        });
+        let stages: Vec<_> = stages
+            .into_iter()
+            .map(|stage| StageSlot {
+                wants_levels: stage.wants_levels(),
+                latency: StageHistogram::new(stage.name(), "stage entry to exit, one event"),
+                stage,
+            })
+            .collect();
+        let runner = Runner {
+            running: "pipeline",
+            stages,
+            clock,
+            hop: StageHistogram::new(hop_name, "slot published to entry into this group's first stage"),
+            total,
+            seq: 0,
+            entered: 0,
+            read: 0,
+        };
+        Self { poller, runner, stop, progress }
+    }
+
+    /// Handles what is there, once. Never waits.
+    #[inline]
+    pub fn step(&mut self) -> Step {
+        let limit = self.runner.room().min(BATCH_SLOTS_MAX);
+        if limit == 0 {
+            return Step::Idle;
+        }
+        let before = self.runner.seq;
+        let runner = &mut self.runner;
+        // A panic is caught while the guard is still held, and the flag raised before it drops: stages after this one
+        // see the flag before they see slots that were never handled.
+        let panicked = match self.poller.take(limit) {
+            Polled::First(mut guard) => runner.run(&mut guard, &self.stop),
+            Polled::Later(mut guard) => runner.run(&mut guard, &self.stop),
+            Polled::Empty => return Step::Idle,
+            Polled::Finished => return Step::Finished,
+        };
+        if panicked {
+            return Step::Finished;
+        }
+        let after = self.runner.seq;
+        if let Some(progress) = &self.progress {
+            progress.set(after);
+        }
+        Step::Worked(after - before)
+    }
+
+    /// Runs until the producer is gone and everything is handled, or the run is stopped.
+    pub fn run(mut self, mut idle: Idle) -> GroupResult {
+        loop {
+            match self.step() {
+                Step::Worked(_) => idle.reset(),
+                Step::Idle => {
+                    // Asked only when idle: a stop ends waiting, never a batch in the middle.
+                    if self.stop.is_failed() {
+                        break;
+                    }
+                    idle.idle();
+                }
+                Step::Finished => break,
+            }
+        }
+        self.finish()
+    }
+
+    /// Ends the group and hands out its results.
+    #[must_use]
+    pub fn finish(mut self) -> GroupResult {
+        let stop = self.stop.clone();
+        let runner = &mut self.runner;
+        if !stop.is_failed() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                for slot in &mut runner.stages {
+                    slot.stage.on_finish();
+                }
+            }));
+            if let Err(payload) = outcome {
+                stop.stop(panic_reason("finish", runner.seq, payload.as_ref()));
+            }
+        }
+        let mut latencies = vec![self.runner.hop];
+        let mut stages = Vec::new();
+        for slot in self.runner.stages {
+            latencies.push(slot.latency);
+            stages.push(slot.stage);
+        }
+        let mut intervals = Vec::new();
+        if let Some((total, cuts)) = self.runner.total {
+            latencies.push(total);
+            intervals = cuts.done();
+        }
+        GroupResult { stages, latencies, intervals }
+    }
+
+    /// The names of the stages, in order.
+    #[must_use]
+    pub fn stage_names(&self) -> Vec<&'static str> {
+        self.runner.stages.iter().map(|s| s.stage.name()).collect()
+    }
+}
+
+impl Runner {
+    #[inline]
+    fn room(&self) -> u64 {
+        self.stages.iter().map(|s| s.stage.room()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Handles the slots of one guard; true if a stage panicked.
+    fn run<'g>(&mut self, slots: impl Iterator<Item = &'g Slot>, stop: &Stop) -> bool {
+        // A run stopped by a fault handles nothing more: what an earlier stage left out must not be acted on.
+        if stop.is_failed() {
+            return true;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            for slot in slots {
+                self.seq += 1;
+                if !self.slot(slot, stop) {
+                    return true;
+                }
+            }
+            false
+        }));
+        match outcome {
+            Ok(failed) => failed,
+            Err(payload) => {
+                stop.stop(panic_reason(self.running, self.seq, payload.as_ref()));
+                true
+            }
+        }
+    }
+
+    /// Hands one slot to the stages; false if one of them cannot go on.
+    #[inline]
+    fn slot(&mut self, slot: &Slot, stop: &Stop) -> bool {
+        let is_levels = slot.kind() == Kind::Levels;
+        if slot.is_first() {
+            self.entered = self.clock.raw();
+            self.hop.record(self.clock.nanos(slot.published(), self.entered));
+            self.read = slot.published().saturating_sub(slot.read_to_publish());
+        }
+        if !slot.is_last() {
+            for s in &mut self.stages {
+                if !is_levels || s.wants_levels {
+                    self.running = s.stage.name();
+                    s.stage.on_slot(self.seq, slot);
+                }
+            }
+            return true;
+        }
+        let mut before = self.entered;
+        for s in &mut self.stages {
+            self.running = s.stage.name();
+            s.stage.on_slot(self.seq, slot);
+            // A stage whose lane overflowed has left a message out: the stages after it must not act on the event.
+            if !s.stage.on_event_end() || stop.is_failed() {
+                return false;
+            }
+            let after = self.clock.raw();
+            s.latency.record(self.clock.nanos(before, after));
+            before = after;
+        }
+        if let Some((total, intervals)) = &mut self.total {
+            let latency_ns = self.clock.nanos(self.read, before);
+            total.record(latency_ns);
+            intervals.record(latency_ns, before, &self.clock);
+        }
+        true
+    }
+}
+
+fn hop_name(first_stage: &'static str) -> &'static str {
+    match first_stage {
+        "market" => "hop-to-market",
+        "strategy" => "hop-to-strategy",
+        "risk" => "hop-to-risk",
+        "execution" => "hop-to-execution",
+        "journal" => "hop-to-journal",
+        "gateway" => "hop-to-gateway",
+        _ => "hop",
+    }
+}
+
+fn panic_reason(stage: &'static str, seq: u64, payload: &(dyn std::any::Any + Send)) -> StopReason {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    StopReason::StagePanicked { stage, seq, message }
+}
