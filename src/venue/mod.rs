@@ -3,6 +3,9 @@
 //! Owns: each venue's formats and rules. A decoder turns one frame into at most one [`Decoded`] message, wholly
 //! checked before anything of it is published.
 
+pub mod binance;
+pub mod local;
+
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
 use crate::domain::{DecimalError, Level};
 use thiserror::Error;
