@@ -1,0 +1,93 @@
+//! Exponential moving average, with k = 2 / (n + 1).
+//!
+//! TA-Lib's EMA in its default mode: seeded by the simple mean of the first n values, which is the first answer.
+//! (Other libraries seed with the first value and differ for some hundred inputs.) It needs no window, and its errors
+//! fade as its inputs do, so it cannot drift.
+
+use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
+use super::{AnyIndicator, Indicator, Values, usable};
+
+/// Its line of the registry.
+pub const SPEC: IndicatorSpec = IndicatorSpec {
+    name: "ema",
+    doc: "exponential moving average with k = 2 / (period + 1), seeded by the mean of the first `period` values",
+    params: &[Param::whole("period", "values in the seed; sets the weight of the newest", 20, 1, PERIOD_MAX)],
+    outputs: &["ema"],
+    build: |params| Ok(AnyIndicator::Ema(Ema::new(period(params[0]))?)),
+};
+
+/// Exponential moving average.
+#[derive(Debug, Clone)]
+pub struct Ema {
+    period: u32,
+    k: f64,
+    missing: u32,
+    /// The sum of the seed while it is being gathered, the average after.
+    average: f64,
+}
+
+impl Ema {
+    /// An average whose newest value weighs 2 / (`period` + 1).
+    ///
+    /// # Errors
+    /// [`ParamError::OutOfRange`] unless `period` is 1 to [`PERIOD_MAX`].
+    pub fn new(period: u32) -> Result<Self, ParamError> {
+        SPEC.check(&[period.into()])?;
+        Ok(Self { period, k: 2.0 / (f64::from(period) + 1.0), missing: period, average: 0.0 })
+    }
+
+    /// The next average; `value` is usable.
+    #[inline]
+    pub(super) fn next(&mut self, value: f64) -> Option<f64> {
+        if self.missing == 0 {
+            // In TA-Lib's order of operations, so that roundings agree too.
+            self.average += (value - self.average) * self.k;
+            return Some(self.average);
+        }
+        self.missing -= 1;
+        self.average += value;
+        if self.missing > 0 {
+            return None;
+        }
+        self.average /= f64::from(self.period);
+        Some(self.average)
+    }
+}
+
+impl Indicator for Ema {
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<Values> {
+        if !usable(value) {
+            return None;
+        }
+        self.next(value).map(Values::one)
+    }
+
+    fn warm_up(&self) -> usize {
+        self.missing as usize
+    }
+
+    fn reset(&mut self) {
+        self.missing = self.period;
+        self.average = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_close, ema_by_weights, walk};
+    use super::*;
+
+    #[test]
+    fn it_is_the_weighted_sum_of_its_inputs() {
+        for period in [1, 2, 20, 200] {
+            let prices = walk(600);
+            let mut ema = Ema::new(period).unwrap();
+            let k = 2.0 / (f64::from(period) + 1.0);
+            for n in 0..prices.len() {
+                let got = ema.update(prices[n]).map(|v| v.first());
+                assert_close(got, ema_by_weights(&prices[..=n], period as usize, k), 1e-12);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the market stage tells the strategy stage: tops of book, bars and indicator values, with their sequence.
+
+use crate::domain::{InstrumentId, Level, Price, Qty, Time};
+use crate::pipeline::Sequenced;
+
+/// Best bid and ask, and whether they can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Top {
+    /// Best bid; quantity zero where there is none.
+    pub bid: Level,
+    /// Best ask; quantity zero where there is none.
+    pub ask: Level,
+    /// False until the book is synchronised, and from a gap until the next snapshot.
+    pub valid: bool,
+}
+
+impl Top {
+    /// Whether both sides are there and can be trusted.
+    #[must_use]
+    pub fn is_two_sided(&self) -> bool {
+        self.valid && self.bid.qty.0 > 0 && self.ask.qty.0 > 0
+    }
+
+    /// The middle, rounded down to a price unit.
+    #[must_use]
+    pub fn mid(&self) -> Price {
+        Price(self.bid.price.0 + (self.ask.price.0 - self.bid.price.0) / 2)
+    }
+}
+
+/// A bar made from trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Start, inclusive, by the venue's clock.
+    pub start: Time,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Base volume.
+    pub volume: Qty,
+    /// Trades in it.
+    pub trades: u32,
+}
+
+/// Values of one indicator: as many as it has outputs, the rest zero.
+pub type Values = [f64; 3];
+
+/// One message down the lane.
+#[derive(Debug, Clone, Copy)]
+pub struct MarketMessage {
+    /// The event that caused it.
+    pub seq: u64,
+    /// What it says.
+    pub body: MarketBody,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, Copy)]
+pub enum MarketBody {
+    /// The top of book changed, or whether it can be trusted did.
+    Top(InstrumentId, Top),
+    /// A bar closed.
+    Bar(Bar),
+    /// An indicator has a new value.
+    Value {
+        /// Its slot in the run's table of indicators.
+        slot: u16,
+        /// The values.
+        values: Values,
+    },
+}
+
+impl Sequenced for MarketMessage {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+}

@@ -1,0 +1,316 @@
+//! The market stage: one state an instrument, and a lane to the strategy stage.
+
+use super::bar::BarBuilder;
+use super::book::{BboCheck, BookSync, DepthKind, PendingDiffs, SyncCounts};
+use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
+use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
+use super::request::{IndicatorBody, IndicatorRequest};
+use crate::domain::decimal::POW10;
+use crate::domain::event::{DepthHead, Event, LEVELS_PER_SLOT, Quote, Trade};
+use crate::domain::{InstrumentId, InstrumentTable, Side, Slot, Time};
+use crate::pipeline::{LaneSender, Stage};
+
+/// How the market stage makes bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketSettings {
+    /// Length of a bar, ns.
+    pub bar_ns: u64,
+    /// How long after its end a bar waits for late trades in a silent market, ns.
+    pub bar_grace_ns: u64,
+}
+
+/// See the module.
+pub struct MarketStage {
+    states: Vec<InstrumentState>,
+    pending: PendingDiffs,
+    open: Option<(InstrumentId, usize)>,
+    out: LaneSender<MarketMessage>,
+    now: Time,
+    next_bar_close: Time,
+}
+
+struct InstrumentState {
+    instrument: InstrumentId,
+    sync: BookSync,
+    bbo: BboCheck,
+    depth_seen: bool,
+    top: Top,
+    top_id: u64,
+    sent: Top,
+    watched: bool,
+    bars: BarBuilder,
+    price_unit: f64,
+    closes: Vec<(u16, AnyIndicator)>,
+    imbalances: Vec<(u16, usize)>,
+}
+
+/// What the books of one instrument went through.
+#[derive(Debug, Clone, Copy)]
+pub struct BookCounts {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Synchronisation.
+    pub sync: SyncCounts,
+    /// Update ids shared by depth and best-bid-and-ask events.
+    pub bbo_checked: u64,
+    /// Of those, equal in price and size.
+    pub bbo_equal: u64,
+    /// The top of book at the end.
+    pub top: Top,
+    /// Memory of the book, bytes.
+    pub book_bytes: usize,
+    /// Times the book's room for far levels had to grow.
+    pub overflow_grown: u64,
+    /// Trades that came after their bar had closed.
+    pub late_trades: u64,
+}
+
+impl MarketStage {
+    /// The most messages that one event can cause, for the lane to the strategy stage.
+    #[must_use]
+    pub fn messages_per_event_max(watched: &[bool], requests: &[IndicatorRequest]) -> usize {
+        // Time can close every bar at once; the event itself adds a top.
+        2 + watched.iter().filter(|w| **w).count() + requests.len()
+    }
+
+    /// A stage for all instruments of `table`; those in `watched` send messages. Requests are numbered by position.
+    ///
+    /// # Errors
+    /// Never for requests that were checked when they were made.
+    pub fn new(
+        table: &InstrumentTable,
+        watched: &[bool],
+        requests: &[IndicatorRequest],
+        settings: MarketSettings,
+        out: LaneSender<MarketMessage>,
+    ) -> Result<Self, super::indicator::ParamError> {
+        let mut states: Vec<_> = table
+            .all()
+            .iter()
+            .zip(watched)
+            .map(|(i, watched)| InstrumentState {
+                instrument: i.id,
+                sync: BookSync::new(i.market, i.tick),
+                bbo: BboCheck::new(),
+                depth_seen: false,
+                top: Top::default(),
+                top_id: 0,
+                sent: Top::default(),
+                watched: *watched,
+                bars: BarBuilder::new(i.id, settings.bar_ns, settings.bar_grace_ns),
+                price_unit: 1.0 / POW10[usize::from(i.price_decimals)] as f64,
+                closes: Vec::new(),
+                imbalances: Vec::new(),
+            })
+            .collect();
+        for (slot, request) in (0u16..).zip(requests) {
+            let state = &mut states[request.instrument.index()];
+            match &request.body {
+                IndicatorBody::Closes(key) => state.closes.push((slot, key.build()?)),
+                IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
+            }
+        }
+        Ok(Self {
+            states,
+            pending: PendingDiffs::new(),
+            open: None,
+            out,
+            now: Time(0),
+            next_bar_close: Time(u64::MAX),
+        })
+    }
+
+    /// What the books went through, by instrument.
+    #[must_use]
+    pub fn book_counts(&self) -> Vec<BookCounts> {
+        let counts = |s: &InstrumentState| BookCounts {
+            instrument: s.instrument,
+            sync: *s.sync.counts(),
+            bbo_checked: s.bbo.checked,
+            bbo_equal: s.bbo.equal,
+            top: s.top,
+            book_bytes: s.sync.book().memory_bytes(),
+            overflow_grown: s.sync.book().overflow_grown(),
+            late_trades: s.bars.late(),
+        };
+        self.states.iter().map(counts).collect()
+    }
+
+    fn close_bars_by_time(&mut self, seq: u64) {
+        let mut next = Time(u64::MAX);
+        for state in &mut self.states {
+            if let Some(bar) = state.bars.on_time(self.now) {
+                state.bar_closed(seq, &bar, &mut self.out);
+            }
+            next = state.bars.closes_at().map_or(next, |at| next.min(at));
+        }
+        self.next_bar_close = next;
+    }
+
+    fn on_trade(&mut self, seq: u64, trade: &Trade) {
+        let state = &mut self.states[trade.instrument.index()];
+        if !state.watched || trade.aggregate {
+            return;
+        }
+        if let Some(bar) = state.bars.on_trade(trade) {
+            state.bar_closed(seq, &bar, &mut self.out);
+        }
+        if let Some(at) = state.bars.closes_at() {
+            self.next_bar_close = self.next_bar_close.min(at);
+        }
+    }
+
+    fn on_depth_head(&mut self, seq: u64, slot: &Slot, head: &DepthHead, kind: DepthKind) {
+        let state = &mut self.states[head.instrument.index()];
+        state.depth_seen = true;
+        state.sync.begin(head, kind, &mut self.pending);
+        self.open = Some((head.instrument, head.levels()));
+        if slot.is_last() {
+            self.depth_ended(seq);
+        }
+    }
+
+    #[inline]
+    fn on_levels(&mut self, seq: u64, slot: &Slot) {
+        let Some((instrument, left)) = self.open else { return };
+        let sync = &mut self.states[instrument.index()].sync;
+        let n = left.min(LEVELS_PER_SLOT);
+        for index in 0..n {
+            sync.level(slot.level(index), &mut self.pending);
+        }
+        self.open = Some((instrument, left - n));
+        if slot.is_last() {
+            self.depth_ended(seq);
+        }
+    }
+
+    fn depth_ended(&mut self, seq: u64) {
+        let Some((instrument, _)) = self.open.take() else { return };
+        let state = &mut self.states[instrument.index()];
+        state.sync.end(&mut self.pending);
+        state.book_changed(seq, &mut self.out);
+    }
+}
+
+impl InstrumentState {
+    fn bar_closed(&mut self, seq: u64, bar: &Bar, out: &mut LaneSender<MarketMessage>) {
+        if !self.watched {
+            return;
+        }
+        // Indicators first: a strategy that hears of a bar finds the indicators that the bar made.
+        let close = bar.close.0 as f64 * self.price_unit;
+        for (slot, indicator) in &mut self.closes {
+            if let Some(values) = indicator.update(close) {
+                let mut all: Values = [0.0; 3];
+                for (to, from) in all.iter_mut().zip(values.as_slice()) {
+                    *to = *from;
+                }
+                out.push(MarketMessage { seq, body: MarketBody::Value { slot: *slot, values: all } });
+            }
+        }
+        out.push(MarketMessage { seq, body: MarketBody::Bar(*bar) });
+    }
+
+    #[inline]
+    fn on_quote(&mut self, seq: u64, quote: &Quote, out: &mut LaneSender<MarketMessage>) {
+        if self.sync.valid() {
+            self.bbo.on_quote(quote);
+        }
+        if quote.update_id > self.top_id {
+            self.top_id = quote.update_id;
+            self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted() };
+        }
+        self.send_top(seq, out);
+    }
+
+    fn book_changed(&mut self, seq: u64, out: &mut LaneSender<MarketMessage>) {
+        if self.sync.valid() {
+            let book = self.sync.book();
+            let top = Top {
+                bid: book.best_bid().unwrap_or_default(),
+                ask: book.best_ask().unwrap_or_default(),
+                valid: true,
+            };
+            let id = self.sync.last_update_id();
+            self.bbo.on_book(id, &top);
+            // A quote may be ahead of the depth stream: the newer of the two is the top.
+            if id >= self.top_id {
+                self.top_id = id;
+                self.top = top;
+            }
+            if self.watched {
+                self.send_imbalances(seq, out);
+            }
+        }
+        self.top.valid = self.trusted();
+        self.send_top(seq, out);
+    }
+
+    fn send_imbalances(&self, seq: u64, out: &mut LaneSender<MarketMessage>) {
+        let book = self.sync.book();
+        for &(slot, levels) in &self.imbalances {
+            let (bids, asks) = (book.qty_of_best(Side::Buy, levels), book.qty_of_best(Side::Sell, levels));
+            if let Some(ratio) = imbalance_of(bids, asks) {
+                let values = [ratio.to_num::<f64>(), 0.0, 0.0];
+                out.push(MarketMessage { seq, body: MarketBody::Value { slot, values } });
+            }
+        }
+    }
+
+    /// A market whose depth we follow is trusted only while its book is in step.
+    #[inline]
+    fn trusted(&self) -> bool {
+        if self.depth_seen { self.sync.valid() } else { self.top_id > 0 }
+    }
+
+    #[inline]
+    fn send_top(&mut self, seq: u64, out: &mut LaneSender<MarketMessage>) {
+        if self.watched && self.top != self.sent {
+            self.sent = self.top;
+            out.push(MarketMessage { seq, body: MarketBody::Top(self.instrument, self.top) });
+        }
+    }
+}
+
+impl Stage for MarketStage {
+    fn name(&self) -> &'static str {
+        "market"
+    }
+
+    fn wants_levels(&self) -> bool {
+        true
+    }
+
+    fn room(&self) -> u64 {
+        self.out.events_room()
+    }
+
+    #[inline]
+    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+        let event = slot.event();
+        if event == Event::Levels {
+            return self.on_levels(seq, slot);
+        }
+        if slot.is_first() {
+            self.now = slot.time();
+            if self.now >= self.next_bar_close {
+                self.close_bars_by_time(seq);
+            }
+        }
+        match event {
+            Event::Trade(trade) => self.on_trade(seq, &trade),
+            Event::Quote(quote) => {
+                let state = &mut self.states[quote.instrument.index()];
+                state.on_quote(seq, &quote, &mut self.out);
+            }
+            Event::DepthDiff(head) => self.on_depth_head(seq, slot, &head, DepthKind::Diff),
+            Event::DepthSnapshot(head) => self.on_depth_head(seq, slot, &head, DepthKind::Snapshot),
+            Event::DepthPartial(head) => self.on_depth_head(seq, slot, &head, DepthKind::Partial),
+            _ => {}
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}

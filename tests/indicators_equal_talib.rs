@@ -1,0 +1,193 @@
+//! The indicators equal TA-Lib, value for value.
+//!
+//! Expected values are written by `scripts/setup-talib` into `$ALGO_TRADER_TALIB_DIR` (default `target/talib`); where
+//! they are absent the tests are skipped, or fail under `ALGO_TRADER_REQUIRE_TALIB=1`.
+
+use algo_trader::market::indicator::{AnyIndicator, Indicator, REGISTRY, find};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// What is asked for.
+const RELATIVE: f64 = 1e-9;
+
+/// What counts as equal where the value is about 0: MACD and its histogram are differences of numbers the size of a
+/// price, here up to 500, and carry those numbers' rounding, 500 × 2^-53 = 6e-14 an operation, however near to zero
+/// they come.
+const ABSOLUTE: f64 = 1e-12;
+
+fn equal(got: f64, want: f64) -> bool {
+    (got - want).abs() <= (RELATIVE * want.abs()).max(ABSOLUTE)
+}
+
+fn talib_file(name: &str) -> Option<String> {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/talib");
+    let directory = env::var_os("ALGO_TRADER_TALIB_DIR").map_or_else(default, PathBuf::from);
+    read_or_skip(&directory.join(name), "ALGO_TRADER_REQUIRE_TALIB", "run scripts/setup-talib")
+}
+
+fn recorded_file(name: &str) -> Option<String> {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let directory = env::var_os("ALGO_TRADER_SHARED").map_or_else(default, PathBuf::from);
+    let what = "set ALGO_TRADER_SHARED to the recordings";
+    read_or_skip(&directory.join("indicators").join(name), "ALGO_TRADER_REQUIRE_SHARED", what)
+}
+
+fn read_or_skip(path: &Path, required_by: &str, remedy: &str) -> Option<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if env::var_os(required_by).is_some_and(|v| v == "1") => {
+            panic!("{}: {error}; {remedy} ({required_by}=1)", path.display())
+        }
+        Err(error) => {
+            println!("SKIPPED: {}: {error}; {remedy}", path.display());
+            None
+        }
+    }
+}
+
+/// One indicator of the file, with the places of its outputs among the columns.
+struct Compared {
+    name: String,
+    indicator: AnyIndicator,
+    columns: Vec<usize>,
+    lookback: usize,
+    leading_nans: Option<usize>,
+}
+
+/// The indicators that the header's columns, such as `macd(12,26,9).signal`, are outputs of.
+fn compared(header: &str) -> Vec<Compared> {
+    let mut all: Vec<Compared> = Vec::new();
+    for (column, title) in header.split(';').enumerate().skip(1) {
+        let (key, output) = title.rsplit_once('.').expect("a column is named key.output");
+        let (name, params) = key.trim_end_matches(')').split_once('(').expect("a key is name(parameters)");
+        let spec = find(name).expect("the column's indicator is in the registry");
+        if all.last().is_none_or(|last| last.name != key) {
+            let given: Vec<(&str, f64)> = spec
+                .params
+                .iter()
+                .zip(params.split(','))
+                .map(|(p, v)| (p.name, v.parse().unwrap()))
+                .collect();
+            let key_of = spec.key(&given).unwrap();
+            assert_eq!(key_of.to_string(), key);
+            let indicator = key_of.build().unwrap();
+            let lookback = indicator.warm_up() - 1;
+            all.push(Compared {
+                name: key.to_owned(),
+                indicator,
+                columns: Vec::new(),
+                lookback,
+                leading_nans: None,
+            });
+        }
+        let entry = all.last_mut().expect("one was just pushed");
+        assert_eq!(spec.outputs[entry.columns.len()], output, "{key}");
+        entry.columns.push(column);
+    }
+    all
+}
+
+/// Runs every indicator of the file over its prices, and gives those prices.
+fn compare(file: &str, text: &str) -> Vec<f64> {
+    let mut lines = text.lines();
+    let mut all = compared(lines.next().expect("the file has a header"));
+    let names: BTreeSet<&str> = all.iter().map(|c| c.name.split('(').next().unwrap()).collect();
+    assert_eq!(names, REGISTRY.iter().map(|s| s.name).collect(), "every indicator is compared");
+    let mut prices = Vec::new();
+    for (n, line) in lines.enumerate() {
+        let row: Vec<f64> = line.split(';').map(|v| v.parse().expect("a number")).collect();
+        prices.push(row[0]);
+        for one in &mut all {
+            let want: Vec<f64> = one.columns.iter().map(|&column| row[column]).collect();
+            let got = one.indicator.update(row[0]);
+            let Some(got) = got else {
+                assert!(want.iter().all(|v| v.is_nan()), "{file} {} at {n}: nothing, not {want:?}", one.name);
+                continue;
+            };
+            one.leading_nans.get_or_insert(n);
+            let ok = got.as_slice().iter().zip(&want).all(|(&got, &want)| equal(got, want));
+            assert!(ok, "{file} {} at {n}: {:?}, not {want:?}", one.name, got.as_slice());
+        }
+    }
+    for one in &all {
+        assert_eq!(one.leading_nans, Some(one.lookback), "{file} {}: warm-up", one.name);
+    }
+    prices
+}
+
+/// As in `scripts/talib-expected`.
+fn walk(count: usize, low: i64, high: i64, reach: i64, moves: impl Fn(usize) -> bool) -> Vec<i64> {
+    let (mut state, mut at) = (42u64, (low + high) / 2);
+    (0..count)
+        .map(|n| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let step = (state >> 33) as i64 % (2 * reach + 1) - reach;
+            if moves(n) {
+                at += if (low..=high).contains(&(at + step)) { step } else { -step };
+            }
+            at
+        })
+        .collect()
+}
+
+#[test]
+fn a_hundred_thousand_prices_give_talibs_values() {
+    let Some(text) = talib_file("walk.csv") else { return };
+    let prices = compare("walk.csv", &text);
+    let cents = walk(100_000, 5_000, 50_000, 100, |_| true);
+    assert_eq!(prices, cents.iter().map(|&c| c as f64 / 100.0).collect::<Vec<_>>());
+}
+
+#[test]
+fn prices_that_stand_still_give_talibs_values() {
+    let Some(text) = talib_file("plateaus.csv") else { return };
+    let prices = compare("plateaus.csv", &text);
+    let quarters = walk(20_000, 200, 2_000, 8, |n| n % 500 >= 400);
+    assert_eq!(prices, quarters.iter().map(|&q| q as f64 / 4.0).collect::<Vec<_>>());
+}
+
+#[test]
+fn recorded_bars_give_talibs_values() {
+    let Some(quotes) = recorded_file("quotes.csv") else { return };
+    let Some(text) = talib_file("quotes.csv") else { return };
+    assert_eq!(compare("quotes.csv", &text), closes(&quotes));
+}
+
+fn closes(quotes: &str) -> Vec<f64> {
+    quotes.lines().skip(1).map(|line| line.split(',').nth(4).unwrap().parse().unwrap()).collect()
+}
+
+/// Compares the default indicator with recorded values from input `from` on; `fields` are its outputs, `None` where
+/// the recording has none.
+fn compare_recorded(name: &str, file: &str, fields: &[Option<&str>], from: usize) {
+    let Some(quotes) = recorded_file("quotes.csv") else { return };
+    let Some(text) = recorded_file(file) else { return };
+    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let mut indicator = find(name).unwrap().default_key().build().unwrap();
+    let prices = closes(&quotes);
+    assert_eq!(rows.len(), prices.len());
+    for (n, (row, price)) in rows.iter().zip(prices).enumerate() {
+        let got = indicator.update(price);
+        for (place, field) in fields.iter().enumerate().filter_map(|(place, f)| Some((place, (*f)?))) {
+            let got = got.map(|v| v.as_slice()[place]);
+            let want = row[field].as_f64();
+            if n >= from {
+                let ok = got.zip(want).is_some_and(|(got, want)| equal(got, want));
+                assert!(ok || (got, want) == (None, None), "{name}.{field} at {n}: {got:?}, not {want:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn recorded_results_of_another_library_agree_where_its_conventions_do() {
+    compare_recorded("sma", "sma.json", &[Some("sma")], 0);
+    compare_recorded("ema", "ema.json", &[Some("ema")], 0);
+    compare_recorded("rsi", "rsi.json", &[Some("rsi")], 0);
+    compare_recorded("bollinger", "bb.json", &[Some("upperBand"), Some("sma"), Some("lowerBand")], 0);
+    // That library seeds the fast average with the first twelve values, TA-Lib with the newest twelve of twenty-six:
+    // the difference fades by 11/13 an input, the signal's by 4/5, and is below 1e-12 after some 200.
+    compare_recorded("macd", "macd.json", &[Some("macd"), Some("signal"), Some("histogram")], 225);
+}
