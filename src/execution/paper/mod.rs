@@ -1,0 +1,353 @@
+//! The paper gateway: takes approved orders, encodes them as it would for the venue, and fills them against the
+//! recorded or live market.
+//!
+//! Fill model. An order reaches the market `order_latency` after its event. What can trade then sweeps the book level
+//! by level at the displayed sizes, taker fee; the rest of a limit order rests. A resting order fills, maker fee, at
+//! its own price: when a trade goes through its price (`through`), or already when one happens at it (`touch`), up to
+//! the trade's quantity; and when the opposite touch reaches beyond it. Our orders leave no trace in the market. Each
+//! answer is due `answer_delay` after the event that caused it.
+
+mod resting;
+
+use self::resting::Resting;
+use super::stage::GatewayMessage;
+use crate::domain::event::{Event, FEE_DECIMALS, Report, Trade};
+use crate::domain::ledger;
+use crate::domain::order::ReportKind;
+use crate::domain::{
+    ClientOrderId, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Price, Qty, Side, Slot,
+    Time, TimeInForce,
+};
+use crate::market::book::{BookSync, DepthKind, PendingDiffs};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
+use crate::venue::binance::encode::{OrderBytes, encode_cancel, encode_order};
+use std::collections::VecDeque;
+
+/// How the paper gateway behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaperSettings {
+    /// From the event that caused an order to its arrival at the market, ns.
+    pub order_latency_ns: u64,
+    /// From the event that caused an answer to its entry into the ring, ns.
+    pub answer_delay_ns: u64,
+    /// Whether a trade at a resting order's very price fills it.
+    pub fill_on_touch: bool,
+}
+
+/// Orders on their way to the market.
+const IN_FLIGHT_MAX: usize = 16_384;
+/// Levels of the other side that one order may sweep.
+const SWEEP_LEVELS_MAX: usize = 256;
+/// The most answers one event may cause; more wait for the next event.
+pub const ANSWERS_PER_EVENT_MAX: usize = 512;
+
+/// See the module.
+pub struct PaperGateway {
+    table: InstrumentTable,
+    settings: PaperSettings,
+    messages: LaneReceiver<GatewayMessage>,
+    /// Absent when a journal is replayed: its answers are in the journal already.
+    answers: Option<LaneSender<Answer>>,
+    answers_this_event: usize,
+    answer_count: u64,
+    trade_count: u64,
+    in_flight: VecDeque<(Time, GatewayMessage)>,
+    books: Vec<Option<BookSync>>,
+    pending: PendingDiffs,
+    open: Option<(InstrumentId, usize)>,
+    resting: Vec<Resting>,
+    encoded: OrderBytes,
+    encoded_bytes: u64,
+    now: Time,
+    seq: u64,
+}
+
+impl PaperGateway {
+    /// A gateway that keeps books of the instruments marked in `traded`.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        traded: &[bool],
+        settings: PaperSettings,
+        messages: LaneReceiver<GatewayMessage>,
+        answers: Option<LaneSender<Answer>>,
+    ) -> Self {
+        // A journal replay needs no market: every answer is in the journal.
+        let keeps = answers.is_some();
+        let books = table
+            .all()
+            .iter()
+            .zip(traded)
+            .map(|(i, traded)| (keeps && *traded && i.tradable()).then(|| BookSync::new(i.market, i.tick)))
+            .collect();
+        Self {
+            table: table.clone(),
+            settings,
+            messages,
+            answers,
+            answers_this_event: 0,
+            answer_count: 0,
+            trade_count: 0,
+            in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
+            books,
+            pending: PendingDiffs::new(),
+            open: None,
+            resting: (0..table.len()).map(|_| Resting::default()).collect(),
+            encoded: OrderBytes::default(),
+            encoded_bytes: 0,
+            now: Time(0),
+            seq: 0,
+        }
+    }
+
+    /// Bytes of requests encoded.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> u64 {
+        self.encoded_bytes
+    }
+
+    fn answer(&mut self, report: &Report) {
+        let Some(answers) = &mut self.answers else { return };
+        self.answers_this_event += 1;
+        self.answer_count += 1;
+        answers.push(Answer {
+            due: self.now.plus_nanos(self.settings.answer_delay_ns),
+            cause_seq: self.seq,
+            origin: 1,
+            number: self.answer_count,
+            slot: Slot::report(report),
+        });
+    }
+
+    fn say(&mut self, order: &Order, kind: ReportKind) {
+        let report = Report {
+            instrument: order.instrument,
+            order: order.id,
+            strategy: order.strategy,
+            side: order.side,
+            kind,
+            qty: Qty::ZERO,
+            price: Price(0),
+            fee: 0,
+            trade_id: 0,
+            maker: false,
+        };
+        self.answer(&report);
+    }
+
+    fn fill(&mut self, order: &Order, qty: Qty, price: Price, maker: bool) {
+        let instrument = self.table.get(order.instrument);
+        let rate = if maker { instrument.maker_fee } else { instrument.taker_fee };
+        let fee = ledger::fee(price.times(qty), instrument.notional_decimals(), rate);
+        const { assert!(FEE_DECIMALS == 8) };
+        self.trade_count += 1;
+        let report = Report {
+            instrument: order.instrument,
+            order: order.id,
+            strategy: order.strategy,
+            side: order.side,
+            kind: ReportKind::Fill,
+            qty,
+            price,
+            fee,
+            trade_id: self.trade_count,
+            maker,
+        };
+        self.answer(&report);
+    }
+
+    /// Encodes a request and puts it on its way. This is the hand-over: a live gateway writes these bytes to a socket.
+    fn hand_over(&mut self, message: GatewayMessage) {
+        let timestamp_ms = self.now.0 / 1_000_000;
+        match &message {
+            GatewayMessage::New { order, client_id, .. } => {
+                let order = order.get();
+                let instrument = self.table.get(order.instrument);
+                encode_order(order, instrument, client_id, timestamp_ms, &mut self.encoded);
+            }
+            GatewayMessage::Cancel { instrument, client_id, .. } => {
+                let instrument = self.table.get(*instrument);
+                encode_cancel(instrument, client_id, timestamp_ms, &mut self.encoded);
+            }
+        }
+        self.encoded_bytes += self.encoded.as_bytes().len() as u64;
+        if self.answers.is_some() {
+            self.in_flight.push_back((self.now.plus_nanos(self.settings.order_latency_ns), message));
+        }
+    }
+
+    fn arrivals(&mut self) {
+        while let Some((at, _)) = self.in_flight.front() {
+            if *at > self.now || self.answers_this_event + SWEEP_LEVELS_MAX + 2 > ANSWERS_PER_EVENT_MAX {
+                break;
+            }
+            let Some((_, message)) = self.in_flight.pop_front() else { break };
+            match message {
+                GatewayMessage::New { order, client_id, .. } => self.arrive(*order.get(), client_id),
+                GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: OrderId, instrument: InstrumentId) {
+        // A cancel that finds nothing came after the last fill, whose report is on its way already.
+        if let Some(order) = self.resting[instrument.index()].remove(id) {
+            self.say(&order, ReportKind::Canceled);
+        }
+    }
+
+    fn arrive(&mut self, order: Order, _client_id: ClientOrderId) {
+        let index = order.instrument.index();
+        let opposite = order.side.opposite();
+        let limit = (order.kind != OrderKind::Market).then_some(order.price);
+        let mut sweep = [Level::default(); SWEEP_LEVELS_MAX];
+        let mut levels = 0;
+        let mut available = 0i64;
+        {
+            let Some(sync) = self.books[index].as_ref().filter(|s| s.valid()) else {
+                return self.say(&order, ReportKind::Rejected);
+            };
+            for level in sync.book().near(opposite).take(SWEEP_LEVELS_MAX) {
+                let crosses = limit.is_none_or(|limit| order.side.at_least_as_aggressive(limit, level.price));
+                if !crosses || available >= order.qty.0 {
+                    break;
+                }
+                sweep[levels] = level;
+                levels += 1;
+                available = available.saturating_add(level.qty.0);
+            }
+        }
+        if order.kind == OrderKind::PostOnly && levels > 0 {
+            return self.say(&order, ReportKind::Rejected);
+        }
+        if order.tif == TimeInForce::Fok && available < order.qty.0 {
+            return self.say(&order, ReportKind::Expired);
+        }
+        self.say(&order, ReportKind::Accepted);
+        let mut left = order.qty.0;
+        for level in &sweep[..levels] {
+            let qty = left.min(level.qty.0);
+            self.fill(&order, Qty(qty), level.price, false);
+            left -= qty;
+        }
+        if left > 0 {
+            let rests = order.kind != OrderKind::Market && order.tif == TimeInForce::Gtc;
+            if !rests || !self.resting[index].add(order, Qty(left)) {
+                self.say(&order, ReportKind::Expired);
+            }
+        }
+    }
+
+    /// A trade in the market fills resting orders that it went through.
+    fn on_trade(&mut self, trade: &Trade) {
+        if trade.aggregate || self.resting[trade.instrument.index()].is_empty() {
+            return;
+        }
+        let side = trade.aggressor.opposite();
+        let mut left = trade.qty.0;
+        while left > 0 {
+            let touch = self.settings.fill_on_touch;
+            let resting = &mut self.resting[trade.instrument.index()];
+            let Some((order, qty)) = resting.reached(side, trade.price, touch, Qty(left)) else { break };
+            left -= qty.0;
+            self.fill(&order, qty, order.price, true);
+        }
+    }
+
+    /// A book that moved beyond a resting order has met it.
+    fn on_book(&mut self, instrument: InstrumentId) {
+        let index = instrument.index();
+        if self.resting[index].is_empty() {
+            return;
+        }
+        let Some(sync) = self.books[index].as_ref().filter(|s| s.valid()) else { return };
+        let (bid, ask) = (sync.book().best_bid(), sync.book().best_ask());
+        for (side, touch) in [(Side::Buy, ask), (Side::Sell, bid)] {
+            let Some(touch) = touch else { continue };
+            let mut left = touch.qty;
+            while left.0 > 0 && self.answers_this_event < ANSWERS_PER_EVENT_MAX {
+                let Some((order, qty)) = self.resting[index].reached(side, touch.price, false, left) else {
+                    break;
+                };
+                left = Qty(left.0 - qty.0);
+                self.fill(&order, qty, order.price, true);
+            }
+        }
+    }
+
+    /// Keeps the books; says which one has just moved.
+    fn keep_books(&mut self, slot: &Slot) -> Option<InstrumentId> {
+        let (head, kind) = match slot.event() {
+            Event::DepthDiff(head) => (head, DepthKind::Diff),
+            Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
+            Event::DepthPartial(head) => (head, DepthKind::Partial),
+            Event::Levels => {
+                let (instrument, left) = self.open?;
+                let sync = self.books[instrument.index()].as_mut()?;
+                let n = left.min(crate::domain::event::LEVELS_PER_SLOT);
+                for index in 0..n {
+                    sync.level(slot.level(index), &mut self.pending);
+                }
+                self.open = Some((instrument, left - n));
+                if !slot.is_last() {
+                    return None;
+                }
+                sync.end(&mut self.pending);
+                self.open = None;
+                return Some(instrument);
+            }
+            _ => return None,
+        };
+        self.open = None;
+        let sync = self.books[head.instrument.index()].as_mut()?;
+        sync.begin(&head, kind, &mut self.pending);
+        if slot.is_last() {
+            sync.end(&mut self.pending);
+            return Some(head.instrument);
+        }
+        self.open = Some((head.instrument, head.levels()));
+        None
+    }
+}
+
+impl Stage for PaperGateway {
+    fn name(&self) -> &'static str {
+        "gateway"
+    }
+
+    fn wants_levels(&self) -> bool {
+        self.books.iter().any(Option::is_some)
+    }
+
+    fn room(&self) -> u64 {
+        self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room)
+    }
+
+    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+        self.seq = seq;
+        if slot.is_first() {
+            self.now = slot.time();
+        }
+        let moved = self.keep_books(slot);
+        if !slot.is_last() {
+            return;
+        }
+        self.answers_this_event = 0;
+        if let Event::Trade(trade) = slot.event() {
+            self.on_trade(&trade);
+        }
+        if let Some(instrument) = moved {
+            self.on_book(instrument);
+        }
+        if !self.in_flight.is_empty() {
+            self.arrivals();
+        }
+        while let Some(message) = self.messages.pop_up_to(seq) {
+            self.hand_over(message);
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}

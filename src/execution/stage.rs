@@ -1,0 +1,218 @@
+//! The execution stage: order states and ledgers of record.
+
+use super::record::{Record, RecordKind};
+use crate::domain::event::{Event, Report};
+use crate::domain::order::{Applied, OrderState, ReportKind};
+use crate::domain::{
+    ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
+    Time,
+};
+use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Stage};
+use crate::risk::{Approved, Verdict, VerdictBody};
+
+/// What a gateway is told.
+#[derive(Debug, Clone, Copy)]
+pub enum GatewayMessage {
+    /// Place this order.
+    New {
+        /// The event that caused it.
+        seq: u64,
+        /// The order; only risk can have approved it.
+        order: Approved<Order>,
+        /// The id the venue will know it by.
+        client_id: ClientOrderId,
+    },
+    /// Take this order back.
+    Cancel {
+        /// The event that caused it.
+        seq: u64,
+        /// Which.
+        order: OrderId,
+        /// Whose.
+        strategy: StrategyId,
+        /// Of what.
+        instrument: InstrumentId,
+        /// The id the venue knows it by.
+        client_id: ClientOrderId,
+    },
+}
+
+impl Sequenced for GatewayMessage {
+    fn seq(&self) -> u64 {
+        match self {
+            GatewayMessage::New { seq, .. } | GatewayMessage::Cancel { seq, .. } => *seq,
+        }
+    }
+}
+
+/// What happened, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExecutionCounts {
+    /// Orders and denied orders asked for.
+    pub intents: u64,
+    /// Of those, denied.
+    pub denials: u64,
+    /// Orders handed to the gateway.
+    pub orders: u64,
+    /// Cancels handed to the gateway.
+    pub cancels: u64,
+    /// Fills booked.
+    pub fills: u64,
+    /// Orders the venue refused.
+    pub rejected: u64,
+    /// Reports on orders we do not know.
+    pub unknown_reports: u64,
+    /// Fills beyond an order's quantity: never booked, always a fault.
+    pub overfills: u64,
+}
+
+/// Most orders that can be live at once.
+const LIVE_ORDERS_MAX: usize = 16_384;
+
+/// See the module.
+pub struct ExecutionStage {
+    epoch: u64,
+    verdicts: LaneReceiver<Verdict>,
+    records: LaneSender<Record>,
+    gateway: LaneSender<GatewayMessage>,
+    live: Vec<OrderState>,
+    positions: Vec<Vec<Position>>,
+    counts: ExecutionCounts,
+    now: Time,
+}
+
+impl ExecutionStage {
+    /// A stage for `strategies` strategies; `epoch` goes into every client order id.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        strategies: usize,
+        epoch: u64,
+        verdicts: LaneReceiver<Verdict>,
+        records: LaneSender<Record>,
+        gateway: LaneSender<GatewayMessage>,
+    ) -> Self {
+        Self {
+            epoch,
+            verdicts,
+            records,
+            gateway,
+            live: Vec::with_capacity(LIVE_ORDERS_MAX),
+            positions: vec![vec![Position::default(); table.len()]; strategies],
+            counts: ExecutionCounts::default(),
+            now: Time(0),
+        }
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn counts(&self) -> ExecutionCounts {
+        self.counts
+    }
+
+    /// Positions of record, by strategy and instrument.
+    #[must_use]
+    pub fn positions(&self) -> &[Vec<Position>] {
+        &self.positions
+    }
+
+    /// Orders that are not final.
+    #[must_use]
+    pub fn live(&self) -> &[OrderState] {
+        &self.live
+    }
+
+    fn record(
+        &mut self,
+        seq: u64,
+        kind: RecordKind,
+        order: Order,
+        denied: Option<DenyReason>,
+    ) -> ClientOrderId {
+        let client_id = ClientOrderId::derive(self.epoch, order.id);
+        self.records.push(Record { seq, kind, order, denied, client_id });
+        client_id
+    }
+
+    fn on_verdict(&mut self, verdict: &Verdict) {
+        let seq = verdict.seq;
+        match verdict.body {
+            VerdictBody::Approved(approved) => {
+                let order = *approved.get();
+                self.counts.intents += 1;
+                self.counts.orders += 1;
+                self.record(seq, RecordKind::Intent, order, None);
+                let client_id = self.record(seq, RecordKind::Order, order, None);
+                self.live.push(OrderState::new(order));
+                self.gateway.push(GatewayMessage::New { seq, order: approved, client_id });
+            }
+            VerdictBody::Denied(order, reason) => {
+                self.counts.intents += 1;
+                self.counts.denials += 1;
+                self.record(seq, RecordKind::Intent, order, None);
+                self.record(seq, RecordKind::Denied, order, Some(reason));
+            }
+            VerdictBody::Cancel { order, strategy, instrument } => {
+                let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else { return };
+                state.cancel_sent();
+                let asked = state.order;
+                self.counts.cancels += 1;
+                let client_id = self.record(seq, RecordKind::Cancel, asked, None);
+                self.gateway.push(GatewayMessage::Cancel { seq, order, strategy, instrument, client_id });
+            }
+        }
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else {
+            self.counts.unknown_reports += 1;
+            return;
+        };
+        match self.live[index].apply(report.kind, report.qty, report.trade_id) {
+            Applied::Overfill => self.counts.overfills += 1,
+            Applied::Changed if report.kind == ReportKind::Fill => {
+                self.counts.fills += 1;
+                self.positions[report.strategy.index()][report.instrument.index()].apply(
+                    report.side,
+                    report.qty,
+                    report.price,
+                    report.fee,
+                );
+            }
+            Applied::Changed | Applied::Ignored => {}
+        }
+        self.counts.rejected += u64::from(report.kind == ReportKind::Rejected);
+        if self.live[index].status.is_final() {
+            self.live.remove(index);
+        }
+    }
+}
+
+impl Stage for ExecutionStage {
+    fn name(&self) -> &'static str {
+        "execution"
+    }
+
+    fn room(&self) -> u64 {
+        self.records.events_room().min(self.gateway.events_room())
+    }
+
+    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+        if slot.is_first() {
+            self.now = slot.time();
+        }
+        if !slot.is_last() {
+            return;
+        }
+        if let Event::Report(report) = slot.event() {
+            self.on_report(&report);
+        }
+        while let Some(verdict) = self.verdicts.pop_up_to(seq) {
+            self.on_verdict(&verdict);
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}

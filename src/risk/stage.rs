@@ -1,0 +1,295 @@
+//! The risk stage: judges each intent at the event that asked for it.
+
+use super::approved::Approved;
+use super::limits::RiskLimits;
+use super::rule::{Case, RULES, quote_units};
+use crate::domain::event::{Command, Denial, Event, Report};
+use crate::domain::order::{Applied, OrderState, ReportKind};
+use crate::domain::{
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Position, Price, Qty, Side, Slot,
+    StrategyId, Time,
+};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Stage};
+use crate::strategy::{Action, Intent};
+
+/// What risk says of an intent.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// The event that caused it.
+    pub seq: u64,
+    /// What it says.
+    pub body: VerdictBody,
+}
+
+/// What a verdict says.
+#[derive(Debug, Clone, Copy)]
+pub enum VerdictBody {
+    /// Send it.
+    Approved(Approved<Order>),
+    /// Do not.
+    Denied(Order, DenyReason),
+    /// Take it back: cancels are always approved.
+    Cancel {
+        /// Which.
+        order: OrderId,
+        /// Whose.
+        strategy: StrategyId,
+        /// Of what.
+        instrument: InstrumentId,
+    },
+}
+
+impl Sequenced for Verdict {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+/// Most orders that can be live at once, over all strategies.
+const LIVE_ORDERS_MAX: usize = 16_384;
+
+/// See the module.
+pub struct RiskStage {
+    table: InstrumentTable,
+    limits: RiskLimits,
+    intents: LaneReceiver<Intent>,
+    verdicts: LaneSender<Verdict>,
+    /// Absent when a journal is replayed: its denials are in the journal already.
+    answers: Option<LaneSender<Answer>>,
+    answer_delay_ns: u64,
+    answer_count: u64,
+    live: Vec<OrderState>,
+    positions: Vec<Vec<Position>>,
+    marks: Vec<Price>,
+    rates: Vec<RateWindow>,
+    halted: bool,
+    now: Time,
+    denied: Vec<u64>,
+}
+
+/// Orders within the last second, counted in eight slices of an eighth.
+#[derive(Debug, Clone, Copy, Default)]
+struct RateWindow {
+    slices: [u32; 8],
+    slice: u64,
+}
+
+impl RateWindow {
+    const SLICE_NS: u64 = 125_000_000;
+
+    fn roll(&mut self, now: Time) {
+        let slice = now.0 / Self::SLICE_NS;
+        let passed = slice.saturating_sub(self.slice).min(8);
+        for n in 1..=passed {
+            self.slices[((slice - passed + n) % 8) as usize] = 0;
+        }
+        self.slice = self.slice.max(slice);
+    }
+
+    fn count(&mut self, now: Time) -> u32 {
+        self.roll(now);
+        self.slices.iter().sum()
+    }
+
+    fn add(&mut self) {
+        self.slices[(self.slice % 8) as usize] += 1;
+    }
+}
+
+impl RiskStage {
+    /// A stage for `strategies` strategies. `answers` carries denials back, `answer_delay_ns` after their cause.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        strategies: usize,
+        limits: RiskLimits,
+        intents: LaneReceiver<Intent>,
+        verdicts: LaneSender<Verdict>,
+        answers: Option<LaneSender<Answer>>,
+        answer_delay_ns: u64,
+    ) -> Self {
+        Self {
+            table: table.clone(),
+            limits,
+            intents,
+            verdicts,
+            answers,
+            answer_delay_ns,
+            answer_count: 0,
+            live: Vec::with_capacity(LIVE_ORDERS_MAX),
+            positions: vec![vec![Position::default(); table.len()]; strategies],
+            marks: vec![Price(0); table.len()],
+            rates: vec![RateWindow::default(); strategies],
+            halted: false,
+            now: Time(0),
+            denied: vec![0; 256],
+        }
+    }
+
+    /// Denials by reason, those that happened.
+    pub fn denials(&self) -> impl Iterator<Item = (DenyReason, u64)> + '_ {
+        DenyReason::ALL.iter().map(|r| (*r, self.denied[*r as usize])).filter(|d| d.1 > 0)
+    }
+
+    fn judge(&mut self, order: &Order, intent: &Intent) -> Result<(), DenyReason> {
+        let instrument = self.table.get(order.instrument);
+        let mine =
+            |o: &&OrderState| o.order.strategy == order.strategy && o.order.instrument == order.instrument;
+        let open = |side: Side| {
+            let left = self.live.iter().filter(mine).filter(|o| o.order.side == side).map(|o| o.leaves().0);
+            Qty(left.fold(0i64, i64::saturating_add))
+        };
+        let resting_opposite = self.live.iter().filter(|o| {
+            o.order.instrument == order.instrument
+                && o.order.side == order.side.opposite()
+                && o.order.kind != OrderKind::Market
+        });
+        let own_opposite = match order.side {
+            Side::Buy => resting_opposite.map(|o| o.order.price).min(),
+            Side::Sell => resting_opposite.map(|o| o.order.price).max(),
+        };
+        let strategy = order.strategy.index();
+        let position = self.positions[strategy][order.instrument.index()].qty;
+        let recent_orders = self.rates[strategy].count(self.now);
+        let gross = self.gross();
+        let case = Case {
+            order,
+            instrument,
+            top: &intent.reference,
+            limits: &self.limits,
+            position,
+            open_buy: open(Side::Buy),
+            open_sell: open(Side::Sell),
+            open_orders: u32::try_from(self.live.iter().filter(mine).count()).unwrap_or(u32::MAX),
+            recent_orders,
+            own_opposite,
+            gross,
+            halted: self.halted,
+        };
+        let reducing = order.reduce_only;
+        for rule in RULES {
+            if !reducing || rule.binds_reducing {
+                (rule.check)(&case)?;
+            }
+        }
+        if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders) } else { Ok(()) }
+    }
+
+    fn gross(&self) -> i128 {
+        let mut gross = 0i128;
+        for positions in &self.positions {
+            for (position, (mark, instrument)) in
+                positions.iter().zip(self.marks.iter().zip(self.table.all()))
+            {
+                if position.qty.0 != 0 {
+                    let value = mark.times(position.qty.abs());
+                    gross += quote_units(value, instrument.notional_decimals());
+                }
+            }
+        }
+        gross
+    }
+
+    fn on_intent(&mut self, intent: &Intent) {
+        let body = match intent.action {
+            Action::Cancel { order, strategy, instrument } => {
+                VerdictBody::Cancel { order, strategy, instrument }
+            }
+            Action::New(order) => {
+                if intent.reference.is_two_sided() {
+                    self.marks[order.instrument.index()] = intent.reference.mid();
+                }
+                match self.judge(&order, intent) {
+                    Ok(()) => {
+                        self.rates[order.strategy.index()].add();
+                        self.live.push(OrderState::new(order));
+                        VerdictBody::Approved(Approved::new(order))
+                    }
+                    Err(reason) => {
+                        self.deny(intent.seq, &order, reason);
+                        VerdictBody::Denied(order, reason)
+                    }
+                }
+            }
+        };
+        self.verdicts.push(Verdict { seq: intent.seq, body });
+    }
+
+    fn deny(&mut self, seq: u64, order: &Order, reason: DenyReason) {
+        self.denied[reason as usize] += 1;
+        let Some(answers) = &mut self.answers else { return };
+        let denial =
+            Denial { instrument: order.instrument, order: order.id, strategy: order.strategy, reason };
+        self.answer_count += 1;
+        answers.push(Answer {
+            due: self.now.plus_nanos(self.answer_delay_ns),
+            cause_seq: seq,
+            origin: 0,
+            number: self.answer_count,
+            slot: Slot::denial(&denial),
+        });
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else { return };
+        let applied = self.live[index].apply(report.kind, report.qty, report.trade_id);
+        if applied == Applied::Changed && report.kind == ReportKind::Fill {
+            let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
+            position.apply(report.side, report.qty, report.price, report.fee);
+            self.marks[report.instrument.index()] = report.price;
+        }
+        if self.live[index].status.is_final() {
+            self.live.remove(index);
+        }
+    }
+}
+
+impl Stage for RiskStage {
+    fn name(&self) -> &'static str {
+        "risk"
+    }
+
+    fn room(&self) -> u64 {
+        let answers = self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room);
+        self.verdicts.events_room().min(answers)
+    }
+
+    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+        if slot.is_first() {
+            self.now = slot.time();
+        }
+        if !slot.is_last() {
+            return;
+        }
+        match slot.event() {
+            Event::Report(report) => self.on_report(&report),
+            Event::Command(command) => self.halted = command == Command::Halt,
+            _ => {}
+        }
+        while let Some(intent) = self.intents.pop_up_to(seq) {
+            self.on_intent(&intent);
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_window_counts_one_second() {
+        let mut window = RateWindow::default();
+        let at = |ms: u64| Time(1_000_000_000_000 + ms * 1_000_000);
+        window.count(at(0));
+        window.add();
+        window.count(at(500));
+        window.add();
+        assert_eq!(window.count(at(900)), 2);
+        assert_eq!(window.count(at(1_000)), 1, "the first has left the window");
+        assert_eq!(window.count(at(9_000)), 0);
+    }
+}

@@ -1,0 +1,129 @@
+//! Strategies: the trait, the context they trade through, the order manager beneath it, and the built-in ones.
+//!
+//! Owns: what strategies want. Sends intents to risk and to nobody else; a strategy never sees a socket, a clock or
+//! another strategy. Invariant: the same events give the same intents, whatever else runs in the process.
+
+pub mod context;
+pub mod desk;
+pub mod imbalance_maker;
+pub mod intent;
+pub mod ma_cross;
+pub mod registry;
+pub mod rsi_reversion;
+pub mod stage;
+
+pub use context::{Context, OrderRequest, Protect};
+pub use desk::Protection;
+pub use intent::{Action, Intent};
+pub use registry::{BUILT_IN, StrategySpec};
+pub use stage::StrategyStage;
+
+use crate::domain::event::{Report, Trade};
+use crate::domain::order::OrderState;
+use crate::domain::params::Params;
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, StrategyId};
+use crate::market::book::Book;
+use crate::market::{Bar, IndicatorRequest, Top};
+
+/// A trading algorithm. Every method has an empty default: implement what you need.
+///
+/// Calls come in ring order. Whatever is done through the [`Context`] leaves for risk at the same event.
+pub trait Strategy: Send {
+    /// The best bid or ask of a subscribed instrument changed, or whether it can be trusted did.
+    fn on_quote(&mut self, _ctx: &mut Context<'_>, _instrument: InstrumentId, _top: &Top) {}
+    /// A trade happened in the market.
+    fn on_trade(&mut self, _ctx: &mut Context<'_>, _trade: &Trade) {}
+    /// The depth of a book changed; called only for strategies that asked with [`Setup::want_book`].
+    fn on_book(&mut self, _ctx: &mut Context<'_>, _instrument: InstrumentId, _book: &Book) {}
+    /// A bar closed.
+    fn on_bar(&mut self, _ctx: &mut Context<'_>, _bar: &Bar) {}
+    /// One of this strategy's orders traded.
+    fn on_fill(&mut self, _ctx: &mut Context<'_>, _fill: &Report) {}
+    /// One of this strategy's orders changed state; `denied` says why, if risk denied it.
+    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+    /// A timer asked for with [`Context::wake_after`] is due.
+    fn on_timer(&mut self, _ctx: &mut Context<'_>, _timer: u64) {}
+}
+
+/// A handle on an indicator that the market stage computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndicatorHandle(pub(crate) u16);
+
+/// What a strategy is given to set itself up: its instruments, its parameters, the indicators it may ask for.
+pub struct Setup<'a> {
+    /// Its place in the configuration.
+    pub strategy: StrategyId,
+    /// What it may trade.
+    pub instruments: &'a [InstrumentId],
+    /// All instruments of the run.
+    pub table: &'a InstrumentTable,
+    /// Its parameters, checked against its table.
+    pub params: &'a Params,
+    pub(crate) indicators: &'a mut Vec<IndicatorRequest>,
+    pub(crate) wants_book: &'a mut bool,
+}
+
+/// Why a strategy could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// Parameters that are each in range and make no sense together.
+    #[error("{0}")]
+    Parameters(&'static str),
+    /// The strategy trades another number of instruments than it was given.
+    #[error("trades {wanted} and was given {given} instruments")]
+    Instruments {
+        /// What it trades.
+        wanted: &'static str,
+        /// How many it was given.
+        given: usize,
+    },
+    /// An indicator that does not exist or refuses its parameters.
+    #[error("indicator {name}: {problem}")]
+    Indicator {
+        /// Which.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// More indicators than a run can hold (65,535).
+    #[error("too many indicators in one run")]
+    TooManyIndicators,
+}
+
+impl Setup<'_> {
+    /// Asks for an indicator of `instrument` by its registry name and parameters (see `algo-trader list indicators`).
+    /// Asking twice, by whatever strategy, computes it once.
+    ///
+    /// # Errors
+    /// [`SetupError::Indicator`] where the name or parameters are wrong.
+    pub fn indicator(
+        &mut self,
+        instrument: InstrumentId,
+        name: &str,
+        params: &[i64],
+    ) -> Result<IndicatorHandle, SetupError> {
+        let request = IndicatorRequest::new(instrument, name, params)
+            .map_err(|problem| SetupError::Indicator { name: name.to_owned(), problem })?;
+        let slot = self.indicators.iter().position(|r| *r == request).unwrap_or_else(|| {
+            self.indicators.push(request);
+            self.indicators.len() - 1
+        });
+        u16::try_from(slot).map(IndicatorHandle).map_err(|_| SetupError::TooManyIndicators)
+    }
+
+    /// Asks for [`Strategy::on_book`].
+    pub fn want_book(&mut self) {
+        *self.wants_book = true;
+    }
+
+    /// The one instrument of a strategy that trades one.
+    ///
+    /// # Errors
+    /// [`SetupError::Instruments`] if it was given another number.
+    pub fn one_instrument(&self) -> Result<InstrumentId, SetupError> {
+        match self.instruments {
+            [one] => Ok(*one),
+            other => Err(SetupError::Instruments { wanted: "one instrument", given: other.len() }),
+        }
+    }
+}

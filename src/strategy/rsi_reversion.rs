@@ -1,0 +1,108 @@
+//! Mean reversion: buys what RSI calls oversold below the lower Bollinger band, leaves at the middle band; the mirror
+//! image for what may be sold short.
+
+use super::registry::BuildError;
+use super::{Context, IndicatorHandle, Setup, SetupError, Strategy, StrategySpec};
+use crate::domain::decimal::POW10;
+use crate::domain::params::{ParamKind, ParamSpec};
+use crate::domain::{InstrumentId, Market, PlaceError, Qty};
+use crate::market::Bar;
+
+/// Its line in the registry.
+pub const SPEC: StrategySpec = StrategySpec {
+    name: "rsi-reversion",
+    doc: "buys below the lower Bollinger band while RSI says oversold, leaves at the middle band; mirrored for shorts",
+    params: &[
+        ParamSpec {
+            name: "rsi_period",
+            doc: "bars of RSI",
+            kind: ParamKind::Integer { min: 2, max: 10_000, default: 14 },
+        },
+        ParamSpec {
+            name: "oversold",
+            doc: "RSI below which to buy; less than overbought",
+            kind: ParamKind::Float { min: 0.0, max: 100.0, default: 30.0 },
+        },
+        ParamSpec {
+            name: "overbought",
+            doc: "RSI above which to sell short (futures)",
+            kind: ParamKind::Float { min: 0.0, max: 100.0, default: 70.0 },
+        },
+        ParamSpec {
+            name: "bb_period",
+            doc: "bars of the Bollinger bands",
+            kind: ParamKind::Integer { min: 2, max: 10_000, default: 20 },
+        },
+        ParamSpec {
+            name: "bb_deviations",
+            doc: "standard deviations from the middle band to the others; in thousandths at the finest",
+            kind: ParamKind::Float { min: 0.001, max: 10.0, default: 2.0 },
+        },
+        ParamSpec {
+            name: "qty",
+            doc: "position size, in the base asset",
+            kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.100" },
+        },
+    ],
+    build,
+};
+
+struct RsiReversion {
+    instrument: InstrumentId,
+    rsi: IndicatorHandle,
+    bands: IndicatorHandle,
+    oversold: f64,
+    overbought: f64,
+    qty: Qty,
+    price_unit: f64,
+    can_short: bool,
+}
+
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    let (oversold, overbought) = (setup.params.float("oversold"), setup.params.float("overbought"));
+    if oversold >= overbought {
+        return Err(SetupError::Parameters("oversold must be less than overbought").into());
+    }
+    let deviations = (setup.params.float("bb_deviations") * 1_000.0).round() as i64;
+    let definition = setup.table.get(instrument);
+    Ok(Box::new(RsiReversion {
+        instrument,
+        oversold,
+        overbought,
+        qty: Qty(setup.params.decimal("qty", definition.qty_decimals)?),
+        price_unit: 1.0 / POW10[usize::from(definition.price_decimals)] as f64,
+        can_short: definition.market != Market::Spot,
+        rsi: setup.indicator(instrument, "rsi", &[setup.params.integer("rsi_period")])?,
+        bands: setup.indicator(instrument, "bollinger", &[setup.params.integer("bb_period"), deviations])?,
+    }))
+}
+
+impl RsiReversion {
+    fn decide(&self, ctx: &mut Context<'_>, close: f64, rsi: f64, bands: [f64; 3]) -> Result<(), PlaceError> {
+        let [upper, middle, lower] = bands;
+        let held = ctx.position(self.instrument).qty.0;
+        if held > 0 && close >= middle {
+            ctx.sell(self.instrument, Qty(held)).at_market().reduce_only().send()?;
+        } else if held < 0 && close <= middle {
+            ctx.buy(self.instrument, Qty(-held)).at_market().reduce_only().send()?;
+        } else if held == 0 && rsi < self.oversold && close < lower {
+            ctx.buy(self.instrument, self.qty).at_market().send()?;
+        } else if held == 0 && self.can_short && rsi > self.overbought && close > upper {
+            ctx.sell(self.instrument, self.qty).at_market().send()?;
+        }
+        Ok(())
+    }
+}
+
+impl Strategy for RsiReversion {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let (Some(rsi), Some(bands)) = (ctx.indicator(self.rsi), ctx.indicator(self.bands)) else { return };
+        if ctx.quote(self.instrument).is_none() || ctx.open_orders(self.instrument).next().is_some() {
+            return;
+        }
+        let close = bar.close.0 as f64 * self.price_unit;
+        // A refusal is counted by the desk; the next bar decides anew.
+        let _ = self.decide(ctx, close, rsi[0], bands);
+    }
+}

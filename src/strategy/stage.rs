@@ -1,0 +1,290 @@
+//! The strategy stage: hands each event to the strategies that want it, in the order of the configuration.
+
+use super::context::{Context, View};
+use super::desk::{Desk, Settled};
+use super::intent::Intent;
+use super::{Strategy, StrategySpec};
+use crate::domain::event::{Event, Kind};
+use crate::domain::order::ReportKind;
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Level, Slot, StrategyId};
+use crate::market::book::{BookSync, DepthKind, PendingDiffs};
+use crate::market::message::{MarketBody, MarketMessage};
+use crate::market::{Bar, Top};
+use crate::pipeline::{LaneReceiver, LaneSender, Stage};
+
+/// A strategy on its desk.
+pub struct Seat {
+    /// The name it has in output.
+    pub label: String,
+    /// Which built-in or registered strategy it is.
+    pub spec: &'static StrategySpec,
+    /// What it may trade.
+    pub instruments: Vec<InstrumentId>,
+    /// The algorithm.
+    pub strategy: Box<dyn Strategy>,
+    /// Its state.
+    pub desk: Desk,
+    /// Whether it wants depth.
+    pub wants_book: bool,
+}
+
+/// See the module.
+pub struct StrategyStage {
+    view: View,
+    seats: Vec<Seat>,
+    by_instrument: Vec<Vec<usize>>,
+    books: Option<Books>,
+    market: LaneReceiver<MarketMessage>,
+    intents: LaneSender<Intent>,
+    tops: Vec<(InstrumentId, Top)>,
+    bars: Vec<Bar>,
+}
+
+/// One book an instrument, lent to the strategies of this thread that want depth; kept from the same events as the
+/// market stage's.
+struct Books {
+    sync: Vec<Option<BookSync>>,
+    pending: PendingDiffs,
+    open: Option<(InstrumentId, usize)>,
+}
+
+impl StrategyStage {
+    /// A stage with these seats. `indicators` is how many indicator slots the run has.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        seats: Vec<Seat>,
+        indicators: usize,
+        market: LaneReceiver<MarketMessage>,
+        intents: LaneSender<Intent>,
+    ) -> Self {
+        let mut by_instrument = vec![Vec::new(); table.len()];
+        let mut wanted = vec![false; table.len()];
+        for (index, seat) in seats.iter().enumerate() {
+            for instrument in &seat.instruments {
+                by_instrument[instrument.index()].push(index);
+                wanted[instrument.index()] |= seat.wants_book;
+            }
+        }
+        let books = wanted.iter().any(|w| *w).then(|| Books {
+            sync: wanted
+                .iter()
+                .zip(table.all())
+                .map(|(wanted, i)| wanted.then(|| BookSync::new(i.market, i.tick)))
+                .collect(),
+            pending: PendingDiffs::new(),
+            open: None,
+        });
+        let view = View {
+            table: table.clone(),
+            tops: vec![Top::default(); table.len()],
+            values: vec![None; indicators],
+            now: crate::domain::Time(0),
+            seq: 0,
+        };
+        Self {
+            view,
+            seats,
+            by_instrument,
+            books,
+            market,
+            intents,
+            tops: Vec::with_capacity(64),
+            bars: Vec::with_capacity(64),
+        }
+    }
+
+    /// The seats, to read results from.
+    #[must_use]
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// How many indicators never left their warm-up.
+    #[must_use]
+    pub fn indicators_warming_up(&self) -> usize {
+        self.view.values.iter().filter(|v| v.is_none()).count()
+    }
+
+    /// Takes what the market stage says up to this event.
+    fn read_lane(&mut self, seq: u64) {
+        self.tops.clear();
+        self.bars.clear();
+        while let Some(message) = self.market.pop_up_to(seq) {
+            match message.body {
+                MarketBody::Top(instrument, top) => {
+                    self.view.tops[instrument.index()] = top;
+                    self.tops.push((instrument, top));
+                }
+                MarketBody::Bar(bar) => self.bars.push(bar),
+                MarketBody::Value { slot, values } => self.view.values[usize::from(slot)] = Some(values),
+            }
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        for seat in &mut self.seats {
+            while let Some(timer) = seat.desk.due_timer(self.view.now) {
+                seat.call(&self.view, |s, ctx| s.on_timer(ctx, timer));
+            }
+        }
+    }
+
+    fn settle(&mut self, strategy: StrategyId, slot: &Slot) {
+        let Some(seat) = self.seats.get_mut(strategy.index()) else { return };
+        let (settled, denied): (Option<Settled>, Option<DenyReason>) = match slot.event() {
+            Event::Report(report) => {
+                let settled = seat.desk.on_report(&report);
+                if report.kind == ReportKind::Fill && settled.is_some_and(|s| s.changed) {
+                    seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
+                }
+                (settled, None)
+            }
+            Event::Denial(denial) => (seat.desk.on_denial(&denial), Some(denial.reason)),
+            _ => (None, None),
+        };
+        if let Some(settled) = settled
+            && settled.changed
+        {
+            seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, denied));
+        }
+    }
+
+    fn dispatch_market(&mut self, slot: &Slot) {
+        for &(instrument, top) in &self.tops {
+            for &index in &self.by_instrument[instrument.index()] {
+                let seat = &mut self.seats[index];
+                seat.desk.guard(self.view.seq, instrument, top);
+                seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &top));
+            }
+        }
+        for bar in &self.bars {
+            for &index in &self.by_instrument[bar.instrument.index()] {
+                self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
+            }
+        }
+        if slot.kind() == Kind::Trade
+            && let Event::Trade(trade) = slot.event()
+        {
+            for &index in &self.by_instrument[trade.instrument.index()] {
+                self.seats[index].call(&self.view, |s, ctx| s.on_trade(ctx, &trade));
+            }
+        }
+    }
+
+    fn keep_books(&mut self, slot: &Slot) {
+        let Some(books) = &mut self.books else { return };
+        let Some((instrument, ended)) = books.on_slot(slot) else { return };
+        if !ended {
+            return;
+        }
+        let Some(sync) = &books.sync[instrument.index()] else { return };
+        if !sync.valid() {
+            return;
+        }
+        for &index in &self.by_instrument[instrument.index()] {
+            let seat = &mut self.seats[index];
+            if seat.wants_book {
+                let book = sync.book();
+                seat.call(&self.view, |s, ctx| s.on_book(ctx, instrument, book));
+            }
+        }
+    }
+
+    fn send_intents(&mut self) {
+        for seat in &mut self.seats {
+            for intent in seat.desk.take_intents() {
+                self.intents.push(intent);
+            }
+        }
+    }
+}
+
+impl Seat {
+    #[inline]
+    fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
+        let mut ctx = Context { view, desk: &mut self.desk };
+        f(self.strategy.as_mut(), &mut ctx);
+    }
+}
+
+impl Books {
+    /// Feeds one slot; says which instrument's depth event it belongs to and whether that event ended.
+    fn on_slot(&mut self, slot: &Slot) -> Option<(InstrumentId, bool)> {
+        let (head, kind) = match slot.event() {
+            Event::DepthDiff(head) => (head, DepthKind::Diff),
+            Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
+            Event::DepthPartial(head) => (head, DepthKind::Partial),
+            Event::Levels => {
+                let (instrument, left) = self.open?;
+                let sync = self.sync[instrument.index()].as_mut()?;
+                let n = left.min(crate::domain::event::LEVELS_PER_SLOT);
+                for index in 0..n {
+                    let level: Level = slot.level(index);
+                    sync.level(level, &mut self.pending);
+                }
+                self.open = Some((instrument, left - n));
+                if slot.is_last() {
+                    sync.end(&mut self.pending);
+                    self.open = None;
+                }
+                return Some((instrument, slot.is_last()));
+            }
+            _ => return None,
+        };
+        let sync = self.sync[head.instrument.index()].as_mut()?;
+        sync.begin(&head, kind, &mut self.pending);
+        if slot.is_last() {
+            sync.end(&mut self.pending);
+        } else {
+            self.open = Some((head.instrument, head.levels()));
+        }
+        Some((head.instrument, slot.is_last()))
+    }
+}
+
+impl Stage for StrategyStage {
+    fn name(&self) -> &'static str {
+        "strategy"
+    }
+
+    fn wants_levels(&self) -> bool {
+        self.books.is_some()
+    }
+
+    fn room(&self) -> u64 {
+        self.intents.events_room()
+    }
+
+    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+        if !slot.is_last() {
+            if self.books.is_some() {
+                self.keep_books(slot);
+            }
+            if slot.is_first() {
+                self.view.now = slot.time();
+            }
+            return;
+        }
+        self.view.seq = seq;
+        if slot.is_first() {
+            self.view.now = slot.time();
+        }
+        self.read_lane(seq);
+        self.fire_timers();
+        match slot.event() {
+            Event::Report(report) => self.settle(report.strategy, slot),
+            Event::Denial(denial) => self.settle(denial.strategy, slot),
+            _ => {}
+        }
+        self.dispatch_market(slot);
+        if self.books.is_some() {
+            self.keep_books(slot);
+        }
+        self.send_intents();
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}
