@@ -1,0 +1,136 @@
+//! Reading a journal.
+
+use super::format::{BLOCK_BYTES_MAX, JournalError, JournalHeader, MAGIC, TAG_RECORD, TAG_SLOT, crc};
+use crate::domain::Slot;
+use crate::execution::record::RECORD_BYTES;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+/// Reads slots in order; records are passed over, since a replay makes them anew.
+pub struct JournalReader {
+    path: String,
+    file: BufReader<File>,
+    header: JournalHeader,
+    block: Vec<u8>,
+    at: usize,
+    records: u64,
+    torn: bool,
+}
+
+/// Whether a file begins as a journal does.
+#[must_use]
+pub fn is_journal(path: &Path) -> bool {
+    let mut magic = [0u8; 8];
+    File::open(path).and_then(|mut f| f.read_exact(&mut magic)).is_ok() && &magic == MAGIC
+}
+
+impl JournalReader {
+    /// Opens a journal and reads its header.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it is not a journal or its header does not read.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let name = path.display().to_string();
+        let io = |error| JournalError::Io { path: name.clone(), error };
+        let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+        let mut magic = [0u8; 8];
+        let bad = |problem: &str| JournalError::Bad { path: name.clone(), problem: problem.into() };
+        if file.read_exact(&mut magic).is_err() || &magic != MAGIC {
+            return Err(bad("is not a journal of algo-trader"));
+        }
+        let mut block = Vec::new();
+        if !read_block(&mut file, &mut block, &name)? {
+            return Err(bad("ends before its header"));
+        }
+        let header = serde_json::from_slice(&block).map_err(|e| {
+            bad(&format!("its header does not read ({e}); was it written by another version?"))
+        })?;
+        Ok(Self { path: name, file, header, block: Vec::new(), at: 0, records: 0, torn: false })
+    }
+
+    /// What the run was.
+    #[must_use]
+    pub fn header(&self) -> &JournalHeader {
+        &self.header
+    }
+
+    /// Records passed over so far.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Whether the file ended inside a block: it was cut, and reads to its last whole block.
+    #[must_use]
+    pub fn torn(&self) -> bool {
+        self.torn
+    }
+
+    /// The next slot, or `None` at the end.
+    ///
+    /// # Errors
+    /// [`JournalError`] where a whole block does not read.
+    pub fn next_slot(&mut self) -> Result<Option<Slot>, JournalError> {
+        loop {
+            let rest = &self.block[self.at..];
+            match rest.first() {
+                Some(&TAG_SLOT) => {
+                    let Some(bytes) = rest.get(1..65).and_then(|b| <&[u8; 64]>::try_from(b).ok()) else {
+                        return Err(self.bad_entry());
+                    };
+                    self.at += 65;
+                    return Ok(Some(Slot::from_canonical(bytes)));
+                }
+                Some(&TAG_RECORD) if rest.len() > RECORD_BYTES => {
+                    self.at += 1 + RECORD_BYTES;
+                    self.records += 1;
+                }
+                Some(_) => return Err(self.bad_entry()),
+                None => {
+                    self.at = 0;
+                    match read_block(&mut self.file, &mut self.block, &self.path)? {
+                        true => {}
+                        false => {
+                            self.torn = !self.block.is_empty();
+                            self.block.clear();
+                            return Ok(None);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn bad_entry(&self) -> JournalError {
+        JournalError::Bad {
+            path: self.path.clone(),
+            problem: "a block holds an entry that does not read".into(),
+        }
+    }
+}
+
+/// Reads one block; false at the end. A block that is cut short leaves what there was of it in `block`.
+fn read_block(file: &mut impl Read, block: &mut Vec<u8>, path: &str) -> Result<bool, JournalError> {
+    let io = |error| JournalError::Io { path: path.to_owned(), error };
+    block.clear();
+    let mut head = Vec::with_capacity(8);
+    file.take(8).read_to_end(&mut head).map_err(io)?;
+    let Ok(head) = <[u8; 8]>::try_from(head.as_slice()) else {
+        block.extend_from_slice(&head);
+        return Ok(false);
+    };
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let length = word(0) as usize;
+    let bad = |problem: &str| JournalError::Bad { path: path.to_owned(), problem: problem.into() };
+    if length == 0 || length > BLOCK_BYTES_MAX {
+        return Err(bad("a block has an impossible length: the file is damaged"));
+    }
+    block.resize(length, 0);
+    match file.read_exact(block) {
+        Ok(()) if crc(block) == word(4) => Ok(true),
+        Ok(()) => Err(bad("a block's checksum does not match: the file is damaged")),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(io(error)),
+    }
+}
