@@ -1,0 +1,127 @@
+//! The latency report: a page to look at, files for tools, a table for the terminal.
+//!
+//! Owns: how a [`LatencyReport`] is shown. Measures nothing. Invariant: the page needs no other file and no network,
+//! and everything that comes from outside is escaped.
+
+mod findings;
+mod hgrm;
+mod json;
+pub mod model;
+mod page;
+mod plot;
+mod table;
+
+pub use model::{IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow};
+pub use table::{summary_table, summary_table_within};
+
+use crate::report::html::write_whole;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// The files of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The page.
+    pub html: PathBuf,
+    /// The figures for scripts.
+    pub json: PathBuf,
+    /// One file a stage, in the order of the stages; values in µs.
+    pub hgrm: Vec<PathBuf>,
+}
+
+/// Why a report could not be written.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// Where the directory should be there is something else.
+    #[error("{0}: not a directory; name another place for the report, or remove the file")]
+    NotADirectory(PathBuf),
+    /// The file system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
+    /// A figure that JSON cannot carry.
+    #[error("latency.json: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Writes `index.html`, `latency.json` and a `.hgrm` for each stage into `dir`, which is made if it is not there. Each
+/// file appears whole, in place of one of the same name.
+///
+/// # Errors
+/// [`ReportError::NotADirectory`] if `dir` or a part of its path is a file, [`ReportError::Io`] if the file system
+/// refuses.
+pub fn write(report: &LatencyReport, dir: &Path) -> Result<Written, ReportError> {
+    fs::create_dir_all(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ReportError::NotADirectory(dir.to_owned())
+        }
+        _ => ReportError::Io { path: dir.to_owned(), error },
+    })?;
+    let save = |name: &str, content: &[u8]| {
+        let path = dir.join(name);
+        write_whole(&path, content).map_err(|error| ReportError::Io { path: path.clone(), error })?;
+        Ok::<_, ReportError>(path)
+    };
+    let names = file_names(&report.stages);
+    let stages = report.stages.iter().zip(&names);
+    let hgrm = stages
+        .map(|(stage, name)| save(name, hgrm::text(&stage.histogram).as_bytes()))
+        .collect::<Result<_, _>>()?;
+    let json = save("latency.json", json::text(report)?.as_bytes())?;
+    // The page last: where it is, what it links to is there too.
+    let html = save("index.html", page::text(report, &names).as_bytes())?;
+    Ok(Written { html, json, hgrm })
+}
+
+/// A distinct, harmless file name for each stage: its name with only letters, digits, `-` and `_` left.
+fn file_names(stages: &[StageLatency]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(stages.len());
+    for stage in stages {
+        let harmless = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        // Short enough for every file system.
+        let base: String = stage.name.chars().map(harmless).take(100).collect();
+        let base = if base.is_empty() { "stage".to_owned() } else { base };
+        let candidates =
+            std::iter::once(format!("{base}.hgrm")).chain((2..).map(|n| format!("{base}-{n}.hgrm")));
+        // Case is folded: not every file system tells `Risk` from `risk`.
+        let free = |name: &String| !names.iter().any(|taken| taken.eq_ignore_ascii_case(name));
+        names.extend(candidates.into_iter().find(free));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hdrhistogram::Histogram;
+
+    #[test]
+    fn file_names_are_harmless_and_distinct() {
+        let stages: Vec<StageLatency> = ["risk", "../etc/passwd", "Risk", "", "tick → order", "risk"]
+            .into_iter()
+            .map(|name| StageLatency {
+                name: name.into(),
+                doc: String::new(),
+                histogram: Histogram::new(3).expect("good digits"),
+            })
+            .collect();
+        assert_eq!(
+            file_names(&stages),
+            [
+                "risk.hgrm",
+                "---etc-passwd.hgrm",
+                "Risk-2.hgrm",
+                "stage.hgrm",
+                "tick---order.hgrm",
+                "risk-3.hgrm"
+            ]
+        );
+    }
+}

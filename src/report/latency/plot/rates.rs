@@ -1,0 +1,126 @@
+//! Latency against offered rate: lines through one point a run, or a cloud of one point an interval.
+
+use super::axis::{nanos_labels, rate_labels};
+use super::{Area, Axis, series_class};
+use crate::report::latency::model::{IntervalSample, RatePoint};
+use crate::report::units;
+
+const AREA: Area = Area { width: 1040.0, height: 360.0, left: 78.0, right: 34.0, top: 36.0, bottom: 46.0 };
+
+/// Names of the lines, in the order of their colours.
+pub const RATE_SERIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
+/// Names of the dots, in the order of their colours.
+pub const INTERVAL_SERIES: [&str; 2] = ["p50", "p99"];
+
+/// A dot: offered rate, latency in ns, whether it is hollow, what to say of it.
+struct Dot {
+    rate: f64,
+    ns: u64,
+    hollow: bool,
+    label: String,
+}
+
+fn usable(rate: f64) -> bool {
+    rate.is_finite() && rate > 0.0
+}
+
+/// One line a percentile through the measured rates; nothing if no rate is a positive number.
+#[must_use]
+pub fn from_rates(points: &[RatePoint]) -> Option<String> {
+    let mut points: Vec<&RatePoint> = points.iter().filter(|point| usable(point.offered_per_s)).collect();
+    points.sort_by(|a, b| a.offered_per_s.total_cmp(&b.offered_per_s));
+    let figures: [fn(&RatePoint) -> u64; 4] = [|p| p.p50_ns, |p| p.p99_ns, |p| p.p999_ns, |p| p.max_ns];
+    let dot = |name: &str, figure: fn(&RatePoint) -> u64, point: &RatePoint| Dot {
+        rate: point.offered_per_s,
+        ns: figure(point),
+        hollow: !point.kept_up(),
+        label: format!(
+            "{name} {} at {} offered, {} achieved",
+            units::nanos(figure(point)),
+            units::rate(point.offered_per_s),
+            units::rate(point.achieved_per_s)
+        ),
+    };
+    let series = RATE_SERIES.iter().zip(figures);
+    let series = series.map(|(name, figure)| points.iter().map(|point| dot(name, figure, point)).collect());
+    draw(&series.collect::<Vec<_>>(), true)
+}
+
+/// A cloud: two dots for each interval of one run; nothing if no rate is a positive number.
+#[must_use]
+pub fn from_intervals(samples: &[IntervalSample]) -> Option<String> {
+    let figures: [fn(&IntervalSample) -> u64; 2] = [|s| s.p50_ns, |s| s.p99_ns];
+    let dot = |name: &str, ns: u64, sample: &IntervalSample| Dot {
+        rate: sample.offered_per_s,
+        ns,
+        hollow: false,
+        label: format!(
+            "{name} {} at {}, {} events",
+            units::nanos(ns),
+            units::rate(sample.offered_per_s),
+            units::count(sample.count)
+        ),
+    };
+    let series = INTERVAL_SERIES.iter().zip(figures).map(|(name, figure)| {
+        let good = samples.iter().filter(|sample| usable(sample.offered_per_s) && sample.count > 0);
+        good.map(|sample| dot(name, figure(sample), sample)).collect()
+    });
+    draw(&series.collect::<Vec<_>>(), false)
+}
+
+fn draw(series: &[Vec<Dot>], joined: bool) -> Option<String> {
+    let dots = || series.iter().flatten();
+    dots().next()?;
+    let x = Axis::logarithmic(dots().map(|dot| dot.rate), AREA.x_span());
+    let y = Axis::logarithmic(dots().map(|dot| dot.ns.max(1) as f64), AREA.y_span());
+    let drawn: String =
+        series.iter().enumerate().map(|(i, dots)| draw_series(i, dots, joined, &x, &y)).collect();
+    let content = format!(
+        "{}{}{}{drawn}",
+        AREA.x_grid(&x, &rate_labels(x.ticks(12))),
+        AREA.y_grid(&y, &nanos_labels(y.ticks(10))),
+        AREA.captions("offered rate", "latency"),
+    );
+    Some(AREA.svg("Latency by offered rate", "class=\"plot\"", &content))
+}
+
+fn draw_series(index: usize, dots: &[Dot], joined: bool, x: &Axis, y: &Axis) -> String {
+    let at = |dot: &Dot| (x.px(dot.rate), y.px(dot.ns.max(1) as f64));
+    let points: Vec<String> = dots.iter().map(at).map(|(px, py)| format!("{px:.1},{py:.1}")).collect();
+    let line = if joined { format!("<polyline points=\"{}\"/>", points.join(" ")) } else { String::new() };
+    let circle = |dot: &Dot| {
+        let (cx, cy) = at(dot);
+        let (class, r) =
+            if dot.hollow { ("dot hollow", 4.0) } else { ("dot", if joined { 4.0 } else { 3.0 }) };
+        let label = &dot.label;
+        format!(
+            "<circle class=\"{class}\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r}\"><title>{label}</title></circle>"
+        )
+    };
+    let circles: String = dots.iter().map(circle).collect();
+    let cloud = if joined { "" } else { " cloud" };
+    format!("<g class=\"series{cloud} {}\">{line}{circles}</g>", series_class(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(offered_per_s: f64, achieved_per_s: f64) -> RatePoint {
+        RatePoint { offered_per_s, achieved_per_s, p50_ns: 300, p99_ns: 900, p999_ns: 5_000, max_ns: 90_000 }
+    }
+
+    #[test]
+    fn a_rate_that_was_not_kept_up_with_is_hollow() {
+        let svg = from_rates(&[point(1_000.0, 1_000.0), point(1e6, 6e5)]).expect("two points");
+        assert_eq!(svg.matches("dot hollow").count(), 4);
+        assert_eq!(svg.matches("<circle").count(), 8);
+    }
+
+    #[test]
+    fn impossible_rates_are_left_out() {
+        assert!(from_rates(&[point(f64::NAN, 1.0), point(0.0, 0.0), point(-1.0, 0.0)]).is_none());
+        let svg = from_rates(&[point(f64::INFINITY, 1.0), point(10.0, f64::NAN)]).expect("one point");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+}

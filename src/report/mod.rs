@@ -1,0 +1,8 @@
+//! Reports: what a person reads afterwards.
+//!
+//! Owns: pages, tables and files made of finished measurements. Never touches a running pipeline, starts no thread.
+//! Invariant: a report is one file that needs nothing else, and is whole or not there.
+
+pub mod html;
+pub mod latency;
+pub mod units;
