@@ -1,3 +1,10 @@
 //! The `algo-trader` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    algo_trader::cli::main()
+}

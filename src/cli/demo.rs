@@ -1,0 +1,182 @@
+//! `algo-trader demo`: the whole pipeline, offline, on a market made by a seeded generator.
+
+use super::Outcome;
+use super::replay::{Common, load, parse_speed, progress, show, show_topology, start_log};
+use crate::domain::{Instrument, InstrumentTable};
+use crate::journal::JournalReader;
+use crate::run::interrupt::Interrupt;
+use crate::run::{Config, Pace, ReplayOptions, Summary, replay_frames, replay_journal};
+use crate::strategy::StrategySpec;
+use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const DEMO_TEXT: &str = include_str!("../../config/demo.toml");
+const DEMO_NAME: &str = "config/demo.toml";
+/// Strategies that a run can hold; the rest of many pairs are watched and not traded.
+const STRATEGIES_MAX: usize = 255;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader demo
+  algo-trader demo --seconds 60 --speed max --seed 7
+  algo-trader demo --instruments 300 --seconds 5 --speed max --json")]
+pub struct Args {
+    /// Seconds of market to generate
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// The market's seed: the same seed is the same market, to the byte
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// How fast: max, or so many times real time
+    #[arg(long, default_value = "1", value_parser = parse_speed)]
+    speed: Pace,
+    /// Generate this many pairs instead of the demo's three
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    instruments: Option<u16>,
+    /// Market events a second and pair
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    events: u32,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The journal of a demo: where it was asked for, or in a temporary place from which it is removed at the end.
+struct DemoJournal {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl DemoJournal {
+    fn new(asked: Option<&PathBuf>) -> Self {
+        match asked {
+            Some(path) => Self { path: path.clone(), temporary: false },
+            None => {
+                // Process ids come again (in a container they are always the same), moments do not.
+                let moment = jiff::Timestamp::now().as_nanosecond();
+                let name = format!("algo-trader-demo-{}-{moment}.journal", std::process::id());
+                Self { path: std::env::temp_dir().join(name), temporary: true }
+            }
+        }
+    }
+}
+
+impl Drop for DemoJournal {
+    fn drop(&mut self) {
+        if self.temporary {
+            // Nothing is lost if it stays: it is a temporary file.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+    let instruments = match args.instruments {
+        Some(n) => generated_instruments(usize::from(n)),
+        None => demo_instruments(),
+    };
+    let config = match configuration(&args, instruments.clone()) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
+    };
+    start_log(&config);
+    let journal = DemoJournal::new(args.common.journal.as_ref());
+    args.common.journal = Some(journal.path.clone());
+    let pipeline = args.common.pipeline_options(strategies);
+    if args.common.show_topology {
+        return show_topology(&config, &pipeline);
+    }
+    let mut flow = FlowConfig::new(args.seed, instruments).with_events_per_s(args.events);
+    flow.duration = Duration::from_secs(args.seconds);
+    let mut source = match FlowSource::new(&flow) {
+        Ok(source) => source,
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::BadUsage;
+        }
+    };
+    if !args.common.json {
+        println!(
+            "a generated market of {} pairs for {} s (seed {}), {} strategies, nothing leaves this machine",
+            config.instruments.len(),
+            args.seconds,
+            args.seed,
+            config.strategies.len()
+        );
+        if let Ok(topology) = crate::run::Pipeline::plan(&config, &pipeline) {
+            print!("{topology}");
+        }
+    }
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let options = ReplayOptions {
+        pace: args.speed,
+        interrupt: interrupt.clone(),
+        progress: progress(),
+        pipeline,
+        ..ReplayOptions::default()
+    };
+    let result = replay_frames(&config, &mut source, options);
+    let hash = result.as_ref().ok().map(|s: &Summary| s.order_stream_sha256.clone());
+    if args.common.report.is_none() && !args.common.json {
+        args.common.report = Some(config.report.dir.join("demo"));
+    }
+    let paced = args.speed != Pace::Max;
+    let outcome = show(result, &config, &args.common, Vec::new(), "Demo on a generated market", paced);
+    let (Outcome::Done, Some(hash)) = (&outcome, hash) else { return outcome };
+    let proof = prove(&journal.path, &config, strategies);
+    if !args.common.json {
+        println!();
+        match &proof {
+            Ok(again) if *again == hash => {
+                println!("the journal of this run was replayed: the same order stream, to the byte");
+            }
+            Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
+            Err(problem) => println!("the journal could not be replayed: {problem}"),
+        }
+        println!("next: algo-trader replay RECORDING.gz, algo-trader list strategies, algo-trader doctor");
+    }
+    if proof.as_deref() == Ok(hash.as_str()) { outcome } else { Outcome::Failed }
+}
+
+/// Replays the journal and says what order stream came out.
+fn prove(path: &Path, config: &Config, strategies: &'static [StrategySpec]) -> Result<String, String> {
+    let mut journal = JournalReader::open(path).map_err(|e| e.to_string())?;
+    let mut options = ReplayOptions::default();
+    options.pipeline.strategies = strategies;
+    let summary = replay_journal(config, &mut journal, options).map_err(|e| e.to_string())?;
+    Ok(summary.order_stream_sha256)
+}
+
+fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Outcome> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        eprintln!("{error}");
+        Outcome::BadUsage
+    };
+    let table = InstrumentTable::new(instruments).map_err(|e| refuse(&e))?;
+    if let Some(path) = &args.common.config {
+        let named = load(Some(path))?;
+        return Config::from_text_with_instruments(&named.text, &named.file, table).map_err(|e| refuse(&e));
+    }
+    if args.instruments.is_none() {
+        return Config::from_text_with_instruments(DEMO_TEXT, DEMO_NAME, table).map_err(|e| refuse(&e));
+    }
+    let text = many_strategies(&table);
+    Config::from_text_with_instruments(&text, "the demo's own configuration", table).map_err(|e| refuse(&e))
+}
+
+/// A configuration that trades as many pairs as strategies fit, the three strategies in turn.
+fn many_strategies(table: &InstrumentTable) -> String {
+    let mut text = String::from("[run]\nname = \"demo\"\n[risk]\ngross_notional_max = \"100000000\"\n");
+    for (index, instrument) in table.all().iter().take(STRATEGIES_MAX).enumerate() {
+        let name = ["ma-cross", "rsi-reversion", "imbalance-maker"][index % 3];
+        let qty = crate::domain::decimal::Scaled {
+            value: i128::from(instrument.min_qty.0.max(instrument.lot.0)),
+            decimals: instrument.qty_decimals,
+        };
+        text += &format!(
+            "[[strategy]]\nname = \"{name}\"\nlabel = \"{name}-{index}\"\ninstruments = [\"{}\"]\n[strategy.params]\nqty = \"{qty}\"\n",
+            instrument.name()
+        );
+    }
+    text
+}

@@ -1,0 +1,74 @@
+//! The command line: one file a command.
+//!
+//! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
+//! Holds no logic that a test could want without a terminal.
+
+mod demo;
+pub mod doctor;
+mod list;
+mod output;
+mod replay;
+
+use crate::strategy::StrategySpec;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "algo-trader", version, about, long_about = None, max_term_width = 100)]
+#[command(
+    after_help = "Start with:\n  algo-trader demo        the whole pipeline on a generated market, offline\n  algo-trader doctor      is this host tuned for low latency?"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole pipeline, offline, on a generated market
+    Demo(demo::Args),
+    /// Runs recorded frames, or a journal, through the pipeline
+    Replay(replay::Args),
+    /// Lists what a configuration can name: strategies, indicators, risk rules
+    List(list::Args),
+    /// Tells how well this host is tuned for low latency, and what to change
+    Doctor(DoctorArgs),
+}
+
+#[derive(clap::Args)]
+struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a command ended.
+pub(crate) enum Outcome {
+    Done,
+    Failed,
+    BadUsage,
+}
+
+/// The whole command line with the built-in strategies.
+pub fn main() -> ExitCode {
+    main_with(&[])
+}
+
+/// The whole command line with strategies of your own: call it from the `main` of a crate that has them.
+pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Demo(args) => demo::run(args, strategies),
+        Command::Replay(args) => replay::run(args, strategies),
+        Command::List(args) => list::run(&args, strategies),
+        Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
+            Ok(_) => Outcome::Done,
+            Err(_) => Outcome::Failed,
+        },
+    };
+    match outcome {
+        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Failed => ExitCode::from(1),
+        Outcome::BadUsage => ExitCode::from(2),
+    }
+}

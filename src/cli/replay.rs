@@ -1,0 +1,386 @@
+//! `algo-trader replay`: recorded frames, or a journal, through the pipeline.
+
+use super::{Outcome, output};
+use crate::history::{Recording, RecordingOptions};
+use crate::journal::JournalReader;
+use crate::journal::reader::is_journal;
+use crate::net::FrameSource;
+use crate::pipeline::{Threading, Wait};
+use crate::report::latency::RatePoint;
+use crate::run::interrupt::Interrupt;
+use crate::run::{
+    Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, Summary, replay_frames,
+    replay_journal,
+};
+use crate::strategy::StrategySpec;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader replay recordings/*.gz
+  algo-trader replay recordings/*.gz --threading dedicated --wait yield --json
+  algo-trader replay recordings/*.gz --speed 10 --report latency-reports/today
+  algo-trader replay recordings/*.gz --rates 1000,10000,100000,max
+  algo-trader replay recordings/*.gz --journal run.journal && algo-trader replay run.journal")]
+pub struct Args {
+    /// Recordings (named MARKET-SYMBOL-DATE.gz), merged by receive time, or one journal
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+    /// Offer frames evenly, so many a second, instead of by their recorded times
+    #[arg(long, value_name = "PER_SECOND", value_parser = parse_rate, conflicts_with_all = ["speed", "rates"])]
+    rate: Option<f64>,
+    /// Also run at each of these rates, for the report's curve of latency against offered rate: 1000,10000,max
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_offered)]
+    rates: Vec<Offered>,
+    /// Stop once the event with this sequence number is handled
+    #[arg(long, value_name = "SEQ")]
+    until: Option<u64>,
+    /// How fast: max, or so many times the recorded speed
+    #[arg(long, default_value = "max", value_parser = parse_speed)]
+    speed: Pace,
+}
+
+#[derive(clap::Args)]
+pub struct Common {
+    /// Configuration file; the built-in one where not given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How stages are spread over threads: inline, shared or dedicated; chosen by the cores where not given
+    #[arg(long, value_parser = parse_threading)]
+    pub threading: Option<Threading>,
+    /// How idle threads wait: spin, yield or backoff
+    #[arg(long, value_parser = parse_wait)]
+    pub wait: Option<Wait>,
+    /// Allow more spinning threads than cores
+    #[arg(long)]
+    pub oversubscribe: bool,
+    /// Write the journal here; the file must not exist
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Write the latency report into this directory
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Show what would run on which thread, and stop
+    #[arg(long)]
+    pub show_topology: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Offered {
+    PerSecond(f64),
+    Max,
+}
+
+fn parse_threading(text: &str) -> Result<Threading, String> {
+    Threading::from_label(text).ok_or_else(|| "expected inline, shared or dedicated".into())
+}
+
+fn parse_wait(text: &str) -> Result<Wait, String> {
+    Wait::from_label(text).ok_or_else(|| "expected spin, yield or backoff".into())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (1.0..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("expected a number of frames a second, 1 to 1000000000".into()),
+    }
+}
+
+fn parse_offered(text: &str) -> Result<Offered, String> {
+    if text == "max" { Ok(Offered::Max) } else { parse_rate(text).map(Offered::PerSecond) }
+}
+
+pub fn parse_speed(text: &str) -> Result<Pace, String> {
+    match text.parse::<f64>() {
+        _ if text == "max" => Ok(Pace::Max),
+        Ok(times) if (0.001..=1e6).contains(&times) => Ok(Pace::Times(times)),
+        _ => Err("expected max, or a factor from 0.001 to 1000000 such as 1 or 10".into()),
+    }
+}
+
+/// The program's log, by the configuration. Standard error only: standard output is for results.
+pub fn start_log(config: &Config) {
+    let mut dispatch = fern::Dispatch::new().level(config.log.level).format(|out, message, record| {
+        out.finish(format_args!("{:<5} {}: {message}", record.level(), record.target()))
+    });
+    for (module, level) in &config.log.modules {
+        dispatch = dispatch.level_for(format!("algo_trader::{module}"), *level);
+    }
+    dispatch = dispatch.chain(std::io::stderr());
+    if let Some(path) = &config.log.file {
+        match fern::log_file(path) {
+            Ok(file) => dispatch = dispatch.chain(file),
+            Err(error) => eprintln!("cannot log to {}: {error}; standard error only", path.display()),
+        }
+    }
+    // Only a second call in one process fails, and then the first one's settings stand.
+    let _ = dispatch.apply();
+}
+
+pub fn load(path: Option<&Path>) -> Result<Config, Outcome> {
+    match path {
+        None => Ok(Config::embedded_default()),
+        Some(path) => Config::load(path).map_err(|error| {
+            eprintln!("{error}");
+            Outcome::BadUsage
+        }),
+    }
+}
+
+impl Common {
+    pub fn pipeline_options(&self, strategies: &'static [StrategySpec]) -> PipelineOptions {
+        // Orders of a replay reach no venue, so their ids need not differ from run to run: an epoch of zero keeps the
+        // order stream the same, whenever it is made.
+        PipelineOptions {
+            threading: self.threading,
+            wait: self.wait,
+            oversubscribe: self.oversubscribe,
+            journal: self.journal.clone(),
+            epoch: 0,
+            strategies,
+            ..PipelineOptions::default()
+        }
+    }
+}
+
+/// Shows the topology that a run would have.
+pub fn show_topology(config: &Config, options: &PipelineOptions) -> Outcome {
+    match Pipeline::plan(config, options) {
+        Ok(topology) => {
+            print!("{topology}");
+            Outcome::Done
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            Outcome::BadUsage
+        }
+    }
+}
+
+/// A line of progress on standard error, where that is a terminal.
+pub fn progress() -> Option<Box<dyn FnMut(u64, crate::domain::Time) + Send>> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let begun = std::time::Instant::now();
+    let mut shown = begun;
+    Some(Box::new(move |frames, time| {
+        if shown.elapsed().as_millis() >= 200 {
+            shown = std::time::Instant::now();
+            eprint!("\r\x1b[K{frames} frames, market time {time}");
+        }
+    }))
+}
+
+/// Prints a finished run and writes its report.
+pub fn show(
+    result: Result<Summary, ReplayError>,
+    config: &Config,
+    common: &Common,
+    rates: Vec<RatePoint>,
+    title: &str,
+    paced: bool,
+) -> Outcome {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+    let (summary, mut outcome) = match result {
+        Ok(summary) => (summary, Outcome::Done),
+        Err(ReplayError::Pipeline(error)) => {
+            eprintln!("{error}");
+            return Outcome::BadUsage;
+        }
+        Err(ReplayError::Journal(error)) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+        Err(ReplayError::Source { error, summary }) => {
+            eprintln!("{error}");
+            eprintln!("what follows is what was replayed until then");
+            (*summary, Outcome::Failed)
+        }
+        Err(ReplayError::Stopped { reason, summary }) => {
+            eprintln!("{reason}");
+            eprintln!("what follows is what was handled until then");
+            (*summary, Outcome::Failed)
+        }
+    };
+    if summary.stopped.is_some() && matches!(outcome, Outcome::Done) {
+        eprintln!("interrupted: what follows is what was handled until then");
+    }
+    if common.json {
+        println!("{:#}", summary.to_json());
+    } else {
+        print!("{}", output::text(&summary, config));
+    }
+    if let Some(dir) = &common.report {
+        match output::report(&summary, rates, title, dir, paced) {
+            Ok(written) => eprintln!("latency report: {}", written.html.display()),
+            Err(error) => {
+                eprintln!("{error}");
+                outcome = Outcome::Failed;
+            }
+        }
+    }
+    outcome
+}
+
+pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+    if let [path] = &args.paths[..]
+        && is_journal(path)
+    {
+        return run_journal(path, &args, strategies);
+    }
+    let config = match load(args.common.config.as_deref()) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
+    };
+    start_log(&config);
+    let pipeline = args.common.pipeline_options(strategies);
+    if args.common.show_topology {
+        return show_topology(&config, &pipeline);
+    }
+    let open = || Recording::open(&args.paths, &RecordingOptions::default());
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let mut recording = match open() {
+        Ok(recording) => recording,
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+    };
+    if let Some(missing) = missing_instrument(&config, &recording) {
+        eprintln!("{missing}");
+        return Outcome::BadUsage;
+    }
+    let pace = args.rate.map_or(args.speed, Pace::Rate);
+    let options = ReplayOptions {
+        pace,
+        until: args.until,
+        frames_max: None,
+        interrupt: interrupt.clone(),
+        progress: progress(),
+        pipeline,
+    };
+    let result = replay_frames(&config, &mut recording, options);
+    for problem in recording.problems() {
+        eprintln!("{problem}");
+    }
+    let mut rates = Vec::new();
+    for offered in &args.rates {
+        if interrupt.is_raised() {
+            break;
+        }
+        let Ok(mut recording) = open() else { break };
+        let mut pipeline = args.common.pipeline_options(strategies);
+        pipeline.journal = None;
+        match rate_point(&config, &mut recording, *offered, pipeline, &interrupt) {
+            Ok(point) => {
+                eprintln!(
+                    "offered {:.0}/s: achieved {:.0}/s, p50 {} ns, p99 {} ns, p99.9 {} ns",
+                    point.offered_per_s, point.achieved_per_s, point.p50_ns, point.p99_ns, point.p999_ns
+                );
+                rates.push(point);
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                return Outcome::Failed;
+            }
+        }
+    }
+    show(result, &config, &args.common, rates, "Replay of recorded frames", pace != Pace::Max)
+}
+
+/// Every source must be of an instrument that is configured: precision cannot be guessed.
+fn missing_instrument(config: &Config, source: &dyn FrameSource) -> Option<String> {
+    source.sources().iter().find_map(|s| {
+        let symbol = s.symbol.as_deref()?;
+        let found = config.instruments.find(s.market, symbol.as_bytes()).is_some();
+        (!found).then(|| format!("{}: {}", s.name, config.missing_instrument_message(s.market, symbol)))
+    })
+}
+
+/// Seconds that one point of the rate curve takes, at most.
+const RATE_SECONDS: f64 = 3.0;
+
+fn rate_point(
+    config: &Config,
+    recording: &mut Recording,
+    offered: Offered,
+    pipeline: PipelineOptions,
+    interrupt: &Interrupt,
+) -> Result<RatePoint, ReplayError> {
+    let (pace, frames_max) = match offered {
+        Offered::Max => (Pace::Max, None),
+        Offered::PerSecond(rate) => (Pace::Rate(rate), Some((rate * RATE_SECONDS) as u64)),
+    };
+    let options = ReplayOptions {
+        pace,
+        frames_max,
+        interrupt: interrupt.clone(),
+        pipeline,
+        ..ReplayOptions::default()
+    };
+    let summary = replay_frames(config, recording, options)?;
+    let achieved_per_s = summary.events_per_s();
+    let total = summary.latencies.iter().find(|l| l.name == "total");
+    let at = |q: f64| total.map_or(0, |t| t.histogram.value_at_quantile(q));
+    Ok(RatePoint {
+        offered_per_s: match offered {
+            Offered::Max => achieved_per_s,
+            Offered::PerSecond(rate) => rate,
+        },
+        achieved_per_s,
+        p50_ns: at(0.5),
+        p99_ns: at(0.99),
+        p999_ns: at(0.999),
+        max_ns: total.map_or(0, |t| t.histogram.max()),
+    })
+}
+
+fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) -> Outcome {
+    let mut journal = match JournalReader::open(path) {
+        Ok(journal) => journal,
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+    };
+    let header = journal.header().clone();
+    let table = match crate::domain::InstrumentTable::new(header.instruments) {
+        Ok(table) => table,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            return Outcome::Failed;
+        }
+    };
+    let config = match Config::from_text_with_instruments(&header.config_text, &header.config_name, table) {
+        Ok(mut config) => {
+            // A replay reads this journal; it does not write the one that the configuration names.
+            config.journal.path = None;
+            config
+        }
+        Err(error) => {
+            eprintln!("{}: its configuration is refused by this version:\n{error}", path.display());
+            return Outcome::Failed;
+        }
+    };
+    start_log(&config);
+    let pipeline = args.common.pipeline_options(strategies);
+    if args.common.show_topology {
+        return show_topology(&config, &pipeline);
+    }
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let options = ReplayOptions { until: args.until, interrupt, pipeline, ..ReplayOptions::default() };
+    let result = replay_journal(&config, &mut journal, options);
+    if journal.torn() {
+        eprintln!("{}: was cut; replayed to its last whole block", path.display());
+    }
+    show(result, &config, &args.common, Vec::new(), "Replay of a journal", false)
+}

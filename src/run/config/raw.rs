@@ -1,0 +1,118 @@
+//! The shape of the files as serde reads them: every key that exists, none of them checked.
+//!
+//! Owns: the names of keys. What each means, its range and default is said in `config/default.toml` and enforced
+//! where it becomes a checked value. Everything may be absent, so that all that is wrong can be said at once.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// A value, if there is one, with its place.
+pub(super) type Given<T> = Option<Spanned<T>>;
+
+macro_rules! raw {
+    ($($(#[doc = $doc:literal])* $name:ident { $($key:ident: $kind:ty,)* })*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct $name { $(pub $key: $kind,)* }
+    )*};
+}
+
+raw! {
+    /// A configuration.
+    RawConfig {
+        run: RawRun,
+        instruments: RawInstruments,
+        pipeline: RawPipeline,
+        journal: RawJournal,
+        market: RawMarket,
+        risk: RawRisk,
+        paper: RawPaper,
+        log: RawLog,
+        report: RawReport,
+        strategy: Vec<Spanned<RawStrategy>>,
+    }
+    RawRun {
+        name: Given<String>,
+        epoch: Given<i64>,
+    }
+    RawInstruments {
+        files: Vec<Spanned<String>>,
+    }
+    RawPipeline {
+        threading: Given<String>,
+        wait: Given<String>,
+        ring_slots: Given<i64>,
+        lane_slots: Given<i64>,
+        answer_delay_us: Given<i64>,
+        oversubscribe: Option<bool>,
+        cores: RawCores,
+    }
+    RawCores {
+        feed: Given<i64>,
+        stages: Given<i64>,
+        market: Given<i64>,
+        strategy: Given<i64>,
+        risk: Given<i64>,
+        execution: Given<i64>,
+        journal: Given<i64>,
+        gateway: Given<i64>,
+        housekeeping: Given<i64>,
+    }
+    RawJournal {
+        path: Option<String>,
+        sync: Given<String>,
+    }
+    RawMarket {
+        bar_seconds: Given<i64>,
+        bar_grace_ms: Given<i64>,
+    }
+    RawRisk {
+        order_notional_max: Given<String>,
+        position_notional_max: Given<String>,
+        gross_notional_max: Given<String>,
+        open_orders_max: Given<i64>,
+        orders_per_second_max: Given<i64>,
+        price_collar_bps: Given<i64>,
+    }
+    RawPaper {
+        order_latency_us: Given<i64>,
+        starting_balance: Given<String>,
+        fill: Given<String>,
+    }
+    RawLog {
+        level: Given<String>,
+        file: Option<String>,
+        modules: BTreeMap<String, Spanned<String>>,
+    }
+    RawReport {
+        dir: Given<String>,
+    }
+    RawStrategy {
+        name: Given<String>,
+        label: Given<String>,
+        instruments: Given<Vec<Spanned<String>>>,
+        params: BTreeMap<String, Spanned<toml::Value>>,
+    }
+    /// A file of instruments.
+    RawInstrumentFile {
+        venue: Given<String>,
+        market: Given<String>,
+        instrument: Vec<Spanned<RawInstrument>>,
+    }
+    RawInstrument {
+        symbol: Given<String>,
+        base: Given<String>,
+        quote: Given<String>,
+        price_decimals: Given<i64>,
+        qty_decimals: Given<i64>,
+        tick: Given<String>,
+        lot: Given<String>,
+        min_qty: Given<String>,
+        max_qty: Given<String>,
+        min_notional: Given<String>,
+        maker_fee: Given<String>,
+        taker_fee: Given<String>,
+    }
+}

@@ -1,0 +1,334 @@
+//! The sections of a configuration, checked: what the rest of the program reads.
+//!
+//! Owns: ranges and defaults. Their meaning for a user is told in `config/default.toml`; a test keeps both the same.
+
+use super::check::Checks;
+use super::raw::{
+    Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
+};
+use crate::domain::decimal::POW10;
+use log::LevelFilter;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Decimals of limits and balances: they are in units of 10^-8 of the quote asset.
+pub const QUOTE_DECIMALS: u8 = 8;
+
+/// One whole of the quote asset.
+const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
+
+/// The largest limit or balance: 10 billion, so that sums of a few still fit 64 bits.
+const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
+
+macro_rules! choices {
+    ($(#[doc = $outer:literal])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $label:literal,)* }) => {
+        $(#[doc = $outer])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[doc = $doc])* $variant,)* }
+
+        impl $name {
+            /// Every choice with its name in files and on the command line.
+            pub const ALL: &'static [(&'static str, $name)] = &[$(($label, $name::$variant),)*];
+
+            /// Its name.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $($name::$variant => $label,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.label()) }
+        }
+    };
+}
+
+choices! {
+    /// How the feed and the stages are spread over threads.
+    Threading {
+        /// By the number of cores.
+        Auto = "auto",
+        /// Feed and stages in one thread.
+        Inline = "inline",
+        /// The feed in one thread, all stages in another.
+        Shared = "shared",
+        /// A thread each.
+        Dedicated = "dedicated",
+    }
+}
+
+choices! {
+    /// What a thread with nothing to do does.
+    Wait {
+        /// By the number of cores.
+        Auto = "auto",
+        /// Polls without a pause.
+        Spin = "spin",
+        /// Polls, offering its core to others.
+        Yield = "yield",
+        /// Polls ever more rarely, then sleeps.
+        Backoff = "backoff",
+    }
+}
+
+choices! {
+    /// When the journal is forced to the disk.
+    JournalSync {
+        /// Never: records survive the death of the process, not of the machine.
+        Never = "never",
+        /// Before each order is sent: records survive a power cut.
+        EachOrder = "each-order",
+    }
+}
+
+choices! {
+    /// When a resting paper order trades.
+    FillRule {
+        /// When the market trades at its price.
+        Touch = "touch",
+        /// When the market trades through its price.
+        Through = "through",
+    }
+}
+
+/// `[run]`: which run this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunConfig {
+    /// Goes into file names and reports.
+    pub name: String,
+    /// Seconds since 1970 that client order ids begin with; `None`: the moment of the start.
+    pub epoch: Option<u64>,
+}
+
+impl RunConfig {
+    /// The largest epoch that a client order id has room for, 36^8 - 1.
+    const EPOCH_MAX: u64 = 36u64.pow(crate::domain::ClientOrderId::EPOCH_CHARS as u32) - 1;
+
+    pub(super) fn check(raw: &RawRun, checks: &mut Checks<'_>) -> Self {
+        let name = raw.name.as_ref().and_then(|name| checks.name(name, 40, "._-"));
+        Self {
+            name: name.unwrap_or_else(|| "default".to_owned()),
+            epoch: checks.integer_if(&raw.epoch, 0..=Self::EPOCH_MAX),
+        }
+    }
+}
+
+/// `[pipeline]`: rings, lanes and threads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineConfig {
+    /// How threads are laid out.
+    pub threading: Threading,
+    /// How they wait.
+    pub wait: Wait,
+    /// Slots of the ring, a power of two; 64 bytes each.
+    pub ring_slots: usize,
+    /// Slots of each lane between stages, a power of two.
+    pub lane_slots: usize,
+    /// The least time, in microseconds, after which an answer may re-enter a replay.
+    pub answer_delay_us: u64,
+    /// Whether two spinning threads may share a core.
+    pub oversubscribe: bool,
+    /// Cores that threads are pinned to.
+    pub cores: CoreConfig,
+}
+
+/// `[pipeline.cores]`: the core of each thread; `None`: chosen by the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CoreConfig {
+    /// Of the feed (of everything, inline).
+    pub feed: Option<usize>,
+    /// Of the stages where they share a thread.
+    pub stages: Option<usize>,
+    /// Of the market stage.
+    pub market: Option<usize>,
+    /// Of the strategies.
+    pub strategy: Option<usize>,
+    /// Of risk.
+    pub risk: Option<usize>,
+    /// Of execution.
+    pub execution: Option<usize>,
+    /// Of the journal's writer.
+    pub journal: Option<usize>,
+    /// Of the gateway.
+    pub gateway: Option<usize>,
+    /// Of everything that is not in a hurry.
+    pub housekeeping: Option<usize>,
+}
+
+impl PipelineConfig {
+    pub(super) fn check(raw: &RawPipeline, checks: &mut Checks<'_>) -> Self {
+        Self {
+            threading: checks.choice(&raw.threading, Threading::ALL, Threading::Auto),
+            wait: checks.choice(&raw.wait, Wait::ALL, Wait::Auto),
+            ring_slots: checks.power_of_two(&raw.ring_slots, 1_024..=1_048_576, 4_096),
+            lane_slots: checks.power_of_two(&raw.lane_slots, 1_024..=1_048_576, 8_192),
+            answer_delay_us: checks.integer(&raw.answer_delay_us, 1..=10_000_000, 5_000),
+            oversubscribe: raw.oversubscribe.unwrap_or(false),
+            cores: CoreConfig::check(&raw.cores, checks),
+        }
+    }
+}
+
+impl CoreConfig {
+    fn check(raw: &RawCores, checks: &mut Checks<'_>) -> Self {
+        let mut core = |given: &Given<i64>| checks.integer_if(given, 0..=1_023);
+        Self {
+            feed: core(&raw.feed),
+            stages: core(&raw.stages),
+            market: core(&raw.market),
+            strategy: core(&raw.strategy),
+            risk: core(&raw.risk),
+            execution: core(&raw.execution),
+            journal: core(&raw.journal),
+            gateway: core(&raw.gateway),
+            housekeeping: core(&raw.housekeeping),
+        }
+    }
+}
+
+/// `[journal]`: the record of everything that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Where, relative to the working directory; `None`: no journal.
+    pub path: Option<PathBuf>,
+    /// When it is forced to the disk.
+    pub sync: JournalSync,
+}
+
+impl JournalConfig {
+    pub(super) fn check(raw: &RawJournal, checks: &mut Checks<'_>) -> Self {
+        Self {
+            path: path(raw.path.as_deref()),
+            sync: checks.choice(&raw.sync, JournalSync::ALL, JournalSync::Never),
+        }
+    }
+}
+
+/// `[market]`: bars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketConfig {
+    /// Length of a bar in seconds, 1 to 86,400.
+    pub bar_seconds: u32,
+    /// How long after its end, in milliseconds, a bar waits for late trades.
+    pub bar_grace_ms: u32,
+}
+
+impl MarketConfig {
+    pub(super) fn check(raw: &RawMarket, checks: &mut Checks<'_>) -> Self {
+        Self {
+            bar_seconds: checks.integer(&raw.bar_seconds, 1..=86_400, 1),
+            bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
+        }
+    }
+}
+
+/// `[risk]`: what no order may exceed. Money is in units of 10^-[`QUOTE_DECIMALS`] of the quote asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RiskConfig {
+    /// Value of one order.
+    pub order_notional_max: i64,
+    /// Value of one strategy's position in one instrument, were all its open orders to fill.
+    pub position_notional_max: i64,
+    /// Sum of the absolute values of all positions.
+    pub gross_notional_max: i64,
+    /// Open orders of one strategy in one instrument.
+    pub open_orders_max: u32,
+    /// Orders of one strategy within any second.
+    pub orders_per_second_max: u32,
+    /// How far from the touch a limit may be, in hundredths of a per cent.
+    pub price_collar_bps: u32,
+}
+
+impl RiskConfig {
+    pub(super) fn check(raw: &RawRisk, checks: &mut Checks<'_>) -> Self {
+        let mut quote = |given, default: i64| amount(checks, given, 1, default);
+        Self {
+            order_notional_max: quote(&raw.order_notional_max, 50_000),
+            position_notional_max: quote(&raw.position_notional_max, 100_000),
+            gross_notional_max: quote(&raw.gross_notional_max, 250_000),
+            open_orders_max: checks.integer(&raw.open_orders_max, 1..=1_000, 32),
+            orders_per_second_max: checks.integer(&raw.orders_per_second_max, 1..=100_000, 50),
+            price_collar_bps: checks.integer(&raw.price_collar_bps, 1..=10_000, 500),
+        }
+    }
+}
+
+/// `[paper]`: the simulated venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaperConfig {
+    /// How long an order takes to reach it, in microseconds.
+    pub order_latency_us: u64,
+    /// What there is of each quote asset at the start, in units of 10^-[`QUOTE_DECIMALS`].
+    pub starting_balance: i64,
+    /// When a resting order trades.
+    pub fill: FillRule,
+}
+
+impl PaperConfig {
+    pub(super) fn check(raw: &RawPaper, checks: &mut Checks<'_>) -> Self {
+        Self {
+            order_latency_us: checks.integer(&raw.order_latency_us, 0..=10_000_000, 1_000),
+            starting_balance: amount(checks, &raw.starting_balance, 0, 100_000),
+            fill: checks.choice(&raw.fill, FillRule::ALL, FillRule::Through),
+        }
+    }
+}
+
+/// `[log]`: what is told, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The least severe level that is told.
+    pub level: LevelFilter,
+    /// A file beside standard error, relative to the working directory.
+    pub file: Option<PathBuf>,
+    /// Levels of single modules: the path below the crate (`market`, `venue::binance`) and its level.
+    pub modules: Vec<(String, LevelFilter)>,
+}
+
+const LEVELS: &[(&str, LevelFilter)] = &[
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+];
+
+impl LogConfig {
+    pub(super) fn check(raw: &RawLog, checks: &mut Checks<'_>) -> Self {
+        let mut modules = Vec::with_capacity(raw.modules.len());
+        for (module, level) in &raw.modules {
+            modules.extend(checks.choose(level, LEVELS).map(|level| (module.clone(), level)));
+        }
+        let level = checks.choice(&raw.level, LEVELS, LevelFilter::Info);
+        Self { level, file: path(raw.file.as_deref()), modules }
+    }
+}
+
+/// `[report]`: where reports go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportConfig {
+    /// Directory, relative to the working directory; made when needed.
+    pub dir: PathBuf,
+}
+
+impl ReportConfig {
+    pub(super) fn check(raw: &RawReport, checks: &mut Checks<'_>) -> Self {
+        let given = raw.dir.as_ref().filter(|dir| {
+            if dir.get_ref().is_empty() {
+                checks.refuse(&dir.span(), "must be the path of a directory");
+            }
+            !dir.get_ref().is_empty()
+        });
+        Self { dir: given.map_or("latency-reports", |dir| dir.get_ref()).into() }
+    }
+}
+
+fn path(given: Option<&str>) -> Option<PathBuf> {
+    given.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// An amount of the quote asset of at least `min` units; `default` is in whole ones.
+fn amount(checks: &mut Checks<'_>, given: &Given<String>, min: i64, default: i64) -> i64 {
+    let given = given.as_ref().and_then(|given| checks.decimal(given, QUOTE_DECIMALS, min..=QUOTE_MAX));
+    given.unwrap_or(default * QUOTE)
+}

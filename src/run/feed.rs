@@ -1,0 +1,162 @@
+//! The feed: frames in, events out to the sequencer, and what was counted on the way.
+
+use super::sequencer::{Sequencer, Stopped};
+use crate::domain::event::Kind;
+use crate::domain::{InstrumentTable, Slot};
+use crate::net::{Frame, SourceInfo};
+use crate::pipeline::{StageHistogram, StampClock};
+use crate::venue::binance::Decoder;
+use crate::venue::{DecodeError, Decoded, LevelBuffer};
+
+/// Problems kept word for word; the rest are counted.
+const PROBLEMS_KEPT: usize = 10;
+
+/// What came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FeedCounts {
+    /// Frames, snapshots among them.
+    pub lines: u64,
+    /// Stream frames.
+    pub frames: u64,
+    /// Whole books.
+    pub snapshots: u64,
+    /// Level updates in depth events.
+    pub levels: u64,
+    /// Frames that could not be decoded.
+    pub decode_errors: u64,
+    /// Frames of a kind that is not used.
+    pub ignored: u64,
+    /// Frames of instruments that the run does not have.
+    pub unknown_instruments: u64,
+    /// Frames whose receive time was before the one before; time was held.
+    pub clock_backwards: u64,
+    /// Frames by kind: trades, quotes, depth, bars.
+    pub trades: u64,
+    /// See `trades`.
+    pub quotes: u64,
+    /// See `trades`.
+    pub depths: u64,
+    /// See `trades`.
+    pub klines: u64,
+}
+
+/// A frame that could not be decoded.
+#[derive(Debug, Clone)]
+pub struct FrameProblem {
+    /// Where it came from.
+    pub source: String,
+    /// Its line there.
+    pub line: u64,
+    /// What was wrong.
+    pub error: DecodeError,
+}
+
+/// See the module.
+pub struct Feed {
+    decoder: Decoder,
+    levels: LevelBuffer,
+    clock: StampClock,
+    /// What came in.
+    pub counts: FeedCounts,
+    /// The first frames that could not be decoded.
+    pub problems: Vec<FrameProblem>,
+    /// The first frame of an instrument that the run does not have.
+    pub unknown: Option<(String, u64)>,
+    /// Frame read to message decoded.
+    pub decode: StageHistogram,
+    /// Message decoded to event published.
+    pub sequence: StageHistogram,
+}
+
+impl Feed {
+    /// A feed for these instruments.
+    #[must_use]
+    pub fn new(table: &InstrumentTable, clock: StampClock) -> Self {
+        Self {
+            decoder: Decoder::new(table),
+            levels: LevelBuffer::new(),
+            clock,
+            counts: FeedCounts::default(),
+            problems: Vec::with_capacity(PROBLEMS_KEPT),
+            unknown: None,
+            decode: StageHistogram::new("decode", "frame read to message decoded"),
+            sequence: StageHistogram::new(
+                "sequence",
+                "message decoded to event published, answers due entered",
+            ),
+        }
+    }
+
+    /// Decodes one frame and publishes it. `read` is the raw stamp of when it was read, or was due.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn frame(
+        &mut self,
+        source: &SourceInfo,
+        frame: &Frame<'_>,
+        read: u64,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        let begun = self.clock.raw();
+        let decoded = self.decoder.decode(source, frame.bytes, &mut self.levels);
+        let done = self.clock.raw();
+        self.decode.record(self.clock.nanos(begun, done));
+        self.counts.lines += 1;
+        if frame.received < sequencer.time() {
+            self.counts.clock_backwards += 1;
+        }
+        self.count(source, frame, &decoded);
+        let Ok(decoded) = decoded else { return Ok(()) };
+        if matches!(decoded, Decoded::Ignored | Decoded::UnknownInstrument) {
+            return Ok(());
+        }
+        sequencer.advance(frame.received)?;
+        self.sequence.record(self.clock.nanos(done, self.clock.raw()));
+        let levels = &self.levels.levels[..];
+        match decoded {
+            Decoded::Trade(trade) => sequencer.publish(Slot::trade(&trade), read),
+            Decoded::Quote(quote) => sequencer.publish(Slot::quote(&quote), read),
+            Decoded::DepthDiff(head) => sequencer.publish_depth(Kind::DepthDiff, &head, levels, read),
+            Decoded::DepthSnapshot(head) => sequencer.publish_depth(Kind::DepthSnapshot, &head, levels, read),
+            Decoded::DepthPartial(head) => sequencer.publish_depth(Kind::DepthPartial, &head, levels, read),
+            Decoded::Kline(kline) => sequencer.publish_pair(Slot::kline(&kline), read),
+            Decoded::Ignored | Decoded::UnknownInstrument => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, source: &SourceInfo, frame: &Frame<'_>, decoded: &Result<Decoded, DecodeError>) {
+        let counts = &mut self.counts;
+        let is_snapshot = matches!(decoded, Ok(Decoded::DepthSnapshot(_)));
+        counts.frames += u64::from(!is_snapshot);
+        match decoded {
+            Ok(Decoded::Trade(_)) => counts.trades += 1,
+            Ok(Decoded::Quote(_)) => counts.quotes += 1,
+            Ok(Decoded::DepthDiff(head) | Decoded::DepthPartial(head)) => {
+                counts.depths += 1;
+                counts.levels += head.levels() as u64;
+            }
+            Ok(Decoded::DepthSnapshot(head)) => {
+                counts.snapshots += 1;
+                counts.levels += head.levels() as u64;
+            }
+            Ok(Decoded::Kline(_)) => counts.klines += 1,
+            Ok(Decoded::Ignored) => counts.ignored += 1,
+            Ok(Decoded::UnknownInstrument) => {
+                counts.unknown_instruments += 1;
+                if self.unknown.is_none() {
+                    self.unknown = Some((source.name.clone(), frame.line));
+                }
+            }
+            Err(error) => {
+                counts.decode_errors += 1;
+                if self.problems.len() < PROBLEMS_KEPT {
+                    let (source, line) = (source.name.clone(), frame.line);
+                    self.problems.push(FrameProblem { source, line, error: *error });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Running: the only place that builds rings and starts threads.
+//!
+//! Owns: how a configuration becomes a pipeline, and how frames and answers get into it. Decides nothing about
+//! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
+
+pub mod config;
+pub mod feed;
+pub mod interrupt;
+pub mod pipeline;
+pub mod replay;
+pub mod sequencer;
+pub mod summary;
+
+pub use config::Config;
+pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
+pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
+pub use summary::Summary;

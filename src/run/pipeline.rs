@@ -1,0 +1,408 @@
+//! Assembling a pipeline: the ring, the lanes, the stages, the threads. Read top to bottom, it is the way of an order.
+
+use super::config::{Config, FillRule, JournalSync, Threading as ThreadingChoice, Wait as WaitChoice};
+use super::sequencer::{Sequencer, SequencerParts};
+use crate::domain::params::ConfigProblem;
+use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
+use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
+use crate::execution::{ExecutionStage, PaperGateway, PaperSettings};
+use crate::journal::{JournalError, JournalHeader, JournalStage, JournalWriter, SyncPolicy};
+use crate::market::stage::MarketSettings;
+use crate::market::{IndicatorRequest, MarketStage};
+use crate::pipeline::group::GroupResult;
+use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
+use crate::pipeline::{
+    Group, Idle, Progress, Stage, StampClock, Stop, Threading, Topology, TopologyError, Wait, build_ring,
+    lane,
+};
+use crate::risk::{RiskLimits, RiskStage};
+use crate::strategy::desk::Desk;
+use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
+use crate::strategy::stage::Seat;
+use crate::strategy::{Setup, StrategySpec, StrategyStage};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
+use thiserror::Error;
+
+/// What may differ from the configuration for one run.
+#[derive(Default)]
+pub struct PipelineOptions {
+    /// Instead of `[pipeline] threading`.
+    pub threading: Option<Threading>,
+    /// Instead of `[pipeline] wait`.
+    pub wait: Option<Wait>,
+    /// Instead of `[pipeline] oversubscribe = false`.
+    pub oversubscribe: bool,
+    /// Instead of `[journal] path`.
+    pub journal: Option<PathBuf>,
+    /// A ready-made journal writer, for tests.
+    pub journal_writer: Option<JournalWriter>,
+    /// Answers come from the events themselves (a journal is replayed), not from the stages.
+    pub answers_recorded: bool,
+    /// The run's epoch, where the configuration gives none.
+    pub epoch: u64,
+    /// More strategies than the built-in ones.
+    pub strategies: &'static [StrategySpec],
+    /// Another stage in place of the named one, for tests: it is given the real one.
+    pub wrap: Option<StageWrapper>,
+}
+
+/// Wraps a stage, for tests.
+pub type StageWrapper = Box<dyn FnMut(Box<dyn Stage>) -> Box<dyn Stage> + Send>;
+
+/// Why a pipeline cannot be assembled.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// The threads asked for cannot be.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Strategies do not fit; each problem with file and line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Strategies(Vec<ConfigProblem>),
+    /// A strategy does not fit its instruments or indicators.
+    #[error("strategy {label:?}: {problem}")]
+    Setup {
+        /// Which.
+        label: String,
+        /// Why.
+        problem: String,
+    },
+    /// More strategies than a run can hold.
+    #[error("a run holds at most 255 strategies, and {0} are configured")]
+    TooManyStrategies(usize),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A pipeline that is ready to be fed.
+pub struct Pipeline {
+    /// The feed's side.
+    pub sequencer: Sequencer,
+    /// What runs where.
+    pub topology: Topology,
+    /// Ends the run.
+    pub stop: Stop,
+    /// For stamps.
+    pub clock: StampClock,
+    /// Indicators computed, each once.
+    pub indicators: usize,
+    threads: Vec<JoinHandle<GroupResult>>,
+}
+
+impl Pipeline {
+    /// Plans the topology alone, to show it.
+    ///
+    /// # Errors
+    /// [`TopologyError`].
+    pub fn plan(config: &Config, options: &PipelineOptions) -> Result<Topology, TopologyError> {
+        let p = &config.pipeline;
+        let configured_threading = match p.threading {
+            ThreadingChoice::Auto => None,
+            ThreadingChoice::Inline => Some(Threading::Inline),
+            ThreadingChoice::Shared => Some(Threading::Shared),
+            ThreadingChoice::Dedicated => Some(Threading::Dedicated),
+        };
+        let configured_wait = match p.wait {
+            WaitChoice::Auto => None,
+            WaitChoice::Spin => Some(Wait::Spin),
+            WaitChoice::Yield => Some(Wait::Yield),
+            WaitChoice::Backoff => Some(Wait::Backoff),
+        };
+        let c = &p.cores;
+        let market = c.market.or(c.stages);
+        let by_role = [
+            (Role::Feed, c.feed),
+            (Role::Market, market),
+            (Role::Strategy, c.strategy),
+            (Role::Risk, c.risk),
+            (Role::Execution, c.execution),
+            (Role::Journal, c.journal),
+            (Role::Gateway, c.gateway),
+        ];
+        let by_role = by_role.into_iter().filter_map(|(role, core)| Some((role, core?))).collect();
+        let available = available_cores();
+        Topology::plan(&TopologyRequest {
+            threading: options.threading.or(configured_threading),
+            wait: options.wait.or(configured_wait),
+            cores: CorePlan { by_role },
+            available,
+            journal_to_file: options.journal.is_some()
+                || options.journal_writer.is_some()
+                || config.journal.path.is_some(),
+            oversubscribe: options.oversubscribe || p.oversubscribe,
+        })
+    }
+
+    /// Builds everything and starts the threads.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn build(config: &Config, mut options: PipelineOptions) -> Result<Self, PipelineError> {
+        let topology = Self::plan(config, &options)?;
+        let table = &config.instruments;
+        let clock = StampClock::new();
+        let stop = Stop::new();
+        let epoch = config.run.epoch.unwrap_or(options.epoch);
+        let (seats, requests) = seat_strategies(config, options.strategies)?;
+        let strategies = seats.len();
+        let mut watched = vec![false; table.len()];
+        for instrument in seats.iter().flat_map(|s| &s.instruments) {
+            watched[instrument.index()] = true;
+        }
+
+        let lane_slots = config.pipeline.lane_slots;
+        let intents_max = (INTENTS_PER_EVENT_MAX * strategies).max(1);
+        let market_max = MarketStage::messages_per_event_max(&watched, &requests);
+        let slots = |per_event: usize| lane_slots.max(per_event * 8);
+        let (market_out, market_in) = lane("market→strategy", slots(market_max), market_max, &stop);
+        let (intents_out, intents_in) = lane("strategy→risk", slots(intents_max), intents_max, &stop);
+        let (verdicts_out, verdicts_in) = lane("risk→execution", slots(intents_max), intents_max, &stop);
+        let (records_out, records_in) =
+            lane("execution→journal", slots(2 * intents_max), 2 * intents_max, &stop);
+        let (gateway_out, gateway_in) = lane("execution→gateway", slots(intents_max), intents_max, &stop);
+        let (denials_out, denials_in) = lane("risk→sequencer", slots(intents_max), intents_max, &stop);
+        let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
+        let (fills_out, fills_in) = lane("gateway→sequencer", slots(fills_max), fills_max, &stop);
+        let answering = !options.answers_recorded;
+
+        let settings = MarketSettings {
+            bar_ns: u64::from(config.market.bar_seconds) * 1_000_000_000,
+            bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
+        };
+        let market = MarketStage::new(table, &watched, &requests, settings, market_out)
+            .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
+        let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out);
+        let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
+        let risk = RiskStage::new(
+            table,
+            strategies,
+            limits(config),
+            intents_in,
+            verdicts_out,
+            answering.then_some(denials_out),
+            delay_ns,
+        );
+        let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
+        let journal =
+            JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
+        let paper = PaperSettings {
+            order_latency_ns: config.paper.order_latency_us.saturating_mul(1_000),
+            answer_delay_ns: delay_ns,
+            fill_on_touch: config.paper.fill == FillRule::Touch,
+        };
+        let gateway = PaperGateway::new(table, &watched, paper, gateway_in, answering.then_some(fills_out));
+
+        let mut stages: Vec<Box<dyn Stage>> = vec![
+            Box::new(market),
+            Box::new(strategy),
+            Box::new(risk),
+            Box::new(execution),
+            Box::new(journal),
+            Box::new(gateway),
+        ];
+        if let Some(wrap) = &mut options.wrap {
+            stages = stages.into_iter().map(wrap).collect();
+        }
+        let ring_slots = config.pipeline.ring_slots;
+        let answers = vec![denials_in, fills_in];
+        let parts = Started { ring_slots, floor_ns: delay_ns, answers, indicators: requests.len() };
+        Self::start(topology, stages, parts, clock, stop)
+    }
+
+    fn start(
+        topology: Topology,
+        stages: Vec<Box<dyn Stage>>,
+        parts: Started,
+        clock: StampClock,
+        stop: Stop,
+    ) -> Result<Self, PipelineError> {
+        let stages_of = |roles: &[Role]| roles.iter().filter(|r| **r != Role::Feed).count();
+        let groups = topology.threads.iter().filter(|t| stages_of(&t.roles) > 0).count();
+        let ring = build_ring(parts.ring_slots, groups);
+        let progress = Progress::default();
+        let mut stages = stages.into_iter();
+        let mut pollers = ring.pollers.into_iter();
+        let mut local = None;
+        let mut threads = Vec::new();
+        let mut left = groups;
+        for plan in &topology.threads {
+            let count = stages_of(&plan.roles);
+            let Some(poller) = (count > 0).then(|| pollers.next()).flatten() else { continue };
+            left -= 1;
+            let last = (left == 0).then(|| progress.clone());
+            let group =
+                Group::new(poller, stages.by_ref().take(count).collect(), clock.clone(), stop.clone(), last);
+            if plan.roles.contains(&Role::Feed) {
+                local = Some(group);
+                continue;
+            }
+            let (core, idle) = (plan.core, Idle::crowded(plan.wait, topology.crowded));
+            let thread = std::thread::Builder::new()
+                .name(plan.name.clone())
+                .spawn(move || {
+                    pin(core);
+                    group.run(idle)
+                })
+                .map_err(PipelineError::Thread)?;
+            threads.push(thread);
+        }
+        let feed = &topology.threads[0];
+        pin(feed.core);
+        let sequencer = Sequencer::new(SequencerParts {
+            producer: ring.producer,
+            ring_slots: parts.ring_slots,
+            local,
+            progress,
+            answers: parts.answers,
+            floor_ns: parts.floor_ns,
+            clock: clock.clone(),
+            idle: Idle::crowded(feed.wait, topology.crowded),
+            stop: stop.clone(),
+        });
+        Ok(Self { sequencer, topology, stop, clock, indicators: parts.indicators, threads })
+    }
+
+    /// Ends the ring, waits for the threads, and hands out the stages with their results, in chain order.
+    #[must_use]
+    pub fn finish(self) -> Vec<GroupResult> {
+        let mut results = Vec::new();
+        let local = self.sequencer.finish();
+        results.extend(local.map(Group::finish));
+        for thread in self.threads {
+            // A panic in a stage is caught in its group; what is left can only be a fault of the runner itself.
+            match thread.join() {
+                Ok(result) => results.push(result),
+                Err(_) => self.stop.stop(crate::pipeline::StopReason::StageFailed {
+                    stage: "thread",
+                    message: "a stage's thread died; please report this".into(),
+                }),
+            }
+        }
+        results
+    }
+}
+
+struct Started {
+    ring_slots: usize,
+    floor_ns: u64,
+    answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
+    indicators: usize,
+}
+
+/// The cores this process may use. Asked once: after a thread was pinned it would be told its own core alone.
+fn available_cores() -> Vec<usize> {
+    static CORES: OnceLock<Vec<usize>> = OnceLock::new();
+    let ask = || core_affinity::get_core_ids().unwrap_or_default().iter().map(|c| c.id).collect();
+    CORES.get_or_init(ask).clone()
+}
+
+/// Pins the calling thread. Where it is not allowed the thread runs where it may: slower, not wrong.
+fn pin(core: Option<usize>) {
+    if let Some(id) = core
+        && !core_affinity::set_for_current(core_affinity::CoreId { id })
+    {
+        log::warn!("could not pin a thread to core {id}; it runs wherever the kernel puts it");
+    }
+}
+
+fn limits(config: &Config) -> RiskLimits {
+    let r = &config.risk;
+    RiskLimits {
+        order_notional_max: r.order_notional_max,
+        position_notional_max: r.position_notional_max,
+        gross_notional_max: r.gross_notional_max,
+        open_orders_max: r.open_orders_max,
+        orders_per_second_max: r.orders_per_second_max,
+        price_collar_bps: r.price_collar_bps,
+    }
+}
+
+fn journal_writer(
+    config: &Config,
+    options: &mut PipelineOptions,
+    epoch: u64,
+) -> Result<Option<JournalWriter>, PipelineError> {
+    if let Some(writer) = options.journal_writer.take() {
+        return Ok(Some(writer));
+    }
+    let Some(path) = options.journal.as_ref().or(config.journal.path.as_ref()) else { return Ok(None) };
+    let policy = match config.journal.sync {
+        JournalSync::Never => SyncPolicy::Never,
+        JournalSync::EachOrder => SyncPolicy::EachOrder,
+    };
+    Ok(Some(JournalWriter::create(path, &journal_header(config, epoch), policy)?))
+}
+
+/// What a journal says of a run with this configuration.
+#[must_use]
+pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
+    JournalHeader {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        epoch,
+        config_name: config.file.clone(),
+        config_text: config.text.clone(),
+        instruments: config.instruments.all().to_vec(),
+    }
+}
+
+/// Makes the strategies of the configuration and gathers what they ask of the market stage.
+fn seat_strategies(
+    config: &Config,
+    more: &'static [StrategySpec],
+) -> Result<(Vec<Seat>, Vec<IndicatorRequest>), PipelineError> {
+    let table: &InstrumentTable = &config.instruments;
+    if config.strategies.len() > 255 {
+        return Err(PipelineError::TooManyStrategies(config.strategies.len()));
+    }
+    let mut requests = Vec::new();
+    let mut seats = Vec::new();
+    let mut problems = Vec::new();
+    for (id, wanted) in (0u8..).zip(&config.strategies) {
+        let specs = || more.iter().chain(crate::strategy::BUILT_IN);
+        let Some(spec) = specs().find(|s| s.name == wanted.name) else {
+            let known: Vec<_> = specs().map(|s| s.name).collect();
+            problems.push(wanted.unknown_name(&known));
+            continue;
+        };
+        let params = match wanted.check(spec.params) {
+            Ok(params) => params,
+            Err(more) => {
+                problems.extend(more);
+                continue;
+            }
+        };
+        if let Some(untradable) = wanted.instruments.iter().map(|i| table.get(*i)).find(|i| !i.tradable()) {
+            let problem =
+                format!("{} is data only: inverse contracts have no accounting yet", untradable.name());
+            return Err(PipelineError::Setup { label: wanted.label.clone(), problem });
+        }
+        let mut wants_book = false;
+        let mut setup = Setup {
+            strategy: StrategyId(id),
+            instruments: &wanted.instruments,
+            table,
+            params: &params,
+            indicators: &mut requests,
+            wants_book: &mut wants_book,
+        };
+        let strategy = match (spec.build)(&mut setup) {
+            Ok(strategy) => strategy,
+            Err(crate::strategy::registry::BuildError::Parameter(problem)) => {
+                problems.push(problem);
+                continue;
+            }
+            Err(error) => {
+                return Err(PipelineError::Setup { label: wanted.label.clone(), problem: error.to_string() });
+            }
+        };
+        let instruments: Vec<InstrumentId> = wanted.instruments.clone();
+        let desk = Desk::new(StrategyId(id), table.len());
+        seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
+    }
+    if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
+}

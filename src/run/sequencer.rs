@@ -1,0 +1,383 @@
+//! The sequencer: the one writer of the ring. It gives every event its place and its time.
+//!
+//! In a replay it is conservative: before it lets time come to *t*, every stage has handled all events up to
+//! *t* − floor, so every answer due by *t* is known and enters first. No thread's timing can change the order.
+
+use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
+use crate::domain::{InstrumentId, Level, Slot, Time};
+use crate::pipeline::group::Step;
+use crate::pipeline::{
+    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
+};
+use disruptor::Producer;
+use std::collections::VecDeque;
+
+/// Answers that wait for their time; more make it allocate, never drop.
+const ANSWERS_WAITING_MAX: usize = 65_536;
+/// Events remembered by time until the stages have handled them.
+const MARKS_MAX: usize = 65_536;
+
+/// The run was stopped: nothing more can be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+/// See the module.
+pub struct Sequencer {
+    producer: RingProducer,
+    /// The stages that run on this very thread.
+    local: Option<Group>,
+    progress: Progress,
+    answers: Vec<LaneReceiver<Answer>>,
+    queue: AnswerQueue,
+    marks: VecDeque<(u64, Time)>,
+    floor_ns: u64,
+    chunk_slots: usize,
+    clock: StampClock,
+    idle: Idle,
+    stop: Stop,
+    seq: u64,
+    time: Time,
+    /// Events before which the sequencer had to wait for the stages.
+    drains: u64,
+    entered: u64,
+}
+
+/// What a sequencer is made of.
+pub struct SequencerParts {
+    /// The ring's writer.
+    pub producer: RingProducer,
+    /// Slots of the ring.
+    pub ring_slots: usize,
+    /// The stages that run on the feed's thread, if any do.
+    pub local: Option<Group>,
+    /// How far the last stage has come.
+    pub progress: Progress,
+    /// Where answers come from.
+    pub answers: Vec<LaneReceiver<Answer>>,
+    /// No answer is due sooner than this after its cause, ns.
+    pub floor_ns: u64,
+    /// For stamps.
+    pub clock: StampClock,
+    /// How the feed's thread waits.
+    pub idle: Idle,
+    /// Ends the run.
+    pub stop: Stop,
+}
+
+impl Sequencer {
+    /// A sequencer at sequence number 0.
+    #[must_use]
+    pub fn new(parts: SequencerParts) -> Self {
+        Self {
+            producer: parts.producer,
+            local: parts.local,
+            progress: parts.progress,
+            answers: parts.answers,
+            queue: AnswerQueue::new(ANSWERS_WAITING_MAX),
+            marks: VecDeque::with_capacity(MARKS_MAX),
+            floor_ns: parts.floor_ns,
+            chunk_slots: (parts.ring_slots / 4).max(1),
+            clock: parts.clock,
+            idle: parts.idle,
+            stop: parts.stop,
+            seq: 0,
+            time: Time(0),
+            drains: 0,
+            entered: 0,
+        }
+    }
+
+    /// The sequence number of the last slot published.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The time of the last event.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Events before which the stages had to be waited for.
+    #[must_use]
+    pub fn drains(&self) -> u64 {
+        self.drains
+    }
+
+    /// Answers that entered the ring.
+    #[must_use]
+    pub fn answers_entered(&self) -> u64 {
+        self.entered
+    }
+
+    /// Lets time come to `time` (clamped: it never goes back): every answer due by then enters first.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn advance(&mut self, time: Time) -> Result<(), Stopped> {
+        let time = time.max(self.time);
+        loop {
+            let target = self.queue.next_due().map_or(time, |due| due.min(time));
+            self.await_stages(Time(target.0.saturating_sub(self.floor_ns)))?;
+            match self.queue.next_due() {
+                // An earlier answer came in while waiting.
+                Some(due) if due < target => {}
+                Some(due) if due <= time => {
+                    if let Some(mut answer) = self.queue.pop() {
+                        self.time = self.time.max(due);
+                        answer.slot.stamp(self.time, self.clock.raw(), 0);
+                        self.entered += 1;
+                        self.put(&answer.slot)?;
+                        self.event_published();
+                    }
+                }
+                _ => break,
+            }
+        }
+        self.time = time;
+        Ok(())
+    }
+
+    /// Publishes an event of one slot at the present time. `read` is the raw stamp of its bytes.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish(&mut self, mut slot: Slot, read: u64) -> Result<(), Stopped> {
+        let now = self.clock.raw();
+        slot.stamp(self.time, now, delta(read, now));
+        self.put(&slot)?;
+        self.event_published();
+        Ok(())
+    }
+
+    /// Publishes a bar: two slots.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn publish_pair(&mut self, mut slots: [Slot; 2], read: u64) -> Result<(), Stopped> {
+        let now = self.clock.raw();
+        slots[0].stamp(self.time, now, delta(read, now));
+        self.put(&slots[0])?;
+        self.put(&slots[1])?;
+        self.event_published();
+        Ok(())
+    }
+
+    /// Publishes a depth event: its head and its levels, in chunks of at most a quarter of the ring.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish_depth(
+        &mut self,
+        kind: Kind,
+        head: &DepthHead,
+        levels: &[Level],
+        read: u64,
+    ) -> Result<(), Stopped> {
+        let now = self.clock.raw();
+        let mut first = Slot::depth(kind, head);
+        first.stamp(self.time, now, delta(read, now));
+        let packs = levels.len().div_ceil(LEVELS_PER_SLOT);
+        if packs < self.chunk_slots {
+            self.put_depth(Some(&first), head.instrument, levels, true)?;
+        } else {
+            self.put(&first)?;
+            let per_chunk = self.chunk_slots * LEVELS_PER_SLOT;
+            let chunks = levels.chunks(per_chunk);
+            let last = chunks.len() - 1;
+            for (index, chunk) in chunks.enumerate() {
+                self.put_depth(None, head.instrument, chunk, index == last)?;
+            }
+        }
+        self.event_published();
+        Ok(())
+    }
+
+    /// Publishes a slot exactly as a journal holds it. Its time is the journal's.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn republish(&mut self, mut slot: Slot) -> Result<(), Stopped> {
+        if slot.kind() != Kind::Levels {
+            let time = slot.time();
+            slot.stamp(time, self.clock.raw(), 0);
+            self.time = self.time.max(time);
+        }
+        self.put(&slot)?;
+        if slot.is_last() {
+            self.event_published();
+        }
+        Ok(())
+    }
+
+    /// Lets time run on until no answer is left: orders under way arrive, and what they cause enters.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn settle(&mut self, latency_ns: u64) -> Result<(), Stopped> {
+        // Strategies may answer answers for ever; a run that ends does not wait for that.
+        const ROUNDS_MAX: usize = 64;
+        for _ in 0..ROUNDS_MAX {
+            let until = self.time.plus_nanos(latency_ns + self.floor_ns + 1);
+            self.advance(until)?;
+            self.publish(Slot::clock(), self.clock.raw())?;
+            self.await_all()?;
+            if self.queue.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every stage has handled every event.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn await_all(&mut self) -> Result<(), Stopped> {
+        let seq = self.seq;
+        self.await_seq(seq)
+    }
+
+    /// Does what this thread's own stages have to do, and takes what has come back, without waiting.
+    pub fn poll(&mut self) -> bool {
+        let worked = match &mut self.local {
+            Some(local) => matches!(local.step(), Step::Worked(_)),
+            None => false,
+        };
+        self.collect();
+        worked
+    }
+
+    /// Polls, and waits a little where there was nothing to do: other threads may need this core.
+    fn work(&mut self) {
+        if self.poll() {
+            self.idle.reset();
+        } else {
+            self.idle.idle();
+        }
+    }
+
+    /// Ends the ring and hands back the stages of this thread.
+    #[must_use]
+    pub fn finish(self) -> Option<Group> {
+        let Self { producer, mut local, .. } = self;
+        drop(producer);
+        if let Some(group) = &mut local {
+            while let Step::Worked(_) = group.step() {}
+        }
+        local
+    }
+
+    #[inline]
+    fn event_published(&mut self) {
+        if let Some(local) = &mut self.local {
+            while let Step::Worked(_) = local.step() {}
+        }
+        if self.marks.len() == MARKS_MAX
+            && let Some((seq, _)) = self.marks.pop_front()
+        {
+            // What can no longer be remembered is waited for at once: a stop shows at the next publication.
+            let _: Result<(), Stopped> = self.await_seq(seq);
+        }
+        self.marks.push_back((self.seq, self.time));
+        // Answers of stages on this thread are there at once; of others, whenever they come.
+        self.collect();
+    }
+
+    #[inline]
+    fn collect(&mut self) {
+        for lane in &mut self.answers {
+            while let Some(answer) = lane.pop() {
+                self.queue.push(answer);
+            }
+        }
+    }
+
+    /// Waits until the stages have handled every event up to `time`.
+    #[inline]
+    fn await_stages(&mut self, time: Time) -> Result<(), Stopped> {
+        let mut seq = 0;
+        while let Some(&(marked, at)) = self.marks.front() {
+            if at > time {
+                break;
+            }
+            seq = marked;
+            self.marks.pop_front();
+        }
+        if seq > self.progress.seq() {
+            self.drains += 1;
+            self.await_seq(seq)?;
+        }
+        self.collect();
+        Ok(())
+    }
+
+    fn await_seq(&mut self, seq: u64) -> Result<(), Stopped> {
+        self.idle.reset();
+        while self.progress.seq() < seq {
+            if self.stop.is_raised() {
+                return Err(Stopped);
+            }
+            self.work();
+        }
+        self.collect();
+        Ok(())
+    }
+
+    #[inline]
+    fn put(&mut self, slot: &Slot) -> Result<(), Stopped> {
+        while self.producer.try_publish(|s| *s = *slot).is_err() {
+            self.full()?;
+        }
+        self.seq += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn put_depth(
+        &mut self,
+        head: Option<&Slot>,
+        instrument: InstrumentId,
+        levels: &[Level],
+        last: bool,
+    ) -> Result<(), Stopped> {
+        let packs = levels.chunks(LEVELS_PER_SLOT);
+        let slots = packs.len() + usize::from(head.is_some());
+        loop {
+            let packs = packs.clone();
+            let published = self.producer.try_batch_publish(slots, |mut room| {
+                if let (Some(head), Some(slot)) = (head, head.and_then(|_| room.next())) {
+                    *slot = *head;
+                }
+                let count = packs.len();
+                for (index, (pack, slot)) in packs.zip(room).enumerate() {
+                    *slot = Slot::levels(instrument, pack, last && index + 1 == count);
+                }
+            });
+            if published.is_ok() {
+                self.seq += slots as u64;
+                return Ok(());
+            }
+            self.full()?;
+        }
+    }
+
+    /// The ring is full: let the stages get on. Answers are taken meanwhile, so that no stage waits for us.
+    #[cold]
+    fn full(&mut self) -> Result<(), Stopped> {
+        if self.stop.is_raised() {
+            return Err(Stopped);
+        }
+        self.work();
+        Ok(())
+    }
+}
+
+#[inline]
+fn delta(from: u64, to: u64) -> u32 {
+    u32::try_from(to.saturating_sub(from) >> READ_TO_PUBLISH_SHIFT).unwrap_or(u32::MAX)
+}

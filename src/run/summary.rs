@@ -1,0 +1,391 @@
+//! What a run did: gathered from its stages when it is over, printed for people or as JSON.
+
+use super::config::{Config, QUOTE_DECIMALS};
+use super::feed::{Feed, FeedCounts, FrameProblem};
+use super::pipeline::Pipeline;
+use crate::domain::decimal::Scaled;
+use crate::domain::event::FEE_DECIMALS;
+use crate::domain::{Instrument, Position, Price};
+use crate::execution::{ExecutionCounts, ExecutionStage, PaperGateway};
+use crate::journal::JournalStage;
+use crate::market::MarketStage;
+use crate::market::stage::BookCounts;
+use crate::pipeline::latency::Interval;
+use crate::pipeline::{StageHistogram, StopReason, Topology};
+use crate::risk::RiskStage;
+use crate::strategy::StrategyStage;
+use serde_json::{Map, Value, json};
+use std::any::Any;
+use std::time::Duration;
+
+/// One strategy's result in one instrument.
+#[derive(Debug, Clone)]
+pub struct StrategyResult {
+    /// The strategy's label.
+    pub label: String,
+    /// The instrument.
+    pub instrument: Instrument,
+    /// Its position and profit.
+    pub position: Position,
+    /// The last middle price, for what is open.
+    pub mark: Price,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// What came in; absent when a journal was replayed.
+    pub feed: Option<FeedCounts>,
+    /// The first frames that could not be decoded.
+    pub problems: Vec<FrameProblem>,
+    /// Where the first frame of an unknown instrument was.
+    pub unknown: Option<(String, u64)>,
+    /// Lines that were not frames.
+    pub malformed_lines: u64,
+    /// The last sequence number.
+    pub seq: u64,
+    /// Answers that entered.
+    pub answers: u64,
+    /// Events before which the feed waited for the stages.
+    pub drains: u64,
+    /// Books, by instrument.
+    pub books: Vec<(Instrument, BookCounts)>,
+    /// Orders and fills.
+    pub execution: ExecutionCounts,
+    /// Orders still live at the end.
+    pub live_orders: usize,
+    /// Denials by reason.
+    pub denials: Vec<(&'static str, u64)>,
+    /// Requests that strategies made and that could not become intents.
+    pub refused: u64,
+    /// Results, by strategy and instrument.
+    pub strategies: Vec<StrategyResult>,
+    /// Indicators computed, and how many of them never left their warm-up.
+    pub indicators: (usize, usize),
+    /// SHA-256 of the order stream.
+    pub order_stream_sha256: String,
+    /// Bytes of requests encoded for the venue.
+    pub encoded_bytes: u64,
+    /// Bytes of journal written.
+    pub journal_bytes: u64,
+    /// Latencies, in the order of the way.
+    pub latencies: Vec<StageHistogram>,
+    /// Latency of the whole way by stretches of the run.
+    pub intervals: Vec<Interval>,
+    /// What ran where.
+    pub topology: Topology,
+    /// What a stamp costs here, ns.
+    pub stamp_cost_ns: f64,
+    /// From the first frame to the last.
+    pub elapsed: Duration,
+    /// From the start of the feed to the first event published.
+    pub first_event_after: Option<Duration>,
+    /// Why it ended early, if it did.
+    pub stopped: Option<StopReason>,
+}
+
+impl Summary {
+    /// Ends the pipeline and gathers everything.
+    #[must_use]
+    pub fn collect(
+        config: &Config,
+        pipeline: Pipeline,
+        feed: Option<Feed>,
+        malformed_lines: u64,
+        elapsed: Duration,
+        first_event_after: Option<Duration>,
+    ) -> Self {
+        let seq = pipeline.sequencer.seq();
+        let (answers, drains) = (pipeline.sequencer.answers_entered(), pipeline.sequencer.drains());
+        let (topology, clock) = (pipeline.topology.clone(), pipeline.clock.clone());
+        let (stop, indicators) = (pipeline.stop.clone(), pipeline.indicators);
+        let table = config.instruments.clone();
+        let results = pipeline.finish();
+        let mut summary = Self {
+            feed: feed.as_ref().map(|f| f.counts),
+            problems: Vec::new(),
+            unknown: None,
+            malformed_lines,
+            seq,
+            answers,
+            drains,
+            books: Vec::new(),
+            execution: ExecutionCounts::default(),
+            live_orders: 0,
+            denials: Vec::new(),
+            refused: 0,
+            strategies: Vec::new(),
+            indicators: (indicators, 0),
+            order_stream_sha256: String::new(),
+            encoded_bytes: 0,
+            journal_bytes: 0,
+            latencies: Vec::new(),
+            intervals: Vec::new(),
+            topology,
+            stamp_cost_ns: clock.cost_ns(),
+            elapsed,
+            first_event_after,
+            stopped: None,
+        };
+        if let Some(feed) = feed {
+            summary.problems = feed.problems;
+            summary.unknown = feed.unknown;
+            summary.latencies.extend([feed.decode, feed.sequence]);
+        }
+        let mut labels: Vec<(String, Vec<crate::domain::InstrumentId>)> = Vec::new();
+        let mut positions: Vec<Vec<Position>> = Vec::new();
+        for result in results {
+            summary.latencies.extend(result.latencies);
+            summary.intervals.extend(result.intervals);
+            for stage in result.stages {
+                let any: Box<dyn Any> = stage.into_any();
+                if let Some(market) = any.downcast_ref::<MarketStage>() {
+                    let books = market.book_counts().into_iter();
+                    summary.books = books.map(|b| (table.get(b.instrument).clone(), b)).collect();
+                } else if let Some(strategy) = any.downcast_ref::<StrategyStage>() {
+                    let seats = strategy.seats();
+                    labels = seats.iter().map(|s| (s.label.clone(), s.instruments.clone())).collect();
+                    summary.refused = seats.iter().map(|s| s.desk.refused).sum();
+                    summary.indicators.1 = strategy.indicators_warming_up();
+                } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
+                    summary.denials = risk.denials().map(|(r, n)| (r.label(), n)).collect();
+                } else if let Some(execution) = any.downcast_ref::<ExecutionStage>() {
+                    summary.execution = execution.counts();
+                    summary.live_orders = execution.live().len();
+                    positions = execution.positions().to_vec();
+                } else if let Some(journal) = any.downcast_ref::<JournalStage>() {
+                    summary.order_stream_sha256 = journal.order_stream_sha256();
+                    summary.journal_bytes = journal.journal_bytes();
+                } else if let Some(gateway) = any.downcast_ref::<PaperGateway>() {
+                    summary.encoded_bytes = gateway.encoded_bytes();
+                }
+            }
+        }
+        for ((label, instruments), positions) in labels.iter().zip(&positions) {
+            for id in instruments {
+                let mark = summary.books.get(id.index()).map_or(Price(0), |(_, b)| b.top.mid());
+                summary.strategies.push(StrategyResult {
+                    label: label.clone(),
+                    instrument: table.get(*id).clone(),
+                    position: positions[id.index()],
+                    mark,
+                });
+            }
+        }
+        summary.stopped = stop.reason();
+        summary
+    }
+
+    /// Frames a second.
+    #[must_use]
+    pub fn events_per_s(&self) -> f64 {
+        let frames = self.feed.map_or(0, |f| f.lines);
+        frames as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Sums over all books.
+    #[must_use]
+    pub fn book_totals(&self) -> BookTotals {
+        let mut totals = BookTotals::default();
+        for (_, b) in &self.books {
+            totals.gaps += b.sync.gaps;
+            totals.crossed += b.sync.crossed;
+            totals.stale += b.sync.stale;
+            totals.not_bridging += b.sync.not_bridging;
+            totals.snapshots += b.sync.snapshots;
+            totals.bbo_checked += b.bbo_checked;
+            totals.bbo_equal += b.bbo_equal;
+            totals.overflow_grown += b.overflow_grown;
+            totals.late_trades += b.late_trades;
+            totals.book_bytes_max = totals.book_bytes_max.max(b.book_bytes);
+        }
+        totals
+    }
+
+    /// The summary as JSON. Money is text, so that no digit is lost.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut all = Map::new();
+        let mut put = |key: &str, value: Value| {
+            all.insert(key.to_owned(), value);
+        };
+        if let Some(f) = self.feed {
+            put("lines", json!(f.lines + self.malformed_lines));
+            put("frames", json!(f.frames));
+            put("snapshots", json!(f.snapshots));
+            put("levels", json!(f.levels));
+            put("decode_errors", json!(f.decode_errors));
+            put("ignored", json!(f.ignored));
+            put("unknown_instruments", json!(f.unknown_instruments));
+            put("malformed_lines", json!(self.malformed_lines));
+            put("clock_backwards", json!(f.clock_backwards));
+            put(
+                "frames_by_kind",
+                json!({ "trade": f.trades, "quote": f.quotes, "depth": f.depths, "kline": f.klines }),
+            );
+        }
+        let books = self.book_totals();
+        put("gaps", json!(books.gaps));
+        put("crossed", json!(books.crossed));
+        put("stale_diffs", json!(books.stale));
+        put("snapshots_not_bridging", json!(books.not_bridging));
+        put("snapshots_applied", json!(books.snapshots));
+        put("bbo_checked", json!(books.bbo_checked));
+        put("bbo_equal", json!(books.bbo_equal));
+        put("book_bytes_max", json!(books.book_bytes_max));
+        put("book_overflow_grown", json!(books.overflow_grown));
+        put("late_trades", json!(books.late_trades));
+        let e = &self.execution;
+        put("intents", json!(e.intents));
+        put("denials", json!(e.denials));
+        put(
+            "denials_by_reason",
+            self.denials.iter().map(|(r, n)| ((*r).to_owned(), json!(n))).collect::<Map<_, _>>().into(),
+        );
+        put("orders", json!(e.orders));
+        put("cancels", json!(e.cancels));
+        put("fills", json!(e.fills));
+        put("rejected", json!(e.rejected));
+        put("live_orders", json!(self.live_orders));
+        put("overfills", json!(e.overfills));
+        put("unknown_reports", json!(e.unknown_reports));
+        put("refused_requests", json!(self.refused));
+        put("order_stream_sha256", json!(self.order_stream_sha256));
+        put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
+        put("strategies", self.strategies.iter().map(StrategyResult::to_json).collect());
+        put("books", self.books.iter().map(|(i, b)| book_json(i, b)).collect());
+        put("seq", json!(self.seq));
+        put("answers", json!(self.answers));
+        put("drains", json!(self.drains));
+        put("encoded_bytes", json!(self.encoded_bytes));
+        put("journal_bytes", json!(self.journal_bytes));
+        put("elapsed_s", json!(self.elapsed.as_secs_f64()));
+        put("events_per_s", json!(self.events_per_s()));
+        put("first_event_after_s", json!(self.first_event_after.map(|d| d.as_secs_f64())));
+        put("peak_memory_bytes", json!(peak_memory_bytes()));
+        put("stamp_cost_ns", json!(self.stamp_cost_ns));
+        put("threading", json!(self.topology.threading.label()));
+        put("stopped", json!(self.stopped.as_ref().map(ToString::to_string)));
+        put("stages", self.stages_json());
+        Value::Object(all)
+    }
+
+    fn stages_json(&self) -> Value {
+        let stage = |s: &StageHistogram| {
+            let h = &s.histogram;
+            json!({
+                "count": h.len(),
+                "p50": h.value_at_quantile(0.5),
+                "p90": h.value_at_quantile(0.9),
+                "p99": h.value_at_quantile(0.99),
+                "p999": h.value_at_quantile(0.999),
+                "max": h.max(),
+            })
+        };
+        self.latencies.iter().map(|s| (s.name.to_owned(), stage(s))).collect::<Map<_, _>>().into()
+    }
+}
+
+/// Sums over all books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BookTotals {
+    /// Gaps after synchronisation.
+    pub gaps: u64,
+    /// Crossed books.
+    pub crossed: u64,
+    /// Diffs older than their book.
+    pub stale: u64,
+    /// Snapshots too old to be of use.
+    pub not_bridging: u64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Update ids shared by depth and best-bid-and-ask events.
+    pub bbo_checked: u64,
+    /// Of those, equal.
+    pub bbo_equal: u64,
+    /// Times a book had to grow.
+    pub overflow_grown: u64,
+    /// Trades that came after their bar.
+    pub late_trades: u64,
+    /// Memory of the largest book.
+    pub book_bytes_max: usize,
+}
+
+impl StrategyResult {
+    /// Realised profit before fees, as exact decimal text.
+    #[must_use]
+    pub fn realised(&self) -> String {
+        let decimals = self.instrument.notional_decimals();
+        format!("{:#}", Scaled { value: self.position.realised.0, decimals })
+    }
+
+    /// Profit of what is open at the last middle price.
+    #[must_use]
+    pub fn unrealised(&self) -> String {
+        let decimals = self.instrument.notional_decimals();
+        format!("{:#}", Scaled { value: self.position.unrealised(self.mark).0, decimals })
+    }
+
+    /// Fees paid.
+    #[must_use]
+    pub fn fees(&self) -> String {
+        format!("{:#}", Scaled { value: self.position.fees.into(), decimals: FEE_DECIMALS })
+    }
+
+    /// Realised and unrealised profit less fees, in units of 10^-8 quote, rounded down.
+    #[must_use]
+    pub fn net(&self) -> String {
+        let decimals = self.instrument.notional_decimals();
+        let gross = self.position.realised.plus(self.position.unrealised(self.mark));
+        // Exact at the finer of the two precisions.
+        let fine = decimals.max(FEE_DECIMALS);
+        let up = |value: i128, from: u8| value * 10i128.pow(u32::from(fine - from));
+        let net = up(gross.0, decimals) - up(self.position.fees.into(), FEE_DECIMALS);
+        format!("{:#}", Scaled { value: net, decimals: fine })
+    }
+
+    /// The signed position.
+    #[must_use]
+    pub fn qty(&self) -> String {
+        format!("{:#}", Scaled { value: self.position.qty.0.into(), decimals: self.instrument.qty_decimals })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "strategy": self.label,
+            "instrument": self.instrument.name(),
+            "quote": self.instrument.quote,
+            "position": self.qty(),
+            "realised": self.realised(),
+            "unrealised": self.unrealised(),
+            "fees": self.fees(),
+            "net": self.net(),
+            "fills": self.position.fills,
+        })
+    }
+}
+
+fn book_json(instrument: &Instrument, b: &BookCounts) -> Value {
+    json!({
+        "instrument": instrument.name(),
+        "diffs": b.sync.diffs,
+        "levels": b.sync.levels,
+        "gaps": b.sync.gaps,
+        "crossed": b.sync.crossed,
+        "bbo_checked": b.bbo_checked,
+        "bbo_equal": b.bbo_equal,
+        "bytes": b.book_bytes,
+        "valid": b.top.valid,
+    })
+}
+
+/// The largest memory this process has held, bytes; 0 where the system does not say.
+#[must_use]
+pub fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+const _: () = assert!(QUOTE_DECIMALS == FEE_DECIMALS);

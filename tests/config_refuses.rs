@@ -1,0 +1,442 @@
+//! A configuration that is not good is refused: every reason at once, each with its place and what to do.
+
+use algo_trader::domain::params::{ParamKind, ParamSpec};
+use algo_trader::run::config::{Config, ConfigError, DEFAULT_TEXT};
+use proptest::prelude::*;
+use std::path::Path;
+
+fn refusal(text: &str) -> Vec<String> {
+    match Config::from_text_with_built_in(text, "my.toml") {
+        Ok(_) => Vec::new(),
+        Err(error) => error.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+/// What stands in the file, and every line that is said of it.
+const REFUSED: &[(&str, &[&str])] = &[
+    // Unknown keys, with the likely meaning where there is one.
+    ("pipelin = 3", &["my.toml:1:1: pipelin: is not a known key; did you mean pipeline?"]),
+    (
+        "[pipeline]\nring_slot = 4096",
+        &["my.toml:2:1: pipeline.ring_slot: is not a known key; did you mean ring_slots?"],
+    ),
+    ("[report]\ncolour = 1", &["my.toml:2:1: report.colour: is not a known key; known: dir"]),
+    (
+        "[pipeline.cores]\nfeeed = 1",
+        &["my.toml:2:1: pipeline.cores.feeed: is not a known key; did you mean feed?"],
+    ),
+    (
+        "\"a\\nb\" = 1",
+        &[
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, market, risk, paper, log, report, strategy",
+        ],
+    ),
+    // Values of the wrong kind.
+    ("run = 5", &["my.toml:1:7: run = 5: must be a table"]),
+    ("[run]\nepoch = \"now\"", &["my.toml:2:9: run.epoch = \"now\": must be an integer"]),
+    ("[run]\nepoch = 1.5", &["my.toml:2:9: run.epoch = 1.5: must be an integer"]),
+    (
+        "[run]\nepoch = 99999999999999999999",
+        &["my.toml:2:9: run.epoch = 99999999999999999999: must be an integer"],
+    ),
+    ("[run]\nname = true", &["my.toml:2:8: run.name = true: must be text in quotes"]),
+    (
+        "[risk]\norder_notional_max = 50000",
+        &["my.toml:2:22: risk.order_notional_max = 50000: must be in quotes"],
+    ),
+    ("[pipeline]\noversubscribe = 1", &["my.toml:2:17: pipeline.oversubscribe = 1: must be true or false"]),
+    ("[instruments]\nfiles = \"a.toml\"", &["my.toml:2:9: instruments.files = \"a.toml\": must be a list"]),
+    ("strategy = \"ma-cross\"", &["my.toml:1:12: strategy = \"ma-cross\": must be a list"]),
+    // Values out of range.
+    ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),
+    ("[run]\nepoch = -1", &["my.toml:2:9: run.epoch = -1: must be an integer from 0 to 2821109907455"]),
+    (
+        "# one\n\n[pipeline]\n  ring_slots = 1000",
+        &["my.toml:4:16: pipeline.ring_slots = 1000: must be a power of two from 1024 to 1048576 (try 1024)"],
+    ),
+    (
+        "[pipeline]\nring_slots = 5_000\nlane_slots = -8",
+        &[
+            "my.toml:2:14: pipeline.ring_slots = 5_000: must be a power of two from 1024 to 1048576 (try 4096)",
+            "my.toml:3:14: pipeline.lane_slots = -8: must be a power of two from 1024 to 1048576 (try 1024)",
+        ],
+    ),
+    (
+        "[pipeline]\nring_slots = 9223372036854775807",
+        &[
+            "my.toml:2:14: pipeline.ring_slots = 9223372036854775807: must be a power of two from 1024 to 1048576 (try 1048576)",
+        ],
+    ),
+    (
+        "[pipeline]\nthreading = \"shred\"\nwait = \"sleep\"",
+        &[
+            "my.toml:2:13: pipeline.threading = \"shred\": must be one of auto, inline, shared, dedicated; did you mean \"shared\"?",
+            "my.toml:3:8: pipeline.wait = \"sleep\": must be one of auto, spin, yield, backoff",
+        ],
+    ),
+    (
+        "[pipeline]\nanswer_delay_us = 0",
+        &["my.toml:2:19: pipeline.answer_delay_us = 0: must be an integer from 1 to 10000000"],
+    ),
+    (
+        "[pipeline.cores]\nrisk = 1024",
+        &["my.toml:2:8: pipeline.cores.risk = 1024: must be an integer from 0 to 1023"],
+    ),
+    (
+        "[journal]\nsync = \"always\"",
+        &["my.toml:2:8: journal.sync = \"always\": must be one of never, each-order"],
+    ),
+    (
+        "[market]\nbar_seconds = 0",
+        &["my.toml:2:15: market.bar_seconds = 0: must be an integer from 1 to 86400"],
+    ),
+    (
+        "[risk]\norder_notional_max = \"0\"\ngross_notional_max = \"0.123456789\"\nposition_notional_max = \"1e6\"",
+        &[
+            "my.toml:2:22: risk.order_notional_max = \"0\": must be a decimal number from 0.00000001 to 10000000000",
+            "my.toml:3:22: risk.gross_notional_max = \"0.123456789\": must have at most 8 decimals",
+            "my.toml:4:25: risk.position_notional_max = \"1e6\": must be a decimal number from 0.00000001 to 10000000000",
+        ],
+    ),
+    (
+        "[paper]\nstarting_balance = \"-1\"",
+        &["my.toml:2:20: paper.starting_balance = \"-1\": must be a decimal number from 0 to 10000000000"],
+    ),
+    (
+        "[log.modules]\nrisk = \"inf\"",
+        &[
+            "my.toml:2:8: log.modules.risk = \"inf\": must be one of error, warn, info, debug, trace; did you mean \"info\"?",
+        ],
+    ),
+    ("[report]\ndir = \"\"", &["my.toml:2:7: report.dir = \"\": must be the path of a directory"]),
+    // Text that is not TOML.
+    ("[run]\nname = \"x\"\nname = \"y\"", &["my.toml:3:1: not valid TOML: duplicate key"]),
+    ("[run\n", &["my.toml:1:5: not valid TOML: unclosed table, expected `]`"]),
+    // Files of instruments.
+    (
+        "[instruments]\nfiles = [\n  \"instruments/binance-spto.toml\",\n]",
+        &[
+            "my.toml:3:3: instruments.files = \"instruments/binance-spto.toml\": config/instruments/binance-spto.toml cannot be read: entity not found",
+        ],
+    ),
+    (
+        "instruments.files = [\"instruments/binance-spot.toml\", \"instruments/binance-spot.toml\"]",
+        &[
+            "my.toml:1:55: instruments.files = \"instruments/binance-spot.toml\": gives binance:spot:BTCUSDT again",
+        ],
+    ),
+    // Strategies.
+    (
+        "[[strategy]]\nlabel = \"x\"",
+        &[
+            "my.toml:1:1: strategy.name: is missing: a strategy's name, such as \"ma-cross\"",
+            "my.toml:1:1: strategy.instruments: is missing: a list such as [\"binance:usdm:BTCUSDT\"]",
+        ],
+    ),
+    (
+        "instruments.files = [\"instruments/binance-usdm.toml\"]\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"binance:usdm:SOLUSDT\", \"binance:usdm:btcusdt\", \"BTCUSDT\", \"kraken:spot:X\"]",
+        &[
+            "my.toml:4:16: strategy.instruments = \"binance:usdm:SOLUSDT\": is not configured: add an [[instrument]] with symbol = \"SOLUSDT\" to config/instruments/binance-usdm.toml, then use --config my.toml",
+            "my.toml:4:40: strategy.instruments = \"binance:usdm:btcusdt\": must be written \"binance:usdm:BTCUSDT\"",
+            "my.toml:4:64: strategy.instruments = \"BTCUSDT\": must be written venue:market:SYMBOL, such as \"binance:usdm:BTCUSDT\"",
+            "my.toml:4:75: strategy.instruments = \"kraken:spot:X\": must be written venue:market:SYMBOL, such as \"binance:usdm:BTCUSDT\"",
+        ],
+    ),
+    (
+        "instruments.files = [\"instruments/binance-usdm.toml\"]\nstrategy = [{ name = \"a\", instruments = [] }, { name = \"a\", instruments = [\"binance:usdm:BTCUSDT\", \"binance:usdm:BTCUSDT\"] }]",
+        &[
+            "my.toml:2:41: strategy.instruments = []: must name at least one instrument",
+            "my.toml:2:56: strategy.name = \"a\": is already the label of a strategy above: give this one a label of its own",
+            "my.toml:2:100: strategy.instruments = \"binance:usdm:BTCUSDT\": is already in this list",
+        ],
+    ),
+    (
+        "instruments.files = [\"instruments/binance-usdm.toml\"]\n[[strategy]]\nname = \"a\"\ninstruments = [\"binance:usdm:BTCUSDT\"]\nparams = { fast = [5], slow = 99999999999999999999 }",
+        &[
+            "my.toml:5:19: strategy.params.fast = [5]: must be a number, text in quotes, true or false",
+            "my.toml:5:31: strategy.params.slow = 99999999999999999999: must fit 64 bits",
+        ],
+    ),
+];
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_what_to_do() {
+    for (text, expected) in REFUSED {
+        assert_eq!(refusal(text), *expected, "of {text:?}");
+    }
+}
+
+#[test]
+fn mistakes_all_over_the_file_are_told_together() {
+    let all =
+        "[run]\nname = 1\nnmae = \"x\"\n[pipeline]\nring_slots = 7\ncores = 4\n[log]\nlevel = \"loud\"\n";
+    assert_eq!(
+        refusal(all),
+        [
+            "my.toml:2:8: run.name = 1: must be in quotes",
+            "my.toml:3:1: run.nmae: is not a known key; did you mean name?",
+            "my.toml:5:14: pipeline.ring_slots = 7: must be a power of two from 1024 to 1048576 (try 1024)",
+            "my.toml:6:9: pipeline.cores = 4: must be a table",
+            "my.toml:8:9: log.level = \"loud\": must be one of error, warn, info, debug, trace",
+        ]
+    );
+}
+
+/// Loads a configuration with one instrument file from disk.
+fn load(instruments: &str, rest: &str) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(dir.path().join("i.toml"), instruments).expect("a file can be written");
+    Config::from_text(&format!("instruments.files = [\"i.toml\"]\n{rest}"), "my.toml", dir.path())
+}
+
+fn refused_instruments(instruments: &str) -> Vec<String> {
+    let Err(error) = load(instruments, "[[strategy]]\nname = \"a\"\ninstruments = [\"binance:usdm:X\"]")
+    else {
+        return Vec::new();
+    };
+    let of_file =
+        |line: &str| line.rsplit_once("i.toml").map_or(line.to_owned(), |(_, said)| said.to_owned());
+    error.to_string().lines().map(of_file).collect()
+}
+
+const GOOD: &str = r#"
+venue = "binance"
+market = "usdm"
+[[instrument]]
+symbol = "X"
+base = "B"
+quote = "Q"
+price_decimals = 2
+qty_decimals = 3
+tick = "0.10"
+lot = "0.001"
+min_qty = "0.001"
+max_qty = "1000"
+min_notional = "100"
+maker_fee = "-0.0001"
+taker_fee = "0.0005"
+"#;
+
+#[test]
+fn an_instrument_that_cannot_be_traded_exactly_is_refused() {
+    assert_eq!(refused_instruments(GOOD), [""; 0]);
+    let spot_like = GOOD.replace("decimals = 2", "decimals = 8").replace("decimals = 3", "decimals = 8");
+    assert_eq!(refused_instruments(&spot_like.replace("\"100\"", "\"20000\"")), [""; 0]);
+    let cases = [
+        ("\"0.10\"", "\"0.105\"", ":10:8: instrument.tick = \"0.105\": must have at most 2 decimals"),
+        (
+            "\"0.10\"",
+            "\"0.00\"",
+            ":10:8: instrument.tick = \"0.00\": must be a decimal number from 0.01 to 92233720368547758.07",
+        ),
+        ("\"0.10\"", "0.10", ":10:8: instrument.tick = 0.10: must be in quotes"),
+        (
+            "lot = \"0.001\"",
+            "lot = \"x\"",
+            ":11:7: instrument.lot = \"x\": must be a decimal number from 0.001 to 9223372036854775.807",
+        ),
+        (
+            "\"1000\"",
+            "\"0\"",
+            ":13:11: instrument.max_qty = \"0\": must be a decimal number from 0.001 to 9223372036854775.807",
+        ),
+        (
+            "min_qty = \"0.001\"",
+            "min_qty = \"1001\"",
+            ":13:11: instrument.max_qty = \"1000\": must not be less than min_qty",
+        ),
+        (
+            "\"100\"",
+            "\"-1\"",
+            ":14:16: instrument.min_notional = \"-1\": must be a decimal number from 0 to 92233720368547.75807",
+        ),
+        (
+            "\"0.0005\"",
+            "\"0.1\"",
+            ":16:13: instrument.taker_fee = \"0.1\": must be a decimal number from -0.05 to 0.05",
+        ),
+        (
+            "qty_decimals = 3",
+            "qty_decimals = 17",
+            ":9:16: instrument.qty_decimals = 17: must be at most 16 beside price_decimals = 2: together at most 18",
+        ),
+        (
+            "price_decimals = 2",
+            "price_decimals = 19",
+            ":8:18: instrument.price_decimals = 19: must be an integer from 0 to 18",
+        ),
+        (
+            "\"X\"",
+            "\"btcusdt\"",
+            ":5:10: instrument.symbol = \"btcusdt\": must be 1 to 15 upper-case letters, digits or underscores",
+        ),
+        (
+            "\"X\"",
+            "\"ABCDEFGHIJKLMNOP\"",
+            ":5:10: instrument.symbol = \"ABCDEFGHIJKLMNOP\": must be 1 to 15 upper-case letters, digits or underscores",
+        ),
+        (
+            "\"binance\"",
+            "\"binanse\"",
+            ":2:9: venue = \"binanse\": must be one of binance; did you mean \"binance\"?",
+        ),
+        ("\"usdm\"", "\"futures\"", ":3:10: market = \"futures\": must be one of spot, usdm, coinm"),
+        ("tick =", "tik =", ":10:1: instrument.tik: is not a known key; did you mean tick?"),
+    ];
+    for (good, bad, expected) in cases {
+        assert!(GOOD.contains(good), "{good}");
+        let said = refused_instruments(&GOOD.replacen(good, bad, 1));
+        assert_eq!(said.last().map(String::as_str), Some(expected));
+        let beside = if bad.starts_with("tik") { 2 } else { 1 };
+        assert_eq!(said.len(), beside, "nothing follows from a mistake but what it hides: {said:?}");
+    }
+    assert_eq!(
+        refused_instruments(
+            "market = \"spot\"\n[[instrument]]\nsymbol = \"X\"\nbase = \"B\"\nquote = \"Q\"\nmaker_fee = \"0\"\ntaker_fee = \"0\"\nprice_decimals = 1\nmin_qty = \"1\"\n"
+        ),
+        [
+            ":1:1: venue: is missing: the venue's name, such as \"binance\"",
+            ":2:1: instrument.qty_decimals: is missing: decimals of printed numbers, 0 to 18",
+            ":2:1: instrument.tick: is missing: a decimal number in quotes",
+            ":2:1: instrument.lot: is missing: a decimal number in quotes",
+            ":2:1: instrument.max_qty: is missing: a decimal number in quotes",
+            ":2:1: instrument.min_notional: is missing: a decimal number in quotes",
+        ]
+    );
+    let twice = format!("{GOOD}{}", &GOOD[GOOD.find("[[").unwrap_or(0)..]);
+    assert_eq!(refused_instruments(&twice), [":18:10: instrument.symbol = \"X\": is already given above"]);
+}
+
+const SPECS: &[ParamSpec] = &[
+    ParamSpec { name: "fast", doc: "", kind: ParamKind::Integer { min: 1, max: 500, default: 5 } },
+    ParamSpec { name: "qty", doc: "", kind: ParamKind::Decimal { min: "0.001", max: "10", default: "1" } },
+];
+
+#[test]
+fn strategies_and_parameters_are_refused_with_the_place_in_the_file() {
+    let strategy = "[[strategy]]\nname = \"ma-corss\"\ninstruments = [\"binance:usdm:X\"]\nparams = { fast = 0, qyt = \"1\", qty = \"0.0015\" }";
+    let config = load(GOOD, strategy).expect("good until the registry sees it");
+    let strategy = &config.strategies[0];
+    assert_eq!(
+        strategy.unknown_name(&["ma-cross", "rsi-reversion"]).to_string(),
+        "my.toml:3:8: strategy.name = \"ma-corss\": is not a strategy; did you mean ma-cross?"
+    );
+    let problems = strategy.check(SPECS).expect_err("two are bad");
+    assert_eq!(
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "my.toml:5:19: strategy.params.fast = 0: must be an integer from 1 to 500",
+            "my.toml:5:28: strategy.params.qyt: is not a parameter of this strategy; did you mean qty?",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_text_is_refused_by_name() {
+    let said = Config::load(Path::new("/nowhere/my.toml")).expect_err("no such file").to_string();
+    assert_eq!(said, "/nowhere/my.toml: cannot be read: No such file or directory (os error 2)");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("my.toml");
+    std::fs::write(&path, b"[run]\nname = \"\xff\"").expect("a file can be written");
+    let said = Config::load(&path).expect_err("not UTF-8").to_string();
+    assert_eq!(said, format!("{}: cannot be read: stream did not contain valid UTF-8", path.display()));
+}
+
+#[test]
+fn the_files_on_disk_are_what_is_built_in() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/default.toml");
+    let (disk, built_in) = (Config::load(&path).expect("it is good"), Config::embedded_default());
+    assert_eq!(disk.instruments.all(), built_in.instruments.all());
+    let names = built_in.strategies.iter().map(|s| s.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names, ["ma-cross", "rsi-reversion", "imbalance-maker"]);
+}
+
+/// One way to spoil a text at a place.
+fn mutation() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "",
+            "\"",
+            "'''",
+            "[",
+            "]",
+            "[[",
+            "=",
+            ".",
+            "{",
+            "}",
+            "#",
+            "\n",
+            "-",
+            "1e999",
+            "nan",
+            "0x",
+            "9223372036854775808",
+            "1979-05-27",
+            "\u{feff}",
+            "é",
+            "\0",
+            "\\u0000",
+            "[[strategy]]\n",
+            "[pipeline]\n",
+            "run = 1\n",
+            "x = [[[[",
+            "true",
+        ])
+        .prop_map(str::to_owned),
+        ".{0,8}",
+        any::<i64>().prop_map(|n| n.to_string()),
+    ];
+    (any::<prop::sample::Index>(), prop_oneof![3 => 0usize..4, 1 => 0usize..400], piece)
+}
+
+fn spoil(text: &str, mutations: &[(prop::sample::Index, usize, String)]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for (at, length, piece) in mutations {
+        let at = at.index(chars.len() + 1);
+        let end = (at + length).min(chars.len());
+        chars.splice(at..end, piece.chars());
+    }
+    chars.into_iter().collect()
+}
+
+/// Only shape can be asserted of a refusal of anything: it has reasons, and each is at a place that exists.
+fn well_formed(result: Result<Config, ConfigError>, lines: usize) {
+    let Err(error) = result else { return };
+    assert!(!error.problems.is_empty());
+    for problem in &error.problems {
+        assert!(!problem.file.is_empty() && !problem.expected.is_empty(), "{problem:?}");
+        assert!(
+            problem.line >= 1 && problem.line as usize <= lines + 1 && problem.column >= 1,
+            "{problem:?}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_it_panic(mutations in prop::collection::vec(mutation(), 1..6)) {
+        let text = spoil(DEFAULT_TEXT, &mutations);
+        well_formed(Config::from_text_with_built_in(&text, "my.toml"), text.lines().count());
+    }
+
+    #[test]
+    fn no_instrument_file_makes_it_panic(mutations in prop::collection::vec(mutation(), 1..6)) {
+        let text = spoil(GOOD, &mutations);
+        well_formed(load(&text, ""), text.lines().count().max(1));
+    }
+}
+
+#[test]
+fn a_text_nested_without_end_is_refused_and_does_not_exhaust_the_stack() {
+    for text in [
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}", "{a=".repeat(100_000)),
+        format!("{}a = 1", "a.".repeat(100_000)),
+        format!("[[strategy]]\nparams.x.{}b = 1", "a.".repeat(3_000)),
+    ] {
+        assert!(!refusal(&text).is_empty());
+    }
+}
