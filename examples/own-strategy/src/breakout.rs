@@ -1,0 +1,132 @@
+//! Breakout: buys when a bar closes above every high of the bars before it, and leaves at a stop or a target.
+
+use algo_trader::domain::params::{ParamKind, ParamSpec};
+use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty};
+use algo_trader::market::Bar;
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use std::collections::VecDeque;
+
+/// The strategy as configurations, help and checks know it.
+pub const SPEC: StrategySpec = StrategySpec {
+    name: "breakout",
+    doc: "buys a close above the highest high of the bars before it; leaves at a stop or a target",
+    params: &[
+        ParamSpec {
+            name: "bars",
+            doc: "bars whose highest high is to be broken",
+            kind: ParamKind::Integer { min: 2, max: 10_000, default: 20 },
+        },
+        ParamSpec {
+            name: "qty",
+            doc: "quantity of an order, in the base asset",
+            kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.010" },
+        },
+        ParamSpec {
+            name: "stop_bps",
+            doc: "stop below the entry, hundredths of a per cent",
+            kind: ParamKind::Integer { min: 1, max: 5_000, default: 5 },
+        },
+        ParamSpec {
+            name: "target_bps",
+            doc: "target above the entry, hundredths of a per cent",
+            kind: ParamKind::Integer { min: 1, max: 5_000, default: 10 },
+        },
+    ],
+    build,
+};
+
+struct Breakout {
+    instrument: InstrumentId,
+    channel: Channel,
+    qty: Qty,
+    stop_bps: i64,
+    target_bps: i64,
+}
+
+/// Makes one from its checked parameters. What is wrong with them is told at the start of a run, never during it.
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    // Exact: a quantity is a whole number of the instrument's smallest printed unit.
+    let qty = Qty(setup.params.decimal("qty", setup.table.get(instrument).qty_decimals)?);
+    let bars = usize::try_from(setup.params.integer("bars")).unwrap_or(2);
+    Ok(Box::new(Breakout {
+        instrument,
+        qty,
+        channel: Channel::new(bars),
+        stop_bps: setup.params.integer("stop_bps"),
+        target_bps: setup.params.integer("target_bps"),
+    }))
+}
+
+impl Breakout {
+    fn enter(&self, ctx: &mut Context<'_>) -> Result<(), PlaceError> {
+        let flat = ctx.position(self.instrument).qty == Qty::ZERO;
+        let waiting = ctx.open_orders(self.instrument).next().is_some();
+        // A quote is there only while the book can be trusted: not before its snapshot, not after a gap.
+        let Some(top) = ctx.quote(self.instrument) else { return Ok(()) };
+        if !flat || waiting {
+            return Ok(());
+        }
+        let order = ctx.buy(self.instrument, self.qty).at_market().send()?;
+        let basis_point = top.ask.price.0 / 10_000;
+        let stop = Price(top.ask.price.0 - basis_point * self.stop_bps);
+        let target = Price(top.ask.price.0 + basis_point * self.target_bps);
+        ctx.protect(order).stop_at(stop).take_profit_at(target).arm()
+    }
+}
+
+impl Strategy for Breakout {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        if self.channel.breaks_out(bar.high, bar.close) {
+            // A refusal is counted and shown in the summary; the next breakout tries again.
+            let _ = self.enter(ctx);
+        }
+    }
+}
+
+/// The highs of the last bars, in room taken once: nothing is allocated while trading.
+struct Channel {
+    highs: VecDeque<Price>,
+    bars: usize,
+}
+
+impl Channel {
+    fn new(bars: usize) -> Self {
+        Self { highs: VecDeque::with_capacity(bars), bars }
+    }
+
+    /// Takes the next bar. True if it closed above all of a full channel.
+    fn breaks_out(&mut self, high: Price, close: Price) -> bool {
+        let full = self.highs.len() == self.bars;
+        let above = full && self.highs.iter().all(|&high| close > high);
+        if full {
+            self.highs.pop_front();
+        }
+        self.highs.push_back(high);
+        above
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signals(bars: usize, highs_and_closes: &[(i64, i64)]) -> Vec<bool> {
+        let mut channel = Channel::new(bars);
+        highs_and_closes.iter().map(|&(high, close)| channel.breaks_out(Price(high), Price(close))).collect()
+    }
+
+    #[test]
+    fn only_a_close_above_every_high_of_a_full_channel_breaks_out() {
+        // Not full, not full, touches the high, above it.
+        let bars = [(10, 9), (12, 12), (13, 12), (14, 14)];
+        assert_eq!(signals(2, &bars), [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_high_is_forgotten_once_it_is_older_than_the_channel() {
+        let bars = [(90, 80), (10, 9), (11, 10), (12, 12)];
+        assert_eq!(signals(2, &bars), [false, false, false, true]);
+    }
+}
