@@ -30,7 +30,7 @@ fn whole(map: &BTreeMap<i64, i64>) -> Vec<Level> {
 fn after_every_update_the_best_is_that_of_an_ordered_map_and_so_is_now_and_then_the_whole() {
     let mut book = Book::new(Price(TICK));
     let (mut bids, mut asks) = (BTreeMap::<i64, i64>::new(), BTreeMap::<i64, i64>::new());
-    let mut random = Random(0x5EED_0F_B00C);
+    let mut random = Random(0x005E_ED0F_B00C);
     let mut mid = 600_000i64;
     for n in 1..=UPDATES {
         // The middle wanders by ticks, and sometimes leaps by more than a window of the book.
@@ -38,7 +38,7 @@ fn after_every_update_the_best_is_that_of_an_ordered_map_and_so_is_now_and_then_
         if random.below(50_000) == 0 {
             mid = (mid + random.below(20_001) - 10_000).max(30_000);
         }
-        let buy = random.next() % 2 == 0;
+        let buy = random.next().is_multiple_of(2);
         let away = match random.below(100) {
             0..=79 => random.below(40),
             80..=96 => random.below(2_000),
