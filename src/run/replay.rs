@@ -149,6 +149,10 @@ fn frames(
         let read = pacer.wait(frame.received.0, &options.interrupt, || {
             pipeline.sequencer.poll();
         });
+        if options.pace != Pace::Max && options.interrupt.is_raised() {
+            pipeline.stop.stop(StopReason::Interrupted);
+            break Ok(());
+        }
         let source = &sources[usize::from(frame.source.0)];
         if let Err(stopped) = feed.frame(source, &frame, read, &mut pipeline.sequencer) {
             break Err(stopped);
@@ -276,7 +280,8 @@ impl Pacer {
             }
             let left = due - now;
             if self.sleeps && left > Duration::from_millis(2) {
-                std::thread::sleep(left - Duration::from_millis(1));
+                // In short sleeps, so that a request to end is heard in a silent market too.
+                std::thread::sleep((left - Duration::from_millis(1)).min(Duration::from_millis(20)));
             }
             work();
             if self.sleeps {

@@ -1,0 +1,180 @@
+//! What a person meets who gives the program something it cannot use: a clear message, the right exit status, and
+//! everything else still counted. Never a panic.
+
+use algo_trader::domain::Time;
+use algo_trader::history::RecordingWriter;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const NOW_NS: u64 = 1_723_161_255_000_000_000;
+const TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":1,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
+
+fn program(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output().expect("the program starts")
+}
+
+fn replay(path: &Path, more: &[&str]) -> Output {
+    let path = path.display().to_string();
+    program(&[&["replay", path.as_str()], more].concat())
+}
+
+/// A recording of spot BTCUSDT with these frames, a microsecond apart.
+fn recording(dir: &Path, frames: &[&[u8]]) -> PathBuf {
+    let path = dir.join("spot-btcusdt-20240808.gz");
+    let mut writer = RecordingWriter::create(&path).expect("a file");
+    for (frame, n) in frames.iter().zip(0u64..) {
+        writer.write(Time(NOW_NS + n * 1_000), frame).expect("written");
+    }
+    writer.finish().expect("finished");
+    path
+}
+
+fn stderr(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!text.contains("panicked"), "a panic reached the user: {text}");
+    text
+}
+
+/// Exit status and standard error of a refusal.
+fn refused(output: &Output, status: i32, must_say: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(status), "{text}");
+    for words in must_say {
+        assert!(text.contains(words), "{words:?} is missing in: {text}");
+    }
+}
+
+fn counts(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).expect("JSON on standard output")
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    refused(&replay(&dir.path().join("spot-btcusdt-20240808.gz"), &[]), 1, &["spot-btcusdt-20240808.gz"]);
+    refused(&replay(dir.path(), &[]), 1, &[&dir.path().display().to_string()]);
+    let empty = dir.path().join("spot-ethusdt-20240808.gz");
+    std::fs::write(&empty, b"").expect("written");
+    refused(&replay(&empty, &[]), 1, &["spot-ethusdt-20240808.gz", "empty"]);
+    let noise = dir.path().join("usdm-btcusdt-20240808.gz");
+    std::fs::write(&noise, [7u8; 5_000]).expect("written");
+    refused(&replay(&noise, &[]), 1, &["usdm-btcusdt-20240808.gz"]);
+    let odd = dir.path().join("notes.gz");
+    std::fs::write(&odd, b"x").expect("written");
+    refused(&replay(&odd, &[]), 1, &["notes.gz"]);
+}
+
+#[test]
+fn a_cut_recording_is_replayed_to_the_cut_and_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let noise: Vec<String> =
+        (0..5_000u64).map(|n| TRADE.replace("\"t\":1", &format!("\"t\":{}", n * 7_919))).collect();
+    let frames: Vec<&[u8]> = noise.iter().map(String::as_bytes).collect();
+    let path = recording(dir.path(), &frames);
+    let whole = std::fs::read(&path).expect("read");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("written");
+    let output = replay(&path, &["--json"]);
+    refused(&output, 1, &["spot-btcusdt-20240808.gz", "truncated"]);
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("the summary of what was replayed");
+    let frames = summary["frames"].as_u64().expect("a count");
+    assert!((1..5_000).contains(&frames), "{frames}");
+}
+
+#[test]
+fn bad_frames_are_counted_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let digits = TRADE.replace("61837.63000000", "12345678901234567890.1");
+    let negative = TRADE.replace("\"q\":\"0.02000000\"", "\"q\":\"-0.02000000\"");
+    let huge = TRADE.replace("btcusdt@trade", &"x".repeat(10 << 20));
+    let unknown = TRADE.replace("BTCUSDT", "NOSUCH").replace("btcusdt", "nosuch");
+    let frames: [&[u8]; 8] = [
+        TRADE.as_bytes(),
+        &TRADE.as_bytes()[..60],
+        b"\xff\xfe\x80 not text",
+        digits.as_bytes(),
+        negative.as_bytes(),
+        huge.as_bytes(),
+        unknown.as_bytes(),
+        TRADE.as_bytes(),
+    ];
+    let path = recording(dir.path(), &frames);
+    let output = replay(&path, &["--json"]);
+    let summary = counts(&output);
+    assert_eq!(summary["frames"], 8, "every frame is counted");
+    assert_eq!(summary["decode_errors"], 5);
+    assert_eq!(summary["unknown_instruments"], 1);
+    assert_eq!(summary["frames_by_kind"]["trade"], 2);
+    let text = String::from_utf8(replay(&path, &[]).stdout).expect("text");
+    assert!(
+        text.contains("spot-btcusdt-20240808.gz:2:"),
+        "the first bad frames are told with their line: {text}"
+    );
+}
+
+#[test]
+fn a_clock_that_goes_back_is_counted_and_time_is_held() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("spot-btcusdt-20240808.gz");
+    let mut writer = RecordingWriter::create(&path).expect("a file");
+    for time in [NOW_NS, NOW_NS + 2_000_000, NOW_NS + 1_000_000, NOW_NS + 3_000_000] {
+        writer.write(Time(time), TRADE.as_bytes()).expect("written");
+    }
+    writer.finish().expect("finished");
+    let summary = counts(&replay(&path, &["--json"]));
+    assert_eq!(summary["clock_backwards"], 1);
+    assert_eq!(summary["frames"], 4);
+}
+
+#[test]
+fn an_instrument_that_is_not_configured_is_told_with_where_it_belongs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("spot-nosuch-20240808.gz");
+    let mut writer = RecordingWriter::create(&path).expect("a file");
+    writer.write(Time(NOW_NS), TRADE.as_bytes()).expect("written");
+    writer.finish().expect("finished");
+    refused(&replay(&path, &[]), 2, &["NOSUCH", "spot"]);
+}
+
+#[test]
+fn bad_usage_and_configuration_end_with_two() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = recording(dir.path(), &[TRADE.as_bytes()]);
+    refused(&replay(&path, &["--threading", "sideways"]), 2, &["inline, shared or dedicated"]);
+    refused(&replay(&path, &["--speed=-3"]), 2, &["--speed"]);
+    let config = dir.path().join("odd.toml");
+    std::fs::write(&config, "[pipeline]\nring_slot = 4096\n").expect("written");
+    let config = config.display().to_string();
+    refused(&replay(&path, &["--config", &config]), 2, &["odd.toml:2", "ring_slots"]);
+    refused(&program(&["replay"]), 2, &["PATHS"]);
+}
+
+#[test]
+fn an_interrupted_replay_ends_cleanly_with_its_report() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let frames = vec![TRADE.as_bytes(); 4];
+    let path = dir.path().join("spot-btcusdt-20240808.gz");
+    let mut writer = RecordingWriter::create(&path).expect("a file");
+    for (frame, n) in frames.iter().zip(0u64..) {
+        // A minute apart: at recorded speed the replay would take minutes.
+        writer.write(Time(NOW_NS + n * 60_000_000_000), frame).expect("written");
+    }
+    writer.finish().expect("finished");
+    let report = dir.path().join("report");
+    let child = Command::new(env!("CARGO_BIN_EXE_algo-trader"))
+        .args(["replay", &path.display().to_string(), "--speed", "1", "--json"])
+        .args(["--report", &report.display().to_string()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(summary["stopped"], "interrupted");
+    assert!(report.join("index.html").is_file());
+}
