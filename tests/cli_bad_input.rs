@@ -153,7 +153,7 @@ fn bad_usage_and_configuration_end_with_two() {
 #[test]
 fn an_interrupted_replay_ends_cleanly_with_its_report() {
     let dir = tempfile::tempdir().expect("a directory");
-    let frames = vec![TRADE.as_bytes(); 4];
+    let frames = [TRADE.as_bytes(); 4];
     let path = dir.path().join("spot-btcusdt-20240808.gz");
     let mut writer = RecordingWriter::create(&path).expect("a file");
     for (frame, n) in frames.iter().zip(0u64..) {
