@@ -249,7 +249,7 @@ impl InstrumentState {
     fn send_imbalances(&self, seq: u64, out: &mut LaneSender<MarketMessage>) {
         let book = self.sync.book();
         for &(slot, levels) in &self.imbalances {
-            let (bids, asks) = (book.qty_of_best(Side::Buy, levels), book.qty_of_best(Side::Sell, levels));
+            let (bids, asks) = (book.qty_within(Side::Buy, levels), book.qty_within(Side::Sell, levels));
             if let Some(ratio) = imbalance_of(bids, asks) {
                 let values = [ratio.to_num::<f64>(), 0.0, 0.0];
                 out.push(MarketMessage { seq, body: MarketBody::Value { slot, values } });

@@ -207,7 +207,7 @@ impl PaperGateway {
             let Some(sync) = self.books[index].as_ref().filter(|s| s.valid()) else {
                 return self.say(&order, ReportKind::Rejected);
             };
-            for level in sync.book().near(opposite).take(SWEEP_LEVELS_MAX) {
+            for level in sync.book().levels(opposite).take(SWEEP_LEVELS_MAX) {
                 let crosses = limit.is_none_or(|limit| order.side.at_least_as_aggressive(limit, level.price));
                 if !crosses || available >= order.qty.0 {
                     break;

@@ -4,10 +4,12 @@
 //! against another ([`BboCheck`]). Invariant: after an applied event a book equals what a plain ordered map would hold.
 
 mod bbo;
-mod far;
+pub mod far;
 mod ladder;
 mod pending;
+pub mod side;
 mod sync;
+pub mod window;
 
 pub use bbo::BboCheck;
 pub use ladder::Book;
