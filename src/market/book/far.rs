@@ -2,7 +2,7 @@
 //!
 //! Owns: levels by key, in no order. A bucket is one cache line of four levels, searched and written without
 //! branches; levels never move, so deleting leaves no tombstones however long it runs.
-//! Invariant: a slot is free exactly where its quantity is zero, and its key is then [`FREE_KEY`], so that a search
+//! Invariant: a slot is free exactly where its quantity is zero, and its key is then `FREE_KEY`, so that a search
 //! by range need not look at quantities. A level lies in its home bucket or in a later one, and every bucket it was
 //! passed on from counts it in `passed_on`.
 
