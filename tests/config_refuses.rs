@@ -99,8 +99,10 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "[paper]\nstarting_balance = \"-1\"",
-        &["my.toml:2:20: paper.starting_balance = \"-1\": must be a decimal number from 0 to 10000000000"],
+        "[risk]\norder_notional_max = \"-1\"",
+        &[
+            "my.toml:2:22: risk.order_notional_max = \"-1\": must be a decimal number from 0.00000001 to 10000000000",
+        ],
     ),
     (
         "[log.modules]\nrisk = \"inf\"",

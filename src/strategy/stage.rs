@@ -6,8 +6,8 @@ use super::intent::Intent;
 use super::{Strategy, StrategySpec};
 use crate::domain::event::{Event, Kind};
 use crate::domain::order::ReportKind;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Level, Slot, StrategyId};
-use crate::market::book::{BookSync, DepthKind, PendingDiffs};
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId};
+use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
 use crate::pipeline::{LaneReceiver, LaneSender, Stage};
@@ -33,19 +33,12 @@ pub struct StrategyStage {
     view: View,
     seats: Vec<Seat>,
     by_instrument: Vec<Vec<usize>>,
-    books: Option<Books>,
+    /// One book an instrument, lent to the strategies of this thread that want depth.
+    books: Option<BookKeeper>,
     market: LaneReceiver<MarketMessage>,
     intents: LaneSender<Intent>,
     tops: Vec<(InstrumentId, Top)>,
     bars: Vec<Bar>,
-}
-
-/// One book an instrument, lent to the strategies of this thread that want depth; kept from the same events as the
-/// market stage's.
-struct Books {
-    sync: Vec<Option<BookSync>>,
-    pending: PendingDiffs,
-    open: Option<(InstrumentId, usize)>,
 }
 
 impl StrategyStage {
@@ -66,15 +59,8 @@ impl StrategyStage {
                 wanted[instrument.index()] |= seat.wants_book;
             }
         }
-        let books = wanted.iter().any(|w| *w).then(|| Books {
-            sync: wanted
-                .iter()
-                .zip(table.all())
-                .map(|(wanted, i)| wanted.then(|| BookSync::new(i.market, i.tick)))
-                .collect(),
-            pending: PendingDiffs::new(),
-            open: None,
-        });
+        let books = BookKeeper::new(table.all(), |i| wanted[i.id.index()]);
+        let books = (!books.is_empty()).then_some(books);
         let view = View {
             table: table.clone(),
             tops: vec![Top::default(); table.len()],
@@ -174,14 +160,8 @@ impl StrategyStage {
 
     fn keep_books(&mut self, slot: &Slot) {
         let Some(books) = &mut self.books else { return };
-        let Some((instrument, ended)) = books.on_slot(slot) else { return };
-        if !ended {
-            return;
-        }
-        let Some(sync) = &books.sync[instrument.index()] else { return };
-        if !sync.valid() {
-            return;
-        }
+        let Some(instrument) = books.on_slot(slot) else { return };
+        let Some(sync) = books.valid(instrument) else { return };
         for &index in &self.by_instrument[instrument.index()] {
             let seat = &mut self.seats[index];
             if seat.wants_book {
@@ -205,41 +185,6 @@ impl Seat {
     fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
         let mut ctx = Context { view, desk: &mut self.desk };
         f(self.strategy.as_mut(), &mut ctx);
-    }
-}
-
-impl Books {
-    /// Feeds one slot; says which instrument's depth event it belongs to and whether that event ended.
-    fn on_slot(&mut self, slot: &Slot) -> Option<(InstrumentId, bool)> {
-        let (head, kind) = match slot.event() {
-            Event::DepthDiff(head) => (head, DepthKind::Diff),
-            Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
-            Event::DepthPartial(head) => (head, DepthKind::Partial),
-            Event::Levels => {
-                let (instrument, left) = self.open?;
-                let sync = self.sync[instrument.index()].as_mut()?;
-                let n = left.min(crate::domain::event::LEVELS_PER_SLOT);
-                for index in 0..n {
-                    let level: Level = slot.level(index);
-                    sync.level(level, &mut self.pending);
-                }
-                self.open = Some((instrument, left - n));
-                if slot.is_last() {
-                    sync.end(&mut self.pending);
-                    self.open = None;
-                }
-                return Some((instrument, slot.is_last()));
-            }
-            _ => return None,
-        };
-        let sync = self.sync[head.instrument.index()].as_mut()?;
-        sync.begin(&head, kind, &mut self.pending);
-        if slot.is_last() {
-            sync.end(&mut self.pending);
-        } else {
-            self.open = Some((head.instrument, head.levels()));
-        }
-        Some((head.instrument, slot.is_last()))
     }
 }
 

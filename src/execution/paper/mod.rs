@@ -18,7 +18,7 @@ use crate::domain::{
     ClientOrderId, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Price, Qty, Side, Slot,
     Time, TimeInForce,
 };
-use crate::market::book::{BookSync, DepthKind, PendingDiffs};
+use crate::market::book::BookKeeper;
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
 use crate::venue::binance::encode::{OrderBytes, encode_cancel, encode_order};
 use std::collections::VecDeque;
@@ -52,9 +52,7 @@ pub struct PaperGateway {
     answer_count: u64,
     trade_count: u64,
     in_flight: VecDeque<(Time, GatewayMessage)>,
-    books: Vec<Option<BookSync>>,
-    pending: PendingDiffs,
-    open: Option<(InstrumentId, usize)>,
+    books: BookKeeper,
     resting: Vec<Resting>,
     encoded: OrderBytes,
     encoded_bytes: u64,
@@ -74,12 +72,7 @@ impl PaperGateway {
     ) -> Self {
         // A journal replay needs no market: every answer is in the journal.
         let keeps = answers.is_some();
-        let books = table
-            .all()
-            .iter()
-            .zip(traded)
-            .map(|(i, traded)| (keeps && *traded && i.tradable()).then(|| BookSync::new(i.market, i.tick)))
-            .collect();
+        let books = BookKeeper::new(table.all(), |i| keeps && traded[i.id.index()] && i.tradable());
         Self {
             table: table.clone(),
             settings,
@@ -90,8 +83,6 @@ impl PaperGateway {
             trade_count: 0,
             in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
             books,
-            pending: PendingDiffs::new(),
-            open: None,
             resting: (0..table.len()).map(|_| Resting::default()).collect(),
             encoded: OrderBytes::default(),
             encoded_bytes: 0,
@@ -204,7 +195,7 @@ impl PaperGateway {
         let mut levels = 0;
         let mut available = 0i64;
         {
-            let Some(sync) = self.books[index].as_ref().filter(|s| s.valid()) else {
+            let Some(sync) = self.books.valid(order.instrument) else {
                 return self.say(&order, ReportKind::Rejected);
             };
             for level in sync.book().levels(opposite).take(SWEEP_LEVELS_MAX) {
@@ -260,7 +251,7 @@ impl PaperGateway {
         if self.resting[index].is_empty() {
             return;
         }
-        let Some(sync) = self.books[index].as_ref().filter(|s| s.valid()) else { return };
+        let Some(sync) = self.books.valid(instrument) else { return };
         let (bid, ask) = (sync.book().best_bid(), sync.book().best_ask());
         for (side, touch) in [(Side::Buy, ask), (Side::Sell, bid)] {
             let Some(touch) = touch else { continue };
@@ -274,40 +265,6 @@ impl PaperGateway {
             }
         }
     }
-
-    /// Keeps the books; says which one has just moved.
-    fn keep_books(&mut self, slot: &Slot) -> Option<InstrumentId> {
-        let (head, kind) = match slot.event() {
-            Event::DepthDiff(head) => (head, DepthKind::Diff),
-            Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
-            Event::DepthPartial(head) => (head, DepthKind::Partial),
-            Event::Levels => {
-                let (instrument, left) = self.open?;
-                let sync = self.books[instrument.index()].as_mut()?;
-                let n = left.min(crate::domain::event::LEVELS_PER_SLOT);
-                for index in 0..n {
-                    sync.level(slot.level(index), &mut self.pending);
-                }
-                self.open = Some((instrument, left - n));
-                if !slot.is_last() {
-                    return None;
-                }
-                sync.end(&mut self.pending);
-                self.open = None;
-                return Some(instrument);
-            }
-            _ => return None,
-        };
-        self.open = None;
-        let sync = self.books[head.instrument.index()].as_mut()?;
-        sync.begin(&head, kind, &mut self.pending);
-        if slot.is_last() {
-            sync.end(&mut self.pending);
-            return Some(head.instrument);
-        }
-        self.open = Some((head.instrument, head.levels()));
-        None
-    }
 }
 
 impl Stage for PaperGateway {
@@ -316,7 +273,7 @@ impl Stage for PaperGateway {
     }
 
     fn wants_levels(&self) -> bool {
-        self.books.iter().any(Option::is_some)
+        !self.books.is_empty()
     }
 
     fn room(&self) -> u64 {
@@ -328,7 +285,7 @@ impl Stage for PaperGateway {
         if slot.is_first() {
             self.now = slot.time();
         }
-        let moved = self.keep_books(slot);
+        let moved = self.books.on_slot(slot);
         if !slot.is_last() {
             return;
         }

@@ -5,6 +5,7 @@
 
 mod bbo;
 pub mod far;
+mod keeper;
 mod ladder;
 mod pending;
 pub mod side;
@@ -12,6 +13,7 @@ mod sync;
 pub mod window;
 
 pub use bbo::BboCheck;
+pub use keeper::BookKeeper;
 pub use ladder::Book;
 pub use pending::PendingDiffs;
 pub use sync::{BookSync, DepthKind, SyncCounts, SyncOutcome};

@@ -58,7 +58,6 @@ raw! {
         execution: Given<i64>,
         journal: Given<i64>,
         gateway: Given<i64>,
-        housekeeping: Given<i64>,
     }
     RawJournal {
         path: Option<String>,
@@ -78,7 +77,6 @@ raw! {
     }
     RawPaper {
         order_latency_us: Given<i64>,
-        starting_balance: Given<String>,
         fill: Given<String>,
     }
     RawLog {

@@ -151,8 +151,6 @@ pub struct CoreConfig {
     pub journal: Option<usize>,
     /// Of the gateway.
     pub gateway: Option<usize>,
-    /// Of everything that is not in a hurry.
-    pub housekeeping: Option<usize>,
 }
 
 impl PipelineConfig {
@@ -181,7 +179,6 @@ impl CoreConfig {
             execution: core(&raw.execution),
             journal: core(&raw.journal),
             gateway: core(&raw.gateway),
-            housekeeping: core(&raw.housekeeping),
         }
     }
 }
@@ -258,8 +255,6 @@ impl RiskConfig {
 pub struct PaperConfig {
     /// How long an order takes to reach it, in microseconds.
     pub order_latency_us: u64,
-    /// What there is of each quote asset at the start, in units of 10^-[`QUOTE_DECIMALS`].
-    pub starting_balance: i64,
     /// When a resting order trades.
     pub fill: FillRule,
 }
@@ -268,7 +263,6 @@ impl PaperConfig {
     pub(super) fn check(raw: &RawPaper, checks: &mut Checks<'_>) -> Self {
         Self {
             order_latency_us: checks.integer(&raw.order_latency_us, 0..=10_000_000, 1_000),
-            starting_balance: amount(checks, &raw.starting_balance, 0, 100_000),
             fill: checks.choice(&raw.fill, FillRule::ALL, FillRule::Through),
         }
     }
