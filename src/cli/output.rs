@@ -3,11 +3,34 @@
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
-    self, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
+    self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
 };
 use crate::run::{Config, Summary};
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
+
+/// What was measured beside the run itself: one more run a point.
+#[derive(Default)]
+pub struct Curves {
+    /// By offered rate.
+    pub rates: Vec<RatePoint>,
+    /// By number of instruments.
+    pub instruments: Vec<InstrumentPoint>,
+}
+
+impl Curves {
+    /// A summary's JSON with the curves that there are.
+    pub fn added_to(&self, mut summary: Value) -> Value {
+        if !self.rates.is_empty() {
+            summary["rates"] = json!(self.rates);
+        }
+        if !self.instruments.is_empty() {
+            summary["instruments"] = json!(self.instruments);
+        }
+        summary
+    }
+}
 
 fn stages(latencies: &[StageHistogram]) -> Vec<StageLatency> {
     let stage = |s: &StageHistogram| StageLatency {
@@ -125,7 +148,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
 /// Writes the latency report.
 pub fn report(
     summary: &Summary,
-    rates: Vec<RatePoint>,
+    curves: Curves,
     title: &str,
     dir: &Path,
     paced: bool,
@@ -173,7 +196,8 @@ pub fn report(
                 count: i.count,
             })
             .collect(),
-        rates,
+        rates: curves.rates,
+        instruments: curves.instruments,
         notes: vec![
             format!(
                 "One stamp costs {:.1} ns here; every stage's figure contains one.",
