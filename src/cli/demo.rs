@@ -9,7 +9,7 @@ use crate::journal::JournalReader;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Config, Pace, ReplayOptions, Summary, replay_frames, replay_journal};
 use crate::strategy::StrategySpec;
-use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments};
+use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -192,7 +192,7 @@ pub fn many_strategies(table: &InstrumentTable) -> String {
     for (index, instrument) in table.all().iter().take(STRATEGIES_MAX).enumerate() {
         let name = ["ma-cross", "rsi-reversion", "imbalance-maker"][index % 3];
         let qty = crate::domain::decimal::Scaled {
-            value: i128::from(instrument.min_qty.0.max(instrument.lot.0)),
+            value: small_qty(instrument).0.into(),
             decimals: instrument.qty_decimals,
         };
         text += &format!(
