@@ -96,6 +96,7 @@ fn ours(config: &Config, frames: &mut Loaded) -> Pass {
         Pipeline::build(config, options).unwrap_or_else(|error| panic!("no pipeline: {error}"));
     let clock = pipeline.clock.clone();
     let mut feed = Feed::new(&config.instruments, clock.clone());
+    feed.sampler = pipeline.sampler;
     let sources = frames.sources().to_vec();
     let mut pass = Pass::new();
     frames.rewind();

@@ -14,7 +14,7 @@ use algo_trader::domain::event::Trade;
 use algo_trader::domain::{InstrumentId, Price, Qty, Side, Slot, Time};
 use algo_trader::pipeline::group::GroupResult;
 use algo_trader::pipeline::{
-    Group, Idle, Progress, Stage, StageHistogram, StampClock, Stop, Wait, build_ring,
+    Group, Idle, Progress, Sampler, Stage, StageHistogram, StampClock, Stop, Wait, build_ring,
 };
 use algo_trader::run::sequencer::{Sequencer, SequencerParts};
 use core_affinity::CoreId;
@@ -97,7 +97,8 @@ fn ours(core: CoreId, offer: Offer, clock: &StampClock) -> StageHistogram {
     let (stop, progress) = (Stop::new(), Progress::default());
     let poller = ring.pollers.remove(0);
     let stages: Vec<Box<dyn Stage>> = vec![Box::new(Looks { sum: 0 })];
-    let group = Group::new(poller, stages, clock.clone(), stop.clone(), Some(progress.clone()));
+    let group =
+        Group::new(poller, stages, clock.clone(), Sampler::every(), stop.clone(), Some(progress.clone()));
     let consumer = thread::spawn(move || -> GroupResult {
         pin(core);
         group.run(Idle::new(Wait::Spin))

@@ -9,7 +9,7 @@ use algo_trader::journal::format::{TAG_RECORD, TAG_SLOT};
 use algo_trader::journal::{JournalSink, JournalWriter, SyncPolicy};
 use algo_trader::pipeline::group::Step;
 use algo_trader::pipeline::{
-    Group, LaneSender, Stage, StampClock, Stop, StopReason, Threading, build_ring, lane,
+    Group, LaneSender, Sampler, Stage, StampClock, Stop, StopReason, Threading, build_ring, lane,
 };
 use algo_trader::run::pipeline::journal_header;
 use algo_trader::run::{Config, ReplayError, ReplayOptions, Summary, replay_frames};
@@ -130,7 +130,7 @@ fn an_event_whose_messages_overflowed_a_lane_is_not_acted_on_even_on_the_same_th
     let mut ring = build_ring(64, 1);
     let stages: Vec<Box<dyn Stage>> = vec![Box::new(Chatty { lane: out }), Box::new(Last(seen.clone()))];
     let poller = ring.pollers.pop().expect("one group");
-    let mut group = Group::new(poller, stages, StampClock::new(), stop.clone(), None);
+    let mut group = Group::new(poller, stages, StampClock::new(), Sampler::every(), stop.clone(), None);
     for _ in 0..6 {
         ring.producer.publish(|slot| *slot = Slot::clock());
     }

@@ -72,6 +72,7 @@ fn a_warm_pipeline_allocates_nothing_from_frame_to_hand_over() {
     };
     let mut pipeline = Pipeline::build(&config, options).expect("a good configuration");
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
+    feed.sampler = pipeline.sampler;
     let all: Vec<_> = file.timed_frames().collect();
     let mut before = 0;
     for (index, (received, bytes)) in all.iter().enumerate() {

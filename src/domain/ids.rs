@@ -67,8 +67,13 @@ impl ClientOrderId {
     }
 }
 
+/// Writes `value` into `out`, which is all zeros.
 fn base36(mut value: u64, out: &mut [u8]) {
     for byte in out.iter_mut().rev() {
+        if value == 0 {
+            // The rest is zeros already.
+            return;
+        }
         *byte = b"0123456789abcdefghijklmnopqrstuvwxyz"[(value % 36) as usize];
         value /= 36;
     }

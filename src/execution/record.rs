@@ -7,11 +7,9 @@ use crate::pipeline::Sequenced;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum RecordKind {
-    /// A strategy asked for an order.
-    Intent = 1,
-    /// Risk denied it.
+    /// A strategy asked for an order, and risk denied it.
     Denied = 2,
-    /// It was approved and is about to be handed over.
+    /// A strategy asked for an order, risk approved it, and it is about to be handed over.
     Order = 3,
     /// A cancel is about to be handed over.
     Cancel = 4,

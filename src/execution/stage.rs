@@ -141,7 +141,6 @@ impl ExecutionStage {
                 let order = *approved.get();
                 self.counts.intents += 1;
                 self.counts.orders += 1;
-                self.record(seq, RecordKind::Intent, order, None);
                 let client_id = self.record(seq, RecordKind::Order, order, None);
                 self.live.push(OrderState::new(order));
                 self.gateway.push(GatewayMessage::New { seq, order: approved, client_id });
@@ -149,7 +148,6 @@ impl ExecutionStage {
             VerdictBody::Denied(order, reason) => {
                 self.counts.intents += 1;
                 self.counts.denials += 1;
-                self.record(seq, RecordKind::Intent, order, None);
                 self.record(seq, RecordKind::Denied, order, Some(reason));
             }
             VerdictBody::Cancel { order, strategy, instrument } => {

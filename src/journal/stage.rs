@@ -7,11 +7,16 @@ use crate::execution::Record;
 use crate::pipeline::{LaneReceiver, Stage, Stop, StopReason};
 use sha2::{Digest, Sha256};
 
+/// Bytes gathered before they are hashed.
+const HASH_BYTES: usize = 4_096;
+
 /// See the module.
 pub struct JournalStage {
     records: LaneReceiver<Record>,
     writer: Option<JournalWriter>,
     hash: Sha256,
+    /// What is still to be hashed, gathered so that hashing goes over many entries at once.
+    unhashed: Vec<u8>,
     hashed: u64,
     stop: Stop,
     failed: bool,
@@ -21,15 +26,16 @@ impl JournalStage {
     /// A stage that hashes, and writes if it has a writer.
     #[must_use]
     pub fn new(records: LaneReceiver<Record>, writer: Option<JournalWriter>, stop: Stop) -> Self {
-        Self { records, writer, hash: Sha256::new(), hashed: 0, stop, failed: false }
+        let unhashed = Vec::with_capacity(HASH_BYTES);
+        Self { records, writer, hash: Sha256::new(), unhashed, hashed: 0, stop, failed: false }
     }
 
-    /// The SHA-256 of the order stream so far, in hexadecimal: intents, denials, orders, cancels, and what the venue
+    /// The SHA-256 of the order stream so far, in hexadecimal: denied intents, orders, cancels, and what the venue
     /// said, in ring order.
     #[must_use]
     pub fn order_stream_sha256(&self) -> String {
         use std::fmt::Write;
-        let digest = self.hash.clone().finalize();
+        let digest = self.hash.clone().chain_update(&self.unhashed).finalize();
         digest.iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -46,6 +52,16 @@ impl JournalStage {
     #[must_use]
     pub fn journal_bytes(&self) -> u64 {
         self.writer.as_ref().map_or(0, JournalWriter::bytes)
+    }
+
+    #[inline]
+    fn hash(&mut self, entry: &[u8]) {
+        if self.unhashed.len() + entry.len() > HASH_BYTES {
+            self.hash.update(&self.unhashed);
+            self.unhashed.clear();
+        }
+        self.unhashed.extend_from_slice(entry);
+        self.hashed += 1;
     }
 
     fn after_write(&mut self, outcome: std::io::Result<()>) {
@@ -74,12 +90,10 @@ impl Stage for JournalStage {
             return;
         }
         if matches!(slot.kind(), Kind::Report | Kind::Denial) {
-            self.hash.update(slot.canonical());
-            self.hashed += 1;
+            self.hash(&slot.canonical());
         }
         while let Some(record) = self.records.pop_up_to(seq) {
-            self.hash.update(record.canonical());
-            self.hashed += 1;
+            self.hash(&record.canonical());
             if let Some(writer) = &mut self.writer {
                 writer.record(&record);
             }

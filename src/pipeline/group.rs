@@ -4,7 +4,7 @@
 //! group a stage.
 
 use super::clock::StampClock;
-use super::latency::{Interval, Intervals, StageHistogram};
+use super::latency::{Interval, Intervals, Sampler, StageHistogram};
 use super::ring::{Polled, RingPoller};
 use super::stage::Stage;
 use super::stop::{Stop, StopReason};
@@ -62,10 +62,16 @@ pub struct Group {
 struct Runner {
     stages: Vec<StageSlot>,
     clock: StampClock,
+    sampler: Sampler,
     hop: StageHistogram,
     total: Option<(StageHistogram, Intervals)>,
     seq: u64,
-    running: &'static str,
+    /// How many slots surely fit the outgoing lanes; asked anew only when used up.
+    credit: u64,
+    /// Position of the stage that runs now, should it panic.
+    running: usize,
+    /// Whether the present event is stamped stage by stage.
+    sampled: bool,
     entered: u64,
     /// Raw stamp of when the present event's bytes were read, or were due.
     read: u64,
@@ -94,6 +100,7 @@ impl Group {
         poller: RingPoller,
         stages: Vec<Box<dyn Stage>>,
         clock: StampClock,
+        sampler: Sampler,
         stop: Stop,
         progress: Option<Progress>,
     ) -> Self {
@@ -111,12 +118,16 @@ impl Group {
             })
             .collect();
         let runner = Runner {
-            running: "pipeline",
+            // A stage alone is bounded by the stamps of its thread: there is nothing to save.
+            sampler: if stages.len() > 1 { sampler } else { Sampler::every() },
             stages,
             clock,
             hop: StageHistogram::new(hop_name, "slot published to entry into this group's first stage"),
             total,
             seq: 0,
+            credit: 0,
+            running: 0,
+            sampled: true,
             entered: 0,
             read: 0,
         };
@@ -126,12 +137,16 @@ impl Group {
     /// Handles what is there, once. Never waits.
     #[inline]
     pub fn step(&mut self) -> Step {
-        let limit = self.runner.room().min(BATCH_SLOTS_MAX);
+        let runner = &mut self.runner;
+        // Only this thread fills the lanes, so what fitted a moment ago still fits, less what was handled since.
+        if runner.credit == 0 {
+            runner.credit = runner.room();
+        }
+        let limit = runner.credit.min(BATCH_SLOTS_MAX);
         if limit == 0 {
             return Step::Idle;
         }
-        let before = self.runner.seq;
-        let runner = &mut self.runner;
+        let before = runner.seq;
         // A panic is caught while the guard is still held, and the flag raised before it drops: stages after this one
         // see the flag before they see slots that were never handled.
         let panicked = match self.poller.take(limit) {
@@ -144,6 +159,7 @@ impl Group {
             return Step::Finished;
         }
         let after = self.runner.seq;
+        self.runner.credit -= after - before;
         if let Some(progress) = &self.progress {
             progress.set(after);
         }
@@ -197,6 +213,13 @@ impl Group {
         GroupResult { stages, latencies, intervals }
     }
 
+    /// The sequence number of the last slot handled.
+    #[inline]
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.runner.seq
+    }
+
     /// The names of the stages, in order.
     #[must_use]
     pub fn stage_names(&self) -> Vec<&'static str> {
@@ -228,7 +251,8 @@ impl Runner {
         match outcome {
             Ok(failed) => failed,
             Err(payload) => {
-                stop.stop(panic_reason(self.running, self.seq, payload.as_ref()));
+                let running = self.stages.get(self.running).map_or("pipeline", |s| s.stage.name());
+                stop.stop(panic_reason(running, self.seq, payload.as_ref()));
                 true
             }
         }
@@ -237,37 +261,43 @@ impl Runner {
     /// Hands one slot to the stages; false if one of them cannot go on.
     #[inline]
     fn slot(&mut self, slot: &Slot, stop: &Stop) -> bool {
-        let is_levels = slot.kind() == Kind::Levels;
         if slot.is_first() {
-            self.entered = self.clock.raw();
-            self.hop.record(self.clock.nanos(slot.published(), self.entered));
+            self.sampled = self.sampler.takes(self.seq);
             self.read = slot.published().saturating_sub(slot.read_to_publish());
+            if self.sampled {
+                self.entered = self.clock.raw();
+                self.hop.record(self.clock.nanos(slot.published(), self.entered));
+            }
         }
         if !slot.is_last() {
-            for s in &mut self.stages {
+            let is_levels = slot.kind() == Kind::Levels;
+            for (index, s) in self.stages.iter_mut().enumerate() {
                 if !is_levels || s.wants_levels {
-                    self.running = s.stage.name();
+                    self.running = index;
                     s.stage.on_slot(self.seq, slot);
                 }
             }
             return true;
         }
         let mut before = self.entered;
-        for s in &mut self.stages {
-            self.running = s.stage.name();
+        for (index, s) in self.stages.iter_mut().enumerate() {
+            self.running = index;
             s.stage.on_slot(self.seq, slot);
             // A stage whose lane overflowed has left a message out: the stages after it must not act on the event.
             if !s.stage.on_event_end() || stop.is_failed() {
                 return false;
             }
-            let after = self.clock.raw();
-            s.latency.record(self.clock.nanos(before, after));
-            before = after;
+            if self.sampled {
+                let after = self.clock.raw();
+                s.latency.record(self.clock.nanos(before, after));
+                before = after;
+            }
         }
         if let Some((total, intervals)) = &mut self.total {
-            let latency_ns = self.clock.nanos(self.read, before);
+            let end = if self.sampled { before } else { self.clock.raw() };
+            let latency_ns = self.clock.nanos(self.read, end);
             total.record(latency_ns);
-            intervals.record(latency_ns, before, &self.clock);
+            intervals.record(latency_ns, end, &self.clock);
         }
         true
     }

@@ -19,7 +19,7 @@ pub use answers::{Answer, AnswerQueue};
 pub use clock::StampClock;
 pub use group::{Group, Progress};
 pub use lane::{LaneReceiver, LaneSender, Sequenced, lane};
-pub use latency::StageHistogram;
+pub use latency::{Sampler, StageHistogram};
 pub use ring::{Ring, RingProducer, build_ring};
 pub use stage::Stage;
 pub use stop::{Stop, StopReason};

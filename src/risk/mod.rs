@@ -4,6 +4,7 @@
 //! Invariant: no order reaches a gateway that this stage did not approve at the event that asked for it.
 
 pub mod approved;
+mod exposure;
 pub mod limits;
 pub mod rule;
 pub mod stage;

@@ -70,7 +70,12 @@ pub fn quote_units(notional: Notional, decimals: u8) -> i128 {
     if decimals <= QUOTE_DECIMALS {
         return notional.0.saturating_mul(i128::from(POW10[usize::from(QUOTE_DECIMALS - decimals)]));
     }
-    let divisor = 10i128.pow(u32::from(decimals - QUOTE_DECIMALS));
+    let over = decimals - QUOTE_DECIMALS;
+    // Nearly every amount fits 64 bits, whose division takes a tenth of the time.
+    if let (Ok(amount), Some(divisor)) = (i64::try_from(notional.0), POW10.get(usize::from(over))) {
+        return i128::from(amount / divisor + (amount % divisor).signum());
+    }
+    let divisor = 10i128.pow(u32::from(over));
     let rest = notional.0 % divisor;
     notional.0 / divisor + rest.signum()
 }

@@ -1,8 +1,9 @@
 //! The risk stage: judges each intent at the event that asked for it.
 
 use super::approved::Approved;
+use super::exposure::Exposure;
 use super::limits::RiskLimits;
-use super::rule::{Case, RULES, quote_units};
+use super::rule::{Case, RULES};
 use crate::domain::event::{Command, Denial, Event, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -60,11 +61,23 @@ pub struct RiskStage {
     answer_count: u64,
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
-    marks: Vec<Price>,
+    exposure: Exposure,
     rates: Vec<RateWindow>,
     halted: bool,
     now: Time,
     denied: Vec<u64>,
+}
+
+/// Live orders that bear on a new one.
+#[derive(Debug, Default)]
+struct Open {
+    /// Unfilled, of the same strategy and instrument.
+    buy: Qty,
+    sell: Qty,
+    /// How many those are.
+    orders: u32,
+    /// Best resting price of the other side in this instrument, of any strategy.
+    own_opposite: Option<Price>,
 }
 
 /// Orders within the last second, counted in eight slices of an eighth.
@@ -118,7 +131,7 @@ impl RiskStage {
             answer_count: 0,
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
-            marks: vec![Price(0); table.len()],
+            exposure: Exposure::new(table),
             rates: vec![RateWindow::default(); strategies],
             halted: false,
             now: Time(0),
@@ -133,37 +146,22 @@ impl RiskStage {
 
     fn judge(&mut self, order: &Order, intent: &Intent) -> Result<(), DenyReason> {
         let instrument = self.table.get(order.instrument);
-        let mine =
-            |o: &&OrderState| o.order.strategy == order.strategy && o.order.instrument == order.instrument;
-        let open = |side: Side| {
-            let left = self.live.iter().filter(mine).filter(|o| o.order.side == side).map(|o| o.leaves().0);
-            Qty(left.fold(0i64, i64::saturating_add))
-        };
-        let resting_opposite = self.live.iter().filter(|o| {
-            o.order.instrument == order.instrument
-                && o.order.side == order.side.opposite()
-                && o.order.kind != OrderKind::Market
-        });
-        let own_opposite = match order.side {
-            Side::Buy => resting_opposite.map(|o| o.order.price).min(),
-            Side::Sell => resting_opposite.map(|o| o.order.price).max(),
-        };
+        let open = self.open(order);
         let strategy = order.strategy.index();
         let position = self.positions[strategy][order.instrument.index()].qty;
         let recent_orders = self.rates[strategy].count(self.now);
-        let gross = self.gross();
         let case = Case {
             order,
             instrument,
             top: &intent.reference,
             limits: &self.limits,
             position,
-            open_buy: open(Side::Buy),
-            open_sell: open(Side::Sell),
-            open_orders: u32::try_from(self.live.iter().filter(mine).count()).unwrap_or(u32::MAX),
+            open_buy: open.buy,
+            open_sell: open.sell,
+            open_orders: open.orders,
             recent_orders,
-            own_opposite,
-            gross,
+            own_opposite: open.own_opposite,
+            gross: self.exposure.gross(),
             halted: self.halted,
         };
         let reducing = order.reduce_only;
@@ -175,19 +173,31 @@ impl RiskStage {
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders) } else { Ok(()) }
     }
 
-    fn gross(&self) -> i128 {
-        let mut gross = 0i128;
-        for positions in &self.positions {
-            for (position, (mark, instrument)) in
-                positions.iter().zip(self.marks.iter().zip(self.table.all()))
-            {
-                if position.qty.0 != 0 {
-                    let value = mark.times(position.qty.abs());
-                    gross += quote_units(value, instrument.notional_decimals());
-                }
+    /// What is live already, as far as it bears on `order`; one pass.
+    fn open(&self, order: &Order) -> Open {
+        let mut open = Open::default();
+        for live in &self.live {
+            let o = &live.order;
+            if o.instrument != order.instrument {
+                continue;
+            }
+            if o.strategy == order.strategy {
+                open.orders = open.orders.saturating_add(1);
+                let side = match o.side {
+                    Side::Buy => &mut open.buy,
+                    Side::Sell => &mut open.sell,
+                };
+                *side = Qty(side.0.saturating_add(live.leaves().0));
+            }
+            if o.side != order.side && o.kind != OrderKind::Market {
+                open.own_opposite = Some(match (open.own_opposite, order.side) {
+                    (None, _) => o.price,
+                    (Some(best), Side::Buy) => best.min(o.price),
+                    (Some(best), Side::Sell) => best.max(o.price),
+                });
             }
         }
-        gross
+        open
     }
 
     fn on_intent(&mut self, intent: &Intent) {
@@ -197,7 +207,7 @@ impl RiskStage {
             }
             Action::New(order) => {
                 if intent.reference.is_two_sided() {
-                    self.marks[order.instrument.index()] = intent.reference.mid();
+                    self.exposure.mark(order.instrument, intent.reference.mid());
                 }
                 match self.judge(&order, intent) {
                     Ok(()) => {
@@ -235,8 +245,10 @@ impl RiskStage {
         let applied = self.live[index].apply(report.kind, report.qty, report.trade_id);
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
+            let before = position.qty;
             position.apply(report.side, report.qty, report.price, report.fee);
-            self.marks[report.instrument.index()] = report.price;
+            let after = position.qty;
+            self.exposure.moved(report.instrument, before, after, report.price);
         }
         if self.live[index].status.is_final() {
             self.live.remove(index);

@@ -4,7 +4,7 @@ use super::sequencer::{Sequencer, Stopped};
 use crate::domain::event::Kind;
 use crate::domain::{InstrumentTable, Slot};
 use crate::net::{Frame, SourceInfo};
-use crate::pipeline::{StageHistogram, StampClock};
+use crate::pipeline::{Sampler, StageHistogram, StampClock};
 use crate::venue::binance::Decoder;
 use crate::venue::{DecodeError, Decoded, LevelBuffer};
 
@@ -56,6 +56,8 @@ pub struct Feed {
     decoder: Decoder,
     levels: LevelBuffer,
     clock: StampClock,
+    /// Which frames are stamped between reading and publishing.
+    pub sampler: Sampler,
     /// What came in.
     pub counts: FeedCounts,
     /// The first frames that could not be decoded.
@@ -76,6 +78,7 @@ impl Feed {
             decoder: Decoder::new(table),
             levels: LevelBuffer::new(),
             clock,
+            sampler: Sampler::every(),
             counts: FeedCounts::default(),
             problems: Vec::with_capacity(PROBLEMS_KEPT),
             unknown: None,
@@ -99,10 +102,13 @@ impl Feed {
         read: u64,
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
-        let begun = self.clock.raw();
+        let sampled = self.sampler.takes(self.counts.lines);
+        let begun = if sampled { self.clock.raw() } else { 0 };
         let decoded = self.decoder.decode(source, frame.bytes, &mut self.levels);
-        let done = self.clock.raw();
-        self.decode.record(self.clock.nanos(begun, done));
+        let done = if sampled { self.clock.raw() } else { 0 };
+        if sampled {
+            self.decode.record(self.clock.nanos(begun, done));
+        }
         self.counts.lines += 1;
         if frame.received < sequencer.time() {
             self.counts.clock_backwards += 1;
@@ -113,7 +119,9 @@ impl Feed {
             return Ok(());
         }
         sequencer.advance(frame.received)?;
-        self.sequence.record(self.clock.nanos(done, self.clock.raw()));
+        if sampled {
+            self.sequence.record(self.clock.nanos(done, self.clock.raw()));
+        }
         let levels = &self.levels.levels[..];
         match decoded {
             Decoded::Trade(trade) => sequencer.publish(Slot::trade(&trade), read),

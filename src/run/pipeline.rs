@@ -12,8 +12,8 @@ use crate::market::{IndicatorRequest, MarketStage};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
-    Group, Idle, Progress, Stage, StampClock, Stop, Threading, Topology, TopologyError, Wait, build_ring,
-    lane,
+    Group, Idle, Progress, Sampler, Stage, StampClock, Stop, Threading, Topology, TopologyError, Wait,
+    build_ring, lane,
 };
 use crate::risk::{RiskLimits, RiskStage};
 use crate::strategy::desk::Desk;
@@ -89,6 +89,8 @@ pub struct Pipeline {
     pub stop: Stop,
     /// For stamps.
     pub clock: StampClock,
+    /// Which events are stamped stage by stage.
+    pub sampler: Sampler,
     /// Indicators computed, each once.
     pub indicators: usize,
     threads: Vec<JoinHandle<GroupResult>>,
@@ -162,8 +164,7 @@ impl Pipeline {
         let (market_out, market_in) = lane("market→strategy", slots(market_max), market_max, &stop);
         let (intents_out, intents_in) = lane("strategy→risk", slots(intents_max), intents_max, &stop);
         let (verdicts_out, verdicts_in) = lane("risk→execution", slots(intents_max), intents_max, &stop);
-        let (records_out, records_in) =
-            lane("execution→journal", slots(2 * intents_max), 2 * intents_max, &stop);
+        let (records_out, records_in) = lane("execution→journal", slots(intents_max), intents_max, &stop);
         let (gateway_out, gateway_in) = lane("execution→gateway", slots(intents_max), intents_max, &stop);
         let (denials_out, denials_in) = lane("risk→sequencer", slots(intents_max), intents_max, &stop);
         let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
@@ -210,7 +211,8 @@ impl Pipeline {
         }
         let ring_slots = config.pipeline.ring_slots;
         let answers = vec![denials_in, fills_in];
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, indicators: requests.len() };
+        let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
+        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators: requests.len() };
         Self::start(topology, stages, parts, clock, stop)
     }
 
@@ -235,8 +237,8 @@ impl Pipeline {
             let Some(poller) = (count > 0).then(|| pollers.next()).flatten() else { continue };
             left -= 1;
             let last = (left == 0).then(|| progress.clone());
-            let group =
-                Group::new(poller, stages.by_ref().take(count).collect(), clock.clone(), stop.clone(), last);
+            let stages = stages.by_ref().take(count).collect();
+            let group = Group::new(poller, stages, clock.clone(), parts.sampler, stop.clone(), last);
             if plan.roles.contains(&Role::Feed) {
                 local = Some(group);
                 continue;
@@ -264,7 +266,8 @@ impl Pipeline {
             idle: Idle::crowded(feed.wait, topology.crowded),
             stop: stop.clone(),
         });
-        Ok(Self { sequencer, topology, stop, clock, indicators: parts.indicators, threads })
+        let Started { sampler, indicators, .. } = parts;
+        Ok(Self { sequencer, topology, stop, clock, sampler, indicators, threads })
     }
 
     /// Ends the ring, waits for the threads, and hands out the stages with their results, in chain order.
@@ -290,6 +293,7 @@ impl Pipeline {
 struct Started {
     ring_slots: usize,
     floor_ns: u64,
+    sampler: Sampler,
     answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
     indicators: usize,
 }

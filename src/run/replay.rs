@@ -116,6 +116,7 @@ fn frames(
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     let mut pipeline = Pipeline::build(config, std::mem::take(&mut options.pipeline))?;
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
+    feed.sampler = pipeline.sampler;
     let sources = source.sources().to_vec();
     let begun = Instant::now();
     let sleeps = pipeline.topology.threads.first().is_none_or(|t| t.wait != Wait::Spin);

@@ -275,8 +275,17 @@ impl Sequencer {
     #[inline]
     fn event_published(&mut self) {
         if let Some(local) = &mut self.local {
-            while let Step::Worked(_) = local.step() {}
+            while local.seq() < self.seq && matches!(local.step(), Step::Worked(_)) {}
         }
+        if self.progress.seq() < self.seq {
+            self.remember();
+        }
+        // Answers of stages on this thread are there at once; of others, whenever they come.
+        self.collect();
+    }
+
+    /// Notes an event that other threads have yet to handle.
+    fn remember(&mut self) {
         if self.marks.len() == MARKS_MAX
             && let Some((seq, _)) = self.marks.pop_front()
         {
@@ -284,8 +293,6 @@ impl Sequencer {
             let _: Result<(), Stopped> = self.await_seq(seq);
         }
         self.marks.push_back((self.seq, self.time));
-        // Answers of stages on this thread are there at once; of others, whenever they come.
-        self.collect();
     }
 
     #[inline]
@@ -300,6 +307,10 @@ impl Sequencer {
     /// Waits until the stages have handled every event up to `time`.
     #[inline]
     fn await_stages(&mut self, time: Time) -> Result<(), Stopped> {
+        if self.marks.is_empty() {
+            // Every stage has handled every event, and what they answered has been taken.
+            return Ok(());
+        }
         let mut seq = 0;
         while let Some(&(marked, at)) = self.marks.front() {
             if at > time {

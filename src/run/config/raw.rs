@@ -46,6 +46,7 @@ raw! {
         ring_slots: Given<i64>,
         lane_slots: Given<i64>,
         answer_delay_us: Given<i64>,
+        stamp_one_in: Given<i64>,
         oversubscribe: Option<bool>,
         cores: RawCores,
     }

@@ -126,6 +126,8 @@ pub struct PipelineConfig {
     pub lane_slots: usize,
     /// The least time, in microseconds, after which an answer may re-enter a replay.
     pub answer_delay_us: u64,
+    /// One event in this many is stamped stage by stage where stages share a thread.
+    pub stamp_one_in: u32,
     /// Whether two spinning threads may share a core.
     pub oversubscribe: bool,
     /// Cores that threads are pinned to.
@@ -161,6 +163,7 @@ impl PipelineConfig {
             ring_slots: checks.power_of_two(&raw.ring_slots, 1_024..=1_048_576, 4_096),
             lane_slots: checks.power_of_two(&raw.lane_slots, 1_024..=1_048_576, 8_192),
             answer_delay_us: checks.integer(&raw.answer_delay_us, 1..=10_000_000, 5_000),
+            stamp_one_in: checks.integer(&raw.stamp_one_in, 1..=1_000_000, 16),
             oversubscribe: raw.oversubscribe.unwrap_or(false),
             cores: CoreConfig::check(&raw.cores, checks),
         }
