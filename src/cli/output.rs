@@ -5,6 +5,8 @@ use crate::pipeline::StageHistogram;
 use crate::report::latency::{
     self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
 };
+use crate::report::units::count as grouped;
+use crate::run::summary::amount;
 use crate::run::{Config, Summary};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -39,18 +41,6 @@ fn stages(latencies: &[StageHistogram]) -> Vec<StageLatency> {
         histogram: s.histogram.clone(),
     };
     latencies.iter().filter(|s| !s.histogram.is_empty()).map(stage).collect()
-}
-
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The summary for a person.
@@ -139,6 +129,16 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
             r.net(),
             r.instrument.quote
         )?;
+    }
+    if !s.balances.is_empty() {
+        let heads = ["wallet", "asset", "start", "total", "free", "locked"];
+        let [wallet, asset, start, total, free, locked] = heads;
+        writeln!(t, "\n{wallet:<18} {asset:<8} {start:>20} {total:>24} {free:>24} {locked:>20}")?;
+    }
+    for b in &s.balances {
+        let [start, total, free, locked] = [b.start, b.total, b.free(), b.locked].map(|v| amount(b, v));
+        let wallet = format!("{}:{}", b.venue, b.market);
+        writeln!(t, "{wallet:<18} {:<8} {start:>20} {total:>24} {free:>24} {locked:>20}", b.asset)?;
     }
     writeln!(t)?;
     t.push_str(&latency::summary_table(&stages(&s.latencies)));
