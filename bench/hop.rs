@@ -44,7 +44,7 @@ impl Stage for Looks {
         "looks"
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &()) {
         self.sum = black_box(self.sum ^ seq ^ slot.published());
     }
 
@@ -98,7 +98,7 @@ fn ours(core: CoreId, offer: Offer, clock: &StampClock) -> StageHistogram {
     let poller = ring.pollers.remove(0);
     let stages: Vec<Box<dyn Stage>> = vec![Box::new(Looks { sum: 0 })];
     let group =
-        Group::new(poller, stages, clock.clone(), Sampler::every(), stop.clone(), Some(progress.clone()));
+        Group::new(poller, stages, (), clock.clone(), Sampler::every(), stop.clone(), Some(progress.clone()));
     let consumer = thread::spawn(move || -> GroupResult {
         pin(core);
         group.run(Idle::new(Wait::Spin))

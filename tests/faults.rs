@@ -51,9 +51,9 @@ fn stopped(result: Result<Summary, ReplayError>) -> (StopReason, Summary) {
 /// A hook that notes the last sequence number seen.
 fn noting(seen: &Arc<AtomicU64>) -> Hook {
     let seen = Arc::clone(seen);
-    Box::new(move |inner, seq, slot| {
+    Box::new(move |inner, seq, slot, books| {
         seen.store(seq, SeqCst);
-        inner.on_slot(seq, slot);
+        inner.on_slot(seq, slot, books);
     })
 }
 
@@ -70,9 +70,9 @@ fn a_stage_that_panics_ends_the_run_by_name_and_nothing_after_it_sees_the_event(
                     let at = STAGES.iter().position(|s| *s == name).expect("a known stage");
                     let mut note = noting(&seen_by[at]);
                     let breaks = name == broken;
-                    Some(Box::new(move |inner, seq, slot| {
+                    Some(Box::new(move |inner, seq, slot, books| {
                         assert!(!(breaks && seq >= AT), "broken on purpose");
-                        note(inner, seq, slot);
+                        note(inner, seq, slot, books);
                     }))
                 });
                 run(small_market(FRAMES), options)
@@ -98,7 +98,7 @@ impl Stage for Chatty {
     fn name(&self) -> &'static str {
         "chatty"
     }
-    fn on_slot(&mut self, seq: u64, _slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, _slot: &Slot, _shared: &()) {
         if seq == 3 {
             (0..100).for_each(|n| self.lane.push(n));
         }
@@ -114,7 +114,7 @@ impl Stage for Last {
     fn name(&self) -> &'static str {
         "last"
     }
-    fn on_slot(&mut self, seq: u64, _slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, _slot: &Slot, _shared: &()) {
         self.0.store(seq, SeqCst);
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -130,7 +130,7 @@ fn an_event_whose_messages_overflowed_a_lane_is_not_acted_on_even_on_the_same_th
     let mut ring = build_ring(64, 1);
     let stages: Vec<Box<dyn Stage>> = vec![Box::new(Chatty { lane: out }), Box::new(Last(seen.clone()))];
     let poller = ring.pollers.pop().expect("one group");
-    let mut group = Group::new(poller, stages, StampClock::new(), Sampler::every(), stop.clone(), None);
+    let mut group = Group::new(poller, stages, (), StampClock::new(), Sampler::every(), stop.clone(), None);
     for _ in 0..6 {
         ring.producer.publish(|slot| *slot = Slot::clock());
     }
@@ -146,10 +146,10 @@ fn a_stage_that_overflows_its_lane_stops_the_run() {
             let mut options = threads(threading);
             options.pipeline.wrap = Some(Box::new(|inner| match inner.name() {
                 "market" => {
-                    let hook: Hook = Box::new(|inner, seq, slot| inner.on_slot(seq, slot));
+                    let hook: Hook = Box::new(|inner, seq, slot, books| inner.on_slot(seq, slot, books));
                     Box::new(Hooked { inner, hook, boundless: true })
                 }
-                "strategy" => Box::new(Hooked { inner, hook: Box::new(|_, _, _| {}), boundless: false }),
+                "strategy" => Box::new(Hooked { inner, hook: Box::new(|_, _, _, _| {}), boundless: false }),
                 _ => inner,
             }));
             run(small_market(FRAMES), options)
@@ -261,10 +261,10 @@ fn every_order_is_in_the_journal_before_it_is_handed_over_however_long_the_disk_
                 options.pipeline.journal_writer = Some(sink.writer());
                 options.pipeline.wrap = hooked(move |name| {
                     let (expected, records) = (Arc::clone(&expected), Arc::clone(&sink.records));
-                    let hook: Hook = Box::new(move |inner, seq, slot| {
+                    let hook: Hook = Box::new(move |inner, seq, slot, books| {
                         let due = expected.partition_point(|s| *s <= seq) as u64;
                         assert!(!slot.is_last() || records.load(SeqCst) >= due, "ahead of the journal");
-                        inner.on_slot(seq, slot);
+                        inner.on_slot(seq, slot, books);
                     });
                     (name == "gateway").then_some(hook)
                 });
@@ -309,11 +309,11 @@ fn a_slow_stage_fills_the_ring_and_its_lanes_and_nothing_is_lost() {
             let summary = within(60, move || {
                 let mut options = threads(threading);
                 options.pipeline.wrap = hooked(move |name| {
-                    let hook: Hook = Box::new(move |inner, seq, slot| {
+                    let hook: Hook = Box::new(move |inner, seq, slot, books| {
                         if seq % 1_000 == 0 {
                             std::thread::sleep(Duration::from_millis(10));
                         }
-                        inner.on_slot(seq, slot);
+                        inner.on_slot(seq, slot, books);
                     });
                     (name == slow).then_some(hook)
                 });

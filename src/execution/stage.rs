@@ -7,7 +7,7 @@ use crate::domain::{
     ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
     Time,
 };
-use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Stage};
+use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
 
 /// What a gateway is told.
@@ -186,7 +186,7 @@ impl ExecutionStage {
     }
 }
 
-impl Stage for ExecutionStage {
+impl<S: Shared> Stage<S> for ExecutionStage {
     fn name(&self) -> &'static str {
         "execution"
     }
@@ -195,7 +195,7 @@ impl Stage for ExecutionStage {
         self.records.events_room().min(self.gateway.events_room())
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
         if slot.is_first() {
             self.now = slot.time();
         }

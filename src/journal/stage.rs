@@ -4,7 +4,7 @@ use super::writer::JournalWriter;
 use crate::domain::Slot;
 use crate::domain::event::Kind;
 use crate::execution::Record;
-use crate::pipeline::{LaneReceiver, Stage, Stop, StopReason};
+use crate::pipeline::{LaneReceiver, Shared, Stage, Stop, StopReason};
 use sha2::{Digest, Sha256};
 
 /// Bytes gathered before they are hashed.
@@ -73,7 +73,7 @@ impl JournalStage {
     }
 }
 
-impl Stage for JournalStage {
+impl<S: Shared> Stage<S> for JournalStage {
     fn name(&self) -> &'static str {
         "journal"
     }
@@ -82,7 +82,7 @@ impl Stage for JournalStage {
         self.writer.is_some()
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
         if let Some(writer) = &mut self.writer {
             writer.slot(slot);
         }

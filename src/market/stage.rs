@@ -1,12 +1,12 @@
 //! The market stage: one state an instrument, and a lane to the strategy stage.
 
 use super::bar::BarBuilder;
-use super::book::{BboCheck, BookSync, DepthKind, PendingDiffs, SyncCounts};
+use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
 use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::decimal::POW10;
-use crate::domain::event::{DepthHead, Event, LEVELS_PER_SLOT, Quote, Trade};
+use crate::domain::event::{Event, Kind, Quote, Trade};
 use crate::domain::{InstrumentId, InstrumentTable, Side, Slot, Time};
 use crate::pipeline::{LaneSender, Stage};
 
@@ -22,8 +22,6 @@ pub struct MarketSettings {
 /// See the module.
 pub struct MarketStage {
     states: Vec<InstrumentState>,
-    pending: PendingDiffs,
-    open: Option<(InstrumentId, usize)>,
     out: LaneSender<MarketMessage>,
     now: Time,
     next_bar_close: Time,
@@ -31,7 +29,6 @@ pub struct MarketStage {
 
 struct InstrumentState {
     instrument: InstrumentId,
-    sync: BookSync,
     bbo: BboCheck,
     depth_seen: bool,
     top: Top,
@@ -90,7 +87,6 @@ impl MarketStage {
             .zip(watched)
             .map(|(i, watched)| InstrumentState {
                 instrument: i.id,
-                sync: BookSync::new(i.market, i.tick),
                 bbo: BboCheck::new(),
                 depth_seen: false,
                 top: Top::default(),
@@ -110,27 +106,20 @@ impl MarketStage {
                 IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
             }
         }
-        Ok(Self {
-            states,
-            pending: PendingDiffs::new(),
-            open: None,
-            out,
-            now: Time(0),
-            next_bar_close: Time(u64::MAX),
-        })
+        Ok(Self { states, out, now: Time(0), next_bar_close: Time(u64::MAX) })
     }
 
-    /// What the books went through, by instrument.
+    /// What the books went through, by instrument; `books` are those of its thread.
     #[must_use]
-    pub fn book_counts(&self) -> Vec<BookCounts> {
+    pub fn book_counts(&self, books: &BookKeeper) -> Vec<BookCounts> {
         let counts = |s: &InstrumentState| BookCounts {
             instrument: s.instrument,
-            sync: *s.sync.counts(),
+            sync: books.get(s.instrument).map(|sync| *sync.counts()).unwrap_or_default(),
             bbo_checked: s.bbo.checked,
             bbo_equal: s.bbo.equal,
             top: s.top,
-            book_bytes: s.sync.book().memory_bytes(),
-            overflow_grown: s.sync.book().overflow_grown(),
+            book_bytes: books.get(s.instrument).map_or(0, |sync| sync.book().memory_bytes()),
+            overflow_grown: books.get(s.instrument).map_or(0, |sync| sync.book().overflow_grown()),
             late_trades: s.bars.late(),
         };
         self.states.iter().map(counts).collect()
@@ -159,37 +148,6 @@ impl MarketStage {
             self.next_bar_close = self.next_bar_close.min(at);
         }
     }
-
-    fn on_depth_head(&mut self, seq: u64, slot: &Slot, head: &DepthHead, kind: DepthKind) {
-        let state = &mut self.states[head.instrument.index()];
-        state.depth_seen = true;
-        state.sync.begin(head, kind, &mut self.pending);
-        self.open = Some((head.instrument, head.levels()));
-        if slot.is_last() {
-            self.depth_ended(seq);
-        }
-    }
-
-    #[inline]
-    fn on_levels(&mut self, seq: u64, slot: &Slot) {
-        let Some((instrument, left)) = self.open else { return };
-        let sync = &mut self.states[instrument.index()].sync;
-        let n = left.min(LEVELS_PER_SLOT);
-        for index in 0..n {
-            sync.level(slot.level(index), &mut self.pending);
-        }
-        self.open = Some((instrument, left - n));
-        if slot.is_last() {
-            self.depth_ended(seq);
-        }
-    }
-
-    fn depth_ended(&mut self, seq: u64) {
-        let Some((instrument, _)) = self.open.take() else { return };
-        let state = &mut self.states[instrument.index()];
-        state.sync.end(&mut self.pending);
-        state.book_changed(seq, &mut self.out);
-    }
 }
 
 impl InstrumentState {
@@ -212,26 +170,32 @@ impl InstrumentState {
     }
 
     #[inline]
-    fn on_quote(&mut self, seq: u64, quote: &Quote, out: &mut LaneSender<MarketMessage>) {
-        if self.sync.valid() {
+    fn on_quote(
+        &mut self,
+        seq: u64,
+        quote: &Quote,
+        sync: Option<&BookSync>,
+        out: &mut LaneSender<MarketMessage>,
+    ) {
+        if sync.is_some_and(BookSync::valid) {
             self.bbo.on_quote(quote);
         }
         if quote.update_id > self.top_id {
             self.top_id = quote.update_id;
-            self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted() };
+            self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted(sync) };
         }
         self.send_top(seq, out);
     }
 
-    fn book_changed(&mut self, seq: u64, out: &mut LaneSender<MarketMessage>) {
-        if self.sync.valid() {
-            let book = self.sync.book();
+    fn book_changed(&mut self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
+        if sync.valid() {
+            let book = sync.book();
             let top = Top {
                 bid: book.best_bid().unwrap_or_default(),
                 ask: book.best_ask().unwrap_or_default(),
                 valid: true,
             };
-            let id = self.sync.last_update_id();
+            let id = sync.last_update_id();
             self.bbo.on_book(id, &top);
             // A quote may be ahead of the depth stream: the newer of the two is the top.
             if id >= self.top_id {
@@ -239,15 +203,15 @@ impl InstrumentState {
                 self.top = top;
             }
             if self.watched {
-                self.send_imbalances(seq, out);
+                self.send_imbalances(seq, sync, out);
             }
         }
-        self.top.valid = self.trusted();
+        self.top.valid = self.trusted(Some(sync));
         self.send_top(seq, out);
     }
 
-    fn send_imbalances(&self, seq: u64, out: &mut LaneSender<MarketMessage>) {
-        let book = self.sync.book();
+    fn send_imbalances(&self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
+        let book = sync.book();
         for &(slot, levels) in &self.imbalances {
             let (bids, asks) = (book.qty_within(Side::Buy, levels), book.qty_within(Side::Sell, levels));
             if let Some(ratio) = imbalance_of(bids, asks) {
@@ -259,8 +223,8 @@ impl InstrumentState {
 
     /// A market whose depth we follow is trusted only while its book is in step.
     #[inline]
-    fn trusted(&self) -> bool {
-        if self.depth_seen { self.sync.valid() } else { self.top_id > 0 }
+    fn trusted(&self, sync: Option<&BookSync>) -> bool {
+        if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 }
     }
 
     #[inline]
@@ -272,13 +236,9 @@ impl InstrumentState {
     }
 }
 
-impl Stage for MarketStage {
+impl Stage<BookKeeper> for MarketStage {
     fn name(&self) -> &'static str {
         "market"
-    }
-
-    fn wants_levels(&self) -> bool {
-        true
     }
 
     fn room(&self) -> u64 {
@@ -286,27 +246,35 @@ impl Stage for MarketStage {
     }
 
     #[inline]
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
-        let event = slot.event();
-        if event == Event::Levels {
-            return self.on_levels(seq, slot);
-        }
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
             self.now = slot.time();
             if self.now >= self.next_bar_close {
                 self.close_bars_by_time(seq);
             }
         }
-        match event {
-            Event::Trade(trade) => self.on_trade(seq, &trade),
-            Event::Quote(quote) => {
-                let state = &mut self.states[quote.instrument.index()];
-                state.on_quote(seq, &quote, &mut self.out);
+        match slot.kind() {
+            Kind::Trade => {
+                if let Event::Trade(trade) = slot.event() {
+                    self.on_trade(seq, &trade);
+                }
             }
-            Event::DepthDiff(head) => self.on_depth_head(seq, slot, &head, DepthKind::Diff),
-            Event::DepthSnapshot(head) => self.on_depth_head(seq, slot, &head, DepthKind::Snapshot),
-            Event::DepthPartial(head) => self.on_depth_head(seq, slot, &head, DepthKind::Partial),
+            Kind::Quote => {
+                if let Event::Quote(quote) = slot.event() {
+                    let state = &mut self.states[quote.instrument.index()];
+                    state.on_quote(seq, &quote, books.get(quote.instrument), &mut self.out);
+                }
+            }
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
+                self.states[slot.instrument().index()].depth_seen = true;
+            }
             _ => {}
+        }
+        if slot.is_last()
+            && let Some(instrument) = books.moved()
+            && let Some(sync) = books.get(instrument)
+        {
+            self.states[instrument.index()].book_changed(seq, sync, &mut self.out);
         }
     }
 

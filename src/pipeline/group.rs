@@ -6,7 +6,7 @@
 use super::clock::StampClock;
 use super::latency::{Interval, Intervals, Sampler, StageHistogram};
 use super::ring::{Polled, RingPoller};
-use super::stage::Stage;
+use super::stage::{Shared, Stage};
 use super::stop::{Stop, StopReason};
 use super::wait::Idle;
 use crate::domain::Slot;
@@ -51,16 +51,20 @@ pub enum Step {
 /// poll among a burst.
 const BATCH_SLOTS_MAX: u64 = 64;
 
-/// Stages on one thread.
-pub struct Group {
+/// Stages on one thread, and what they share.
+pub struct Group<S: Shared = ()> {
     poller: RingPoller,
-    runner: Runner,
+    runner: Runner<S>,
     stop: Stop,
     progress: Option<Progress>,
 }
 
-struct Runner {
-    stages: Vec<StageSlot>,
+struct Runner<S: Shared> {
+    /// What the stages share, if any of them uses it, and how long it takes.
+    shared: S,
+    shared_used: bool,
+    shared_latency: StageHistogram,
+    stages: Vec<StageSlot<S>>,
     clock: StampClock,
     sampler: Sampler,
     hop: StageHistogram,
@@ -77,34 +81,38 @@ struct Runner {
     read: u64,
 }
 
-struct StageSlot {
-    stage: Box<dyn Stage>,
+struct StageSlot<S: Shared> {
+    stage: Box<dyn Stage<S>>,
     wants_levels: bool,
     latency: StageHistogram,
 }
 
 /// What is left of a group after its run.
-pub struct GroupResult {
+pub struct GroupResult<S: Shared = ()> {
     /// The stages, to read their results from.
-    pub stages: Vec<Box<dyn Stage>>,
+    pub stages: Vec<Box<dyn Stage<S>>>,
+    /// What they shared.
+    pub shared: S,
     /// Latency of the hop into the group, of each stage, and (last group only) of the whole way.
     pub latencies: Vec<StageHistogram>,
     /// Latency of the whole way by stretches of the run (last group only).
     pub intervals: Vec<Interval>,
 }
 
-impl Group {
-    /// A group of `stages` behind `poller`. The last group of the chain is given the progress to publish.
+impl<S: Shared> Group<S> {
+    /// A group of `stages` behind `poller`, to which `shared` is lent. The last group of the chain is given the progress to publish.
     #[must_use]
     pub fn new(
         poller: RingPoller,
-        stages: Vec<Box<dyn Stage>>,
+        stages: Vec<Box<dyn Stage<S>>>,
+        shared: S,
         clock: StampClock,
         sampler: Sampler,
         stop: Stop,
         progress: Option<Progress>,
     ) -> Self {
         let hop_name = stages.first().map_or("hop", |s| hop_name(s.name()));
+        let shared_name = stages.first().map_or("shared", |s| shared_name(shared.name(), s.name()));
         let total = progress.as_ref().map(|_| {
             let doc = "frame read (or due, when paced) to the last stage's exit";
             (StageHistogram::new("total", doc), Intervals::new())
@@ -118,6 +126,9 @@ impl Group {
             })
             .collect();
         let runner = Runner {
+            shared_used: shared.is_used(),
+            shared_latency: StageHistogram::new(shared_name, "event handled by what the stages share"),
+            shared,
             // A stage alone is bounded by the stamps of its thread: there is nothing to save.
             sampler: if stages.len() > 1 { sampler } else { Sampler::every() },
             stages,
@@ -167,7 +178,7 @@ impl Group {
     }
 
     /// Runs until the producer is gone and everything is handled, or the run is stopped.
-    pub fn run(mut self, mut idle: Idle) -> GroupResult {
+    pub fn run(mut self, mut idle: Idle) -> GroupResult<S> {
         loop {
             match self.step() {
                 Step::Worked(_) => idle.reset(),
@@ -186,7 +197,7 @@ impl Group {
 
     /// Ends the group and hands out its results.
     #[must_use]
-    pub fn finish(mut self) -> GroupResult {
+    pub fn finish(mut self) -> GroupResult<S> {
         let stop = self.stop.clone();
         let runner = &mut self.runner;
         if !stop.is_failed() {
@@ -200,6 +211,9 @@ impl Group {
             }
         }
         let mut latencies = vec![self.runner.hop];
+        if self.runner.shared_used {
+            latencies.push(self.runner.shared_latency);
+        }
         let mut stages = Vec::new();
         for slot in self.runner.stages {
             latencies.push(slot.latency);
@@ -210,7 +224,7 @@ impl Group {
             latencies.push(total);
             intervals = cuts.done();
         }
-        GroupResult { stages, latencies, intervals }
+        GroupResult { stages, shared: self.runner.shared, latencies, intervals }
     }
 
     /// The sequence number of the last slot handled.
@@ -227,7 +241,7 @@ impl Group {
     }
 }
 
-impl Runner {
+impl<S: Shared> Runner<S> {
     #[inline]
     fn room(&self) -> u64 {
         self.stages.iter().map(|s| s.stage.room()).min().unwrap_or(u64::MAX)
@@ -269,20 +283,28 @@ impl Runner {
                 self.hop.record(self.clock.nanos(slot.published(), self.entered));
             }
         }
+        if self.shared_used {
+            self.shared.on_slot(slot);
+        }
         if !slot.is_last() {
             let is_levels = slot.kind() == Kind::Levels;
             for (index, s) in self.stages.iter_mut().enumerate() {
                 if !is_levels || s.wants_levels {
                     self.running = index;
-                    s.stage.on_slot(self.seq, slot);
+                    s.stage.on_slot(self.seq, slot, &self.shared);
                 }
             }
             return true;
         }
         let mut before = self.entered;
+        if self.sampled && self.shared_used {
+            let after = self.clock.raw();
+            self.shared_latency.record(self.clock.nanos(before, after));
+            before = after;
+        }
         for (index, s) in self.stages.iter_mut().enumerate() {
             self.running = index;
-            s.stage.on_slot(self.seq, slot);
+            s.stage.on_slot(self.seq, slot, &self.shared);
             // A stage whose lane overflowed has left a message out: the stages after it must not act on the event.
             if !s.stage.on_event_end() || stop.is_failed() {
                 return false;
@@ -312,6 +334,15 @@ fn hop_name(first_stage: &'static str) -> &'static str {
         "journal" => "hop-to-journal",
         "gateway" => "hop-to-gateway",
         _ => "hop",
+    }
+}
+
+fn shared_name(shared: &'static str, first_stage: &'static str) -> &'static str {
+    match (shared, first_stage) {
+        ("books", "strategy") => "books-of-strategy",
+        ("books", "journal") => "books-of-gateway",
+        ("books", "gateway") => "books-of-gateway",
+        _ => shared,
     }
 }
 

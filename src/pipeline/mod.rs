@@ -21,7 +21,7 @@ pub use group::{Group, Progress};
 pub use lane::{LaneReceiver, LaneSender, Sequenced, lane};
 pub use latency::{Sampler, StageHistogram};
 pub use ring::{Ring, RingProducer, build_ring};
-pub use stage::Stage;
+pub use stage::{Shared, Stage};
 pub use stop::{Stop, StopReason};
 pub use topology::{Role, Threading, Topology, TopologyError};
 pub use wait::{Idle, Wait};

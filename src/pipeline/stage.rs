@@ -1,10 +1,38 @@
-//! What a stage is.
+//! What a stage is, and what the stages of one thread share.
 
 use crate::domain::Slot;
 
+/// What the stages of one thread share: kept once, from the same slots, and lent to each of them.
+///
+/// It is handed a slot before any stage is. Stages on other threads have one of their own, which says the same, since
+/// it was made from the same slots: so nothing here may depend on who shares it.
+pub trait Shared: Send + 'static {
+    /// The name in latency tables, before the name of the stage it is kept for.
+    fn name(&self) -> &'static str;
+
+    /// Whether it is of use to any stage of its thread: where it is not, it is handed nothing.
+    fn is_used(&self) -> bool;
+
+    /// Takes one slot.
+    fn on_slot(&mut self, slot: &Slot);
+}
+
+/// Stages that share nothing.
+impl Shared for () {
+    fn name(&self) -> &'static str {
+        "nothing"
+    }
+
+    fn is_used(&self) -> bool {
+        false
+    }
+
+    fn on_slot(&mut self, _slot: &Slot) {}
+}
+
 /// One step of the way from an event to an order. Sees every slot in ring order, keeps its own state, reads no clock,
-/// no socket, no random source, and shares nothing.
-pub trait Stage: Send {
+/// no socket, no random source, and shares nothing with another thread.
+pub trait Stage<S: Shared = ()>: Send {
     /// The name in topologies, latency tables and messages.
     fn name(&self) -> &'static str;
 
@@ -13,8 +41,8 @@ pub trait Stage: Send {
         false
     }
 
-    /// Handles one slot. `seq` counts from 1 in a run.
-    fn on_slot(&mut self, seq: u64, slot: &Slot);
+    /// Handles one slot. `seq` counts from 1 in a run; `shared` has seen the slot already.
+    fn on_slot(&mut self, seq: u64, slot: &Slot, shared: &S);
 
     /// How many events it can handle before an outgoing lane might be full.
     fn room(&self) -> u64 {

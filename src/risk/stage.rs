@@ -11,7 +11,7 @@ use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Position, Price, Qty, Side, Slot,
     StrategyId, Time, Wallets,
 };
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::strategy::{Action, Intent};
 
 /// What risk says of an intent.
@@ -277,7 +277,7 @@ impl RiskStage {
     }
 }
 
-impl Stage for RiskStage {
+impl<S: Shared> Stage<S> for RiskStage {
     fn name(&self) -> &'static str {
         "risk"
     }
@@ -287,7 +287,7 @@ impl Stage for RiskStage {
         self.verdicts.events_room().min(answers)
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
         if slot.is_first() {
             self.now = slot.time();
         }

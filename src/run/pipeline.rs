@@ -7,6 +7,7 @@ use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::{ExecutionStage, PaperGateway, PaperSettings};
 use crate::journal::{JournalError, JournalHeader, JournalStage, JournalWriter, SyncPolicy};
+use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
 use crate::market::{IndicatorRequest, MarketStage};
 use crate::pipeline::group::GroupResult;
@@ -49,7 +50,10 @@ pub struct PipelineOptions {
 }
 
 /// Wraps a stage, for tests.
-pub type StageWrapper = Box<dyn FnMut(Box<dyn Stage>) -> Box<dyn Stage> + Send>;
+pub type StageWrapper = Box<dyn FnMut(TradingStage) -> TradingStage + Send>;
+
+/// A stage of this pipeline: those on one thread share the books.
+pub type TradingStage = Box<dyn Stage<BookKeeper>>;
 
 /// Why a pipeline cannot be assembled.
 #[derive(Debug, Error)]
@@ -93,7 +97,7 @@ pub struct Pipeline {
     pub sampler: Sampler,
     /// Indicators computed, each once.
     pub indicators: usize,
-    threads: Vec<JoinHandle<GroupResult>>,
+    threads: Vec<JoinHandle<GroupResult<BookKeeper>>>,
 }
 
 impl Pipeline {
@@ -177,6 +181,11 @@ impl Pipeline {
         };
         let market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
+        let books_of = BooksOf {
+            strategy: StrategyStage::books_wanted(table, &seats),
+            // A journal replay needs no market to fill against: every answer is in the journal.
+            gateway: table.all().iter().map(|i| answering && watched[i.id.index()] && i.tradable()).collect(),
+        };
         let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = Wallets::new(table, &config.paper.balances)
@@ -199,9 +208,9 @@ impl Pipeline {
             answer_delay_ns: delay_ns,
             fill_on_touch: config.paper.fill == FillRule::Touch,
         };
-        let gateway = PaperGateway::new(table, &watched, paper, gateway_in, answering.then_some(fills_out));
+        let gateway = PaperGateway::new(table, paper, gateway_in, answering.then_some(fills_out));
 
-        let mut stages: Vec<Box<dyn Stage>> = vec![
+        let mut stages: Vec<TradingStage> = vec![
             Box::new(market),
             Box::new(strategy),
             Box::new(risk),
@@ -215,13 +224,15 @@ impl Pipeline {
         let ring_slots = config.pipeline.ring_slots;
         let answers = vec![denials_in, fills_in];
         let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators: requests.len() };
-        Self::start(topology, stages, parts, clock, stop)
+        let indicators = requests.len();
+        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, books_of };
+        Self::start(topology, table, stages, parts, clock, stop)
     }
 
     fn start(
         topology: Topology,
-        stages: Vec<Box<dyn Stage>>,
+        table: &InstrumentTable,
+        stages: Vec<TradingStage>,
         parts: Started,
         clock: StampClock,
         stop: Stop,
@@ -241,7 +252,8 @@ impl Pipeline {
             left -= 1;
             let last = (left == 0).then(|| progress.clone());
             let stages = stages.by_ref().take(count).collect();
-            let group = Group::new(poller, stages, clock.clone(), parts.sampler, stop.clone(), last);
+            let books = BookKeeper::new(table.all(), |i| parts.books_of.wants(&plan.roles, i.id));
+            let group = Group::new(poller, stages, books, clock.clone(), parts.sampler, stop.clone(), last);
             if plan.roles.contains(&Role::Feed) {
                 local = Some(group);
                 continue;
@@ -275,7 +287,7 @@ impl Pipeline {
 
     /// Ends the ring, waits for the threads, and hands out the stages with their results, in chain order.
     #[must_use]
-    pub fn finish(self) -> Vec<GroupResult> {
+    pub fn finish(self) -> Vec<GroupResult<BookKeeper>> {
         let mut results = Vec::new();
         let local = self.sequencer.finish();
         results.extend(local.map(Group::finish));
@@ -299,6 +311,24 @@ struct Started {
     sampler: Sampler,
     answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
     indicators: usize,
+    books_of: BooksOf,
+}
+
+/// Which books a thread keeps: those that any of its stages needs, each once.
+struct BooksOf {
+    strategy: Vec<bool>,
+    gateway: Vec<bool>,
+}
+
+impl BooksOf {
+    fn wants(&self, roles: &[Role], instrument: InstrumentId) -> bool {
+        roles.iter().any(|role| match role {
+            Role::Market => true,
+            Role::Strategy => self.strategy[instrument.index()],
+            Role::Gateway => self.gateway[instrument.index()],
+            Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
+        })
+    }
 }
 
 /// The cores this process may use. Asked once: after a thread was pinned it would be told its own core alone.

@@ -5,6 +5,7 @@
 
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
 use crate::domain::{InstrumentId, Level, Slot, Time};
+use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
     Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
@@ -25,7 +26,7 @@ pub struct Stopped;
 pub struct Sequencer {
     producer: RingProducer,
     /// The stages that run on this very thread.
-    local: Option<Group>,
+    local: Option<Group<BookKeeper>>,
     progress: Progress,
     answers: Vec<LaneReceiver<Answer>>,
     queue: AnswerQueue,
@@ -49,7 +50,7 @@ pub struct SequencerParts {
     /// Slots of the ring.
     pub ring_slots: usize,
     /// The stages that run on the feed's thread, if any do.
-    pub local: Option<Group>,
+    pub local: Option<Group<BookKeeper>>,
     /// How far the last stage has come.
     pub progress: Progress,
     /// Where answers come from.
@@ -263,7 +264,7 @@ impl Sequencer {
 
     /// Ends the ring and hands back the stages of this thread.
     #[must_use]
-    pub fn finish(self) -> Option<Group> {
+    pub fn finish(self) -> Option<Group<BookKeeper>> {
         let Self { producer, mut local, .. } = self;
         drop(producer);
         if let Some(group) = &mut local {

@@ -144,7 +144,7 @@ impl Summary {
             for stage in result.stages {
                 let any: Box<dyn Any> = stage.into_any();
                 if let Some(market) = any.downcast_ref::<MarketStage>() {
-                    let books = market.book_counts().into_iter();
+                    let books = market.book_counts(&result.shared).into_iter();
                     summary.books = books.map(|b| (table.get(b.instrument).clone(), b)).collect();
                 } else if let Some(strategy) = any.downcast_ref::<StrategyStage>() {
                     let seats = strategy.seats();

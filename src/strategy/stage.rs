@@ -33,8 +33,6 @@ pub struct StrategyStage {
     view: View,
     seats: Vec<Seat>,
     by_instrument: Vec<Vec<usize>>,
-    /// One book an instrument, lent to the strategies of this thread that want depth.
-    books: Option<BookKeeper>,
     market: LaneReceiver<MarketMessage>,
     intents: LaneSender<Intent>,
     tops: Vec<(InstrumentId, Top)>,
@@ -81,15 +79,11 @@ impl StrategyStage {
         intents: LaneSender<Intent>,
     ) -> Self {
         let mut by_instrument = vec![Vec::new(); table.len()];
-        let mut wanted = vec![false; table.len()];
         for (index, seat) in seats.iter().enumerate() {
             for instrument in &seat.instruments {
                 by_instrument[instrument.index()].push(index);
-                wanted[instrument.index()] |= seat.wants_book;
             }
         }
-        let books = BookKeeper::new(table.all(), |i| wanted[i.id.index()]);
-        let books = (!books.is_empty()).then_some(books);
         let view = View {
             table: table.clone(),
             tops: vec![Top::default(); table.len()],
@@ -103,12 +97,21 @@ impl StrategyStage {
             view,
             seats,
             by_instrument,
-            books,
             market,
             intents,
             tops: Vec::with_capacity(64),
             bars: Vec::with_capacity(64),
         }
+    }
+
+    /// Which instruments' books the seats want to be lent.
+    #[must_use]
+    pub fn books_wanted(table: &InstrumentTable, seats: &[Seat]) -> Vec<bool> {
+        let mut wanted = vec![false; table.len()];
+        for instrument in seats.iter().filter(|s| s.wants_book).flat_map(|s| &s.instruments) {
+            wanted[instrument.index()] = true;
+        }
+        wanted
     }
 
     /// The seats, to read results from.
@@ -199,9 +202,8 @@ impl StrategyStage {
         }
     }
 
-    fn keep_books(&mut self, slot: &Slot) {
-        let Some(books) = &mut self.books else { return };
-        let Some(instrument) = books.on_slot(slot) else { return };
+    fn show_books(&mut self, books: &BookKeeper) {
+        let Some(instrument) = books.moved() else { return };
         let Some(sync) = books.valid(instrument) else { return };
         for &index in &self.by_instrument[instrument.index()] {
             let seat = &mut self.seats[index];
@@ -233,33 +235,23 @@ impl Seat {
     }
 }
 
-impl Stage for StrategyStage {
+impl Stage<BookKeeper> for StrategyStage {
     fn name(&self) -> &'static str {
         "strategy"
-    }
-
-    fn wants_levels(&self) -> bool {
-        self.books.is_some()
     }
 
     fn room(&self) -> u64 {
         self.intents.events_room()
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
-        if !slot.is_last() {
-            if self.books.is_some() {
-                self.keep_books(slot);
-            }
-            if slot.is_first() {
-                self.view.now = slot.time();
-            }
-            return;
-        }
-        self.view.seq = seq;
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
             self.view.now = slot.time();
         }
+        if !slot.is_last() {
+            return;
+        }
+        self.view.seq = seq;
         self.read_lane(seq);
         self.fire_timers();
         match slot.event() {
@@ -268,9 +260,7 @@ impl Stage for StrategyStage {
             _ => {}
         }
         self.dispatch_market(slot);
-        if self.books.is_some() {
-            self.keep_books(slot);
-        }
+        self.show_books(books);
         self.send_intents();
     }
 

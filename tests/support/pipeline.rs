@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each user takes a part")]
 
 use algo_trader::domain::{Market, Slot, Time};
+use algo_trader::market::book::BookKeeper;
 use algo_trader::net::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
 use algo_trader::pipeline::{Stage, Threading, Wait};
-use algo_trader::run::pipeline::StageWrapper;
+use algo_trader::run::pipeline::{StageWrapper, TradingStage};
 use algo_trader::run::{PipelineOptions, ReplayOptions};
 use std::any::Any;
 use std::fmt::Write;
@@ -113,25 +114,25 @@ pub fn threads(threading: Threading) -> ReplayOptions {
 }
 
 /// What a hook does in place of `Stage::on_slot`; it is given the real stage.
-pub type Hook = Box<dyn FnMut(&mut dyn Stage, u64, &Slot) + Send>;
+pub type Hook = Box<dyn FnMut(&mut dyn Stage<BookKeeper>, u64, &Slot, &BookKeeper) + Send>;
 
 /// A stage whose slots pass through a hook.
 pub struct Hooked {
-    pub inner: Box<dyn Stage>,
+    pub inner: TradingStage,
     pub hook: Hook,
     /// Whether it says that its lanes always have room.
     pub boundless: bool,
 }
 
-impl Stage for Hooked {
+impl Stage<BookKeeper> for Hooked {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
     fn wants_levels(&self) -> bool {
         self.inner.wants_levels()
     }
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
-        (self.hook)(&mut *self.inner, seq, slot);
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
+        (self.hook)(&mut *self.inner, seq, slot, books);
     }
     fn room(&self) -> u64 {
         if self.boundless { u64::MAX } else { self.inner.room() }

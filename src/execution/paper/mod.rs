@@ -52,7 +52,6 @@ pub struct PaperGateway {
     answer_count: u64,
     trade_count: u64,
     in_flight: VecDeque<(Time, GatewayMessage)>,
-    books: BookKeeper,
     resting: Vec<Resting>,
     encoded: OrderBytes,
     encoded_bytes: u64,
@@ -61,18 +60,14 @@ pub struct PaperGateway {
 }
 
 impl PaperGateway {
-    /// A gateway that keeps books of the instruments marked in `traded`.
+    /// A gateway that fills against the books of its thread; they must be kept of every instrument that is traded.
     #[must_use]
     pub fn new(
         table: &InstrumentTable,
-        traded: &[bool],
         settings: PaperSettings,
         messages: LaneReceiver<GatewayMessage>,
         answers: Option<LaneSender<Answer>>,
     ) -> Self {
-        // A journal replay needs no market: every answer is in the journal.
-        let keeps = answers.is_some();
-        let books = BookKeeper::new(table.all(), |i| keeps && traded[i.id.index()] && i.tradable());
         Self {
             table: table.clone(),
             settings,
@@ -82,7 +77,6 @@ impl PaperGateway {
             answer_count: 0,
             trade_count: 0,
             in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
-            books,
             resting: (0..table.len()).map(|_| Resting::default()).collect(),
             encoded: OrderBytes::default(),
             encoded_bytes: 0,
@@ -167,14 +161,14 @@ impl PaperGateway {
         }
     }
 
-    fn arrivals(&mut self) {
+    fn arrivals(&mut self, books: &BookKeeper) {
         while let Some((at, _)) = self.in_flight.front() {
             if *at > self.now || self.answers_this_event + SWEEP_LEVELS_MAX + 2 > ANSWERS_PER_EVENT_MAX {
                 break;
             }
             let Some((_, message)) = self.in_flight.pop_front() else { break };
             match message {
-                GatewayMessage::New { order, client_id, .. } => self.arrive(*order.get(), client_id),
+                GatewayMessage::New { order, client_id, .. } => self.arrive(*order.get(), client_id, books),
                 GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
             }
         }
@@ -187,7 +181,7 @@ impl PaperGateway {
         }
     }
 
-    fn arrive(&mut self, order: Order, _client_id: ClientOrderId) {
+    fn arrive(&mut self, order: Order, _client_id: ClientOrderId, books: &BookKeeper) {
         let index = order.instrument.index();
         let opposite = order.side.opposite();
         let limit = (order.kind != OrderKind::Market).then_some(order.price);
@@ -195,7 +189,7 @@ impl PaperGateway {
         let mut levels = 0;
         let mut available = 0i64;
         {
-            let Some(sync) = self.books.valid(order.instrument) else {
+            let Some(sync) = books.valid(order.instrument) else {
                 return self.say(&order, ReportKind::Rejected);
             };
             for level in sync.book().levels(opposite).take(SWEEP_LEVELS_MAX) {
@@ -246,12 +240,12 @@ impl PaperGateway {
     }
 
     /// A book that moved beyond a resting order has met it.
-    fn on_book(&mut self, instrument: InstrumentId) {
+    fn on_book(&mut self, instrument: InstrumentId, books: &BookKeeper) {
         let index = instrument.index();
         if self.resting[index].is_empty() {
             return;
         }
-        let Some(sync) = self.books.valid(instrument) else { return };
+        let Some(sync) = books.valid(instrument) else { return };
         let (bid, ask) = (sync.book().best_bid(), sync.book().best_ask());
         for (side, touch) in [(Side::Buy, ask), (Side::Sell, bid)] {
             let Some(touch) = touch else { continue };
@@ -267,25 +261,20 @@ impl PaperGateway {
     }
 }
 
-impl Stage for PaperGateway {
+impl Stage<BookKeeper> for PaperGateway {
     fn name(&self) -> &'static str {
         "gateway"
-    }
-
-    fn wants_levels(&self) -> bool {
-        !self.books.is_empty()
     }
 
     fn room(&self) -> u64 {
         self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room)
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         self.seq = seq;
         if slot.is_first() {
             self.now = slot.time();
         }
-        let moved = self.books.on_slot(slot);
         if !slot.is_last() {
             return;
         }
@@ -293,11 +282,11 @@ impl Stage for PaperGateway {
         if let Event::Trade(trade) = slot.event() {
             self.on_trade(&trade);
         }
-        if let Some(instrument) = moved {
-            self.on_book(instrument);
+        if let Some(instrument) = books.moved() {
+            self.on_book(instrument, books);
         }
         if !self.in_flight.is_empty() {
-            self.arrivals();
+            self.arrivals(books);
         }
         while let Some(message) = self.messages.pop_up_to(seq) {
             self.hand_over(message);

@@ -1,8 +1,9 @@
-//! Several books kept from the slots of the ring, for a stage that needs depth of its own.
+//! Books kept from the slots of the ring, one an instrument, lent to every stage of a thread.
 
 use super::{BookSync, DepthKind, PendingDiffs};
-use crate::domain::event::{Event, LEVELS_PER_SLOT};
+use crate::domain::event::{Event, Kind, LEVELS_PER_SLOT};
 use crate::domain::{Instrument, InstrumentId, Slot};
+use crate::pipeline::Shared;
 
 /// See the module.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub struct BookKeeper {
     pending: PendingDiffs,
     /// The depth event under way, and how many of its levels are still to come.
     open: Option<(InstrumentId, usize)>,
+    /// Whose book the event that ended last has moved.
+    moved: Option<InstrumentId>,
 }
 
 impl BookKeeper {
@@ -18,7 +21,7 @@ impl BookKeeper {
     #[must_use]
     pub fn new(all: &[Instrument], wanted: impl Fn(&Instrument) -> bool) -> Self {
         let book = |i: &Instrument| wanted(i).then(|| BookSync::new(i.market, i.tick));
-        Self { books: all.iter().map(book).collect(), pending: PendingDiffs::new(), open: None }
+        Self { books: all.iter().map(book).collect(), pending: PendingDiffs::new(), open: None, moved: None }
     }
 
     /// Whether no book is kept at all.
@@ -34,9 +37,22 @@ impl BookKeeper {
         self.books.get(instrument.index())?.as_ref().filter(|sync| sync.valid())
     }
 
-    /// Takes one slot; says whose book has just moved, once its event has ended.
+    /// The book of an instrument, in step or not, if it is kept.
     #[inline]
-    pub fn on_slot(&mut self, slot: &Slot) -> Option<InstrumentId> {
+    #[must_use]
+    pub fn get(&self, instrument: InstrumentId) -> Option<&BookSync> {
+        self.books.get(instrument.index())?.as_ref()
+    }
+
+    /// Whose book the present event has moved, once its last slot is there.
+    #[inline]
+    #[must_use]
+    pub fn moved(&self) -> Option<InstrumentId> {
+        self.moved
+    }
+
+    #[inline]
+    fn take(&mut self, slot: &Slot) -> Option<InstrumentId> {
         let (head, kind) = match slot.event() {
             Event::DepthDiff(head) => (head, DepthKind::Diff),
             Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
@@ -60,9 +76,28 @@ impl BookKeeper {
         if slot.is_last() { self.end() } else { None }
     }
 
+    #[inline]
     fn end(&mut self) -> Option<InstrumentId> {
         let (instrument, _) = self.open.take()?;
         self.books[instrument.index()].as_mut()?.end(&mut self.pending);
         Some(instrument)
+    }
+}
+
+impl Shared for BookKeeper {
+    fn name(&self) -> &'static str {
+        "books"
+    }
+
+    fn is_used(&self) -> bool {
+        !self.is_empty()
+    }
+
+    #[inline]
+    fn on_slot(&mut self, slot: &Slot) {
+        self.moved = match slot.kind() {
+            Kind::Levels | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => self.take(slot),
+            _ => None,
+        };
     }
 }
