@@ -120,11 +120,11 @@ impl Account {
         };
         // Now and then as much as can be paid: what is locked must do to the last unit.
         if size % 3 == 0 {
-            let mut step = 1 << 40;
+            let mut step = 1 << 23;
             order.qty = Qty(1);
             while step > 0 {
                 let more = Order { qty: Qty(order.qty.0 + step), ..order };
-                if self.wallets.can_pay(&more, more.price) && more.qty.0 < 1 << 40 {
+                if self.wallets.can_pay(&more, more.price) && more.qty.0 < 1 << 24 {
                     order = more;
                 }
                 step /= 2;
@@ -132,7 +132,7 @@ impl Account {
         }
         if self.wallets.can_pay(&order, order.price) {
             self.wallets.lock(&order, order.price);
-            self.live.push(Live { worst: order.price, left: size, order });
+            self.live.push(Live { worst: order.price, left: order.qty.0, order });
         } else {
             self.denied += 1;
         }
