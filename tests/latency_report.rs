@@ -3,7 +3,8 @@
 
 use algo_trader::monitor::host::HostFacts;
 use algo_trader::report::latency::{
-    IntervalSample, LatencyReport, RatePoint, ReportError, RunFacts, StageLatency, TopologyRow, write,
+    InstrumentPoint, IntervalSample, LatencyReport, RatePoint, ReportError, RunFacts, StageLatency,
+    StagePoint, TopologyRow, write,
 };
 use hdrhistogram::Histogram;
 use std::fs;
@@ -96,6 +97,7 @@ fn synthetic() -> LatencyReport {
             rate(1.3e6, 5_200, 5),
             rate(2e6, 900_000, 2),
         ],
+        instruments: [1, 10, 100, 300].map(instruments).into(),
         notes: vec![
             "A stamp costs 17 ns; each latency includes one.".into(),
             "Latencies count from the moment an event should have been offered, so a stall is charged to every event that \
@@ -108,6 +110,23 @@ fn synthetic() -> LatencyReport {
     }
 }
 
+/// A run with so many instruments.
+fn instruments(count: u64) -> InstrumentPoint {
+    let stage =
+        |name: &str, p50_ns| StagePoint { name: name.into(), p50_ns, p99_ns: p50_ns * (4 + count / 50) };
+    InstrumentPoint {
+        instruments: count,
+        strategies: count.min(255),
+        frames: 12_000 * count,
+        frames_per_s: 300_000.0,
+        stages_frames_per_s: 1_500_000.0 / (1.0 + count as f64 / 300.0),
+        peak_memory_bytes: 30_000_000 + 900_000 * count,
+        market_memory_bytes: 10_000_000 + 400_000 * count,
+        book_bytes: 250_000 * count,
+        stages: vec![stage("decode", 90), stage("market", 40 + count / 4), stage("total", 400 + count)],
+    }
+}
+
 fn nothing() -> LatencyReport {
     LatencyReport {
         run: RunFacts::default(),
@@ -116,6 +135,7 @@ fn nothing() -> LatencyReport {
         stages: vec![],
         intervals: vec![],
         rates: vec![],
+        instruments: vec![],
         notes: vec![],
         counts: vec![],
     }
@@ -164,14 +184,15 @@ fn a_report_is_a_page_figures_and_a_distribution_for_each_stage() {
         "Percentiles",
         "How often",
         "Latency against rate",
+        "Many instruments",
         "Threads and cores",
         "Host",
         "How to read",
     ] {
         assert!(html.contains(heading), "{heading}");
     }
-    // Three views of the percentiles, a plot a stage, one of rates.
-    assert_eq!(html.matches("class=\"plot").count(), 3 + 6 + 1);
+    // Three views of the percentiles, a plot a stage, one of rates, four of many instruments.
+    assert_eq!(html.matches("class=\"plot").count(), 3 + 6 + 1 + 4);
     assert!(html.contains("Each point is a run of its own"));
     let names: Vec<_> = files.hgrm.iter().filter_map(|path| path.file_name()?.to_str()).collect();
     assert_eq!(
@@ -193,6 +214,9 @@ fn a_report_is_a_page_figures_and_a_distribution_for_each_stage() {
     }
     assert_eq!(json["stages"]["decode"]["mean"], decode.mean());
     assert_eq!(json["rates"].as_array().map(Vec::len), Some(7));
+    let many = &json["instruments"][3];
+    assert_eq!((&many["instruments"], &many["peak_memory_bytes"]), (&300.into(), &300_000_000.into()));
+    assert_eq!(many["stages"][1], serde_json::json!({ "name": "market", "p50_ns": 115, "p99_ns": 1150 }));
     assert_eq!(json["intervals"].as_array().map(Vec::len), Some(300));
     assert_eq!(json["topology"][0]["core"], 0);
     assert!(json["host"]["cpu"]["online"].is_array());
@@ -233,6 +257,7 @@ fn everything_from_outside_is_escaped() {
         TopologyRow { thread: evil.into(), stages: vec![evil.into()], core: None, wait: evil.into() };
     report.stages[0].name = evil.into();
     report.stages[0].doc = evil.into();
+    report.instruments[0].stages[0].name = evil.into();
     report.notes = vec![evil.into()];
     report.counts = vec![(evil.into(), evil.into())];
     let (_directory, html) = written(&report);

@@ -96,6 +96,29 @@ fn the_order_stream_is_the_same_for_every_way_to_spread_threads_and_to_wait() {
     }
 }
 
+/// Nine whole runs, some of them on more threads than cores: minutes, so only where they are asked for.
+#[test]
+fn the_whole_recordings_give_one_order_stream_for_every_threading_and_wait() {
+    let asked = std::env::var_os("ALGO_TRADER_LONG_TESTS").is_some_and(|value| value == "1");
+    if !asked {
+        println!("SKIPPED: set ALGO_TRADER_LONG_TESTS=1 to run the whole recordings nine times");
+        return;
+    }
+    let Some(paths) = recorded("") else { return };
+    let mut first: Option<(String, u64, u64)> = None;
+    for threading in Threading::ALL {
+        for wait in Wait::ALL {
+            let mut options = threads(threading);
+            options.pipeline.wait = Some(wait);
+            options.pipeline.oversubscribe = true;
+            let summary = replay(&paths, options);
+            let found = (summary.order_stream_sha256, summary.seq, summary.execution.orders);
+            println!("{threading:?} {wait:?}: {:.1} s, {}", summary.elapsed.as_secs_f64(), found.0);
+            assert_eq!(*first.get_or_insert(found.clone()), found, "{threading:?} {wait:?}");
+        }
+    }
+}
+
 #[test]
 fn the_order_stream_of_all_markets_together_is_the_same_every_time() {
     let Some(paths) = recorded("") else { return };

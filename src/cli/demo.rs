@@ -1,13 +1,15 @@
 //! `algo-trader demo`: the whole pipeline, offline, on a market made by a seeded generator.
 
 use super::Outcome;
+use super::many::{self, Measure};
+use super::output::Curves;
 use super::replay::{Common, load, parse_speed, progress, show, show_topology, start_log};
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Config, Pace, ReplayOptions, Summary, replay_frames, replay_journal};
 use crate::strategy::StrategySpec;
-use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments};
+use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,25 +22,33 @@ const STRATEGIES_MAX: usize = 255;
 #[command(after_help = "Examples:
   algo-trader demo
   algo-trader demo --seconds 60 --speed max --seed 7
-  algo-trader demo --instruments 300 --seconds 5 --speed max --json")]
+  algo-trader demo --instruments 300 --seconds 5 --speed max --json
+  algo-trader demo --instrument-counts 1,10,100,300 --seconds 5 --report latency-reports/pairs")]
 pub struct Args {
     /// Seconds of market to generate
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
+    pub seconds: u64,
     /// The market's seed: the same seed is the same market, to the byte
     #[arg(long, default_value_t = 42)]
-    seed: u64,
+    pub seed: u64,
     /// How fast: max, or so many times real time
     #[arg(long, default_value = "1", value_parser = parse_speed)]
     speed: Pace,
     /// Generate this many pairs instead of the demo's three
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    instruments: Option<u16>,
+    pub instruments: Option<u16>,
+    /// Also run, at full speed, with each of these numbers of pairs, for the report's curves of latency, throughput
+    /// and memory: 1,10,100,300
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub instrument_counts: Vec<u16>,
     /// Market events a second and pair
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    events: u32,
+    pub events: u32,
+    /// What a process that was started for the curves measures and prints
+    #[arg(long, hide = true)]
+    measure: Option<Measure>,
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
 }
 
 /// The journal of a demo: where it was asked for, or in a temporary place from which it is removed at the end.
@@ -75,7 +85,20 @@ pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Some(n) => generated_instruments(usize::from(n)),
         None => demo_instruments(),
     };
-    let config = match configuration(&args, instruments.clone()) {
+    let mut flow = FlowConfig::new(args.seed, instruments.clone()).with_events_per_s(args.events);
+    flow.duration = Duration::from_secs(args.seconds);
+    let mut source = match FlowSource::new(&flow) {
+        Ok(source) => source,
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::BadUsage;
+        }
+    };
+    drop(flow);
+    if let Some(what) = args.measure {
+        return many::measure(&args, what, source, strategies);
+    }
+    let config = match configuration(&args, instruments) {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
@@ -86,15 +109,6 @@ pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     if args.common.show_topology {
         return show_topology(&config, &pipeline);
     }
-    let mut flow = FlowConfig::new(args.seed, instruments).with_events_per_s(args.events);
-    flow.duration = Duration::from_secs(args.seconds);
-    let mut source = match FlowSource::new(&flow) {
-        Ok(source) => source,
-        Err(error) => {
-            eprintln!("{error}");
-            return Outcome::BadUsage;
-        }
-    };
     if !args.common.json {
         println!(
             "a generated market of {} pairs for {} s (seed {}), {} strategies, nothing leaves this machine",
@@ -121,7 +135,15 @@ pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         args.common.report = Some(config.report.dir.join("demo"));
     }
     let paced = args.speed != Pace::Max;
-    let outcome = show(result, &config, &args.common, Vec::new(), "Demo on a generated market", paced);
+    let instruments = match many::points(&args, &interrupt) {
+        Ok(points) => points,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return Outcome::Failed;
+        }
+    };
+    let curves = Curves { instruments, ..Curves::default() };
+    let outcome = show(result, &config, &args.common, curves, "Demo on a generated market", paced);
     let (Outcome::Done, Some(hash)) = (&outcome, hash) else { return outcome };
     let proof = prove(&journal.path, &config, strategies);
     if !args.common.json {
@@ -165,12 +187,12 @@ fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Ou
 }
 
 /// A configuration that trades as many pairs as strategies fit, the three strategies in turn.
-fn many_strategies(table: &InstrumentTable) -> String {
+pub fn many_strategies(table: &InstrumentTable) -> String {
     let mut text = String::from("[run]\nname = \"demo\"\n[risk]\ngross_notional_max = \"100000000\"\n");
     for (index, instrument) in table.all().iter().take(STRATEGIES_MAX).enumerate() {
         let name = ["ma-cross", "rsi-reversion", "imbalance-maker"][index % 3];
         let qty = crate::domain::decimal::Scaled {
-            value: i128::from(instrument.min_qty.0.max(instrument.lot.0)),
+            value: small_qty(instrument).0.into(),
             decimals: instrument.qty_decimals,
         };
         text += &format!(

@@ -6,6 +6,7 @@
 mod demo;
 pub mod doctor;
 mod list;
+mod many;
 mod output;
 mod replay;
 

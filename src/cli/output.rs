@@ -3,11 +3,36 @@
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
-    self, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
+    self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
 };
+use crate::report::units::count as grouped;
+use crate::run::summary::amount;
 use crate::run::{Config, Summary};
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
+
+/// What was measured beside the run itself: one more run a point.
+#[derive(Default)]
+pub struct Curves {
+    /// By offered rate.
+    pub rates: Vec<RatePoint>,
+    /// By number of instruments.
+    pub instruments: Vec<InstrumentPoint>,
+}
+
+impl Curves {
+    /// A summary's JSON with the curves that there are.
+    pub fn added_to(&self, mut summary: Value) -> Value {
+        if !self.rates.is_empty() {
+            summary["rates"] = json!(self.rates);
+        }
+        if !self.instruments.is_empty() {
+            summary["instruments"] = json!(self.instruments);
+        }
+        summary
+    }
+}
 
 fn stages(latencies: &[StageHistogram]) -> Vec<StageLatency> {
     let stage = |s: &StageHistogram| StageLatency {
@@ -16,18 +41,6 @@ fn stages(latencies: &[StageHistogram]) -> Vec<StageLatency> {
         histogram: s.histogram.clone(),
     };
     latencies.iter().filter(|s| !s.histogram.is_empty()).map(stage).collect()
-}
-
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The summary for a person.
@@ -117,6 +130,16 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
             r.instrument.quote
         )?;
     }
+    if !s.balances.is_empty() {
+        let heads = ["wallet", "asset", "start", "total", "free", "locked"];
+        let [wallet, asset, start, total, free, locked] = heads;
+        writeln!(t, "\n{wallet:<18} {asset:<8} {start:>20} {total:>24} {free:>24} {locked:>20}")?;
+    }
+    for b in &s.balances {
+        let [start, total, free, locked] = [b.start, b.total, b.free(), b.locked].map(|v| amount(b, v));
+        let wallet = format!("{}:{}", b.venue, b.market);
+        writeln!(t, "{wallet:<18} {:<8} {start:>20} {total:>24} {free:>24} {locked:>20}", b.asset)?;
+    }
     writeln!(t)?;
     t.push_str(&latency::summary_table(&stages(&s.latencies)));
     Ok(())
@@ -125,7 +148,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
 /// Writes the latency report.
 pub fn report(
     summary: &Summary,
-    rates: Vec<RatePoint>,
+    curves: Curves,
     title: &str,
     dir: &Path,
     paced: bool,
@@ -173,7 +196,8 @@ pub fn report(
                 count: i.count,
             })
             .collect(),
-        rates,
+        rates: curves.rates,
+        instruments: curves.instruments,
         notes: vec![
             format!(
                 "One stamp costs {:.1} ns here; every stage's figure contains one.",

@@ -1,5 +1,6 @@
 //! `algo-trader replay`: recorded frames, or a journal, through the pipeline.
 
+use super::output::Curves;
 use super::{Outcome, output};
 use crate::history::{Recording, RecordingOptions};
 use crate::journal::JournalReader;
@@ -183,7 +184,7 @@ pub fn show(
     result: Result<Summary, ReplayError>,
     config: &Config,
     common: &Common,
-    rates: Vec<RatePoint>,
+    curves: Curves,
     title: &str,
     paced: bool,
 ) -> Outcome {
@@ -215,12 +216,12 @@ pub fn show(
         eprintln!("interrupted: what follows is what was handled until then");
     }
     if common.json {
-        println!("{:#}", summary.to_json());
+        println!("{:#}", curves.added_to(summary.to_json()));
     } else {
         print!("{}", output::text(&summary, config));
     }
     if let Some(dir) = &common.report {
-        match output::report(&summary, rates, title, dir, paced) {
+        match output::report(&summary, curves, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),
             Err(error) => {
                 eprintln!("{error}");
@@ -294,7 +295,8 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
             }
         }
     }
-    show(result, &config, &args.common, rates, "Replay of recorded frames", pace != Pace::Max)
+    let curves = Curves { rates, ..Curves::default() };
+    show(result, &config, &args.common, curves, "Replay of recorded frames", pace != Pace::Max)
 }
 
 /// Every source must be of an instrument that is configured: precision cannot be guessed.
@@ -382,5 +384,5 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
     if journal.torn() {
         eprintln!("{}: was cut; replayed to its last whole block", path.display());
     }
-    show(result, &config, &args.common, Vec::new(), "Replay of a journal", false)
+    show(result, &config, &args.common, Curves::default(), "Replay of a journal", false)
 }

@@ -14,6 +14,7 @@ pub mod order;
 pub mod params;
 pub mod reason;
 pub mod time;
+pub mod wallet;
 
 pub use decimal::DecimalError;
 pub use event::{Event, Slot};
@@ -24,3 +25,4 @@ pub use number::{Level, Notional, Price, Qty};
 pub use order::{Order, OrderKind, OrderStatus, Side, TimeInForce};
 pub use reason::{DenyReason, PlaceError};
 pub use time::Time;
+pub use wallet::{StartingBalance, Wallets};

@@ -61,6 +61,8 @@ reasons! {
         GrossExposure = 12, "gross-exposure";
         /// Trading less would not reduce the position, although the order says it only reduces.
         NotReducing = 13, "not-reducing";
+        /// The wallet has not enough free to pay for it.
+        InsufficientBalance = 14, "insufficient-balance";
     }
 }
 

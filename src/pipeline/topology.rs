@@ -112,7 +112,8 @@ pub struct TopologyRequest {
     pub cores: CorePlan,
     /// The cores this process may use, in order.
     pub available: Vec<usize>,
-    /// Whether the journal writes to a file: then it never runs on the feed's thread, since it makes system calls.
+    /// Whether the journal writes to a file, which makes system calls: with `shared` and `dedicated` that takes it away
+    /// from the hot threads; with `inline` only where a core is asked for it.
     pub journal_to_file: bool,
     /// Allow more spinning threads than cores.
     pub oversubscribe: bool,
@@ -189,7 +190,11 @@ impl Topology {
         if request.wait.is_none() {
             because.push_str(&format!("; wait {}", wait.label()));
         }
-        let groups = groups(threading, request.journal_to_file);
+        // Inline, a thread of its own would cost the feed a hop at every wait for the stages, and an order one more;
+        // whoever gives the journal a core has one to spare for it.
+        let core_for_journal = request.cores.of(&Role::STAGES[4..]).is_some();
+        let journal_apart = request.journal_to_file && (threading != Threading::Inline || core_for_journal);
+        let groups = groups(threading, journal_apart);
         let mut free = request.available.iter().copied();
         let mut threads = Vec::new();
         for roles in groups {
@@ -203,10 +208,11 @@ impl Topology {
                     available: request.available.clone(),
                 });
             }
-            // A journal thread writes to files: it stays off the hot cores unless told otherwise.
+            // A journal thread writes to files: it stays off the hot cores unless told otherwise. Without a core of its
+            // own it must not spin; orders pass through it, so it does not sleep either unless the others do.
             let hot = roles[0] != Role::Journal || !request.journal_to_file;
             let core = asked.or_else(|| if hot && cores > 1 { free.next() } else { None });
-            let wait = if hot { wait } else { Wait::Backoff };
+            let wait = if hot || asked.is_some() || wait != Wait::Spin { wait } else { Wait::Yield };
             threads.push(ThreadPlan { name: format!("at-{}", roles[0].label()), roles, core, wait });
         }
         let crowded = threads.iter().filter(|t| t.wait == Wait::Spin).count() > cores;
@@ -234,9 +240,9 @@ impl Topology {
 }
 
 /// Which roles share a thread, in chain order.
-fn groups(threading: Threading, journal_to_file: bool) -> Vec<Vec<Role>> {
+fn groups(threading: Threading, journal_apart: bool) -> Vec<Vec<Role>> {
     let stages = Role::STAGES;
-    match (threading, journal_to_file) {
+    match (threading, journal_apart) {
         (Threading::Inline, false) => vec![[&[Role::Feed][..], &stages[..]].concat()],
         (Threading::Inline, true) => {
             vec![[&[Role::Feed][..], &stages[..4]].concat(), stages[4..].to_vec()]
@@ -301,6 +307,22 @@ mod tests {
                 assert!(plan.threads.iter().all(|t| t.name.len() <= 15));
             }
         }
+    }
+
+    #[test]
+    fn a_journal_that_writes_leaves_the_hot_threads_but_not_the_only_one() {
+        let plan = |threading, cores: &[(Role, usize)]| {
+            let mut request = request(Some(threading), Some(Wait::Spin), 8);
+            (request.journal_to_file, request.cores.by_role) = (true, cores.to_vec());
+            Topology::plan(&request).expect("enough cores").threads
+        };
+        assert_eq!(plan(Threading::Inline, &[]).len(), 1, "no hop between a stage and an order");
+        let apart = plan(Threading::Inline, &[(Role::Journal, 5)]);
+        assert_eq!(apart[1].roles, [Role::Journal, Role::Gateway]);
+        assert_eq!((apart[1].core, apart[1].wait), (Some(5), Wait::Spin));
+        let shared = plan(Threading::Shared, &[]);
+        assert_eq!(shared[2].roles, [Role::Journal, Role::Gateway]);
+        assert_eq!((shared[2].core, shared[2].wait), (None, Wait::Yield), "it may meet others on its core");
     }
 
     #[test]

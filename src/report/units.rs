@@ -24,6 +24,18 @@ pub fn rate(per_s: f64) -> String {
     }
 }
 
+/// An amount of memory in decimal units: `512 B`, `4.56 kB`, `77.1 MB`, `1.20 GB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    let n_f = n as f64;
+    match n {
+        0..1_000 => format!("{n} B"),
+        1_000..999_500 => format!("{} kB", three_digits(n_f / 1e3)),
+        999_500..999_500_000 => format!("{} MB", three_digits(n_f / 1e6)),
+        _ => format!("{} GB", three_digits(n_f / 1e9)),
+    }
+}
+
 /// A count with separators: `1,234,567`.
 #[must_use]
 pub fn count(n: u64) -> String {
@@ -79,6 +91,10 @@ mod tests {
         assert_eq!(
             [count(0), count(999), count(1_000), count(1_234_567)],
             ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [bytes(0), bytes(77_120_000), bytes(999_499), bytes(999_500), bytes(2_000_000_000)],
+            ["0 B", "77.1 MB", "999 kB", "1.00 MB", "2.00 GB"]
         );
     }
 }

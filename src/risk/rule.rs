@@ -30,6 +30,8 @@ pub struct Case<'a> {
     pub own_opposite: Option<Price>,
     /// Sum of all positions' absolute values, units of 10^-8 quote.
     pub gross: i128,
+    /// Whether the wallet's free balance pays for it; true where no balances are configured.
+    pub payable: bool,
     /// Whether an operator halted trading.
     pub halted: bool,
 }
@@ -55,6 +57,17 @@ impl Case<'_> {
             (OrderKind::Market, Side::Sell) => self.top.bid.price,
             _ => self.order.price,
         }
+    }
+
+    /// The worst price that a buy can come to: its limit, or, of a market order, the touch and the collar beyond it.
+    #[must_use]
+    pub fn worst_price(order: &Order, top: &Top, limits: &RiskLimits) -> Price {
+        if order.kind != OrderKind::Market {
+            return order.price;
+        }
+        let touch = i128::from(top.ask.price.0);
+        let worst = touch + touch * i128::from(limits.price_collar_bps) / 10_000 + 1;
+        Price(i64::try_from(worst).unwrap_or(i64::MAX))
     }
 
     /// A notional in units of 10^-8 quote, rounded up.
@@ -188,6 +201,12 @@ pub static RULES: &[RuleSpec] = &[
             let value = c.quote_units(c.reference_price().times(c.order.qty));
             when(c.gross + value > i128::from(c.limits.gross_notional_max), DenyReason::GrossExposure)
         },
+    },
+    RuleSpec {
+        name: "balance",
+        doc: "[paper.balances]: what a spot order needs, its fee included, must be free in its wallet",
+        binds_reducing: true,
+        check: |c| when(!c.payable, DenyReason::InsufficientBalance),
     },
     RuleSpec {
         name: "open-orders",

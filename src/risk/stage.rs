@@ -6,9 +6,10 @@ use super::limits::RiskLimits;
 use super::rule::{Case, RULES};
 use crate::domain::event::{Command, Denial, Event, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
+use crate::domain::wallet::WalletFill;
 use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Position, Price, Qty, Side, Slot,
-    StrategyId, Time,
+    StrategyId, Time, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::strategy::{Action, Intent};
@@ -62,6 +63,7 @@ pub struct RiskStage {
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
     exposure: Exposure,
+    wallets: Wallets,
     rates: Vec<RateWindow>,
     halted: bool,
     now: Time,
@@ -132,11 +134,25 @@ impl RiskStage {
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
             exposure: Exposure::new(table),
+            wallets: Wallets::default(),
             rates: vec![RateWindow::default(); strategies],
             halted: false,
             now: Time(0),
             denied: vec![0; 256],
         }
+    }
+
+    /// The same with wallets, whose balances bound what can be ordered.
+    #[must_use]
+    pub fn with_wallets(mut self, wallets: Wallets) -> Self {
+        self.wallets = wallets;
+        self
+    }
+
+    /// The wallets as they now are.
+    #[must_use]
+    pub fn wallets(&self) -> &Wallets {
+        &self.wallets
     }
 
     /// Denials by reason, those that happened.
@@ -162,6 +178,7 @@ impl RiskStage {
             recent_orders,
             own_opposite: open.own_opposite,
             gross: self.exposure.gross(),
+            payable: self.wallets.can_pay(order, Case::worst_price(order, &intent.reference, &self.limits)),
             halted: self.halted,
         };
         let reducing = order.reduce_only;
@@ -212,6 +229,7 @@ impl RiskStage {
                 match self.judge(&order, intent) {
                     Ok(()) => {
                         self.rates[order.strategy.index()].add();
+                        self.wallets.lock(&order, Case::worst_price(&order, &intent.reference, &self.limits));
                         self.live.push(OrderState::new(order));
                         VerdictBody::Approved(Approved::new(order))
                     }
@@ -245,12 +263,15 @@ impl RiskStage {
         let applied = self.live[index].apply(report.kind, report.qty, report.trade_id);
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
-            let before = position.qty;
+            let before = *position;
             position.apply(report.side, report.qty, report.price, report.fee);
-            let after = position.qty;
-            self.exposure.moved(report.instrument, before, after, report.price);
+            let (qty, realised) = (position.qty, position.realised.minus(before.realised));
+            self.exposure.moved(report.instrument, before.qty, qty, report.price);
+            let &Report { order, instrument, side, qty, price, fee, .. } = report;
+            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, realised });
         }
         if self.live[index].status.is_final() {
+            self.wallets.close(report.order);
             self.live.remove(index);
         }
     }

@@ -3,7 +3,7 @@
 use super::config::{Config, FillRule, JournalSync, Threading as ThreadingChoice, Wait as WaitChoice};
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
+use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::{ExecutionStage, PaperGateway, PaperSettings};
 use crate::journal::{JournalError, JournalHeader, JournalStage, JournalWriter, SyncPolicy};
@@ -188,6 +188,8 @@ impl Pipeline {
         };
         let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
+        let wallets = Wallets::new(table, &config.paper.balances)
+            .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;
         let risk = RiskStage::new(
             table,
             strategies,
@@ -196,7 +198,8 @@ impl Pipeline {
             verdicts_out,
             answering.then_some(denials_out),
             delay_ns,
-        );
+        )
+        .with_wallets(wallets);
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());

@@ -5,6 +5,7 @@ use super::feed::{Feed, FeedCounts, FrameProblem};
 use super::pipeline::Pipeline;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::FEE_DECIMALS;
+use crate::domain::wallet::AssetBalance;
 use crate::domain::{Instrument, Position, Price};
 use crate::execution::{ExecutionCounts, ExecutionStage, PaperGateway};
 use crate::journal::JournalStage;
@@ -60,6 +61,8 @@ pub struct Summary {
     pub refused: u64,
     /// Results, by strategy and instrument.
     pub strategies: Vec<StrategyResult>,
+    /// What the wallets hold; empty where no balances are configured.
+    pub balances: Vec<AssetBalance>,
     /// Indicators computed, and how many of them never left their warm-up.
     pub indicators: (usize, usize),
     /// SHA-256 of the order stream.
@@ -115,6 +118,7 @@ impl Summary {
             denials: Vec::new(),
             refused: 0,
             strategies: Vec::new(),
+            balances: Vec::new(),
             indicators: (indicators, 0),
             order_stream_sha256: String::new(),
             encoded_bytes: 0,
@@ -149,6 +153,7 @@ impl Summary {
                     summary.indicators.1 = strategy.indicators_warming_up();
                 } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
                     summary.denials = risk.denials().map(|(r, n)| (r.label(), n)).collect();
+                    summary.balances = risk.wallets().assets().to_vec();
                 } else if let Some(execution) = any.downcast_ref::<ExecutionStage>() {
                     summary.execution = execution.counts();
                     summary.live_orders = execution.live().len();
@@ -253,6 +258,7 @@ impl Summary {
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
         put("strategies", self.strategies.iter().map(StrategyResult::to_json).collect());
+        put("balances", self.balances.iter().map(balance_json).collect());
         put("books", self.books.iter().map(|(i, b)| book_json(i, b)).collect());
         put("seq", json!(self.seq));
         put("answers", json!(self.answers));
@@ -363,6 +369,23 @@ impl StrategyResult {
             "fills": self.position.fills,
         })
     }
+}
+
+/// An amount of an asset as exact decimal text.
+#[must_use]
+pub fn amount(asset: &AssetBalance, value: i128) -> String {
+    format!("{:#}", Scaled { value, decimals: asset.decimals })
+}
+
+fn balance_json(asset: &AssetBalance) -> Value {
+    json!({
+        "wallet": format!("{}:{}", asset.venue, asset.market),
+        "asset": asset.asset,
+        "start": amount(asset, asset.start),
+        "total": amount(asset, asset.total),
+        "free": amount(asset, asset.free()),
+        "locked": amount(asset, asset.locked),
+    })
 }
 
 fn book_json(instrument: &Instrument, b: &BookCounts) -> Value {

@@ -237,6 +237,12 @@ impl Desk {
         Ok(self.timer_count)
     }
 
+    /// When the next timer is due, if there is one.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Time> {
+        self.timers.peek().map(|t| t.0.0)
+    }
+
     /// The next timer due by `now`.
     pub fn due_timer(&mut self, now: Time) -> Option<u64> {
         match self.timers.peek() {

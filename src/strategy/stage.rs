@@ -6,7 +6,7 @@ use super::intent::Intent;
 use super::{Strategy, StrategySpec};
 use crate::domain::event::{Event, Kind};
 use crate::domain::order::ReportKind;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId};
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -37,6 +37,35 @@ pub struct StrategyStage {
     intents: LaneSender<Intent>,
     tops: Vec<(InstrumentId, Top)>,
     bars: Vec<Bar>,
+    /// Who acted at this event: the others have nothing to send and set no timer, and are not looked at.
+    active: ActiveSeats,
+    /// No timer is due before.
+    next_timer: Time,
+}
+
+/// A set of seats, a bit each.
+struct ActiveSeats {
+    words: Vec<u64>,
+}
+
+impl ActiveSeats {
+    fn new(seats: usize) -> Self {
+        Self { words: vec![0; seats.div_ceil(64)] }
+    }
+
+    #[inline]
+    fn add(&mut self, seat: usize) {
+        self.words[seat / 64] |= 1 << (seat % 64);
+    }
+
+    /// Takes out the first.
+    #[inline]
+    fn pop(&mut self) -> Option<usize> {
+        let (index, word) = self.words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        Some(index * 64 + bit as usize)
+    }
 }
 
 impl StrategyStage {
@@ -59,10 +88,12 @@ impl StrategyStage {
             table: table.clone(),
             tops: vec![Top::default(); table.len()],
             values: vec![None; indicators],
-            now: crate::domain::Time(0),
+            now: Time(0),
             seq: 0,
         };
         Self {
+            active: ActiveSeats::new(seats.len()),
+            next_timer: Time(u64::MAX),
             view,
             seats,
             by_instrument,
@@ -112,15 +143,22 @@ impl StrategyStage {
     }
 
     fn fire_timers(&mut self) {
-        for seat in &mut self.seats {
+        if self.view.now < self.next_timer {
+            return;
+        }
+        self.next_timer = Time(u64::MAX);
+        for (index, seat) in self.seats.iter_mut().enumerate() {
             while let Some(timer) = seat.desk.due_timer(self.view.now) {
                 seat.call(&self.view, |s, ctx| s.on_timer(ctx, timer));
+                self.active.add(index);
             }
+            self.next_timer = seat.desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
         }
     }
 
     fn settle(&mut self, strategy: StrategyId, slot: &Slot) {
         let Some(seat) = self.seats.get_mut(strategy.index()) else { return };
+        self.active.add(strategy.index());
         let (settled, denied): (Option<Settled>, Option<DenyReason>) = match slot.event() {
             Event::Report(report) => {
                 let settled = seat.desk.on_report(&report);
@@ -143,12 +181,14 @@ impl StrategyStage {
         for &(instrument, top) in &self.tops {
             for &index in &self.by_instrument[instrument.index()] {
                 let seat = &mut self.seats[index];
+                self.active.add(index);
                 seat.desk.guard(self.view.seq, instrument, top);
                 seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &top));
             }
         }
         for bar in &self.bars {
             for &index in &self.by_instrument[bar.instrument.index()] {
+                self.active.add(index);
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }
@@ -156,6 +196,7 @@ impl StrategyStage {
             && let Event::Trade(trade) = slot.event()
         {
             for &index in &self.by_instrument[trade.instrument.index()] {
+                self.active.add(index);
                 self.seats[index].call(&self.view, |s, ctx| s.on_trade(ctx, &trade));
             }
         }
@@ -168,16 +209,20 @@ impl StrategyStage {
             let seat = &mut self.seats[index];
             if seat.wants_book {
                 let book = sync.book();
+                self.active.add(index);
                 seat.call(&self.view, |s, ctx| s.on_book(ctx, instrument, book));
             }
         }
     }
 
+    /// Sends what was asked for, in the order of the seats, and notes the timers that were set.
     fn send_intents(&mut self) {
-        for seat in &mut self.seats {
-            for intent in seat.desk.take_intents() {
+        while let Some(index) = self.active.pop() {
+            let desk = &mut self.seats[index].desk;
+            for intent in desk.take_intents() {
                 self.intents.push(intent);
             }
+            self.next_timer = desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
         }
     }
 }
@@ -221,5 +266,21 @@ impl Stage<BookKeeper> for StrategyStage {
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActiveSeats;
+
+    #[test]
+    fn active_seats_come_once_each_and_in_their_order() {
+        let mut active = ActiveSeats::new(255);
+        for seat in [200, 3, 64, 3, 63, 0, 254] {
+            active.add(seat);
+        }
+        let all: Vec<_> = std::iter::from_fn(|| active.pop()).collect();
+        assert_eq!(all, [0, 3, 63, 64, 200, 254]);
+        assert!(ActiveSeats::new(0).pop().is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! The report's figures for scripts. All latencies are in ns.
 
-use super::model::{IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow};
+use super::model::{
+    InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
+};
 use crate::monitor::host::{Finding, HostFacts, findings};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ struct Document<'a> {
     stage_order: Vec<&'a str>,
     stages: BTreeMap<&'a str, Stage<'a>>,
     rates: &'a [RatePoint],
+    instruments: &'a [InstrumentPoint],
     intervals: &'a [IntervalSample],
     topology: &'a [TopologyRow],
     host: &'a HostFacts,
@@ -60,6 +63,7 @@ pub(super) fn text(report: &LatencyReport) -> Result<String, serde_json::Error> 
         stage_order: report.stages.iter().map(|stage| stage.name.as_str()).collect(),
         stages: report.stages.iter().map(|stage| (stage.name.as_str(), Stage::from(stage))).collect(),
         rates: &report.rates,
+        instruments: &report.instruments,
         intervals: &report.intervals,
         topology: &report.topology,
         host: &report.host,

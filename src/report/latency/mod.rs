@@ -6,12 +6,16 @@
 mod findings;
 mod hgrm;
 mod json;
+mod many;
 pub mod model;
 mod page;
 mod plot;
 mod table;
 
-pub use model::{IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow};
+pub use model::{
+    InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, StagePoint,
+    TopologyRow,
+};
 pub use table::{summary_table, summary_table_within};
 
 use crate::report::html::write_whole;

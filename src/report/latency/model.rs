@@ -2,7 +2,7 @@
 
 use crate::monitor::host::HostFacts;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A whole measurement.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct LatencyReport {
     pub intervals: Vec<IntervalSample>,
     /// Latency by offered rate, one point a run.
     pub rates: Vec<RatePoint>,
+    /// What a run costs by how many instruments it holds, one point a run.
+    pub instruments: Vec<InstrumentPoint>,
     /// How it was measured: the cost of a stamp, the treatment of coordinated omission.
     pub notes: Vec<String>,
     /// What else was counted: (name, value), shown first.
@@ -97,5 +99,48 @@ impl RatePoint {
     #[must_use]
     pub fn kept_up(&self) -> bool {
         self.achieved_per_s >= 0.98 * self.offered_per_s
+    }
+}
+
+/// One run with so many instruments.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstrumentPoint {
+    /// Instruments, each with its book.
+    pub instruments: u64,
+    /// Strategies that traded on them.
+    pub strategies: u64,
+    /// Frames handled.
+    pub frames: u64,
+    /// Frames a second of the whole process, the making of the market included.
+    pub frames_per_s: f64,
+    /// Frames a second that decoding and the stages alone would manage on one thread: one over the mean of their
+    /// latency; 0 where they ran on several.
+    pub stages_frames_per_s: f64,
+    /// The most memory that the run's process held, bytes.
+    pub peak_memory_bytes: u64,
+    /// The most memory that a process held which only made the same market, bytes.
+    pub market_memory_bytes: u64,
+    /// Memory of the market stage's books, bytes.
+    pub book_bytes: u64,
+    /// Latencies, in the order of the pipeline; the whole way is `total`.
+    pub stages: Vec<StagePoint>,
+}
+
+/// Latency of one stage in one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagePoint {
+    /// Its name.
+    pub name: String,
+    /// Median, ns.
+    pub p50_ns: u64,
+    /// 99th percentile, ns.
+    pub p99_ns: u64,
+}
+
+impl InstrumentPoint {
+    /// Memory of the run without that of the generated market, bytes.
+    #[must_use]
+    pub fn own_memory_bytes(&self) -> u64 {
+        self.peak_memory_bytes.saturating_sub(self.market_memory_bytes)
     }
 }

@@ -3,7 +3,7 @@
 use super::model::{LatencyReport, StageLatency};
 use super::plot::percentile::View;
 use super::plot::{histogram, percentile, rates, series_class};
-use super::{RatePoint, findings};
+use super::{RatePoint, findings, many};
 use crate::report::{html::escape, units};
 
 const STYLE: &str = include_str!("page.css");
@@ -18,6 +18,7 @@ pub(super) fn text(report: &LatencyReport, hgrm_names: &[String]) -> String {
         section("percentiles", "Percentiles", &percentiles(stages)),
         section("histograms", "How often", &histograms(stages)),
         section("rates", "Latency against rate", &by_rate(report)),
+        section("instruments", "Many instruments", &many::section(&report.instruments)),
         section("threads", "Threads and cores", &topology(report)),
         section("host", "Host", &findings::section(&report.host)),
         section("notes", "How it was measured", &notes(&report.notes)),
@@ -145,7 +146,7 @@ fn range_strip(index: usize, stage: &StageLatency, (low, high): (f64, f64)) -> S
     )
 }
 
-fn legend(names: impl Iterator<Item = String>, toggles: bool) -> String {
+pub(super) fn legend(names: impl Iterator<Item = String>, toggles: bool) -> String {
     let entry = |(i, name): (usize, String)| {
         let toggle = if toggles { format!(" data-toggle=\"{i}\"") } else { String::new() };
         format!(

@@ -3,6 +3,7 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod balances;
 mod check;
 mod document;
 mod instruments;
@@ -184,7 +185,7 @@ impl Config {
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
-        let paper = PaperConfig::check(&raw.paper, &mut checks);
+        let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;

@@ -79,6 +79,7 @@ raw! {
     RawPaper {
         order_latency_us: Given<i64>,
         fill: Given<String>,
+        balances: BTreeMap<String, Spanned<BTreeMap<String, Spanned<String>>>>,
     }
     RawLog {
         level: Given<String>,

@@ -3,9 +3,11 @@
 //! Owns: ranges and defaults. Their meaning for a user is told in `config/default.toml`; a test keeps both the same.
 
 use super::check::Checks;
+use super::instruments::Instruments;
 use super::raw::{
     Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
 };
+use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
 use log::LevelFilter;
 use std::fmt;
@@ -18,7 +20,7 @@ pub const QUOTE_DECIMALS: u8 = 8;
 const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
 
 /// The largest limit or balance: 10 billion, so that sums of a few still fit 64 bits.
-const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
+pub(super) const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
 
 macro_rules! choices {
     ($(#[doc = $outer:literal])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $label:literal,)* }) => {
@@ -260,13 +262,16 @@ pub struct PaperConfig {
     pub order_latency_us: u64,
     /// When a resting order trades.
     pub fill: FillRule,
+    /// What its wallets hold at first; empty: without end.
+    pub balances: Vec<StartingBalance>,
 }
 
 impl PaperConfig {
-    pub(super) fn check(raw: &RawPaper, checks: &mut Checks<'_>) -> Self {
+    pub(super) fn check(raw: &RawPaper, instruments: &Instruments, checks: &mut Checks<'_>) -> Self {
         Self {
             order_latency_us: checks.integer(&raw.order_latency_us, 0..=10_000_000, 1_000),
             fill: checks.choice(&raw.fill, FillRule::ALL, FillRule::Through),
+            balances: super::balances::check(&raw.balances, instruments, checks),
         }
     }
 }

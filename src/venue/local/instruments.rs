@@ -98,6 +98,17 @@ pub fn opening_price(instrument: &Instrument) -> Price {
     Price(ticks.saturating_mul(tick))
 }
 
+/// A small order that the venue takes: worth at least twice the least it may be worth at the opening price, in whole
+/// lots, and no less than the least quantity.
+#[must_use]
+pub fn small_qty(instrument: &Instrument) -> Qty {
+    let price = i128::from(opening_price(instrument).0.max(1));
+    let lot = instrument.lot.0.max(1);
+    let units = (2 * instrument.min_notional.0).div_euclid(price) + 1;
+    let units = i64::try_from(units).unwrap_or(i64::MAX / 2).max(instrument.min_qty.0);
+    Qty(units.div_euclid(lot).saturating_add(1).saturating_mul(lot))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +126,9 @@ mod tests {
             let opening = opening_price(instrument);
             assert!(OPENING_TICKS.contains(&(opening.0 / instrument.tick.0)), "{instrument:?}");
             assert_eq!(opening.0 % instrument.tick.0, 0);
+            let qty = small_qty(instrument);
+            assert!(qty.0 % instrument.lot.0 == 0 && qty >= instrument.min_qty && qty <= instrument.max_qty);
+            assert!(opening.0 as i128 * qty.0 as i128 >= 2 * instrument.min_notional.0, "{instrument:?}");
         }
         assert!(InstrumentTable::new(all).is_ok());
     }

@@ -17,5 +17,5 @@ pub mod stream;
 pub use config::{FlowConfig, FlowError, FlowInstrument};
 pub use engine::{MatchEvent, MatchingEngine, NewOrder, RejectReason};
 pub use flow::OrderFlow;
-pub use instruments::{demo_instruments, generated_instruments, opening_price};
+pub use instruments::{demo_instruments, generated_instruments, opening_price, small_qty};
 pub use stream::FlowSource;

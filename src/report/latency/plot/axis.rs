@@ -89,6 +89,16 @@ pub(super) fn rate_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
     ticks.into_iter().map(|rate| (rate, short(&units::rate(rate)))).collect()
 }
 
+/// Labels for ticks that count things.
+pub(super) fn count_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+    ticks.into_iter().map(|n| (n, units::count(n.round() as u64))).collect()
+}
+
+/// Labels in memory units for ticks in bytes.
+pub(super) fn byte_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+    ticks.into_iter().map(|n| (n, short(&units::bytes(n.round() as u64)))).collect()
+}
+
 /// Ticks are round: `1.00 µs` says no more than `1 µs`.
 fn short(text: &str) -> String {
     let unit = text.find([' ', '/']).unwrap_or(text.len());

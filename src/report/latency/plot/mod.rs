@@ -2,8 +2,10 @@
 
 mod axis;
 pub mod histogram;
+pub mod instruments;
 pub mod percentile;
 pub mod rates;
+mod scatter;
 
 use axis::Axis;
 

@@ -1,7 +1,8 @@
 //! Latency against offered rate: lines through one point a run, or a cloud of one point an interval.
 
+use super::Area;
 use super::axis::{nanos_labels, rate_labels};
-use super::{Area, Axis, series_class};
+use super::scatter::{Dot, Scatter};
 use crate::report::latency::model::{IntervalSample, RatePoint};
 use crate::report::units;
 
@@ -11,14 +12,6 @@ const AREA: Area = Area { width: 1040.0, height: 360.0, left: 78.0, right: 34.0,
 pub const RATE_SERIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
 /// Names of the dots, in the order of their colours.
 pub const INTERVAL_SERIES: [&str; 2] = ["p50", "p99"];
-
-/// A dot: offered rate, latency in ns, whether it is hollow, what to say of it.
-struct Dot {
-    rate: f64,
-    ns: u64,
-    hollow: bool,
-    label: String,
-}
 
 fn usable(rate: f64) -> bool {
     rate.is_finite() && rate > 0.0
@@ -31,8 +24,8 @@ pub fn from_rates(points: &[RatePoint]) -> Option<String> {
     points.sort_by(|a, b| a.offered_per_s.total_cmp(&b.offered_per_s));
     let figures: [fn(&RatePoint) -> u64; 4] = [|p| p.p50_ns, |p| p.p99_ns, |p| p.p999_ns, |p| p.max_ns];
     let dot = |name: &str, figure: fn(&RatePoint) -> u64, point: &RatePoint| Dot {
-        rate: point.offered_per_s,
-        ns: figure(point),
+        x: point.offered_per_s,
+        y: figure(point) as f64,
         hollow: !point.kept_up(),
         label: format!(
             "{name} {} at {} offered, {} achieved",
@@ -51,8 +44,8 @@ pub fn from_rates(points: &[RatePoint]) -> Option<String> {
 pub fn from_intervals(samples: &[IntervalSample]) -> Option<String> {
     let figures: [fn(&IntervalSample) -> u64; 2] = [|s| s.p50_ns, |s| s.p99_ns];
     let dot = |name: &str, ns: u64, sample: &IntervalSample| Dot {
-        rate: sample.offered_per_s,
-        ns,
+        x: sample.offered_per_s,
+        y: ns as f64,
         hollow: false,
         label: format!(
             "{name} {} at {}, {} events",
@@ -69,37 +62,14 @@ pub fn from_intervals(samples: &[IntervalSample]) -> Option<String> {
 }
 
 fn draw(series: &[Vec<Dot>], joined: bool) -> Option<String> {
-    let dots = || series.iter().flatten();
-    dots().next()?;
-    let x = Axis::logarithmic(dots().map(|dot| dot.rate), AREA.x_span());
-    let y = Axis::logarithmic(dots().map(|dot| dot.ns.max(1) as f64), AREA.y_span());
-    let drawn: String =
-        series.iter().enumerate().map(|(i, dots)| draw_series(i, dots, joined, &x, &y)).collect();
-    let content = format!(
-        "{}{}{}{drawn}",
-        AREA.x_grid(&x, &rate_labels(x.ticks(12))),
-        AREA.y_grid(&y, &nanos_labels(y.ticks(10))),
-        AREA.captions("offered rate", "latency"),
-    );
-    Some(AREA.svg("Latency by offered rate", "class=\"plot\"", &content))
-}
-
-fn draw_series(index: usize, dots: &[Dot], joined: bool, x: &Axis, y: &Axis) -> String {
-    let at = |dot: &Dot| (x.px(dot.rate), y.px(dot.ns.max(1) as f64));
-    let points: Vec<String> = dots.iter().map(at).map(|(px, py)| format!("{px:.1},{py:.1}")).collect();
-    let line = if joined { format!("<polyline points=\"{}\"/>", points.join(" ")) } else { String::new() };
-    let circle = |dot: &Dot| {
-        let (cx, cy) = at(dot);
-        let (class, r) =
-            if dot.hollow { ("dot hollow", 4.0) } else { ("dot", if joined { 4.0 } else { 3.0 }) };
-        let label = &dot.label;
-        format!(
-            "<circle class=\"{class}\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r}\"><title>{label}</title></circle>"
-        )
+    let scatter = Scatter {
+        area: &AREA,
+        title: "Latency by offered rate",
+        captions: ("offered rate", "latency"),
+        labels: [rate_labels, nanos_labels],
+        joined,
     };
-    let circles: String = dots.iter().map(circle).collect();
-    let cloud = if joined { "" } else { " cloud" };
-    format!("<g class=\"series{cloud} {}\">{line}{circles}</g>", series_class(index))
+    scatter.draw(series)
 }
 
 #[cfg(test)]

@@ -1,0 +1,333 @@
+//! Balances: what each asset of each wallet holds, and how much of it open orders have locked; exact to the last digit.
+//!
+//! A wallet belongs to a part of a venue: `binance:spot` and `binance:usdm` have each their own USDT.
+//! - Spot: from its approval on, a buy locks what it can cost at the worst, its fee included, and a sell what it sells.
+//!   A fill moves both assets; what an order no longer needs is free again. Fees are paid in the quote asset.
+//! - Futures: a fill adds realised profit and takes the fee. Margin is not modelled: nothing is locked or refused, and a
+//!   loss can take a wallet below nothing.
+//!
+//! An amount is an integer in the asset's own unit, fine enough for every instrument of its wallet, so that nothing is
+//! rounded. Identities, at every moment: free + locked = total; and everything valued at any one price for each
+//! instrument = the start valued so + realised + unrealised profit − fees.
+
+use super::event::FEE_DECIMALS;
+use super::ids::{InstrumentId, OrderId};
+use super::instrument::{FeeRate, Instrument, InstrumentTable, Market};
+use super::ledger;
+use super::number::{Notional, Price, Qty};
+use super::order::{Order, Side};
+
+/// Decimals of [`StartingBalance::amount`].
+pub const START_DECIMALS: u8 = 8;
+/// Finest unit of an asset: with more decimals an account's worth would not surely fit 128 bits.
+const DECIMALS_MAX: u8 = 24;
+/// Orders that can have something locked at once.
+const HOLDS_MAX: usize = 16_384;
+
+/// What an asset of a wallet holds before the first order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartingBalance {
+    /// The venue, as in instruments' names.
+    pub venue: String,
+    /// The part of it.
+    pub market: Market,
+    /// Which asset.
+    pub asset: String,
+    /// How much, in units of 10^-8.
+    pub amount: i64,
+}
+
+/// One asset of one wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetBalance {
+    /// The venue.
+    pub venue: String,
+    /// The part of it.
+    pub market: Market,
+    /// Which asset.
+    pub asset: String,
+    /// Decimals of the amounts here.
+    pub decimals: u8,
+    /// At the start.
+    pub start: i128,
+    /// Now.
+    pub total: i128,
+    /// Of that, needed by open orders.
+    pub locked: i128,
+}
+
+impl AssetBalance {
+    /// What a new order can use.
+    #[must_use]
+    pub fn free(&self) -> i128 {
+        self.total.saturating_sub(self.locked)
+    }
+}
+
+/// Why there can be no such wallets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WalletError {
+    /// The asset is neither base nor quote of anything traded there.
+    #[error("no instrument of {wallet} that can be traded has the asset {asset}{}", there_are(.known))]
+    UnknownAsset {
+        /// Which wallet.
+        wallet: String,
+        /// Which asset.
+        asset: String,
+        /// Assets that would do.
+        known: Vec<String>,
+    },
+    /// Its exact amounts would not fit.
+    #[error("{asset} would need {decimals} decimals in {wallet}, and balances have at most {DECIMALS_MAX}")]
+    TooPrecise {
+        /// Which wallet.
+        wallet: String,
+        /// Which asset.
+        asset: String,
+        /// Its decimals.
+        decimals: u8,
+    },
+}
+
+fn there_are(assets: &[String]) -> String {
+    if assets.is_empty() { String::new() } else { format!("; there are {}", assets.join(", ")) }
+}
+
+/// How an instrument's amounts come to its wallet's.
+#[derive(Debug, Clone, Copy)]
+struct Legs {
+    spot: bool,
+    base: usize,
+    quote: usize,
+    /// From units of quantity, notional and fee to units of the asset.
+    qty_scale: i128,
+    notional_scale: i128,
+    fee_scale: i128,
+    notional_decimals: u8,
+    lot: Qty,
+    /// The dearest that a fill can be.
+    fee_rate: FeeRate,
+}
+
+/// What an open order has locked.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    order: OrderId,
+    instrument: InstrumentId,
+    side: Side,
+    worst: Price,
+    leaves: Qty,
+}
+
+/// A fill, as far as it moves balances.
+#[derive(Debug, Clone, Copy)]
+pub struct WalletFill {
+    /// Of which order.
+    pub order: OrderId,
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// Which way.
+    pub side: Side,
+    /// How much.
+    pub qty: Qty,
+    /// At what price.
+    pub price: Price,
+    /// Units of 10^-8 quote.
+    pub fee: i64,
+    /// What it realised for its position.
+    pub realised: Notional,
+}
+
+/// See the module. Instruments of wallets without any starting balance are not accounted for, and refused nothing.
+#[derive(Debug, Default)]
+pub struct Wallets {
+    assets: Vec<AssetBalance>,
+    legs: Vec<Option<Legs>>,
+    holds: Vec<Hold>,
+}
+
+impl Wallets {
+    /// Wallets that hold `start`, for the instruments of `table`.
+    ///
+    /// # Errors
+    /// [`WalletError`] where a balance is of no use or an asset too precise.
+    pub fn new(table: &InstrumentTable, start: &[StartingBalance]) -> Result<Self, WalletError> {
+        let mut wallets = Self::default();
+        let of_wallet =
+            |i: &Instrument, venue: &str, market| i.venue == venue && i.market == market && i.tradable();
+        for given in start {
+            let traded = || table.all().iter().filter(|i| of_wallet(i, &given.venue, given.market));
+            let wallet = || format!("{}:{}", given.venue, given.market);
+            if wallets.find(&given.venue, given.market, &given.asset).is_none() {
+                for instrument in traded() {
+                    wallets.add_assets(instrument);
+                }
+            }
+            let Some(slot) = wallets.find(&given.venue, given.market, &given.asset) else {
+                let mut known: Vec<_> = traded().flat_map(|i| [i.base.clone(), i.quote.clone()]).collect();
+                known.sort();
+                known.dedup();
+                return Err(WalletError::UnknownAsset {
+                    wallet: wallet(),
+                    asset: given.asset.clone(),
+                    known,
+                });
+            };
+            let asset = &mut wallets.assets[slot];
+            if asset.decimals > DECIMALS_MAX {
+                let (asset, decimals) = (given.asset.clone(), asset.decimals);
+                return Err(WalletError::TooPrecise { wallet: wallet(), asset, decimals });
+            }
+            asset.start = i128::from(given.amount).saturating_mul(scale(START_DECIMALS, asset.decimals));
+            asset.total = asset.start;
+        }
+        if wallets.assets.is_empty() {
+            return Ok(wallets);
+        }
+        if let Some(asset) = wallets.assets.iter().find(|asset| asset.decimals > DECIMALS_MAX) {
+            let wallet = format!("{}:{}", asset.venue, asset.market);
+            let (asset, decimals) = (asset.asset.clone(), asset.decimals);
+            return Err(WalletError::TooPrecise { wallet, asset, decimals });
+        }
+        wallets.legs = table.all().iter().map(|i| wallets.legs_of(i)).collect();
+        wallets.holds = Vec::with_capacity(HOLDS_MAX);
+        Ok(wallets)
+    }
+
+    fn find(&self, venue: &str, market: Market, asset: &str) -> Option<usize> {
+        self.assets.iter().position(|a| a.asset == asset && a.market == market && a.venue == venue)
+    }
+
+    /// Makes room for both assets of an instrument, at the precision it needs.
+    fn add_assets(&mut self, i: &Instrument) {
+        let quote_decimals = i.notional_decimals().max(FEE_DECIMALS);
+        for (asset, decimals) in [(&i.base, i.qty_decimals), (&i.quote, quote_decimals)] {
+            let decimals = decimals.max(START_DECIMALS);
+            // A future's base is not held: its wallet has what it is settled in.
+            if i.market != Market::Spot && *asset == i.base {
+                continue;
+            }
+            match self.find(&i.venue, i.market, asset) {
+                Some(slot) => self.assets[slot].decimals = self.assets[slot].decimals.max(decimals),
+                None => self.assets.push(AssetBalance {
+                    venue: i.venue.clone(),
+                    market: i.market,
+                    asset: asset.clone(),
+                    decimals,
+                    start: 0,
+                    total: 0,
+                    locked: 0,
+                }),
+            }
+        }
+    }
+
+    fn legs_of(&self, i: &Instrument) -> Option<Legs> {
+        let spot = i.market == Market::Spot;
+        let quote = self.find(&i.venue, i.market, &i.quote)?;
+        let base = if spot { self.find(&i.venue, i.market, &i.base)? } else { quote };
+        let decimals = self.assets[quote].decimals;
+        i.tradable().then(|| Legs {
+            spot,
+            base,
+            quote,
+            qty_scale: scale(i.qty_decimals, self.assets[base].decimals),
+            notional_scale: scale(i.notional_decimals(), decimals),
+            fee_scale: scale(FEE_DECIMALS, decimals),
+            notional_decimals: i.notional_decimals(),
+            lot: i.lot,
+            fee_rate: FeeRate(i.maker_fee.0.max(i.taker_fee.0).max(0)),
+        })
+    }
+
+    /// Every asset of every wallet.
+    #[must_use]
+    pub fn assets(&self) -> &[AssetBalance] {
+        &self.assets
+    }
+
+    fn legs(&self, instrument: InstrumentId) -> Option<Legs> {
+        self.legs.get(instrument.index()).copied().flatten()
+    }
+
+    /// Whether what is free pays for `order`, if it trades at `worst` (of a buy; its limit, if it has one).
+    #[must_use]
+    pub fn can_pay(&self, order: &Order, worst: Price) -> bool {
+        let Some(legs) = self.legs(order.instrument).filter(|legs| legs.spot) else { return true };
+        let (slot, amount) = legs.needs(order.side, order.qty, worst);
+        self.holds.len() < HOLDS_MAX && self.assets[slot].free() >= amount
+    }
+
+    /// Locks what an approved order needs.
+    pub fn lock(&mut self, order: &Order, worst: Price) {
+        let Some(legs) = self.legs(order.instrument).filter(|legs| legs.spot) else { return };
+        let (slot, amount) = legs.needs(order.side, order.qty, worst);
+        self.assets[slot].lock(amount);
+        let Order { id, instrument, side, qty, .. } = *order;
+        self.holds.push(Hold { order: id, instrument, side, worst, leaves: qty });
+    }
+
+    /// Books a fill: moves what was traded, and frees what it turned out not to need.
+    pub fn fill(&mut self, fill: &WalletFill) {
+        let Some(legs) = self.legs(fill.instrument) else { return };
+        let fee = i128::from(fill.fee).saturating_mul(legs.fee_scale);
+        if !legs.spot {
+            let profit = fill.realised.0.saturating_mul(legs.notional_scale);
+            self.assets[legs.quote].add(profit.saturating_sub(fee));
+            return;
+        }
+        if let Some(hold) = self.holds.iter_mut().find(|hold| hold.order == fill.order) {
+            let (slot, before) = legs.needs(hold.side, hold.leaves, hold.worst);
+            hold.leaves = Qty((hold.leaves.0 - fill.qty.0).max(0));
+            let (_, after) = legs.needs(hold.side, hold.leaves, hold.worst);
+            self.assets[slot].lock(after - before);
+        }
+        let value = fill.price.times(fill.side.signed(fill.qty)).0.saturating_mul(legs.notional_scale);
+        let qty = i128::from(fill.side.signed(fill.qty).0).saturating_mul(legs.qty_scale);
+        self.assets[legs.base].add(qty);
+        self.assets[legs.quote].add(value.saturating_neg().saturating_sub(fee));
+    }
+
+    /// Frees what is left of an order that is final.
+    pub fn close(&mut self, order: OrderId) {
+        let Some(index) = self.holds.iter().position(|hold| hold.order == order) else { return };
+        let hold = self.holds.swap_remove(index);
+        if let Some(legs) = self.legs(hold.instrument) {
+            let (slot, amount) = legs.needs(hold.side, hold.leaves, hold.worst);
+            self.assets[slot].lock(-amount);
+        }
+    }
+}
+
+impl AssetBalance {
+    fn add(&mut self, amount: i128) {
+        self.total = self.total.saturating_add(amount);
+    }
+
+    fn lock(&mut self, amount: i128) {
+        self.locked = self.locked.saturating_add(amount);
+    }
+}
+
+impl Legs {
+    /// Which asset an order needs, and how much of it for `qty` at `worst`. The fee is counted as if each lot filled by
+    /// itself, since each fill's fee is rounded up.
+    fn needs(&self, side: Side, qty: Qty, worst: Price) -> (usize, i128) {
+        match side {
+            Side::Sell => (self.base, i128::from(qty.0).saturating_mul(self.qty_scale)),
+            Side::Buy => {
+                let lot = Qty(self.lot.0.max(1));
+                let lots = i128::from(qty.0).saturating_add(i128::from(lot.0) - 1) / i128::from(lot.0);
+                let fee = ledger::fee(worst.times(lot), self.notional_decimals, self.fee_rate);
+                let fees = lots.saturating_mul(fee.into()).saturating_mul(self.fee_scale);
+                let value = worst.times(qty).0.saturating_mul(self.notional_scale);
+                (self.quote, value.saturating_add(fees))
+            }
+        }
+    }
+}
+
+/// From units with `from` decimals to units with `to`, of which there are no fewer.
+fn scale(from: u8, to: u8) -> i128 {
+    10i128.checked_pow(u32::from(to.saturating_sub(from))).unwrap_or(i128::MAX)
+}
