@@ -184,6 +184,15 @@ impl MarketStage {
         }
     }
 
+    fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
+        let state = &mut self.states[instrument.index()];
+        state.sync.interrupt(instrument, &mut self.pending);
+        // Ids may begin anew with the next connection.
+        state.top_id = 0;
+        state.top.valid = false;
+        state.send_top(seq, &mut self.out);
+    }
+
     fn depth_ended(&mut self, seq: u64) {
         let Some((instrument, _)) = self.open.take() else { return };
         let state = &mut self.states[instrument.index()];
@@ -306,6 +315,7 @@ impl Stage for MarketStage {
             Event::DepthDiff(head) => self.on_depth_head(seq, slot, &head, DepthKind::Diff),
             Event::DepthSnapshot(head) => self.on_depth_head(seq, slot, &head, DepthKind::Snapshot),
             Event::DepthPartial(head) => self.on_depth_head(seq, slot, &head, DepthKind::Partial),
+            Event::Interrupted(instrument) => self.interrupted(seq, instrument),
             _ => {}
         }
     }

@@ -40,6 +40,8 @@ pub struct PipelineOptions {
     pub journal_writer: Option<JournalWriter>,
     /// Answers come from the events themselves (a journal is replayed), not from the stages.
     pub answers_recorded: bool,
+    /// The feed is live: time is the wall clock's.
+    pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
     /// More strategies than the built-in ones.
@@ -210,7 +212,8 @@ impl Pipeline {
         }
         let ring_slots = config.pipeline.ring_slots;
         let answers = vec![denials_in, fills_in];
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, indicators: requests.len() };
+        let parts =
+            Started { ring_slots, floor_ns: delay_ns, answers, indicators: requests.len(), live: options.live };
         Self::start(topology, stages, parts, clock, stop)
     }
 
@@ -263,6 +266,7 @@ impl Pipeline {
             clock: clock.clone(),
             idle: Idle::crowded(feed.wait, topology.crowded),
             stop: stop.clone(),
+            live: parts.live,
         });
         Ok(Self { sequencer, topology, stop, clock, indicators: parts.indicators, threads })
     }
@@ -292,6 +296,7 @@ struct Started {
     floor_ns: u64,
     answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
     indicators: usize,
+    live: bool,
 }
 
 /// The cores this process may use. Asked once: after a thread was pinned it would be told its own core alone.

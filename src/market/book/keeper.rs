@@ -51,6 +51,12 @@ impl BookKeeper {
                 self.open = Some((instrument, left - n));
                 return if slot.is_last() { self.end() } else { None };
             }
+            Event::Interrupted(instrument) => {
+                if let Some(sync) = self.books[instrument.index()].as_mut() {
+                    sync.interrupt(instrument, &mut self.pending);
+                }
+                return None;
+            }
             _ => return None,
         };
         self.open = None;

@@ -165,13 +165,30 @@ impl Connection {
         self.readable
     }
 
-    /// Reads what there is, once, and decrypts it; moves the handshake on; writes what waits. Messages are then
-    /// taken with [`next_message`](Self::next_message). Says whether any bytes came.
+    /// Whether bytes wait to be written.
+    #[inline]
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// [`receive`](Self::receive) and [`digest`](Self::digest) in one. Says whether any bytes came.
     ///
     /// # Errors
     /// [`ConnectionError`]: the connection is over. Messages that came before are still handed out.
     pub fn drive(&mut self) -> Result<bool, ConnectionError> {
-        let read = if self.readable { self.read()? } else { 0 };
+        let received = self.receive()?;
+        self.digest()?;
+        Ok(received > 0)
+    }
+
+    /// Decrypts what was received, moves the handshake on and writes what waits. Messages are then taken with
+    /// [`next_message`](Self::next_message).
+    ///
+    /// # Errors
+    /// [`ConnectionError`]: the connection is over. Messages that came before are still handed out.
+    #[inline]
+    pub fn digest(&mut self) -> Result<(), ConnectionError> {
         self.decrypt()?;
         if self.phase == Phase::Upgrading {
             self.judge_upgrade()?;
@@ -179,7 +196,7 @@ impl Connection {
         if !self.out.is_empty() {
             self.write()?;
         }
-        Ok(read > 0)
+        Ok(())
     }
 
     /// The next whole message; `None` when more bytes are needed.
@@ -243,8 +260,15 @@ impl Connection {
         self.write()
     }
 
+    /// Reads once, if the poll said that there is something. Says how many bytes came.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]: the connection is over. Messages that came before are still handed out.
     #[inline]
-    fn read(&mut self) -> Result<usize, ConnectionError> {
+    pub fn receive(&mut self) -> Result<usize, ConnectionError> {
+        if !self.readable {
+            return Ok(0);
+        }
         if self.begin == self.end {
             (self.begin, self.end) = (0, 0);
         } else if self.received.len() - self.end < RECORD_BYTES_MAX {

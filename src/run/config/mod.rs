@@ -9,12 +9,14 @@ mod instruments;
 mod raw;
 mod sections;
 mod strategies;
+mod venue;
 
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentTable, Market};
@@ -60,6 +62,8 @@ pub struct Config {
     pub risk: RiskConfig,
     /// `[paper]`.
     pub paper: PaperConfig,
+    /// `[venue]`.
+    pub venue: VenueConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
@@ -185,6 +189,7 @@ impl Config {
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &mut checks);
+        let venue = VenueConfig::check(&raw.venue, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -200,6 +205,7 @@ impl Config {
                 market,
                 risk,
                 paper,
+                venue,
                 log,
                 report,
                 strategies,
@@ -280,6 +286,7 @@ mod tests {
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
+        assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
@@ -318,7 +325,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 10, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 25, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]
