@@ -43,18 +43,22 @@ pub fn table(symbols: &[String]) -> InstrumentTable {
 
 /// A configuration that follows `venue` quickly and trades its first symbol.
 pub fn config(venue: &Venue, symbols: &[String], more: &str) -> Config {
+    let mut fast = format!(
+        "open_timeout_ms = 1500\nreconnect_min_ms = 20\nreconnect_max_ms = 200\noverlap_ms = 300\nca_file = {:?}\n",
+        venue.ca_file.path()
+    );
+    if !more.contains("silence_ms") {
+        fast.push_str("silence_ms = 700\n");
+    }
+    if more.contains("ca_file") {
+        fast = fast.lines().filter(|l| !l.starts_with("ca_file")).collect::<Vec<_>>().join("\n");
+    }
     let text = format!(
         r#"
 [paper]
 fill = "touch"
 [venue]
-silence_ms = 700
-stream_silence_ms = 60000
-open_timeout_ms = 1500
-reconnect_min_ms = 20
-reconnect_max_ms = 200
-overlap_ms = 300
-ca_file = {:?}
+{fast}
 {more}
 [venue.spot]
 weight_per_minute = 1000000
@@ -68,7 +72,6 @@ levels = 3
 qty = "0.100"
 hold_ms = 50
 "#,
-        venue.ca_file.path(),
         venue.endpoints(),
         symbols[0],
     );
@@ -164,6 +167,27 @@ impl LiveRun {
             Some((i.symbol.clone(), (side(sync, Side::Buy), side(sync, Side::Sell), sync.last_update_id())))
         };
         self.config.instruments.all().iter().filter_map(book).collect()
+    }
+
+    /// Trade ids in the journal, by instrument, in their order.
+    pub fn trades(&self) -> Vec<Vec<u64>> {
+        let mut trades = vec![Vec::new(); self.config.instruments.len()];
+        for slot in self.slots() {
+            if let algo_trader::domain::event::Event::Trade(trade) = slot.event() {
+                trades[trade.instrument.index()].push(trade.id);
+            }
+        }
+        trades
+    }
+
+    /// That no trade is missing between the first and the last, and none is there twice.
+    pub fn assert_every_trade_once(&self) {
+        for (instrument, mut ids) in self.trades().into_iter().enumerate() {
+            assert!(ids.len() > 20, "instrument {instrument}: few trades");
+            ids.sort_unstable();
+            let broken = ids.windows(2).find(|w| w[1] != w[0] + 1);
+            assert_eq!(broken, None, "instrument {instrument}");
+        }
     }
 
     /// Stops the market, lets what is under way arrive, ends the run, and compares every book with the venue's.

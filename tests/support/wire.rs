@@ -310,10 +310,11 @@ impl Shared {
                 format!(r#"{{"u":{},"s":"{symbol}","b":"{b}","B":"{bq}","a":"{a}","A":"{aq}"}}"#, book.last_id),
             );
             book.trade_id += 1;
+            let (price, sold) = if book.trade_id % 2 == 0 { (a, false) } else { (b, true) };
             send(
                 format!("{lower}@trade"),
                 format!(
-                    r#"{{"e":"trade","E":1700000000123,"s":"{symbol}","t":{},"p":"{a}","q":"0.01000000","T":1700000000122,"m":false,"M":true}}"#,
+                    r#"{{"e":"trade","E":1700000000123,"s":"{symbol}","t":{},"p":"{price}","q":"5.00000000","T":1700000000122,"m":{sold},"M":true}}"#,
                     book.trade_id
                 ),
             );
@@ -400,11 +401,7 @@ fn serve(mut socket: TcpStream, config: &Arc<ServerConfig>, shared: &Arc<Shared>
                 std::thread::sleep(Duration::from_millis(200));
             }
         }
-        if stream.write_all(text.as_bytes()).is_err() {
-            return;
-        }
-        let _ = stream.flush();
-        return follow(stream, copy, &path, shared);
+        return follow(stream, copy, &path, text.as_bytes(), shared);
     }
 }
 
@@ -426,7 +423,7 @@ fn answer(stream: &mut Tls, path: &str, shared: &Shared) -> std::io::Result<()> 
     stream.flush()
 }
 
-fn follow(stream: Tls, socket: TcpStream, path: &str, shared: &Arc<Shared>) {
+fn follow(mut stream: Tls, socket: TcpStream, path: &str, answer: &[u8], shared: &Arc<Shared>) {
     let mut streams: HashSet<String> = HashSet::new();
     if let Some(list) = path.split("streams=").nth(1) {
         streams.extend(list.split('/').map(str::to_owned));
@@ -435,6 +432,11 @@ fn follow(stream: Tls, socket: TcpStream, path: &str, shared: &Arc<Shared>) {
     let id = shared.opened.fetch_add(1, SeqCst);
     let Ok(copy) = socket.try_clone() else { return };
     shared.connections.lock().expect("no panic").push((id, sender, copy));
+    // Subscribed first: nothing is missing after the answer.
+    if stream.write_all(answer).and_then(|()| stream.flush()).is_err() {
+        shared.connections.lock().expect("no panic").retain(|(other, _, _)| *other != id);
+        return;
+    }
     let _ = socket.set_read_timeout(Some(Duration::from_millis(1)));
     let mut connection = Following {
         ws: WebSocket::from_raw_socket(stream, Role::Server, None),

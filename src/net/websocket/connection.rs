@@ -81,6 +81,7 @@ pub struct Connection {
     out: Vec<u8>,
     masks: TlsClient,
     readable: bool,
+    ends: bool,
     peer_closed: bool,
     pongs: u64,
     bytes_read: u64,
@@ -123,6 +124,7 @@ impl Connection {
             out: Vec::with_capacity(4 << 10),
             masks: tls.clone(),
             readable: false,
+            ends: false,
             peer_closed: false,
             pongs: 0,
             bytes_read: 0,
@@ -152,10 +154,11 @@ impl Connection {
         self.bytes_read
     }
 
-    /// The poll said that the socket has something.
+    /// The poll said that the socket has something; `ends` if it also said that nothing will follow.
     #[inline]
-    pub fn set_readable(&mut self) {
+    pub fn set_readable(&mut self, ends: bool) {
         self.readable = true;
+        self.ends |= ends;
     }
 
     /// Whether there may be more to read without the poll saying so again.
@@ -287,8 +290,9 @@ impl Connection {
                 Ok(0)
             }
             Ok(n) => {
-                // Less than asked for: the socket is empty, and the poll will tell of more.
-                self.readable = n == asked;
+                // Less than asked for: the socket is empty, and the poll will tell of more. It has told of the end
+                // already where that came with the last bytes.
+                self.readable = n == asked || self.ends;
                 self.end += n;
                 self.bytes_read += n as u64;
                 Ok(n)

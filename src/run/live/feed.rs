@@ -181,7 +181,7 @@ impl LiveFeed {
             let now = wall_clock();
             for event in &events {
                 if let Some(Some(socket)) = self.sockets.all.get_mut(event.token().0) {
-                    socket.connection.set_readable();
+                    socket.connection.set_readable(event.is_read_closed() || event.is_error());
                 }
             }
             match self.round(now, readable, !events.is_empty(), &mut pipeline.sequencer) {

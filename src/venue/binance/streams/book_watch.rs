@@ -11,11 +11,15 @@ use crate::domain::event::DepthHead;
 
 /// How long an early diff waits for the other connection to bring what it follows.
 const EARLY_NS_MAX: u64 = 250_000_000;
+/// How long a book waits for its stream's first diff before it is fetched.
+const QUIET_NS_MAX: u64 = 500_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No connection brings its diffs.
     Lost,
+    /// It is to be fetched, once a diff shows that its stream flows.
+    Quiet,
     /// It is to be fetched.
     Wanted,
     /// It was asked for.
@@ -86,14 +90,22 @@ impl BookWatch {
         *self = Self::new(self.futures);
     }
 
-    /// A connection brings its diffs: it is to be fetched. Says whether that is news.
-    pub fn live(&mut self, now: Time) -> bool {
+    /// A connection brings its diffs.
+    pub fn live(&mut self, now: Time) {
         let news = self.state == State::Lost;
         if news {
-            self.state = State::Wanted;
+            self.state = State::Quiet;
             self.last_at = now;
         }
-        news
+    }
+
+    /// Whether a book whose stream said nothing at first is to be fetched all the same.
+    pub fn waited_enough(&mut self, now: Time) -> bool {
+        let enough = self.state == State::Quiet && now.since(self.last_at) >= QUIET_NS_MAX;
+        if enough {
+            self.state = State::Wanted;
+        }
+        enough
     }
 
     /// It is asked for now: from here on diffs are published.
@@ -112,13 +124,17 @@ impl BookWatch {
     }
 
     /// A diff came over connection `link`; `live` has a bit for each connection that brings this book's diffs. The second result says
-    /// that the book has to be fetched anew.
+    /// that the book has to be fetched.
     #[inline]
     pub fn diff(&mut self, head: &DepthHead, link: u32, live: u64, now: Time) -> (Verdict, bool) {
         match self.state {
             State::Synced if self.in_step(head) => {
                 self.accepted(head, now);
                 (Verdict::Publish, false)
+            }
+            State::Quiet => {
+                self.state = State::Wanted;
+                (Verdict::Unsynced, true)
             }
             State::Lost | State::Wanted => (Verdict::Unsynced, false),
             _ => self.unusual(head, link, live, now),
@@ -227,7 +243,8 @@ mod tests {
 
     fn synced(futures: bool, last_id: u64) -> BookWatch {
         let mut watch = BookWatch::new(futures);
-        assert!(watch.live(Time(0)));
+        watch.live(Time(0));
+        assert_eq!(watch.diff(&head(last_id, last_id), 0, 1, Time(0)), (Verdict::Unsynced, true));
         watch.fetching();
         assert_eq!(watch.snapshot(last_id), SnapshotVerdict::Publish);
         assert_eq!(watch.diff(&head(last_id + 1, last_id + 2), 0, 1, Time(0)), (Verdict::Publish, false));

@@ -340,8 +340,8 @@ impl StreamClient {
         for id in &self.groups[group].group.instruments {
             let Some(watched) = &mut self.watched[id.index()] else { continue };
             if live {
-                if watched.book.as_mut().is_some_and(|book| book.live(now)) {
-                    self.queue.want(*id);
+                if let Some(book) = &mut watched.book {
+                    book.live(now);
                 }
                 continue;
             }
@@ -371,7 +371,7 @@ impl StreamClient {
                 let (link, live) = self.groups[watched.group].links(&self.lines, id);
                 let (verdict, fetch) = book.diff(head, link, live, now);
                 if fetch {
-                    self.counts.gaps += 1;
+                    self.counts.gaps += u64::from(verdict == Verdict::Publish);
                     watched.checking = false;
                     self.queue.want(instrument);
                     self.next_deadline = now;
@@ -487,14 +487,13 @@ impl StreamClient {
 
     fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
         let silence = nanos(self.settings.stream_silence);
-        if silence > 0 {
-            for (index, watched) in self.watched.iter_mut().enumerate() {
-                let Some(watched) = watched else { continue };
-                let Some(book) = watched.book.as_mut().filter(|b| b.synced()) else { continue };
-                if !watched.checking && now.since(book.last_at()) >= silence {
-                    watched.checking = true;
-                    self.queue.want(InstrumentId(index as u16));
-                }
+        for (index, watched) in self.watched.iter_mut().enumerate() {
+            let Some(watched) = watched else { continue };
+            let Some(book) = &mut watched.book else { continue };
+            let silent = book.synced() && !watched.checking && now.since(book.last_at()) >= silence;
+            watched.checking |= silent;
+            if silent || book.waited_enough(now) {
+                self.queue.want(InstrumentId(index as u16));
             }
         }
         if let Some(instrument) = self.queue.next(now)

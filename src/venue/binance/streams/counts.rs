@@ -25,7 +25,7 @@ pub struct StreamCounts {
     pub refused_subscriptions: u64,
     /// Frames that were new.
     pub accepted: u64,
-    /// Frames that had been there before.
+    /// Frames that had been there before, or that a fetched book covers.
     pub duplicates: u64,
     /// Diffs that came before those they follow, left to the other connection.
     pub early: u64,
