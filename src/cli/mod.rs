@@ -9,6 +9,8 @@ mod list;
 mod many;
 mod output;
 mod replay;
+mod run;
+mod status_line;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -30,6 +32,8 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Trades on paper on a venue's live market data
+    Run(run::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -61,6 +65,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Run(args) => run::run(args, strategies),
         Command::List(args) => list::run(&args, strategies),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,

@@ -1,4 +1,4 @@
-//! What replay and demo print: the same summary, the same report.
+//! What replay, demo and run print: the same summary, the same report.
 
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
@@ -82,6 +82,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
                 config.file
             )?;
         }
+    }
+    if let Some(live) = &s.live {
+        t.push_str(&live.text());
     }
     let books = s.book_totals();
     writeln!(

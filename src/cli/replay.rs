@@ -215,21 +215,36 @@ pub fn show(
     if summary.stopped.is_some() && matches!(outcome, Outcome::Done) {
         eprintln!("interrupted: what follows is what was handled until then");
     }
+    if let Outcome::Failed = print(&summary, config, common, curves, title, paced) {
+        outcome = Outcome::Failed;
+    }
+    outcome
+}
+
+/// Prints a summary and writes the report that was asked for.
+pub fn print(
+    summary: &Summary,
+    config: &Config,
+    common: &Common,
+    curves: Curves,
+    title: &str,
+    paced: bool,
+) -> Outcome {
     if common.json {
         println!("{:#}", curves.added_to(summary.to_json()));
     } else {
-        print!("{}", output::text(&summary, config));
+        print!("{}", output::text(summary, config));
     }
     if let Some(dir) = &common.report {
-        match output::report(&summary, curves, title, dir, paced) {
+        match output::report(summary, curves, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),
             Err(error) => {
                 eprintln!("{error}");
-                outcome = Outcome::Failed;
+                return Outcome::Failed;
             }
         }
     }
-    outcome
+    Outcome::Done
 }
 
 pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {

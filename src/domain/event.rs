@@ -63,6 +63,8 @@ pub enum Kind {
     Denial = 10,
     /// An operator's command.
     Command = 11,
+    /// No connection brings an instrument's market data any more.
+    Interrupted = 12,
 }
 
 impl Kind {
@@ -79,6 +81,7 @@ impl Kind {
             9 => Kind::Report,
             10 => Kind::Denial,
             11 => Kind::Command,
+            12 => Kind::Interrupted,
             _ => Kind::Clock,
         }
     }
@@ -265,6 +268,8 @@ pub enum Event {
     Denial(Denial),
     /// An operator's command.
     Command(Command),
+    /// No connection brings this instrument's market data any more: its book is invalid until the next snapshot.
+    Interrupted(InstrumentId),
 }
 
 impl Slot {
@@ -366,6 +371,12 @@ impl Slot {
     #[must_use]
     pub fn command(c: Command) -> Self {
         Self::head(Kind::Command, FIRST | LAST, InstrumentId(0), [c as u64, 0, 0, 0, 0])
+    }
+
+    /// No connection brings this instrument's market data any more.
+    #[must_use]
+    pub fn interrupted(instrument: InstrumentId) -> Self {
+        Self::head(Kind::Interrupted, FIRST | LAST, instrument, [0; 5])
     }
 
     /// Stamps the slot as the sequencer publishes it; `read_to_publish` in steps of 2^[`READ_TO_PUBLISH_SHIFT`]. Not for [`Kind::Levels`], whose words hold levels.
@@ -547,6 +558,7 @@ impl Slot {
                 None => Event::Clock,
             },
             Kind::Command => Event::Command(if w[3] == 0 { Command::Halt } else { Command::Resume }),
+            Kind::Interrupted => Event::Interrupted(instrument),
         }
     }
 }
@@ -627,6 +639,7 @@ mod tests {
             Denial { instrument, order: OrderId(1), strategy: StrategyId(2), reason: DenyReason::SelfTrade };
         assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
         assert_eq!(Slot::command(Command::Resume).event(), Event::Command(Command::Resume));
+        assert_eq!(Slot::interrupted(instrument).event(), Event::Interrupted(instrument));
     }
 
     #[test]

@@ -148,6 +148,14 @@ impl MarketStage {
             self.next_bar_close = self.next_bar_close.min(at);
         }
     }
+
+    fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
+        let state = &mut self.states[instrument.index()];
+        // Ids may begin anew with the next connection.
+        state.top_id = 0;
+        state.top.valid = false;
+        state.send_top(seq, &mut self.out);
+    }
 }
 
 impl InstrumentState {
@@ -268,6 +276,7 @@ impl Stage<BookKeeper> for MarketStage {
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
                 self.states[slot.instrument().index()].depth_seen = true;
             }
+            Kind::Interrupted => self.interrupted(seq, slot.instrument()),
             _ => {}
         }
         if slot.is_last()

@@ -1,7 +1,16 @@
 //! Where bytes come from: the seam between transports and the pipeline.
 //!
-//! Owns: the frame and the source of frames. Decodes nothing.
+//! Owns: the frame and the source of frames, and the transports of a live feed: TLS, WebSocket, HTTP, the pauses
+//! between attempts. Decodes nothing, and knows no venue.
 
+pub mod backoff;
+pub mod endpoint;
 pub mod frame;
+pub mod http;
+pub mod tls;
+pub mod websocket;
 
+pub use backoff::Backoff;
+pub use endpoint::Endpoint;
 pub use frame::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
+pub use tls::{CertificateProblem, TlsClient, TlsSettings};

@@ -2,7 +2,7 @@
 
 use super::sequencer::{Sequencer, Stopped};
 use crate::domain::event::Kind;
-use crate::domain::{InstrumentTable, Slot};
+use crate::domain::{InstrumentTable, Slot, Time};
 use crate::net::{Frame, SourceInfo};
 use crate::pipeline::{Sampler, StageHistogram, StampClock};
 use crate::venue::binance::Decoder;
@@ -49,6 +49,15 @@ pub struct FrameProblem {
     pub line: u64,
     /// What was wrong.
     pub error: DecodeError,
+}
+
+/// A decoded message; its levels, if it has any, are the feed's until the next one is decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Message {
+    /// What it says.
+    pub decoded: Decoded,
+    /// Raw stamp of when that was known.
+    done: u64,
 }
 
 /// See the module.
@@ -102,40 +111,63 @@ impl Feed {
         read: u64,
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
+        if frame.received < sequencer.time() {
+            self.counts.clock_backwards += 1;
+        }
+        match self.decode(source, frame.bytes, frame.line) {
+            Some(message) => self.publish(&message, frame.received, read, sequencer),
+            None => Ok(()),
+        }
+    }
+
+    /// Decodes one frame and counts it; `None` where nothing of it is to be published.
+    #[inline]
+    pub fn decode(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> Option<Message> {
         let sampled = self.sampler.takes(self.counts.lines);
         let begun = if sampled { self.clock.raw() } else { 0 };
-        let decoded = self.decoder.decode(source, frame.bytes, &mut self.levels);
+        let decoded = self.decoder.decode(source, bytes, &mut self.levels);
         let done = if sampled { self.clock.raw() } else { 0 };
         if sampled {
             self.decode.record(self.clock.nanos(begun, done));
         }
         self.counts.lines += 1;
-        if frame.received < sequencer.time() {
-            self.counts.clock_backwards += 1;
+        self.count(source, line, &decoded);
+        match decoded {
+            Ok(Decoded::Ignored | Decoded::UnknownInstrument) | Err(_) => None,
+            Ok(decoded) => Some(Message { decoded, done }),
         }
-        self.count(source, frame, &decoded);
-        let Ok(decoded) = decoded else { return Ok(()) };
-        if matches!(decoded, Decoded::Ignored | Decoded::UnknownInstrument) {
-            return Ok(());
-        }
-        sequencer.advance(frame.received)?;
-        if sampled {
-            self.sequence.record(self.clock.nanos(done, self.clock.raw()));
+    }
+
+    /// Publishes the message that was decoded last, received at `received`.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish(
+        &mut self,
+        message: &Message,
+        received: Time,
+        read: u64,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        sequencer.advance(received)?;
+        if message.done != 0 {
+            self.sequence.record(self.clock.nanos(message.done, self.clock.raw()));
         }
         let levels = &self.levels.levels[..];
-        match decoded {
-            Decoded::Trade(trade) => sequencer.publish(Slot::trade(&trade), read),
-            Decoded::Quote(quote) => sequencer.publish(Slot::quote(&quote), read),
-            Decoded::DepthDiff(head) => sequencer.publish_depth(Kind::DepthDiff, &head, levels, read),
-            Decoded::DepthSnapshot(head) => sequencer.publish_depth(Kind::DepthSnapshot, &head, levels, read),
-            Decoded::DepthPartial(head) => sequencer.publish_depth(Kind::DepthPartial, &head, levels, read),
-            Decoded::Kline(kline) => sequencer.publish_pair(Slot::kline(&kline), read),
+        match &message.decoded {
+            Decoded::Trade(trade) => sequencer.publish(Slot::trade(trade), read),
+            Decoded::Quote(quote) => sequencer.publish(Slot::quote(quote), read),
+            Decoded::DepthDiff(head) => sequencer.publish_depth(Kind::DepthDiff, head, levels, read),
+            Decoded::DepthSnapshot(head) => sequencer.publish_depth(Kind::DepthSnapshot, head, levels, read),
+            Decoded::DepthPartial(head) => sequencer.publish_depth(Kind::DepthPartial, head, levels, read),
+            Decoded::Kline(kline) => sequencer.publish_pair(Slot::kline(kline), read),
             Decoded::Ignored | Decoded::UnknownInstrument => Ok(()),
         }
     }
 
     #[inline]
-    fn count(&mut self, source: &SourceInfo, frame: &Frame<'_>, decoded: &Result<Decoded, DecodeError>) {
+    fn count(&mut self, source: &SourceInfo, line: u64, decoded: &Result<Decoded, DecodeError>) {
         let counts = &mut self.counts;
         let is_snapshot = matches!(decoded, Ok(Decoded::DepthSnapshot(_)));
         counts.frames += u64::from(!is_snapshot);
@@ -155,13 +187,13 @@ impl Feed {
             Ok(Decoded::UnknownInstrument) => {
                 counts.unknown_instruments += 1;
                 if self.unknown.is_none() {
-                    self.unknown = Some((source.name.clone(), frame.line));
+                    self.unknown = Some((source.name.clone(), line));
                 }
             }
             Err(error) => {
                 counts.decode_errors += 1;
                 if self.problems.len() < PROBLEMS_KEPT {
-                    let (source, line) = (source.name.clone(), frame.line);
+                    let source = source.name.clone();
                     self.problems.push(FrameProblem { source, line, error: *error });
                 }
             }

@@ -6,12 +6,14 @@
 pub mod config;
 pub mod feed;
 pub mod interrupt;
+pub mod live;
 pub mod pipeline;
 pub mod replay;
 pub mod sequencer;
 pub mod summary;
 
 pub use config::Config;
+pub use live::{LiveError, LiveOptions, LiveStatus, run_live};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
 pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
 pub use summary::Summary;

@@ -41,6 +41,8 @@ pub struct PipelineOptions {
     pub journal_writer: Option<JournalWriter>,
     /// Answers come from the events themselves (a journal is replayed), not from the stages.
     pub answers_recorded: bool,
+    /// The feed is live: time is the wall clock's.
+    pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
     /// More strategies than the built-in ones.
@@ -224,8 +226,8 @@ impl Pipeline {
         let ring_slots = config.pipeline.ring_slots;
         let answers = vec![denials_in, fills_in];
         let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
-        let indicators = requests.len();
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, books_of };
+        let (indicators, live) = (requests.len(), options.live);
+        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
         Self::start(topology, table, stages, parts, clock, stop)
     }
 
@@ -280,6 +282,7 @@ impl Pipeline {
             clock: clock.clone(),
             idle: Idle::crowded(feed.wait, topology.crowded),
             stop: stop.clone(),
+            live: parts.live,
         });
         let Started { sampler, indicators, .. } = parts;
         Ok(Self { sequencer, topology, stop, clock, sampler, indicators, threads })
@@ -311,6 +314,7 @@ struct Started {
     sampler: Sampler,
     answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
     indicators: usize,
+    live: bool,
     books_of: BooksOf,
 }
 

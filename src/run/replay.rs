@@ -92,17 +92,15 @@ pub fn replay_frames(
     source: &mut dyn FrameSource,
     options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
-    on_a_thread_of_its_own(|| frames(config, source, options))
+    on_a_thread_of_its_own(|| frames(config, source, options))?
 }
 
 /// Runs a feed on a fresh thread: it will be pinned, and neither the caller nor a later run may inherit that.
-fn on_a_thread_of_its_own(
-    feed: impl FnOnce() -> Result<Summary, ReplayError> + Send,
-) -> Result<Summary, ReplayError> {
+pub(super) fn on_a_thread_of_its_own<T: Send>(feed: impl FnOnce() -> T + Send) -> Result<T, PipelineError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("at-feed".into()).spawn_scoped(scope, feed);
         match thread.map_err(PipelineError::Thread)?.join() {
-            Ok(result) => result,
+            Ok(result) => Ok(result),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
@@ -200,7 +198,7 @@ pub fn replay_journal(
     journal: &mut JournalReader,
     options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
-    on_a_thread_of_its_own(|| journaled(config, journal, options))
+    on_a_thread_of_its_own(|| journaled(config, journal, options))?
 }
 
 fn journaled(

@@ -2,6 +2,9 @@
 //!
 //! In a replay it is conservative: before it lets time come to *t*, every stage has handled all events up to
 //! *t* − floor, so every answer due by *t* is known and enters first. No thread's timing can change the order.
+//!
+//! Live it waits for nobody: time is the wall clock's, never going back, and an answer enters when it is there and due.
+//! The journal keeps the places, and a replay of it puts every answer where it was.
 
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
 use crate::domain::{InstrumentId, Level, Slot, Time};
@@ -36,6 +39,7 @@ pub struct Sequencer {
     clock: StampClock,
     idle: Idle,
     stop: Stop,
+    live: bool,
     seq: u64,
     time: Time,
     /// Events before which the sequencer had to wait for the stages.
@@ -63,6 +67,8 @@ pub struct SequencerParts {
     pub idle: Idle,
     /// Ends the run.
     pub stop: Stop,
+    /// Time is the wall clock's: answers enter when they are there, and no stage is waited for.
+    pub live: bool,
 }
 
 impl Sequencer {
@@ -81,6 +87,7 @@ impl Sequencer {
             clock: parts.clock,
             idle: parts.idle,
             stop: parts.stop,
+            live: parts.live,
             seq: 0,
             time: Time(0),
             drains: 0,
@@ -119,6 +126,9 @@ impl Sequencer {
     #[inline]
     pub fn advance(&mut self, time: Time) -> Result<(), Stopped> {
         let time = time.max(self.time);
+        if self.live {
+            return self.advance_live(time);
+        }
         loop {
             let target = self.queue.next_due().map_or(time, |due| due.min(time));
             self.await_stages(Time(target.0.saturating_sub(self.floor_ns)))?;
@@ -139,6 +149,28 @@ impl Sequencer {
         }
         self.time = time;
         Ok(())
+    }
+
+    /// Lets the wall clock come to `time`: answers that are there and due enter.
+    #[inline]
+    fn advance_live(&mut self, time: Time) -> Result<(), Stopped> {
+        self.time = time;
+        self.collect();
+        while self.queue.next_due().is_some_and(|due| due <= time) {
+            let Some(mut answer) = self.queue.pop() else { break };
+            answer.slot.stamp(self.time, self.clock.raw(), 0);
+            self.entered += 1;
+            self.put(&answer.slot)?;
+            self.event_published();
+        }
+        Ok(())
+    }
+
+    /// Whether an answer is there that is due by `time`.
+    #[inline]
+    #[must_use]
+    pub fn answer_due(&self, time: Time) -> bool {
+        self.queue.next_due().is_some_and(|due| due <= time)
     }
 
     /// Publishes an event of one slot at the present time. `read` is the raw stamp of its bytes.
@@ -278,7 +310,7 @@ impl Sequencer {
         if let Some(local) = &mut self.local {
             while local.seq() < self.seq && matches!(local.step(), Step::Worked(_)) {}
         }
-        if self.progress.seq() < self.seq {
+        if !self.live && self.progress.seq() < self.seq {
             self.remember();
         }
         // Answers of stages on this thread are there at once; of others, whenever they come.

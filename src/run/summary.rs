@@ -2,6 +2,7 @@
 
 use super::config::{Config, QUOTE_DECIMALS};
 use super::feed::{Feed, FeedCounts, FrameProblem};
+use super::live::LiveOutcome;
 use super::pipeline::Pipeline;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::FEE_DECIMALS;
@@ -37,6 +38,8 @@ pub struct StrategyResult {
 pub struct Summary {
     /// What came in; absent when a journal was replayed.
     pub feed: Option<FeedCounts>,
+    /// What the connections went through, where the feed was live.
+    pub live: Option<LiveOutcome>,
     /// The first frames that could not be decoded.
     pub problems: Vec<FrameProblem>,
     /// Where the first frame of an unknown instrument was.
@@ -106,6 +109,7 @@ impl Summary {
         let results = pipeline.finish();
         let mut summary = Self {
             feed: feed.as_ref().map(|f| f.counts),
+            live: None,
             problems: Vec::new(),
             unknown: None,
             malformed_lines,
@@ -228,6 +232,9 @@ impl Summary {
                 "frames_by_kind",
                 json!({ "trade": f.trades, "quote": f.quotes, "depth": f.depths, "kline": f.klines }),
             );
+        }
+        if let Some(live) = &self.live {
+            put("live", live.to_json());
         }
         let books = self.book_totals();
         put("gaps", json!(books.gaps));

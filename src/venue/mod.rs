@@ -1,4 +1,4 @@
-//! Venues: bytes in, events out; orders in, bytes out. No I/O, no clock.
+//! Venues: bytes in, events out; orders in, bytes out. No I/O, no clock, but in the server of the local venue.
 //!
 //! Owns: each venue's formats and rules. A decoder turns one frame into at most one [`Decoded`] message, wholly
 //! checked before anything of it is published.

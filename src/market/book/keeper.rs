@@ -67,6 +67,12 @@ impl BookKeeper {
                 self.open = Some((instrument, left - n));
                 return if slot.is_last() { self.end() } else { None };
             }
+            Event::Interrupted(instrument) => {
+                if let Some(sync) = self.books[instrument.index()].as_mut() {
+                    sync.interrupt(instrument, &mut self.pending);
+                }
+                return None;
+            }
             _ => return None,
         };
         self.open = None;
@@ -96,7 +102,9 @@ impl Shared for BookKeeper {
     #[inline]
     fn on_slot(&mut self, slot: &Slot) {
         self.moved = match slot.kind() {
-            Kind::Levels | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => self.take(slot),
+            Kind::Levels | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial | Kind::Interrupted => {
+                self.take(slot)
+            }
             _ => None,
         };
     }

@@ -138,6 +138,15 @@ impl BookSync {
         &self.counts
     }
 
+    /// The venue's messages were interrupted: the book is invalid until the next snapshot, and what was kept for it is
+    /// of no use.
+    pub fn interrupt(&mut self, instrument: crate::domain::InstrumentId, pending: &mut PendingDiffs) {
+        self.state = State::Unsynced;
+        self.doing = Doing::Nothing;
+        self.head = None;
+        pending.remove(instrument);
+    }
+
     fn judge(&self, head: &DepthHead) -> Verdict {
         let last = self.last_id;
         if self.futures {
@@ -366,6 +375,20 @@ mod tests {
         assert!(!rig.sync.valid());
         assert_eq!(rig.feed(DepthKind::Snapshot, (21, 21, 0), 9), SyncOutcome::Synced(1));
         assert_eq!(rig.sync.counts().gaps, 0);
+    }
+
+    #[test]
+    fn an_interrupted_book_is_invalid_and_keeps_nothing_from_before() {
+        let mut rig = Rig::new(Market::Spot);
+        rig.feed(DepthKind::Snapshot, (10, 10, 0), 1);
+        rig.feed(DepthKind::Diff, (11, 12, 0), 2);
+        rig.sync.interrupt(InstrumentId(0), &mut rig.pending);
+        assert!(!rig.sync.valid());
+        assert_eq!(rig.feed(DepthKind::Diff, (40, 42, 0), 3), SyncOutcome::Buffered);
+        rig.sync.interrupt(InstrumentId(0), &mut rig.pending);
+        assert_eq!(rig.feed(DepthKind::Diff, (60, 62, 0), 4), SyncOutcome::Buffered);
+        assert_eq!(rig.feed(DepthKind::Snapshot, (59, 59, 0), 9), SyncOutcome::Synced(1));
+        assert_eq!((rig.bid(), rig.sync.counts().gaps), (Some(4), 0));
     }
 
     #[test]

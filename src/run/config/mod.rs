@@ -10,12 +10,14 @@ mod instruments;
 mod raw;
 mod sections;
 mod strategies;
+mod venue;
 
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentTable, Market};
@@ -61,6 +63,8 @@ pub struct Config {
     pub risk: RiskConfig,
     /// `[paper]`.
     pub paper: PaperConfig,
+    /// `[venue]`.
+    pub venue: VenueConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
@@ -186,6 +190,7 @@ impl Config {
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
+        let venue = VenueConfig::check(&raw.venue, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -201,6 +206,7 @@ impl Config {
                 market,
                 risk,
                 paper,
+                venue,
                 log,
                 report,
                 strategies,
@@ -281,6 +287,7 @@ mod tests {
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
+        assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
@@ -319,7 +326,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 11, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 26, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -29,6 +29,7 @@ raw! {
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
+        venue: RawVenue,
         log: RawLog,
         report: RawReport,
         strategy: Vec<Spanned<RawStrategy>>,
@@ -80,6 +81,31 @@ raw! {
         order_latency_us: Given<i64>,
         fill: Given<String>,
         balances: BTreeMap<String, Spanned<BTreeMap<String, Spanned<String>>>>,
+    }
+    RawVenue {
+        streams: Given<Vec<Spanned<String>>>,
+        redundancy: Given<i64>,
+        streams_per_connection_max: Given<i64>,
+        open_timeout_ms: Given<i64>,
+        silence_ms: Given<i64>,
+        stream_silence_ms: Given<i64>,
+        lifetime_s: Given<i64>,
+        overlap_ms: Given<i64>,
+        reconnect_min_ms: Given<i64>,
+        reconnect_max_ms: Given<i64>,
+        snapshot_levels: Given<i64>,
+        message_bytes_max: Given<i64>,
+        busy_poll_us: Given<i64>,
+        ca_file: Option<String>,
+        accept_any_certificate: Option<bool>,
+        spot: RawEndpoints,
+        usdm: RawEndpoints,
+        coinm: RawEndpoints,
+    }
+    RawEndpoints {
+        stream: Given<String>,
+        rest: Given<String>,
+        weight_per_minute: Given<i64>,
     }
     RawLog {
         level: Given<String>,

@@ -7,6 +7,7 @@ mod cursor;
 pub mod encode;
 pub mod number;
 mod scan;
+pub mod streams;
 mod symbols;
 mod tape;
 

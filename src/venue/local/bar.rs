@@ -69,4 +69,23 @@ impl Bar {
             self.taker_buy_quote = self.taker_buy_quote.plus(quote);
         }
     }
+
+    /// Takes in the next shorter bar, one that begins within this one.
+    pub fn merge(&mut self, next: &Self) {
+        if next.trades == 0 {
+            return;
+        }
+        if self.trades == 0 {
+            (self.open, self.high, self.low, self.first_id) = (next.open, next.high, next.low, next.first_id);
+        }
+        self.high = self.high.max(next.high);
+        self.low = self.low.min(next.low);
+        self.close = next.close;
+        self.last_id = next.last_id;
+        self.trades += next.trades;
+        self.volume = Qty(self.volume.0.saturating_add(next.volume.0));
+        self.quote = self.quote.plus(next.quote);
+        self.taker_buy_volume = Qty(self.taker_buy_volume.0.saturating_add(next.taker_buy_volume.0));
+        self.taker_buy_quote = self.taker_buy_quote.plus(next.taker_buy_quote);
+    }
 }

@@ -16,9 +16,23 @@ const PRINTED_DECIMALS_MAX: u8 = 8;
 pub(super) struct Encoder {
     symbol: String,
     stream: String,
+    /// What a coin-margined contract is of; printed in its depth only.
+    pair: Option<String>,
     futures: bool,
     price_decimals: u8,
     qty_decimals: u8,
+}
+
+/// Trades of one incoming order at one price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AggTrade {
+    pub id: u64,
+    pub first_id: u64,
+    pub last_id: u64,
+    pub price: Price,
+    pub qty: Qty,
+    pub maker_side: Side,
+    pub ms: u64,
 }
 
 /// The ids of a depth diff.
@@ -35,6 +49,8 @@ impl Encoder {
         Self {
             symbol: instrument.symbol.to_ascii_uppercase(),
             stream: instrument.symbol.to_ascii_lowercase(),
+            pair: (instrument.market == Market::CoinM)
+                .then(|| instrument.symbol.split('_').next().unwrap_or_default().to_ascii_uppercase()),
             futures: instrument.market != Market::Spot,
             price_decimals: instrument.price_decimals,
             qty_decimals: instrument.qty_decimals,
@@ -77,24 +93,77 @@ impl Encoder {
         text(out, "}}");
     }
 
+    pub fn agg_trade(&self, out: &mut Vec<u8>, trade: &AggTrade) {
+        self.head(out, "aggTrade");
+        integer(out, r#"{"e":"aggTrade","E":"#, trade.ms);
+        if self.futures {
+            integer(out, r#","a":"#, trade.id);
+            self.symbol(out);
+        } else {
+            self.symbol(out);
+            integer(out, r#","a":"#, trade.id);
+        }
+        self.price(out, r#","p":"#, trade.price);
+        self.qty(out, r#","q":"#, trade.qty);
+        integer(out, r#","f":"#, trade.first_id);
+        integer(out, r#","l":"#, trade.last_id);
+        integer(out, r#","T":"#, trade.ms);
+        flag(out, r#","m":"#, trade.maker_side == Side::Buy);
+        text(out, if self.futures { "}}" } else { r#","M":true}}"# });
+    }
+
+    /// The fastest diffs there are: `depth@100ms` on spot, `depth@0ms` on futures.
     pub fn depth_diff(&self, out: &mut Vec<u8>, ms: u64, ids: DiffIds, bids: &[Level], asks: &[Level]) {
-        self.head(out, if self.futures { "depth@0ms" } else { "depth@100ms" });
+        let channel = if self.futures { "depth@0ms" } else { "depth@100ms" };
+        self.depth(out, channel, ms, ids, bids.iter().copied(), asks.iter().copied());
+    }
+
+    /// Diffs, or on futures the best levels, under this channel's name.
+    pub fn depth(
+        &self,
+        out: &mut Vec<u8>,
+        channel: &str,
+        ms: u64,
+        ids: DiffIds,
+        bids: impl Iterator<Item = Level>,
+        asks: impl Iterator<Item = Level>,
+    ) {
+        self.head(out, channel);
         text(out, r#"{"e":"depthUpdate""#);
         integer(out, r#","E":"#, ms);
         if self.futures {
             integer(out, r#","T":"#, ms);
         }
         self.symbol(out);
+        if let Some(pair) = &self.pair {
+            text(out, r#","ps":""#);
+            text(out, pair);
+            text(out, "\"");
+        }
         integer(out, r#","U":"#, ids.first);
         integer(out, r#","u":"#, ids.last);
         if self.futures {
             integer(out, r#","pu":"#, ids.prev);
         }
         text(out, r#","b":"#);
-        self.levels(out, bids.iter().copied());
+        self.levels(out, bids);
         text(out, r#","a":"#);
-        self.levels(out, asks.iter().copied());
+        self.levels(out, asks);
         text(out, "}}");
+    }
+
+    /// The best levels, as spot streams show them: a snapshot in a combined frame.
+    pub fn partial(
+        &self,
+        out: &mut Vec<u8>,
+        channel: &str,
+        update_id: u64,
+        bids: impl Iterator<Item = Level>,
+        asks: impl Iterator<Item = Level>,
+    ) {
+        self.head(out, channel);
+        self.snapshot(out, 0, update_id, bids, asks);
+        text(out, "}");
     }
 
     /// The answer to a REST request for depth: it names no symbol.
@@ -111,6 +180,13 @@ impl Encoder {
             integer(out, r#","E":"#, ms);
             integer(out, r#","T":"#, ms);
         }
+        if let Some(pair) = &self.pair {
+            text(out, r#","symbol":""#);
+            text(out, &self.symbol);
+            text(out, r#"","pair":""#);
+            text(out, pair);
+            text(out, "\"");
+        }
         text(out, r#","bids":"#);
         self.levels(out, bids);
         text(out, r#","asks":"#);
@@ -118,9 +194,13 @@ impl Encoder {
         text(out, "}");
     }
 
-    pub fn kline(&self, out: &mut Vec<u8>, ms: u64, bar: &Bar, closed: bool) {
-        let interval = if bar.interval_ms == 1_000 { "1s" } else { "1m" };
-        self.head(out, if bar.interval_ms == 1_000 { "kline_1s" } else { "kline_1m" });
+    /// `interval` is the bar's length as the venue writes it: `1m`.
+    pub fn kline(&self, out: &mut Vec<u8>, ms: u64, interval: &str, bar: &Bar, closed: bool) {
+        text(out, r#"{"stream":""#);
+        text(out, &self.stream);
+        text(out, "@kline_");
+        text(out, interval);
+        text(out, r#"","data":"#);
         integer(out, r#"{"e":"kline","E":"#, ms);
         self.symbol(out);
         integer(out, r#","k":{"t":"#, bar.open_ms);
@@ -173,11 +253,17 @@ impl Encoder {
     }
 
     fn notional(&self, out: &mut Vec<u8>, name: &str, notional: Notional) {
+        let (value, decimals) = self.printed_notional(notional);
+        text(out, name);
+        number(out, value, decimals);
+    }
+
+    /// A notional as it is printed: its value and its decimals.
+    pub fn printed_notional(&self, notional: Notional) -> (i64, u8) {
         let decimals = self.price_decimals + self.qty_decimals;
         let printed = decimals.min(PRINTED_DECIMALS_MAX);
         let cut = notional.0 / 10i128.pow(u32::from(decimals - printed));
-        text(out, name);
-        number(out, i64::try_from(cut).unwrap_or(i64::MAX), printed);
+        (i64::try_from(cut).unwrap_or(i64::MAX), printed)
     }
 
     fn levels(&self, out: &mut Vec<u8>, levels: impl Iterator<Item = Level>) {
@@ -289,7 +375,7 @@ mod tests {
         let mut bar = Bar::new(1_000, 12_345, bid.price);
         bar.add(&fill);
         assert_eq!(
-            written(|out| encoder.kline(out, 13_000, &bar, true)),
+            written(|out| encoder.kline(out, 13_000, "1s", &bar, true)),
             r#"{"stream":"btcusdt@kline_1s","data":{"e":"kline","E":13000,"s":"BTCUSDT","k":{"t":12000,"T":12999,"s":"BTCUSDT","i":"1s","f":7,"L":7,"o":"61837.63000000","c":"61837.63000000","h":"61837.63000000","l":"61837.63000000","v":"0.02000000","n":1,"x":true,"q":"1236.75260000","V":"0.00000000","Q":"0.00000000","B":"0"}}}"#
         );
     }

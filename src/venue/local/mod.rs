@@ -1,8 +1,8 @@
 //! The local market: a matching engine, seeded order flow on top of it, and the frames a venue would send of it.
 //!
 //! Owns: an offline market that looks like Binance's, for the demo, for tests with hundreds of instruments, and for a
-//! local venue. Does no I/O and reads no clock. Invariant: one seed and configuration make one stream, byte for byte,
-//! on every machine; so nothing here uses floating point.
+//! local venue. Does no I/O and reads no clock, but in `serve`, which puts all this on the wire. Invariant: one seed and
+//! configuration make one stream, byte for byte, on every machine; so nothing that makes it uses floating point.
 
 mod bar;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod flow;
 pub mod instruments;
 mod resting;
 pub mod rng;
+pub mod serve;
 pub mod stream;
 
 pub use config::{FlowConfig, FlowError, FlowInstrument};

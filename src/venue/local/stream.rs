@@ -23,7 +23,7 @@ const SPOT_DIFF_NS: u64 = 100 * NANOS_PER_MS;
 const SNAPSHOT_AFTER_DIFFS: u64 = 2;
 const SNAPSHOT_DIFFS_LATE: u64 = 2;
 /// From venue to receiver: at least this, ns, and an exponential part.
-const LATENCY_MIN_NS: u64 = 1_500_000;
+pub(super) const LATENCY_MIN_NS: u64 = 1_500_000;
 const LATENCY_JITTER_NS: u64 = 200_000;
 
 /// Frames ready to be handed out, in one reused buffer.
@@ -313,14 +313,14 @@ impl Lane {
     fn send_klines(&mut self, now: Time, shared: &mut Shared) {
         let ms = now.0 / NANOS_PER_MS;
         if let Some(bar) = self.second {
-            self.encoder.kline(&mut shared.ready.bytes, ms, &bar, true);
+            self.encoder.kline(&mut shared.ready.bytes, ms, "1s", &bar, true);
             self.send(now, shared);
             self.second = Some(Bar::new(bar.interval_ms, ms, bar.close));
         }
         let Some(bar) = self.minute else { return };
         let closed = ms > bar.close_ms();
         if closed || (ms / 1_000).is_multiple_of(2) {
-            self.encoder.kline(&mut shared.ready.bytes, ms, &bar, closed);
+            self.encoder.kline(&mut shared.ready.bytes, ms, "1m", &bar, closed);
             self.send(now, shared);
         }
         if closed {

@@ -1,0 +1,180 @@
+//! HTTPS requests that are allowed to take a while: made by helper threads, never by the feed.
+//!
+//! ureq, with our own TLS beneath it, so that one configuration says which certificates are good. No redirect is
+//! followed, no proxy taken from the environment, and a status of 400 and more is an answer like any other.
+
+use super::endpoint::Endpoint;
+use super::tls::{CertificateProblem, TlsClient};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport,
+    TransportAdapter,
+};
+
+/// A client that keeps its connections alive.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    agent: ureq::Agent,
+    body_bytes_max: u64,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// `Retry-After`, whole seconds, where given.
+    pub retry_after_s: Option<u64>,
+    /// The request weight that the venue has counted this minute, where it says.
+    pub used_weight: Option<u64>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HttpError {
+    /// The server's certificate is not good.
+    #[error("the server's certificate is refused: {0}")]
+    Certificate(CertificateProblem),
+    /// It took too long.
+    #[error("no answer in time")]
+    Timeout,
+    /// The body is larger than anything asked for.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(u64),
+    /// Anything else on the way.
+    #[error("{0}")]
+    Transport(String),
+}
+
+impl HttpClient {
+    /// A client that gives up on a request after `timeout`, and on bodies over `body_bytes_max`.
+    #[must_use]
+    pub fn new(tls: &TlsClient, timeout: Duration, body_bytes_max: u64) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .https_only(true)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_global(Some(timeout))
+            .user_agent(concat!("algo-trader/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let connector = ().chain(TcpConnector::default()).chain(TlsConnector { config: tls.config() });
+        Self { agent: ureq::Agent::with_parts(config, connector, DefaultResolver::default()), body_bytes_max }
+    }
+
+    /// Gets `path` (with its query) from `endpoint`.
+    ///
+    /// # Errors
+    /// [`HttpError`] where there is no whole answer.
+    pub fn get(&self, endpoint: &Endpoint, path: &str) -> Result<HttpAnswer, HttpError> {
+        let url = format!("{endpoint}{path}");
+        let mut response = self.agent.get(&url).call().map_err(|error| told(&error, self.body_bytes_max))?;
+        let header = |name: &str| response.headers().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let retry_after_s = header("retry-after");
+        let used_weight = header("x-mbx-used-weight-1m");
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(self.body_bytes_max).read_to_vec();
+        let body = body.map_err(|error| told(&error, self.body_bytes_max))?;
+        Ok(HttpAnswer { status, retry_after_s, used_weight, body })
+    }
+}
+
+fn told(error: &ureq::Error, body_bytes_max: u64) -> HttpError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        let tls = inner.downcast_ref::<rustls::Error>();
+        let tls = tls.or_else(|| io.and_then(|io| io.downcast_ref::<rustls::Error>()));
+        if let Some(problem) = tls.and_then(CertificateProblem::from_error) {
+            return HttpError::Certificate(problem);
+        }
+        cause = inner.source();
+    }
+    match error {
+        ureq::Error::Rustls(error) => match CertificateProblem::from_error(error) {
+            Some(problem) => HttpError::Certificate(problem),
+            None => HttpError::Transport(error.to_string()),
+        },
+        ureq::Error::Timeout(_) => HttpError::Timeout,
+        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(body_bytes_max),
+        other => HttpError::Transport(other.to_string()),
+    }
+}
+
+/// Puts our TLS on top of a TCP connection.
+#[derive(Debug)]
+struct TlsConnector {
+    config: Arc<ClientConfig>,
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = TlsTransport;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<TlsTransport>, ureq::Error> {
+        let Some(tcp) = chained else { return Ok(None) };
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| ureq::Error::Tls("not a server's name"))?;
+        let mut connection = ClientConnection::new(Arc::clone(&self.config), name)?;
+        let mut socket = TransportAdapter::new(tcp.boxed(), Arc::clone(&details.current_time));
+        socket.set_timeout(details.timeout);
+        connection.complete_io(&mut socket)?;
+        let size = |bytes: usize| bytes.max(1);
+        let input = size(details.config.input_buffer_size());
+        let output = size(details.config.output_buffer_size());
+        Ok(Some(TlsTransport {
+            buffers: LazyBuffers::new(input, output),
+            stream: StreamOwned::new(connection, socket),
+        }))
+    }
+}
+
+struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl std::fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsTransport")
+    }
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        Ok(self.stream.write_all(&self.buffers.output()[..amount])?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.get_mut().get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,497 @@
+//! The loop of a live feed: poll, read, decode, publish, and carry out what the state machines ask for.
+
+use super::fetcher::{Found, Helpers};
+use super::outcome::{LiveOutcome, MarketOutcome};
+use super::socket::{Socket, Sockets};
+use super::{LiveError, LiveOptions, LiveStatus, wall_clock};
+use crate::domain::{InstrumentId, Market, Slot, Time};
+use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
+use crate::net::{SourceInfo, TlsClient};
+use crate::pipeline::{StageHistogram, StampClock, StopReason, Wait};
+use crate::run::config::{Config, EndpointConfig};
+use crate::run::feed::Feed;
+use crate::run::pipeline::Pipeline;
+use crate::run::sequencer::{Sequencer, Stopped};
+use crate::venue::Decoded;
+use crate::venue::binance::streams::{
+    ConnectionId, FetchFailure, Request, SnapshotVerdict, StreamClient, StreamSettings, Verdict,
+};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Time passes in the ring at least this often, ns: timers fire and paper orders arrive in a silent market too.
+const CLOCK_EVERY_NS: u64 = 10_000_000;
+/// Between two calls of the progress report.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// Empty rounds before a thread that backs off waits in the poll.
+const EMPTY_ROUNDS: u32 = 64;
+/// The longest wait in the poll: what other threads have for us is seen after that.
+const POLL_WAIT: Duration = Duration::from_millis(1);
+
+/// How a loop ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The duration was over, or a person asked.
+    Asked,
+    /// A stage failed; the pipeline's stop says why.
+    Failed,
+    /// A venue that was never reached will not be.
+    Hopeless { market: Market, error: ConnectionError },
+}
+
+/// What can be refused before anything is started.
+pub(super) struct Prepared {
+    tls: TlsClient,
+    markets: Vec<(StreamClient, EndpointConfig)>,
+}
+
+impl Prepared {
+    pub fn new(config: &Config) -> Result<Self, LiveError> {
+        let tls = TlsClient::new(&config.venue.tls)?;
+        let mut seed = [0; 8];
+        tls.random(&mut seed).map_err(crate::net::tls::TlsSetupError::from)?;
+        let venue = &config.venue;
+        let client = |market: Market| {
+            let endpoints = venue.endpoints(market).clone();
+            let settings = StreamSettings {
+                streams: venue.streams.clone(),
+                redundancy: venue.redundancy,
+                streams_per_connection_max: venue.streams_per_connection_max,
+                open_timeout: venue.open_timeout,
+                silence: venue.silence,
+                stream_silence: venue.stream_silence,
+                lifetime: venue.lifetime,
+                overlap: venue.overlap,
+                pause: venue.reconnect,
+                snapshot_levels: venue.snapshot_levels,
+                weight_per_minute: endpoints.weight_per_minute,
+                seed: u64::from_le_bytes(seed),
+            };
+            (StreamClient::new(market, settings, config.instruments.all()), endpoints)
+        };
+        let markets: Vec<_> = Market::ALL.into_iter().map(client).filter(|(c, _)| c.lines() > 0).collect();
+        if markets.is_empty() {
+            return Err(LiveError::Nothing(
+                "none of [venue] streams exists in the markets of the instruments",
+            ));
+        }
+        Ok(Self { tls, markets })
+    }
+}
+
+struct Followed {
+    client: StreamClient,
+    endpoints: EndpointConfig,
+    endings: BTreeMap<&'static str, u64>,
+    pongs: u64,
+    bytes: u64,
+    /// Paths of connections whose host's address is being looked up.
+    unresolved: Vec<(ConnectionId, String)>,
+}
+
+/// See the module.
+pub(super) struct LiveFeed {
+    decoding: Feed,
+    tls: TlsClient,
+    settings: ConnectionSettings,
+    markets: Vec<Followed>,
+    sockets: Sockets,
+    helpers: Helpers,
+    /// Sources of fetched books, by instrument.
+    book_sources: Vec<SourceInfo>,
+    requests: Vec<Request>,
+    clock: StampClock,
+    wait: Wait,
+    read_latency: StageHistogram,
+    tls_latency: StageHistogram,
+    begun: Instant,
+    outcome: LiveOutcome,
+    hopeless: Option<(Market, ConnectionError)>,
+}
+
+impl LiveFeed {
+    pub fn new(
+        config: &Config,
+        prepared: Prepared,
+        clock: StampClock,
+        wait: Wait,
+    ) -> Result<Self, LiveError> {
+        let rests: Vec<_> = prepared.markets.iter().map(|(_, e)| e.rest.clone()).collect();
+        let helpers = Helpers::start(&rests, &prepared.tls)?;
+        let followed = |(client, endpoints)| Followed {
+            client,
+            endpoints,
+            endings: BTreeMap::new(),
+            pongs: 0,
+            bytes: 0,
+            unresolved: Vec::new(),
+        };
+        let book_source = |i: &crate::domain::Instrument| SourceInfo {
+            name: format!("{} {} book of {}", i.venue, i.market, i.symbol),
+            venue: i.venue.clone(),
+            market: i.market,
+            symbol: Some(i.symbol.clone()),
+        };
+        Ok(Self {
+            decoding: Feed::new(&config.instruments, clock.clone()),
+            tls: prepared.tls,
+            settings: ConnectionSettings {
+                message_bytes_max: config.venue.message_bytes_max,
+                busy_poll_us: config.venue.busy_poll_us,
+            },
+            markets: prepared.markets.into_iter().map(followed).collect(),
+            sockets: Sockets::new()?,
+            helpers,
+            book_sources: config.instruments.all().iter().map(book_source).collect(),
+            requests: Vec::with_capacity(1_024),
+            clock,
+            wait,
+            read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
+            tls_latency: StageHistogram::new("tls", "bytes read to all of them decrypted"),
+            begun: Instant::now(),
+            outcome: LiveOutcome::default(),
+            hopeless: None,
+        })
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// The decoding feed, what happened, and the latencies before decoding.
+    pub fn into_parts(mut self) -> (Feed, LiveOutcome, [StageHistogram; 2]) {
+        for at in 0..self.sockets.all.len() {
+            self.forget(at);
+        }
+        self.outcome.markets = self.markets.iter().map(Followed::outcome).collect();
+        (self.decoding, self.outcome, [self.read_latency, self.tls_latency])
+    }
+
+    /// Runs until the end is asked for or the pipeline fails.
+    pub fn run(&mut self, pipeline: &mut Pipeline, options: &mut LiveOptions) -> Ended {
+        let mut events = mio::Events::with_capacity(256);
+        let mut empty_rounds = 0u32;
+        let mut shown = Instant::now();
+        let end = options.duration.map(|duration| self.begun + duration);
+        loop {
+            let may_wait = self.wait == Wait::Backoff && empty_rounds > EMPTY_ROUNDS;
+            let timeout = if may_wait { POLL_WAIT } else { Duration::ZERO };
+            if let Err(error) = self.sockets.poll.poll(&mut events, Some(timeout))
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                let message = format!("waiting for sockets: {error}");
+                pipeline.stop.stop(StopReason::StageFailed { stage: "feed", message });
+                return Ended::Failed;
+            }
+            let readable = self.clock.raw();
+            let now = wall_clock();
+            for event in &events {
+                if let Some(Some(socket)) = self.sockets.all.get_mut(event.token().0) {
+                    socket.connection.set_readable(event.is_read_closed() || event.is_error());
+                }
+            }
+            match self.round(now, readable, !events.is_empty(), &mut pipeline.sequencer) {
+                Err(Stopped) => return Ended::Failed,
+                Ok(true) => empty_rounds = 0,
+                Ok(false) => {
+                    empty_rounds = empty_rounds.saturating_add(1);
+                    match self.wait {
+                        Wait::Spin => std::hint::spin_loop(),
+                        Wait::Yield => std::thread::yield_now(),
+                        Wait::Backoff => {}
+                    }
+                }
+            }
+            if let Some((market, error)) = self.hopeless.take() {
+                return Ended::Hopeless { market, error };
+            }
+            if pipeline.stop.is_raised() {
+                return Ended::Failed;
+            }
+            if options.interrupt.is_raised() || end.is_some_and(|end| Instant::now() >= end) {
+                return Ended::Asked;
+            }
+            if let Some(progress) = &mut options.progress
+                && shown.elapsed() >= PROGRESS_EVERY
+            {
+                shown = Instant::now();
+                progress(&self.status(&pipeline.sequencer));
+            }
+        }
+    }
+
+    /// One round; says whether there was anything to do.
+    fn round(
+        &mut self,
+        now: Time,
+        readable: u64,
+        events: bool,
+        sequencer: &mut Sequencer,
+    ) -> Result<bool, Stopped> {
+        let mut worked = events;
+        for at in 0..self.sockets.all.len() {
+            worked |= self.drive(at, now, readable, events, sequencer)?;
+        }
+        while let Some(found) = self.helpers.found() {
+            worked = true;
+            self.take(found, now, sequencer)?;
+        }
+        for market in 0..self.markets.len() {
+            if now >= self.markets[market].client.next_deadline() {
+                self.markets[market].client.poll(now, &mut self.requests);
+                self.carry_out(market, now, sequencer)?;
+            }
+        }
+        worked |= sequencer.poll();
+        if sequencer.answer_due(now) {
+            worked = true;
+            sequencer.advance(now)?;
+        }
+        if now.since(sequencer.time()) >= CLOCK_EVERY_NS {
+            sequencer.advance(now)?;
+            sequencer.publish(Slot::clock(), readable)?;
+            self.outcome.clock_events += 1;
+        }
+        Ok(worked)
+    }
+
+    /// Reads one socket and publishes what is new.
+    #[inline]
+    fn drive(
+        &mut self,
+        at: usize,
+        now: Time,
+        readable: u64,
+        events: bool,
+        sequencer: &mut Sequencer,
+    ) -> Result<bool, Stopped> {
+        let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return Ok(false) };
+        if !socket.connection.wants_drive() && !(events && socket.connection.wants_write()) {
+            return Ok(false);
+        }
+        let market = socket.market;
+        let client = &mut self.markets[market].client;
+        let mut outcome = socket.connection.receive();
+        if matches!(outcome, Ok(n) if n > 0) {
+            let read = self.clock.raw();
+            outcome = socket.connection.digest().and(outcome);
+            let done = self.clock.raw();
+            if socket.open {
+                self.read_latency.record(self.clock.nanos(readable, read));
+                self.tls_latency.record(self.clock.nanos(read, done));
+            }
+        } else if outcome.is_ok() {
+            outcome = socket.connection.digest().and(outcome);
+        }
+        if !socket.open && socket.connection.phase() == Phase::Open {
+            socket.open = true;
+            client.opened(socket.id, now, &mut self.requests);
+        }
+        let failed = loop {
+            let Socket { connection, source, id, frames, .. } = socket;
+            match connection.next_message() {
+                Ok(Some(Incoming::Text(bytes) | Incoming::Binary(bytes))) => {
+                    *frames += 1;
+                    match self.decoding.decode(source, bytes, *frames) {
+                        Some(message) => {
+                            let verdict = client.admit(*id, &message.decoded, now);
+                            if verdict == Verdict::Publish {
+                                self.decoding.publish(&message, now, readable, sequencer)?;
+                            }
+                        }
+                        None => client.control(*id, bytes, now),
+                    }
+                }
+                Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
+                Ok(None) => break outcome.err(),
+                Err(error) => break Some(error),
+            }
+        };
+        if self.outcome.first_event_after.is_none() && sequencer.seq() > 0 && self.decoding.counts.lines > 0 {
+            self.outcome.first_event_after = Some(self.begun.elapsed());
+        }
+        if let Some(error) = failed {
+            self.lost(at, error, now);
+        }
+        self.carry_out(market, now, sequencer)?;
+        Ok(true)
+    }
+
+    /// A connection is over: count how, and tell the state machine.
+    fn lost(&mut self, at: usize, error: ConnectionError, now: Time) {
+        let Some((market, id)) = self.forget(at) else { return };
+        self.failed(market, id, error, now);
+    }
+
+    fn failed(&mut self, market: usize, id: ConnectionId, error: ConnectionError, now: Time) {
+        let followed = &mut self.markets[market];
+        *followed.endings.entry(error.label()).or_default() += 1;
+        followed.client.closed(id, &error, now, &mut self.requests);
+        if matches!(error, ConnectionError::Certificate(_)) && followed.client.counts.opened == 0 {
+            self.hopeless.get_or_insert((followed.client.market(), error));
+        }
+    }
+
+    /// Drops a connection and adds up what it counted.
+    fn forget(&mut self, at: usize) -> Option<(usize, ConnectionId)> {
+        let socket = self.sockets.remove(at)?;
+        let followed = &mut self.markets[socket.market];
+        followed.pongs += socket.connection.pongs();
+        followed.bytes += socket.connection.bytes_read();
+        Some((socket.market, socket.id))
+    }
+
+    /// Does what a market's state machine asks for.
+    fn carry_out(&mut self, market: usize, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
+        // Carrying one out may bring forth more.
+        let mut at = 0;
+        while at < self.requests.len() {
+            let request = std::mem::replace(
+                &mut self.requests[at],
+                Request::Interrupted { instrument: InstrumentId(0) },
+            );
+            at += 1;
+            match request {
+                Request::Connect { connection, target } => self.connect(market, connection, target, now),
+                Request::Close { connection } => {
+                    if let Some(at) = self.sockets.find(market, connection) {
+                        if let Some(Some(socket)) = self.sockets.all.get_mut(at) {
+                            socket.connection.close();
+                        }
+                        self.forget(at);
+                    }
+                    self.markets[market].unresolved.retain(|(id, _)| *id != connection);
+                }
+                Request::Send { connection, text } => self.send(market, connection, &text, now),
+                Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
+                Request::Interrupted { instrument } => {
+                    sequencer.advance(now)?;
+                    sequencer.publish(Slot::interrupted(instrument), self.clock.raw())?;
+                }
+            }
+        }
+        self.requests.clear();
+        Ok(())
+    }
+
+    fn connect(&mut self, market: usize, id: ConnectionId, target: String, now: Time) {
+        let endpoint = self.markets[market].endpoints.stream.clone();
+        match self.helpers.resolve(market, id, &endpoint) {
+            Some(addresses) => self.open(market, id, &target, &addresses, now),
+            None => self.markets[market].unresolved.push((id, target)),
+        }
+    }
+
+    fn open(&mut self, market: usize, id: ConnectionId, target: &str, addresses: &[SocketAddr], now: Time) {
+        // Each attempt takes the next address.
+        let Some(address) = addresses.get(id.number as usize % addresses.len().max(1)) else { return };
+        let followed = &self.markets[market];
+        let market_kind = followed.client.market();
+        let source = SourceInfo {
+            name: format!("binance {market_kind} connection {}", id.number),
+            venue: "binance".into(),
+            market: market_kind,
+            symbol: None,
+        };
+        let endpoint = &followed.endpoints.stream;
+        let begun =
+            self.sockets.connect(id, market, source, endpoint, *address, target, &self.tls, self.settings);
+        if let Err(error) = begun {
+            self.failed(market, id, error, now);
+        }
+    }
+
+    fn send(&mut self, market: usize, id: ConnectionId, text: &str, now: Time) {
+        let Some(at) = self.sockets.find(market, id) else { return };
+        let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return };
+        if let Err(error) = socket.connection.send_text(text) {
+            self.lost(at, error, now);
+        }
+    }
+
+    /// What a helper found.
+    #[cold]
+    fn take(&mut self, found: Found, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
+        let market = match found {
+            Found::Addresses { market, connection, addresses, problem } => {
+                let unresolved = &mut self.markets[market].unresolved;
+                let Some(at) = unresolved.iter().position(|(id, _)| *id == connection) else { return Ok(()) };
+                let (_, target) = unresolved.swap_remove(at);
+                if addresses.is_empty() {
+                    self.failed(market, connection, ConnectionError::Resolve(problem), now);
+                } else {
+                    self.open(market, connection, &target, &addresses, now);
+                }
+                market
+            }
+            Found::Book { market, instrument, body, used_weight } => {
+                self.book(market, instrument, &body, used_weight, now, sequencer)?;
+                market
+            }
+            Found::Failed { market, instrument, failure, problem } => {
+                let name = &self.book_sources[instrument.index()].name;
+                log::warn!("{name} could not be fetched: {problem}");
+                self.markets[market].client.fetch_failed(instrument, &failure, now);
+                market
+            }
+        };
+        self.carry_out(market, now, sequencer)
+    }
+
+    fn book(
+        &mut self,
+        market: usize,
+        instrument: InstrumentId,
+        body: &[u8],
+        used_weight: Option<u64>,
+        now: Time,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        let read = self.clock.raw();
+        let client = &mut self.markets[market].client;
+        let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
+        let Some((message, Decoded::DepthSnapshot(head))) = message.map(|m| (m, m.decoded)) else {
+            log::warn!("{}: the answer is no book", self.book_sources[instrument.index()].name);
+            client.fetch_failed(instrument, &FetchFailure::Transient, now);
+            return Ok(());
+        };
+        let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
+        if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
+            self.decoding.publish(&message, now, read, sequencer)?;
+        }
+        Ok(())
+    }
+
+    fn status(&self, sequencer: &Sequencer) -> LiveStatus {
+        let mut status = LiveStatus {
+            frames: self.decoding.counts.lines,
+            seq: sequencer.seq(),
+            time: sequencer.time(),
+            ..LiveStatus::default()
+        };
+        for followed in &self.markets {
+            let (synced, books) = followed.client.books_synced();
+            status.connections_live += followed.client.live_connections();
+            status.connections += followed.client.lines();
+            status.books_synced += synced;
+            status.books += books;
+        }
+        status
+    }
+}
+
+impl Followed {
+    fn outcome(&self) -> MarketOutcome {
+        let (synced, books) = self.client.books_synced();
+        MarketOutcome {
+            market: self.client.market(),
+            connections: (self.client.lines(), self.client.live_connections()),
+            books: (books, synced),
+            counts: self.client.counts,
+            endings: self.endings.clone(),
+            pongs: self.pongs,
+            bytes: self.bytes,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Helpers of the live feed: threads that may wait for a name or a book, so that the feed never does.
+
+use crate::domain::InstrumentId;
+use crate::net::http::{HttpClient, HttpError};
+use crate::net::{Endpoint, TlsClient};
+use crate::venue::binance::streams::{ConnectionId, FetchFailure};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// A book of 5,000 levels a side has some 400 kB.
+const BODY_BYTES_MAX: u64 = 8 << 20;
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests that wait for a helper; the state machine asks for one book at a time.
+const WAITING_MAX: usize = 1_024;
+
+/// What a helper found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Addresses of a connection's host, in the resolver's order; none where it has none.
+    Addresses { market: usize, connection: ConnectionId, addresses: Vec<SocketAddr>, problem: String },
+    /// A book, as the venue sent it.
+    Book { market: usize, instrument: InstrumentId, body: Vec<u8>, used_weight: Option<u64> },
+    /// No book.
+    Failed { market: usize, instrument: InstrumentId, failure: FetchFailure, problem: String },
+}
+
+/// The helpers' end that the feed holds. Dropping it ends them, each after the request it is at.
+pub(super) struct Helpers {
+    fetches: Vec<Sender<(InstrumentId, String)>>,
+    names: Sender<(usize, ConnectionId, Endpoint)>,
+    found: Receiver<Found>,
+}
+
+impl Helpers {
+    /// Starts a helper for names, and one for the books of each of `rests`.
+    pub fn start(rests: &[Endpoint], tls: &TlsClient) -> std::io::Result<Self> {
+        let (found_out, found) = unbounded();
+        let (names, names_in) = bounded::<(usize, ConnectionId, Endpoint)>(WAITING_MAX);
+        let out = found_out.clone();
+        std::thread::Builder::new().name("at-resolve".into()).spawn(move || {
+            for (market, connection, endpoint) in names_in {
+                let resolved = (endpoint.host.as_str(), endpoint.port).to_socket_addrs();
+                let (addresses, problem) = match resolved {
+                    Ok(addresses) => (addresses.collect(), "it has no address".to_owned()),
+                    Err(error) => (Vec::new(), error.to_string()),
+                };
+                if out.send(Found::Addresses { market, connection, addresses, problem }).is_err() {
+                    break;
+                }
+            }
+        })?;
+        let mut fetches = Vec::new();
+        for (market, rest) in rests.iter().enumerate() {
+            let (sender, wanted) = bounded::<(InstrumentId, String)>(WAITING_MAX);
+            let (out, rest) = (found_out.clone(), rest.clone());
+            let client = HttpClient::new(tls, FETCH_TIMEOUT, BODY_BYTES_MAX);
+            std::thread::Builder::new().name(format!("at-fetch-{market}")).spawn(move || {
+                for (instrument, path) in wanted {
+                    if out.send(fetch(&client, &rest, market, instrument, &path)).is_err() {
+                        break;
+                    }
+                }
+            })?;
+            fetches.push(sender);
+        }
+        Ok(Self { fetches, names, found })
+    }
+
+    /// Asks for a book. A helper that is gone shows as a fetch that never ends, which the watchdogs notice.
+    pub fn fetch(&self, market: usize, instrument: InstrumentId, path: String) {
+        let _ = self.fetches[market].try_send((instrument, path));
+    }
+
+    /// Asks for the addresses of a connection's host; an address needs no asking.
+    pub fn resolve(
+        &self,
+        market: usize,
+        connection: ConnectionId,
+        endpoint: &Endpoint,
+    ) -> Option<Vec<SocketAddr>> {
+        if let Ok(address) = endpoint.host.parse::<IpAddr>() {
+            return Some(vec![SocketAddr::new(address, endpoint.port)]);
+        }
+        let _ = self.names.try_send((market, connection, endpoint.clone()));
+        None
+    }
+
+    /// What was found since, one at a time.
+    #[inline]
+    pub fn found(&self) -> Option<Found> {
+        self.found.try_recv().ok()
+    }
+}
+
+fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, instrument: InstrumentId, path: &str) -> Found {
+    let failed = |failure, problem: String| Found::Failed { market, instrument, failure, problem };
+    match client.get(rest, path) {
+        Ok(answer) if answer.status == 200 => {
+            Found::Book { market, instrument, body: answer.body, used_weight: answer.used_weight }
+        }
+        Ok(answer) => {
+            let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
+            let problem = format!("HTTP {}: {text}", answer.status);
+            match answer.status {
+                418 | 429 => {
+                    let retry_after_s = answer.retry_after_s.unwrap_or(60);
+                    failed(FetchFailure::RateLimited { retry_after_s }, problem)
+                }
+                status @ 400..=499 => failed(FetchFailure::Refused(status), problem),
+                _ => failed(FetchFailure::Transient, problem),
+            }
+        }
+        Err(error @ HttpError::Certificate(_)) => failed(FetchFailure::Refused(0), error.to_string()),
+        Err(error) => failed(FetchFailure::Transient, error.to_string()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Running on live market data: sockets in, events out, paper fills at the other end.
+//!
+//! The feed's thread owns every socket, decodes, and *is* the sequencer: between a frame and the ring there is no hop.
+//! What may take a while (names, books by REST) is done by helper threads. Which connections there are, what is new
+//! and what has to be fetched is decided by the venue's state machine; this module only carries it out.
+
+mod feed;
+mod fetcher;
+mod outcome;
+mod socket;
+
+pub use outcome::{LiveOutcome, MarketOutcome};
+
+use super::config::Config;
+use super::interrupt::Interrupt;
+use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
+use super::replay::on_a_thread_of_its_own;
+use super::summary::Summary;
+use crate::domain::{Market, Time};
+use crate::net::tls::TlsSetupError;
+use crate::net::websocket::ConnectionError;
+use crate::pipeline::StopReason;
+use feed::LiveFeed;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+
+/// What may differ from run to run.
+#[derive(Default)]
+pub struct LiveOptions {
+    /// End after so long.
+    pub duration: Option<Duration>,
+    /// Ends the run cleanly.
+    pub interrupt: Interrupt,
+    /// Called some times a second, to show progress.
+    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+    /// For the pipeline; its epoch and mode are set here.
+    pub pipeline: PipelineOptions,
+}
+
+/// How a live run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LiveStatus {
+    /// Frames received.
+    pub frames: u64,
+    /// Events published.
+    pub seq: u64,
+    /// Time of the last event.
+    pub time: Time,
+    /// Connections that carry data.
+    pub connections_live: usize,
+    /// Connections there should be.
+    pub connections: usize,
+    /// Books in step with the venue.
+    pub books_synced: usize,
+    /// Books followed.
+    pub books: usize,
+}
+
+/// Why a live run could not be made, or not to its end.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// The pipeline cannot be assembled.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// Nothing is configured that could be followed.
+    #[error("{0}")]
+    Nothing(&'static str),
+    /// The operating system refused what a live feed needs.
+    #[error("the live feed cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// The venue cannot be reached in a way that trying again would mend, and was never reached before.
+    #[error("{market} ({endpoint}): {error}")]
+    Venue {
+        /// Which market.
+        market: Market,
+        /// Where it was thought to be.
+        endpoint: String,
+        /// What happened.
+        error: ConnectionError,
+        /// What was done before.
+        summary: Box<Summary>,
+    },
+    /// A stage failed. What was done before is in the summary.
+    #[error("{reason}")]
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// What was done before.
+        summary: Box<Summary>,
+    },
+}
+
+/// Runs on live data until the duration is over, or an end is asked for.
+///
+/// # Errors
+/// [`LiveError`]; where the run failed midway it carries the summary of what was done.
+pub fn run_live(config: &Config, options: LiveOptions) -> Result<Summary, LiveError> {
+    on_a_thread_of_its_own(|| live(config, options))?
+}
+
+/// The wall clock.
+pub(super) fn wall_clock() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
+    if config.instruments.is_empty() {
+        return Err(LiveError::Nothing("no instrument is configured: name files under [instruments]"));
+    }
+    let mut pipeline_options = std::mem::take(&mut options.pipeline);
+    pipeline_options.live = true;
+    pipeline_options.epoch = wall_clock().0 / 1_000_000_000;
+    // Everything that can be refused is, before a thread is started or a file made.
+    let prepared = feed::Prepared::new(config)?;
+    let mut pipeline = Pipeline::build(config, pipeline_options)?;
+    let wait = pipeline.topology.threads.first().map_or(crate::pipeline::Wait::Backoff, |t| t.wait);
+    let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
+    let ended = feed.run(&mut pipeline, &mut options);
+    let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
+    if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
+        // A fault that stops this shows in the summary.
+        let _ = pipeline.sequencer.settle(settle_ns).and_then(|()| pipeline.sequencer.await_all());
+    }
+    let elapsed = feed.elapsed();
+    let (decoding, outcome, latencies) = feed.into_parts();
+    let first = outcome.first_event_after;
+    let mut summary = Summary::collect(config, pipeline, Some(decoding), 0, elapsed, first);
+    summary.latencies.splice(0..0, latencies);
+    summary.live = Some(outcome);
+    match (&summary.stopped, ended) {
+        (Some(reason), _) if *reason != StopReason::Interrupted => {
+            Err(LiveError::Stopped { reason: reason.clone(), summary: Box::new(summary) })
+        }
+        (_, feed::Ended::Hopeless { market, error }) => {
+            let endpoint = config.venue.endpoints(market).stream.to_string();
+            Err(LiveError::Venue { market, endpoint, error, summary: Box::new(summary) })
+        }
+        _ => Ok(summary),
+    }
+}

@@ -1,0 +1,568 @@
+//! The state machine of one market's streams: time and happenings in, requests out.
+
+use super::admission::{Bars, Verdict, Window};
+use super::book_watch::{BookWatch, SnapshotVerdict};
+use super::counts::StreamCounts;
+use super::line::{ConnectionId, GroupState, Line, Link};
+use super::plan::{StreamKind, StreamName, plan};
+use super::snapshots::{FetchFailure, SnapshotQueue, path};
+use crate::domain::{Instrument, InstrumentId, Market, Time};
+use crate::net::Backoff;
+use crate::net::websocket::ConnectionError;
+use crate::venue::Decoded;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How one market's streams are followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamSettings {
+    /// The streams of every instrument.
+    pub streams: Vec<StreamName>,
+    /// Connections that carry the same streams, 1 to 4.
+    pub redundancy: usize,
+    /// Streams on one connection.
+    pub streams_per_connection_max: usize,
+    /// An attempt that takes longer is given up.
+    pub open_timeout: Duration,
+    /// A connection without data for so long is closed.
+    pub silence: Duration,
+    /// A book without a diff for so long is compared with the venue's.
+    pub stream_silence: Duration,
+    /// A connection this old is replaced.
+    pub lifetime: Duration,
+    /// How long both connections stay open when one replaces the other.
+    pub overlap: Duration,
+    /// The first and the longest pause between attempts.
+    pub pause: (Duration, Duration),
+    /// Levels of a fetched book.
+    pub snapshot_levels: u32,
+    /// REST weight that may be used in a minute.
+    pub weight_per_minute: u32,
+    /// For pauses.
+    pub seed: u64,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Open a connection and upgrade at this path.
+    Connect {
+        /// Its name from now on.
+        connection: ConnectionId,
+        /// Path and query.
+        target: String,
+    },
+    /// Close a connection.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Send a text message.
+    Send {
+        /// Where.
+        connection: ConnectionId,
+        /// What.
+        text: String,
+    },
+    /// Get a book by REST.
+    Fetch {
+        /// Whose.
+        instrument: InstrumentId,
+        /// Path and query.
+        path: String,
+    },
+    /// No connection brings this instrument's data any more: tell the strategies.
+    Interrupted {
+        /// Whose.
+        instrument: InstrumentId,
+    },
+}
+
+/// Messages to the venue are this far apart: at most four a second, which leaves one for a pong.
+const SEND_EVERY_NS: u64 = 250_000_000;
+/// Attempts in five minutes; the venue allows 300.
+const CONNECTS_MAX: usize = 280;
+const CONNECTS_WITHIN_NS: u64 = 300_000_000_000;
+
+struct Watched {
+    symbol: String,
+    group: usize,
+    trades: Window,
+    aggregates: Window,
+    quote_id: u64,
+    partial_id: u64,
+    bars: Bars,
+    book: Option<BookWatch>,
+    /// Asked for to see whether its stream is behind, not because the book is out of step.
+    checking: bool,
+}
+
+/// See the module.
+pub struct StreamClient {
+    market: Market,
+    settings: StreamSettings,
+    groups: Vec<GroupState>,
+    lines: Vec<Line>,
+    watched: Vec<Option<Watched>>,
+    queue: SnapshotQueue,
+    connects: VecDeque<Time>,
+    connections: u32,
+    next_deadline: Time,
+    held_back: bool,
+    /// What happened.
+    pub counts: StreamCounts,
+}
+
+impl StreamClient {
+    /// A client for those of `instruments` that are of `market`; nothing is connected yet.
+    #[must_use]
+    pub fn new(market: Market, settings: StreamSettings, instruments: &[Instrument]) -> Self {
+        let of_market: Vec<_> = instruments.iter().filter(|i| i.market == market).cloned().collect();
+        let mut groups = Vec::new();
+        let mut lines: Vec<Line> = Vec::new();
+        let (min, max) = settings.pause;
+        for group in plan(&of_market, &settings.streams, settings.streams_per_connection_max) {
+            let mut of_group = Vec::new();
+            for _ in 0..settings.redundancy.clamp(1, 4) {
+                let seed =
+                    settings.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(lines.len() as u64 + 1);
+                of_group.push(lines.len() as u16);
+                lines.push(Line::new(groups.len(), Backoff::new(min, max, seed)));
+            }
+            groups.push(GroupState { group, lines: of_group, live: false });
+        }
+        let mut watched: Vec<Option<Watched>> = instruments.iter().map(|_| None).collect();
+        let diffs =
+            settings.streams.iter().any(|s| s.kind == StreamKind::Diffs && s.markets.contains(&market));
+        for (index, state) in groups.iter().enumerate() {
+            for id in &state.group.instruments {
+                watched[id.index()] = Some(Watched {
+                    symbol: instruments[id.index()].symbol.clone(),
+                    group: index,
+                    trades: Window::default(),
+                    aggregates: Window::default(),
+                    quote_id: 0,
+                    partial_id: 0,
+                    bars: Bars::default(),
+                    book: diffs.then(|| BookWatch::new(market != Market::Spot)),
+                    checking: false,
+                });
+            }
+        }
+        let queue = SnapshotQueue::new(
+            market,
+            settings.snapshot_levels,
+            settings.weight_per_minute,
+            settings.seed ^ 0x5EED,
+        );
+        Self {
+            market,
+            settings,
+            groups,
+            lines,
+            watched,
+            queue,
+            connects: VecDeque::with_capacity(CONNECTS_MAX),
+            connections: 0,
+            next_deadline: Time(0),
+            held_back: false,
+            counts: StreamCounts::default(),
+        }
+    }
+
+    /// Which market.
+    #[must_use]
+    pub fn market(&self) -> Market {
+        self.market
+    }
+
+    /// Connections that carry data now.
+    #[must_use]
+    pub fn live_connections(&self) -> usize {
+        self.lines.iter().flat_map(|l| [&l.current, &l.next]).flatten().filter(|link| link.live()).count()
+    }
+
+    /// Connections there should be.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Books in step with the venue, of how many.
+    #[must_use]
+    pub fn books_synced(&self) -> (usize, usize) {
+        let books = || self.watched.iter().flatten().filter_map(|w| w.book.as_ref());
+        (books().filter(|b| b.synced()).count(), books().count())
+    }
+
+    /// When [`poll`](Self::poll) has something to do next, at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Time {
+        self.next_deadline
+    }
+
+    /// Time has come to `now`: opens, replaces, gives up and asks for what is due.
+    pub fn poll(&mut self, now: Time, out: &mut Vec<Request>) {
+        for line in 0..self.lines.len() {
+            self.poll_line(line, now, out);
+        }
+        self.poll_books(now, out);
+        self.next_deadline = now.plus_nanos(5_000_000);
+    }
+
+    fn poll_line(&mut self, index: usize, now: Time, out: &mut Vec<Request>) {
+        let line = &self.lines[index];
+        if line.current.is_none() {
+            if now >= line.retry_at {
+                let link = self.connect(index, now, out);
+                self.lines[index].current = link;
+            }
+            return;
+        }
+        for link in [true, false] {
+            let line = &mut self.lines[index];
+            let Some(link) = (if link { line.current.as_mut() } else { line.next.as_mut() }) else {
+                continue;
+            };
+            let id = link.id;
+            if link.opened_at.is_none() {
+                if now >= link.deadline {
+                    self.counts.open_timeouts += 1;
+                    out.push(Request::Close { connection: id });
+                    self.gone(id, now, out);
+                }
+                continue;
+            }
+            if now >= link.send_at
+                && let Some(text) = link.unsent.pop_front()
+            {
+                link.send_at = now.plus_nanos(SEND_EVERY_NS);
+                out.push(Request::Send { connection: id, text });
+                if link.unsent.is_empty() {
+                    self.group_changed(index, now, out);
+                }
+                continue;
+            }
+            if now.since(link.data_at) >= nanos(self.settings.silence) {
+                self.counts.silent += 1;
+                out.push(Request::Close { connection: id });
+                self.gone(id, now, out);
+            }
+        }
+        self.poll_replacement(index, now, out);
+    }
+
+    fn poll_replacement(&mut self, index: usize, now: Time, out: &mut Vec<Request>) {
+        let overlap = nanos(self.settings.overlap);
+        let line = &mut self.lines[index];
+        let Some(current) = &line.current else { return };
+        match &line.next {
+            None if current.opened_at.is_some() && now >= current.expires_at => {
+                if now >= line.retry_at {
+                    let link = self.connect(index, now, out);
+                    self.lines[index].next = link;
+                }
+            }
+            Some(next)
+                if next.live()
+                    && next.delivered
+                    && next.opened_at.is_some_and(|at| now.since(at) >= overlap) =>
+            {
+                out.push(Request::Close { connection: current.id });
+                self.counts.replaced += 1;
+                line.current = line.next.take();
+            }
+            _ => {}
+        }
+    }
+
+    fn connect(&mut self, index: usize, now: Time, out: &mut Vec<Request>) -> Option<Link> {
+        while self.connects.front().is_some_and(|at| now.since(*at) >= CONNECTS_WITHIN_NS) {
+            self.connects.pop_front();
+        }
+        if self.connects.len() >= CONNECTS_MAX {
+            self.counts.connects_held_back += u64::from(!self.held_back);
+            self.held_back = true;
+            return None;
+        }
+        self.held_back = false;
+        self.connects.push_back(now);
+        self.counts.connects += 1;
+        self.connections += 1;
+        let id = ConnectionId { line: index as u16, number: self.connections };
+        let (target, messages) = self.groups[self.lines[index].group].group.subscription();
+        out.push(Request::Connect { connection: id, target });
+        Some(Link {
+            id,
+            opened_at: None,
+            deadline: now.plus(self.settings.open_timeout),
+            unsent: messages.into(),
+            send_at: now,
+            data_at: now,
+            delivered: false,
+            expires_at: Time(u64::MAX),
+        })
+    }
+
+    /// A connection is open.
+    pub fn opened(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
+        let lifetime = self.settings.lifetime;
+        let Some(line) = self.lines.get_mut(usize::from(id.line)) else { return };
+        // Lines that opened together must not be replaced together.
+        let lines_apart = Duration::from_millis(u64::from(id.line) * 500);
+        let Some(link) = line.link(id) else { return };
+        link.opened_at = Some(now);
+        link.data_at = now;
+        link.expires_at = now.plus(lifetime + lines_apart);
+        line.backoff.reset();
+        self.counts.opened += 1;
+        self.next_deadline = now;
+        self.group_changed(usize::from(id.line), now, out);
+    }
+
+    /// A connection is over, or never came to be.
+    pub fn closed(&mut self, id: ConnectionId, error: &ConnectionError, now: Time, out: &mut Vec<Request>) {
+        let known = self.lines.get_mut(usize::from(id.line)).is_some_and(|line| line.link(id).is_some());
+        if known {
+            log::warn!("{} connection {}: {error}", self.market, id.number);
+            self.counts.lost += 1;
+            self.gone(id, now, out);
+        }
+    }
+
+    fn gone(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
+        let index = usize::from(id.line);
+        let line = &mut self.lines[index];
+        if line.remove(id).is_some() {
+            line.retry_at = now.plus(line.backoff.next_pause());
+            self.next_deadline = now;
+            self.group_changed(index, now, out);
+        }
+    }
+
+    /// A line came or went: books are wanted when the first comes, and invalid when the last goes.
+    fn group_changed(&mut self, line: usize, now: Time, out: &mut Vec<Request>) {
+        let group = self.lines[line].group;
+        let state = &self.groups[group];
+        let live = state.lines.iter().any(|line| self.lines[usize::from(*line)].live());
+        if live == state.live {
+            return;
+        }
+        self.groups[group].live = live;
+        for id in &self.groups[group].group.instruments {
+            let Some(watched) = &mut self.watched[id.index()] else { continue };
+            if live {
+                if let Some(book) = &mut watched.book {
+                    book.live(now);
+                }
+                continue;
+            }
+            watched.forget();
+            self.queue.forget(*id);
+            self.counts.interruptions += 1;
+            out.push(Request::Interrupted { instrument: *id });
+        }
+    }
+
+    /// A message came: is it new?
+    #[inline]
+    pub fn admit(&mut self, id: ConnectionId, decoded: &Decoded, now: Time) -> Verdict {
+        self.alive(id, now);
+        let (instrument, verdict) = match decoded {
+            Decoded::Trade(trade) => (trade.instrument, None),
+            Decoded::Quote(quote) => (quote.instrument, None),
+            Decoded::DepthPartial(head) => (head.instrument, None),
+            Decoded::Kline(kline) => (kline.instrument, None),
+            Decoded::DepthDiff(head) => (head.instrument, Some(head)),
+            _ => return Verdict::Unknown,
+        };
+        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return Verdict::Unknown };
+        let verdict = match (verdict, decoded) {
+            (Some(head), _) => {
+                let Some(book) = &mut watched.book else { return Verdict::Unknown };
+                let (link, live) = self.groups[watched.group].links(&self.lines, id);
+                let (verdict, fetch) = book.diff(head, link, live, now);
+                if fetch {
+                    self.counts.gaps += u64::from(verdict == Verdict::Publish);
+                    watched.checking = false;
+                    self.queue.want(instrument);
+                    self.next_deadline = now;
+                }
+                verdict
+            }
+            (None, Decoded::Trade(trade)) => {
+                let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
+                new(window.admit(trade.id))
+            }
+            (None, Decoded::Quote(quote)) => newer(&mut watched.quote_id, quote.update_id),
+            (None, Decoded::DepthPartial(head)) => newer(&mut watched.partial_id, head.last_id),
+            (None, Decoded::Kline(kline)) => new(watched.bars.admit(kline)),
+            _ => Verdict::Unknown,
+        };
+        match verdict {
+            Verdict::Publish => self.counts.accepted += 1,
+            Verdict::Duplicate => self.counts.duplicates += 1,
+            Verdict::Early => self.counts.early += 1,
+            Verdict::Unsynced => self.counts.unsynced += 1,
+            Verdict::Unknown => {}
+        }
+        verdict
+    }
+
+    #[inline]
+    fn alive(&mut self, id: ConnectionId, now: Time) {
+        if let Some(line) = self.lines.get_mut(usize::from(id.line))
+            && let Some(link) = line.link(id)
+        {
+            link.data_at = now;
+            link.delivered = true;
+        }
+    }
+
+    /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut.
+    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) {
+        if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
+            self.counts.shutdowns_announced += 1;
+            if let Some(line) = self.lines.get_mut(usize::from(id.line))
+                && let Some(link) = line.link(id)
+            {
+                log::info!(
+                    "{} connection {}: the venue is about to cut it; replacing it",
+                    self.market,
+                    id.number
+                );
+                link.expires_at = now;
+                self.next_deadline = now;
+            }
+        } else if text.starts_with(b"{\"error\"") || text.starts_with(b"{\"code\"") {
+            self.counts.refused_subscriptions += 1;
+            let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
+            log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
+        }
+    }
+
+    /// A book came. Says what to do with it.
+    pub fn fetched(
+        &mut self,
+        instrument: InstrumentId,
+        last_id: u64,
+        used_weight: Option<u64>,
+        now: Time,
+        out: &mut Vec<Request>,
+    ) -> SnapshotVerdict {
+        self.queue.answered(used_weight);
+        self.next_deadline = now;
+        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else {
+            return SnapshotVerdict::Unwanted;
+        };
+        let Some(book) = &mut watched.book else { return SnapshotVerdict::Unwanted };
+        if std::mem::take(&mut watched.checking) && book.synced() {
+            let silent = now.since(book.last_at()) >= nanos(self.settings.stream_silence);
+            let behind = silent && last_id > book.last_id();
+            book.touch(now);
+            if behind {
+                let group = watched.group;
+                self.stale(group, now, out);
+            }
+            return SnapshotVerdict::Unwanted;
+        }
+        let verdict = book.snapshot(last_id);
+        match verdict {
+            SnapshotVerdict::Publish => self.counts.snapshots += 1,
+            SnapshotVerdict::TooOld => {
+                self.counts.snapshots_too_old += 1;
+                self.queue.want(instrument);
+                // What is served from a cache is not newer at once.
+                self.queue.failed(&FetchFailure::Transient, now);
+            }
+            SnapshotVerdict::Unwanted => {}
+        }
+        verdict
+    }
+
+    /// The venue is ahead of a stream that says nothing: its connections are opened anew.
+    fn stale(&mut self, group: usize, now: Time, out: &mut Vec<Request>) {
+        self.counts.stale_streams += 1;
+        log::warn!("{}: a book's stream is behind the venue; connecting anew", self.market);
+        for line in self.groups[group].lines.clone() {
+            let links = [&self.lines[usize::from(line)].current, &self.lines[usize::from(line)].next];
+            let ids: Vec<_> = links.into_iter().flatten().map(|link| link.id).collect();
+            for id in ids {
+                out.push(Request::Close { connection: id });
+                self.gone(id, now, out);
+            }
+        }
+    }
+
+    /// A book did not come.
+    pub fn fetch_failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) {
+        match failure {
+            FetchFailure::Transient => self.counts.fetch_failures += 1,
+            FetchFailure::RateLimited { .. } => self.counts.rate_limited += 1,
+            FetchFailure::Refused(_) => self.counts.fetch_refusals += 1,
+        }
+        self.queue.failed(failure, now);
+        if let Some(Some(watched)) = self.watched.get_mut(instrument.index()) {
+            watched.checking = false;
+            if watched.book.as_mut().is_some_and(BookWatch::fetch_failed) {
+                self.queue.want(instrument);
+            }
+        }
+    }
+
+    fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
+        let silence = nanos(self.settings.stream_silence);
+        for (index, watched) in self.watched.iter_mut().enumerate() {
+            let Some(watched) = watched else { continue };
+            let Some(book) = &mut watched.book else { continue };
+            let silent = book.synced() && !watched.checking && now.since(book.last_at()) >= silence;
+            watched.checking |= silent;
+            if silent || book.waited_enough(now) {
+                self.queue.want(InstrumentId(index as u16));
+            }
+        }
+        if let Some(instrument) = self.queue.next(now)
+            && let Some(Some(watched)) = self.watched.get_mut(instrument.index())
+        {
+            if let Some(book) = &mut watched.book {
+                book.fetching();
+            }
+            self.counts.fetches += 1;
+            let path = path(self.market, &watched.symbol, self.settings.snapshot_levels);
+            out.push(Request::Fetch { instrument, path });
+        }
+    }
+}
+
+impl Watched {
+    /// After an interruption nothing that was seen says anything of what comes.
+    fn forget(&mut self) {
+        self.trades = Window::default();
+        self.aggregates = Window::default();
+        (self.quote_id, self.partial_id) = (0, 0);
+        self.bars = Bars::default();
+        self.checking = false;
+        if let Some(book) = &mut self.book {
+            book.lost();
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[inline]
+fn new(yes: bool) -> Verdict {
+    if yes { Verdict::Publish } else { Verdict::Duplicate }
+}
+
+#[inline]
+fn newer(last: &mut u64, id: u64) -> Verdict {
+    if id > *last {
+        *last = id;
+        Verdict::Publish
+    } else {
+        Verdict::Duplicate
+    }
+}

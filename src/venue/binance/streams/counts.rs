@@ -1,0 +1,81 @@
+//! What happened on the streams of one market.
+
+/// Counters; each outcome has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamCounts {
+    /// Connections that were begun.
+    pub connects: u64,
+    /// Connections that opened.
+    pub opened: u64,
+    /// Attempts put off, since the venue allows only so many in five minutes.
+    pub connects_held_back: u64,
+    /// Connections that failed or were cut.
+    pub lost: u64,
+    /// Connections replaced before the venue would have cut them.
+    pub replaced: u64,
+    /// `serverShutdown` announcements.
+    pub shutdowns_announced: u64,
+    /// Connections closed since nothing came for too long.
+    pub silent: u64,
+    /// Connections that did not open in time.
+    pub open_timeouts: u64,
+    /// Streams found to be behind the venue while their connection was alive.
+    pub stale_streams: u64,
+    /// Subscriptions that the venue refused.
+    pub refused_subscriptions: u64,
+    /// Frames that were new.
+    pub accepted: u64,
+    /// Frames that had been there before, or that a fetched book covers.
+    pub duplicates: u64,
+    /// Diffs that came before those they follow, left to the other connection.
+    pub early: u64,
+    /// Diffs of books that wait for their turn to be fetched.
+    pub unsynced: u64,
+    /// Diffs that do not follow: something is missing.
+    pub gaps: u64,
+    /// Instruments whose data was interrupted.
+    pub interruptions: u64,
+    /// Books asked for.
+    pub fetches: u64,
+    /// Books that came and fit.
+    pub snapshots: u64,
+    /// Books that were older than the diffs kept.
+    pub snapshots_too_old: u64,
+    /// Requests that failed on the way, or with a 5xx status.
+    pub fetch_failures: u64,
+    /// Requests that the venue refused with a 4xx status.
+    pub fetch_refusals: u64,
+    /// Requests answered with 429 or 418: too many.
+    pub rate_limited: u64,
+}
+
+impl StreamCounts {
+    /// Names and values, for output.
+    #[must_use]
+    pub fn all(&self) -> [(&'static str, u64); 22] {
+        [
+            ("connects", self.connects),
+            ("opened", self.opened),
+            ("connects_held_back", self.connects_held_back),
+            ("lost", self.lost),
+            ("replaced", self.replaced),
+            ("shutdowns_announced", self.shutdowns_announced),
+            ("silent", self.silent),
+            ("open_timeouts", self.open_timeouts),
+            ("stale_streams", self.stale_streams),
+            ("refused_subscriptions", self.refused_subscriptions),
+            ("accepted", self.accepted),
+            ("duplicates", self.duplicates),
+            ("early", self.early),
+            ("unsynced", self.unsynced),
+            ("gaps", self.gaps),
+            ("interruptions", self.interruptions),
+            ("fetches", self.fetches),
+            ("snapshots", self.snapshots),
+            ("snapshots_too_old", self.snapshots_too_old),
+            ("fetch_failures", self.fetch_failures),
+            ("fetch_refusals", self.fetch_refusals),
+            ("rate_limited", self.rate_limited),
+        ]
+    }
+}

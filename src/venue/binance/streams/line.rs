@@ -1,0 +1,111 @@
+//! A line: one group of streams over one connection, and the next connection when the present one is to be replaced.
+
+use super::plan::Group;
+use crate::domain::Time;
+use crate::net::Backoff;
+use std::collections::VecDeque;
+
+/// A connection, for as long as the program runs: its line and a number that never comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId {
+    /// Index of its line.
+    pub line: u16,
+    /// Which of all connections.
+    pub number: u32,
+}
+
+/// One connection as the state machine sees it.
+#[derive(Debug)]
+pub struct Link {
+    pub id: ConnectionId,
+    /// Since when it is open; `None` while it opens.
+    pub opened_at: Option<Time>,
+    /// When an attempt is given up.
+    pub deadline: Time,
+    /// Subscriptions still to be sent.
+    pub unsent: VecDeque<String>,
+    pub send_at: Time,
+    /// When the last data frame came.
+    pub data_at: Time,
+    /// Whether any data came.
+    pub delivered: bool,
+    /// When it is to be replaced.
+    pub expires_at: Time,
+}
+
+impl Link {
+    /// Whether its streams flow: it is open and everything is subscribed to.
+    pub fn live(&self) -> bool {
+        self.opened_at.is_some() && self.unsent.is_empty()
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Line {
+    /// Index of the group whose streams it carries.
+    pub group: usize,
+    pub current: Option<Link>,
+    pub next: Option<Link>,
+    /// When to try again while there is no connection.
+    pub retry_at: Time,
+    pub backoff: Backoff,
+}
+
+impl Line {
+    pub fn new(group: usize, backoff: Backoff) -> Self {
+        Self { group, current: None, next: None, retry_at: Time(0), backoff }
+    }
+
+    /// The link with this id.
+    pub fn link(&mut self, id: ConnectionId) -> Option<&mut Link> {
+        [self.current.as_mut(), self.next.as_mut()].into_iter().flatten().find(|link| link.id == id)
+    }
+
+    /// Whether its streams flow over any connection.
+    pub fn live(&self) -> bool {
+        [&self.current, &self.next].into_iter().flatten().any(Link::live)
+    }
+
+    /// Takes the link with this id away; what was to replace the present one takes its place.
+    pub fn remove(&mut self, id: ConnectionId) -> Option<Link> {
+        if self.next.as_ref().is_some_and(|link| link.id == id) {
+            return self.next.take();
+        }
+        if self.current.as_ref().is_some_and(|link| link.id == id) {
+            let next = self.next.take();
+            return std::mem::replace(&mut self.current, next);
+        }
+        None
+    }
+}
+
+/// A group and what was seen of it.
+#[derive(Debug)]
+pub struct GroupState {
+    pub group: Group,
+    /// Its lines.
+    pub lines: Vec<u16>,
+    /// Whether any of them is live.
+    pub live: bool,
+}
+
+impl GroupState {
+    /// The number of a connection among those of its group, and a bit for each of them that carries data.
+    #[inline]
+    pub fn links(&self, lines: &[Line], id: ConnectionId) -> (u32, u64) {
+        let (mut own, mut live) = (0, 0);
+        for (place, line) in self.lines.iter().enumerate() {
+            let line = &lines[usize::from(*line)];
+            for (second, link) in [&line.current, &line.next].into_iter().enumerate() {
+                let Some(link) = link else { continue };
+                let number = (2 * place + second) as u32;
+                if link.id == id {
+                    own = number;
+                }
+                live |= u64::from(link.live()) << number;
+            }
+        }
+        (own, live)
+    }
+}

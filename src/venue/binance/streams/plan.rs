@@ -1,0 +1,155 @@
+//! Which streams there are, and how they are spread over connections.
+
+use crate::domain::{Instrument, InstrumentId, Market};
+
+/// Streams that one connection may carry.
+pub const STREAMS_PER_CONNECTION_MAX: usize = 1_024;
+/// A longer request line is not sent; the streams are subscribed to by messages then.
+const TARGET_BYTES_MAX: usize = 4_096;
+/// Streams in one `SUBSCRIBE`.
+const STREAMS_PER_MESSAGE: usize = 200;
+
+/// What a stream carries, as far as telling new from old goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamKind {
+    /// Trades, single or aggregate.
+    Trades,
+    /// Best bid and ask.
+    Quotes,
+    /// Depth diffs: a book is kept.
+    Diffs,
+    /// The best few levels, whole.
+    Partial,
+    /// The venue's bars.
+    Klines,
+}
+
+/// A stream as configuration names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamName {
+    /// What follows the symbol and the `@`.
+    pub name: &'static str,
+    /// What it carries.
+    pub kind: StreamKind,
+    /// Markets that have it.
+    pub markets: &'static [Market],
+}
+
+const ALL: &[Market] = &Market::ALL;
+const SPOT: &[Market] = &[Market::Spot];
+const FUTURES: &[Market] = &[Market::UsdM, Market::CoinM];
+
+const fn stream(name: &'static str, kind: StreamKind, markets: &'static [Market]) -> StreamName {
+    StreamName { name, kind, markets }
+}
+
+/// Every stream that can be subscribed to.
+pub const STREAMS: &[StreamName] = &[
+    stream("trade", StreamKind::Trades, ALL),
+    stream("aggTrade", StreamKind::Trades, ALL),
+    stream("bookTicker", StreamKind::Quotes, ALL),
+    stream("depth", StreamKind::Diffs, ALL),
+    stream("depth@100ms", StreamKind::Diffs, ALL),
+    stream("depth@500ms", StreamKind::Diffs, FUTURES),
+    stream("depth@0ms", StreamKind::Diffs, FUTURES),
+    stream("depth5@100ms", StreamKind::Partial, ALL),
+    stream("depth10@100ms", StreamKind::Partial, ALL),
+    stream("depth20@100ms", StreamKind::Partial, ALL),
+    stream("kline_1s", StreamKind::Klines, SPOT),
+    stream("kline_1m", StreamKind::Klines, ALL),
+    stream("kline_5m", StreamKind::Klines, ALL),
+    stream("kline_15m", StreamKind::Klines, ALL),
+    stream("kline_1h", StreamKind::Klines, ALL),
+    stream("kline_1d", StreamKind::Klines, ALL),
+];
+
+/// The streams of one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Whose streams.
+    pub instruments: Vec<InstrumentId>,
+    /// Their names, whole.
+    pub streams: Vec<String>,
+}
+
+impl Group {
+    /// What the upgrade asks for, and what has to be sent once it is open.
+    pub fn subscription(&self) -> (String, Vec<String>) {
+        let target = format!("/stream?streams={}", self.streams.join("/"));
+        if target.len() <= TARGET_BYTES_MAX {
+            return (target, Vec::new());
+        }
+        let message = |(number, streams): (usize, &[String])| {
+            let params = streams.iter().map(|s| format!("\"{s}\"")).collect::<Vec<_>>().join(",");
+            format!(r#"{{"method":"SUBSCRIBE","params":[{params}],"id":{}}}"#, number + 1)
+        };
+        ("/stream".to_owned(), self.streams.chunks(STREAMS_PER_MESSAGE).enumerate().map(message).collect())
+    }
+}
+
+/// Spreads the streams of `instruments`, all of one market, over connections of at most `max` streams each. All
+/// streams of an instrument go over one connection, so that its loss is one thing.
+pub fn plan(instruments: &[Instrument], streams: &[StreamName], max: usize) -> Vec<Group> {
+    let Some(market) = instruments.first().map(|i| i.market) else { return Vec::new() };
+    let streams: Vec<_> = streams.iter().filter(|s| s.markets.contains(&market)).collect();
+    if streams.is_empty() {
+        return Vec::new();
+    }
+    let per_connection = (max.min(STREAMS_PER_CONNECTION_MAX) / streams.len()).max(1);
+    let group = |instruments: &[Instrument]| {
+        let names = |i: &Instrument| {
+            let symbol = i.symbol.to_lowercase();
+            streams.iter().map(|s| format!("{symbol}@{}", s.name)).collect::<Vec<_>>()
+        };
+        Group {
+            instruments: instruments.iter().map(|i| i.id).collect(),
+            streams: instruments.iter().flat_map(names).collect(),
+        }
+    };
+    instruments.chunks(per_connection).map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::InstrumentTable;
+    use crate::domain::instrument::tests::sample;
+
+    fn instruments(n: usize) -> Vec<Instrument> {
+        let all = (0..n).map(|i| sample(Market::Spot, &format!("S{i}USDT"))).collect();
+        InstrumentTable::new(all).expect("distinct").all().to_vec()
+    }
+
+    #[test]
+    fn every_stream_is_on_one_connection_and_none_carries_too_many() {
+        for (n, max) in [(1, 1_024), (3, 2), (300, 1_024), (300, 200), (1_000, 5_000)] {
+            let all = instruments(n);
+            let groups = plan(&all, &STREAMS[..4], max);
+            let names: Vec<_> = groups.iter().flat_map(|g| g.streams.clone()).collect();
+            let mut distinct = names.clone();
+            distinct.sort();
+            distinct.dedup();
+            assert_eq!((names.len(), distinct.len()), (n * 4, n * 4));
+            assert!(groups.iter().all(|g| g.streams.len() <= max.clamp(4, 1_024)));
+        }
+    }
+
+    #[test]
+    fn few_streams_are_asked_for_in_the_address_and_many_by_messages() {
+        let few = &plan(&instruments(2), &STREAMS[..1], 100)[0];
+        assert_eq!(few.subscription(), ("/stream?streams=s0usdt@trade/s1usdt@trade".to_owned(), vec![]));
+        let many = &plan(&instruments(300), &STREAMS[..3], 1_024)[0];
+        let (target, messages) = many.subscription();
+        assert_eq!((target.as_str(), messages.len()), ("/stream", 5));
+        assert!(
+            messages[0].starts_with(r#"{"method":"SUBSCRIBE","params":["s0usdt@trade","s0usdt@aggTrade","#)
+        );
+        assert!(messages[4].ends_with(r#"],"id":5}"#));
+    }
+
+    #[test]
+    fn a_market_gets_only_streams_that_it_has() {
+        let depth0 = STREAMS.iter().find(|s| s.name == "depth@0ms").copied().expect("listed");
+        assert!(plan(&instruments(1), &[depth0], 10).is_empty());
+    }
+}

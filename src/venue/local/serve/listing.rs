@@ -1,0 +1,161 @@
+//! One instrument as the server knows it: what its frames say, and the streams made from them.
+//!
+//! Owns: book, trades and bars of the instrument. Everything comes from the frames that clients get, so that what REST
+//! answers agrees with the streams. Time is the frames' own event time.
+
+use super::super::encode::Encoder;
+use super::super::engine::Fill;
+use super::bars::Bars;
+use super::book::{Applied, Book, DiffIds};
+use super::derived::Derived;
+use super::scan;
+use super::stream_name::Channel;
+use crate::domain::decimal::parse;
+use crate::domain::{Instrument, Price, Qty, Side};
+use std::collections::VecDeque;
+
+/// Trades that REST can show.
+const TRADES_KEPT: usize = 1_000;
+
+/// A trade as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trade {
+    pub id: u64,
+    pub ms: u64,
+    pub price: Price,
+    pub qty: Qty,
+    pub maker_side: Side,
+}
+
+/// What a bar needs of a fill.
+pub(super) fn fill(trade_id: u64, price: Price, qty: Qty, maker_side: Side) -> Fill {
+    Fill {
+        trade_id,
+        maker: 0,
+        maker_account: 0,
+        maker_side,
+        maker_leaves: Qty::ZERO,
+        taker: 0,
+        taker_account: 0,
+        price,
+        qty,
+    }
+}
+
+/// What a frame told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News<'a> {
+    Trade(Trade),
+    Diff(DiffIds, &'a [u8]),
+    /// Something else; only its event time matters.
+    Other,
+}
+
+/// Frames that were not what they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Oddities {
+    pub gaps: u64,
+    pub unreadable: u64,
+}
+
+pub(super) struct Listing {
+    pub instrument: Instrument,
+    pub encoder: Encoder,
+    pub book: Book,
+    pub trades: VecDeque<Trade>,
+    pub bars: Bars,
+    /// The latest event time seen, ms.
+    pub now_ms: u64,
+    pub derived: Vec<Derived>,
+    pub oddities: Oddities,
+    /// Channels the origin itself sends.
+    natives: Vec<Box<[u8]>>,
+}
+
+impl Listing {
+    pub fn new(instrument: Instrument) -> Self {
+        Self {
+            encoder: Encoder::new(&instrument),
+            book: Book::new(instrument.price_decimals, instrument.qty_decimals),
+            instrument,
+            trades: VecDeque::new(),
+            bars: Bars::default(),
+            now_ms: 0,
+            derived: Vec::new(),
+            oddities: Oddities::default(),
+            natives: Vec::new(),
+        }
+    }
+
+    /// Takes note that the origin sends this stream.
+    pub fn is_native(&mut self, name: &[u8]) {
+        if !self.natives.iter().any(|known| **known == *name) {
+            self.natives.push(name.into());
+            self.derived.retain(|derived| derived.name.as_bytes() != name);
+        }
+    }
+
+    /// Begins to make a stream, unless the origin sends it, or it is made already.
+    pub fn want(&mut self, name: &str, channel: Channel) {
+        let known = self.natives.iter().any(|native| **native == *name.as_bytes())
+            || self.derived.iter().any(|derived| derived.name == name);
+        if !known && let Some(derived) = Derived::new(name, channel, self) {
+            self.derived.push(derived);
+        }
+    }
+
+    /// Stops making it: nobody listens.
+    pub fn unwant(&mut self, name: &str) {
+        self.derived.retain(|derived| derived.name != name);
+    }
+
+    /// Takes in a frame of this instrument.
+    pub fn take<'a>(&mut self, channel: &[u8], data: &'a [u8]) -> News<'a> {
+        let head = &data[..data.len().min(128)];
+        if let Some(ms) = scan::integer(head, br#""E":"#) {
+            self.now_ms = self.now_ms.max(ms);
+        }
+        match channel {
+            b"trade" => self.take_trade(data),
+            _ if channel == b"depth" || channel.starts_with(b"depth@") => self.take_diff(data),
+            _ => News::Other,
+        }
+    }
+
+    fn take_trade<'a>(&mut self, data: &'a [u8]) -> News<'a> {
+        let Some(trade) = self.read_trade(data) else {
+            self.oddities.unreadable += 1;
+            return News::Other;
+        };
+        if self.trades.len() == TRADES_KEPT {
+            self.trades.pop_front();
+        }
+        self.trades.push_back(trade);
+        self.bars.add(&fill(trade.id, trade.price, trade.qty, trade.maker_side), trade.ms);
+        News::Trade(trade)
+    }
+
+    fn read_trade(&self, data: &[u8]) -> Option<Trade> {
+        let maker_is_buyer = scan::flag(data, br#""m":"#)?;
+        Some(Trade {
+            id: scan::integer(data, br#""t":"#)?,
+            ms: scan::integer(data, br#""T":"#)?,
+            price: Price(parse(scan::text(data, br#""p":""#)?, self.instrument.price_decimals).ok()?),
+            qty: Qty(parse(scan::text(data, br#""q":""#)?, self.instrument.qty_decimals).ok()?),
+            maker_side: if maker_is_buyer { Side::Buy } else { Side::Sell },
+        })
+    }
+
+    fn take_diff<'a>(&mut self, data: &'a [u8]) -> News<'a> {
+        let Some(ids) = DiffIds::of(data) else {
+            self.oddities.unreadable += 1;
+            return News::Other;
+        };
+        match self.book.apply(ids, data) {
+            Applied::Yes | Applied::Old => {}
+            Applied::AfterGap => self.oddities.gaps += 1,
+            Applied::Unreadable => self.oddities.unreadable += 1,
+        }
+        News::Diff(ids, data)
+    }
+}

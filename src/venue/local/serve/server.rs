@@ -1,0 +1,585 @@
+//! The loop: one thread that accepts, reads, feeds and writes, and waits for whatever is due first.
+//!
+//! Owns: listeners, connections, timers. What a client's message means is in `requests`, what becomes of a frame in
+//! `deliver`.
+
+use super::certificate::Authority;
+use super::connection::{Connection, Role};
+use super::control::{Command, Control};
+use super::derived::Made;
+use super::exchange::Exchange;
+use super::fault::{Fault, Held, Pending, RestFault, TRICKLE_EVERY, Trickle};
+use super::feed::Feed;
+use super::hub::{Forms, Hub};
+use super::options::{AtEnd, Limits, Liveness, Pace, ServeError, ServerOptions, Tls};
+use super::session::Overdue;
+use super::stats::Stats;
+use super::transport::{Broken, Session as Secure, Transport};
+use super::websocket::{self, Close};
+use super::weights::Weights;
+use super::{Endpoint, requests};
+use crate::domain::{Market, Time};
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+use rustls::ServerConfig;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime};
+
+const WAKER: Token = Token(0);
+/// Listeners have the tokens from here on, connections those from `CONNECTIONS` on.
+const LISTENERS: usize = 1;
+const CONNECTIONS: usize = 16;
+const CONNECTIONS_MAX: usize = 4_096;
+/// The longest wait: timers that nobody set early are looked at so often.
+const SWEEP_MAX: Duration = Duration::from_millis(250);
+/// How long the last bytes may take when the server ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+struct Listener {
+    role: Role,
+    address: SocketAddr,
+    socket: TcpListener,
+}
+
+/// Why a connection is dropped at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doom {
+    Gone,
+    Tls,
+    Slow,
+}
+
+impl From<Broken> for Doom {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Gone => Self::Gone,
+            Broken::Tls => Self::Tls,
+        }
+    }
+}
+
+pub(super) struct Server {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    pub(super) connections: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    authority: Authority,
+    tls: Tls,
+    tls_config: Option<Arc<ServerConfig>>,
+    control: Control,
+    inbox: Receiver<Command>,
+    pub(super) exchange: Exchange,
+    pub(super) hub: Hub,
+    pub(super) feed: Feed,
+    pub(super) weights: Weights,
+    pub(super) faults: Pending,
+    pub(super) held: Vec<Held>,
+    pub(super) forms: Forms,
+    pub(super) made: Made,
+    pub(super) stats: Stats,
+    /// Connections with frames not written yet, and connections to be dropped.
+    pub(super) dirty: Vec<usize>,
+    pub(super) doomed: Vec<(usize, Doom)>,
+    pub(super) pace: Pace,
+    pub(super) batch: usize,
+    pub(super) at_end: AtEnd,
+    pub(super) wait_for_clients: usize,
+    pub(super) end_told: bool,
+    spin: bool,
+    pub(super) liveness: Liveness,
+    pub(super) limits: Limits,
+    next_sweep: Instant,
+    stop: bool,
+}
+
+/// The wall clock.
+pub(super) fn wall() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+pub(super) fn wall_ms() -> u64 {
+    wall().0 / 1_000_000
+}
+
+fn io_error(what: &str) -> impl FnOnce(io::Error) -> ServeError {
+    move |error| ServeError::Io { what: what.to_owned(), error }
+}
+
+impl Server {
+    /// Everything that can fail: sockets, certificates, the origin's first frames.
+    pub fn prepare(options: ServerOptions) -> Result<Self, ServeError> {
+        options.check()?;
+        let poll = Poll::new().map_err(io_error("cannot wait for sockets"))?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(io_error("cannot wait for sockets"))?;
+        let authority = Authority::new("algo-trader local authority")?;
+        let tls_config = authority.config(options.tls)?;
+        if let Some(path) = &options.ca_out {
+            let written = std::fs::write(path, authority.pem());
+            written.map_err(io_error(&format!("cannot write the authority to {}", path.display())))?;
+        }
+        let mut listeners = Vec::new();
+        for (index, &market) in options.markets.iter().enumerate() {
+            let mut address = options.listen;
+            if address.port() != 0 {
+                let port = u16::try_from(usize::from(address.port()) + index);
+                let full = || ServeError::Options("there are not enough ports after the one given".into());
+                address.set_port(port.map_err(|_| full())?);
+            }
+            listeners.push(listen(&poll, listeners.len(), Role::Market(market), address)?);
+        }
+        if let Some(admin) = options.admin {
+            listeners.push(listen(&poll, listeners.len(), Role::Admin, admin)?);
+        }
+        let (feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
+        let mut exchange = Exchange::default();
+        instruments.into_iter().for_each(|instrument| exchange.list(instrument));
+        for (source, frame) in feed.ahead() {
+            exchange.foresee(source.market, source.symbol.as_deref(), frame);
+        }
+        let (control, inbox) = Control::new(waker);
+        Ok(Self {
+            poll,
+            listeners,
+            connections: Vec::new(),
+            free: Vec::new(),
+            authority,
+            tls: options.tls,
+            tls_config,
+            control,
+            inbox,
+            exchange,
+            hub: Hub::default(),
+            feed,
+            weights: Weights::default(),
+            faults: Pending::default(),
+            held: Vec::new(),
+            forms: Forms::default(),
+            made: Made::default(),
+            stats: Stats::default(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            pace: options.pace,
+            batch: options.batch,
+            at_end: options.at_end,
+            wait_for_clients: options.wait_for_clients,
+            end_told: false,
+            spin: options.spin,
+            liveness: options.liveness,
+            limits: options.limits,
+            next_sweep: Instant::now(),
+            stop: false,
+        })
+    }
+
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    pub fn ca_pem(&self) -> Option<String> {
+        (self.tls != Tls::Plain).then(|| self.authority.pem().to_owned())
+    }
+
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.listeners.iter().find(|l| l.role == Role::Admin).map(|l| l.address)
+    }
+
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let secure = self.tls != Tls::Plain;
+        let s = if secure { "s" } else { "" };
+        let endpoint = |listener: &Listener| {
+            let (Role::Market(market), address) = (listener.role, listener.address) else { return None };
+            let (stream_url, rest_url) = (format!("ws{s}://{address}"), format!("http{s}://{address}"));
+            Some(Endpoint { market, address, secure, stream_url, rest_url })
+        };
+        self.listeners.iter().filter_map(endpoint).collect()
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(mut self) -> Stats {
+        let mut events = Events::with_capacity(1_024);
+        while !self.stop {
+            let now = Instant::now();
+            let wait = self.wait(now);
+            let whole_ms = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(1_000));
+            if let Err(error) = self.poll.poll(&mut events, Some(whole_ms))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("the venue stops: waiting for sockets failed: {error}");
+                break;
+            }
+            if events.is_empty() && whole_ms.is_zero() && !wait.is_zero() {
+                // The system waits in whole milliseconds; a frame that is due earlier is slept for.
+                if self.spin {
+                    while now.elapsed() < wait {
+                        std::hint::spin_loop();
+                    }
+                } else {
+                    std::thread::sleep(wait.saturating_sub(now.elapsed()));
+                }
+            }
+            let now = Instant::now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    Token(token) if token < CONNECTIONS => self.accept(token - LISTENERS, now),
+                    Token(token) => self.ready(token - CONNECTIONS, now),
+                }
+            }
+            self.obey(now);
+            self.sweep(now);
+            self.pump(now);
+            self.flush_dirty(now);
+            self.bury();
+        }
+        self.say_goodbye();
+        self.count_now();
+        self.stats
+    }
+
+    /// Looks at the timers at this moment, or earlier.
+    pub(super) fn sweep_soon(&mut self, at: Instant) {
+        self.next_sweep = self.next_sweep.min(at);
+    }
+
+    /// How long nothing is due.
+    fn wait(&self, now: Instant) -> Duration {
+        if self.can_pump_at_max() {
+            return Duration::ZERO;
+        }
+        let mut next = self.next_sweep;
+        let mut sooner = |at: Option<Instant>| next = at.map_or(next, |at| next.min(at));
+        if self.pace != Pace::Max {
+            sooner(self.feed.due());
+        }
+        sooner(self.faults.stalled_until);
+        sooner(self.faults.trickle.map(|trickle| trickle.next));
+        self.held.iter().for_each(|held| sooner(held.until));
+        next.saturating_duration_since(now)
+    }
+
+    fn accept(&mut self, index: usize, now: Instant) {
+        loop {
+            let Some(listener) = self.listeners.get(index) else { return };
+            let (mut stream, peer) = match listener.socket.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    // Out of file descriptors, say. The listener stays; the next connection tries again.
+                    log::warn!("a connection could not be accepted: {error}");
+                    return;
+                }
+            };
+            self.stats.connections += 1;
+            let role = listener.role;
+            if self.connections.len() - self.free.len() >= CONNECTIONS_MAX {
+                continue;
+            }
+            // Without it, small frames wait for the acknowledgement of those before.
+            let _ = stream.set_nodelay(true);
+            let secure = match (role, self.tls, &self.tls_config) {
+                (Role::Admin, ..) | (_, Tls::Plain, _) => Secure::Plain,
+                (_, _, Some(config)) => match Secure::tls(config.clone()) {
+                    Ok(secure) => secure,
+                    Err(_) => continue,
+                },
+                (_, _, None) => Secure::OldProtocol,
+            };
+            let at = self.free.pop().unwrap_or(self.connections.len());
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            if self.poll.registry().register(&mut stream, Token(CONNECTIONS + at), interest).is_err() {
+                self.free.push(at);
+                continue;
+            }
+            let connection = Connection::new(role, peer.ip(), Transport::new(stream, secure), now);
+            if at == self.connections.len() {
+                self.connections.push(Some(connection));
+            } else {
+                self.connections[at] = Some(connection);
+            }
+        }
+    }
+
+    fn ready(&mut self, at: usize, now: Instant) {
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        connection.blocked = false;
+        if let Err(broken) = connection.read() {
+            self.doomed.push((at, broken.into()));
+        }
+        requests::process(self, at, now);
+        self.flush(at, now);
+    }
+
+    /// Writes what waits for a connection, unless it is held back.
+    pub(super) fn flush(&mut self, at: usize, now: Instant) {
+        let stalled = self.faults.stalled_until.is_some();
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        if connection.blocked || (stalled && connection.session.is_some()) {
+            return;
+        }
+        if let Err(broken) = connection.flush(now) {
+            self.doomed.push((at, broken.into()));
+        }
+    }
+
+    fn flush_dirty(&mut self, now: Instant) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.drain(..).for_each(|at| self.flush(at, now));
+        self.dirty = dirty;
+    }
+
+    fn flush_all(&mut self, now: Instant) {
+        (0..self.connections.len()).for_each(|at| self.flush(at, now));
+    }
+
+    /// Drops the connections that are doomed.
+    pub(super) fn bury(&mut self) {
+        while let Some((at, doom)) = self.doomed.pop() {
+            let Some(mut connection) = self.connections.get_mut(at).and_then(Option::take) else { continue };
+            match doom {
+                Doom::Tls => self.stats.tls_failures += 1,
+                Doom::Slow => self.stats.cut_slow += 1,
+                Doom::Gone => {}
+            }
+            if let (Role::Market(market), Some(session)) = (connection.role, &connection.session) {
+                for name in &session.streams {
+                    if self.hub.unsubscribe(market, name, at) {
+                        self.exchange.unwant(market, name);
+                    }
+                }
+            }
+            // Fails only where it never was registered; closing it has the same effect.
+            let _ = self.poll.registry().deregister(&mut connection.transport().stream);
+            self.free.push(at);
+        }
+    }
+
+    /// Timers: pings, lifetimes, slow clients, late answers, stalls and trickles.
+    fn sweep(&mut self, now: Instant) {
+        self.sweep_faults(now);
+        if now < self.next_sweep {
+            return;
+        }
+        let shortest = self.liveness.ping_every.min(self.liveness.pong_within).min(self.liveness.lifetime);
+        self.next_sweep = now + (shortest / 8).clamp(Duration::from_millis(1), SWEEP_MAX);
+        for at in 0..self.connections.len() {
+            let Some(connection) = &mut self.connections[at] else { continue };
+            if let Some((_, bytes)) = connection.late.take_if(|(due, _)| *due <= now) {
+                connection.out().extend_from_slice(&bytes);
+                self.dirty.push(at);
+            } else if let Some((due, _)) = &connection.late {
+                self.next_sweep = self.next_sweep.min(*due);
+            }
+            if connection.is_finished(now) {
+                connection.transport().close();
+                self.doomed.push((at, Doom::Gone));
+                continue;
+            }
+            if connection.is_closing() {
+                self.next_sweep = self.next_sweep.min(now + Duration::from_millis(5));
+                continue;
+            }
+            let waits = connection.backlog() > 0 && now - connection.progress > self.limits.slow_patience;
+            let held_back = self.faults.stalled_until.is_some() || connection.allowance.is_some();
+            if waits && !held_back && self.pace == Pace::Max {
+                self.doomed.push((at, Doom::Slow));
+                continue;
+            }
+            let Some(session) = &mut connection.session else { continue };
+            match session.overdue(now, &self.liveness) {
+                Some(Overdue::Pong) => {
+                    self.stats.cut_silent += 1;
+                    self.doomed.push((at, Doom::Gone));
+                    continue;
+                }
+                Some(Overdue::Lifetime) => {
+                    self.stats.cut_old += 1;
+                    connection.close_websocket(Close::GOING_AWAY, now);
+                    self.dirty.push(at);
+                    continue;
+                }
+                None => {}
+            }
+            if let Some(payload) = session.ping(now, wall_ms(), &self.liveness) {
+                websocket::write_ping(connection.out(), payload.as_bytes());
+                self.dirty.push(at);
+            }
+        }
+    }
+
+    fn sweep_faults(&mut self, now: Instant) {
+        if self.faults.stalled_until.is_some_and(|until| until <= now) {
+            self.faults.stalled_until = None;
+            self.flush_all(now);
+        }
+        let Some(trickle) = &mut self.faults.trickle else { return };
+        if trickle.next > now {
+            return;
+        }
+        trickle.next = now + TRICKLE_EVERY;
+        let (over, portion) = (trickle.until <= now, trickle.bytes_per_s.div_ceil(100).max(1) as usize);
+        for connection in self.connections.iter_mut().flatten().filter(|c| c.session.is_some()) {
+            connection.allowance = if over { None } else { Some(portion) };
+        }
+        if over {
+            self.faults.trickle = None;
+        }
+        self.flush_all(now);
+    }
+
+    fn obey(&mut self, now: Instant) {
+        while let Ok(command) = self.inbox.try_recv() {
+            match command {
+                Command::Inject(fault, done) => {
+                    self.inject(fault, now);
+                    self.flush_dirty(now);
+                    self.bury();
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
+                Command::Release => self.wait_for_clients = 0,
+                Command::Book { market, symbol, levels, reply } => {
+                    let _ = reply.send(self.exchange.book(market, &symbol, levels));
+                }
+                Command::Stats(reply) => {
+                    self.count_now();
+                    let _ = reply.send(self.stats.clone());
+                }
+                Command::Stop => self.stop = true,
+            }
+        }
+    }
+
+    /// Makes something go wrong.
+    pub(super) fn inject(&mut self, fault: Fault, now: Instant) {
+        match fault {
+            Fault::Cut { market } => {
+                let hit = self.clients(market);
+                self.stats.fault("cut", hit.len() as u64);
+                self.doomed.extend(hit.into_iter().map(|at| (at, Doom::Gone)));
+            }
+            Fault::Stall { ms } => {
+                self.stats.fault("stall", 1);
+                self.faults.stalled_until = Some(now + Duration::from_millis(ms));
+            }
+            Fault::Stream { action, stream, nth, count, ms } => {
+                self.faults.stream(action, stream, nth, count, ms);
+            }
+            Fault::Truncate => self.faults.truncate += 1,
+            Fault::Huge { bytes } => {
+                let hit = self.clients(None);
+                self.stats.fault("huge", hit.len() as u64);
+                self.forms.reset();
+                let mut message = br#"{"stream":"huge","data":""#.to_vec();
+                message.resize(bytes.clamp(32, 1 << 30) - 2, b'x');
+                message.extend_from_slice(br#""}"#);
+                for at in hit {
+                    let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+                    websocket::write_text(connection.out(), &message);
+                    self.dirty.push(at);
+                }
+            }
+            Fault::Trickle { ms, bytes_per_s } => {
+                self.stats.fault("trickle", 1);
+                let until = now + Duration::from_millis(ms);
+                self.faults.trickle = Some(Trickle { until, bytes_per_s, next: now });
+                self.sweep_faults(now);
+            }
+            Fault::NoUpgrade { count } => self.faults.no_upgrades += count,
+            Fault::Rest { status, count, delay_ms, retry_after_s } => {
+                let delay = Duration::from_millis(delay_ms);
+                self.faults.rest(RestFault { status, delay, retry_after_s }, count);
+            }
+            Fault::Shutdown => {
+                let hit = self.clients(None);
+                self.stats.fault("shutdown", hit.len() as u64);
+                let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, wall_ms());
+                let message = format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#);
+                self.forms.reset();
+                for at in hit {
+                    let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+                    let form = connection.session.as_ref().map(|session| session.form).unwrap_or_default();
+                    let bytes = self.forms.get(form, message.as_bytes());
+                    connection.out().extend_from_slice(bytes);
+                    self.dirty.push(at);
+                }
+            }
+            Fault::Expire => {
+                let hit = self.clients(None);
+                self.stats.fault("expire", hit.len() as u64);
+                self.close_all(now);
+            }
+            Fault::Tls { mode } => match self.authority.config(mode) {
+                Ok(config) => {
+                    self.stats.fault("tls", 1);
+                    (self.tls, self.tls_config) = (mode, config);
+                }
+                Err(error) => log::error!("{error}"),
+            },
+        }
+    }
+
+    /// Stream connections, of one market or all.
+    pub(super) fn clients(&self, market: Option<Market>) -> Vec<usize> {
+        let wanted = |connection: &Connection| {
+            connection.session.is_some()
+                && market.is_none_or(|market| connection.role == Role::Market(market))
+        };
+        let all = self.connections.iter().enumerate();
+        all.filter(|(_, c)| c.as_ref().is_some_and(wanted)).map(|(at, _)| at).collect()
+    }
+
+    /// Closes every stream connection with code 1001.
+    pub(super) fn close_all(&mut self, now: Instant) {
+        for at in self.clients(None) {
+            if let Some(Some(connection)) = self.connections.get_mut(at) {
+                connection.close_websocket(Close::GOING_AWAY, now);
+                self.dirty.push(at);
+            }
+        }
+        self.next_sweep = now;
+    }
+
+    fn say_goodbye(&mut self) {
+        let began = Instant::now();
+        self.faults = Pending::default();
+        self.close_all(began);
+        while began.elapsed() < LAST_WORDS {
+            let now = Instant::now();
+            self.flush_all(now);
+            self.bury();
+            let waiting = self.connections.iter().flatten().any(|connection| connection.backlog() > 0);
+            if !waiting {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.transport().close();
+        }
+    }
+
+    pub(super) fn count_now(&mut self) {
+        let sessions = self.connections.iter().flatten().filter_map(|connection| connection.session.as_ref());
+        (self.stats.clients, self.stats.subscriptions) =
+            sessions.fold((0, 0), |(clients, streams), s| (clients + 1, streams + s.streams.len() as u64));
+        let oddities = self.exchange.oddities();
+        (self.stats.gaps, self.stats.unreadable_frames) = (oddities.gaps, oddities.unreadable);
+        (self.stats.feed_started, self.stats.feed_ended) = (!self.feed.is_waiting(), self.feed.is_ended());
+        self.stats.feed_failure.clone_from(&self.feed.failure);
+    }
+}
+
+fn listen(poll: &Poll, index: usize, role: Role, address: SocketAddr) -> Result<Listener, ServeError> {
+    let refused = |error| ServeError::Listen { address, error };
+    let mut socket = TcpListener::bind(address).map_err(refused)?;
+    poll.registry()
+        .register(&mut socket, Token(LISTENERS + index), Interest::READABLE)
+        .map_err(io_error("cannot wait for connections"))?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok(Listener { role, address, socket })
+}

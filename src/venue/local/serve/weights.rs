@@ -1,0 +1,123 @@
+//! What each address may ask: request weight a window, bans, new connections.
+//!
+//! Owns: the counts. Windows are aligned to the clock, which is given.
+
+use super::options::Limits;
+use crate::domain::Market;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+const CONNECTIONS_WINDOW_MS: u64 = 5 * 60 * 1_000;
+
+/// Whether a request may be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Yes; so much weight is used in this window now.
+    Granted { used: u32 },
+    /// No, until the window ends.
+    Refused { used: u32, retry_after_s: u64 },
+    /// No, for a while.
+    Banned { until_ms: u64, retry_after_s: u64 },
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    window: u64,
+    used: u32,
+    refusals: u32,
+    bans: u32,
+    banned_until_ms: u64,
+    connections: VecDeque<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Weights {
+    accounts: HashMap<(Market, IpAddr), Account>,
+}
+
+/// The weight an address may use in a window.
+pub(super) fn limit(market: Market, limits: &Limits) -> u32 {
+    limits.weight.unwrap_or(if market == Market::Spot { 6_000 } else { 2_400 })
+}
+
+impl Weights {
+    pub fn charge(
+        &mut self,
+        market: Market,
+        from: IpAddr,
+        weight: u32,
+        now_ms: u64,
+        limits: &Limits,
+    ) -> Verdict {
+        let window_ms = u64::try_from(limits.weight_window.as_millis()).unwrap_or(u64::MAX).max(1);
+        let account = self.accounts.entry((market, from)).or_default();
+        let until = |end_ms: u64| end_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
+        if now_ms < account.banned_until_ms {
+            let until_ms = account.banned_until_ms;
+            return Verdict::Banned { until_ms, retry_after_s: until(until_ms) };
+        }
+        if account.window != now_ms / window_ms {
+            (account.window, account.used, account.refusals) = (now_ms / window_ms, 0, 0);
+        }
+        account.used = account.used.saturating_add(weight);
+        if account.used <= limit(market, limits) {
+            return Verdict::Granted { used: account.used };
+        }
+        account.refusals += 1;
+        if account.refusals > limits.refusals_before_ban {
+            let ban_ms = u64::try_from(limits.ban.as_millis()).unwrap_or(u64::MAX);
+            let until_ms = now_ms.saturating_add(ban_ms.saturating_mul(1 << account.bans.min(10)));
+            (account.banned_until_ms, account.bans) = (until_ms, account.bans + 1);
+            return Verdict::Banned { until_ms, retry_after_s: until(until_ms) };
+        }
+        Verdict::Refused { used: account.used, retry_after_s: until((account.window + 1) * window_ms) }
+    }
+
+    /// Whether the address may open another stream connection.
+    pub fn connect(&mut self, market: Market, from: IpAddr, now_ms: u64, limits: &Limits) -> bool {
+        let opened = &mut self.accounts.entry((market, from)).or_default().connections;
+        while opened.front().is_some_and(|&at| now_ms.saturating_sub(at) >= CONNECTIONS_WINDOW_MS) {
+            opened.pop_front();
+        }
+        if opened.len() >= limits.connections_per_5_min as usize {
+            return false;
+        }
+        opened.push_back(now_ms);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    #[test]
+    fn weight_runs_out_then_comes_back_and_insisting_is_punished() {
+        let limits = Limits {
+            weight: Some(10),
+            refusals_before_ban: 2,
+            ban: Duration::from_secs(5),
+            ..Limits::default()
+        };
+        let (mut weights, here) = (Weights::default(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        let mut charge = |weight, now_ms| weights.charge(Market::Spot, here, weight, now_ms, &limits);
+        assert_eq!(charge(10, 59_000), Verdict::Granted { used: 10 });
+        assert_eq!(charge(1, 59_500), Verdict::Refused { used: 11, retry_after_s: 1 });
+        assert_eq!(charge(1, 60_000), Verdict::Granted { used: 1 });
+        assert_eq!(charge(20, 61_000), Verdict::Refused { used: 21, retry_after_s: 59 });
+        assert_eq!(charge(1, 61_000), Verdict::Refused { used: 22, retry_after_s: 59 });
+        assert_eq!(charge(1, 61_000), Verdict::Banned { until_ms: 66_000, retry_after_s: 5 });
+        assert_eq!(charge(1, 65_999), Verdict::Banned { until_ms: 66_000, retry_after_s: 1 });
+        assert_eq!(charge(1, 120_000), Verdict::Granted { used: 1 });
+    }
+
+    #[test]
+    fn connections_are_counted_for_five_minutes() {
+        let limits = Limits { connections_per_5_min: 2, ..Limits::default() };
+        let (mut weights, here) = (Weights::default(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        let mut connect = |now_ms| weights.connect(Market::UsdM, here, now_ms, &limits);
+        assert!(connect(0) && connect(1_000) && !connect(299_999) && connect(300_000));
+    }
+}

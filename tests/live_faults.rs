@@ -1,0 +1,194 @@
+//! What goes wrong on the wire is told in types, counted, and mended: afterwards the books equal the venue's.
+
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/wire.rs"]
+mod wire;
+
+use algo_trader::net::CertificateProblem;
+use algo_trader::net::websocket::ConnectionError;
+use algo_trader::run::live::MarketOutcome;
+use algo_trader::run::{LiveError, Summary};
+use live::{LiveRun, config, symbols};
+use std::time::Duration;
+use wire::{Certificate, Fault, Venue, Welcome};
+
+const PACE: Duration = Duration::from_millis(5);
+
+/// A run to which `faults` happen once it is whole, each followed by a while of good weather.
+fn weathered(more: &str, faults: &[Fault]) -> MarketOutcome {
+    let symbols = symbols(2);
+    let venue = Venue::start(&symbols, PACE, Certificate::Good);
+    let mut run = LiveRun::start(&config(&venue, &symbols, more));
+    for fault in faults {
+        run.until_whole();
+        std::thread::sleep(Duration::from_millis(50));
+        venue.fault(fault);
+        let heals = matches!(fault, Fault::Stall(_) | Fault::SlowFrame | Fault::Huge(_));
+        std::thread::sleep(Duration::from_millis(if heals { 1_500 } else { 300 }));
+    }
+    let summary = run.end_and_compare(&venue);
+    market(&summary)
+}
+
+fn market(summary: &Summary) -> MarketOutcome {
+    summary.live.as_ref().expect("a live run").markets[0].clone()
+}
+
+fn endings(outcome: &MarketOutcome) -> Vec<(&'static str, u64)> {
+    outcome.endings.iter().map(|(label, count)| (*label, *count)).collect()
+}
+
+#[test]
+fn a_cut_invalidates_the_books_until_they_are_fetched_anew() {
+    let outcome = weathered("", &[Fault::Cut, Fault::Cut]);
+    let c = outcome.counts;
+    assert_eq!((c.lost, c.interruptions, c.opened, c.gaps), (2, 4, 3, 0), "{c:?}");
+    assert!(c.snapshots >= 6, "{c:?}");
+    let cuts: u64 = outcome.endings.values().sum();
+    assert!(cuts == 2 && endings(&outcome).iter().all(|(l, _)| ["ended", "reset", "truncated"].contains(l)));
+}
+
+#[test]
+fn a_connection_that_falls_silent_is_replaced() {
+    let outcome = weathered("", &[Fault::Stall(Duration::from_millis(1_200)), Fault::SlowFrame]);
+    let c = outcome.counts;
+    assert!(c.silent >= 2 && c.opened == c.silent + 1 && c.gaps == 0, "{c:?}");
+}
+
+#[test]
+fn a_lost_diff_is_a_gap_of_that_book_alone_and_the_connection_stays() {
+    let outcome = weathered("", &[Fault::Drop(1), Fault::Drop(4), Fault::Drop(2)]);
+    let c = outcome.counts;
+    assert_eq!((c.lost, c.opened, c.interruptions), (0, 1, 0), "{c:?}");
+    // Of four frames in a row of two instruments' three streams, one or two are diffs.
+    assert!((1..=4).contains(&c.gaps) && c.snapshots == 2 + c.gaps, "{c:?}");
+}
+
+#[test]
+fn doubled_and_overtaking_frames_do_no_harm() {
+    let outcome = weathered("", &[Fault::Duplicate, Fault::Reorder, Fault::Duplicate, Fault::Reorder]);
+    let c = outcome.counts;
+    assert_eq!((c.lost, c.opened), (0, 1), "{c:?}");
+    assert!(c.duplicates >= 2, "{c:?}");
+}
+
+#[test]
+fn diffs_that_overtake_each_other_are_mended_by_a_fetch() {
+    let outcome = weathered("streams = [\"depth@100ms\"]", &[Fault::Reorder, Fault::Reorder, Fault::Reorder]);
+    let c = outcome.counts;
+    assert_eq!((c.lost, c.opened, c.interruptions), (0, 1, 0), "{c:?}");
+    assert!(c.snapshots >= 2 && c.snapshots == 2 + c.gaps, "{c:?}");
+}
+
+#[test]
+fn a_frame_cut_in_half_and_broken_frames_end_the_connection_by_name() {
+    let outcome = weathered("", &[Fault::Truncate, Fault::BadFrame, Fault::Close]);
+    assert_eq!(endings(&outcome), [("closed", 1), ("protocol", 1), ("truncated", 1)]);
+    assert_eq!(outcome.counts.opened, 4);
+}
+
+#[test]
+fn a_huge_frame_is_passed_over_and_one_over_the_limit_ends_the_connection() {
+    let outcome = weathered("silence_ms = 5000", &[Fault::Huge(10_000_000)]);
+    assert_eq!((outcome.counts.lost, outcome.counts.opened), (0, 1), "{:?}", outcome.counts);
+    let outcome = weathered("silence_ms = 5000", &[Fault::Huge(17_000_000)]);
+    assert_eq!(endings(&outcome), [("frame_too_large", 1)]);
+}
+
+#[test]
+fn pings_are_answered() {
+    let symbols = symbols(1);
+    let venue = Venue::start(&symbols, PACE, Certificate::Good);
+    let mut run = LiveRun::start(&config(&venue, &symbols, ""));
+    run.until_whole();
+    for _ in 0..3 {
+        venue.fault(&Fault::Ping);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let summary = run.end_and_compare(&venue);
+    assert_eq!((market(&summary).pongs, venue.pongs()), (3, 3));
+}
+
+#[test]
+fn too_many_requests_are_waited_out() {
+    let symbols = symbols(2);
+    let venue = Venue::start(&symbols, PACE, Certificate::Good);
+    venue.refuse_depth(2);
+    let mut run = LiveRun::start(&config(&venue, &symbols, ""));
+    run.until_whole();
+    let summary = run.end_and_compare(&venue);
+    let c = market(&summary).counts;
+    assert_eq!((c.rate_limited, c.snapshots, venue.depth_requests()), (2, 2, 4), "{c:?}");
+}
+
+/// A venue that does not open its doors at first, and then does.
+fn welcomed(welcome: Welcome, wait_ms: u64) -> MarketOutcome {
+    let symbols = symbols(1);
+    let venue = Venue::start(&symbols, PACE, Certificate::Good);
+    venue.welcome(welcome);
+    let mut run = LiveRun::start(&config(&venue, &symbols, ""));
+    std::thread::sleep(Duration::from_millis(wait_ms));
+    assert_eq!(venue.opened(), 0);
+    venue.welcome(Welcome::Upgrade);
+    run.until_whole();
+    market(&run.end_and_compare(&venue))
+}
+
+#[test]
+fn a_venue_that_answers_wrongly_is_tried_again_with_pauses() {
+    for (welcome, label) in [
+        (Welcome::Status(200), "http_status"),
+        (Welcome::Status(503), "http_status"),
+        (Welcome::Alert, "tls_alert"),
+        (Welcome::Garbage, "tls"),
+    ] {
+        let outcome = welcomed(welcome, 500);
+        let [(ending, count)] = endings(&outcome)[..] else { panic!("{:?}", outcome.endings) };
+        assert_eq!(ending, label);
+        assert!((1..=20).contains(&count), "{label}: {count} attempts in half a second");
+        assert_eq!(outcome.counts.opened, 1);
+    }
+}
+
+#[test]
+fn an_answer_that_trickles_in_is_given_up() {
+    let outcome = welcomed(Welcome::SlowLoris, 1_000);
+    assert_eq!((outcome.counts.open_timeouts, outcome.counts.opened), (1, 1), "{:?}", outcome.counts);
+}
+
+/// A run that cannot begin, and why.
+fn refused(certificate: Certificate, more: &str) -> ConnectionError {
+    let symbols = symbols(1);
+    let venue = Venue::start(&symbols, PACE, certificate);
+    let mut run = LiveRun::start(&config(&venue, &symbols, more));
+    match run.ended() {
+        Err(LiveError::Venue { error, summary, .. }) => {
+            assert_eq!((venue.opened(), venue.depth_requests()), (0, 0), "nothing was said to it");
+            assert_eq!(summary.feed.map(|f| f.lines), Some(0));
+            error
+        }
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("a bad certificate was accepted"),
+    }
+}
+
+#[test]
+fn a_certificate_that_does_not_verify_is_never_accepted() {
+    let certificate = |problem| ConnectionError::Certificate(problem);
+    assert_eq!(refused(Certificate::Good, "ca_file = \"\""), certificate(CertificateProblem::UnknownIssuer));
+    assert_eq!(refused(Certificate::WrongName, ""), certificate(CertificateProblem::WrongName));
+    assert_eq!(refused(Certificate::Expired, ""), certificate(CertificateProblem::Expired));
+}
+
+#[test]
+fn any_certificate_is_accepted_only_by_the_explicit_setting() {
+    for certificate in [Certificate::WrongName, Certificate::Expired, Certificate::Good] {
+        let symbols = symbols(1);
+        let venue = Venue::start(&symbols, PACE, certificate);
+        let more = "ca_file = \"\"\naccept_any_certificate = true";
+        let mut run = LiveRun::start(&config(&venue, &symbols, more));
+        run.until_whole();
+        run.end_and_compare(&venue);
+    }
+}

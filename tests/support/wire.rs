@@ -1,0 +1,605 @@
+//! A small venue on loopback, for tests: Binance's spot streams and depth over TLS, with faults on command.
+//!
+//! Blocking threads, one a connection; a thread makes the market. What it is meant to show is the client's conduct,
+//! so it keeps books and sends frames and judges nothing.
+
+#![allow(dead_code, reason = "each user takes a part")]
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tungstenite::protocol::{Role, WebSocket};
+use tungstenite::{Error, Message};
+
+/// One side of a book: price and quantity in units of 10^-8.
+pub type Levels = BTreeMap<i64, i64>;
+
+/// A symbol's market.
+#[derive(Clone, Default)]
+pub struct Book {
+    pub bids: Levels,
+    pub asks: Levels,
+    pub last_id: u64,
+    pub trade_id: u64,
+}
+
+/// What a certificate is good for.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Certificate {
+    Good,
+    WrongName,
+    Expired,
+}
+
+/// What the server does with new connections.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Welcome {
+    Upgrade,
+    /// An answer with this status instead of 101.
+    Status(u16),
+    /// A TLS alert: protocol version.
+    Alert,
+    /// The answer to the upgrade comes a byte a second.
+    SlowLoris,
+    /// Bytes that are no TLS.
+    Garbage,
+}
+
+/// What is done to the connections that are open.
+#[derive(Clone)]
+pub enum Fault {
+    /// The socket is closed without a word.
+    Cut,
+    /// Nothing is sent for so long.
+    Stall(Duration),
+    /// So many frames are left out.
+    Drop(usize),
+    /// The next frame comes twice.
+    Duplicate,
+    /// The next two frames change places.
+    Reorder,
+    /// Half a frame, then the socket is closed.
+    Truncate,
+    /// Text of so many bytes.
+    Huge(usize),
+    /// A frame that never ends.
+    SlowFrame,
+    /// `serverShutdown`, and the cut after so long.
+    Shutdown(Duration),
+    /// A ping.
+    Ping,
+    /// A close frame.
+    Close,
+    /// Bytes that are no frame.
+    BadFrame,
+}
+
+enum ToConnection {
+    Frame(Arc<str>, Arc<str>),
+    Fault(Fault),
+}
+
+struct Shared {
+    books: Mutex<BTreeMap<String, Book>>,
+    connections: Mutex<Vec<(u64, Sender<ToConnection>, TcpStream)>>,
+    welcome: Mutex<Welcome>,
+    opened: AtomicU64,
+    pongs: AtomicU64,
+    messages: AtomicU64,
+    depth_requests: AtomicU64,
+    refuse_depth: AtomicU64,
+    running: AtomicBool,
+    moving: AtomicBool,
+}
+
+/// See the module.
+pub struct Venue {
+    pub address: SocketAddr,
+    pub ca_file: tempfile::NamedTempFile,
+    shared: Arc<Shared>,
+}
+
+fn tls(kind: Certificate) -> (ServerConfig, String) {
+    let mut ca = CertificateParams::new(Vec::new()).expect("no names");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("signed");
+    let name = if kind == Certificate::WrongName { "other.example" } else { "127.0.0.1" };
+    let mut leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    if kind == Certificate::Expired {
+        leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    let key = KeyPair::generate().expect("a key");
+    let leaf = leaf.signed_by(&key, &ca).expect("signed");
+    let chain = vec![CertificateDer::from(leaf.der().to_vec())];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate");
+    (config, ca.pem())
+}
+
+impl Venue {
+    /// A venue with these symbols, moving every `pace`.
+    pub fn start(symbols: &[String], pace: Duration, certificate: Certificate) -> Self {
+        let (config, ca) = tls(certificate);
+        let mut ca_file = tempfile::NamedTempFile::new().expect("a temporary file");
+        ca_file.write_all(ca.as_bytes()).expect("written");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let book = |n: usize| {
+            let middle = (100 + n as i64) * 100_000_000;
+            let side =
+                |sign: i64| (1..=50).map(|i| (middle + sign * i * 1_000_000, 100_000_000 * i)).collect();
+            Book { bids: side(-1), asks: side(1), last_id: 1_000 + n as u64, trade_id: 10 }
+        };
+        let books = symbols.iter().enumerate().map(|(n, s)| (s.clone(), book(n))).collect();
+        let shared = Arc::new(Shared {
+            books: Mutex::new(books),
+            connections: Mutex::new(Vec::new()),
+            welcome: Mutex::new(Welcome::Upgrade),
+            opened: AtomicU64::new(0),
+            pongs: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            depth_requests: AtomicU64::new(0),
+            refuse_depth: AtomicU64::new(0),
+            running: AtomicBool::new(true),
+            moving: AtomicBool::new(true),
+        });
+        let config = Arc::new(config);
+        let accepting = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                if !accepting.running.load(SeqCst) {
+                    break;
+                }
+                let (Ok(socket), shared, config) = (socket, Arc::clone(&accepting), Arc::clone(&config))
+                else {
+                    continue;
+                };
+                std::thread::spawn(move || serve(socket, &config, &shared));
+            }
+        });
+        let making = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            let mut random = 0x9E37_79B9_7F4A_7C15u64;
+            while making.running.load(SeqCst) {
+                std::thread::sleep(pace);
+                if making.moving.load(SeqCst) {
+                    making.step(&mut random);
+                }
+            }
+        });
+        Self { address, ca_file, shared }
+    }
+
+    /// What follows `[venue.spot]` in a configuration.
+    pub fn endpoints(&self) -> String {
+        format!("stream = \"wss://{0}\"\nrest = \"https://{0}\"\n", self.address)
+    }
+
+    pub fn welcome(&self, welcome: Welcome) {
+        *self.shared.welcome.lock().expect("no panic") = welcome;
+    }
+
+    /// Does something to every open connection.
+    pub fn fault(&self, fault: &Fault) {
+        for (_, sender, _) in self.shared.connections.lock().expect("no panic").iter() {
+            let _ = sender.send(ToConnection::Fault(fault.clone()));
+        }
+    }
+
+    /// Does something to the oldest open connection.
+    pub fn fault_one(&self, fault: Fault) {
+        let connections = self.shared.connections.lock().expect("no panic");
+        let (_, sender, _) = connections.first().expect("a connection is open");
+        let _ = sender.send(ToConnection::Fault(fault));
+    }
+
+    /// Stops the market, so that books can be compared.
+    pub fn freeze(&self, frozen: bool) {
+        self.shared.moving.store(!frozen, SeqCst);
+    }
+
+    /// The next so many depth requests are answered with 429.
+    pub fn refuse_depth(&self, times: u64) {
+        self.shared.refuse_depth.store(times, SeqCst);
+    }
+
+    pub fn books(&self) -> BTreeMap<String, Book> {
+        self.shared.books.lock().expect("no panic").clone()
+    }
+
+    pub fn open_connections(&self) -> usize {
+        self.shared.connections.lock().expect("no panic").len()
+    }
+
+    pub fn opened(&self) -> u64 {
+        self.shared.opened.load(SeqCst)
+    }
+
+    pub fn pongs(&self) -> u64 {
+        self.shared.pongs.load(SeqCst)
+    }
+
+    pub fn depth_requests(&self) -> u64 {
+        self.shared.depth_requests.load(SeqCst)
+    }
+
+    /// Messages that the client sent.
+    pub fn messages(&self) -> u64 {
+        self.shared.messages.load(SeqCst)
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        self.shared.running.store(false, SeqCst);
+        for (_, _, socket) in self.shared.connections.lock().expect("no panic").drain(..) {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn decimal(value: i64) -> String {
+    format!("{}.{:08}", value / 100_000_000, value % 100_000_000)
+}
+
+impl Shared {
+    /// One change of every market, sent to whoever is subscribed. The lock makes a book and its diff one.
+    fn step(&self, random: &mut u64) {
+        let mut next = |n: u64| {
+            *random ^= *random << 13;
+            *random ^= *random >> 7;
+            *random ^= *random << 17;
+            *random % n
+        };
+        let mut books = self.books.lock().expect("no panic");
+        let connections = self.connections.lock().expect("no panic");
+        let send = |stream: String, data: String| {
+            let frame: Arc<str> = format!(r#"{{"stream":"{stream}","data":{data}}}"#).into();
+            let stream: Arc<str> = stream.into();
+            for (_, sender, _) in connections.iter() {
+                let _ = sender.send(ToConnection::Frame(Arc::clone(&stream), Arc::clone(&frame)));
+            }
+        };
+        for (symbol, book) in books.iter_mut() {
+            let lower = symbol.to_lowercase();
+            let first = book.last_id + 1;
+            let (mut bids, mut asks) = (String::new(), String::new());
+            for _ in 0..=next(3) {
+                book.last_id += 1;
+                let bid = next(2) == 0;
+                let best = if bid { book.bids.last_key_value() } else { book.asks.first_key_value() };
+                let best = *best.expect("a book is never empty").0;
+                let away = next(40) as i64 * 1_000_000;
+                let price = if bid { best - away } else { best + away };
+                let qty = if away > 0 && next(4) == 0 { 0 } else { (1 + next(1_000)) as i64 * 100_000 };
+                let (side, text) =
+                    if bid { (&mut book.bids, &mut bids) } else { (&mut book.asks, &mut asks) };
+                if qty == 0 {
+                    side.remove(&price);
+                } else {
+                    side.insert(price, qty);
+                }
+                let comma = if text.is_empty() { "" } else { "," };
+                text.push_str(&format!(r#"{comma}["{}","{}"]"#, decimal(price), decimal(qty)));
+            }
+            send(
+                format!("{lower}@depth@100ms"),
+                format!(
+                    r#"{{"e":"depthUpdate","E":1700000000123,"s":"{symbol}","U":{first},"u":{},"b":[{bids}],"a":[{asks}]}}"#,
+                    book.last_id
+                ),
+            );
+            let (bid, bid_qty) = book.bids.last_key_value().expect("never empty");
+            let (ask, ask_qty) = book.asks.first_key_value().expect("never empty");
+            let [b, bq, a, aq] = [*bid, *bid_qty, *ask, *ask_qty].map(decimal);
+            send(
+                format!("{lower}@bookTicker"),
+                format!(
+                    r#"{{"u":{},"s":"{symbol}","b":"{b}","B":"{bq}","a":"{a}","A":"{aq}"}}"#,
+                    book.last_id
+                ),
+            );
+            book.trade_id += 1;
+            let (price, sold) = if book.trade_id % 2 == 0 { (a, false) } else { (b, true) };
+            send(
+                format!("{lower}@trade"),
+                format!(
+                    r#"{{"e":"trade","E":1700000000123,"s":"{symbol}","t":{},"p":"{price}","q":"5.00000000","T":1700000000122,"m":{sold},"M":true}}"#,
+                    book.trade_id
+                ),
+            );
+        }
+    }
+
+    fn depth(&self, symbol: &str, limit: usize) -> Option<String> {
+        let books = self.books.lock().expect("no panic");
+        let book = books.get(symbol)?;
+        let level = |(price, qty): (&i64, &i64)| format!(r#"["{}","{}"]"#, decimal(*price), decimal(*qty));
+        let bids: Vec<_> = book.bids.iter().rev().take(limit).map(level).collect();
+        let asks: Vec<_> = book.asks.iter().take(limit).map(level).collect();
+        Some(format!(
+            r#"{{"lastUpdateId":{},"bids":[{}],"asks":[{}]}}"#,
+            book.last_id,
+            bids.join(","),
+            asks.join(",")
+        ))
+    }
+}
+
+type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+fn head(stream: &mut Tls) -> Option<String> {
+    let (mut bytes, mut byte) = (Vec::new(), [0u8; 1]);
+    while !bytes.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        bytes.push(byte[0]);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn serve(mut socket: TcpStream, config: &Arc<ServerConfig>, shared: &Arc<Shared>) {
+    let welcome = *shared.welcome.lock().expect("no panic");
+    let _ = socket.set_nodelay(true);
+    match welcome {
+        Welcome::Alert => {
+            let mut hello = [0; 2_048];
+            let _ = socket.read(&mut hello);
+            // Fatal, protocol_version: what a server says that knows only older versions.
+            let _ = socket.write_all(&[0x15, 3, 1, 0, 2, 2, 70]);
+            std::thread::sleep(Duration::from_millis(100));
+            return;
+        }
+        Welcome::Garbage => {
+            let _ = socket.write_all(b"220 mail.example ESMTP\r\n");
+            std::thread::sleep(Duration::from_millis(100));
+            return;
+        }
+        _ => {}
+    }
+    let Ok(connection) = ServerConnection::new(Arc::clone(config)) else { return };
+    let Ok(copy) = socket.try_clone() else { return };
+    let mut stream = StreamOwned::new(connection, socket);
+    // Requests of one kept-alive connection, until one upgrades it.
+    while let Some(head) = head(&mut stream) {
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: "));
+        let Some(key) = key else {
+            if answer(&mut stream, &path, shared).is_err() {
+                return;
+            }
+            continue;
+        };
+        if let Welcome::Status(status) = welcome {
+            let body = "not today";
+            let text = format!("HTTP/1.1 {status} Sorry\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(text.as_bytes());
+            let _ = stream.flush();
+            std::thread::sleep(Duration::from_millis(50));
+            return;
+        }
+        let accept = tungstenite::handshake::derive_accept_key(key.trim().as_bytes());
+        let text = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        if welcome == Welcome::SlowLoris {
+            for byte in text.bytes() {
+                if stream.write_all(&[byte]).and_then(|()| stream.flush()).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        return follow(stream, copy, &path, text.as_bytes(), shared);
+    }
+}
+
+fn answer(stream: &mut Tls, path: &str, shared: &Shared) -> std::io::Result<()> {
+    let query = path.split('?').nth(1).unwrap_or_default();
+    let parameter = |name: &str| {
+        query.split('&').find_map(|pair| pair.strip_prefix(name).and_then(|v| v.strip_prefix('=')))
+    };
+    shared.depth_requests.fetch_add(1, SeqCst);
+    let limit = parameter("limit").and_then(|l| l.parse().ok()).unwrap_or(100);
+    let refused = shared.refuse_depth.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok();
+    let (status, body) = match parameter("symbol").and_then(|s| shared.depth(s, limit)) {
+        _ if refused => {
+            ("429 Too Many Requests\r\nRetry-After: 1", r#"{"code":-1003,"msg":"Too many requests."}"#.into())
+        }
+        Some(body) => ("200 OK", body),
+        None => ("400 Bad Request", r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned()),
+    };
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
+
+fn follow(mut stream: Tls, socket: TcpStream, path: &str, answer: &[u8], shared: &Arc<Shared>) {
+    let mut streams: HashSet<String> = HashSet::new();
+    if let Some(list) = path.split("streams=").nth(1) {
+        streams.extend(list.split('/').map(str::to_owned));
+    }
+    let (sender, receiver) = channel();
+    let id = shared.opened.fetch_add(1, SeqCst);
+    let Ok(copy) = socket.try_clone() else { return };
+    shared.connections.lock().expect("no panic").push((id, sender, copy));
+    // Subscribed first: nothing is missing after the answer.
+    if stream.write_all(answer).and_then(|()| stream.flush()).is_err() {
+        shared.connections.lock().expect("no panic").retain(|(other, _, _)| *other != id);
+        return;
+    }
+    let _ = socket.set_read_timeout(Some(Duration::from_millis(1)));
+    let mut connection = Following {
+        ws: WebSocket::from_raw_socket(stream, Role::Server, None),
+        socket,
+        streams,
+        receiver,
+        leave_out: 0,
+        twice: false,
+        hold: None,
+        reorder: false,
+        cut_at: None,
+        id,
+    };
+    connection.run(shared);
+    shared.connections.lock().expect("no panic").retain(|(other, _, _)| *other != id);
+}
+
+struct Following {
+    ws: WebSocket<Tls>,
+    socket: TcpStream,
+    streams: HashSet<String>,
+    receiver: Receiver<ToConnection>,
+    leave_out: usize,
+    twice: bool,
+    reorder: bool,
+    hold: Option<Arc<str>>,
+    cut_at: Option<std::time::Instant>,
+    id: u64,
+}
+
+impl Following {
+    fn run(&mut self, shared: &Shared) {
+        loop {
+            if self.cut_at.is_some_and(|at| std::time::Instant::now() >= at) {
+                let _ = self.socket.shutdown(Shutdown::Both);
+                return;
+            }
+            let mut frames = 0;
+            loop {
+                match self.receiver.recv_timeout(Duration::from_millis(2)) {
+                    Ok(ToConnection::Frame(stream, frame)) => {
+                        if self.streams.contains(&*stream) && self.frame(frame).is_err() {
+                            return;
+                        }
+                        frames += 1;
+                        if frames >= 256 {
+                            break;
+                        }
+                    }
+                    Ok(ToConnection::Fault(fault)) => {
+                        if !self.fault(fault) {
+                            return;
+                        }
+                        break;
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            if self.ws.flush().is_err() {
+                return;
+            }
+            match self.ws.read() {
+                Ok(Message::Text(text)) => {
+                    shared.messages.fetch_add(1, SeqCst);
+                    let params = text.split('[').nth(1).and_then(|t| t.split(']').next()).unwrap_or_default();
+                    self.streams.extend(params.split(',').map(|p| p.trim_matches('"').to_owned()));
+                    let id = text.split("\"id\":").nth(1).and_then(|t| t.split('}').next()).unwrap_or("0");
+                    let _ = self.ws.send(Message::text(format!(r#"{{"result":null,"id":{id}}}"#)));
+                }
+                Ok(Message::Pong(_)) => {
+                    shared.pongs.fetch_add(1, SeqCst);
+                }
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Arc<str>) -> Result<(), Error> {
+        if self.leave_out > 0 {
+            self.leave_out -= 1;
+            return Ok(());
+        }
+        if std::mem::take(&mut self.reorder) {
+            self.hold = Some(frame);
+            return Ok(());
+        }
+        self.ws.write(Message::text(frame.as_ref()))?;
+        if std::mem::take(&mut self.twice) {
+            self.ws.write(Message::text(frame.as_ref()))?;
+        }
+        if let Some(held) = self.hold.take() {
+            self.ws.write(Message::text(held.as_ref()))?;
+        }
+        Ok(())
+    }
+
+    /// Says whether the connection lives on.
+    fn fault(&mut self, fault: Fault) -> bool {
+        let _ = self.ws.flush();
+        match fault {
+            Fault::Cut => {
+                let _ = self.socket.shutdown(Shutdown::Both);
+                return false;
+            }
+            Fault::Stall(time) => std::thread::sleep(time),
+            Fault::Drop(n) => self.leave_out = n,
+            Fault::Duplicate => self.twice = true,
+            Fault::Reorder => self.reorder = true,
+            Fault::Truncate => {
+                let _ = self.ws.get_mut().write_all(b"\x81\x7e\x01\x00half of a frame");
+                let _ = self.ws.get_mut().flush();
+                let _ = self.socket.shutdown(Shutdown::Both);
+                return false;
+            }
+            Fault::Huge(bytes) => {
+                let _ = self.socket.set_read_timeout(None);
+                let sent =
+                    self.ws.send(Message::text(format!(r#"{{"e":"huge","x":"{}"}}"#, "x".repeat(bytes))));
+                let _ = self.socket.set_read_timeout(Some(Duration::from_millis(1)));
+                return sent.is_ok();
+            }
+            Fault::SlowFrame => {
+                let stream = self.ws.get_mut();
+                let _ = stream.write_all(b"\x81\x7e\x0f\x00");
+                for _ in 0..200 {
+                    if stream.write_all(b"x").and_then(|()| stream.flush()).is_err() {
+                        return false;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                return false;
+            }
+            Fault::Shutdown(after) => {
+                let text = r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#;
+                let _ = self.ws.send(Message::text(text));
+                self.cut_at = Some(std::time::Instant::now() + after);
+            }
+            Fault::Ping => {
+                let _ = self.ws.send(Message::Ping(b"1770123456789".as_slice().into()));
+            }
+            Fault::Close => {
+                let _ = self.ws.close(None);
+                let _ = self.ws.flush();
+            }
+            Fault::BadFrame => {
+                let _ = self.ws.get_mut().write_all(b"\xf3\x01x");
+                let _ = self.ws.get_mut().flush();
+            }
+        }
+        true
+    }
+}
