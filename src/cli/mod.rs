@@ -8,6 +8,7 @@ pub mod doctor;
 mod list;
 mod output;
 mod replay;
+mod store;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Takes journals into a database, and tells what one holds
+    Store(store::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -60,6 +63,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Store(args) => store::run(args),
         Command::List(args) => list::run(&args, strategies),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,

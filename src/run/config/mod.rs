@@ -12,7 +12,7 @@ mod strategies;
 
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, Threading, Wait,
+    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 
@@ -54,6 +54,8 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     /// `[journal]`.
     pub journal: JournalConfig,
+    /// `[store]`.
+    pub store: StoreConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -182,6 +184,7 @@ impl Config {
         let run = RunConfig::check(&raw.run, &mut checks);
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
         let journal = JournalConfig::check(&raw.journal, &mut checks);
+        let store = StoreConfig::check(&raw.store, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &mut checks);
@@ -197,6 +200,7 @@ impl Config {
                 instruments,
                 pipeline,
                 journal,
+                store,
                 market,
                 risk,
                 paper,
@@ -277,6 +281,7 @@ mod tests {
         assert_eq!(shown.run, empty.run);
         assert_eq!(shown.pipeline, empty.pipeline);
         assert_eq!(shown.journal, empty.journal);
+        assert_eq!(shown.store, empty.store);
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
@@ -318,7 +323,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 10, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 14, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]
