@@ -15,6 +15,7 @@ pub mod strategy;
 
 pub mod history;
 pub mod journal;
+pub mod store;
 
 pub mod monitor;
 pub mod report;

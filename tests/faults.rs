@@ -5,7 +5,7 @@ mod support;
 
 use algo_trader::domain::{Market, Slot};
 use algo_trader::execution::record::RECORD_BYTES;
-use algo_trader::journal::format::{TAG_RECORD, TAG_SLOT};
+use algo_trader::journal::format::{TAG_END, TAG_RECORD, TAG_SLOT};
 use algo_trader::journal::{JournalSink, JournalWriter, SyncPolicy};
 use algo_trader::pipeline::group::Step;
 use algo_trader::pipeline::{
@@ -204,7 +204,11 @@ impl Sink {
 fn records(mut payload: &[u8]) -> Vec<u64> {
     let mut seqs = Vec::new();
     while let Some((&tag, rest)) = payload.split_first() {
-        let length = if tag == TAG_SLOT { 64 } else { RECORD_BYTES };
+        let length = match tag {
+            TAG_SLOT => 64,
+            TAG_END => 0,
+            _ => RECORD_BYTES,
+        };
         if tag == TAG_RECORD {
             seqs.push(u64::from_le_bytes(rest[..8].try_into().expect("8 bytes")));
         }

@@ -110,6 +110,7 @@ fn threads_are_started_only_where_pipelines_and_readers_are() {
 
 #[test]
 fn only_the_control_surface_is_asynchronous() {
-    let found = only_in(&["tokio", "axum", "async fn", "async move", ".await;", ".await?"], &["control"]);
+    // The PostgreSQL client is blocking to us; the crate that gives it TLS has the word in its name.
+    let found = only_in(&["tokio::", "axum", "async fn", "async move", ".await;", ".await?"], &["control"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

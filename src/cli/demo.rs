@@ -22,6 +22,7 @@ const STRATEGIES_MAX: usize = 255;
 #[command(after_help = "Examples:
   algo-trader demo
   algo-trader demo --seconds 60 --speed max --seed 7
+  algo-trader demo --store sqlite:demo.db
   algo-trader demo --instruments 300 --seconds 5 --speed max --json
   algo-trader demo --instrument-counts 1,10,100,300 --seconds 5 --report latency-reports/pairs")]
 pub struct Args {
@@ -103,7 +104,7 @@ pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
-    let journal = DemoJournal::new(args.common.journal.as_ref());
+    let mut journal = DemoJournal::new(args.common.journal.as_ref());
     args.common.journal = Some(journal.path.clone());
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
@@ -121,15 +122,24 @@ pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
             print!("{topology}");
         }
     }
+    let store = match args.common.store_request(&config) {
+        Ok(store) => store,
+        Err(outcome) => return outcome,
+    };
     let interrupt = Interrupt::install().unwrap_or_default();
     let options = ReplayOptions {
         pace: args.speed,
         interrupt: interrupt.clone(),
         progress: progress(),
+        store,
         pipeline,
         ..ReplayOptions::default()
     };
     let result = replay_frames(&config, &mut source, options);
+    if result.as_ref().is_ok_and(|s| s.store.as_ref().is_some_and(|store| !store.caught_up)) {
+        // What the database lacks is in the journal alone.
+        journal.temporary = false;
+    }
     let hash = result.as_ref().ok().map(|s: &Summary| s.order_stream_sha256.clone());
     if args.common.report.is_none() && !args.common.json {
         args.common.report = Some(config.report.dir.join("demo"));

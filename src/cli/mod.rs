@@ -11,6 +11,7 @@ mod output;
 mod replay;
 mod run;
 mod status_line;
+mod store;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ enum Command {
     Replay(replay::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
+    /// Takes journals into a database, and tells what one holds
+    Store(store::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -66,6 +69,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
+        Command::Store(args) => store::run(args),
         Command::List(args) => list::run(&args, strategies),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,

@@ -5,9 +5,9 @@ use crate::pipeline::StageHistogram;
 use crate::report::latency::{
     self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
 };
-use crate::report::units::count as grouped;
+pub use crate::report::units::count as grouped;
 use crate::run::summary::amount;
-use crate::run::{Config, Summary};
+use crate::run::{Config, StoreSummary, Summary};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -111,6 +111,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
         writeln!(t, "  denied {reason}: {}", grouped(*count))?;
     }
     writeln!(t, "indicators: {} computed, {} still warming up", s.indicators.0, s.indicators.1)?;
+    if let Some(store) = &s.store {
+        writeln!(t, "{}", store_line(store))?;
+    }
     writeln!(t, "order stream sha256 {}", s.order_stream_sha256)?;
     writeln!(t)?;
     writeln!(
@@ -146,6 +149,30 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
     writeln!(t)?;
     t.push_str(&latency::summary_table(&stages(&s.latencies)));
     Ok(())
+}
+
+/// What became of a run's store, for a person.
+pub fn store_line(store: &StoreSummary) -> String {
+    let mut line =
+        format!("store {}: {} rows in {} batches", store.place, grouped(store.rows), grouped(store.batches));
+    if store.retries > 0 {
+        line += &format!(", {} failures tried again", grouped(store.retries));
+    }
+    if store.caught_up {
+        return line + &format!(", complete {:.2} s after the end", store.lag.as_secs_f64());
+    }
+    line += &format!("; NOT COMPLETE: {} bytes of the journal are missing", grouped(store.behind_bytes));
+    if let Some(error) = &store.error {
+        line += &format!(" ({error})");
+    }
+    if let Some(journal) = &store.journal {
+        line += &format!(
+            "; add them by: algo-trader store load --journal {} --store {}",
+            journal.display(),
+            store.place
+        );
+    }
+    line
 }
 
 /// Writes the latency report.

@@ -10,8 +10,8 @@ use crate::pipeline::{Threading, Wait};
 use crate::report::latency::RatePoint;
 use crate::run::interrupt::Interrupt;
 use crate::run::{
-    Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, Summary, replay_frames,
-    replay_journal,
+    Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, StoreRequest, Summary,
+    replay_frames, replay_journal,
 };
 use crate::strategy::StrategySpec;
 use std::io::IsTerminal;
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
   algo-trader replay recordings/*.gz --threading dedicated --wait yield --json
   algo-trader replay recordings/*.gz --speed 10 --report latency-reports/today
   algo-trader replay recordings/*.gz --rates 1000,10000,100000,max
+  algo-trader replay recordings/*.gz --store sqlite:runs.db
   algo-trader replay recordings/*.gz --journal run.journal && algo-trader replay run.journal")]
 pub struct Args {
     /// Recordings (named MARKET-SYMBOL-DATE.gz), merged by receive time, or one journal
@@ -61,6 +62,10 @@ pub struct Common {
     /// Write the journal here; the file must not exist
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Also write orders, fills, positions, bars and equity to this database: sqlite:PATH or
+    /// postgres://user@host/database
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
     /// Write the latency report into this directory
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -150,6 +155,14 @@ impl Common {
     }
 }
 
+impl Common {
+    /// The store that was asked for, if one was.
+    pub fn store_request(&self, config: &Config) -> Result<Option<StoreRequest>, Outcome> {
+        let url = super::store::address(self.store.as_deref(), config)?;
+        Ok(url.map(|url| StoreRequest::new(url, &config.store)))
+    }
+}
+
 /// Shows the topology that a run would have.
 pub fn show_topology(config: &Config, options: &PipelineOptions) -> Outcome {
     match Pipeline::plan(config, options) {
@@ -230,21 +243,30 @@ pub fn print(
     title: &str,
     paced: bool,
 ) -> Outcome {
+    let mut outcome = Outcome::Done;
     if common.json {
         println!("{:#}", curves.added_to(summary.to_json()));
     } else {
         print!("{}", output::text(summary, config));
+    }
+    if summary.store.as_ref().is_some_and(|store| !store.caught_up) {
+        if common.json
+            && let Some(store) = &summary.store
+        {
+            eprintln!("{}", output::store_line(store));
+        }
+        outcome = Outcome::Failed;
     }
     if let Some(dir) = &common.report {
         match output::report(summary, curves, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),
             Err(error) => {
                 eprintln!("{error}");
-                return Outcome::Failed;
+                outcome = Outcome::Failed;
             }
         }
     }
-    Outcome::Done
+    outcome
 }
 
 pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
@@ -276,12 +298,17 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         return Outcome::BadUsage;
     }
     let pace = args.rate.map_or(args.speed, Pace::Rate);
+    let store = match args.common.store_request(&config) {
+        Ok(store) => store,
+        Err(outcome) => return outcome,
+    };
     let options = ReplayOptions {
         pace,
         until: args.until,
         frames_max: None,
         interrupt: interrupt.clone(),
         progress: progress(),
+        store,
         pipeline,
     };
     let result = replay_frames(&config, &mut recording, options);
@@ -362,6 +389,10 @@ fn rate_point(
 }
 
 fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) -> Outcome {
+    if args.common.store.is_some() {
+        eprintln!("a journal is not replayed into a store: use algo-trader store load");
+        return Outcome::BadUsage;
+    }
     let mut journal = match JournalReader::open(path) {
         Ok(journal) => journal,
         Err(error) => {

@@ -54,6 +54,13 @@ impl ClientOrderId {
         Self(text)
     }
 
+    /// An id from its characters; `None` unless they are 18 of `[a-z0-9]`.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let text = <[u8; 18]>::try_from(bytes).ok()?;
+        text.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()).then_some(Self(text))
+    }
+
     /// The characters.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

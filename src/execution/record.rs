@@ -1,6 +1,7 @@
 //! Records: what was decided, as it is journaled and hashed.
 
-use crate::domain::{ClientOrderId, DenyReason, Order};
+use crate::domain::order::{OrderKind, Side, TimeInForce};
+use crate::domain::{ClientOrderId, DenyReason, InstrumentId, Order, OrderId, Price, Qty, StrategyId};
 use crate::pipeline::Sequenced;
 
 /// What a record says.
@@ -30,6 +31,19 @@ pub struct Record {
     pub client_id: ClientOrderId,
 }
 
+impl RecordKind {
+    /// The kind with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            2 => Some(RecordKind::Denied),
+            3 => Some(RecordKind::Order),
+            4 => Some(RecordKind::Cancel),
+            _ => None,
+        }
+    }
+}
+
 /// Bytes of a record.
 pub const RECORD_BYTES: usize = 72;
 
@@ -54,10 +68,67 @@ impl Record {
         bytes[48..66].copy_from_slice(self.client_id.as_bytes());
         bytes
     }
+
+    /// A record from its canonical bytes; `None` where they hold what no record holds.
+    #[must_use]
+    pub fn from_canonical(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
+        let word = |at: usize| {
+            let mut eight = [0u8; 8];
+            eight.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(eight)
+        };
+        let denied = match bytes[14] {
+            0 => None,
+            code => Some(DenyReason::from_code(code)?),
+        };
+        let order = Order {
+            id: OrderId(word(24)),
+            strategy: StrategyId(bytes[9]),
+            instrument: InstrumentId(u16::from_le_bytes([bytes[16], bytes[17]])),
+            side: Side::from_code(bytes[10])?,
+            kind: OrderKind::from_code(bytes[11])?,
+            tif: TimeInForce::from_code(bytes[12])?,
+            reduce_only: bytes[13] != 0,
+            qty: Qty(word(32) as i64),
+            price: Price(word(40) as i64),
+        };
+        let client_id = ClientOrderId::from_bytes(&bytes[48..66])?;
+        Some(Self { seq: word(0), kind: RecordKind::from_code(bytes[8])?, order, denied, client_id })
+    }
 }
 
 impl Sequenced for Record {
     fn seq(&self) -> u64 {
         self.seq
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_what_was_written_and_nonsense_is_none() {
+        let order = Order {
+            id: OrderId(u64::MAX),
+            strategy: StrategyId(7),
+            instrument: InstrumentId(513),
+            side: Side::Sell,
+            kind: OrderKind::PostOnly,
+            tif: TimeInForce::Fok,
+            reduce_only: true,
+            qty: Qty(i64::MAX),
+            price: Price(-1),
+        };
+        let client_id = ClientOrderId::derive(1_723_161_253, order.id);
+        let kind = RecordKind::Denied;
+        let record = Record { seq: 9, kind, order, denied: Some(DenyReason::SelfTrade), client_id };
+        let bytes = record.canonical();
+        assert_eq!(Record::from_canonical(&bytes), Some(record));
+        for (at, bad) in [(8, 0), (8, 5), (10, 2), (11, 3), (12, 3), (14, 255), (48, b'A')] {
+            let mut damaged = bytes;
+            damaged[at] = bad;
+            assert_eq!(Record::from_canonical(&damaged), None, "byte {at} = {bad}");
+        }
     }
 }

@@ -1,24 +1,35 @@
 //! The journal's file format.
 //!
-//! `ATJRNL01`, then blocks: length (u32), CRC-32 of the payload (u32), payload; all little-endian. The first block is
-//! the header as JSON; the others are entries: 1 and a slot's 64 canonical bytes, or 2 and a record's 72.
-//! A file cut anywhere reads to its last whole block.
+//! `ATJRNL02`, then blocks: length (u32), CRC-32 of the payload (u32), payload; all little-endian. The first block is
+//! the header as JSON; the others are entries: 1 and a slot's 64 canonical bytes, 2 and a record's 72, or 3, with
+//! which a run that came to its end closes its journal. A file cut anywhere reads to its last whole block.
+//!
+//! Records follow the last slot of the event that caused them, in the same block: an event is whole when its block is.
+//! Sequence numbers are not written: the slots are all of the ring's, in its order, from 1.
+//!
+//! Version 01 had no end and fewer fields in its header; it is still read.
 
-use crate::domain::Instrument;
+use crate::domain::{Instrument, InstrumentId, Slot};
+use crate::execution::Record;
+use crate::execution::record::RECORD_BYTES;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What a journal begins with.
-pub const MAGIC: &[u8; 8] = b"ATJRNL01";
+pub const MAGIC: &[u8; 8] = b"ATJRNL02";
+/// What journals of the version before began with.
+pub const MAGIC_01: &[u8; 8] = b"ATJRNL01";
 /// Tag of a slot.
 pub const TAG_SLOT: u8 = 1;
 /// Tag of a record.
 pub const TAG_RECORD: u8 = 2;
+/// Tag of the end.
+pub const TAG_END: u8 = 3;
 /// No block is larger.
 pub const BLOCK_BYTES_MAX: usize = 16 << 20;
 
 /// What a run was, so that it can be run again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JournalHeader {
     /// Version of the program that wrote it.
     pub version: String,
@@ -30,6 +41,56 @@ pub struct JournalHeader {
     pub config_text: String,
     /// The instruments, resolved.
     pub instruments: Vec<Instrument>,
+    /// The run's name; empty in a journal of version 01.
+    #[serde(default)]
+    pub run_name: String,
+    /// When the run was started, ns since 1970, by the host's clock; zero in a journal of version 01.
+    #[serde(default)]
+    pub started_ns: u64,
+    /// The strategies, by their ids; empty in a journal of version 01.
+    #[serde(default)]
+    pub strategies: Vec<JournalStrategy>,
+    /// Length of a bar, ns; zero in a journal of version 01.
+    #[serde(default)]
+    pub bar_ns: u64,
+    /// How long a bar waits for late trades, ns.
+    #[serde(default)]
+    pub bar_grace_ns: u64,
+}
+
+/// A strategy of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStrategy {
+    /// What it is called in output.
+    pub label: String,
+    /// Which strategy it is.
+    pub name: String,
+    /// What it gets events of and trades.
+    pub instruments: Vec<InstrumentId>,
+}
+
+/// One entry of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// What happened.
+    Slot(Slot),
+    /// What was decided.
+    Record(Record),
+    /// The run came to its end: nothing follows.
+    End,
+}
+
+/// The first entry of `rest`, what remains of a block, and the bytes it takes; `None` where it does not read.
+#[inline]
+#[must_use]
+pub fn entry(rest: &[u8]) -> Option<(Entry, usize)> {
+    let (&tag, rest) = rest.split_first()?;
+    match tag {
+        TAG_SLOT => Some((Entry::Slot(Slot::from_canonical(rest.first_chunk()?)), 65)),
+        TAG_RECORD => Some((Entry::Record(Record::from_canonical(rest.first_chunk()?)?), 1 + RECORD_BYTES)),
+        TAG_END => Some((Entry::End, 1)),
+        _ => None,
+    }
 }
 
 /// Why a journal cannot be written or read.

@@ -1,8 +1,7 @@
 //! Reading a journal.
 
-use super::format::{BLOCK_BYTES_MAX, JournalError, JournalHeader, MAGIC, TAG_RECORD, TAG_SLOT, crc};
+use super::format::{BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, MAGIC, MAGIC_01, crc, entry};
 use crate::domain::Slot;
-use crate::execution::record::RECORD_BYTES;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
@@ -22,7 +21,12 @@ pub struct JournalReader {
 #[must_use]
 pub fn is_journal(path: &Path) -> bool {
     let mut magic = [0u8; 8];
-    File::open(path).and_then(|mut f| f.read_exact(&mut magic)).is_ok() && &magic == MAGIC
+    File::open(path).and_then(|mut f| f.read_exact(&mut magic)).is_ok() && is_magic(&magic)
+}
+
+/// Whether a journal of a version that we read begins so.
+pub(super) fn is_magic(bytes: &[u8; 8]) -> bool {
+    bytes == MAGIC || bytes == MAGIC_01
 }
 
 impl JournalReader {
@@ -36,7 +40,7 @@ impl JournalReader {
         let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
         let mut magic = [0u8; 8];
         let bad = |problem: &str| JournalError::Bad { path: name.clone(), problem: problem.into() };
-        if file.read_exact(&mut magic).is_err() || &magic != MAGIC {
+        if file.read_exact(&mut magic).is_err() || !is_magic(&magic) {
             return Err(bad("is not a journal of algo-trader"));
         }
         let mut block = Vec::new();
@@ -73,31 +77,20 @@ impl JournalReader {
     /// [`JournalError`] where a whole block does not read.
     pub fn next_slot(&mut self) -> Result<Option<Slot>, JournalError> {
         loop {
-            let rest = &self.block[self.at..];
-            match rest.first() {
-                Some(&TAG_SLOT) => {
-                    let Some(bytes) = rest.get(1..65).and_then(|b| <&[u8; 64]>::try_from(b).ok()) else {
-                        return Err(self.bad_entry());
-                    };
-                    self.at += 65;
-                    return Ok(Some(Slot::from_canonical(bytes)));
+            if self.at == self.block.len() {
+                self.at = 0;
+                if !read_block(&mut self.file, &mut self.block, &self.path)? {
+                    self.torn = !self.block.is_empty();
+                    self.block.clear();
+                    return Ok(None);
                 }
-                Some(&TAG_RECORD) if rest.len() > RECORD_BYTES => {
-                    self.at += 1 + RECORD_BYTES;
-                    self.records += 1;
-                }
-                Some(_) => return Err(self.bad_entry()),
-                None => {
-                    self.at = 0;
-                    match read_block(&mut self.file, &mut self.block, &self.path)? {
-                        true => {}
-                        false => {
-                            self.torn = !self.block.is_empty();
-                            self.block.clear();
-                            return Ok(None);
-                        }
-                    }
-                }
+            }
+            let Some((entry, bytes)) = entry(&self.block[self.at..]) else { return Err(self.bad_entry()) };
+            self.at += bytes;
+            match entry {
+                Entry::Slot(slot) => return Ok(Some(slot)),
+                Entry::Record(_) => self.records += 1,
+                Entry::End => return Ok(None),
             }
         }
     }

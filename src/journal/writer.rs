@@ -1,6 +1,6 @@
 //! Writing a journal.
 
-use super::format::{JournalError, JournalHeader, MAGIC, TAG_RECORD, TAG_SLOT, crc};
+use super::format::{JournalError, JournalHeader, MAGIC, TAG_END, TAG_RECORD, TAG_SLOT, crc};
 use crate::domain::Slot;
 use crate::execution::Record;
 use std::fs::File;
@@ -109,11 +109,12 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and that the run came to its end.
     ///
     /// # Errors
     /// Whatever the sink says.
     pub fn finish(&mut self) -> io::Result<()> {
+        self.block.push(TAG_END);
         self.write_block()?;
         self.sink.flush()?;
         self.sink.sync()

@@ -10,10 +10,12 @@ pub mod live;
 pub mod pipeline;
 pub mod replay;
 pub mod sequencer;
+pub mod store;
 pub mod summary;
 
 pub use config::Config;
 pub use live::{LiveError, LiveOptions, LiveStatus, run_live};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
 pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
+pub use store::{StoreRequest, StoreSummary, StoreThread};
 pub use summary::Summary;

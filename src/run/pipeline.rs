@@ -1,12 +1,14 @@
 //! Assembling a pipeline: the ring, the lanes, the stages, the threads. Read top to bottom, it is the way of an order.
 
-use super::config::{Config, FillRule, JournalSync, Threading as ThreadingChoice, Wait as WaitChoice};
+use super::config::{
+    Config, FillRule, JournalSync, StrategyConfig, Threading as ThreadingChoice, Wait as WaitChoice,
+};
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::{ExecutionStage, PaperGateway, PaperSettings};
-use crate::journal::{JournalError, JournalHeader, JournalStage, JournalWriter, SyncPolicy};
+use crate::journal::{JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, SyncPolicy};
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
 use crate::market::{IndicatorRequest, MarketStage};
@@ -24,6 +26,7 @@ use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 use thiserror::Error;
 
 /// What may differ from the configuration for one run.
@@ -382,12 +385,23 @@ fn journal_writer(
 /// What a journal says of a run with this configuration.
 #[must_use]
 pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
+    let strategy = |s: &StrategyConfig| JournalStrategy {
+        label: s.label.clone(),
+        name: s.name.clone(),
+        instruments: s.instruments.clone(),
+    };
     JournalHeader {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         epoch,
         config_name: config.file.clone(),
         config_text: config.text.clone(),
         instruments: config.instruments.all().to_vec(),
+        run_name: config.run.name.clone(),
+        started_ns: started.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
+        strategies: config.strategies.iter().map(strategy).collect(),
+        bar_ns: u64::from(config.market.bar_seconds) * 1_000_000_000,
+        bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
     }
 }
 

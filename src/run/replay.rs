@@ -5,6 +5,7 @@ use super::feed::Feed;
 use super::interrupt::Interrupt;
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::sequencer::Stopped;
+use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::journal::{JournalError, JournalReader};
 use crate::net::{FrameSource, SourceError};
@@ -35,6 +36,8 @@ pub struct ReplayOptions {
     pub interrupt: Interrupt,
     /// Called now and then with frames so far and the time of the market, to show progress.
     pub progress: Option<Box<dyn FnMut(u64, crate::domain::Time) + Send>>,
+    /// A database that follows the run.
+    pub store: Option<StoreRequest>,
     /// For the pipeline.
     pub pipeline: PipelineOptions,
 }
@@ -47,6 +50,7 @@ impl Default for ReplayOptions {
             frames_max: None,
             interrupt: Interrupt::default(),
             progress: None,
+            store: None,
             pipeline: PipelineOptions::default(),
         }
     }
@@ -90,9 +94,28 @@ const LOOK_EVERY: u64 = 256;
 pub fn replay_frames(
     config: &Config,
     source: &mut dyn FrameSource,
-    options: ReplayOptions,
+    mut options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
-    on_a_thread_of_its_own(|| frames(config, source, options))?
+    let Some(request) = options.store.take() else {
+        return on_a_thread_of_its_own(|| frames(config, source, options, || {}))?;
+    };
+    let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
+    let store = RunStore::start(request, journal).map_err(PipelineError::Thread)?;
+    options.pipeline.journal = Some(store.journal().to_owned());
+    let mut result = on_a_thread_of_its_own(|| frames(config, source, options, || store.follow()))
+        .map_err(ReplayError::from)
+        .and_then(|ran| ran);
+    let did = match &mut result {
+        Ok(summary) => Some(&mut summary.store),
+        Err(ReplayError::Source { summary, .. } | ReplayError::Stopped { summary, .. }) => {
+            Some(&mut summary.store)
+        }
+        Err(ReplayError::Pipeline(_) | ReplayError::Journal(_)) => None,
+    };
+    if let Some(did) = did {
+        *did = Some(store.finish());
+    }
+    result
 }
 
 /// Runs a feed on a fresh thread: it will be pinned, and neither the caller nor a later run may inherit that.
@@ -110,9 +133,11 @@ fn frames(
     config: &Config,
     source: &mut dyn FrameSource,
     mut options: ReplayOptions,
+    journal_exists: impl FnOnce(),
 ) -> Result<Summary, ReplayError> {
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     let mut pipeline = Pipeline::build(config, std::mem::take(&mut options.pipeline))?;
+    journal_exists();
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
     feed.sampler = pipeline.sampler;
     let sources = source.sources().to_vec();

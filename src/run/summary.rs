@@ -4,6 +4,7 @@ use super::config::{Config, QUOTE_DECIMALS};
 use super::feed::{Feed, FeedCounts, FrameProblem};
 use super::live::LiveOutcome;
 use super::pipeline::Pipeline;
+use super::store::StoreSummary;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::FEE_DECIMALS;
 use crate::domain::wallet::AssetBalance;
@@ -86,6 +87,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// From the start of the feed to the first event published.
     pub first_event_after: Option<Duration>,
+    /// What the store's thread did, if the run had one.
+    pub store: Option<StoreSummary>,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -133,6 +136,7 @@ impl Summary {
             stamp_cost_ns: clock.cost_ns(),
             elapsed,
             first_event_after,
+            store: None,
             stopped: None,
         };
         if let Some(feed) = feed {
@@ -278,6 +282,7 @@ impl Summary {
         put("peak_memory_bytes", json!(peak_memory_bytes()));
         put("stamp_cost_ns", json!(self.stamp_cost_ns));
         put("threading", json!(self.topology.threading.label()));
+        put("store", self.store.as_ref().map_or(Value::Null, StoreSummary::to_json));
         put("stopped", json!(self.stopped.as_ref().map(ToString::to_string)));
         put("stages", self.stages_json());
         Value::Object(all)

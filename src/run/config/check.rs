@@ -25,6 +25,13 @@ impl Checks<'_> {
         self.problems.push(problem);
     }
 
+    /// Reports the value at `span` without showing it: it holds what nobody should see.
+    pub fn refuse_unseen(&mut self, span: &Range<usize>, expected: impl Into<String>) {
+        let mut problem = self.document.problem(span, expected);
+        problem.found = None;
+        self.problems.push(problem);
+    }
+
     /// The value, or a report that the table at `parent` lacks it; a value that did not fit is reported already.
     pub fn require<'g, T>(
         &mut self,

@@ -14,7 +14,7 @@ mod venue;
 
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, Threading, Wait,
+    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use venue::{EndpointConfig, VenueConfig};
@@ -57,6 +57,8 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     /// `[journal]`.
     pub journal: JournalConfig,
+    /// `[store]`.
+    pub store: StoreConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -187,6 +189,7 @@ impl Config {
         let run = RunConfig::check(&raw.run, &mut checks);
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
         let journal = JournalConfig::check(&raw.journal, &mut checks);
+        let store = StoreConfig::check(&raw.store, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
@@ -203,6 +206,7 @@ impl Config {
                 instruments,
                 pipeline,
                 journal,
+                store,
                 market,
                 risk,
                 paper,
@@ -284,6 +288,7 @@ mod tests {
         assert_eq!(shown.run, empty.run);
         assert_eq!(shown.pipeline, empty.pipeline);
         assert_eq!(shown.journal, empty.journal);
+        assert_eq!(shown.store, empty.store);
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
@@ -326,7 +331,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 26, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 30, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

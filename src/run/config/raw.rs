@@ -26,6 +26,7 @@ raw! {
         instruments: RawInstruments,
         pipeline: RawPipeline,
         journal: RawJournal,
+        store: RawStore,
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
@@ -64,6 +65,14 @@ raw! {
     RawJournal {
         path: Option<String>,
         sync: Given<String>,
+    }
+    RawStore {
+        url: Given<String>,
+        ca_file: Option<String>,
+        batch_rows: Given<i64>,
+        flush_ms: Given<i64>,
+        equity_seconds: Given<i64>,
+        finish_seconds: Given<i64>,
     }
     RawMarket {
         bar_seconds: Given<i64>,

@@ -6,9 +6,11 @@ use super::check::Checks;
 use super::instruments::Instruments;
 use super::raw::{
     Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
+    RawStore,
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
+use crate::store::{LoaderSettings, StoreUrl, UrlError};
 use log::LevelFilter;
 use std::fmt;
 use std::path::PathBuf;
@@ -203,6 +205,54 @@ impl JournalConfig {
             path: path(raw.path.as_deref()),
             sync: checks.choice(&raw.sync, JournalSync::ALL, JournalSync::Never),
         }
+    }
+}
+
+/// `[store]`: the database that gets what the journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Which; `None`: none.
+    pub url: Option<StoreUrl>,
+    /// Certificates that vouch for a PostgreSQL server; `None`: the public authorities.
+    pub ca_file: Option<PathBuf>,
+    /// Rows that make a batch.
+    pub batch_rows: u32,
+    /// The longest, in milliseconds, that rows wait for their batch to fill.
+    pub flush_ms: u32,
+    /// Seconds of the run's time between points of the equity curves.
+    pub equity_seconds: u32,
+    /// Seconds that the end of a run waits for the database.
+    pub finish_seconds: u32,
+}
+
+impl StoreConfig {
+    pub(super) fn check(raw: &RawStore, checks: &mut Checks<'_>) -> Self {
+        let given = raw.url.as_ref().filter(|url| !url.get_ref().is_empty());
+        let url = given.and_then(|url| match url.get_ref().parse::<StoreUrl>() {
+            Ok(url) => Some(url),
+            Err(error @ UrlError::Password) => {
+                checks.refuse_unseen(&url.span(), error.to_string());
+                None
+            }
+            Err(error) => {
+                checks.refuse(&url.span(), error.to_string());
+                None
+            }
+        });
+        Self {
+            url,
+            ca_file: path(raw.ca_file.as_deref()),
+            batch_rows: checks.integer(&raw.batch_rows, 1..=100_000, 1_000),
+            flush_ms: checks.integer(&raw.flush_ms, 1..=60_000, 500),
+            equity_seconds: checks.integer(&raw.equity_seconds, 1..=86_400, 10),
+            finish_seconds: checks.integer(&raw.finish_seconds, 0..=3_600, 30),
+        }
+    }
+
+    /// How a journal is taken in.
+    #[must_use]
+    pub fn loader(&self) -> LoaderSettings {
+        LoaderSettings { batch_rows: self.batch_rows as usize, equity_seconds: self.equity_seconds }
     }
 }
 

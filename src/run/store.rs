@@ -1,0 +1,370 @@
+//! The store's thread: follows the run's journal into a database, beside the run and never in its way.
+//!
+//! It is told where the journal is and when the run is over; it reads the file, as anybody could, and touches no ring,
+//! no lane and no stage. What the database does, be it slow, down, full or gone, is felt by this thread alone: it tries
+//! again, ever more rarely, says so once, and catches up from the journal.
+
+use super::config::StoreConfig;
+use crate::journal::JournalError;
+use crate::store::{Loaded, Loader, LoaderSettings, Store, StoreError, StoreOptions, StoreUrl};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Opens the database, again and again if need be.
+pub type OpenStore = Box<dyn FnMut() -> Result<Box<dyn Store>, StoreError> + Send>;
+
+/// A store that a run is to have.
+pub struct StoreRequest {
+    /// What it is called in messages.
+    pub place: String,
+    /// Opens it.
+    pub open: OpenStore,
+    /// How the journal is taken in.
+    pub loader: LoaderSettings,
+    /// The longest that rows wait for their batch to fill.
+    pub flush: Duration,
+    /// How long the end of a run waits until the database has everything.
+    pub finish: Duration,
+}
+
+impl StoreRequest {
+    /// The store at `url`, with the rest by `[store]`.
+    #[must_use]
+    pub fn new(url: StoreUrl, config: &StoreConfig) -> Self {
+        let options = StoreOptions { ca_file: config.ca_file.clone(), ..StoreOptions::default() };
+        Self {
+            place: url.to_string(),
+            open: Box::new(move || crate::store::open(&url, &options)),
+            loader: config.loader(),
+            flush: Duration::from_millis(config.flush_ms.into()),
+            finish: Duration::from_secs(config.finish_seconds.into()),
+        }
+    }
+}
+
+/// What the store's thread did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreSummary {
+    /// The database.
+    pub place: String,
+    /// Where the journal is that it was fed from; absent if that was a temporary file, which is gone.
+    pub journal: Option<PathBuf>,
+    /// Rows written.
+    pub rows: u64,
+    /// Batches written.
+    pub batches: u64,
+    /// Times that the database failed and was tried again.
+    pub retries: u64,
+    /// The last event of which every row is there.
+    pub seq: u64,
+    /// Whether everything is there.
+    pub caught_up: bool,
+    /// Bytes of the journal that are not there.
+    pub behind_bytes: u64,
+    /// How long after the run's end it took.
+    pub lag: Duration,
+    /// What last went wrong, if that was not overcome.
+    pub error: Option<String>,
+}
+
+impl StoreSummary {
+    /// The summary as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "place": self.place,
+            "journal": self.journal.as_ref().map(|path| path.display().to_string()),
+            "rows": self.rows,
+            "batches": self.batches,
+            "retries": self.retries,
+            "seq": self.seq,
+            "caught_up": self.caught_up,
+            "behind_bytes": self.behind_bytes,
+            "lag_s": self.lag.as_secs_f64(),
+            "error": self.error,
+        })
+    }
+}
+
+enum Command {
+    Follow(PathBuf),
+    Finish(Instant),
+}
+
+/// See the module. Dropped, it ends at its next step, whatever is left.
+pub struct StoreThread {
+    commands: Sender<Command>,
+    done: Receiver<()>,
+    shared: Arc<Mutex<StoreSummary>>,
+    finish: Duration,
+}
+
+impl StoreThread {
+    /// Starts the thread; it waits to be told of the journal. To be called before the caller pins itself to a core,
+    /// which a new thread inherits.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn start(request: StoreRequest) -> std::io::Result<Self> {
+        let (commands, orders) = unbounded();
+        let (done_to, done) = unbounded();
+        let summary = StoreSummary { place: request.place.clone(), ..StoreSummary::default() };
+        let shared = Arc::new(Mutex::new(summary));
+        let finish = request.finish;
+        let state = Arc::clone(&shared);
+        std::thread::Builder::new().name("at-store".into()).spawn(move || {
+            if let Ok(Command::Follow(path)) = orders.recv() {
+                Worker::new(request, path, orders, state).run();
+            }
+            // Nobody hears it where the run did not wait.
+            let _ = done_to.send(());
+        })?;
+        Ok(Self { commands, done, shared, finish })
+    }
+
+    /// Tells it of the journal, which must exist.
+    pub fn follow(&self, journal: &Path) {
+        // A thread that is gone shows at the end.
+        let _ = self.commands.send(Command::Follow(journal.to_owned()));
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn summary(&self) -> StoreSummary {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits, at most so long, for the run's journal to come to its end; true if all of it is in the database.
+    #[must_use]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        !matches!(self.done.recv_timeout(at_most), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Tells it that the journal grows no more, and waits until the database has everything, as long as `[store]
+    /// finish_seconds` allows. A database that hangs is left hanging: the thread is given up.
+    #[must_use]
+    pub fn finish(self) -> StoreSummary {
+        let begun = Instant::now();
+        let _ = self.commands.send(Command::Finish(begun + self.finish));
+        // A little longer than the thread itself gives it: what it says is better than what we can say.
+        let over = self.done.recv_timeout(self.finish + Duration::from_millis(500));
+        let mut summary = self.summary();
+        summary.lag = begun.elapsed();
+        if over.is_err() && !summary.caught_up {
+            let hangs = matches!(over, Err(RecvTimeoutError::Timeout));
+            let said =
+                if hangs { "it does not answer" } else { "the store's thread died; please report this" };
+            summary.error.get_or_insert_with(|| said.to_owned());
+        }
+        summary
+    }
+}
+
+/// The first pause after a failure; each is twice the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The longest pause between two looks at the journal.
+const LOOK_MAX: Duration = Duration::from_millis(50);
+
+struct Worker {
+    request: StoreRequest,
+    path: PathBuf,
+    commands: Receiver<Command>,
+    shared: Arc<Mutex<StoreSummary>>,
+    loader: Option<Loader>,
+    store: Option<Box<dyn Store>>,
+    /// Failures in a row.
+    failures: u32,
+    retry_at: Instant,
+    written_at: Instant,
+    deadline: Option<Instant>,
+}
+
+/// What a step came to.
+enum Step {
+    /// There may be more to do at once.
+    Again,
+    /// Nothing for now.
+    Rest,
+    /// It is all done, or can never be.
+    Over,
+}
+
+impl Worker {
+    fn new(
+        request: StoreRequest,
+        path: PathBuf,
+        commands: Receiver<Command>,
+        shared: Arc<Mutex<StoreSummary>>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            request,
+            path,
+            commands,
+            shared,
+            loader: None,
+            store: None,
+            failures: 0,
+            retry_at: now,
+            written_at: now,
+            deadline: None,
+        }
+    }
+
+    fn run(&mut self) {
+        let look = (self.request.flush / 4).clamp(Duration::from_millis(1), LOOK_MAX);
+        loop {
+            let pause = match self.step() {
+                Ok(Step::Over) => return,
+                Ok(Step::Again) => Duration::ZERO,
+                Ok(Step::Rest) => look,
+                Err(error) => {
+                    if !self.failed(&error) {
+                        return;
+                    }
+                    look
+                }
+            };
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return;
+            }
+            match self.commands.recv_timeout(pause) {
+                Ok(Command::Finish(deadline)) => {
+                    // What could not be reached for a while is tried once more at the end.
+                    self.deadline = Some(deadline);
+                    self.retry_at = Instant::now();
+                }
+                Ok(Command::Follow(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    if self.deadline.is_none() {
+                        return;
+                    }
+                    std::thread::sleep(pause);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, StoreError> {
+        let Some(loader) = &mut self.loader else {
+            self.loader = Loader::open(&self.path, self.request.loader)?;
+            return Ok(if self.loader.is_some() { Step::Again } else { Step::Rest });
+        };
+        if Instant::now() < self.retry_at {
+            return Ok(Step::Rest);
+        }
+        let store = match &mut self.store {
+            Some(store) => store,
+            None => {
+                let mut store = (self.request.open)()?;
+                loader.attach(&mut *store)?;
+                self.store.insert(store)
+            }
+        };
+        let loaded = loader.read()?;
+        let due = loaded != Loaded::Pending
+            || self.deadline.is_some()
+            || self.written_at.elapsed() >= self.request.flush;
+        if due && loader.has_news() {
+            loader.write(&mut **store)?;
+            self.written_at = Instant::now();
+            if self.failures > 0 {
+                log::info!("{}: it works again, and is being caught up", self.request.place);
+                self.failures = 0;
+            }
+        }
+        // After the end of the run what the journal lacks will never come.
+        let over = match loaded {
+            Loaded::Ended => true,
+            Loaded::Pending => self.deadline.is_some(),
+            Loaded::Full => false,
+        } && !loader.has_news();
+        let (counts, seq, behind) = (loader.counts(), loader.watermark().seq, loader.behind_bytes());
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        (shared.rows, shared.batches) = (counts.rows, counts.batches);
+        (shared.seq, shared.behind_bytes, shared.caught_up) = (seq, behind, over);
+        if self.failures == 0 {
+            shared.error = None;
+        }
+        Ok(match loaded {
+            _ if over => Step::Over,
+            Loaded::Full => Step::Again,
+            _ => Step::Rest,
+        })
+    }
+
+    /// Notes a failure; false where trying again cannot help.
+    fn failed(&mut self, error: &StoreError) -> bool {
+        self.store = None;
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.error = Some(error.to_string());
+        shared.behind_bytes = match &self.loader {
+            Some(loader) => loader.behind_bytes(),
+            None => std::fs::metadata(&self.path).map_or(0, |m| m.len()),
+        };
+        let missing = matches!(error, StoreError::Journal(JournalError::Io { .. })) && self.loader.is_none();
+        if !error.is_transient() && !missing {
+            log::error!("{error}; the run goes on without its store");
+            return false;
+        }
+        shared.retries += 1;
+        drop(shared);
+        let pause = PAUSE_MIN.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
+        self.retry_at = Instant::now() + pause;
+        if self.failures == 0 {
+            log::warn!(
+                "{error}; the run goes on, its journal keeps everything, and the store is tried again"
+            );
+        } else {
+            log::debug!("{error}");
+        }
+        self.failures = self.failures.saturating_add(1);
+        true
+    }
+}
+
+/// A run's store with the journal it is fed from, which is a temporary one if the run was to have none.
+pub(super) struct RunStore {
+    thread: StoreThread,
+    journal: PathBuf,
+    temporary: bool,
+}
+
+impl RunStore {
+    /// Starts the store of a run that journals to `journal`, or else to a temporary file.
+    pub fn start(request: StoreRequest, journal: Option<PathBuf>) -> std::io::Result<Self> {
+        let temporary = journal.is_none();
+        let journal = journal.unwrap_or_else(|| {
+            // Process ids come again (in a container they are always the same), moments do not.
+            let moment = jiff::Timestamp::now().as_nanosecond();
+            std::env::temp_dir().join(format!("algo-trader-{}-{moment}.journal", std::process::id()))
+        });
+        Ok(Self { thread: StoreThread::start(request)?, journal, temporary })
+    }
+
+    /// Where the run has to journal to.
+    pub fn journal(&self) -> &Path {
+        &self.journal
+    }
+
+    /// The journal exists: it can be followed.
+    pub fn follow(&self) {
+        self.thread.follow(&self.journal);
+    }
+
+    /// Waits for the database; a temporary journal stays if that does not have everything.
+    pub fn finish(self) -> StoreSummary {
+        let mut summary = self.thread.finish();
+        if self.temporary && (summary.caught_up || !self.journal.exists()) {
+            // If it cannot be removed it stays among the temporary files, and nothing is lost.
+            let _ = std::fs::remove_file(&self.journal);
+        } else {
+            summary.journal = Some(self.journal);
+        }
+        summary
+    }
+}

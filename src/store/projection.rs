@@ -1,0 +1,470 @@
+//! From a journal's entries to rows: a pure function of the journal, wherever its blocks end and however it is batched.
+//!
+//! Bars and tops of book come from the market stage itself, run again over the journal's slots, so that the rows hold
+//! what the strategies saw and what the summary says. Orders and positions go by the same state machines as in
+//! execution.
+
+use super::facts;
+use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark};
+use crate::domain::decimal::Scaled;
+use crate::domain::event::{Event, FEE_DECIMALS, Kind, Report};
+use crate::domain::order::{Applied, OrderKind, OrderState, ReportKind, TimeInForce};
+use crate::domain::{
+    Instrument, InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time,
+};
+use crate::execution::{Record, RecordKind};
+use crate::journal::{Entry, JournalHeader};
+use crate::market::book::BookKeeper;
+use crate::market::message::MarketBody;
+use crate::market::stage::MarketSettings;
+use crate::market::{Bar, MarketMessage, MarketStage, Top};
+use crate::pipeline::{LaneReceiver, Shared, Stage, Stop, lane};
+use std::collections::{BTreeMap, HashMap};
+
+/// See the module.
+pub struct Projection {
+    table: InstrumentTable,
+    books: BookKeeper,
+    market: MarketStage,
+    messages: LaneReceiver<MarketMessage>,
+    watched: Vec<bool>,
+    tops: Vec<Top>,
+    live: HashMap<OrderId, OrderState>,
+    held: BTreeMap<(StrategyId, InstrumentId), Held>,
+    /// Rows up to here are in the database already and are not made again.
+    known: Watermark,
+    seq: u64,
+    time: Time,
+    /// The last event has ended, and what it changed is not yet told.
+    unfinished: bool,
+    steps_in_event: u64,
+    equity_ns: u64,
+    next_point: u64,
+    point_seq: u64,
+}
+
+#[derive(Default)]
+struct Held {
+    position: Position,
+    changed: bool,
+    told_seq: u64,
+}
+
+/// Why a journal's entries make no rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// The header's instruments make no table.
+    #[error("its header's instruments do not fit together")]
+    Instruments,
+    /// An entry names what the header does not have.
+    #[error("event {0} names an instrument that its header does not have")]
+    UnknownInstrument(u64),
+}
+
+/// Bars of a journal that does not say how long they were.
+const BAR_NS_DEFAULT: u64 = 1_000_000_000;
+
+impl Projection {
+    /// A projection at the beginning of a journal, that makes rows from `known` on, and a point of each equity curve
+    /// every `equity_seconds` of the run's time.
+    ///
+    /// # Errors
+    /// [`Unfit::Instruments`].
+    pub fn new(header: &JournalHeader, known: Watermark, equity_seconds: u32) -> Result<Self, Unfit> {
+        let table = InstrumentTable::new(header.instruments.clone()).map_err(|_| Unfit::Instruments)?;
+        let mut watched = vec![header.strategies.is_empty(); table.len()];
+        for id in header.strategies.iter().flat_map(|s| &s.instruments) {
+            *watched.get_mut(id.index()).ok_or(Unfit::Instruments)? = true;
+        }
+        let settings = MarketSettings {
+            bar_ns: if header.bar_ns == 0 { BAR_NS_DEFAULT } else { header.bar_ns },
+            bar_grace_ns: header.bar_grace_ns,
+        };
+        let messages_max = MarketStage::messages_per_event_max(&watched, &[]);
+        let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
+        let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;
+        let books = BookKeeper::new(table.all(), |i| watched[i.id.index()]);
+        Ok(Self {
+            books,
+            market,
+            messages,
+            watched,
+            tops: vec![Top::default(); table.len()],
+            table,
+            live: HashMap::new(),
+            held: BTreeMap::new(),
+            known,
+            seq: 0,
+            time: Time(0),
+            unfinished: false,
+            steps_in_event: 0,
+            equity_ns: u64::from(equity_seconds.max(1)) * 1_000_000_000,
+            next_point: 0,
+            point_seq: 0,
+        })
+    }
+
+    /// Takes one entry; `block_ends` where it is the last of its block.
+    ///
+    /// # Errors
+    /// [`Unfit::UnknownInstrument`].
+    #[inline]
+    pub fn apply(&mut self, entry: &Entry, block_ends: bool, out: &mut Batch) -> Result<(), Unfit> {
+        match entry {
+            Entry::Slot(slot) => self.on_slot(slot, out)?,
+            Entry::Record(record) => self.on_record(record, out)?,
+            Entry::End => {}
+        }
+        if block_ends {
+            self.finish_event(out);
+        }
+        Ok(())
+    }
+
+    /// The run came to its end: the last point of everything.
+    pub fn end(&mut self, out: &mut Batch) {
+        self.finish_event(out);
+        if !self.known.ended {
+            let seq = self.seq;
+            let untold: Vec<_> =
+                self.held.iter().filter(|(_, h)| h.told_seq != seq).map(|(k, _)| *k).collect();
+            // Rows of the run's end are at its last event, which may be known while they are not.
+            for key in untold {
+                self.tell_position(key, true, out);
+            }
+            if self.point_seq != seq {
+                self.tell_equity(true, out);
+            }
+        }
+        out.upto.ended = true;
+    }
+
+    /// The last event taken.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Whether rows of the present event are still to be made.
+    #[inline]
+    fn is_new(&self) -> bool {
+        self.seq > self.known.seq
+    }
+
+    fn on_slot(&mut self, slot: &Slot, out: &mut Batch) -> Result<(), Unfit> {
+        if slot.is_first() {
+            self.finish_event(out);
+        }
+        self.seq += 1;
+        if slot.is_first() {
+            self.time = slot.time();
+        }
+        let id = slot.instrument();
+        let kind = slot.kind();
+        if id.index() >= self.watched.len() && !matches!(kind, Kind::Clock | Kind::Command) {
+            return Err(Unfit::UnknownInstrument(self.seq));
+        }
+        if matches!(kind, Kind::Clock | Kind::Command) || self.watched[id.index()] {
+            self.books.on_slot(slot);
+            self.market.on_slot(self.seq, slot, &self.books);
+        } else if slot.is_first() {
+            // No book is kept of what is not traded, but its events let time pass, which closes bars.
+            let mut tick = Slot::clock();
+            tick.stamp(self.time, 0, 0);
+            self.books.on_slot(&tick);
+            self.market.on_slot(self.seq, &tick, &self.books);
+        }
+        while let Some(message) = self.messages.pop() {
+            match message.body {
+                MarketBody::Top(id, top) => self.tops[id.index()] = top,
+                MarketBody::Bar(bar) => self.on_bar(&bar, out),
+                MarketBody::Value { .. } => {}
+            }
+        }
+        if slot.is_last() {
+            self.unfinished = true;
+            if let Event::Report(report) = slot.event() {
+                self.on_report(&report, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_bar(&mut self, bar: &Bar, out: &mut Batch) {
+        if !self.is_new() {
+            return;
+        }
+        let instrument = self.table.get(bar.instrument);
+        let price = |p| facts::price(p, instrument);
+        out.bars.push(BarRow {
+            seq: self.seq,
+            instrument: u64::from(bar.instrument.0),
+            start_ns: bar.start,
+            open: price(bar.open),
+            high: price(bar.high),
+            low: price(bar.low),
+            close: price(bar.close),
+            volume: facts::qty(bar.volume, instrument),
+            trades: u64::from(bar.trades),
+        });
+    }
+
+    fn on_record(&mut self, record: &Record, out: &mut Batch) -> Result<(), Unfit> {
+        let order = &record.order;
+        if order.instrument.index() >= self.table.len() {
+            return Err(Unfit::UnknownInstrument(record.seq));
+        }
+        match record.kind {
+            RecordKind::Cancel => {
+                if let Some(state) = self.live.get_mut(&order.id) {
+                    state.cancel_sent();
+                    let state = *state;
+                    self.tell_step(&state, "cancel-sent", out);
+                }
+                return Ok(());
+            }
+            RecordKind::Order => {
+                self.live.insert(order.id, OrderState::new(*order));
+            }
+            RecordKind::Denied => {}
+        }
+        if self.is_new() {
+            let instrument = self.table.get(order.instrument);
+            let has_limit = order.kind != OrderKind::Market;
+            out.orders.push(OrderRow {
+                seq: self.seq,
+                time_ns: self.time,
+                order_no: order.id.0,
+                strategy: u64::from(order.strategy.0),
+                instrument: u64::from(order.instrument.0),
+                side: side(order.side),
+                kind: match order.kind {
+                    OrderKind::Market => "market",
+                    OrderKind::Limit => "limit",
+                    OrderKind::PostOnly => "post-only",
+                },
+                tif: match order.tif {
+                    TimeInForce::Gtc => "gtc",
+                    TimeInForce::Ioc => "ioc",
+                    TimeInForce::Fok => "fok",
+                },
+                reduce_only: order.reduce_only,
+                qty: facts::qty(order.qty, instrument),
+                price: has_limit.then(|| facts::price(order.price, instrument)),
+                client_id: record.client_id,
+                denied: record.denied.map(|reason| reason.label()),
+            });
+        }
+        Ok(())
+    }
+
+    fn on_report(&mut self, report: &Report, out: &mut Batch) {
+        let Some(state) = self.live.get_mut(&report.order) else { return };
+        let applied = state.apply(report.kind, report.qty, report.trade_id);
+        let state = *state;
+        if state.status.is_final() {
+            self.live.remove(&report.order);
+        }
+        if applied != Applied::Changed {
+            return;
+        }
+        let event = match report.kind {
+            ReportKind::Accepted => "accepted",
+            ReportKind::Rejected => "rejected",
+            ReportKind::Fill => "fill",
+            ReportKind::Canceled => "canceled",
+            ReportKind::Expired => "expired",
+            ReportKind::CancelRejected => "cancel-rejected",
+        };
+        self.tell_step(&state, event, out);
+        if report.kind != ReportKind::Fill {
+            return;
+        }
+        let held = self.held.entry((report.strategy, report.instrument)).or_default();
+        held.position.apply(report.side, report.qty, report.price, report.fee);
+        held.changed = true;
+        if self.is_new() {
+            let instrument = self.table.get(report.instrument);
+            out.fills.push(FillRow {
+                seq: self.seq,
+                time_ns: self.time,
+                order_no: report.order.0,
+                strategy: u64::from(report.strategy.0),
+                instrument: u64::from(report.instrument.0),
+                side: side(report.side),
+                qty: facts::qty(report.qty, instrument),
+                price: facts::price(report.price, instrument),
+                fee: fee(report.fee.into()),
+                maker: report.maker,
+                trade_id: report.trade_id,
+            });
+        }
+    }
+
+    fn tell_step(&mut self, state: &OrderState, event: &'static str, out: &mut Batch) {
+        self.steps_in_event += 1;
+        if self.is_new() {
+            let instrument = self.table.get(state.order.instrument);
+            out.order_events.push(OrderEventRow {
+                seq: self.seq,
+                nth: self.steps_in_event,
+                time_ns: self.time,
+                order_no: state.order.id.0,
+                event,
+                status: state.status.label(),
+                filled: facts::qty(state.filled, instrument),
+            });
+        }
+    }
+
+    /// Tells what an event changed once it and its records are over: positions, and points of equity that are due.
+    fn finish_event(&mut self, out: &mut Batch) {
+        if !self.unfinished {
+            return;
+        }
+        self.unfinished = false;
+        self.steps_in_event = 0;
+        let due = self.time.0 >= self.next_point;
+        let first = self.next_point == 0;
+        if due {
+            self.next_point = (self.time.0 / self.equity_ns + 1).saturating_mul(self.equity_ns);
+        }
+        let point = due && !first;
+        if point || self.held.values().any(|h| h.changed) {
+            let told: Vec<_> = self
+                .held
+                .iter()
+                .filter(|(_, h)| h.changed || (point && h.position.qty.0 != 0))
+                .map(|(key, _)| *key)
+                .collect();
+            let new = self.is_new();
+            for key in told {
+                self.tell_position(key, new, out);
+            }
+            if point {
+                self.tell_equity(new, out);
+            }
+        }
+        out.upto.seq = self.seq.max(self.known.seq);
+        out.time = self.time;
+    }
+
+    fn tell_position(&mut self, key: (StrategyId, InstrumentId), new: bool, out: &mut Batch) {
+        let (seq, time) = (self.seq, self.time);
+        let Some(held) = self.held.get_mut(&key) else { return };
+        held.changed = false;
+        held.told_seq = seq;
+        if !new {
+            return;
+        }
+        let instrument = self.table.get(key.1);
+        let (position, mark) = (&held.position, self.tops[key.1.index()].mid());
+        let value = |value| Scaled { value, decimals: instrument.notional_decimals() };
+        let worth = Worth::of(position, mark, instrument);
+        out.positions.push(PositionRow {
+            seq,
+            time_ns: time,
+            strategy: u64::from(key.0.0),
+            instrument: u64::from(key.1.0),
+            qty: facts::qty(position.qty, instrument),
+            cost: value(position.cost.0),
+            realised: value(position.realised.0),
+            mark: facts::price(mark, instrument),
+            unrealised: value(position.unrealised(mark).0),
+            fees: fee(position.fees.into()),
+            net: worth.net(),
+            turnover: value(position.turnover.0),
+            fills: position.fills,
+        });
+    }
+
+    fn tell_equity(&mut self, new: bool, out: &mut Batch) {
+        self.point_seq = self.seq;
+        if !new {
+            return;
+        }
+        let mut sums: BTreeMap<(StrategyId, &str), Worth> = BTreeMap::new();
+        for ((strategy, id), held) in &self.held {
+            let instrument = self.table.get(*id);
+            let worth = Worth::of(&held.position, self.tops[id.index()].mid(), instrument);
+            sums.entry((*strategy, instrument.quote.as_str()))
+                .and_modify(|sum| *sum = sum.plus(&worth))
+                .or_insert(worth);
+        }
+        for ((strategy, quote), sum) in sums {
+            out.equity.push(EquityRow {
+                seq: self.seq,
+                time_ns: self.time,
+                strategy: u64::from(strategy.0),
+                quote: quote.to_owned(),
+                realised: sum.shown(sum.realised),
+                unrealised: sum.shown(sum.unrealised),
+                fees: sum.shown(sum.fees),
+                net: sum.net(),
+            });
+        }
+    }
+}
+
+/// What a position, or several in one asset, came to: exact at the finest precision among them.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    decimals: u8,
+    realised: i128,
+    unrealised: i128,
+    fees: i128,
+}
+
+impl Worth {
+    fn of(position: &Position, mark: crate::domain::Price, instrument: &Instrument) -> Self {
+        let own = instrument.notional_decimals();
+        let value = Self {
+            decimals: own,
+            realised: position.realised.0,
+            unrealised: position.unrealised(mark).0,
+            fees: 0,
+        };
+        let fees = Self { decimals: FEE_DECIMALS, realised: 0, unrealised: 0, fees: position.fees.into() };
+        value.plus(&fees)
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        let decimals = self.decimals.max(other.decimals);
+        let (a, b) = (self.at(decimals), other.at(decimals));
+        Self {
+            decimals,
+            realised: a.realised.saturating_add(b.realised),
+            unrealised: a.unrealised.saturating_add(b.unrealised),
+            fees: a.fees.saturating_add(b.fees),
+        }
+    }
+
+    fn at(&self, decimals: u8) -> Self {
+        let up = 10i128.saturating_pow(u32::from(decimals - self.decimals));
+        Self {
+            decimals,
+            realised: self.realised.saturating_mul(up),
+            unrealised: self.unrealised.saturating_mul(up),
+            fees: self.fees.saturating_mul(up),
+        }
+    }
+
+    fn shown(&self, value: i128) -> Scaled {
+        Scaled { value, decimals: self.decimals }
+    }
+
+    fn net(&self) -> Scaled {
+        self.shown(self.realised.saturating_add(self.unrealised).saturating_sub(self.fees))
+    }
+}
+
+fn fee(value: i128) -> Scaled {
+    Scaled { value, decimals: FEE_DECIMALS }
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}

@@ -1,0 +1,102 @@
+//! The tables, as numbered steps that are taken once each, and the few words the databases spell differently.
+//!
+//! A step that was released is never edited: a change is a new step.
+
+use super::error::StoreError;
+
+/// The words of one database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    /// A column of row numbers that the database gives.
+    id: &'static str,
+    /// An exact decimal.
+    decimal: &'static str,
+    /// Yes or no.
+    bool: &'static str,
+    /// After a table whose rows are kept in the order of its primary key.
+    clustered: &'static str,
+    /// Before and after a time in nanoseconds, for a time that people can read.
+    at: (&'static str, &'static str),
+}
+
+pub(super) const SQLITE: Dialect = Dialect {
+    id: "INTEGER PRIMARY KEY",
+    decimal: "TEXT",
+    bool: "INTEGER",
+    clustered: " WITHOUT ROWID",
+    at: ("strftime('%Y-%m-%dT%H:%M:%fZ', ", " / 1000000000.0, 'unixepoch')"),
+};
+
+pub(super) const POSTGRES: Dialect = Dialect {
+    id: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    decimal: "NUMERIC",
+    bool: "BOOLEAN",
+    clustered: "",
+    at: ("to_timestamp(", " / 1000000000.0)"),
+};
+
+/// The steps; a schema's version is how many of them were taken.
+const STEPS: &[&str] = &[include_str!("schema/0001_tables.sql"), include_str!("schema/0002_views.sql")];
+
+/// The version this program knows.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// Where the version is kept: the same statement in both databases.
+pub(super) const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
+
+/// The statements that bring a schema of `version` up to date, the new version among them; `None` where it is.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`].
+pub(super) fn steps_from(version: i64, dialect: &Dialect, place: &str) -> Result<Option<String>, StoreError> {
+    if version > VERSION {
+        return Err(StoreError::NewerSchema { place: place.to_owned(), found: version, known: VERSION });
+    }
+    let taken = usize::try_from(version).unwrap_or(0);
+    if taken == STEPS.len() {
+        return Ok(None);
+    }
+    let mut sql: String = STEPS[taken..].iter().map(|step| dialect.spell(step)).collect();
+    sql += &format!("\nDELETE FROM schema_version;\nINSERT INTO schema_version VALUES ({VERSION});\n");
+    Ok(Some(sql))
+}
+
+impl Dialect {
+    fn spell(&self, step: &str) -> String {
+        // Comments go first: what stands in one is not a statement, whatever it looks like.
+        let code: Vec<&str> = step.lines().map(|l| l.split("--").next().unwrap_or("").trim_end()).collect();
+        let mut sql = code.join("\n");
+        for (word, meaning) in [
+            ("{id}", self.id),
+            ("{decimal}", self.decimal),
+            ("{bool}", self.bool),
+            ("{clustered}", self.clustered),
+        ] {
+            sql = sql.replace(word, meaning);
+        }
+        let mut spelt = String::with_capacity(sql.len());
+        let mut parts = sql.split("{at:");
+        spelt += parts.next().unwrap_or("");
+        for part in parts {
+            let (column, rest) = part.split_once('}').unwrap_or((part, ""));
+            spelt += &[self.at.0, column, self.at.1, rest].concat();
+        }
+        spelt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_in_braces_is_spelt_and_a_newer_schema_is_refused() {
+        for dialect in [SQLITE, POSTGRES] {
+            let sql = steps_from(0, &dialect, "x").expect("older").expect("steps to take");
+            assert!(!sql.contains(['{', '}']) && !sql.contains("--"), "{sql}");
+            assert!(steps_from(VERSION, &dialect, "x").expect("this one").is_none());
+            let said = steps_from(VERSION + 1, &dialect, "x").expect_err("newer").to_string();
+            assert!(said.contains("newer version of algo-trader"), "{said}");
+        }
+    }
+}
