@@ -3,6 +3,7 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod capture;
 mod demo;
 pub mod doctor;
 mod list;
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Writes raw frames into files that `replay` reads, or checks such files
+    Capture(capture::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -60,6 +63,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Capture(args) => capture::run(args),
         Command::List(args) => list::run(&args, strategies),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,

@@ -3,5 +3,7 @@
 //! Owns: the frame and the source of frames. Decodes nothing.
 
 pub mod frame;
+pub mod poll;
 
 pub use frame::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
+pub use poll::{PollSource, Polled};
