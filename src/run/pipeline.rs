@@ -171,7 +171,7 @@ impl Pipeline {
         let answering = !options.answers_recorded;
 
         let settings = MarketSettings {
-            bar_ns: u64::from(config.market.bar_seconds) * 1_000_000_000,
+            bar: config.market.bar,
             bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         };
         let market = MarketStage::new(table, &watched, &requests, settings, market_out)

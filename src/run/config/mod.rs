@@ -3,6 +3,7 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod bar;
 mod check;
 mod document;
 mod instruments;

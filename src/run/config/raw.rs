@@ -64,7 +64,7 @@ raw! {
         sync: Given<String>,
     }
     RawMarket {
-        bar_seconds: Given<i64>,
+        bar: Given<String>,
         bar_grace_ms: Given<i64>,
     }
     RawRisk {

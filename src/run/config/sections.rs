@@ -2,11 +2,13 @@
 //!
 //! Owns: ranges and defaults. Their meaning for a user is told in `config/default.toml`; a test keeps both the same.
 
+use super::bar;
 use super::check::Checks;
 use super::raw::{
     Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
 };
 use crate::domain::decimal::POW10;
+use crate::market::BarSpec;
 use log::LevelFilter;
 use std::fmt;
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ pub const QUOTE_DECIMALS: u8 = 8;
 const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
 
 /// The largest limit or balance: 10 billion, so that sums of a few still fit 64 bits.
-const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
+pub(super) const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
 
 macro_rules! choices {
     ($(#[doc = $outer:literal])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $label:literal,)* }) => {
@@ -204,16 +206,20 @@ impl JournalConfig {
 /// `[market]`: bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketConfig {
-    /// Length of a bar in seconds, 1 to 86,400.
-    pub bar_seconds: u32,
-    /// How long after its end, in milliseconds, a bar waits for late trades.
+    /// What makes a bar.
+    pub bar: BarSpec,
+    /// How long after its end, in milliseconds, a time bar waits for late trades.
     pub bar_grace_ms: u32,
 }
 
 impl MarketConfig {
     pub(super) fn check(raw: &RawMarket, checks: &mut Checks<'_>) -> Self {
         Self {
-            bar_seconds: checks.integer(&raw.bar_seconds, 1..=86_400, 1),
+            bar: raw
+                .bar
+                .as_ref()
+                .and_then(|given| bar::check(given, checks))
+                .unwrap_or(BarSpec::Time { seconds: 1 }),
             bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
         }
     }
