@@ -30,11 +30,12 @@ LABEL org.opencontainers.image.title="algo-trader" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+# No certificates: the program has the public authorities built in.
 COPY --from=build /src/target/release/algo-trader /usr/local/bin/algo-trader
 COPY config /usr/share/algo-trader/config
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/algo-trader/
-# A number, not a name: so an orchestrator can see that it is not root. Reports, journals and captures go here.
+# Reports, journals and captures go into this user's home. A number, not a name, so that an orchestrator can see that it
+# is not root.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/algo-trader --create-home --shell /usr/sbin/nologin trader
 USER 10001:10001
 WORKDIR /var/lib/algo-trader

@@ -87,8 +87,7 @@ impl QueueReceiver {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let (length, source) = (word(0) as usize, SourceId(word(4) as u16));
         let received = Time(u64::from(word(8)) | u64::from(word(12)) << 32);
-        // The head is read again with its frame once that is there too.
-        drop(head);
+        // The head is read again with its frame, once that is there too.
         let Ok(all) = self.ring.read_chunk(HEAD_BYTES + length) else {
             return if closed { Popped::Closed } else { Popped::Empty };
         };
