@@ -87,8 +87,28 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["my.toml:2:8: journal.sync = \"always\": must be one of never, each-order"],
     ),
     (
-        "[market]\nbar_seconds = 0",
-        &["my.toml:2:15: market.bar_seconds = 0: must be an integer from 1 to 86400"],
+        "[market]\nbar = \"time:0s\"",
+        &["my.toml:2:7: market.bar = \"time:0s\": a time bar must have a length from 1s to 1d, or 1w"],
+    ),
+    (
+        "[market]\nbar = \"time:25h\"",
+        &["my.toml:2:7: market.bar = \"time:25h\": a time bar must have a length from 1s to 1d, or 1w"],
+    ),
+    (
+        "[market]\nbar = \"60\"",
+        &["my.toml:2:7: market.bar = \"60\": must be a kind and a size: \"time:60s\""],
+    ),
+    (
+        "[market]\nbar = \"tick:1.5\"",
+        &["market.bar = \"tick:1.5\": a tick bar must have a number of trades from 1"],
+    ),
+    (
+        "[market]\nbar = \"volume:-1\"",
+        &["market.bar = \"volume:-1\": a volume bar must have an amount of the base"],
+    ),
+    (
+        "[market]\nbar = \"dollar:0\"",
+        &["market.bar = \"dollar:0\": a dollar bar must have an amount of the quote asset from 0.00000001"],
     ),
     (
         "[risk]\norder_notional_max = \"0\"\ngross_notional_max = \"0.123456789\"\nposition_notional_max = \"1e6\"",

@@ -5,7 +5,8 @@
 #[path = "support/frames.rs"]
 mod frames;
 
-use algo_trader::domain::Time;
+use algo_trader::domain::{Market, Time};
+use algo_trader::history::{Capture, CaptureOptions};
 use algo_trader::net::{Frame, SourceId};
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::feed::Feed;
@@ -91,4 +92,20 @@ fn a_warm_pipeline_allocates_nothing_from_frame_to_hand_over() {
     drop(std::hint::black_box(Box::new(1)));
     WATCHED.set(false);
     assert_eq!(COUNT.get(), before + 1);
+}
+
+#[test]
+fn a_capture_takes_frames_without_allocating() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let source = frames::source("wire", Market::UsdM, None);
+    let mut capture = Capture::start(&[source], &CaptureOptions::new(dir.path().into())).expect("starts");
+    let frame = [b'x'; 300];
+    for n in 0..50_000 {
+        WATCHED.set(true);
+        let taken = capture.push(SourceId(0), Time(1_723_161_253_000_000_000 + n), &frame);
+        WATCHED.set(false);
+        assert!(taken, "there is room for twice as many");
+    }
+    assert_eq!(COUNT.get(), 0);
+    assert_eq!(capture.finish().counts.written, 50_000);
 }

@@ -3,6 +3,7 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod capture;
 mod demo;
 pub mod doctor;
 mod list;
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
+    /// Writes raw frames into files that `replay` reads, or checks such files
+    Capture(capture::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -70,6 +73,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
+        Command::Capture(args) => capture::run(args),
         Command::List(args) => list::run(&args, strategies),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,

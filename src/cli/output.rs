@@ -65,6 +65,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
         let odd = [
             ("decode errors", f.decode_errors),
             ("malformed lines", s.malformed_lines),
+            ("captured files cut amid a block, read to the last whole one", s.torn_files),
             ("frames of unused kinds", f.ignored),
             ("frames of unknown instruments", f.unknown_instruments),
             ("receive times going back", f.clock_backwards),

@@ -1,8 +1,10 @@
-//! What was recorded: files of raw frames, read back as a source of frames.
+//! What was received: files of raw frames, written while they come and read back as a source of frames.
 //!
-//! Owns: the recording format. Decodes no frame; knows venues by name only. Invariant: what cannot be read is counted
-//! or is an error that names the file, never silence.
+//! Owns: the recording format. Decodes no frame; knows venues by name only. Invariant: what cannot be read or written
+//! is counted or is an error that names the file, never silence.
 
+pub mod capture;
 pub mod recording;
 
+pub use capture::{Capture, CaptureError, CaptureOptions, CaptureReport};
 pub use recording::{Recording, RecordingFacts, RecordingOptions, RecordingWriter};

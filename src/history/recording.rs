@@ -10,6 +10,7 @@
 //! chunks are reused, so neither side allocates once each has its full set.
 
 mod batch;
+pub(super) mod block;
 mod check;
 mod fault;
 mod lines;
@@ -20,7 +21,7 @@ mod writer;
 
 pub use fault::{FileFault, LineFault, LineProblem, NameFault};
 pub use lines::LINE_BYTES_MAX;
-pub use name::RecordingName;
+pub use name::{CapturePart, RecordingName};
 pub use writer::{RecordingWriter, WriteFault, write_recording};
 
 use crate::net::{Frame, FrameSource, SourceError, SourceInfo};
@@ -225,6 +226,10 @@ impl FrameSource for Recording {
 
     fn malformed(&self) -> u64 {
         self.counts.malformed
+    }
+
+    fn torn(&self) -> u64 {
+        self.counts.torn
     }
 }
 

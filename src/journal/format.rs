@@ -12,6 +12,7 @@
 use crate::domain::{Instrument, InstrumentId, Slot};
 use crate::execution::Record;
 use crate::execution::record::RECORD_BYTES;
+use crate::market::BarSpec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -50,9 +51,9 @@ pub struct JournalHeader {
     /// The strategies, by their ids; empty in a journal of version 01.
     #[serde(default)]
     pub strategies: Vec<JournalStrategy>,
-    /// Length of a bar, ns; zero in a journal of version 01.
+    /// What ends a bar; a second in a journal of version 01.
     #[serde(default)]
-    pub bar_ns: u64,
+    pub bar: BarSpec,
     /// How long a bar waits for late trades, ns.
     #[serde(default)]
     pub bar_grace_ns: u64,

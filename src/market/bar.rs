@@ -1,41 +1,116 @@
-//! Time bars from trades.
+//! Bars from trades: by time, or by how much was traded.
 //!
-//! A trade belongs to the bar of its venue time. A bar closes when a trade of a later bar comes, or, in a silent
-//! market, when the sequencer's time has passed its end by a grace. Bars without trades are not made.
+//! Owns: which trade is in which bar, by integers only.
+//!
+//! A *time* bar holds the trades of its interval by the venue's time. It closes when a trade of a later bar comes, or,
+//! in a silent market, when the sequencer's time has passed its end by a grace. Bars without trades are not made. A
+//! trade of an interval before the open bar's, or of one that has closed, is late: counted, and in no bar.
+//!
+//! *Tick*, *volume* and *dollar* bars close with the trade that brings their count, base volume or quote value to the
+//! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
+//! next bar begins at zero with the next trade. So a trade closes at most one bar, and each is in exactly one. They go
+//! by the order of arrival; no time closes them and no trade is late.
 
 use super::message::Bar;
 use crate::domain::event::Trade;
-use crate::domain::{InstrumentId, Time};
+use crate::domain::{Instrument, InstrumentId, Time};
+use serde::{Deserialize, Serialize};
 
-/// Makes one instrument's bars of one length.
+const NANOS_PER_S: u64 = 1_000_000_000;
+/// 1970-01-01 was a Thursday: weeks begin on Monday, four days later.
+const FIRST_MONDAY_NS: u64 = 4 * 86_400 * NANOS_PER_S;
+const WEEK_S: u32 = 7 * 86_400;
+
+/// What makes a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BarSpec {
+    /// So many seconds, 1 to 86,400, from multiples of that since 1970, UTC; or a week (604,800) from Monday.
+    Time {
+        /// The length.
+        seconds: u32,
+    },
+    /// So many trades.
+    Tick(u32),
+    /// So much of the base asset (contracts, where an instrument counts those), in units of 10^-8.
+    Volume(i64),
+    /// So much of the quote asset, price times quantity, in units of 10^-8.
+    Dollar(i64),
+}
+
+impl Default for BarSpec {
+    fn default() -> Self {
+        BarSpec::Time { seconds: 1 }
+    }
+}
+
+impl BarSpec {
+    /// Decimals of the amounts.
+    pub const DECIMALS: u8 = 8;
+}
+
+/// What is added up, and how much of it fills a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Time { length_ns: u64, offset_ns: u64, grace_ns: u64 },
+    Trades(i128),
+    Volume(i128),
+    Notional(i128),
+}
+
+/// Makes one instrument's bars of one kind.
 #[derive(Debug, Clone)]
 pub struct BarBuilder {
     instrument: InstrumentId,
-    length_ns: u64,
-    grace_ns: u64,
+    rule: Rule,
     bar: Option<Bar>,
+    /// Of the open bar: trades, volume or value, in the instrument's units.
+    sum: i128,
     closed_until: Time,
     late: u64,
 }
 
+/// `amount` of 10^-8 in units of 10^-`decimals`, rounded up: a sum of whole units reaches one when it reaches the other.
+fn target(amount: i64, decimals: u32) -> i128 {
+    let (amount, own) = (i128::from(amount.max(1)), u32::from(BarSpec::DECIMALS));
+    match decimals.checked_sub(own) {
+        Some(finer) => amount.saturating_mul(10i128.saturating_pow(finer)),
+        None => {
+            let unit = 10i128.pow(own - decimals);
+            (amount + unit - 1) / unit
+        }
+    }
+}
+
 impl BarBuilder {
-    /// Bars of `length_ns` nanoseconds, aligned to the epoch.
+    /// Bars of `instrument`. A time bar waits `grace_ns` nanoseconds after its end for late trades in a silent market.
     #[must_use]
-    pub fn new(instrument: InstrumentId, length_ns: u64, grace_ns: u64) -> Self {
-        Self { instrument, length_ns: length_ns.max(1), grace_ns, bar: None, closed_until: Time(0), late: 0 }
+    pub fn new(instrument: &Instrument, spec: BarSpec, grace_ns: u64) -> Self {
+        let (price, qty) = (u32::from(instrument.price_decimals), u32::from(instrument.qty_decimals));
+        let rule = match spec {
+            BarSpec::Time { seconds } => Rule::Time {
+                length_ns: u64::from(seconds.max(1)) * NANOS_PER_S,
+                offset_ns: if seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 },
+                grace_ns,
+            },
+            BarSpec::Tick(trades) => Rule::Trades(trades.max(1).into()),
+            BarSpec::Volume(amount) => Rule::Volume(target(amount, qty)),
+            BarSpec::Dollar(amount) => Rule::Notional(target(amount, price + qty)),
+        };
+        Self { instrument: instrument.id, rule, bar: None, sum: 0, closed_until: Time(0), late: 0 }
     }
 
-    /// Trades that came after their bar had closed; they are in no bar.
+    /// Trades that came after their time bar had closed, or after one of a later bar; they are in no bar.
     #[must_use]
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// When the open bar closes for want of trades, if one is open.
+    /// When the open bar closes for want of trades, if one is open and time closes it.
     #[inline]
     #[must_use]
     pub fn closes_at(&self) -> Option<Time> {
-        self.bar.map(|bar| bar.start.plus_nanos(self.length_ns + self.grace_ns))
+        let Rule::Time { length_ns, grace_ns, .. } = self.rule else { return None };
+        self.bar.map(|bar| bar.start.plus_nanos(length_ns).plus_nanos(grace_ns))
     }
 
     /// The bar that time alone closes at `now`.
@@ -47,18 +122,38 @@ impl BarBuilder {
         }
     }
 
-    /// The bar that this trade closes, if it does; the trade then begins the next one.
+    /// The bar that this trade closes, if it does: the one before it by time, the one that it fills otherwise.
     #[inline]
     pub fn on_trade(&mut self, trade: &Trade) -> Option<Bar> {
-        let start = Time(trade.venue_time.0 - trade.venue_time.0 % self.length_ns);
-        let closed = match self.bar {
-            Some(open) if open.start < start => self.close(),
-            _ => None,
+        let (added, target) = match self.rule {
+            Rule::Time { length_ns, offset_ns, .. } => return self.on_timed(trade, length_ns, offset_ns),
+            Rule::Trades(target) => (1, target),
+            Rule::Volume(target) => (i128::from(trade.qty.0), target),
+            Rule::Notional(target) => (trade.price.times(trade.qty).0, target),
         };
-        if start < self.closed_until {
+        self.add(trade, trade.venue_time);
+        self.sum = self.sum.saturating_add(added);
+        if self.sum >= target { self.close() } else { None }
+    }
+
+    #[inline]
+    fn on_timed(&mut self, trade: &Trade, length_ns: u64, offset_ns: u64) -> Option<Bar> {
+        let at = trade.venue_time.0;
+        // Before the first Monday there is one short week.
+        let start = Time(at.checked_sub(offset_ns).map_or(0, |since| at - since % length_ns));
+        let open = self.bar.map_or(self.closed_until, |bar| bar.start);
+        if start < open {
             self.late += 1;
-            return closed;
+            return None;
         }
+        let closed = if start > open { self.close() } else { None };
+        self.add(trade, start);
+        closed
+    }
+
+    /// Takes the trade into the open bar, or into one that begins at `start`.
+    #[inline]
+    fn add(&mut self, trade: &Trade, start: Time) {
         match &mut self.bar {
             Some(bar) => {
                 bar.high = bar.high.max(trade.price);
@@ -80,12 +175,14 @@ impl BarBuilder {
                 });
             }
         }
-        closed
     }
 
     fn close(&mut self) -> Option<Bar> {
         let bar = self.bar.take()?;
-        self.closed_until = bar.start.plus_nanos(self.length_ns);
+        self.sum = 0;
+        if let Rule::Time { length_ns, .. } = self.rule {
+            self.closed_until = bar.start.plus_nanos(length_ns);
+        }
         Some(bar)
     }
 }
@@ -93,7 +190,34 @@ impl BarBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Price, Qty, Side};
+    use crate::domain::instrument::FeeRate;
+    use crate::domain::{Market, Notional, Price, Qty, Side};
+
+    const S: u64 = NANOS_PER_S;
+
+    fn instrument(price_decimals: u8, qty_decimals: u8) -> Instrument {
+        Instrument {
+            id: InstrumentId(0),
+            venue: "binance".into(),
+            market: Market::Spot,
+            symbol: "BTCUSDT".into(),
+            base: "BTC".into(),
+            quote: "USDT".into(),
+            price_decimals,
+            qty_decimals,
+            tick: Price(1),
+            lot: Qty(1),
+            min_qty: Qty(1),
+            max_qty: Qty(i64::MAX),
+            min_notional: Notional(0),
+            maker_fee: FeeRate(0),
+            taker_fee: FeeRate(0),
+        }
+    }
+
+    fn bars(spec: BarSpec) -> BarBuilder {
+        BarBuilder::new(&instrument(2, 3), spec, S / 10)
+    }
 
     fn trade(at: u64, price: i64, qty: i64) -> Trade {
         Trade {
@@ -109,23 +233,69 @@ mod tests {
 
     #[test]
     fn a_bar_holds_its_trades_and_closes_on_the_next_ones_trade() {
-        let mut bars = BarBuilder::new(InstrumentId(0), 100, 10);
-        assert_eq!(bars.on_trade(&trade(110, 5, 1)), None);
-        assert_eq!(bars.on_trade(&trade(150, 9, 2)), None);
-        assert_eq!(bars.on_trade(&trade(199, 3, 3)), None);
-        let bar = bars.on_trade(&trade(200, 4, 1)).expect("the bar of 100 to 199 closes");
-        assert_eq!((bar.start, bar.open.0, bar.high.0, bar.low.0, bar.close.0), (Time(100), 5, 9, 3, 3));
+        let mut bars = bars(BarSpec::Time { seconds: 100 });
+        assert_eq!(bars.on_trade(&trade(110 * S, 5, 1)), None);
+        assert_eq!(bars.on_trade(&trade(150 * S, 9, 2)), None);
+        assert_eq!(bars.on_trade(&trade(200 * S - 1, 3, 3)), None);
+        let bar = bars.on_trade(&trade(200 * S, 4, 1)).expect("the bar of 100 to 200 closes");
+        assert_eq!((bar.start, bar.open.0, bar.high.0, bar.low.0, bar.close.0), (Time(100 * S), 5, 9, 3, 3));
         assert_eq!((bar.volume.0, bar.trades), (6, 3));
     }
 
     #[test]
     fn silence_closes_a_bar_after_its_grace_and_a_late_trade_is_counted() {
-        let mut bars = BarBuilder::new(InstrumentId(0), 100, 10);
-        bars.on_trade(&trade(110, 5, 1));
-        assert_eq!(bars.on_time(Time(209)), None);
-        assert!(bars.on_time(Time(210)).is_some());
-        assert_eq!(bars.on_trade(&trade(190, 5, 1)), None);
+        let mut bars = bars(BarSpec::Time { seconds: 100 });
+        bars.on_trade(&trade(110 * S, 5, 1));
+        assert_eq!(bars.on_time(Time(200 * S + S / 10 - 1)), None);
+        // Within the grace a late trade is still in its bar.
+        assert_eq!(bars.on_trade(&trade(190 * S, 6, 1)), None);
+        let bar = bars.on_time(Time(200 * S + S / 10)).expect("it closes");
+        assert_eq!((bar.trades, bar.close.0), (2, 6));
+        assert_eq!(bars.on_trade(&trade(190 * S, 5, 1)), None);
         assert_eq!(bars.late(), 1);
         assert_eq!(bars.closes_at(), None);
+    }
+
+    #[test]
+    fn a_trade_of_a_bar_that_was_never_made_is_late_too() {
+        let mut bars = bars(BarSpec::Time { seconds: 100 });
+        bars.on_trade(&trade(110 * S, 5, 1));
+        assert!(bars.on_trade(&trade(310 * S, 7, 1)).is_some());
+        // Of 200 to 300, which had no trade: it is not one of 300 to 400.
+        assert_eq!(bars.on_trade(&trade(299 * S, 1, 1)), None);
+        assert_eq!(bars.late(), 1);
+        let bar = bars.on_trade(&trade(400 * S, 8, 1)).expect("the bar of 300 to 400 closes");
+        assert_eq!((bar.trades, bar.low.0), (1, 7));
+    }
+
+    #[test]
+    fn weeks_begin_on_monday() {
+        let mut bars = bars(BarSpec::Time { seconds: WEEK_S });
+        // 2024-08-08 was a Thursday; its week began on 2024-08-05.
+        bars.on_trade(&trade(1_723_075_200 * S, 5, 1));
+        let bar = bars.on_trade(&trade(1_723_420_800 * S, 6, 1)).expect("2024-08-12 is another week");
+        assert_eq!(bar.start, Time(1_722_816_000 * S));
+    }
+
+    #[test]
+    fn a_trade_is_never_split_and_a_bar_closes_with_the_trade_that_fills_it() {
+        // Volume 5 in thousandths; a trade of 12.
+        let mut bars = bars(BarSpec::Volume(5 * 100_000_000));
+        assert_eq!(bars.on_trade(&trade(1, 10, 4_999)), None);
+        let bar = bars.on_trade(&trade(2, 11, 12_000)).expect("filled, and more");
+        assert_eq!((bar.volume.0, bar.trades, bar.start), (16_999, 2, Time(1)));
+        assert_eq!(bars.on_trade(&trade(3, 12, 4_999)), None, "nothing is carried over");
+        assert_eq!(bars.on_trade(&trade(4, 12, 1)).map(|bar| bar.volume.0), Some(5_000), "exactly full");
+        let large = bars.on_trade(&trade(5, 9, 500_000)).expect("one trade, one bar");
+        assert_eq!((large.trades, large.volume.0), (1, 500_000));
+        assert_eq!((bars.closes_at(), bars.on_time(Time(u64::MAX)), bars.late()), (None, None, 0));
+    }
+
+    #[test]
+    fn amounts_finer_than_an_instrument_prints_are_reached_by_its_next_unit() {
+        // 0.0005 of a base that is printed with three decimals: 0.001 reaches it, nothing below can be traded.
+        assert_eq!((target(50_000, 3), target(100_000, 3), target(100_001, 3)), (1, 1, 2));
+        assert_eq!((target(100_000_000, 0), target(1, 8), target(1, 16)), (1, 1, 100_000_000));
+        assert_eq!(target(i64::MAX, 36), i128::MAX, "never, rather than at once");
     }
 }

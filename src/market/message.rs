@@ -33,7 +33,7 @@ impl Top {
 pub struct Bar {
     /// Of what.
     pub instrument: InstrumentId,
-    /// Start, inclusive, by the venue's clock.
+    /// By the venue's clock: of a time bar the start of its interval, of another its first trade.
     pub start: Time,
     /// First price.
     pub open: Price,

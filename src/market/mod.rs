@@ -10,6 +10,7 @@ pub mod message;
 pub mod request;
 pub mod stage;
 
+pub use bar::{BarBuilder, BarSpec};
 pub use message::{Bar, MarketMessage, Top};
 pub use request::IndicatorRequest;
 pub use stage::{MarketSettings, MarketStage};

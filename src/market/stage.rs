@@ -1,6 +1,6 @@
 //! The market stage: one state an instrument, and a lane to the strategy stage.
 
-use super::bar::BarBuilder;
+use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
 use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
@@ -13,9 +13,9 @@ use crate::pipeline::{LaneSender, Stage};
 /// How the market stage makes bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarketSettings {
-    /// Length of a bar, ns.
-    pub bar_ns: u64,
-    /// How long after its end a bar waits for late trades in a silent market, ns.
+    /// What makes a bar.
+    pub bar: BarSpec,
+    /// How long after its end a time bar waits for late trades in a silent market, ns.
     pub bar_grace_ns: u64,
 }
 
@@ -93,7 +93,7 @@ impl MarketStage {
                 top_id: 0,
                 sent: Top::default(),
                 watched: *watched,
-                bars: BarBuilder::new(i.id, settings.bar_ns, settings.bar_grace_ns),
+                bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
                 price_unit: 1.0 / POW10[usize::from(i.price_decimals)] as f64,
                 closes: Vec::new(),
                 imbalances: Vec::new(),

@@ -70,4 +70,9 @@ pub trait FrameSource: Send {
     fn malformed(&self) -> u64 {
         0
     }
+
+    /// Files that end amid a block, since their capture was cut; read to their last whole block.
+    fn torn(&self) -> u64 {
+        0
+    }
 }

@@ -3,6 +3,7 @@
 //! Owns: how a configuration becomes a pipeline, and how frames and answers get into it. Decides nothing about
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
+pub mod capture;
 pub mod config;
 pub mod feed;
 pub mod interrupt;
@@ -13,6 +14,7 @@ pub mod sequencer;
 pub mod store;
 pub mod summary;
 
+pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
 pub use live::{LiveError, LiveOptions, LiveStatus, run_live};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};

@@ -181,7 +181,7 @@ impl Pipeline {
         let answering = !options.answers_recorded;
 
         let settings = MarketSettings {
-            bar_ns: u64::from(config.market.bar_seconds) * 1_000_000_000,
+            bar: config.market.bar,
             bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         };
         let market = MarketStage::new(table, &watched, &requests, settings, market_out)
@@ -400,7 +400,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         run_name: config.run.name.clone(),
         started_ns: started.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
         strategies: config.strategies.iter().map(strategy).collect(),
-        bar_ns: u64::from(config.market.bar_seconds) * 1_000_000_000,
+        bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
     }
 }

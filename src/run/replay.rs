@@ -198,9 +198,10 @@ fn frames(
         pipeline.sequencer.await_all()
     });
     let _: Result<(), Stopped> = settled;
-    let malformed = source.malformed();
+    let (malformed, torn) = (source.malformed(), source.torn());
     let elapsed = if matches!(options.pace, Pace::Max) { begun.elapsed() } else { elapsed_feed };
-    let summary = Summary::collect(config, pipeline, Some(feed), malformed, elapsed, first_event_after);
+    let mut summary = Summary::collect(config, pipeline, Some(feed), malformed, elapsed, first_event_after);
+    summary.torn_files = torn;
     finish(summary, failure)
 }
 

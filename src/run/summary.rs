@@ -47,6 +47,8 @@ pub struct Summary {
     pub unknown: Option<(String, u64)>,
     /// Lines that were not frames.
     pub malformed_lines: u64,
+    /// Captured files that end amid a block; read to their last whole one.
+    pub torn_files: u64,
     /// The last sequence number.
     pub seq: u64,
     /// Answers that entered.
@@ -116,6 +118,7 @@ impl Summary {
             problems: Vec::new(),
             unknown: None,
             malformed_lines,
+            torn_files: 0,
             seq,
             answers,
             drains,
@@ -231,6 +234,7 @@ impl Summary {
             put("ignored", json!(f.ignored));
             put("unknown_instruments", json!(f.unknown_instruments));
             put("malformed_lines", json!(self.malformed_lines));
+            put("torn_files", json!(self.torn_files));
             put("clock_backwards", json!(f.clock_backwards));
             put(
                 "frames_by_kind",

@@ -61,9 +61,6 @@ pub enum Unfit {
     UnknownInstrument(u64),
 }
 
-/// Bars of a journal that does not say how long they were.
-const BAR_NS_DEFAULT: u64 = 1_000_000_000;
-
 impl Projection {
     /// A projection at the beginning of a journal, that makes rows from `known` on, and a point of each equity curve
     /// every `equity_seconds` of the run's time.
@@ -76,10 +73,7 @@ impl Projection {
         for id in header.strategies.iter().flat_map(|s| &s.instruments) {
             *watched.get_mut(id.index()).ok_or(Unfit::Instruments)? = true;
         }
-        let settings = MarketSettings {
-            bar_ns: if header.bar_ns == 0 { BAR_NS_DEFAULT } else { header.bar_ns },
-            bar_grace_ns: header.bar_grace_ns,
-        };
+        let settings = MarketSettings { bar: header.bar, bar_grace_ns: header.bar_grace_ns };
         let messages_max = MarketStage::messages_per_event_max(&watched, &[]);
         let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
         let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;

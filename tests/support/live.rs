@@ -7,7 +7,7 @@ use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, Market, Notional, Price, Qty, Side};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::book::BookKeeper;
-use algo_trader::pipeline::Wait;
+use algo_trader::pipeline::{Shared, Wait};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{
     Config, LiveError, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live,

@@ -36,7 +36,7 @@ impl CheckedFile {
             name: self.path.display().to_string(),
             venue: venue.into(),
             market: self.name.market,
-            symbol: Some(self.name.symbol.clone()),
+            symbol: self.name.symbol.clone(),
         }
     }
 }
@@ -73,7 +73,11 @@ fn check(path: &Path) -> Result<CheckedFile, SourceError> {
         return Err(fault(path, FileFault::NotRegular));
     }
     let name = RecordingName::parse(path).map_err(|name| fault(path, FileFault::Name(name)))?;
-    let first = first_time(path)?;
+    let first = match first_time(path) {
+        // A capture that was cut before the first block of this file was written: told when the file is read.
+        Err(_) if facts.len() == 0 && name.part.is_some() => Time(u64::MAX),
+        first => first?,
+    };
     Ok(CheckedFile { path: path.into(), name, packed_bytes: facts.len(), first })
 }
 
@@ -99,6 +103,7 @@ fn first_time(path: &Path) -> Result<Time, SourceError> {
         (Some(first), _) => Ok(first),
         // Nothing to read before the place where it is cut or corrupt; elsewhere the reader tells.
         (None, Some(error)) => Err(unpack_error(path, error)),
+        (None, None) if unpacker.torn().is_some_and(|bytes| bytes > 0) => Ok(Time(u64::MAX)),
         (None, None) if filled == 0 => Err(fault(path, FileFault::Empty)),
         (None, None) => Err(fault(path, FileFault::NotRecording)),
     }

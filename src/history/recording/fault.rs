@@ -42,7 +42,7 @@ pub enum FileFault {
     /// Its name does not tell what it holds.
     #[error(
         "{0}: the name must be <market>-<symbol>-<date>.gz with the market spot, usdm or coinm, \
-         for example spot-btcusdt-20240808.gz; rename the file"
+         for example spot-btcusdt-20240808.gz (a capture's: spot-btcusdt-20240808T235414_0001.gz); rename the file"
     )]
     Name(NameFault),
     /// Something else than a recording.
@@ -97,8 +97,8 @@ impl FileFault {
 /// Which part of a file name is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameFault {
-    /// Fewer than three parts.
-    #[error("the file name has not three parts joined by `-`")]
+    /// Not even two parts.
+    #[error("the file name has no parts joined by `-`")]
     Parts,
     /// An unknown market.
     #[error("{0:?} is not a market")]
@@ -106,7 +106,7 @@ pub enum NameFault {
     /// An empty symbol, or characters no symbol has.
     #[error("{0:?} is not a symbol")]
     Symbol(String),
-    /// Not eight digits, or no day of the calendar.
+    /// Not eight digits, or no day of the calendar; or no time of day and number after it.
     #[error("{0:?} is not a date such as 20240808")]
     Date(String),
     /// Another ending than `.gz`, `.txt` or none.
@@ -126,6 +126,15 @@ pub enum LineFault {
     /// Over [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
     #[error("is longer than 16 MiB")]
     TooLong,
+    /// The end of a capture that was cut; the line is the last one before it. Not counted as malformed.
+    #[error(
+        "the capture was cut here: {bytes} bytes of a block that was never finished follow, and are left out; \
+         everything before them is whole"
+    )]
+    Torn {
+        /// Packed bytes after the last whole block.
+        bytes: u64,
+    },
 }
 
 /// A line that was counted and passed over.

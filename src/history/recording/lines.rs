@@ -48,6 +48,7 @@ pub(super) struct Counts {
     pub(super) bytes: u64,
     pub(super) malformed: u64,
     pub(super) backwards: u64,
+    pub(super) torn: u64,
 }
 
 impl Counts {
@@ -56,6 +57,7 @@ impl Counts {
         self.bytes += other.bytes;
         self.malformed += other.malformed;
         self.backwards += other.backwards;
+        self.torn += other.torn;
     }
 }
 
@@ -156,6 +158,10 @@ impl LineReader {
                 Ok(0) => {
                     if start < filled && !self.skipping {
                         self.index(chunk, start, filled);
+                    }
+                    if let Some(bytes) = self.unpacker.torn() {
+                        chunk.counts.torn += 1;
+                        chunk.problems.push((self.line, LineFault::Torn { bytes }));
                     }
                     chunk.end = Some(Ok(()));
                     return;
@@ -346,7 +352,7 @@ mod tests {
             let faults =
                 [(2, time), (3, time), (4, frame), (5, frame), (6, time), (7, time), (8, time), (9, time)];
             assert_eq!(read.problems, faults);
-            let counts = Counts { lines: 11, bytes: text.len() as u64, malformed: 8, backwards: 1 };
+            let counts = Counts { lines: 11, bytes: text.len() as u64, malformed: 8, backwards: 1, torn: 0 };
             assert_eq!(read.counts, counts);
         }
     }

@@ -1,8 +1,10 @@
 //! The bytes of a recording file: gzip unpacked, plain text as it is.
 //!
 //! Owns: telling the two apart, and what becomes of a stream that is cut or corrupt. Invariant: every byte that could
-//! be unpacked before an error is handed out before the error is.
+//! be unpacked before an error is handed out before the error is; but of a capture's file, whose members are blocks,
+//! whole blocks only, each checked before its first byte is handed out.
 
+use super::block::{BLOCK_BYTES_MAX, HEADER_BYTES, is_block};
 use flate2::{Decompress, FlushDecompress, Status};
 use std::io::{self, ErrorKind, Read};
 
@@ -38,28 +40,112 @@ pub(super) struct Unpacker {
     gzip: Option<Decompress>,
     /// Between the first byte of a gzip member and its last.
     in_member: bool,
+    /// Of a capture's file: the block being handed out.
+    block: Option<Block>,
+}
+
+/// One block, unpacked and checked.
+#[derive(Default)]
+struct Block {
+    /// All initialised, so that it can be unpacked into.
+    bytes: Vec<u8>,
+    filled: usize,
+    /// What of it is handed out.
+    taken: usize,
+    /// Packed bytes of the block read so far.
+    packed: u64,
+    /// Set at the end of a file that ends amid a block.
+    torn: Option<u64>,
 }
 
 impl Unpacker {
     /// Reads the first bytes of `input` to see what it is.
     pub(super) fn new(input: Input) -> io::Result<Self> {
         let buffer = vec![0; INPUT_BYTES].into_boxed_slice();
-        let mut unpacker = Self { input, buffer, start: 0, end: 0, gzip: None, in_member: false };
-        while unpacker.end < GZIP_MAGIC.len() {
+        let mut unpacker =
+            Self { input, buffer, start: 0, end: 0, gzip: None, in_member: false, block: None };
+        while unpacker.end < HEADER_BYTES {
             match read_some(&mut unpacker.input, &mut unpacker.buffer[unpacker.end..])? {
                 0 => break,
                 n => unpacker.end += n,
             }
         }
+        if unpacker.end == 0 {
+            unpacker.block = Some(Block { torn: Some(0), ..Block::default() });
+        }
         if unpacker.buffer[..unpacker.end].starts_with(&GZIP_MAGIC) {
             unpacker.gzip = Some(Decompress::new_gzip(WINDOW_BITS));
+            unpacker.block = is_block(&unpacker.buffer[..unpacker.end]).then(Block::default);
         }
         Ok(unpacker)
     }
 
     /// Fills the beginning of `out`, which has room; 0 is the end.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<usize, UnpackError> {
+        if self.block.is_some() {
+            return self.read_blocks(out);
+        }
         if self.gzip.is_some() { self.read_gzip(out) } else { self.read_plain(out) }
+    }
+
+    /// Packed bytes of a block that was not finished, where a capture was cut: known once `read` gave 0. Of a file
+    /// without a byte it is 0 of them.
+    pub(super) fn torn(&self) -> Option<u64> {
+        self.block.as_ref().and_then(|block| block.torn)
+    }
+
+    fn read_blocks(&mut self, out: &mut [u8]) -> Result<usize, UnpackError> {
+        // Taken out while it is filled, so that the borrows do not meet.
+        let mut block = self.block.take().unwrap_or_default();
+        let mut filled = Ok(true);
+        while block.taken == block.filled && matches!(filled, Ok(true)) {
+            (block.taken, block.filled, block.packed) = (0, 0, 0);
+            filled = self.fill_block(&mut block);
+            if !matches!(filled, Ok(true)) {
+                block.filled = 0;
+            }
+        }
+        if matches!(filled, Err(UnpackError::Truncated)) {
+            block.torn = Some(block.packed);
+            filled = Ok(false);
+        }
+        let n = out.len().min(block.filled - block.taken);
+        out[..n].copy_from_slice(&block.bytes[block.taken..block.taken + n]);
+        block.taken += n;
+        self.block = Some(block);
+        filled.map(|_| n)
+    }
+
+    /// Unpacks the next block; false if the file ends before it.
+    fn fill_block(&mut self, block: &mut Block) -> Result<bool, UnpackError> {
+        loop {
+            if self.start == self.end {
+                self.start = 0;
+                self.end = read_some(&mut self.input, &mut self.buffer).map_err(UnpackError::Io)?;
+            }
+            if !self.in_member && !self.next_member()? {
+                if self.end == 0 {
+                    return Ok(false);
+                }
+                continue;
+            }
+            if block.filled == block.bytes.len() {
+                if block.filled >= BLOCK_BYTES_MAX {
+                    return Err(UnpackError::Corrupt("a block of more than 64 MiB".into()));
+                }
+                block.bytes.resize((block.filled * 2).max(INPUT_BYTES), 0);
+            }
+            let (at_end, start) = (self.end == 0, self.start);
+            let n = self.decompress(&mut block.bytes[block.filled..])?;
+            block.filled += n;
+            block.packed += (self.start - start) as u64;
+            if !self.in_member {
+                return Ok(true);
+            }
+            if n == 0 && at_end {
+                return Err(UnpackError::Truncated);
+            }
+        }
     }
 
     fn read_plain(&mut self, out: &mut [u8]) -> Result<usize, UnpackError> {
@@ -195,6 +281,42 @@ mod tests {
             assert!(text.starts_with(&all));
             assert!(all.len() * 10 >= text.len() * (cut * 9 / packed.len()), "{cut}: {}", all.len());
             assert_eq!(unpack(packed[..cut].to_vec(), 3).0, all);
+        }
+    }
+
+    #[test]
+    fn of_a_capture_whole_blocks_are_read_and_a_torn_last_one_is_told() {
+        let text = text();
+        let mut packer = super::super::block::BlockPacker::new(6);
+        let (mut packed, mut ends) = (Vec::new(), vec![0]);
+        for part in text.chunks(30_000) {
+            packed.extend_from_slice(packer.pack(part));
+            ends.push(packed.len());
+        }
+        let blocks = ends.len() - 1;
+        for cut in (4..packed.len()).step_by(997).chain(ends[1..].iter().copied()) {
+            let whole = ends[1..].iter().filter(|&&end| end <= cut).count();
+            let mut unpacker =
+                Unpacker::new(Box::new(Cursor::new(packed[..cut].to_vec()))).expect("memory can be read");
+            let (mut all, mut out) = (Vec::new(), vec![0; 4_096]);
+            loop {
+                match unpacker.read(&mut out).expect("a cut is no error here") {
+                    0 => break,
+                    n => all.extend_from_slice(&out[..n]),
+                }
+            }
+            assert!(all == text[..(whole * 30_000).min(text.len())], "cut at {cut}");
+            let rest = (cut - ends[whole]) as u64;
+            assert_eq!(unpacker.torn(), (rest > 0).then_some(rest), "cut at {cut}");
+            assert_eq!(unpacker.read(&mut out).expect("the end is the end every time"), 0);
+        }
+        // Damage before the end is damage, and nothing of the block it is in comes out.
+        for at in [ends[2] + 40, ends[3] - 2] {
+            let mut bad = packed.clone();
+            bad[at] ^= 0x55;
+            let (all, error) = unpack(bad, 4_096);
+            assert!(matches!(error, Some(UnpackError::Corrupt(_) | UnpackError::TrailingData)), "{error:?}");
+            assert!(all == text[..2 * 30_000], "{at}: {} bytes of {blocks} blocks", all.len());
         }
     }
 

@@ -4,6 +4,7 @@
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
 mod balances;
+mod bar;
 mod check;
 mod document;
 mod instruments;

@@ -75,7 +75,7 @@ raw! {
         finish_seconds: Given<i64>,
     }
     RawMarket {
-        bar_seconds: Given<i64>,
+        bar: Given<String>,
         bar_grace_ms: Given<i64>,
     }
     RawRisk {

@@ -2,6 +2,7 @@
 //!
 //! Owns: ranges and defaults. Their meaning for a user is told in `config/default.toml`; a test keeps both the same.
 
+use super::bar;
 use super::check::Checks;
 use super::instruments::Instruments;
 use super::raw::{
@@ -10,6 +11,7 @@ use super::raw::{
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
+use crate::market::BarSpec;
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
 use log::LevelFilter;
 use std::fmt;
@@ -259,16 +261,16 @@ impl StoreConfig {
 /// `[market]`: bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketConfig {
-    /// Length of a bar in seconds, 1 to 86,400.
-    pub bar_seconds: u32,
-    /// How long after its end, in milliseconds, a bar waits for late trades.
+    /// What makes a bar.
+    pub bar: BarSpec,
+    /// How long after its end, in milliseconds, a time bar waits for late trades.
     pub bar_grace_ms: u32,
 }
 
 impl MarketConfig {
     pub(super) fn check(raw: &RawMarket, checks: &mut Checks<'_>) -> Self {
         Self {
-            bar_seconds: checks.integer(&raw.bar_seconds, 1..=86_400, 1),
+            bar: raw.bar.as_ref().and_then(|given| bar::check(given, checks)).unwrap_or_default(),
             bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
         }
     }

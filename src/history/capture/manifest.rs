@@ -1,0 +1,142 @@
+//! The manifest: `manifest.jsonl`, a line for each file that was closed and for each session that ended.
+//!
+//! Owns: its format. Invariant: lines are only ever added, each with one call.
+
+use super::fault::CaptureError;
+use crate::domain::{Market, Time};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The manifest's file name.
+pub const MANIFEST_NAME: &str = "manifest.jsonl";
+
+/// A file that was closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its name in the directory.
+    pub file: String,
+    /// When its session was started, ns since 1970.
+    pub session: u64,
+    /// The venue whose frames these are.
+    pub venue: String,
+    /// The part of the venue.
+    pub market: Market,
+    /// The symbol of frames that name none.
+    pub symbol: Option<String>,
+    /// Frames in it.
+    pub frames: u64,
+    /// Receive time of its first frame.
+    pub first: u64,
+    /// The latest receive time in it.
+    pub last: u64,
+    /// Blocks in it.
+    pub blocks: u64,
+    /// Unpacked bytes.
+    pub text_bytes: u64,
+    /// Its size.
+    pub packed_bytes: u64,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+}
+
+/// The end of a session: without this line it was cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEntry {
+    /// When it was started, ns since 1970.
+    pub session: u64,
+    /// Files it closed.
+    pub files: u64,
+    /// Frames it wrote.
+    pub frames: u64,
+    /// Frames that were lost, in the queue or on the disk, or refused.
+    pub lost: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Line {
+    File(FileEntry),
+    End(SessionEntry),
+}
+
+/// What a manifest says.
+#[derive(Debug, Default)]
+pub(super) struct Manifest {
+    pub(super) files: Vec<FileEntry>,
+    pub(super) sessions: Vec<SessionEntry>,
+    /// Numbers of lines that say nothing: cut while being written, or damaged.
+    pub(super) bad_lines: Vec<usize>,
+}
+
+/// Adds to the manifest of a directory.
+#[derive(Debug)]
+pub(super) struct ManifestWriter {
+    pub(super) path: PathBuf,
+    file: File,
+}
+
+impl ManifestWriter {
+    pub(super) fn open(dir: &Path) -> Result<Self, CaptureError> {
+        let path = dir.join(MANIFEST_NAME);
+        let open = || {
+            let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+            // A line that a killed process left unfinished must not swallow the next one.
+            if file.seek(SeekFrom::End(0))? > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                let mut last = [0];
+                file.read_exact(&mut last)?;
+                if last != *b"\n" {
+                    file.write_all(b"\n")?;
+                }
+            }
+            Ok(file)
+        };
+        match open() {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(CaptureError::Io { path: path.display().to_string(), error }),
+        }
+    }
+
+    pub(super) fn add_file(&mut self, entry: FileEntry, sync: bool) -> io::Result<()> {
+        self.add(&Line::File(entry), sync)
+    }
+
+    pub(super) fn add_end(&mut self, entry: SessionEntry, sync: bool) -> io::Result<()> {
+        self.add(&Line::End(entry), sync)
+    }
+
+    fn add(&mut self, line: &Line, sync: bool) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.file.write_all(&text)?;
+        if sync { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+/// Reads the manifest of a directory; an empty one if there is none.
+pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
+    let path = dir.join(MANIFEST_NAME);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Manifest::default()),
+        Err(error) => return Err(CaptureError::Io { path: path.display().to_string(), error }),
+    };
+    let mut manifest = Manifest::default();
+    for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
+        match serde_json::from_slice(line) {
+            Ok(Line::File(entry)) => manifest.files.push(entry),
+            Ok(Line::End(entry)) => manifest.sessions.push(entry),
+            Err(_) if line.is_empty() => {}
+            Err(_) => manifest.bad_lines.push(number),
+        }
+    }
+    Ok(manifest)
+}
+
+/// The session's name: when it is started.
+pub(super) fn session_now() -> Time {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Time(now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)))
+}
