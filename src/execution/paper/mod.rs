@@ -53,6 +53,8 @@ pub struct PaperGateway {
     trade_count: u64,
     in_flight: VecDeque<(Time, GatewayMessage)>,
     resting: Vec<Resting>,
+    /// Levels that the order at hand trades with.
+    sweep: Vec<Level>,
     encoded: OrderBytes,
     encoded_bytes: u64,
     now: Time,
@@ -78,6 +80,7 @@ impl PaperGateway {
             trade_count: 0,
             in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
             resting: (0..table.len()).map(|_| Resting::default()).collect(),
+            sweep: Vec::with_capacity(SWEEP_LEVELS_MAX),
             encoded: OrderBytes::default(),
             encoded_bytes: 0,
             now: Time(0),
@@ -185,8 +188,7 @@ impl PaperGateway {
         let index = order.instrument.index();
         let opposite = order.side.opposite();
         let limit = (order.kind != OrderKind::Market).then_some(order.price);
-        let mut sweep = [Level::default(); SWEEP_LEVELS_MAX];
-        let mut levels = 0;
+        self.sweep.clear();
         let mut available = 0i64;
         {
             let Some(sync) = books.valid(order.instrument) else {
@@ -197,12 +199,11 @@ impl PaperGateway {
                 if !crosses || available >= order.qty.0 {
                     break;
                 }
-                sweep[levels] = level;
-                levels += 1;
+                self.sweep.push(level);
                 available = available.saturating_add(level.qty.0);
             }
         }
-        if order.kind == OrderKind::PostOnly && levels > 0 {
+        if order.kind == OrderKind::PostOnly && !self.sweep.is_empty() {
             return self.say(&order, ReportKind::Rejected);
         }
         if order.tif == TimeInForce::Fok && available < order.qty.0 {
@@ -210,7 +211,8 @@ impl PaperGateway {
         }
         self.say(&order, ReportKind::Accepted);
         let mut left = order.qty.0;
-        for level in &sweep[..levels] {
+        for index in 0..self.sweep.len() {
+            let level = self.sweep[index];
             let qty = left.min(level.qty.0);
             self.fill(&order, Qty(qty), level.price, false);
             left -= qty;
