@@ -2,7 +2,6 @@
 //! however the work is spread over threads.
 
 #[path = "support/pipeline.rs"]
-#[allow(dead_code, reason = "each user takes a part")]
 mod support;
 
 use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, Qty};

@@ -9,6 +9,7 @@ use algo_trader::domain::{Market, Time};
 use algo_trader::history::{Capture, CaptureOptions};
 use algo_trader::net::{Frame, SourceId};
 use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::config::DEFAULT_TEXT;
 use algo_trader::run::feed::Feed;
 use algo_trader::run::{Config, Pipeline, PipelineOptions};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -65,7 +66,11 @@ const WARM_UP: usize = 20_000;
 fn a_warm_pipeline_allocates_nothing_from_frame_to_hand_over() {
     let Some(files) = frames::recorded() else { return };
     let file = files.iter().find(|f| f.source.name.starts_with("usdm-btcusdt")).expect("a recorded file");
-    let config = Config::embedded_default();
+    // With balances: what orders lock is kept without allocating, too.
+    let text = DEFAULT_TEXT.replace("#\"binance:", "\"binance:");
+    let config =
+        Config::from_text_with_built_in(&text, "default with balances").expect("a good configuration");
+    assert!(!config.paper.balances.is_empty());
     let options = PipelineOptions {
         threading: Some(Threading::Inline),
         wait: Some(Wait::Yield),
