@@ -7,8 +7,8 @@ mod wire;
 
 use algo_trader::net::CertificateProblem;
 use algo_trader::net::websocket::ConnectionError;
-use algo_trader::run::{LiveError, Summary};
 use algo_trader::run::live::MarketOutcome;
+use algo_trader::run::{LiveError, Summary};
 use live::{LiveRun, config, symbols};
 use std::time::Duration;
 use wire::{Certificate, Fault, Venue, Welcome};

@@ -21,7 +21,10 @@ fn books_equal_the_venues_and_the_journal_replays_to_the_same_orders() {
     let summary = run.end_and_compare(&venue);
     let live = summary.live.as_ref().expect("a live run");
     let counts = live.markets[0].counts;
-    assert_eq!((counts.connects, counts.opened, counts.lost, counts.gaps, counts.interruptions), (1, 1, 0, 0, 0));
+    assert_eq!(
+        (counts.connects, counts.opened, counts.lost, counts.gaps, counts.interruptions),
+        (1, 1, 0, 0, 0)
+    );
     assert!(counts.accepted > 1_000 && counts.duplicates < 50, "{counts:?}");
     assert!(summary.execution.orders > 0 && summary.execution.fills > 0, "{:?}", summary.execution);
     assert_eq!(summary.book_totals().gaps, 0);
@@ -61,7 +64,11 @@ fn an_announced_cut_and_old_age_leave_no_gap() {
     let summary = run.end_and_compare(&venue);
     run.assert_every_trade_once();
     let counts = summary.live.as_ref().expect("live").markets[0].counts;
-    assert_eq!((counts.shutdowns_announced, counts.gaps, counts.interruptions, counts.lost), (1, 0, 0, 0), "{counts:?}");
+    assert_eq!(
+        (counts.shutdowns_announced, counts.gaps, counts.interruptions, counts.lost),
+        (1, 0, 0, 0),
+        "{counts:?}"
+    );
     assert!(counts.replaced >= 2, "{counts:?}");
 }
 

@@ -4,18 +4,21 @@ use super::Outcome;
 use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
 use crate::run::interrupt::Interrupt;
-use crate::run::{LiveError, LiveOptions, LiveStatus, Pipeline, run_live};
+use crate::run::live::ProgressReport;
+use crate::run::{LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::time::Duration;
 
 #[derive(clap::Args)]
-#[command(after_help = "Orders are filled by a simulated venue on the live market; nothing is sent to the real one,
+#[command(
+    after_help = "Orders are filled by a simulated venue on the live market; nothing is sent to the real one,
 and no key is needed. Ctrl-C ends the run and prints its summary.
 
 Examples:
   algo-trader run --config config/binance-paper.toml
   algo-trader run --config config/binance-paper.toml --seconds 60 --report latency-reports/live
-  algo-trader run --config config/binance-paper.toml --journal run.journal && algo-trader replay run.journal")]
+  algo-trader run --config config/binance-paper.toml --journal run.journal && algo-trader replay run.journal"
+)]
 pub struct Args {
     /// End after so many seconds; without it, at Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
@@ -73,7 +76,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     }
 }
 
-fn progress() -> Option<Box<dyn FnMut(&LiveStatus) + Send>> {
+fn progress() -> Option<ProgressReport> {
     let mut line = StatusLine::new()?;
     Some(Box::new(move |s| {
         line.show(&format!(

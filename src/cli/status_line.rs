@@ -16,7 +16,8 @@ impl StatusLine {
 
     /// Shows `text`, cut to the terminal's width.
     pub fn show(&mut self, text: &str) {
-        let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+        let width =
+            terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
         let text = cut(text, width.saturating_sub(1));
         let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
         self.shown = true;

@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn an_endpoint_reads_and_prints() {
         let endpoint = Endpoint::parse("wss://stream.binance.com:9443", "wss").expect("good");
-        assert_eq!((endpoint.host.as_str(), endpoint.port, endpoint.base.as_str()), ("stream.binance.com", 9443, ""));
+        assert_eq!(
+            (endpoint.host.as_str(), endpoint.port, endpoint.base.as_str()),
+            ("stream.binance.com", 9443, "")
+        );
         assert_eq!(endpoint.to_string(), "wss://stream.binance.com:9443");
         let endpoint = Endpoint::parse("https://[::1]:8443/a/b/", "https").expect("good");
         assert_eq!((endpoint.host.as_str(), endpoint.base.as_str()), ("::1", "/a/b"));

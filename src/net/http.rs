@@ -13,7 +13,8 @@ use std::time::Duration;
 use thiserror::Error;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport, TransportAdapter,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport,
+    TransportAdapter,
 };
 
 /// A client that keeps its connections alive.
@@ -125,7 +126,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let Some(tcp) = chained else { return Ok(None) };
         let host = details.uri.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| ureq::Error::Tls("not a server's name"))?;
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| ureq::Error::Tls("not a server's name"))?;
         let mut connection = ClientConnection::new(Arc::clone(&self.config), name)?;
         let mut socket = TransportAdapter::new(tcp.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(details.timeout);

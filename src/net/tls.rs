@@ -71,7 +71,9 @@ impl CertificateProblem {
         let rustls::Error::InvalidCertificate(problem) = error else { return None };
         Some(match problem {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::WrongName,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
             other => Self::Other(format!("{other:?}")),
@@ -86,7 +88,8 @@ impl TlsClient {
     /// [`TlsSetupError`] where the file of certificates does not read.
     pub fn new(settings: &TlsSettings) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = &settings.ca_file {
             let refuse = |problem: String| TlsSetupError::CaFile { path: path.clone(), problem };
@@ -106,7 +109,10 @@ impl TlsClient {
                 "certificates are NOT checked ([venue] accept_any_certificate = true): whoever is on the way to the \
                  venue can read and change everything"
             );
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider))).with_no_client_auth()
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+                .with_no_client_auth()
         } else {
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
@@ -128,7 +134,11 @@ impl TlsClient {
     /// # Errors
     /// Where the operating system has none to give.
     pub fn random(&self, bytes: &mut [u8]) -> Result<(), rustls::Error> {
-        self.config.crypto_provider().secure_random.fill(bytes).map_err(|_| rustls::Error::FailedToGetRandomBytes)
+        self.config
+            .crypto_provider()
+            .secure_random
+            .fill(bytes)
+            .map_err(|_| rustls::Error::FailedToGetRandomBytes)
     }
 }
 

@@ -212,8 +212,13 @@ impl Pipeline {
         }
         let ring_slots = config.pipeline.ring_slots;
         let answers = vec![denials_in, fills_in];
-        let parts =
-            Started { ring_slots, floor_ns: delay_ns, answers, indicators: requests.len(), live: options.live };
+        let parts = Started {
+            ring_slots,
+            floor_ns: delay_ns,
+            answers,
+            indicators: requests.len(),
+            live: options.live,
+        };
         Self::start(topology, stages, parts, clock, stop)
     }
 

@@ -3,13 +3,15 @@
 #![allow(dead_code, reason = "each user takes a part")]
 
 use super::wire::{Book, Levels, Venue};
-use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, Market, Notional, Price, Qty, Side};
 use algo_trader::domain::instrument::FeeRate;
+use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, Market, Notional, Price, Qty, Side};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::book::BookKeeper;
-use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{Config, LiveError, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::pipeline::Wait;
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::{
+    Config, LiveError, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -75,7 +77,8 @@ hold_ms = 50
         venue.endpoints(),
         symbols[0],
     );
-    Config::from_text_with_instruments(&text, "test", table(symbols)).unwrap_or_else(|error| panic!("{error}"))
+    Config::from_text_with_instruments(&text, "test", table(symbols))
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// See the module.
@@ -119,7 +122,10 @@ impl LiveRun {
     /// Waits until every connection carries data and every book is in step.
     pub fn until_whole(&self) {
         self.until("all live and in step", |s| {
-            s.connections > 0 && s.connections_live >= s.connections && s.books > 0 && s.books_synced == s.books
+            s.connections > 0
+                && s.connections_live >= s.connections
+                && s.books > 0
+                && s.books_synced == s.books
         });
     }
 
@@ -203,7 +209,11 @@ impl LiveRun {
             assert_eq!(*last_id, book.last_id, "{symbol}: at another update id");
             assert!(*bids == book.bids && *asks == book.asks, "{symbol}: other levels");
         }
-        assert_eq!(self.replayed().order_stream_sha256, summary.order_stream_sha256, "the journal replays to it");
+        assert_eq!(
+            self.replayed().order_stream_sha256,
+            summary.order_stream_sha256,
+            "the journal replays to it"
+        );
         summary
     }
 }

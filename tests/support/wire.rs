@@ -141,7 +141,8 @@ impl Venue {
         let address = listener.local_addr().expect("bound");
         let book = |n: usize| {
             let middle = (100 + n as i64) * 100_000_000;
-            let side = |sign: i64| (1..=50).map(|i| (middle + sign * i * 1_000_000, 100_000_000 * i)).collect();
+            let side =
+                |sign: i64| (1..=50).map(|i| (middle + sign * i * 1_000_000, 100_000_000 * i)).collect();
             Book { bids: side(-1), asks: side(1), last_id: 1_000 + n as u64, trade_id: 10 }
         };
         let books = symbols.iter().enumerate().map(|(n, s)| (s.clone(), book(n))).collect();
@@ -164,7 +165,8 @@ impl Venue {
                 if !accepting.running.load(SeqCst) {
                     break;
                 }
-                let (Ok(socket), shared, config) = (socket, Arc::clone(&accepting), Arc::clone(&config)) else {
+                let (Ok(socket), shared, config) = (socket, Arc::clone(&accepting), Arc::clone(&config))
+                else {
                     continue;
                 };
                 std::thread::spawn(move || serve(socket, &config, &shared));
@@ -286,7 +288,8 @@ impl Shared {
                 let away = next(40) as i64 * 1_000_000;
                 let price = if bid { best - away } else { best + away };
                 let qty = if away > 0 && next(4) == 0 { 0 } else { (1 + next(1_000)) as i64 * 100_000 };
-                let (side, text) = if bid { (&mut book.bids, &mut bids) } else { (&mut book.asks, &mut asks) };
+                let (side, text) =
+                    if bid { (&mut book.bids, &mut bids) } else { (&mut book.asks, &mut asks) };
                 if qty == 0 {
                     side.remove(&price);
                 } else {
@@ -307,7 +310,10 @@ impl Shared {
             let [b, bq, a, aq] = [*bid, *bid_qty, *ask, *ask_qty].map(decimal);
             send(
                 format!("{lower}@bookTicker"),
-                format!(r#"{{"u":{},"s":"{symbol}","b":"{b}","B":"{bq}","a":"{a}","A":"{aq}"}}"#, book.last_id),
+                format!(
+                    r#"{{"u":{},"s":"{symbol}","b":"{b}","B":"{bq}","a":"{a}","A":"{aq}"}}"#,
+                    book.last_id
+                ),
             );
             book.trade_id += 1;
             let (price, sold) = if book.trade_id % 2 == 0 { (a, false) } else { (b, true) };
@@ -414,11 +420,16 @@ fn answer(stream: &mut Tls, path: &str, shared: &Shared) -> std::io::Result<()> 
     let limit = parameter("limit").and_then(|l| l.parse().ok()).unwrap_or(100);
     let refused = shared.refuse_depth.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok();
     let (status, body) = match parameter("symbol").and_then(|s| shared.depth(s, limit)) {
-        _ if refused => ("429 Too Many Requests\r\nRetry-After: 1", r#"{"code":-1003,"msg":"Too many requests."}"#.into()),
+        _ if refused => {
+            ("429 Too Many Requests\r\nRetry-After: 1", r#"{"code":-1003,"msg":"Too many requests."}"#.into())
+        }
         Some(body) => ("200 OK", body),
         None => ("400 Bad Request", r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned()),
     };
-    let text = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(text.as_bytes())?;
     stream.flush()
 }
@@ -556,7 +567,8 @@ impl Following {
             }
             Fault::Huge(bytes) => {
                 let _ = self.socket.set_read_timeout(None);
-                let sent = self.ws.send(Message::text(format!(r#"{{"e":"huge","x":"{}"}}"#, "x".repeat(bytes))));
+                let sent =
+                    self.ws.send(Message::text(format!(r#"{{"e":"huge","x":"{}"}}"#, "x".repeat(bytes))));
                 let _ = self.socket.set_read_timeout(Some(Duration::from_millis(1)));
                 return sent.is_ok();
             }

@@ -226,7 +226,11 @@ impl Connection {
                 Ok(Some(Incoming::Ping))
             }
             Opcode::Close => {
-                let code = self.frames.payload(&place).first_chunk::<2>().map_or(1005, |code| u16::from_be_bytes(*code));
+                let code = self
+                    .frames
+                    .payload(&place)
+                    .first_chunk::<2>()
+                    .map_or(1005, |code| u16::from_be_bytes(*code));
                 // The answer is a courtesy: what became of it changes nothing.
                 let _ = self.queue(Frame::close(None)).and_then(|()| self.flush());
                 Err(ConnectionError::Closed(code))
@@ -255,7 +259,9 @@ impl Connection {
         let mut mask = [0; 4];
         self.masks.random(&mut mask)?;
         frame.header_mut().mask = Some(mask);
-        frame.format(&mut self.plain_out).map_err(|_| ConnectionError::Protocol("a frame could not be written"))
+        frame
+            .format(&mut self.plain_out)
+            .map_err(|_| ConnectionError::Protocol("a frame could not be written"))
     }
 
     fn flush(&mut self) -> Result<(), ConnectionError> {
@@ -328,7 +334,9 @@ impl Connection {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
                     grow_until(&mut self.out, 1 << 10, |room| match data.encode(room) {
                         Ok(written) => Ok(Ok(written)),
-                        Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => Err(required_size),
+                        Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                            Err(required_size)
+                        }
                         Err(error) => Ok(Err(ConnectionError::Tls(error.to_string()))),
                     })?;
                 }
@@ -345,12 +353,14 @@ impl Connection {
                         wait = true;
                     } else {
                         let plain = &self.plain_out;
-                        grow_until(&mut self.out, plain.len() + 256, |room| match traffic.encrypt(plain, room) {
-                            Ok(written) => Ok(Ok(written)),
-                            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                                Err(required_size)
+                        grow_until(&mut self.out, plain.len() + 256, |room| {
+                            match traffic.encrypt(plain, room) {
+                                Ok(written) => Ok(Ok(written)),
+                                Err(EncryptError::InsufficientSize(InsufficientSizeError {
+                                    required_size,
+                                })) => Err(required_size),
+                                Err(error) => Ok(Err(ConnectionError::Tls(error.to_string()))),
                             }
-                            Err(error) => Ok(Err(ConnectionError::Tls(error.to_string()))),
                         })?;
                         self.plain_out.clear();
                     }
@@ -401,7 +411,9 @@ impl Connection {
                     self.out.drain(..n);
                 }
                 // Not connected yet, or the other side does not read: the poll says when to go on.
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => break,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
@@ -410,7 +422,11 @@ impl Connection {
     }
 
     fn ended(&self) -> ConnectionError {
-        if self.frames.partial() || self.begin < self.end { ConnectionError::Truncated } else { ConnectionError::Ended }
+        if self.frames.partial() || self.begin < self.end {
+            ConnectionError::Truncated
+        } else {
+            ConnectionError::Ended
+        }
     }
 }
 

@@ -38,7 +38,6 @@ pub struct Frames {
 /// Where a message lies.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-
     Bytes(Range<usize>),
     Pieces,
 }
@@ -106,7 +105,8 @@ impl Frames {
     pub(super) fn advance(&mut self) -> Result<Option<(Opcode, Place)>, ConnectionError> {
         loop {
             let mut cursor = Cursor::new(&self.bytes[self.start..]);
-            let parsed = FrameHeader::parse(&mut cursor).map_err(|_| ConnectionError::Protocol("an unknown opcode"))?;
+            let parsed = FrameHeader::parse(&mut cursor)
+                .map_err(|_| ConnectionError::Protocol("an unknown opcode"))?;
             let Some((header, length)) = parsed else { return Ok(None) };
             let head = cursor.position() as usize;
             if header.rsv1 || header.rsv2 || header.rsv3 {
@@ -240,14 +240,20 @@ mod tests {
                 }
             }
         };
-        assert_eq!(fails(&[0x81, 0x80, 0, 0, 0, 0]), Some(ConnectionError::Protocol("a server's frame is masked")));
+        assert_eq!(
+            fails(&[0x81, 0x80, 0, 0, 0, 0]),
+            Some(ConnectionError::Protocol("a server's frame is masked"))
+        );
         assert_eq!(fails(&[0xc1, 0]), Some(ConnectionError::Protocol("a reserved bit is set")));
         assert_eq!(fails(&[0x83, 0]), Some(ConnectionError::Protocol("an unknown opcode")));
         assert_eq!(fails(&[0x80, 0]), Some(ConnectionError::Protocol("a continuation of nothing")));
         assert!(fails(&[0x09, 0]).is_some(), "a ping in pieces");
         let twice = [text("a", false), text("b", true)].concat();
         assert_eq!(fails(&twice), Some(ConnectionError::Protocol("a message begins inside another")));
-        assert_eq!(fails(&text(&"z".repeat(1_001), true)), Some(ConnectionError::FrameTooLarge { bytes: 1_001, max: 1_000 }));
+        assert_eq!(
+            fails(&text(&"z".repeat(1_001), true)),
+            Some(ConnectionError::FrameTooLarge { bytes: 1_001, max: 1_000 })
+        );
         // The announced size is enough: nobody waits for the bytes.
         let huge = [0x81, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert!(matches!(fails(&huge), Some(ConnectionError::FrameTooLarge { .. })));

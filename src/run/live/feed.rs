@@ -72,7 +72,9 @@ impl Prepared {
         };
         let markets: Vec<_> = Market::ALL.into_iter().map(client).filter(|(c, _)| c.lines() > 0).collect();
         if markets.is_empty() {
-            return Err(LiveError::Nothing("none of [venue] streams exists in the markets of the instruments"));
+            return Err(LiveError::Nothing(
+                "none of [venue] streams exists in the markets of the instruments",
+            ));
         }
         Ok(Self { tls, markets })
     }
@@ -109,7 +111,12 @@ pub(super) struct LiveFeed {
 }
 
 impl LiveFeed {
-    pub fn new(config: &Config, prepared: Prepared, clock: StampClock, wait: Wait) -> Result<Self, LiveError> {
+    pub fn new(
+        config: &Config,
+        prepared: Prepared,
+        clock: StampClock,
+        wait: Wait,
+    ) -> Result<Self, LiveError> {
         let rests: Vec<_> = prepared.markets.iter().map(|(_, e)| e.rest.clone()).collect();
         let helpers = Helpers::start(&rests, &prepared.tls)?;
         let followed = |(client, endpoints)| Followed {
@@ -260,7 +267,7 @@ impl LiveFeed {
         sequencer: &mut Sequencer,
     ) -> Result<bool, Stopped> {
         let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return Ok(false) };
-        if !socket.connection.wants_drive() && !(events && socket.connection.wants_write()) {
+        if !(socket.connection.wants_drive() || events && socket.connection.wants_write()) {
             return Ok(false);
         }
         let market = socket.market;
@@ -340,7 +347,10 @@ impl LiveFeed {
         // Carrying one out may bring forth more.
         let mut at = 0;
         while at < self.requests.len() {
-            let request = std::mem::replace(&mut self.requests[at], Request::Interrupted { instrument: InstrumentId(0) });
+            let request = std::mem::replace(
+                &mut self.requests[at],
+                Request::Interrupted { instrument: InstrumentId(0) },
+            );
             at += 1;
             match request {
                 Request::Connect { connection, target } => self.connect(market, connection, target, now),

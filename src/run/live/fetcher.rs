@@ -73,7 +73,12 @@ impl Helpers {
     }
 
     /// Asks for the addresses of a connection's host; an address needs no asking.
-    pub fn resolve(&self, market: usize, connection: ConnectionId, endpoint: &Endpoint) -> Option<Vec<SocketAddr>> {
+    pub fn resolve(
+        &self,
+        market: usize,
+        connection: ConnectionId,
+        endpoint: &Endpoint,
+    ) -> Option<Vec<SocketAddr>> {
         if let Ok(address) = endpoint.host.parse::<IpAddr>() {
             return Some(vec![SocketAddr::new(address, endpoint.port)]);
         }

@@ -69,8 +69,16 @@ impl LiveOutcome {
             let _ = writeln!(
                 t,
                 "{}: {} of {} connections live, {} of {} books in step; {} frames new, {} duplicates, {} gaps, {} interruptions, {} books fetched",
-                m.market, m.connections.1, m.connections.0, m.books.1, m.books.0, c.accepted, c.duplicates, c.gaps,
-                c.interruptions, c.snapshots
+                m.market,
+                m.connections.1,
+                m.connections.0,
+                m.books.1,
+                m.books.0,
+                c.accepted,
+                c.duplicates,
+                c.gaps,
+                c.interruptions,
+                c.snapshots
             );
             for (label, count) in &m.endings {
                 let _ = writeln!(t, "  connections ended, {label}: {count}");

@@ -1,8 +1,8 @@
 //! The sockets of a live feed: which connection stands behind which token of the poll.
 
+use crate::net::websocket::ConnectionSettings;
 use crate::net::websocket::{Connection, ConnectionError};
 use crate::net::{Endpoint, SourceInfo, TlsClient};
-use crate::net::websocket::ConnectionSettings;
 use crate::venue::binance::streams::ConnectionId;
 use mio::{Interest, Poll, Token};
 use std::net::SocketAddr;

@@ -121,7 +121,9 @@ mod tests {
     #[test]
     fn what_overtakes_is_taken_and_what_comes_again_is_not() {
         let mut window = Window::default();
-        for (id, new) in [(1_000, true), (1_001, true), (1_000, false), (998, true), (998, false), (1_300, true)] {
+        for (id, new) in
+            [(1_000, true), (1_001, true), (1_000, false), (998, true), (998, false), (1_300, true)]
+        {
             assert_eq!(window.admit(id), new, "{id}");
         }
         assert!(window.admit(1_299) && !window.admit(1_001), "too old to be known");

@@ -207,7 +207,8 @@ impl BookWatch {
             self.state = State::Wanted;
             return SnapshotVerdict::TooOld;
         }
-        self.state = if self.run.is_some() && self.last_id > last_id { State::Synced } else { State::Bridging };
+        self.state =
+            if self.run.is_some() && self.last_id > last_id { State::Synced } else { State::Bridging };
         self.last_id = self.last_id.max(last_id);
         if self.state == State::Bridging {
             self.last_id = last_id;
@@ -238,7 +239,15 @@ mod tests {
 
     fn head(first_id: u64, last_id: u64) -> DepthHead {
         let prev_id = first_id.saturating_sub(1);
-        DepthHead { instrument: InstrumentId(0), first_id, last_id, prev_id, venue_time: Time(0), bids: 0, asks: 0 }
+        DepthHead {
+            instrument: InstrumentId(0),
+            first_id,
+            last_id,
+            prev_id,
+            venue_time: Time(0),
+            bids: 0,
+            asks: 0,
+        }
     }
 
     fn synced(futures: bool, last_id: u64) -> BookWatch {

@@ -13,13 +13,16 @@ mod book_watch;
 mod client;
 mod counts;
 mod line;
+mod messages;
 mod plan;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 pub use admission::Verdict;
+pub use book_watch::SnapshotVerdict;
 pub use client::{Request, StreamClient, StreamSettings};
 pub use counts::StreamCounts;
 pub use line::ConnectionId;
 pub use plan::{STREAMS, StreamKind, StreamName};
-pub use book_watch::SnapshotVerdict;
 pub use snapshots::FetchFailure;

@@ -141,7 +141,9 @@ mod tests {
         let many = &plan(&instruments(300), &STREAMS[..3], 1_024)[0];
         let (target, messages) = many.subscription();
         assert_eq!((target.as_str(), messages.len()), ("/stream", 5));
-        assert!(messages[0].starts_with(r#"{"method":"SUBSCRIBE","params":["s0usdt@trade","s0usdt@aggTrade","#));
+        assert!(
+            messages[0].starts_with(r#"{"method":"SUBSCRIBE","params":["s0usdt@trade","s0usdt@aggTrade","#)
+        );
         assert!(messages[4].ends_with(r#"],"id":5}"#));
     }
 

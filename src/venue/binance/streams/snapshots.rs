@@ -55,8 +55,9 @@ pub fn path(market: Market, symbol: &str, levels: u32) -> String {
         Market::UsdM => "/fapi/v1",
         Market::CoinM => "/dapi/v1",
     };
-    // Futures give at most 1,000.
-    let levels = if market == Market::Spot { levels } else { levels.min(1_000) };
+    // Futures take these numbers alone.
+    let futures = [5, 10, 20, 50, 100, 500].into_iter().find(|n| *n >= levels).unwrap_or(1_000);
+    let levels = if market == Market::Spot { levels } else { futures };
     format!("{base}/depth?symbol={symbol}&limit={levels}")
 }
 
@@ -117,7 +118,9 @@ impl SnapshotQueue {
         self.in_flight = None;
         let pause = match failure {
             FetchFailure::Transient | FetchFailure::Refused(_) => self.backoff.next_pause(),
-            FetchFailure::RateLimited { retry_after_s } => Duration::from_secs((*retry_after_s).clamp(1, 86_400)),
+            FetchFailure::RateLimited { retry_after_s } => {
+                Duration::from_secs((*retry_after_s).clamp(1, 86_400))
+            }
         };
         self.not_before = now.plus(pause);
     }
@@ -166,7 +169,11 @@ mod tests {
         assert_eq!(queue.next(now.plus_nanos(7_000_000_000)), Some(InstrumentId(1)));
         queue.answered(Some(1_920));
         queue.want(InstrumentId(2));
-        assert_eq!(queue.next(now.plus_nanos(7_000_000_001)), None, "the venue says that the minute is used up");
+        assert_eq!(
+            queue.next(now.plus_nanos(7_000_000_001)),
+            None,
+            "the venue says that the minute is used up"
+        );
     }
 
     #[test]
@@ -174,6 +181,7 @@ mod tests {
         assert_eq!(path(Market::Spot, "BTCUSDT", 5_000), "/api/v3/depth?symbol=BTCUSDT&limit=5000");
         assert_eq!(path(Market::UsdM, "BTCUSDT", 5_000), "/fapi/v1/depth?symbol=BTCUSDT&limit=1000");
         assert_eq!(path(Market::CoinM, "BTCUSD_PERP", 100), "/dapi/v1/depth?symbol=BTCUSD_PERP&limit=100");
+        assert_eq!(path(Market::UsdM, "X", 200), "/fapi/v1/depth?symbol=X&limit=500");
         assert_eq!((weight(Market::Spot, 1_000), weight(Market::UsdM, 1_000)), (50, 20));
     }
 }
