@@ -10,6 +10,7 @@ mod output;
 mod replay;
 mod run;
 mod status_line;
+mod venue;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Command {
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
     Doctor(DoctorArgs),
+    /// A local venue that speaks Binance's protocol, to connect to
+    Venue(venue::Args),
 }
 
 #[derive(clap::Args)]
@@ -66,6 +69,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::List(args) => list::run(&args, strategies),
+        Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,
             Err(_) => Outcome::Failed,
