@@ -28,7 +28,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, log, report, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, venue, log, report, strategy",
         ],
     ),
     // Values of the wrong kind.
@@ -109,6 +109,25 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "[market]\nbar = \"dollar:0\"",
         &["market.bar = \"dollar:0\": a dollar bar must have an amount of the quote asset from 0.00000001"],
+    ),
+    (
+        "[venue]\nstreams = [\"trades\", \"depth\", \"depth@100ms\"]\nredundancy = 0",
+        &[
+            "my.toml:2:12: venue.streams = \"trades\": must be one of trade, aggTrade, bookTicker, depth, depth@100ms, depth@500ms, depth@0ms, depth5@100ms, depth10@100ms, depth20@100ms, kline_1s, kline_1m, kline_5m, kline_15m, kline_1h, kline_1d; did you mean \"trade\"?",
+            "my.toml:2:31: venue.streams = \"depth@100ms\": is a second stream of its kind: choose one pace",
+            "my.toml:3:14: venue.redundancy = 0: must be an integer from 1 to 4",
+        ],
+    ),
+    (
+        "[venue.spot]\nstream = \"ws://localhost:9443\"\nrest = \"https://user@localhost\"",
+        &[
+            "my.toml:2:10: venue.spot.stream = \"ws://localhost:9443\": must begin with wss://: only encrypted connections are made",
+            "my.toml:3:8: venue.spot.rest = \"https://user@localhost\": may have a host, a port and a path, and nothing else",
+        ],
+    ),
+    (
+        "[venue]\nreconnect_min_ms = 500\nreconnect_max_ms = 100",
+        &["my.toml:3:20: venue.reconnect_max_ms = 100: must not be shorter than reconnect_min_ms"],
     ),
     (
         "[risk]\norder_notional_max = \"0\"\ngross_notional_max = \"0.123456789\"\nposition_notional_max = \"1e6\"",

@@ -13,6 +13,7 @@ mod replay;
 mod run;
 mod status_line;
 mod store;
+mod venue;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -44,6 +45,8 @@ enum Command {
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
     Doctor(DoctorArgs),
+    /// A local venue that speaks Binance's protocol, to connect to
+    Venue(venue::Args),
 }
 
 #[derive(clap::Args)]
@@ -75,6 +78,7 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
         Command::Store(args) => store::run(args),
         Command::Capture(args) => capture::run(args),
         Command::List(args) => list::run(&args, strategies),
+        Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
             Ok(_) => Outcome::Done,
             Err(_) => Outcome::Failed,

@@ -5,7 +5,8 @@ use super::output::Curves;
 use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
 use crate::run::interrupt::Interrupt;
-use crate::run::{LiveError, LiveOptions, LiveStatus, Pipeline, run_live};
+use crate::run::live::ProgressReport;
+use crate::run::{LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     }
 }
 
-fn progress() -> Option<Box<dyn FnMut(&LiveStatus) + Send>> {
+fn progress() -> Option<ProgressReport> {
     let mut line = StatusLine::new()?;
     Some(Box::new(move |s| {
         line.show(&format!(

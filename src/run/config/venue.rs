@@ -82,11 +82,17 @@ impl VenueConfig {
         let overlap = millis(&raw.overlap_ms, 100..=60_000, 2_000);
         let first = millis(&raw.reconnect_min_ms, 10..=60_000, 200);
         let longest = millis(&raw.reconnect_max_ms, 10..=600_000, 30_000);
-        if let Some(given) = raw.reconnect_max_ms.as_ref().or(raw.reconnect_min_ms.as_ref())
-            && longest < first
-        {
-            checks.refuse(&given.span(), "makes the longest pause shorter than the first");
-        }
+        // Of two pauses given, the longest must be the longer; one given alone moves the other.
+        let reconnect = match (&raw.reconnect_min_ms, &raw.reconnect_max_ms) {
+            (Some(_), Some(given)) => {
+                if longest < first {
+                    checks.refuse(&given.span(), "must not be shorter than reconnect_min_ms");
+                }
+                (first, longest)
+            }
+            (Some(_), None) => (first, longest.max(first)),
+            (None, _) => (first.min(longest), longest),
+        };
         let [spot, usdm, coinm] = PUBLIC;
         Self {
             streams: streams(raw, checks),
@@ -97,7 +103,7 @@ impl VenueConfig {
             stream_silence,
             lifetime: Duration::from_secs(checks.integer(&raw.lifetime_s, 2..=86_400, 82_800)),
             overlap,
-            reconnect: (first, longest),
+            reconnect,
             snapshot_levels: checks.integer(&raw.snapshot_levels, 5..=5_000, 1_000),
             message_bytes_max: checks.integer(&raw.message_bytes_max, 65_536..=268_435_456, 16_777_216),
             busy_poll_us: checks.integer(&raw.busy_poll_us, 0..=1_000, 0),

@@ -267,7 +267,7 @@ impl LiveFeed {
         sequencer: &mut Sequencer,
     ) -> Result<bool, Stopped> {
         let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return Ok(false) };
-        if !socket.connection.wants_drive() && !(events && socket.connection.wants_write()) {
+        if !(socket.connection.wants_drive() || events && socket.connection.wants_write()) {
             return Ok(false);
         }
         let market = socket.market;

@@ -24,6 +24,9 @@ use feed::LiveFeed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
+/// Shows how a live run is doing.
+pub type ProgressReport = Box<dyn FnMut(&LiveStatus) + Send>;
+
 /// What may differ from run to run.
 #[derive(Default)]
 pub struct LiveOptions {
@@ -32,7 +35,7 @@ pub struct LiveOptions {
     /// Ends the run cleanly.
     pub interrupt: Interrupt,
     /// Called some times a second, to show progress.
-    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+    pub progress: Option<ProgressReport>,
     /// For the pipeline; its epoch and mode are set here.
     pub pipeline: PipelineOptions,
 }

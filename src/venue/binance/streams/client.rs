@@ -1,15 +1,14 @@
 //! The state machine of one market's streams: time and happenings in, requests out.
 
-use super::admission::{Bars, Verdict, Window};
-use super::book_watch::{BookWatch, SnapshotVerdict};
+use super::book_watch::BookWatch;
 use super::counts::StreamCounts;
 use super::line::{ConnectionId, GroupState, Line, Link};
+use super::messages::Watched;
 use super::plan::{StreamKind, StreamName, plan};
-use super::snapshots::{FetchFailure, SnapshotQueue, path};
+use super::snapshots::SnapshotQueue;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::net::Backoff;
 use crate::net::websocket::ConnectionError;
-use crate::venue::Decoded;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -84,30 +83,17 @@ const SEND_EVERY_NS: u64 = 250_000_000;
 const CONNECTS_MAX: usize = 280;
 const CONNECTS_WITHIN_NS: u64 = 300_000_000_000;
 
-struct Watched {
-    symbol: String,
-    group: usize,
-    trades: Window,
-    aggregates: Window,
-    quote_id: u64,
-    partial_id: u64,
-    bars: Bars,
-    book: Option<BookWatch>,
-    /// Asked for to see whether its stream is behind, not because the book is out of step.
-    checking: bool,
-}
-
 /// See the module.
 pub struct StreamClient {
-    market: Market,
-    settings: StreamSettings,
-    groups: Vec<GroupState>,
-    lines: Vec<Line>,
-    watched: Vec<Option<Watched>>,
-    queue: SnapshotQueue,
+    pub(super) market: Market,
+    pub(super) settings: StreamSettings,
+    pub(super) groups: Vec<GroupState>,
+    pub(super) lines: Vec<Line>,
+    pub(super) watched: Vec<Option<Watched>>,
+    pub(super) queue: SnapshotQueue,
     connects: VecDeque<Time>,
     connections: u32,
-    next_deadline: Time,
+    pub(super) next_deadline: Time,
     held_back: bool,
     /// What happened.
     pub counts: StreamCounts,
@@ -136,17 +122,8 @@ impl StreamClient {
             settings.streams.iter().any(|s| s.kind == StreamKind::Diffs && s.markets.contains(&market));
         for (index, state) in groups.iter().enumerate() {
             for id in &state.group.instruments {
-                watched[id.index()] = Some(Watched {
-                    symbol: instruments[id.index()].symbol.clone(),
-                    group: index,
-                    trades: Window::default(),
-                    aggregates: Window::default(),
-                    quote_id: 0,
-                    partial_id: 0,
-                    bars: Bars::default(),
-                    book: diffs.then(|| BookWatch::new(market != Market::Spot)),
-                    checking: false,
-                });
+                let book = diffs.then(|| BookWatch::new(market != Market::Spot));
+                watched[id.index()] = Some(Watched::new(&instruments[id.index()].symbol, index, book));
             }
         }
         let queue = SnapshotQueue::new(
@@ -257,11 +234,9 @@ impl StreamClient {
         let line = &mut self.lines[index];
         let Some(current) = &line.current else { return };
         match &line.next {
-            None if current.opened_at.is_some() && now >= current.expires_at => {
-                if now >= line.retry_at {
-                    let link = self.connect(index, now, out);
-                    self.lines[index].next = link;
-                }
+            None if current.opened_at.is_some() && now >= current.expires_at.max(line.retry_at) => {
+                let link = self.connect(index, now, out);
+                self.lines[index].next = link;
             }
             Some(next)
                 if next.live()
@@ -330,7 +305,7 @@ impl StreamClient {
         }
     }
 
-    fn gone(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
+    pub(super) fn gone(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
         let index = usize::from(id.line);
         let line = &mut self.lines[index];
         if line.remove(id).is_some() {
@@ -363,206 +338,8 @@ impl StreamClient {
             out.push(Request::Interrupted { instrument: *id });
         }
     }
-
-    /// A message came: is it new?
-    #[inline]
-    pub fn admit(&mut self, id: ConnectionId, decoded: &Decoded, now: Time) -> Verdict {
-        self.alive(id, now);
-        let (instrument, verdict) = match decoded {
-            Decoded::Trade(trade) => (trade.instrument, None),
-            Decoded::Quote(quote) => (quote.instrument, None),
-            Decoded::DepthPartial(head) => (head.instrument, None),
-            Decoded::Kline(kline) => (kline.instrument, None),
-            Decoded::DepthDiff(head) => (head.instrument, Some(head)),
-            _ => return Verdict::Unknown,
-        };
-        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return Verdict::Unknown };
-        let verdict = match (verdict, decoded) {
-            (Some(head), _) => {
-                let Some(book) = &mut watched.book else { return Verdict::Unknown };
-                let (link, live) = self.groups[watched.group].links(&self.lines, id);
-                let (verdict, fetch) = book.diff(head, link, live, now);
-                if fetch {
-                    self.counts.gaps += u64::from(verdict == Verdict::Publish);
-                    watched.checking = false;
-                    self.queue.want(instrument);
-                    self.next_deadline = now;
-                }
-                verdict
-            }
-            (None, Decoded::Trade(trade)) => {
-                let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
-                new(window.admit(trade.id))
-            }
-            (None, Decoded::Quote(quote)) => newer(&mut watched.quote_id, quote.update_id),
-            (None, Decoded::DepthPartial(head)) => newer(&mut watched.partial_id, head.last_id),
-            (None, Decoded::Kline(kline)) => new(watched.bars.admit(kline)),
-            _ => Verdict::Unknown,
-        };
-        match verdict {
-            Verdict::Publish => self.counts.accepted += 1,
-            Verdict::Duplicate => self.counts.duplicates += 1,
-            Verdict::Early => self.counts.early += 1,
-            Verdict::Unsynced => self.counts.unsynced += 1,
-            Verdict::Unknown => {}
-        }
-        verdict
-    }
-
-    #[inline]
-    fn alive(&mut self, id: ConnectionId, now: Time) {
-        if let Some(line) = self.lines.get_mut(usize::from(id.line))
-            && let Some(link) = line.link(id)
-        {
-            link.data_at = now;
-            link.delivered = true;
-        }
-    }
-
-    /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut.
-    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) {
-        if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
-            self.counts.shutdowns_announced += 1;
-            if let Some(line) = self.lines.get_mut(usize::from(id.line))
-                && let Some(link) = line.link(id)
-            {
-                log::info!(
-                    "{} connection {}: the venue is about to cut it; replacing it",
-                    self.market,
-                    id.number
-                );
-                link.expires_at = now;
-                self.next_deadline = now;
-            }
-        } else if text.starts_with(b"{\"error\"") || text.starts_with(b"{\"code\"") {
-            self.counts.refused_subscriptions += 1;
-            let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
-            log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
-        }
-    }
-
-    /// A book came. Says what to do with it.
-    pub fn fetched(
-        &mut self,
-        instrument: InstrumentId,
-        last_id: u64,
-        used_weight: Option<u64>,
-        now: Time,
-        out: &mut Vec<Request>,
-    ) -> SnapshotVerdict {
-        self.queue.answered(used_weight);
-        self.next_deadline = now;
-        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else {
-            return SnapshotVerdict::Unwanted;
-        };
-        let Some(book) = &mut watched.book else { return SnapshotVerdict::Unwanted };
-        if std::mem::take(&mut watched.checking) && book.synced() {
-            let silent = now.since(book.last_at()) >= nanos(self.settings.stream_silence);
-            let behind = silent && last_id > book.last_id();
-            book.touch(now);
-            if behind {
-                let group = watched.group;
-                self.stale(group, now, out);
-            }
-            return SnapshotVerdict::Unwanted;
-        }
-        let verdict = book.snapshot(last_id);
-        match verdict {
-            SnapshotVerdict::Publish => self.counts.snapshots += 1,
-            SnapshotVerdict::TooOld => {
-                self.counts.snapshots_too_old += 1;
-                self.queue.want(instrument);
-                // What is served from a cache is not newer at once.
-                self.queue.failed(&FetchFailure::Transient, now);
-            }
-            SnapshotVerdict::Unwanted => {}
-        }
-        verdict
-    }
-
-    /// The venue is ahead of a stream that says nothing: its connections are opened anew.
-    fn stale(&mut self, group: usize, now: Time, out: &mut Vec<Request>) {
-        self.counts.stale_streams += 1;
-        log::warn!("{}: a book's stream is behind the venue; connecting anew", self.market);
-        for line in self.groups[group].lines.clone() {
-            let links = [&self.lines[usize::from(line)].current, &self.lines[usize::from(line)].next];
-            let ids: Vec<_> = links.into_iter().flatten().map(|link| link.id).collect();
-            for id in ids {
-                out.push(Request::Close { connection: id });
-                self.gone(id, now, out);
-            }
-        }
-    }
-
-    /// A book did not come.
-    pub fn fetch_failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) {
-        match failure {
-            FetchFailure::Transient => self.counts.fetch_failures += 1,
-            FetchFailure::RateLimited { .. } => self.counts.rate_limited += 1,
-            FetchFailure::Refused(_) => self.counts.fetch_refusals += 1,
-        }
-        self.queue.failed(failure, now);
-        if let Some(Some(watched)) = self.watched.get_mut(instrument.index()) {
-            watched.checking = false;
-            if watched.book.as_mut().is_some_and(BookWatch::fetch_failed) {
-                self.queue.want(instrument);
-            }
-        }
-    }
-
-    fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
-        let silence = nanos(self.settings.stream_silence);
-        for (index, watched) in self.watched.iter_mut().enumerate() {
-            let Some(watched) = watched else { continue };
-            let Some(book) = &mut watched.book else { continue };
-            let silent = book.synced() && !watched.checking && now.since(book.last_at()) >= silence;
-            watched.checking |= silent;
-            if silent || book.waited_enough(now) {
-                self.queue.want(InstrumentId(index as u16));
-            }
-        }
-        if let Some(instrument) = self.queue.next(now)
-            && let Some(Some(watched)) = self.watched.get_mut(instrument.index())
-        {
-            if let Some(book) = &mut watched.book {
-                book.fetching();
-            }
-            self.counts.fetches += 1;
-            let path = path(self.market, &watched.symbol, self.settings.snapshot_levels);
-            out.push(Request::Fetch { instrument, path });
-        }
-    }
 }
 
-impl Watched {
-    /// After an interruption nothing that was seen says anything of what comes.
-    fn forget(&mut self) {
-        self.trades = Window::default();
-        self.aggregates = Window::default();
-        (self.quote_id, self.partial_id) = (0, 0);
-        self.bars = Bars::default();
-        self.checking = false;
-        if let Some(book) = &mut self.book {
-            book.lost();
-        }
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[inline]
-fn new(yes: bool) -> Verdict {
-    if yes { Verdict::Publish } else { Verdict::Duplicate }
-}
-
-#[inline]
-fn newer(last: &mut u64, id: u64) -> Verdict {
-    if id > *last {
-        *last = id;
-        Verdict::Publish
-    } else {
-        Verdict::Duplicate
-    }
 }

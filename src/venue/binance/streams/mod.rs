@@ -13,8 +13,11 @@ mod book_watch;
 mod client;
 mod counts;
 mod line;
+mod messages;
 mod plan;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 pub use admission::Verdict;
 pub use book_watch::SnapshotVerdict;

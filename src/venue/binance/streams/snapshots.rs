@@ -55,8 +55,9 @@ pub fn path(market: Market, symbol: &str, levels: u32) -> String {
         Market::UsdM => "/fapi/v1",
         Market::CoinM => "/dapi/v1",
     };
-    // Futures give at most 1,000.
-    let levels = if market == Market::Spot { levels } else { levels.min(1_000) };
+    // Futures take these numbers alone.
+    let futures = [5, 10, 20, 50, 100, 500].into_iter().find(|n| *n >= levels).unwrap_or(1_000);
+    let levels = if market == Market::Spot { levels } else { futures };
     format!("{base}/depth?symbol={symbol}&limit={levels}")
 }
 
@@ -180,6 +181,7 @@ mod tests {
         assert_eq!(path(Market::Spot, "BTCUSDT", 5_000), "/api/v3/depth?symbol=BTCUSDT&limit=5000");
         assert_eq!(path(Market::UsdM, "BTCUSDT", 5_000), "/fapi/v1/depth?symbol=BTCUSDT&limit=1000");
         assert_eq!(path(Market::CoinM, "BTCUSD_PERP", 100), "/dapi/v1/depth?symbol=BTCUSD_PERP&limit=100");
+        assert_eq!(path(Market::UsdM, "X", 200), "/fapi/v1/depth?symbol=X&limit=500");
         assert_eq!((weight(Market::Spot, 1_000), weight(Market::UsdM, 1_000)), (50, 20));
     }
 }

@@ -1,0 +1,235 @@
+//! The state machine against time and happenings made up here: no socket, no clock.
+
+use super::*;
+use crate::domain::event::{DepthHead, Trade};
+use crate::domain::instrument::tests::sample;
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, Price, Qty, Side, Time};
+use crate::net::websocket::ConnectionError;
+use crate::venue::Decoded;
+use std::time::Duration;
+
+const MS: u64 = 1_000_000;
+const BEGIN: u64 = 1_700_000_000_000 * MS;
+
+fn instruments(n: usize) -> Vec<Instrument> {
+    let all = (0..n).map(|i| sample(Market::Spot, &format!("S{i}USDT"))).collect();
+    InstrumentTable::new(all).expect("distinct").all().to_vec()
+}
+
+fn settings() -> StreamSettings {
+    let named = |name: &str| *STREAMS.iter().find(|s| s.name == name).expect("listed");
+    StreamSettings {
+        streams: vec![named("trade"), named("depth@100ms")],
+        redundancy: 1,
+        streams_per_connection_max: 1_024,
+        open_timeout: Duration::from_secs(5),
+        silence: Duration::from_secs(10),
+        stream_silence: Duration::from_secs(30),
+        lifetime: Duration::from_secs(82_800),
+        overlap: Duration::from_secs(2),
+        pause: (Duration::from_millis(200), Duration::from_secs(30)),
+        snapshot_levels: 1_000,
+        weight_per_minute: 4_800,
+        seed: 7,
+    }
+}
+
+struct Rig {
+    client: StreamClient,
+    now: Time,
+    out: Vec<Request>,
+    next_id: u64,
+}
+
+impl Rig {
+    fn new(settings: StreamSettings, n: usize) -> Self {
+        let client = StreamClient::new(Market::Spot, settings, &instruments(n));
+        Self { client, now: Time(BEGIN), out: Vec::new(), next_id: 1 }
+    }
+
+    /// Lets time pass and gives what was asked for.
+    fn pass(&mut self, ms: u64) -> Vec<Request> {
+        self.now = self.now.plus_nanos(ms * MS);
+        self.client.poll(self.now, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn connect(&mut self, ms: u64) -> ConnectionId {
+        let asked = self.pass(ms);
+        let id = asked.iter().find_map(|r| match r {
+            Request::Connect { connection, .. } => Some(*connection),
+            _ => None,
+        });
+        id.unwrap_or_else(|| panic!("no connection asked for: {asked:?}"))
+    }
+
+    fn open(&mut self, id: ConnectionId) {
+        self.client.opened(id, self.now, &mut self.out);
+    }
+
+    fn trade(&mut self, id: ConnectionId) -> Verdict {
+        self.next_id += 1;
+        let trade = Trade {
+            instrument: InstrumentId(0),
+            price: Price(1),
+            qty: Qty(1),
+            id: self.next_id,
+            venue_time: Time(0),
+            aggressor: Side::Buy,
+            aggregate: false,
+        };
+        self.client.admit(id, &Decoded::Trade(trade), self.now)
+    }
+
+    fn diff(&mut self, id: ConnectionId, first_id: u64, last_id: u64) -> Verdict {
+        let head = DepthHead {
+            instrument: InstrumentId(0),
+            first_id,
+            last_id,
+            prev_id: 0,
+            venue_time: Time(0),
+            bids: 0,
+            asks: 0,
+        };
+        self.client.admit(id, &Decoded::DepthDiff(head), self.now)
+    }
+}
+
+fn fetches(asked: &[Request]) -> usize {
+    asked.iter().filter(|r| matches!(r, Request::Fetch { .. })).count()
+}
+
+#[test]
+fn an_old_connection_is_closed_only_after_the_new_one_delivered_and_both_were_open_for_a_while() {
+    let mut rig = Rig::new(settings(), 1);
+    let old = rig.connect(0);
+    rig.open(old);
+    for _ in 0..8_280 {
+        rig.trade(old);
+        let asked = rig.pass(10_000 - 1);
+        assert!(asked.iter().all(|r| matches!(r, Request::Fetch { .. })), "{asked:?}");
+    }
+    rig.trade(old);
+    let new = rig.connect(9_000);
+    rig.open(new);
+    rig.trade(old);
+    assert!(rig.pass(3_000).is_empty(), "the new one has said nothing yet");
+    rig.trade(new);
+    assert_eq!(rig.pass(1), [Request::Close { connection: old }]);
+    assert_eq!((rig.client.counts.replaced, rig.client.counts.interruptions), (1, 0));
+}
+
+#[test]
+fn an_announced_cut_is_forestalled_and_survived() {
+    let mut rig = Rig::new(settings(), 2);
+    let old = rig.connect(0);
+    rig.open(old);
+    rig.trade(old);
+    rig.client.control(old, br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#, rig.now);
+    let new = rig.connect(1);
+    rig.open(new);
+    // The venue was quicker than the overlap.
+    rig.client.closed(old, &ConnectionError::Closed(1001), rig.now, &mut rig.out);
+    assert!(rig.out.is_empty(), "no interruption: the new one is live");
+    assert_eq!(rig.client.live_connections(), 1);
+}
+
+#[test]
+fn the_loss_of_the_last_connection_interrupts_its_instruments_and_pauses_grow() {
+    let mut rig = Rig::new(settings(), 2);
+    let id = rig.connect(0);
+    rig.open(id);
+    rig.client.closed(id, &ConnectionError::Reset, rig.now, &mut rig.out);
+    let interrupted = [0, 1].map(|n| Request::Interrupted { instrument: InstrumentId(n) });
+    assert_eq!(std::mem::take(&mut rig.out), interrupted);
+    let mut waited = Vec::new();
+    for _ in 0..8 {
+        let mut ms = 0;
+        let id = loop {
+            ms += 1;
+            if let [Request::Connect { connection, .. }] = rig.pass(1)[..] {
+                break connection;
+            }
+        };
+        waited.push(ms);
+        rig.client.closed(id, &ConnectionError::Refused, rig.now, &mut rig.out);
+    }
+    assert!(waited[0] <= 201 && waited[6] >= 6_000 && waited.iter().all(|ms| *ms <= 30_001), "{waited:?}");
+}
+
+#[test]
+fn the_venues_limit_of_attempts_is_kept_whatever_happens() {
+    let mut rig = Rig::new(
+        StreamSettings { pause: (Duration::from_millis(10), Duration::from_millis(20)), ..settings() },
+        1,
+    );
+    let mut attempts = Vec::new();
+    for _ in 0..60_000 {
+        for request in rig.pass(10) {
+            if let Request::Connect { connection, .. } = request {
+                attempts.push(rig.now.0);
+                rig.client.closed(connection, &ConnectionError::Refused, rig.now, &mut rig.out);
+            }
+        }
+    }
+    let within = |from: u64| attempts.iter().filter(|at| (from..from + 300_000 * MS).contains(*at)).count();
+    assert!(attempts.len() >= 500 && attempts.iter().all(|at| within(*at) <= 300), "{}", attempts.len());
+    assert!(rig.client.counts.connects_held_back > 0);
+}
+
+#[test]
+fn messages_to_the_venue_are_at_most_four_a_second() {
+    let mut rig = Rig::new(settings(), 500);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!(rig.client.live_connections(), 0, "not before everything is subscribed to");
+    let mut sent = Vec::new();
+    for _ in 0..3_000 {
+        let asked = rig.pass(1);
+        sent.extend(asked.iter().filter(|r| matches!(r, Request::Send { .. })).map(|_| rig.now.0));
+    }
+    assert_eq!((sent.len(), rig.client.live_connections()), (5, 1));
+    assert!(sent.windows(2).all(|w| w[1] - w[0] >= 250 * MS));
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed_and_one_that_does_not_open_is_given_up() {
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    assert!(rig.pass(4_999).is_empty());
+    assert_eq!(rig.pass(1), [Request::Close { connection: id }]);
+    let id = rig.connect(1_000);
+    rig.open(id);
+    let asked = rig.pass(9_999);
+    assert!(!asked.contains(&Request::Close { connection: id }));
+    assert!(rig.pass(1).contains(&Request::Close { connection: id }));
+    assert_eq!((rig.client.counts.open_timeouts, rig.client.counts.silent), (1, 1));
+}
+
+#[test]
+fn a_quiet_book_is_compared_with_the_venues_and_a_stream_that_is_behind_is_replaced() {
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!(rig.diff(id, 1, 10), Verdict::Unsynced);
+    assert_eq!(fetches(&rig.pass(1)), 1);
+    let instrument = InstrumentId(0);
+    let publish = rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+    assert_eq!(publish, SnapshotVerdict::Publish);
+    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
+    let quiet = |rig: &mut Rig| {
+        let mut asked = Vec::new();
+        for _ in 0..31 {
+            rig.trade(id);
+            asked.extend(rig.pass(1_000));
+        }
+        assert_eq!(fetches(&asked), 1, "{asked:?}");
+    };
+    quiet(&mut rig);
+    assert_eq!(rig.client.fetched(instrument, 12, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
+    assert!(rig.out.is_empty() && rig.client.counts.stale_streams == 0, "rightly quiet");
+    quiet(&mut rig);
+    assert_eq!(rig.client.fetched(instrument, 40, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
+    assert_eq!(rig.client.counts.stale_streams, 1);
+    assert_eq!(rig.out, [Request::Close { connection: id }, Request::Interrupted { instrument }]);
+}
