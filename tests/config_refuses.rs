@@ -47,6 +47,16 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("[pipeline]\noversubscribe = 1", &["my.toml:2:17: pipeline.oversubscribe = 1: must be true or false"]),
     ("[instruments]\nfiles = \"a.toml\"", &["my.toml:2:9: instruments.files = \"a.toml\": must be a list"]),
     ("strategy = \"ma-cross\"", &["my.toml:1:12: strategy = \"ma-cross\": must be a list"]),
+    // Balances that nothing could be done with.
+    (
+        "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[paper.balances]\n\"binance:usdm\" = { USDT = \"1\" }\n\"binance:spot\" = { XRP = \"1\", USDT = \"-5\", BTC = 3 }",
+        &[
+            "my.toml:4:18: paper.balances.binance:usdm = { USDT = \"1\" }: must be of a wallet that instruments are traded in: binance:spot",
+            "my.toml:5:26: paper.balances.binance:spot.XRP = \"1\": is of no use: no instrument of binance:spot that can be traded has the asset XRP; there are BTC, ETH, USDT",
+            "my.toml:5:38: paper.balances.binance:spot.USDT = \"-5\": must be a decimal number from 0 to 10000000000",
+            "my.toml:5:50: paper.balances.binance:spot.BTC = 3: must be in quotes",
+        ],
+    ),
     // Values out of range.
     ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),
     ("[run]\nepoch = -1", &["my.toml:2:9: run.epoch = -1: must be an integer from 0 to 2821109907455"]),

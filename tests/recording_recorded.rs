@@ -1,8 +1,11 @@
 //! The recorded session is read whole and in order.
 
+#[path = "support/recordings.rs"]
+mod recordings;
+
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::net::FrameSource;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// File name and lines, as counted by `gzip -dc FILE | wc -l`.
 const FILES: [(&str, u64); 8] = [
@@ -18,16 +21,8 @@ const FILES: [(&str, u64); 8] = [
 
 /// Where the recorded session is; `None`, with a line that says so, where it is not.
 fn recorded() -> Option<Vec<PathBuf>> {
-    let shared = std::env::var_os("ALGO_TRADER_SHARED").map(PathBuf::from);
-    let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
-    let directory = shared.join("binance-20240808");
-    if directory.is_dir() {
-        return Some(FILES.iter().map(|(name, _)| directory.join(name)).collect());
-    }
-    let required = std::env::var_os("ALGO_TRADER_REQUIRE_SHARED").is_some_and(|value| value == "1");
-    assert!(!required, "no recorded data at {}", directory.display());
-    println!("SKIPPED: no recorded data at {} (set ALGO_TRADER_SHARED)", directory.display());
-    None
+    let folder = recordings::folder("binance-20240808")?;
+    Some(FILES.iter().map(|(name, _)| folder.join(name)).collect())
 }
 
 #[test]

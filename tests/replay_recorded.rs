@@ -1,5 +1,7 @@
 //! The recorded session, whole: what is in it is found, whatever the threads, every time.
 
+#[path = "support/recordings.rs"]
+mod recordings;
 #[path = "support/pipeline.rs"]
 mod support;
 
@@ -14,15 +16,8 @@ use support::{Frames, threads};
 
 /// Recorded files whose name begins so; `None`, with a line that says so, where there are none.
 fn recorded(prefix: &str) -> Option<Vec<PathBuf>> {
-    let shared = std::env::var_os("ALGO_TRADER_SHARED").map(PathBuf::from);
-    let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
-    let directory = shared.join("binance-20240808");
-    let Ok(entries) = std::fs::read_dir(&directory) else {
-        let required = std::env::var_os("ALGO_TRADER_REQUIRE_SHARED").is_some_and(|value| value == "1");
-        assert!(!required, "no recorded data at {}", directory.display());
-        println!("SKIPPED: no recorded data at {} (set ALGO_TRADER_SHARED)", directory.display());
-        return None;
-    };
+    let folder = recordings::folder("binance-20240808")?;
+    let entries = std::fs::read_dir(folder).expect("the folder is readable");
     let mut paths: Vec<_> = entries.map(|e| e.expect("the folder is readable").path()).collect();
     paths.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(prefix)));
     paths.sort();

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use std::io::Write;
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  algo-trader list strategies")]
+#[command(after_help = "Examples:\n  algo-trader list strategies\n  algo-trader list risk-rules")]
 pub struct Args {
     /// What to list
     what: What,

@@ -50,6 +50,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  algo-trader doctor\n  algo-trader doctor --json")]
 struct DoctorArgs {
     /// Print JSON
     #[arg(long)]

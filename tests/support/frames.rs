@@ -2,13 +2,15 @@
 
 #![allow(dead_code, reason = "each user takes a part")]
 
+#[path = "recordings.rs"]
+mod recordings;
+
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, Market, Notional, Price, Qty};
 use algo_trader::net::SourceInfo;
 use flate2::read::MultiGzDecoder;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::PathBuf;
 
 /// The lines of one recorded file.
 pub struct Recorded {
@@ -39,15 +41,8 @@ impl Recorded {
 
 /// The recorded files, or `None`, with a word on why, where there are none.
 pub fn recorded() -> Option<Vec<Recorded>> {
-    let root = std::env::var_os("ALGO_TRADER_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let folder = root.join("binance-20240808");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        let required = std::env::var_os("ALGO_TRADER_REQUIRE_SHARED").is_some_and(|v| v == "1");
-        assert!(!required, "no recordings in {}", folder.display());
-        println!("SKIPPED: no recordings in {} (set ALGO_TRADER_SHARED)", folder.display());
-        return None;
-    };
+    let folder = recordings::folder("binance-20240808")?;
+    let entries = fs::read_dir(&folder).expect("folder is readable");
     let mut paths: Vec<_> = entries.map(|e| e.expect("folder is readable").path()).collect();
     paths.sort();
     Some(
