@@ -13,7 +13,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs \
+    && echo '//! A stub.' > src/lib.rs \
     && cargo build --locked --release --bin algo-trader
 COPY config config
 COPY src src
