@@ -319,7 +319,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 10, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 9, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]
