@@ -12,8 +12,8 @@ WORKDIR /src
 # Dependencies first, with stubs in the place of the program: this layer stays until Cargo.toml or Cargo.lock change.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
-    && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs \
+    && printf '//! A stub.\n' > src/lib.rs \
+    && printf '//! A stub.\nfn main() {}\n' > src/main.rs \
     && cargo build --locked --release --bin algo-trader
 COPY config config
 COPY src src

@@ -45,7 +45,8 @@ fn a_torn_block_at_the_end_is_told_and_counted_and_damage_elsewhere_is_an_error(
     let mut bad = whole.clone();
     bad[whole.len() / 2] ^= 0x10;
     fs::write(&path, &bad).expect("written");
-    let mut recording = Recording::open(&[path.clone()], &RecordingOptions::default()).expect("begins well");
+    let mut recording =
+        Recording::open(std::slice::from_ref(&path), &RecordingOptions::default()).expect("begins well");
     let error = loop {
         match recording.next_frame() {
             Ok(Some(_)) => {}

@@ -98,27 +98,45 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     (
         "[market]\nbar = \"time:0s\"",
-        &["my.toml:2:7: market.bar = \"time:0s\": a time bar must have a length from 1s to 1d, or 1w"],
+        &[
+            "my.toml:2:7: market.bar = \"time:0s\": a time bar must have a length from 1s to 1d, or 1w, such as \"time:30s\", \"time:5m\" or \"time:4h\"",
+        ],
     ),
     (
         "[market]\nbar = \"time:25h\"",
-        &["my.toml:2:7: market.bar = \"time:25h\": a time bar must have a length from 1s to 1d, or 1w"],
+        &[
+            "my.toml:2:7: market.bar = \"time:25h\": a time bar must have a length from 1s to 1d, or 1w, such as \"time:30s\", \"time:5m\" or \"time:4h\"",
+        ],
+    ),
+    (
+        "[market]\nbar = \"time:+5s\"",
+        &[
+            "my.toml:2:7: market.bar = \"time:+5s\": a time bar must have a length from 1s to 1d, or 1w, such as \"time:30s\", \"time:5m\" or \"time:4h\"",
+        ],
     ),
     (
         "[market]\nbar = \"60\"",
-        &["my.toml:2:7: market.bar = \"60\": must be a kind and a size: \"time:60s\""],
+        &[
+            "my.toml:2:7: market.bar = \"60\": must be a kind and a size: \"time:60s\", \"tick:1000\", \"volume:5\" or \"dollar:1000000\"",
+        ],
     ),
     (
         "[market]\nbar = \"tick:1.5\"",
-        &["market.bar = \"tick:1.5\": a tick bar must have a number of trades from 1"],
+        &[
+            "my.toml:2:7: market.bar = \"tick:1.5\": a tick bar must have a number of trades from 1 to 100000000, such as \"tick:1000\"",
+        ],
     ),
     (
         "[market]\nbar = \"volume:-1\"",
-        &["market.bar = \"volume:-1\": a volume bar must have an amount of the base"],
+        &[
+            "my.toml:2:7: market.bar = \"volume:-1\": a volume bar must have an amount of the base asset from 0.00000001 to 10000000000, such as \"volume:5\"",
+        ],
     ),
     (
         "[market]\nbar = \"dollar:0\"",
-        &["market.bar = \"dollar:0\": a dollar bar must have an amount of the quote asset from 0.00000001"],
+        &[
+            "my.toml:2:7: market.bar = \"dollar:0\": a dollar bar must have an amount of the quote asset from 0.00000001 to 10000000000, such as \"dollar:1000000\"",
+        ],
     ),
     (
         "[venue]\nstreams = [\"trades\", \"depth\", \"depth@100ms\"]\nredundancy = 0",

@@ -332,7 +332,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 30, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 29, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]
