@@ -3,7 +3,9 @@
 use super::strategy;
 use algo_trader::domain::Slot;
 use algo_trader::domain::event::Kind;
+use algo_trader::market::book::BookKeeper;
 use algo_trader::pipeline::{Stage, StageHistogram, StampClock, Threading, Wait};
+use algo_trader::run::pipeline::TradingStage;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, LiveOptions, PipelineOptions, Summary, run_live};
 use std::any::Any;
@@ -28,14 +30,14 @@ struct Marks {
 
 /// The gateway, and a look at the clock after each event of the market.
 struct Watched {
-    inner: Box<dyn Stage>,
+    inner: TradingStage,
     clock: StampClock,
     latency: Arc<Mutex<StageHistogram>>,
     marks: Arc<Marks>,
     read: Option<u64>,
 }
 
-impl Stage for Watched {
+impl Stage<BookKeeper> for Watched {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -51,12 +53,12 @@ impl Stage for Watched {
     fn on_finish(&mut self) {
         self.inner.on_finish();
     }
-    fn on_slot(&mut self, seq: u64, slot: &Slot) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
             let market = matches!(slot.kind(), Kind::Trade | Kind::Quote | Kind::DepthDiff);
             self.read = market.then(|| slot.published().saturating_sub(slot.read_to_publish()));
         }
-        self.inner.on_slot(seq, slot);
+        self.inner.on_slot(seq, slot, books);
         if slot.is_last()
             && let Some(read) = self.read.take()
         {
@@ -79,7 +81,7 @@ pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
     let latency = Arc::new(Mutex::new(StageHistogram::new("ours", "socket readable to order handed over")));
     let marks = Arc::new(Marks::default());
     let (kept, stamps, watch) = (Arc::clone(&latency), Arc::clone(&marks), clock.clone());
-    let wrap = move |inner: Box<dyn Stage>| -> Box<dyn Stage> {
+    let wrap = move |inner: TradingStage| -> TradingStage {
         if inner.name() != "gateway" {
             return inner;
         }
