@@ -1,13 +1,17 @@
-//! `algo-trader demo`: the whole pipeline, offline, on a market made by a seeded generator.
+//! `algo-trader demo`: everything, offline, on a market made by a seeded generator.
+//!
+//! As it is, the market is served by a local venue over TLS and the demo connects to it as to any venue (`wire`); with
+//! `--direct` or `--speed` the generator's frames go straight into the pipeline (`direct`).
+
+mod direct;
+mod wire;
 
 use super::Outcome;
 use super::many::{self, Measure};
-use super::output::Curves;
-use super::replay::{Common, load, parse_speed, progress, show, show_topology, start_log};
+use super::replay::{Common, load, parse_speed};
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
-use crate::run::interrupt::Interrupt;
-use crate::run::{Config, Pace, ReplayOptions, Summary, replay_frames, replay_journal};
+use crate::run::{Config, Pace, ReplayOptions, replay_journal};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::path::{Path, PathBuf};
@@ -21,8 +25,9 @@ const STRATEGIES_MAX: usize = 255;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   algo-trader demo
-  algo-trader demo --seconds 60 --speed max --seed 7
-  algo-trader demo --store sqlite:demo.db
+  algo-trader demo --seconds 60 --seed 7
+  algo-trader demo --store postgres://trader@localhost/trading
+  algo-trader demo --seconds 60 --speed max
   algo-trader demo --instruments 300 --seconds 5 --speed max --json
   algo-trader demo --instrument-counts 1,10,100,300 --seconds 5 --report latency-reports/pairs")]
 pub struct Args {
@@ -32,14 +37,17 @@ pub struct Args {
     /// The market's seed: the same seed is the same market, to the byte
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// How fast: max, or so many times real time
-    #[arg(long, default_value = "1", value_parser = parse_speed)]
-    speed: Pace,
+    /// Without a network: the generator's frames go straight into the pipeline, as a recording's do
+    #[arg(long)]
+    direct: bool,
+    /// How fast: max, or so many times real time; implies --direct
+    #[arg(long, value_parser = parse_speed)]
+    speed: Option<Pace>,
     /// Generate this many pairs instead of the demo's three
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub instruments: Option<u16>,
     /// Also run, at full speed, with each of these numbers of pairs, for the report's curves of latency, throughput
-    /// and memory: 1,10,100,300
+    /// and memory: 1,10,100,300; implies --direct
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub instrument_counts: Vec<u16>,
     /// Market events a second and pair
@@ -72,6 +80,13 @@ impl DemoJournal {
     }
 }
 
+impl DemoJournal {
+    /// Leaves it where it is.
+    fn keep(&mut self) {
+        self.temporary = false;
+    }
+}
+
 impl Drop for DemoJournal {
     fn drop(&mut self) {
         if self.temporary {
@@ -81,93 +96,59 @@ impl Drop for DemoJournal {
     }
 }
 
-pub fn run(mut args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     let instruments = match args.instruments {
         Some(n) => generated_instruments(usize::from(n)),
         None => demo_instruments(),
     };
-    let mut flow = FlowConfig::new(args.seed, instruments.clone()).with_events_per_s(args.events);
-    flow.duration = Duration::from_secs(args.seconds);
-    let mut source = match FlowSource::new(&flow) {
-        Ok(source) => source,
-        Err(error) => {
-            eprintln!("{error}");
-            return Outcome::BadUsage;
-        }
-    };
-    drop(flow);
     if let Some(what) = args.measure {
-        return many::measure(&args, what, source, strategies);
+        return match source(&args, instruments) {
+            Ok(source) => many::measure(&args, what, source, strategies),
+            Err(outcome) => outcome,
+        };
     }
-    let config = match configuration(&args, instruments) {
-        Ok(config) => config,
-        Err(outcome) => return outcome,
-    };
-    start_log(&config);
-    let mut journal = DemoJournal::new(args.common.journal.as_ref());
-    args.common.journal = Some(journal.path.clone());
-    let pipeline = args.common.pipeline_options(strategies);
-    if args.common.show_topology {
-        return show_topology(&config, &pipeline);
+    if args.direct || args.speed.is_some() || !args.instrument_counts.is_empty() {
+        direct::run(args, instruments, strategies)
+    } else {
+        wire::run(args, instruments, strategies)
     }
-    if !args.common.json {
-        println!(
-            "a generated market of {} pairs for {} s (seed {}), {} strategies, nothing leaves this machine",
-            config.instruments.len(),
-            args.seconds,
-            args.seed,
-            config.strategies.len()
-        );
-        if let Ok(topology) = crate::run::Pipeline::plan(&config, &pipeline) {
-            print!("{topology}");
-        }
-    }
-    let store = match args.common.store_request(&config) {
-        Ok(store) => store,
-        Err(outcome) => return outcome,
-    };
-    let interrupt = Interrupt::install().unwrap_or_default();
-    let options = ReplayOptions {
-        pace: args.speed,
-        interrupt: interrupt.clone(),
-        progress: progress(),
-        store,
-        pipeline,
-        ..ReplayOptions::default()
-    };
-    let result = replay_frames(&config, &mut source, options);
-    if result.as_ref().is_ok_and(|s| s.store.as_ref().is_some_and(|store| !store.caught_up)) {
-        // What the database lacks is in the journal alone.
-        journal.temporary = false;
-    }
-    let hash = result.as_ref().ok().map(|s: &Summary| s.order_stream_sha256.clone());
-    if args.common.report.is_none() && !args.common.json {
-        args.common.report = Some(config.report.dir.join("demo"));
-    }
-    let paced = args.speed != Pace::Max;
-    let instruments = match many::points(&args, &interrupt) {
-        Ok(points) => points,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return Outcome::Failed;
-        }
-    };
-    let curves = Curves { instruments, ..Curves::default() };
-    let outcome = show(result, &config, &args.common, curves, "Demo on a generated market", paced);
-    let (Outcome::Done, Some(hash)) = (&outcome, hash) else { return outcome };
-    let proof = prove(&journal.path, &config, strategies);
+}
+
+/// The generator, of a market as long as the demo.
+fn source(args: &Args, instruments: Vec<Instrument>) -> Result<FlowSource, Outcome> {
+    let mut flow = FlowConfig::new(args.seed, instruments).with_events_per_s(args.events);
+    flow.duration = Duration::from_secs(args.seconds);
+    FlowSource::new(&flow).map_err(|error| {
+        eprintln!("{error}");
+        Outcome::BadUsage
+    })
+}
+
+/// Replays the journal, says whether the same order stream came out, and what to do next.
+fn conclude(
+    args: &Args,
+    journal: &Path,
+    config: &Config,
+    hash: &str,
+    strategies: &'static [StrategySpec],
+    next: &[String],
+) -> Outcome {
+    let proof = prove(journal, config, strategies);
     if !args.common.json {
         println!();
         match &proof {
-            Ok(again) if *again == hash => {
+            Ok(again) if again == hash => {
                 println!("the journal of this run was replayed: the same order stream, to the byte");
             }
             Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
             Err(problem) => println!("the journal could not be replayed: {problem}"),
         }
-        println!("next: algo-trader replay RECORDING.gz, algo-trader list strategies, algo-trader doctor");
+        println!("next:");
+        for line in next {
+            println!("  {line}");
+        }
     }
-    if proof.as_deref() == Ok(hash.as_str()) { outcome } else { Outcome::Failed }
+    if proof.as_deref() == Ok(hash) { Outcome::Done } else { Outcome::Failed }
 }
 
 /// Replays the journal and says what order stream came out.

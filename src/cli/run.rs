@@ -6,7 +6,7 @@ use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
 use crate::run::interrupt::Interrupt;
 use crate::run::live::ProgressReport;
-use crate::run::{LiveError, LiveOptions, Pipeline, run_live};
+use crate::run::{Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::time::Duration;
 
@@ -53,7 +53,12 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
             print!("{topology}");
         }
     }
+    let store = match common.store_request(&config) {
+        Ok(store) => store,
+        Err(outcome) => return outcome,
+    };
     let options = LiveOptions {
+        store,
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),
@@ -62,22 +67,25 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     let title = "Live market data, paper fills";
     match run_live(&config, options) {
         Ok(summary) => print(&summary, &config, common, Curves::default(), title, false),
-        Err(error) => {
-            eprintln!("{error}");
-            match error {
-                LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. } => {
-                    eprintln!("what follows is what was handled until then");
-                    print(&summary, &config, common, Curves::default(), title, false);
-                    Outcome::Failed
-                }
-                LiveError::System(_) => Outcome::Failed,
-                LiveError::Pipeline(_) | LiveError::Tls(_) | LiveError::Nothing(_) => Outcome::BadUsage,
-            }
-        }
+        Err(error) => tell_failure(error, &config, common, title),
     }
 }
 
-fn progress() -> Option<ProgressReport> {
+/// Says why a run failed, and what it had done until then.
+pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &str) -> Outcome {
+    eprintln!("{error}");
+    match error {
+        LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. } => {
+            eprintln!("what follows is what was handled until then");
+            print(&summary, config, common, Curves::default(), title, false);
+            Outcome::Failed
+        }
+        LiveError::System(_) => Outcome::Failed,
+        LiveError::Pipeline(_) | LiveError::Tls(_) | LiveError::Nothing(_) => Outcome::BadUsage,
+    }
+}
+
+pub fn progress() -> Option<ProgressReport> {
     let mut line = StatusLine::new()?;
     Some(Box::new(move |s| {
         line.show(&format!(

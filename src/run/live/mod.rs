@@ -15,6 +15,7 @@ use super::config::Config;
 use super::interrupt::Interrupt;
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::replay::on_a_thread_of_its_own;
+use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::domain::{Market, Time};
 use crate::net::tls::TlsSetupError;
@@ -36,6 +37,8 @@ pub struct LiveOptions {
     pub interrupt: Interrupt,
     /// Called some times a second, to show progress.
     pub progress: Option<ProgressReport>,
+    /// Also writes the run to this database, from its journal; without one asked for, to a temporary journal.
+    pub store: Option<StoreRequest>,
     /// For the pipeline; its epoch and mode are set here.
     pub pipeline: PipelineOptions,
 }
@@ -100,8 +103,27 @@ pub enum LiveError {
 ///
 /// # Errors
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
-pub fn run_live(config: &Config, options: LiveOptions) -> Result<Summary, LiveError> {
-    on_a_thread_of_its_own(|| live(config, options))?
+pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
+    let Some(request) = options.store.take() else {
+        return on_a_thread_of_its_own(|| live(config, options, || {}))?;
+    };
+    let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
+    let store = RunStore::start(request, journal)?;
+    options.pipeline.journal = Some(store.journal().to_owned());
+    let mut result = on_a_thread_of_its_own(|| live(config, options, || store.follow()))
+        .map_err(LiveError::from)
+        .and_then(|ran| ran);
+    let did = match &mut result {
+        Ok(summary) => Some(&mut summary.store),
+        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => {
+            Some(&mut summary.store)
+        }
+        Err(_) => None,
+    };
+    if let Some(did) = did {
+        *did = Some(store.finish());
+    }
+    result
 }
 
 /// The wall clock.
@@ -110,7 +132,11 @@ pub(super) fn wall_clock() -> Time {
     Time(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
+fn live(
+    config: &Config,
+    mut options: LiveOptions,
+    journal_exists: impl FnOnce(),
+) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
         return Err(LiveError::Nothing("no instrument is configured: name files under [instruments]"));
     }
@@ -120,6 +146,7 @@ fn live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError>
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared = feed::Prepared::new(config)?;
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
+    journal_exists();
     let wait = pipeline.topology.threads.first().map_or(crate::pipeline::Wait::Backoff, |t| t.wait);
     let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
     let ended = feed.run(&mut pipeline, &mut options);

@@ -1,0 +1,85 @@
+//! The demo without a network: the generator's frames go straight into the pipeline.
+
+use super::super::output::Curves;
+use super::super::replay::{progress, show, show_topology, start_log};
+use super::super::{Outcome, many};
+use super::{Args, DemoJournal, conclude, configuration, source};
+use crate::domain::Instrument;
+use crate::run::interrupt::Interrupt;
+use crate::run::{Pace, Pipeline, ReplayOptions, replay_frames};
+use crate::strategy::StrategySpec;
+
+pub(super) fn run(
+    mut args: Args,
+    instruments: Vec<Instrument>,
+    strategies: &'static [StrategySpec],
+) -> Outcome {
+    let mut source = match source(&args, instruments.clone()) {
+        Ok(source) => source,
+        Err(outcome) => return outcome,
+    };
+    let config = match configuration(&args, instruments) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
+    };
+    start_log(&config);
+    let mut journal = DemoJournal::new(args.common.journal.as_ref());
+    args.common.journal = Some(journal.path.clone());
+    let pipeline = args.common.pipeline_options(strategies);
+    if args.common.show_topology {
+        return show_topology(&config, &pipeline);
+    }
+    if !args.common.json {
+        println!(
+            "a generated market of {} pairs for {} s (seed {}), {} strategies, nothing leaves this machine",
+            config.instruments.len(),
+            args.seconds,
+            args.seed,
+            config.strategies.len()
+        );
+        if let Ok(topology) = Pipeline::plan(&config, &pipeline) {
+            print!("{topology}");
+        }
+    }
+    let store = match args.common.store_request(&config) {
+        Ok(store) => store,
+        Err(outcome) => return outcome,
+    };
+    let pace = args.speed.unwrap_or(Pace::Times(1.0));
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let options = ReplayOptions {
+        pace,
+        interrupt: interrupt.clone(),
+        progress: progress(),
+        store,
+        pipeline,
+        ..ReplayOptions::default()
+    };
+    let result = replay_frames(&config, &mut source, options);
+    if result.as_ref().is_ok_and(|s| s.store.as_ref().is_some_and(|store| !store.caught_up)) {
+        // What the database lacks is in the journal alone.
+        journal.keep();
+    }
+    let hash = result.as_ref().ok().map(|summary| summary.order_stream_sha256.clone());
+    if args.common.report.is_none() && !args.common.json {
+        args.common.report = Some(config.report.dir.join("demo"));
+    }
+    let points = match many::points(&args, &interrupt) {
+        Ok(points) => points,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return Outcome::Failed;
+        }
+    };
+    let curves = Curves { instruments: points, ..Curves::default() };
+    let paced = pace != Pace::Max;
+    let outcome = show(result, &config, &args.common, curves, "Demo on a generated market", paced);
+    let (Outcome::Done, Some(hash)) = (&outcome, hash) else { return outcome };
+    let next = [
+        "algo-trader demo                       the same over TLS, with a database".to_owned(),
+        "algo-trader replay RECORDING.gz        recorded markets".to_owned(),
+        "algo-trader list strategies            what can be configured".to_owned(),
+        "algo-trader doctor                     how well this host is tuned".to_owned(),
+    ];
+    conclude(&args, &journal.path, &config, &hash, strategies, &next)
+}

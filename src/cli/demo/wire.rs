@@ -1,0 +1,164 @@
+//! The demo as it is: a local venue serves the generated market over TLS, and the demo connects to it as to any venue.
+
+use super::super::Outcome;
+use super::super::output::Curves;
+use super::super::replay::{print, show_topology, start_log};
+use super::super::run::{progress, tell_failure};
+use super::{Args, DemoJournal, conclude, configuration};
+use crate::domain::Instrument;
+use crate::net::Endpoint;
+use crate::run::interrupt::Interrupt;
+use crate::run::{Config, LiveOptions, Pipeline, StoreRequest, run_live};
+use crate::store::StoreUrl;
+use crate::strategy::StrategySpec;
+use crate::venue::local::serve::{Running, Server, ServerOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(super) fn run(
+    mut args: Args,
+    instruments: Vec<Instrument>,
+    strategies: &'static [StrategySpec],
+) -> Outcome {
+    match demo(&mut args, instruments, strategies) {
+        Ok(outcome) | Err(outcome) => outcome,
+    }
+}
+
+fn demo(
+    args: &mut Args,
+    instruments: Vec<Instrument>,
+    strategies: &'static [StrategySpec],
+) -> Result<Outcome, Outcome> {
+    let mut config = configuration(args, instruments.clone())?;
+    start_log(&config);
+    let mut journal = DemoJournal::new(args.common.journal.as_ref());
+    args.common.journal = Some(journal.path.clone());
+    let pipeline = args.common.pipeline_options(strategies);
+    if args.common.show_topology {
+        return Ok(show_topology(&config, &pipeline));
+    }
+    let files = args.common.report.clone().unwrap_or_else(|| config.report.dir.join("demo"));
+    let store = store(args, &config, &files)?;
+    let place = store.place.clone();
+
+    let authority = Authority::new();
+    let venue = serve(args, instruments, &authority.0)?;
+    connect_to(&mut config, &venue, &authority.0);
+    if !args.common.json {
+        println!(
+            "a local venue serves {} pairs over TLS for {} s (seed {}), {} strategies trade on paper; nothing leaves this machine",
+            config.instruments.len(),
+            args.seconds,
+            args.seed,
+            config.strategies.len()
+        );
+        for endpoint in venue.endpoints() {
+            println!("  {:<6} {}", endpoint.market.label(), endpoint.stream_url);
+        }
+        if let Ok(topology) = Pipeline::plan(&config, &pipeline) {
+            print!("{topology}");
+        }
+    }
+    let options = LiveOptions {
+        duration: Some(Duration::from_secs(args.seconds)),
+        interrupt: Interrupt::install().unwrap_or_default(),
+        progress: progress(),
+        store: Some(store),
+        pipeline,
+    };
+    if args.common.report.is_none() && !args.common.json {
+        args.common.report = Some(files);
+    }
+    let title = "Demo: a generated market over TLS";
+    let result = run_live(&config, options);
+    let served = venue.stop();
+    let summary = match result {
+        Ok(summary) => summary,
+        Err(error) => return Ok(tell_failure(error, &config, &args.common, title)),
+    };
+    if summary.store.as_ref().is_some_and(|store| !store.caught_up) {
+        // What the database lacks is in the journal alone.
+        journal.keep();
+    }
+    let outcome = print(&summary, &config, &args.common, Curves::default(), title, false);
+    match served {
+        Ok(served) if !args.common.json => println!(
+            "the venue sent {} frames over {} connections and answered {} REST calls",
+            served.frames_sent, served.connections, served.rest_calls
+        ),
+        Ok(_) => {}
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(Outcome::Failed);
+        }
+    }
+    if !matches!(outcome, Outcome::Done) {
+        return Ok(outcome);
+    }
+    let next = [
+        format!("algo-trader store status --store {place}     what the database holds"),
+        "algo-trader venue serve --help           the venue by itself, faults on command".to_owned(),
+        "algo-trader run --config config/binance-paper.toml   live market data, paper fills".to_owned(),
+        "algo-trader replay RECORDING.gz          recorded markets at any speed".to_owned(),
+        "algo-trader doctor                       how well this host is tuned".to_owned(),
+    ];
+    Ok(conclude(args, &journal.path, &config, &summary.order_stream_sha256, strategies, &next))
+}
+
+/// The database that was asked for, or an SQLite file among the demo's other results.
+fn store(args: &Args, config: &Config, files: &Path) -> Result<StoreRequest, Outcome> {
+    if let Some(store) = args.common.store_request(config)? {
+        return Ok(store);
+    }
+    let refuse = |problem: &dyn std::fmt::Display| {
+        eprintln!(
+            "the demo's results cannot go to {}: {problem}; name another place: --report DIR",
+            files.display()
+        );
+        Outcome::Failed
+    };
+    std::fs::create_dir_all(files).map_err(|error| refuse(&error))?;
+    let url: StoreUrl =
+        format!("sqlite:{}", files.join("demo.db").display()).parse().map_err(|error| refuse(&error))?;
+    Ok(StoreRequest::new(url, &config.store))
+}
+
+/// The file of the venue's certificate authority; it goes with the demo.
+struct Authority(PathBuf);
+
+impl Authority {
+    fn new() -> Self {
+        let moment = jiff::Timestamp::now().as_nanosecond();
+        let name = format!("algo-trader-demo-{}-{moment}.pem", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        // It says nothing secret, and nothing trusts it any more.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn serve(args: &Args, instruments: Vec<Instrument>, authority: &Path) -> Result<Running, Outcome> {
+    let mut options = ServerOptions::generated(args.seed, instruments, args.events);
+    options.ca_out = Some(authority.to_owned());
+    Server::start(options).map_err(|error| {
+        eprintln!("the local venue cannot start: {error}");
+        Outcome::Failed
+    })
+}
+
+/// Points the configuration at the venue, whose certificates the given authority signed.
+fn connect_to(config: &mut Config, venue: &Running, authority: &Path) {
+    for endpoint in venue.endpoints() {
+        let stream = Endpoint::parse(&endpoint.stream_url, "wss");
+        let rest = Endpoint::parse(&endpoint.rest_url, "https");
+        if let (Ok(stream), Ok(rest)) = (stream, rest) {
+            config.venue.set_endpoints(endpoint.market, stream, rest);
+        }
+    }
+    config.venue.tls.ca_file = Some(authority.to_owned());
+}
