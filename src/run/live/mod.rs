@@ -19,7 +19,7 @@ use super::summary::Summary;
 use crate::domain::{Market, Time};
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
-use crate::pipeline::StopReason;
+use crate::pipeline::{StopReason, Wait};
 use feed::LiveFeed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -120,7 +120,9 @@ fn live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError>
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared = feed::Prepared::new(config)?;
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
-    let wait = pipeline.topology.threads.first().map_or(crate::pipeline::Wait::Backoff, |t| t.wait);
+    let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
+    // With more spinning threads than cores nobody spins without a pause.
+    let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
     let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
     let ended = feed.run(&mut pipeline, &mut options);
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
