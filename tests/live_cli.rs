@@ -73,8 +73,12 @@ fn a_run_ends_by_itself_with_json_a_report_and_a_journal_that_replays() {
     for stage in ["socket", "tls", "decode", "sequence", "market", "gateway", "total"] {
         assert!(summary["stages"][stage]["count"].as_u64() > Some(0), "{stage}");
     }
-    assert!(Path::new(&report).join("index.html").exists() || std::fs::read_dir(&report).expect("made").count() > 0);
-    let again = Command::new(PROGRAM).args(["replay", &journal, "--json"]).output().expect("the program starts");
+    assert!(
+        Path::new(&report).join("index.html").exists()
+            || std::fs::read_dir(&report).expect("made").count() > 0
+    );
+    let again =
+        Command::new(PROGRAM).args(["replay", &journal, "--json"]).output().expect("the program starts");
     let again: Value = serde_json::from_slice(&again.stdout).expect("JSON");
     assert_eq!(again["order_stream_sha256"], summary["order_stream_sha256"]);
 }
@@ -108,9 +112,11 @@ fn a_terminal_shows_one_line_that_is_never_wider_than_it() {
         return;
     }
     let rig = Rig::new("");
-    let inner = format!("stty cols 40; {PROGRAM} run --config {} --seconds 2 --wait backoff", rig.config.display());
-    let output = Command::new("script").args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
-    let output = output.stdin(Stdio::null()).output().expect("script runs");
+    let inner =
+        format!("stty cols 40; {PROGRAM} run --config {} --seconds 2 --wait backoff", rig.config.display());
+    let mut script = Command::new("script");
+    script.args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1").stdin(Stdio::null());
+    let output = script.output().expect("script runs");
     let shown = text(&output.stdout);
     let lines: Vec<&str> = shown.split("\r\x1b[K").skip(1).collect();
     assert!(lines.len() >= 3, "{shown:?}");
@@ -121,6 +127,14 @@ fn a_terminal_shows_one_line_that_is_never_wider_than_it() {
     assert!(bare.clone().count() > 0 && bare.clone().all(|l| l.chars().count() < 40), "{progress:?}");
     assert!(last.contains("order stream sha256"), "the line is gone before the summary: {last:?}");
     assert!(!shown.contains("\x1b[3") && !shown.contains("\x1b[0"), "no colours");
+}
+
+#[test]
+fn the_configuration_for_binances_public_streams_is_good() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/binance-paper.toml");
+    let output = Command::new(PROGRAM).args(["run", "--show-topology", "--config"]).arg(path).output();
+    let output = output.expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 #[test]

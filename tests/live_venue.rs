@@ -68,7 +68,8 @@ fn two_markets_on_redundant_connections_equal_the_venues_books_after_a_cut() {
         sections(&venue, ca.path(), "redundancy = 2")
     );
     let table = InstrumentTable::new(demo_instruments()).expect("distinct");
-    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
+    let config =
+        Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("run.journal");
     let begun = Instant::now();
@@ -122,8 +123,13 @@ fn recorded_frames_served_again_give_the_recorded_quotes() {
         .collect();
     paths.sort();
     let source = Recording::open(&paths, &RecordingOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    let instruments: Vec<_> =
-        Config::embedded_default().instruments.all().iter().filter(|i| i.market == Market::Spot).cloned().collect();
+    let instruments: Vec<_> = Config::embedded_default()
+        .instruments
+        .all()
+        .iter()
+        .filter(|i| i.market == Market::Spot)
+        .cloned()
+        .collect();
     let mut options = ServerOptions::recorded(Box::new(source), instruments.clone());
     options.pace = Pace::Times(120.0);
     options.wait_for_clients = 1;
@@ -131,7 +137,8 @@ fn recorded_frames_served_again_give_the_recorded_quotes() {
     let ca = ca_file(&venue);
     let text = sections(&venue, ca.path(), "streams = [\"trade\", \"bookTicker\", \"depth@100ms\"]");
     let table = InstrumentTable::new(instruments).expect("distinct");
-    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
+    let config =
+        Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
     let dir = tempfile::tempdir().expect("a directory");
     let mut ended = None;
     let summary = follow(&config, &dir.path().join("run.journal"), |_| {

@@ -99,7 +99,11 @@ fn a_warm_pipeline_allocates_nothing_from_frame_to_hand_over() {
 fn following(config: &Config) -> (StreamClient, algo_trader::venue::binance::streams::ConnectionId) {
     let seconds = Duration::from_secs;
     let settings = StreamSettings {
-        streams: STREAMS.iter().filter(|s| ["trade", "bookTicker", "depth@0ms"].contains(&s.name)).copied().collect(),
+        streams: STREAMS
+            .iter()
+            .filter(|s| ["trade", "bookTicker", "depth@0ms"].contains(&s.name))
+            .copied()
+            .collect(),
         redundancy: 1,
         streams_per_connection_max: 1_024,
         open_timeout: seconds(10),

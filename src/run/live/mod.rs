@@ -7,6 +7,7 @@
 mod feed;
 mod fetcher;
 mod outcome;
+mod requests;
 mod socket;
 
 pub use outcome::{LiveOutcome, MarketOutcome};
