@@ -14,6 +14,7 @@
 
 #[path = "wire/bare.rs"]
 mod bare;
+#[allow(dead_code, reason = "this bench takes a part")]
 #[path = "frame_to_order/market.rs"]
 mod market;
 #[path = "wire/ours.rs"]

@@ -82,4 +82,6 @@ fn three_hundred_instruments_are_followed_at_once() {
     let counts = summary.live.as_ref().expect("live").markets[0].counts;
     assert_eq!((counts.connects, counts.lost, counts.gaps), (1, 0, 0), "{counts:?}");
     assert_eq!(venue.messages(), 5, "subscribed by messages");
+    let feed = summary.feed.expect("a live run");
+    assert_eq!((feed.decode_errors, feed.unknown_instruments, feed.ignored), (0, 0, 5), "answers to them");
 }

@@ -7,13 +7,16 @@ mod frames;
 
 use algo_trader::domain::{Market, Time};
 use algo_trader::history::{Capture, CaptureOptions};
+use algo_trader::net::websocket::Frames;
 use algo_trader::net::{Frame, SourceId};
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::config::DEFAULT_TEXT;
 use algo_trader::run::feed::Feed;
 use algo_trader::run::{Config, Pipeline, PipelineOptions};
+use algo_trader::venue::binance::streams::{Request, STREAMS, StreamClient, StreamSettings};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
 thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
@@ -113,4 +116,65 @@ fn a_capture_takes_frames_without_allocating() {
     }
     assert_eq!(COUNT.get(), 0);
     assert_eq!(capture.finish().counts.written, 50_000);
+}
+
+/// A state machine with one open connection that follows the recorded streams.
+fn following(config: &Config) -> (StreamClient, algo_trader::venue::binance::streams::ConnectionId) {
+    let seconds = Duration::from_secs;
+    let settings = StreamSettings {
+        streams: STREAMS
+            .iter()
+            .filter(|s| ["trade", "bookTicker", "depth@0ms"].contains(&s.name))
+            .copied()
+            .collect(),
+        redundancy: 1,
+        streams_per_connection_max: 1_024,
+        open_timeout: seconds(10),
+        silence: seconds(1_000_000),
+        stream_silence: seconds(1_000_000),
+        lifetime: seconds(1_000_000),
+        overlap: seconds(1),
+        pause: (seconds(1), seconds(2)),
+        snapshot_levels: 1_000,
+        weight_per_minute: 1_920,
+        seed: 1,
+    };
+    let mut client = StreamClient::new(Market::UsdM, settings, config.instruments.all());
+    let mut out = Vec::new();
+    client.poll(Time(1), &mut out);
+    let [Request::Connect { connection, .. }] = out[..] else { panic!("{out:?}") };
+    client.opened(connection, Time(1), &mut out);
+    (client, connection)
+}
+
+#[test]
+fn frames_are_split_decoded_and_told_from_old_ones_without_allocation() {
+    let Some(files) = frames::recorded() else { return };
+    let file = files.iter().find(|f| f.source.name.starts_with("usdm-btcusdt")).expect("a recorded file");
+    let config = Config::embedded_default();
+    let (mut client, connection) = following(&config);
+    let mut feed = Feed::new(&config.instruments, algo_trader::pipeline::StampClock::new());
+    let (mut splitter, mut wire, mut count) = (Frames::new(16 << 20), Vec::new(), 0u64);
+    let all: Vec<_> = file.timed_frames().take(60_000).collect();
+    for (batch, frames) in all.chunks(32).enumerate() {
+        wire.clear();
+        for (_, bytes) in frames {
+            wire.extend_from_slice(&[0x81, 127]);
+            wire.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+            wire.extend_from_slice(bytes);
+        }
+        let (before, now) = (COUNT.get(), frames[0].0);
+        WATCHED.set(batch * 32 >= WARM_UP);
+        splitter.extend(&wire);
+        while let Ok(Some((_, bytes))) = splitter.next_message() {
+            count += 1;
+            if let Some(message) = feed.decode(&file.source, bytes, count) {
+                client.admit(connection, &message.decoded, Time(now));
+            }
+        }
+        WATCHED.set(false);
+        assert_eq!(COUNT.get(), before, "batch {batch} allocated");
+    }
+    assert_eq!(count as usize, all.len());
+    assert!(client.counts.accepted > 10_000, "{:?}", client.counts);
 }

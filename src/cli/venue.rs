@@ -5,7 +5,9 @@ use super::replay::load;
 use crate::domain::Market;
 use crate::history::{Recording, RecordingOptions};
 use crate::run::interrupt::Interrupt;
-use crate::venue::local::serve::{AtEnd, Origin, Pace, Running, Server, ServerOptions, Stats, Tls};
+use crate::venue::local::serve::{
+    AtEnd, Origin, Pace, Running, ServeError, Server, ServerOptions, Stats, Tls,
+};
 use crate::venue::local::{demo_instruments, generated_instruments};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -140,7 +142,8 @@ pub fn run(args: Args) -> Outcome {
         Ok(venue) => venue,
         Err(error) => {
             eprintln!("{error}");
-            return Outcome::Failed;
+            let usage = matches!(error, ServeError::Options(_) | ServeError::Remote(_) | ServeError::Flow(_));
+            return if usage { Outcome::BadUsage } else { Outcome::Failed };
         }
     };
     show_endpoints(&venue, tls, waits, json);

@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod frames;
+mod secure;
 mod upgrade;
 
 pub use connection::{Connection, ConnectionSettings, Incoming, Phase};

@@ -1,10 +1,10 @@
 //! The loop of a live feed: poll, read, decode, publish, and carry out what the state machines ask for.
 
-use super::fetcher::{Found, Helpers};
+use super::fetcher::Helpers;
 use super::outcome::{LiveOutcome, MarketOutcome};
 use super::socket::{Socket, Sockets};
 use super::{LiveError, LiveOptions, LiveStatus, wall_clock};
-use crate::domain::{InstrumentId, Market, Slot, Time};
+use crate::domain::{Market, Slot, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceInfo, TlsClient};
 use crate::pipeline::{StageHistogram, StampClock, StopReason, Wait};
@@ -12,12 +12,8 @@ use crate::run::config::{Config, EndpointConfig};
 use crate::run::feed::Feed;
 use crate::run::pipeline::Pipeline;
 use crate::run::sequencer::{Sequencer, Stopped};
-use crate::venue::Decoded;
-use crate::venue::binance::streams::{
-    ConnectionId, FetchFailure, Request, SnapshotVerdict, StreamClient, StreamSettings, Verdict,
-};
+use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Time passes in the ring at least this often, ns: timers fire and paper orders arrive in a silent market too.
@@ -80,28 +76,28 @@ impl Prepared {
     }
 }
 
-struct Followed {
-    client: StreamClient,
-    endpoints: EndpointConfig,
-    endings: BTreeMap<&'static str, u64>,
-    pongs: u64,
-    bytes: u64,
+pub(super) struct Followed {
+    pub client: StreamClient,
+    pub endpoints: EndpointConfig,
+    pub endings: BTreeMap<&'static str, u64>,
+    pub pongs: u64,
+    pub bytes: u64,
     /// Paths of connections whose host's address is being looked up.
-    unresolved: Vec<(ConnectionId, String)>,
+    pub unresolved: Vec<(ConnectionId, String)>,
 }
 
 /// See the module.
 pub(super) struct LiveFeed {
-    decoding: Feed,
-    tls: TlsClient,
-    settings: ConnectionSettings,
-    markets: Vec<Followed>,
-    sockets: Sockets,
-    helpers: Helpers,
+    pub(super) decoding: Feed,
+    pub(super) tls: TlsClient,
+    pub(super) settings: ConnectionSettings,
+    pub(super) markets: Vec<Followed>,
+    pub(super) sockets: Sockets,
+    pub(super) helpers: Helpers,
     /// Sources of fetched books, by instrument.
-    book_sources: Vec<SourceInfo>,
-    requests: Vec<Request>,
-    clock: StampClock,
+    pub(super) book_sources: Vec<SourceInfo>,
+    pub(super) requests: Vec<Request>,
+    pub(super) clock: StampClock,
     wait: Wait,
     read_latency: StageHistogram,
     tls_latency: StageHistogram,
@@ -319,12 +315,12 @@ impl LiveFeed {
     }
 
     /// A connection is over: count how, and tell the state machine.
-    fn lost(&mut self, at: usize, error: ConnectionError, now: Time) {
+    pub(super) fn lost(&mut self, at: usize, error: ConnectionError, now: Time) {
         let Some((market, id)) = self.forget(at) else { return };
         self.failed(market, id, error, now);
     }
 
-    fn failed(&mut self, market: usize, id: ConnectionId, error: ConnectionError, now: Time) {
+    pub(super) fn failed(&mut self, market: usize, id: ConnectionId, error: ConnectionError, now: Time) {
         let followed = &mut self.markets[market];
         *followed.endings.entry(error.label()).or_default() += 1;
         followed.client.closed(id, &error, now, &mut self.requests);
@@ -334,133 +330,12 @@ impl LiveFeed {
     }
 
     /// Drops a connection and adds up what it counted.
-    fn forget(&mut self, at: usize) -> Option<(usize, ConnectionId)> {
+    pub(super) fn forget(&mut self, at: usize) -> Option<(usize, ConnectionId)> {
         let socket = self.sockets.remove(at)?;
         let followed = &mut self.markets[socket.market];
         followed.pongs += socket.connection.pongs();
         followed.bytes += socket.connection.bytes_read();
         Some((socket.market, socket.id))
-    }
-
-    /// Does what a market's state machine asks for.
-    fn carry_out(&mut self, market: usize, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
-        // Carrying one out may bring forth more.
-        let mut at = 0;
-        while at < self.requests.len() {
-            let request = std::mem::replace(
-                &mut self.requests[at],
-                Request::Interrupted { instrument: InstrumentId(0) },
-            );
-            at += 1;
-            match request {
-                Request::Connect { connection, target } => self.connect(market, connection, target, now),
-                Request::Close { connection } => {
-                    if let Some(at) = self.sockets.find(market, connection) {
-                        if let Some(Some(socket)) = self.sockets.all.get_mut(at) {
-                            socket.connection.close();
-                        }
-                        self.forget(at);
-                    }
-                    self.markets[market].unresolved.retain(|(id, _)| *id != connection);
-                }
-                Request::Send { connection, text } => self.send(market, connection, &text, now),
-                Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
-                Request::Interrupted { instrument } => {
-                    sequencer.advance(now)?;
-                    sequencer.publish(Slot::interrupted(instrument), self.clock.raw())?;
-                }
-            }
-        }
-        self.requests.clear();
-        Ok(())
-    }
-
-    fn connect(&mut self, market: usize, id: ConnectionId, target: String, now: Time) {
-        let endpoint = self.markets[market].endpoints.stream.clone();
-        match self.helpers.resolve(market, id, &endpoint) {
-            Some(addresses) => self.open(market, id, &target, &addresses, now),
-            None => self.markets[market].unresolved.push((id, target)),
-        }
-    }
-
-    fn open(&mut self, market: usize, id: ConnectionId, target: &str, addresses: &[SocketAddr], now: Time) {
-        // Each attempt takes the next address.
-        let Some(address) = addresses.get(id.number as usize % addresses.len().max(1)) else { return };
-        let followed = &self.markets[market];
-        let market_kind = followed.client.market();
-        let source = SourceInfo {
-            name: format!("binance {market_kind} connection {}", id.number),
-            venue: "binance".into(),
-            market: market_kind,
-            symbol: None,
-        };
-        let endpoint = &followed.endpoints.stream;
-        let begun =
-            self.sockets.connect(id, market, source, endpoint, *address, target, &self.tls, self.settings);
-        if let Err(error) = begun {
-            self.failed(market, id, error, now);
-        }
-    }
-
-    fn send(&mut self, market: usize, id: ConnectionId, text: &str, now: Time) {
-        let Some(at) = self.sockets.find(market, id) else { return };
-        let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return };
-        if let Err(error) = socket.connection.send_text(text) {
-            self.lost(at, error, now);
-        }
-    }
-
-    /// What a helper found.
-    #[cold]
-    fn take(&mut self, found: Found, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
-        let market = match found {
-            Found::Addresses { market, connection, addresses, problem } => {
-                let unresolved = &mut self.markets[market].unresolved;
-                let Some(at) = unresolved.iter().position(|(id, _)| *id == connection) else { return Ok(()) };
-                let (_, target) = unresolved.swap_remove(at);
-                if addresses.is_empty() {
-                    self.failed(market, connection, ConnectionError::Resolve(problem), now);
-                } else {
-                    self.open(market, connection, &target, &addresses, now);
-                }
-                market
-            }
-            Found::Book { market, instrument, body, used_weight } => {
-                self.book(market, instrument, &body, used_weight, now, sequencer)?;
-                market
-            }
-            Found::Failed { market, instrument, failure, problem } => {
-                let name = &self.book_sources[instrument.index()].name;
-                log::warn!("{name} could not be fetched: {problem}");
-                self.markets[market].client.fetch_failed(instrument, &failure, now);
-                market
-            }
-        };
-        self.carry_out(market, now, sequencer)
-    }
-
-    fn book(
-        &mut self,
-        market: usize,
-        instrument: InstrumentId,
-        body: &[u8],
-        used_weight: Option<u64>,
-        now: Time,
-        sequencer: &mut Sequencer,
-    ) -> Result<(), Stopped> {
-        let read = self.clock.raw();
-        let client = &mut self.markets[market].client;
-        let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
-        let Some((message, Decoded::DepthSnapshot(head))) = message.map(|m| (m, m.decoded)) else {
-            log::warn!("{}: the answer is no book", self.book_sources[instrument.index()].name);
-            client.fetch_failed(instrument, &FetchFailure::Transient, now);
-            return Ok(());
-        };
-        let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
-        if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
-            self.decoding.publish(&message, now, read, sequencer)?;
-        }
-        Ok(())
     }
 
     fn status(&self, sequencer: &Sequencer) -> LiveStatus {

@@ -7,6 +7,7 @@
 mod feed;
 mod fetcher;
 mod outcome;
+mod requests;
 mod socket;
 
 pub use outcome::{LiveOutcome, MarketOutcome};
@@ -20,7 +21,7 @@ use super::summary::Summary;
 use crate::domain::{Market, Time};
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
-use crate::pipeline::StopReason;
+use crate::pipeline::{StopReason, Wait};
 use feed::LiveFeed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -147,7 +148,9 @@ fn live(
     let prepared = feed::Prepared::new(config)?;
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
     journal_exists();
-    let wait = pipeline.topology.threads.first().map_or(crate::pipeline::Wait::Backoff, |t| t.wait);
+    let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
+    // With more spinning threads than cores nobody spins without a pause.
+    let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
     let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
     let ended = feed.run(&mut pipeline, &mut options);
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);

@@ -23,6 +23,14 @@ pub(super) enum Role {
     Admin,
 }
 
+/// An answer that is held back.
+pub(super) struct Late {
+    pub due: Instant,
+    pub bytes: Vec<u8>,
+    /// The connection ends with it.
+    pub last: bool,
+}
+
 pub(super) struct Connection {
     pub role: Role,
     pub peer: IpAddr,
@@ -40,7 +48,7 @@ pub(super) struct Connection {
     /// The queue is emptied before the end, and the client's own goodbye is awaited.
     awaits_close: bool,
     /// An answer that is late on purpose.
-    pub late: Option<(Instant, Vec<u8>)>,
+    pub late: Option<Late>,
     /// When the socket last took something, or had nothing to take.
     pub progress: Instant,
     /// The socket is full: nothing is tried until it says that it is not.

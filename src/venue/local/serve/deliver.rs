@@ -2,6 +2,7 @@
 //!
 //! Owns: the pumping of due frames, what faults do to them, and the bounds on what waits for a client.
 
+use super::derived::Made;
 use super::exchange::Taken;
 use super::fault::{Held, StreamAction};
 use super::options::{AtEnd, Pace};
@@ -18,13 +19,21 @@ const LOOK_EVERY: usize = 16;
 const HIGH_WATER: usize = 256 * 1024;
 
 impl Server {
-    /// Whether the feed runs at full speed, and every listener has room.
+    /// Whether the feed runs at full speed, somebody listens, and every listener has room.
     pub(super) fn can_pump_at_max(&self) -> bool {
-        self.pace == Pace::Max && self.feed.due().is_some() && self.all_have_room()
+        self.pace == Pace::Max && self.feed.due().is_some() && self.listeners_have_room()
     }
 
-    fn all_have_room(&self) -> bool {
-        self.connections.iter().flatten().all(|c| c.session.is_none() || c.backlog() < HIGH_WATER)
+    fn listeners_have_room(&self) -> bool {
+        let mut listen = false;
+        for connection in self.connections.iter().flatten() {
+            let Some(session) = &connection.session else { continue };
+            if connection.backlog() >= HIGH_WATER {
+                return false;
+            }
+            listen |= !session.streams.is_empty() && !connection.is_closing();
+        }
+        listen
     }
 
     /// Sends every frame that is due.
@@ -40,7 +49,7 @@ impl Server {
             if self.feed.due().is_none_or(|due| due > now) {
                 break;
             }
-            if self.pace == Pace::Max && turn % LOOK_EVERY == 0 && !self.all_have_room() {
+            if self.pace == Pace::Max && turn % LOOK_EVERY == 0 && !self.listeners_have_room() {
                 break;
             }
             let Some(frame) = self.feed.take() else { break };
@@ -49,6 +58,9 @@ impl Server {
         }
         if self.feed.is_ended() && !self.end_told {
             self.end_told = true;
+            for (market, made) in self.exchange.finish() {
+                self.deliver_made(market, &made, now);
+            }
             self.held.iter_mut().for_each(|held| held.until = Some(now));
             self.release_held(now);
             if self.at_end == AtEnd::Close {
@@ -73,15 +85,19 @@ impl Server {
             Taken::Stream => {
                 self.stats.frames += 1;
                 self.deliver(market, frame, now);
-                let mut begin = 0;
-                for &end in &made.ends {
-                    self.deliver(market, &made.bytes[begin..end], now);
-                    begin = end;
-                }
-                self.stats.frames_made += made.ends.len() as u64;
+                self.deliver_made(market, &made, now);
             }
         }
         self.made = made;
+    }
+
+    fn deliver_made(&mut self, market: Market, made: &Made, now: Instant) {
+        let mut begin = 0;
+        for &end in &made.ends {
+            self.deliver(market, &made.bytes[begin..end], now);
+            begin = end;
+        }
+        self.stats.frames_made += made.ends.len() as u64;
     }
 
     /// Sends a frame, in combined form, to the listeners of its stream, unless a fault says otherwise.

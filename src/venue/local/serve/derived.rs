@@ -143,6 +143,22 @@ impl Derived {
     }
 }
 
+impl Derived {
+    /// Makes what was gathered and will not become more: the origin has ended.
+    pub fn finish(&mut self, of: &Listing, made: &mut Made) {
+        let channel = self.channel().to_owned();
+        match &mut self.kind {
+            Kind::AggTrade { open, .. } => {
+                if let Some(whole) = open.take() {
+                    made.add(|out| of.encoder.agg_trade(out, &whole));
+                }
+            }
+            Kind::Diff(gathered) => gathered.send(&channel, of, made),
+            Kind::Kline { .. } | Kind::Partial { .. } => {}
+        }
+    }
+}
+
 /// Whether the next moment of a grid of `every_ms` has come; moves it on if so.
 fn due(next_ms: &mut u64, every_ms: u64, now_ms: u64) -> bool {
     if now_ms < *next_ms {
@@ -195,15 +211,17 @@ impl Gathered {
         if self.next_ms == 0 {
             self.next_ms = of.now_ms - of.now_ms % self.every_ms + self.every_ms;
         }
-        let Some(first) = self.first else { return };
-        if !due(&mut self.next_ms, self.every_ms, of.now_ms) {
-            return;
+        if self.first.is_some() && due(&mut self.next_ms, self.every_ms, of.now_ms) {
+            self.send(channel, of, made);
         }
+    }
+
+    fn send(&mut self, channel: &str, of: &Listing, made: &mut Made) {
+        let Some(first) = self.first.take() else { return };
         let ids = PrintedIds { first, last: self.last, prev: self.prev };
         let level = |(&price, &qty): (&i64, &i64)| Level::new(price, qty);
         let (bids, asks) = (self.bids.iter().rev().map(level), self.asks.iter().map(level));
         made.add(|out| of.encoder.depth(out, channel, of.now_ms, ids, bids, asks));
-        self.first = None;
         self.bids.clear();
         self.asks.clear();
     }

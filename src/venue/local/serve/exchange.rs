@@ -113,6 +113,18 @@ impl Exchange {
         Taken::Stream
     }
 
+    /// What streams made here still have to send once the origin has ended.
+    pub fn finish(&mut self) -> Vec<(Market, Made)> {
+        let finished = self.listings.iter_mut().map(|listing| {
+            let mut made = Made::default();
+            let mut derived = std::mem::take(&mut listing.derived);
+            derived.iter_mut().for_each(|derived| derived.finish(listing, &mut made));
+            listing.derived = derived;
+            (listing.instrument.market, made)
+        });
+        finished.collect()
+    }
+
     /// A stream has its first listener.
     pub fn want(&mut self, market: Market, name: &str) {
         let Some((symbol, channel)) = stream_name::parse(market, name) else { return };

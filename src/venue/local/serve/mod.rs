@@ -11,6 +11,7 @@
 mod bars;
 mod book;
 mod certificate;
+mod commands;
 mod connection;
 mod control;
 mod deliver;
@@ -30,6 +31,7 @@ mod server;
 mod session;
 mod stats;
 mod stream_name;
+mod timers;
 mod transport;
 mod websocket;
 mod weights;

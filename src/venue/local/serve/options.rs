@@ -50,8 +50,8 @@ impl fmt::Debug for Origin {
 pub enum Pace {
     /// So many times the pace of their own times; 1 is real time. Must be positive.
     Times(f64),
-    /// As fast as the slowest subscribed client takes them. A client that takes nothing for
-    /// [`Limits::slow_patience`] is cut.
+    /// As fast as the slowest subscribed client takes them; the market stands still while nobody listens. A client
+    /// that takes nothing for [`Limits::slow_patience`] is cut.
     Max,
 }
 

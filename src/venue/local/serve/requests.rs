@@ -2,7 +2,7 @@
 //!
 //! Owns: the way from a request to its answer. Which calls there are is in `rest`.
 
-use super::connection::Role;
+use super::connection::{Late, Role};
 use super::fault::Fault;
 use super::http::{self, Answer, BadRequest, Request};
 use super::hub::Form;
@@ -251,8 +251,8 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     let Some(due) = late else { return write(server, at, &answer, request, now) };
     if let Some(Some(connection)) = server.connections.get_mut(at) {
         let mut bytes = Vec::new();
-        answer.write(&mut bytes, true);
-        connection.late = Some((due, bytes));
+        answer.write(&mut bytes, request.keep_alive);
+        connection.late = Some(Late { due, bytes, last: !request.keep_alive });
         server.sweep_soon(due);
     }
 }

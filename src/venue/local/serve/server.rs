@@ -8,17 +8,15 @@ use super::connection::{Connection, Role};
 use super::control::{Command, Control};
 use super::derived::Made;
 use super::exchange::Exchange;
-use super::fault::{Fault, Held, Pending, RestFault, TRICKLE_EVERY, Trickle};
+use super::fault::{Held, Pending};
 use super::feed::Feed;
 use super::hub::{Forms, Hub};
 use super::options::{AtEnd, Limits, Liveness, Pace, ServeError, ServerOptions, Tls};
-use super::session::Overdue;
 use super::stats::Stats;
 use super::transport::{Broken, Session as Secure, Transport};
-use super::websocket::{self, Close};
 use super::weights::Weights;
 use super::{Endpoint, requests};
-use crate::domain::{Market, Time};
+use crate::domain::Time;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustls::ServerConfig;
@@ -33,8 +31,6 @@ const WAKER: Token = Token(0);
 const LISTENERS: usize = 1;
 const CONNECTIONS: usize = 16;
 const CONNECTIONS_MAX: usize = 4_096;
-/// The longest wait: timers that nobody set early are looked at so often.
-const SWEEP_MAX: Duration = Duration::from_millis(250);
 /// How long the last bytes may take when the server ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -66,11 +62,11 @@ pub(super) struct Server {
     listeners: Vec<Listener>,
     pub(super) connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    authority: Authority,
-    tls: Tls,
-    tls_config: Option<Arc<ServerConfig>>,
+    pub(super) authority: Authority,
+    pub(super) tls: Tls,
+    pub(super) tls_config: Option<Arc<ServerConfig>>,
     control: Control,
-    inbox: Receiver<Command>,
+    pub(super) inbox: Receiver<Command>,
     pub(super) exchange: Exchange,
     pub(super) hub: Hub,
     pub(super) feed: Feed,
@@ -91,8 +87,8 @@ pub(super) struct Server {
     spin: bool,
     pub(super) liveness: Liveness,
     pub(super) limits: Limits,
-    next_sweep: Instant,
-    stop: bool,
+    pub(super) next_sweep: Instant,
+    pub(super) stop: bool,
 }
 
 /// The wall clock.
@@ -326,13 +322,13 @@ impl Server {
         }
     }
 
-    fn flush_dirty(&mut self, now: Instant) {
+    pub(super) fn flush_dirty(&mut self, now: Instant) {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.drain(..).for_each(|at| self.flush(at, now));
         self.dirty = dirty;
     }
 
-    fn flush_all(&mut self, now: Instant) {
+    pub(super) fn flush_all(&mut self, now: Instant) {
         (0..self.connections.len()).for_each(|at| self.flush(at, now));
     }
 
@@ -356,192 +352,6 @@ impl Server {
             let _ = self.poll.registry().deregister(&mut connection.transport().stream);
             self.free.push(at);
         }
-    }
-
-    /// Timers: pings, lifetimes, slow clients, late answers, stalls and trickles.
-    fn sweep(&mut self, now: Instant) {
-        self.sweep_faults(now);
-        if now < self.next_sweep {
-            return;
-        }
-        let shortest = self.liveness.ping_every.min(self.liveness.pong_within).min(self.liveness.lifetime);
-        self.next_sweep = now + (shortest / 8).clamp(Duration::from_millis(1), SWEEP_MAX);
-        for at in 0..self.connections.len() {
-            let Some(connection) = &mut self.connections[at] else { continue };
-            if let Some((_, bytes)) = connection.late.take_if(|(due, _)| *due <= now) {
-                connection.out().extend_from_slice(&bytes);
-                self.dirty.push(at);
-            } else if let Some((due, _)) = &connection.late {
-                self.next_sweep = self.next_sweep.min(*due);
-            }
-            if connection.is_finished(now) {
-                connection.transport().close();
-                self.doomed.push((at, Doom::Gone));
-                continue;
-            }
-            if connection.is_closing() {
-                self.next_sweep = self.next_sweep.min(now + Duration::from_millis(5));
-                continue;
-            }
-            let waits = connection.backlog() > 0 && now - connection.progress > self.limits.slow_patience;
-            let held_back = self.faults.stalled_until.is_some() || connection.allowance.is_some();
-            if waits && !held_back && self.pace == Pace::Max {
-                self.doomed.push((at, Doom::Slow));
-                continue;
-            }
-            let Some(session) = &mut connection.session else { continue };
-            match session.overdue(now, &self.liveness) {
-                Some(Overdue::Pong) => {
-                    self.stats.cut_silent += 1;
-                    self.doomed.push((at, Doom::Gone));
-                    continue;
-                }
-                Some(Overdue::Lifetime) => {
-                    self.stats.cut_old += 1;
-                    connection.close_websocket(Close::GOING_AWAY, now);
-                    self.dirty.push(at);
-                    continue;
-                }
-                None => {}
-            }
-            if let Some(payload) = session.ping(now, wall_ms(), &self.liveness) {
-                websocket::write_ping(connection.out(), payload.as_bytes());
-                self.dirty.push(at);
-            }
-        }
-    }
-
-    fn sweep_faults(&mut self, now: Instant) {
-        if self.faults.stalled_until.is_some_and(|until| until <= now) {
-            self.faults.stalled_until = None;
-            self.flush_all(now);
-        }
-        let Some(trickle) = &mut self.faults.trickle else { return };
-        if trickle.next > now {
-            return;
-        }
-        trickle.next = now + TRICKLE_EVERY;
-        let (over, portion) = (trickle.until <= now, trickle.bytes_per_s.div_ceil(100).max(1) as usize);
-        for connection in self.connections.iter_mut().flatten().filter(|c| c.session.is_some()) {
-            connection.allowance = if over { None } else { Some(portion) };
-        }
-        if over {
-            self.faults.trickle = None;
-        }
-        self.flush_all(now);
-    }
-
-    fn obey(&mut self, now: Instant) {
-        while let Ok(command) = self.inbox.try_recv() {
-            match command {
-                Command::Inject(fault, done) => {
-                    self.inject(fault, now);
-                    self.flush_dirty(now);
-                    self.bury();
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }
-                Command::Release => self.wait_for_clients = 0,
-                Command::Book { market, symbol, levels, reply } => {
-                    let _ = reply.send(self.exchange.book(market, &symbol, levels));
-                }
-                Command::Stats(reply) => {
-                    self.count_now();
-                    let _ = reply.send(self.stats.clone());
-                }
-                Command::Stop => self.stop = true,
-            }
-        }
-    }
-
-    /// Makes something go wrong.
-    pub(super) fn inject(&mut self, fault: Fault, now: Instant) {
-        match fault {
-            Fault::Cut { market } => {
-                let hit = self.clients(market);
-                self.stats.fault("cut", hit.len() as u64);
-                self.doomed.extend(hit.into_iter().map(|at| (at, Doom::Gone)));
-            }
-            Fault::Stall { ms } => {
-                self.stats.fault("stall", 1);
-                self.faults.stalled_until = Some(now + Duration::from_millis(ms));
-            }
-            Fault::Stream { action, stream, nth, count, ms } => {
-                self.faults.stream(action, stream, nth, count, ms);
-            }
-            Fault::Truncate => self.faults.truncate += 1,
-            Fault::Huge { bytes } => {
-                let hit = self.clients(None);
-                self.stats.fault("huge", hit.len() as u64);
-                self.forms.reset();
-                let mut message = br#"{"stream":"huge","data":""#.to_vec();
-                message.resize(bytes.clamp(32, 1 << 30) - 2, b'x');
-                message.extend_from_slice(br#""}"#);
-                for at in hit {
-                    let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
-                    websocket::write_text(connection.out(), &message);
-                    self.dirty.push(at);
-                }
-            }
-            Fault::Trickle { ms, bytes_per_s } => {
-                self.stats.fault("trickle", 1);
-                let until = now + Duration::from_millis(ms);
-                self.faults.trickle = Some(Trickle { until, bytes_per_s, next: now });
-                self.sweep_faults(now);
-            }
-            Fault::NoUpgrade { count } => self.faults.no_upgrades += count,
-            Fault::Rest { status, count, delay_ms, retry_after_s } => {
-                let delay = Duration::from_millis(delay_ms);
-                self.faults.rest(RestFault { status, delay, retry_after_s }, count);
-            }
-            Fault::Shutdown => {
-                let hit = self.clients(None);
-                self.stats.fault("shutdown", hit.len() as u64);
-                let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, wall_ms());
-                let message = format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#);
-                self.forms.reset();
-                for at in hit {
-                    let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
-                    let form = connection.session.as_ref().map(|session| session.form).unwrap_or_default();
-                    let bytes = self.forms.get(form, message.as_bytes());
-                    connection.out().extend_from_slice(bytes);
-                    self.dirty.push(at);
-                }
-            }
-            Fault::Expire => {
-                let hit = self.clients(None);
-                self.stats.fault("expire", hit.len() as u64);
-                self.close_all(now);
-            }
-            Fault::Tls { mode } => match self.authority.config(mode) {
-                Ok(config) => {
-                    self.stats.fault("tls", 1);
-                    (self.tls, self.tls_config) = (mode, config);
-                }
-                Err(error) => log::error!("{error}"),
-            },
-        }
-    }
-
-    /// Stream connections, of one market or all.
-    pub(super) fn clients(&self, market: Option<Market>) -> Vec<usize> {
-        let wanted = |connection: &Connection| {
-            connection.session.is_some()
-                && market.is_none_or(|market| connection.role == Role::Market(market))
-        };
-        let all = self.connections.iter().enumerate();
-        all.filter(|(_, c)| c.as_ref().is_some_and(wanted)).map(|(at, _)| at).collect()
-    }
-
-    /// Closes every stream connection with code 1001.
-    pub(super) fn close_all(&mut self, now: Instant) {
-        for at in self.clients(None) {
-            if let Some(Some(connection)) = self.connections.get_mut(at) {
-                connection.close_websocket(Close::GOING_AWAY, now);
-                self.dirty.push(at);
-            }
-        }
-        self.next_sweep = now;
     }
 
     fn say_goodbye(&mut self) {

@@ -1,0 +1,243 @@
+//! TLS over a socket that never blocks: encrypted bytes in, plain ones out, and the other way round.
+//!
+//! Every buffer is used again: once warm, nothing here allocates. (rustls hands each record over in a vector of its
+//! own: one short-lived allocation a record, not a frame.)
+
+use super::error::ConnectionError;
+use super::frames::Frames;
+use crate::net::tls::TlsClient;
+use mio::net::TcpStream;
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+/// One read takes at most this much; a TLS record has at most 16 KiB and a little more.
+const READ_BYTES: usize = 128 << 10;
+/// Room that must be left for the next read: a record must fit.
+const RECORD_BYTES_MAX: usize = (16 << 10) + 2_048;
+
+/// See the module.
+pub(super) struct Secure {
+    pub socket: TcpStream,
+    tls: UnbufferedClientConnection,
+    /// Encrypted bytes read and not yet decrypted: `received[begin..end]`.
+    received: Vec<u8>,
+    begin: usize,
+    end: usize,
+    /// Plain bytes to be encrypted.
+    pub plain_out: Vec<u8>,
+    /// Encrypted bytes to be written.
+    out: Vec<u8>,
+    readable: bool,
+    ends: bool,
+    /// Whether the handshake is done.
+    pub established: bool,
+    /// Whether the other side will send nothing more.
+    pub peer_closed: bool,
+    pub bytes_read: u64,
+}
+
+impl Secure {
+    pub fn connect(
+        address: SocketAddr,
+        name: ServerName<'static>,
+        tls: &TlsClient,
+        busy_poll_us: u32,
+    ) -> Result<Self, ConnectionError> {
+        let socket = TcpStream::connect(address)?;
+        // Small messages must not wait for more of them.
+        socket.set_nodelay(true)?;
+        if busy_poll_us > 0
+            && let Err(error) = socket2::SockRef::from(&socket).set_busy_poll(busy_poll_us)
+        {
+            log::warn!("SO_BUSY_POLL is not allowed here ({error}); connections work without it");
+        }
+        Ok(Self {
+            socket,
+            tls: UnbufferedClientConnection::new(tls.config(), name)?,
+            received: vec![0; READ_BYTES + RECORD_BYTES_MAX],
+            begin: 0,
+            end: 0,
+            plain_out: Vec::with_capacity(1 << 10),
+            out: Vec::with_capacity(4 << 10),
+            readable: false,
+            ends: false,
+            established: false,
+            peer_closed: false,
+            bytes_read: 0,
+        })
+    }
+
+    #[inline]
+    pub fn set_readable(&mut self, ends: bool) {
+        self.readable = true;
+        self.ends |= ends;
+    }
+
+    #[inline]
+    pub fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    #[inline]
+    pub fn wants_write(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Whether a record is there in part.
+    pub fn partial(&self) -> bool {
+        self.begin < self.end
+    }
+
+    /// Reads once, if the poll said that there is something.
+    #[inline]
+    pub fn receive(&mut self) -> Result<usize, ConnectionError> {
+        if !self.readable {
+            return Ok(0);
+        }
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+        } else if self.received.len() - self.end < RECORD_BYTES_MAX {
+            self.received.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+        }
+        let room = &mut self.received[self.end..];
+        let asked = room.len();
+        match self.socket.read(room) {
+            Ok(0) => {
+                self.readable = false;
+                self.peer_closed = true;
+                Ok(0)
+            }
+            Ok(n) => {
+                // Less than asked for: the socket is empty, and the poll will tell of more. It has told of the end
+                // already where that came with the last bytes.
+                self.readable = n == asked || self.ends;
+                self.end += n;
+                self.bytes_read += n as u64;
+                Ok(n)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                self.readable = false;
+                Ok(0)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs TLS until it wants more bytes: what was decrypted is added to `plain`.
+    pub fn process(&mut self, plain: &mut Frames) -> Result<(), ConnectionError> {
+        loop {
+            let status = self.tls.process_tls_records(&mut self.received[self.begin..self.end]);
+            let mut discard = status.discard;
+            let mut wait = false;
+            let mut failed = None;
+            match status.state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        discard += record.discard;
+                        plain.extend(record.payload);
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    grow_until(&mut self.out, 1 << 10, |room| match data.encode(room) {
+                        Ok(written) => Ok(Ok(written)),
+                        Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                            Err(required_size)
+                        }
+                        Err(error) => Ok(Err(ConnectionError::Tls(error.to_string()))),
+                    })?;
+                }
+                // What was encoded is in `out`, which keeps its order; nothing waits for it here.
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    self.established = true;
+                    if self.plain_out.is_empty() {
+                        wait = true;
+                    } else {
+                        let text = &self.plain_out;
+                        grow_until(&mut self.out, text.len() + 256, |room| {
+                            match traffic.encrypt(text, room) {
+                                Ok(written) => Ok(Ok(written)),
+                                Err(EncryptError::InsufficientSize(InsufficientSizeError {
+                                    required_size,
+                                })) => Err(required_size),
+                                Err(error) => Ok(Err(ConnectionError::Tls(error.to_string()))),
+                            }
+                        })?;
+                        self.plain_out.clear();
+                    }
+                }
+                Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
+                Ok(_) => wait = true,
+                Err(error) => failed = Some(error),
+            }
+            self.begin += discard;
+            if let Some(error) = failed {
+                self.send_alert();
+                return Err(error.into());
+            }
+            if wait {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a failure TLS has an alert to send, so that the other side's log says why.
+    fn send_alert(&mut self) {
+        let status = self.tls.process_tls_records(&mut self.received[self.begin..self.end]);
+        if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state {
+            let mut room = [0; 256];
+            if let Ok(written) = data.encode(&mut room) {
+                let _ = self.socket.write(&room[..written]);
+            }
+        }
+    }
+
+    /// Writes what the socket takes at once.
+    pub fn write(&mut self) -> Result<(), ConnectionError> {
+        while !self.out.is_empty() {
+            match self.socket.write(&self.out) {
+                Ok(0) => return Err(ConnectionError::Reset),
+                Ok(n) => {
+                    self.out.drain(..n);
+                }
+                // Not connected yet, or the other side does not read: the poll says when to go on.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Appends what `write` makes to `out`, giving it more room until it is enough.
+fn grow_until(
+    out: &mut Vec<u8>,
+    room: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<Result<usize, ConnectionError>, usize>,
+) -> Result<(), ConnectionError> {
+    let at = out.len();
+    let mut room = room;
+    loop {
+        out.resize(at + room, 0);
+        match write(&mut out[at..]) {
+            Ok(Ok(written)) => {
+                out.truncate(at + written);
+                return Ok(());
+            }
+            Ok(Err(error)) => {
+                out.truncate(at);
+                return Err(error);
+            }
+            Err(required) => room = required.max(room + 1),
+        }
+    }
+}

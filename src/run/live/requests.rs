@@ -1,0 +1,139 @@
+//! Carrying out what the state machines ask for, and handing them what the helpers found.
+
+use super::feed::LiveFeed;
+use super::fetcher::Found;
+use crate::domain::{InstrumentId, Slot, Time};
+use crate::net::SourceInfo;
+use crate::net::websocket::ConnectionError;
+use crate::run::sequencer::{Sequencer, Stopped};
+use crate::venue::Decoded;
+use crate::venue::binance::streams::{ConnectionId, FetchFailure, Request, SnapshotVerdict};
+use std::net::SocketAddr;
+
+impl LiveFeed {
+    /// Does what a market's state machine asks for.
+    pub(super) fn carry_out(
+        &mut self,
+        market: usize,
+        now: Time,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        // Carrying one out may bring forth more.
+        let mut at = 0;
+        while at < self.requests.len() {
+            let request = std::mem::replace(
+                &mut self.requests[at],
+                Request::Interrupted { instrument: InstrumentId(0) },
+            );
+            at += 1;
+            match request {
+                Request::Connect { connection, target } => self.connect(market, connection, target, now),
+                Request::Close { connection } => {
+                    if let Some(at) = self.sockets.find(market, connection) {
+                        if let Some(Some(socket)) = self.sockets.all.get_mut(at) {
+                            socket.connection.close();
+                        }
+                        self.forget(at);
+                    }
+                    self.markets[market].unresolved.retain(|(id, _)| *id != connection);
+                }
+                Request::Send { connection, text } => self.send(market, connection, &text, now),
+                Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
+                Request::Interrupted { instrument } => {
+                    sequencer.advance(now)?;
+                    sequencer.publish(Slot::interrupted(instrument), self.clock.raw())?;
+                }
+            }
+        }
+        self.requests.clear();
+        Ok(())
+    }
+
+    fn connect(&mut self, market: usize, id: ConnectionId, target: String, now: Time) {
+        let endpoint = self.markets[market].endpoints.stream.clone();
+        match self.helpers.resolve(market, id, &endpoint) {
+            Some(addresses) => self.open(market, id, &target, &addresses, now),
+            None => self.markets[market].unresolved.push((id, target)),
+        }
+    }
+
+    fn open(&mut self, market: usize, id: ConnectionId, target: &str, addresses: &[SocketAddr], now: Time) {
+        // Each attempt takes the next address.
+        let Some(address) = addresses.get(id.number as usize % addresses.len().max(1)) else { return };
+        let followed = &self.markets[market];
+        let market_kind = followed.client.market();
+        let source = SourceInfo {
+            name: format!("binance {market_kind} connection {}", id.number),
+            venue: "binance".into(),
+            market: market_kind,
+            symbol: None,
+        };
+        let endpoint = &followed.endpoints.stream;
+        let begun =
+            self.sockets.connect(id, market, source, endpoint, *address, target, &self.tls, self.settings);
+        if let Err(error) = begun {
+            self.failed(market, id, error, now);
+        }
+    }
+
+    fn send(&mut self, market: usize, id: ConnectionId, text: &str, now: Time) {
+        let Some(at) = self.sockets.find(market, id) else { return };
+        let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return };
+        if let Err(error) = socket.connection.send_text(text) {
+            self.lost(at, error, now);
+        }
+    }
+
+    /// What a helper found.
+    #[cold]
+    pub(super) fn take(&mut self, found: Found, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
+        let market = match found {
+            Found::Addresses { market, connection, addresses, problem } => {
+                let unresolved = &mut self.markets[market].unresolved;
+                let Some(at) = unresolved.iter().position(|(id, _)| *id == connection) else { return Ok(()) };
+                let (_, target) = unresolved.swap_remove(at);
+                if addresses.is_empty() {
+                    self.failed(market, connection, ConnectionError::Resolve(problem), now);
+                } else {
+                    self.open(market, connection, &target, &addresses, now);
+                }
+                market
+            }
+            Found::Book { market, instrument, body, used_weight } => {
+                self.book(market, instrument, &body, used_weight, now, sequencer)?;
+                market
+            }
+            Found::Failed { market, instrument, failure, problem } => {
+                let name = &self.book_sources[instrument.index()].name;
+                log::warn!("{name} could not be fetched: {problem}");
+                self.markets[market].client.fetch_failed(instrument, &failure, now);
+                market
+            }
+        };
+        self.carry_out(market, now, sequencer)
+    }
+
+    fn book(
+        &mut self,
+        market: usize,
+        instrument: InstrumentId,
+        body: &[u8],
+        used_weight: Option<u64>,
+        now: Time,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        let read = self.clock.raw();
+        let client = &mut self.markets[market].client;
+        let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
+        let Some((message, Decoded::DepthSnapshot(head))) = message.map(|m| (m, m.decoded)) else {
+            log::warn!("{}: the answer is no book", self.book_sources[instrument.index()].name);
+            client.fetch_failed(instrument, &FetchFailure::Transient, now);
+            return Ok(());
+        };
+        let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
+        if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
+            self.decoding.publish(&message, now, read, sequencer)?;
+        }
+        Ok(())
+    }
+}

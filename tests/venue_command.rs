@@ -1,0 +1,106 @@
+//! `algo-trader venue serve` as a person or a script meets it.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+fn venue(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+    command
+        .args(["venue", "serve"])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A served venue, killed at the end if it still runs.
+struct Served {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Served {
+    fn start(args: &[&str]) -> Self {
+        let mut child = venue(args).spawn().expect("the program starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, stdout }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("text");
+        line
+    }
+
+    /// Ctrl-C; what it still says, and its exit status.
+    fn interrupt(mut self) -> (String, Option<i32>) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()));
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).expect("text");
+        (rest, self.child.wait().expect("it ends").code())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended, or has to.
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn it_says_where_it_serves_answers_there_and_ends_with_its_counts() {
+    let mut served = Served::start(&["--plain", "--json", "--admin", "0", "--market", "spot"]);
+    let said: Value = serde_json::from_str(&served.line()).expect("JSON");
+    let rest = said["endpoints"][0]["rest"]
+        .as_str()
+        .and_then(|url| url.strip_prefix("http://"))
+        .expect("an address");
+    assert!(said["admin"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
+    let mut socket = TcpStream::connect(rest).expect("it listens");
+    write!(socket, "GET /api/v3/time HTTP/1.1\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("serverTime"), "{answer}");
+    let (counts, code) = served.interrupt();
+    let counts: Value = serde_json::from_str(&counts).expect("JSON");
+    assert_eq!((counts["rest_calls"].as_u64(), code), (Some(1), Some(0)));
+}
+
+#[test]
+fn a_person_reads_endpoints_and_a_summary() {
+    let ca = tempfile::NamedTempFile::new().expect("a file");
+    let path = ca.path().to_str().expect("text");
+    let mut served = Served::start(&["--ca-out", path, "--wait-for-client"]);
+    let lines: Vec<String> = (0..4).map(|_| served.line()).collect();
+    assert!(
+        lines[0].starts_with("spot   wss://127.0.0.1:") && lines[1].starts_with("usdm   wss://"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[2], "the feed waits for 1 subscribed connection\n");
+    assert!(std::fs::read_to_string(ca.path()).expect("written").starts_with("-----BEGIN CERTIFICATE-----"));
+    let (summary, code) = served.interrupt();
+    assert!(summary.starts_with("0 frames of the market"), "{summary}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn bad_usage_is_refused_with_what_to_do() {
+    for (args, status, words) in [
+        (&["--listen", "0.0.0.0:0"][..], 2, "--allow-remote"),
+        (&["--market", "coinm"], 2, "nothing of the market coinm"),
+        (&["--rate", "fast"], 2, "expected max, or order operations"),
+        (&["--tls", "plain"], 2, "old-protocol"),
+        (&["--recorded", "nowhere/spot-btcusdt-20240808.gz"], 1, "nowhere/spot-btcusdt-20240808.gz"),
+        (&["--recorded", "x.gz", "--seed", "4"], 2, "cannot be used with"),
+    ] {
+        let output = venue(args).output().expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {text}");
+        assert!(text.contains(words), "{args:?}: {text}");
+    }
+}
