@@ -95,7 +95,8 @@ impl Loader {
         if self.ended {
             return Ok(Loaded::Ended);
         }
-        while self.batch.rows() < self.settings.batch_rows {
+        // Rows of an event that is not yet whole cannot be written, so they alone do not make a batch.
+        while self.batch.rows() < self.settings.batch_rows || !self.has_news() {
             match self.follower.next_entry()? {
                 Next::Entry(entry, block_ends) => {
                     let applied = self.projection.apply(&entry, block_ends, &mut self.batch);
