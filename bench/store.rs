@@ -14,9 +14,9 @@ mod postgres_server;
 mod store_support;
 mod support;
 
+use algo_trader::journal::{Entry, Follower, JournalHeader, Next};
 use algo_trader::store::row::{Columns, Row};
 use algo_trader::store::{Batch, Loader, LoaderSettings, Projection, Store, StoreOptions, Watermark};
-use algo_trader::journal::{Entry, Follower, JournalHeader, Next};
 use postgres_server::Server;
 use std::io::Write;
 use std::path::Path;
@@ -80,7 +80,10 @@ fn shift(batch: &mut Batch, by: u64) {
     batch.order_events.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
     batch.fills.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
     batch.positions.iter_mut().for_each(|r| r.seq += by);
-    batch.bars.iter_mut().for_each(|r| (r.seq, r.start_ns.0) = (r.seq + by, r.start_ns.0 + by * 1_000_000_000));
+    batch
+        .bars
+        .iter_mut()
+        .for_each(|r| (r.seq, r.start_ns.0) = (r.seq + by, r.start_ns.0 + by * 1_000_000_000));
     batch.equity.iter_mut().for_each(|r| r.seq += by);
 }
 
