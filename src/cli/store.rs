@@ -127,9 +127,6 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Times that another writer of the same run is given way to.
-const TRIES_MAX: usize = 10;
-
 fn load_one(
     config: &Config,
     store: &mut dyn Store,
@@ -141,14 +138,7 @@ fn load_one(
         eprintln!("{}: ends before its header: nothing was journaled", path.display());
         return Err(Outcome::Failed);
     };
-    let mut tries = 0;
-    let ended = loop {
-        match loader.load(store) {
-            Ok(ended) => break ended,
-            Err(StoreError::Moved { .. }) if tries < TRIES_MAX => tries += 1,
-            Err(error) => return Err(failed(&error)),
-        }
-    };
+    let ended = loader.load(store).map_err(|e| failed(&e))?;
     let (counts, seq) = (loader.counts(), loader.watermark().seq);
     if !quiet {
         let end = if ended { "the run's end" } else { "where it was cut, or still grows" };

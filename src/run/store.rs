@@ -287,7 +287,7 @@ impl Worker {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         (shared.rows, shared.batches) = (counts.rows, counts.batches);
         (shared.seq, shared.behind_bytes, shared.caught_up) = (seq, behind, over);
-        if self.failures == 0 {
+        if self.failures == 0 || over {
             shared.error = None;
         }
         Ok(match loaded {

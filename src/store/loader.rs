@@ -16,6 +16,9 @@ pub struct LoaderSettings {
     pub equity_seconds: u32,
 }
 
+/// Times that another writer of the same run is given way to.
+const GIVE_WAY_MAX: usize = 100;
+
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LoadCounts {
@@ -95,7 +98,8 @@ impl Loader {
         if self.ended {
             return Ok(Loaded::Ended);
         }
-        while self.batch.rows() < self.settings.batch_rows {
+        // Rows of an event that is not yet whole cannot be written, so they alone do not make a batch.
+        while self.batch.rows() < self.settings.batch_rows || !self.has_news() {
             match self.follower.next_entry()? {
                 Next::Entry(entry, block_ends) => {
                     let applied = self.projection.apply(&entry, block_ends, &mut self.batch);
@@ -150,9 +154,18 @@ impl Loader {
     /// [`StoreError`].
     pub fn load(&mut self, store: &mut dyn Store) -> Result<bool, StoreError> {
         self.attach(store)?;
+        let mut gave_way = 0;
         loop {
             let loaded = self.read()?;
-            self.write(store)?;
+            match self.write(store) {
+                // Another writer of the same run was quicker: go on from where it came to.
+                Err(StoreError::Moved { .. }) if gave_way < GIVE_WAY_MAX => {
+                    gave_way += 1;
+                    self.attach(store)?;
+                    continue;
+                }
+                written => written?,
+            }
             match loaded {
                 Loaded::Full => {}
                 Loaded::Pending => return Ok(false),

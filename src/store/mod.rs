@@ -15,6 +15,7 @@ pub mod row;
 pub mod schema;
 pub mod sqlite;
 pub mod url;
+mod worth;
 
 pub use error::StoreError;
 pub use loader::{LoadCounts, Loaded, Loader, LoaderSettings};

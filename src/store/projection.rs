@@ -6,12 +6,11 @@
 
 use super::facts;
 use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark};
+use super::worth::Worth;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::{Event, FEE_DECIMALS, Kind, Report};
 use crate::domain::order::{Applied, OrderKind, OrderState, ReportKind, TimeInForce};
-use crate::domain::{
-    Instrument, InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time,
-};
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
 use crate::market::book::BookKeeper;
@@ -397,58 +396,6 @@ impl Projection {
                 net: sum.net(),
             });
         }
-    }
-}
-
-/// What a position, or several in one asset, came to: exact at the finest precision among them.
-#[derive(Debug, Clone, Copy)]
-struct Worth {
-    decimals: u8,
-    realised: i128,
-    unrealised: i128,
-    fees: i128,
-}
-
-impl Worth {
-    fn of(position: &Position, mark: crate::domain::Price, instrument: &Instrument) -> Self {
-        let own = instrument.notional_decimals();
-        let value = Self {
-            decimals: own,
-            realised: position.realised.0,
-            unrealised: position.unrealised(mark).0,
-            fees: 0,
-        };
-        let fees = Self { decimals: FEE_DECIMALS, realised: 0, unrealised: 0, fees: position.fees.into() };
-        value.plus(&fees)
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        let decimals = self.decimals.max(other.decimals);
-        let (a, b) = (self.at(decimals), other.at(decimals));
-        Self {
-            decimals,
-            realised: a.realised.saturating_add(b.realised),
-            unrealised: a.unrealised.saturating_add(b.unrealised),
-            fees: a.fees.saturating_add(b.fees),
-        }
-    }
-
-    fn at(&self, decimals: u8) -> Self {
-        let up = 10i128.saturating_pow(u32::from(decimals - self.decimals));
-        Self {
-            decimals,
-            realised: self.realised.saturating_mul(up),
-            unrealised: self.unrealised.saturating_mul(up),
-            fees: self.fees.saturating_mul(up),
-        }
-    }
-
-    fn shown(&self, value: i128) -> Scaled {
-        Scaled { value, decimals: self.decimals }
-    }
-
-    fn net(&self) -> Scaled {
-        self.shown(self.realised.saturating_add(self.unrealised).saturating_sub(self.fees))
     }
 }
 

@@ -1,0 +1,463 @@
+//! A database is a projection of the journal: whatever happens to it, or to us, it comes to hold the same rows.
+//!
+//! The same cases run over SQLite and over a real PostgreSQL server with TLS, which is started from the installed
+//! binaries; where there are none these are skipped with a line that says so.
+
+#[path = "support/postgres.rs"]
+mod postgres_server;
+#[path = "support/store.rs"]
+mod support;
+
+use algo_trader::run::{StoreRequest, StoreThread, Summary, replay_frames};
+use algo_trader::store::{Loader, StoreError, StoreOptions, StoreUrl};
+use postgres_server::{PASSWORD, Server};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use support::{Database, Faulty, Gate, Sqlite, config, journal, market, options, settings};
+
+type Content = BTreeMap<&'static str, Vec<Vec<String>>>;
+
+/// What every case is given: a journal, what its run said, and what a database holds of it.
+struct Given {
+    dir: tempfile::TempDir,
+    journal: PathBuf,
+    summary: Summary,
+    content: Content,
+}
+
+fn given() -> Given {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, summary) = journal(dir.path(), 12);
+    let mut database = Sqlite::new();
+    load(&mut database, &journal, 100);
+    let content = database.content();
+    Given { dir, journal, summary, content }
+}
+
+fn load(database: &mut dyn Database, journal: &Path, batch_rows: usize) -> bool {
+    let mut loader = Loader::open(journal, settings(batch_rows)).expect("a journal").expect("with a header");
+    loader.load(&mut *database.open()).expect("the database is up")
+}
+
+fn request(database: &dyn Database, wrap: impl Fn(Faulty) -> Faulty + Send + 'static) -> StoreRequest {
+    let (url, options) = (database.url(), database.options());
+    let random = Arc::new(Mutex::new(1));
+    StoreRequest {
+        place: url.to_string(),
+        open: Box::new(move || {
+            let inner = algo_trader::store::open(&url, &options)?;
+            Ok(Box::new(wrap(Faulty { inner, random: Arc::clone(&random), one_in: 0, gate: None })))
+        }),
+        loader: settings(150),
+        flush: Duration::from_millis(20),
+        finish: Duration::from_secs(60),
+    }
+}
+
+/// Decimal text without the zeros that only show its precision.
+fn trimmed(text: &str) -> String {
+    if !text.contains('.') {
+        return text.to_owned();
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn count(database: &mut dyn Database, sql: &str) -> u64 {
+    database.query(&format!("SELECT CAST(count(*) AS TEXT) FROM {sql}"))[0][0].parse().expect("a count")
+}
+
+fn the_rows_are_what_the_run_says_of_itself(given: &Given, db: &mut dyn Database) {
+    assert!(load(db, &given.journal, 1_000), "the run came to its end");
+    assert_eq!(db.content(), given.content, "both databases hold the same");
+    let did = &given.summary.execution;
+    assert!(did.fills > 50 && did.denials > 5 && did.cancels > 5 && did.rejected > 0, "{did:?}");
+    assert_eq!(count(db, "orders WHERE denied IS NULL"), did.orders);
+    assert_eq!(count(db, "orders WHERE denied IS NOT NULL"), did.denials);
+    assert_eq!(count(db, "order_events WHERE event = 'cancel-sent'"), did.cancels);
+    assert_eq!(count(db, "order_events WHERE event = 'rejected'"), did.rejected);
+    assert_eq!(count(db, "fills"), did.fills);
+    let live = "order_now WHERE status IN ('pending-new', 'open', 'partially-filled', 'pending-cancel')";
+    assert_eq!(count(db, live), given.summary.live_orders as u64);
+    for (reason, n) in &given.summary.denials {
+        assert_eq!(count(db, &format!("orders WHERE denied = '{reason}'")), *n, "{reason}");
+    }
+    let held = db.query(
+        "SELECT strategy, instrument, CAST(qty AS TEXT), CAST(realised AS TEXT), CAST(unrealised AS TEXT), \
+         CAST(fees AS TEXT), CAST(net AS TEXT), CAST(fills AS TEXT) FROM position_now ORDER BY strategy, instrument",
+    );
+    let held: Vec<Vec<String>> = held.iter().map(|r| r.iter().map(|v| trimmed(v)).collect()).collect();
+    let traded = given.summary.strategies.iter().filter(|s| s.position.fills > 0);
+    let mut said: Vec<Vec<String>> = traded
+        .map(|s| {
+            let fills = s.position.fills.to_string();
+            vec![
+                s.label.clone(),
+                s.instrument.name(),
+                s.qty(),
+                s.realised(),
+                s.unrealised(),
+                s.fees(),
+                s.net(),
+                fills,
+            ]
+        })
+        .collect();
+    said.sort();
+    assert!(said.len() >= 3, "several positions: {said:?}");
+    assert_eq!(held, said, "positions, fees and profit to the last digit");
+    assert!(count(db, "bars") > 20 && count(db, "equity") > 10);
+    assert_eq!(count(db, "fill_list"), did.fills);
+    assert_eq!(count(db, "strategy_pnl"), 3, "each in USDT");
+}
+
+fn loading_again_or_in_other_batches_changes_nothing(given: &Given, db: &mut dyn Database) {
+    for batch_rows in [5, 333, 100_000] {
+        assert!(load(db, &given.journal, batch_rows));
+        assert_eq!(db.content(), given.content, "batches of {batch_rows}");
+        assert!(load(db, &given.journal, 100));
+        assert_eq!(db.content(), given.content, "again");
+        db.delete();
+    }
+}
+
+fn a_journal_that_grows_is_taken_in_as_it_grows(given: &Given, db: &mut dyn Database) {
+    let bytes = std::fs::read(&given.journal).expect("it is there");
+    let growing = given.dir.path().join("growing.journal");
+    // Cut anywhere, at first in its header: each load takes what is whole, from where the last one ended.
+    for part in [0, 5, 20, 9_999, bytes.len() / 3, bytes.len() / 2 + 1, bytes.len() - 1] {
+        std::fs::write(&growing, &bytes[..part]).expect("a good disk");
+        if let Some(mut loader) = Loader::open(&growing, settings(64)).expect("a journal that begins") {
+            assert!(!loader.load(&mut *db.open()).expect("the database is up"), "no end yet");
+        }
+    }
+    std::fs::write(&growing, &bytes).expect("a good disk");
+    assert!(load(db, &growing, 64));
+    assert_eq!(db.content(), given.content);
+}
+
+fn faults_at_any_moment_lose_and_double_nothing(given: &Given, db: &mut dyn Database) {
+    for seed in 1..=3u64 {
+        let random = Arc::new(Mutex::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let asked = request(db, move |faulty| Faulty { one_in: 6, random: Arc::clone(&random), ..faulty });
+        let thread = StoreThread::start(asked).expect("a thread");
+        thread.follow(&given.journal);
+        let summary = thread.finish();
+        assert!(summary.caught_up && summary.retries > 0, "seed {seed}: {summary:?}");
+        assert_eq!(db.content(), given.content, "seed {seed}");
+        db.delete();
+    }
+}
+
+fn a_database_that_was_deleted_is_filled_again(given: &Given, db: &mut dyn Database) {
+    let mut store = db.open();
+    let mut loader = Loader::open(&given.journal, settings(20)).expect("a journal").expect("with a header");
+    loader.attach(&mut *store).expect("up");
+    for _ in 0..5 {
+        loader.read().expect("a good journal");
+        loader.write(&mut *store).expect("up");
+    }
+    assert!(loader.counts().rows >= 60);
+    db.delete();
+    loader.read().expect("a good journal");
+    assert!(loader.write(&mut *store).is_err(), "it is gone, and that is seen");
+    let ended = loader.load(&mut *db.open()).expect("a new one");
+    assert!(ended);
+    assert_eq!(db.content(), given.content);
+}
+
+fn two_writers_of_one_run_give_way_to_each_other(given: &Given, db: &mut dyn Database) {
+    drop(db.open());
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let thread = StoreThread::start(request(db, |faulty| faulty)).expect("a thread");
+            thread.follow(&given.journal);
+            thread
+        })
+        .collect();
+    for thread in threads {
+        let summary = thread.finish();
+        assert!(summary.caught_up, "{summary:?}");
+    }
+    assert_eq!(db.content(), given.content);
+}
+
+fn a_run_with_a_store_is_the_run_without_it(given: &Given, db: &mut dyn Database) {
+    let mut with = options(Some(given.dir.path().join(format!("{}.journal", unique()))));
+    let journal = with.pipeline.journal.clone().expect("just given");
+    with.store = Some(request(db, |faulty| faulty));
+    let summary = replay_frames(&config(), &mut market(12), with).expect("a good run");
+    assert_eq!(summary.order_stream_sha256, given.summary.order_stream_sha256);
+    let did = summary.store.expect("it had one");
+    assert!(did.caught_up && did.seq == summary.seq && did.retries == 0, "{did:?}");
+    assert_eq!(
+        did.rows,
+        db.content().iter().filter(|(t, _)| !is_fact(t)).map(|(_, r)| r.len() as u64).sum::<u64>()
+    );
+    let taken = db.content();
+    db.delete();
+    load(db, &journal, 1_000);
+    assert_eq!(db.content(), taken, "live or afterwards: the same");
+
+    let mut without_journal = options(None);
+    without_journal.store = Some(request(db, |faulty| faulty));
+    let did = replay_frames(&config(), &mut market(1), without_journal).expect("a good run").store;
+    let did = did.expect("it had one");
+    assert!(did.caught_up && did.journal.is_none(), "the temporary journal is gone: {did:?}");
+}
+
+fn is_fact(table: &str) -> bool {
+    ["runs", "instruments", "strategies"].contains(&table)
+}
+
+fn a_database_that_blocks_holds_up_nothing(given: &Given, db: &mut dyn Database) {
+    let gate = Arc::new(Gate::default());
+    let mut with = options(Some(given.dir.path().join(format!("{}.journal", unique()))));
+    let journal = with.pipeline.journal.clone().expect("just given");
+    let held = Arc::clone(&gate);
+    let mut asked = request(db, move |faulty| Faulty { gate: Some(Arc::clone(&held)), ..faulty });
+    asked.finish = Duration::from_millis(200);
+    with.store = Some(asked);
+    let begun = Instant::now();
+    let summary = replay_frames(&config(), &mut market(12), with).expect("a good run");
+    assert!(begun.elapsed() < Duration::from_secs(20), "the run waited for its database");
+    assert_eq!(summary.order_stream_sha256, given.summary.order_stream_sha256);
+    let did = summary.store.expect("it had one");
+    assert!(!did.caught_up && did.rows == 0, "{did:?}");
+    assert!(did.error.is_some_and(|e| e.contains("does not answer")) && did.journal.is_some());
+    gate.open();
+    assert!(load(db, &journal, 1_000));
+    assert_eq!(count(db, "fills"), given.summary.execution.fills);
+}
+
+fn a_database_that_is_down_for_a_while_is_caught_up(given: &Given, db: &mut dyn Database) {
+    db.down();
+    let thread = StoreThread::start(request(db, |faulty| faulty)).expect("a thread");
+    thread.follow(&given.journal);
+    while thread.summary().retries < 3 {
+        assert!(!thread.wait(Duration::from_millis(10)), "it cannot be done");
+    }
+    db.up();
+    let summary = thread.finish();
+    assert!(summary.caught_up && summary.error.is_none(), "{summary:?}");
+    assert_eq!(db.content(), given.content);
+}
+
+fn tables_of_a_newer_program_are_refused(_: &Given, db: &mut dyn Database) {
+    drop(db.open());
+    db.execute("UPDATE schema_version SET version = 1000");
+    let refused = algo_trader::store::open(&db.url(), &db.options()).err().expect("refused");
+    assert!(!refused.is_transient() && refused.to_string().contains("newer version"), "{refused}");
+}
+
+fn a_loader_that_is_killed_goes_on_where_it_was(given: &Given, db: &mut dyn Database) {
+    let ca_file = db.options().ca_file.map(|ca| format!("ca_file = \"{}\"\n", ca.display()));
+    let config = given.dir.path().join(format!("{}.toml", unique()));
+    let text = format!("[store]\nbatch_rows = 2\nequity_seconds = 2\n{}", ca_file.unwrap_or_default());
+    std::fs::write(&config, text).expect("a good disk");
+    let address = match db.url() {
+        StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+        url @ StoreUrl::Postgres(_) => format!("{url}?sslmode=verify-full"),
+    };
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        command
+            .args(["store", "load", "--journal"])
+            .arg(&given.journal)
+            .args(["--store", &address, "--config"]);
+        command.arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    for wait_ms in [20, 45, 70, 100] {
+        let mut child = run().spawn().expect("it runs");
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+    }
+    assert!(run().status().expect("it runs").success());
+    assert_eq!(db.content(), given.content);
+}
+
+type Case = (&'static str, fn(&Given, &mut dyn Database));
+
+const CASES: &[Case] = &[
+    ("the_rows_are_what_the_run_says_of_itself", the_rows_are_what_the_run_says_of_itself),
+    ("loading_again_or_in_other_batches_changes_nothing", loading_again_or_in_other_batches_changes_nothing),
+    ("a_journal_that_grows_is_taken_in_as_it_grows", a_journal_that_grows_is_taken_in_as_it_grows),
+    ("faults_at_any_moment_lose_and_double_nothing", faults_at_any_moment_lose_and_double_nothing),
+    ("a_database_that_was_deleted_is_filled_again", a_database_that_was_deleted_is_filled_again),
+    ("two_writers_of_one_run_give_way_to_each_other", two_writers_of_one_run_give_way_to_each_other),
+    ("a_run_with_a_store_is_the_run_without_it", a_run_with_a_store_is_the_run_without_it),
+    ("a_database_that_blocks_holds_up_nothing", a_database_that_blocks_holds_up_nothing),
+    ("a_database_that_is_down_for_a_while_is_caught_up", a_database_that_is_down_for_a_while_is_caught_up),
+    ("tables_of_a_newer_program_are_refused", tables_of_a_newer_program_are_refused),
+    ("a_loader_that_is_killed_goes_on_where_it_was", a_loader_that_is_killed_goes_on_where_it_was),
+];
+
+fn unique() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("unique-{}", NEXT.fetch_add(1, Relaxed))
+}
+
+/// A database on a server.
+struct OnServer<'s> {
+    server: &'s mut Server,
+    name: String,
+}
+
+impl OnServer<'_> {
+    fn make(&self) {
+        self.server.sql("postgres", &format!("CREATE DATABASE {}", self.name));
+    }
+}
+
+impl Database for OnServer<'_> {
+    fn url(&self) -> StoreUrl {
+        self.server.url(&self.name).parse().expect("an address")
+    }
+    fn options(&self) -> StoreOptions {
+        StoreOptions { ca_file: Some(self.server.ca_file()), ..StoreOptions::default() }
+    }
+    fn query(&mut self, sql: &str) -> Vec<Vec<String>> {
+        let rows = self.server.client(&self.name).query(sql, &[]).expect(sql);
+        rows.iter().map(|row| (0..row.len()).map(|c| row.get(c)).collect()).collect()
+    }
+    fn execute(&mut self, sql: &str) {
+        self.server.sql(&self.name, sql);
+    }
+    fn down(&mut self) {
+        self.server.down();
+    }
+    fn up(&mut self) {
+        self.server.up();
+    }
+    fn delete(&mut self) {
+        self.server.sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        self.make();
+    }
+}
+
+#[test]
+fn sqlite_keeps_every_promise() {
+    let given = given();
+    for (name, case) in CASES {
+        let begun = Instant::now();
+        case(&given, &mut Sqlite::new());
+        println!("sqlite: {name}: {:.2} s", begun.elapsed().as_secs_f64());
+    }
+}
+
+#[test]
+fn postgres_keeps_every_promise() {
+    let Some(mut server) = Server::start() else { return };
+    let given = given();
+    for (number, (name, case)) in CASES.iter().enumerate() {
+        let begun = Instant::now();
+        let mut database = OnServer { server: &mut server, name: format!("case_{number}") };
+        database.make();
+        case(&given, &mut database);
+        println!("postgres: {name}: {:.2} s", begun.elapsed().as_secs_f64());
+    }
+    a_server_is_taken_for_what_its_certificate_says(&server);
+    a_password_comes_from_the_environment(&given, &server);
+}
+
+fn a_server_is_taken_for_what_its_certificate_says(server: &Server) {
+    let open = |address: String, ca_file: Option<PathBuf>| {
+        let url = address.parse().expect("an address");
+        algo_trader::store::open(&url, &StoreOptions { ca_file, ..StoreOptions::default() }).err()
+    };
+    let ca_file = Some(server.ca_file());
+    assert!(open(server.url("postgres"), ca_file.clone()).is_none());
+    assert!(open(server.socket_url("postgres"), None).is_none(), "a socket needs no certificate");
+    let unknown = open(server.url("postgres"), None).expect("nobody vouches for it").to_string();
+    assert!(unknown.contains("UnknownIssuer") && unknown.contains("ca_file"), "{unknown}");
+    let address = server.url("postgres").replace("localhost", "127.0.0.1");
+    let other = open(address, ca_file).expect("it is not called so").to_string();
+    assert!(other.contains("NotValidForName") || other.contains("not valid for name"), "{other}");
+}
+
+fn a_password_comes_from_the_environment(given: &Given, server: &Server) {
+    server.sql("postgres", "CREATE DATABASE secret");
+    let run = |password: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        let root = server.ca_file();
+        let address = server.url("secret").replace("at@", "careful@");
+        command.args(["store", "load", "--journal"]).arg(&given.journal).arg("--store");
+        command.arg(format!("{address}&sslrootcert={}", root.display()));
+        command.env_remove("PGPASSWORD").env("PGPASSFILE", "/dev/null");
+        if let Some(password) = password {
+            command.env("PGPASSWORD", password);
+        }
+        let output = command.output().expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (code, said) = run(None);
+    assert!(code == Some(1) && said.contains("PGPASSWORD"), "{code:?} {said}");
+    let (code, said) = run(Some("wrong"));
+    assert!(code == Some(1) && said.contains("authentication failed") && !said.contains("wrong"), "{said}");
+    let (code, said) = run(Some(PASSWORD));
+    assert!(code == Some(0) && !said.contains(PASSWORD), "{said}");
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_and_caught_up_when_it_has_room() {
+    let given = given();
+    let mut database = Sqlite::new();
+    drop(database.open());
+    let empty: u32 = database.query("PRAGMA page_count")[0][0].parse().expect("a number");
+    let options = StoreOptions { pages_max: Some(empty + 4), ..StoreOptions::default() };
+    let url = database.url();
+    let mut small = algo_trader::store::open(&url, &options).expect("room for the tables");
+    let mut loader = Loader::open(&given.journal, settings(20)).expect("a journal").expect("with a header");
+    let error = loader.load(&mut *small).expect_err("no room for the rows");
+    let StoreError::Database { problem, .. } = &error else { panic!("{error}") };
+    assert!(problem.contains("full") && problem.contains("make room on its disk"), "{problem}");
+    assert!(error.is_transient() && loader.counts().batches > 0, "some went in");
+    drop(small);
+    assert!(loader.load(&mut *database.open()).expect("there is room now"));
+    assert_eq!(database.content(), given.content);
+}
+
+#[test]
+fn the_commands_say_what_they_did_and_never_show_a_password() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, summary) = journal(dir.path(), 2);
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        let output = command.arg("store").args(args).current_dir(dir.path()).output().expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let journal = journal.display().to_string();
+    let load = ["load", "--journal", &journal, "--store", "sqlite:new/runs.db", "--json"];
+    let (code, out, err) = run(&load);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let said: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(said["journals"][0]["seq"], summary.seq);
+    assert_eq!(said["journals"][0]["ended"], true);
+    let (_, out, _) = run(&load);
+    let said: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(said["journals"][0]["rows_added"], 0);
+    let (code, out, _) = run(&["status", "--store", "sqlite:new/runs.db", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &said["runs"][0]["rows"]["fills"]), (Some(0), &summary.execution.fills.into()));
+    let (code, out, _) = run(&["load", "--journal", &journal, "--store", "sqlite:new/runs.db", "--follow"]);
+    assert!(code == Some(0) && out.contains("complete"), "{out}");
+
+    for (args, expected, told) in [
+        (vec!["status", "--store", "sqlite:none.db"], 1, "no such file"),
+        (vec!["status"], 2, "give --store"),
+        (vec!["status", "--store", "postgres://at:hunter2@h/x"], 2, "PGPASSWORD"),
+        (vec!["load", "--journal", "none.journal", "--store", "sqlite:x.db"], 1, "none.journal"),
+        (vec!["load", "--journal", "new/runs.db", "--store", "sqlite:x.db"], 1, "is not a journal"),
+    ] {
+        let (code, out, err) = run(&args);
+        assert_eq!(code, Some(expected), "{args:?}: {err}");
+        assert!(err.contains(told) && out.is_empty() && !err.contains("hunter2"), "{args:?}: {err}");
+    }
+}
