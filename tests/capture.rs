@@ -91,6 +91,25 @@ fn sessions_in_one_directory_stand_beside_each_other() {
 }
 
 #[test]
+fn a_line_of_the_manifest_that_was_cut_swallows_no_other_and_a_changed_one_is_found() {
+    let dir = tempdir().expect("a directory");
+    let _ = capture(&options(dir.path()), [(0, (START, frame(0)))]);
+    let manifest = dir.path().join(MANIFEST_NAME);
+    let text = fs::read(&manifest).expect("readable");
+    // As a kill amid the last line leaves it: the session has no end, its file is known.
+    fs::write(&manifest, &text[..text.len() - 10]).expect("written");
+    let _ = capture(&options(dir.path()), [(0, (START, frame(1)))]);
+    let found = verify(dir.path()).expect("a capture");
+    assert_eq!((found.cut_manifest_lines.as_slice(), found.open_sessions, found.frames()), (&[2][..], 1, 2));
+    assert!(found.is_good(), "{found:?}");
+    let mut text = fs::read(&manifest).expect("readable");
+    text[3] = b'#';
+    fs::write(&manifest, &text).expect("written");
+    let found = verify(dir.path()).expect("a capture");
+    assert!(found.bad_manifest_lines == [1] && !found.is_good(), "{found:?}");
+}
+
+#[test]
 fn frames_that_would_not_come_back_are_refused_and_counted() {
     let dir = tempdir().expect("a directory");
     let bad: [Row; 5] = [

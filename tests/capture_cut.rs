@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Row, START, capture, files, frame, options, read, sources, text};
+use support::{Row, START, capture, files, frame, options, program, read, sources, text};
 use tempfile::tempdir;
 
 #[test]
@@ -42,6 +42,13 @@ fn a_torn_block_at_the_end_is_told_and_counted_and_damage_elsewhere_is_an_error(
         let found = verify(dir.path()).expect("a capture");
         assert!(!found.is_good(), "the manifest knows how it was");
     }
+    fs::write(&path, &whole[..whole.len() / 2]).expect("written");
+    let output = program(&["replay", "--json", "--wait", "yield", &path.display().to_string()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("the capture was cut here"));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&summary["torn_files"], &summary["malformed_lines"]), (&1.into(), &0.into()));
+
     let mut bad = whole.clone();
     bad[whole.len() / 2] ^= 0x10;
     fs::write(&path, &bad).expect("written");

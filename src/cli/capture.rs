@@ -312,8 +312,11 @@ fn print_verification(found: &Verification) {
     if found.open_sessions > 0 {
         println!("sessions that did not end (still running, or cut): {}", found.open_sessions);
     }
+    for line in &found.cut_manifest_lines {
+        println!("manifest.jsonl:{line}: was cut while it was written");
+    }
     for line in &found.bad_manifest_lines {
-        println!("manifest.jsonl:{line}: is not a line of a manifest; cut while being written, or changed");
+        println!("manifest.jsonl:{line}: CHANGED: is not a line of a manifest");
     }
     println!("{}", if found.is_good() { "good" } else { "NOT GOOD" });
 }
@@ -333,6 +336,7 @@ fn verification_json(found: &Verification) -> Value {
         "frames": found.frames(),
         "lost": found.lost(),
         "open_sessions": found.open_sessions,
+        "cut_manifest_lines": found.cut_manifest_lines,
         "bad_manifest_lines": found.bad_manifest_lines,
         "files": found.files.iter().map(file).collect::<Vec<_>>(),
     })

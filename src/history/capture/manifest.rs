@@ -66,7 +66,9 @@ enum Line {
 pub(super) struct Manifest {
     pub(super) files: Vec<FileEntry>,
     pub(super) sessions: Vec<SessionEntry>,
-    /// Numbers of lines that say nothing: cut while being written, or damaged.
+    /// Numbers of lines that were cut while they were written.
+    pub(super) cut_lines: Vec<usize>,
+    /// Numbers of other lines that say nothing: damaged.
     pub(super) bad_lines: Vec<usize>,
 }
 
@@ -129,6 +131,8 @@ pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
             Ok(Line::File(entry)) => manifest.files.push(entry),
             Ok(Line::End(entry)) => manifest.sessions.push(entry),
             Err(_) if line.is_empty() => {}
+            // A line is one object: what does not end like one was not written to its end.
+            Err(_) if !line.ends_with(b"}") => manifest.cut_lines.push(number),
             Err(_) => manifest.bad_lines.push(number),
         }
     }

@@ -64,7 +64,9 @@ pub struct Verification {
     pub sessions: Vec<SessionEntry>,
     /// Sessions that closed files and did not end: still running, or cut.
     pub open_sessions: usize,
-    /// Lines of the manifest that say nothing.
+    /// Lines of the manifest that a killed process has not finished; their files are found as open ones.
+    pub cut_manifest_lines: Vec<usize>,
+    /// Lines of the manifest that are damaged.
     pub bad_manifest_lines: Vec<usize>,
 }
 
@@ -73,8 +75,7 @@ impl Verification {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |verdict: &FileVerdict| matches!(verdict.state, FileState::Good | FileState::Open { .. });
-        // The last line may have been cut with the process; one before it may not.
-        self.files.iter().all(good) && self.bad_manifest_lines.len() <= self.open_sessions.max(1)
+        self.files.iter().all(good) && self.bad_manifest_lines.is_empty()
     }
 
     /// Frames that can be read.
@@ -121,6 +122,7 @@ pub fn verify(dir: &Path) -> Result<Verification, CaptureError> {
         files,
         open_sessions: begun.difference(&ended).count(),
         sessions: manifest.sessions,
+        cut_manifest_lines: manifest.cut_lines,
         bad_manifest_lines: manifest.bad_lines,
     })
 }
