@@ -7,6 +7,7 @@ use algo_trader::domain::{InstrumentTable, Market, Side};
 use algo_trader::history::{Recording, RecordingOptions};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::book::BookKeeper;
+use algo_trader::pipeline::Shared;
 use algo_trader::pipeline::Wait;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live};
