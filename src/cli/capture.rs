@@ -9,7 +9,7 @@ use crate::history::capture::{
 use crate::history::{Recording, RecordingOptions};
 use crate::net::PollSource;
 use crate::run::interrupt::Interrupt;
-use crate::run::{CaptureRun, Captured, Config, capture_frames};
+use crate::run::{CaptureRun, Captured, Config, LiveCapture, LiveError, capture_frames, capture_live};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Examples:
-  algo-trader capture --config my.toml --out captures/today
+  algo-trader capture --config config/binance-paper.toml --out captures/today --seconds 3600
   algo-trader capture --from recordings/*.gz --out cut --from-time 2024-08-08T23:59:00Z --until-time 2024-08-09T00:01:00Z
   algo-trader capture verify captures/today
   algo-trader replay captures/today/*.gz
@@ -124,11 +124,6 @@ impl Args {
     }
 }
 
-/// The venue's streams that the configuration names.
-fn live_source(_config: &Config) -> Result<Box<dyn PollSource>, String> {
-    Err("this program has no connection to a venue yet: give recordings with --from".into())
-}
-
 pub fn run(args: Args) -> Outcome {
     if let Some(Command::Verify { dir, json }) = &args.command {
         return run_verify(dir, *json);
@@ -146,11 +141,7 @@ pub fn run(args: Args) -> Outcome {
         Outcome::Failed
     };
     if args.from.is_empty() {
-        let mut source = match live_source(&config) {
-            Ok(source) => source,
-            Err(error) => return failed(&error),
-        };
-        return capture(&args, &out, source.as_mut(), interrupt);
+        return live(&args, &out, &config, interrupt);
     }
     let mut recording = match Recording::open(&args.from, &RecordingOptions::default()) {
         Ok(recording) => recording,
@@ -180,11 +171,50 @@ fn capture(args: &Args, out: &Path, source: &mut dyn PollSource, interrupt: Inte
         progress: progress(),
     };
     let captured = capture_frames(source, capture, run);
+    tell(args, out, &captured, None)
+}
+
+/// Captures the streams that the configuration names.
+fn live(args: &Args, out: &Path, config: &Config, interrupt: Interrupt) -> Outcome {
+    if args.from_time.is_some() || args.until_time.is_some() {
+        eprintln!(
+            "--from-time and --until-time cut recordings (--from); a live capture ends by --seconds or Ctrl-C"
+        );
+        return Outcome::BadUsage;
+    }
+    let options = LiveCapture {
+        duration: args.seconds.map(Duration::from_secs),
+        interrupt,
+        progress: super::run::progress(),
+    };
+    match capture_live(config, &args.options(out), options) {
+        Ok((captured, outcome, problem)) => {
+            if !args.json {
+                print!("{}", outcome.text());
+            }
+            tell(args, out, &captured, problem)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            match error {
+                LiveError::Tls(_) | LiveError::Nothing(_) => Outcome::BadUsage,
+                _ => Outcome::Failed,
+            }
+        }
+    }
+}
+
+/// Says what was captured and what was lost; `problem` is why a live source ended.
+fn tell(args: &Args, out: &Path, captured: &Captured, problem: Option<String>) -> Outcome {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }
     if let Some(error) = &captured.source_error {
         eprintln!("{error}");
+        eprintln!("what came until then is captured");
+    }
+    if let Some(problem) = &problem {
+        eprintln!("{problem}");
         eprintln!("what came until then is captured");
     }
     if let Some(error) = &captured.report.first_error {
@@ -195,11 +225,11 @@ fn capture(args: &Args, out: &Path, source: &mut dyn PollSource, interrupt: Inte
         eprintln!("FRAMES ARE MISSING from {}: {}", out.display(), lost.join(", "));
     }
     if args.json {
-        println!("{:#}", to_json(&captured));
+        println!("{:#}", to_json(captured));
     } else {
-        print_text(&captured, out);
+        print_text(captured, out);
     }
-    let complete = captured.report.is_complete() && captured.source_error.is_none();
+    let complete = captured.report.is_complete() && captured.source_error.is_none() && problem.is_none();
     if complete { Outcome::Done } else { Outcome::Failed }
 }
 

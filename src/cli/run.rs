@@ -80,7 +80,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
             print(&summary, config, common, Curves::default(), title, false);
             Outcome::Failed
         }
-        LiveError::System(_) => Outcome::Failed,
+        LiveError::System(_) | LiveError::Capture(_) => Outcome::Failed,
         LiveError::Pipeline(_) | LiveError::Tls(_) | LiveError::Nothing(_) => Outcome::BadUsage,
     }
 }

@@ -16,7 +16,7 @@ pub mod summary;
 
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
-pub use live::{LiveError, LiveOptions, LiveStatus, run_live};
+pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, run_live};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
 pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
 pub use store::{StoreRequest, StoreSummary, StoreThread};

@@ -2,28 +2,37 @@
 
 use super::fetcher::Helpers;
 use super::outcome::{LiveOutcome, MarketOutcome};
+use super::sink::Sink;
 use super::socket::{Socket, Sockets};
-use super::{LiveError, LiveOptions, LiveStatus, wall_clock};
-use crate::domain::{Market, Slot, Time};
+use super::{LiveError, LiveStatus, wall_clock};
+use crate::domain::{Market, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
-use crate::net::{SourceInfo, TlsClient};
-use crate::pipeline::{StageHistogram, StampClock, StopReason, Wait};
+use crate::net::{SourceId, SourceInfo, TlsClient};
+use crate::pipeline::{StageHistogram, StampClock, Wait};
 use crate::run::config::{Config, EndpointConfig};
 use crate::run::feed::Feed;
-use crate::run::pipeline::Pipeline;
-use crate::run::sequencer::{Sequencer, Stopped};
+use crate::run::interrupt::Interrupt;
+use crate::run::sequencer::Stopped;
 use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time passes in the ring at least this often, ns: timers fire and paper orders arrive in a silent market too.
-const CLOCK_EVERY_NS: u64 = 10_000_000;
 /// Between two calls of the progress report.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// Empty rounds before a thread that backs off waits in the poll.
 const EMPTY_ROUNDS: u32 = 64;
 /// The longest wait in the poll: what other threads have for us is seen after that.
 const POLL_WAIT: Duration = Duration::from_millis(1);
+
+/// Until when a feed runs, and who is told.
+pub(super) struct Loop {
+    /// End after so long.
+    pub duration: Option<Duration>,
+    /// Ends it cleanly.
+    pub interrupt: Interrupt,
+    /// Called some times a second.
+    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+}
 
 /// How a loop ended.
 #[derive(Debug)]
@@ -165,7 +174,7 @@ impl LiveFeed {
     }
 
     /// Runs until the end is asked for or the pipeline fails.
-    pub fn run(&mut self, pipeline: &mut Pipeline, options: &mut LiveOptions) -> Ended {
+    pub fn run(&mut self, sink: &mut impl Sink, options: &mut Loop) -> Ended {
         let mut events = mio::Events::with_capacity(256);
         let mut empty_rounds = 0u32;
         let mut shown = Instant::now();
@@ -176,8 +185,7 @@ impl LiveFeed {
             if let Err(error) = self.sockets.poll.poll(&mut events, Some(timeout))
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
-                let message = format!("waiting for sockets: {error}");
-                pipeline.stop.stop(StopReason::StageFailed { stage: "feed", message });
+                sink.feed_failed(format!("waiting for sockets: {error}"));
                 return Ended::Failed;
             }
             let readable = self.clock.raw();
@@ -187,7 +195,7 @@ impl LiveFeed {
                     socket.connection.set_readable(event.is_read_closed() || event.is_error());
                 }
             }
-            match self.round(now, readable, !events.is_empty(), &mut pipeline.sequencer) {
+            match self.round(now, readable, !events.is_empty(), sink) {
                 Err(Stopped) => return Ended::Failed,
                 Ok(true) => empty_rounds = 0,
                 Ok(false) => {
@@ -202,7 +210,7 @@ impl LiveFeed {
             if let Some((market, error)) = self.hopeless.take() {
                 return Ended::Hopeless { market, error };
             }
-            if pipeline.stop.is_raised() {
+            if sink.is_stopped() {
                 return Ended::Failed;
             }
             if options.interrupt.is_raised() || end.is_some_and(|end| Instant::now() >= end) {
@@ -212,7 +220,7 @@ impl LiveFeed {
                 && shown.elapsed() >= PROGRESS_EVERY
             {
                 shown = Instant::now();
-                progress(&self.status(&pipeline.sequencer));
+                progress(&self.status(sink));
             }
         }
     }
@@ -223,32 +231,25 @@ impl LiveFeed {
         now: Time,
         readable: u64,
         events: bool,
-        sequencer: &mut Sequencer,
+        sink: &mut impl Sink,
     ) -> Result<bool, Stopped> {
         let mut worked = events;
         for at in 0..self.sockets.all.len() {
-            worked |= self.drive(at, now, readable, events, sequencer)?;
+            worked |= self.drive(at, now, readable, events, sink)?;
         }
         while let Some(found) = self.helpers.found() {
             worked = true;
-            self.take(found, now, sequencer)?;
+            self.take(found, now, sink)?;
         }
         for market in 0..self.markets.len() {
             if now >= self.markets[market].client.next_deadline() {
                 self.markets[market].client.poll(now, &mut self.requests);
-                self.carry_out(market, now, sequencer)?;
+                self.carry_out(market, now, sink)?;
             }
         }
-        worked |= sequencer.poll();
-        if sequencer.answer_due(now) {
-            worked = true;
-            sequencer.advance(now)?;
-        }
-        if now.since(sequencer.time()) >= CLOCK_EVERY_NS {
-            sequencer.advance(now)?;
-            sequencer.publish(Slot::clock(), readable)?;
-            self.outcome.clock_events += 1;
-        }
+        let round = sink.round(now, readable)?;
+        worked |= round.worked;
+        self.outcome.clock_events += u64::from(round.ticked);
         Ok(worked)
     }
 
@@ -260,7 +261,7 @@ impl LiveFeed {
         now: Time,
         readable: u64,
         events: bool,
-        sequencer: &mut Sequencer,
+        sink: &mut impl Sink,
     ) -> Result<bool, Stopped> {
         let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return Ok(false) };
         if !(socket.connection.wants_drive() || events && socket.connection.wants_write()) {
@@ -292,11 +293,16 @@ impl LiveFeed {
                     match self.decoding.decode(source, bytes, *frames) {
                         Some(message) => {
                             let verdict = client.admit(*id, &message.decoded, now);
+                            if verdict != Verdict::Duplicate {
+                                sink.frame(SourceId(market as u16), now, bytes);
+                            }
                             if verdict == Verdict::Publish {
-                                self.decoding.publish(&message, now, readable, sequencer)?;
+                                sink.publish(&mut self.decoding, &message, now, readable)?;
                             }
                         }
-                        None => client.control(*id, bytes, now),
+                        // Answers to our own requests are no market data; what could not be read may well be.
+                        None if client.control(*id, bytes, now) => {}
+                        None => sink.frame(SourceId(market as u16), now, bytes),
                     }
                 }
                 Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
@@ -304,13 +310,14 @@ impl LiveFeed {
                 Err(error) => break Some(error),
             }
         };
-        if self.outcome.first_event_after.is_none() && sequencer.seq() > 0 && self.decoding.counts.lines > 0 {
+        if self.outcome.first_event_after.is_none() && sink.progress().0 > 0 && self.decoding.counts.lines > 0
+        {
             self.outcome.first_event_after = Some(self.begun.elapsed());
         }
         if let Some(error) = failed {
             self.lost(at, error, now);
         }
-        self.carry_out(market, now, sequencer)?;
+        self.carry_out(market, now, sink)?;
         Ok(true)
     }
 
@@ -338,13 +345,21 @@ impl LiveFeed {
         Some((socket.market, socket.id))
     }
 
-    fn status(&self, sequencer: &Sequencer) -> LiveStatus {
-        let mut status = LiveStatus {
-            frames: self.decoding.counts.lines,
-            seq: sequencer.seq(),
-            time: sequencer.time(),
-            ..LiveStatus::default()
+    /// Where messages come from: a source for the streams of each market followed, then one for each instrument's book.
+    pub fn sources(&self) -> Vec<SourceInfo> {
+        let streams = |followed: &Followed| SourceInfo {
+            name: format!("binance {} streams", followed.client.market()),
+            venue: "binance".into(),
+            market: followed.client.market(),
+            symbol: None,
         };
+        self.markets.iter().map(streams).chain(self.book_sources.iter().cloned()).collect()
+    }
+
+    fn status(&self, sink: &impl Sink) -> LiveStatus {
+        let (seq, time) = sink.progress();
+        let mut status =
+            LiveStatus { frames: self.decoding.counts.lines, seq, time, ..LiveStatus::default() };
         for followed in &self.markets {
             let (synced, books) = followed.client.books_synced();
             status.connections_live += followed.client.live_connections();

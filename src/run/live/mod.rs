@@ -4,12 +4,15 @@
 //! What may take a while (names, books by REST) is done by helper threads. Which connections there are, what is new
 //! and what has to be fetched is decided by the venue's state machine; this module only carries it out.
 
+mod capture;
 mod feed;
 mod fetcher;
 mod outcome;
 mod requests;
+mod sink;
 mod socket;
 
+pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::config::Config;
@@ -19,10 +22,11 @@ use super::replay::on_a_thread_of_its_own;
 use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::domain::{Market, Time};
+use crate::history::CaptureError;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Wait};
-use feed::LiveFeed;
+use feed::{LiveFeed, Loop};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
@@ -75,6 +79,9 @@ pub enum LiveError {
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
+    /// The files of a capture cannot be made.
+    #[error(transparent)]
+    Capture(CaptureError),
     /// The operating system refused what a live feed needs.
     #[error("the live feed cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -152,7 +159,10 @@ fn live(
     // With more spinning threads than cores nobody spins without a pause.
     let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
     let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
-    let ended = feed.run(&mut pipeline, &mut options);
+    feed.decoding.sampler = pipeline.sampler;
+    let mut run =
+        Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
+    let ended = feed.run(&mut pipeline, &mut run);
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
         // A fault that stops this shows in the summary.

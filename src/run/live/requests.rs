@@ -2,10 +2,11 @@
 
 use super::feed::LiveFeed;
 use super::fetcher::Found;
-use crate::domain::{InstrumentId, Slot, Time};
-use crate::net::SourceInfo;
+use super::sink::Sink;
+use crate::domain::{InstrumentId, Time};
 use crate::net::websocket::ConnectionError;
-use crate::run::sequencer::{Sequencer, Stopped};
+use crate::net::{SourceId, SourceInfo};
+use crate::run::sequencer::Stopped;
 use crate::venue::Decoded;
 use crate::venue::binance::streams::{ConnectionId, FetchFailure, Request, SnapshotVerdict};
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ impl LiveFeed {
         &mut self,
         market: usize,
         now: Time,
-        sequencer: &mut Sequencer,
+        sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         // Carrying one out may bring forth more.
         let mut at = 0;
@@ -40,8 +41,7 @@ impl LiveFeed {
                 Request::Send { connection, text } => self.send(market, connection, &text, now),
                 Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
                 Request::Interrupted { instrument } => {
-                    sequencer.advance(now)?;
-                    sequencer.publish(Slot::interrupted(instrument), self.clock.raw())?;
+                    sink.interrupted(instrument, now, self.clock.raw())?;
                 }
             }
         }
@@ -86,7 +86,7 @@ impl LiveFeed {
 
     /// What a helper found.
     #[cold]
-    pub(super) fn take(&mut self, found: Found, now: Time, sequencer: &mut Sequencer) -> Result<(), Stopped> {
+    pub(super) fn take(&mut self, found: Found, now: Time, sink: &mut impl Sink) -> Result<(), Stopped> {
         let market = match found {
             Found::Addresses { market, connection, addresses, problem } => {
                 let unresolved = &mut self.markets[market].unresolved;
@@ -100,7 +100,7 @@ impl LiveFeed {
                 market
             }
             Found::Book { market, instrument, body, used_weight } => {
-                self.book(market, instrument, &body, used_weight, now, sequencer)?;
+                self.book(market, instrument, &body, used_weight, now, sink)?;
                 market
             }
             Found::Failed { market, instrument, failure, problem } => {
@@ -110,7 +110,7 @@ impl LiveFeed {
                 market
             }
         };
-        self.carry_out(market, now, sequencer)
+        self.carry_out(market, now, sink)
     }
 
     fn book(
@@ -120,7 +120,7 @@ impl LiveFeed {
         body: &[u8],
         used_weight: Option<u64>,
         now: Time,
-        sequencer: &mut Sequencer,
+        sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let read = self.clock.raw();
         let client = &mut self.markets[market].client;
@@ -132,7 +132,9 @@ impl LiveFeed {
         };
         let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
         if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
-            self.decoding.publish(&message, now, read, sequencer)?;
+            let source = SourceId((self.markets.len() + instrument.index()) as u16);
+            sink.frame(source, now, body);
+            sink.publish(&mut self.decoding, &message, now, read)?;
         }
         Ok(())
     }

@@ -78,8 +78,9 @@ impl StreamClient {
         }
     }
 
-    /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut.
-    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) {
+    /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut. Says whether it
+    /// was one of those.
+    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) -> bool {
         if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
             self.counts.shutdowns_announced += 1;
             if let Some(line) = self.lines.get_mut(usize::from(id.line))
@@ -97,7 +98,10 @@ impl StreamClient {
             self.counts.refused_subscriptions += 1;
             let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
             log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
+        } else {
+            return text.starts_with(b"{\"result\"");
         }
+        true
     }
 
     /// A book came. Says what to do with it.

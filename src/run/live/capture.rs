@@ -1,0 +1,116 @@
+//! Capturing live: every message into files, as it came, with the time it was read.
+//!
+//! The same connections, the same state machines and the same books by REST as for trading, so that a capture replays
+//! as the run would have gone. What a second connection brings again is left out: first arrival wins here too.
+
+use super::feed::{Ended, LiveFeed, Loop, Prepared};
+use super::outcome::LiveOutcome;
+use super::sink::{Round, Sink};
+use super::{LiveError, LiveStatus};
+use crate::domain::{InstrumentId, Time};
+use crate::history::capture::{Capture, CaptureOptions};
+use crate::net::SourceId;
+use crate::pipeline::{StampClock, Wait};
+use crate::run::capture::Captured;
+use crate::run::config::Config;
+use crate::run::feed::{Feed, Message};
+use crate::run::interrupt::Interrupt;
+use crate::run::replay::on_a_thread_of_its_own;
+use crate::run::sequencer::Stopped;
+use std::time::Duration;
+
+/// Until when, and who is told.
+#[derive(Default)]
+pub struct LiveCapture {
+    /// End after so long.
+    pub duration: Option<Duration>,
+    /// Ends the capture cleanly.
+    pub interrupt: Interrupt,
+    /// Called some times a second, to show progress.
+    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+}
+
+struct Files {
+    capture: Capture,
+    frames: u64,
+    last: Time,
+    failed: Option<String>,
+}
+
+impl Sink for Files {
+    #[inline]
+    fn frame(&mut self, source: SourceId, received: Time, bytes: &[u8]) {
+        self.frames += 1;
+        self.last = received;
+        // What does not fit is counted as lost, where it is lost.
+        let _ = self.capture.push(source, received, bytes);
+    }
+
+    fn publish(&mut self, _: &mut Feed, _: &Message, _: Time, _: u64) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn interrupted(&mut self, _: InstrumentId, _: Time, _: u64) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn round(&mut self, _: Time, _: u64) -> Result<Round, Stopped> {
+        Ok(Round { worked: false, ticked: false })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    fn feed_failed(&mut self, problem: String) {
+        self.failed = Some(problem);
+    }
+
+    fn progress(&self) -> (u64, Time) {
+        (self.frames, self.last)
+    }
+}
+
+/// Captures what the configuration's venue sends, until the duration is over or an end is asked for.
+///
+/// # Errors
+/// [`LiveError`] where it could not begin, [`LiveError::Capture`] among them. A venue that cannot be reached, or a
+/// system that fails later, is in the result's `problem`; the files are closed.
+pub fn capture_live(
+    config: &Config,
+    files: &CaptureOptions,
+    options: LiveCapture,
+) -> Result<(Captured, LiveOutcome, Option<String>), LiveError> {
+    on_a_thread_of_its_own(|| capture(config, files, options))?
+}
+
+fn capture(
+    config: &Config,
+    files: &CaptureOptions,
+    options: LiveCapture,
+) -> Result<(Captured, LiveOutcome, Option<String>), LiveError> {
+    let prepared = Prepared::new(config)?;
+    let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff)?;
+    let capture = Capture::start(&feed.sources(), files).map_err(LiveError::Capture)?;
+    let mut sink = Files { capture, frames: 0, last: Time(0), failed: None };
+    let interrupt = options.interrupt.clone();
+    let mut run =
+        Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
+    let problem = match feed.run(&mut sink, &mut run) {
+        Ended::Asked => None,
+        Ended::Failed => sink.failed.take(),
+        Ended::Hopeless { market, error } => {
+            Some(format!("{market} ({}): {error}", config.venue.endpoints(market).stream))
+        }
+    };
+    let elapsed = feed.elapsed();
+    let (_, outcome, _) = feed.into_parts();
+    let captured = Captured {
+        report: sink.capture.finish(),
+        left_out: 0,
+        source_error: None,
+        interrupted: interrupt.is_raised(),
+        elapsed,
+    };
+    Ok((captured, outcome, problem))
+}
