@@ -87,6 +87,20 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["my.toml:2:8: journal.sync = \"always\": must be one of never, each-order"],
     ),
     (
+        "[store]\nurl = \"mysql://x\"\nbatch_rows = 0",
+        &[
+            "my.toml:2:7: store.url = \"mysql://x\": is no database: expected \"sqlite:PATH\" or \"postgres://user@host:port/database\"",
+            "my.toml:3:14: store.batch_rows = 0: must be an integer from 1 to 100000",
+        ],
+    ),
+    (
+        // The value is not shown: it would be the password.
+        "[store]\nurl = \"postgres://at:hunter2@h/x\"",
+        &[
+            "my.toml:2:7: store.url: holds a password, which would be seen in logs, journals and lists of processes: leave it out, and give it in the variable PGPASSWORD or in ~/.pgpass (host:port:database:user:password, mode 0600)",
+        ],
+    ),
+    (
         "[market]\nbar_seconds = 0",
         &["my.toml:2:15: market.bar_seconds = 0: must be an integer from 1 to 86400"],
     ),
