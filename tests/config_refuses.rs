@@ -158,6 +158,20 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["my.toml:3:20: venue.reconnect_max_ms = 100: must not be shorter than reconnect_min_ms"],
     ),
     (
+        "[store]\nurl = \"mysql://x\"\nbatch_rows = 0",
+        &[
+            "my.toml:2:7: store.url = \"mysql://x\": is no database: expected \"sqlite:PATH\" or \"postgres://user@host:port/database\"",
+            "my.toml:3:14: store.batch_rows = 0: must be an integer from 1 to 100000",
+        ],
+    ),
+    (
+        // The value is not shown: it would be the password.
+        "[store]\nurl = \"postgres://at:hunter2@h/x\"",
+        &[
+            "my.toml:2:7: store.url: holds a password, which would be seen in logs, journals and lists of processes: leave it out, and give it in the variable PGPASSWORD or in ~/.pgpass (host:port:database:user:password, mode 0600)",
+        ],
+    ),
+    (
         "[risk]\norder_notional_max = \"0\"\ngross_notional_max = \"0.123456789\"\nposition_notional_max = \"1e6\"",
         &[
             "my.toml:2:22: risk.order_notional_max = \"0\": must be a decimal number from 0.00000001 to 10000000000",
