@@ -2,7 +2,8 @@
 //!
 //! `ATJRNL01`, then blocks: length (u32), CRC-32 of the payload (u32), payload; all little-endian. The first block is
 //! the header as JSON; the others are entries: 1 and a slot's 64 canonical bytes, or 2 and a record's 72.
-//! A file cut anywhere reads to its last whole block.
+//! A file cut anywhere reads to its last whole block. What a slot holds is said in `domain/event.rs`; kinds are only ever
+//! added (12, an interruption of market data, came with the live feed), and one that a reader does not know passes as time.
 
 use crate::domain::Instrument;
 use serde::{Deserialize, Serialize};
