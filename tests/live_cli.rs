@@ -112,8 +112,10 @@ fn a_terminal_shows_one_line_that_is_never_wider_than_it() {
         return;
     }
     let rig = Rig::new("");
-    let inner =
-        format!("stty cols 40; {PROGRAM} run --config {} --seconds 2 --wait backoff", rig.config.display());
+    let inner = format!(
+        "stty rows 24 cols 40; {PROGRAM} run --config {} --seconds 2 --wait backoff",
+        rig.config.display()
+    );
     let mut script = Command::new("script");
     script.args(["-qec", &inner, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1").stdin(Stdio::null());
     let output = script.output().expect("script runs");

@@ -118,7 +118,14 @@ pub fn start_log(config: &Config) {
     for (module, level) in &config.log.modules {
         dispatch = dispatch.level_for(format!("algo_trader::{module}"), *level);
     }
-    dispatch = dispatch.chain(std::io::stderr());
+    if std::io::stderr().is_terminal() {
+        // A line of progress may stand there: what is told takes its place.
+        let over =
+            fern::Dispatch::new().format(|out, message, _| out.finish(format_args!("\r\x1b[K{message}")));
+        dispatch = dispatch.chain(over.chain(std::io::stderr()));
+    } else {
+        dispatch = dispatch.chain(std::io::stderr());
+    }
     if let Some(path) = &config.log.file {
         match fern::log_file(path) {
             Ok(file) => dispatch = dispatch.chain(file),
