@@ -1,0 +1,82 @@
+//! What is captured from a venue over TLS is what the venue sent, and replays as a run would have gone.
+
+use algo_trader::domain::InstrumentTable;
+use algo_trader::history::capture::{CaptureOptions, verify};
+use algo_trader::history::{Recording, RecordingOptions};
+use algo_trader::net::Endpoint;
+use algo_trader::run::{Config, LiveCapture, ReplayOptions, capture_live, replay_frames};
+use algo_trader::venue::local::demo_instruments;
+use algo_trader::venue::local::serve::{Running, Server, ServerOptions, Tls};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn config(venue: &Running, authority: &Path, more: &str) -> Config {
+    let text = format!("[venue]\nca_file = {authority:?}\n{more}");
+    let table = InstrumentTable::new(demo_instruments()).expect("the demo's instruments");
+    let mut config = Config::from_text_with_instruments(&text, "test", table).expect("a good configuration");
+    for endpoint in venue.endpoints() {
+        let parsed = |url: &str, scheme| Endpoint::parse(url, scheme).expect("the venue's own address");
+        let (stream, rest) = (parsed(&endpoint.stream_url, "wss"), parsed(&endpoint.rest_url, "https"));
+        config.venue.set_endpoints(endpoint.market, stream, rest);
+    }
+    config
+}
+
+fn serve(dir: &Path, tls: Tls) -> (Running, PathBuf) {
+    let authority = dir.join("ca.pem");
+    let mut options = ServerOptions::generated(7, demo_instruments(), 300);
+    options.ca_out = Some(authority.clone());
+    options.tls = tls;
+    (Server::start(options).expect("a venue"), authority)
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("a capture").map(|e| e.expect("an entry").path());
+    let mut files: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "gz")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_live_capture_replays_without_a_gap_and_with_every_book_right() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (venue, authority) = serve(dir.path(), Tls::Good);
+    // Two connections carry the same: what the second one brings is no news, and is not captured.
+    let config = config(&venue, &authority, "redundancy = 2\n");
+    let out = dir.path().join("capture");
+    let options = LiveCapture { duration: Some(Duration::from_secs(3)), ..LiveCapture::default() };
+    let (captured, outcome, problem) =
+        capture_live(&config, &CaptureOptions::new(out.clone()), options).expect("a capture");
+    assert_eq!(problem, None);
+    assert!(captured.report.is_complete(), "{:?}", captured.report);
+    let counts = outcome.markets.iter().map(|m| m.counts);
+    let (new, repeated) = counts.fold((0, 0), |(a, d), c| (a + c.accepted, d + c.duplicates));
+    assert!(new > 300 && repeated > 300, "{new} new, {repeated} repeated");
+    assert!(captured.report.counts.written >= new, "{:?}", captured.report.counts);
+    assert!(captured.report.counts.written < new + 200, "repeated frames were captured");
+    assert!(verify(&out).expect("a capture").is_good());
+
+    let mut recording = Recording::open(&files(&out), &RecordingOptions::default()).expect("readable");
+    let summary = replay_frames(&config, &mut recording, ReplayOptions::default()).expect("a replay");
+    let feed = summary.feed.expect("frames");
+    let books = summary.book_totals();
+    assert_eq!((feed.decode_errors, feed.clock_backwards, feed.unknown_instruments), (0, 0, 0));
+    assert_eq!(feed.snapshots, 3, "one for each instrument");
+    assert_eq!((books.gaps, books.crossed), (0, 0));
+    assert!(books.bbo_checked > 0 && books.bbo_checked == books.bbo_equal, "{books:?}");
+    venue.stop().expect("a venue that lived");
+}
+
+#[test]
+fn a_venue_that_cannot_be_trusted_is_not_captured() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (venue, authority) = serve(dir.path(), Tls::Expired);
+    let config = config(&venue, &authority, "");
+    let options = LiveCapture { duration: Some(Duration::from_secs(20)), ..LiveCapture::default() };
+    let out = dir.path().join("capture");
+    let (captured, _, problem) =
+        capture_live(&config, &CaptureOptions::new(out), options).expect("files at least");
+    let problem = problem.expect("a reason");
+    assert!(problem.contains("expired"), "{problem}");
+    assert_eq!(captured.report.counts.written, 0);
+}
