@@ -144,7 +144,7 @@ impl LiveFeed {
             clock,
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
-            tls_latency: StageHistogram::new("tls", "bytes read to all of them decrypted"),
+            tls_latency: StageHistogram::new("tls", "bytes read to the first record decrypted"),
             begun: Instant::now(),
             outcome: LiveOutcome::default(),
             hopeless: None,
