@@ -302,6 +302,8 @@ fn main() {
     line("bare: socket readable to frame, p50 ns", &bare);
     line("ours from memory: frame to order, p50 ns", &memory);
     line("ours: socket readable to order handed over, p50 ns", &wire);
+    line("  all frames, bare", &bare_all);
+    line("  all frames, ours", &wire_all);
     println!(
         "ratio to the sum of the first two {latency:.3}: target {LATENCY_TARGET} {}\n",
         support::verdict(latency, LATENCY_TARGET)
