@@ -171,19 +171,21 @@ fn a_huge_frame_is_huge() {
 fn bytes_trickle_and_then_flow_again() {
     let (venue, mut client) = listened();
     quote(&mut client);
-    venue.control().inject(Fault::Trickle { ms: 600, bytes_per_s: 1_000 });
-    let (began, mut slow) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_millis(500) {
-        quote(&mut client);
-        slow += 1;
-    }
-    assert!(slow < 60, "{slow} frames in half a second at 1,000 bytes a second, and what was on its way");
-    let (began, mut quick) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_millis(1_000) {
-        quote(&mut client);
-        quick += 1;
-    }
-    assert!(quick > 200, "{quick}");
+    venue.control().inject(Fault::Trickle { ms: 900, bytes_per_s: 1_000 });
+    let mut counted = |from_ms: u64, to_ms: u64, began: Instant| {
+        let (mut seen, range) = (0, Duration::from_millis(from_ms)..Duration::from_millis(to_ms));
+        while began.elapsed() < range.end {
+            quote(&mut client);
+            seen += usize::from(range.contains(&began.elapsed()));
+        }
+        seen
+    };
+    let began = Instant::now();
+    // What was on its way comes first. A quote has 120 bytes.
+    let slow = counted(300, 800, began);
+    assert!(slow <= 20, "{slow} quotes in half a second at 1,000 bytes a second");
+    let quick = counted(1_000, 2_000, began);
+    assert!(quick > 100, "{quick}");
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn options_that_make_no_sense_are_refused() {
     let refused = |change: fn(&mut ServerOptions)| {
         let mut options = options();
         change(&mut options);
-        Server::start(options).err().expect("refused")
+        Server::start(options).expect_err("refused")
     };
     assert!(matches!(refused(|o| o.listen = ([0, 0, 0, 0], 0).into()), ServeError::Remote(_)));
     assert!(matches!(refused(|o| o.admin = Some(([0, 0, 0, 0], 0).into())), ServeError::Options(_)));

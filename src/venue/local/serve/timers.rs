@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// The longest wait: timers that nobody set early are looked at so often.
 const SWEEP_MAX: Duration = Duration::from_millis(250);
+/// A connection that is no stream is dropped when it asked nothing for so long.
+const IDLE_MAX: Duration = Duration::from_secs(120);
 
 impl Server {
     /// Timers: pings, lifetimes, slow clients, late answers, stalls and trickles.
@@ -45,7 +47,13 @@ impl Server {
                 self.doomed.push((at, Doom::Slow));
                 continue;
             }
-            let Some(session) = &mut connection.session else { continue };
+            let idle = connection.late.is_none() && now - connection.progress > IDLE_MAX;
+            let Some(session) = &mut connection.session else {
+                if idle {
+                    self.doomed.push((at, Doom::Gone));
+                }
+                continue;
+            };
             match session.overdue(now, &self.liveness) {
                 Some(Overdue::Pong) => {
                     self.stats.cut_silent += 1;
