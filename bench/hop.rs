@@ -113,6 +113,7 @@ fn ours(core: CoreId, offer: Offer, clock: &StampClock) -> StageHistogram {
         clock: clock.clone(),
         idle: Idle::new(Wait::Spin),
         stop,
+        live: false,
     });
     thread::sleep(SETTLE);
     offer.run(clock, |n| {
