@@ -203,7 +203,7 @@ impl Bench {
     }
 
     /// Frame in memory to order handed over, the same pipeline without a wire.
-    fn from_memory(&self, count: usize) -> StageHistogram {
+    fn order_in_memory(&self, count: usize) -> StageHistogram {
         let config = config("", EVERY_EVENT, &[]);
         let options = PipelineOptions {
             threading: Some(Threading::Inline),
@@ -261,7 +261,7 @@ fn main() {
         let read = bench.bare(source, Pace::Times(1.0), 1);
         bare.push(p50(&read.first));
         bare_all.push(p50(&read.latency));
-        memory.push(p50(&bench.from_memory(paced)));
+        memory.push(p50(&bench.order_in_memory(paced)));
         let source = bench.frames.source(paced, gap);
         let ours = bench.ours(source, Pace::Times(1.0), 1, EVERY_EVENT);
         wire.push(p50(&ours.first));
