@@ -287,7 +287,7 @@ fn bad_usage_is_told() {
     let out = dir.path().join("out").display().to_string();
     for (args, status, must_say) in [
         (&["capture"][..], 2, "--out"),
-        (&["capture", "--out", &out], 1, "--from"),
+        (&["capture", "--out", &out], 2, "--from"),
         (&["capture", "--out", &out, "--from", "nowhere.gz"], 1, "nowhere.gz"),
         (&["capture", "--out", &out, "--from-time", "noon"], 2, "2024-08-08T23:59:00Z"),
         (&["capture", "--out", &out, "--fsync", "often"], 2, "never, file or block"),

@@ -87,7 +87,7 @@ fn only_in(words: &[&str], allowed: &[&str]) -> Vec<String> {
         for (number, line) in code[..tests_from].iter().enumerate() {
             let bad = words.iter().any(|word| line.contains(word));
             let here = |place: &&str| module == **place || name.starts_with(&format!("{place}/"));
-            if bad && !allowed.iter().any(|place| here(place)) {
+            if bad && !allowed.iter().any(here) {
                 found.push(format!("{name}:{}: {}", number + 1, line.trim()));
             }
         }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// What a pass gave.
 pub struct Bare {
+    /// The same, of the first frame of each read.
+    pub first: StageHistogram,
     /// Socket readable to frame split.
     pub latency: StageHistogram,
     /// Frames a second, from the first to the last.
@@ -39,6 +41,7 @@ pub fn read(endpoint: &str, ca: &Path, streams: &str, expected: u64, clock: &Sta
     socket.set_nonblocking(true).expect("TCP");
     let mut plain = Plain { bytes: vec![0; 1 << 20], begin: 0, end: 0 };
     let mut latency = StageHistogram::new("bare", "socket readable to frame split");
+    let mut first_of_read = latency.clone();
     let (mut frames, mut upgraded) = (0u64, false);
     let (mut first, mut last) = (0, 0);
     let quiet = Duration::from_secs(5);
@@ -57,9 +60,13 @@ pub fn read(endpoint: &str, ca: &Path, streams: &str, expected: u64, clock: &Sta
         if !upgraded {
             upgraded = plain.skip_head();
         }
+        let mut is_first = true;
         while upgraded && plain.frame() {
             frames += 1;
             last = clock.raw();
+            if std::mem::take(&mut is_first) {
+                first_of_read.record(clock.nanos(before, last));
+            }
             if first == 0 {
                 first = before;
             }
@@ -67,7 +74,7 @@ pub fn read(endpoint: &str, ca: &Path, streams: &str, expected: u64, clock: &Sta
         }
     }
     let seconds = clock.nanos(first, last) as f64 / 1e9;
-    Bare { latency, per_second: frames as f64 / seconds, frames }
+    Bare { first: first_of_read, latency, per_second: frames as f64 / seconds, frames }
 }
 
 struct Plain {

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// What a pass gave.
 pub struct Ours {
+    /// The same, of the first frame of each read.
+    pub first: StageHistogram,
     /// Socket readable to order handed over.
     pub latency: StageHistogram,
     /// Frames a second, from the first to the last.
@@ -32,10 +34,14 @@ struct Marks {
 struct Watched {
     inner: TradingStage,
     clock: StampClock,
-    latency: Arc<Mutex<StageHistogram>>,
+    latency: Arc<Mutex<[StageHistogram; 2]>>,
     marks: Arc<Marks>,
     read: Option<u64>,
+    last_read: u64,
 }
+
+/// Stamps of one read differ by less, raw: a slot keeps them in steps of 16.
+const SAME_READ: u64 = 64;
 
 impl Stage<BookKeeper> for Watched {
     fn name(&self) -> &'static str {
@@ -68,7 +74,11 @@ impl Stage<BookKeeper> for Watched {
             }
             self.marks.last.store(done, Relaxed);
             let mut latency = self.latency.lock().expect("nobody panics");
-            latency.record(self.clock.nanos(read, done));
+            latency[0].record(self.clock.nanos(read, done));
+            if read.abs_diff(self.last_read) > SAME_READ {
+                latency[1].record(self.clock.nanos(read, done));
+            }
+            self.last_read = read;
         }
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -78,7 +88,8 @@ impl Stage<BookKeeper> for Watched {
 
 /// Follows the configuration's venue until `expected` frames came, or none for a while.
 pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
-    let latency = Arc::new(Mutex::new(StageHistogram::new("ours", "socket readable to order handed over")));
+    let empty = StageHistogram::new("ours", "socket readable to order handed over");
+    let latency = Arc::new(Mutex::new([empty.clone(), empty]));
     let marks = Arc::new(Marks::default());
     let (kept, stamps, watch) = (Arc::clone(&latency), Arc::clone(&marks), clock.clone());
     let wrap = move |inner: TradingStage| -> TradingStage {
@@ -86,7 +97,7 @@ pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
             return inner;
         }
         let (latency, marks) = (Arc::clone(&kept), Arc::clone(&stamps));
-        Box::new(Watched { inner, clock: watch.clone(), latency, marks, read: None })
+        Box::new(Watched { inner, clock: watch.clone(), latency, marks, read: None, last_read: 0 })
     };
     let interrupt = Interrupt::default();
     let end = interrupt.clone();
@@ -113,6 +124,6 @@ pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
     let summary = run_live(config, options).unwrap_or_else(|error| panic!("{error}"));
     let frames = summary.feed.map_or(0, |f| f.frames);
     let seconds = clock.nanos(marks.first.load(Relaxed), marks.last.load(Relaxed)) as f64 / 1e9;
-    let latency = latency.lock().expect("nobody panics").clone();
-    Ours { latency, per_second: frames as f64 / seconds, summary }
+    let [latency, first] = latency.lock().expect("nobody panics").clone();
+    Ours { first, latency, per_second: frames as f64 / seconds, summary }
 }

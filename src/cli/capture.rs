@@ -130,6 +130,12 @@ pub fn run(args: Args) -> Outcome {
     }
     // Required by the command line where there is no subcommand.
     let Some(out) = args.out.clone() else { return Outcome::BadUsage };
+    if args.config.is_none() && args.from.is_empty() {
+        eprintln!(
+            "what to capture is said by a configuration (--config config/binance-paper.toml), or recordings are given (--from)"
+        );
+        return Outcome::BadUsage;
+    }
     let config = match load(args.config.as_deref()) {
         Ok(config) => config,
         Err(outcome) => return outcome,

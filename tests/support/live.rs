@@ -159,6 +159,20 @@ impl LiveRun {
         std::iter::from_fn(|| journal.next_slot().expect("it reads")).collect()
     }
 
+    /// Interruptions in the journal, after each of which the book is invalid.
+    fn interruptions(&self) -> u64 {
+        let mut keeper = BookKeeper::new(self.config.instruments.all(), |_| true);
+        let mut count = 0;
+        for slot in self.slots() {
+            keeper.on_slot(&slot);
+            if let algo_trader::domain::event::Event::Interrupted(instrument) = slot.event() {
+                assert!(keeper.valid(instrument).is_none(), "an interrupted book is shown");
+                count += 1;
+            }
+        }
+        count
+    }
+
     /// The books that the stages had at the end: by symbol, those that were valid.
     pub fn books(&self) -> HashMap<String, (Levels, Levels, u64)> {
         let mut keeper = BookKeeper::new(self.config.instruments.all(), |_| true);
@@ -202,6 +216,9 @@ impl LiveRun {
         std::thread::sleep(Duration::from_millis(300));
         self.until_whole();
         let summary = self.good();
+        let told: u64 =
+            summary.live.as_ref().expect("live").markets.iter().map(|m| m.counts.interruptions).sum();
+        assert_eq!(self.interruptions(), told, "each interruption is an event");
         let theirs: BTreeMap<String, Book> = venue.books();
         let ours = self.books();
         for (symbol, book) in &theirs {

@@ -1,7 +1,7 @@
 //! One connection: TLS, upgrade, open, over.
 //!
-//! The owner polls; when the socket is ready it reads once ([`Connection::receive`]), decrypts all of it
-//! ([`Connection::digest`]), then takes whole messages until there are none.
+//! The owner polls; when the socket is ready it reads once ([`Connection::receive`]), decrypts the first record
+//! ([`Connection::digest`]), then takes whole messages until there are none, which decrypts the others one by one.
 
 use super::error::ConnectionError;
 use super::frames::{Frames, Opcode};
@@ -150,14 +150,18 @@ impl Connection {
         Ok(received)
     }
 
-    /// Decrypts what was received, moves the handshake on and writes what waits. Messages are then taken with
+    /// Decrypts the first record received, moves the handshake on and writes what waits. Messages are then taken with
     /// [`next_message`](Self::next_message).
     ///
     /// # Errors
     /// [`ConnectionError`]: the connection is over. Messages that came before are still handed out.
     #[inline]
     pub fn digest(&mut self) -> Result<(), ConnectionError> {
-        self.secure.process(&mut self.frames)?;
+        if self.phase == Phase::Open {
+            self.secure.process_record(&mut self.frames)?;
+        } else {
+            self.secure.process(&mut self.frames)?;
+        }
         match self.phase {
             Phase::Open => {}
             Phase::Securing if self.secure.established => self.ask_for_upgrade()?,
@@ -189,8 +193,14 @@ impl Connection {
         if self.phase != Phase::Open {
             return Ok(None);
         }
-        let Some((opcode, place)) = self.frames.advance()? else {
-            return if self.secure.peer_closed { Err(self.ended()) } else { Ok(None) };
+        let (opcode, place) = loop {
+            if let Some(message) = self.frames.advance()? {
+                break message;
+            }
+            let more = self.secure.undecrypted() && self.secure.process_record(&mut self.frames)?;
+            if !more {
+                return if self.secure.peer_closed { Err(self.ended()) } else { Ok(None) };
+            }
         };
         match opcode {
             Opcode::Text => Ok(Some(Incoming::Text(self.frames.payload(&place)))),

@@ -13,9 +13,10 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, Insufficien
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-/// One read takes at most this much; a TLS record has at most 16 KiB and a little more.
-const READ_BYTES: usize = 128 << 10;
-/// Room that must be left for the next read: a record must fit.
+/// One read takes at most this much: enough to make system calls rare, little enough that the first frame of a burst
+/// does not wait for the last to be copied.
+const READ_BYTES: usize = 16 << 10;
+/// A TLS record has at most 16 KiB and a little more.
 const RECORD_BYTES_MAX: usize = (16 << 10) + 2_048;
 
 /// See the module.
@@ -32,6 +33,8 @@ pub(super) struct Secure {
     out: Vec<u8>,
     readable: bool,
     ends: bool,
+    /// Whether a whole record may wait among what was read.
+    undecrypted: bool,
     /// Whether the handshake is done.
     pub established: bool,
     /// Whether the other side will send nothing more.
@@ -57,13 +60,14 @@ impl Secure {
         Ok(Self {
             socket,
             tls: UnbufferedClientConnection::new(tls.config(), name)?,
-            received: vec![0; READ_BYTES + RECORD_BYTES_MAX],
+            received: vec![0; READ_BYTES + 2 * RECORD_BYTES_MAX],
             begin: 0,
             end: 0,
             plain_out: Vec::with_capacity(1 << 10),
             out: Vec::with_capacity(4 << 10),
             readable: false,
             ends: false,
+            undecrypted: false,
             established: false,
             peer_closed: false,
             bytes_read: 0,
@@ -99,12 +103,12 @@ impl Secure {
         }
         if self.begin == self.end {
             (self.begin, self.end) = (0, 0);
-        } else if self.received.len() - self.end < RECORD_BYTES_MAX {
+        } else if self.received.len() - self.end < READ_BYTES {
             self.received.copy_within(self.begin..self.end, 0);
             (self.begin, self.end) = (0, self.end - self.begin);
         }
-        let room = &mut self.received[self.end..];
-        let asked = room.len();
+        let asked = READ_BYTES.min(self.received.len() - self.end);
+        let room = &mut self.received[self.end..self.end + asked];
         match self.socket.read(room) {
             Ok(0) => {
                 self.readable = false;
@@ -116,6 +120,7 @@ impl Secure {
                 // already where that came with the last bytes.
                 self.readable = n == asked || self.ends;
                 self.end += n;
+                self.undecrypted = true;
                 self.bytes_read += n as u64;
                 Ok(n)
             }
@@ -128,9 +133,23 @@ impl Secure {
         }
     }
 
+    /// Whether [`process_record`](Self::process_record) may find something.
+    #[inline]
+    pub fn undecrypted(&self) -> bool {
+        self.undecrypted
+    }
+
     /// Runs TLS until it wants more bytes: what was decrypted is added to `plain`.
     pub fn process(&mut self, plain: &mut Frames) -> Result<(), ConnectionError> {
+        while self.process_record(plain)? {}
+        Ok(())
+    }
+
+    /// Runs TLS until one record was decrypted, or until it wants more bytes; says whether one was. Of a burst the
+    /// first frames are on their way before the last are decrypted.
+    pub fn process_record(&mut self, plain: &mut Frames) -> Result<bool, ConnectionError> {
         loop {
+            let mut decrypted = false;
             let status = self.tls.process_tls_records(&mut self.received[self.begin..self.end]);
             let mut discard = status.discard;
             let mut wait = false;
@@ -141,6 +160,7 @@ impl Secure {
                         let record = record?;
                         discard += record.discard;
                         plain.extend(record.payload);
+                        decrypted = true;
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
@@ -179,10 +199,15 @@ impl Secure {
             self.begin += discard;
             if let Some(error) = failed {
                 self.send_alert();
+                self.undecrypted = false;
                 return Err(error.into());
             }
             if wait {
-                return Ok(());
+                self.undecrypted = false;
+                return Ok(false);
+            }
+            if decrypted {
+                return Ok(true);
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::feed::{Ended, LiveFeed, Loop, Prepared};
 use super::outcome::LiveOutcome;
 use super::sink::{Round, Sink};
-use super::{LiveError, LiveStatus};
+use super::{LiveError, ProgressReport};
 use crate::domain::{InstrumentId, Time};
 use crate::history::capture::{Capture, CaptureOptions};
 use crate::net::SourceId;
@@ -27,7 +27,7 @@ pub struct LiveCapture {
     /// Ends the capture cleanly.
     pub interrupt: Interrupt,
     /// Called some times a second, to show progress.
-    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+    pub progress: Option<ProgressReport>,
 }
 
 struct Files {

@@ -4,7 +4,7 @@ use super::fetcher::Helpers;
 use super::outcome::{LiveOutcome, MarketOutcome};
 use super::sink::Sink;
 use super::socket::{Socket, Sockets};
-use super::{LiveError, LiveStatus, wall_clock};
+use super::{LiveError, LiveStatus, ProgressReport, wall_clock};
 use crate::domain::{Market, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceId, SourceInfo, TlsClient};
@@ -31,7 +31,7 @@ pub(super) struct Loop {
     /// Ends it cleanly.
     pub interrupt: Interrupt,
     /// Called some times a second.
-    pub progress: Option<Box<dyn FnMut(&LiveStatus) + Send>>,
+    pub progress: Option<ProgressReport>,
 }
 
 /// How a loop ended.
@@ -153,7 +153,7 @@ impl LiveFeed {
             clock,
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
-            tls_latency: StageHistogram::new("tls", "bytes read to all of them decrypted"),
+            tls_latency: StageHistogram::new("tls", "bytes read to the first record decrypted"),
             begun: Instant::now(),
             outcome: LiveOutcome::default(),
             hopeless: None,
