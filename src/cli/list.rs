@@ -5,13 +5,20 @@ use crate::market::indicator::REGISTRY;
 use crate::risk::RULES;
 use crate::strategy::{BUILT_IN, StrategySpec};
 use clap::ValueEnum;
+use serde::Serialize;
 use std::io::Write;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  algo-trader list strategies\n  algo-trader list risk-rules")]
+#[command(after_help = "Examples:
+  algo-trader list strategies
+  algo-trader list risk-rules
+  algo-trader list indicators --json")]
 pub struct Args {
     /// What to list
     what: What,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -21,49 +28,100 @@ enum What {
     RiskRules,
 }
 
+/// One thing that can be named.
+#[derive(Serialize)]
+struct Item {
+    name: &'static str,
+    doc: String,
+    params: Vec<Param>,
+}
+
+#[derive(Serialize)]
+struct Param {
+    name: &'static str,
+    doc: &'static str,
+    default: String,
+    expected: String,
+}
+
 pub fn run(args: &Args, more: &'static [StrategySpec]) -> Outcome {
-    let mut text = String::new();
-    match args.what {
-        What::Strategies => {
-            for spec in more.iter().chain(BUILT_IN) {
-                text += &format!("{}\n    {}\n", spec.name, spec.doc);
-                for param in spec.params {
-                    text += &format!(
-                        "    {:<14} {} (default {}; {})\n",
-                        param.name,
-                        param.doc,
-                        param.kind.default_value(),
-                        param.kind.expected()
-                    );
-                }
-            }
-        }
-        What::Indicators => {
-            for spec in REGISTRY {
-                text += &format!("{}\n    {} → {}\n", spec.name, spec.doc, spec.outputs.join(", "));
-                for param in spec.params {
-                    text += &format!(
-                        "    {:<14} {} ({} to {}, default {})\n",
-                        param.name,
-                        param.doc,
-                        param.shown(param.min),
-                        param.shown(param.max),
-                        param.shown(param.default)
-                    );
-                }
-            }
-            text += "imbalance\n    (bid − ask) ÷ (bid + ask) of a book's best levels\n";
-            text += "    levels         levels a side (1 to 100)\n";
-        }
-        What::RiskRules => {
-            for rule in RULES {
-                let binds = if rule.binds_reducing { "" } else { " (not for reducing orders)" };
-                text += &format!("{:<12} {}{binds}\n", rule.name, rule.doc);
-            }
-        }
-    }
+    let items = match args.what {
+        What::Strategies => strategies(more),
+        What::Indicators => indicators(),
+        What::RiskRules => risk_rules(),
+    };
+    let text = if args.json { format!("{:#}\n", serde_json::json!(items)) } else { text(&items) };
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Outcome::Done,
         Err(_) => Outcome::Failed,
     }
+}
+
+fn text(items: &[Item]) -> String {
+    let mut text = String::new();
+    for item in items {
+        text += &format!("{}\n    {}\n", item.name, item.doc);
+        for p in &item.params {
+            text += &format!("    {:<14} {} (default {}; {})\n", p.name, p.doc, p.default, p.expected);
+        }
+    }
+    text
+}
+
+fn strategies(more: &'static [StrategySpec]) -> Vec<Item> {
+    let item = |spec: &StrategySpec| Item {
+        name: spec.name,
+        doc: spec.doc.to_owned(),
+        params: spec
+            .params
+            .iter()
+            .map(|p| Param {
+                name: p.name,
+                doc: p.doc,
+                default: p.kind.default_value().to_string(),
+                expected: p.kind.expected().to_string(),
+            })
+            .collect(),
+    };
+    more.iter().chain(BUILT_IN).map(item).collect()
+}
+
+fn indicators() -> Vec<Item> {
+    let mut items: Vec<Item> = REGISTRY
+        .iter()
+        .map(|spec| Item {
+            name: spec.name,
+            doc: format!("{} → {}", spec.doc, spec.outputs.join(", ")),
+            params: spec
+                .params
+                .iter()
+                .map(|p| Param {
+                    name: p.name,
+                    doc: p.doc,
+                    default: p.shown(p.default).to_string(),
+                    expected: format!("{} to {}", p.shown(p.min), p.shown(p.max)),
+                })
+                .collect(),
+        })
+        .collect();
+    items.push(Item {
+        name: "imbalance",
+        doc: "(bid − ask) ÷ (bid + ask) of a book's best levels → ratio".to_owned(),
+        params: vec![Param {
+            name: "levels",
+            doc: "levels a side",
+            default: "5".to_owned(),
+            expected: "1 to 100".to_owned(),
+        }],
+    });
+    items
+}
+
+fn risk_rules() -> Vec<Item> {
+    let item = |rule: &crate::risk::RuleSpec| Item {
+        name: rule.name,
+        doc: format!("{}{}", rule.doc, if rule.binds_reducing { "" } else { " (not for reducing orders)" }),
+        params: Vec::new(),
+    };
+    RULES.iter().map(item).collect()
 }

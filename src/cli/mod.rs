@@ -17,12 +17,13 @@ mod venue;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "algo-trader", version, about, long_about = None, max_term_width = 100)]
 #[command(
-    after_help = "Start with:\n  algo-trader demo        the whole pipeline on a generated market, offline\n  algo-trader doctor      is this host tuned for low latency?"
+    after_help = "Start with:\n  algo-trader demo        everything on a generated market, offline\n  algo-trader doctor      is this host tuned for low latency?"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -31,7 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the whole pipeline, offline, on a generated market
+    /// Runs everything, offline, on a market that a local venue serves over TLS
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
@@ -71,7 +72,26 @@ pub fn main() -> ExitCode {
 
 /// The whole command line with strategies of your own: call it from the `main` of a crate that has them.
 pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
-    let cli = Cli::parse();
+    ExitCode::from(run_with(std::env::args_os(), strategies))
+}
+
+/// One command, given as its arguments, the program's name first; says the exit status: 0 done, 1 the work failed,
+/// 2 bad usage or configuration. Results go to standard output, messages to standard error, as from the command line.
+///
+/// A signal handler and a logger that it sets up stay for the life of the process.
+pub fn run_with<I, T>(args: I, strategies: &'static [StrategySpec]) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not mistakes; where they cannot be printed nobody is there to read.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
@@ -86,8 +106,8 @@ pub fn main_with(strategies: &'static [StrategySpec]) -> ExitCode {
         },
     };
     match outcome {
-        Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Failed => ExitCode::from(1),
-        Outcome::BadUsage => ExitCode::from(2),
+        Outcome::Done => 0,
+        Outcome::Failed => 1,
+        Outcome::BadUsage => 2,
     }
 }

@@ -73,13 +73,17 @@ fn demo(
     let title = "Demo: a generated market over TLS";
     let result = run_live(&config, options);
     let served = venue.stop();
-    let summary = match result {
+    let mut summary = match result {
         Ok(summary) => summary,
         Err(error) => return Ok(tell_failure(error, &config, &args.common, title)),
     };
-    if summary.store.as_ref().is_some_and(|store| !store.caught_up) {
-        // What the database lacks is in the journal alone.
-        journal.keep();
+    if let Some(store) = &mut summary.store {
+        if !store.caught_up {
+            // What the database lacks is in the journal alone.
+            journal.keep();
+        } else if journal.temporary {
+            store.journal = None;
+        }
     }
     let outcome = print(&summary, &config, &args.common, Curves::default(), title, false);
     match served {
