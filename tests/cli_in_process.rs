@@ -55,6 +55,7 @@ fn lists_and_the_doctor_need_nothing() {
     assert_eq!(run(&["doctor", "--json"]), 0);
     assert_eq!(run(&["--help"]), 0);
     assert_eq!(run(&["demo", "--show-topology"]), 0);
+    assert_eq!(run(&["demo", "--config", "config/demo.toml", "--show-topology"]), 0);
     assert_eq!(run(&["run", "--config", "config/binance-paper.toml", "--show-topology"]), 0);
 }
 

@@ -8,7 +8,7 @@ mod wire;
 
 use super::Outcome;
 use super::many::{self, Measure};
-use super::replay::{Common, load, parse_speed};
+use super::replay::{Common, parse_speed};
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
 use crate::run::{Config, Pace, ReplayOptions, replay_journal};
@@ -167,8 +167,11 @@ fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Ou
     };
     let table = InstrumentTable::new(instruments).map_err(|e| refuse(&e))?;
     if let Some(path) = &args.common.config {
-        let named = load(Some(path))?;
-        return Config::from_text_with_instruments(&named.text, &named.file, table).map_err(|e| refuse(&e));
+        // Not loaded as it is: the instruments are the generator's, not the file's.
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| refuse(&format_args!("{}: {error}", path.display())))?;
+        let file = path.display().to_string();
+        return Config::from_text_with_instruments(&text, &file, table).map_err(|e| refuse(&e));
     }
     if args.instruments.is_none() {
         return Config::from_text_with_instruments(DEMO_TEXT, DEMO_NAME, table).map_err(|e| refuse(&e));

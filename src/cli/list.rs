@@ -40,7 +40,8 @@ struct Item {
 struct Param {
     name: &'static str,
     doc: &'static str,
-    default: String,
+    /// Absent where it must be given.
+    default: Option<String>,
     expected: String,
 }
 
@@ -62,7 +63,8 @@ fn text(items: &[Item]) -> String {
     for item in items {
         text += &format!("{}\n    {}\n", item.name, item.doc);
         for p in &item.params {
-            text += &format!("    {:<14} {} (default {}; {})\n", p.name, p.doc, p.default, p.expected);
+            let default = p.default.as_ref().map_or(String::new(), |d| format!("default {d}; "));
+            text += &format!("    {:<14} {} ({default}{})\n", p.name, p.doc, p.expected);
         }
     }
     text
@@ -78,7 +80,7 @@ fn strategies(more: &'static [StrategySpec]) -> Vec<Item> {
             .map(|p| Param {
                 name: p.name,
                 doc: p.doc,
-                default: p.kind.default_value().to_string(),
+                default: Some(p.kind.default_value().to_string()),
                 expected: p.kind.expected().to_string(),
             })
             .collect(),
@@ -98,7 +100,7 @@ fn indicators() -> Vec<Item> {
                 .map(|p| Param {
                     name: p.name,
                     doc: p.doc,
-                    default: p.shown(p.default).to_string(),
+                    default: Some(p.shown(p.default).to_string()),
                     expected: format!("{} to {}", p.shown(p.min), p.shown(p.max)),
                 })
                 .collect(),
@@ -110,7 +112,7 @@ fn indicators() -> Vec<Item> {
         params: vec![Param {
             name: "levels",
             doc: "levels a side",
-            default: "5".to_owned(),
+            default: None,
             expected: "1 to 100".to_owned(),
         }],
     });

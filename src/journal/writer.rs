@@ -86,8 +86,10 @@ impl JournalWriter {
     /// Adds a slot.
     #[inline]
     pub fn slot(&mut self, slot: &Slot) {
-        self.block.push(TAG_SLOT);
-        self.block.extend_from_slice(&slot.canonical());
+        // In one piece: the room is asked for once.
+        let mut entry = [TAG_SLOT; 65];
+        entry[1..].copy_from_slice(&slot.canonical());
+        self.block.extend_from_slice(&entry);
     }
 
     /// Adds a record.

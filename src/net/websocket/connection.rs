@@ -22,11 +22,13 @@ pub struct ConnectionSettings {
     pub message_bytes_max: u64,
     /// `SO_BUSY_POLL`, µs: the kernel looks at the network card that long before it says that nothing came. 0: off.
     pub busy_poll_us: u32,
+    /// Ask the kernel when bytes came (`SO_TIMESTAMPNS`): exact, for some 200 ns more a read.
+    pub kernel_stamps: bool,
 }
 
 impl Default for ConnectionSettings {
     fn default() -> Self {
-        Self { message_bytes_max: 16 << 20, busy_poll_us: 0 }
+        Self { message_bytes_max: 16 << 20, busy_poll_us: 0, kernel_stamps: false }
     }
 }
 
@@ -81,7 +83,7 @@ impl Connection {
         let name = ServerName::try_from(endpoint.host.clone())
             .map_err(|_| ConnectionError::Resolve(format!("{:?} is no name of a server", endpoint.host)))?;
         Ok(Self {
-            secure: Secure::connect(address, name, tls, settings.busy_poll_us)?,
+            secure: Secure::connect(address, name, tls, settings)?,
             frames: Frames::new(settings.message_bytes_max),
             endpoint: endpoint.clone(),
             target: target.to_owned(),
@@ -95,6 +97,14 @@ impl Connection {
     /// What to register with the poll, for reading and writing, edge-triggered.
     pub fn socket(&mut self) -> &mut TcpStream {
         &mut self.secure.socket
+    }
+
+    /// When the kernel received the last bytes that were read, ns since 1970 by the host's clock; `None` where that was
+    /// not asked for, or the kernel does not say.
+    #[inline]
+    #[must_use]
+    pub fn stamp_ns(&self) -> Option<u64> {
+        self.secure.stamp_ns
     }
 
     /// How far it has come.

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod frames;
 mod secure;
+mod stamp;
 mod upgrade;
 
 pub use connection::{Connection, ConnectionSettings, Incoming, Phase};

@@ -3,8 +3,10 @@
 //! Every buffer is used again: once warm, nothing here allocates. (rustls hands each record over in a vector of its
 //! own: one short-lived allocation a record, not a frame.)
 
+use super::connection::ConnectionSettings;
 use super::error::ConnectionError;
 use super::frames::Frames;
+use super::stamp::Stamps;
 use crate::net::tls::TlsClient;
 use mio::net::TcpStream;
 use rustls::client::UnbufferedClientConnection;
@@ -40,6 +42,10 @@ pub(super) struct Secure {
     /// Whether the other side will send nothing more.
     pub peer_closed: bool,
     pub bytes_read: u64,
+    /// The kernel's receive times, where they are wanted and there.
+    stamps: Option<Stamps>,
+    /// The last read's, ns since 1970.
+    pub stamp_ns: Option<u64>,
 }
 
 impl Secure {
@@ -47,16 +53,17 @@ impl Secure {
         address: SocketAddr,
         name: ServerName<'static>,
         tls: &TlsClient,
-        busy_poll_us: u32,
+        settings: ConnectionSettings,
     ) -> Result<Self, ConnectionError> {
         let socket = TcpStream::connect(address)?;
         // Small messages must not wait for more of them.
         socket.set_nodelay(true)?;
-        if busy_poll_us > 0
-            && let Err(error) = socket2::SockRef::from(&socket).set_busy_poll(busy_poll_us)
+        if settings.busy_poll_us > 0
+            && let Err(error) = socket2::SockRef::from(&socket).set_busy_poll(settings.busy_poll_us)
         {
             log::warn!("SO_BUSY_POLL is not allowed here ({error}); connections work without it");
         }
+        let stamps = if settings.kernel_stamps { Stamps::of(&socket) } else { None };
         Ok(Self {
             socket,
             tls: UnbufferedClientConnection::new(tls.config(), name)?,
@@ -71,6 +78,8 @@ impl Secure {
             established: false,
             peer_closed: false,
             bytes_read: 0,
+            stamps,
+            stamp_ns: None,
         })
     }
 
@@ -109,7 +118,14 @@ impl Secure {
         }
         let asked = READ_BYTES.min(self.received.len() - self.end);
         let room = &mut self.received[self.end..self.end + asked];
-        match self.socket.read(room) {
+        let read = match &mut self.stamps {
+            None => self.socket.read(room),
+            Some(stamps) => stamps.read(&self.socket, room).map(|(n, stamp_ns)| {
+                self.stamp_ns = stamp_ns;
+                n
+            }),
+        };
+        match read {
             Ok(0) => {
                 self.readable = false;
                 self.peer_closed = true;

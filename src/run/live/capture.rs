@@ -1,4 +1,5 @@
-//! Capturing live: every message into files, as it came, with the time it was read.
+//! Capturing live: every message into files, as it came, with the time the kernel received it (where the kernel does not
+//! say, the time it was read).
 //!
 //! The same connections, the same state machines and the same books by REST as for trading, so that a capture replays
 //! as the run would have gone. What a second connection brings again is left out: first arrival wins here too.
@@ -41,6 +42,8 @@ impl Sink for Files {
     #[inline]
     fn frame(&mut self, source: SourceId, received: Time, bytes: &[u8]) {
         self.frames += 1;
+        // Of two sockets the one read first may have received later: in the files time does not go back.
+        let received = received.max(self.last);
         self.last = received;
         // What does not fit is counted as lost, where it is lost.
         let _ = self.capture.push(source, received, bytes);
@@ -90,7 +93,7 @@ fn capture(
     options: LiveCapture,
 ) -> Result<(Captured, LiveOutcome, Option<String>), LiveError> {
     let prepared = Prepared::new(config)?;
-    let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff)?;
+    let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff, true)?;
     let capture = Capture::start(&feed.sources(), files).map_err(LiveError::Capture)?;
     let mut sink = Files { capture, frames: 0, last: Time(0), failed: None };
     let interrupt = options.interrupt.clone();

@@ -121,6 +121,7 @@ impl LiveFeed {
         prepared: Prepared,
         clock: StampClock,
         wait: Wait,
+        kernel_stamps: bool,
     ) -> Result<Self, LiveError> {
         let rests: Vec<_> = prepared.markets.iter().map(|(_, e)| e.rest.clone()).collect();
         let helpers = Helpers::start(&rests, &prepared.tls)?;
@@ -144,6 +145,7 @@ impl LiveFeed {
             settings: ConnectionSettings {
                 message_bytes_max: config.venue.message_bytes_max,
                 busy_poll_us: config.venue.busy_poll_us,
+                kernel_stamps,
             },
             markets: prepared.markets.into_iter().map(followed).collect(),
             sockets: Sockets::new()?,
@@ -285,6 +287,7 @@ impl LiveFeed {
             socket.open = true;
             client.opened(socket.id, now, &mut self.requests);
         }
+        let came = socket.connection.stamp_ns().map_or(now, Time);
         let failed = loop {
             let Socket { connection, source, id, frames, .. } = socket;
             match connection.next_message() {
@@ -294,7 +297,7 @@ impl LiveFeed {
                         Some(message) => {
                             let verdict = client.admit(*id, &message.decoded, now);
                             if verdict != Verdict::Duplicate {
-                                sink.frame(SourceId(market as u16), now, bytes);
+                                sink.frame(SourceId(market as u16), came, bytes);
                             }
                             if verdict == Verdict::Publish {
                                 sink.publish(&mut self.decoding, &message, now, readable)?;
@@ -302,7 +305,7 @@ impl LiveFeed {
                         }
                         // Answers to our own requests are no market data; what could not be read may well be.
                         None if client.control(*id, bytes, now) => {}
-                        None => sink.frame(SourceId(market as u16), now, bytes),
+                        None => sink.frame(SourceId(market as u16), came, bytes),
                     }
                 }
                 Ok(Some(Incoming::Ping | Incoming::Pong)) => {}

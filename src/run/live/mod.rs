@@ -158,7 +158,7 @@ fn live(
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
     // With more spinning threads than cores nobody spins without a pause.
     let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
-    let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait)?;
+    let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait, false)?;
     feed.decoding.sampler = pipeline.sampler;
     let mut run =
         Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
