@@ -64,14 +64,16 @@ impl RecvWindow {
         }
     }
 
-    /// Its value in units of 10^-decimals milliseconds, and the decimals: none if it is of whole milliseconds.
+    /// Its value in units of 10^-decimals milliseconds, and the decimals: as few as there can be, since it goes into
+    /// JSON as a number, which a venue that reads it would print so when it makes the text to verify.
     #[inline]
     const fn scaled(self) -> (i64, u8) {
-        if self.micros.is_multiple_of(1_000) {
-            (self.micros as i64 / 1_000, 0)
-        } else {
-            (self.micros as i64, 3)
+        let (mut value, mut decimals) = (self.micros, 3);
+        while decimals > 0 && value.is_multiple_of(10) {
+            value /= 10;
+            decimals -= 1;
         }
+        (value as i64, decimals)
     }
 }
 
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(RecvWindow::from_millis(u32::MAX), None);
         assert_eq!(RecvWindow::from_millis(60_000), Some(RecvWindow::MAX));
         assert_eq!(RecvWindow::from_micros(6_000_346).map(RecvWindow::scaled), Some((6_000_346, 3)));
+        assert_eq!(RecvWindow::from_micros(29_402_710).map(RecvWindow::scaled), Some((2_940_271, 2)));
         assert_eq!(RecvWindow::from_millis(5_000).map(RecvWindow::scaled), Some((5_000, 0)));
     }
 }
