@@ -80,7 +80,7 @@ impl<const N: usize> FixedBytes<N> {
     #[inline]
     pub(super) fn percent_encoded(&mut self, text: &[u8]) {
         let mut rest = text;
-        while let Some(at) = rest.iter().position(|byte| !unreserved(*byte)) {
+        while let Some(at) = rest.iter().position(|byte| !UNRESERVED[usize::from(*byte)]) {
             let digit = |value: u8| b"0123456789ABCDEF"[usize::from(value)];
             self.text(&rest[..at]);
             self.text(&[b'%', digit(rest[at] >> 4), digit(rest[at] & 15)]);
@@ -107,10 +107,16 @@ impl<const N: usize> FixedBytes<N> {
     }
 }
 
-#[inline]
-const fn unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
+/// What stands in a URL as it is. A table, since a signature of RSA has hundreds of characters to look at.
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
