@@ -167,6 +167,21 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn an_api_key_shows_its_first_characters_at_most(key in "[A-Za-z0-9]{1,128}") {
+        let held = ApiKey::new(&key).expect("an API key");
+        let signer = hmac("Jefe").expect("a secret");
+        let shown = format!("{held}");
+        prop_assert!(shown.chars().count() <= 5 && (key.len() >= 16 || shown == "…"), "{}", shown);
+        let credentials = Credentials { api_key: held, signer };
+        prop_assert_eq!(
+            format!("{credentials:?}"),
+            format!("Credentials {{ api_key: ApiKey({shown}), signer: Signer(HMAC-SHA256, hidden) }}")
+        );
+    }
+}
+
 #[test]
 fn no_part_of_a_key_file_is_ever_in_a_text() {
     let (private, _) = ed25519();
