@@ -6,6 +6,7 @@
 pub mod domain;
 pub mod net;
 pub mod pipeline;
+pub mod security;
 pub mod venue;
 
 pub mod execution;

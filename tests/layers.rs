@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 /// Left to right; modules of one group may use each other.
 const GROUPS: &[&[&str]] = &[
     &["domain"],
-    &["pipeline", "net"],
+    &["pipeline", "net", "security"],
     &["venue"],
     &["market", "strategy", "risk", "execution"],
     &["journal", "store", "history"],
     &["backtest", "report", "monitor"],
-    &["security", "control"],
+    &["control"],
     &["run"],
     &["cli"],
 ];
@@ -105,6 +105,14 @@ fn no_source_has_unsafe_code() {
 fn threads_are_started_only_where_pipelines_and_readers_are() {
     let places = ["run", "history", "venue/local/serve"];
     let found = only_in(&["thread::spawn", "thread::Builder", "thread::scope"], &places);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn private_keys_are_in_one_place() {
+    // TLS names its provider, `rustls::crypto::ring`; the primitives themselves are for `security` alone.
+    let found =
+        only_in(&["ring::hmac", "ring::signature", "ring::rand", "base64ct", "expose()"], &["security"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

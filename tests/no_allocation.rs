@@ -5,7 +5,9 @@
 #[path = "support/frames.rs"]
 mod frames;
 
-use algo_trader::domain::{Market, Time};
+use algo_trader::domain::{
+    ClientOrderId, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId, Time, TimeInForce,
+};
 use algo_trader::history::{Capture, CaptureOptions};
 use algo_trader::net::websocket::Frames;
 use algo_trader::net::{Frame, SourceId};
@@ -13,7 +15,12 @@ use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::config::DEFAULT_TEXT;
 use algo_trader::run::feed::Feed;
 use algo_trader::run::{Config, Pipeline, PipelineOptions};
+use algo_trader::security::{ApiKey, Credentials, Secret, Signer};
+use algo_trader::venue::binance::encode::{OrderBytes, encode_order};
+use algo_trader::venue::binance::request::Request::{Cancel, Place};
+use algo_trader::venue::binance::request::{Auth, OrderRef, RecvWindow, RestRequest, Timing, WsRequest};
 use algo_trader::venue::binance::streams::{Request, STREAMS, StreamClient, StreamSettings};
+use algo_trader::venue::local::demo_instruments;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -177,4 +184,49 @@ fn frames_are_split_decoded_and_told_from_old_ones_without_allocation() {
     }
     assert_eq!(count as usize, all.len());
     assert!(client.counts.accepted > 10_000, "{:?}", client.counts);
+}
+
+#[test]
+fn an_order_is_written_and_signed_without_allocating() {
+    let instruments = demo_instruments();
+    let spot = instruments.iter().find(|i| i.market == Market::Spot).expect("one of spot");
+    let order = Order {
+        id: OrderId(37),
+        strategy: StrategyId(0),
+        instrument: spot.id,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(1_000),
+        price: Price(6_000_000),
+    };
+    let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem();
+    let signers = [Signer::hmac(&Secret::new("secret")), Signer::from_pem(&Secret::new(pem))];
+    let (mut ws, mut rest, mut encoded) = (WsRequest::new(), RestRequest::new(), OrderBytes::new());
+    let window = RecvWindow::from_millis(5_000);
+    for signer in signers {
+        let api_key = ApiKey::new("anApiKey").expect("an API key");
+        let credentials = Credentials { api_key, signer: signer.expect("a key") };
+        for round in 0..100u64 {
+            let before = COUNT.get();
+            // The first time, `ring` asks the processor what it can do.
+            WATCHED.set(round > 0);
+            let client_id = ClientOrderId::derive(1_723_161_253, OrderId(round));
+            let timing = Timing { timestamp: 1_723_161_253_000 + round, recv_window: window };
+            let place = Place { order: &order, instrument: spot, client_id: &client_id };
+            let cancel = Cancel { instrument: spot, order: OrderRef::Client(&client_id) };
+            let mut written = 0;
+            for request in [&place, &cancel] {
+                for auth in [Auth::Session, Auth::Signed(&credentials)] {
+                    written += usize::from(ws.write(round, request, timing, auth).is_ok());
+                }
+                written += usize::from(rest.write(request, timing, &credentials).is_ok());
+            }
+            encode_order(&order, spot, &client_id, timing.timestamp, &mut encoded);
+            written += usize::from(rest.sign_query(encoded.as_bytes(), window, &credentials).is_ok());
+            WATCHED.set(false);
+            assert_eq!((written, COUNT.get()), (7, before), "round {round}");
+        }
+    }
 }

@@ -1,74 +1,19 @@
 //! Orders as query strings, unsigned, into a fixed buffer.
 //!
 //! Owns: the parameters of `POST` and `DELETE` `/api/v3/order` (spot) and `/fapi/v1/order` (USD-M). Signs nothing:
-//! the signature is made over these bytes and appended. Invariant: allocates nothing, and what it writes is either
-//! whole or empty.
+//! the signature is made over these bytes, which are percent-encoded as the venue demands, and appended by
+//! [`RestRequest`](super::request::RestRequest). Invariant: allocates nothing, and what it writes is either whole or
+//! empty.
 
-use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce, decimal};
+use super::bytes::FixedBytes;
+use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
 
 /// Room for the parameters of one request; the longest of ours take some 270 bytes.
 pub const ORDER_BYTES_MAX: usize = 512;
 
-/// The parameters of one request.
-#[derive(Debug, Clone)]
-pub struct OrderBytes {
-    bytes: [u8; ORDER_BYTES_MAX],
-    len: usize,
-    overflowed: bool,
-}
-
-impl Default for OrderBytes {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl OrderBytes {
-    /// An empty buffer.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { bytes: [0; ORDER_BYTES_MAX], len: 0, overflowed: false }
-    }
-
-    /// The query string; empty if it did not fit, which no symbol of an
-    /// [`InstrumentTable`](crate::domain::InstrumentTable) can cause.
-    #[inline]
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        if self.overflowed { &[] } else { &self.bytes[..self.len] }
-    }
-
-    /// Empties the buffer.
-    pub fn clear(&mut self) {
-        self.len = 0;
-        self.overflowed = false;
-    }
-
-    #[inline]
-    fn text(&mut self, text: &[u8]) {
-        match self.bytes.get_mut(self.len..self.len + text.len()) {
-            Some(room) => {
-                room.copy_from_slice(text);
-                self.len += text.len();
-            }
-            None => self.overflowed = true,
-        }
-    }
-
-    #[inline]
-    fn decimal(&mut self, value: i64, decimals: u8) {
-        match decimal::write(value, decimals, &mut self.bytes[self.len..]) {
-            0 => self.overflowed = true,
-            written => self.len += written,
-        }
-    }
-
-    #[inline]
-    fn millis(&mut self, millis: u64) {
-        self.text(b"&timestamp=");
-        self.decimal(i64::try_from(millis).unwrap_or(i64::MAX), 0);
-    }
-}
+/// The parameters of one request: a query string; empty if it did not fit, which no symbol of an
+/// [`InstrumentTable`](crate::domain::InstrumentTable) can cause.
+pub type OrderBytes = FixedBytes<ORDER_BYTES_MAX>;
 
 /// Writes the parameters that place `order`, replacing what is in `out`.
 ///
@@ -86,7 +31,7 @@ pub fn encode_order(
     let futures = instrument.market != Market::Spot;
     out.clear();
     out.text(b"symbol=");
-    out.text(instrument.symbol.as_bytes());
+    out.percent_encoded(instrument.symbol.as_bytes());
     out.text(match order.side {
         Side::Buy => b"&side=BUY",
         Side::Sell => b"&side=SELL",
@@ -111,7 +56,8 @@ pub fn encode_order(
     out.text(b"&newClientOrderId=");
     out.text(client_id.as_bytes());
     out.text(b"&newOrderRespType=ACK");
-    out.millis(timestamp_ms);
+    out.text(b"&timestamp=");
+    out.integer(timestamp_ms);
 }
 
 /// Writes the parameters that cancel the order known as `client_id`, replacing what is in `out`.
@@ -126,10 +72,11 @@ pub fn encode_cancel(
 ) {
     out.clear();
     out.text(b"symbol=");
-    out.text(instrument.symbol.as_bytes());
+    out.percent_encoded(instrument.symbol.as_bytes());
     out.text(b"&origClientOrderId=");
     out.text(client_id.as_bytes());
-    out.millis(timestamp_ms);
+    out.text(b"&timestamp=");
+    out.integer(timestamp_ms);
 }
 
 #[cfg(test)]
@@ -201,6 +148,14 @@ mod tests {
             String::from_utf8_lossy(out.as_bytes()),
             "symbol=ETHUSDT&origClientOrderId=00shxbqd0000000011&timestamp=1723161253000"
         );
+    }
+
+    #[test]
+    fn a_symbol_beyond_ascii_is_percent_encoded() {
+        let mut out = OrderBytes::new();
+        let id = ClientOrderId::derive(1_723_161_253, OrderId(37));
+        encode_cancel(&sample(Market::Spot, "\u{5e01}USDT"), &id, NOW_MS, &mut out);
+        assert!(out.as_bytes().starts_with(b"symbol=%E5%B8%81USDT&origClientOrderId="));
     }
 
     #[test]

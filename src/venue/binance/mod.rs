@@ -1,15 +1,19 @@
 //! Binance: frames of spot, USD-M and COIN-M streams and depth snapshots in, order requests out.
 //!
-//! Owns: Binance's formats. Does no I/O and signs nothing. Invariant: a frame has one meaning; the fast path
+//! Owns: Binance's formats. Does no I/O. Invariant: a frame has one meaning; the fast path
 //! (`scan`) either gives what the reference path (`tape`) gives, or gives nothing.
 
+mod bytes;
 mod cursor;
 pub mod encode;
 pub mod number;
+pub mod request;
 mod scan;
 pub mod streams;
 mod symbols;
 mod tape;
+
+pub use bytes::FixedBytes;
 
 use super::{DecodeError, Decoded, LevelBuffer};
 use crate::domain::InstrumentTable;

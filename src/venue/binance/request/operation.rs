@@ -1,0 +1,183 @@
+//! What is asked of the venue, and which parameters say it.
+
+use super::{Name, Params, RequestError};
+use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
+
+/// Which order a question is about.
+#[derive(Debug, Clone, Copy)]
+pub enum OrderRef<'a> {
+    /// By the id that we gave it.
+    Client(&'a ClientOrderId),
+    /// By the venue's number; the fastest for it.
+    Venue(u64),
+}
+
+/// A request of the spot account.
+#[derive(Debug, Clone, Copy)]
+pub enum Request<'a> {
+    /// Places an order; the answer says no more than that it was taken, fills come by the user stream.
+    Place {
+        /// The order; its quantity and, unless it is a market order, its price are positive.
+        order: &'a Order,
+        /// Its instrument.
+        instrument: &'a Instrument,
+        /// Its id.
+        client_id: &'a ClientOrderId,
+    },
+    /// Has an order checked as [`Place`](Self::Place) would be, and not placed.
+    Test {
+        /// The order.
+        order: &'a Order,
+        /// Its instrument.
+        instrument: &'a Instrument,
+        /// Its id.
+        client_id: &'a ClientOrderId,
+    },
+    /// Cancels an order.
+    Cancel {
+        /// Its instrument.
+        instrument: &'a Instrument,
+        /// Which.
+        order: OrderRef<'a>,
+    },
+    /// Cancels all orders of an instrument.
+    CancelAll {
+        /// The instrument.
+        instrument: &'a Instrument,
+    },
+    /// Asks how an order stands.
+    Status {
+        /// Its instrument.
+        instrument: &'a Instrument,
+        /// Which.
+        order: OrderRef<'a>,
+    },
+    /// Asks for the open orders of an instrument, or of all, which weighs 80 instead of 6.
+    OpenOrders {
+        /// The instrument; all where none is named.
+        instrument: Option<&'a Instrument>,
+    },
+    /// Asks for the balances.
+    Account {
+        /// Leaves out assets of which there is nothing.
+        omit_zero: bool,
+    },
+    /// Asks for the account's trades in an instrument, from a trade id onwards.
+    Trades {
+        /// The instrument.
+        instrument: &'a Instrument,
+        /// The first trade's id; the latest trades where none is given.
+        from_id: Option<u64>,
+        /// How many, 1 to 1000; the venue's 500 where none is given.
+        limit: Option<u16>,
+    },
+    /// Asks how many orders were placed in the intervals that the venue limits.
+    OrderCounts,
+    /// Logs the WebSocket session on; its later requests go unsigned.
+    Logon,
+}
+
+impl Request<'_> {
+    /// The method's name on the WebSocket API.
+    #[inline]
+    #[must_use]
+    pub const fn ws_method(&self) -> &'static str {
+        match self {
+            Self::Place { .. } => "order.place",
+            Self::Test { .. } => "order.test",
+            Self::Cancel { .. } => "order.cancel",
+            Self::CancelAll { .. } => "openOrders.cancelAll",
+            Self::Status { .. } => "order.status",
+            Self::OpenOrders { .. } => "openOrders.status",
+            Self::Account { .. } => "account.status",
+            Self::Trades { .. } => "myTrades",
+            Self::OrderCounts => "account.rateLimits.orders",
+            Self::Logon => "session.logon",
+        }
+    }
+
+    /// The HTTP method and the path on the REST API; none for what only a session has.
+    #[must_use]
+    pub const fn rest(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Place { .. } => ("POST", "/api/v3/order"),
+            Self::Test { .. } => ("POST", "/api/v3/order/test"),
+            Self::Cancel { .. } => ("DELETE", "/api/v3/order"),
+            Self::CancelAll { .. } => ("DELETE", "/api/v3/openOrders"),
+            Self::Status { .. } => ("GET", "/api/v3/order"),
+            Self::OpenOrders { .. } => ("GET", "/api/v3/openOrders"),
+            Self::Account { .. } => ("GET", "/api/v3/account"),
+            Self::Trades { .. } => ("GET", "/api/v3/myTrades"),
+            Self::OrderCounts => ("GET", "/api/v3/rateLimit/order"),
+            Self::Logon => return None,
+        })
+    }
+
+    /// Writes the parameters, but for key, time and signature, in the order of their names.
+    ///
+    /// # Errors
+    /// [`RequestError::NotSpot`] for an instrument of another market.
+    #[inline]
+    pub fn write(&self, params: &mut impl Params) -> Result<(), RequestError> {
+        match *self {
+            Self::Place { order, instrument, client_id } | Self::Test { order, instrument, client_id } => {
+                place(order, spot(instrument)?, client_id, params);
+            }
+            Self::Cancel { instrument, order } | Self::Status { instrument, order } => {
+                match order {
+                    OrderRef::Client(id) => params.token(Name::OrigClientOrderId, id.as_bytes()),
+                    OrderRef::Venue(id) => params.integer(Name::OrderId, id),
+                }
+                params.text(Name::Symbol, &spot(instrument)?.symbol);
+            }
+            Self::CancelAll { instrument } | Self::OpenOrders { instrument: Some(instrument) } => {
+                params.text(Name::Symbol, &spot(instrument)?.symbol);
+            }
+            Self::Account { omit_zero: true } => params.flag(Name::OmitZeroBalances, true),
+            Self::Trades { instrument, from_id, limit } => {
+                if let Some(id) = from_id {
+                    params.integer(Name::FromId, id);
+                }
+                if let Some(limit) = limit {
+                    params.integer(Name::Limit, u64::from(limit));
+                }
+                params.text(Name::Symbol, &spot(instrument)?.symbol);
+            }
+            Self::Account { .. } | Self::OpenOrders { .. } | Self::OrderCounts | Self::Logon => {}
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn spot(instrument: &Instrument) -> Result<&Instrument, RequestError> {
+    if instrument.market == Market::Spot { Ok(instrument) } else { Err(RequestError::NotSpot) }
+}
+
+/// The same parameters as [`encode_order`](super::super::encode::encode_order), which a test compares.
+#[inline]
+fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, params: &mut impl Params) {
+    let (kind, tif): (&[u8], Option<&[u8]>) = match (order.kind, order.tif) {
+        (OrderKind::Market, _) => (b"MARKET", None),
+        (OrderKind::PostOnly, _) => (b"LIMIT_MAKER", None),
+        (OrderKind::Limit, TimeInForce::Gtc) => (b"LIMIT", Some(b"GTC")),
+        (OrderKind::Limit, TimeInForce::Ioc) => (b"LIMIT", Some(b"IOC")),
+        (OrderKind::Limit, TimeInForce::Fok) => (b"LIMIT", Some(b"FOK")),
+    };
+    params.token(Name::NewClientOrderId, client_id.as_bytes());
+    params.token(Name::NewOrderRespType, b"ACK");
+    if order.kind != OrderKind::Market {
+        params.decimal(Name::Price, order.price.0, instrument.price_decimals);
+    }
+    params.decimal(Name::Quantity, order.qty.0, instrument.qty_decimals);
+    let side: &[u8] = match order.side {
+        Side::Buy => b"BUY",
+        Side::Sell => b"SELL",
+    };
+    params.token(Name::Side, side);
+    params.text(Name::Symbol, &instrument.symbol);
+    if let Some(tif) = tif {
+        params.token(Name::TimeInForce, tif);
+    }
+    params.token(Name::Type, kind);
+}
