@@ -5,6 +5,9 @@
 
 mod cursor;
 pub mod encode;
+pub mod exchange_info;
+pub mod filters;
+pub mod limits;
 pub mod number;
 mod scan;
 pub mod streams;
