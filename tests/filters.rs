@@ -1,0 +1,406 @@
+//! Filters are checked as exact fractions would check them, and what is fitted passes, asking for no more than before.
+
+use algo_trader::domain::decimal::Scaled;
+use algo_trader::domain::instrument::FeeRate;
+use algo_trader::domain::{Notional, Price, Qty, Side};
+use algo_trader::venue::binance::exchange_info::{ExchangeInfo, Fees, Symbol, account_filters};
+use algo_trader::venue::binance::filters::{
+    AccountState, FilterName, FitPolicy, MarketState, OffStep, OpenCounts, OrderType, Size, Terms,
+    UnknownReference,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A fraction whose denominator is a power of ten.
+#[derive(Clone, Copy, Debug)]
+struct Fraction(i128, i128);
+
+impl Fraction {
+    /// Of decimal text.
+    fn of(text: &str) -> Self {
+        let digits: String = text.chars().filter(|c| *c != '.').collect();
+        let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        Self(digits.parse().expect("digits"), 10i128.pow(decimals as u32))
+    }
+    fn field(row: &Value, name: &str) -> Self {
+        Self::of(row[name].as_str().expect("decimal text"))
+    }
+    fn times(self, other: Self) -> Self {
+        Self(self.0 * other.0, self.1 * other.1)
+    }
+    fn less(self, other: Self) -> bool {
+        self.0 * other.1 < other.0 * self.1
+    }
+    fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+    fn is_multiple_of(self, step: Self) -> bool {
+        (self.0 * step.1) % (step.0 * self.1) == 0
+    }
+}
+
+/// An order and what surrounds it, all in decimal text, as it travels.
+#[derive(Debug, Clone)]
+struct TextOrder {
+    buy: bool,
+    kind: OrderType,
+    qty: String,
+    price: String,
+    stop: String,
+    iceberg: Option<String>,
+    delta: Option<u32>,
+    average: Option<String>,
+    last: Option<String>,
+    open: OpenCounts,
+    held: String,
+}
+
+fn text(value: i64, decimals: u8) -> String {
+    Scaled { value: value.into(), decimals }.to_string()
+}
+
+/// The filters that the order breaks, straight from the rows and the documentation's formulas.
+fn naive(rows: &[Value], order: &TextOrder) -> Vec<&'static str> {
+    let (price, qty, stop) =
+        (Fraction::of(&order.price), Fraction::of(&order.qty), Fraction::of(&order.stop));
+    let (limit, algo) = (
+        order.kind.name().contains("LIMIT"),
+        order.kind.name().contains("_L") || order.kind.name().contains("PROFIT"),
+    );
+    let algo = algo && order.kind != OrderType::LimitMaker;
+    let market = order.kind == OrderType::Market;
+    let reference = |row: &Value| {
+        let text = if row["avgPriceMins"] == 0 { &order.last } else { &order.average };
+        text.as_deref().map(Fraction::of)
+    };
+    let off_step = |value: Fraction, step: Fraction| !step.is_zero() && !value.is_multiple_of(step);
+    let off_lot = |row: &Value, qty: Fraction| {
+        let (min, max) = (Fraction::field(row, "minQty"), Fraction::field(row, "maxQty"));
+        qty.0 <= 0
+            || qty.less(min)
+            || (!max.is_zero() && max.less(qty))
+            || off_step(qty, Fraction::field(row, "stepSize"))
+    };
+    let off_price = |row: &Value, price: Fraction| {
+        let (min, max) = (Fraction::field(row, "minPrice"), Fraction::field(row, "maxPrice"));
+        price.0 <= 0
+            || (!min.is_zero() && price.less(min))
+            || (!max.is_zero() && max.less(price))
+            || off_step(price, Fraction::field(row, "tickSize"))
+    };
+    let value =
+        |row: &Value| if limit { Some(price.times(qty)) } else { reference(row).map(|r| r.times(qty)) };
+    let number = |row: &Value, name: &str| row[name].as_u64().expect("an integer");
+    let broken = |row: &Value| match row["filterType"].as_str().expect("a name") {
+        "PRICE_FILTER" => (limit && off_price(row, price)) || (algo && off_price(row, stop)),
+        "LOT_SIZE" => {
+            off_lot(row, qty)
+                || order.iceberg.as_deref().is_some_and(|shown| off_lot(row, Fraction::of(shown)))
+        }
+        "MARKET_LOT_SIZE" => market && off_lot(row, qty),
+        "ICEBERG_PARTS" => order.iceberg.as_deref().map(Fraction::of).is_some_and(|shown| {
+            // More parts than the limit: what so many parts hold is less than the whole.
+            shown.0 > 0 && shown.times(Fraction(number(row, "limit").into(), 1)).less(qty)
+        }),
+        "PERCENT_PRICE_BY_SIDE" => {
+            limit
+                && reference(row).is_some_and(|r| {
+                    let side = if order.buy { "bid" } else { "ask" };
+                    let bound = |end: &str| r.times(Fraction::field(row, &format!("{side}Multiplier{end}")));
+                    price.less(bound("Down")) || bound("Up").less(price)
+                })
+        }
+        "PERCENT_PRICE" => {
+            limit
+                && reference(row).is_some_and(|r| {
+                    price.less(r.times(Fraction::field(row, "multiplierDown")))
+                        || r.times(Fraction::field(row, "multiplierUp")).less(price)
+                })
+        }
+        "NOTIONAL" => value(row).is_some_and(|value| {
+            ((limit || row["applyMinToMarket"] == true) && value.less(Fraction::field(row, "minNotional")))
+                || ((limit || row["applyMaxToMarket"] == true)
+                    && Fraction::field(row, "maxNotional").less(value))
+        }),
+        "MIN_NOTIONAL" => {
+            (limit || row["applyToMarket"] == true)
+                && value(row).is_some_and(|value| value.less(Fraction::field(row, "minNotional")))
+        }
+        "TRAILING_DELTA" => {
+            algo && order.delta.is_some_and(|delta| {
+                let above = order.kind.name().starts_with("STOP") == order.buy;
+                let word = if above { "Above" } else { "Below" };
+                u64::from(delta) < number(row, &format!("minTrailing{word}Delta"))
+                    || u64::from(delta) > number(row, &format!("maxTrailing{word}Delta"))
+            })
+        }
+        "MAX_NUM_ORDERS" => u64::from(order.open.orders) + 1 > number(row, "maxNumOrders"),
+        "MAX_NUM_ALGO_ORDERS" => algo && u64::from(order.open.algo) + 1 > number(row, "maxNumAlgoOrders"),
+        "MAX_NUM_ICEBERG_ORDERS" => {
+            order.iceberg.is_some() && u64::from(order.open.iceberg) + 1 > number(row, "maxNumIcebergOrders")
+        }
+        "MAX_POSITION" => {
+            let held = Fraction::of(&order.held);
+            order.buy
+                && Fraction::field(row, "maxPosition")
+                    .less(Fraction(held.0 * qty.1 + qty.0 * held.1, held.1 * qty.1))
+        }
+        other => panic!("{other} has no twin"),
+    };
+    let names = rows.iter().filter(|row| broken(row)).map(|row| row["filterType"].as_str().expect("a name"));
+    names.map(|name| FilterName::from_name(name).expect("known").name()).collect()
+}
+
+fn rows(minutes: u32) -> Vec<Value> {
+    vec![
+        json!({"filterType": "PRICE_FILTER", "minPrice": "0.10000000", "maxPrice": "50.00000000", "tickSize": "0.05000000"}),
+        json!({"filterType": "LOT_SIZE", "minQty": "0.00600000", "maxQty": "9.00000000", "stepSize": "0.00200000"}),
+        json!({"filterType": "ICEBERG_PARTS", "limit": 10}),
+        json!({"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "6.00000000", "stepSize": "0.00300000"}),
+        json!({"filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 40, "minTrailingBelowDelta": 20, "maxTrailingBelowDelta": 60}),
+        json!({"filterType": "PERCENT_PRICE", "multiplierUp": "2.5", "multiplierDown": "0.33333333", "avgPriceMins": minutes}),
+        json!({"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "1.2", "bidMultiplierDown": "0.2", "askMultiplierUp": "5", "askMultiplierDown": "0.8", "avgPriceMins": minutes}),
+        json!({"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": true, "maxNotional": "90.00000000", "applyMaxToMarket": false, "avgPriceMins": minutes}),
+        json!({"filterType": "MIN_NOTIONAL", "minNotional": "6.00000000", "applyToMarket": false, "avgPriceMins": minutes}),
+        json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 3}),
+        json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 2}),
+        json!({"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 1}),
+        json!({"filterType": "MAX_POSITION", "maxPosition": "12.00000000"}),
+    ]
+}
+
+fn symbol(rows: &[Value], price_decimals: u8, qty_decimals: u8) -> Symbol {
+    let body = json!({"symbols": [{
+        "symbol": "AAABBB", "status": "TRADING", "baseAsset": "AAA", "quoteAsset": "BBB",
+        "baseAssetPrecision": qty_decimals, "quoteAssetPrecision": price_decimals, "filters": rows,
+        "orderTypes": OrderType::ALL.map(OrderType::name), "isSpotTradingAllowed": true, "icebergAllowed": true,
+        "allowTrailingStop": true, "quoteOrderQtyMarketAllowed": true,
+    }]});
+    let fees = Fees { maker: FeeRate(0), taker: FeeRate(0) };
+    let mut info = ExchangeInfo::read(body.to_string().as_bytes(), fees).expect("good");
+    assert!(info.unusable.is_empty(), "{:?}", info.unusable);
+    info.symbols.remove(0)
+}
+
+/// Near the bounds more often than not, and on a step as often as off it.
+fn near(bounds: &'static [i64], step: i64, most: i64) -> impl Strategy<Value = i64> {
+    prop_oneof![
+        3 => (prop::sample::select(bounds), -2i64..=2).prop_map(move |(bound, by)| bound + by * step),
+        2 => (prop::sample::select(bounds), -2i64..=2).prop_map(|(bound, by)| bound + by),
+        3 => (0..=most / step).prop_map(move |n| n * step),
+        1 => 0..=most,
+    ]
+}
+
+const PRICES: &[i64] = &[0, 10_000, 5_000_000, 500_000, 600_000, 100_000, 2_500_000, 166_667, 400_000];
+const QTYS: &[i64] = &[0, 600, 900_000, 600_000, 1_000_000, 100_000];
+
+fn orders() -> impl Strategy<Value = TextOrder> {
+    let known = |bounds| prop::option::weighted(0.8, near(bounds, 5_000, 6_000_000));
+    (
+        (any::<bool>(), prop::sample::select(&OrderType::ALL[..]), near(QTYS, 200, 1_100_000)),
+        (near(PRICES, 5_000, 6_000_000), near(PRICES, 5_000, 6_000_000)),
+        (prop::option::weighted(0.3, near(&[600, 60_000, 10_000], 200, 100_000)), prop::option::of(8u32..63)),
+        (known(&[500_000]), known(&[500_000])),
+        ((0u32..4, 0u32..3, 0u32..2), near(&[300_000, 0], 200, 1_300_000)),
+    )
+        .prop_map(
+            |(
+                (buy, kind, qty),
+                (price, stop),
+                (iceberg, delta),
+                (average, last),
+                ((orders, algo, iceberg_open), held),
+            )| TextOrder {
+                buy,
+                kind,
+                qty: text(qty.max(0), 5),
+                price: text(price.max(0), 5),
+                stop: text(stop.max(0), 5),
+                iceberg: iceberg.filter(|qty| *qty > 0).map(|qty| text(qty, 5)),
+                delta,
+                average: average.map(|price| text(price.max(1), 5)),
+                last: last.map(|price| text(price.max(1), 5)),
+                open: OpenCounts { orders, algo, iceberg: iceberg_open, lists: 0 },
+                held: text(held.max(0), 5),
+            },
+        )
+}
+
+/// Text to integers by way of the fraction.
+fn units(text: &str, decimals: u8) -> i64 {
+    let Fraction(value, unit) = Fraction::of(text);
+    i64::try_from(value * 10i128.pow(decimals.into()) / unit).expect("small")
+}
+
+fn typed(order: &TextOrder) -> (Terms, MarketState, AccountState) {
+    let price = |text: &String| Price(units(text, 5));
+    let side = if order.buy { Side::Buy } else { Side::Sell };
+    let terms = Terms {
+        stop_price: Some(price(&order.stop)),
+        trailing_delta: order.delta,
+        iceberg_qty: order.iceberg.as_ref().map(|text| Qty(units(text, 5))),
+        ..Terms::new(side, order.kind, Size::Base(Qty(units(&order.qty, 5))), Some(price(&order.price)))
+    };
+    let market = MarketState {
+        reference: None,
+        average: order.average.as_ref().map(price),
+        last: order.last.as_ref().map(price),
+    };
+    let account = AccountState {
+        symbol: order.open,
+        base_held: units(&order.held, 5).into(),
+        ..AccountState::default()
+    };
+    (terms, market, account)
+}
+
+fn base(terms: &Terms) -> i64 {
+    match terms.size {
+        Size::Base(qty) => qty.0,
+        Size::Quote(value) => panic!("{value:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn checks_equal_exact_fractions(order in orders(), minutes in prop::sample::select(&[0u32, 5][..]), kept in any::<u16>()) {
+        // Any subset of the filters, so that each is at times the one that decides.
+        let rows: Vec<Value> =
+            rows(minutes).into_iter().enumerate().filter(|(n, row)| row["filterType"] == "LOT_SIZE" || row["filterType"] == "PRICE_FILTER" || kept & (1 << n) != 0).map(|(_, row)| row).collect();
+        let (terms, market, account) = typed(&order);
+        let broken = naive(&rows, &order);
+        let first = FilterName::ALL.iter().map(|filter| filter.name()).find(|name| broken.contains(name));
+        let found = symbol(&rows, 5, 5).filters.check(&terms, &market, &account);
+        prop_assert_eq!(found.err().map(|breach| breach.filter.name()), first, "all of {:?}: {:?}", broken, found);
+    }
+
+    #[test]
+    fn what_is_fitted_passes_and_asks_for_no_more(order in orders(), round_price in any::<bool>(), round_qty in any::<bool>()) {
+        let filters = symbol(&rows(5), 5, 5).filters;
+        let (terms, market, account) = typed(&order);
+        let how = |round| if round { OffStep::Round } else { OffStep::Refuse };
+        let policy = FitPolicy { price: how(round_price), quantity: how(round_qty), ..FitPolicy::default() };
+        let fits = filters.check(&terms, &market, &account).is_ok();
+        match filters.fit(&terms, policy, &market, &account) {
+            Ok(fitted) => {
+                prop_assert_eq!(filters.check(&fitted, &market, &account), Ok(()));
+                prop_assert_eq!(filters.fit(&fitted, policy, &market, &account), Ok(fitted), "once is enough");
+                prop_assert!(!fits || fitted == Terms { stop_price: fitted.stop_price, price: fitted.price, ..terms }, "what was good is left alone");
+                let (before, after) = (terms.price.expect("given").0, fitted.price.expect("kept").0);
+                let (less, more) = if order.buy { (after, before) } else { (before, after) };
+                prop_assert!(less <= more && more - less < 5_000, "no worse a price, by less than a tick");
+                let cut = base(&terms) - base(&fitted);
+                prop_assert!((0..600).contains(&cut), "no more of it, by less than a step");
+                if !round_price { prop_assert_eq!(before, after); }
+                if !round_qty { prop_assert_eq!(cut, 0); }
+            }
+            Err(breach) => {
+                prop_assert!(!fits, "{breach}");
+                prop_assert!(breach.to_string().starts_with(&breach.venue_text()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_moves_to_where_the_same_trades_trigger_it() {
+    let filters = symbol(&rows(0), 5, 5).filters;
+    let fitted = |side, kind| {
+        let mut terms = Terms::new(side, kind, Size::Base(Qty(200_000)), Some(Price(500_000)));
+        terms.stop_price = Some(Price(502_000));
+        let fitted =
+            filters.fit(&terms, FitPolicy::default(), &MarketState::default(), &AccountState::default());
+        fitted.expect("good").stop_price
+    };
+    // Trades happen at 500,000 and 505,000: only those at or beyond the stop may trigger.
+    assert_eq!(fitted(Side::Sell, OrderType::StopLossLimit), Some(Price(500_000)), "falling to it");
+    assert_eq!(fitted(Side::Buy, OrderType::StopLossLimit), Some(Price(505_000)), "rising to it");
+    assert_eq!(fitted(Side::Sell, OrderType::TakeProfitLimit), Some(Price(505_000)));
+    assert_eq!(fitted(Side::Buy, OrderType::TakeProfitLimit), Some(Price(500_000)));
+}
+
+#[test]
+fn a_refusal_says_what_is_wrong_and_what_would_not_be() {
+    let filters = symbol(&rows(5), 5, 5).filters;
+    let market = MarketState { average: Some(Price(500_000)), ..MarketState::default() };
+    let said = |qty, price, policy| {
+        let terms = Terms::new(Side::Buy, OrderType::Limit, Size::Base(Qty(qty)), Some(Price(price)));
+        let refused = filters.fit(&terms, policy, &market, &AccountState::default());
+        let breach = refused.expect_err("it is refused");
+        (breach.code(), breach.to_string())
+    };
+    let strict = FitPolicy { price: OffStep::Refuse, quantity: OffStep::Refuse, ..FitPolicy::default() };
+    let expect =
+        |said: (i32, String), text: &str| assert_eq!(said, (-1013, format!("Filter failure: {text}")));
+    expect(said(200_000, 500_001, strict), "PRICE_FILTER: price 5.00001 must be a multiple of 0.05");
+    expect(said(200_100, 500_000, strict), "LOT_SIZE: quantity 2.001 must be a multiple of 0.002");
+    expect(said(500, 500_000, FitPolicy::default()), "LOT_SIZE: quantity 0.004 must be at least 0.006");
+    expect(said(199, 500_000, FitPolicy::default()), "LOT_SIZE: quantity 0 must be more than zero");
+    expect(said(200_000, 605_000, strict), "PERCENT_PRICE_BY_SIDE: price 6.05 must be at most 6");
+    expect(said(100_000, 499_999, FitPolicy::default()), "NOTIONAL: order value 4.95 must be at least 5");
+}
+
+#[test]
+fn without_a_price_to_measure_from_an_order_passes_or_not_as_configured() {
+    let filters = symbol(&rows(5), 5, 5).filters;
+    let (nothing, account) = (MarketState::default(), AccountState::default());
+    let strict = FitPolicy { unknown_reference: UnknownReference::Refuse, ..FitPolicy::default() };
+    for (kind, filter) in [(OrderType::Limit, "PERCENT_PRICE"), (OrderType::Market, "NOTIONAL")] {
+        let terms = Terms::new(Side::Sell, kind, Size::Base(Qty(200_400)), Some(Price(500_000)));
+        assert!(filters.fit(&terms, FitPolicy::default(), &nothing, &account).is_ok());
+        let refused = filters.fit(&terms, strict, &nothing, &account).expect_err("nothing is known");
+        assert_eq!(refused.filter.name(), filter);
+        let known = MarketState { reference: Some(Price(500_000)), ..nothing };
+        assert!(filters.fit(&terms, strict, &known, &account).is_ok());
+    }
+}
+
+#[test]
+fn lists_amendments_exchange_counts_and_assets_are_bound_too() {
+    let rows = [
+        json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 4}),
+        json!({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 1}),
+        json!({"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 2}),
+    ];
+    let symbol = symbol(&rows, 2, 3);
+    let body = json!({
+        "exchangeFilters": [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 9}],
+        "symbolFilters": [],
+        "assetFilters": [
+            {"filterType": "MAX_ASSET", "asset": "AAA", "limit": "42.0"},
+            {"filterType": "MAX_ASSET", "asset": "BBB", "limit": "100.00"},
+            {"filterType": "MAX_ASSET", "asset": "CCC", "limit": "1"},
+        ],
+    });
+    let filters = account_filters(body.to_string().as_bytes(), &symbol).expect("good");
+    let leg = |qty, price| Terms::new(Side::Sell, OrderType::Limit, Size::Base(Qty(qty)), Some(Price(price)));
+    let market = MarketState::default();
+    let account = |orders, lists, exchange| AccountState {
+        symbol: OpenCounts { orders, lists, ..OpenCounts::default() },
+        exchange: OpenCounts { orders: exchange, ..OpenCounts::default() },
+        ..AccountState::default()
+    };
+    let list = |orders, lists, exchange| {
+        let refused = filters.check_list(&[leg(1_000, 1_000); 2], &market, &account(orders, lists, exchange));
+        refused.err().map(|breach| (breach.filter.name(), breach.code()))
+    };
+    assert_eq!(list(2, 0, 7), None);
+    assert_eq!(list(3, 0, 7), Some(("MAX_NUM_ORDERS", -2010)));
+    assert_eq!(list(2, 1, 7), Some(("MAX_NUM_ORDER_LISTS", -2010)));
+    assert_eq!(list(2, 0, 8), Some(("EXCHANGE_MAX_NUM_ORDERS", -2010)));
+    let amend =
+        |amends| filters.check_amend(&leg(1_000, 1_000), &market, amends).err().map(|breach| breach.code());
+    assert_eq!((amend(1), amend(2)), (None, Some(-2038)));
+    let one = |qty, price| {
+        filters.check(&leg(qty, price), &market, &account(0, 0, 0)).err().map(|b| b.filter.name())
+    };
+    assert_eq!((one(42_000, 1), one(42_001, 1)), (None, Some("MAX_ASSET")));
+    assert_eq!((one(1_000, 10_000), one(1_000, 10_001)), (None, Some("MAX_ASSET")));
+    let spend = |value| Terms::new(Side::Buy, OrderType::Market, Size::Quote(Notional(value)), None);
+    let fitted =
+        filters.fit(&spend(9_999_999), FitPolicy::default(), &market, &account(0, 0, 0)).expect("good");
+    assert_eq!(fitted.size, Size::Quote(Notional(9_999_000)), "as many decimals as the quote asset has");
+}
