@@ -169,7 +169,12 @@ fn replies_that_are_of_no_use_are_told_apart() {
     assert_eq!(read(br#"{"code":-1121,"msg":"Invalid symbol."}"#), refused);
     assert_eq!(read(&vec![b' '; BYTES_MAX + 1]), InfoError::TooLarge { bytes: BYTES_MAX + 1 });
     let deep = "[".repeat(100_000);
-    assert!(matches!(read(format!("{{\"x\":{deep}").as_bytes()), InfoError::NotJson { .. }));
+    let nested = |key: &str| read(format!("{{\"{key}\":{deep}").as_bytes());
+    assert!(matches!(nested("symbols"), InfoError::NotJson { .. }), "nesting has a bound");
+    assert!(
+        matches!(nested("passedOver"), InfoError::Truncated { .. }),
+        "and takes no stack where it is not looked at"
+    );
 }
 
 proptest! {

@@ -340,7 +340,7 @@ fn a_refusal_says_what_is_wrong_and_what_would_not_be() {
     expect(said(500, 500_000, FitPolicy::default()), "LOT_SIZE: quantity 0.004 must be at least 0.006");
     expect(said(199, 500_000, FitPolicy::default()), "LOT_SIZE: quantity 0 must be more than zero");
     expect(said(200_000, 605_000, strict), "PERCENT_PRICE_BY_SIDE: price 6.05 must be at most 6");
-    expect(said(100_000, 499_999, FitPolicy::default()), "NOTIONAL: order value 4.95 must be at least 5");
+    expect(said(100_000, 499_999, FitPolicy::default()), "MIN_NOTIONAL: order value 4.95 must be at least 6");
 }
 
 #[test]
