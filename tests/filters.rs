@@ -404,3 +404,97 @@ fn lists_amendments_exchange_counts_and_assets_are_bound_too() {
         filters.fit(&spend(9_999_999), FitPolicy::default(), &market, &account(0, 0, 0)).expect("good");
     assert_eq!(fitted.size, Size::Quote(Notional(9_999_000)), "as many decimals as the quote asset has");
 }
+
+#[test]
+fn each_filter_passes_at_its_bound_and_fails_just_beyond() {
+    let all = rows(5);
+    let alone = |name: &str| {
+        let row = all.iter().find(|row| row["filterType"] == name).expect("there is one");
+        symbol(std::slice::from_ref(row), 5, 5).filters
+    };
+    let order = |buy: bool, kind: OrderType, qty: i64, price: i64| {
+        let side = if buy { Side::Buy } else { Side::Sell };
+        let mut terms = Terms::new(side, kind, Size::Base(Qty(qty)), Some(Price(price)));
+        terms.stop_price = Some(Price(100_000));
+        terms
+    };
+    let limit = |buy, qty, price| order(buy, OrderType::Limit, qty, price);
+    let market = |qty| order(true, OrderType::Market, qty, 0);
+    let trailing = |buy, kind, delta| Terms { trailing_delta: Some(delta), ..order(buy, kind, 100, 100_000) };
+    let iceberg = |qty, shown| Terms { iceberg_qty: Some(Qty(shown)), ..limit(true, qty, 100_000) };
+    let average = MarketState { average: Some(Price(500_003)), ..MarketState::default() };
+    let check =
+        |name: &str, terms: &Terms, account: &AccountState| alone(name).check(terms, &average, account);
+    // Passing, and one unit or step beyond.
+    let pairs = [
+        ("PRICE_FILTER", limit(true, 1, 10_000), limit(true, 1, 5_000)),
+        ("PRICE_FILTER", limit(false, 1, 5_000_000), limit(false, 1, 5_005_000)),
+        ("PRICE_FILTER", limit(true, 1, 15_000), limit(true, 1, 15_001)),
+        ("LOT_SIZE", limit(true, 600, 1), limit(true, 400, 1)),
+        ("LOT_SIZE", market(900_000), market(900_200)),
+        ("LOT_SIZE", limit(true, 800, 1), limit(true, 801, 1)),
+        ("LOT_SIZE", iceberg(800, 600), iceberg(800, 400)),
+        ("MARKET_LOT_SIZE", market(600_000), market(600_300)),
+        ("MARKET_LOT_SIZE", limit(true, 600_300, 1), market(301)),
+        ("ICEBERG_PARTS", iceberg(10_000, 1_000), iceberg(10_001, 1_000)),
+        ("TRAILING_DELTA", trailing(true, OrderType::StopLoss, 10), trailing(true, OrderType::StopLoss, 9)),
+        ("TRAILING_DELTA", trailing(true, OrderType::StopLoss, 40), trailing(true, OrderType::StopLoss, 41)),
+        (
+            "TRAILING_DELTA",
+            trailing(false, OrderType::StopLoss, 20),
+            trailing(false, OrderType::StopLoss, 19),
+        ),
+        (
+            "TRAILING_DELTA",
+            trailing(false, OrderType::StopLoss, 60),
+            trailing(false, OrderType::StopLoss, 61),
+        ),
+        (
+            "TRAILING_DELTA",
+            trailing(false, OrderType::TakeProfit, 40),
+            trailing(false, OrderType::TakeProfit, 41),
+        ),
+        (
+            "TRAILING_DELTA",
+            trailing(true, OrderType::TakeProfit, 20),
+            trailing(true, OrderType::TakeProfit, 19),
+        ),
+        // Of 5.00003: 2.5 times it is 12.500075, 0.33333333 times it 1.66667665.
+        ("PERCENT_PRICE", limit(true, 1, 1_250_007), limit(true, 1, 1_250_008)),
+        ("PERCENT_PRICE", limit(false, 1, 166_668), limit(false, 1, 166_667)),
+        ("PERCENT_PRICE_BY_SIDE", limit(true, 1, 600_003), limit(true, 1, 600_004)),
+        ("PERCENT_PRICE_BY_SIDE", limit(true, 1, 100_001), limit(true, 1, 100_000)),
+        // 5 times it is just 25.00015.
+        ("PERCENT_PRICE_BY_SIDE", limit(false, 1, 2_500_015), limit(false, 1, 2_500_016)),
+        ("PERCENT_PRICE_BY_SIDE", limit(false, 1, 400_003), limit(false, 1, 400_002)),
+        ("NOTIONAL", limit(true, 100_000, 500_000), limit(true, 100_000, 499_999)),
+        ("NOTIONAL", limit(true, 100_000, 9_000_000), limit(true, 100_000, 9_000_001)),
+        ("NOTIONAL", market(100_000), market(99_999)),
+        ("MIN_NOTIONAL", limit(true, 100_000, 600_000), limit(true, 100_000, 599_999)),
+        ("MIN_NOTIONAL", market(1), limit(true, 1, 1)),
+    ];
+    for (name, good, bad) in pairs {
+        assert_eq!(check(name, &good, &AccountState::default()), Ok(()), "{name}: {good:?}");
+        let breach = check(name, &bad, &AccountState::default()).expect_err("it is beyond");
+        assert_eq!(breach.filter.name(), name, "{bad:?}");
+    }
+    let counts = |orders, algo, iceberg| AccountState {
+        symbol: OpenCounts { orders, algo, iceberg, lists: 0 },
+        ..AccountState::default()
+    };
+    let held = |base_held, open_buys| AccountState { base_held, open_buys, ..AccountState::default() };
+    for (name, terms, room, none) in [
+        ("MAX_NUM_ORDERS", limit(true, 1, 1), counts(2, 9, 9), counts(3, 0, 0)),
+        ("MAX_NUM_ALGO_ORDERS", order(true, OrderType::TakeProfit, 1, 1), counts(9, 1, 9), counts(0, 2, 0)),
+        ("MAX_NUM_ICEBERG_ORDERS", iceberg(20, 10), counts(9, 9, 0), counts(0, 0, 1)),
+        ("MAX_POSITION", limit(true, 200_000, 1), held(700_000, 300_000), held(700_000, 300_001)),
+    ] {
+        assert_eq!(check(name, &terms, &room), Ok(()), "{name}");
+        assert_eq!(check(name, &terms, &none).expect_err("it is full").filter.name(), name);
+    }
+    assert_eq!(
+        check("MAX_POSITION", &limit(false, 200_000, 1), &held(9_000_000, 0)),
+        Ok(()),
+        "selling is free"
+    );
+}
