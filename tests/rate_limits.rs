@@ -280,6 +280,26 @@ fn what_is_under_way_at_a_windows_end_counts_in_the_next() {
 }
 
 #[test]
+fn the_count_of_a_window_that_is_over_does_not_hold_back_the_next() {
+    let mut budget = Budget::new(exact(0), &[WEIGHT]);
+    let late = budget_ask(&mut budget, Cost::query(10), at_ms(59_990));
+    let mut told = Told::default();
+    told.header("X-MBX-USED-WEIGHT-1M", "590");
+    budget.answered(late, &told, at_ms(60_010));
+    let window = (RateKind::RequestWeight, 60);
+    assert_eq!(
+        budget.used(window.0, window.1, at_ms(60_010)),
+        Some((10, 600)),
+        "it was 590 before, most likely"
+    );
+    let next = budget_ask(&mut budget, Cost::query(10), at_ms(60_020));
+    let mut told = Told::default();
+    told.header("X-MBX-USED-WEIGHT-1M", "20");
+    budget.answered(next, &told, at_ms(60_030));
+    assert_eq!(budget.used(window.0, window.1, at_ms(60_030)), Some((30, 600)), "this one is sure");
+}
+
+#[test]
 fn the_venues_own_count_is_believed() {
     let mut budget = Budget::new(exact(0), &[WEIGHT]);
     let permit = budget_ask(&mut budget, Cost::query(1), at_ms(0));

@@ -7,8 +7,9 @@
 //!
 //! Invariant: if the clock passed in is within [`BudgetSettings::clock_error`] of the venue's, and nobody else uses the
 //! budget, then whatever is granted can arrive at any time, in any order, and the venue's count never passes a limit.
-//! It holds because of three rules: a request that is under way counts in every window that it may arrive in; near a
-//! window's edge both windows must have room; an answer's count is believed only of a window that it is surely of.
+//! It holds because of two rules: a request that is under way counts in every window that it may arrive in; near a
+//! window's edge both windows must have room. An answer's count is believed only of a window that it is surely of, or
+//! the count of a window that is over would hold everything back for the whole of the next.
 
 mod told;
 mod window;
@@ -263,7 +264,8 @@ impl Budget {
         }
     }
 
-    /// Notes that no answer will come: the venue may have counted the request, and any time since.
+    /// Notes that no answer will come: the venue may have counted the request, at any time until now. To be called once
+    /// it can no longer arrive, which is when the connection is gone or its time limit has passed.
     pub fn lost(&mut self, permit: Permit, now: Time) {
         self.answered(permit, &Told::default(), now);
     }
