@@ -88,7 +88,7 @@ pub fn parse(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
 }
 
 /// Shows a scaled integer as decimal text with all its decimals, or with trailing zeros cut (`{:#}`).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scaled {
     /// The integer, in units of 10^-`decimals`.
     pub value: i128,

@@ -6,6 +6,9 @@
 mod bytes;
 mod cursor;
 pub mod encode;
+pub mod exchange_info;
+pub mod filters;
+pub mod limits;
 pub mod number;
 pub mod request;
 mod scan;

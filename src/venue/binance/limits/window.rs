@@ -1,0 +1,105 @@
+//! What is used of one limit, in the window of now and, near its edge, in the one before.
+
+use super::RateKind;
+use crate::domain::Time;
+
+/// A window of the venue's clock, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Count {
+    /// The highest count that the venue has told of it.
+    told: u64,
+    /// What the venue may have counted in it without saying: answers without a count, or of an uncertain window.
+    untold: u64,
+}
+
+/// One limit. What is under way counts in every window, since it may arrive in any from now on; so it is passed in.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    pub kind: RateKind,
+    pub window_s: u64,
+    pub limit: u64,
+    /// Of the limit, for cancels alone.
+    pub reserve: u64,
+    /// Nanoseconds by which our clock may be off.
+    pub clock_error: u64,
+    /// Number of the latest window that the venue may be in.
+    newest: u64,
+    counts: [Count; 2],
+}
+
+impl Window {
+    pub fn new(kind: RateKind, window_s: u64) -> Self {
+        Self {
+            kind,
+            window_s,
+            limit: 0,
+            reserve: 0,
+            clock_error: 0,
+            newest: 0,
+            counts: [Count::default(); 2],
+        }
+    }
+
+    fn length(&self) -> u64 {
+        self.window_s * 1_000_000_000
+    }
+
+    /// The first and last window that the venue may be in.
+    fn possible(&self, now: Time) -> (u64, u64) {
+        let first = now.0.saturating_sub(self.clock_error) / self.length();
+        (first, now.0.saturating_add(self.clock_error) / self.length())
+    }
+
+    /// Turns to the window that the venue may be in by now; time that goes back changes nothing.
+    pub fn advance(&mut self, now: Time) {
+        let (_, last) = self.possible(now);
+        if last > self.newest {
+            let before = if last == self.newest + 1 { self.counts[1] } else { Count::default() };
+            (self.newest, self.counts) = (last, [before, Count::default()]);
+        }
+    }
+
+    fn used(&self, which: usize, under_way: u64) -> u64 {
+        let Count { told, untold } = self.counts[which];
+        told.saturating_add(untold).saturating_add(under_way)
+    }
+
+    pub fn used_newest(&self, under_way: u64) -> u64 {
+        self.used(1, under_way)
+    }
+
+    /// When to ask again, if with `under_way` (what is asked for included) a window that the venue may be in, or come
+    /// to before it arrives, could pass `limit`.
+    pub fn full_until(&self, now: Time, under_way: u64, limit: u64) -> Option<Time> {
+        let (first, _) = self.possible(now);
+        if self.used(1, under_way) > limit {
+            // Only the next window can have room, once this one has surely ended.
+            return Some(self.surely_over(self.newest));
+        }
+        if first < self.newest && self.used(0, under_way) > limit {
+            return Some(self.surely_over(self.newest - 1));
+        }
+        None
+    }
+
+    fn surely_over(&self, window: u64) -> Time {
+        Time((window + 1).saturating_mul(self.length()).saturating_add(self.clock_error))
+    }
+
+    /// A request that was sent at `sent` was answered at `now`; it cost `amount`, and the venue had counted `told`.
+    pub fn landed(&mut self, sent: Time, now: Time, amount: u64, told: Option<u64>) {
+        let (first, _) = self.possible(sent);
+        let (_, last) = self.possible(now);
+        let certain = first == last;
+        for (which, number) in [(0, self.newest.wrapping_sub(1)), (1, self.newest)] {
+            if !(first..=last).contains(&number) {
+                continue;
+            }
+            let count = &mut self.counts[which];
+            match told.filter(|_| certain) {
+                Some(told) => count.told = count.told.max(told),
+                None => count.untold = count.untold.saturating_add(amount),
+            }
+        }
+    }
+}
