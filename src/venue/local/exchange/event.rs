@@ -8,6 +8,10 @@ use crate::domain::{Price, Qty};
 
 /// Something that an account learns of.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is an execution: a box would be made for each"
+)]
 pub enum Event {
     /// An order changed.
     Execution(ExecutionReport),
