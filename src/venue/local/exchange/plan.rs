@@ -76,6 +76,16 @@ struct Shown {
     hidden: i64,
 }
 
+/// What became of meeting a resting order.
+enum Met {
+    /// This much of what it shows was traded, or kept from trading.
+    Took(i64),
+    /// It expired, with all that it has behind.
+    Gone,
+    /// The incoming order ends here.
+    Own,
+}
+
 impl Plan {
     /// What `taker` would do now, spending or receiving at most `budget` units of notional.
     pub fn of(market: &Market, funds: &Funds, taker: &Order, budget: Option<i128>) -> Self {
@@ -112,16 +122,24 @@ impl Walk<'_> {
                 return;
             }
             let own = self.taker.stp != StpMode::None && funds.related(maker.account, self.taker.account);
-            let met = if own { self.prevent(maker, &shown) } else { Some(self.trade(&shown)) };
-            let Some(met) = met else {
-                self.plan.end = End::SelfTrade;
-                self.plan.own = Some((shown.maker, Price(shown.price)));
-                self.plan.unmet = self.lots(shown.price);
-                return;
-            };
-            if met == shown.qty && shown.hidden > 0 {
-                let qty = shown.hidden.min(maker.iceberg_qty.0);
-                behind.push_back(Shown { qty, hidden: shown.hidden - qty, ..shown });
+            let met = if own { self.prevent(maker, &shown) } else { self.trade(&shown) };
+            match met {
+                Met::Own => {
+                    self.plan.end = End::SelfTrade;
+                    self.plan.own = Some((shown.maker, Price(shown.price)));
+                    self.plan.unmet = self.lots(shown.price);
+                    return;
+                }
+                // A better price is not passed over for a worse one, at which a lot more could be had.
+                Met::Took(qty) if qty < shown.qty => {
+                    self.plan.end = if self.leaves == 0 { End::Done } else { End::Budget };
+                    return;
+                }
+                Met::Took(_) if shown.hidden > 0 => {
+                    let qty = shown.hidden.min(maker.iceberg_qty.0);
+                    behind.push_back(Shown { qty, hidden: shown.hidden - qty, ..shown });
+                }
+                Met::Took(_) | Met::Gone => {}
             }
         }
         self.plan.unmet = if price.0 > 0 { self.lots(price.0) } else { self.leaves };
@@ -152,21 +170,19 @@ impl Walk<'_> {
         qty
     }
 
-    fn trade(&mut self, shown: &Shown) -> i64 {
+    fn trade(&mut self, shown: &Shown) -> Met {
         let qty = self.meet(shown, true);
         self.plan.traded += qty;
         self.plan.steps.push(Step::Trade { maker: shown.maker, qty });
-        qty
+        Met::Took(qty)
     }
 
-    /// What of the resting order is met all the same; `None` where the incoming order ends. An expired one has nothing
-    /// behind it that could come back.
-    fn prevent(&mut self, maker: &Order, shown: &Shown) -> Option<i64> {
+    fn prevent(&mut self, maker: &Order, shown: &Shown) -> Met {
         match self.taker.stp {
-            StpMode::ExpireTaker => None,
+            StpMode::ExpireTaker => Met::Own,
             StpMode::ExpireMaker | StpMode::ExpireBoth => {
                 self.plan.steps.push(Step::Expire { maker: shown.maker });
-                (self.taker.stp == StpMode::ExpireMaker).then_some(0)
+                if self.taker.stp == StpMode::ExpireMaker { Met::Gone } else { Met::Own }
             }
             StpMode::Decrement | StpMode::Transfer | StpMode::None => {
                 let transfer = self.taker.stp == StpMode::Transfer
@@ -175,7 +191,7 @@ impl Walk<'_> {
                 let qty = self.meet(shown, transfer);
                 self.plan.prevented += qty;
                 self.plan.steps.push(Step::Shrink { maker: shown.maker, qty, transfer });
-                Some(qty)
+                Met::Took(qty)
             }
         }
     }
