@@ -5,9 +5,10 @@ mod exchange;
 #[path = "support/naive_exchange.rs"]
 mod naive_exchange;
 
-use algo_trader::domain::{Price, Qty, TimeInForce};
+use algo_trader::domain::{Notional, Price, Qty, Side, TimeInForce};
 use algo_trader::venue::local::exchange::{
-    AccountId, Event, Exchange, OcoRequest, OrderRequest, OrderType, StpMode, SymbolId,
+    AccountId, Event, Exchange, OcoLeg, OcoRequest, OrderRequest, OrderStatus, OrderType, Refusal, StpMode,
+    SymbolId,
 };
 use exchange::{LOT, Operation, operation, rules};
 use naive_exchange::{Line, NaiveExchange, NaiveOrder};
@@ -54,7 +55,7 @@ fn naive(account: u32, number: u64, request: &OrderRequest) -> NaiveOrder {
         quote: request.quote_qty.map_or(0, |quote| quote.0),
         executed: 0,
         prevented: 0,
-        status: algo_trader::venue::local::exchange::OrderStatus::New,
+        status: OrderStatus::New,
         sibling: None,
         shown: 0,
         arrived: 0,
@@ -87,7 +88,7 @@ proptest! {
         for (at, operation) in operations.into_iter().enumerate() {
             let (mut events, ms) = (Vec::new(), at as u64);
             twin.lines.clear();
-            let code = |refusal: algo_trader::venue::local::exchange::Refusal| refusal.code();
+            let code = |refusal: Refusal| refusal.code();
             let (given, expected) = match &operation {
                 Operation::Place { account, request } => {
                     let given = exchange.place(ms, AccountId(*account), SYMBOL, request, &mut events);
@@ -101,7 +102,7 @@ proptest! {
                     let numbers = given.as_ref().map_or([u64::MAX - 1, u64::MAX], |(_, legs)| legs.map(|leg| leg.number));
                     next = given.as_ref().map_or(next, |(_, legs)| legs[1].number + 1);
                     let last = twin.last.is_some_and(|last| {
-                        let at = |leg: &algo_trader::venue::local::exchange::OcoLeg| {
+                        let at = |leg: &OcoLeg| {
                             leg.stop_price.filter(|_| leg.kind != OrderType::LimitMaker).or(leg.price)
                         };
                         at(&request.above) <= Some(Price(last)) || at(&request.below) >= Some(Price(last))
@@ -126,4 +127,22 @@ proptest! {
             prop_assert_eq!(exchange.last_price(SYMBOL).map(|price| price.0), twin.last);
         }
     }
+}
+
+#[test]
+fn an_order_for_an_amount_does_not_pass_a_better_price_over_for_a_worse() {
+    let mut exchange = rich();
+    let mut events = Vec::new();
+    for (price, qty) in [(75, 2), (130, 20)] {
+        let bid = OrderRequest::limit(Side::Buy, Price(price), Qty(qty));
+        exchange.place(1, AccountId(0), SYMBOL, &bid, &mut events).expect("an account with plenty");
+    }
+    let mut sell = OrderRequest::new(Side::Sell, OrderType::Market, Qty(0));
+    (sell.qty, sell.quote_qty) = (None, Some(Notional(930)));
+    let sold = exchange.place(2, AccountId(2), SYMBOL, &sell, &mut events).expect("there are bids");
+    // 150 are left: less than a lot at 130, and a lot at 75 would not be fair to the bid at 130.
+    assert_eq!(
+        (sold.executed, sold.executed_quote, sold.status),
+        (Qty(6), Notional(780), OrderStatus::Filled)
+    );
 }
