@@ -3,7 +3,7 @@
 //! Owns: the book of resting orders, order numbers, trade ids and update ids. Does no I/O, reads no clock, knows no
 //! balances or fees. Invariant: the book is never crossed, and an older order at a price trades before a younger one.
 
-use super::resting::{BookSide, Slab};
+use super::resting::{BookSide, Node, Slab};
 use crate::domain::{Level, OrderKind, Price, Qty, Side, TimeInForce};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -252,6 +252,48 @@ impl MatchingEngine {
         true
     }
 
+    /// The orders of a side in the order in which they trade: best price first, then oldest.
+    pub fn orders(&self, side: Side) -> impl Iterator<Item = RestingOrder> + '_ {
+        self.sides[side as usize].orders(&self.slab).map(shown)
+    }
+
+    /// The next order number, for an order that a caller matches itself, with [`orders`](Self::orders),
+    /// [`fill`](Self::fill) and [`place`](Self::place).
+    pub fn take_number(&mut self) -> u64 {
+        self.last_order += 1;
+        self.last_order
+    }
+
+    /// Trades `qty`, at most what it shows, of a resting order; returns the trade's id, or `None` where there is no
+    /// such order or quantity.
+    pub fn fill(&mut self, maker: u64, qty: Qty) -> Option<u64> {
+        let place = *self.places.get(&maker)?;
+        if qty.0 <= 0 || qty.0 > self.slab.get(place).leaves {
+            return None;
+        }
+        self.take(place, qty.0);
+        self.last_trade_id += 1;
+        Some(self.last_trade_id)
+    }
+
+    /// Puts an order that was matched by the caller at the end of its price's queue.
+    ///
+    /// # Errors
+    /// Where it is off the grid, does not fit, or would cross the book.
+    pub fn place(&mut self, order: &RestingOrder) -> Result<(), RejectReason> {
+        let new = NewOrder {
+            account: order.account,
+            side: order.side,
+            kind: OrderKind::PostOnly,
+            tif: TimeInForce::Gtc,
+            price: order.price,
+            qty: order.leaves,
+        };
+        self.check(&new, Some(order.price))?;
+        self.rest(&new, order.order, order.price, order.leaves.0);
+        Ok(())
+    }
+
     /// The best level of a side.
     #[inline]
     #[must_use]
@@ -279,20 +321,19 @@ impl MatchingEngine {
     /// A resting order, if it still rests.
     #[must_use]
     pub fn order(&self, order: u64) -> Option<RestingOrder> {
-        let node = self.slab.get(*self.places.get(&order)?);
-        Some(RestingOrder {
-            order,
-            account: node.account,
-            side: node.side,
-            price: Price(node.price),
-            leaves: Qty(node.leaves),
-        })
+        Some(shown(self.slab.get(*self.places.get(&order)?)))
     }
 
     /// The id of the book's state: it rises by one each time a level's quantity changes.
     #[must_use]
     pub fn update_id(&self) -> u64 {
         self.update_id
+    }
+
+    /// The id of the last trade.
+    #[must_use]
+    pub fn last_trade_id(&self) -> u64 {
+        self.last_trade_id
     }
 
     /// Whether a level has changed since the last drain.
@@ -423,6 +464,16 @@ impl MatchingEngine {
             Side::Sell => changed.sort_unstable(),
         }
         changed.dedup();
+    }
+}
+
+fn shown(node: &Node) -> RestingOrder {
+    RestingOrder {
+        order: node.number,
+        account: node.account,
+        side: node.side,
+        price: Price(node.price),
+        leaves: Qty(node.leaves),
     }
 }
 

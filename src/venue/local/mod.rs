@@ -8,6 +8,7 @@ mod bar;
 pub mod config;
 mod encode;
 pub mod engine;
+pub mod exchange;
 pub mod flow;
 pub mod instruments;
 mod resting;

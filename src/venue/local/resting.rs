@@ -95,6 +95,15 @@ impl BookSide {
         self.levels.last().map(|level| level.head)
     }
 
+    /// Orders, best price first, then oldest.
+    pub fn orders<'a>(&'a self, slab: &'a Slab) -> impl Iterator<Item = &'a Node> {
+        let follow = |place: u32| (place != NONE).then(|| slab.get(place));
+        self.levels
+            .iter()
+            .rev()
+            .flat_map(move |level| std::iter::successors(follow(level.head), move |node| follow(node.next)))
+    }
+
     /// Levels, best first.
     pub fn iter(&self) -> impl Iterator<Item = Level> + '_ {
         self.levels

@@ -1,0 +1,125 @@
+//! What an exchange tells of: the events of its accounts, in the venue's order.
+
+use super::client_id::ClientId;
+use super::funds::{AccountId, AssetId, Balance};
+use super::order::{ExecutionType, Order, SymbolId};
+use super::refusal::Refusal;
+use crate::domain::{Price, Qty};
+
+/// Something that an account learns of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is an execution: a box would be made for each"
+)]
+pub enum Event {
+    /// An order changed.
+    Execution(ExecutionReport),
+    /// A list began or is over.
+    List(ListState),
+    /// Something came from outside, or went there.
+    BalanceUpdate {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        asset: AssetId,
+        /// How much, in the asset's units; below zero for what went.
+        amount: i128,
+        /// When, ms since 1970.
+        ms: u64,
+    },
+    /// Balances moved.
+    Position(AccountPosition),
+}
+
+/// One change of one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecutionReport {
+    /// Rising over the whole exchange.
+    pub id: u64,
+    /// What happened.
+    pub kind: ExecutionType,
+    /// The order, as it is now.
+    pub order: Order,
+    /// The client id that this report goes by: of a cancel its own, otherwise the order's.
+    pub client_id: ClientId,
+    /// What the order was called before, of a cancel and an amendment.
+    pub original_client_id: Option<ClientId>,
+    /// When, ms since 1970.
+    pub ms: u64,
+    /// Of a trade.
+    pub fill: Option<LastFill>,
+    /// Of a trade that was prevented.
+    pub prevention: Option<Prevention>,
+    /// Why it was refused.
+    pub refusal: Option<Refusal>,
+    /// Whether the order is in the book.
+    pub on_book: bool,
+}
+
+/// The trade that a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastFill {
+    /// The trade's id, rising within its symbol.
+    pub trade_id: u64,
+    /// At.
+    pub price: Price,
+    /// How much.
+    pub qty: Qty,
+    /// Whether the order rested.
+    pub maker: bool,
+    /// What the venue took for it.
+    pub commission: Commission,
+}
+
+/// A commission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commission {
+    /// In units of the asset.
+    pub amount: i128,
+    /// The asset that was received.
+    pub asset: AssetId,
+}
+
+/// The trade that was prevented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prevention {
+    /// Rising over the whole exchange.
+    pub match_id: u64,
+    /// At which it would have been.
+    pub price: Price,
+    /// By how much the order became smaller.
+    pub qty: Qty,
+    /// The other order.
+    pub counter_order: u64,
+}
+
+/// A list of two orders, of which one ends the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListState {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub symbol: SymbolId,
+    /// The venue's id.
+    pub list: u64,
+    /// The client's.
+    pub client_id: ClientId,
+    /// Its orders.
+    pub orders: [u64; 2],
+    /// Whether both are over.
+    pub done: bool,
+    /// When, ms since 1970.
+    pub ms: u64,
+}
+
+/// Every balance of an account that a request moved, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPosition {
+    /// Whose.
+    pub account: AccountId,
+    /// When, ms since 1970.
+    pub ms: u64,
+    /// In the order in which they first moved.
+    pub balances: Vec<(AssetId, Balance)>,
+}

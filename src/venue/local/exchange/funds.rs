@@ -1,0 +1,190 @@
+//! What accounts hold: free and locked, per asset, in exact integers.
+//!
+//! Owns: every balance, the commissions taken, and which balances moved since they were last told. Invariant: an asset's
+//! balances and commissions add up to its deposits, so no sum of them can overflow, and none is below zero.
+
+use super::event::AccountPosition;
+
+/// An account's index in its exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub u32);
+
+/// An asset's index in its exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetId(pub u16);
+
+/// Decimals to which commissions are cut; an asset's own unit is at least as fine.
+pub const COMMISSION_DECIMALS: u8 = 8;
+
+/// What an account has of an asset, in the asset's units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balance {
+    /// What a new order can use.
+    pub free: i128,
+    /// What open orders need.
+    pub locked: i128,
+}
+
+#[derive(Debug)]
+struct Asset {
+    name: String,
+    decimals: u8,
+    deposited: i128,
+    commissions: i128,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Funds {
+    assets: Vec<Asset>,
+    accounts: Vec<Vec<Balance>>,
+    groups: Vec<Option<u32>>,
+    /// Moved since the last [`positions`](Self::positions), in the order in which they first moved.
+    moved: Vec<(AccountId, AssetId)>,
+}
+
+impl Funds {
+    /// The asset of this name, which gets at least these decimals; made where there is none.
+    pub fn asset(&mut self, name: &str, decimals: u8) -> AssetId {
+        let decimals = decimals.max(COMMISSION_DECIMALS);
+        if let Some(at) = self.assets.iter().position(|asset| asset.name == name) {
+            self.assets[at].decimals = self.assets[at].decimals.max(decimals);
+            return AssetId(at as u16);
+        }
+        self.assets.push(Asset { name: name.to_owned(), decimals, deposited: 0, commissions: 0 });
+        AssetId(self.assets.len() as u16 - 1)
+    }
+
+    pub fn asset_count(&self) -> usize {
+        self.assets.len()
+    }
+
+    pub fn find_asset(&self, name: &str) -> Option<AssetId> {
+        self.assets.iter().position(|asset| asset.name == name).map(|at| AssetId(at as u16))
+    }
+
+    pub fn asset_name(&self, asset: AssetId) -> &str {
+        self.assets.get(usize::from(asset.0)).map_or("", |asset| &asset.name)
+    }
+
+    pub fn decimals(&self, asset: AssetId) -> u8 {
+        self.assets.get(usize::from(asset.0)).map_or(0, |asset| asset.decimals)
+    }
+
+    pub fn commissions(&self, asset: AssetId) -> i128 {
+        self.assets.get(usize::from(asset.0)).map_or(0, |asset| asset.commissions)
+    }
+
+    pub fn open_account(&mut self, group: Option<u32>) -> AccountId {
+        self.accounts.push(vec![Balance::default(); self.assets.len()]);
+        self.groups.push(group);
+        AccountId(self.accounts.len() as u32 - 1)
+    }
+
+    pub fn has_account(&self, account: AccountId) -> bool {
+        (account.0 as usize) < self.accounts.len()
+    }
+
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> Balance {
+        let balances = self.accounts.get(account.0 as usize);
+        balances.and_then(|all| all.get(usize::from(asset.0))).copied().unwrap_or_default()
+    }
+
+    /// Whether two accounts may not trade with each other unless they say so.
+    pub fn related(&self, one: AccountId, other: AccountId) -> bool {
+        let group = |account: AccountId| self.groups.get(account.0 as usize).copied().flatten();
+        one == other || (group(one).is_some() && group(one) == group(other))
+    }
+
+    /// Puts in, or takes out (below zero), from outside; `false` and nothing done where that is not there, or all
+    /// deposits would not fit half of 128 bits.
+    pub fn deposit(&mut self, account: AccountId, asset: AssetId, amount: i128) -> bool {
+        let Some(of) = self.assets.get(usize::from(asset.0)) else { return false };
+        let fits = of.deposited.checked_add(amount).filter(|all| (0..=i128::MAX / 2).contains(all));
+        let (Some(deposited), true) = (fits, self.has_account(account)) else { return false };
+        let free = self.balance(account, asset).free;
+        if free.checked_add(amount).is_none_or(|free| free < 0) {
+            return false;
+        }
+        self.assets[usize::from(asset.0)].deposited = deposited;
+        self.add(account, asset, amount);
+        true
+    }
+
+    /// Adds to what is free; takes away where it is below zero.
+    pub fn add(&mut self, account: AccountId, asset: AssetId, amount: i128) {
+        let free = &mut self.moving(account, asset).free;
+        *free += amount;
+        debug_assert!(*free >= 0, "an account was made to pay what it does not have");
+    }
+
+    /// Locks what was free, or frees what was locked.
+    pub fn relock(&mut self, account: AccountId, asset: AssetId, before: i128, after: i128) {
+        if before == after {
+            return;
+        }
+        let balance = self.moving(account, asset);
+        balance.free += before - after;
+        balance.locked += after - before;
+        debug_assert!(balance.free >= 0 && balance.locked >= 0, "an order locked what was not there");
+    }
+
+    /// Takes the commission that is due on what was received, and returns it. `rate` is in units of 10^-8.
+    pub fn take_commission(&mut self, account: AccountId, asset: AssetId, received: i128, rate: i64) -> i128 {
+        const RATE_UNIT: i128 = 100_000_000;
+        let (whole, rest, rate) = (received / RATE_UNIT, received % RATE_UNIT, i128::from(rate));
+        let exact = whole * rate + rest * rate / RATE_UNIT;
+        let unit = 10i128.pow(u32::from(self.decimals(asset).saturating_sub(COMMISSION_DECIMALS)));
+        let commission = exact / unit * unit;
+        self.add(account, asset, -commission);
+        self.assets[usize::from(asset.0)].commissions += commission;
+        commission
+    }
+
+    fn moving(&mut self, account: AccountId, asset: AssetId) -> &mut Balance {
+        if !self.moved.contains(&(account, asset)) {
+            self.moved.push((account, asset));
+        }
+        &mut self.accounts[account.0 as usize][usize::from(asset.0)]
+    }
+
+    /// The accounts whose balances moved, each with all that moved, in the order in which they first did.
+    pub fn positions(&mut self, ms: u64) -> Vec<AccountPosition> {
+        let mut found: Vec<AccountPosition> = Vec::new();
+        for (account, asset) in std::mem::take(&mut self.moved) {
+            let row = (asset, self.balance(account, asset));
+            match found.iter_mut().find(|position| position.account == account) {
+                Some(position) => position.balances.push(row),
+                None => found.push(AccountPosition { account, ms, balances: vec![row] }),
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commission_is_exact_then_cut_to_eight_decimals() {
+        let mut funds = Funds::default();
+        let asset = funds.asset("USDT", 10);
+        let account = funds.open_account(None);
+        assert!(funds.deposit(account, asset, 1_234_567_890_123_456_789));
+        let taken = funds.take_commission(account, asset, 1_234_567_890_123_456_789, 100_000);
+        assert_eq!(taken, 1_234_567_890_123_400);
+        assert_eq!(funds.commissions(asset) + funds.balance(account, asset).free, 1_234_567_890_123_456_789);
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_taken_out() {
+        let mut funds = Funds::default();
+        let (asset, account) = (funds.asset("BTC", 8), funds.asset_count());
+        let account = AccountId(account as u32);
+        assert!(!funds.deposit(account, asset, 5), "no such account");
+        let account = funds.open_account(None);
+        assert!(funds.deposit(account, asset, 5) && !funds.deposit(account, asset, -6));
+        assert!(!funds.deposit(account, asset, i128::MAX));
+        assert!(funds.deposit(account, asset, -5));
+    }
+}

@@ -1,0 +1,187 @@
+//! Putting an order to work: trades, prevented trades, and the money of both.
+
+use super::batch::{Batch, Details};
+use super::event::{Commission, LastFill, Prevention};
+use super::market::AccountTrade;
+use super::order::{ExecutionType, ExpiryReason, Order, OrderStatus, OrderType};
+use super::plan::{End, Plan, Step};
+use crate::domain::{Price, Qty, Side, TimeInForce};
+
+impl Batch<'_> {
+    /// What an order may spend or receive: the amount of one for an amount; all that is free for a market buy.
+    pub fn budget(&self, order: &Order) -> Option<i128> {
+        match (order.quote_qty.0, order.is_market(), order.side) {
+            (amount @ 1.., _, _) => Some(amount),
+            (_, true, Side::Buy) => {
+                let leg = self.market.quote;
+                Some(self.funds.balance(order.account, leg.asset).free / leg.scale)
+            }
+            _ => None,
+        }
+    }
+
+    /// A conditional order whose price has come, if it is still open.
+    pub fn activate(&mut self, number: u64) {
+        if !self.market.is_open(number) {
+            return;
+        }
+        self.end_sibling(number, OrderStatus::Expired);
+        let now_ms = self.now_ms;
+        let order = self.market.order_mut(number);
+        (order.working_ms, order.updated_ms) = (Some(now_ms), now_ms);
+        self.relock(number);
+        self.report(number, ExecutionType::New, Details::default());
+        self.work(number);
+    }
+
+    /// Matches an order that was taken in; then it rests, or ends.
+    pub fn work(&mut self, number: u64) {
+        let order = *self.market.order(number);
+        let plan = Plan::of(self.market, self.funds, &order, self.budget(&order));
+        if order.tif == TimeInForce::Fok && order.kind.is_priced() && plan.traded < order.remaining().0 {
+            let reason = Some(ExpiryReason::UnfilledFok);
+            return self.end(number, OrderStatus::Expired, reason, Details::default());
+        }
+        for step in &plan.steps {
+            match *step {
+                Step::Trade { maker, qty } => self.trade(number, maker, qty),
+                Step::Expire { maker } => {
+                    let own = *self.market.order(maker);
+                    self.prevent(maker, number, own.remaining(), own.price, true);
+                }
+                Step::Shrink { maker, qty, transfer } => self.shrink(number, maker, qty, transfer),
+            }
+        }
+        let order = *self.market.order(number);
+        if !order.status.is_open() {
+            return;
+        }
+        let reason = match plan.end {
+            End::SelfTrade => {
+                let (counter, price) = plan.own.unwrap_or((number, order.price));
+                return self.prevent(number, counter, order.remaining(), price, true);
+            }
+            _ if order.is_market() => ExpiryReason::InsufficientLiquidity,
+            _ if order.kind != OrderType::LimitMaker && order.tif != TimeInForce::Gtc => {
+                ExpiryReason::UnfilledIoc
+            }
+            // What does not fit its level any more cannot be kept.
+            _ if self.market.show(number).is_err() => ExpiryReason::ExchangeCanceled,
+            _ => return,
+        };
+        self.end(number, OrderStatus::Expired, Some(reason), Details::default());
+    }
+
+    fn trade(&mut self, taker: u64, maker: u64, qty: i64) {
+        let qty = Qty(qty);
+        let price = self.market.order(maker).price;
+        let Some(trade_id) = self.market.engine.fill(maker, qty) else { return };
+        self.end_sibling(maker, OrderStatus::Expired);
+        self.market.last = Some(price);
+        self.market.triggers.trade(price.0);
+        for (number, is_maker) in [(taker, false), (maker, true)] {
+            let commission = self.settle(number, price, qty, is_maker);
+            let fill = LastFill { trade_id, price, qty, maker: is_maker, commission };
+            let kept = !is_maker || self.refresh(maker);
+            self.report(number, ExecutionType::Trade, Details { fill: Some(fill), ..Details::default() });
+            if !kept {
+                self.unkept(maker);
+            }
+            self.tell_list_done(number);
+        }
+    }
+
+    /// Moves the money of one side of a trade; returns the commission.
+    fn settle(&mut self, number: u64, price: Price, qty: Qty, maker: bool) -> Commission {
+        let worth = price.times(qty);
+        let now_ms = self.now_ms;
+        let order = self.market.order_mut(number);
+        order.executed.0 += qty.0;
+        order.executed_quote = order.executed_quote.plus(worth);
+        order.updated_ms = now_ms;
+        let filled = order.remaining() == Qty::ZERO;
+        order.status = if filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        self.relock(number);
+        let order = *self.market.order(number);
+        let rules = &self.market.rules.instrument;
+        let rate = if maker { rules.maker_fee } else { rules.taker_fee };
+        let (asset, received) = self.exchange(&order, price, qty);
+        let amount = self.funds.take_commission(order.account, asset, received, rate.0);
+        let commission = Commission { amount, asset };
+        self.market.trades.push_back(AccountTrade {
+            id: self.market.engine.last_trade_id(),
+            account: order.account,
+            order: number,
+            list: order.list,
+            price,
+            qty,
+            quote: worth,
+            commission,
+            ms: now_ms,
+            side: order.side,
+            maker,
+        });
+        if filled {
+            self.market.retire(number);
+        }
+        commission
+    }
+
+    /// Takes what an order pays for `qty` and gives what it receives, which is returned with its asset.
+    fn exchange(&mut self, order: &Order, price: Price, qty: Qty) -> (super::AssetId, i128) {
+        let base = i128::from(qty.0) * self.market.base.scale;
+        let quote = price.times(qty).0 * self.market.quote.scale;
+        let ((paid, pays), (received, receives)) = match order.side {
+            Side::Buy => ((quote, self.market.quote.asset), (base, self.market.base.asset)),
+            Side::Sell => ((base, self.market.base.asset), (quote, self.market.quote.asset)),
+        };
+        self.funds.add(order.account, pays, -paid);
+        self.funds.add(order.account, receives, received);
+        (receives, received)
+    }
+
+    /// Shows the next part of an iceberg order, once the one that was shown is gone; returns whether its level had room.
+    fn refresh(&mut self, maker: u64) -> bool {
+        !self.market.is_open(maker)
+            || self.market.engine.order(maker).is_some()
+            || self.market.show(maker).is_ok()
+    }
+
+    fn unkept(&mut self, number: u64) {
+        let reason = Some(ExpiryReason::ExchangeCanceled);
+        self.end(number, OrderStatus::Expired, reason, Details::default());
+    }
+
+    fn shrink(&mut self, taker: u64, maker: u64, qty: i64, transfer: bool) {
+        let (qty, price) = (Qty(qty), self.market.order(maker).price);
+        self.market.engine.reduce(maker, qty, &mut Vec::new());
+        for (number, counter) in [(taker, maker), (maker, taker)] {
+            self.prevent(number, counter, qty, price, false);
+            if transfer {
+                let order = *self.market.order(number);
+                self.exchange(&order, price, qty);
+            }
+        }
+        if !self.refresh(maker) {
+            self.unkept(maker);
+        }
+    }
+
+    /// Keeps `qty` of an order from trading; with nothing left, or where it `ends`, it is over.
+    fn prevent(&mut self, number: u64, counter: u64, qty: Qty, price: Price, ends: bool) {
+        self.end_sibling(number, OrderStatus::Expired);
+        self.counters.prevention += 1;
+        let match_id = self.counters.prevention;
+        let prevention = Some(Prevention { match_id, price, qty, counter_order: counter });
+        let details = Details { prevention, ..Details::default() };
+        let now_ms = self.now_ms;
+        let order = self.market.order_mut(number);
+        order.prevented.0 += qty.0;
+        order.updated_ms = now_ms;
+        if ends || order.remaining() == Qty::ZERO {
+            return self.end(number, OrderStatus::ExpiredInMatch, None, details);
+        }
+        self.relock(number);
+        self.report(number, ExecutionType::TradePrevention, details);
+    }
+}
