@@ -7,7 +7,7 @@ use crate::history::capture::{
     Capture, CaptureCounts, CaptureOptions, FileState, Fsync, Verification, WhenFull, verify,
 };
 use crate::history::{Recording, RecordingOptions};
-use crate::net::PollSource;
+use crate::net::FrameSource;
 use crate::run::interrupt::Interrupt;
 use crate::run::{CaptureRun, Captured, Config, LiveCapture, LiveError, capture_frames, capture_live};
 use serde_json::{Value, json};
@@ -160,7 +160,7 @@ pub fn run(args: Args) -> Outcome {
     outcome
 }
 
-fn capture(args: &Args, out: &Path, source: &mut dyn PollSource, interrupt: Interrupt) -> Outcome {
+fn capture(args: &Args, out: &Path, source: &mut dyn FrameSource, interrupt: Interrupt) -> Outcome {
     let capture = match Capture::start(source.sources(), &args.options(out)) {
         Ok(capture) => capture,
         Err(error) => {

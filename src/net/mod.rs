@@ -7,12 +7,10 @@ pub mod backoff;
 pub mod endpoint;
 pub mod frame;
 pub mod http;
-pub mod poll;
 pub mod tls;
 pub mod websocket;
 
 pub use backoff::Backoff;
 pub use endpoint::Endpoint;
 pub use frame::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
-pub use poll::{PollSource, Polled};
 pub use tls::{CertificateProblem, TlsClient, TlsSettings};

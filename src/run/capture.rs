@@ -1,15 +1,14 @@
-//! Capturing: frames from any source into files, without a pipeline.
+//! Capturing again: frames that were recorded into other files, to convert, cut or merge them. Live streams:
+//! `run/live/capture.rs`.
 
 use super::interrupt::Interrupt;
 use crate::domain::Time;
 use crate::history::capture::{Capture, CaptureCounts, CaptureReport};
-use crate::net::{PollSource, Polled, SourceError};
+use crate::net::{FrameSource, SourceError};
 use std::time::{Duration, Instant};
 
 /// Frames between two looks at the clock and the interrupt, while they come without a pause.
 const LOOK_FRAMES: u64 = 256;
-/// How long to sleep while nothing comes: what a receive time taken by the source does not notice.
-const IDLE: Duration = Duration::from_micros(50);
 
 /// What is captured, and until when.
 #[derive(Default)]
@@ -44,13 +43,13 @@ pub struct Captured {
 }
 
 /// Captures until the source ends or cannot go on, the time is over, or a signal comes; always closes the files.
-pub fn capture_frames(source: &mut dyn PollSource, mut capture: Capture, mut run: CaptureRun) -> Captured {
+pub fn capture_frames(source: &mut dyn FrameSource, mut capture: Capture, mut run: CaptureRun) -> Captured {
     let begun = Instant::now();
     let (from, until) = (run.from.unwrap_or(Time(0)), run.until.unwrap_or(Time(u64::MAX)));
     let (mut polled, mut left_out, mut source_error, mut interrupted) = (0u64, 0, None, false);
     loop {
-        match source.poll_frame() {
-            Ok(Polled::Frame(frame)) => {
+        match source.next_frame() {
+            Ok(Some(frame)) => {
                 polled += 1;
                 if (from..until).contains(&frame.received) {
                     // Counted as lost where it is.
@@ -62,8 +61,7 @@ pub fn capture_frames(source: &mut dyn PollSource, mut capture: Capture, mut run
                     continue;
                 }
             }
-            Ok(Polled::Nothing) => std::thread::sleep(IDLE),
-            Ok(Polled::End) => break,
+            Ok(None) => break,
             Err(error) => {
                 source_error = Some(error);
                 break;
