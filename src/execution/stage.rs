@@ -1,6 +1,6 @@
 //! The execution stage: order states and ledgers of record.
 
-use super::record::{Record, RecordKind};
+use super::record::{self, Record, RecordKind};
 use crate::domain::event::{Event, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -149,6 +149,13 @@ impl ExecutionStage {
                 self.counts.intents += 1;
                 self.counts.denials += 1;
                 self.record(seq, RecordKind::Denied, order, Some(reason));
+            }
+            VerdictBody::Held(order) => {
+                self.record(seq, RecordKind::Held, order, None);
+            }
+            VerdictBody::Note(note) => {
+                let (kind, order) = record::of_note(&note);
+                self.record(seq, kind, order, None);
             }
             VerdictBody::Cancel { order, strategy, instrument } => {
                 let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else { return };
