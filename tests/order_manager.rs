@@ -493,7 +493,16 @@ impl World {
             state
         };
         let recovered = self.recovery.desks().next().expect("one desk");
-        assert_eq!(dead(recovered), dead(self.desk()), "event {}", self.seq);
+        let (recovered, live) = (dead(recovered), dead(self.desk()));
+        // Part by part, so that a difference can be read.
+        for (a, b) in recovered.orders.iter().zip(&live.orders) {
+            assert_eq!(a, b, "event {}: orders", self.seq);
+        }
+        let (a, b) = (&recovered.manager, &live.manager);
+        assert_eq!(a.held(), b.held(), "event {}: waiting", self.seq);
+        assert_eq!(a.protections(), b.protections(), "event {}: protections", self.seq);
+        assert_eq!(a.slicings(), b.slicings(), "event {}: icebergs", self.seq);
+        assert_eq!(recovered, live, "event {}", self.seq);
     }
 
     /// What is covered is what each entry filled and is still open.
