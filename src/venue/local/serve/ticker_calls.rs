@@ -30,7 +30,7 @@ pub(super) fn day_weight(call: &Call<'_>) -> u32 {
         Ok(Chosen::All(_)) => 80,
         Ok(chosen) => match chosen.len() {
             ..=20 => 2,
-            ..=100 => 40,
+            21..=100 => 40,
             _ => 80,
         },
         Err(_) => 2,
