@@ -80,18 +80,7 @@ impl RecordKind {
 /// A note of the order manager in the form of a record: what it says is in the fields of an order that are free.
 #[must_use]
 pub fn of_note(note: &Note) -> (RecordKind, Order) {
-    let mut order = Order {
-        id: note.order,
-        strategy: note.strategy,
-        instrument: note.instrument,
-        side: Side::Buy,
-        kind: OrderKind::Market,
-        tif: TimeInForce::Gtc,
-        reduce_only: false,
-        qty: Qty(0),
-        price: Price(0),
-        extras: Extras::NONE,
-    };
+    let mut order = nothing_of(note.order, note.strategy, note.instrument);
     let kind = match note.change {
         Change::Trails(trail) => {
             put_trail(trail, &mut order);
@@ -122,6 +111,23 @@ pub fn of_note(note: &Note) -> (RecordKind, Order) {
         }
     };
     (kind, order)
+}
+
+/// The number of an order and nothing else of it.
+#[must_use]
+pub const fn nothing_of(id: OrderId, strategy: StrategyId, instrument: InstrumentId) -> Order {
+    Order {
+        id,
+        strategy,
+        instrument,
+        side: Side::Buy,
+        kind: OrderKind::Market,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(0),
+        price: Price(0),
+        extras: Extras::NONE,
+    }
 }
 
 fn put_trail(trail: Trail, order: &mut Order) {

@@ -158,7 +158,12 @@ impl ExecutionStage {
                 self.record(seq, kind, order, None);
             }
             VerdictBody::Cancel { order, strategy, instrument } => {
-                let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else { return };
+                let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else {
+                    // Risk denied it a moment ago, which its strategy had not heard yet: nobody to tell, but the journal.
+                    let asked = record::nothing_of(order, strategy, instrument);
+                    self.record(seq, RecordKind::Cancel, asked, None);
+                    return;
+                };
                 state.cancel_sent();
                 let asked = state.order;
                 self.counts.cancels += 1;
