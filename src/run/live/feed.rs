@@ -369,6 +369,7 @@ impl LiveFeed {
             status.connections += followed.client.lines();
             status.books_synced += synced;
             status.books += books;
+            status.books_aside += followed.client.books_aside();
         }
         status
     }
@@ -381,6 +382,7 @@ impl Followed {
             market: self.client.market(),
             connections: (self.client.lines(), self.client.live_connections()),
             books: (books, synced),
+            books_aside: self.client.books_aside(),
             counts: self.client.counts,
             endings: self.endings.clone(),
             pongs: self.pongs,

@@ -123,6 +123,16 @@ impl BookWatch {
         self.state == State::Wanted
     }
 
+    /// The venue does not show it: if it was in step, it counts as such no more. Says whether it was.
+    pub fn doubted(&mut self) -> bool {
+        let was = self.synced();
+        if was {
+            self.state = State::Wanted;
+            (self.run, self.early_since, self.votes) = (None, None, 0);
+        }
+        was
+    }
+
     /// A diff came over connection `link`; `live` has a bit for each connection that brings this book's diffs. The second result says
     /// that the book has to be fetched.
     #[inline]

@@ -172,6 +172,12 @@ impl StreamClient {
         (books().filter(|b| b.synced()).count(), books().count())
     }
 
+    /// Books that the venue refuses now.
+    #[must_use]
+    pub fn books_aside(&self) -> usize {
+        self.queue.aside()
+    }
+
     /// When [`poll`](Self::poll) has something to do next, at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Time {

@@ -113,7 +113,7 @@ impl StreamClient {
         now: Time,
         out: &mut Vec<Request>,
     ) -> SnapshotVerdict {
-        self.queue.answered(used_weight);
+        self.queue.answered(used_weight, now);
         self.next_deadline = now;
         let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else {
             return SnapshotVerdict::Unwanted;
@@ -122,6 +122,7 @@ impl StreamClient {
         if std::mem::take(&mut watched.checking) && book.synced() {
             let silent = now.since(book.last_at()) >= nanos(self.settings.stream_silence);
             let behind = silent && last_id > book.last_id();
+            self.queue.came(instrument);
             book.touch(now);
             if behind {
                 let group = watched.group;
@@ -131,12 +132,16 @@ impl StreamClient {
         }
         let verdict = book.snapshot(last_id);
         match verdict {
-            SnapshotVerdict::Publish => self.counts.snapshots += 1,
+            SnapshotVerdict::Publish => {
+                self.counts.snapshots += 1;
+                if self.queue.came(instrument) {
+                    log::info!("{} {}: the venue shows this book again", self.market, watched.symbol);
+                }
+            }
             SnapshotVerdict::TooOld => {
                 self.counts.snapshots_too_old += 1;
                 self.queue.want(instrument);
-                // What is served from a cache is not newer at once.
-                self.queue.failed(&FetchFailure::Transient, now);
+                self.queue.too_old(instrument, now);
             }
             SnapshotVerdict::Unwanted => {}
         }
@@ -157,20 +162,35 @@ impl StreamClient {
         }
     }
 
-    /// A book did not come.
-    pub fn fetch_failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) {
+    /// A book did not come. Says whether that is news, or lasts.
+    pub fn fetch_failed(
+        &mut self,
+        instrument: InstrumentId,
+        failure: &FetchFailure,
+        now: Time,
+        out: &mut Vec<Request>,
+    ) -> bool {
         match failure {
             FetchFailure::Transient => self.counts.fetch_failures += 1,
+            FetchFailure::Untrusted => self.counts.fetches_untrusted += 1,
             FetchFailure::RateLimited { .. } => self.counts.rate_limited += 1,
             FetchFailure::Refused(_) => self.counts.fetch_refusals += 1,
         }
-        self.queue.failed(failure, now);
-        if let Some(Some(watched)) = self.watched.get_mut(instrument.index()) {
-            watched.checking = false;
-            if watched.book.as_mut().is_some_and(BookWatch::fetch_failed) {
-                self.queue.want(instrument);
-            }
+        let news = self.queue.failed(instrument, failure, now);
+        let refused = matches!(failure, FetchFailure::Refused(_));
+        self.counts.books_set_aside += u64::from(refused && news);
+        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return news };
+        watched.checking = false;
+        let Some(book) = &mut watched.book else { return news };
+        // A book whose stream is silent, and that the venue does not show, is no book to trade on.
+        if refused && book.doubted() {
+            self.counts.interruptions += 1;
+            out.push(Request::Interrupted { instrument });
         }
+        if book.fetch_failed() {
+            self.queue.want(instrument);
+        }
+        news
     }
 
     pub(super) fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
