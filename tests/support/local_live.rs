@@ -52,12 +52,15 @@ pub fn ca_file(venue: &Running) -> tempfile::NamedTempFile {
 }
 
 /// A strategy that trades often.
-const STRATEGY: &str = "[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
-    instruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.010\"\nthreshold = 0.05\nhold_ms = 100\n";
+const STRATEGY: &str = "[strategy.params]\nqty = \"0.010\"\nthreshold = 0.05\nhold_ms = 100\n";
 
-/// A configuration that follows `instruments` at a venue, and trades.
+/// A configuration that follows `instruments` at a venue, and trades the last of them.
 pub fn config(venue: &Running, ca: &Path, instruments: Vec<Instrument>, more: &str) -> Config {
-    let text = format!("{}{STRATEGY}", sections(venue, ca, more));
+    let traded = instruments.last().map(Instrument::name).expect("an instrument");
+    let text = format!(
+        "{}[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\ninstruments = [{traded:?}]\n{STRATEGY}",
+        sections(venue, ca, more)
+    );
     let table = InstrumentTable::new(instruments).expect("distinct");
     Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"))
 }
