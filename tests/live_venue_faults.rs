@@ -178,7 +178,7 @@ fn a_venue_whose_tls_goes_bad_is_not_spoken_to_until_it_is_good_again() {
 }
 
 fn venue_with(tls: Tls) -> algo_trader::venue::local::serve::Running {
-    let mut options = ServerOptions::generated(3, demo_instruments(), 200);
+    let mut options = ServerOptions::generated(3, demo_instruments(), 100);
     options.tls = tls;
     Server::start(options).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -67,7 +67,7 @@ pub fn config(venue: &Running, ca: &Path, instruments: Vec<Instrument>, more: &s
 
 /// A brisk market of three instruments, spot and USD-M, without an end.
 pub fn venue() -> Running {
-    let mut options = ServerOptions::generated(11, demo_instruments(), 200);
+    let mut options = ServerOptions::generated(11, demo_instruments(), 100);
     options.limits.weight = Some(1_000_000);
     Server::start(options).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -122,7 +122,8 @@ impl Rig {
         self.look(what);
     }
 
-    /// Looks at the venue's books for a while, in which several diffs come.
+    /// Looks at the venue's books for a while, in which several diffs come: often, since the venue makes the diffs of
+    /// 100 ms of a futures market's, and between them has ids that no client sees.
     pub fn look(&mut self, after: &str) {
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(400) {
@@ -131,7 +132,7 @@ impl Rig {
                 let Some(book) = book else { continue };
                 self.looks.push(Look { after: after.into(), instrument: instrument.id, book });
             }
-            std::thread::sleep(Duration::from_millis(40));
+            std::thread::sleep(Duration::from_millis(4));
         }
     }
 

@@ -296,7 +296,8 @@ impl LiveFeed {
                     match self.decoding.decode(source, bytes, *frames) {
                         Some(message) => {
                             let verdict = client.admit(*id, &message.decoded, now);
-                            if verdict != Verdict::Duplicate {
+                            // What is early comes again, over another connection.
+                            if !matches!(verdict, Verdict::Duplicate | Verdict::Early) {
                                 sink.frame(SourceId(market as u16), came, bytes);
                             }
                             if verdict == Verdict::Publish {

@@ -317,6 +317,11 @@ impl StreamClient {
         if line.remove(id).is_some() {
             line.retry_at = now.plus(line.backoff.next_pause());
             self.next_deadline = now;
+            for instrument in &self.groups[self.lines[index].group].group.instruments {
+                if let Some(watched) = &mut self.watched[instrument.index()] {
+                    watched.left(id);
+                }
+            }
             self.group_changed(index, now, out);
         }
     }

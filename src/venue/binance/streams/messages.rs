@@ -1,6 +1,6 @@
 //! Messages of the streams and fetched books: what is new, what is missing, what has to be asked for.
 
-use super::admission::{Bars, Verdict, Window};
+use super::admission::{Bars, Newest, Verdict, Window};
 use super::book_watch::{BookWatch, SnapshotVerdict};
 use super::client::{Request, StreamClient, nanos};
 use super::line::ConnectionId;
@@ -14,8 +14,8 @@ pub(super) struct Watched {
     group: usize,
     trades: Window,
     aggregates: Window,
-    quote_id: u64,
-    partial_id: u64,
+    quotes: Newest,
+    partials: Newest,
     bars: Bars,
     pub book: Option<BookWatch>,
     /// Asked for to see whether its stream is behind, not because the book is out of step.
@@ -53,8 +53,8 @@ impl StreamClient {
                 let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
                 new(window.admit(trade.id))
             }
-            (None, Decoded::Quote(quote)) => newer(&mut watched.quote_id, quote.update_id),
-            (None, Decoded::DepthPartial(head)) => newer(&mut watched.partial_id, head.last_id),
+            (None, Decoded::Quote(quote)) => watched.quotes.admit(quote.update_id, id.number, now),
+            (None, Decoded::DepthPartial(head)) => watched.partials.admit(head.last_id, id.number, now),
             (None, Decoded::Kline(kline)) => new(watched.bars.admit(kline)),
             _ => Verdict::Unknown,
         };
@@ -224,19 +224,25 @@ impl Watched {
             group,
             trades: Window::default(),
             aggregates: Window::default(),
-            quote_id: 0,
-            partial_id: 0,
+            quotes: Newest::default(),
+            partials: Newest::default(),
             bars: Bars::default(),
             book,
             checking: false,
         }
     }
 
+    /// A connection that brought its data is gone.
+    pub fn left(&mut self, id: ConnectionId) {
+        self.quotes.left(id.number);
+        self.partials.left(id.number);
+    }
+
     /// After an interruption nothing that was seen says anything of what comes.
     pub fn forget(&mut self) {
         self.trades = Window::default();
         self.aggregates = Window::default();
-        (self.quote_id, self.partial_id) = (0, 0);
+        (self.quotes, self.partials) = (Newest::default(), Newest::default());
         self.bars = Bars::default();
         self.checking = false;
         if let Some(book) = &mut self.book {
@@ -248,14 +254,4 @@ impl Watched {
 #[inline]
 fn new(yes: bool) -> Verdict {
     if yes { Verdict::Publish } else { Verdict::Duplicate }
-}
-
-#[inline]
-fn newer(last: &mut u64, id: u64) -> Verdict {
-    if id > *last {
-        *last = id;
-        Verdict::Publish
-    } else {
-        Verdict::Duplicate
-    }
 }
