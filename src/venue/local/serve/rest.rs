@@ -3,6 +3,7 @@
 //! Owns: paths and weights. Reads the exchange; changes nothing. A call is one line in [`ROUTES`] and one function; what
 //! is more than a few lines stands in a module of its own.
 
+use super::super::api::Api;
 use super::exchange::Exchange;
 use super::http::{Answer, Request};
 use super::selection::{limit, listing};
@@ -22,6 +23,8 @@ pub(super) struct Call<'a> {
     pub weight_limit: u32,
     /// Times are wanted in microseconds.
     pub micros: bool,
+    /// The rules that orders are held to.
+    pub api: Option<&'a Api>,
 }
 
 impl Call<'_> {
@@ -76,6 +79,22 @@ static ROUTES: &[Route] = &[
     get("/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
 ];
 
+/// Methods of the WebSocket API. Those on orders and accounts, and on what spot lists, are in the `api`.
+static METHODS: &[(&str, &str)] = &[
+    ("depth", "/depth"),
+    ("trades.recent", "/trades"),
+    ("trades.historical", "/historicalTrades"),
+    ("trades.aggregate", "/aggTrades"),
+    ("klines", "/klines"),
+    ("uiKlines", "/uiKlines"),
+    ("avgPrice", "/avgPrice"),
+    ("ticker", "/ticker"),
+    ("ticker.tradingDay", "/ticker/tradingDay"),
+    ("ticker.24hr", "/ticker/24hr"),
+    ("ticker.price", "/ticker/price"),
+    ("ticker.book", "/ticker/bookTicker"),
+];
+
 impl Route {
     /// Answers a call, or refuses it.
     pub fn answer(&self, call: &Call<'_>) -> Answer {
@@ -111,6 +130,12 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
     }
     let route = found.find(|route| route.method == request.method);
     route.ok_or_else(|| Answer::error(405, -1, "this path has other methods"))
+}
+
+/// The call on spot behind a method of the WebSocket API.
+pub(super) fn method(name: &str) -> Option<&'static Route> {
+    let (_, path) = METHODS.iter().find(|(known, _)| *known == name)?;
+    ROUTES.iter().find(|route| route.path == *path)
 }
 
 fn time(call: &Call<'_>) -> Answered {
