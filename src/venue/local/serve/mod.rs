@@ -28,6 +28,7 @@ mod interval;
 mod klines;
 mod listing;
 mod options;
+mod orders;
 mod requests;
 mod rest;
 mod scan;
@@ -42,7 +43,6 @@ mod timers;
 mod trade_calls;
 mod transport;
 mod websocket;
-mod weights;
 mod window;
 
 pub use book::BookView;
@@ -69,6 +69,8 @@ pub struct Endpoint {
     pub stream_url: String,
     /// `https://127.0.0.1:PORT`; add `/api/v3/…`, `/fapi/v1/…` or `/dapi/v1/…`.
     pub rest_url: String,
+    /// `wss://127.0.0.1:PORT/ws-api/v3`, on spot.
+    pub api_url: Option<String>,
 }
 
 /// Starts venues.

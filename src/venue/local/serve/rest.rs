@@ -40,40 +40,45 @@ type Answered = Result<Answer, Answer>;
 
 /// One REST call.
 pub(super) struct Route {
+    /// On the WebSocket API; empty where it has none.
+    name: &'static str,
     method: &'static str,
     /// After the market's prefix.
     path: &'static str,
     /// Whether futures have it too.
     everywhere: bool,
-    pub weight: fn(&Call<'_>) -> u32,
-    answer: fn(&Call<'_>) -> Answered,
+    pub weight: Weight,
+    answer: Run,
 }
 
-const fn get(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
-    Route { method: "GET", path, everywhere: true, weight, answer }
+type Weight = fn(&Call<'_>) -> u32;
+type Run = fn(&Call<'_>) -> Answered;
+
+const fn get(name: &'static str, path: &'static str, weight: Weight, answer: Run) -> Route {
+    Route { name, method: "GET", path, everywhere: true, weight, answer }
 }
 
-const fn spot(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
-    Route { everywhere: false, ..get(path, weight, answer) }
+const fn spot(name: &'static str, path: &'static str, weight: Weight, answer: Run) -> Route {
+    Route { everywhere: false, ..get(name, path, weight, answer) }
 }
 
-/// Every call there is.
+/// Every call on market data. Those on orders and accounts, and on what spot lists, are in the `api`.
 static ROUTES: &[Route] = &[
-    get("/ping", |_| 1, |_| Ok(Answer::json(200, "{}"))),
-    get("/time", |_| 1, time),
-    get("/exchangeInfo", |call| by_market(call, 20, 1), exchange_info::answer),
-    get("/depth", depth_weight, depth),
-    get("/trades", |call| by_market(call, 25, 5), trade_calls::trades),
-    spot("/historicalTrades", |_| 25, trade_calls::historical),
-    spot("/aggTrades", |_| 4, trade_calls::aggregates),
-    get("/klines", klines::weight, klines::answer),
-    spot("/uiKlines", klines::weight, klines::answer),
-    spot("/avgPrice", |_| 2, ticker_calls::average),
-    spot("/ticker", ticker_calls::window_weight, ticker_calls::rolling),
-    spot("/ticker/tradingDay", ticker_calls::window_weight, ticker_calls::trading_day),
-    spot("/ticker/24hr", ticker_calls::day_weight, ticker_calls::day),
-    spot("/ticker/price", ticker_calls::light_weight, ticker_calls::last_price),
-    get("/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
+    get("", "/ping", |_| 1, |_| Ok(Answer::json(200, "{}"))),
+    get("", "/time", |_| 1, time),
+    get("", "/exchangeInfo", |_| 1, exchange_info::answer),
+    get("depth", "/depth", depth_weight, depth),
+    get("trades.recent", "/trades", |call| by_market(call, 25, 5), trade_calls::trades),
+    spot("trades.historical", "/historicalTrades", |_| 25, trade_calls::historical),
+    spot("trades.aggregate", "/aggTrades", |_| 4, trade_calls::aggregates),
+    get("klines", "/klines", klines::weight, klines::answer),
+    spot("uiKlines", "/uiKlines", klines::weight, klines::answer),
+    spot("avgPrice", "/avgPrice", |_| 2, ticker_calls::average),
+    spot("ticker", "/ticker", ticker_calls::window_weight, ticker_calls::rolling),
+    spot("ticker.tradingDay", "/ticker/tradingDay", ticker_calls::window_weight, ticker_calls::trading_day),
+    spot("ticker.24hr", "/ticker/24hr", ticker_calls::day_weight, ticker_calls::day),
+    spot("ticker.price", "/ticker/price", ticker_calls::light_weight, ticker_calls::last_price),
+    get("ticker.book", "/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
 ];
 
 impl Route {
@@ -111,6 +116,11 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
     }
     let route = found.find(|route| route.method == request.method);
     route.ok_or_else(|| Answer::error(405, -1, "this path has other methods"))
+}
+
+/// The call behind a method of the WebSocket API.
+pub(super) fn method(name: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| !name.is_empty() && route.name == name)
 }
 
 fn time(call: &Call<'_>) -> Answered {
