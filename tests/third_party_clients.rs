@@ -32,17 +32,21 @@ fn python() -> Option<PathBuf> {
 struct Venue {
     child: Child,
     said: Value,
-    ca: tempfile::NamedTempFile,
+    /// Its authority's certificate, its accounts and their keys.
+    files: tempfile::TempDir,
 }
 
 impl Venue {
-    fn start() -> Self {
-        let ca = tempfile::NamedTempFile::new().expect("a file");
+    fn start(python: &Path) -> Self {
+        let files = tempfile::tempdir().expect("a directory");
+        let made = Command::new(python).arg(scripts().join("accounts.py")).arg(files.path()).status();
+        assert!(made.is_ok_and(|status| status.success()), "accounts are made");
         let mut child = Command::new(env!("CARGO_BIN_EXE_algo-trader"))
-            .args([
-                "venue", "serve", "--json", "--market", "spot", "--admin", "0", "--rate", "300", "--ca-out",
-            ])
-            .arg(ca.path())
+            .args(["venue", "serve", "--json", "--market", "spot", "--admin", "0", "--rate", "300"])
+            .arg("--ca-out")
+            .arg(files.path().join("ca.pem"))
+            .arg("--account")
+            .arg(files.path().join("accounts.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,7 +54,7 @@ impl Venue {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("text");
         let said = serde_json::from_str(&line).expect("JSON");
-        Self { child, said, ca }
+        Self { child, said, files }
     }
 
     fn address(&self, kind: &str) -> &str {
@@ -66,22 +70,28 @@ impl Drop for Venue {
     }
 }
 
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
 /// Runs a script of `tests/clients` against a venue of its own. Whatever fails is told by the script, one line a check.
 fn run(script: &str) {
     let Some(python) = python() else { return };
-    let venue = Venue::start();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let venue = Venue::start(&python);
+    let ca = venue.files.path().join("ca.pem");
     let output = tempfile::NamedTempFile::new().expect("a file");
     let told = || output.reopen().expect("a file");
     let mut child = Command::new(python)
-        .arg(scripts.join(script))
+        .arg(scripts().join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("VENUE_REST", venue.address("rest"))
         .env("VENUE_STREAM", venue.address("stream"))
-        .env("VENUE_CA", venue.ca.path())
+        .env("VENUE_ADMIN", venue.said["admin"].as_str().expect("an address"))
+        .env("VENUE_KEYS", venue.files.path().join("keys.json"))
+        .env("VENUE_CA", &ca)
         // The two ways in which Python programs are told whom to trust.
-        .env("REQUESTS_CA_BUNDLE", venue.ca.path())
-        .env("SSL_CERT_FILE", venue.ca.path())
+        .env("REQUESTS_CA_BUNDLE", &ca)
+        .env("SSL_CERT_FILE", &ca)
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::null())
         .stdout(told())
@@ -118,4 +128,14 @@ fn ccxt_reads_and_streams_the_market() {
 #[test]
 fn python_binance_reads_and_streams_the_market() {
     run("python_binance_market.py");
+}
+
+#[test]
+fn ccxt_trades_with_keys_of_every_kind() {
+    run("ccxt_orders.py");
+}
+
+#[test]
+fn python_binance_trades_with_keys_of_every_kind() {
+    run("python_binance_orders.py");
 }
