@@ -3,7 +3,7 @@
 //!
 //! Owns: the way between connections and the `api`, and the market data methods of the WebSocket API.
 
-use super::super::api::{MarketData, RestReply, RestRequest, Session as ApiSession};
+use super::super::api::{MarketAnswer, MarketData, RestReply, RestRequest, Session as ApiSession};
 use super::exchange::Exchange;
 use super::http::{Answer, Request};
 use super::rest::{self, Call};
@@ -20,12 +20,7 @@ struct Methods<'a> {
 }
 
 impl MarketData for Methods<'_> {
-    fn answer(
-        &self,
-        method: &str,
-        params: &[(String, String)],
-        now_ms: u64,
-    ) -> Option<(u32, Result<Vec<u8>, (u16, i32, String)>)> {
+    fn answer(&self, method: &str, params: &[(String, String)], now_ms: u64) -> Option<(u32, MarketAnswer)> {
         let route = rest::method(method)?;
         let request = Request { query: params.to_vec(), ..Request::default() };
         let call = Call {
