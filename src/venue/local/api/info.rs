@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::json::Json;
 use super::params::{Kind, Param};
 use super::venue::{ApiSettings, Context};
-use crate::venue::local::exchange::{OrderType, SymbolRules};
+use crate::venue::local::exchange::{OrderType, SymbolRules, SymbolStatus};
 
 const STATUSES: &[&str] = &["TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY"];
 
@@ -47,27 +47,13 @@ fn wanted(cx: &Context<'_>) -> Result<Option<Vec<String>>, Failure> {
     }
 }
 
-/// Whether spot trading is among the permissions asked for: one name, or a JSON list of them.
-fn spot_is_wanted(cx: &Context<'_>) -> Result<bool, Failure> {
-    match cx.params.get("permissions") {
-        None => Ok(true),
-        Some(list) if list.starts_with('[') => match serde_json::from_str::<Vec<String>>(list) {
-            Ok(names) => Ok(names.iter().any(|name| name == "SPOT")),
-            Err(_) => Err(Failure::illegal("permissions", "a JSON list of permissions")),
-        },
-        Some(name) => Ok(name == "SPOT"),
-    }
-}
-
 pub(super) fn exchange_info(cx: &mut Context<'_>) -> Result<(), Failure> {
     let (wanted, status) = (wanted(cx)?, cx.params.get("symbolStatus"));
     if wanted.is_some() && (status.is_some() || cx.params.get("permissions").is_some()) {
         return Err(Failure::bad(-1128, "Combination of optional parameters invalid."));
     }
-    let spot = spot_is_wanted(cx)?;
     let exchange = &cx.api.exchange;
     let rules: Vec<&SymbolRules> = match &wanted {
-        None if !spot => Vec::new(),
         None => exchange.symbols().filter(|rules| status.is_none_or(|s| s == rules.status.label())).collect(),
         Some(names) => {
             let find = |name: &String| exchange.symbol(name).and_then(|symbol| exchange.rules(symbol));
@@ -108,6 +94,13 @@ fn limits(json: &mut Json<'_>, settings: &ApiSettings) {
     json.end_list();
 }
 
+/// A symbol as `exchangeInfo` shows it, JSON.
+pub(crate) fn symbol_info(rules: &SymbolRules, permission_sets: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2_048);
+    symbol(&mut Json(&mut out), rules, permission_sets);
+    out
+}
+
 fn symbol(json: &mut Json<'_>, rules: &SymbolRules, permission_sets: bool) {
     let of = &rules.instrument;
     json.begin();
@@ -125,16 +118,16 @@ fn symbol(json: &mut Json<'_>, rules: &SymbolRules, permission_sets: bool) {
     json.end_list();
     let stops = rules.order_types.contains(&OrderType::StopLossLimit);
     for (name, allowed) in [
-        ("icebergAllowed", true),
-        ("ocoAllowed", stops),
+        ("icebergAllowed", rules.iceberg_parts_max > 0),
+        ("ocoAllowed", stops && rules.max_order_lists > 0),
         ("otoAllowed", false),
         ("opoAllowed", false),
         ("quoteOrderQtyMarketAllowed", true),
         ("allowTrailingStop", false),
         ("cancelReplaceAllowed", true),
-        ("amendAllowed", true),
+        ("amendAllowed", rules.max_amends > 0),
         ("pegInstructionsAllowed", false),
-        ("isSpotTradingAllowed", true),
+        ("isSpotTradingAllowed", rules.status == SymbolStatus::Trading),
         ("isMarginTradingAllowed", false),
     ] {
         json.flag(name, allowed);

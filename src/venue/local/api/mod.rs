@@ -30,6 +30,7 @@ mod venue;
 pub(crate) mod weights;
 
 pub use account_file::{AccountFileError, DemoKey, demo_account, read_accounts};
+pub(crate) use info::symbol_info;
 pub use keys::{AccountOptions, KeyOptions, Permissions};
 pub use rest::{RestReply, RestRequest};
 pub use session::{MarketAnswer, MarketData, NoMarketData, Session};

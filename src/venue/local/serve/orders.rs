@@ -3,7 +3,7 @@
 //!
 //! Owns: the way between connections and the `api`, and the market data methods of the WebSocket API.
 
-use super::super::api::{MarketAnswer, MarketData, RestReply, RestRequest, Session as ApiSession};
+use super::super::api::{Api, MarketAnswer, MarketData, RestReply, RestRequest, Session as ApiSession};
 use super::exchange::Exchange;
 use super::http::{Answer, Request};
 use super::rest::{self, Call};
@@ -30,6 +30,7 @@ impl MarketData for Methods<'_> {
             now_ms,
             weight_limit: self.weight_limit,
             micros: false,
+            api: None,
         };
         let answer = route.answer(&call);
         let result = if answer.status == 200 {
@@ -51,6 +52,10 @@ impl Server {
 
     /// The answer to a call on orders and accounts; `None` where it is of something else.
     pub(super) fn order_call(&mut self, peer: IpAddr, request: &Request) -> Option<Answer> {
+        // What is open to all is answered beside the other market data.
+        if Api::is_open(&request.path) {
+            return None;
+        }
         let call = RestRequest {
             method: &request.method,
             path: &request.path,

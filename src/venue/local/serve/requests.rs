@@ -14,6 +14,7 @@ use super::stream_name;
 use super::websocket::{self, Close, Incoming};
 use crate::domain::Market;
 use serde_json::json;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Reads everything a connection has sent whole.
@@ -223,8 +224,7 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     server.stats.rest_calls += 1;
     let now_ms = wall_ms();
     let Some(peer) = server.connections.get(at).and_then(Option::as_ref).map(|c| c.peer) else { return };
-    let rules = server.limits.weight_rules(market);
-    let weight_limit = rules.limit;
+    let weight_limit = server.limits.weight_rules(market).limit;
     let of_orders = if market == Market::Spot { server.order_call(peer, request) } else { None };
     let mut answer = match of_orders {
         Some(answer) => answer,
@@ -264,23 +264,18 @@ fn is_api(path: &str) -> bool {
 }
 
 /// The answer to a call on market data.
-fn market_data(
-    server: &mut Server,
-    market: Market,
-    peer: std::net::IpAddr,
-    request: &Request,
-    now_ms: u64,
-) -> Answer {
+fn market_data(server: &mut Server, market: Market, peer: IpAddr, request: &Request, now_ms: u64) -> Answer {
     let rules = server.limits.weight_rules(market);
     let unit = time_unit(request);
     let micros = unit.as_ref().is_ok_and(|micros| *micros);
-    let weight_limit = rules.limit;
-    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit, micros };
+    let (exchange, weight_limit) = (&server.exchange, rules.limit);
+    let context = Call { market, request, exchange, now_ms, weight_limit, micros, api: None };
     let route = rest::route(market, request);
     let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
     let after = |until_ms: u64| until_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
     match server.api.weights.charge(market, peer, weight, now_ms, &rules) {
         Verdict::Granted { used } => {
+            let context = Call { api: Some(&server.api), ..context };
             let answer = match (route, unit) {
                 (Ok(route), Ok(_)) => route.answer(&context),
                 (Err(refusal), _) | (_, Err(refusal)) => refusal,

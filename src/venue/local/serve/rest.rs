@@ -3,6 +3,7 @@
 //! Owns: paths and weights. Reads the exchange; changes nothing. A call is one line in [`ROUTES`] and one function; what
 //! is more than a few lines stands in a module of its own.
 
+use super::super::api::Api;
 use super::exchange::Exchange;
 use super::http::{Answer, Request};
 use super::selection::{limit, listing};
@@ -22,6 +23,8 @@ pub(super) struct Call<'a> {
     pub weight_limit: u32,
     /// Times are wanted in microseconds.
     pub micros: bool,
+    /// The rules that orders are held to.
+    pub api: Option<&'a Api>,
 }
 
 impl Call<'_> {
@@ -40,45 +43,56 @@ type Answered = Result<Answer, Answer>;
 
 /// One REST call.
 pub(super) struct Route {
-    /// On the WebSocket API; empty where it has none.
-    name: &'static str,
     method: &'static str,
     /// After the market's prefix.
     path: &'static str,
     /// Whether futures have it too.
     everywhere: bool,
-    pub weight: Weight,
-    answer: Run,
+    pub weight: fn(&Call<'_>) -> u32,
+    answer: fn(&Call<'_>) -> Answered,
 }
 
-type Weight = fn(&Call<'_>) -> u32;
-type Run = fn(&Call<'_>) -> Answered;
-
-const fn get(name: &'static str, path: &'static str, weight: Weight, answer: Run) -> Route {
-    Route { name, method: "GET", path, everywhere: true, weight, answer }
+const fn get(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
+    Route { method: "GET", path, everywhere: true, weight, answer }
 }
 
-const fn spot(name: &'static str, path: &'static str, weight: Weight, answer: Run) -> Route {
-    Route { everywhere: false, ..get(name, path, weight, answer) }
+const fn spot(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
+    Route { everywhere: false, ..get(path, weight, answer) }
 }
 
-/// Every call on market data. Those on orders and accounts, and on what spot lists, are in the `api`.
+/// Every call there is.
 static ROUTES: &[Route] = &[
-    get("", "/ping", |_| 1, |_| Ok(Answer::json(200, "{}"))),
-    get("", "/time", |_| 1, time),
-    get("", "/exchangeInfo", |_| 1, exchange_info::answer),
-    get("depth", "/depth", depth_weight, depth),
-    get("trades.recent", "/trades", |call| by_market(call, 25, 5), trade_calls::trades),
-    spot("trades.historical", "/historicalTrades", |_| 25, trade_calls::historical),
-    spot("trades.aggregate", "/aggTrades", |_| 4, trade_calls::aggregates),
-    get("klines", "/klines", klines::weight, klines::answer),
-    spot("uiKlines", "/uiKlines", klines::weight, klines::answer),
-    spot("avgPrice", "/avgPrice", |_| 2, ticker_calls::average),
-    spot("ticker", "/ticker", ticker_calls::window_weight, ticker_calls::rolling),
-    spot("ticker.tradingDay", "/ticker/tradingDay", ticker_calls::window_weight, ticker_calls::trading_day),
-    spot("ticker.24hr", "/ticker/24hr", ticker_calls::day_weight, ticker_calls::day),
-    spot("ticker.price", "/ticker/price", ticker_calls::light_weight, ticker_calls::last_price),
-    get("ticker.book", "/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
+    get("/ping", |_| 1, |_| Ok(Answer::json(200, "{}"))),
+    get("/time", |_| 1, time),
+    get("/exchangeInfo", |call| by_market(call, 20, 1), exchange_info::answer),
+    get("/depth", depth_weight, depth),
+    get("/trades", |call| by_market(call, 25, 5), trade_calls::trades),
+    spot("/historicalTrades", |_| 25, trade_calls::historical),
+    spot("/aggTrades", |_| 4, trade_calls::aggregates),
+    get("/klines", klines::weight, klines::answer),
+    spot("/uiKlines", klines::weight, klines::answer),
+    spot("/avgPrice", |_| 2, ticker_calls::average),
+    spot("/ticker", ticker_calls::window_weight, ticker_calls::rolling),
+    spot("/ticker/tradingDay", ticker_calls::window_weight, ticker_calls::trading_day),
+    spot("/ticker/24hr", ticker_calls::day_weight, ticker_calls::day),
+    spot("/ticker/price", ticker_calls::light_weight, ticker_calls::last_price),
+    get("/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
+];
+
+/// Methods of the WebSocket API. Those on orders and accounts, and on what spot lists, are in the `api`.
+static METHODS: &[(&str, &str)] = &[
+    ("depth", "/depth"),
+    ("trades.recent", "/trades"),
+    ("trades.historical", "/historicalTrades"),
+    ("trades.aggregate", "/aggTrades"),
+    ("klines", "/klines"),
+    ("uiKlines", "/uiKlines"),
+    ("avgPrice", "/avgPrice"),
+    ("ticker", "/ticker"),
+    ("ticker.tradingDay", "/ticker/tradingDay"),
+    ("ticker.24hr", "/ticker/24hr"),
+    ("ticker.price", "/ticker/price"),
+    ("ticker.book", "/ticker/bookTicker"),
 ];
 
 impl Route {
@@ -118,9 +132,10 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
     route.ok_or_else(|| Answer::error(405, -1, "this path has other methods"))
 }
 
-/// The call behind a method of the WebSocket API.
+/// The call on spot behind a method of the WebSocket API.
 pub(super) fn method(name: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| !name.is_empty() && route.name == name)
+    let (_, path) = METHODS.iter().find(|(known, _)| *known == name)?;
+    ROUTES.iter().find(|route| route.path == *path)
 }
 
 fn time(call: &Call<'_>) -> Answered {
