@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 /// What a script may take. Most of it is waiting for streams that speak once a second.
 const SCRIPT_SECONDS: u64 = 150;
 
-/// The interpreter that has the clients, or `None` where they were not installed.
-fn python() -> Option<PathBuf> {
+/// The interpreter of one of the environments, or `None` where it was not set up.
+fn python(environment: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     let dir =
         std::env::var_os("ALGO_TRADER_CLIENTS_DIR").map_or_else(|| target.join("clients"), PathBuf::from);
-    let python = dir.join("bin/python");
-    if python.exists() && dir.join("stamp").exists() {
+    let python = dir.join(environment).join("bin/python");
+    if python.exists() && dir.join(environment).join("stamp").exists() {
         return Some(python);
     }
     let required = std::env::var_os("ALGO_TRADER_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
@@ -75,9 +75,10 @@ fn scripts() -> PathBuf {
 }
 
 /// Runs a script of `tests/clients` against a venue of its own. Whatever fails is told by the script, one line a check.
-fn run(script: &str) {
-    let Some(python) = python() else { return };
-    let venue = Venue::start(&python);
+fn run(environment: &str, script: &str) {
+    // Keys are made by what ccxt brings along.
+    let (Some(python), Some(maker)) = (python(environment), python("community")) else { return };
+    let venue = Venue::start(&maker);
     let ca = venue.files.path().join("ca.pem");
     let output = tempfile::NamedTempFile::new().expect("a file");
     let told = || output.reopen().expect("a file");
@@ -122,20 +123,25 @@ fn run(script: &str) {
 
 #[test]
 fn ccxt_reads_and_streams_the_market() {
-    run("ccxt_market.py");
+    run("community", "ccxt_market.py");
 }
 
 #[test]
 fn python_binance_reads_and_streams_the_market() {
-    run("python_binance_market.py");
+    run("community", "python_binance_market.py");
 }
 
 #[test]
 fn ccxt_trades_with_keys_of_every_kind() {
-    run("ccxt_orders.py");
+    run("community", "ccxt_orders.py");
 }
 
 #[test]
 fn python_binance_trades_with_keys_of_every_kind() {
-    run("python_binance_orders.py");
+    run("community", "python_binance_orders.py");
+}
+
+#[test]
+fn what_binance_publishes_reads_streams_and_trades() {
+    run("official", "official_market_and_orders.py");
 }
