@@ -13,7 +13,7 @@ use std::time::Duration;
 
 #[path = "support/stream_client.rs"]
 mod stream_client;
-use stream_client::{connect, get, text};
+use stream_client::{call, connect, get, text};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -476,6 +476,49 @@ fn symbols_times_and_mistakes_are_as_documented() {
     assert_eq!(weight("ticker/24hr"), base + 80);
     assert_eq!(weight("ticker/tradingDay?symbol=BTCUSDT"), base + 84);
     assert_eq!(weight("exchangeInfo"), base + 104);
+}
+
+#[test]
+fn times_are_in_microseconds_where_the_header_says_so() {
+    let ended = Ended::new("");
+    let with = |target: &str, unit: &str| {
+        let header = format!("X-MBX-TIME-UNIT: {unit}\r\n");
+        call(ended.endpoint(), ended.venue.ca_pem(), "GET", &format!("/api/v3/{target}"), &header, "")
+    };
+    let micros = |target: &str| with(target, "MICROSECOND").json();
+    let of = "symbol=BTCUSDT&limit=3";
+    for (call, names) in [
+        ("trades", &["time"][..]),
+        ("historicalTrades", &["time"]),
+        ("aggTrades", &["T"]),
+        ("ticker/24hr", &["openTime", "closeTime"]),
+        ("ticker", &["openTime", "closeTime"]),
+        ("avgPrice", &["closeTime"]),
+    ] {
+        let call = format!("{call}?{of}");
+        let (found, expected) = (micros(&call), ended.get(&call));
+        for name in names {
+            let (found, expected) = match found.as_array() {
+                Some(rows) => (&rows[0][*name], &expected[0][*name]),
+                None => (&found[*name], &expected[*name]),
+            };
+            assert_eq!(found.as_u64(), expected.as_u64().map(|ms| ms * 1_000), "{name} of {call}");
+        }
+    }
+    let bars = format!("klines?{of}&interval=1m");
+    let (found, expected) = (micros(&bars), ended.get(&bars));
+    assert_eq!(found[0][0].as_u64(), expected[0][0].as_u64().map(|ms| ms * 1_000));
+    assert_eq!(
+        found[0][6].as_u64(),
+        expected[0][6].as_u64().map(|ms| ms * 1_000 + 999),
+        "a bar's last moment"
+    );
+    for call in ["time", "exchangeInfo"] {
+        let (found, now) = (micros(call)["serverTime"].as_u64(), ended.get(call)["serverTime"].as_u64());
+        assert!(found.zip(now).is_some_and(|(us, ms)| us / 1_000 <= ms && us / 1_000 + 5_000 > ms), "{call}");
+    }
+    let refused = with("time", "DAYS");
+    assert_eq!((refused.status, refused.json()["code"].as_i64()), (400, Some(-1194)));
 }
 
 #[test]

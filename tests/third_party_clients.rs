@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 /// What a script may take. Most of it is waiting for streams that speak once a second.
 const SCRIPT_SECONDS: u64 = 150;
 
-/// The interpreter that has the clients, or `None` where they were not installed.
-fn python() -> Option<PathBuf> {
+/// The interpreter of one of the environments, or `None` where it was not set up.
+fn python(environment: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     let dir =
         std::env::var_os("ALGO_TRADER_CLIENTS_DIR").map_or_else(|| target.join("clients"), PathBuf::from);
-    let python = dir.join("bin/python");
-    if python.exists() && dir.join("stamp").exists() {
+    let python = dir.join(environment).join("bin/python");
+    if python.exists() && dir.join(environment).join("stamp").exists() {
         return Some(python);
     }
     let required = std::env::var_os("ALGO_TRADER_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
@@ -32,17 +32,21 @@ fn python() -> Option<PathBuf> {
 struct Venue {
     child: Child,
     said: Value,
-    ca: tempfile::NamedTempFile,
+    /// Its authority's certificate, its accounts and their keys.
+    files: tempfile::TempDir,
 }
 
 impl Venue {
-    fn start() -> Self {
-        let ca = tempfile::NamedTempFile::new().expect("a file");
+    fn start(python: &Path) -> Self {
+        let files = tempfile::tempdir().expect("a directory");
+        let made = Command::new(python).arg(scripts().join("accounts.py")).arg(files.path()).status();
+        assert!(made.is_ok_and(|status| status.success()), "accounts are made");
         let mut child = Command::new(env!("CARGO_BIN_EXE_algo-trader"))
-            .args([
-                "venue", "serve", "--json", "--market", "spot", "--admin", "0", "--rate", "300", "--ca-out",
-            ])
-            .arg(ca.path())
+            .args(["venue", "serve", "--json", "--market", "spot", "--admin", "0", "--rate", "300"])
+            .arg("--ca-out")
+            .arg(files.path().join("ca.pem"))
+            .arg("--account")
+            .arg(files.path().join("accounts.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,7 +54,7 @@ impl Venue {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("text");
         let said = serde_json::from_str(&line).expect("JSON");
-        Self { child, said, ca }
+        Self { child, said, files }
     }
 
     fn address(&self, kind: &str) -> &str {
@@ -66,22 +70,29 @@ impl Drop for Venue {
     }
 }
 
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
 /// Runs a script of `tests/clients` against a venue of its own. Whatever fails is told by the script, one line a check.
-fn run(script: &str) {
-    let Some(python) = python() else { return };
-    let venue = Venue::start();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+fn run(environment: &str, script: &str) {
+    // Keys are made by what ccxt brings along.
+    let (Some(python), Some(maker)) = (python(environment), python("community")) else { return };
+    let venue = Venue::start(&maker);
+    let ca = venue.files.path().join("ca.pem");
     let output = tempfile::NamedTempFile::new().expect("a file");
     let told = || output.reopen().expect("a file");
     let mut child = Command::new(python)
-        .arg(scripts.join(script))
+        .arg(scripts().join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("VENUE_REST", venue.address("rest"))
         .env("VENUE_STREAM", venue.address("stream"))
-        .env("VENUE_CA", venue.ca.path())
+        .env("VENUE_ADMIN", venue.said["admin"].as_str().expect("an address"))
+        .env("VENUE_KEYS", venue.files.path().join("keys.json"))
+        .env("VENUE_CA", &ca)
         // The two ways in which Python programs are told whom to trust.
-        .env("REQUESTS_CA_BUNDLE", venue.ca.path())
-        .env("SSL_CERT_FILE", venue.ca.path())
+        .env("REQUESTS_CA_BUNDLE", &ca)
+        .env("SSL_CERT_FILE", &ca)
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::null())
         .stdout(told())
@@ -112,10 +123,25 @@ fn run(script: &str) {
 
 #[test]
 fn ccxt_reads_and_streams_the_market() {
-    run("ccxt_market.py");
+    run("community", "ccxt_market.py");
 }
 
 #[test]
 fn python_binance_reads_and_streams_the_market() {
-    run("python_binance_market.py");
+    run("community", "python_binance_market.py");
+}
+
+#[test]
+fn ccxt_trades_with_keys_of_every_kind() {
+    run("community", "ccxt_orders.py");
+}
+
+#[test]
+fn python_binance_trades_with_keys_of_every_kind() {
+    run("community", "python_binance_orders.py");
+}
+
+#[test]
+fn what_binance_publishes_reads_streams_and_trades() {
+    run("official", "official_market_and_orders.py");
 }

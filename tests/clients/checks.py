@@ -1,15 +1,18 @@
 """Checks of a client against a served venue: one line each, and an exit status.
 
 A script gets the venue's addresses by the environment: VENUE_REST and VENUE_STREAM (`https://127.0.0.1:PORT` and
-`wss://127.0.0.1:PORT`), and VENUE_CA, the file with the authority to trust.
+`wss://127.0.0.1:PORT`), VENUE_ADMIN for faults, VENUE_CA, the file with the authority to trust, and VENUE_KEYS, the file
+with the keys that `accounts.py` made.
 """
 
 import asyncio
 import inspect
+import json
 import os
 import sys
 import time
 import traceback
+import urllib.request
 
 # A client that hangs is a failure, not a pause.
 CHECK_SECONDS = 20
@@ -18,6 +21,20 @@ REST = os.environ["VENUE_REST"]
 STREAM = os.environ["VENUE_STREAM"]
 CA = os.environ["VENUE_CA"]
 SYMBOL, PAIR = "BTCUSDT", "BTC/USDT"
+
+
+def keys(name):
+    """API key and secret of an account; the secret of `ed25519` and `rsa` is a PEM."""
+    with open(os.environ["VENUE_KEYS"]) as file:
+        row = json.load(file)[name]
+    return row["api_key"], row["secret"]
+
+
+def fault(**what):
+    """Has the venue misbehave."""
+    url = os.environ["VENUE_ADMIN"] + "/admin/fault"
+    request = urllib.request.Request(url, json.dumps(what).encode(), method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5).read()
 
 
 class Checks:
