@@ -3,7 +3,7 @@
 //! No message has a byte of a key in it. A file that others may read is refused: its key must be taken for known.
 
 use crate::run::config::TradingConfig;
-use crate::security::{ApiKey, Credentials, KeyError, Secret, Signer};
+use crate::security::{Credentials, KeyError, Secret};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -43,9 +43,6 @@ pub enum KeysError {
         /// Its permissions.
         mode: u32,
     },
-    /// The file has one line.
-    #[error("[trading] key_file {0} must hold the API key in its first line and the secret in the others")]
-    NoSecret(PathBuf),
     /// What was found is no key.
     #[error("the key in {place} is not taken: {error}")]
     Bad {
@@ -78,7 +75,8 @@ fn from_variables(
         read(variable).filter(|text| !text.trim().is_empty()).map(Secret::new).ok_or_else(missing)
     };
     let (api_key, secret_text) = (text(key)?, text(secret)?);
-    made(&api_key, key, &secret_text, secret)
+    Credentials::new(&api_key, &secret_text)
+        .map_err(|error| KeysError::Bad { place: format!("{key} and {secret}"), error })
 }
 
 fn from_file(path: &Path) -> Result<Credentials, KeysError> {
@@ -89,30 +87,8 @@ fn from_file(path: &Path) -> Result<Credentials, KeysError> {
         return Err(KeysError::Exposed { path: path.into(), mode });
     }
     let whole = Secret::new(std::fs::read(path).map_err(unreadable)?);
-    let text = whole.expose().trim_ascii_start();
-    let end = text.iter().position(|b| *b == b'\n').ok_or_else(|| KeysError::NoSecret(path.into()))?;
-    if text[end..].trim_ascii().is_empty() {
-        return Err(KeysError::NoSecret(path.into()));
-    }
-    let place = path.display().to_string();
-    made(&Secret::new(&text[..end]), &place, &Secret::new(&text[end + 1..]), &place)
-}
-
-fn made(
-    api_key: &Secret,
-    key_place: &str,
-    secret: &Secret,
-    secret_place: &str,
-) -> Result<Credentials, KeysError> {
-    let bad = |place: &str| {
-        let place = place.to_owned();
-        move |error| KeysError::Bad { place, error }
-    };
-    let text = std::str::from_utf8(api_key.expose()).unwrap_or_default();
-    let api_key = ApiKey::new(text).map_err(bad(key_place))?;
-    let pem = secret.expose().trim_ascii_start().starts_with(b"-----BEGIN");
-    let signer = if pem { Signer::from_pem(secret) } else { Signer::hmac(secret) };
-    Ok(Credentials { api_key, signer: signer.map_err(bad(secret_place))? })
+    Credentials::from_text(&whole)
+        .map_err(|error| KeysError::Bad { place: path.display().to_string(), error })
 }
 
 #[cfg(test)]
@@ -167,7 +143,7 @@ mod tests {
         }
         let short = file("abcdefgh\n\n", 0o600);
         wanted.key_file = Some(short.path().into());
-        assert!(matches!(load(&wanted), Err(KeysError::NoSecret(_))));
+        assert!(matches!(load(&wanted), Err(KeysError::Bad { error: KeyError::OneLine, .. })));
         let odd = file("abc defgh\nsecret secret\n", 0o600);
         wanted.key_file = Some(odd.path().into());
         let said = load(&wanted).expect_err("white space").to_string();

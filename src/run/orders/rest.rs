@@ -1,14 +1,15 @@
 //! REST calls of the order gateway: threads that may wait for an answer, so that the gateway never does.
 //!
-//! Each thread has a connection of its own, kept warm by a ping when it has been idle. Calls that matter more (orders,
-//! cancels) go before those that can wait (queries), in the order that they came; where there are two threads or more, one
-//! of them is kept for them.
+//! Each thread has a connection of its own, kept warm by a ping when it has been idle. What matters more goes first, and
+//! what matters the same in the order that it came; where there are two threads or more, one of them is kept for what
+//! matters most, so that an order never waits for the answer to a question.
 
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
 use crate::net::{Endpoint, TlsClient};
 use crate::security::ApiKey;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
-use std::sync::Arc;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Replies of myTrades or exchangeInfo for all symbols have some megabytes.
@@ -20,22 +21,22 @@ const WAITING_MAX: usize = 4_096;
 /// A connection idle for so long is used once, so that it is there when an order needs it.
 const WARM_EVERY: Duration = Duration::from_secs(15);
 const WARM_PATH: &str = "/api/v3/ping";
+/// The last priority for which a thread is kept.
+const URGENT: u8 = 1;
 
 /// One call.
 #[derive(Debug, Clone)]
 pub struct RestCall {
     /// What the answer is known by.
     pub id: u64,
-    /// `GET`, `POST`, `PUT` or `DELETE`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// Path and query, signed where it must be.
-    pub path: String,
-    /// The body of a `POST` or `PUT`.
-    pub body: Vec<u8>,
+    pub target: String,
     /// Whether the API key goes with it.
     pub with_key: bool,
-    /// Whether it goes before those that can wait.
-    pub urgent: bool,
+    /// The lower goes first.
+    pub priority: u8,
     /// Give up then; an answer after that is of no use.
     pub deadline: Instant,
 }
@@ -53,16 +54,37 @@ pub struct RestDone {
 
 /// Where calls go. Dropping it ends the threads, each after the call it is at.
 pub struct RestCalls {
-    urgent: Sender<RestCall>,
-    patient: Sender<RestCall>,
+    waiting: Arc<Waiting>,
+    count: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// By priority, then by arrival.
+    calls: BTreeMap<(u8, u64), RestCall>,
+    over: bool,
+}
+
+/// What a thread does next.
+enum Next {
+    Call(RestCall),
+    Idle,
+    Over,
 }
 
 struct Worker {
     client: HttpClient,
     endpoint: Endpoint,
     key: Arc<ApiKey>,
-    urgent: Receiver<RestCall>,
-    patient: Receiver<RestCall>,
+    waiting: Arc<Waiting>,
+    /// The last priority it takes.
+    priority_max: u8,
     done: Sender<RestDone>,
     wake: Arc<mio::Waker>,
 }
@@ -79,29 +101,44 @@ impl RestCalls {
         key: &Arc<ApiKey>,
         wake: &Arc<mio::Waker>,
     ) -> std::io::Result<(Self, Receiver<RestDone>)> {
-        let (urgent, urgent_in) = bounded(WAITING_MAX);
-        let (patient, patient_in) = bounded(WAITING_MAX);
+        let waiting = Arc::new(Waiting::default());
         let (done, done_in) = unbounded();
         for index in 0..threads {
+            let kept = index == 0 && threads > 1;
             let worker = Worker {
                 client: HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX),
                 endpoint: endpoint.clone(),
                 key: Arc::clone(key),
-                urgent: urgent_in.clone(),
-                patient: if index + 1 < threads || threads == 1 { patient_in.clone() } else { never() },
+                waiting: Arc::clone(&waiting),
+                priority_max: if kept { URGENT } else { u8::MAX },
                 done: done.clone(),
                 wake: Arc::clone(wake),
             };
             std::thread::Builder::new().name(format!("at-rest-{index}")).spawn(move || worker.run())?;
         }
-        Ok((Self { urgent, patient }, done_in))
+        Ok((Self { waiting, count: 0 }, done_in))
     }
 
     /// Asks for a call; false where too many wait already, and nothing will be sent.
     #[must_use]
-    pub fn call(&self, call: RestCall) -> bool {
-        let lane = if call.urgent { &self.urgent } else { &self.patient };
-        lane.try_send(call).is_ok()
+    pub fn call(&mut self, call: RestCall) -> bool {
+        self.count += 1;
+        let mut queue = self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.calls.len() >= WAITING_MAX {
+            return false;
+        }
+        queue.calls.insert((call.priority, self.count), call);
+        drop(queue);
+        // All of them: the one woken first may be the one that does not take it.
+        self.waiting.changed.notify_all();
+        true
+    }
+}
+
+impl Drop for RestCalls {
+    fn drop(&mut self) {
+        self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+        self.waiting.changed.notify_all();
     }
 }
 
@@ -110,26 +147,36 @@ impl Worker {
         self.warm();
         loop {
             match self.next() {
-                Ok(call) => {
+                Next::Call(call) => {
                     if !self.make(&call) {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.warm(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Next::Idle => self.warm(),
+                Next::Over => return,
             }
         }
     }
 
-    /// The next call: an urgent one if there is one.
-    fn next(&self) -> Result<RestCall, RecvTimeoutError> {
-        if let Ok(call) = self.urgent.try_recv() {
-            return Ok(call);
-        }
-        crossbeam_channel::select_biased! {
-            recv(self.urgent) -> call => call.map_err(|_| RecvTimeoutError::Disconnected),
-            recv(self.patient) -> call => call.map_err(|_| RecvTimeoutError::Disconnected),
-            default(WARM_EVERY) => Err(RecvTimeoutError::Timeout),
+    /// The first call of those it takes, waited for.
+    fn next(&self) -> Next {
+        let until = Instant::now() + WARM_EVERY;
+        let mut queue = self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if queue.over {
+                return Next::Over;
+            }
+            if let Some(first) = queue.calls.first_entry()
+                && first.key().0 <= self.priority_max
+            {
+                return Next::Call(first.remove());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Idle;
+            }
+            let waited = self.waiting.changed.wait_timeout(queue, left);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -141,9 +188,9 @@ impl Worker {
         } else {
             let key = [("X-MBX-APIKEY", self.key.as_str())];
             let headers: &[(&str, &str)] = if call.with_key { &key } else { &[] };
-            let (method, path, body) = (call.method, call.path.as_str(), call.body.as_slice());
-            let timeout = Some(left.min(TIMEOUT));
-            self.client.request(&self.endpoint, &HttpRequest { method, path, headers, body, timeout })
+            let (method, path, timeout) = (call.method, call.target.as_str(), Some(left.min(TIMEOUT)));
+            let request = HttpRequest { method, path, headers, timeout, ..HttpRequest::default() };
+            self.client.request(&self.endpoint, &request)
         };
         let sent = self.done.send(RestDone { id: call.id, answer, took: begun.elapsed() });
         // A waker that cannot wake means an answer that is seen a millisecond later.
