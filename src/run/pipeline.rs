@@ -357,7 +357,7 @@ impl BooksOf {
 }
 
 /// The cores this process may use. Asked once: after a thread was pinned it would be told its own core alone.
-fn available_cores() -> Vec<usize> {
+pub(super) fn available_cores() -> Vec<usize> {
     static CORES: OnceLock<Vec<usize>> = OnceLock::new();
     let ask = || core_affinity::get_core_ids().unwrap_or_default().iter().map(|c| c.id).collect();
     CORES.get_or_init(ask).clone()

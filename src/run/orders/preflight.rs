@@ -3,10 +3,9 @@
 
 use super::OrdersError;
 use super::keys;
+use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
-use crate::domain::{
-    Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, TableError, decimal,
-};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, decimal};
 use crate::net::http::{HttpAnswer, HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient};
 use crate::run::config::{Config, TradingConfig};
