@@ -99,11 +99,43 @@ impl Answer {
 
 /// A REST call on a connection of its own.
 pub fn get(endpoint: &Endpoint, ca_pem: Option<&str>, target: &str) -> Answer {
+    call(endpoint, ca_pem, "GET", target, "", "")
+}
+
+/// A REST call of any method, with more headers (each with its line's end) and a body.
+pub fn call(
+    endpoint: &Endpoint,
+    ca_pem: Option<&str>,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
+    try_call(endpoint, ca_pem, method, target, headers, body).expect("an answer to its end")
+}
+
+/// [`call`], where the answer may not come; `None` where it does not.
+pub fn try_call(
+    endpoint: &Endpoint,
+    ca_pem: Option<&str>,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> Option<Answer> {
     let mut wire = wire(endpoint, ca_pem).expect("the connection stands");
-    write!(wire, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("sent");
-    let mut text = String::new();
-    wire.read_to_string(&mut text).expect("an answer to its end");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    let length = body.len();
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    wire.write_all(request.as_bytes()).ok()?;
+    let mut bytes = Vec::new();
+    // An end without a goodbye is found out below: the body is not whole then.
+    let _ = wire.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok())?;
+    let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
+    let whole = answer.header("content-length").and_then(|length| length.parse().ok()) == Some(body.len());
+    whole.then_some(answer)
 }

@@ -4,6 +4,7 @@
 //! local venue. Does no I/O and reads no clock, but in `serve`, which puts all this on the wire. Invariant: one seed and
 //! configuration make one stream, byte for byte, on every machine; so nothing that makes it uses floating point.
 
+pub mod api;
 mod bar;
 pub mod config;
 mod encode;

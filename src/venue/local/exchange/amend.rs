@@ -26,8 +26,8 @@ impl Batch<'_> {
         let unknown = Refusal::Amend(AmendProblem::UnknownOrder);
         let order = found.filter(|order| order.status.is_open()).ok_or(unknown)?;
         self.check_amend(&order, qty, client_id)?;
-        let legs = order.list.and_then(|id| self.market.lists.get(&id)).map(|list| list.orders);
-        let mut numbers: Vec<u64> = legs.map_or_else(|| vec![order.number], |legs| legs.to_vec());
+        let legs = order.list.and_then(|id| self.market.lists.get(&id)).map(|list| list.orders().collect());
+        let mut numbers: Vec<u64> = legs.unwrap_or_else(|| vec![order.number]);
         numbers.retain(|number| self.market.order(*number).status.is_open());
         for number in &numbers {
             self.resize(*number, qty);
@@ -46,7 +46,7 @@ impl Batch<'_> {
             } else {
                 self.market.order(number).client_id
             });
-            let details = Details { original_client_id, ..Details::default() };
+            let details = Details { original_client_id, qty_before: Some(order.qty), ..Details::default() };
             self.report(number, ExecutionType::Replaced, details);
         }
         Ok(order.number)

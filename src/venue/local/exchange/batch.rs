@@ -6,6 +6,7 @@
 use super::client_id::ClientId;
 use super::event::{Event, ExecutionReport, LastFill, ListState, Prevention};
 use super::funds::Funds;
+use super::lists::OrderList;
 use super::market::Market;
 use super::order::{ExecutionType, ExpiryReason, OrderStatus};
 use super::refusal::Refusal;
@@ -33,6 +34,8 @@ pub(super) struct Details {
     pub prevention: Option<Prevention>,
     pub refusal: Option<Refusal>,
     pub original_client_id: Option<ClientId>,
+    /// What an amended order was in all.
+    pub qty_before: Option<crate::domain::Qty>,
     /// The report's id where it is not the order's.
     pub request_id: Option<ClientId>,
 }
@@ -52,6 +55,7 @@ impl Batch<'_> {
             fill: details.fill,
             prevention: details.prevention,
             refusal: details.refusal,
+            qty_before: details.qty_before,
             on_book: self.market.engine.order(number).is_some(),
         }));
     }
@@ -93,36 +97,50 @@ impl Batch<'_> {
         self.market.retire(number);
     }
 
-    /// Ends the other order of a list, if it is open; what the two had locked together this one keeps by itself.
+    /// Ends the other orders of a list that are open; what they had locked together this one keeps by itself.
     pub fn end_sibling(&mut self, number: u64, status: OrderStatus) {
         let order = self.market.order(number);
         let Some(list) = order.list.and_then(|id| self.market.lists.get(&id)) else { return };
-        let other = list.orders[usize::from(list.orders[0] == number)];
-        if !self.market.is_open(other) {
-            return;
+        let legs = list.members;
+        for &other in legs.as_slice().iter().filter(|other| **other != number) {
+            if !self.market.is_open(other) {
+                continue;
+            }
+            let expiry = (status == OrderStatus::Expired).then_some(ExpiryReason::OcoTrigger);
+            self.close(other, status, expiry);
+            self.relock(number);
+            let kind = if expiry.is_some() { ExecutionType::Expired } else { ExecutionType::Canceled };
+            self.report(other, kind, Details::default());
         }
-        let expiry = (status == OrderStatus::Expired).then_some(ExpiryReason::OcoTrigger);
-        self.close(other, status, expiry);
-        self.relock(number);
-        let kind = if expiry.is_some() { ExecutionType::Expired } else { ExecutionType::Canceled };
-        self.report(other, kind, Details::default());
     }
 
     /// Says that a list is over, once it is.
     pub fn tell_list_done(&mut self, number: u64) {
         let Some(id) = self.market.order(number).list else { return };
         let Some(list) = self.market.lists.get(&id).copied() else { return };
-        if list.orders.iter().any(|leg| self.market.is_open(*leg)) {
+        if list.done || list.orders().any(|leg| self.market.is_open(leg)) {
             return;
         }
-        self.market.lists.remove(&id);
-        self.tell_list(number, id, list.client_id, list.orders, true);
+        let now_ms = self.now_ms;
+        if let Some(list) = self.market.lists.get_mut(&id) {
+            (list.done, list.updated_ms) = (true, now_ms);
+        }
+        self.tell_list(id, &list, true);
     }
 
-    pub fn tell_list(&mut self, number: u64, id: u64, client_id: ClientId, orders: [u64; 2], done: bool) {
-        let order = self.market.order(number);
-        let (account, symbol, ms) = (order.account, order.symbol, self.now_ms);
-        self.out.push(Event::List(ListState { account, symbol, list: id, client_id, orders, done, ms }));
+    pub fn tell_list(&mut self, id: u64, list: &OrderList, done: bool) {
+        let OrderList { account, symbol, client_id, kind, members, .. } = *list;
+        let ms = self.now_ms;
+        self.out.push(Event::List(ListState {
+            account,
+            symbol,
+            list: id,
+            client_id,
+            kind,
+            orders: members,
+            done,
+            ms,
+        }));
     }
 
     /// The end of a request: orders whose price came are put to work, then every balance that moved is told.

@@ -2,6 +2,7 @@
 
 use super::client_id::ClientId;
 use super::funds::{AccountId, AssetId, Balance};
+use super::lists::{ListKind, ListOrders};
 use super::order::{ExecutionType, Order, SymbolId};
 use super::refusal::Refusal;
 use crate::domain::{Price, Qty};
@@ -53,6 +54,8 @@ pub struct ExecutionReport {
     pub prevention: Option<Prevention>,
     /// Why it was refused.
     pub refusal: Option<Refusal>,
+    /// What an amended order was in all, before.
+    pub qty_before: Option<Qty>,
     /// Whether the order is in the book.
     pub on_book: bool,
 }
@@ -94,7 +97,7 @@ pub struct Prevention {
     pub counter_order: u64,
 }
 
-/// A list of two orders, of which one ends the other.
+/// A list of orders that depend on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListState {
     /// Whose.
@@ -105,12 +108,22 @@ pub struct ListState {
     pub list: u64,
     /// The client's.
     pub client_id: ClientId,
+    /// How its orders depend on each other.
+    pub kind: ListKind,
     /// Its orders.
-    pub orders: [u64; 2],
-    /// Whether both are over.
+    pub orders: ListOrders,
+    /// Whether all are over.
     pub done: bool,
     /// When, ms since 1970.
     pub ms: u64,
+}
+
+impl ListState {
+    /// The venue's name for its kind.
+    #[must_use]
+    pub fn contingency(&self) -> &'static str {
+        self.kind.contingency()
+    }
 }
 
 /// Every balance of an account that a request moved, as it is now.

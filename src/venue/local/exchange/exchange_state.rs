@@ -130,7 +130,22 @@ impl Exchange {
         })
     }
 
-    /// Cancels an order, and the other of its list.
+    /// Checks a new order against all but the account's balance, and does nothing.
+    ///
+    /// # Errors
+    /// The refusal that it would meet.
+    pub fn check(
+        &mut self,
+        ms: u64,
+        account: AccountId,
+        symbol: SymbolId,
+        request: &OrderRequest,
+    ) -> Result<(), Refusal> {
+        let mut nothing = Vec::new();
+        self.run(ms, account, symbol, &mut nothing, |batch| batch.check(account, &[request]))
+    }
+
+    /// Cancels an order, and the others of its list.
     ///
     /// # Errors
     /// The venue's refusal: most often that no such order is open.

@@ -26,6 +26,9 @@ impl SymbolRules {
         if !self.order_types.contains(&request.kind) {
             return Err(Refusal::TypeNotSupported(request.kind));
         }
+        if request.trailing_delta.is_some() {
+            return Err(Refusal::TrailingNotSupported);
+        }
         if request.stp.is_some_and(|mode| !self.stp_allowed.contains(&mode)) {
             return Err(Refusal::StpNotAllowed);
         }

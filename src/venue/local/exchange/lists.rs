@@ -5,13 +5,85 @@
 use super::batch::{Batch, Details};
 use super::client_id::ClientId;
 use super::funds::AccountId;
-use super::market::List;
-use super::order::{ExecutionType, OrderType, StpMode};
+use super::order::{ExecutionType, OrderType, StpMode, SymbolId, Tag};
 use super::place::ID_OF_LIST;
 use super::plan::has_free;
 use super::refusal::{Filter, OcoProblem, Refusal};
 use super::request::OrderRequest;
 use crate::domain::{Price, Qty, Side, TimeInForce};
+
+/// How the orders of a list depend on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKind {
+    /// One ends the other.
+    Oco,
+}
+
+impl ListKind {
+    /// The venue's name.
+    #[must_use]
+    pub const fn contingency(self) -> &'static str {
+        match self {
+            Self::Oco => "OCO",
+        }
+    }
+}
+
+/// The numbers of a list's orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListOrders {
+    numbers: [u64; 3],
+    len: u8,
+}
+
+impl ListOrders {
+    pub(super) fn of(orders: &[u64]) -> Self {
+        let mut numbers = [0; 3];
+        let len = orders.len().min(3);
+        numbers[..len].copy_from_slice(&orders[..len]);
+        Self { numbers, len: len as u8 }
+    }
+
+    /// In the order in which they were placed.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u64] {
+        &self.numbers[..usize::from(self.len)]
+    }
+}
+
+/// A list of orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderList {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub symbol: SymbolId,
+    /// The client's id.
+    pub client_id: ClientId,
+    /// How its orders depend on each other.
+    pub kind: ListKind,
+    /// The numbers of its orders.
+    pub members: ListOrders,
+    /// Whether all are over.
+    pub done: bool,
+    /// When it was taken in, ms since 1970.
+    pub created_ms: u64,
+    /// When it was taken in or was over.
+    pub updated_ms: u64,
+}
+
+impl OrderList {
+    /// The numbers of its orders.
+    pub fn orders(&self) -> impl Iterator<Item = u64> + '_ {
+        self.members.as_slice().iter().copied()
+    }
+
+    /// The venue's name for its kind.
+    #[must_use]
+    pub fn contingency(&self) -> &'static str {
+        self.kind.contingency()
+    }
+}
 
 /// One of the two orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +94,33 @@ pub struct OcoLeg {
     pub price: Option<Price>,
     /// The price it waits for.
     pub stop_price: Option<Price>,
+    /// How far the last price must come back, in ten-thousandths.
+    pub trailing_delta: Option<u32>,
     /// How long, for a conditional limit order.
     pub tif: Option<TimeInForce>,
     /// The most to show at once.
     pub iceberg_qty: Option<Qty>,
     /// The client's id.
     pub client_id: Option<ClientId>,
+    /// What the client's strategy calls itself.
+    pub tag: Tag,
+}
+
+impl OcoLeg {
+    /// An order of this type with nothing else said.
+    #[must_use]
+    pub const fn new(kind: OrderType) -> Self {
+        Self {
+            kind,
+            price: None,
+            stop_price: None,
+            trailing_delta: None,
+            tif: None,
+            iceberg_qty: None,
+            client_id: None,
+            tag: Tag::NONE,
+        }
+    }
 }
 
 /// Two orders of one quantity, one above the last price and one below.
@@ -54,8 +147,10 @@ impl OcoRequest {
             price: leg.price,
             stop_price: leg.stop_price,
             iceberg_qty: leg.iceberg_qty,
+            trailing_delta: leg.trailing_delta,
             client_id: leg.client_id,
             stp: self.stp,
+            tag: leg.tag,
             ..OrderRequest::new(self.side, leg.kind, self.qty)
         }
     }
@@ -105,7 +200,7 @@ impl Batch<'_> {
             self.check_book(account, leg)?;
         }
         let most = self.market.rules.max_order_lists;
-        let mine = self.market.lists.values().filter(|list| list.account == account);
+        let mine = self.market.lists.values().filter(|list| list.account == account && !list.done);
         if most > 0 && mine.count() as u64 >= u64::from(most) {
             return Err(Refusal::Filter(Filter::MaxNumOrderLists));
         }
@@ -119,13 +214,23 @@ impl Batch<'_> {
         let numbers = orders.map(|order| order.number);
         let generated = || ClientId::generated(self.market.id.0, ID_OF_LIST, id);
         let client_id = oco.client_id.unwrap_or_else(generated);
-        self.market.lists.insert(id, List { account, client_id, orders: numbers });
+        let list = OrderList {
+            account,
+            symbol: self.market.id,
+            client_id,
+            kind: ListKind::Oco,
+            members: ListOrders::of(&numbers),
+            done: false,
+            created_ms: self.now_ms,
+            updated_ms: self.now_ms,
+        };
+        self.market.lists.insert(id, list);
         for order in &mut orders {
             order.list = Some(id);
             self.market.add(*order);
         }
         self.lock(numbers[0], need.0 * self.market.pays(oco.side).scale);
-        self.tell_list(numbers[0], id, client_id, numbers, false);
+        self.tell_list(id, &list, false);
         for number in numbers {
             self.report(number, ExecutionType::New, Details::default());
         }

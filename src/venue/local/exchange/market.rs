@@ -6,6 +6,7 @@
 use super::client_id::ClientId;
 use super::event::Commission;
 use super::funds::{AccountId, AssetId};
+use super::lists::OrderList;
 use super::order::{Order, SymbolId};
 use super::rules::SymbolRules;
 use super::triggers::Triggers;
@@ -47,14 +48,6 @@ pub(super) struct Leg {
     pub scale: i128,
 }
 
-/// Two orders of which one ends the other.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct List {
-    pub account: AccountId,
-    pub client_id: ClientId,
-    pub orders: [u64; 2],
-}
-
 #[derive(Debug)]
 pub(super) struct Market {
     pub id: SymbolId,
@@ -64,7 +57,7 @@ pub(super) struct Market {
     pub quote: Leg,
     pub last: Option<Price>,
     pub triggers: Triggers,
-    pub lists: BTreeMap<u64, List>,
+    pub lists: BTreeMap<u64, OrderList>,
     pub trades: VecDeque<AccountTrade>,
     orders: BTreeMap<u64, Order>,
     open: BTreeSet<(AccountId, u64)>,
@@ -172,6 +165,11 @@ impl Market {
             if self.by_client_id.get(&key) == Some(&order.number) {
                 self.by_client_id.remove(&key);
             }
+        }
+        while self.lists.len() > self.rules.history_max
+            && self.lists.first_key_value().is_some_and(|(_, list)| list.done)
+        {
+            self.lists.pop_first();
         }
         while self.trades.len() > self.rules.history_max {
             self.trades.pop_front();

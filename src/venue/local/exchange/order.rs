@@ -162,6 +162,20 @@ impl OrderStatus {
     }
 }
 
+/// What a client's strategy calls itself; the venue only gives it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tag {
+    /// `strategyId`.
+    pub strategy_id: Option<i64>,
+    /// `strategyType`, a million at least.
+    pub strategy_type: Option<i32>,
+}
+
+impl Tag {
+    /// Nothing said.
+    pub const NONE: Self = Self { strategy_id: None, strategy_type: None };
+}
+
 /// An order that an exchange has taken in. Prices, quantities and notionals are in units of its instrument; zero where
 /// it has none. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +224,10 @@ pub struct Order {
     pub updated_ms: u64,
     /// Since when it works: trades, or rests in the book. A conditional order starts without.
     pub working_ms: Option<u64>,
+    /// How far the last price must come back from its best, in ten-thousandths.
+    pub trailing_delta: Option<u32>,
+    /// What the client's strategy calls itself.
+    pub tag: Tag,
     /// How often it was amended.
     pub amends: u32,
     /// What it has locked, in units of the asset it pays with.

@@ -76,6 +76,8 @@ impl Batch<'_> {
             created_ms: self.now_ms,
             updated_ms: self.now_ms,
             working_ms: (!request.kind.is_conditional()).then_some(self.now_ms),
+            trailing_delta: request.trailing_delta,
+            tag: request.tag,
             amends: 0,
             locked: 0,
         }
@@ -138,6 +140,7 @@ impl Batch<'_> {
             fill: None,
             prevention: None,
             refusal: Some(refusal),
+            qty_before: None,
             on_book: false,
         }));
     }

@@ -3,6 +3,7 @@
 use super::cancel::find;
 use super::exchange_state::Exchange;
 use super::funds::{AccountId, AssetId, Balance};
+use super::lists::OrderList;
 use super::market::{AccountTrade, Market};
 use super::order::{Order, SymbolId};
 use super::refusal::Refusal;
@@ -21,6 +22,35 @@ impl Exchange {
     #[must_use]
     pub fn rules(&self, symbol: SymbolId) -> Option<&SymbolRules> {
         self.market(symbol).map(|market| &market.rules)
+    }
+
+    /// The rules of every symbol, in the order of their ids.
+    pub fn symbols(&self) -> impl Iterator<Item = &SymbolRules> + '_ {
+        self.markets.iter().map(|market| &market.rules)
+    }
+
+    /// An asset's name; empty where there is none.
+    #[must_use]
+    pub fn asset_name(&self, asset: AssetId) -> &str {
+        self.funds.asset_name(asset)
+    }
+
+    /// Decimals of an asset's units.
+    #[must_use]
+    pub fn asset_decimals(&self, asset: AssetId) -> u8 {
+        self.funds.decimals(asset)
+    }
+
+    /// An order list, going on or over.
+    #[must_use]
+    pub fn list(&self, id: u64) -> Option<&OrderList> {
+        self.markets.iter().find_map(|market| market.lists.get(&id))
+    }
+
+    /// The account's order lists, by symbol, oldest first.
+    pub fn lists(&self, account: AccountId) -> impl DoubleEndedIterator<Item = (u64, &OrderList)> + '_ {
+        let all = self.markets.iter().flat_map(|market| market.lists.iter().map(|(id, list)| (*id, list)));
+        all.filter(move |(_, list)| list.account == account)
     }
 
     /// What a symbol last traded at.

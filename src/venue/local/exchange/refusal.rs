@@ -133,6 +133,9 @@ pub enum Refusal {
     /// A type that the symbol does not have.
     #[error("{} orders are not supported for this symbol.", spoken(*.0))]
     TypeNotSupported(OrderType),
+    /// Orders that trail the price, where there are none.
+    #[error("Trailing stop orders are not supported for this symbol.")]
+    TrailingNotSupported,
     /// The symbol is not trading.
     #[error("Market is closed.")]
     MarketClosed,
@@ -203,6 +206,7 @@ impl Refusal {
             Self::Oco(problem) => problem.code(),
             Self::UnknownAccount
             | Self::TypeNotSupported(_)
+            | Self::TrailingNotSupported
             | Self::MarketClosed
             | Self::DuplicateOrder
             | Self::InsufficientBalance

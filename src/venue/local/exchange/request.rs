@@ -1,7 +1,7 @@
 //! What a client asks for, before it is checked.
 
 use super::client_id::ClientId;
-use super::order::{OrderType, StpMode};
+use super::order::{OrderType, StpMode, Tag};
 use super::refusal::Refusal;
 use crate::domain::{Notional, Price, Qty, Side, TimeInForce};
 
@@ -22,12 +22,17 @@ pub struct OrderRequest {
     pub price: Option<Price>,
     /// The price that a conditional order waits for.
     pub stop_price: Option<Price>,
+    /// How far the last price must come back from its best, in ten-thousandths: conditional orders, instead of a stop
+    /// price or from it on.
+    pub trailing_delta: Option<u32>,
     /// The most to show at once; for orders that can rest and are good till cancelled.
     pub iceberg_qty: Option<Qty>,
     /// The client's id; the venue gives one where there is none.
     pub client_id: Option<ClientId>,
     /// Against trading with itself; the symbol's default where there is none.
     pub stp: Option<StpMode>,
+    /// What the client's strategy calls itself.
+    pub tag: Tag,
 }
 
 impl OrderRequest {
@@ -42,9 +47,11 @@ impl OrderRequest {
             quote_qty: None,
             price: None,
             stop_price: None,
+            trailing_delta: None,
             iceberg_qty: None,
             client_id: None,
             stp: None,
+            tag: Tag::NONE,
         }
     }
 
@@ -61,12 +68,14 @@ impl OrderRequest {
     pub(super) fn check_shape(&self) -> Result<(), Refusal> {
         let market = self.kind == OrderType::Market;
         let timed = self.kind.is_priced() && self.kind != OrderType::LimitMaker;
+        let (conditional, trails) = (self.kind.is_conditional(), self.trailing_delta.is_some());
         let shown = [
             ("timeInForce", self.tif.is_some(), timed, timed),
             ("quantity", self.qty.is_some(), !(market && self.quote_qty.is_some()), true),
             ("quoteOrderQty", self.quote_qty.is_some(), false, market && self.qty.is_none()),
             ("price", self.price.is_some(), self.kind.is_priced(), self.kind.is_priced()),
-            ("stopPrice", self.stop_price.is_some(), self.kind.is_conditional(), self.kind.is_conditional()),
+            ("stopPrice", self.stop_price.is_some(), conditional && !trails, conditional),
+            ("trailingDelta", trails, false, conditional),
             ("icebergQty", self.iceberg_qty.is_some(), false, self.kind.is_priced()),
         ];
         for (name, sent, needed, allowed) in shown {

@@ -51,6 +51,8 @@ pub struct SymbolRules {
     pub market_max_qty: Qty,
     /// The most that a limit order may be worth.
     pub max_notional: Notional,
+    /// The least and the most that an order may trail the price by, in ten-thousandths.
+    pub trailing_delta: (u32, u32),
     /// Parts of an iceberg order.
     pub iceberg_parts_max: u32,
     /// Open orders of an account.
@@ -91,6 +93,7 @@ impl SymbolRules {
             percent_price: None,
             market_max_qty: instrument.max_qty,
             max_notional: Notional(notional_unit.saturating_mul(9_000_000)),
+            trailing_delta: (10, 2_000),
             iceberg_parts_max: 100,
             max_orders: 200,
             max_algo_orders: 5,

@@ -80,6 +80,12 @@ impl Server {
                 self.forms.reset();
                 for at in hit {
                     let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+                    if connection.api.is_some() {
+                        let message = format!(r#"{{"event":{event}}}"#);
+                        websocket::write_text(connection.out(), message.as_bytes());
+                        self.dirty.push(at);
+                        continue;
+                    }
                     let form = connection.session.as_ref().map(|session| session.form).unwrap_or_default();
                     let bytes = self.forms.get(form, message.as_bytes());
                     connection.out().extend_from_slice(bytes);

@@ -2,6 +2,7 @@
 //!
 //! Owns: the transport, the queue and its bounds. Knows no market.
 
+use super::super::api::Session as ApiSession;
 use super::session::Session;
 use super::transport::{Broken, Transport};
 use super::websocket::{self, Assembler, Close, Incoming};
@@ -42,6 +43,8 @@ pub(super) struct Connection {
     pub batched: usize,
     /// The stream session, once it is a WebSocket.
     pub session: Option<Session>,
+    /// What else it is on the WebSocket API.
+    pub api: Option<ApiSession>,
     assembler: Assembler,
     /// Nothing more is read; gone when the queue is empty, and at this moment at the latest.
     closing: Option<Instant>,
@@ -68,6 +71,7 @@ impl Connection {
             sent: 0,
             batched: 0,
             session: None,
+            api: None,
             assembler: Assembler::default(),
             closing: None,
             awaits_close: false,

@@ -1,6 +1,6 @@
-//! `exchangeInfo`: what is listed and by which rules.
+//! `exchangeInfo` of futures: what is listed and by which rules. That of spot is in the `api`.
 //!
-//! Owns: the shape of an instrument in it, spot and futures.
+//! Owns: the shape of an instrument in it.
 
 use super::http::Answer;
 use super::rest::Call;
@@ -33,15 +33,11 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         symbols = call.exchange.listings(call.market).map(|listing| row(&listing.instrument)).collect();
     }
     let limit = |kind: &str, interval: &str, number: u32, limit: u32| json!({ "rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit });
-    let mut limits = vec![limit("REQUEST_WEIGHT", "MINUTE", 1, call.weight_limit)];
-    if call.market == Market::Spot {
-        limits.push(limit("ORDERS", "SECOND", 10, 100));
-        limits.push(limit("ORDERS", "DAY", 1, 200_000));
-        limits.push(limit("RAW_REQUESTS", "MINUTE", 5, 300_000));
-    } else {
-        limits.push(limit("ORDERS", "MINUTE", 1, 1_200));
-        limits.push(limit("ORDERS", "SECOND", 10, 300));
-    }
+    let limits = [
+        limit("REQUEST_WEIGHT", "MINUTE", 1, call.weight_limit),
+        limit("ORDERS", "MINUTE", 1, 1_200),
+        limit("ORDERS", "SECOND", 10, 300),
+    ];
     let body = json!({
         "timezone": "UTC", "serverTime": call.now_ms, "rateLimits": limits, "exchangeFilters": [], "symbols": symbols,
     });
@@ -57,34 +53,14 @@ fn row(of: &Instrument) -> Value {
         json!({ "filterType": "LOT_SIZE", "minQty": qty(of.min_qty.0), "maxQty": qty(of.max_qty.0), "stepSize": qty(of.lot.0) }),
         json!({ "filterType": "MARKET_LOT_SIZE", "minQty": qty(of.min_qty.0), "maxQty": qty(of.max_qty.0), "stepSize": qty(of.lot.0) }),
     ];
-    if of.market != Market::Spot {
-        filters.push(json!({ "filterType": "MIN_NOTIONAL", "notional": notional }));
-        return json!({
-            "symbol": of.symbol, "pair": of.symbol.split('_').next(), "contractType": "PERPETUAL",
-            "status": "TRADING", "contractStatus": "TRADING",
-            "baseAsset": of.base, "quoteAsset": of.quote,
-            "marginAsset": if of.market == Market::UsdM { &of.quote } else { &of.base },
-            "pricePrecision": of.price_decimals, "quantityPrecision": of.qty_decimals,
-            "baseAssetPrecision": 8, "quotePrecision": 8,
-            "orderTypes": ["LIMIT", "MARKET"], "timeInForce": ["GTC", "IOC", "FOK", "GTX"], "filters": filters,
-        });
-    }
-    filters.push(json!({
-        "filterType": "NOTIONAL", "minNotional": notional, "applyMinToMarket": true,
-        "maxNotional": "9000000.00000000", "applyMaxToMarket": false, "avgPriceMins": 5,
-    }));
+    filters.push(json!({ "filterType": "MIN_NOTIONAL", "notional": notional }));
     json!({
-        "symbol": of.symbol, "status": "TRADING",
-        "baseAsset": of.base, "baseAssetPrecision": of.qty_decimals,
-        "quoteAsset": of.quote, "quotePrecision": of.price_decimals, "quoteAssetPrecision": of.price_decimals,
-        "baseCommissionPrecision": 8, "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-        "icebergAllowed": false, "ocoAllowed": false, "otoAllowed": false, "opoAllowed": false,
-        "quoteOrderQtyMarketAllowed": false, "allowTrailingStop": false, "cancelReplaceAllowed": false,
-        "amendAllowed": false, "pegInstructionsAllowed": false,
-        "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
-        "filters": filters, "permissions": [], "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+        "symbol": of.symbol, "pair": of.symbol.split('_').next(), "contractType": "PERPETUAL",
+        "status": "TRADING", "contractStatus": "TRADING",
+        "baseAsset": of.base, "quoteAsset": of.quote,
+        "marginAsset": if of.market == Market::UsdM { &of.quote } else { &of.base },
+        "pricePrecision": of.price_decimals, "quantityPrecision": of.qty_decimals,
+        "baseAssetPrecision": 8, "quotePrecision": 8,
+        "orderTypes": ["LIMIT", "MARKET"], "timeInForce": ["GTC", "IOC", "FOK", "GTX"], "filters": filters,
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns: parsing a request with its query, writing an answer. Knows no route.
 
+use super::super::api::params::decoded;
 use std::fmt::Write;
 use tungstenite::handshake::derive_accept_key;
 
@@ -17,6 +18,10 @@ pub(super) struct Request {
     pub path: String,
     /// Percent-decoded, in the order sent.
     pub query: Vec<(String, String)>,
+    /// As it was sent: this is signed.
+    pub raw_query: String,
+    /// The header `X-MBX-APIKEY`.
+    pub api_key: Option<String>,
     pub body: Vec<u8>,
     pub keep_alive: bool,
     /// The key of a WebSocket upgrade.
@@ -71,12 +76,14 @@ pub(super) fn next_request(input: &mut Vec<u8>) -> Result<Option<Request>, BadRe
     let websocket = has("upgrade", "websocket") && has("connection", "upgrade");
     let request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
-        path: percent_decoded(path),
+        path: decoded(path),
+        raw_query: query.to_owned(),
+        api_key: header("x-mbx-apikey").map(str::to_owned),
         query: query
             .split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(key, value)| (percent_decoded(key), percent_decoded(value)))
+            .map(|(key, value)| (decoded(key), decoded(value)))
             .collect(),
         keep_alive: !has("connection", "close") && parsed.version == Some(1),
         upgrade: header("sec-websocket-key").filter(|_| websocket).map(str::to_owned),
@@ -85,26 +92,6 @@ pub(super) fn next_request(input: &mut Vec<u8>) -> Result<Option<Request>, BadRe
     };
     input.drain(..head + length);
     Ok(Some(request))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (bytes[at], hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// An answer.
@@ -166,7 +153,9 @@ const fn reason(status: u16) -> &'static str {
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
+        401 => "Unauthorized",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         410 => "Gone",
         413 => "Content Too Large",
         418 => "I'm a teapot",
@@ -205,6 +194,6 @@ mod tests {
         assert_eq!(next_request(&mut chunked.to_vec()), Err(BadRequest::Malformed));
         let endless = [b"GET / HTTP/1.1\r\nA: ".to_vec(), vec![b'x'; HEAD_BYTES_MAX]].concat();
         assert_eq!(next_request(&mut endless.clone()), Err(BadRequest::TooLarge));
-        assert_eq!(percent_decoded("a%2Fb%zz%"), "a/b%zz%");
+        assert_eq!(decoded("a%2Fb%zz%"), "a/b%zz%");
     }
 }

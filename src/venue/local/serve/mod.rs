@@ -24,6 +24,7 @@ mod http;
 mod hub;
 mod listing;
 mod options;
+mod orders;
 mod requests;
 mod rest;
 mod scan;
@@ -34,7 +35,6 @@ mod stream_name;
 mod timers;
 mod transport;
 mod websocket;
-mod weights;
 
 pub use book::BookView;
 pub use control::Control;
@@ -60,6 +60,8 @@ pub struct Endpoint {
     pub stream_url: String,
     /// `https://127.0.0.1:PORT`; add `/api/v3/…`, `/fapi/v1/…` or `/dapi/v1/…`.
     pub rest_url: String,
+    /// `wss://127.0.0.1:PORT/ws-api/v3`, on spot.
+    pub api_url: Option<String>,
 }
 
 /// Starts venues.

@@ -2,6 +2,7 @@
 //!
 //! Owns: the options, their defaults (the documented ones of Binance), and what is wrong with a combination.
 
+use super::super::api::{AccountOptions, ApiError, ApiSettings, WeightRules};
 use super::super::config::{FlowConfig, FlowError};
 use crate::domain::{Instrument, Market};
 use crate::net::{FrameSource, SourceError};
@@ -171,6 +172,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What an address may ask of a market.
+    pub(super) fn weight_rules(&self, market: Market) -> WeightRules {
+        WeightRules {
+            limit: self.weight.unwrap_or(if market == Market::Spot { 6_000 } else { 2_400 }),
+            window: self.weight_window,
+            refusals_before_ban: self.refusals_before_ban,
+            ban: self.ban,
+            connections_per_5_min: self.connections_per_5_min,
+        }
+    }
+}
+
 /// What to serve.
 #[derive(Debug)]
 pub struct ServerOptions {
@@ -202,6 +216,10 @@ pub struct ServerOptions {
     pub liveness: Liveness,
     /// Limits.
     pub limits: Limits,
+    /// Order counts of an account, in ten seconds and in a day.
+    pub order_limits: (u32, u32),
+    /// Accounts that trade spot symbols, with their keys and balances.
+    pub accounts: Vec<AccountOptions>,
 }
 
 impl ServerOptions {
@@ -229,6 +247,8 @@ impl ServerOptions {
             spin: false,
             liveness: Liveness::default(),
             limits: Limits::default(),
+            order_limits: (100, 200_000),
+            accounts: Vec::new(),
         }
     }
 
@@ -245,6 +265,14 @@ impl ServerOptions {
     #[must_use]
     pub fn recorded(source: Box<dyn FrameSource>, instruments: Vec<Instrument>) -> Self {
         Self::new(Origin::Recorded { source, instruments })
+    }
+
+    pub(super) fn api_settings(&self) -> ApiSettings {
+        ApiSettings {
+            orders_per_10_s: self.order_limits.0,
+            orders_per_day: self.order_limits.1,
+            weight: self.limits.weight_rules(Market::Spot),
+        }
     }
 
     pub(super) fn check(&self) -> Result<(), ServeError> {
@@ -310,6 +338,9 @@ pub enum ServeError {
     /// The market cannot be generated.
     #[error(transparent)]
     Flow(#[from] FlowError),
+    /// The accounts cannot be opened.
+    #[error(transparent)]
+    Accounts(#[from] ApiError),
     /// The recording cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),

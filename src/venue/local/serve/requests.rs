@@ -2,6 +2,7 @@
 //!
 //! Owns: the way from a request to its answer. Which calls there are is in `rest`.
 
+use super::super::api::weights::Verdict;
 use super::connection::{Late, Role};
 use super::fault::Fault;
 use super::http::{self, Answer, BadRequest, Request};
@@ -11,7 +12,6 @@ use super::server::{Server, wall_ms};
 use super::session::{Control, Session};
 use super::stream_name;
 use super::websocket::{self, Close, Incoming};
-use super::weights::{self, Verdict};
 use crate::domain::Market;
 use serde_json::json;
 use std::time::Instant;
@@ -74,7 +74,8 @@ fn close_websocket(server: &mut Server, at: usize, close: Close, now: Instant) {
 fn hear(server: &mut Server, at: usize, incoming: Incoming, now: Instant) {
     let Some(Some(connection)) = server.connections.get_mut(at) else { return };
     let (Role::Market(market), Some(session)) = (connection.role, &mut connection.session) else { return };
-    if incoming != Incoming::Close && !session.count_message(now, &server.limits) {
+    let limited = incoming != Incoming::Close && connection.api.is_none();
+    if limited && !session.count_message(now, &server.limits) {
         server.stats.cut_chatty += 1;
         return close_websocket(server, at, Close::TOO_MANY, now);
     }
@@ -85,6 +86,7 @@ fn hear(server: &mut Server, at: usize, incoming: Incoming, now: Instant) {
         }
         Incoming::Ping(payload) => websocket::write_pong(connection.out(), &payload),
         Incoming::Pong(payload) => session.pong(&payload),
+        Incoming::Message(text) if connection.api.is_some() => server.hear_order(at, &text, now),
         Incoming::Message(text) => {
             let (control, reply) = session.control(market, &text, &server.limits);
             websocket::write_text(connection.out(), reply.as_bytes());
@@ -118,6 +120,15 @@ fn answer(server: &mut Server, at: usize, request: &Request, now: Instant) {
             let answer = admin(server, request, now);
             write(server, at, &answer, request, now);
         }
+        (Role::Market(Market::Spot), Some(key)) if is_api(&request.path) => match server.admit(at, request) {
+            Ok(session) => {
+                open(server, Market::Spot, at, key, Form::default(), &[], now);
+                if let Some(Some(connection)) = server.connections.get_mut(at) {
+                    connection.api = Some(session);
+                }
+            }
+            Err(refusal) => write(server, at, &refusal, request, now),
+        },
         (Role::Market(market), Some(key)) => match upgrade(server, market, at, request) {
             Ok((form, names)) => open(server, market, at, key, form, &names, now),
             Err(refusal) => write(server, at, &refusal, request, now),
@@ -173,7 +184,8 @@ fn upgrade(
         return Err(Answer::error(400, -1101, &text));
     }
     let peer = server.connections.get(at).and_then(Option::as_ref).map(|connection| connection.peer);
-    if peer.is_some_and(|peer| !server.weights.connect(market, peer, wall_ms(), &server.limits)) {
+    let rules = server.limits.weight_rules(market);
+    if peer.is_some_and(|peer| !server.api.weights.connect(market, peer, wall_ms(), &rules)) {
         server.stats.connections_refused += 1;
         return Err(Answer::error(429, -1034, "Too many connections in five minutes."));
     }
@@ -206,28 +218,12 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     server.stats.rest_calls += 1;
     let now_ms = wall_ms();
     let Some(peer) = server.connections.get(at).and_then(Option::as_ref).map(|c| c.peer) else { return };
-    let weight_limit = weights::limit(market, &server.limits);
-    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit };
-    let route = rest::route(market, request);
-    let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
-    let mut answer = match server.weights.charge(market, peer, weight, now_ms, &server.limits) {
-        Verdict::Granted { used } => {
-            let answer = match route {
-                Ok(route) => unit_refused(request).unwrap_or_else(|| (route.answer)(&context)),
-                Err(refusal) => refusal,
-            };
-            answer.with("X-MBX-USED-WEIGHT", used).with("X-MBX-USED-WEIGHT-1M", used)
-        }
-        Verdict::Refused { used, retry_after_s } => {
-            server.stats.rest_refused += 1;
-            refused(weight_limit, retry_after_s)
-                .with("X-MBX-USED-WEIGHT", used)
-                .with("X-MBX-USED-WEIGHT-1M", used)
-        }
-        Verdict::Banned { until_ms, retry_after_s } => {
-            server.stats.rest_banned += 1;
-            banned(until_ms, retry_after_s)
-        }
+    let rules = server.limits.weight_rules(market);
+    let weight_limit = rules.limit;
+    let of_orders = if market == Market::Spot { server.order_call(peer, request) } else { None };
+    let mut answer = match of_orders {
+        Some(answer) => answer,
+        None => market_data(server, market, peer, request, now_ms),
     };
     let mut late = None;
     if let Some(fault) = server.faults.next_rest() {
@@ -248,12 +244,51 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
             }
         };
     }
+    server.spread(now);
     let Some(due) = late else { return write(server, at, &answer, request, now) };
     if let Some(Some(connection)) = server.connections.get_mut(at) {
         let mut bytes = Vec::new();
         answer.write(&mut bytes, request.keep_alive);
         connection.late = Some(Late { due, bytes, last: !request.keep_alive });
         server.sweep_soon(due);
+    }
+}
+
+fn is_api(path: &str) -> bool {
+    path == "/ws-api/v3" || path.starts_with("/ws-api/v3/")
+}
+
+/// The answer to a call on market data.
+fn market_data(
+    server: &mut Server,
+    market: Market,
+    peer: std::net::IpAddr,
+    request: &Request,
+    now_ms: u64,
+) -> Answer {
+    let rules = server.limits.weight_rules(market);
+    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit: rules.limit };
+    let route = rest::route(market, request);
+    let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
+    let after = |until_ms: u64| until_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
+    match server.api.weights.charge(market, peer, weight, now_ms, &rules) {
+        Verdict::Granted { used } => {
+            let answer = match route {
+                Ok(route) => unit_refused(request).unwrap_or_else(|| (route.answer)(&context)),
+                Err(refusal) => refusal,
+            };
+            answer.with("X-MBX-USED-WEIGHT", used).with("X-MBX-USED-WEIGHT-1M", used)
+        }
+        Verdict::Refused { used, until_ms } => {
+            server.stats.rest_refused += 1;
+            refused(rules.limit, after(until_ms))
+                .with("X-MBX-USED-WEIGHT", used)
+                .with("X-MBX-USED-WEIGHT-1M", used)
+        }
+        Verdict::Banned { until_ms } => {
+            server.stats.rest_banned += 1;
+            banned(until_ms, after(until_ms))
+        }
     }
 }
 

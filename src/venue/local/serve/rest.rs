@@ -25,6 +25,8 @@ pub(super) struct Call<'a> {
 
 /// One REST call.
 pub(super) struct Route {
+    /// On the WebSocket API; empty where it has none.
+    name: &'static str,
     method: &'static str,
     /// After the market's prefix.
     path: &'static str,
@@ -32,25 +34,27 @@ pub(super) struct Route {
     pub answer: fn(&Call<'_>) -> Answer,
 }
 
-/// Every call there is.
+/// Every call on market data. Those on orders and accounts, and on what spot lists, are in the `api`.
 static ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/ping", weight: |_| 1, answer: |_| Answer::json(200, "{}") },
-    Route { method: "GET", path: "/time", weight: |_| 1, answer: time },
+    Route { name: "", method: "GET", path: "/ping", weight: |_| 1, answer: |_| Answer::json(200, "{}") },
+    Route { name: "", method: "GET", path: "/time", weight: |_| 1, answer: time },
+    Route { name: "", method: "GET", path: "/exchangeInfo", weight: |_| 1, answer: exchange_info::answer },
+    Route { name: "depth", method: "GET", path: "/depth", weight: depth_weight, answer: depth },
     Route {
-        method: "GET",
-        path: "/exchangeInfo",
-        weight: |call| if call.market == Market::Spot { 20 } else { 1 },
-        answer: exchange_info::answer,
-    },
-    Route { method: "GET", path: "/depth", weight: depth_weight, answer: depth },
-    Route {
+        name: "trades.recent",
         method: "GET",
         path: "/trades",
         weight: |call| if call.market == Market::Spot { 25 } else { 5 },
         answer: trades,
     },
-    Route { method: "GET", path: "/klines", weight: klines_weight, answer: klines },
-    Route { method: "GET", path: "/ticker/bookTicker", weight: book_ticker_weight, answer: book_ticker },
+    Route { name: "klines", method: "GET", path: "/klines", weight: klines_weight, answer: klines },
+    Route {
+        name: "ticker.book",
+        method: "GET",
+        path: "/ticker/bookTicker",
+        weight: book_ticker_weight,
+        answer: book_ticker,
+    },
 ];
 
 const fn prefix(market: Market) -> &'static str {
@@ -74,6 +78,11 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
     }
     let route = found.find(|route| route.method == request.method);
     route.ok_or_else(|| Answer::error(405, -1, "this path has other methods"))
+}
+
+/// The call behind a method of the WebSocket API.
+pub(super) fn method(name: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| !name.is_empty() && route.name == name)
 }
 
 /// A parameter that must be there.

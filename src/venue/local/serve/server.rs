@@ -3,6 +3,8 @@
 //! Owns: listeners, connections, timers. What a client's message means is in `requests`, what becomes of a frame in
 //! `deliver`.
 
+use super::super::api::Api;
+use super::super::exchange::{Exchange as Accounts, SymbolRules};
 use super::certificate::Authority;
 use super::connection::{Connection, Role};
 use super::control::{Command, Control};
@@ -14,9 +16,8 @@ use super::hub::{Forms, Hub};
 use super::options::{AtEnd, Limits, Liveness, Pace, ServeError, ServerOptions, Tls};
 use super::stats::Stats;
 use super::transport::{Broken, Session as Secure, Transport};
-use super::weights::Weights;
 use super::{Endpoint, requests};
-use crate::domain::Time;
+use crate::domain::{Instrument, Market, Time};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustls::ServerConfig;
@@ -70,7 +71,7 @@ pub(super) struct Server {
     pub(super) exchange: Exchange,
     pub(super) hub: Hub,
     pub(super) feed: Feed,
-    pub(super) weights: Weights,
+    pub(super) api: Api,
     pub(super) faults: Pending,
     pub(super) held: Vec<Held>,
     pub(super) forms: Forms,
@@ -130,7 +131,9 @@ impl Server {
         if let Some(admin) = options.admin {
             listeners.push(listen(&poll, listeners.len(), Role::Admin, admin)?);
         }
+        let settings = options.api_settings();
         let (feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
+        let api = Api::new(settings, listable(&instruments), options.accounts, wall())?;
         let mut exchange = Exchange::default();
         instruments.into_iter().for_each(|instrument| exchange.list(instrument));
         for (source, frame) in feed.ahead() {
@@ -150,7 +153,7 @@ impl Server {
             exchange,
             hub: Hub::default(),
             feed,
-            weights: Weights::default(),
+            api,
             faults: Pending::default(),
             held: Vec::new(),
             forms: Forms::default(),
@@ -189,7 +192,8 @@ impl Server {
         let endpoint = |listener: &Listener| {
             let (Role::Market(market), address) = (listener.role, listener.address) else { return None };
             let (stream_url, rest_url) = (format!("ws{s}://{address}"), format!("http{s}://{address}"));
-            Some(Endpoint { market, address, secure, stream_url, rest_url })
+            let api_url = (market == Market::Spot).then(|| format!("{stream_url}/ws-api/v3"));
+            Some(Endpoint { market, address, secure, stream_url, rest_url, api_url })
         };
         self.listeners.iter().filter_map(endpoint).collect()
     }
@@ -382,6 +386,23 @@ impl Server {
         (self.stats.feed_started, self.stats.feed_ended) = (!self.feed.is_waiting(), self.feed.is_ended());
         self.stats.feed_failure.clone_from(&self.feed.failure);
     }
+}
+
+/// The rules of the spot symbols that can be traded here.
+fn listable(instruments: &[Instrument]) -> Vec<SymbolRules> {
+    let mut listed: Vec<SymbolRules> = Vec::new();
+    for instrument in instruments.iter().filter(|instrument| instrument.market == Market::Spot) {
+        let rules = SymbolRules::of(instrument.clone());
+        let known = |other: &SymbolRules| other.instrument.symbol == instrument.symbol;
+        if listed.iter().any(known) {
+            continue;
+        }
+        match Accounts::new(vec![rules.clone()]) {
+            Ok(_) => listed.push(rules),
+            Err(error) => log::warn!("no orders are taken in {}: {error}", instrument.symbol),
+        }
+    }
+    listed
 }
 
 fn listen(poll: &Poll, index: usize, role: Role, address: SocketAddr) -> Result<Listener, ServeError> {

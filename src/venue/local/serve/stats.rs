@@ -34,6 +34,10 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// REST calls, whatever the answer.
     pub rest_calls: u64,
+    /// Requests on the WebSocket API, whatever the answer.
+    pub api_requests: u64,
+    /// User events sent, each subscription counted.
+    pub user_events: u64,
     /// REST calls refused: 429.
     pub rest_refused: u64,
     /// REST calls of banned addresses: 418.
