@@ -63,6 +63,7 @@ raw! {
         journal: Given<i64>,
         gateway: Given<i64>,
         gateway_io: Given<i64>,
+        housekeeping: Given<Vec<Spanned<i64>>>,
     }
     RawJournal {
         path: Option<String>,

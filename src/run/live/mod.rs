@@ -15,10 +15,11 @@ mod socket;
 pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
+use super::affinity::available_cores;
 use super::config::{Config, TradingMode};
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
-use super::pipeline::{Pipeline, PipelineError, PipelineOptions, available_cores};
+use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::replay::on_a_thread_of_its_own;
 use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
@@ -26,7 +27,7 @@ use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
-use crate::pipeline::{StopReason, Wait};
+use crate::pipeline::{StopReason, Topology, Wait};
 use feed::{LiveFeed, Loop};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -117,12 +118,12 @@ pub enum LiveError {
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
     let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| live(config, options, || {}))?;
+        return on_a_thread_of_its_own(|| live(config, options, |_| {}))?;
     };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let store = RunStore::start(request, journal)?;
     options.pipeline.journal = Some(store.journal().to_owned());
-    let mut result = on_a_thread_of_its_own(|| live(config, options, || store.follow()))
+    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| store.follow(topology)))
         .map_err(LiveError::from)
         .and_then(|ran| ran);
     let did = match &mut result {
@@ -147,7 +148,7 @@ pub(in crate::run) fn wall_clock() -> Time {
 fn live(
     config: &Config,
     mut options: LiveOptions,
-    journal_exists: impl FnOnce(),
+    journal_exists: impl FnOnce(&Topology),
 ) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
         return Err(LiveError::Nothing("no instrument is configured: name files under [instruments]"));
@@ -169,11 +170,18 @@ fn live(
         None => None,
     };
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
-    journal_exists();
+    journal_exists(&pipeline.topology);
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
     // With more spinning threads than cores nobody spins without a pause.
     let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
-    let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait, false)?;
+    let mut feed = LiveFeed::new(
+        config,
+        prepared,
+        pipeline.clock.clone(),
+        wait,
+        false,
+        &pipeline.topology.housekeeping,
+    )?;
     feed.decoding.sampler = pipeline.sampler;
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => start_orders(prepared, lanes, &mut pipeline, wait)?,
@@ -237,8 +245,7 @@ fn start_orders(
     feed: Wait,
 ) -> Result<Option<RunningOrders>, LiveError> {
     let Some(answers) = pipeline.answers.take() else { return Ok(None) };
-    let spinning = pipeline.topology.threads.iter().filter(|t| t.wait == Wait::Spin).count();
-    let thread = OrdersThread::plan(&prepared.config, feed, spinning, available_cores().len());
+    let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
     let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread)?;
     let begun = Instant::now();
     while !orders.is_trading() {

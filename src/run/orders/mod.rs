@@ -26,9 +26,9 @@ use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover
 use crate::net::TlsClient;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionSettings;
-use crate::pipeline::{Answer, LaneSender, StampClock, Wait};
+use crate::pipeline::{Answer, LaneSender, StampClock, Topology, Wait};
+use crate::run::affinity::{keep_to, pin};
 use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
-use crate::run::pipeline::pin;
 use crate::security::{ApiKey, Credentials, KeyError};
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
 use gateway::{Gateway, GatewayParts, WAKE};
@@ -79,7 +79,7 @@ pub struct OrderLanes {
 }
 
 /// How the sending thread runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OrdersThread {
     /// The core it is pinned to, if any.
     pub core: Option<usize>,
@@ -87,6 +87,8 @@ pub struct OrdersThread {
     pub wait: Wait,
     /// More threads spin than there are cores.
     pub crowded: bool,
+    /// Where it may run if it is not pinned, and its helpers in any case.
+    pub housekeeping: Vec<usize>,
 }
 
 /// Orders that are being sent.
@@ -149,18 +151,19 @@ impl OrderLanes {
 }
 
 impl OrdersThread {
-    /// As configured, beside a pipeline whose feed waits as `feed` does, `spinning` of its threads spin, and `cores`
-    /// cores are there.
+    /// As configured, beside a pipeline of this topology whose feed waits as `feed` does, on a host with `cores` cores.
     #[must_use]
-    pub fn plan(config: &Config, feed: Wait, spinning: usize, cores: usize) -> Self {
+    pub fn plan(config: &Config, topology: &Topology, feed: Wait, cores: usize) -> Self {
         let wait = match config.trading.wait {
             WaitChoice::Auto => feed,
             WaitChoice::Spin => Wait::Spin,
             WaitChoice::Yield => Wait::Yield,
             WaitChoice::Backoff => Wait::Backoff,
         };
+        let spinning = topology.threads.iter().filter(|t| t.wait == Wait::Spin).count();
         let crowded = wait == Wait::Spin && spinning >= cores;
-        Self { core: config.pipeline.cores.gateway_io, wait, crowded }
+        let housekeeping = topology.housekeeping.clone();
+        Self { core: config.pipeline.cores.gateway_io, wait, crowded, housekeeping }
     }
 }
 
@@ -202,13 +205,15 @@ pub fn start(
     let key = Arc::new(ApiKey::new(credentials.api_key.as_str())?);
     let (venue, trading) = (&config.venue, &config.trading);
     let endpoint = &venue.endpoints(Market::Spot).rest;
-    let (rest, done) = RestCalls::start(trading.rest_threads, endpoint, tls, &key, &waker)?;
+    let (rest, done) =
+        RestCalls::start(trading.rest_threads, endpoint, tls, &key, &waker, &thread.housekeeping)?;
     let connection = ConnectionSettings {
         message_bytes_max: venue.message_bytes_max,
         busy_poll_us: venue.busy_poll_us,
         kernel_stamps: false,
     };
-    let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, waker)?;
+    let keep = thread.housekeeping.clone();
+    let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, waker, keep)?;
     let table: InstrumentTable = config.instruments.clone();
     let control = Arc::new(OrdersControl::default());
     let parts = GatewayParts {
@@ -225,7 +230,10 @@ pub fn start(
         exit_timeout: trading.exit_timeout,
     };
     let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
-        pin(thread.core);
+        match thread.core {
+            Some(core) => pin(core),
+            None => keep_to(&thread.housekeeping),
+        }
         Gateway::new(parts).run()
     })?;
     let cancel = trading.on_exit == crate::run::config::OnExit::Cancel;

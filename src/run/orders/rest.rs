@@ -6,6 +6,7 @@
 
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
 use crate::net::{Endpoint, TlsClient};
+use crate::run::affinity::keep_to;
 use crate::security::ApiKey;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ struct Worker {
 }
 
 impl RestCalls {
-    /// Starts `threads` threads that call `endpoint` and wake `wake` with each answer.
+    /// Starts `threads` threads on `cores` that call `endpoint` and wake `wake` with each answer.
     ///
     /// # Errors
     /// Where the system has no more threads.
@@ -100,6 +101,7 @@ impl RestCalls {
         tls: &TlsClient,
         key: &Arc<ApiKey>,
         wake: &Arc<mio::Waker>,
+        cores: &[usize],
     ) -> std::io::Result<(Self, Receiver<RestDone>)> {
         let waiting = Arc::new(Waiting::default());
         let (done, done_in) = unbounded();
@@ -114,7 +116,11 @@ impl RestCalls {
                 done: done.clone(),
                 wake: Arc::clone(wake),
             };
-            std::thread::Builder::new().name(format!("at-rest-{index}")).spawn(move || worker.run())?;
+            let cores = cores.to_vec();
+            std::thread::Builder::new().name(format!("at-rest-{index}")).spawn(move || {
+                keep_to(&cores);
+                worker.run();
+            })?;
         }
         Ok((Self { waiting, count: 0 }, done_in))
     }

@@ -4,6 +4,7 @@
 
 use crate::net::websocket::{Connection, ConnectionError, ConnectionSettings, Phase};
 use crate::net::{Endpoint, TlsClient};
+use crate::run::affinity::keep_to;
 use crate::venue::binance::client::SessionId;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::{Interest, Poll, Token};
@@ -44,11 +45,13 @@ impl Sessions {
         settings: ConnectionSettings,
         open_timeout: Duration,
         wake: Arc<mio::Waker>,
+        cores: Vec<usize>,
     ) -> std::io::Result<Self> {
         let (names, wanted) = unbounded::<SessionId>();
         let (out, found) = unbounded();
         let (host, port) = (endpoint.host.clone(), endpoint.port);
         std::thread::Builder::new().name("at-resolve".into()).spawn(move || {
+            keep_to(&cores);
             for id in wanted {
                 let looked = (host.as_str(), port).to_socket_addrs();
                 let looked = looked.map(Iterator::collect).map_err(|error| error.to_string());

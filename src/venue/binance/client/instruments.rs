@@ -3,12 +3,12 @@
 //! Owns: instruments with what `exchangeInfo` last said of them. An instrument's own decimals stay, since orders are in
 //! them; the rules are held in the symbol's, and an order is scaled to be judged.
 
-use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolRefusal, SymbolStatus};
-use super::super::filters::{AccountState, MarketState, Size, Terms};
+use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
+use super::super::filters::{AccountState, MarketState, Terms};
 use super::message::Outputs;
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
 use crate::domain::decimal::POW10;
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, Order, OrderKind, Price, Qty};
+use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, Price, Qty};
 use std::collections::HashMap;
 
 /// An instrument.
@@ -144,11 +144,14 @@ fn rescale(value: i64, from: u8, to: u8) -> Result<i64, LocalRefusal> {
 /// risk, which know them.
 fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), LocalRefusal> {
     let of = &symbol.instrument;
-    let qty = Qty(rescale(order.qty.0, instrument.qty_decimals, of.qty_decimals)?);
-    let price = Price(rescale(order.price.0, instrument.price_decimals, of.price_decimals)?);
-    let price = (order.kind != OrderKind::Market).then_some(price);
-    let terms = Terms::new(order.side, order.kind.into(), Size::Base(qty), price);
-    symbol.takes(&terms).map_err(|refusal: SymbolRefusal| OrderRefusal::Symbol(refusal))?;
-    symbol.check(&terms, &MarketState::default(), &AccountState::default())?;
+    let qty = |qty: Qty| rescale(qty.0, instrument.qty_decimals, of.qty_decimals).map(Qty);
+    let price = |price: Price| rescale(price.0, instrument.price_decimals, of.price_decimals).map(Price);
+    let extras = Extras {
+        stop_price: price(order.extras.stop_price)?,
+        iceberg_qty: qty(order.extras.iceberg_qty)?,
+        trailing_bps: order.extras.trailing_bps,
+    };
+    let scaled = Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order };
+    symbol.check(&Terms::from(&scaled), &MarketState::default(), &AccountState::default())?;
     Ok(())
 }

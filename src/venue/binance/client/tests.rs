@@ -179,6 +179,7 @@ impl Rig {
             reduce_only: false,
             qty: Qty(100_000_000),
             price: Price(10_264_400),
+            extras: crate::domain::order::Extras::default(),
         };
         let id = ClientOrderId::derive(7, order.id);
         self.input(Input::Place { order: &order, client_id: &id });
