@@ -20,7 +20,7 @@ pub use sections::{
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
-pub use trading::{FilterRule, OnExit, OrderEntry, TradingConfig, TradingMode};
+pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;

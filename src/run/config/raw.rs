@@ -101,7 +101,6 @@ raw! {
         secret_env: Given<String>,
         key_file: Option<String>,
         recv_window_ms: Given<i64>,
-        filters: Given<String>,
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
         on_exit: Given<String>,

@@ -35,16 +35,6 @@ choices! {
 }
 
 choices! {
-    /// What becomes of a price or quantity off the venue's steps.
-    FilterRule {
-        /// Moved to the step on the safe side.
-        Round = "round",
-        /// Refused.
-        Refuse = "refuse",
-    }
-}
-
-choices! {
     /// What becomes of open orders at the end of a run.
     OnExit {
         /// They are cancelled.
@@ -69,8 +59,9 @@ pub struct TradingConfig {
     pub key_file: Option<PathBuf>,
     /// How long a request is good.
     pub recv_window: RecvWindow,
-    /// What becomes of a price or quantity off the venue's steps.
-    pub filters: FilterRule,
+    /// The longest that the venue works on an order; an order without an answer is not believed lost before. Binance's,
+    /// and no key: a test's venue is sooner.
+    pub engine_deadline: Duration,
     /// Whether a key that may withdraw is taken.
     pub allow_withdrawal_keys: bool,
     /// Between two comparisons with the account.
@@ -98,7 +89,7 @@ impl TradingConfig {
             secret_env: variable(&raw.secret_env, "ALGO_TRADER_API_SECRET", checks),
             key_file: path(raw.key_file.as_deref()),
             recv_window: RecvWindow::from_millis(recv_window).unwrap_or(RecvWindow::MAX),
-            filters: checks.choice(&raw.filters, FilterRule::ALL, FilterRule::Round),
+            engine_deadline: Duration::from_secs(10),
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,
             on_exit: checks.choice(&raw.on_exit, OnExit::ALL, OnExit::Cancel),

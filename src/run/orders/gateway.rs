@@ -96,8 +96,10 @@ pub(super) struct Gateway {
     waiting: VecDeque<Answer>,
     answer_count: u64,
     failed: Vec<SessionId>,
-    /// When a session that was open was lost, until orders have a session again.
+    /// When a session that was open was lost, until orders have one again and all is known and compared.
     lost_at: Option<Instant>,
+    /// Whether what was missed since then is known.
+    caught_up: bool,
     finishing: Option<Instant>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
@@ -112,6 +114,7 @@ impl Gateway {
             answer_count: 0,
             failed: Vec::with_capacity(8),
             lost_at: None,
+            caught_up: false,
             finishing: None,
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
@@ -453,10 +456,17 @@ impl Gateway {
             Notice::Trading => self.parts.control.trading.store(true, Ordering::Release),
             Notice::Paused(_) => self.parts.control.trading.store(false, Ordering::Release),
             Notice::SessionReady(_) => {
+                if let Some(lost) = self.lost_at {
+                    self.outcome.reconnected_after.push(lost.elapsed());
+                }
+            }
+            Notice::StreamGap => self.caught_up = false,
+            Notice::GapClosed { .. } => self.caught_up = true,
+            Notice::Reconciled if self.caught_up => {
                 if let Some(lost) = self.lost_at.take() {
                     let took = lost.elapsed();
-                    self.outcome.reconnected_after.push(took);
-                    log::info!("orders have a session again after {took:.1?}");
+                    self.outcome.recovered_after.push(took);
+                    log::info!("a lost session is made good after {took:.1?}");
                 }
             }
             _ => {}

@@ -173,6 +173,9 @@ fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSet
     tls.random(&mut seed).map_err(TlsSetupError::from)?;
     Ok(ClientSettings {
         recv_window: trading.recv_window,
+        engine_deadline: trading.engine_deadline,
+        request_timeout: trading.engine_deadline + Duration::from_secs(1),
+        backoff: (Duration::from_millis(50), Duration::from_secs(5)),
         rest: match trading.order_entry {
             OrderEntry::WebSocket => RestUse::Fallback,
             OrderEntry::Rest => RestUse::Always,

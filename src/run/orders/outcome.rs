@@ -33,6 +33,8 @@ pub struct OrdersOutcome {
     pub endings: BTreeMap<&'static str, u64>,
     /// From a lost session to the next that takes orders.
     pub reconnected_after: Vec<Duration>,
+    /// From a lost session to everything known again: reconnected, what was missed fetched, balances and orders compared.
+    pub recovered_after: Vec<Duration>,
     /// Instruments that a difference halted.
     pub halts: u64,
     /// How often the venue said that we ask too much.
@@ -129,6 +131,7 @@ impl OrdersOutcome {
             "sessions_opened": self.sessions_opened,
             "endings": self.endings,
             "reconnected_after_ms": self.reconnected_after.iter().map(ms).collect::<Vec<_>>(),
+            "recovered_after_ms": self.recovered_after.iter().map(ms).collect::<Vec<_>>(),
             "halts": self.halts,
             "refusals": self.refusals,
             "open_at_end": self.open_at_end,
