@@ -60,12 +60,12 @@ impl Desk {
     /// Does what the client asked for; what goes by WebSocket is sealed, and sent at once.
     fn carry_out(&mut self) {
         loop {
-            let list = std::mem::take(&mut self.out.list);
+            let mut list = std::mem::take(&mut self.out.list);
             if list.is_empty() {
                 break;
             }
-            let out = std::mem::take(&mut self.out);
-            for output in list {
+            let mut out = std::mem::take(&mut self.out);
+            for output in list.drain(..) {
                 match output {
                     Output::OpenSession(id) => self.open(id),
                     Output::SessionText { text, .. } => {
@@ -94,6 +94,12 @@ impl Desk {
                     Output::Report(_) => self.reports += 1,
                     _ => {}
                 }
+            }
+            // The room that was taken once is used again, as the sending thread does.
+            if self.out.list.is_empty() {
+                out.list = list;
+                out.clear();
+                self.out = out;
             }
         }
         self.out.clear();

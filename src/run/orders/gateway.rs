@@ -8,7 +8,8 @@ use super::outcome::{OrderLatencies, OrdersOutcome};
 use super::rest::{RestCall, RestCalls, RestDone};
 use super::sessions::Sessions;
 use crate::domain::event::Report;
-use crate::domain::{Slot, Time};
+use crate::domain::order::ReportKind;
+use crate::domain::{ClientOrderId, OrderId, Qty, Slot, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
@@ -20,7 +21,7 @@ use crate::venue::binance::client::{
 };
 use crossbeam_channel::Receiver;
 use mio::{Events, Token};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -82,6 +83,19 @@ pub(super) struct GatewayParts {
     pub exit_timeout: Duration,
 }
 
+/// Our orders that may be open, so that the end can take them back: ours, and not what a person placed elsewhere.
+struct Ours {
+    client_id: ClientOrderId,
+    left: Qty,
+    /// When the end last asked for its cancel.
+    asked: Option<Instant>,
+}
+
+/// Room for this many of them before more is taken.
+const OURS: usize = 16_384;
+/// Between two attempts of the end to cancel an order.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Stamps of the order at hand, for what it makes the client send.
 #[derive(Clone, Copy)]
 struct OrderStamps {
@@ -95,12 +109,16 @@ pub(super) struct Gateway {
     out: Outputs,
     waiting: VecDeque<Answer>,
     answer_count: u64,
+    /// Sessions that failed while something was carried out.
     failed: Vec<SessionId>,
+    /// Calls that nobody will send, since too many wait.
+    unsent: Vec<HttpId>,
     /// When a session that was open was lost, until orders have one again and all is known and compared.
     lost_at: Option<Instant>,
     /// Whether what was missed since then is known.
     caught_up: bool,
     finishing: Option<Instant>,
+    ours: HashMap<OrderId, Ours>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
 }
@@ -113,9 +131,11 @@ impl Gateway {
             waiting: VecDeque::with_capacity(WAITING),
             answer_count: 0,
             failed: Vec::with_capacity(8),
+            unsent: Vec::new(),
             lost_at: None,
             caught_up: false,
             finishing: None,
+            ours: HashMap::with_capacity(OURS),
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
@@ -191,7 +211,11 @@ impl Gateway {
         let taken = clock.raw();
         let now = wall_clock();
         let input = match &task.message {
-            GatewayMessage::New { order, client_id, .. } => Input::Place { order: order.get(), client_id },
+            GatewayMessage::New { order, client_id, .. } => {
+                let order = order.get();
+                self.ours.insert(order.id, Ours { client_id: *client_id, left: order.qty, asked: None });
+                Input::Place { order, client_id }
+            }
             GatewayMessage::Cancel { order, client_id, .. } => Input::Cancel { order: *order, client_id },
         };
         self.parts.client.handle(now, input, &mut self.out);
@@ -364,9 +388,12 @@ impl Gateway {
         out.list = list;
         out.clear();
         self.out = out;
-        // What could not be sent tells of sessions that are gone; what the client makes of that comes after.
+        // What could not be sent, and what the client makes of that, comes after.
         while let Some(id) = self.failed.pop() {
             self.ask(now, Input::SessionClosed(id));
+        }
+        while let Some(id) = self.unsent.pop() {
+            self.ask(now, Input::HttpReply { id, answer: Err(HttpFailure::NotSent) });
         }
     }
 
@@ -411,19 +438,28 @@ impl Gateway {
             deadline: Instant::now() + left,
         });
         if !asked {
-            // Nobody has sent it, and the client is told so as by any other answer.
             self.outcome.rest_failed += 1;
-            self.parts.client.handle(
-                now,
-                Input::HttpReply { id: call.id, answer: Err(HttpFailure::NotSent) },
-                &mut self.out,
-            );
+            self.unsent.push(call.id);
         }
     }
 
     #[inline]
     fn report(&mut self, report: &Report) {
         self.outcome.reports += 1;
+        match report.kind {
+            ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => {
+                self.ours.remove(&report.order);
+            }
+            ReportKind::Fill => {
+                if let Some(ours) = self.ours.get_mut(&report.order) {
+                    ours.left = Qty(ours.left.0.saturating_sub(report.qty.0));
+                    if ours.left.0 <= 0 {
+                        self.ours.remove(&report.order);
+                    }
+                }
+            }
+            ReportKind::Accepted | ReportKind::CancelRejected => {}
+        }
         self.answer(Slot::report(report));
     }
 
@@ -480,16 +516,27 @@ impl Gateway {
         if stage == RUNNING {
             return false;
         }
-        let Some(begun) = self.finishing else {
-            self.finishing = Some(Instant::now());
-            if stage == FINISH_CANCEL && self.parts.client.open_orders().0 > 0 {
-                self.ask(wall_clock(), Input::CancelAll { instrument: None });
-            }
-            return false;
-        };
+        let begun = *self.finishing.get_or_insert_with(Instant::now);
+        if stage == FINISH_CANCEL {
+            self.cancel_ours();
+        }
         let (open, unknown) = self.parts.client.open_orders();
         let settled = if stage == FINISH_CANCEL { open == 0 } else { unknown == 0 };
         (settled && self.waiting.is_empty()) || begun.elapsed() >= self.parts.exit_timeout
+    }
+
+    /// Asks for the cancel of every order of ours that was not asked for a moment ago.
+    fn cancel_ours(&mut self) {
+        let now = Instant::now();
+        let due = |o: &Ours| o.asked.is_none_or(|asked| now.duration_since(asked) >= ASK_AGAIN);
+        let next = |ours: &mut HashMap<OrderId, Ours>| {
+            let (id, order) = ours.iter_mut().find(|(_, order)| due(order))?;
+            order.asked = Some(now);
+            Some((*id, order.client_id))
+        };
+        while let Some((order, client_id)) = next(&mut self.ours) {
+            self.ask(wall_clock(), Input::Cancel { order, client_id: &client_id });
+        }
     }
 
     fn end(mut self) -> OrdersOutcome {
