@@ -28,7 +28,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, venue, log, report, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, trading, venue, log, report, strategy",
         ],
     ),
     // Values of the wrong kind.
@@ -56,6 +56,34 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:5:38: paper.balances.binance:spot.USDT = \"-5\": must be a decimal number from 0 to 10000000000",
             "my.toml:5:50: paper.balances.binance:spot.BTC = 3: must be in quotes",
         ],
+    ),
+    // Trading: what is no name of a variable may be the secret, and is not shown.
+    (
+        "[trading]\nmode = \"real\"\norder_entry = \"fix\"\nkey_env = \"NhqPtmdSJYdKjVHjA7PZj4\"\nsecret_env = \"\"\nrecv_window_ms = 60001\non_exit = \"hold\"",
+        &[
+            "my.toml:2:8: trading.mode = \"real\": must be one of paper, live",
+            "my.toml:3:15: trading.order_entry = \"fix\": must be one of websocket, rest",
+            "my.toml:4:11: trading.key_env: must be the name of an environment variable, 1 to 64 capital letters, digits or _; the key itself has no place here, since this text is kept in journals",
+            "my.toml:5:14: trading.secret_env: must be the name of an environment variable, 1 to 64 capital letters, digits or _; the key itself has no place here, since this text is kept in journals",
+            "my.toml:6:18: trading.recv_window_ms = 60001: must be an integer from 1 to 60000",
+            "my.toml:7:11: trading.on_exit = \"hold\": must be one of cancel, keep",
+        ],
+    ),
+    (
+        "[instruments]\nfiles = [\"instruments/binance-spot.toml\", \"instruments/binance-usdm.toml\"]\n[trading]\nmode = \"live\"\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"binance:spot:BTCUSDT\", \"binance:usdm:BTCUSDT\"]",
+        &[
+            "my.toml:7:40: strategy.instruments = \"binance:usdm:BTCUSDT\": must be a spot instrument: live orders are sent for spot alone; use [trading] mode = \"paper\", or take it out of this strategy",
+        ],
+    ),
+    (
+        "[venue.spot]\nws_api = \"ws://localhost\"",
+        &[
+            "my.toml:2:10: venue.spot.ws_api = \"ws://localhost\": must begin with wss://: only encrypted connections are made",
+        ],
+    ),
+    (
+        "[venue.usdm]\nws_api = \"wss://localhost\"",
+        &["my.toml:2:1: venue.usdm.ws_api: is not a known key; known: stream, rest, weight_per_minute"],
     ),
     // Values out of range.
     ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),

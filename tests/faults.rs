@@ -11,6 +11,7 @@ use algo_trader::pipeline::group::Step;
 use algo_trader::pipeline::{
     Group, LaneSender, Sampler, Stage, StampClock, Stop, StopReason, Threading, build_ring, lane,
 };
+use algo_trader::run::orders::OrderLanes;
 use algo_trader::run::pipeline::journal_header;
 use algo_trader::run::{Config, ReplayError, ReplayOptions, Summary, replay_frames};
 use std::any::Any;
@@ -350,5 +351,26 @@ fn a_depth_event_larger_than_the_ring_passes_whole() {
         let (_, book) = books.find(|(i, _)| i.name() == "binance:spot:ETHUSDT").expect("configured");
         assert_eq!((book.sync.diffs, book.sync.levels, book.sync.gaps), (1, 20_000, 0), "{threading:?}");
         assert!(book.top.valid && summary.seq > 2 * 1_024);
+    }
+}
+
+/// Slots of the lane to the sending thread, which nobody empties here.
+const ROOM: usize = 8;
+
+#[test]
+fn an_order_that_finds_no_room_on_its_way_out_is_rejected_by_a_report_and_none_is_dropped() {
+    for threading in [Threading::Inline, Threading::Dedicated] {
+        let (sender, _lanes) = OrderLanes::with_slots(ROOM).expect("a poll");
+        let mut options = threads(threading);
+        options.pipeline.handover = Some(sender);
+        let summary = run(small_market(FRAMES), options).expect("a good run");
+        let handover = summary.handover.expect("orders were handed over");
+        assert_eq!(handover.handed, ROOM as u64);
+        assert!(handover.refused_full > 10, "{handover:?}");
+        let e = summary.execution;
+        assert_eq!(e.orders + e.cancels, handover.handed + handover.refused_full, "{e:?}");
+        // What came back are rejections of orders, and of cancels, whose orders are still there.
+        assert!(e.rejected > 10 && e.rejected <= handover.refused_full, "{e:?} {handover:?}");
+        assert_eq!((e.fills, e.unknown_reports, summary.stopped), (0, 0, None));
     }
 }

@@ -87,6 +87,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
     if let Some(live) = &s.live {
         t.push_str(&live.text());
     }
+    if let Some(sent) = &s.orders {
+        t.push_str(&sent.text());
+    }
     let books = s.book_totals();
     writeln!(
         t,

@@ -1,23 +1,28 @@
-//! `algo-trader run`: live market data in, paper fills out.
+//! `algo-trader run`: live market data in; paper fills out, or orders, as the configuration says.
 
 use super::Outcome;
 use super::output::Curves;
 use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
+use crate::domain::Market;
+use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::ProgressReport;
+use crate::run::orders::OrdersError;
 use crate::run::{Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Orders are filled by a simulated venue on the live market; nothing is sent to the real one,
-and no key is needed. Ctrl-C ends the run and prints its summary.
+    after_help = "With [trading] mode = \"paper\", as it is unless the configuration says otherwise, orders are filled by a
+simulated venue on the live market; nothing is sent to the real one, and no key is needed. With mode = \"live\" they are
+sent. Ctrl-C ends the run and prints its summary; live, open orders are cancelled first ([trading] on_exit).
 
 Examples:
   algo-trader run --config config/binance-paper.toml
   algo-trader run --config config/binance-paper.toml --seconds 60 --report latency-reports/live
+  algo-trader run --config config/binance-live.toml --journal live.journal
   algo-trader run --config config/binance-paper.toml --journal run.journal && algo-trader replay run.journal"
 )]
 pub struct Args {
@@ -43,12 +48,18 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     if common.show_topology {
         return show_topology(&config, &pipeline);
     }
+    let live = config.trading.mode == TradingMode::Live;
+    if live {
+        tell_that_orders_are_real(&config);
+    }
     if !common.json {
-        println!(
-            "{} instruments, {} strategies on paper: nothing is sent to the venue but subscriptions",
-            config.instruments.len(),
-            config.strategies.len()
-        );
+        if !live {
+            println!(
+                "{} instruments, {} strategies on paper: nothing is sent to the venue but subscriptions",
+                config.instruments.len(),
+                config.strategies.len()
+            );
+        }
         if let Ok(topology) = Pipeline::plan(&config, &pipeline) {
             print!("{topology}");
         }
@@ -64,11 +75,31 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         progress: progress(),
         pipeline,
     };
-    let title = "Live market data, paper fills";
+    let title = if live { "Live market data, live orders" } else { "Live market data, paper fills" };
     match run_live(&config, options) {
         Ok(summary) => print(&summary, &config, common, Curves::default(), title, false),
         Err(error) => tell_failure(error, &config, common, title),
     }
+}
+
+/// Says, before anything is sent, that it will be: to standard error, so that it is seen with `--json` too.
+fn tell_that_orders_are_real(config: &Config) {
+    let (trading, venue) = (&config.trading, &config.venue);
+    let rest = &venue.endpoints(Market::Spot).rest;
+    let way = match trading.order_entry {
+        OrderEntry::WebSocket => venue.ws_api.to_string(),
+        OrderEntry::Rest => rest.to_string(),
+    };
+    let key = match &trading.key_file {
+        Some(path) => path.display().to_string(),
+        None => format!("the variable {}", trading.key_env),
+    };
+    eprintln!("REAL ORDERS: {} strategies trade on spot with the key of {key}", config.strategies.len());
+    eprintln!("  orders go to {way}, the account is asked at {rest}");
+    eprintln!(
+        "  at the end open orders are {}; [trading] mode = \"paper\" sends none",
+        if trading.on_exit == OnExit::Cancel { "cancelled" } else { "kept" }
+    );
 }
 
 /// Says why a run failed, and what it had done until then.
@@ -81,7 +112,11 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
             Outcome::Failed
         }
         LiveError::System(_) | LiveError::Capture(_) => Outcome::Failed,
-        LiveError::Pipeline(_) | LiveError::Tls(_) | LiveError::Nothing(_) => Outcome::BadUsage,
+        LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
+        | LiveError::Pipeline(_)
+        | LiveError::Tls(_)
+        | LiveError::Nothing(_) => Outcome::BadUsage,
+        LiveError::Orders(_) => Outcome::Failed,
     }
 }
 

@@ -25,7 +25,7 @@ const DECIMALS_MAX: u8 = 24;
 const HOLDS_MAX: usize = 16_384;
 
 /// What an asset of a wallet holds before the first order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StartingBalance {
     /// The venue, as in instruments' names.
     pub venue: String,

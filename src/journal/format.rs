@@ -12,7 +12,7 @@
 //! What a slot holds is said in `domain/event.rs`; kinds are only ever added (12, an interruption of market data), and one
 //! that a reader does not know passes as time.
 
-use crate::domain::{Instrument, InstrumentId, Slot};
+use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::BarSpec;
@@ -62,6 +62,9 @@ pub struct JournalHeader {
     /// How long a bar waits for late trades, ns.
     #[serde(default)]
     pub bar_grace_ns: u64,
+    /// What the wallets held at first: of a live run, what the account held; `None` where the configuration says it.
+    #[serde(default)]
+    pub balances: Option<Vec<StartingBalance>>,
 }
 
 /// A strategy of a run.

@@ -33,6 +33,8 @@ pub struct HttpAnswer {
     pub retry_after_s: Option<u64>,
     /// The request weight that the venue has counted this minute, where it says.
     pub used_weight: Option<u64>,
+    /// The venue's own counts of what was asked: every header that begins with `x-mbx-`, names in small letters.
+    pub counts: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -43,15 +45,41 @@ pub enum HttpError {
     /// The server's certificate is not good.
     #[error("the server's certificate is refused: {0}")]
     Certificate(CertificateProblem),
-    /// It took too long.
+    /// It took too long. The request may have been acted upon.
     #[error("no answer in time")]
     Timeout,
+    /// There was no connection to send it on: the server has seen nothing of it.
+    #[error("no connection: {0}")]
+    Unsent(String),
     /// The body is larger than anything asked for.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(u64),
-    /// Anything else on the way.
+    /// Anything else on the way. The request may have been acted upon.
     #[error("{0}")]
     Transport(String),
+}
+
+impl HttpError {
+    /// Whether the server has surely seen nothing of the request.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        matches!(self, Self::Certificate(_) | Self::Unsent(_))
+    }
+}
+
+/// A request. Methods and headers as HTTP writes them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HttpRequest<'a> {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// More headers than HTTP's own.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body of a `POST` or `PUT`.
+    pub body: &'a [u8],
+    /// Give up after so long, instead of the client's own timeout.
+    pub timeout: Option<Duration>,
 }
 
 impl HttpClient {
@@ -64,6 +92,8 @@ impl HttpClient {
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(timeout))
+            // As long as the server keeps them: whoever wants them warm asks for something now and then.
+            .max_idle_age(Duration::from_secs(600))
             .user_agent(concat!("algo-trader/", env!("CARGO_PKG_VERSION")))
             .build();
         let connector = ().chain(TcpConnector::default()).chain(TlsConnector { config: tls.config() });
@@ -75,15 +105,53 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`] where there is no whole answer.
     pub fn get(&self, endpoint: &Endpoint, path: &str) -> Result<HttpAnswer, HttpError> {
-        let url = format!("{endpoint}{path}");
-        let mut response = self.agent.get(&url).call().map_err(|error| told(&error, self.body_bytes_max))?;
+        self.request(endpoint, &HttpRequest { method: "GET", path, ..HttpRequest::default() })
+    }
+
+    /// Makes one request of `endpoint`.
+    ///
+    /// # Errors
+    /// [`HttpError`] where there is no whole answer; [`HttpError::is_unsent`] says whether it can have been acted upon.
+    pub fn request(&self, endpoint: &Endpoint, request: &HttpRequest<'_>) -> Result<HttpAnswer, HttpError> {
+        let unsent = |error: ureq::http::Error| HttpError::Unsent(error.to_string());
+        let mut head =
+            ureq::http::Request::builder().method(request.method).uri(format!("{endpoint}{}", request.path));
+        for (name, value) in request.headers {
+            head = head.header(*name, *value);
+        }
+        let sent = match request.method {
+            "POST" | "PUT" => self.run(head.body(request.body).map_err(unsent)?, request.timeout),
+            _ => self.run(head.body(()).map_err(unsent)?, request.timeout),
+        };
+        self.answer(sent.map_err(|error| told(&error, self.body_bytes_max))?)
+    }
+
+    fn run(
+        &self,
+        request: ureq::http::Request<impl ureq::AsSendBody>,
+        timeout: Option<Duration>,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        match timeout {
+            None => self.agent.run(request),
+            Some(timeout) => {
+                let configured = self.agent.configure_request(request);
+                self.agent.run(configured.timeout_global(Some(timeout)).build())
+            }
+        }
+    }
+
+    fn answer(&self, mut response: ureq::http::Response<ureq::Body>) -> Result<HttpAnswer, HttpError> {
         let header = |name: &str| response.headers().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let retry_after_s = header("retry-after");
         let used_weight = header("x-mbx-used-weight-1m");
+        let counts = response.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-mbx-"));
+        let counts = counts
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+            .collect();
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(self.body_bytes_max).read_to_vec();
         let body = body.map_err(|error| told(&error, self.body_bytes_max))?;
-        Ok(HttpAnswer { status, retry_after_s, used_weight, body })
+        Ok(HttpAnswer { status, retry_after_s, used_weight, counts, body })
     }
 }
 
@@ -103,7 +171,16 @@ fn told(error: &ureq::Error, body_bytes_max: u64) -> HttpError {
             Some(problem) => HttpError::Certificate(problem),
             None => HttpError::Transport(error.to_string()),
         },
+        ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
+            HttpError::Unsent("the server could not be reached in time".into())
+        }
         ureq::Error::Timeout(_) => HttpError::Timeout,
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
+            HttpError::Unsent(error.to_string())
+        }
+        ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+            HttpError::Unsent(io.to_string())
+        }
         ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(body_bytes_max),
         other => HttpError::Transport(other.to_string()),
     }

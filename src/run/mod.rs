@@ -9,6 +9,7 @@ pub mod config;
 pub mod feed;
 pub mod interrupt;
 pub mod live;
+pub mod orders;
 pub mod pipeline;
 pub mod replay;
 pub mod sequencer;

@@ -7,8 +7,9 @@ use super::config::{
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
+use crate::execution::live::HandoverSender;
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
-use crate::execution::{ExecutionStage, PaperGateway, PaperSettings};
+use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
 use crate::journal::{JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, SyncPolicy};
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
@@ -16,8 +17,8 @@ use crate::market::{IndicatorRequest, MarketStage};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
-    Group, Idle, Progress, Sampler, Stage, StampClock, Stop, Threading, Topology, TopologyError, Wait,
-    build_ring, lane,
+    Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
+    Topology, TopologyError, Wait, build_ring, lane,
 };
 use crate::risk::{RiskLimits, RiskStage};
 use crate::strategy::desk::Desk;
@@ -48,6 +49,8 @@ pub struct PipelineOptions {
     pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
+    /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
+    pub handover: Option<HandoverSender>,
     /// More strategies than the built-in ones.
     pub strategies: &'static [StrategySpec],
     /// Another stage in place of the named one, for tests: it is given the real one.
@@ -102,6 +105,8 @@ pub struct Pipeline {
     pub sampler: Sampler,
     /// Indicators computed, each once.
     pub indicators: usize,
+    /// By which the thread that sends orders answers, where there is one.
+    pub answers: Option<LaneSender<Answer>>,
     threads: Vec<JoinHandle<GroupResult<BookKeeper>>>,
 }
 
@@ -177,8 +182,6 @@ impl Pipeline {
         let (records_out, records_in) = lane("execution→journal", slots(intents_max), intents_max, &stop);
         let (gateway_out, gateway_in) = lane("execution→gateway", slots(intents_max), intents_max, &stop);
         let (denials_out, denials_in) = lane("risk→sequencer", slots(intents_max), intents_max, &stop);
-        let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
-        let (fills_out, fills_in) = lane("gateway→sequencer", slots(fills_max), fills_max, &stop);
         let answering = !options.answers_recorded;
 
         let settings = MarketSettings {
@@ -187,10 +190,11 @@ impl Pipeline {
         };
         let market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
+        let on_paper = answering && options.handover.is_none();
         let books_of = BooksOf {
             strategy: StrategyStage::books_wanted(table, &seats),
-            // A journal replay needs no market to fill against: every answer is in the journal.
-            gateway: table.all().iter().map(|i| answering && watched[i.id.index()] && i.tradable()).collect(),
+            // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
+            gateway: table.all().iter().map(|i| on_paper && watched[i.id.index()] && i.tradable()).collect(),
         };
         let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
@@ -209,12 +213,25 @@ impl Pipeline {
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
-        let paper = PaperSettings {
-            order_latency_ns: config.paper.order_latency_us.saturating_mul(1_000),
-            answer_delay_ns: delay_ns,
-            fill_on_touch: config.paper.fill == FillRule::Touch,
+        let mut answers = vec![denials_in];
+        let mut orders_answers = None;
+        let gateway: TradingStage = if let Some(handover) = options.handover.take() {
+            let (refused_out, refused_in) = lane("gateway→sequencer", slots(intents_max), intents_max, &stop);
+            let (reports_out, reports_in) = lane("orders→sequencer", slots(1), 1, &stop);
+            answers.extend([refused_in, reports_in]);
+            orders_answers = Some(reports_out);
+            Box::new(LiveGateway::new(gateway_in, handover, refused_out, clock.clone()))
+        } else {
+            let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
+            let (fills_out, fills_in) = lane("gateway→sequencer", slots(fills_max), fills_max, &stop);
+            answers.push(fills_in);
+            let paper = PaperSettings {
+                order_latency_ns: config.paper.order_latency_us.saturating_mul(1_000),
+                answer_delay_ns: delay_ns,
+                fill_on_touch: config.paper.fill == FillRule::Touch,
+            };
+            Box::new(PaperGateway::new(table, paper, gateway_in, answering.then_some(fills_out)))
         };
-        let gateway = PaperGateway::new(table, paper, gateway_in, answering.then_some(fills_out));
 
         let mut stages: Vec<TradingStage> = vec![
             Box::new(market),
@@ -222,17 +239,18 @@ impl Pipeline {
             Box::new(risk),
             Box::new(execution),
             Box::new(journal),
-            Box::new(gateway),
+            gateway,
         ];
         if let Some(wrap) = &mut options.wrap {
             stages = stages.into_iter().map(wrap).collect();
         }
         let ring_slots = config.pipeline.ring_slots;
-        let answers = vec![denials_in, fills_in];
         let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
         let (indicators, live) = (requests.len(), options.live);
         let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
-        Self::start(topology, table, stages, parts, clock, stop)
+        let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
+        pipeline.answers = orders_answers;
+        Ok(pipeline)
     }
 
     fn start(
@@ -293,7 +311,7 @@ impl Pipeline {
             live: parts.live,
         });
         let Started { sampler, indicators, .. } = parts;
-        Ok(Self { sequencer, topology, stop, clock, sampler, indicators, threads })
+        Ok(Self { sequencer, topology, stop, clock, sampler, indicators, answers: None, threads })
     }
 
     /// Ends the ring, waits for the threads, and hands out the stages with their results, in chain order.
@@ -320,7 +338,7 @@ struct Started {
     ring_slots: usize,
     floor_ns: u64,
     sampler: Sampler,
-    answers: Vec<crate::pipeline::LaneReceiver<crate::pipeline::Answer>>,
+    answers: Vec<LaneReceiver<Answer>>,
     indicators: usize,
     live: bool,
     books_of: BooksOf,
@@ -368,7 +386,11 @@ fn journal_writer(
         JournalSync::Never => SyncPolicy::Never,
         JournalSync::EachOrder => SyncPolicy::EachOrder,
     };
-    Ok(Some(JournalWriter::create(path, &journal_header(config, epoch), policy)?))
+    let mut header = journal_header(config, epoch);
+    if options.handover.is_some() {
+        header.balances = Some(config.paper.balances.clone());
+    }
+    Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
 /// What a journal says of a run with this configuration.
@@ -391,6 +413,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         strategies: config.strategies.iter().map(strategy).collect(),
         bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
+        balances: None,
     }
 }
 

@@ -236,6 +236,12 @@ fn journaled(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.answers_recorded = true;
     pipeline_options.epoch = journal.header().epoch;
+    // What the account held is in the journal, since no configuration says it.
+    let mut config = config.clone();
+    if let Some(balances) = &journal.header().balances {
+        config.paper.balances.clone_from(balances);
+    }
+    let config = &config;
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
     let begun = Instant::now();
     let mut first_event_after = None;

@@ -3,13 +3,15 @@
 use super::config::{Config, QUOTE_DECIMALS};
 use super::feed::{Feed, FeedCounts, FrameProblem};
 use super::live::LiveOutcome;
+use super::orders::OrdersOutcome;
 use super::pipeline::Pipeline;
 use super::store::StoreSummary;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::FEE_DECIMALS;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{Instrument, Position, Price};
-use crate::execution::{ExecutionCounts, ExecutionStage, PaperGateway};
+use crate::execution::live::HandoverCounts;
+use crate::execution::{ExecutionCounts, ExecutionStage, LiveGateway, PaperGateway};
 use crate::journal::JournalStage;
 use crate::market::MarketStage;
 use crate::market::stage::BookCounts;
@@ -41,6 +43,10 @@ pub struct Summary {
     pub feed: Option<FeedCounts>,
     /// What the connections went through, where the feed was live.
     pub live: Option<LiveOutcome>,
+    /// What the sending of orders went through, where they were sent.
+    pub orders: Option<OrdersOutcome>,
+    /// What was handed to the sending of orders, where they were sent.
+    pub handover: Option<HandoverCounts>,
     /// The first frames that could not be decoded.
     pub problems: Vec<FrameProblem>,
     /// Where the first frame of an unknown instrument was.
@@ -115,6 +121,8 @@ impl Summary {
         let mut summary = Self {
             feed: feed.as_ref().map(|f| f.counts),
             live: None,
+            orders: None,
+            handover: None,
             problems: Vec::new(),
             unknown: None,
             malformed_lines,
@@ -174,6 +182,8 @@ impl Summary {
                     summary.journal_bytes = journal.journal_bytes();
                 } else if let Some(gateway) = any.downcast_ref::<PaperGateway>() {
                     summary.encoded_bytes = gateway.encoded_bytes();
+                } else if let Some(gateway) = any.downcast_ref::<LiveGateway>() {
+                    summary.handover = Some(gateway.counts());
                 }
             }
         }
@@ -243,6 +253,13 @@ impl Summary {
         }
         if let Some(live) = &self.live {
             put("live", live.to_json());
+        }
+        if let Some(sent) = &self.orders {
+            put("sent", sent.to_json());
+        }
+        if let Some(h) = &self.handover {
+            let (full, closed) = (h.refused_full, h.refused_closed);
+            put("handover", json!({ "handed": h.handed, "refused_full": full, "refused_closed": closed }));
         }
         let books = self.book_totals();
         put("gaps", json!(books.gaps));

@@ -9,6 +9,9 @@ pub enum KeyError {
     /// Nothing but white space.
     #[error("the secret is empty: give the secret that the venue showed when the API key was made")]
     EmptySecret,
+    /// A key file without a second line.
+    #[error("a key file has the API key in its first line and the secret in the others")]
+    OneLine,
     /// A byte that no venue puts into a secret.
     #[error("byte {at} of the secret is white space or no ASCII character: was more than the secret copied?")]
     BadSecret {

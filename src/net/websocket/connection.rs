@@ -5,6 +5,7 @@
 
 use super::error::ConnectionError;
 use super::frames::{Frames, Opcode};
+use super::mask::{Masks, mask};
 use super::secure::Secure;
 use super::upgrade::Upgrade;
 use crate::net::endpoint::Endpoint;
@@ -12,8 +13,8 @@ use crate::net::tls::TlsClient;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
-use tungstenite::protocol::frame::Frame;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// What may differ from connection to connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub struct Connection {
     target: String,
     phase: Phase,
     upgrade: Option<Upgrade>,
-    masks: TlsClient,
+    masks: Masks,
     pongs: u64,
 }
 
@@ -89,7 +90,7 @@ impl Connection {
             target: target.to_owned(),
             phase: Phase::Securing,
             upgrade: None,
-            masks: tls.clone(),
+            masks: Masks::new(tls),
             pongs: 0,
         })
     }
@@ -217,8 +218,10 @@ impl Connection {
             Opcode::Binary => Ok(Some(Incoming::Binary(self.frames.payload(&place)))),
             Opcode::Pong => Ok(Some(Incoming::Pong)),
             Opcode::Ping => {
-                let pong = Frame::pong(self.frames.payload(&place).to_vec());
-                self.send(pong)?;
+                let frame = (OpCode::Control(Control::Pong), self.frames.payload(&place));
+                append_frame(frame, &mut self.masks, &mut self.secure.plain_out)?;
+                self.seal()?;
+                self.flush()?;
                 self.pongs += 1;
                 Ok(Some(Incoming::Ping))
             }
@@ -226,7 +229,7 @@ impl Connection {
                 let code = self.frames.payload(&place).first_chunk::<2>();
                 let code = code.map_or(1005, |code| u16::from_be_bytes(*code));
                 // The answer is a courtesy: what became of it changes nothing.
-                let _ = self.send(Frame::close(None));
+                let _ = self.send(OpCode::Control(Control::Close), &[]);
                 Err(ConnectionError::Closed(code))
             }
         }
@@ -237,25 +240,52 @@ impl Connection {
     /// # Errors
     /// [`ConnectionError`]: the connection is over.
     pub fn send_text(&mut self, text: &str) -> Result<(), ConnectionError> {
-        self.send(Frame::message(text.as_bytes().to_vec(), OpCode::Data(Data::Text), true))
+        self.queue_text(text.as_bytes())?;
+        self.seal()?;
+        self.flush()
+    }
+
+    /// Frames and masks a text message, which must be UTF-8: the first of the three steps of
+    /// [`send_text`](Self::send_text), for an owner that measures them or sends several messages in one record.
+    ///
+    /// # Errors
+    /// [`ConnectionError`] where the operating system has no random numbers left.
+    #[inline]
+    pub fn queue_text(&mut self, text: &[u8]) -> Result<(), ConnectionError> {
+        append_frame((OpCode::Data(Data::Text), text), &mut self.masks, &mut self.secure.plain_out)
+    }
+
+    /// Encrypts what was queued; the second step.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]: the connection is over.
+    #[inline]
+    pub fn seal(&mut self) -> Result<(), ConnectionError> {
+        self.secure.process(&mut self.frames)
+    }
+
+    /// Hands what was encrypted to the socket, as far as it takes it at once; the last step. What is left goes when the
+    /// poll says so.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]: the connection is over.
+    #[inline]
+    pub fn flush(&mut self) -> Result<(), ConnectionError> {
+        self.secure.write()
     }
 
     /// Says goodbye, as far as the socket takes it at once. Drop the connection afterwards.
     pub fn close(&mut self) {
         if self.phase == Phase::Open {
             // Whoever closes does not wait for the other side to hear of it.
-            let _ = self.send(Frame::close(None));
+            let _ = self.send(OpCode::Control(Control::Close), &[]);
         }
     }
 
-    fn send(&mut self, mut frame: Frame) -> Result<(), ConnectionError> {
-        let mut mask = [0; 4];
-        self.masks.random(&mut mask)?;
-        frame.header_mut().mask = Some(mask);
-        let written = frame.format(&mut self.secure.plain_out);
-        written.map_err(|_| ConnectionError::Protocol("a frame could not be written"))?;
-        self.secure.process(&mut self.frames)?;
-        self.secure.write()
+    fn send(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), ConnectionError> {
+        append_frame((opcode, payload), &mut self.masks, &mut self.secure.plain_out)?;
+        self.seal()?;
+        self.flush()
     }
 
     fn ask_for_upgrade(&mut self) -> Result<(), ConnectionError> {
@@ -282,6 +312,23 @@ impl Connection {
         let partial = self.frames.partial() || self.secure.partial();
         if partial { ConnectionError::Truncated } else { ConnectionError::Ended }
     }
+}
+
+/// Adds a whole frame to `out`, masked in place: nothing is allocated while `out` has room.
+#[inline]
+fn append_frame(
+    (opcode, payload): (OpCode, &[u8]),
+    masks: &mut Masks,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectionError> {
+    let key = masks.next()?;
+    let header = FrameHeader { opcode, mask: Some(key), ..FrameHeader::default() };
+    let written = header.format(payload.len() as u64, out);
+    written.map_err(|_| ConnectionError::Protocol("a frame could not be written"))?;
+    let at = out.len();
+    out.extend_from_slice(payload);
+    mask(&mut out[at..], key);
+    Ok(())
 }
 
 impl std::fmt::Debug for Connection {

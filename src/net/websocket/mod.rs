@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod frames;
+mod mask;
 mod secure;
 mod stamp;
 mod upgrade;
@@ -13,3 +14,4 @@ mod upgrade;
 pub use connection::{Connection, ConnectionSettings, Incoming, Phase};
 pub use error::ConnectionError;
 pub use frames::{Frames, Opcode};
+pub use mask::mask;

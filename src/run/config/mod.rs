@@ -6,11 +6,13 @@
 mod balances;
 mod bar;
 mod check;
+mod choices;
 mod document;
 mod instruments;
 mod raw;
 mod sections;
 mod strategies;
+mod trading;
 mod venue;
 
 pub use sections::{
@@ -18,6 +20,7 @@ pub use sections::{
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
@@ -66,6 +69,8 @@ pub struct Config {
     pub risk: RiskConfig,
     /// `[paper]`.
     pub paper: PaperConfig,
+    /// `[trading]`.
+    pub trading: TradingConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
     /// `[log]`.
@@ -195,6 +200,10 @@ impl Config {
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
+        let trading = TradingConfig::check(&raw.trading, &mut checks);
+        if trading.mode == TradingMode::Live {
+            trading::spot_only(&raw.strategy, &instruments, &mut checks);
+        }
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -211,6 +220,7 @@ impl Config {
                 market,
                 risk,
                 paper,
+                trading,
                 venue,
                 log,
                 report,
@@ -293,6 +303,7 @@ mod tests {
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
+        assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
@@ -332,7 +343,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 29, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -30,6 +30,7 @@ raw! {
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
+        trading: RawTrading,
         venue: RawVenue,
         log: RawLog,
         report: RawReport,
@@ -61,6 +62,7 @@ raw! {
         execution: Given<i64>,
         journal: Given<i64>,
         gateway: Given<i64>,
+        gateway_io: Given<i64>,
         housekeeping: Given<Vec<Spanned<i64>>>,
     }
     RawJournal {
@@ -92,6 +94,20 @@ raw! {
         fill: Given<String>,
         balances: BTreeMap<String, Spanned<BTreeMap<String, Spanned<String>>>>,
     }
+    RawTrading {
+        mode: Given<String>,
+        order_entry: Given<String>,
+        key_env: Given<String>,
+        secret_env: Given<String>,
+        key_file: Option<String>,
+        recv_window_ms: Given<i64>,
+        allow_withdrawal_keys: Option<bool>,
+        reconcile_seconds: Given<i64>,
+        on_exit: Given<String>,
+        exit_seconds: Given<i64>,
+        rest_threads: Given<i64>,
+        wait: Given<String>,
+    }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,
         redundancy: Given<i64>,
@@ -108,13 +124,19 @@ raw! {
         busy_poll_us: Given<i64>,
         ca_file: Option<String>,
         accept_any_certificate: Option<bool>,
-        spot: RawEndpoints,
+        spot: RawSpotEndpoints,
         usdm: RawEndpoints,
         coinm: RawEndpoints,
     }
     RawEndpoints {
         stream: Given<String>,
         rest: Given<String>,
+        weight_per_minute: Given<i64>,
+    }
+    RawSpotEndpoints {
+        stream: Given<String>,
+        rest: Given<String>,
+        ws_api: Given<String>,
         weight_per_minute: Given<i64>,
     }
     RawLog {

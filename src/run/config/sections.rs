@@ -4,6 +4,7 @@
 
 use super::bar;
 use super::check::Checks;
+use super::choices::choices;
 use super::instruments::Instruments;
 use super::raw::{
     Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
@@ -14,7 +15,6 @@ use crate::domain::decimal::POW10;
 use crate::market::BarSpec;
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
 use log::LevelFilter;
-use std::fmt;
 use std::path::PathBuf;
 
 /// Decimals of limits and balances: they are in units of 10^-8 of the quote asset.
@@ -25,29 +25,6 @@ const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
 
 /// The largest limit or balance: 10 billion, so that sums of a few still fit 64 bits.
 pub(super) const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
-
-macro_rules! choices {
-    ($(#[doc = $outer:literal])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $label:literal,)* }) => {
-        $(#[doc = $outer])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[doc = $doc])* $variant,)* }
-
-        impl $name {
-            /// Every choice with its name in files and on the command line.
-            pub const ALL: &'static [(&'static str, $name)] = &[$(($label, $name::$variant),)*];
-
-            /// Its name.
-            #[must_use]
-            pub const fn label(self) -> &'static str {
-                match self { $($name::$variant => $label,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.label()) }
-        }
-    };
-}
 
 choices! {
     /// How the feed and the stages are spread over threads.
@@ -159,6 +136,8 @@ pub struct CoreConfig {
     pub journal: Option<usize>,
     /// Of the gateway.
     pub gateway: Option<usize>,
+    /// Of the thread that sends live orders.
+    pub gateway_io: Option<usize>,
     /// Of the threads beside the pipeline, which may use any of these.
     pub housekeeping: Vec<usize>,
 }
@@ -195,6 +174,7 @@ impl CoreConfig {
             execution: core(&raw.execution),
             journal: core(&raw.journal),
             gateway: core(&raw.gateway),
+            gateway_io: core(&raw.gateway_io),
         }
     }
 }
@@ -384,7 +364,7 @@ impl ReportConfig {
     }
 }
 
-fn path(given: Option<&str>) -> Option<PathBuf> {
+pub(super) fn path(given: Option<&str>) -> Option<PathBuf> {
     given.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 

@@ -1,7 +1,7 @@
 //! `[venue]`: how the venue is connected to, for live data.
 
 use super::check::Checks;
-use super::raw::{Given, RawEndpoints, RawVenue};
+use super::raw::{Given, RawEndpoints, RawSpotEndpoints, RawVenue};
 use crate::domain::Market;
 use crate::net::{Endpoint, TlsSettings};
 use crate::venue::binance::streams::{STREAMS, StreamName};
@@ -36,6 +36,8 @@ pub struct VenueConfig {
     pub busy_poll_us: u32,
     /// Whose certificates are good.
     pub tls: TlsSettings,
+    /// Spot's WebSocket API, to which orders go.
+    pub ws_api: Endpoint,
     endpoints: [EndpointConfig; 3],
 }
 
@@ -56,6 +58,9 @@ const PUBLIC: [(&str, &str, u32); 3] = [
     ("wss://fstream.binance.com", "https://fapi.binance.com", 1_920),
     ("wss://dstream.binance.com", "https://dapi.binance.com", 1_920),
 ];
+
+/// Where spot orders go by WebSocket.
+const PUBLIC_WS_API: &str = "wss://ws-api.binance.com/ws-api/v3";
 
 const STREAMS_DEFAULT: [&str; 3] = ["trade", "bookTicker", "depth@100ms"];
 
@@ -111,12 +116,21 @@ impl VenueConfig {
                 ca_file: raw.ca_file.as_ref().filter(|path| !path.is_empty()).map(Into::into),
                 accept_any_certificate: raw.accept_any_certificate.unwrap_or(false),
             },
+            ws_api: endpoint(&raw.spot.ws_api, "wss", PUBLIC_WS_API, checks),
             endpoints: [
-                EndpointConfig::check(&raw.spot, spot, checks),
+                EndpointConfig::check(&raw.spot.market_data(), spot, checks),
                 EndpointConfig::check(&raw.usdm, usdm, checks),
                 EndpointConfig::check(&raw.coinm, coinm, checks),
             ],
         }
+    }
+}
+
+impl RawSpotEndpoints {
+    /// What spot has in common with the other markets.
+    fn market_data(&self) -> RawEndpoints {
+        let Self { stream, rest, weight_per_minute, .. } = self.clone();
+        RawEndpoints { stream, rest, weight_per_minute }
     }
 }
 

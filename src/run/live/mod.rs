@@ -15,19 +15,21 @@ mod socket;
 pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
-use super::config::Config;
+use super::affinity::available_cores;
+use super::config::{Config, TradingMode};
 use super::interrupt::Interrupt;
+use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::replay::on_a_thread_of_its_own;
 use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
-use crate::domain::{Market, Time};
+use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
 use feed::{LiveFeed, Loop};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 /// Shows how a live run is doing.
@@ -78,6 +80,9 @@ pub enum LiveError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsSetupError),
+    /// Orders cannot be sent.
+    #[error(transparent)]
+    Orders(#[from] OrdersError),
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
@@ -137,7 +142,7 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
 }
 
 /// The wall clock.
-pub(super) fn wall_clock() -> Time {
+pub(in crate::run) fn wall_clock() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
@@ -154,7 +159,18 @@ fn live(
     pipeline_options.live = true;
     pipeline_options.epoch = wall_clock().0 / 1_000_000_000;
     // Everything that can be refused is, before a thread is started or a file made.
+    let prepared_orders = prepare_orders(config, &pipeline_options)?;
+    let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
+    let config = adopted.as_ref().unwrap_or(config);
     let prepared = feed::Prepared::new(config)?;
+    let lanes = match &prepared_orders {
+        Some(_) => {
+            let (sender, lanes) = OrderLanes::new()?;
+            pipeline_options.handover = Some(sender);
+            Some(lanes)
+        }
+        None => None,
+    };
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
     journal_exists(&pipeline.topology);
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
@@ -169,9 +185,15 @@ fn live(
         &pipeline.topology.housekeeping,
     )?;
     feed.decoding.sampler = pipeline.sampler;
+    let orders = match (prepared_orders, lanes) {
+        (Some(prepared), Some(lanes)) => start_orders(prepared, lanes, &mut pipeline, wait)?,
+        _ => None,
+    };
     let mut run =
         Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
     let ended = feed.run(&mut pipeline, &mut run);
+    // Before the ring ends: what the venue says last belongs into the journal.
+    let sent = orders.map(|orders| orders.finish(|| pump(&mut pipeline)));
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
         // A fault that stops this shows in the summary.
@@ -183,6 +205,10 @@ fn live(
     let mut summary = Summary::collect(config, pipeline, Some(decoding), 0, elapsed, first);
     summary.latencies.splice(0..0, latencies);
     summary.live = Some(outcome);
+    if let Some(mut sent) = sent {
+        summary.latencies.append(&mut sent.latencies);
+        summary.orders = Some(sent);
+    }
     match (&summary.stopped, ended) {
         (Some(reason), _) if *reason != StopReason::Interrupted => {
             Err(LiveError::Stopped { reason: reason.clone(), summary: Box::new(summary) })
@@ -193,4 +219,61 @@ fn live(
         }
         _ => Ok(summary),
     }
+}
+
+/// How long the start waits for orders to be taken before it goes on without.
+const TRADING_WITHIN: Duration = Duration::from_secs(10);
+
+/// Checks what live orders need, where they are asked for.
+fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<PreparedOrders>, LiveError> {
+    if config.trading.mode == TradingMode::Paper {
+        return Ok(None);
+    }
+    let journaled =
+        options.journal.is_some() || options.journal_writer.is_some() || config.journal.path.is_some();
+    if !journaled {
+        return Err(LiveError::Nothing(
+            "live orders need a journal, in which each is written before it is sent: give [journal] path, or --journal",
+        ));
+    }
+    Ok(Some(PreparedOrders::check(config)?))
+}
+
+/// Starts the sending of orders, and waits until the venue takes them.
+fn start_orders(
+    prepared: PreparedOrders,
+    lanes: OrderLanes,
+    pipeline: &mut Pipeline,
+    feed: Wait,
+) -> Result<Option<RunningOrders>, LiveError> {
+    let Some(answers) = pipeline.answers.take() else { return Ok(None) };
+    let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
+    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread)?;
+    let begun = Instant::now();
+    while !orders.is_trading() {
+        if begun.elapsed() >= TRADING_WITHIN {
+            log::warn!(
+                "the venue takes no orders yet; the run goes on, and orders are rejected until it does"
+            );
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(Some(orders))
+}
+
+/// Lets what the venue says into the ring while a run ends; says whether there was anything.
+fn pump(pipeline: &mut Pipeline) -> bool {
+    if pipeline.stop.is_failed() {
+        return false;
+    }
+    let sequencer = &mut pipeline.sequencer;
+    let worked = sequencer.poll();
+    let now = wall_clock();
+    if !sequencer.answer_due(now) {
+        return worked;
+    }
+    // A fault that stops this shows in the summary.
+    let _ = sequencer.advance(now).and_then(|()| sequencer.publish(Slot::clock(), 0));
+    true
 }

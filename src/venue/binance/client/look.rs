@@ -576,7 +576,7 @@ impl OrderClient {
         if differences.is_empty() {
             // Everything is in the balances, so every trade until then is booked.
             look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));
-            if !self.looks.differences.is_empty() {
+            if !self.looks.differences.is_empty() || look.kind == Kind::Gap {
                 out.notice(Notice::Reconciled);
             }
             self.looks.differences = differences;

@@ -1,0 +1,555 @@
+//! The thread that sends orders: takes them from the pipeline's lane, drives the client, and owns every socket.
+//!
+//! An order goes from the lane to the socket on this thread alone: dequeued, written and signed by the client, masked,
+//! sealed, handed to the kernel. REST is made by helper threads. What comes back enters the ring by a lane of its own;
+//! where that is full it waits here, in order, and nothing is dropped.
+
+use super::outcome::{OrderLatencies, OrdersOutcome};
+use super::rest::{RestCall, RestCalls, RestDone};
+use super::sessions::Sessions;
+use crate::domain::event::Report;
+use crate::domain::order::ReportKind;
+use crate::domain::{ClientOrderId, OrderId, Qty, Slot, Time};
+use crate::execution::GatewayMessage;
+use crate::execution::live::{Handover, HandoverReceiver};
+use crate::net::http::{HttpAnswer, HttpError};
+use crate::net::websocket::{ConnectionError, Incoming};
+use crate::pipeline::{Answer, Idle, LaneSender, StampClock, Wait};
+use crate::run::live::wall_clock;
+use crate::venue::binance::client::{
+    HttpCall, HttpFailure, HttpId, HttpReply, Input, Notice, OrderClient, Output, Outputs, SessionId,
+};
+use crossbeam_channel::Receiver;
+use mio::{Events, Token};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+/// The waker's token; sessions have theirs by their numbers, which are smaller.
+pub(super) const WAKE: Token = Token(usize::MAX);
+/// Empty rounds before a thread that backs off sleeps in the poll.
+const EMPTY_ROUNDS: u32 = 64;
+/// The longest sleep: deadlines of the client are seen no later than so much after they are due.
+const SLEEP_MAX: Duration = Duration::from_millis(5);
+/// Orders taken before the sockets are looked at again.
+const BURST: usize = 64;
+/// Answers that wait for room in the ring's lane before the room for more is taken.
+const WAITING: usize = 4_096;
+
+/// What the run asks of the thread, and what it sees of it.
+#[derive(Debug, Default)]
+pub struct OrdersControl {
+    stage: AtomicU8,
+    trading: AtomicBool,
+    over: AtomicBool,
+}
+
+const RUNNING: u8 = 0;
+const FINISH_KEEP: u8 = 1;
+const FINISH_CANCEL: u8 = 2;
+
+impl OrdersControl {
+    /// Asks for the end: what is under way is waited for, open orders are cancelled first where `cancel` says so.
+    pub fn finish(&self, cancel: bool) {
+        self.stage.store(if cancel { FINISH_CANCEL } else { FINISH_KEEP }, Ordering::Release);
+    }
+
+    /// Whether orders are taken.
+    #[must_use]
+    pub fn is_trading(&self) -> bool {
+        self.trading.load(Ordering::Acquire)
+    }
+
+    /// Whether the thread has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}
+
+/// What a gateway is made of.
+pub(super) struct GatewayParts {
+    pub client: OrderClient,
+    pub tasks: HandoverReceiver,
+    pub answers: LaneSender<Answer>,
+    pub sessions: Sessions,
+    pub rest: RestCalls,
+    pub done: Receiver<RestDone>,
+    pub clock: StampClock,
+    pub wait: Wait,
+    pub crowded: bool,
+    pub control: Arc<OrdersControl>,
+    pub exit_timeout: Duration,
+}
+
+/// Our orders that may be open, so that the end can take them back: ours, and not what a person placed elsewhere.
+struct Ours {
+    client_id: ClientOrderId,
+    left: Qty,
+    /// When the end last asked for its cancel.
+    asked: Option<Instant>,
+}
+
+/// Room for this many of them before more is taken.
+const OURS: usize = 16_384;
+/// Between two attempts of the end to cancel an order.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Stamps of the order at hand, for what it makes the client send.
+#[derive(Clone, Copy)]
+struct OrderStamps {
+    caused: u64,
+    written: u64,
+}
+
+/// See the module.
+pub(super) struct Gateway {
+    parts: GatewayParts,
+    out: Outputs,
+    waiting: VecDeque<Answer>,
+    answer_count: u64,
+    /// Sessions that failed while something was carried out.
+    failed: Vec<SessionId>,
+    /// Calls that nobody will send, since too many wait.
+    unsent: Vec<HttpId>,
+    /// When a session that was open was lost, until orders have one again and all is known and compared.
+    lost_at: Option<Instant>,
+    /// Whether what was missed since then is known.
+    caught_up: bool,
+    finishing: Option<Instant>,
+    ours: HashMap<OrderId, Ours>,
+    latencies: OrderLatencies,
+    outcome: OrdersOutcome,
+}
+
+impl Gateway {
+    pub fn new(parts: GatewayParts) -> Self {
+        Self {
+            parts,
+            out: Outputs::new(),
+            waiting: VecDeque::with_capacity(WAITING),
+            answer_count: 0,
+            failed: Vec::with_capacity(8),
+            unsent: Vec::new(),
+            lost_at: None,
+            caught_up: false,
+            finishing: None,
+            ours: HashMap::with_capacity(OURS),
+            latencies: OrderLatencies::new(),
+            outcome: OrdersOutcome::default(),
+        }
+    }
+
+    /// Runs until the end is asked for and reached.
+    pub fn run(mut self) -> OrdersOutcome {
+        let mut events = Events::with_capacity(64);
+        let mut idle = Idle::crowded(self.parts.wait, self.parts.crowded);
+        let mut empty_rounds = 0u32;
+        self.ask(wall_clock(), Input::Start);
+        loop {
+            let sleeps = self.parts.wait == Wait::Backoff && empty_rounds > EMPTY_ROUNDS;
+            let timeout = if sleeps && self.parts.tasks.about_to_sleep() {
+                self.sleep(wall_clock())
+            } else {
+                Duration::ZERO
+            };
+            if let Err(error) = self.parts.sessions.poll.poll(&mut events, Some(timeout))
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                // Without a poll no answer would ever be seen: better to look at every socket each time.
+                log::error!("waiting for sockets: {error}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if sleeps {
+                self.parts.tasks.awake();
+            }
+            let mut worked = self.orders();
+            worked |= self.sockets(&events);
+            worked |= self.replies();
+            worked |= self.due();
+            worked |= self.give();
+            if self.is_over() {
+                break;
+            }
+            if worked {
+                empty_rounds = 0;
+                idle.reset();
+            } else {
+                empty_rounds = empty_rounds.saturating_add(1);
+                // A thread that backs off sleeps in the poll.
+                if self.parts.wait != Wait::Backoff {
+                    idle.idle();
+                }
+            }
+        }
+        self.end()
+    }
+
+    /// How long nothing is due.
+    fn sleep(&self, now: Time) -> Duration {
+        let due = self.parts.client.next_deadline();
+        Duration::from_nanos(due.0.saturating_sub(now.0)).min(SLEEP_MAX)
+    }
+
+    /// Takes orders and cancels from the lane.
+    #[inline]
+    fn orders(&mut self) -> bool {
+        let mut count = 0;
+        while count < BURST
+            && let Some(task) = self.parts.tasks.pop()
+        {
+            count += 1;
+            self.order(&task);
+        }
+        count > 0
+    }
+
+    #[inline]
+    fn order(&mut self, task: &Handover) {
+        let clock = &self.parts.clock;
+        let taken = clock.raw();
+        let now = wall_clock();
+        let input = match &task.message {
+            GatewayMessage::New { order, client_id, .. } => {
+                let order = order.get();
+                self.ours.insert(order.id, Ours { client_id: *client_id, left: order.qty, asked: None });
+                Input::Place { order, client_id }
+            }
+            GatewayMessage::Cancel { order, client_id, .. } => Input::Cancel { order: *order, client_id },
+        };
+        self.parts.client.handle(now, input, &mut self.out);
+        let written = clock.raw();
+        self.latencies.queue.record(clock.nanos(task.handed, taken));
+        self.latencies.write.record(clock.nanos(taken, written));
+        self.outcome.orders += 1;
+        self.carry_out(now, Some(OrderStamps { caused: task.caused, written }));
+    }
+
+    fn ask(&mut self, now: Time, input: Input<'_>) {
+        self.parts.client.handle(now, input, &mut self.out);
+        self.carry_out(now, None);
+    }
+
+    /// Drives the sockets that have something.
+    fn sockets(&mut self, events: &Events) -> bool {
+        for event in events {
+            if event.token() != WAKE
+                && let Some(session) =
+                    self.parts.sessions.all.iter_mut().find(|s| s.id.0 as usize == event.token().0)
+            {
+                session.connection.set_readable(event.is_read_closed() || event.is_error());
+            }
+        }
+        let mut worked = !events.is_empty();
+        let mut at = 0;
+        while at < self.parts.sessions.all.len() {
+            let session = &self.parts.sessions.all[at];
+            let (id, connection) = (session.id, &session.connection);
+            if connection.wants_drive() || (!events.is_empty() && connection.wants_write()) {
+                worked |= self.session(id);
+            }
+            // One that failed is no longer there, and another has taken its place.
+            if self.parts.sessions.all.get(at).is_some_and(|s| s.id == id) {
+                at += 1;
+            }
+        }
+        let now = wall_clock();
+        while let Some((id, error)) = self.parts.sessions.resolved() {
+            self.lose(id, &error, now);
+        }
+        if self.parts.sessions.opening()
+            && let Some(id) = self.parts.sessions.overdue(Instant::now())
+        {
+            self.lose(id, &ConnectionError::OpenTimeout, now);
+        }
+        worked
+    }
+
+    /// Reads one session and hands the client what came.
+    fn session(&mut self, id: SessionId) -> bool {
+        let Some(at) = self.parts.sessions.find(id) else { return false };
+        let now = wall_clock();
+        let (came, opened, mut failed) = self.parts.sessions.all[at].drive();
+        if opened {
+            self.outcome.sessions_opened += 1;
+            self.ask(now, Input::SessionOpened(id));
+        }
+        loop {
+            let Some(at) = self.parts.sessions.find(id) else { return true };
+            match self.parts.sessions.all[at].connection.next_message() {
+                Ok(Some(Incoming::Text(bytes) | Incoming::Binary(bytes))) => {
+                    self.outcome.frames += 1;
+                    self.parts.client.handle(now, Input::SessionFrame(id, bytes), &mut self.out);
+                    self.carry_out(now, None);
+                }
+                Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if let Some(error) = failed {
+            self.lose(id, &error, now);
+        }
+        came || opened
+    }
+
+    /// A session is over, or never was.
+    #[cold]
+    fn lose(&mut self, id: SessionId, error: &ConnectionError, now: Time) {
+        log::warn!("order session {}: {error}", id.0);
+        *self.outcome.endings.entry(error.label()).or_default() += 1;
+        if self.parts.sessions.find(id).is_some_and(|at| self.parts.sessions.all[at].open) {
+            self.lost_at.get_or_insert_with(Instant::now);
+        }
+        self.parts.sessions.drop(id);
+        self.ask(now, Input::SessionClosed(id));
+    }
+
+    /// Hands the client the answers of REST calls.
+    fn replies(&mut self) -> bool {
+        let mut worked = false;
+        while let Ok(done) = self.parts.done.try_recv() {
+            worked = true;
+            self.latencies.rest.record(u64::try_from(done.took.as_nanos()).unwrap_or(u64::MAX));
+            self.reply(done.id, &done.answer);
+        }
+        worked
+    }
+
+    fn reply(&mut self, id: u64, answer: &Result<HttpAnswer, HttpError>) {
+        let now = wall_clock();
+        let retry;
+        let mut headers: Vec<(&str, &str)> = Vec::new();
+        let answer = match answer {
+            Ok(answer) => {
+                headers.extend(answer.counts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                if let Some(seconds) = answer.retry_after_s {
+                    retry = seconds.to_string();
+                    headers.push(("retry-after", &retry));
+                }
+                Ok(HttpReply { status: answer.status, headers: &headers, body: &answer.body })
+            }
+            Err(error) => {
+                self.outcome.rest_failed += 1;
+                log::debug!("a REST call failed: {error}");
+                Err(match error {
+                    HttpError::TooLarge(_) => HttpFailure::TooLarge,
+                    error if error.is_unsent() => HttpFailure::NotSent,
+                    _ => HttpFailure::Lost,
+                })
+            }
+        };
+        self.ask(now, Input::HttpReply { id: HttpId(id), answer });
+    }
+
+    /// Lets the client do what is due.
+    fn due(&mut self) -> bool {
+        let now = wall_clock();
+        if now < self.parts.client.next_deadline() {
+            return false;
+        }
+        self.parts.client.poll(now, &mut self.out);
+        self.carry_out(now, None);
+        true
+    }
+
+    /// Does what the client asked for.
+    #[inline]
+    fn carry_out(&mut self, now: Time, stamps: Option<OrderStamps>) {
+        let mut out = std::mem::take(&mut self.out);
+        let mut list = std::mem::take(&mut out.list);
+        for output in list.drain(..) {
+            match output {
+                Output::SessionText { session, text } => self.send(session, out.text(&text), stamps),
+                Output::Report(report) => self.report(&report),
+                Output::Http(call) => self.call(&call, out.text(&call.target), now),
+                Output::OpenSession(id) => {
+                    if let Err(error) = self.parts.sessions.open(id) {
+                        log::warn!("order session {}: {error}", id.0);
+                        *self.outcome.endings.entry(error.label()).or_default() += 1;
+                        self.failed.push(id);
+                    }
+                }
+                Output::CloseSession(id) => {
+                    self.parts.sessions.drop(id);
+                }
+                Output::Command(command) => self.answer(Slot::command(command)),
+                Output::Halt(instrument) => {
+                    self.outcome.halts += 1;
+                    log::error!("instrument {} takes no orders until it is resumed", instrument.0);
+                }
+                Output::Notice(notice) => self.notice(&notice),
+            }
+        }
+        out.list = list;
+        out.clear();
+        self.out = out;
+        // What could not be sent, and what the client makes of that, comes after.
+        while let Some(id) = self.failed.pop() {
+            self.ask(now, Input::SessionClosed(id));
+        }
+        while let Some(id) = self.unsent.pop() {
+            self.ask(now, Input::HttpReply { id, answer: Err(HttpFailure::NotSent) });
+        }
+    }
+
+    /// Masks, seals and hands one message to the socket.
+    #[inline]
+    fn send(&mut self, id: SessionId, text: &[u8], stamps: Option<OrderStamps>) {
+        let Some(at) = self.parts.sessions.find(id) else { return };
+        let connection = &mut self.parts.sessions.all[at].connection;
+        let clock = &self.parts.clock;
+        let queued = connection.queue_text(text).and_then(|()| connection.seal());
+        let sealed = clock.raw();
+        match queued.and_then(|()| connection.flush()) {
+            Ok(()) => {
+                self.outcome.messages_sent += 1;
+                self.outcome.bytes_sent += text.len() as u64;
+                if let Some(stamps) = stamps {
+                    let handed = clock.raw();
+                    self.latencies.seal.record(clock.nanos(stamps.written, sealed));
+                    self.latencies.socket.record(clock.nanos(sealed, handed));
+                    self.latencies.whole.record(clock.nanos(stamps.caused, handed));
+                }
+            }
+            Err(error) => {
+                log::warn!("order session {}: {error}", id.0);
+                *self.outcome.endings.entry(error.label()).or_default() += 1;
+                self.lost_at.get_or_insert_with(Instant::now);
+                self.parts.sessions.drop(id);
+                self.failed.push(id);
+            }
+        }
+    }
+
+    fn call(&mut self, call: &HttpCall, target: &[u8], now: Time) {
+        let left = Duration::from_nanos(call.deadline.0.saturating_sub(now.0));
+        self.outcome.rest_calls += 1;
+        let asked = self.parts.rest.call(RestCall {
+            id: call.id.0,
+            method: call.method,
+            target: String::from_utf8_lossy(target).into_owned(),
+            with_key: call.key,
+            priority: call.priority,
+            deadline: Instant::now() + left,
+        });
+        if !asked {
+            self.outcome.rest_failed += 1;
+            self.unsent.push(call.id);
+        }
+    }
+
+    #[inline]
+    fn report(&mut self, report: &Report) {
+        self.outcome.reports += 1;
+        match report.kind {
+            ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => {
+                self.ours.remove(&report.order);
+            }
+            ReportKind::Fill => {
+                if let Some(ours) = self.ours.get_mut(&report.order) {
+                    ours.left = Qty(ours.left.0.saturating_sub(report.qty.0));
+                    if ours.left.0 <= 0 {
+                        self.ours.remove(&report.order);
+                    }
+                }
+            }
+            ReportKind::Accepted | ReportKind::CancelRejected => {}
+        }
+        self.answer(Slot::report(report));
+    }
+
+    #[inline]
+    fn answer(&mut self, slot: Slot) {
+        self.answer_count += 1;
+        // Due at once, behind what came before: it has happened already.
+        let answer = Answer { due: Time(0), cause_seq: 0, origin: 2, number: self.answer_count, slot };
+        if self.waiting.is_empty() && self.parts.answers.events_room() > 0 {
+            self.parts.answers.push(answer);
+        } else {
+            self.waiting.push_back(answer);
+        }
+    }
+
+    /// Gives the ring what waited for room.
+    fn give(&mut self) -> bool {
+        let mut worked = false;
+        while !self.waiting.is_empty() && self.parts.answers.events_room() > 0 {
+            let Some(answer) = self.waiting.pop_front() else { break };
+            self.parts.answers.push(answer);
+            worked = true;
+        }
+        worked
+    }
+
+    #[cold]
+    fn notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Trading => self.parts.control.trading.store(true, Ordering::Release),
+            Notice::Paused(_) => self.parts.control.trading.store(false, Ordering::Release),
+            Notice::SessionReady(_) => {
+                if let Some(lost) = self.lost_at {
+                    self.outcome.reconnected_after.push(lost.elapsed());
+                }
+            }
+            Notice::StreamGap => self.caught_up = false,
+            Notice::GapClosed { .. } => self.caught_up = true,
+            Notice::Reconciled if self.caught_up => {
+                if let Some(lost) = self.lost_at.take() {
+                    let took = lost.elapsed();
+                    self.outcome.recovered_after.push(took);
+                    log::info!("a lost session is made good after {took:.1?}");
+                }
+            }
+            _ => {}
+        }
+        self.outcome.take(notice);
+    }
+
+    /// Whether the end was asked for and is reached.
+    fn is_over(&mut self) -> bool {
+        let stage = self.parts.control.stage.load(Ordering::Acquire);
+        if stage == RUNNING {
+            return false;
+        }
+        let begun = *self.finishing.get_or_insert_with(Instant::now);
+        if stage == FINISH_CANCEL {
+            self.cancel_ours();
+        }
+        let (open, unknown) = self.parts.client.open_orders();
+        let settled = if stage == FINISH_CANCEL { open == 0 } else { unknown == 0 };
+        (settled && self.waiting.is_empty()) || begun.elapsed() >= self.parts.exit_timeout
+    }
+
+    /// Asks for the cancel of every order of ours that was not asked for a moment ago.
+    fn cancel_ours(&mut self) {
+        let now = Instant::now();
+        let due = |o: &Ours| o.asked.is_none_or(|asked| now.duration_since(asked) >= ASK_AGAIN);
+        let next = |ours: &mut HashMap<OrderId, Ours>| {
+            let (id, order) = ours.iter_mut().find(|(_, order)| due(order))?;
+            order.asked = Some(now);
+            Some((*id, order.client_id))
+        };
+        while let Some((order, client_id)) = next(&mut self.ours) {
+            self.ask(wall_clock(), Input::Cancel { order, client_id: &client_id });
+        }
+    }
+
+    fn end(mut self) -> OrdersOutcome {
+        (self.outcome.open_at_end, self.outcome.unknown_at_end) = self.parts.client.open_orders();
+        self.outcome.refusals = self.parts.client.refusals();
+        self.ask(wall_clock(), Input::Stop);
+        while let Some(session) = self.parts.sessions.all.first() {
+            let id = session.id;
+            self.parts.sessions.drop(id);
+        }
+        self.give();
+        self.outcome.latencies = self.latencies.into_list();
+        self.parts.control.over.store(true, Ordering::Release);
+        self.outcome
+    }
+}

@@ -1,0 +1,152 @@
+//! The account's key: from environment variables or a file, straight into what signs.
+//!
+//! No message has a byte of a key in it. A file that others may read is refused: its key must be taken for known.
+
+use crate::run::config::TradingConfig;
+use crate::security::{Credentials, KeyError, Secret};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why there is no key.
+#[derive(Debug, Error)]
+pub enum KeysError {
+    /// A variable is not set.
+    #[error(
+        "live trading needs a key, and the environment has no {variable}: set {key} and {secret}, or give [trading] \
+         key_file"
+    )]
+    NoVariable {
+        /// The one missed.
+        variable: String,
+        /// The one for the key.
+        key: String,
+        /// The one for the secret.
+        secret: String,
+    },
+    /// The file cannot be read.
+    #[error("[trading] key_file {path}: {problem}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        problem: String,
+    },
+    /// Others may read the file.
+    #[error(
+        "[trading] key_file {path} may be read by others (mode {mode:03o}): take it for known to them, make a new key, \
+         and chmod 600 its file"
+    )]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// What was found is no key.
+    #[error("the key in {place} is not taken: {error}")]
+    Bad {
+        /// Where it was found.
+        place: String,
+        /// What is wrong.
+        error: KeyError,
+    },
+}
+
+/// Reads the key that `trading` points at.
+///
+/// # Errors
+/// [`KeysError`], with what to do.
+pub fn load(trading: &TradingConfig) -> Result<Credentials, KeysError> {
+    match &trading.key_file {
+        Some(path) => from_file(path),
+        None => from_variables(trading, |name| std::env::var(name).ok()),
+    }
+}
+
+fn from_variables(
+    trading: &TradingConfig,
+    read: impl Fn(&str) -> Option<String>,
+) -> Result<Credentials, KeysError> {
+    let (key, secret) = (&trading.key_env, &trading.secret_env);
+    let text = |variable: &String| {
+        let missing =
+            || KeysError::NoVariable { variable: variable.clone(), key: key.clone(), secret: secret.clone() };
+        read(variable).filter(|text| !text.trim().is_empty()).map(Secret::new).ok_or_else(missing)
+    };
+    let (api_key, secret_text) = (text(key)?, text(secret)?);
+    Credentials::new(&api_key, &secret_text)
+        .map_err(|error| KeysError::Bad { place: format!("{key} and {secret}"), error })
+}
+
+fn from_file(path: &Path) -> Result<Credentials, KeysError> {
+    let unreadable =
+        |error: std::io::Error| KeysError::Unreadable { path: path.into(), problem: error.to_string() };
+    let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeysError::Exposed { path: path.into(), mode });
+    }
+    let whole = Secret::new(std::fs::read(path).map_err(unreadable)?);
+    Credentials::from_text(&whole)
+        .map_err(|error| KeysError::Bad { place: path.display().to_string(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::config::Config;
+    use crate::security::Algorithm;
+    use std::io::Write;
+
+    const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
+
+    fn trading() -> TradingConfig {
+        Config::embedded_default().trading
+    }
+
+    fn file(text: &str, mode: u32) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(text.as_bytes()).expect("written");
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).expect("ours");
+        file
+    }
+
+    #[test]
+    fn a_key_comes_from_variables_and_a_missing_one_is_named() {
+        let both = |name: &str| match name {
+            "ALGO_TRADER_API_KEY" => Some("abcdefgh".to_owned()),
+            "ALGO_TRADER_API_SECRET" => Some(format!("{SECRET}\n")),
+            _ => None,
+        };
+        let credentials = from_variables(&trading(), both).expect("both are there");
+        assert_eq!(credentials.signer.algorithm(), Algorithm::HmacSha256);
+        let one = |name: &str| both(name).filter(|_| name.ends_with("KEY"));
+        let said = from_variables(&trading(), one).expect_err("no secret").to_string();
+        assert!(said.contains("has no ALGO_TRADER_API_SECRET"), "{said}");
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_is_refused_and_nothing_of_it_is_told() {
+        let text = format!("abcdefgh\n{SECRET}\n");
+        let mut wanted = trading();
+        for mode in [0o644, 0o640, 0o604, 0o660] {
+            let exposed = file(&text, mode);
+            wanted.key_file = Some(exposed.path().into());
+            let said = load(&wanted).expect_err("exposed").to_string();
+            assert!(said.contains(&format!("mode {mode:03o}")), "{said}");
+            assert!(!said.contains("abcdefgh") && !said.contains(SECRET), "{said}");
+        }
+        for mode in [0o600, 0o400] {
+            let kept = file(&text, mode);
+            wanted.key_file = Some(kept.path().into());
+            load(&wanted).expect("ours alone");
+        }
+        let short = file("abcdefgh\n\n", 0o600);
+        wanted.key_file = Some(short.path().into());
+        assert!(matches!(load(&wanted), Err(KeysError::Bad { error: KeyError::OneLine, .. })));
+        let odd = file("abc defgh\nsecret secret\n", 0o600);
+        wanted.key_file = Some(odd.path().into());
+        let said = load(&wanted).expect_err("white space").to_string();
+        assert!(said.contains("is not taken") && !said.contains("defgh"), "{said}");
+    }
+}

@@ -1,0 +1,270 @@
+//! Orders for real: what stands between the live gateway's lane and the venue.
+//!
+//!     live gateway ──lane──▶ this thread: client (writes, signs) ─▶ mask, seal ─▶ sockets of the WebSocket API
+//!       (a stage)                 │  ▲                          └─▶ calls ─▶ REST threads
+//!                                 │  └───────────── frames, answers ─────────────┘
+//!     sequencer ◀──lane── reports ┘
+//!
+//! Owns: sockets, REST threads, the waiting, the key until the client has it. What is sent and when, and what an answer
+//! means, is the client's to decide (`venue/binance/client`), which has no socket. Invariant: what the client reports
+//! enters the ring, in order, and nothing of it is dropped; an order that cannot be taken ends in a report.
+
+mod gateway;
+pub mod keys;
+mod outcome;
+mod preflight;
+pub mod rest;
+mod sessions;
+
+pub use gateway::OrdersControl;
+pub use keys::KeysError;
+pub use outcome::OrdersOutcome;
+pub use preflight::PreflightError;
+
+use crate::domain::{InstrumentTable, Market};
+use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover};
+use crate::net::TlsClient;
+use crate::net::tls::TlsSetupError;
+use crate::net::websocket::ConnectionSettings;
+use crate::pipeline::{Answer, LaneSender, StampClock, Topology, Wait};
+use crate::run::affinity::{keep_to, pin};
+use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
+use crate::security::{ApiKey, Credentials, KeyError};
+use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
+use gateway::{Gateway, GatewayParts, WAKE};
+use rest::RestCalls;
+use sessions::Sessions;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Orders that may wait for the sending thread.
+const HANDOVER_SLOTS: usize = 4_096;
+
+/// Why orders cannot be sent.
+#[derive(Debug, Error)]
+pub enum OrdersError {
+    /// There is no key, or none that is taken.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The venue or the account is not as it must be.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// The operating system refused what the sending needs.
+    #[error("orders cannot be sent: {0}")]
+    System(#[from] std::io::Error),
+    /// The key was taken before, and is not any more.
+    #[error("the key: {0}")]
+    Key(#[from] KeyError),
+}
+
+/// What was checked before anything was started.
+pub struct PreparedOrders {
+    /// The configuration with the symbols' present rules and the account's balances.
+    pub config: Config,
+    credentials: Credentials,
+    tls: TlsClient,
+}
+
+/// Both ends of the lane to the sending thread, before it is there.
+pub struct OrderLanes {
+    poll: mio::Poll,
+    waker: Arc<mio::Waker>,
+    receiver: HandoverReceiver,
+    closing: Closing,
+}
+
+/// How the sending thread runs.
+#[derive(Debug, Clone)]
+pub struct OrdersThread {
+    /// The core it is pinned to, if any.
+    pub core: Option<usize>,
+    /// How it waits.
+    pub wait: Wait,
+    /// More threads spin than there are cores.
+    pub crowded: bool,
+    /// Where it may run if it is not pinned, and its helpers in any case.
+    pub housekeeping: Vec<usize>,
+}
+
+/// Orders that are being sent.
+pub struct RunningOrders {
+    control: Arc<OrdersControl>,
+    closing: Closing,
+    thread: JoinHandle<OrdersOutcome>,
+    cancel: bool,
+    exit_timeout: Duration,
+}
+
+impl PreparedOrders {
+    /// Checks key, symbols and account.
+    ///
+    /// # Errors
+    /// [`OrdersError`], with what to do.
+    pub fn check(config: &Config) -> Result<Self, OrdersError> {
+        let tls = TlsClient::new(&config.venue.tls)?;
+        let preflight::Found { credentials, config } = preflight::check(config, &tls)?;
+        Ok(Self { config, credentials, tls })
+    }
+
+    /// Starts the sending thread and its helpers.
+    ///
+    /// # Errors
+    /// [`OrdersError`] where the system has no more threads or sockets.
+    pub fn start(
+        self,
+        lanes: OrderLanes,
+        answers: LaneSender<Answer>,
+        clock: StampClock,
+        thread: OrdersThread,
+    ) -> Result<RunningOrders, OrdersError> {
+        let Self { config, credentials, tls } = self;
+        let settings = client_settings(&config.trading, &tls)?;
+        start(&config, settings, credentials, &tls, lanes, answers, clock, thread)
+    }
+}
+
+impl OrderLanes {
+    /// A lane with its waker; the stage's end goes into the pipeline.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn new() -> std::io::Result<(HandoverSender, Self)> {
+        Self::with_slots(HANDOVER_SLOTS)
+    }
+
+    /// As [`new`](Self::new), with room for `slots` orders.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn with_slots(slots: usize) -> std::io::Result<(HandoverSender, Self)> {
+        let poll = mio::Poll::new()?;
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
+        let (sender, receiver) = handover(slots, Arc::clone(&waker));
+        let closing = sender.closing();
+        Ok((sender, Self { poll, waker, receiver, closing }))
+    }
+}
+
+impl OrdersThread {
+    /// As configured, beside a pipeline of this topology whose feed waits as `feed` does, on a host with `cores` cores.
+    #[must_use]
+    pub fn plan(config: &Config, topology: &Topology, feed: Wait, cores: usize) -> Self {
+        let wait = match config.trading.wait {
+            WaitChoice::Auto => feed,
+            WaitChoice::Spin => Wait::Spin,
+            WaitChoice::Yield => Wait::Yield,
+            WaitChoice::Backoff => Wait::Backoff,
+        };
+        let spinning = topology.threads.iter().filter(|t| t.wait == Wait::Spin).count();
+        let crowded = wait == Wait::Spin && spinning >= cores;
+        let housekeeping = topology.housekeeping.clone();
+        Self { core: config.pipeline.cores.gateway_io, wait, crowded, housekeeping }
+    }
+}
+
+/// The client's settings for this section of the configuration.
+fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSettings, OrdersError> {
+    let mut seed = [0; 8];
+    tls.random(&mut seed).map_err(TlsSetupError::from)?;
+    Ok(ClientSettings {
+        recv_window: trading.recv_window,
+        engine_deadline: trading.engine_deadline,
+        request_timeout: trading.engine_deadline + Duration::from_secs(1),
+        backoff: (Duration::from_millis(50), Duration::from_secs(5)),
+        rest: match trading.order_entry {
+            OrderEntry::WebSocket => RestUse::Fallback,
+            OrderEntry::Rest => RestUse::Always,
+        },
+        allow_withdrawal_keys: trading.allow_withdrawal_keys,
+        // Checked before the start, and where it cannot be asked for, taken as configured.
+        check_key: !trading.allow_withdrawal_keys,
+        reconcile_every: trading.reconcile,
+        seed: u64::from_le_bytes(seed),
+        ..ClientSettings::default()
+    })
+}
+
+/// Starts the sending of orders of `config.instruments` with a client of these settings.
+///
+/// # Errors
+/// [`OrdersError`] where the system has no more threads or sockets.
+#[allow(clippy::too_many_arguments, reason = "each is one part of what is started")]
+pub fn start(
+    config: &Config,
+    settings: ClientSettings,
+    credentials: Credentials,
+    tls: &TlsClient,
+    lanes: OrderLanes,
+    answers: LaneSender<Answer>,
+    clock: StampClock,
+    thread: OrdersThread,
+) -> Result<RunningOrders, OrdersError> {
+    let OrderLanes { poll, waker, receiver, closing } = lanes;
+    let key = Arc::new(ApiKey::new(credentials.api_key.as_str())?);
+    let (venue, trading) = (&config.venue, &config.trading);
+    let endpoint = &venue.endpoints(Market::Spot).rest;
+    let (rest, done) =
+        RestCalls::start(trading.rest_threads, endpoint, tls, &key, &waker, &thread.housekeeping)?;
+    let connection = ConnectionSettings {
+        message_bytes_max: venue.message_bytes_max,
+        busy_poll_us: venue.busy_poll_us,
+        kernel_stamps: false,
+    };
+    let keep = thread.housekeeping.clone();
+    let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, waker, keep)?;
+    let table: InstrumentTable = config.instruments.clone();
+    let control = Arc::new(OrdersControl::default());
+    let parts = GatewayParts {
+        client: OrderClient::new(settings, &table, credentials),
+        tasks: receiver,
+        answers,
+        sessions,
+        rest,
+        done,
+        clock,
+        wait: thread.wait,
+        crowded: thread.crowded,
+        control: Arc::clone(&control),
+        exit_timeout: trading.exit_timeout,
+    };
+    let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
+        match thread.core {
+            Some(core) => pin(core),
+            None => keep_to(&thread.housekeeping),
+        }
+        Gateway::new(parts).run()
+    })?;
+    let cancel = trading.on_exit == crate::run::config::OnExit::Cancel;
+    Ok(RunningOrders { control, closing, thread: running, cancel, exit_timeout: trading.exit_timeout })
+}
+
+impl RunningOrders {
+    /// Whether orders are taken.
+    #[must_use]
+    pub fn is_trading(&self) -> bool {
+        self.control.is_trading()
+    }
+
+    /// Takes no new orders, cancels the open ones where configured, and waits for the venue's answers, which `pump` must
+    /// let into the ring: it is called until the end, and says whether it had anything to do.
+    pub fn finish(self, mut pump: impl FnMut() -> bool) -> OrdersOutcome {
+        self.closing.close();
+        self.control.finish(self.cancel);
+        let end = std::time::Instant::now() + self.exit_timeout + Duration::from_secs(2);
+        while !self.control.is_over() && std::time::Instant::now() < end {
+            if !pump() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        // A panic there is told by the runtime; what it did is lost with it.
+        self.thread.join().unwrap_or_else(|_| {
+            log::error!("the thread that sends orders died; please report this");
+            OrdersOutcome::default()
+        })
+    }
+}

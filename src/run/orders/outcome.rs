@@ -1,0 +1,169 @@
+//! What the sending of orders went through, for summary and report.
+
+use crate::pipeline::StageHistogram;
+use crate::venue::binance::client::Notice;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Notices kept word by word; the others are counted.
+const KEPT_MAX: usize = 32;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub struct OrdersOutcome {
+    /// Orders and cancels taken from the lane.
+    pub orders: u64,
+    /// Messages sent by WebSocket.
+    pub messages_sent: u64,
+    /// Their bytes, unframed.
+    pub bytes_sent: u64,
+    /// Messages received by WebSocket.
+    pub frames: u64,
+    /// REST calls made.
+    pub rest_calls: u64,
+    /// Of those, without an answer.
+    pub rest_failed: u64,
+    /// Reports that went to the ring.
+    pub reports: u64,
+    /// Sessions opened.
+    pub sessions_opened: u64,
+    /// How sessions ended, by [`label`](crate::net::websocket::ConnectionError::label).
+    pub endings: BTreeMap<&'static str, u64>,
+    /// From a lost session to the next that takes orders.
+    pub reconnected_after: Vec<Duration>,
+    /// From a lost session to everything known again: reconnected, what was missed fetched, balances and orders compared.
+    pub recovered_after: Vec<Duration>,
+    /// Instruments that a difference halted.
+    pub halts: u64,
+    /// How often the venue said that we ask too much.
+    pub refusals: u64,
+    /// Orders that were not over at the end.
+    pub open_at_end: usize,
+    /// Of those, not known to be live.
+    pub unknown_at_end: usize,
+    /// What the client told, by kind.
+    pub notices: BTreeMap<String, u64>,
+    /// The first of what a person should read.
+    pub told: Vec<String>,
+    /// Latencies of the way of an order.
+    pub latencies: Vec<StageHistogram>,
+}
+
+/// The stretches of an order's way.
+pub(super) struct OrderLatencies {
+    pub queue: StageHistogram,
+    pub write: StageHistogram,
+    pub seal: StageHistogram,
+    pub socket: StageHistogram,
+    pub whole: StageHistogram,
+    pub rest: StageHistogram,
+}
+
+impl OrderLatencies {
+    pub fn new() -> Self {
+        Self {
+            queue: StageHistogram::new("order-queue", "order handed over to taken by the sending thread"),
+            write: StageHistogram::new(
+                "order-write",
+                "order taken to its request written, signed if need be",
+            ),
+            seal: StageHistogram::new("order-seal", "request written to masked and encrypted"),
+            socket: StageHistogram::new("order-socket", "request encrypted to handed to the socket"),
+            whole: StageHistogram::new(
+                "order-total",
+                "event that caused the order published to its request handed to the socket",
+            ),
+            rest: StageHistogram::new("rest-call", "REST call begun to its answer"),
+        }
+    }
+
+    pub fn into_list(self) -> Vec<StageHistogram> {
+        vec![self.queue, self.write, self.seal, self.socket, self.whole, self.rest]
+    }
+}
+
+impl OrdersOutcome {
+    /// Counts a notice, and tells the log.
+    pub(super) fn take(&mut self, notice: &Notice) {
+        let debug = format!("{notice:?}");
+        let kind = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        *self.notices.entry(kind.to_owned()).or_default() += 1;
+        let told = match notice {
+            Notice::Reconciled | Notice::ClockMeasured { .. } | Notice::CancelWaits { .. } => {
+                log::debug!("orders: {notice}");
+                false
+            }
+            Notice::Trading | Notice::SessionReady(_) | Notice::GapClosed { .. } | Notice::Settled { .. } => {
+                log::info!("orders: {notice}");
+                false
+            }
+            _ => {
+                log::warn!("orders: {notice}");
+                true
+            }
+        };
+        if told && self.told.len() < KEPT_MAX {
+            self.told.push(notice.to_string());
+        }
+    }
+
+    /// How often a notice of this kind, by its name, was told.
+    #[must_use]
+    pub fn count(&self, kind: &str) -> u64 {
+        self.notices.get(kind).copied().unwrap_or(0)
+    }
+
+    /// The same as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let ms = |d: &Duration| d.as_secs_f64() * 1e3;
+        let notices: Map<String, Value> = self.notices.iter().map(|(k, n)| (k.clone(), json!(n))).collect();
+        json!({
+            "orders": self.orders,
+            "messages_sent": self.messages_sent,
+            "bytes_sent": self.bytes_sent,
+            "frames": self.frames,
+            "rest_calls": self.rest_calls,
+            "rest_failed": self.rest_failed,
+            "reports": self.reports,
+            "sessions_opened": self.sessions_opened,
+            "endings": self.endings,
+            "reconnected_after_ms": self.reconnected_after.iter().map(ms).collect::<Vec<_>>(),
+            "recovered_after_ms": self.recovered_after.iter().map(ms).collect::<Vec<_>>(),
+            "halts": self.halts,
+            "refusals": self.refusals,
+            "open_at_end": self.open_at_end,
+            "unknown_at_end": self.unknown_at_end,
+            "notices": notices,
+            "told": self.told,
+        })
+    }
+
+    /// The same for a person, a few lines.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut t = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            t,
+            "orders: {} taken, {} messages and {} REST calls sent ({} failed), {} reports; {} sessions opened; {} orders open at the end, {} of them unknown",
+            self.orders,
+            self.messages_sent,
+            self.rest_calls,
+            self.rest_failed,
+            self.reports,
+            self.sessions_opened,
+            self.open_at_end,
+            self.unknown_at_end
+        );
+        for (label, count) in &self.endings {
+            let _ = writeln!(t, "  sessions ended, {label}: {count}");
+        }
+        for line in &self.told {
+            let _ = writeln!(t, "  {line}");
+        }
+        t
+    }
+}

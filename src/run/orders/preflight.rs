@@ -1,0 +1,298 @@
+//! Before the first order: the key and what it may do, the symbols' rules as they are listed now, and what the account
+//! holds. Everything that can be refused is refused here, before a thread is started.
+
+use super::OrdersError;
+use super::keys;
+use crate::domain::instrument::TableError;
+use crate::domain::wallet::START_DECIMALS;
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, decimal};
+use crate::net::http::{HttpAnswer, HttpClient, HttpRequest};
+use crate::net::{Endpoint, TlsClient};
+use crate::run::config::{Config, TradingConfig};
+use crate::run::live::wall_clock;
+use crate::security::Credentials;
+use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError};
+use crate::venue::binance::request::{Request, RestRequest, Timing};
+use serde_json::Value;
+use std::time::Duration;
+use thiserror::Error;
+
+/// `exchangeInfo` of all symbols has more than ten megabytes.
+const BODY_BYTES_MAX: u64 = 64 << 20;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest answer shown to a person.
+const SHOWN_BYTES: usize = 200;
+
+/// Why no order will be sent.
+#[derive(Debug, Error)]
+pub enum PreflightError {
+    /// No answer.
+    #[error("{what} could not be asked of {endpoint}: {error}")]
+    Unanswered {
+        /// What was asked for.
+        what: &'static str,
+        /// Of whom.
+        endpoint: String,
+        /// What happened.
+        error: crate::net::http::HttpError,
+    },
+    /// A refusal.
+    #[error("{endpoint} refused {what} (HTTP {status}): {said}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// Who.
+        endpoint: String,
+        /// The status.
+        status: u16,
+        /// What it said.
+        said: String,
+    },
+    /// An answer of no use.
+    #[error("{endpoint} answered {what} with something else: {problem}; is this the venue's address?")]
+    Unreadable {
+        /// What was asked for.
+        what: &'static str,
+        /// Who.
+        endpoint: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The rules of the symbols are of no use.
+    #[error("exchangeInfo: {0}")]
+    Info(#[from] InfoError),
+    /// The key may withdraw.
+    #[error(
+        "the key may withdraw: make one that may not, or take it all the same with [trading] allow_withdrawal_keys = true"
+    )]
+    MayWithdraw,
+    /// What the key may do cannot be asked for.
+    #[error(
+        "what the key may do cannot be asked of {0} (the test network has no such call): if you are sure that it may \
+         not withdraw, set [trading] allow_withdrawal_keys = true"
+    )]
+    Unknowable(String),
+    /// The key may not trade.
+    #[error("the key may not trade on spot: enable it on the venue's site")]
+    MayNotTrade,
+    /// The account may not trade.
+    #[error("the account may not trade: ask the venue")]
+    AccountMayNotTrade,
+    /// A strategy trades what is not listed.
+    #[error("{name} is traded by a strategy, and cannot be: {problem}")]
+    NotListed {
+        /// The instrument.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+    /// The instruments as the venue lists them make no table.
+    #[error("the instruments as the venue lists them: {0}")]
+    Table(#[from] TableError),
+}
+
+/// What was found out.
+pub(super) struct Found {
+    pub credentials: Credentials,
+    /// The configuration with the symbols' present rules and the account's balances.
+    pub config: Config,
+}
+
+/// Asks everything, in the order in which it can fail.
+pub(super) fn check(config: &Config, tls: &TlsClient) -> Result<Found, OrdersError> {
+    let credentials = keys::load(&config.trading)?;
+    let endpoint = config.venue.endpoints(Market::Spot).rest.clone();
+    let http = HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX);
+    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading };
+    desk.learn_the_time()?;
+    desk.check_the_key()?;
+    let instruments = desk.adopt(config)?;
+    let balances = desk.balances(&instruments)?;
+    let mut adopted = config.clone();
+    adopted.instruments = instruments;
+    adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
+    adopted.paper.balances.extend(balances);
+    Ok(Found { credentials: desk.credentials, config: adopted })
+}
+
+struct Asking<'a> {
+    http: HttpClient,
+    endpoint: Endpoint,
+    credentials: Credentials,
+    /// The venue's clock less ours, ns.
+    offset_ns: i64,
+    trading: &'a TradingConfig,
+}
+
+impl Asking<'_> {
+    fn get(&self, what: &'static str, path: &str) -> Result<HttpAnswer, PreflightError> {
+        let key = [("X-MBX-APIKEY", self.credentials.api_key.as_str())];
+        let request = HttpRequest { method: "GET", path, headers: &key, ..HttpRequest::default() };
+        let endpoint = self.endpoint.to_string();
+        self.http.request(&self.endpoint, &request).map_err(|error| PreflightError::Unanswered {
+            what,
+            endpoint,
+            error,
+        })
+    }
+
+    fn good(&self, what: &'static str, answer: HttpAnswer) -> Result<HttpAnswer, PreflightError> {
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        let said = &answer.body[..answer.body.len().min(SHOWN_BYTES)];
+        let said = String::from_utf8_lossy(said).trim().to_owned();
+        Err(PreflightError::Refused {
+            what,
+            endpoint: self.endpoint.to_string(),
+            status: answer.status,
+            said,
+        })
+    }
+
+    fn json(&self, what: &'static str, answer: HttpAnswer) -> Result<Value, PreflightError> {
+        let answer = self.good(what, answer)?;
+        serde_json::from_slice(&answer.body).map_err(|error| self.unreadable(what, error.to_string()))
+    }
+
+    fn unreadable(&self, what: &'static str, problem: String) -> PreflightError {
+        PreflightError::Unreadable { what, endpoint: self.endpoint.to_string(), problem }
+    }
+
+    fn timing(&self) -> Timing {
+        let now = wall_clock().0.saturating_add_signed(self.offset_ns);
+        Timing { timestamp: now / 1_000_000, recv_window: Some(self.trading.recv_window) }
+    }
+
+    fn learn_the_time(&mut self) -> Result<(), PreflightError> {
+        const WHAT: &str = "the time";
+        let sent = wall_clock();
+        let reply = self.json(WHAT, self.get(WHAT, "/api/v3/time")?)?;
+        let half = wall_clock().since(sent) / 2;
+        let theirs =
+            reply["serverTime"].as_u64().ok_or_else(|| self.unreadable(WHAT, "no serverTime".into()))?;
+        let ours = sent.0.saturating_add(half);
+        self.offset_ns = i64::try_from(i128::from(theirs) * 1_000_000 - i128::from(ours)).unwrap_or(0);
+        Ok(())
+    }
+
+    fn check_the_key(&self) -> Result<(), PreflightError> {
+        const WHAT: &str = "the key's permissions";
+        let mut written = RestRequest::new();
+        let query = written.write_with(self.timing(), &self.credentials, |_| Ok(()));
+        let query = query.map_err(|error| self.unreadable(WHAT, error.to_string()))?;
+        let answer = self.get(WHAT, &format!("/sapi/v1/account/apiRestrictions?{query}"))?;
+        if answer.status == 404 {
+            if !self.trading.allow_withdrawal_keys {
+                return Err(PreflightError::Unknowable(self.endpoint.to_string()));
+            }
+            log::warn!("what the key may do cannot be asked of {}; going on as configured", self.endpoint);
+            return Ok(());
+        }
+        let reply = self.json(WHAT, answer)?;
+        let may = |name: &str| reply[name].as_bool();
+        match may("enableWithdrawals") {
+            Some(false) => {}
+            Some(true) if self.trading.allow_withdrawal_keys => {
+                log::warn!("the key may withdraw; taken since [trading] allow_withdrawal_keys = true");
+            }
+            Some(true) => return Err(PreflightError::MayWithdraw),
+            None => return Err(self.unreadable(WHAT, "no enableWithdrawals".into())),
+        }
+        if may("enableSpotAndMarginTrading") == Some(false) {
+            return Err(PreflightError::MayNotTrade);
+        }
+        if may("ipRestrict") == Some(false) {
+            log::warn!("the key is good from any address: restrict it to this machine's on the venue's site");
+        }
+        Ok(())
+    }
+
+    /// The instruments by the rules that the venue lists now; what differs from the files is told.
+    fn adopt(&self, config: &Config) -> Result<InstrumentTable, PreflightError> {
+        const WHAT: &str = "exchangeInfo";
+        let answer = self.good(WHAT, self.get(WHAT, "/api/v3/exchangeInfo")?)?;
+        let mut all = config.instruments.all().to_vec();
+        let spot = |name: &str| all.iter().any(|i| i.market == Market::Spot && i.symbol == name);
+        // Fees are not listed; those of the files are kept below.
+        let fees = Fees { maker: Default::default(), taker: Default::default() };
+        let info = ExchangeInfo::read_wanted(&answer.body, fees, &spot)?;
+        for ours in all.iter_mut().filter(|i| i.market == Market::Spot) {
+            match info.symbol(&ours.symbol) {
+                Some(symbol) => take_over(ours, &symbol.instrument),
+                None => {
+                    let unusable = info.unusable.iter().find(|u| u.symbol == ours.symbol);
+                    let problem =
+                        unusable.map_or("the venue does not list it".to_owned(), ToString::to_string);
+                    if trades(config, ours.id) {
+                        return Err(PreflightError::NotListed { name: ours.name(), problem });
+                    }
+                    log::warn!("{}: {problem}", ours.name());
+                }
+            }
+        }
+        Ok(InstrumentTable::new(all)?)
+    }
+
+    /// What the account has free, of the assets that can be traded.
+    fn balances(&self, table: &InstrumentTable) -> Result<Vec<StartingBalance>, PreflightError> {
+        const WHAT: &str = "the account";
+        let mut written = RestRequest::new();
+        let request = Request::Account { omit_zero: true };
+        let call = written.write(&request, self.timing(), &self.credentials);
+        let call = call.map_err(|error| self.unreadable(WHAT, error.to_string()))?;
+        let reply = self.json(WHAT, self.get(WHAT, &format!("{}?{}", call.path, call.query))?)?;
+        if reply["canTrade"].as_bool() == Some(false) {
+            return Err(PreflightError::AccountMayNotTrade);
+        }
+        let rows = reply["balances"].as_array();
+        let rows = rows.ok_or_else(|| self.unreadable(WHAT, "no balances".into()))?;
+        let mut balances = Vec::new();
+        for row in rows {
+            let (Some(asset), Some(free)) = (row["asset"].as_str(), row["free"].as_str()) else { continue };
+            let known = |i: &&Instrument| i.market == Market::Spot && (i.base == asset || i.quote == asset);
+            let Some(of) = table.all().iter().find(known) else { continue };
+            let amount = decimal::parse(free.as_bytes(), START_DECIMALS)
+                .map_err(|error| self.unreadable(WHAT, format!("{asset}: {error}")))?;
+            let (venue, market) = (of.venue.clone(), Market::Spot);
+            balances.push(StartingBalance { venue, market, asset: asset.to_owned(), amount });
+        }
+        Ok(balances)
+    }
+}
+
+fn trades(config: &Config, id: InstrumentId) -> bool {
+    config.strategies.iter().any(|strategy| strategy.instruments.contains(&id))
+}
+
+/// Gives `ours` the rules of `theirs`, and tells what changed.
+fn take_over(ours: &mut Instrument, theirs: &Instrument) {
+    let listed = Instrument {
+        id: ours.id,
+        venue: ours.venue.clone(),
+        maker_fee: ours.maker_fee,
+        taker_fee: ours.taker_fee,
+        ..theirs.clone()
+    };
+    if listed != *ours {
+        let shown = |i: &Instrument| {
+            let scaled = |value: i64, decimals| decimal::Scaled { value: value.into(), decimals };
+            format!(
+                "{} and {} decimals, tick {:#}, lot {:#}, quantity {:#} to {:#}",
+                i.price_decimals,
+                i.qty_decimals,
+                scaled(i.tick.0, i.price_decimals),
+                scaled(i.lot.0, i.qty_decimals),
+                scaled(i.min_qty.0, i.qty_decimals),
+                scaled(i.max_qty.0, i.qty_decimals),
+            )
+        };
+        log::warn!(
+            "{} is listed with {}, and the instrument file says {}: the venue's rules are taken",
+            ours.name(),
+            shown(&listed),
+            shown(ours)
+        );
+        *ours = listed;
+    }
+}

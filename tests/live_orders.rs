@@ -1,0 +1,96 @@
+//! Orders through the whole pipeline and back, over TLS: what a run books is what the venue's account says, to the last
+//! digit, and its journal replays to the same order stream.
+
+#[path = "support/live_orders.rs"]
+mod live_orders;
+#[path = "support/order_client.rs"]
+mod order_client;
+
+use algo_trader::domain::Market;
+use algo_trader::pipeline::Threading;
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::{LiveError, LiveOptions, run_live};
+use live_orders::{Key, SCRIPTED, Start, assert_booked, config, final_orders, options, run, venue};
+use order_client::Trader;
+
+fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
+    let venue = venue(|_| {});
+    let live = config(&venue, key, trading, SCRIPTED);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    // Of the twenty orders, two cannot rest and are refused: the venue keeps nothing of these.
+    let ran = run(&venue, &live, threading, || final_orders(&alice) == 18);
+    let told = assert_booked(&alice, &live, &ran, &start);
+    let s = &ran.summary;
+    let sent = s.orders.as_ref().expect("orders were sent");
+    assert!(s.strategies[0].position.fills >= 20, "few trades: {told}");
+    assert_eq!((s.execution.orders, s.execution.rejected, sent.refusals), (20, 2, 0), "{told}");
+
+    let total = s.latencies.iter().find(|l| l.name == "order-total").expect("measured");
+    if key == Key::Ed25519 || !trading.contains("rest") {
+        assert!(total.histogram.len() >= 20, "{told}");
+        for l in s.latencies.iter().filter(|l| l.name.starts_with("order-")) {
+            let h = &l.histogram;
+            println!(
+                "{key:?} {:<13} n {:>3}  p50 {:>9} ns  p99 {:>9} ns  p99.9 {:>9} ns",
+                l.name,
+                h.len(),
+                h.value_at_quantile(0.5),
+                h.value_at_quantile(0.99),
+                h.value_at_quantile(0.999)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_order_type_and_side_is_booked_as_the_account_says_on_a_session_that_is_logged_on() {
+    every_type_and_side(Key::Ed25519, "", Threading::Inline);
+}
+
+#[test]
+fn every_order_type_and_side_is_booked_as_the_account_says_with_each_order_signed() {
+    every_type_and_side(Key::Hmac, "", Threading::Shared);
+}
+
+#[test]
+fn every_order_type_and_side_is_booked_as_the_account_says_by_rest() {
+    every_type_and_side(Key::Hmac, "order_entry = \"rest\"", Threading::Inline);
+}
+
+/// What a run that may not begin says.
+fn refused(key: Key, trading: &str) -> String {
+    let venue = venue(|_| {});
+    let live = config(&venue, key, trading, SCRIPTED);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let journal = dir.path().join("run.journal");
+    let error = run_live(&live.config, options(&journal, &Interrupt::default(), Threading::Inline));
+    let error = match error.expect_err("it may not begin") {
+        error @ (LiveError::Orders(_) | LiveError::Nothing(_)) => error.to_string(),
+        other => panic!("{other}"),
+    };
+    assert!(!journal.exists(), "a journal of a run that never was");
+    assert!(!error.contains("secretof"), "{error}");
+    let stats = venue.stats();
+    assert_eq!(stats.connections, stats.connections.min(8), "no session was opened");
+    error
+}
+
+#[test]
+fn a_key_that_may_withdraw_or_not_trade_or_is_unknown_never_trades() {
+    let said = refused(Key::MayWithdraw, "");
+    assert!(said.contains("may withdraw"), "{said}");
+    let said = refused(Key::ReadsOnly, "");
+    assert!(said.contains("may not trade"), "{said}");
+    let said = refused(Key::Wrong, "");
+    assert!(said.contains("-2015"), "{said}");
+}
+
+#[test]
+fn live_orders_need_a_journal() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", SCRIPTED);
+    let error = run_live(&live.config, LiveOptions::default()).expect_err("no journal");
+    assert!(error.to_string().contains("need a journal"), "{error}");
+    assert!(venue.endpoint(Market::Spot).is_some());
+}

@@ -1,0 +1,435 @@
+//! Live orders against the local venue: its configuration, and a strategy that does one thing after another.
+
+#![allow(dead_code, reason = "each user takes a part")]
+
+use super::order_client::{ED25519_PRIVATE, Trader, account};
+use algo_trader::domain::event::Event;
+use algo_trader::domain::order::{OrderState, ReportKind};
+use algo_trader::domain::{
+    DenyReason, Instrument, InstrumentId, InstrumentTable, Market, OrderId, OrderStatus, Price, Qty, Side,
+    Slot, decimal,
+};
+use algo_trader::journal::JournalReader;
+use algo_trader::market::Top;
+use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::{Config, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use algo_trader::venue::local::demo_instruments;
+use algo_trader::venue::local::serve::{Running, Server, ServerOptions};
+use serde_json::Value;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The key that a run trades by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Key {
+    Hmac,
+    Ed25519,
+    MayWithdraw,
+    ReadsOnly,
+    Wrong,
+}
+
+/// A venue with two accounts, alice's and bob's, whose market goes on; orders match with each other's.
+pub fn venue(more: impl FnOnce(&mut ServerOptions)) -> Running {
+    let mut options = ServerOptions::generated(11, spot_instruments(), 200);
+    options.order_limits = (10_000, 1_000_000);
+    options.limits.weight = Some(1_000_000);
+    options.accounts = vec![
+        account("alice", &[("USDT", "1000000"), ("BTC", "10"), ("ETH", "50")]),
+        account("bob", &[("USDT", "10000000"), ("BTC", "100"), ("ETH", "500")]),
+    ];
+    more(&mut options);
+    Server::start(options).expect("the venue starts")
+}
+
+pub fn spot_instruments() -> Vec<Instrument> {
+    demo_instruments().into_iter().filter(|i| i.market == Market::Spot).collect()
+}
+
+/// A configuration, with the files that it names.
+pub struct LiveConfig {
+    pub config: Config,
+    _files: Vec<tempfile::NamedTempFile>,
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(text.as_bytes()).expect("written");
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).expect("ours");
+    file
+}
+
+/// Trades on `venue` by alice's `key`; `trading` and `strategy` are more lines of these sections.
+pub fn config(venue: &Running, key: Key, trading: &str, strategy: &str) -> LiveConfig {
+    let ca = file(venue.ca_pem().expect("TLS"));
+    let key = file(&match key {
+        Key::Hmac => "alicehmac\nsecretofalicehmac\n".to_owned(),
+        Key::Ed25519 => format!("aliceed\n{ED25519_PRIVATE}"),
+        Key::MayWithdraw => "alicewithdraws\nsecretofalicewithdraws\n".to_owned(),
+        Key::ReadsOnly => "alicereads\nsecretofalicereads\n".to_owned(),
+        Key::Wrong => "mallory\nsecretofalicehmac\n".to_owned(),
+    });
+    let endpoint = venue.endpoint(Market::Spot).expect("served");
+    let text = format!(
+        r#"
+[risk]
+price_collar_bps = 10000
+order_notional_max = "1000000"
+position_notional_max = "1000000"
+gross_notional_max = "1000000"
+orders_per_second_max = 100000
+open_orders_max = 1000
+[trading]
+mode = "live"
+key_file = {:?}
+{trading}
+[venue]
+open_timeout_ms = 2000
+reconnect_min_ms = 20
+reconnect_max_ms = 200
+ca_file = {:?}
+[venue.spot]
+weight_per_minute = 1000000
+stream = "{}"
+rest = "{}"
+ws_api = "{}"
+{strategy}
+"#,
+        key.path(),
+        ca.path(),
+        endpoint.stream_url,
+        endpoint.rest_url,
+        endpoint.api_url.as_deref().expect("spot has one"),
+    );
+    let table = InstrumentTable::new(spot_instruments()).expect("distinct");
+    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
+    LiveConfig { config, _files: vec![ca, key] }
+}
+
+/// What the scripted strategy does next, once the order before is over.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    Market(Side, Qty),
+    Limit(Side, Qty, Price),
+    Ioc(Side, Qty, Price),
+    Fok(Side, Qty, Price),
+    PostOnly(Side, Qty, Price),
+    /// Rests, is cancelled once the venue has it.
+    RestThenCancel(Side, Qty, Price),
+    /// Rests, is cancelled at its first fill, while more may be coming.
+    RestThenCancelAtFill(Side, Qty, Price),
+}
+
+/// A price of the demo's BTCUSDT, in whole dollars.
+pub fn dollars(instrument: &Instrument, dollars: i64) -> Price {
+    Price(dollars * 10i64.pow(u32::from(instrument.price_decimals)))
+}
+
+/// A quantity in thousandths.
+pub fn thousandths(instrument: &Instrument, n: i64) -> Qty {
+    Qty(n * 10i64.pow(u32::from(instrument.qty_decimals)) / 1_000)
+}
+
+/// Every type and side: whole, in part, none; refused, rested, cancelled in flight.
+pub fn every_step(of: &Instrument) -> Vec<Step> {
+    let (q, p) = (|n| thousandths(of, n), |n| dollars(of, n));
+    let mut steps = Vec::new();
+    for (side, through, beyond, rest) in
+        [(Side::Buy, 60_100, 61_000, 59_950), (Side::Sell, 59_900, 59_000, 60_050)]
+    {
+        let touch = if side == Side::Buy { 60_010 } else { 59_990 };
+        steps.extend([
+            Step::Limit(side, q(25), p(through)),
+            Step::Ioc(side, q(7), p(touch)),
+            Step::Ioc(side, q(100), p(through)),
+            Step::Fok(side, q(9_000), p(beyond)),
+            Step::Fok(side, q(15), p(beyond)),
+            Step::PostOnly(side, q(10), p(beyond)),
+            Step::Market(side, q(12)),
+            Step::RestThenCancel(side, q(20), p(rest)),
+            Step::RestThenCancelAtFill(side, q(40), p(60_000)),
+            Step::RestThenCancelAtFill(side, q(40), p(60_000)),
+        ]);
+    }
+    steps
+}
+
+/// Does its steps one after the other, and nothing after that.
+struct Scripted {
+    instrument: InstrumentId,
+    steps: Vec<Step>,
+    next: usize,
+    now: Option<(OrderId, Step)>,
+    cancelled: bool,
+}
+
+impl Scripted {
+    fn go_on(&mut self, ctx: &mut Context<'_>) {
+        while self.now.is_none() {
+            let Some(&step) = self.steps.get(self.next) else { return };
+            self.next += 1;
+            self.cancelled = false;
+            let (side, qty) = match step {
+                Step::Market(side, qty)
+                | Step::Limit(side, qty, _)
+                | Step::Ioc(side, qty, _)
+                | Step::Fok(side, qty, _)
+                | Step::PostOnly(side, qty, _)
+                | Step::RestThenCancel(side, qty, _)
+                | Step::RestThenCancelAtFill(side, qty, _) => (side, qty),
+            };
+            let order = match side {
+                Side::Buy => ctx.buy(self.instrument, qty),
+                Side::Sell => ctx.sell(self.instrument, qty),
+            };
+            let sent = match step {
+                Step::Market(..) => order.at_market().send(),
+                Step::Limit(_, _, price)
+                | Step::RestThenCancel(_, _, price)
+                | Step::RestThenCancelAtFill(_, _, price) => order.at_limit(price).send(),
+                Step::Ioc(_, _, price) => order.at_limit(price).immediate_or_cancel().send(),
+                Step::Fok(_, _, price) => order.at_limit(price).fill_or_kill().send(),
+                Step::PostOnly(_, _, price) => order.at_limit(price).post_only().send(),
+            };
+            self.now = sent.ok().map(|id| (id, step));
+        }
+    }
+}
+
+impl Strategy for Scripted {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
+        if self.next == 0 && top.is_two_sided() {
+            self.go_on(ctx);
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, _denied: Option<DenyReason>) {
+        let Some((id, step)) = self.now.filter(|(id, _)| *id == order.order.id) else { return };
+        let cancel = match step {
+            Step::RestThenCancel(..) => order.status == OrderStatus::Open,
+            Step::RestThenCancelAtFill(..) => order.filled.0 > 0,
+            _ => false,
+        };
+        if cancel && !self.cancelled && !order.status.is_final() {
+            self.cancelled = true;
+            let _ = ctx.cancel(id);
+        }
+        if order.status.is_final() {
+            self.now = None;
+            // A moment, so that what comes late of this order comes before the next.
+            let _ = ctx.wake_after(Duration::from_millis(2));
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
+        self.go_on(ctx);
+    }
+}
+
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    let steps = every_step(setup.table.get(instrument));
+    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false }))
+}
+
+/// The scripted strategy.
+pub static STRATEGIES: &[StrategySpec] =
+    &[StrategySpec { name: "scripted", doc: "one order after the other", params: &[], build }];
+
+/// Its section of a configuration.
+pub const SCRIPTED: &str = "[[strategy]]\nname = \"scripted\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+
+/// Units of 10^-8.
+pub fn units(value: &Value) -> i64 {
+    decimal::parse(value.as_str().expect("a decimal").as_bytes(), 8).expect("at most 8 decimals")
+}
+
+pub fn balance(trader: &Trader<'_>, asset: &str) -> i64 {
+    let account = trader.done("GET", "/api/v3/account", &[]);
+    let rows = account["balances"].as_array().expect("balances").clone();
+    let row = rows.iter().find(|row| row["asset"] == asset).expect("the asset");
+    units(&row["free"]) + units(&row["locked"])
+}
+
+/// A ladder of bob's orders on both sides of 60,000.
+fn ladder(bob: &Trader<'_>) {
+    for level in 1..=30 {
+        for (side, price) in [("SELL", 60_000 + 10 * level), ("BUY", 60_000 - 10 * level)] {
+            let price = price.to_string();
+            let order = [
+                ("symbol", "BTCUSDT"),
+                ("side", side),
+                ("type", "LIMIT"),
+                ("timeInForce", "GTC"),
+                ("quantity", "0.01"),
+                ("price", price.as_str()),
+            ];
+            bob.done("POST", "/api/v3/order", &order);
+        }
+    }
+}
+
+/// Trades with alice's orders at 60,000, a part at a time, until told to stop.
+fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
+    while !over.load(Ordering::Relaxed) {
+        let open = alice.try_rest("GET", "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
+        let open = open.map(|answer| answer.json()).unwrap_or_default();
+        for order in open.as_array().into_iter().flatten() {
+            if units(&order["price"]) != 60_000 * 100_000_000 {
+                continue;
+            }
+            let side = if order["side"] == "BUY" { "SELL" } else { "BUY" };
+            let opposite = [
+                ("symbol", "BTCUSDT"),
+                ("side", side),
+                ("type", "LIMIT"),
+                ("timeInForce", "IOC"),
+                ("quantity", "0.01"),
+                ("price", "60000"),
+            ];
+            // Two at once: the second meets the cancel that the first brings about.
+            bob.try_rest("POST", "/api/v3/order", &opposite);
+            bob.try_rest("POST", "/api/v3/order", &opposite);
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+pub fn options(journal: &Path, interrupt: &Interrupt, threading: Threading) -> LiveOptions {
+    let mut options = LiveOptions { interrupt: interrupt.clone(), ..LiveOptions::default() };
+    options.pipeline.journal = Some(journal.to_owned());
+    options.pipeline.wait = Some(Wait::Backoff);
+    options.pipeline.threading = Some(threading);
+    options.pipeline.strategies = STRATEGIES;
+    options
+}
+
+pub struct Ran {
+    pub summary: Summary,
+    pub journal: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+/// Runs the scripted strategy until `done` says so.
+pub fn run(venue: &Running, live: &LiveConfig, threading: Threading, mut done: impl FnMut() -> bool) -> Ran {
+    let (alice, bob) = (Trader::new(venue, "alicehmac"), Trader::new(venue, "bobhmac"));
+    ladder(&bob);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let journal = dir.path().join("run.journal");
+    let (interrupt, over) = (Interrupt::default(), AtomicBool::new(false));
+    let summary = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_live(&live.config, options(&journal, &interrupt, threading)));
+        scope.spawn(|| nibble(&alice, &bob, &over));
+        let end = Instant::now() + Duration::from_secs(90);
+        let done = loop {
+            if done() {
+                break true;
+            }
+            if running.is_finished() || Instant::now() > end {
+                break false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        // What the venue said last is on its way.
+        std::thread::sleep(Duration::from_millis(200));
+        over.store(true, Ordering::Relaxed);
+        interrupt.raise();
+        let result = running.join().expect("no panic");
+        let told = result.as_ref().map(Summary::to_json).map_err(ToString::to_string);
+        assert!(done, "not in time: {told:#?}");
+        result.unwrap_or_else(|error| panic!("{error}"))
+    });
+    Ran { summary, journal, _dir: dir }
+}
+
+/// How many of the account's orders are over.
+pub fn final_orders(alice: &Trader<'_>) -> usize {
+    let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT"), ("limit", "1000")]);
+    let is_final = |o: &&Value| o["status"] != "NEW" && o["status"] != "PARTIALLY_FILLED";
+    all.as_array().expect("orders").iter().filter(is_final).count()
+}
+
+/// What the account held before.
+pub struct Start {
+    base: i64,
+    quote: i64,
+}
+
+impl Start {
+    pub fn of(alice: &Trader<'_>) -> Self {
+        Self { base: balance(alice, "BTC"), quote: balance(alice, "USDT") }
+    }
+}
+
+/// That what the run booked is what the account says: every trade once, position and money to the last digit, nothing
+/// open that is not known; and that the journal replays to it. Gives the summary's text, for other assertions.
+pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &Start) -> String {
+    let s = &ran.summary;
+    let sent = s.orders.as_ref().expect("orders were sent");
+    let told = format!("{:#}", s.to_json());
+
+    let trades = alice.done("GET", "/api/v3/myTrades", &[("symbol", "BTCUSDT"), ("limit", "1000")]);
+    let trades = trades.as_array().expect("trades");
+    let mut theirs: Vec<u64> = trades.iter().map(|t| t["id"].as_u64().expect("an id")).collect();
+    let booked = fills(&ran.journal);
+    let mut ours: Vec<u64> = booked.iter().map(|(id, _)| *id).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs, "every trade is booked, once: {told}");
+
+    let position = s.strategies[0].position;
+    assert_eq!(booked.iter().map(|(_, qty)| qty).sum::<i64>(), position.qty.0, "{told}");
+    let (mut base, mut quote, mut fees) = (0, 0, [0i64; 2]);
+    for trade in trades {
+        let sign = if trade["isBuyer"] == true { 1 } else { -1 };
+        base += sign * units(&trade["qty"]);
+        quote -= sign * units(&trade["quoteQty"]);
+        fees[usize::from(trade["commissionAsset"] == "USDT")] += units(&trade["commission"]);
+    }
+    let decimals = u32::from(s.strategies[0].instrument.qty_decimals);
+    assert_eq!(position.qty.0 * 10i64.pow(8 - decimals), base, "{told}");
+    assert_eq!(balance(alice, "BTC") - start.base, base - fees[0], "{told}");
+    assert_eq!(balance(alice, "USDT") - start.quote, quote - fees[1], "{told}");
+
+    let open = alice.done("GET", "/api/v3/openOrders", &[]);
+    assert_eq!(open, serde_json::json!([]), "an order is live that is not known: {told}");
+    assert_eq!((sent.open_at_end, sent.unknown_at_end, s.live_orders), (0, 0, 0), "{told}");
+    assert_eq!((s.execution.overfills, s.execution.unknown_reports), (0, 0), "{told}");
+    assert_eq!(sent.halts, 0, "{told}");
+    // An order that was sent twice would be there twice: the venue takes the id of an order that is over again.
+    let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT"), ("limit", "1000")]);
+    let mut ids: Vec<_> =
+        all.as_array().expect("orders").iter().map(|o| o["clientOrderId"].to_string()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "an order was sent twice: {told}");
+    assert!(count as u64 <= s.execution.orders, "{told}");
+
+    let mut config = live.config.clone();
+    config.journal.path = None;
+    let mut journal = JournalReader::open(&ran.journal).expect("a journal");
+    let mut replay = ReplayOptions::default();
+    replay.pipeline.strategies = STRATEGIES;
+    let again = replay_journal(&config, &mut journal, replay).expect("it replays");
+    assert_eq!(again.order_stream_sha256, s.order_stream_sha256, "the journal replays to it");
+    assert_eq!(again.strategies[0].position, position);
+    told
+}
+
+/// Fills in the journal: trade id and signed quantity.
+pub fn fills(journal: &Path) -> Vec<(u64, i64)> {
+    let mut journal = JournalReader::open(journal).expect("a journal");
+    let slots = std::iter::from_fn(|| journal.next_slot().expect("it reads"));
+    let fill = |slot: Slot| match slot.event() {
+        Event::Report(r) if r.kind == ReportKind::Fill => Some((r.trade_id, r.side.signed(r.qty).0)),
+        _ => None,
+    };
+    slots.filter_map(fill).collect()
+}
