@@ -161,7 +161,7 @@ pub fn run(args: Args) -> Outcome {
         Err(outcome) => return outcome,
     };
     let (options, demo) = options;
-    let (tls, waits) = (options.tls, options.wait_for_clients);
+    let (tls, waits, has_accounts) = (options.tls, options.wait_for_clients, !options.accounts.is_empty());
     let venue = match Server::start(options) {
         Ok(venue) => venue,
         Err(error) => {
@@ -176,7 +176,7 @@ pub fn run(args: Args) -> Outcome {
             return if usage { Outcome::BadUsage } else { Outcome::Failed };
         }
     };
-    show_endpoints(&venue, tls, waits, demo.as_ref(), json);
+    show_endpoints(&venue, tls, waits, (has_accounts, demo.as_ref()), json);
     while venue.is_alive() && !interrupt.is_raised() {
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -260,7 +260,13 @@ fn accounts(path: &Path) -> Result<Vec<AccountOptions>, Outcome> {
     })
 }
 
-fn show_endpoints(venue: &Running, tls: Tls, waits: usize, demo: Option<&DemoKey>, as_json: bool) {
+fn show_endpoints(
+    venue: &Running,
+    tls: Tls,
+    waits: usize,
+    (has_accounts, demo): (bool, Option<&DemoKey>),
+    as_json: bool,
+) {
     if as_json {
         let endpoints: Vec<_> = venue
             .endpoints()
@@ -277,8 +283,10 @@ fn show_endpoints(venue: &Running, tls: Tls, waits: usize, demo: Option<&DemoKey
     for endpoint in venue.endpoints() {
         println!("{:<6} {}  {}", endpoint.market.label(), endpoint.stream_url, endpoint.rest_url);
     }
-    for api in venue.endpoints().iter().filter_map(|endpoint| endpoint.api_url.as_ref()) {
-        println!("orders {api}");
+    if has_accounts {
+        for api in venue.endpoints().iter().filter_map(|endpoint| endpoint.api_url.as_ref()) {
+            println!("orders {api}");
+        }
     }
     if let Some(key) = demo {
         println!("demo   API key {}\n       secret  {}", key.api_key, key.secret);
