@@ -36,7 +36,7 @@ enum Command {
   curl -X POST localhost:9500/admin/fault -d '{\"fault\":\"stall\",\"ms\":3000}'
 
 Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints.
-Faults: cut, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
+Faults: cut, cut-one, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
 no-upgrade, rest, shutdown, expire, tls.")]
 struct ServeArgs {
     /// Markets to serve: spot, usdm, coinm; all that the origin has where not given
@@ -228,7 +228,7 @@ fn show_endpoints(venue: &Running, tls: Tls, waits: usize, as_json: bool) {
     if tls == Tls::Plain {
         println!("without TLS");
     } else if tls != Tls::Good {
-        println!("with a certificate that clients must refuse: {}", tls.label());
+        println!("with a TLS that clients must refuse: {}", tls.label());
     }
     if waits > 0 {
         println!("the feed waits for {waits} subscribed connection{}", if waits == 1 { "" } else { "s" });
