@@ -51,7 +51,7 @@ A file of accounts:
   secret = \"alicesecret\"     # HMAC; or public_key = PEM of Ed25519 or RSA
   # reading, trading = true, withdrawals = false, addresses = []
 
-Faults: cut, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
+Faults: cut, cut-one, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
 no-upgrade, rest, shutdown, expire, tls.")]
 struct ServeArgs {
     /// Markets to serve: spot, usdm, coinm; all that the origin has where not given
@@ -297,7 +297,7 @@ fn show_endpoints(
     if tls == Tls::Plain {
         println!("without TLS");
     } else if tls != Tls::Good {
-        println!("with a certificate that clients must refuse: {}", tls.label());
+        println!("with a TLS that clients must refuse: {}", tls.label());
     }
     if waits > 0 {
         println!("the feed waits for {waits} subscribed connection{}", if waits == 1 { "" } else { "s" });
