@@ -98,12 +98,14 @@ impl Instrument {
     }
 
     /// Whether orders may be sent: inverse contracts are data only.
+    #[inline]
     #[must_use]
     pub fn tradable(&self) -> bool {
         self.market != Market::CoinM
     }
 
     /// Decimals of a notional.
+    #[inline]
     #[must_use]
     pub fn notional_decimals(&self) -> u8 {
         self.price_decimals + self.qty_decimals

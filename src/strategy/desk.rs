@@ -83,11 +83,14 @@ impl Desk {
         }
     }
 
-    /// Requests made in this event, taken out.
-    pub fn take_intents(&mut self) -> std::vec::Drain<'_, Intent> {
-        self.outbox.drain(..)
+    /// Hands over the requests made in this event.
+    #[inline]
+    pub fn take_intents(&mut self, take: impl FnMut(&Intent)) {
+        self.outbox.iter().for_each(take);
+        self.outbox.clear();
     }
 
+    #[inline]
     fn emit(&mut self, seq: u64, action: Action, reference: Top) -> Result<(), PlaceError> {
         if self.outbox.len() >= INTENTS_PER_EVENT_MAX {
             self.refused += 1;
@@ -197,10 +200,14 @@ impl Desk {
     }
 
     /// Sends the exits that this top of book triggers.
-    pub fn guard(&mut self, seq: u64, instrument: InstrumentId, top: Top) {
-        if self.protections.is_empty() || !top.is_two_sided() {
-            return;
+    #[inline]
+    pub fn guard(&mut self, seq: u64, instrument: InstrumentId, top: &Top) {
+        if !self.protections.is_empty() && top.is_two_sided() {
+            self.trigger(seq, instrument, *top);
         }
+    }
+
+    fn trigger(&mut self, seq: u64, instrument: InstrumentId, top: Top) {
         for index in 0..self.protections.len() {
             let p = self.protections[index];
             if p.instrument != instrument || p.covered.0 <= 0 || p.exit.is_some() || !p.triggered(&top) {
@@ -328,6 +335,12 @@ mod tests {
     use super::*;
     use crate::domain::Level;
 
+    fn taken(desk: &mut Desk) -> Vec<Intent> {
+        let mut taken = Vec::new();
+        desk.take_intents(|intent| taken.push(*intent));
+        taken
+    }
+
     fn top(bid: i64, ask: i64) -> Top {
         Top { bid: Level::new(bid, 5), ask: Level::new(ask, 5), valid: true }
     }
@@ -367,23 +380,23 @@ mod tests {
         let mut desk = Desk::new(StrategyId(0), 1);
         let entry = buy(&mut desk, 10);
         desk.protect(entry, Some(Price(95)), Some(Price(110))).expect("a live order");
-        desk.take_intents();
-        desk.guard(2, InstrumentId(0), top(90, 91));
-        assert_eq!(desk.take_intents().count(), 0, "nothing filled, nothing to protect");
+        taken(&mut desk);
+        desk.guard(2, InstrumentId(0), &top(90, 91));
+        assert_eq!(taken(&mut desk).len(), 0, "nothing filled, nothing to protect");
         desk.on_report(&fill(entry, Side::Buy, 4, 1));
-        desk.guard(3, InstrumentId(0), top(96, 97));
-        assert_eq!(desk.take_intents().count(), 0, "above the stop");
-        desk.guard(4, InstrumentId(0), top(95, 96));
-        let exits: Vec<_> = desk.take_intents().collect();
+        desk.guard(3, InstrumentId(0), &top(96, 97));
+        assert_eq!(taken(&mut desk).len(), 0, "above the stop");
+        desk.guard(4, InstrumentId(0), &top(95, 96));
+        let exits = taken(&mut desk);
         let [Intent { action: Action::New(exit), .. }] = exits[..] else { panic!("one exit") };
         assert_eq!((exit.side, exit.qty, exit.reduce_only), (Side::Sell, Qty(4), true));
-        desk.guard(5, InstrumentId(0), top(94, 95));
-        assert_eq!(desk.take_intents().count(), 0, "the exit is under way");
+        desk.guard(5, InstrumentId(0), &top(94, 95));
+        assert_eq!(taken(&mut desk).len(), 0, "the exit is under way");
         desk.on_report(&fill(exit.id, Side::Sell, 4, 2));
         assert_eq!(desk.positions[0].qty, Qty(0));
         desk.on_report(&fill(entry, Side::Buy, 6, 3));
-        desk.guard(6, InstrumentId(0), top(94, 95));
-        let again: Vec<_> = desk.take_intents().collect();
+        desk.guard(6, InstrumentId(0), &top(94, 95));
+        let again = taken(&mut desk);
         assert!(matches!(again[..], [Intent { action: Action::New(o), .. }] if o.qty == Qty(6)));
     }
 

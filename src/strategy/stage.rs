@@ -1,12 +1,12 @@
 //! The strategy stage: hands each event to the strategies that want it, in the order of the configuration.
 
 use super::context::{Context, View};
-use super::desk::{Desk, Settled};
+use super::desk::Desk;
 use super::intent::Intent;
 use super::{Strategy, StrategySpec};
 use crate::domain::event::{Event, Kind};
 use crate::domain::order::ReportKind;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -128,18 +128,17 @@ impl StrategyStage {
 
     /// Takes what the market stage says up to this event.
     fn read_lane(&mut self, seq: u64) {
-        self.tops.clear();
-        self.bars.clear();
-        while let Some(message) = self.market.pop_up_to(seq) {
-            match message.body {
-                MarketBody::Top(instrument, top) => {
-                    self.view.tops[instrument.index()] = top;
-                    self.tops.push((instrument, top));
-                }
-                MarketBody::Bar(bar) => self.bars.push(bar),
-                MarketBody::Value { slot, values } => self.view.values[usize::from(slot)] = Some(values),
+        let Self { market, tops, bars, view, .. } = self;
+        tops.clear();
+        bars.clear();
+        market.take_up_to(seq, |message| match &message.body {
+            MarketBody::Top(instrument, top) => {
+                view.tops[instrument.index()] = *top;
+                tops.push((*instrument, *top));
             }
-        }
+            MarketBody::Bar(bar) => bars.push(*bar),
+            MarketBody::Value { slot, values } => view.values[usize::from(*slot)] = Some(*values),
+        });
     }
 
     fn fire_timers(&mut self) {
@@ -156,34 +155,37 @@ impl StrategyStage {
         }
     }
 
-    fn settle(&mut self, strategy: StrategyId, slot: &Slot) {
+    /// What risk or the venue says of an order, told to whose it is.
+    fn settle(&mut self, slot: &Slot) {
+        let (strategy, report, denial) = match slot.event() {
+            Event::Report(report) => (report.strategy, Some(report), None),
+            Event::Denial(denial) => (denial.strategy, None, Some(denial)),
+            _ => return,
+        };
         let Some(seat) = self.seats.get_mut(strategy.index()) else { return };
         self.active.add(strategy.index());
-        let (settled, denied): (Option<Settled>, Option<DenyReason>) = match slot.event() {
-            Event::Report(report) => {
-                let settled = seat.desk.on_report(&report);
-                if report.kind == ReportKind::Fill && settled.is_some_and(|s| s.changed) {
-                    seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
-                }
-                (settled, None)
-            }
-            Event::Denial(denial) => (seat.desk.on_denial(&denial), Some(denial.reason)),
-            _ => (None, None),
+        let settled = match (&report, &denial) {
+            (Some(report), _) => seat.desk.on_report(report),
+            (_, Some(denial)) => seat.desk.on_denial(denial),
+            _ => None,
         };
-        if let Some(settled) = settled
-            && settled.changed
+        let Some(settled) = settled.filter(|settled| settled.changed) else { return };
+        if let Some(report) = &report
+            && report.kind == ReportKind::Fill
         {
-            seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, denied));
+            seat.call(&self.view, |s, ctx| s.on_fill(ctx, report));
         }
+        let denied = denial.map(|denial| denial.reason);
+        seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, denied));
     }
 
     fn dispatch_market(&mut self, slot: &Slot) {
-        for &(instrument, top) in &self.tops {
+        for (instrument, top) in &self.tops {
             for &index in &self.by_instrument[instrument.index()] {
                 let seat = &mut self.seats[index];
                 self.active.add(index);
-                seat.desk.guard(self.view.seq, instrument, top);
-                seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &top));
+                seat.desk.guard(self.view.seq, *instrument, top);
+                seat.call(&self.view, |s, ctx| s.on_quote(ctx, *instrument, top));
             }
         }
         for bar in &self.bars {
@@ -192,9 +194,7 @@ impl StrategyStage {
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }
-        if slot.kind() == Kind::Trade
-            && let Event::Trade(trade) = slot.event()
-        {
+        if let Some(trade) = slot.as_trade() {
             for &index in &self.by_instrument[trade.instrument.index()] {
                 self.active.add(index);
                 self.seats[index].call(&self.view, |s, ctx| s.on_trade(ctx, &trade));
@@ -219,9 +219,7 @@ impl StrategyStage {
     fn send_intents(&mut self) {
         while let Some(index) = self.active.pop() {
             let desk = &mut self.seats[index].desk;
-            for intent in desk.take_intents() {
-                self.intents.push(intent);
-            }
+            desk.take_intents(|intent| self.intents.push(*intent));
             self.next_timer = desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
         }
     }
@@ -244,6 +242,10 @@ impl Stage<BookKeeper> for StrategyStage {
         self.intents.events_room()
     }
 
+    fn ends_events(&self) -> bool {
+        false
+    }
+
     fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
             self.view.now = slot.time();
@@ -254,9 +256,8 @@ impl Stage<BookKeeper> for StrategyStage {
         self.view.seq = seq;
         self.read_lane(seq);
         self.fire_timers();
-        match slot.event() {
-            Event::Report(report) => self.settle(report.strategy, slot),
-            Event::Denial(denial) => self.settle(denial.strategy, slot),
+        match slot.kind() {
+            Kind::Report | Kind::Denial => self.settle(slot),
             _ => {}
         }
         self.dispatch_market(slot);
