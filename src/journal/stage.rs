@@ -101,7 +101,11 @@ impl<S: Shared> Stage<S> for JournalStage {
         }
         let Self { records, stream, writer, .. } = self;
         records.take_up_to(seq, |record| {
-            stream.add(&record.canonical());
+            if record.is_long() {
+                stream.add(&record.canonical_long());
+            } else {
+                stream.add(&record.canonical());
+            }
             if let Some(writer) = writer {
                 writer.record(record);
             }

@@ -65,6 +65,8 @@ struct Runner<S: Shared> {
     shared_used: bool,
     shared_latency: StageTally,
     stages: Vec<StageSlot<S>>,
+    /// Whether any stage wants levels: nearly all slots hold some.
+    levels_wanted: bool,
     clock: StampClock,
     sampler: Sampler,
     hop: StageTally,
@@ -133,6 +135,7 @@ impl<S: Shared> Group<S> {
             shared,
             // A stage alone is bounded by the stamps of its thread: there is nothing to save.
             sampler: if stages.len() > 1 { sampler } else { Sampler::every() },
+            levels_wanted: stages.iter().any(|s| s.wants_levels),
             stages,
             clock,
             hop: StageTally::new(hop_name, "slot published to entry into this group's first stage"),
@@ -304,14 +307,27 @@ impl<S: Shared> Runner<S> {
         }
         if !slot.is_last() {
             let is_levels = slot.kind() == Kind::Levels;
-            for (index, s) in self.stages.iter_mut().enumerate() {
-                if !is_levels || s.wants_levels {
-                    self.running = index;
-                    s.stage.on_slot(self.seq, slot, &self.shared);
-                }
+            if !is_levels || self.levels_wanted {
+                self.middle(slot, is_levels);
             }
             return true;
         }
+        self.last(slot, stop)
+    }
+
+    /// Hands a slot that its event goes on after to the stages that want it.
+    fn middle(&mut self, slot: &Slot, is_levels: bool) {
+        for (index, s) in self.stages.iter_mut().enumerate() {
+            if !is_levels || s.wants_levels {
+                self.running = index;
+                s.stage.on_slot(self.seq, slot, &self.shared);
+            }
+        }
+    }
+
+    /// Hands an event's last slot to the stages.
+    #[inline]
+    fn last(&mut self, slot: &Slot, stop: &Stop) -> bool {
         let mut before = self.entered;
         if self.sampled && self.shared_used {
             let after = self.clock.raw();

@@ -102,6 +102,13 @@ impl Cursor<'_> {
         if self.rest[len] != b'.' {
             return None;
         }
+        if end <= 8 {
+            // All of it is in the word: close the gap that the point leaves, and it is one number.
+            let before = (1u64 << (8 * len)) - 1;
+            let closed = whole & before | whole >> 8 & !before;
+            let count = digits + u32::from(decimals);
+            return (leading_digits(closed) >= count).then(|| (join(closed, count) as i64, end));
+        }
         let fraction = load(&self.rest[len + 1..]);
         if leading_digits(fraction) < u32::from(decimals) {
             return None;

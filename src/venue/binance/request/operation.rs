@@ -1,5 +1,6 @@
 //! What is asked of the venue, and which parameters say it.
 
+use super::super::filters::OrderType;
 use super::{Name, Params, RequestError};
 use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
 
@@ -157,16 +158,13 @@ fn spot(instrument: &Instrument) -> Result<&Instrument, RequestError> {
 /// The same parameters as [`encode_order`](super::super::encode::encode_order), which a test compares.
 #[inline]
 fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, params: &mut impl Params) {
-    let (kind, tif): (&[u8], Option<&[u8]>) = match (order.kind, order.tif) {
-        (OrderKind::Market, _) => (b"MARKET", None),
-        (OrderKind::PostOnly, _) => (b"LIMIT_MAKER", None),
-        (OrderKind::Limit, TimeInForce::Gtc) => (b"LIMIT", Some(b"GTC")),
-        (OrderKind::Limit, TimeInForce::Ioc) => (b"LIMIT", Some(b"IOC")),
-        (OrderKind::Limit, TimeInForce::Fok) => (b"LIMIT", Some(b"FOK")),
-    };
+    let extras = &order.extras;
+    if extras.iceberg_qty.0 != 0 {
+        params.decimal(Name::IcebergQty, extras.iceberg_qty.0, instrument.qty_decimals);
+    }
     params.token(Name::NewClientOrderId, client_id.as_bytes());
     params.token(Name::NewOrderRespType, b"ACK");
-    if order.kind != OrderKind::Market {
+    if order.kind.has_limit() {
         params.decimal(Name::Price, order.price.0, instrument.price_decimals);
     }
     params.decimal(Name::Quantity, order.qty.0, instrument.qty_decimals);
@@ -175,9 +173,20 @@ fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, para
         Side::Sell => b"SELL",
     };
     params.token(Name::Side, side);
+    if extras.stop_price.0 != 0 {
+        params.decimal(Name::StopPrice, extras.stop_price.0, instrument.price_decimals);
+    }
     params.text(Name::Symbol, &instrument.symbol);
-    if let Some(tif) = tif {
+    if order.kind.has_limit() && order.kind != OrderKind::PostOnly {
+        let tif: &[u8] = match order.tif {
+            TimeInForce::Gtc => b"GTC",
+            TimeInForce::Ioc => b"IOC",
+            TimeInForce::Fok => b"FOK",
+        };
         params.token(Name::TimeInForce, tif);
     }
-    params.token(Name::Type, kind);
+    if extras.trailing_bps != 0 {
+        params.integer(Name::TrailingDelta, u64::from(extras.trailing_bps));
+    }
+    params.token(Name::Type, OrderType::from(order.kind).name().as_bytes());
 }
