@@ -133,6 +133,9 @@ fn write_short(value: i64, decimals: u8, out: &mut [u8]) -> usize {
         return 0;
     }
     let value = value as u64;
+    if value < 10_000_000 && decimals < 7 {
+        return write_word(value, decimals, room);
+    }
     let (high, low) = (value / 100_000_000, value % 100_000_000);
     // The first digit is the lowest byte.
     let digits = u128::from(eight_digits(high)) | u128::from(eight_digits(low)) << 64;
@@ -149,6 +152,23 @@ fn write_short(value: i64, decimals: u8, out: &mut [u8]) -> usize {
     let text = text & before | u128::from(b'.') << whole | (text & !before) << 8;
     *room = text.to_le_bytes();
     count as usize + 1
+}
+
+/// [`write_short`] of up to seven digits: with a point they fit one word.
+#[inline(always)]
+fn write_word(value: u64, decimals: u8, room: &mut [u8; 16]) -> usize {
+    let digits = eight_digits(value);
+    let significant = 8 - digits.trailing_zeros() / 8;
+    let count = significant.max(u32::from(decimals) + 1);
+    let text = (digits | ASCII_ZEROS as u64) >> (8 * (8 - count));
+    let whole = 8 * (count - u32::from(decimals));
+    let before = (1u64 << whole) - 1;
+    let (text, len) = match decimals {
+        0 => (text, count),
+        _ => (text & before | u64::from(b'.') << whole | (text & !before) << 8, count + 1),
+    };
+    room[..8].copy_from_slice(&text.to_le_bytes());
+    len as usize
 }
 
 const ASCII_ZEROS: u128 = u128::from_ne_bytes([b'0'; 16]);

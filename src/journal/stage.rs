@@ -23,19 +23,32 @@ pub struct JournalStage {
 struct OrderStream {
     hash: Sha256,
     /// What is still to be hashed, gathered so that hashing goes over many entries at once.
-    unhashed: Vec<u8>,
+    unhashed: Box<[u8; HASH_BYTES]>,
+    len: usize,
     hashed: u64,
 }
 
 impl OrderStream {
+    fn new() -> Self {
+        Self { hash: Sha256::new(), unhashed: Box::new([0; HASH_BYTES]), len: 0, hashed: 0 }
+    }
+
+    /// Adds an entry; of a length that is known, so that it is copied by a few instructions.
     #[inline]
-    fn add(&mut self, entry: &[u8]) {
-        if self.unhashed.len() + entry.len() > HASH_BYTES {
-            self.hash.update(&self.unhashed);
-            self.unhashed.clear();
+    fn add<const N: usize>(&mut self, entry: &[u8; N]) {
+        if self.len + N > HASH_BYTES {
+            self.hash.update(self.gathered());
+            self.len = 0;
         }
-        self.unhashed.extend_from_slice(entry);
+        if let Some(room) = self.unhashed.get_mut(self.len..self.len + N) {
+            room.copy_from_slice(entry);
+            self.len += N;
+        }
         self.hashed += 1;
+    }
+
+    fn gathered(&self) -> &[u8] {
+        &self.unhashed[..self.len]
     }
 }
 
@@ -52,7 +65,7 @@ impl JournalStage {
     #[must_use]
     pub fn order_stream_sha256(&self) -> String {
         use std::fmt::Write;
-        let digest = self.stream.hash.clone().chain_update(&self.stream.unhashed).finalize();
+        let digest = self.stream.hash.clone().chain_update(self.stream.gathered()).finalize();
         digest.iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text

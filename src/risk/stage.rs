@@ -3,7 +3,7 @@
 use super::approved::Approved;
 use super::exposure::Exposure;
 use super::limits::RiskLimits;
-use super::rule::{Case, RULES};
+use super::rule::{Case, check_all};
 use crate::domain::event::{Command, Denial, Event, Kind, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::wallet::WalletFill;
@@ -188,12 +188,7 @@ impl Judge {
             payable: self.wallets.can_pay(order, Case::worst_price(order, &intent.reference, &self.limits)),
             halted: self.halted,
         };
-        let reducing = order.reduce_only;
-        for rule in RULES {
-            if !reducing || rule.binds_reducing {
-                (rule.check)(&case)?;
-            }
-        }
+        check_all(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders) } else { Ok(()) }
     }
 
