@@ -214,8 +214,8 @@ impl BookSync {
         match self.doing {
             Doing::Apply | Doing::Replace(_) => {
                 self.counts.levels += levels.len() as u64;
-                bids.iter().for_each(|level| self.book.set(Side::Buy, *level));
-                asks.iter().for_each(|level| self.book.set(Side::Sell, *level));
+                self.book.set_all(Side::Buy, bids);
+                self.book.set_all(Side::Sell, asks);
             }
             Doing::Buffer => levels.iter().for_each(|level| pending.level(*level)),
             Doing::Skip(_) | Doing::Nothing => {}
