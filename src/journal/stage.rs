@@ -37,7 +37,7 @@ impl OrderStream {
     #[inline]
     fn add<const N: usize>(&mut self, entry: &[u8; N]) {
         if self.len + N > HASH_BYTES {
-            self.hash.update(self.gathered());
+            self.hash.update(&self.unhashed[..self.len]);
             self.len = 0;
         }
         if let Some(room) = self.unhashed.get_mut(self.len..self.len + N) {
@@ -56,8 +56,7 @@ impl JournalStage {
     /// A stage that hashes, and writes if it has a writer.
     #[must_use]
     pub fn new(records: LaneReceiver<Record>, writer: Option<JournalWriter>, stop: Stop) -> Self {
-        let stream = OrderStream { hash: Sha256::new(), unhashed: Vec::with_capacity(HASH_BYTES), hashed: 0 };
-        Self { records, writer, stream, stop, failed: false }
+        Self { records, writer, stream: OrderStream::new(), stop, failed: false }
     }
 
     /// The SHA-256 of the order stream so far, in hexadecimal: denied intents, orders, cancels, and what the venue
