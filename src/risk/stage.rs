@@ -12,7 +12,7 @@ use crate::domain::{
     StrategyId, Time, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
-use crate::strategy::{Action, Intent};
+use crate::strategy::{Action, Intent, Note};
 
 /// What risk says of an intent.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,10 @@ pub enum VerdictBody {
         /// Of what.
         instrument: InstrumentId,
     },
+    /// Nothing is asked for: the order manager holds this order, which the journal has to know.
+    Held(Order),
+    /// Nothing is asked for: what else the journal has to know of the order manager.
+    Note(Note),
 }
 
 impl Sequenced for Verdict {
@@ -71,6 +75,7 @@ struct Judge {
     wallets: Wallets,
     rates: Vec<RateWindow>,
     halted: bool,
+    paused: Vec<bool>,
     now: Time,
     denied: Vec<u64>,
 }
@@ -85,6 +90,8 @@ struct Open {
     orders: u32,
     /// Best resting price of the other side in this instrument, of any strategy.
     own_opposite: Option<Price>,
+    /// Of the same strategy, instrument and side: what reduces, or trades at once.
+    leaving: Qty,
 }
 
 /// Orders within the last second, counted in eight slices of an eighth.
@@ -141,6 +148,7 @@ impl RiskStage {
             wallets: Wallets::default(),
             rates: vec![RateWindow::default(); strategies],
             halted: false,
+            paused: vec![false; table.len()],
             now: Time(0),
             denied: vec![0; 256],
         };
@@ -182,11 +190,12 @@ impl Judge {
             open_buy: open.buy,
             open_sell: open.sell,
             open_orders: open.orders,
+            leaving: open.leaving,
             recent_orders,
             own_opposite: open.own_opposite,
             gross: self.exposure.gross(),
             payable: self.wallets.can_pay(order, Case::worst_price(order, &intent.reference, &self.limits)),
-            halted: self.halted,
+            halted: self.halted || self.paused[order.instrument.index()],
         };
         check_all(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders) } else { Ok(()) }
@@ -207,6 +216,9 @@ impl Judge {
                     Side::Sell => &mut open.sell,
                 };
                 *side = Qty(side.0.saturating_add(live.leaves().0));
+                if o.side == order.side && (o.reduce_only || o.kind == OrderKind::Market) {
+                    open.leaving = Qty(open.leaving.0.saturating_add(live.leaves().0));
+                }
             }
             if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
@@ -225,6 +237,8 @@ impl Judge {
             &Action::Cancel { order, strategy, instrument } => {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
+            Action::Hold(order) => VerdictBody::Held(order),
+            Action::Note(note) => VerdictBody::Note(note),
             Action::New(order) => {
                 if intent.reference.is_two_sided() {
                     self.exposure.mark(order.instrument, intent.reference.mid());
@@ -244,6 +258,20 @@ impl Judge {
             }
         };
         self.verdicts.push(Verdict { seq: intent.seq, body });
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let (instrument, paused) = match command {
+            Command::Halt | Command::Resume => {
+                self.halted = command == Command::Halt;
+                return;
+            }
+            Command::Pause(instrument) => (instrument, true),
+            Command::Unpause(instrument) => (instrument, false),
+        };
+        if let Some(flag) = self.paused.get_mut(instrument.index()) {
+            *flag = paused;
+        }
     }
 
     fn deny(&mut self, seq: u64, order: &Order, reason: DenyReason) {
@@ -303,13 +331,17 @@ impl<S: Shared> Stage<S> for RiskStage {
             return;
         }
         match slot.kind() {
+            Kind::Trade | Kind::Quote | Kind::Levels => {}
             Kind::Report => {
                 if let Some(report) = slot.as_report() {
                     judge.on_report(&report);
                 }
             }
-            Kind::Command => judge.halted = slot.event() == Event::Command(Command::Halt),
-            _ => {}
+            _ => match slot.event() {
+                Event::Command(command) => judge.on_command(command),
+                Event::Rules(rules) => judge.table.change(&rules),
+                _ => {}
+            },
         }
         intents.take_up_to(seq, |intent| judge.on_intent(intent));
     }
