@@ -355,6 +355,7 @@ mod tests {
                 open_buy: Qty(below(100)),
                 open_sell: Qty(below(100)),
                 open_orders: below(6) as u32,
+                leaving: Qty(below(200)),
                 recent_orders: below(7) as u32,
                 own_opposite: (below(4) == 0).then(|| Price(mid + below(100) - 50)),
                 gross: i128::from(below(3_500_000_000_000)),

@@ -237,8 +237,8 @@ impl Judge {
             &Action::Cancel { order, strategy, instrument } => {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
-            Action::Hold(order) => VerdictBody::Held(order),
-            Action::Note(note) => VerdictBody::Note(note),
+            Action::Hold(order) => VerdictBody::Held(*order),
+            Action::Note(note) => VerdictBody::Note(*note),
             Action::New(order) => {
                 if intent.reference.is_two_sided() {
                     self.exposure.mark(order.instrument, intent.reference.mid());
