@@ -177,7 +177,7 @@ const ASCII_ZEROS: u128 = u128::from_ne_bytes([b'0'; 16]);
 /// in all parts of the word at once.
 #[inline(always)]
 const fn eight_digits(value: u64) -> u64 {
-    let fours = value / 10_000 | (value % 10_000) << 32;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let twos = hundreds | (fours - hundreds * 100) << 16;
     let tens = ((twos * 103) >> 10) & 0x0f_000f_000f_000f;
