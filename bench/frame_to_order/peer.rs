@@ -41,6 +41,8 @@ pub struct Trader {
     table: InstrumentTable,
     levels: LevelBuffer,
     states: Vec<State>,
+    /// The id of no order, from which the others are made.
+    client_ids: ClientOrderId,
     orders: u64,
 }
 
@@ -52,6 +54,7 @@ impl Trader {
             table: table.clone(),
             levels: LevelBuffer::new(),
             states: table.all().iter().map(|_| State::default()).collect(),
+            client_ids: ClientOrderId::derive(1_723_161_253, OrderId(0)),
             orders: 0,
         }
     }
@@ -106,7 +109,7 @@ impl Trader {
             price: average.bid(instrument.tick.0),
             extras: Extras::NONE,
         };
-        let client_id = ClientOrderId::derive(1_723_161_253, order.id);
+        let client_id = self.client_ids.with_order(order.id);
         encode_order(&order, instrument, &client_id, frame.received.0 / 1_000_000, out);
         true
     }

@@ -116,7 +116,75 @@ impl fmt::Display for Scaled {
 /// Writes a scaled integer as decimal text into `out`, without allocating; for the order encoder.
 ///
 /// Returns the number of bytes written; 0 when `out` is too short (40 bytes are always enough for an `i64`).
+#[inline]
 pub fn write(value: i64, decimals: u8, out: &mut [u8]) -> usize {
+    match write_short(value, decimals, out) {
+        0 => write_any(value, decimals, out),
+        written => written,
+    }
+}
+
+/// [`write`] of up to fifteen digits where there is room for sixteen bytes: in registers, without a loop. 0 otherwise.
+#[inline]
+fn write_short(value: i64, decimals: u8, out: &mut [u8]) -> usize {
+    const LIMIT: i64 = 10i64.pow(15);
+    let Some(room) = out.first_chunk_mut::<16>() else { return 0 };
+    if !(0..LIMIT).contains(&value) || decimals > 14 {
+        return 0;
+    }
+    let value = value as u64;
+    if value < 10_000_000 && decimals < 7 {
+        return write_word(value, decimals, room);
+    }
+    let (high, low) = (value / 100_000_000, value % 100_000_000);
+    // The first digit is the lowest byte.
+    let digits = u128::from(eight_digits(high)) | u128::from(eight_digits(low)) << 64;
+    // Of zero, all 128 bits are trailing: no digit is significant.
+    let significant = 16 - digits.trailing_zeros() / 8;
+    let count = significant.max(u32::from(decimals) + 1);
+    let text = (digits | ASCII_ZEROS) >> (8 * (16 - count));
+    if decimals == 0 {
+        *room = text.to_le_bytes();
+        return count as usize;
+    }
+    let whole = 8 * (count - u32::from(decimals));
+    let before = (1u128 << whole) - 1;
+    let text = text & before | u128::from(b'.') << whole | (text & !before) << 8;
+    *room = text.to_le_bytes();
+    count as usize + 1
+}
+
+/// [`write_short`] of up to seven digits: with a point they fit one word.
+#[inline(always)]
+fn write_word(value: u64, decimals: u8, room: &mut [u8; 16]) -> usize {
+    let digits = eight_digits(value);
+    let significant = 8 - digits.trailing_zeros() / 8;
+    let count = significant.max(u32::from(decimals) + 1);
+    let text = (digits | ASCII_ZEROS as u64) >> (8 * (8 - count));
+    let whole = 8 * (count - u32::from(decimals));
+    let before = (1u64 << whole) - 1;
+    let (text, len) = match decimals {
+        0 => (text, count),
+        _ => (text & before | u64::from(b'.') << whole | (text & !before) << 8, count + 1),
+    };
+    room[..8].copy_from_slice(&text.to_le_bytes());
+    len as usize
+}
+
+const ASCII_ZEROS: u128 = u128::from_ne_bytes([b'0'; 16]);
+
+/// The eight decimal digits of a number below 10^8, a byte each, the first one lowest: halved three times, each time
+/// in all parts of the word at once.
+#[inline(always)]
+const fn eight_digits(value: u64) -> u64 {
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((twos * 103) >> 10) & 0x0f_000f_000f_000f;
+    tens | (twos - tens * 10) << 8
+}
+
+fn write_any(value: i64, decimals: u8, out: &mut [u8]) -> usize {
     let mut digits = [0u8; 24];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs();
@@ -167,6 +235,23 @@ mod tests {
         assert_eq!(parse(b"0.001", 2), Err(DecimalError::TooPrecise));
         assert_eq!(parse(b"12345678901234567890", 0), Err(DecimalError::Overflow));
         assert_eq!(parse(b"99999999999.0", 8), Err(DecimalError::Overflow));
+    }
+
+    #[test]
+    fn the_short_way_writes_what_the_long_way_does() {
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        let edges = [0, 1, 9, 10, 99_999_999, 100_000_000, 999_999_999_999_999, 1_000_000_000_000_000, -1];
+        for n in 0..100_000 {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+            let value = edges.get(n / 19).copied().unwrap_or_else(|| (random >> 13 >> (random % 50)) as i64);
+            let decimals = (n % 19) as u8;
+            let (mut short, mut long) = ([0u8; 40], [0u8; 40]);
+            let (a, b) = (write(value, decimals, &mut short), write_any(value, decimals, &mut long));
+            assert_eq!(short[..a], long[..b], "{value} with {decimals}");
+        }
+        let mut little = [0u8; 3];
+        assert_eq!((write(123, 0, &mut little), &little), (3, b"123"));
+        assert_eq!(write(1_234, 0, &mut little), 0);
     }
 
     #[test]

@@ -54,6 +54,16 @@ impl ClientOrderId {
         Self(text)
     }
 
+    /// The id of another order of the same run; cheaper than deriving it anew.
+    #[inline]
+    #[must_use]
+    pub fn with_order(mut self, order: OrderId) -> Self {
+        let number = &mut self.0[Self::EPOCH_CHARS..];
+        number.fill(b'0');
+        base36(order.0, number);
+        self
+    }
+
     /// An id from its characters; `None` unless they are 18 of `[a-z0-9]`.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -62,8 +72,9 @@ impl ClientOrderId {
     }
 
     /// The characters.
+    #[inline]
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8; 18] {
         &self.0
     }
 
@@ -74,15 +85,28 @@ impl ClientOrderId {
     }
 }
 
-/// Writes `value` into `out`, which is all zeros.
+/// Two digits of base 36, for each number of two.
+const PAIRS: [[u8; 2]; 36 * 36] = {
+    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut pairs = [[0; 2]; 36 * 36];
+    let mut n = 0;
+    while n < pairs.len() {
+        pairs[n] = [digits[n / 36], digits[n % 36]];
+        n += 1;
+    }
+    pairs
+};
+
+/// Writes `value` into `out`, which is all zeros, an even number of them.
+#[inline]
 fn base36(mut value: u64, out: &mut [u8]) {
-    for byte in out.iter_mut().rev() {
+    for pair in out.rchunks_exact_mut(2) {
         if value == 0 {
             // The rest is zeros already.
             return;
         }
-        *byte = b"0123456789abcdefghijklmnopqrstuvwxyz"[(value % 36) as usize];
-        value /= 36;
+        pair.copy_from_slice(&PAIRS[(value % 1_296) as usize]);
+        value /= 1_296;
     }
 }
 
@@ -109,6 +133,11 @@ mod tests {
         assert_eq!(u64::from_str_radix(&a.as_str()[..8], 36), Ok(1_723_161_253));
         assert_eq!(a.as_str().len(), 18);
         assert_ne!(a, ClientOrderId::derive(1_723_161_253, OrderId(2)));
+        for order in [0, 1, 35, 36, 1_295, 1_296, 88_000_000, 36u64.pow(10) - 1] {
+            let id = ClientOrderId::derive(1_723_161_253, OrderId(order));
+            assert_eq!(u64::from_str_radix(&id.as_str()[8..], 36), Ok(order));
+            assert_eq!(a.with_order(OrderId(order)), id);
+        }
         assert_ne!(a, ClientOrderId::derive(1_723_161_254, OrderId(1)));
         assert!(a.as_bytes().iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
     }

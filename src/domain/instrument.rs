@@ -99,6 +99,7 @@ impl Instrument {
     }
 
     /// Whether orders may be sent: inverse contracts are data only.
+    #[inline]
     #[must_use]
     pub fn tradable(&self) -> bool {
         self.market != Market::CoinM
@@ -125,6 +126,7 @@ impl Instrument {
     }
 
     /// Decimals of a notional.
+    #[inline]
     #[must_use]
     pub fn notional_decimals(&self) -> u8 {
         self.price_decimals + self.qty_decimals

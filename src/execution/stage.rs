@@ -1,11 +1,10 @@
 //! The execution stage: order states and ledgers of record.
 
 use super::record::{self, Record, RecordKind};
-use crate::domain::event::{Event, Report};
+use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
     ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
-    Time,
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
@@ -71,14 +70,19 @@ const LIVE_ORDERS_MAX: usize = 16_384;
 
 /// See the module.
 pub struct ExecutionStage {
-    epoch: u64,
     verdicts: LaneReceiver<Verdict>,
+    keeper: Keeper,
+}
+
+/// Who keeps the states, apart from where verdicts come from, so that they are read where they lie.
+struct Keeper {
+    /// The id of no order, which has the epoch in it.
+    client_ids: ClientOrderId,
     records: LaneSender<Record>,
     gateway: LaneSender<GatewayMessage>,
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
     counts: ExecutionCounts,
-    now: Time,
 }
 
 impl ExecutionStage {
@@ -92,36 +96,38 @@ impl ExecutionStage {
         records: LaneSender<Record>,
         gateway: LaneSender<GatewayMessage>,
     ) -> Self {
-        Self {
-            epoch,
-            verdicts,
+        let keeper = Keeper {
+            client_ids: ClientOrderId::derive(epoch, OrderId(0)),
             records,
             gateway,
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
             counts: ExecutionCounts::default(),
-            now: Time(0),
-        }
+        };
+        Self { verdicts, keeper }
     }
 
     /// What happened.
     #[must_use]
     pub fn counts(&self) -> ExecutionCounts {
-        self.counts
+        self.keeper.counts
     }
 
     /// Positions of record, by strategy and instrument.
     #[must_use]
     pub fn positions(&self) -> &[Vec<Position>] {
-        &self.positions
+        &self.keeper.positions
     }
 
     /// Orders that are not final.
     #[must_use]
     pub fn live(&self) -> &[OrderState] {
-        &self.live
+        &self.keeper.live
     }
+}
 
+impl Keeper {
+    #[inline]
     fn record(
         &mut self,
         seq: u64,
@@ -129,11 +135,12 @@ impl ExecutionStage {
         order: Order,
         denied: Option<DenyReason>,
     ) -> ClientOrderId {
-        let client_id = ClientOrderId::derive(self.epoch, order.id);
+        let client_id = self.client_ids.with_order(order.id);
         self.records.push(Record { seq, kind, order, denied, client_id });
         client_id
     }
 
+    #[inline]
     fn on_verdict(&mut self, verdict: &Verdict) {
         let seq = verdict.seq;
         match verdict.body {
@@ -204,22 +211,22 @@ impl<S: Shared> Stage<S> for ExecutionStage {
     }
 
     fn room(&self) -> u64 {
-        self.records.events_room().min(self.gateway.events_room())
+        self.keeper.records.events_room().min(self.keeper.gateway.events_room())
+    }
+
+    fn ends_events(&self) -> bool {
+        false
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
-        if slot.is_first() {
-            self.now = slot.time();
-        }
         if !slot.is_last() {
             return;
         }
-        if let Event::Report(report) = slot.event() {
-            self.on_report(&report);
+        let Self { verdicts, keeper } = self;
+        if let Some(report) = slot.as_report() {
+            keeper.on_report(&report);
         }
-        while let Some(verdict) = self.verdicts.pop_up_to(seq) {
-            self.on_verdict(&verdict);
-        }
+        verdicts.take_up_to(seq, |verdict| keeper.on_verdict(verdict));
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

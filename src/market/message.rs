@@ -16,12 +16,14 @@ pub struct Top {
 
 impl Top {
     /// Whether both sides are there and can be trusted.
+    #[inline]
     #[must_use]
     pub fn is_two_sided(&self) -> bool {
         self.valid && self.bid.qty.0 > 0 && self.ask.qty.0 > 0
     }
 
     /// The middle, rounded down to a price unit.
+    #[inline]
     #[must_use]
     pub fn mid(&self) -> Price {
         Price(self.bid.price.0 + (self.ask.price.0 - self.bid.price.0) / 2)

@@ -6,7 +6,7 @@ use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::decimal::POW10;
-use crate::domain::event::{Event, Kind, Quote, Trade};
+use crate::domain::event::{Kind, Quote, Trade};
 use crate::domain::{InstrumentId, InstrumentTable, Side, Slot, Time};
 use crate::pipeline::{LaneSender, Stage};
 
@@ -253,6 +253,10 @@ impl Stage<BookKeeper> for MarketStage {
         self.out.events_room()
     }
 
+    fn ends_events(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
@@ -263,12 +267,12 @@ impl Stage<BookKeeper> for MarketStage {
         }
         match slot.kind() {
             Kind::Trade => {
-                if let Event::Trade(trade) = slot.event() {
+                if let Some(trade) = slot.as_trade() {
                     self.on_trade(seq, &trade);
                 }
             }
             Kind::Quote => {
-                if let Event::Quote(quote) = slot.event() {
+                if let Some(quote) = slot.as_quote() {
                     let state = &mut self.states[quote.instrument.index()];
                     state.on_quote(seq, &quote, books.get(quote.instrument), &mut self.out);
                 }

@@ -4,7 +4,7 @@
 //! group a stage.
 
 use super::clock::StampClock;
-use super::latency::{Interval, Intervals, Sampler, StageHistogram};
+use super::latency::{Interval, Intervals, Sampler, StageHistogram, StageTally};
 use super::ring::{Polled, RingPoller};
 use super::stage::{Shared, Stage};
 use super::stop::{Stop, StopReason};
@@ -63,12 +63,14 @@ struct Runner<S: Shared> {
     /// What the stages share, if any of them uses it, and how long it takes.
     shared: S,
     shared_used: bool,
-    shared_latency: StageHistogram,
+    shared_latency: StageTally,
     stages: Vec<StageSlot<S>>,
+    /// Whether any stage wants levels: nearly all slots hold some.
+    levels_wanted: bool,
     clock: StampClock,
     sampler: Sampler,
-    hop: StageHistogram,
-    total: Option<(StageHistogram, Intervals)>,
+    hop: StageTally,
+    total: Option<(StageTally, Intervals)>,
     seq: u64,
     /// How many slots surely fit the outgoing lanes; asked anew only when used up.
     credit: u64,
@@ -84,7 +86,8 @@ struct Runner<S: Shared> {
 struct StageSlot<S: Shared> {
     stage: Box<dyn Stage<S>>,
     wants_levels: bool,
-    latency: StageHistogram,
+    ends_events: bool,
+    latency: StageTally,
 }
 
 /// What is left of a group after its run.
@@ -115,25 +118,27 @@ impl<S: Shared> Group<S> {
         let shared_name = stages.first().map_or("shared", |s| shared_name(shared.name(), s.name()));
         let total = progress.as_ref().map(|_| {
             let doc = "frame read (or due, when paced) to the last stage's exit";
-            (StageHistogram::new("total", doc), Intervals::new())
+            (StageTally::new("total", doc), Intervals::new())
         });
         let stages: Vec<_> = stages
             .into_iter()
             .map(|stage| StageSlot {
                 wants_levels: stage.wants_levels(),
-                latency: StageHistogram::new(stage.name(), "stage entry to exit, one event"),
+                ends_events: stage.ends_events(),
+                latency: StageTally::new(stage.name(), "stage entry to exit, one event"),
                 stage,
             })
             .collect();
         let runner = Runner {
             shared_used: shared.is_used(),
-            shared_latency: StageHistogram::new(shared_name, "event handled by what the stages share"),
+            shared_latency: StageTally::new(shared_name, "event handled by what the stages share"),
             shared,
             // A stage alone is bounded by the stamps of its thread: there is nothing to save.
             sampler: if stages.len() > 1 { sampler } else { Sampler::every() },
+            levels_wanted: stages.iter().any(|s| s.wants_levels),
             stages,
             clock,
-            hop: StageHistogram::new(hop_name, "slot published to entry into this group's first stage"),
+            hop: StageTally::new(hop_name, "slot published to entry into this group's first stage"),
             total,
             seq: 0,
             credit: 0,
@@ -210,18 +215,18 @@ impl<S: Shared> Group<S> {
                 stop.stop(panic_reason("finish", runner.seq, payload.as_ref()));
             }
         }
-        let mut latencies = vec![self.runner.hop];
+        let mut latencies = vec![self.runner.hop.done()];
         if self.runner.shared_used {
-            latencies.push(self.runner.shared_latency);
+            latencies.push(self.runner.shared_latency.done());
         }
         let mut stages = Vec::new();
         for slot in self.runner.stages {
-            latencies.push(slot.latency);
+            latencies.push(slot.latency.done());
             stages.push(slot.stage);
         }
         let mut intervals = Vec::new();
         if let Some((total, cuts)) = self.runner.total {
-            latencies.push(total);
+            latencies.push(total.done());
             intervals = cuts.done();
         }
         GroupResult { stages, shared: self.runner.shared, latencies, intervals }
@@ -232,6 +237,20 @@ impl<S: Shared> Group<S> {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.runner.seq
+    }
+
+    /// Whether every stage of the pipeline is in this group: it is the first (whoever polls it knows) and the last.
+    #[inline]
+    #[must_use]
+    pub fn is_whole_chain(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// Whether the way through the stages of the event with this sequence number is stamped.
+    #[inline]
+    #[must_use]
+    pub fn samples(&self, seq: u64) -> bool {
+        self.runner.sampler.takes(seq)
     }
 
     /// The names of the stages, in order.
@@ -288,38 +307,89 @@ impl<S: Shared> Runner<S> {
         }
         if !slot.is_last() {
             let is_levels = slot.kind() == Kind::Levels;
-            for (index, s) in self.stages.iter_mut().enumerate() {
-                if !is_levels || s.wants_levels {
-                    self.running = index;
-                    s.stage.on_slot(self.seq, slot, &self.shared);
-                }
+            if !is_levels || self.levels_wanted {
+                self.middle(slot, is_levels);
             }
             return true;
         }
+        self.last(slot, stop)
+    }
+
+    /// Hands a slot that its event goes on after to the stages that want it.
+    fn middle(&mut self, slot: &Slot, is_levels: bool) {
+        for (index, s) in self.stages.iter_mut().enumerate() {
+            if !is_levels || s.wants_levels {
+                self.running = index;
+                s.stage.on_slot(self.seq, slot, &self.shared);
+            }
+        }
+    }
+
+    /// Hands an event's last slot to the stages.
+    #[inline]
+    fn last(&mut self, slot: &Slot, stop: &Stop) -> bool {
         let mut before = self.entered;
         if self.sampled && self.shared_used {
             let after = self.clock.raw();
             self.shared_latency.record(self.clock.nanos(before, after));
             before = after;
         }
-        for (index, s) in self.stages.iter_mut().enumerate() {
-            self.running = index;
-            s.stage.on_slot(self.seq, slot, &self.shared);
-            // A stage whose lane overflowed has left a message out: the stages after it must not act on the event.
-            if !s.stage.on_event_end() || stop.is_failed() {
-                return false;
+        let Self { stages, shared, clock, running, seq, sampled, .. } = self;
+        let mut pass = Pass { seq: *seq, slot, shared, stop, clock, sampled: *sampled, running, before };
+        let done = match stages.as_mut_slice() {
+            // The whole chain, each stage called from a place of its own: the processor then knows the target by the
+            // place, where a loop's one call would lead elsewhere each time.
+            [a, b, c, d, e, f] => {
+                pass.through(0, a)
+                    && pass.through(1, b)
+                    && pass.through(2, c)
+                    && pass.through(3, d)
+                    && pass.through(4, e)
+                    && pass.through(5, f)
             }
-            if self.sampled {
-                let after = self.clock.raw();
-                s.latency.record(self.clock.nanos(before, after));
-                before = after;
-            }
+            others => others.iter_mut().enumerate().all(|(index, stage)| pass.through(index, stage)),
+        };
+        before = pass.before;
+        if !done {
+            return false;
         }
         if let Some((total, intervals)) = &mut self.total {
             let end = if self.sampled { before } else { self.clock.raw() };
             let latency_ns = self.clock.nanos(self.read, end);
             total.record(latency_ns);
             intervals.record(latency_ns, end, &self.clock);
+        }
+        true
+    }
+}
+
+/// An event's last slot on its way through the stages.
+struct Pass<'a, S: Shared> {
+    seq: u64,
+    slot: &'a Slot,
+    shared: &'a S,
+    stop: &'a Stop,
+    clock: &'a StampClock,
+    sampled: bool,
+    running: &'a mut usize,
+    /// Raw stamp of when the stage before was left.
+    before: u64,
+}
+
+impl<S: Shared> Pass<'_, S> {
+    /// Hands it to one stage; false if the run cannot go on.
+    #[inline(always)]
+    fn through(&mut self, index: usize, s: &mut StageSlot<S>) -> bool {
+        *self.running = index;
+        s.stage.on_slot(self.seq, self.slot, self.shared);
+        // A stage whose lane overflowed has left a message out: the stages after it must not act on the event.
+        if s.ends_events && !s.stage.on_event_end() || self.stop.is_failed() {
+            return false;
+        }
+        if self.sampled {
+            let after = self.clock.raw();
+            s.latency.record(self.clock.nanos(self.before, after));
+            self.before = after;
         }
         true
     }

@@ -1,5 +1,9 @@
 //! Latency histograms, one a stage, kept by the thread that runs the stage.
+//!
+//! While a run goes on a latency is one addition to a plain array ([`Tally`]), laid out as an HDR histogram's counts
+//! are; the histogram is made of it at the end, and is the one that recording into it would have given.
 
+use super::tally::Tally;
 use hdrhistogram::Histogram;
 
 /// The longest latency told apart from longer ones: one minute, ns.
@@ -31,6 +35,43 @@ impl StageHistogram {
     #[inline]
     pub fn record(&mut self, latency_ns: u64) {
         self.histogram.saturating_record(latency_ns);
+    }
+}
+
+/// Where a stage's latencies are added up while it runs; a [`StageHistogram`] once it is done.
+#[derive(Debug)]
+pub struct StageTally {
+    /// Which stage, or which stretch of the way.
+    pub name: &'static str,
+    /// What is measured.
+    pub doc: &'static str,
+    tally: Tally<SUB_BITS>,
+}
+
+/// 2^11 values a power of two, or three significant digits, as in [`StageHistogram`].
+const SUB_BITS: u32 = 11;
+
+impl StageTally {
+    /// Nothing yet; all memory is taken now.
+    #[must_use]
+    pub fn new(name: &'static str, doc: &'static str) -> Self {
+        Self { name, doc, tally: Tally::new(LATENCY_NS_MAX) }
+    }
+
+    /// Adds one value, ns; what is over a minute counts as a minute.
+    #[inline]
+    pub fn record(&mut self, latency_ns: u64) {
+        self.tally.record(latency_ns);
+    }
+
+    /// The histogram of what was recorded.
+    #[must_use]
+    pub fn done(&self) -> StageHistogram {
+        let mut done = StageHistogram::new(self.name, self.doc);
+        for (value, count) in self.tally.counts() {
+            done.histogram.saturating_record_n(value, count);
+        }
+        done
     }
 }
 
@@ -82,7 +123,8 @@ pub struct Interval {
 /// Cuts a run into stretches, to show how latency follows the rate. All its memory is taken at once.
 #[derive(Debug)]
 pub struct Intervals {
-    current: Histogram<u64>,
+    /// 2^8 values a power of two: two significant digits.
+    current: Tally<8>,
     begun_raw: u64,
     done: Vec<Interval>,
 }
@@ -102,12 +144,9 @@ impl Default for Intervals {
 
 impl Intervals {
     /// No stretch yet.
-    ///
-    /// # Panics
-    /// Never: the bounds are constants that the histogram accepts.
     #[must_use]
     pub fn new() -> Self {
-        let current = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 2).expect("constant bounds are valid");
+        let current = Tally::new(LATENCY_NS_MAX);
         Self { current, begun_raw: 0, done: Vec::with_capacity(INTERVALS_MAX) }
     }
 
@@ -117,7 +156,7 @@ impl Intervals {
         if self.begun_raw == 0 {
             self.begun_raw = now_raw;
         }
-        self.current.saturating_record(latency_ns);
+        self.current.record(latency_ns);
         if self.current.len().is_multiple_of(LOOK_EVERY) {
             let elapsed_ns = clock.nanos(self.begun_raw, now_raw);
             if elapsed_ns >= INTERVAL_NS {
@@ -135,7 +174,7 @@ impl Intervals {
                 count: self.current.len(),
             });
         }
-        self.current.reset();
+        self.current.clear();
         self.begun_raw = now_raw;
     }
 
@@ -149,6 +188,25 @@ impl Intervals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_up_is_the_histogram_that_recording_gives() {
+        let mut tally = StageTally::new("x", "y");
+        let mut recorded = StageHistogram::new("x", "y");
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        let odd = [0, 1, 2, 2_046, 2_047, 2_048, 2_049, 4_095, 4_096, LATENCY_NS_MAX - 1, LATENCY_NS_MAX];
+        for n in 0..200_000 {
+            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+            let value = odd.get(n).copied().unwrap_or_else(|| (random >> 29) >> (random % 36));
+            tally.record(value);
+            recorded.record(value);
+        }
+        let done = tally.done().histogram;
+        assert_eq!(done, recorded.histogram);
+        assert_eq!((done.len(), done.min(), done.max()), (200_000, 0, recorded.histogram.max()));
+        tally.record(u64::MAX);
+        assert_eq!(tally.done().histogram.len(), 200_001, "what is too long counts as the longest");
+    }
 
     #[test]
     fn a_sample_has_its_share_of_every_pattern() {

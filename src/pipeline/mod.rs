@@ -12,14 +12,15 @@ pub mod latency;
 pub mod ring;
 pub mod stage;
 pub mod stop;
+pub mod tally;
 pub mod topology;
 pub mod wait;
 
 pub use answers::{Answer, AnswerQueue};
 pub use clock::StampClock;
 pub use group::{Group, Progress};
-pub use lane::{LaneReceiver, LaneSender, Sequenced, lane};
-pub use latency::{Sampler, StageHistogram};
+pub use lane::{LaneReceiver, LaneSender, Sequenced, lane, lane_within_thread};
+pub use latency::{Sampler, StageHistogram, StageTally};
 pub use ring::{Ring, RingProducer, build_ring};
 pub use stage::{Shared, Stage};
 pub use stop::{Stop, StopReason};

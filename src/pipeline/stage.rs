@@ -49,6 +49,11 @@ pub trait Stage<S: Shared = ()>: Send {
         u64::MAX
     }
 
+    /// Whether [`on_event_end`](Self::on_event_end) does anything; where not, it is not called.
+    fn ends_events(&self) -> bool {
+        true
+    }
+
     /// Called when an event has ended here, before the stages after this one see its last slot: a journal writes here.
     /// False if the run cannot go on; the stages after this one then do not act on the event.
     fn on_event_end(&mut self) -> bool {

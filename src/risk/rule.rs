@@ -68,6 +68,7 @@ impl Case<'_> {
     }
 
     /// The price the order would trade at by the touch, or its limit.
+    #[inline]
     #[must_use]
     pub fn reference_price(&self) -> Price {
         match (self.order.kind, self.order.side) {
@@ -88,11 +89,12 @@ impl Case<'_> {
             return order.price;
         }
         let touch = i128::from(top.ask.price.0.max(order.extras.stop_price.0));
-        let worst = touch + touch * i128::from(limits.price_collar_bps) / 10_000 + 1;
+        let worst = touch + basis_points(touch, limits.price_collar_bps) + 1;
         Price(i64::try_from(worst).unwrap_or(i64::MAX))
     }
 
     /// A notional in units of 10^-8 quote, rounded up.
+    #[inline]
     #[must_use]
     pub fn quote_units(&self, notional: Notional) -> i128 {
         quote_units(notional, self.instrument.notional_decimals())
@@ -100,10 +102,16 @@ impl Case<'_> {
 }
 
 /// A notional with `decimals` decimals in units of 10^-8 quote, rounded away from zero.
+#[inline]
 #[must_use]
 pub fn quote_units(notional: Notional, decimals: u8) -> i128 {
     if decimals <= QUOTE_DECIMALS {
-        return notional.0.saturating_mul(i128::from(POW10[usize::from(QUOTE_DECIMALS - decimals)]));
+        let unit = i128::from(POW10[usize::from(QUOTE_DECIMALS - decimals)]);
+        // Nearly every amount fits 64 bits, whose product always fits 128.
+        return match i64::try_from(notional.0) {
+            Ok(amount) => i128::from(amount) * unit,
+            Err(_) => notional.0.saturating_mul(unit),
+        };
     }
     let over = decimals - QUOTE_DECIMALS;
     // Nearly every amount fits 64 bits, whose division takes a tenth of the time.
@@ -115,12 +123,53 @@ pub fn quote_units(notional: Notional, decimals: u8) -> i128 {
     notional.0 / divisor + rest.signum()
 }
 
+/// So many ten-thousandths of a price, rounded towards zero.
+#[inline]
+fn basis_points(price: i128, bps: u32) -> i128 {
+    let product = price * i128::from(bps);
+    // Nearly every product fits 64 bits; a 128-bit division takes ten times as long.
+    match i64::try_from(product) {
+        Ok(product) => i128::from(product / 10_000),
+        Err(_) => product / 10_000,
+    }
+}
+
+#[inline]
 fn when(denied: bool, reason: DenyReason) -> Result<(), DenyReason> {
     if denied { Err(reason) } else { Ok(()) }
 }
 
 /// Every rule, in the order they run.
-pub static RULES: &[RuleSpec] = &[
+pub static RULES: &[RuleSpec] = TABLE;
+
+/// Most rules there can be.
+const RULES_MAX: usize = 32;
+
+/// Runs the rules, those alone that bind reducing orders where `reducing`; the first denial stands.
+///
+/// A loop over the table would call each rule by its address. Written out, each is known where it is called, so all
+/// become one piece of code that works out what they share once.
+#[inline]
+pub fn check_all(case: &Case<'_>, reducing: bool) -> Result<(), DenyReason> {
+    const { assert!(TABLE.len() <= RULES_MAX) };
+    macro_rules! in_turn {
+        ($($n:literal)*) => {$(
+            if let Some(rule) = const { at($n) }
+                && (!reducing || rule.binds_reducing)
+            {
+                (rule.check)(case)?;
+            }
+        )*};
+    }
+    in_turn!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    Ok(())
+}
+
+const fn at(index: usize) -> Option<&'static RuleSpec> {
+    if index < TABLE.len() { Some(&TABLE[index]) } else { None }
+}
+
+const TABLE: &[RuleSpec] = &[
     RuleSpec {
         name: "halt",
         doc: "nothing but reducing orders while trading is halted",
@@ -162,7 +211,7 @@ pub static RULES: &[RuleSpec] = &[
                 Side::Buy => c.top.ask.price.0,
                 Side::Sell => c.top.bid.price.0,
             });
-            let room = touch * i128::from(c.limits.price_collar_bps) / 10_000;
+            let room = basis_points(touch, c.limits.price_collar_bps);
             let beyond = match c.order.side {
                 Side::Buy => i128::from(price) > touch + room,
                 Side::Sell => i128::from(price) < touch - room,
@@ -204,7 +253,11 @@ pub static RULES: &[RuleSpec] = &[
                     i128::from(c.position.0) - i128::from(c.open_sell.0) - i128::from(c.order.qty.0)
                 }
             };
-            let value = Notional(i128::from(c.reference_price().0).saturating_mul(worst.abs()));
+            let price = c.reference_price();
+            let value = match i64::try_from(worst.abs()) {
+                Ok(qty) => price.times(Qty(qty)),
+                Err(_) => Notional(i128::from(price.0).saturating_mul(worst.abs())),
+            };
             when(c.quote_units(value) > i128::from(c.limits.position_notional_max), DenyReason::PositionLimit)
         },
     },
@@ -250,3 +303,72 @@ pub static RULES: &[RuleSpec] = &[
         },
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{Extras, InstrumentId, Level, Market, OrderId, StrategyId, TimeInForce};
+
+    #[test]
+    fn all_at_once_is_each_rule_of_the_table_in_turn() {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let limits = RiskLimits {
+            order_notional_max: 1_000_000_000_000,
+            position_notional_max: 2_000_000_000_000,
+            gross_notional_max: 3_000_000_000_000,
+            open_orders_max: 4,
+            orders_per_second_max: 5,
+            price_collar_bps: 500,
+        };
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        let mut below = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random % n) as i64
+        };
+        let mut seen = std::collections::BTreeMap::new();
+        for _ in 0..100_000 {
+            let side = if below(2) == 0 { Side::Buy } else { Side::Sell };
+            let mid = 6_000_000;
+            let qty = [0, 1, 50, 100, 1_000, i64::MAX][below(6) as usize];
+            let order = Order {
+                id: OrderId(1),
+                strategy: StrategyId(0),
+                instrument: InstrumentId(0),
+                side,
+                kind: OrderKind::from_code(below(3) as u8).unwrap_or(OrderKind::Limit),
+                tif: TimeInForce::Gtc,
+                reduce_only: below(4) == 0,
+                qty: Qty(qty),
+                price: Price(mid + below(800_000) - 400_000),
+                extras: Extras::NONE,
+            };
+            let (bid, ask) = (Level::new(mid - 5, 10), Level::new(mid + 5, 10));
+            let case = Case {
+                order: &order,
+                instrument: &instrument,
+                top: &Top { bid, ask, valid: below(20) > 0 },
+                limits: &limits,
+                position: Qty(below(2_001) - 1_000),
+                open_buy: Qty(below(100)),
+                open_sell: Qty(below(100)),
+                open_orders: below(6) as u32,
+                leaving: Qty(below(200)),
+                recent_orders: below(7) as u32,
+                own_opposite: (below(4) == 0).then(|| Price(mid + below(100) - 50)),
+                gross: i128::from(below(3_500_000_000_000)),
+                payable: below(20) > 0,
+                halted: below(20) == 0,
+            };
+            for reducing in [false, true] {
+                let binding = RULES.iter().filter(|rule| !reducing || rule.binds_reducing);
+                let in_turn = binding.map(|rule| (rule.check)(&case)).find(Result::is_err).unwrap_or(Ok(()));
+                assert_eq!(check_all(&case, reducing), in_turn, "{case:?}");
+                *seen.entry(format!("{in_turn:?}")).or_insert(0) += 1;
+            }
+        }
+        assert!(seen.len() > 8 && seen.contains_key("Ok(())"), "{seen:?}");
+    }
+}

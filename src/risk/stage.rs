@@ -3,8 +3,8 @@
 use super::approved::Approved;
 use super::exposure::Exposure;
 use super::limits::RiskLimits;
-use super::rule::{Case, RULES};
-use crate::domain::event::{Command, Denial, Event, Report, Rules};
+use super::rule::{Case, check_all};
+use crate::domain::event::{Command, Denial, Event, Kind, Report, Rules};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::wallet::WalletFill;
 use crate::domain::{
@@ -57,9 +57,14 @@ const LIVE_ORDERS_MAX: usize = 16_384;
 
 /// See the module.
 pub struct RiskStage {
+    intents: LaneReceiver<Intent>,
+    judge: Judge,
+}
+
+/// Who judges, apart from where intents come from, so that they are read where they lie.
+struct Judge {
     table: InstrumentTable,
     limits: RiskLimits,
-    intents: LaneReceiver<Intent>,
     verdicts: LaneSender<Verdict>,
     /// Absent when a journal is replayed: its denials are in the journal already.
     answers: Option<LaneSender<Answer>>,
@@ -134,10 +139,9 @@ impl RiskStage {
         answers: Option<LaneSender<Answer>>,
         answer_delay_ns: u64,
     ) -> Self {
-        Self {
+        let judge = Judge {
             table: table.clone(),
             limits,
-            intents,
             verdicts,
             answers,
             answer_delay_ns,
@@ -152,34 +156,37 @@ impl RiskStage {
             filters: table.all().iter().map(Filters::from).collect(),
             now: Time(0),
             denied: vec![0; 256],
-        }
+        };
+        Self { intents, judge }
     }
 
     /// The same with wallets, whose balances bound what can be ordered.
     #[must_use]
     pub fn with_wallets(mut self, wallets: Wallets) -> Self {
-        self.wallets = wallets;
+        self.judge.wallets = wallets;
         self
     }
 
     /// The same with the filters that the venue told, by instrument, in place of what instrument files say.
     #[must_use]
     pub fn with_filters(mut self, filters: Vec<Filters>) -> Self {
-        self.filters = filters;
+        self.judge.filters = filters;
         self
     }
 
     /// The wallets as they now are.
     #[must_use]
     pub fn wallets(&self) -> &Wallets {
-        &self.wallets
+        &self.judge.wallets
     }
 
     /// Denials by reason, those that happened.
     pub fn denials(&self) -> impl Iterator<Item = (DenyReason, u64)> + '_ {
-        DenyReason::ALL.iter().map(|r| (*r, self.denied[*r as usize])).filter(|d| d.1 > 0)
+        DenyReason::ALL.iter().map(|r| (*r, self.judge.denied[*r as usize])).filter(|d| d.1 > 0)
     }
+}
 
+impl Judge {
     fn judge(&mut self, order: &Order, intent: &Intent) -> Result<(), DenyReason> {
         let instrument = self.table.get(order.instrument);
         let open = self.open(order);
@@ -205,12 +212,7 @@ impl RiskStage {
             payable: self.wallets.can_pay(order, Case::worst_price(order, &intent.reference, &self.limits)),
             halted: self.halted || self.paused[order.instrument.index()],
         };
-        let reducing = order.reduce_only;
-        for rule in RULES {
-            if !reducing || rule.binds_reducing {
-                (rule.check)(&case)?;
-            }
-        }
+        check_all(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders) } else { Ok(()) }
     }
 
@@ -247,27 +249,28 @@ impl RiskStage {
         open
     }
 
+    #[inline]
     fn on_intent(&mut self, intent: &Intent) {
-        let body = match intent.action {
-            Action::Cancel { order, strategy, instrument } => {
+        let body = match &intent.action {
+            &Action::Cancel { order, strategy, instrument } => {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
-            Action::Hold(order) => VerdictBody::Held(order),
-            Action::Note(note) => VerdictBody::Note(note),
+            Action::Hold(order) => VerdictBody::Held(*order),
+            Action::Note(note) => VerdictBody::Note(*note),
             Action::New(order) => {
                 if intent.reference.is_two_sided() {
                     self.exposure.mark(order.instrument, intent.reference.mid());
                 }
-                match self.judge(&order, intent) {
+                match self.judge(order, intent) {
                     Ok(()) => {
                         self.rates[order.strategy.index()].add();
-                        self.wallets.lock(&order, Case::worst_price(&order, &intent.reference, &self.limits));
-                        self.live.push(OrderState::new(order));
-                        VerdictBody::Approved(Approved::new(order))
+                        self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
+                        self.live.push(OrderState::new(*order));
+                        VerdictBody::Approved(Approved::new(*order))
                     }
                     Err(reason) => {
-                        self.deny(intent.seq, &order, reason);
-                        VerdictBody::Denied(order, reason)
+                        self.deny(intent.seq, order, reason);
+                        VerdictBody::Denied(*order, reason)
                     }
                 }
             }
@@ -337,26 +340,36 @@ impl<S: Shared> Stage<S> for RiskStage {
     }
 
     fn room(&self) -> u64 {
-        let answers = self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room);
-        self.verdicts.events_room().min(answers)
+        let answers = self.judge.answers.as_ref().map_or(u64::MAX, LaneSender::events_room);
+        self.judge.verdicts.events_room().min(answers)
+    }
+
+    fn ends_events(&self) -> bool {
+        false
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
+        let Self { intents, judge } = self;
         if slot.is_first() {
-            self.now = slot.time();
+            judge.now = slot.time();
         }
         if !slot.is_last() {
             return;
         }
-        match slot.event() {
-            Event::Report(report) => self.on_report(&report),
-            Event::Command(command) => self.on_command(command),
-            Event::Rules(rules) => self.change(&rules),
-            _ => {}
+        match slot.kind() {
+            Kind::Trade | Kind::Quote | Kind::Levels => {}
+            Kind::Report => {
+                if let Some(report) = slot.as_report() {
+                    judge.on_report(&report);
+                }
+            }
+            _ => match slot.event() {
+                Event::Command(command) => judge.on_command(command),
+                Event::Rules(rules) => judge.change(&rules),
+                _ => {}
+            },
         }
-        while let Some(intent) = self.intents.pop_up_to(seq) {
-            self.on_intent(&intent);
-        }
+        intents.take_up_to(seq, |intent| judge.on_intent(intent));
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

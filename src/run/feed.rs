@@ -114,15 +114,27 @@ impl Feed {
         if frame.received < sequencer.time() {
             self.counts.clock_backwards += 1;
         }
-        match self.decode(source, frame.bytes, frame.line) {
-            Some(message) => self.publish(&message, frame.received, read, sequencer),
-            None => Ok(()),
+        let (decoded, done) = self.read(source, frame.bytes, frame.line);
+        match &decoded {
+            // Published from where it lies: a message is large enough for a copy to show.
+            Ok(decoded) => self.publish_decoded(decoded, done, frame.received, read, sequencer),
+            Err(_) => Ok(()),
         }
     }
 
     /// Decodes one frame and counts it; `None` where nothing of it is to be published.
     #[inline]
     pub fn decode(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> Option<Message> {
+        let (decoded, done) = self.read(source, bytes, line);
+        match decoded {
+            Ok(Decoded::Ignored | Decoded::UnknownInstrument) | Err(_) => None,
+            Ok(decoded) => Some(Message { decoded, done }),
+        }
+    }
+
+    /// Decodes one frame and counts it; also the raw stamp of when that was done, zero where it was not taken.
+    #[inline(always)]
+    fn read(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> (Result<Decoded, DecodeError>, u64) {
         let sampled = self.sampler.takes(self.counts.lines);
         let begun = if sampled { self.clock.raw() } else { 0 };
         let decoded = self.decoder.decode(source, bytes, &mut self.levels);
@@ -132,10 +144,7 @@ impl Feed {
         }
         self.counts.lines += 1;
         self.count(source, line, &decoded);
-        match decoded {
-            Ok(Decoded::Ignored | Decoded::UnknownInstrument) | Err(_) => None,
-            Ok(decoded) => Some(Message { decoded, done }),
-        }
+        (decoded, done)
     }
 
     /// Publishes the message that was decoded last, received at `received`.
@@ -150,12 +159,27 @@ impl Feed {
         read: u64,
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
+        self.publish_decoded(&message.decoded, message.done, received, read, sequencer)
+    }
+
+    #[inline]
+    fn publish_decoded(
+        &mut self,
+        decoded: &Decoded,
+        done: u64,
+        received: Time,
+        read: u64,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        if matches!(decoded, Decoded::Ignored | Decoded::UnknownInstrument) {
+            return Ok(());
+        }
         sequencer.advance(received)?;
-        if message.done != 0 {
-            self.sequence.record(self.clock.nanos(message.done, self.clock.raw()));
+        if done != 0 {
+            self.sequence.record(self.clock.nanos(done, self.clock.raw()));
         }
         let levels = &self.levels.levels[..];
-        match &message.decoded {
+        match decoded {
             Decoded::Trade(trade) => sequencer.publish(Slot::trade(trade), read),
             Decoded::Quote(quote) => sequencer.publish(Slot::quote(quote), read),
             Decoded::DepthDiff(head) => sequencer.publish_depth(Kind::DepthDiff, head, levels, read),

@@ -18,7 +18,7 @@ use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
-    Topology, TopologyError, Wait, build_ring, lane,
+    Topology, TopologyError, Wait, build_ring, lane, lane_within_thread,
 };
 use crate::risk::{RiskLimits, RiskStage};
 use crate::strategy::desk::Desk;
@@ -91,6 +91,9 @@ pub enum PipelineError {
     #[error("a thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
 }
+
+/// Slots of a ring that one thread writes and reads.
+const RING_SLOTS_INLINE: usize = 256;
 
 /// A pipeline that is ready to be fed.
 pub struct Pipeline {
@@ -176,13 +179,14 @@ impl Pipeline {
         let lane_slots = config.pipeline.lane_slots;
         let intents_max = (INTENTS_PER_EVENT_MAX * strategies).max(1);
         let market_max = MarketStage::messages_per_event_max(&watched, &requests);
-        let slots = |per_event: usize| lane_slots.max(per_event * 8);
-        let (market_out, market_in) = lane("market→strategy", slots(market_max), market_max, &stop);
-        let (intents_out, intents_in) = lane("strategy→risk", slots(intents_max), intents_max, &stop);
-        let (verdicts_out, verdicts_in) = lane("risk→execution", slots(intents_max), intents_max, &stop);
-        let (records_out, records_in) = lane("execution→journal", slots(intents_max), intents_max, &stop);
-        let (gateway_out, gateway_in) = lane("execution→gateway", slots(intents_max), intents_max, &stop);
-        let (denials_out, denials_in) = lane("risk→sequencer", slots(intents_max), intents_max, &stop);
+        let lanes = Lanes { topology: &topology, lane_slots, stop: &stop };
+        use Role::{Execution, Feed, Gateway, Journal, Market, Risk, Strategy};
+        let (market_out, market_in) = lanes.lane("market→strategy", [Market, Strategy], market_max);
+        let (intents_out, intents_in) = lanes.lane("strategy→risk", [Strategy, Risk], intents_max);
+        let (verdicts_out, verdicts_in) = lanes.lane("risk→execution", [Risk, Execution], intents_max);
+        let (records_out, records_in) = lanes.lane("execution→journal", [Execution, Journal], intents_max);
+        let (gateway_out, gateway_in) = lanes.lane("execution→gateway", [Execution, Gateway], intents_max);
+        let (denials_out, denials_in) = lanes.lane("risk→sequencer", [Risk, Feed], intents_max);
         let answering = !options.answers_recorded;
 
         let settings = MarketSettings {
@@ -222,14 +226,14 @@ impl Pipeline {
         let mut answers = vec![denials_in];
         let mut orders_answers = None;
         let gateway: TradingStage = if let Some(handover) = options.handover.take() {
-            let (refused_out, refused_in) = lane("gateway→sequencer", slots(intents_max), intents_max, &stop);
-            let (reports_out, reports_in) = lane("orders→sequencer", slots(1), 1, &stop);
+            let (refused_out, refused_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], intents_max);
+            let (reports_out, reports_in) = lane("orders→sequencer", lane_slots, 1, &stop);
             answers.extend([refused_in, reports_in]);
             orders_answers = Some(reports_out);
             Box::new(LiveGateway::new(gateway_in, handover, refused_out, clock.clone()))
         } else {
             let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
-            let (fills_out, fills_in) = lane("gateway→sequencer", slots(fills_max), fills_max, &stop);
+            let (fills_out, fills_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], fills_max);
             answers.push(fills_in);
             let paper = PaperSettings {
                 order_latency_ns: config.paper.order_latency_us.saturating_mul(1_000),
@@ -269,7 +273,11 @@ impl Pipeline {
     ) -> Result<Self, PipelineError> {
         let stages_of = |roles: &[Role]| roles.iter().filter(|r| **r != Role::Feed).count();
         let groups = topology.threads.iter().filter(|t| stages_of(&t.roles) > 0).count();
-        let ring = build_ring(parts.ring_slots, groups);
+        // Where one thread does all, an event is handled before the next is there: the ring is read where it was
+        // just written, and a short one stays in the nearest cache.
+        let alone = groups == topology.threads.len() && groups == 1;
+        let ring_slots = if alone { parts.ring_slots.min(RING_SLOTS_INLINE) } else { parts.ring_slots };
+        let ring = build_ring(ring_slots, groups);
         let progress = Progress::default();
         let mut stages = stages.into_iter();
         let mut pollers = ring.pollers.into_iter();
@@ -306,7 +314,7 @@ impl Pipeline {
         feed.core.iter().copied().for_each(pin);
         let sequencer = Sequencer::new(SequencerParts {
             producer: ring.producer,
-            ring_slots: parts.ring_slots,
+            ring_slots,
             local,
             progress,
             answers: parts.answers,
@@ -337,6 +345,29 @@ impl Pipeline {
             }
         }
         results
+    }
+}
+
+/// Makes lanes as long as the threads of their ends ask for.
+struct Lanes<'a> {
+    topology: &'a Topology,
+    lane_slots: usize,
+    stop: &'a Stop,
+}
+
+impl Lanes<'_> {
+    fn lane<T>(
+        &self,
+        name: &'static str,
+        ends: [Role; 2],
+        per_event_max: usize,
+    ) -> (LaneSender<T>, LaneReceiver<T>) {
+        let together = self.topology.threads.iter().any(|t| ends.iter().all(|end| t.roles.contains(end)));
+        if together {
+            lane_within_thread(name, per_event_max, self.stop)
+        } else {
+            lane(name, self.lane_slots.max(per_event_max * 8), per_event_max, self.stop)
+        }
     }
 }
 

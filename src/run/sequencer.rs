@@ -179,7 +179,7 @@ impl Sequencer {
     /// [`Stopped`].
     #[inline]
     pub fn publish(&mut self, mut slot: Slot, read: u64) -> Result<(), Stopped> {
-        let now = self.clock.raw();
+        let now = self.stamp(read);
         slot.stamp(self.time, now, delta(read, now));
         self.put(&slot)?;
         self.event_published();
@@ -191,7 +191,7 @@ impl Sequencer {
     /// # Errors
     /// [`Stopped`].
     pub fn publish_pair(&mut self, mut slots: [Slot; 2], read: u64) -> Result<(), Stopped> {
-        let now = self.clock.raw();
+        let now = self.stamp(read);
         slots[0].stamp(self.time, now, delta(read, now));
         self.put(&slots[0])?;
         self.put(&slots[1])?;
@@ -211,7 +211,7 @@ impl Sequencer {
         levels: &[Level],
         read: u64,
     ) -> Result<(), Stopped> {
-        let now = self.clock.raw();
+        let now = self.stamp(read);
         let mut first = Slot::depth(kind, head);
         first.stamp(self.time, now, delta(read, now));
         let packs = levels.len().div_ceil(LEVELS_PER_SLOT);
@@ -305,6 +305,16 @@ impl Sequencer {
         local
     }
 
+    /// The publishing stamp of an event that was read at `read`. It is the hop's beginning; where every stage runs on
+    /// this thread and the event's way through them is not stamped, nobody asks for it, and a stamp costs 13 ns.
+    #[inline]
+    fn stamp(&self, read: u64) -> u64 {
+        match &self.local {
+            Some(local) if local.is_whole_chain() && !local.samples(self.seq + 1) => read,
+            _ => self.clock.raw(),
+        }
+    }
+
     #[inline]
     fn event_published(&mut self) {
         if let Some(local) = &mut self.local {
@@ -331,9 +341,7 @@ impl Sequencer {
     #[inline]
     fn collect(&mut self) {
         for lane in &mut self.answers {
-            while let Some(answer) = lane.pop() {
-                self.queue.push(answer);
-            }
+            lane.take_all(|answer| self.queue.push(answer));
         }
     }
 

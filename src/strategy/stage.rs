@@ -138,18 +138,17 @@ impl StrategyStage {
 
     /// Takes what the market stage says up to this event.
     fn read_lane(&mut self, seq: u64) {
-        self.tops.clear();
-        self.bars.clear();
-        while let Some(message) = self.market.pop_up_to(seq) {
-            match message.body {
-                MarketBody::Top(instrument, top) => {
-                    self.view.tops[instrument.index()] = top;
-                    self.tops.push((instrument, top));
-                }
-                MarketBody::Bar(bar) => self.bars.push(bar),
-                MarketBody::Value { slot, values } => self.view.values[usize::from(slot)] = Some(values),
+        let Self { market, tops, bars, view, .. } = self;
+        tops.clear();
+        bars.clear();
+        market.take_up_to(seq, |message| match &message.body {
+            MarketBody::Top(instrument, top) => {
+                view.tops[instrument.index()] = *top;
+                tops.push((*instrument, *top));
             }
-        }
+            MarketBody::Bar(bar) => bars.push(*bar),
+            MarketBody::Value { slot, values } => view.values[usize::from(*slot)] = Some(*values),
+        });
     }
 
     fn fire_timers(&mut self) {
@@ -237,9 +236,7 @@ impl StrategyStage {
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }
-        if slot.kind() == Kind::Trade
-            && let Event::Trade(trade) = slot.event()
-        {
+        if let Some(trade) = slot.as_trade() {
             for &index in &self.by_instrument[trade.instrument.index()] {
                 let seat = &mut self.seats[index];
                 self.active.add(index);
@@ -303,6 +300,10 @@ impl Stage<BookKeeper> for StrategyStage {
         self.intents.events_room()
     }
 
+    fn ends_events(&self) -> bool {
+        false
+    }
+
     fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
         if slot.is_first() {
             self.view.now = slot.time();
@@ -313,13 +314,20 @@ impl Stage<BookKeeper> for StrategyStage {
         self.view.seq = seq;
         self.read_lane(seq);
         // What happened comes before what is decided, timers included: so records can follow their event in a journal.
-        match slot.event() {
-            Event::Report(report) => self.settle(report.strategy, slot),
-            Event::Denial(denial) => self.settle(denial.strategy, slot),
-            Event::Trade(trade) => self.follow(&trade),
-            Event::Command(command) => self.on_command(command),
-            Event::Rules(rules) => self.view.change(&rules),
-            _ => {}
+        match slot.kind() {
+            Kind::Quote | Kind::Levels => {}
+            Kind::Trade => {
+                if let Some(trade) = slot.as_trade() {
+                    self.follow(&trade);
+                }
+            }
+            _ => match slot.event() {
+                Event::Report(report) => self.settle(report.strategy, slot),
+                Event::Denial(denial) => self.settle(denial.strategy, slot),
+                Event::Command(command) => self.on_command(command),
+                Event::Rules(rules) => self.view.change(&rules),
+                _ => {}
+            },
         }
         self.fire_timers();
         self.dispatch_market(slot);

@@ -12,14 +12,14 @@ mod resting;
 
 use self::resting::Resting;
 use super::stage::GatewayMessage;
-use crate::domain::event::{Event, FEE_DECIMALS, Report, Trade};
+use crate::domain::event::{FEE_DECIMALS, Report, Trade};
 use crate::domain::ledger;
 use crate::domain::order::ReportKind;
 use crate::domain::{
-    ClientOrderId, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Price, Qty, Side, Slot,
-    Time, TimeInForce,
+    InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Price, Qty, Side, Slot, Time,
+    TimeInForce,
 };
-use crate::market::book::BookKeeper;
+use crate::market::book::{Book, BookKeeper};
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
 use crate::venue::binance::encode::{OrderBytes, encode_cancel, encode_order};
 use std::collections::VecDeque;
@@ -44,9 +44,14 @@ pub const ANSWERS_PER_EVENT_MAX: usize = 512;
 
 /// See the module.
 pub struct PaperGateway {
+    messages: LaneReceiver<GatewayMessage>,
+    venue: PaperVenue,
+}
+
+/// The venue that is made believe, apart from where messages come from, so that they are read where they lie.
+struct PaperVenue {
     table: InstrumentTable,
     settings: PaperSettings,
-    messages: LaneReceiver<GatewayMessage>,
     /// Absent when a journal is replayed: its answers are in the journal already.
     answers: Option<LaneSender<Answer>>,
     answers_this_event: usize,
@@ -71,10 +76,9 @@ impl PaperGateway {
         messages: LaneReceiver<GatewayMessage>,
         answers: Option<LaneSender<Answer>>,
     ) -> Self {
-        Self {
+        let venue = PaperVenue {
             table: table.clone(),
             settings,
-            messages,
             answers,
             answers_this_event: 0,
             answer_count: 0,
@@ -86,15 +90,18 @@ impl PaperGateway {
             encoded_bytes: 0,
             now: Time(0),
             seq: 0,
-        }
+        };
+        Self { messages, venue }
     }
 
     /// Bytes of requests encoded.
     #[must_use]
     pub fn encoded_bytes(&self) -> u64 {
-        self.encoded_bytes
+        self.venue.encoded_bytes
     }
+}
 
+impl PaperVenue {
     fn answer(&mut self, report: &Report) {
         let Some(answers) = &mut self.answers else { return };
         self.answers_this_event += 1;
@@ -146,9 +153,10 @@ impl PaperGateway {
     }
 
     /// Encodes a request and puts it on its way. This is the hand-over: a live gateway writes these bytes to a socket.
-    fn hand_over(&mut self, message: GatewayMessage) {
+    #[inline]
+    fn hand_over(&mut self, message: &GatewayMessage) {
         let timestamp_ms = self.now.0 / 1_000_000;
-        match &message {
+        match message {
             GatewayMessage::New { order, client_id, .. } => {
                 let order = order.get();
                 let instrument = self.table.get(order.instrument);
@@ -161,10 +169,11 @@ impl PaperGateway {
         }
         self.encoded_bytes += self.encoded.as_bytes().len() as u64;
         if self.answers.is_some() {
-            self.in_flight.push_back((self.now.plus_nanos(self.settings.order_latency_ns), message));
+            self.in_flight.push_back((self.now.plus_nanos(self.settings.order_latency_ns), *message));
         }
     }
 
+    #[inline]
     fn arrivals(&mut self, books: &BookKeeper) {
         while let Some((at, _)) = self.in_flight.front() {
             if *at > self.now || self.answers_this_event + SWEEP_LEVELS_MAX + 2 > ANSWERS_PER_EVENT_MAX {
@@ -172,9 +181,13 @@ impl PaperGateway {
             }
             let Some((_, message)) = self.in_flight.pop_front() else { break };
             match message {
-                GatewayMessage::New { order, client_id, .. } => self.arrive(*order.get(), client_id, books),
+                GatewayMessage::New { order, .. } => self.arrive(order.get(), books),
                 GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
             }
+        }
+        if self.in_flight.is_empty() {
+            // Its room begins anew at the same memory, which is in the cache.
+            self.in_flight.clear();
         }
     }
 
@@ -185,49 +198,61 @@ impl PaperGateway {
         }
     }
 
-    fn arrive(&mut self, order: Order, _client_id: ClientOrderId, books: &BookKeeper) {
+    fn arrive(&mut self, order: &Order, books: &BookKeeper) {
         let index = order.instrument.index();
-        let opposite = order.side.opposite();
         if order.kind.is_conditional() || !order.extras.is_none() {
             // The order manager never asks a venue for what it has not.
-            return self.say(&order, ReportKind::Rejected);
+            return self.say(order, ReportKind::Rejected);
         }
-        let limit = (order.kind != OrderKind::Market).then_some(order.price);
-        self.sweep.clear();
-        let mut available = 0i64;
-        {
-            let Some(sync) = books.valid(order.instrument) else {
-                return self.say(&order, ReportKind::Rejected);
-            };
-            for level in sync.book().levels(opposite).take(SWEEP_LEVELS_MAX) {
-                let crosses = limit.is_none_or(|limit| order.side.at_least_as_aggressive(limit, level.price));
-                if !crosses || available >= order.qty.0 {
-                    break;
-                }
-                self.sweep.push(level);
-                available = available.saturating_add(level.qty.0);
-            }
-        }
+        let Some(sync) = books.valid(order.instrument) else {
+            return self.say(order, ReportKind::Rejected);
+        };
+        let available = self.meets(order, sync.book());
         if order.kind == OrderKind::PostOnly && !self.sweep.is_empty() {
-            return self.say(&order, ReportKind::Rejected);
+            return self.say(order, ReportKind::Rejected);
         }
         if order.tif == TimeInForce::Fok && available < order.qty.0 {
-            return self.say(&order, ReportKind::Expired);
+            return self.say(order, ReportKind::Expired);
         }
-        self.say(&order, ReportKind::Accepted);
+        self.say(order, ReportKind::Accepted);
         let mut left = order.qty.0;
         for index in 0..self.sweep.len() {
             let level = self.sweep[index];
             let qty = left.min(level.qty.0);
-            self.fill(&order, Qty(qty), level.price, false);
+            self.fill(order, Qty(qty), level.price, false);
             left -= qty;
         }
         if left > 0 {
             let rests = order.kind != OrderKind::Market && order.tif == TimeInForce::Gtc;
-            if !rests || !self.resting[index].add(order, Qty(left)) {
-                self.say(&order, ReportKind::Expired);
+            if !rests || !self.resting[index].add(*order, Qty(left)) {
+                self.say(order, ReportKind::Expired);
             }
         }
+    }
+
+    /// Notes the levels that an order trades with at once; how much they offer.
+    fn meets(&mut self, order: &Order, book: &Book) -> i64 {
+        self.sweep.clear();
+        let opposite = order.side.opposite();
+        let limit = (order.kind != OrderKind::Market).then_some(order.price);
+        let crosses = |price| limit.is_none_or(|limit| order.side.at_least_as_aggressive(limit, price));
+        let touch = match opposite {
+            Side::Buy => book.best_bid(),
+            Side::Sell => book.best_ask(),
+        };
+        // Most orders meet nothing, which the touch alone says.
+        if !touch.is_some_and(|touch| crosses(touch.price)) {
+            return 0;
+        }
+        let mut available = 0i64;
+        for level in book.levels(opposite).take(SWEEP_LEVELS_MAX) {
+            if !crosses(level.price) || available >= order.qty.0 {
+                break;
+            }
+            self.sweep.push(level);
+            available = available.saturating_add(level.qty.0);
+        }
+        available
     }
 
     /// A trade in the market fills resting orders that it went through.
@@ -274,30 +299,33 @@ impl Stage<BookKeeper> for PaperGateway {
     }
 
     fn room(&self) -> u64 {
-        self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room)
+        self.venue.answers.as_ref().map_or(u64::MAX, LaneSender::events_room)
+    }
+
+    fn ends_events(&self) -> bool {
+        false
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
-        self.seq = seq;
+        let Self { messages, venue } = self;
+        venue.seq = seq;
         if slot.is_first() {
-            self.now = slot.time();
+            venue.now = slot.time();
         }
         if !slot.is_last() {
             return;
         }
-        self.answers_this_event = 0;
-        if let Event::Trade(trade) = slot.event() {
-            self.on_trade(&trade);
+        venue.answers_this_event = 0;
+        if let Some(trade) = slot.as_trade() {
+            venue.on_trade(&trade);
         }
         if let Some(instrument) = books.moved() {
-            self.on_book(instrument, books);
+            venue.on_book(instrument, books);
         }
-        if !self.in_flight.is_empty() {
-            self.arrivals(books);
+        if !venue.in_flight.is_empty() {
+            venue.arrivals(books);
         }
-        while let Some(message) = self.messages.pop_up_to(seq) {
-            self.hand_over(message);
-        }
+        messages.take_up_to(seq, |message| venue.hand_over(message));
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -51,22 +51,24 @@ impl BookKeeper {
         self.moved
     }
 
+    /// Up to three levels of the depth event under way.
     #[inline]
+    fn levels(&mut self, slot: &Slot) -> Option<InstrumentId> {
+        let Self { books, pending, open, .. } = self;
+        let (instrument, left) = open.as_mut()?;
+        let sync = books[instrument.index()].as_mut()?;
+        let levels = [slot.level(0), slot.level(1), slot.level(2)];
+        let n = (*left).min(LEVELS_PER_SLOT);
+        *left -= n;
+        sync.levels(&levels[..n], pending);
+        if slot.is_last() { self.end() } else { None }
+    }
+
     fn take(&mut self, slot: &Slot) -> Option<InstrumentId> {
         let (head, kind) = match slot.event() {
             Event::DepthDiff(head) => (head, DepthKind::Diff),
             Event::DepthSnapshot(head) => (head, DepthKind::Snapshot),
             Event::DepthPartial(head) => (head, DepthKind::Partial),
-            Event::Levels => {
-                let (instrument, left) = self.open?;
-                let sync = self.books[instrument.index()].as_mut()?;
-                let n = left.min(LEVELS_PER_SLOT);
-                for index in 0..n {
-                    sync.level(slot.level(index), &mut self.pending);
-                }
-                self.open = Some((instrument, left - n));
-                return if slot.is_last() { self.end() } else { None };
-            }
             Event::Interrupted(instrument) => {
                 if let Some(sync) = self.books[instrument.index()].as_mut() {
                     sync.interrupt(instrument, &mut self.pending);
@@ -102,9 +104,8 @@ impl Shared for BookKeeper {
     #[inline]
     fn on_slot(&mut self, slot: &Slot) {
         self.moved = match slot.kind() {
-            Kind::Levels | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial | Kind::Interrupted => {
-                self.take(slot)
-            }
+            Kind::Levels => self.levels(slot),
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial | Kind::Interrupted => self.take(slot),
             _ => None,
         };
     }

@@ -44,6 +44,15 @@ impl Book {
         }
     }
 
+    /// [`set`](Self::set) for each of some levels of one side, in turn.
+    #[inline]
+    pub fn set_all(&mut self, side: Side, levels: &[Level]) {
+        match side {
+            Side::Buy => levels.iter().for_each(|l| self.bids.set(bid_key(l.price.0), l.qty.0.max(0))),
+            Side::Sell => levels.iter().for_each(|l| self.asks.set(l.price.0, l.qty.0.max(0))),
+        }
+    }
+
     /// Removes every level; keeps the room.
     pub fn clear(&mut self) {
         self.bids.clear();

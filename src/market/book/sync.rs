@@ -206,21 +206,18 @@ impl BookSync {
         }
     }
 
-    /// One level of the event: bids first.
+    /// Levels of the event: bids first.
     #[inline]
-    pub fn level(&mut self, level: Level, pending: &mut PendingDiffs) {
-        let side = if self.bids_left > 0 {
-            self.bids_left -= 1;
-            Side::Buy
-        } else {
-            Side::Sell
-        };
+    pub fn levels(&mut self, levels: &[Level], pending: &mut PendingDiffs) {
+        let (bids, asks) = levels.split_at((self.bids_left as usize).min(levels.len()));
+        self.bids_left -= bids.len() as u32;
         match self.doing {
             Doing::Apply | Doing::Replace(_) => {
-                self.counts.levels += 1;
-                self.book.set(side, level);
+                self.counts.levels += levels.len() as u64;
+                self.book.set_all(Side::Buy, bids);
+                self.book.set_all(Side::Sell, asks);
             }
-            Doing::Buffer => pending.level(level),
+            Doing::Buffer => levels.iter().for_each(|level| pending.level(*level)),
             Doing::Skip(_) | Doing::Nothing => {}
         }
     }
@@ -327,8 +324,8 @@ mod tests {
         /// An event with one bid at `10` and one ask at `20`, of quantity `qty`.
         fn feed(&mut self, kind: DepthKind, ids: (u64, u64, u64), qty: i64) -> SyncOutcome {
             self.sync.begin(&head(ids.0, ids.1, ids.2), kind, &mut self.pending);
-            self.sync.level(Level::new(10, qty), &mut self.pending);
-            self.sync.level(Level::new(20, qty), &mut self.pending);
+            self.sync.levels(&[Level::new(10, qty)], &mut self.pending);
+            self.sync.levels(&[Level::new(20, qty)], &mut self.pending);
             self.sync.end(&mut self.pending)
         }
 

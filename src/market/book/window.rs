@@ -66,10 +66,12 @@ impl<const WORDS: usize> Window<WORDS> {
     #[must_use]
     pub fn place(&self, key: i64) -> Option<Place> {
         let delta = key.wrapping_sub(self.base) as u64;
-        if delta >= self.span() {
+        let slot = ((u128::from(delta) * u128::from(self.reciprocal)) >> 63) as u64;
+        // The reciprocal is rounded up, so that no key beyond the span has a slot within. Asked of the slot, the compiler
+        // knows that its word is one of ours.
+        if slot >= (WORDS * WORD_TICKS) as u64 {
             return None;
         }
-        let slot = ((u128::from(delta) * u128::from(self.reciprocal)) >> 63) as u64;
         let at = Place { word: slot as usize / WORD_TICKS, bit: slot as usize % WORD_TICKS };
         (slot.wrapping_mul(self.tick as u64) == delta).then_some(at)
     }

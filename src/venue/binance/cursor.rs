@@ -3,7 +3,7 @@
 //! Owns: literals, integers, decimals, symbols and sides of a book, for the fast path. Invariant: a piece is stepped
 //! over only when all its bytes are what they must be; after a `None` the cursor is of no use.
 
-use super::number::{join, leading_digits, load, parse_decimal, scaled};
+use super::number::{join, leading_digits, load_ahead, parse_decimal, scaled};
 use super::symbols::Entry;
 use crate::domain::Level;
 use crate::domain::decimal::POW10;
@@ -52,7 +52,7 @@ impl Cursor<'_> {
     /// An unsigned JSON integer of at most 15 digits, as ids and milliseconds have.
     #[inline(always)]
     pub fn int(&mut self) -> Option<u64> {
-        let high = load(self.rest);
+        let high = load_ahead(self.rest);
         let digits = leading_digits(high);
         // A number does not begin with a zero, unless it is one.
         if digits == 0 || (high & 0xff == 0 && digits > 1) {
@@ -62,7 +62,7 @@ impl Cursor<'_> {
         if digits < 8 {
             return Some(join(high, digits));
         }
-        let low = load(self.rest);
+        let low = load_ahead(self.rest);
         let digits = leading_digits(low);
         self.skip(digits as usize)?;
         let unit = *POW10.get(digits as usize)? as u64;
@@ -89,7 +89,7 @@ impl Cursor<'_> {
     /// A decimal with just as many decimals as the instrument: its value and length.
     #[inline(always)]
     fn printed(&self, decimals: u8) -> Option<(i64, usize)> {
-        let whole = load(self.rest);
+        let whole = load_ahead(self.rest);
         let digits = leading_digits(whole);
         let len = digits as usize;
         let end = if decimals == 0 { len } else { len + 1 + usize::from(decimals) };
@@ -102,7 +102,14 @@ impl Cursor<'_> {
         if self.rest[len] != b'.' {
             return None;
         }
-        let fraction = load(&self.rest[len + 1..]);
+        if end <= 8 {
+            // All of it is in the word: close the gap that the point leaves, and it is one number.
+            let before = (1u64 << (8 * len)) - 1;
+            let closed = whole & before | whole >> 8 & !before;
+            let count = digits + u32::from(decimals);
+            return (leading_digits(closed) >= count).then(|| (join(closed, count) as i64, end));
+        }
+        let fraction = load_ahead(&self.rest[len + 1..]);
         if leading_digits(fraction) < u32::from(decimals) {
             return None;
         }

@@ -70,8 +70,7 @@ pub fn encode_order(
     }
     out.text(b"&newClientOrderId=");
     out.text(client_id.as_bytes());
-    out.text(b"&newOrderRespType=ACK");
-    out.text(b"&timestamp=");
+    out.text(b"&newOrderRespType=ACK&timestamp=");
     out.integer(timestamp_ms);
 }
 

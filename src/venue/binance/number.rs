@@ -46,6 +46,20 @@ pub(super) fn load(text: &[u8]) -> u64 {
     }
 }
 
+/// [`load`] for text that goes on, as a frame does after a number: what it does at the frame's end is kept out of the way.
+#[inline(always)]
+pub(super) fn load_ahead(text: &[u8]) -> u64 {
+    #[cold]
+    #[inline(never)]
+    fn at_the_end(text: &[u8]) -> u64 {
+        load_short(text)
+    }
+    match text.first_chunk::<8>() {
+        Some(eight) => values(*eight),
+        None => at_the_end(text),
+    }
+}
+
 /// [`load`] where fewer than eight characters are left, as at the end of a frame and in short numbers.
 #[inline(always)]
 fn load_short(text: &[u8]) -> u64 {

@@ -35,22 +35,21 @@ pub(super) fn scan(
 }
 
 /// A message whose stream has named the instrument.
-#[inline]
+#[inline(always)]
 fn combined(c: &mut Cursor, entry: &Entry, partial: bool, levels: &mut Vec<Level>) -> Option<Decoded> {
-    if c.lit(b"\"u\":") {
+    let of_futures = !c.lit(b"\"u\":");
+    if of_futures {
+        if c.lit(b"\"lastUpdateId\":") {
+            return book(c, entry, levels).map(Decoded::DepthPartial);
+        }
+        c.expect(b"\"e\":\"")?;
+    }
+    // One place for both forms, so that the code for it is there once.
+    if !of_futures || c.lit(b"bookTicker\",\"u\":") {
         let update_id = c.int()?;
-        if !c.lit(b",\"e\":\"bookTicker\",") {
+        if of_futures || !c.lit(b",\"e\":\"bookTicker\",") {
             c.expect(b",")?;
         }
-        return quote(c, entry, update_id);
-    }
-    if c.lit(b"\"lastUpdateId\":") {
-        return book(c, entry, levels).map(Decoded::DepthPartial);
-    }
-    c.expect(b"\"e\":\"")?;
-    if c.lit(b"bookTicker\",\"u\":") {
-        let update_id = c.int()?;
-        c.expect(b",")?;
         return quote(c, entry, update_id);
     }
     if c.lit(b"depthUpdate\",\"E\":") {
@@ -152,7 +151,7 @@ fn made(
 }
 
 /// From the symbol on.
-#[inline]
+#[inline(always)]
 fn quote(c: &mut Cursor, entry: &Entry, update_id: u64) -> Option<Decoded> {
     c.expect(b"\"s\":\"")?;
     c.upper_symbol(entry)?;
