@@ -533,6 +533,7 @@ fn exchange_info_shows_every_filter_and_what_was_asked_for() {
         "LOT_SIZE",
         "ICEBERG_PARTS",
         "MARKET_LOT_SIZE",
+        "TRAILING_DELTA",
         "NOTIONAL",
         "MAX_NUM_ORDERS",
         "MAX_NUM_ORDER_LISTS",

@@ -313,6 +313,7 @@ mod tests {
     #[test]
     fn all_at_once_is_each_rule_of_the_table_in_turn() {
         let instrument = sample(Market::Spot, "BTCUSDT");
+        let filters = Filters::from(&instrument);
         let limits = RiskLimits {
             order_notional_max: 1_000_000_000_000,
             position_notional_max: 2_000_000_000_000,
@@ -356,6 +357,9 @@ mod tests {
                 open_sell: Qty(below(100)),
                 open_orders: below(6) as u32,
                 leaving: Qty(below(200)),
+                filters: &filters,
+                counts: OpenCounts::default(),
+                exchange_counts: OpenCounts::default(),
                 recent_orders: below(7) as u32,
                 own_opposite: (below(4) == 0).then(|| Price(mid + below(100) - 50)),
                 gross: i128::from(below(3_500_000_000_000)),

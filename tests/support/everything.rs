@@ -65,7 +65,7 @@ impl Everything {
 impl Strategy for Everything {
     fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
         self.quotes += 1;
-        if top.is_two_sided() && self.quotes % 25 == 0 {
+        if top.is_two_sided() && self.quotes.is_multiple_of(25) {
             // A refusal is as good an outcome as any.
             let _ = self.turn(ctx, top);
         }
