@@ -15,7 +15,8 @@ mod support;
 
 use algo_trader::domain::decimal::Scaled;
 use algo_trader::domain::{
-    ClientOrderId, Instrument, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId, TimeInForce,
+    ClientOrderId, Extras, Instrument, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId,
+    TimeInForce,
 };
 use algo_trader::security::{Credentials, Secret, SignatureText, Signer};
 use algo_trader::venue::binance::encode::{OrderBytes, encode_order};
@@ -64,6 +65,7 @@ impl Orders {
             reduce_only: false,
             qty: Qty(1_200),
             price: Price(6_183_763),
+            extras: Extras::NONE,
         };
         Self { order, instrument }
     }

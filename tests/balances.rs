@@ -5,8 +5,8 @@ use algo_trader::domain::decimal::{Scaled, parse};
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::wallet::{AssetBalance, WalletError, WalletFill, Wallets};
 use algo_trader::domain::{
-    Instrument, InstrumentId, InstrumentTable, Market, Notional, Order, OrderId, OrderKind, Position, Price,
-    Qty, Side, StartingBalance, StrategyId, TimeInForce, ledger,
+    Extras, Instrument, InstrumentId, InstrumentTable, Market, Notional, Order, OrderId, OrderKind, Position,
+    Price, Qty, Side, StartingBalance, StrategyId, TimeInForce, ledger,
 };
 use algo_trader::pipeline::Threading;
 use algo_trader::run::{Config, Summary, replay_frames, replay_journal};
@@ -117,6 +117,7 @@ impl Account {
             reduce_only: false,
             qty: Qty(size),
             price: Price(price),
+            extras: Extras::NONE,
         };
         // Now and then as much as can be paid: what is locked must do to the last unit.
         if size % 3 == 0 {

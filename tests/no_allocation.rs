@@ -6,7 +6,7 @@
 mod frames;
 
 use algo_trader::domain::{
-    ClientOrderId, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId, Time, TimeInForce,
+    ClientOrderId, Extras, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId, Time, TimeInForce,
 };
 use algo_trader::history::{Capture, CaptureOptions};
 use algo_trader::net::websocket::Frames;
@@ -200,6 +200,7 @@ fn an_order_is_written_and_signed_without_allocating() {
         reduce_only: false,
         qty: Qty(1_000),
         price: Price(6_000_000),
+        extras: Extras::NONE,
     };
     let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem();
     let signers = [Signer::hmac(&Secret::new("secret")), Signer::from_pem(&Secret::new(pem))];

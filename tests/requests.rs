@@ -2,8 +2,8 @@
 
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::{
-    ClientOrderId, Instrument, InstrumentId, Market, Notional, Order, OrderId, OrderKind, Price, Qty, Side,
-    StrategyId, TimeInForce,
+    ClientOrderId, Extras, Instrument, InstrumentId, Market, Notional, Order, OrderId, OrderKind, Price, Qty,
+    Side, StrategyId, TimeInForce,
 };
 use algo_trader::security::{Algorithm, ApiKey, Credentials, Secret, Signer, Verifier};
 use algo_trader::venue::binance::encode::{OrderBytes, encode_cancel, encode_order};
@@ -48,6 +48,7 @@ fn order(kind: OrderKind, tif: TimeInForce, side: Side, qty: i64, price: i64) ->
         reduce_only: false,
         qty: Qty(qty),
         price: Price(price),
+        extras: Extras::NONE,
     }
 }
 
@@ -95,10 +96,16 @@ fn query(text: &str) -> BTreeMap<String, String> {
 }
 
 fn any_order() -> impl Strategy<Value = Order> {
-    let kinds = prop::sample::select(vec![OrderKind::Market, OrderKind::PostOnly, OrderKind::Limit]);
+    let kinds = prop::sample::select((0..7).filter_map(OrderKind::from_code).collect::<Vec<_>>());
     let tifs = prop::sample::select(vec![TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok]);
     let sides = prop::sample::select(vec![Side::Buy, Side::Sell]);
-    (kinds, tifs, sides, 1..i64::MAX, 1..i64::MAX).prop_map(|(k, t, s, q, p)| order(k, t, s, q, p))
+    let extras = (0..3i64, 0..3i64, 0..3u16).prop_map(|(stop, iceberg, trail)| Extras {
+        stop_price: Price(stop * 6_100_001),
+        iceberg_qty: Qty(iceberg * 37),
+        trailing_bps: trail * 25,
+    });
+    (kinds, tifs, sides, 1..i64::MAX, 1..i64::MAX, extras)
+        .prop_map(|(k, t, s, q, p, extras)| Order { extras, ..order(k, t, s, q, p) })
 }
 
 fn any_symbol() -> impl Strategy<Value = String> {
@@ -212,10 +219,10 @@ fn every_operation_has_its_method_path_and_parameters() {
             "timestamp=1723161253000",
         ),
         (
-            Request::Trades { instrument, from_id: Some(5), limit: Some(1000) },
+            Request::Trades { instrument, order_id: Some(7), from_id: Some(5), limit: Some(1000) },
             "myTrades",
             "GET /api/v3/myTrades",
-            "fromId=5&limit=1000&symbol=BTCUSDT&timestamp=1723161253000",
+            "fromId=5&limit=1000&orderId=7&symbol=BTCUSDT&timestamp=1723161253000",
         ),
         (
             Request::OrderCounts,

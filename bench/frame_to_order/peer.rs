@@ -3,8 +3,8 @@
 use super::peers::Derive;
 use super::strategy::{Average, QTY_MILLIS};
 use algo_trader::domain::{
-    ClientOrderId, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Qty, Side, StrategyId,
-    TimeInForce,
+    ClientOrderId, Extras, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Qty, Side,
+    StrategyId, TimeInForce,
 };
 use algo_trader::net::{Frame, SourceInfo};
 use algo_trader::venue::binance::encode::{OrderBytes, encode_order};
@@ -104,6 +104,7 @@ impl Trader {
             reduce_only: false,
             qty: Qty(QTY_MILLIS * 10i64.pow(u32::from(instrument.qty_decimals).saturating_sub(3))),
             price: average.bid(instrument.tick.0),
+            extras: Extras::NONE,
         };
         let client_id = ClientOrderId::derive(1_723_161_253, order.id);
         encode_order(&order, instrument, &client_id, frame.received.0 / 1_000_000, out);

@@ -22,7 +22,7 @@ pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};
 pub use instrument::{Instrument, InstrumentTable, Market};
 pub use ledger::Position;
 pub use number::{Level, Notional, Price, Qty};
-pub use order::{Order, OrderKind, OrderStatus, Side, TimeInForce};
+pub use order::{Extras, Order, OrderKind, OrderStatus, Side, TimeInForce};
 pub use reason::{DenyReason, PlaceError};
 pub use time::Time;
 pub use wallet::{StartingBalance, Wallets};

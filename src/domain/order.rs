@@ -75,6 +75,14 @@ pub enum OrderKind {
     Limit = 1,
     /// At the limit, resting, or not at all (post-only; Binance's `LIMIT_MAKER`).
     PostOnly = 2,
+    /// A market order once the price got as bad as the stop (`STOP_LOSS`).
+    Stop = 3,
+    /// A limit order once the price got as bad as the stop (`STOP_LOSS_LIMIT`).
+    StopLimit = 4,
+    /// A market order once the price got as good as the stop (`TAKE_PROFIT`).
+    TakeProfit = 5,
+    /// A limit order once the price got as good as the stop (`TAKE_PROFIT_LIMIT`).
+    TakeProfitLimit = 6,
 }
 
 impl OrderKind {
@@ -85,7 +93,58 @@ impl OrderKind {
             0 => Some(OrderKind::Market),
             1 => Some(OrderKind::Limit),
             2 => Some(OrderKind::PostOnly),
+            3 => Some(OrderKind::Stop),
+            4 => Some(OrderKind::StopLimit),
+            5 => Some(OrderKind::TakeProfit),
+            6 => Some(OrderKind::TakeProfitLimit),
             _ => None,
+        }
+    }
+
+    /// Whether it has a limit price.
+    #[inline]
+    #[must_use]
+    pub const fn has_limit(self) -> bool {
+        !matches!(self, OrderKind::Market | OrderKind::Stop | OrderKind::TakeProfit)
+    }
+
+    /// Whether it waits for a price before it is an order.
+    #[inline]
+    #[must_use]
+    pub const fn is_conditional(self) -> bool {
+        self as u8 >= OrderKind::Stop as u8
+    }
+
+    /// Whether an order of this kind and side is triggered by a price that rises: a buy stop and a sell take-profit.
+    #[inline]
+    #[must_use]
+    pub const fn triggers_above(self, side: Side) -> bool {
+        let stop = matches!(self, OrderKind::Stop | OrderKind::StopLimit);
+        matches!(side, Side::Buy) == stop
+    }
+
+    /// What it becomes once triggered; every other kind is what it is.
+    #[inline]
+    #[must_use]
+    pub const fn triggered(self) -> OrderKind {
+        match self {
+            OrderKind::Stop | OrderKind::TakeProfit => OrderKind::Market,
+            OrderKind::StopLimit | OrderKind::TakeProfitLimit => OrderKind::Limit,
+            plain => plain,
+        }
+    }
+
+    /// The name used in output.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            OrderKind::Market => "market",
+            OrderKind::Limit => "limit",
+            OrderKind::PostOnly => "post-only",
+            OrderKind::Stop => "stop",
+            OrderKind::StopLimit => "stop-limit",
+            OrderKind::TakeProfit => "take-profit",
+            OrderKind::TakeProfitLimit => "take-profit-limit",
         }
     }
 }
@@ -115,6 +174,36 @@ impl TimeInForce {
     }
 }
 
+/// What only some orders have. All zero for a plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Extras {
+    /// The price that triggers a conditional order; zero where it only trails.
+    pub stop_price: Price,
+    /// How much of the order shows; zero: all of it.
+    pub iceberg_qty: Qty,
+    /// How far a conditional order trails the best price since it was placed, hundredths of a per cent; zero: it does
+    /// not trail.
+    pub trailing_bps: u16,
+}
+
+impl Extras {
+    /// Nothing of the kind.
+    pub const NONE: Extras = Extras { stop_price: Price(0), iceberg_qty: Qty(0), trailing_bps: 0 };
+
+    /// Only a trigger price.
+    #[must_use]
+    pub const fn stop(price: Price) -> Self {
+        Extras { stop_price: price, ..Extras::NONE }
+    }
+
+    /// Whether the order is a plain one.
+    #[inline]
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.stop_price.0 == 0 && self.iceberg_qty.0 == 0 && self.trailing_bps == 0
+    }
+}
+
 /// An order as it was asked for; it does not change after it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
@@ -134,9 +223,14 @@ pub struct Order {
     pub reduce_only: bool,
     /// How much; positive.
     pub qty: Qty,
-    /// The limit; zero for a market order.
+    /// The limit; zero where the kind has none.
     pub price: Price,
+    /// What only some orders have.
+    pub extras: Extras,
 }
+
+// Orders travel through four lanes: each message keeps to two cache lines.
+const _: () = assert!(size_of::<Order>() <= 56);
 
 /// Where an order stands. The client's view: `Pending*` and `Unknown` exist only here, never on the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -339,6 +433,7 @@ mod tests {
             reduce_only: false,
             qty: Qty(qty),
             price: Price(100),
+            extras: Extras::NONE,
         })
     }
 

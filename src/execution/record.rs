@@ -1,7 +1,9 @@
 //! Records: what was decided, as it is journaled and hashed.
 
 use crate::domain::order::{OrderKind, Side, TimeInForce};
-use crate::domain::{ClientOrderId, DenyReason, InstrumentId, Order, OrderId, Price, Qty, StrategyId};
+use crate::domain::{
+    ClientOrderId, DenyReason, Extras, InstrumentId, Order, OrderId, Price, Qty, StrategyId,
+};
 use crate::pipeline::Sequenced;
 
 /// What a record says.
@@ -44,11 +46,13 @@ impl RecordKind {
     }
 }
 
-/// Bytes of a record.
+/// Bytes of a record of a plain order.
 pub const RECORD_BYTES: usize = 72;
+/// Bytes of a record of an order that has more to it; it begins as the plain one does.
+pub const LONG_RECORD_BYTES: usize = 96;
 
 impl Record {
-    /// The record as bytes, the same on every machine.
+    /// The record as bytes, the same on every machine; the whole of it where [`is_long`](Self::is_long) is false.
     #[must_use]
     pub fn canonical(&self) -> [u8; RECORD_BYTES] {
         let o = &self.order;
@@ -69,7 +73,40 @@ impl Record {
         bytes
     }
 
-    /// A record from its canonical bytes; `None` where they hold what no record holds.
+    /// Whether the plain form does not say everything.
+    #[inline]
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        !self.order.extras.is_none()
+    }
+
+    /// The long form: the plain one, and what only some orders have.
+    #[must_use]
+    pub fn canonical_long(&self) -> [u8; LONG_RECORD_BYTES] {
+        let Extras { stop_price, iceberg_qty, trailing_bps } = self.order.extras;
+        let mut bytes = [0u8; LONG_RECORD_BYTES];
+        bytes[..RECORD_BYTES].copy_from_slice(&self.canonical());
+        bytes[72..80].copy_from_slice(&stop_price.0.to_le_bytes());
+        bytes[80..88].copy_from_slice(&iceberg_qty.0.to_le_bytes());
+        bytes[88..90].copy_from_slice(&trailing_bps.to_le_bytes());
+        bytes
+    }
+
+    /// A record from its long form; `None` where it holds what no record holds.
+    #[must_use]
+    pub fn from_canonical_long(bytes: &[u8; LONG_RECORD_BYTES]) -> Option<Self> {
+        let (plain, rest) = bytes.split_first_chunk::<RECORD_BYTES>()?;
+        let mut record = Self::from_canonical(plain)?;
+        let word = |at: usize| rest[at..].first_chunk().map(|eight| i64::from_le_bytes(*eight));
+        record.order.extras = Extras {
+            stop_price: Price(word(0)?),
+            iceberg_qty: Qty(word(8)?),
+            trailing_bps: u16::from_le_bytes([rest[16], rest[17]]),
+        };
+        Some(record)
+    }
+
+    /// A record from its plain form; `None` where it holds what no record holds.
     #[must_use]
     pub fn from_canonical(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
         let word = |at: usize| {
@@ -91,6 +128,7 @@ impl Record {
             reduce_only: bytes[13] != 0,
             qty: Qty(word(32) as i64),
             price: Price(word(40) as i64),
+            extras: Extras::NONE,
         };
         let client_id = ClientOrderId::from_bytes(&bytes[48..66])?;
         Some(Self { seq: word(0), kind: RecordKind::from_code(bytes[8])?, order, denied, client_id })
@@ -119,16 +157,23 @@ mod tests {
             reduce_only: true,
             qty: Qty(i64::MAX),
             price: Price(-1),
+            extras: Extras::NONE,
         };
         let client_id = ClientOrderId::derive(1_723_161_253, order.id);
         let kind = RecordKind::Denied;
         let record = Record { seq: 9, kind, order, denied: Some(DenyReason::SelfTrade), client_id };
         let bytes = record.canonical();
         assert_eq!(Record::from_canonical(&bytes), Some(record));
-        for (at, bad) in [(8, 0), (8, 5), (10, 2), (11, 3), (12, 3), (14, 255), (48, b'A')] {
+        for (at, bad) in [(8, 0), (8, 5), (10, 2), (11, 7), (12, 3), (14, 255), (48, b'A')] {
             let mut damaged = bytes;
             damaged[at] = bad;
             assert_eq!(Record::from_canonical(&damaged), None, "byte {at} = {bad}");
         }
+        let mut stop = record;
+        stop.order.kind = OrderKind::StopLimit;
+        stop.order.extras =
+            Extras { stop_price: Price(i64::MAX), iceberg_qty: Qty(-2), trailing_bps: 65_535 };
+        assert!(stop.is_long() && !record.is_long());
+        assert_eq!(Record::from_canonical_long(&stop.canonical_long()), Some(stop));
     }
 }

@@ -1,8 +1,9 @@
 //! The journal's file format.
 //!
 //! `ATJRNL02`, then blocks: length (u32), CRC-32 of the payload (u32), payload; all little-endian. The first block is
-//! the header as JSON; the others are entries: 1 and a slot's 64 canonical bytes, 2 and a record's 72, or 3, with
-//! which a run that came to its end closes its journal. A file cut anywhere reads to its last whole block.
+//! the header as JSON; the others are entries: 1 and a slot's 64 canonical bytes, 2 and a record's 72, 4 and the 96 of
+//! one whose order has a trigger, trails or hides, or 3, with which a run that came to its end closes its journal. A
+//! file cut anywhere reads to its last whole block.
 //!
 //! Records follow the last slot of the event that caused them, in the same block: an event is whole when its block is.
 //! Sequence numbers are not written: the slots are all of the ring's, in its order, from 1.
@@ -13,7 +14,7 @@
 
 use crate::domain::{Instrument, InstrumentId, Slot};
 use crate::execution::Record;
-use crate::execution::record::RECORD_BYTES;
+use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::BarSpec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,6 +29,8 @@ pub const TAG_SLOT: u8 = 1;
 pub const TAG_RECORD: u8 = 2;
 /// Tag of the end.
 pub const TAG_END: u8 = 3;
+/// Tag of a long record.
+pub const TAG_LONG_RECORD: u8 = 4;
 /// No block is larger.
 pub const BLOCK_BYTES_MAX: usize = 16 << 20;
 
@@ -91,6 +94,10 @@ pub fn entry(rest: &[u8]) -> Option<(Entry, usize)> {
     match tag {
         TAG_SLOT => Some((Entry::Slot(Slot::from_canonical(rest.first_chunk()?)), 65)),
         TAG_RECORD => Some((Entry::Record(Record::from_canonical(rest.first_chunk()?)?), 1 + RECORD_BYTES)),
+        TAG_LONG_RECORD => {
+            let record = Record::from_canonical_long(rest.first_chunk()?)?;
+            Some((Entry::Record(record), 1 + LONG_RECORD_BYTES))
+        }
         TAG_END => Some((Entry::End, 1)),
         _ => None,
     }

@@ -93,7 +93,11 @@ impl<S: Shared> Stage<S> for JournalStage {
             self.hash(&slot.canonical());
         }
         while let Some(record) = self.records.pop_up_to(seq) {
-            self.hash(&record.canonical());
+            if record.is_long() {
+                self.hash(&record.canonical_long());
+            } else {
+                self.hash(&record.canonical());
+            }
             if let Some(writer) = &mut self.writer {
                 writer.record(&record);
             }

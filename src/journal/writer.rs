@@ -1,6 +1,8 @@
 //! Writing a journal.
 
-use super::format::{JournalError, JournalHeader, MAGIC, TAG_END, TAG_RECORD, TAG_SLOT, crc};
+use super::format::{
+    JournalError, JournalHeader, MAGIC, TAG_END, TAG_LONG_RECORD, TAG_RECORD, TAG_SLOT, crc,
+};
 use crate::domain::Slot;
 use crate::execution::Record;
 use std::fs::File;
@@ -95,8 +97,13 @@ impl JournalWriter {
     /// Adds a record.
     #[inline]
     pub fn record(&mut self, record: &Record) {
-        self.block.push(TAG_RECORD);
-        self.block.extend_from_slice(&record.canonical());
+        if record.is_long() {
+            self.block.push(TAG_LONG_RECORD);
+            self.block.extend_from_slice(&record.canonical_long());
+        } else {
+            self.block.push(TAG_RECORD);
+            self.block.extend_from_slice(&record.canonical());
+        }
         self.orders_in_block = true;
     }
 

@@ -53,19 +53,23 @@ impl Case<'_> {
     #[must_use]
     pub fn reference_price(&self) -> Price {
         match (self.order.kind, self.order.side) {
-            (OrderKind::Market, Side::Buy) => self.top.ask.price,
-            (OrderKind::Market, Side::Sell) => self.top.bid.price,
-            _ => self.order.price,
+            (kind, _) if kind.has_limit() => self.order.price,
+            (OrderKind::Stop | OrderKind::TakeProfit, _) if self.order.extras.stop_price.0 != 0 => {
+                self.order.extras.stop_price
+            }
+            (_, Side::Buy) => self.top.ask.price,
+            (_, Side::Sell) => self.top.bid.price,
         }
     }
 
-    /// The worst price that a buy can come to: its limit, or, of a market order, the touch and the collar beyond it.
+    /// The worst price that a buy can come to: its limit, or, of a market order, the touch and the collar beyond it, or,
+    /// of one that waits for a price, that price and the collar.
     #[must_use]
     pub fn worst_price(order: &Order, top: &Top, limits: &RiskLimits) -> Price {
-        if order.kind != OrderKind::Market {
+        if order.kind.has_limit() {
             return order.price;
         }
-        let touch = i128::from(top.ask.price.0);
+        let touch = i128::from(top.ask.price.0.max(order.extras.stop_price.0));
         let worst = touch + touch * i128::from(limits.price_collar_bps) / 10_000 + 1;
         Price(i64::try_from(worst).unwrap_or(i64::MAX))
     }
@@ -132,11 +136,18 @@ pub static RULES: &[RuleSpec] = &[
         doc: "the venue's tick, and a collar around the touch",
         binds_reducing: true,
         check: |c| {
-            if c.order.kind == OrderKind::Market {
+            let (order, tick) = (c.order, c.instrument.tick.0.max(1));
+            let stop = order.extras.stop_price.0;
+            if stop != 0 && (stop < 0 || stop % tick != 0) {
+                return Err(DenyReason::BadPrice);
+            }
+            if !order.kind.has_limit() {
                 return Ok(());
             }
-            let price = c.order.price.0;
-            let touch = i128::from(match c.order.side {
+            let price = order.price.0;
+            // One that waits for a price is an order when the touch is there.
+            let touch = i128::from(match order.side {
+                _ if stop != 0 => stop,
                 Side::Buy => c.top.ask.price.0,
                 Side::Sell => c.top.bid.price.0,
             });
@@ -145,7 +156,7 @@ pub static RULES: &[RuleSpec] = &[
                 Side::Buy => i128::from(price) > touch + room,
                 Side::Sell => i128::from(price) < touch - room,
             };
-            when(price <= 0 || price % c.instrument.tick.0.max(1) != 0 || beyond, DenyReason::BadPrice)
+            when(price <= 0 || price % tick != 0 || beyond, DenyReason::BadPrice)
         },
     },
     RuleSpec {
@@ -226,6 +237,9 @@ pub static RULES: &[RuleSpec] = &[
         binds_reducing: true,
         check: |c| {
             let Some(own) = c.own_opposite else { return Ok(()) };
+            if c.order.kind.is_conditional() {
+                return Ok(());
+            }
             let meets =
                 c.order.kind == OrderKind::Market || c.order.side.at_least_as_aggressive(c.order.price, own);
             when(meets, DenyReason::SelfTrade)

@@ -206,7 +206,7 @@ impl RiskStage {
                 };
                 *side = Qty(side.0.saturating_add(live.leaves().0));
             }
-            if o.side != order.side && o.kind != OrderKind::Market {
+            if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
                     (None, _) => o.price,
                     (Some(best), Side::Buy) => best.min(o.price),

@@ -9,7 +9,7 @@ use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, Pos
 use super::worth::Worth;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::{Event, FEE_DECIMALS, Kind, Report};
-use crate::domain::order::{Applied, OrderKind, OrderState, ReportKind, TimeInForce};
+use crate::domain::order::{Applied, Extras, OrderState, ReportKind, TimeInForce};
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
@@ -223,7 +223,8 @@ impl Projection {
         }
         if self.is_new() {
             let instrument = self.table.get(order.instrument);
-            let has_limit = order.kind != OrderKind::Market;
+            let has_limit = order.kind.has_limit();
+            let Extras { stop_price, iceberg_qty, trailing_bps } = order.extras;
             out.orders.push(OrderRow {
                 seq: self.seq,
                 time_ns: self.time,
@@ -231,11 +232,7 @@ impl Projection {
                 strategy: u64::from(order.strategy.0),
                 instrument: u64::from(order.instrument.0),
                 side: side(order.side),
-                kind: match order.kind {
-                    OrderKind::Market => "market",
-                    OrderKind::Limit => "limit",
-                    OrderKind::PostOnly => "post-only",
-                },
+                kind: order.kind.label(),
                 tif: match order.tif {
                     TimeInForce::Gtc => "gtc",
                     TimeInForce::Ioc => "ioc",
@@ -246,6 +243,9 @@ impl Projection {
                 price: has_limit.then(|| facts::price(order.price, instrument)),
                 client_id: record.client_id,
                 denied: record.denied.map(|reason| reason.label()),
+                stop_price: (stop_price.0 != 0).then(|| facts::price(stop_price, instrument)),
+                iceberg_qty: (iceberg_qty.0 != 0).then(|| facts::qty(iceberg_qty, instrument)),
+                trailing_bps: (trailing_bps != 0).then_some(u64::from(trailing_bps)),
             });
         }
         Ok(())

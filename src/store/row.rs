@@ -159,6 +159,12 @@ rows! {
         client_id: ClientOrderId,
         /// Why risk denied it, if it did.
         denied: Option<&'static str>,
+        /// What triggers it, if something does.
+        stop_price: Option<Scaled>,
+        /// How much of it shows, if not all.
+        iceberg_qty: Option<Scaled>,
+        /// How far it trails, hundredths of a per cent, if it does.
+        trailing_bps: Option<u64>,
     }
     /// A step of an order that was handed over.
     OrderEventRow in "order_events" {

@@ -36,7 +36,11 @@ pub(super) const POSTGRES: Dialect = Dialect {
 };
 
 /// The steps; a schema's version is how many of them were taken.
-const STEPS: &[&str] = &[include_str!("schema/0001_tables.sql"), include_str!("schema/0002_views.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001_tables.sql"),
+    include_str!("schema/0002_views.sql"),
+    include_str!("schema/0003_order_extras.sql"),
+];
 
 /// The version this program knows.
 pub const VERSION: i64 = STEPS.len() as i64;

@@ -7,8 +7,8 @@ use super::intent::{Action, INTENTS_PER_EVENT_MAX, Intent};
 use crate::domain::event::{Denial, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
-    InstrumentId, Order, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty, Side, StrategyId,
-    Time, TimeInForce,
+    Extras, InstrumentId, Order, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty, Side,
+    StrategyId, Time, TimeInForce,
 };
 use crate::market::Top;
 use std::cmp::Reverse;
@@ -119,7 +119,7 @@ impl Desk {
     ) -> Result<OrderId, PlaceError> {
         let refusal = if qty.0 <= 0 {
             Some(PlaceError::NoQuantity)
-        } else if kind != OrderKind::Market && price.0 <= 0 {
+        } else if kind.has_limit() && price.0 <= 0 {
             Some(PlaceError::NoPrice)
         } else if self.orders.len() >= OPEN_ORDERS_MAX {
             Some(PlaceError::TooManyOpenOrders)
@@ -132,9 +132,19 @@ impl Desk {
         }
         // The strategy is part of the number, so that numbers do not depend on how strategies share threads.
         let id = OrderId((self.order_count + 1) << 8 | u64::from(self.strategy.0));
-        let price = if kind == OrderKind::Market { Price(0) } else { price };
-        let order =
-            Order { id, strategy: self.strategy, instrument, side, kind, tif, reduce_only, qty, price };
+        let price = if kind.has_limit() { price } else { Price(0) };
+        let order = Order {
+            id,
+            strategy: self.strategy,
+            instrument,
+            side,
+            kind,
+            tif,
+            reduce_only,
+            qty,
+            price,
+            extras: Extras::NONE,
+        };
         self.emit(seq, Action::New(order), reference)?;
         self.order_count += 1;
         self.orders.push(OrderState::new(order));

@@ -5,7 +5,8 @@
 //! by level at the displayed sizes, taker fee; the rest of a limit order rests. A resting order fills, maker fee, at
 //! its own price: when a trade goes through its price (`through`), or already when one happens at it (`touch`), up to
 //! the trade's quantity; and when the opposite touch reaches beyond it. Our orders leave no trace in the market. Each
-//! answer is due `answer_delay` after the event that caused it.
+//! answer is due `answer_delay` after the event that caused it. It knows market, limit and post-only orders, all of
+//! which show; others are rejected.
 
 mod resting;
 
@@ -187,6 +188,10 @@ impl PaperGateway {
     fn arrive(&mut self, order: Order, _client_id: ClientOrderId, books: &BookKeeper) {
         let index = order.instrument.index();
         let opposite = order.side.opposite();
+        if order.kind.is_conditional() || !order.extras.is_none() {
+            // The order manager never asks a venue for what it has not.
+            return self.say(&order, ReportKind::Rejected);
+        }
         let limit = (order.kind != OrderKind::Market).then_some(order.price);
         self.sweep.clear();
         let mut available = 0i64;

@@ -69,7 +69,7 @@ impl Resting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{InstrumentId, OrderKind, StrategyId, TimeInForce};
+    use crate::domain::{Extras, InstrumentId, OrderKind, StrategyId, TimeInForce};
 
     fn order(id: u64, side: Side, price: i64) -> Order {
         Order {
@@ -82,6 +82,7 @@ mod tests {
             reduce_only: false,
             qty: Qty(10),
             price: Price(price),
+            extras: Extras::NONE,
         }
     }
 

@@ -122,9 +122,10 @@ impl LiveFeed {
         clock: StampClock,
         wait: Wait,
         kernel_stamps: bool,
+        cores: &[usize],
     ) -> Result<Self, LiveError> {
         let rests: Vec<_> = prepared.markets.iter().map(|(_, e)| e.rest.clone()).collect();
-        let helpers = Helpers::start(&rests, &prepared.tls)?;
+        let helpers = Helpers::start(&rests, &prepared.tls, cores)?;
         let followed = |(client, endpoints)| Followed {
             client,
             endpoints,

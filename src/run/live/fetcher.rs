@@ -3,6 +3,7 @@
 use crate::domain::InstrumentId;
 use crate::net::http::{HttpClient, HttpError};
 use crate::net::{Endpoint, TlsClient};
+use crate::run::affinity::keep_to;
 use crate::venue::binance::streams::{ConnectionId, FetchFailure};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -33,12 +34,13 @@ pub(super) struct Helpers {
 }
 
 impl Helpers {
-    /// Starts a helper for names, and one for the books of each of `rests`.
-    pub fn start(rests: &[Endpoint], tls: &TlsClient) -> std::io::Result<Self> {
+    /// Starts a helper for names, and one for the books of each of `rests`; they keep to `cores`, where there are any.
+    pub fn start(rests: &[Endpoint], tls: &TlsClient, cores: &[usize]) -> std::io::Result<Self> {
         let (found_out, found) = unbounded();
         let (names, names_in) = bounded::<(usize, ConnectionId, Endpoint)>(WAITING_MAX);
-        let out = found_out.clone();
+        let (out, keep) = (found_out.clone(), cores.to_vec());
         std::thread::Builder::new().name("at-resolve".into()).spawn(move || {
+            keep_to(&keep);
             for (market, connection, endpoint) in names_in {
                 let resolved = (endpoint.host.as_str(), endpoint.port).to_socket_addrs();
                 let (addresses, problem) = match resolved {
@@ -53,9 +55,10 @@ impl Helpers {
         let mut fetches = Vec::new();
         for (market, rest) in rests.iter().enumerate() {
             let (sender, wanted) = bounded::<(InstrumentId, String)>(WAITING_MAX);
-            let (out, rest) = (found_out.clone(), rest.clone());
+            let (out, rest, keep) = (found_out.clone(), rest.clone(), cores.to_vec());
             let client = HttpClient::new(tls, FETCH_TIMEOUT, BODY_BYTES_MAX);
             std::thread::Builder::new().name(format!("at-fetch-{market}")).spawn(move || {
+                keep_to(&keep);
                 for (instrument, path) in wanted {
                     if out.send(fetch(&client, &rest, market, instrument, &path)).is_err() {
                         break;

@@ -6,7 +6,7 @@
 //! empty.
 
 use super::bytes::FixedBytes;
-use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
+use crate::domain::{ClientOrderId, Extras, Instrument, Market, Order, OrderKind, Side, TimeInForce};
 
 /// Room for the parameters of one request; the longest of ours take some 270 bytes.
 pub const ORDER_BYTES_MAX: usize = 512;
@@ -19,7 +19,8 @@ pub type OrderBytes = FixedBytes<ORDER_BYTES_MAX>;
 ///
 /// `order.qty` and, unless it is a market order, `order.price` are positive, in the units of `instrument`, whose id is
 /// the order's. `timestamp_ms` is the request's time, milliseconds since 1970. Spot has no reduce-only orders, so the
-/// flag is not sent there; USD-M has no `LIMIT_MAKER`, and says post-only by the time in force `GTX`.
+/// flag is not sent there; USD-M has no `LIMIT_MAKER`, and says post-only by the time in force `GTX`. USD-M takes its
+/// conditional orders and no icebergs by other requests: nothing is written of such an order.
 #[inline]
 pub fn encode_order(
     order: &Order,
@@ -30,6 +31,9 @@ pub fn encode_order(
 ) {
     let futures = instrument.market != Market::Spot;
     out.clear();
+    if futures && !order.extras.is_none() {
+        return;
+    }
     out.text(b"symbol=");
     out.percent_encoded(instrument.symbol.as_bytes());
     out.text(match order.side {
@@ -43,12 +47,23 @@ pub fn encode_order(
         (OrderKind::Limit, TimeInForce::Gtc) => b"&type=LIMIT&timeInForce=GTC",
         (OrderKind::Limit, TimeInForce::Ioc) => b"&type=LIMIT&timeInForce=IOC",
         (OrderKind::Limit, TimeInForce::Fok) => b"&type=LIMIT&timeInForce=FOK",
+        (OrderKind::Stop, _) => b"&type=STOP_LOSS",
+        (OrderKind::StopLimit, TimeInForce::Gtc) => b"&type=STOP_LOSS_LIMIT&timeInForce=GTC",
+        (OrderKind::StopLimit, TimeInForce::Ioc) => b"&type=STOP_LOSS_LIMIT&timeInForce=IOC",
+        (OrderKind::StopLimit, TimeInForce::Fok) => b"&type=STOP_LOSS_LIMIT&timeInForce=FOK",
+        (OrderKind::TakeProfit, _) => b"&type=TAKE_PROFIT",
+        (OrderKind::TakeProfitLimit, TimeInForce::Gtc) => b"&type=TAKE_PROFIT_LIMIT&timeInForce=GTC",
+        (OrderKind::TakeProfitLimit, TimeInForce::Ioc) => b"&type=TAKE_PROFIT_LIMIT&timeInForce=IOC",
+        (OrderKind::TakeProfitLimit, TimeInForce::Fok) => b"&type=TAKE_PROFIT_LIMIT&timeInForce=FOK",
     });
     out.text(b"&quantity=");
     out.decimal(order.qty.0, instrument.qty_decimals);
-    if order.kind != OrderKind::Market {
+    if order.kind.has_limit() {
         out.text(b"&price=");
         out.decimal(order.price.0, instrument.price_decimals);
+    }
+    if !order.extras.is_none() {
+        encode_extras(order, instrument, out);
     }
     if futures && order.reduce_only {
         out.text(b"&reduceOnly=true");
@@ -58,6 +73,24 @@ pub fn encode_order(
     out.text(b"&newOrderRespType=ACK");
     out.text(b"&timestamp=");
     out.integer(timestamp_ms);
+}
+
+/// What only some orders have.
+#[cold]
+fn encode_extras(order: &Order, instrument: &Instrument, out: &mut OrderBytes) {
+    let Extras { stop_price, iceberg_qty, trailing_bps } = order.extras;
+    if stop_price.0 != 0 {
+        out.text(b"&stopPrice=");
+        out.decimal(stop_price.0, instrument.price_decimals);
+    }
+    if trailing_bps != 0 {
+        out.text(b"&trailingDelta=");
+        out.integer(u64::from(trailing_bps));
+    }
+    if iceberg_qty.0 != 0 {
+        out.text(b"&icebergQty=");
+        out.decimal(iceberg_qty.0, instrument.qty_decimals);
+    }
 }
 
 /// Writes the parameters that cancel the order known as `client_id`, replacing what is in `out`.
@@ -98,6 +131,7 @@ mod tests {
             reduce_only: false,
             qty: Qty(12),
             price: Price(6_183_763),
+            extras: Extras::NONE,
         }
     }
 
@@ -137,6 +171,24 @@ mod tests {
              &newClientOrderId=00shxbqd0000000011&newOrderRespType=ACK&timestamp=1723161253000"
         );
         assert!(encoded(&maker, Market::UsdM).contains("&type=LIMIT&timeInForce=GTX&quantity="));
+    }
+
+    #[test]
+    fn a_conditional_order_names_its_trigger_and_futures_have_none_here() {
+        let mut stop = order(OrderKind::StopLimit, TimeInForce::Gtc);
+        stop.extras = Extras { stop_price: Price(6_190_000), iceberg_qty: Qty(3), trailing_bps: 50 };
+        assert_eq!(
+            encoded(&stop, Market::Spot),
+            "symbol=BTCUSDT&side=BUY&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.012&price=61837.63\
+             &stopPrice=61900.00&trailingDelta=50&icebergQty=0.003\
+             &newClientOrderId=00shxbqd0000000011&newOrderRespType=ACK&timestamp=1723161253000"
+        );
+        assert_eq!(encoded(&stop, Market::UsdM), "");
+        stop.kind = OrderKind::TakeProfit;
+        stop.extras = Extras::stop(Price(6_100_000));
+        assert!(
+            encoded(&stop, Market::Spot).contains("&type=TAKE_PROFIT&quantity=0.012&stopPrice=61000.00&new")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::name::FilterName;
 use super::rules::Filters;
 use super::terms::{AccountState, MarketState, OrderType, Size, Terms};
 use crate::domain::decimal::{POW10, Scaled};
-use crate::domain::{Notional, Order, Price, Qty, Side};
+use crate::domain::{Extras, Notional, Order, Price, Qty, Side};
 
 /// What is done with a number that is off its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,7 +75,7 @@ impl Filters {
         Ok(fitted)
     }
 
-    /// [`fit`](Self::fit) of a plain order; only its price and quantity can differ.
+    /// [`fit`](Self::fit) of one of our orders; only its prices and quantities can differ.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -88,7 +88,12 @@ impl Filters {
     ) -> Result<Order, FilterBreach> {
         let fitted = self.fit(&Terms::from(order), policy, market, account)?;
         let Size::Base(qty) = fitted.size else { return Ok(*order) };
-        Ok(Order { price: fitted.price.unwrap_or(order.price), qty, ..*order })
+        let extras = Extras {
+            stop_price: fitted.stop_price.unwrap_or_default(),
+            iceberg_qty: fitted.iceberg_qty.unwrap_or_default(),
+            trailing_bps: order.extras.trailing_bps,
+        };
+        Ok(Order { price: fitted.price.unwrap_or(order.price), qty, extras, ..*order })
     }
 
     fn round_prices(&self, terms: &mut Terms) {

@@ -80,6 +80,10 @@ impl From<OrderKind> for OrderType {
             OrderKind::Market => OrderType::Market,
             OrderKind::Limit => OrderType::Limit,
             OrderKind::PostOnly => OrderType::LimitMaker,
+            OrderKind::Stop => OrderType::StopLoss,
+            OrderKind::StopLimit => OrderType::StopLossLimit,
+            OrderKind::TakeProfit => OrderType::TakeProfit,
+            OrderKind::TakeProfitLimit => OrderType::TakeProfitLimit,
         }
     }
 }
@@ -145,8 +149,14 @@ impl Terms {
 
 impl From<&Order> for Terms {
     fn from(order: &Order) -> Self {
-        let price = (order.kind != OrderKind::Market).then_some(order.price);
-        Terms::new(order.side, order.kind.into(), Size::Base(order.qty), price)
+        let extras = &order.extras;
+        let price = order.kind.has_limit().then_some(order.price);
+        Terms {
+            stop_price: (extras.stop_price.0 != 0).then_some(extras.stop_price),
+            trailing_delta: (extras.trailing_bps != 0).then_some(u32::from(extras.trailing_bps)),
+            iceberg_qty: (extras.iceberg_qty.0 != 0).then_some(extras.iceberg_qty),
+            ..Terms::new(order.side, order.kind.into(), Size::Base(order.qty), price)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is asked of the venue, and which parameters say it.
 
+use super::super::filters::OrderType;
 use super::{Name, Params, RequestError};
 use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
 
@@ -66,6 +67,8 @@ pub enum Request<'a> {
     Trades {
         /// The instrument.
         instrument: &'a Instrument,
+        /// Those of one order alone, by the venue's number; weighs 5 instead of 20.
+        order_id: Option<u64>,
         /// The first trade's id; the latest trades where none is given.
         from_id: Option<u64>,
         /// How many, 1 to 1000; the venue's 500 where none is given.
@@ -134,12 +137,15 @@ impl Request<'_> {
                 params.text(Name::Symbol, &spot(instrument)?.symbol);
             }
             Self::Account { omit_zero: true } => params.flag(Name::OmitZeroBalances, true),
-            Self::Trades { instrument, from_id, limit } => {
+            Self::Trades { instrument, order_id, from_id, limit } => {
                 if let Some(id) = from_id {
                     params.integer(Name::FromId, id);
                 }
                 if let Some(limit) = limit {
                     params.integer(Name::Limit, u64::from(limit));
+                }
+                if let Some(id) = order_id {
+                    params.integer(Name::OrderId, id);
                 }
                 params.text(Name::Symbol, &spot(instrument)?.symbol);
             }
@@ -157,16 +163,13 @@ fn spot(instrument: &Instrument) -> Result<&Instrument, RequestError> {
 /// The same parameters as [`encode_order`](super::super::encode::encode_order), which a test compares.
 #[inline]
 fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, params: &mut impl Params) {
-    let (kind, tif): (&[u8], Option<&[u8]>) = match (order.kind, order.tif) {
-        (OrderKind::Market, _) => (b"MARKET", None),
-        (OrderKind::PostOnly, _) => (b"LIMIT_MAKER", None),
-        (OrderKind::Limit, TimeInForce::Gtc) => (b"LIMIT", Some(b"GTC")),
-        (OrderKind::Limit, TimeInForce::Ioc) => (b"LIMIT", Some(b"IOC")),
-        (OrderKind::Limit, TimeInForce::Fok) => (b"LIMIT", Some(b"FOK")),
-    };
+    let extras = &order.extras;
+    if extras.iceberg_qty.0 != 0 {
+        params.decimal(Name::IcebergQty, extras.iceberg_qty.0, instrument.qty_decimals);
+    }
     params.token(Name::NewClientOrderId, client_id.as_bytes());
     params.token(Name::NewOrderRespType, b"ACK");
-    if order.kind != OrderKind::Market {
+    if order.kind.has_limit() {
         params.decimal(Name::Price, order.price.0, instrument.price_decimals);
     }
     params.decimal(Name::Quantity, order.qty.0, instrument.qty_decimals);
@@ -175,9 +178,20 @@ fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, para
         Side::Sell => b"SELL",
     };
     params.token(Name::Side, side);
+    if extras.stop_price.0 != 0 {
+        params.decimal(Name::StopPrice, extras.stop_price.0, instrument.price_decimals);
+    }
     params.text(Name::Symbol, &instrument.symbol);
-    if let Some(tif) = tif {
+    if order.kind.has_limit() && order.kind != OrderKind::PostOnly {
+        let tif: &[u8] = match order.tif {
+            TimeInForce::Gtc => b"GTC",
+            TimeInForce::Ioc => b"IOC",
+            TimeInForce::Fok => b"FOK",
+        };
         params.token(Name::TimeInForce, tif);
     }
-    params.token(Name::Type, kind);
+    if extras.trailing_bps != 0 {
+        params.integer(Name::TrailingDelta, u64::from(extras.trailing_bps));
+    }
+    params.token(Name::Type, OrderType::from(order.kind).name().as_bytes());
 }

@@ -161,7 +161,12 @@ fn upgrade(
     };
     let mut names: Vec<String> = Vec::new();
     for name in listed.split('/').filter(|name| !name.is_empty()) {
-        if stream_name::parse(market, name).is_none() {
+        let known = stream_name::parse(market, name).is_some();
+        if !known && !combined {
+            // Clients that subscribe by message put anything here to tell their connections apart.
+            continue;
+        }
+        if !known {
             return Err(Answer::error(400, -1100, &format!("{name:?} is no stream name")));
         }
         if !names.iter().any(|known| known == name) {
@@ -207,14 +212,16 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     let now_ms = wall_ms();
     let Some(peer) = server.connections.get(at).and_then(Option::as_ref).map(|c| c.peer) else { return };
     let weight_limit = weights::limit(market, &server.limits);
-    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit };
+    let unit = time_unit(request);
+    let micros = unit.as_ref().is_ok_and(|micros| *micros);
+    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit, micros };
     let route = rest::route(market, request);
     let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
     let mut answer = match server.weights.charge(market, peer, weight, now_ms, &server.limits) {
         Verdict::Granted { used } => {
-            let answer = match route {
-                Ok(route) => unit_refused(request).unwrap_or_else(|| (route.answer)(&context)),
-                Err(refusal) => refusal,
+            let answer = match (route, unit) {
+                (Ok(route), Ok(_)) => route.answer(&context),
+                (Err(refusal), _) | (_, Err(refusal)) => refusal,
             };
             answer.with("X-MBX-USED-WEIGHT", used).with("X-MBX-USED-WEIGHT-1M", used)
         }
@@ -257,16 +264,12 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     }
 }
 
-/// Times in microseconds are served on streams only.
-fn unit_refused(request: &Request) -> Option<Answer> {
+/// Whether times are wanted in microseconds.
+fn time_unit(request: &Request) -> Result<bool, Answer> {
     match request.time_unit.as_deref() {
-        None | Some("MILLISECOND" | "millisecond") => None,
-        Some("MICROSECOND" | "microsecond") => Some(Answer::error(
-            400,
-            -1020,
-            "This operation is not supported: REST times are in milliseconds here.",
-        )),
-        Some(_) => Some(Answer::error(400, -1194, "Invalid time unit.")),
+        None | Some("MILLISECOND" | "millisecond") => Ok(false),
+        Some("MICROSECOND" | "microsecond") => Ok(true),
+        Some(_) => Err(Answer::error(400, -1194, "Invalid time unit.")),
     }
 }
 
