@@ -172,9 +172,19 @@ fn every_zip_of_the_shared_data_is_taken_and_has_as_many_events_as_rows() {
     assert_eq!((files, rows), (63, 1_733_356));
     let series = Catalogue::open(dir.path()).expect("there").series();
     assert_eq!(series.iter().map(|s| s.rows).sum::<u64>(), rows);
-    let (read, ..) = read_with(dir.path(), &Query::default());
-    assert_eq!(read.len() as u64, rows);
-    assert!(read.is_sorted_by_key(|r| (r.time, r.series)));
+    let mut read = 0;
+    for venue in ["usa:", "binance:", "bybit:", "coinbase:"] {
+        let names = series.iter().map(|s| s.name.instrument.clone()).filter(|name| name.starts_with(venue));
+        let query = Query { instruments: names.collect(), ..Query::default() };
+        let (events, ..) = read_with(dir.path(), &query);
+        assert!(events.is_sorted_by_key(|r| (r.time, r.series)), "{venue}");
+        read += events.len() as u64;
+    }
+    assert_eq!(read, rows);
+    // A run knows a symbol by its market, so it cannot have the same one of two venues.
+    let catalogue = Catalogue::open(dir.path()).expect("there");
+    let error = catalogue.instruments(&series).expect_err("two venues have BTCUSDT").to_string();
+    assert!(error.contains("one venue"), "{error}");
 }
 
 fn zips(folder: &Path) -> Vec<PathBuf> {
@@ -260,4 +270,57 @@ fn bars_of_a_plain_csv_are_all_there() {
         first.open_time,
         Time("2017-01-03T00:00:00Z".parse::<jiff::Timestamp>().expect("a time").as_nanosecond() as u64)
     );
+}
+
+/// Runs the program; its standard output, or its messages where it failed.
+fn program(args: &[&str]) -> Result<String, (Option<i32>, String)> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+    let output = command.args(args).output().expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err((output.status.code(), text(&output.stderr)))
+    }
+}
+
+#[test]
+fn a_capture_is_taken_as_the_recording_that_it_was_made_of_by_the_program_too() {
+    let Some(folder) = recordings::folder("binance-20240808") else { return };
+    let recording = folder.join("spot-ethusdt-20240808.gz").display().to_string();
+    let dir = tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (capture, one, two, out) = (at("capture"), at("1"), at("2"), at("out"));
+    program(&["capture", "--from", &recording, "--out", &capture, "--max-file-mb", "1"]).expect("captured");
+    program(&["import", "capture", &recording, "--dir", &one]).expect("imported");
+    let told = program(&["import", "capture", &capture, "--dir", &two, "--json"]).expect("imported");
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((told["rows"].as_u64(), told["failed"].as_u64()), (Some(33_618), Some(0)));
+    let read = |dir: &str| read_with(Path::new(dir), &Query::default()).0;
+    assert!(read(&one) == read(&two), "differs");
+
+    let list = program(&["history", "list", "--dir", &two, "--json"]).expect("listed");
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(
+        (list[0]["instrument"].as_str(), list[0]["gaps"].as_u64()),
+        (Some("binance:spot:ETHUSDT"), Some(0))
+    );
+    program(&["history", "verify", "--dir", &two]).expect("good");
+    program(&["export", "--dir", &two, "--out", &out, "--format", "csv"]).expect("exported");
+    let rows =
+        |file: &str| std::fs::read_to_string(Path::new(&out).join(file)).expect("there").lines().count() - 1;
+    assert_eq!(rows("binance_spot_ETHUSDT-feed-trades.csv"), 6_106);
+    assert_eq!(rows("binance_spot_ETHUSDT-feed-quotes.csv"), 24_077);
+    assert_eq!(rows("binance_spot_ETHUSDT-feed-depth.csv"), 108_814);
+
+    // 1 where the work failed, 2 where the command was wrong.
+    let failed = |args: &[&str]| program(args).expect_err("must fail");
+    let (code, text) = failed(&["import", "binance", &recording, "--dir", &one]);
+    assert!(code == Some(1) && text.contains("SYMBOL-TYPE-DATE.zip"), "{text}");
+    let (code, text) = failed(&["import", "nasdaq", &recording, "--dir", &one]);
+    assert!(code == Some(2) && text.contains("crypto-bars"), "{text}");
+    let (code, text) = failed(&["export", "--dir", &at("none"), "--out", &out]);
+    assert!(code == Some(1) && text.contains("algo-trader import"), "{text}");
+    let (code, text) = failed(&["history", "remove", "xyz", "--dir", &one]);
+    assert!(code == Some(1) && text.contains("xyz"), "{text}");
 }

@@ -71,8 +71,8 @@ pub enum HistoryError {
         /// Its import.
         id: String,
     },
-    /// Instruments that do not make a table.
-    #[error(transparent)]
+    /// Instruments that do not make a table: a run finds them by market and symbol.
+    #[error("{0}: a run can have this symbol of one venue only: choose the instruments of one venue")]
     Table(#[from] crate::domain::instrument::TableError),
     /// A segment that cannot be read.
     #[error(transparent)]

@@ -91,20 +91,16 @@ impl Ohlcv {
             .map(shown_lower)
             .collect();
         let mut places = [None; 6];
-        let mut by_number = !self.options.columns.given.is_empty();
+        // Places from 1 where all are numbers; names otherwise.
+        let listed = &self.options.columns.given;
+        let by_place = !listed.is_empty() && listed.iter().all(|(_, column)| column.parse::<usize>().is_ok());
         for ((name, place), column) in NAMES.iter().zip(&mut places).zip(0..) {
-            let given =
-                self.options.columns.given.iter().find(|(of, _)| of == name).map(|(_, column)| column);
+            let given = listed.iter().find(|(of, _)| of == name).map(|(_, column)| column);
             *place = match given {
-                Some(given) => match header.iter().position(|h| *h == given.to_lowercase()) {
-                    Some(at) => {
-                        by_number = false;
-                        Some(at)
-                    }
-                    None => {
-                        given.parse().ok().and_then(|n: usize| n.checked_sub(1)).filter(|&n| n < header.len())
-                    }
-                },
+                Some(given) if by_place => {
+                    given.parse().ok().and_then(|n: usize| n.checked_sub(1)).filter(|&n| n < header.len())
+                }
+                Some(given) => header.iter().position(|h| *h == given.to_lowercase()),
                 None => {
                     let words = match column {
                         0 => TIMES,
@@ -127,7 +123,7 @@ impl Ohlcv {
         let open = places[1]
             .and_then(|at| header.get(at))
             .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-        Ok(!(by_number && open))
+        Ok(!(by_place && open))
     }
 }
 
