@@ -72,7 +72,7 @@ struct ServeArgs {
     /// Serve without TLS
     #[arg(long, conflicts_with_all = ["tls", "ca_out"])]
     plain: bool,
-    /// What clients meet: good, unknown-authority, wrong-host, expired, old-protocol
+    /// What clients meet: good, unknown-authority, wrong-host, expired, old-protocol, tls-1.1
     #[arg(long, value_name = "MODE", default_value = "good", value_parser = parse_tls)]
     tls: Tls,
     /// Serve the admin calls (faults, counts, books) on this port of 127.0.0.1; 0: any free one
@@ -110,7 +110,9 @@ fn parse_market(text: &str) -> Result<Market, String> {
 
 fn parse_tls(text: &str) -> Result<Tls, String> {
     let found = Tls::from_label(text).filter(|mode| *mode != Tls::Plain);
-    found.ok_or_else(|| "expected good, unknown-authority, wrong-host, expired or old-protocol".into())
+    found.ok_or_else(|| {
+        "expected good, unknown-authority, wrong-host, expired, old-protocol or tls-1.1".into()
+    })
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {

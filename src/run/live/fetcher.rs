@@ -12,6 +12,8 @@ use std::time::Duration;
 /// A book of 5,000 levels a side has some 400 kB.
 const BODY_BYTES_MAX: u64 = 8 << 20;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The venue's code for a book without orders.
+const NO_ORDERS: &str = "-1112";
 /// Requests that wait for a helper; the state machine asks for one book at a time.
 const WAITING_MAX: usize = 1_024;
 
@@ -105,16 +107,19 @@ fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, instrument: Instru
         Ok(answer) => {
             let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
             let problem = format!("HTTP {}: {text}", answer.status);
-            match answer.status {
-                418 | 429 => {
-                    let retry_after_s = answer.retry_after_s.unwrap_or(60);
-                    failed(FetchFailure::RateLimited { retry_after_s }, problem)
+            let failure = match answer.status {
+                status @ (403 | 418 | 429) => {
+                    FetchFailure::RateLimited { status, retry_after_s: answer.retry_after_s }
                 }
-                status @ 400..=499 => failed(FetchFailure::Refused(status), problem),
-                _ => failed(FetchFailure::Transient, problem),
-            }
+                // No orders on the book: there may be some later.
+                400 if text.contains(NO_ORDERS) => FetchFailure::Transient,
+                408 => FetchFailure::Transient,
+                status @ 400..=499 => FetchFailure::Refused(status),
+                _ => FetchFailure::Transient,
+            };
+            failed(failure, problem)
         }
-        Err(error @ HttpError::Certificate(_)) => failed(FetchFailure::Refused(0), error.to_string()),
+        Err(error @ HttpError::Certificate(_)) => failed(FetchFailure::Untrusted, error.to_string()),
         Err(error) => failed(FetchFailure::Transient, error.to_string()),
     }
 }

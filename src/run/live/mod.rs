@@ -65,6 +65,8 @@ pub struct LiveStatus {
     pub books_synced: usize,
     /// Books followed.
     pub books: usize,
+    /// Of those, books that the venue refuses.
+    pub books_aside: usize,
 }
 
 /// Why a live run could not be made, or not to its end.
