@@ -54,7 +54,7 @@ pub struct Args {
     /// Leave bad rows out, counted, instead of refusing the file
     #[arg(long)]
     skip_bad: bool,
-    /// Sort rows by time and id, in memory, instead of refusing a file whose times go back
+    /// Sort rows (not of depth) by time and id, in memory, instead of refusing a file whose times go back
     #[arg(long)]
     sort: bool,
     /// Round prices with more decimals to N, half to even

@@ -53,30 +53,35 @@ pub enum HistoryError {
         until: String,
     },
     /// Overlap with what is there.
-    #[error(
-        "{source_file}: {series} from {from} to {until} is there already, from {other} (import {id}): remove that with \
-         `algo-trader history remove {id}` first, or leave this file out"
-    )]
-    Overlap {
-        /// The file being imported.
-        source_file: String,
-        /// The series.
-        series: String,
-        /// Where the overlap starts.
-        from: String,
-        /// Where it ends.
-        until: String,
-        /// The file imported earlier.
-        other: String,
-        /// Its import.
-        id: String,
-    },
+    #[error(transparent)]
+    Overlap(Box<Overlap>),
     /// Instruments that do not make a table: a run finds them by market and symbol.
     #[error("{0}: a run can have this symbol of one venue only: choose the instruments of one venue")]
     Table(#[from] crate::domain::instrument::TableError),
     /// A segment that cannot be read.
     #[error(transparent)]
     Segment(#[from] crate::history::segment::SegmentError),
+}
+
+/// What a file would bring twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{file}: {series} from {from} to {until} is there already, from {other} (import {id}): remove that with \
+     `algo-trader history remove {id}` first, or leave this file out"
+)]
+pub struct Overlap {
+    /// The file being imported.
+    pub file: String,
+    /// The series.
+    pub series: String,
+    /// Where the overlap starts.
+    pub from: String,
+    /// Where it ends.
+    pub until: String,
+    /// The file imported earlier.
+    pub other: String,
+    /// Its import.
+    pub id: String,
 }
 
 impl HistoryError {

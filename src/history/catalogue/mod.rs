@@ -13,7 +13,7 @@ mod series;
 mod write;
 
 pub use entry::{Entry, Segment};
-pub use fault::HistoryError;
+pub use fault::{HistoryError, Overlap};
 pub use series::{SeriesKind, SeriesName, every_seconds, is_every, split_name};
 pub use write::CatalogueWriter;
 

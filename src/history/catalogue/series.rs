@@ -99,7 +99,7 @@ pub fn is_every(text: &str) -> bool {
     (1..=5).contains(&digits) && matches!(&text[digits..], "s" | "m" | "h" | "d" | "w" | "mo")
 }
 
-/// The length in seconds; `None` for months, which have none, and for what is no length.
+/// The length in seconds, a year at most; `None` for months, which have none, and for what is no length.
 #[must_use]
 pub fn every_seconds(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -111,7 +111,11 @@ pub fn every_seconds(text: &str) -> Option<u64> {
         "w" => 604_800,
         _ => return None,
     };
-    text[..digits].parse::<u64>().ok()?.checked_mul(unit).filter(|&seconds| seconds > 0)
+    text[..digits]
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(unit)
+        .filter(|seconds| (1..=366 * 86_400).contains(seconds))
 }
 
 /// The three parts of `venue:market:SYMBOL`.
@@ -145,8 +149,8 @@ mod tests {
     #[test]
     fn lengths_and_names_are_told_from_what_is_none() {
         assert_eq!(
-            (every_seconds("15m"), every_seconds("1w"), every_seconds("1mo"), every_seconds("0s")),
-            (Some(900), Some(604_800), None, None)
+            ["15m", "1w", "1mo", "0s", "99999w"].map(every_seconds),
+            [Some(900), Some(604_800), None, None, None]
         );
         assert_eq!(split_name("binance:usdm:BTCUSDT"), Some(("binance", Market::UsdM, "BTCUSDT")));
         for bad in ["BTCUSDT", "binance:BTCUSDT", "binance:swap:BTCUSDT", ":spot:A", "a:spot:", "a/b:spot:X"]

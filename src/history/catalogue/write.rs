@@ -1,6 +1,7 @@
 //! Changing a history: one process at a time, aside first, the catalogue last.
 
 use super::entry::Line;
+use super::fault::Overlap;
 use super::{CATALOGUE_NAME, Catalogue, Entry, HistoryError, SeriesKind, SeriesName};
 use crate::domain::Time;
 use std::collections::HashSet;
@@ -140,14 +141,14 @@ impl CatalogueWriter {
                         || (from == until
                             && (bars || (old.first, old.last) == (segment.first, segment.last)));
                     if times {
-                        return Err(HistoryError::Overlap {
-                            source_file: new.source.clone(),
+                        return Err(HistoryError::Overlap(Box::new(Overlap {
+                            file: new.source.clone(),
                             series: format!("{} {}", segment.instrument, segment.series),
                             from: Time(from).to_string(),
                             until: Time(until).to_string(),
                             other: entry.source.clone(),
                             id: entry.id.clone(),
-                        });
+                        })));
                     }
                 }
             }

@@ -83,7 +83,7 @@ pub struct ImportOptions {
     pub quote: Option<String>,
     /// Leave bad rows out, counted, instead of refusing the file.
     pub skip_bad: bool,
-    /// Sort rows by (time, id), in memory, instead of refusing a file whose times go back.
+    /// Sort rows, but those of depth, by (time, id), in memory, instead of refusing a file whose times go back.
     pub sort: bool,
     /// Round prices that have more decimals.
     pub round_price: Option<u8>,
@@ -206,7 +206,8 @@ pub fn import_file(
         return Ok(Imported::Known(entry.clone()));
     }
     let mut rows = Rows { path, skip_bad: options.skip_bad, rows: 0, skipped: 0, problems: Vec::new() };
-    let mut sink = Sink::new(history, options.sort);
+    // A feed's order is what it is.
+    let mut sink = Sink::new(history, options.sort && kind != ImportKind::Capture);
     let rounded = read(kind, &source, options, &mut sink, &mut rows, progress)?;
     let id = id(&source.sha256, &taken_as);
     let (segments, aside) = sink.finish(&id)?;

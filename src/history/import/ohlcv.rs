@@ -62,8 +62,9 @@ impl Ohlcv {
             .every
             .clone()
             .ok_or(NameFault::Option("how long a bar is must be given: --every 1d"))?;
-        let seconds = every_seconds(&every)
-            .ok_or(NameFault::Option("bars of months have no fixed length: --every 1d, 4h, 15m, 30s"))?;
+        let seconds = every_seconds(&every).ok_or(NameFault::Option(
+            "a bar's length must be fixed and at most a year: --every 1d, 4h, 15m, 30s",
+        ))?;
         if options.instrument.is_none() {
             return Err(NameFault::Option(
                 "the file does not name its instrument: --instrument venue:market:SYMBOL",
