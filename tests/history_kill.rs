@@ -49,12 +49,13 @@ fn a_history_is_whole_whenever_an_import_is_killed_and_goes_on_from_there() {
     let history = dir.path().join("h");
     let mut rng = Rng(99);
     let mut seen = Vec::new();
-    for round in 0..25 {
+    for round in 0..25u64 {
         let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
         command.args(["import", "binance", "--dir"]).arg(&history).args(&dumps);
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
-        std::thread::sleep(Duration::from_millis(5 + rng.below(60)));
+        // Longer and longer, since nobody knows how busy the machine is.
+        std::thread::sleep(Duration::from_millis(5 + rng.below(60 + 30 * round)));
         child.kill().expect("can be killed");
         child.wait().expect("ends");
         let entries = check(&history);
