@@ -27,8 +27,11 @@ fn added(imported: Result<Imported, ImportError>) -> algo_trader::history::catal
     }
 }
 
-/// A dump of trades, and what it says: (ms, price in 10^-2, qty in 10^-5, id, sold).
-fn trades(seed: u64, rows: u64, spot: bool) -> (String, Vec<(u64, i64, i64, u64, bool)>) {
+/// A trade: ms, price in 10^-2, qty in 10^-5, id, whether it was sold.
+type Traded = (u64, i64, i64, u64, bool);
+
+/// A dump of trades, and what it says.
+fn trades(seed: u64, rows: u64, spot: bool) -> (String, Vec<Traded>) {
     let mut rng = Rng(seed);
     let (mut text, mut all, mut ms, mut id) = (String::new(), Vec::new(), DAY_MS, 1_000);
     for _ in 0..rows {
