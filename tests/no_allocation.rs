@@ -2,15 +2,19 @@
 
 #![allow(unsafe_code, reason = "a global allocator that counts cannot be written without")]
 
+#[path = "support/everything.rs"]
+mod everything;
 #[path = "support/frames.rs"]
 mod frames;
+#[path = "support/pipeline.rs"]
+mod support;
 
 use algo_trader::domain::{
     ClientOrderId, Extras, Market, Order, OrderId, OrderKind, Price, Qty, Side, StrategyId, Time, TimeInForce,
 };
 use algo_trader::history::{Capture, CaptureOptions};
 use algo_trader::net::websocket::Frames;
-use algo_trader::net::{Frame, SourceId};
+use algo_trader::net::{Frame, FrameSource, SourceId};
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::config::DEFAULT_TEXT;
 use algo_trader::run::feed::Feed;
@@ -107,6 +111,32 @@ fn a_warm_pipeline_allocates_nothing_from_frame_to_hand_over() {
     drop(std::hint::black_box(Box::new(1)));
     WATCHED.set(false);
     assert_eq!(COUNT.get(), before + 1);
+}
+
+#[test]
+fn a_warm_order_manager_allocates_nothing() {
+    let config = everything::config();
+    let options = PipelineOptions {
+        threading: Some(Threading::Inline),
+        wait: Some(Wait::Yield),
+        strategies: &everything::EVERYTHING,
+        ..PipelineOptions::default()
+    };
+    let mut pipeline = Pipeline::build(&config, options).expect("a good configuration");
+    let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
+    feed.sampler = pipeline.sampler;
+    let market = support::small_market(60_000);
+    let source = market.sources()[0].clone();
+    for (index, (received, bytes)) in market.all.iter().enumerate() {
+        let frame = Frame { received: *received, source: SourceId(0), line: index as u64 + 1, bytes };
+        let read = pipeline.clock.raw();
+        WATCHED.set(index >= WARM_UP);
+        let outcome = feed.frame(&source, &frame, read, &mut pipeline.sequencer);
+        WATCHED.set(false);
+        outcome.expect("nothing stops the run");
+        assert_eq!(COUNT.get(), 0, "frame {} allocated", index + 1);
+    }
+    assert!(pipeline.sequencer.answers_entered() > 1_000);
 }
 
 #[test]

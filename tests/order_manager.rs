@@ -1,29 +1,36 @@
 //! The order manager against a naive one: random requests on a random market, with risk and execution behind it and a
 //! venue that fills in parts, cancels late and refuses now and then.
 
-use algo_trader::domain::event::{Command, Event, Report, Trade};
+use algo_trader::domain::event::{Command, Event, Report, Rules, Trade};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Level, Market, OrderId, OrderKind, OrderStatus, Price, Qty,
-    Side, Slot, StrategyId, Time,
+    DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Level, Market, Notional, Order, OrderId,
+    OrderKind, OrderStatus, Price, Qty, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::execution::{ExecutionStage, GatewayMessage, Record, RecordKind};
-use algo_trader::journal::{Entry, JournalHeader, JournalStrategy, Recovery};
+use algo_trader::journal::{Entry, JournalHeader, JournalReader, JournalStrategy, Recovery, recover};
 use algo_trader::market::book::BookKeeper;
 use algo_trader::market::message::MarketBody;
 use algo_trader::market::{MarketMessage, Top};
-use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, lane};
-use algo_trader::risk::{RiskLimits, RiskStage};
+use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, Threading, lane};
+use algo_trader::risk::{RiskLimits, RiskStage, VerdictBody};
+use algo_trader::run::{Summary, replay_frames};
 use algo_trader::strategy::desk::{Desk, DeskState};
 use algo_trader::strategy::stage::Seat;
-use algo_trader::strategy::{BUILT_IN, Context, Strategy, StrategyStage};
+use algo_trader::strategy::{Action, BUILT_IN, Context, Intent, Strategy, StrategyStage};
+use algo_trader::venue::binance::filters::Filters;
 use algo_trader::venue::local::demo_instruments;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[path = "support/everything.rs"]
+mod everything;
 #[path = "support/naive_manager.rs"]
 mod naive;
+#[path = "support/pipeline.rs"]
+mod support;
 use naive::{Fact, How, Trigger};
 
 /// Only bought to hold, each entry protected.
@@ -180,7 +187,7 @@ const BEGIN: u64 = 1_723_161_253_000_000_000;
 
 /// An order at the venue.
 struct AtVenue {
-    order: algo_trader::domain::Order,
+    order: Order,
     left: i64,
     cancel: bool,
 }
@@ -215,6 +222,7 @@ struct World {
     excused: BTreeSet<OrderId>,
     records_now: usize,
     touched: bool,
+    changed_now: BTreeSet<OrderId>,
 }
 
 impl World {
@@ -225,7 +233,7 @@ impl World {
         for i in &mut instruments {
             (i.tick, i.lot, i.min_qty) = (Price(1), Qty(LOT), Qty(LOT));
             i.max_qty = Qty(i64::MAX);
-            i.min_notional = algo_trader::domain::Notional(0);
+            i.min_notional = Notional(0);
         }
         let table = InstrumentTable::new(instruments.clone()).expect("two instruments");
         let stop = Stop::new();
@@ -291,6 +299,7 @@ impl World {
             excused: BTreeSet::new(),
             records_now: 0,
             touched: false,
+            changed_now: BTreeSet::new(),
         }
     }
 
@@ -417,6 +426,7 @@ impl World {
     fn take_records(&mut self) {
         let mut parent = None;
         self.records_now = 0;
+        self.changed_now.clear();
         while let Some(record) = self.records.pop_up_to(self.seq) {
             self.records_now += 1;
             assert_eq!(record.seq, self.seq, "a child is judged at the event that triggered it");
@@ -427,7 +437,10 @@ impl World {
             self.recovery.take(&Entry::Record(read.expect("it reads back")));
             let id = record.order.id;
             match record.kind {
-                RecordKind::Protected => self.history.push(Fact::Protected(id)),
+                RecordKind::Protected => {
+                    self.changed_now.insert(id);
+                    self.history.push(Fact::Protected(id));
+                }
                 RecordKind::ChildOf => parent = Some(id),
                 RecordKind::Order | RecordKind::Denied => {
                     if let Some(entry) = parent.take()
@@ -514,6 +527,8 @@ impl World {
         for p in desk.manager.protections().iter().filter(|p| p.covered.0 > 0 && self.touched) {
             let reached = p.stop_now().is_some_and(|s| self.top.bid.price <= s);
             let waits = p.exit.is_some() || p.retry_at > self.now || self.selling() || self.is_crowded();
+            // One that was moved in this event is guarded from the next on.
+            let waits = waits || self.changed_now.contains(&p.entry);
             assert!(!reached || waits, "event {}: {p:?}", self.seq);
         }
     }
@@ -615,4 +630,157 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
     }
     println!("{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events");
     assert!(exits > 50 && triggered > 100 && pairs > 10 && parts > 100, "the histories say something");
+}
+
+/// What risk says of an order, after the rules of its instrument changed or did not.
+fn judged(instrument: &Instrument, change: Option<Rules>, order: Order) -> Result<(), DenyReason> {
+    let table = InstrumentTable::new(vec![instrument.clone()]).expect("one instrument");
+    let books = BookKeeper::new(table.all(), |_| false);
+    let stop = Stop::new();
+    let (mut intents, intents_in) = lane("intents", 8, 8, &stop);
+    let (verdicts, mut verdicts_in) = lane("verdicts", 8, 8, &stop);
+    let limits = RiskLimits {
+        order_notional_max: i64::MAX,
+        position_notional_max: i64::MAX,
+        gross_notional_max: i64::MAX,
+        open_orders_max: 9,
+        orders_per_second_max: 9,
+        price_collar_bps: 5_000,
+    };
+    let mut risk = RiskStage::new(&table, 1, limits, intents_in, verdicts, None, 0);
+    let level = |price| Level { price: Price(price), qty: Qty(LOT) };
+    let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
+    let first = change.map_or_else(Slot::clock, |rules| Slot::rules(&rules));
+    Stage::on_slot(&mut risk, 1, &first, &books);
+    intents.push(Intent { seq: 2, action: Action::New(order), reference });
+    Stage::on_slot(&mut risk, 2, &Slot::clock(), &books);
+    match verdicts_in.pop_up_to(2).expect("a verdict").body {
+        VerdictBody::Approved(_) => Ok(()),
+        VerdictBody::Denied(_, reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ruled() -> (Instrument, Order) {
+    let mut instrument =
+        demo_instruments().into_iter().find(|i| i.market == Market::Spot).expect("one of spot");
+    (instrument.tick, instrument.lot, instrument.min_qty) = (Price(10), Qty(100), Qty(200));
+    (instrument.max_qty, instrument.min_notional) = (Qty(10_000), Notional(20_000_000));
+    let order = Order {
+        id: OrderId(256),
+        strategy: StrategyId(0),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(1_000),
+        price: Price(50_000),
+        extras: Extras::NONE,
+    };
+    (instrument, order)
+}
+
+#[test]
+fn a_refusal_names_the_filter() {
+    let (instrument, order) = ruled();
+    for (order, said) in [
+        (order, Ok(())),
+        (Order { price: Price(50_001), ..order }, Err(DenyReason::PriceFilter)),
+        (Order { qty: Qty(1_001), ..order }, Err(DenyReason::LotSize)),
+        (Order { qty: Qty(100), ..order }, Err(DenyReason::LotSize)),
+        (Order { qty: Qty(10_100), ..order }, Err(DenyReason::LotSize)),
+        (Order { qty: Qty(300), ..order }, Err(DenyReason::MinNotional)),
+        (
+            Order { qty: Qty(300), kind: OrderKind::Market, price: Price(0), ..order },
+            Err(DenyReason::MinNotional),
+        ),
+    ] {
+        assert_eq!(judged(&instrument, None, order), said, "{order:?}");
+    }
+    assert_eq!(DenyReason::MinNotional.label(), "MIN_NOTIONAL");
+}
+
+#[test]
+fn a_changed_tick_or_lot_takes_effect_at_its_event() {
+    let (instrument, order) = ruled();
+    let off = Order { price: Price(50_005), qty: Qty(1_050), ..order };
+    assert_eq!(judged(&instrument, None, off), Err(DenyReason::PriceFilter));
+    let finer = Rules { tick: Price(5), lot: Qty(50), ..instrument.rules() };
+    assert_eq!(judged(&instrument, Some(finer), off), Ok(()));
+    let coarser = Rules { tick: Price(100), lot: Qty(1_000), ..instrument.rules() };
+    assert_eq!(
+        judged(&instrument, Some(coarser), Order { price: Price(50_010), ..order }),
+        Err(DenyReason::PriceFilter)
+    );
+    assert_eq!(
+        judged(&instrument, Some(coarser), Order { qty: Qty(1_500), ..order }),
+        Err(DenyReason::LotSize)
+    );
+}
+
+#[test]
+fn an_order_off_a_step_goes_to_the_safe_side_before_anybody_sees_it() {
+    let (instrument, order) = ruled();
+    let filters = Filters::from(&instrument);
+    let stop =
+        |side, price| Order { side, kind: OrderKind::Stop, extras: Extras::stop(Price(price)), ..order };
+    let sell = Order { side: Side::Sell, price: Price(50_001), qty: Qty(1_099), ..order };
+    let (rounded, bought) = (filters.round(&sell), filters.round(&Order { price: Price(50_009), ..order }));
+    assert_eq!((rounded.price, rounded.qty, bought.price), (Price(50_010), Qty(1_000), Price(50_000)));
+    // Trades happen on ticks: it triggers at the same ones.
+    assert_eq!(filters.round(&stop(Side::Buy, 50_001)).extras.stop_price, Price(50_010));
+    assert_eq!(filters.round(&stop(Side::Sell, 50_009)).extras.stop_price, Price(50_000));
+    assert_eq!(judged(&instrument, None, bought), Ok(()));
+}
+
+fn everything(threading: Threading, journal: Option<&Path>) -> Summary {
+    let mut options = support::threads(threading);
+    options.pipeline.strategies = &everything::EVERYTHING;
+    options.pipeline.journal = journal.map(Path::to_owned);
+    replay_frames(&everything::config(), &mut support::small_market(12_000), options)
+        .expect("runs to its end")
+}
+
+#[test]
+fn what_is_held_makes_the_same_orders_on_any_threads() {
+    let summaries = Threading::ALL.map(|threading| support::within(120, move || everything(threading, None)));
+    assert!(summaries[0].execution.fills > 20, "{:?}", summaries[0].execution);
+    for other in &summaries[1..] {
+        assert_eq!(other.order_stream_sha256, summaries[0].order_stream_sha256);
+    }
+}
+
+#[test]
+fn a_journal_cut_anywhere_gives_what_was_held_then() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("run.journal");
+    let summary = everything(Threading::Inline, Some(&path));
+    let (header, whole) = recover(&path).expect("a journal");
+    assert!(whole.finished && whole.seq > 10_000 && summary.execution.orders > 30);
+    assert!(whole.desks[0].order_count > 30);
+    let bytes = std::fs::read(&path).expect("a journal");
+    let cut_path = dir.path().join("cut.journal");
+    let (mut rng, mut unlike) = (Rng(0x9E37_79B9), 0);
+    for _ in 0..25 {
+        let length = bytes.len() / 10 + rng.below((bytes.len() - bytes.len() / 10) as u64) as usize;
+        std::fs::write(&cut_path, &bytes[..length]).expect("room");
+        let (_, cut) = recover(&cut_path).expect("it reads to its last whole block");
+        assert!(!cut.finished && cut.seq <= whole.seq);
+        // The same by the whole journal, up to that event and its records.
+        let mut reader = JournalReader::open(&path).expect("a journal");
+        let (mut recovery, mut seq) = (Recovery::new(&header), 0);
+        while let Some(entry) = reader.next_entry().expect("it reads") {
+            seq += u64::from(matches!(entry, Entry::Slot(_)));
+            if seq > cut.seq {
+                break;
+            }
+            recovery.take(&entry);
+        }
+        assert_eq!(recovery.finish(), cut);
+        unlike += u64::from(
+            !cut.desks[0].manager.protections().is_empty() || !cut.desks[0].manager.held().is_empty(),
+        );
+    }
+    assert!(unlike > 0, "something was held at some cut");
 }

@@ -104,6 +104,19 @@ impl Instrument {
         self.market != Market::CoinM
     }
 
+    /// Its rules, to compare with those that the venue has now.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            instrument: self.id,
+            tick: self.tick,
+            lot: self.lot,
+            min_qty: self.min_qty,
+            max_qty: self.max_qty,
+            min_notional: self.min_notional,
+        }
+    }
+
     /// Takes changed rules over.
     pub fn change(&mut self, rules: &Rules) {
         (self.tick, self.lot) = (rules.tick, rules.lot);

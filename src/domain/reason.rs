@@ -39,11 +39,11 @@ reasons! {
         BookInvalid = 1, "book-invalid";
         /// The instrument is data-only here (inverse contracts have no accounting yet).
         DataOnly = 2, "data-only";
-        /// Quantity under the instrument's minimum, over its maximum, or off its lot.
+        /// Quantity refused; the journals of before had no name of a filter.
         BadQuantity = 3, "bad-quantity";
-        /// Price off the tick, not positive, or outside the collar around the touch.
+        /// Limit price outside the collar around the touch.
         BadPrice = 4, "bad-price";
-        /// Order value under the venue's minimum.
+        /// Order value refused; the journals of before had no name of a filter.
         NotionalTooSmall = 5, "notional-too-small";
         /// Order value over the configured limit.
         OrderTooLarge = 6, "order-too-large";
@@ -63,6 +63,46 @@ reasons! {
         NotReducing = 13, "not-reducing";
         /// The wallet has not enough free to pay for it.
         InsufficientBalance = 14, "insufficient-balance";
+        /// The venue's filter of this name: price off the tick, or out of the venue's range.
+        PriceFilter = 40, "PRICE_FILTER";
+        /// The venue's filter of this name: quantity off the step, under the minimum or over the maximum.
+        LotSize = 41, "LOT_SIZE";
+        /// The venue's filter of this name: an iceberg in too many parts.
+        IcebergParts = 42, "ICEBERG_PARTS";
+        /// The venue's filter of this name: quantity of a market order out of its range or off its step.
+        MarketLotSize = 43, "MARKET_LOT_SIZE";
+        /// The venue's filter of this name: a trailing distance out of the venue's range.
+        TrailingDelta = 44, "TRAILING_DELTA";
+        /// The venue's filter of this name: price too far from the reference.
+        PercentPrice = 45, "PERCENT_PRICE";
+        /// The venue's filter of this name: price too far from the reference for its side.
+        PercentPriceBySide = 46, "PERCENT_PRICE_BY_SIDE";
+        /// The venue's filter of this name: order value under the venue's minimum.
+        MinNotional = 47, "MIN_NOTIONAL";
+        /// The venue's filter of this name: order value out of the venue's range.
+        Notional = 48, "NOTIONAL";
+        /// The venue's filter of this name: more of an asset than one order may move.
+        MaxAsset = 49, "MAX_ASSET";
+        /// The venue's filter of this name: more of the base asset than may be held.
+        MaxPosition = 50, "MAX_POSITION";
+        /// The venue's filter of this name: too many open orders on the symbol.
+        MaxNumOrders = 51, "MAX_NUM_ORDERS";
+        /// The venue's filter of this name: too many open stop and take-profit orders on the symbol.
+        MaxNumAlgoOrders = 52, "MAX_NUM_ALGO_ORDERS";
+        /// The venue's filter of this name: too many open icebergs on the symbol.
+        MaxNumIcebergOrders = 53, "MAX_NUM_ICEBERG_ORDERS";
+        /// The venue's filter of this name: too many open order lists on the symbol.
+        MaxNumOrderLists = 54, "MAX_NUM_ORDER_LISTS";
+        /// The venue's filter of this name: too many open orders on the exchange.
+        ExchangeMaxNumOrders = 55, "EXCHANGE_MAX_NUM_ORDERS";
+        /// The venue's filter of this name: too many open stop and take-profit orders on the exchange.
+        ExchangeMaxNumAlgoOrders = 56, "EXCHANGE_MAX_NUM_ALGO_ORDERS";
+        /// The venue's filter of this name: too many open icebergs on the exchange.
+        ExchangeMaxNumIcebergOrders = 57, "EXCHANGE_MAX_NUM_ICEBERG_ORDERS";
+        /// The venue's filter of this name: too many open order lists on the exchange.
+        ExchangeMaxNumOrderLists = 58, "EXCHANGE_MAX_NUM_ORDER_LISTS";
+        /// The venue's filter of this name: amended too often.
+        MaxNumOrderAmends = 59, "MAX_NUM_ORDER_AMENDS";
     }
 }
 
@@ -70,7 +110,7 @@ impl DenyReason {
     /// Whether the same order would be denied for ever: it is about the order alone.
     #[must_use]
     pub const fn is_lasting(self) -> bool {
-        matches!(self, DenyReason::DataOnly | DenyReason::BadQuantity)
+        matches!(self, DenyReason::DataOnly | DenyReason::LotSize | DenyReason::MarketLotSize)
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod approved;
 mod exposure;
+pub mod filters;
 pub mod limits;
 pub mod rule;
 pub mod stage;

@@ -4,6 +4,7 @@ use super::limits::{QUOTE_DECIMALS, RiskLimits};
 use crate::domain::decimal::POW10;
 use crate::domain::{DenyReason, Instrument, Notional, Order, OrderKind, Price, Qty, Side};
 use crate::market::Top;
+use crate::venue::binance::filters::{Filters, OpenCounts};
 
 /// What a rule judges by.
 #[derive(Debug)]
@@ -30,6 +31,12 @@ pub struct Case<'a> {
     pub recent_orders: u32,
     /// Best resting price of all our own orders on the other side, if any rest.
     pub own_opposite: Option<Price>,
+    /// The venue's filters of the instrument.
+    pub filters: &'a Filters,
+    /// Everybody's live orders here, by kind.
+    pub counts: OpenCounts,
+    /// Everybody's live orders anywhere.
+    pub exchange_counts: OpenCounts,
     /// Sum of all positions' absolute values, units of 10^-8 quote.
     pub gross: i128,
     /// Whether the wallet's free balance pays for it; true where no balances are configured.
@@ -51,6 +58,15 @@ pub struct RuleSpec {
 }
 
 impl Case<'_> {
+    /// The best price that the order would meet.
+    #[must_use]
+    pub fn touch(&self) -> Price {
+        match self.order.side {
+            Side::Buy => self.top.ask.price,
+            Side::Sell => self.top.bid.price,
+        }
+    }
+
     /// The price the order would trade at by the touch, or its limit.
     #[must_use]
     pub fn reference_price(&self) -> Price {
@@ -124,25 +140,18 @@ pub static RULES: &[RuleSpec] = &[
         check: |c| when(!c.top.is_two_sided(), DenyReason::BookInvalid),
     },
     RuleSpec {
-        name: "quantity",
-        doc: "the venue's LOT_SIZE: minimum, maximum, step",
+        name: "filters",
+        doc: "the venue's filters: tick, lot, value, counts and what else it has; the refusal names the filter",
         binds_reducing: true,
-        check: |c| {
-            let (qty, i) = (c.order.qty, c.instrument);
-            let off = qty < i.min_qty || qty > i.max_qty || qty.0 % i.lot.0.max(1) != 0;
-            when(off, DenyReason::BadQuantity)
-        },
+        check: super::filters::check,
     },
     RuleSpec {
         name: "price",
-        doc: "the venue's tick, and a collar around the touch",
+        doc: "price_collar_bps: how far a limit may be beyond the touch",
         binds_reducing: true,
         check: |c| {
-            let (order, tick) = (c.order, c.instrument.tick.0.max(1));
+            let order = c.order;
             let stop = order.extras.stop_price.0;
-            if stop != 0 && (stop < 0 || stop % tick != 0) {
-                return Err(DenyReason::BadPrice);
-            }
             if !order.kind.has_limit() {
                 return Ok(());
             }
@@ -158,7 +167,7 @@ pub static RULES: &[RuleSpec] = &[
                 Side::Buy => i128::from(price) > touch + room,
                 Side::Sell => i128::from(price) < touch - room,
             };
-            when(price <= 0 || price % tick != 0 || beyond, DenyReason::BadPrice)
+            when(price <= 0 || beyond, DenyReason::BadPrice)
         },
     },
     RuleSpec {
@@ -173,15 +182,6 @@ pub static RULES: &[RuleSpec] = &[
             // What is on its way out already cannot be left again.
             let asked = i128::from(c.order.qty.0) + i128::from(c.leaving.0);
             when(c.order.reduce_only && asked > open, DenyReason::NotReducing)
-        },
-    },
-    RuleSpec {
-        name: "notional",
-        doc: "the venue's minimum order value",
-        binds_reducing: false,
-        check: |c| {
-            let value = c.reference_price().times(c.order.qty);
-            when(value < c.instrument.min_notional, DenyReason::NotionalTooSmall)
         },
     },
     RuleSpec {

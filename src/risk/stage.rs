@@ -4,7 +4,7 @@ use super::approved::Approved;
 use super::exposure::Exposure;
 use super::limits::RiskLimits;
 use super::rule::{Case, RULES};
-use crate::domain::event::{Command, Denial, Event, Report};
+use crate::domain::event::{Command, Denial, Event, Report, Rules};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::wallet::WalletFill;
 use crate::domain::{
@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::strategy::{Action, Intent, Note};
+use crate::venue::binance::filters::{Filters, OpenCounts};
 
 /// What risk says of an intent.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +72,7 @@ pub struct RiskStage {
     rates: Vec<RateWindow>,
     halted: bool,
     paused: Vec<bool>,
+    filters: Vec<Filters>,
     now: Time,
     denied: Vec<u64>,
 }
@@ -85,6 +87,8 @@ struct Open {
     orders: u32,
     /// Best resting price of the other side in this instrument, of any strategy.
     own_opposite: Option<Price>,
+    /// Of the same instrument, by kind.
+    counts: OpenCounts,
     /// Of the same strategy, instrument and side: what reduces, or trades at once.
     leaving: Qty,
 }
@@ -145,6 +149,7 @@ impl RiskStage {
             rates: vec![RateWindow::default(); strategies],
             halted: false,
             paused: vec![false; table.len()],
+            filters: table.all().iter().map(Filters::from).collect(),
             now: Time(0),
             denied: vec![0; 256],
         }
@@ -154,6 +159,13 @@ impl RiskStage {
     #[must_use]
     pub fn with_wallets(mut self, wallets: Wallets) -> Self {
         self.wallets = wallets;
+        self
+    }
+
+    /// The same with the filters that the venue told, by instrument, in place of what instrument files say.
+    #[must_use]
+    pub fn with_filters(mut self, filters: Vec<Filters>) -> Self {
+        self.filters = filters;
         self
     }
 
@@ -184,6 +196,9 @@ impl RiskStage {
             open_sell: open.sell,
             open_orders: open.orders,
             leaving: open.leaving,
+            filters: &self.filters[order.instrument.index()],
+            counts: open.counts,
+            exchange_counts: OpenCounts { orders: self.live.len() as u32, ..OpenCounts::default() },
             recent_orders,
             own_opposite: open.own_opposite,
             gross: self.exposure.gross(),
@@ -207,6 +222,9 @@ impl RiskStage {
             if o.instrument != order.instrument {
                 continue;
             }
+            open.counts.orders += 1;
+            open.counts.algo += u32::from(o.kind.is_conditional());
+            open.counts.iceberg += u32::from(o.extras.iceberg_qty.0 != 0);
             if o.strategy == order.strategy {
                 open.orders = open.orders.saturating_add(1);
                 let side = match o.side {
@@ -255,6 +273,14 @@ impl RiskStage {
             }
         };
         self.verdicts.push(Verdict { seq: intent.seq, body });
+    }
+
+    /// Takes changed rules of an instrument over.
+    fn change(&mut self, rules: &Rules) {
+        self.table.change(rules);
+        if let Some(filters) = self.filters.get_mut(rules.instrument.index()) {
+            filters.change(rules);
+        }
     }
 
     fn on_command(&mut self, command: Command) {
@@ -325,7 +351,7 @@ impl<S: Shared> Stage<S> for RiskStage {
         match slot.event() {
             Event::Report(report) => self.on_report(&report),
             Event::Command(command) => self.on_command(command),
-            Event::Rules(rules) => self.table.change(&rules),
+            Event::Rules(rules) => self.change(&rules),
             _ => {}
         }
         while let Some(intent) = self.intents.pop_up_to(seq) {

@@ -24,6 +24,7 @@ use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
+use crate::venue::binance::filters::{Filters, OffStep};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
@@ -192,7 +193,12 @@ impl Pipeline {
             // A journal replay needs no market to fill against: every answer is in the journal.
             gateway: table.all().iter().map(|i| answering && watched[i.id.index()] && i.tradable()).collect(),
         };
-        let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out);
+        let rounding = match config.risk.filters {
+            OffStep::Round => table.all().iter().map(Filters::from).collect(),
+            OffStep::Refuse => Vec::new(),
+        };
+        let strategy =
+            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = Wallets::new(table, &config.paper.balances)
             .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;

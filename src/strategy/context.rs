@@ -3,6 +3,7 @@
 use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
+use crate::domain::event::Rules;
 use crate::domain::order::OrderState;
 use crate::domain::{
     Extras, Instrument, InstrumentId, InstrumentTable, OrderId, OrderKind, PlaceError, Position, Price, Qty,
@@ -10,6 +11,7 @@ use crate::domain::{
 };
 use crate::market::{Top, message::Values};
 use crate::venue::NativeForms;
+use crate::venue::binance::filters::Filters;
 use std::time::Duration;
 
 /// What all strategies on a thread see alike.
@@ -29,6 +31,8 @@ pub struct View {
     pub paused: Vec<bool>,
     /// What each instrument's venue holds itself; the order manager holds the rest.
     pub forms: Vec<NativeForms>,
+    /// By which orders are rounded before anybody sees them; empty: they are not.
+    pub rounding: Vec<Filters>,
 }
 
 impl View {
@@ -43,6 +47,15 @@ impl View {
             seq: 0,
             paused: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
+            rounding: Vec::new(),
+        }
+    }
+
+    /// Takes changed rules of an instrument over.
+    pub fn change(&mut self, rules: &Rules) {
+        self.table.change(rules);
+        if let Some(filters) = self.rounding.get_mut(rules.instrument.index()) {
+            filters.change(rules);
         }
     }
 

@@ -73,6 +73,14 @@ pub struct Wanted {
     pub extras: Extras,
 }
 
+impl Wanted {
+    fn order(&self, id: OrderId, strategy: StrategyId) -> Order {
+        let &Wanted { instrument, side, kind, tif, qty, price, reduce_only, extras } = self;
+        let price = if kind.has_limit() { price } else { Price(0) };
+        Order { id, strategy, instrument, side, kind, tif, reduce_only, qty, price, extras }
+    }
+}
+
 /// What an answer did to an order of the desk.
 #[derive(Debug, Clone, Copy)]
 pub struct Settled {
@@ -169,10 +177,19 @@ impl Desk {
     }
 
     pub(super) fn make(&mut self, wanted: &Wanted) -> Order {
-        let &Wanted { instrument, side, kind, tif, qty, price, reduce_only, extras } = wanted;
-        let price = if kind.has_limit() { price } else { Price(0) };
         let (id, strategy) = (self.next_id(), self.strategy);
-        Order { id, strategy, instrument, side, kind, tif, reduce_only, qty, price, extras }
+        wanted.order(id, strategy)
+    }
+
+    /// What is off a step of the venue, moved to the safe side: strategy, risk and venue know one order, not two.
+    pub(super) fn rounded(&self, view: &View, wanted: &Wanted) -> Wanted {
+        let Some(filters) = view.rounding.get(wanted.instrument.index()) else { return *wanted };
+        let Order { qty, price, mut extras, .. } = filters.round(&wanted.order(OrderId(0), self.strategy));
+        if extras.iceberg_qty.0 == 0 && wanted.extras.iceberg_qty.0 > 0 {
+            // Less than a lot was to show: that is no iceberg, and not to be one that shows it all.
+            extras.iceberg_qty = qty;
+        }
+        Wanted { qty, price, extras, ..*wanted }
     }
 
     /// The live order with this number.
@@ -190,6 +207,8 @@ impl Desk {
     /// # Errors
     /// [`PlaceError`] where it cannot be one.
     pub fn place(&mut self, view: &View, wanted: &Wanted, trail: Trail) -> Result<OrderId, PlaceError> {
+        let rounded = self.rounded(view, wanted);
+        let wanted = &rounded;
         if let Some(refusal) = self.refusal(wanted, trail) {
             return self.refuse(refusal);
         }

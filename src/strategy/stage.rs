@@ -12,6 +12,7 @@ use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
 use crate::pipeline::{LaneReceiver, LaneSender, Stage};
 use crate::venue::NativeForms;
+use crate::venue::binance::filters::Filters;
 
 /// A strategy on its desk.
 pub struct Seat {
@@ -103,6 +104,13 @@ impl StrategyStage {
     #[must_use]
     pub fn with_forms(mut self, forms: Vec<NativeForms>) -> Self {
         self.view.forms = forms;
+        self
+    }
+
+    /// The same with orders rounded by these filters, by instrument, before they are asked for.
+    #[must_use]
+    pub fn with_rounding(mut self, filters: Vec<Filters>) -> Self {
+        self.view.rounding = filters;
         self
     }
 
@@ -310,7 +318,7 @@ impl Stage<BookKeeper> for StrategyStage {
             Event::Denial(denial) => self.settle(denial.strategy, slot),
             Event::Trade(trade) => self.follow(&trade),
             Event::Command(command) => self.on_command(command),
-            Event::Rules(rules) => self.view.table.change(&rules),
+            Event::Rules(rules) => self.view.change(&rules),
             _ => {}
         }
         self.fire_timers();

@@ -1,7 +1,7 @@
 //! Breakout: buys when a bar closes above every high of the bars before it, and leaves at a stop or a target.
 
 use algo_trader::domain::params::{ParamKind, ParamSpec};
-use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty};
+use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Side};
 use algo_trader::market::Bar;
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
@@ -68,11 +68,10 @@ impl Breakout {
         if !flat || waiting {
             return Ok(());
         }
-        let order = ctx.buy(self.instrument, self.qty).at_market().send()?;
         let basis_point = top.ask.price.0 / 10_000;
         let stop = Price(top.ask.price.0 - basis_point * self.stop_bps);
         let target = Price(top.ask.price.0 + basis_point * self.target_bps);
-        ctx.protect(order).stop_at(stop).take_profit_at(target).arm()
+        ctx.bracket(self.instrument, Side::Buy, self.qty).stop_at(stop).take_profit_at(target).send().map(drop)
     }
 }
 

@@ -86,6 +86,7 @@ raw! {
         open_orders_max: Given<i64>,
         orders_per_second_max: Given<i64>,
         price_collar_bps: Given<i64>,
+        filters: Given<String>,
     }
     RawPaper {
         order_latency_us: Given<i64>,

@@ -13,6 +13,7 @@ use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
 use crate::market::BarSpec;
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
+use crate::venue::binance::filters::OffStep;
 use log::LevelFilter;
 use std::fmt;
 use std::path::PathBuf;
@@ -298,6 +299,8 @@ pub struct RiskConfig {
     pub orders_per_second_max: u32,
     /// How far from the touch a limit may be, in hundredths of a per cent.
     pub price_collar_bps: u32,
+    /// What becomes of an order that is off a step of the venue.
+    pub filters: OffStep,
 }
 
 impl RiskConfig {
@@ -310,6 +313,7 @@ impl RiskConfig {
             open_orders_max: checks.integer(&raw.open_orders_max, 1..=1_000, 32),
             orders_per_second_max: checks.integer(&raw.orders_per_second_max, 1..=100_000, 50),
             price_collar_bps: checks.integer(&raw.price_collar_bps, 1..=10_000, 500),
+            filters: checks.choice(&raw.filters, &OffStep::LABELS, OffStep::Round),
         }
     }
 }

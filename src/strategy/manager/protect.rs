@@ -207,12 +207,7 @@ impl Desk {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
-        if qty.0 <= 0 || !self.has_room(2) {
-            return None;
-        }
-        let child = self.note(p.entry, p.instrument, Change::ChildOf(p.entry));
-        self.emit(view, child, p.instrument).ok()?;
-        let order = self.make(&Wanted {
+        let wanted = Wanted {
             instrument: p.instrument,
             side,
             kind: OrderKind::Market,
@@ -221,7 +216,15 @@ impl Desk {
             price: Price(0),
             reduce_only: true,
             extras: Extras::NONE,
-        });
+        };
+        // A lot that has grown since leaves a rest that cannot be sold.
+        let wanted = self.rounded(view, &wanted);
+        if wanted.qty.0 <= 0 || !self.has_room(2) {
+            return None;
+        }
+        let child = self.note(p.entry, p.instrument, Change::ChildOf(p.entry));
+        self.emit(view, child, p.instrument).ok()?;
+        let order = self.make(&wanted);
         self.emit(view, Action::New(order), p.instrument).ok()?;
         self.state.orders.push(OrderState::new(order));
         Some(order.id)

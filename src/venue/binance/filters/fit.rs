@@ -87,13 +87,16 @@ impl Filters {
         account: &AccountState,
     ) -> Result<Order, FilterBreach> {
         let fitted = self.fit(&Terms::from(order), policy, market, account)?;
-        let Size::Base(qty) = fitted.size else { return Ok(*order) };
-        let extras = Extras {
-            stop_price: fitted.stop_price.unwrap_or_default(),
-            iceberg_qty: fitted.iceberg_qty.unwrap_or_default(),
-            trailing_bps: order.extras.trailing_bps,
-        };
-        Ok(Order { price: fitted.price.unwrap_or(order.price), qty, extras, ..*order })
+        Ok(from_terms(order, &fitted))
+    }
+
+    /// The order with what is off a step moved to the safe side, as [`fit`](Self::fit) moves it, and not checked.
+    #[must_use]
+    pub fn round(&self, order: &Order) -> Order {
+        let mut terms = Terms::from(order);
+        self.round_prices(&mut terms);
+        self.round_sizes(&mut terms);
+        from_terms(order, &terms)
     }
 
     fn round_prices(&self, terms: &mut Terms) {
@@ -165,6 +168,17 @@ impl Filters {
         }
         Ok(())
     }
+}
+
+/// The order that these terms of it make.
+fn from_terms(order: &Order, terms: &Terms) -> Order {
+    let Size::Base(qty) = terms.size else { return *order };
+    let extras = Extras {
+        stop_price: terms.stop_price.unwrap_or_default(),
+        iceberg_qty: terms.iceberg_qty.unwrap_or_default(),
+        trailing_bps: order.extras.trailing_bps,
+    };
+    Order { price: terms.price.unwrap_or(order.price), qty, extras, ..*order }
 }
 
 /// The multiple of `step` at or below `value`; a step of zero moves nothing, and so does a value without one.

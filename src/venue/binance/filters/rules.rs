@@ -3,7 +3,8 @@
 //! Every number is an integer in the instrument's own units, so that a check is a comparison. Zero turns a bound off
 //! where the venue says so. An absent filter is `None`.
 
-use crate::domain::{Notional, Price, Qty};
+use crate::domain::event::Rules;
+use crate::domain::{Instrument, Notional, Price, Qty};
 
 /// A factor in units of 10^-8: 500,000,000 is 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,4 +148,37 @@ pub struct Filters {
     pub counts: CountLimits,
     /// The same with `EXCHANGE_` before it.
     pub exchange: CountLimits,
+}
+
+/// What an instrument file says of filters: tick, lot, smallest and largest quantity, smallest value.
+impl From<&Instrument> for Filters {
+    fn from(i: &Instrument) -> Self {
+        let mut filters = Filters {
+            price_decimals: i.price_decimals,
+            qty_decimals: i.qty_decimals,
+            price: Some(PriceFilter { min: Price(0), max: Price(0), tick: i.tick }),
+            lot: Some(LotSize { min: i.min_qty, max: i.max_qty, step: i.lot }),
+            ..Filters::default()
+        };
+        filters.set_min_notional(i.min_notional);
+        filters
+    }
+}
+
+impl Filters {
+    /// Takes changed rules over.
+    pub fn change(&mut self, rules: &Rules) {
+        let price = self.price.get_or_insert(PriceFilter { min: Price(0), max: Price(0), tick: rules.tick });
+        price.tick = rules.tick;
+        self.lot = Some(LotSize { min: rules.min_qty, max: rules.max_qty, step: rules.lot });
+        self.set_min_notional(rules.min_notional);
+    }
+
+    fn set_min_notional(&mut self, min: Notional) {
+        match (&mut self.notional, &mut self.min_notional) {
+            (Some(range), None) => range.min = min,
+            (_, Some(filter)) => filter.min = min,
+            (None, None) => self.min_notional = Some(MinNotional { min, market: true, minutes: 0 }),
+        }
+    }
 }
