@@ -91,7 +91,7 @@ enum Command {
     },
 }
 
-fn parse_time(text: &str) -> Result<Time, String> {
+pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     if let (19, Ok(nanos)) = (text.len(), text.parse()) {
         return Ok(Time(nanos));
     }

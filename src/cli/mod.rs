@@ -6,6 +6,9 @@
 mod capture;
 mod demo;
 pub mod doctor;
+mod export;
+mod history;
+mod import;
 mod list;
 mod many;
 mod output;
@@ -42,6 +45,12 @@ enum Command {
     Store(store::Args),
     /// Writes raw frames into files that `replay` reads, or checks such files
     Capture(capture::Args),
+    /// Takes vendors' files and recordings into the local history
+    Import(import::Args),
+    /// Tells what the local history has, checks it, removes from it
+    History(history::Args),
+    /// Writes the local history into CSV or Parquet files
+    Export(export::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -98,6 +107,9 @@ where
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
         Command::Capture(args) => capture::run(args),
+        Command::Import(args) => import::run(args),
+        Command::History(args) => history::run(args),
+        Command::Export(args) => export::run(args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -1,0 +1,109 @@
+//! What the catalogue says of an import: a line of JSON.
+
+use super::series::SeriesName;
+use crate::history::segment::SegmentStats;
+use serde::{Deserialize, Serialize};
+
+/// One imported file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Names this import: 16 hexadecimal digits.
+    pub id: String,
+    /// The file it came from, as it was named.
+    pub source: String,
+    /// Its size.
+    pub source_bytes: u64,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+    /// The format, and what was asked beside it: the same bytes taken the same way are the same import.
+    pub taken_as: String,
+    /// When, ns since 1970.
+    pub imported: u64,
+    /// Rows of the file, headers left out.
+    pub rows: u64,
+    /// Rows left out since they were bad.
+    pub skipped: u64,
+    /// Numbers that were rounded, as was asked.
+    pub rounded: u64,
+    /// What was made of it.
+    pub segments: Vec<Segment>,
+}
+
+/// One file of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its path below the history's directory.
+    pub file: String,
+    /// `venue:market:SYMBOL`.
+    pub instrument: String,
+    /// The asset bought and sold.
+    pub base: String,
+    /// The asset paid with.
+    pub quote: String,
+    /// What it holds: `trades`, `bars-1m`.
+    pub series: String,
+    /// Events.
+    pub rows: u64,
+    /// Time of the first, ns since 1970.
+    pub first: u64,
+    /// Time of the last.
+    pub last: u64,
+    /// First trade or update id, 0 where there is none.
+    pub first_id: u64,
+    /// Last trade or update id.
+    pub last_id: u64,
+    /// Places where something is missing; absent where nobody can tell.
+    pub gaps: Option<u64>,
+    /// Trades or bars missing there.
+    pub missing: u64,
+    /// The file's size.
+    pub bytes: u64,
+    /// Decimals of prices.
+    pub price_decimals: u8,
+    /// Decimals of quantities.
+    pub qty_decimals: u8,
+}
+
+impl Segment {
+    /// A segment of a series from what its writer says.
+    #[must_use]
+    pub fn new(
+        file: String,
+        series: &SeriesName,
+        assets: (String, String),
+        stats: &SegmentStats,
+        counted: bool,
+    ) -> Self {
+        Self {
+            file,
+            instrument: series.instrument.clone(),
+            base: assets.0,
+            quote: assets.1,
+            series: series.label(),
+            rows: stats.rows,
+            first: stats.first,
+            last: stats.last,
+            first_id: stats.first_id,
+            last_id: stats.last_id,
+            gaps: counted.then_some(stats.gaps),
+            missing: stats.missing,
+            bytes: stats.bytes,
+            price_decimals: stats.price_decimals,
+            qty_decimals: stats.qty_decimals,
+        }
+    }
+
+    /// The series it belongs to; `None` where a damaged catalogue names none.
+    #[must_use]
+    pub fn series_name(&self) -> Option<SeriesName> {
+        SeriesName::parse(&self.instrument, &self.series)
+    }
+}
+
+/// A line of the catalogue.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+pub(super) enum Line {
+    Add(Entry),
+    Remove { id: String },
+}

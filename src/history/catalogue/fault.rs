@@ -1,0 +1,91 @@
+//! What can go wrong with a history, in words that say what to do.
+
+use std::io;
+
+/// Why the history cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The operating system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
+    /// No history there.
+    #[error(
+        "{0}: there is no history here; make one with `algo-trader import`, or say where it is with --dir"
+    )]
+    Missing(String),
+    /// A line of the catalogue that says nothing.
+    #[error(
+        "{path}:{line}: is not a line of a catalogue: restore the file from a copy, or import anew into another --dir"
+    )]
+    Damaged {
+        /// The catalogue.
+        path: String,
+        /// Which line.
+        line: usize,
+    },
+    /// Another process writes.
+    #[error(
+        "{0}: another process is importing into this history or removing from it; wait for it, then try again"
+    )]
+    Locked(String),
+    /// Nothing by that name.
+    #[error("the history has no {what} {name:?}; it has: {known}")]
+    Unknown {
+        /// Instrument, series or import.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A range that ends before it starts.
+    #[error("the range ends ({until}) before it starts ({from}): exchange them")]
+    Range {
+        /// Start.
+        from: String,
+        /// End.
+        until: String,
+    },
+    /// Overlap with what is there.
+    #[error(transparent)]
+    Overlap(Box<Overlap>),
+    /// Instruments that do not make a table: a run finds them by market and symbol.
+    #[error("{0}: a run can have this symbol of one venue only: choose the instruments of one venue")]
+    Table(#[from] crate::domain::instrument::TableError),
+    /// A segment that cannot be read.
+    #[error(transparent)]
+    Segment(#[from] crate::history::segment::SegmentError),
+}
+
+/// What a file would bring twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{file}: {series} from {from} to {until} is there already, from {other} (import {id}): remove that with \
+     `algo-trader history remove {id}` first, or leave this file out"
+)]
+pub struct Overlap {
+    /// The file being imported.
+    pub file: String,
+    /// The series.
+    pub series: String,
+    /// Where the overlap starts.
+    pub from: String,
+    /// Where it ends.
+    pub until: String,
+    /// The file imported earlier.
+    pub other: String,
+    /// Its import.
+    pub id: String,
+}
+
+impl HistoryError {
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |error| Self::Io { path: path.display().to_string(), error }
+    }
+}

@@ -1,0 +1,201 @@
+//! The events of several series in one order of time: what a backtest drives a pipeline with.
+//!
+//! Owns: choosing series, and merging them. Holds one block of each series, whatever their length. Invariant: events
+//! come in the order of (time, place of the series in the selection), a series' own order always kept.
+
+use super::catalogue::{Catalogue, HistoryError, Series, SeriesName};
+use super::segment::SegmentReader;
+use crate::domain::{InstrumentId, InstrumentTable, Level, Time};
+use crate::venue::Decoded;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::path::PathBuf;
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Query {
+    /// Instruments by name, `venue:market:SYMBOL`; all where none is given.
+    pub instruments: Vec<String>,
+    /// Series by label, `trades` or `bars-1m`; all where none is given.
+    pub series: Vec<String>,
+    /// The first moment wanted.
+    pub from: Option<Time>,
+    /// The first moment not wanted any more.
+    pub until: Option<Time>,
+}
+
+impl Query {
+    /// The series that are asked for, in the order of their names.
+    ///
+    /// # Errors
+    /// [`HistoryError`] for an instrument or a series that the history does not have, and for a range that ends before it
+    /// starts.
+    pub fn select(&self, catalogue: &Catalogue) -> Result<Vec<Series>, HistoryError> {
+        if let (Some(from), Some(until)) = (self.from, self.until)
+            && until < from
+        {
+            return Err(HistoryError::Range { from: from.to_string(), until: until.to_string() });
+        }
+        let mut series = catalogue.series();
+        let known = |of: fn(&SeriesName) -> String| {
+            let mut known: Vec<String> = catalogue.series().iter().map(|s| of(&s.name)).collect();
+            known.sort();
+            known.dedup();
+            if known.is_empty() { "nothing yet".into() } else { known.join(", ") }
+        };
+        for (what, wanted, of) in [
+            ("instrument", &self.instruments, (|name| name.instrument.clone()) as fn(&SeriesName) -> String),
+            ("series", &self.series, SeriesName::label),
+        ] {
+            if let Some(name) = wanted.iter().find(|name| !series.iter().any(|s| of(&s.name) == **name)) {
+                return Err(HistoryError::Unknown { what, name: name.clone(), known: known(of) });
+            }
+            if !wanted.is_empty() {
+                series.retain(|s| wanted.contains(&of(&s.name)));
+            }
+        }
+        Ok(series)
+    }
+}
+
+/// An event of the history.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryEvent<'a> {
+    /// When it could be known: its receive time, or, where the source has none, the venue's time; of a bar its end.
+    pub time: Time,
+    /// Which of the selected series it is from.
+    pub series: usize,
+    /// What it says.
+    pub decoded: Decoded,
+    /// The levels of a depth event, bids first.
+    pub levels: &'a [Level],
+}
+
+/// One series: its segments, one after the other.
+#[derive(Debug)]
+struct Lane {
+    waiting: VecDeque<PathBuf>,
+    reader: Option<SegmentReader>,
+    instrument: InstrumentId,
+    decimals: (u8, u8),
+    from: Option<Time>,
+}
+
+impl Lane {
+    /// The time of the next event; `None` at the end.
+    #[inline]
+    fn peek(&mut self) -> Result<Option<Time>, HistoryError> {
+        loop {
+            if let Some(reader) = &mut self.reader
+                && let Some(time) = reader.peek()?
+            {
+                return Ok(Some(time));
+            }
+            if !self.open_next()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    #[cold]
+    fn open_next(&mut self) -> Result<bool, HistoryError> {
+        self.reader = None;
+        let Some(path) = self.waiting.pop_front() else { return Ok(false) };
+        let mut reader = SegmentReader::open(&path, self.instrument, self.decimals)?;
+        if let Some(from) = self.from {
+            reader.seek(from)?;
+        }
+        self.reader = Some(reader);
+        Ok(true)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct HistoryEvents {
+    lanes: Vec<Lane>,
+    /// Next times of the lanes that have one, but of the lane in use.
+    others: BinaryHeap<Reverse<(Time, usize)>>,
+    /// The lane in use and the time of its next event.
+    current: Option<(Time, usize)>,
+    /// Whether the lane in use has to be asked for its next time first.
+    taken: bool,
+    until: Time,
+}
+
+impl HistoryEvents {
+    /// The events of these series within the query's range, with the ids and precisions of `table`.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where the table lacks an instrument, or a file cannot be read.
+    pub fn open(
+        catalogue: &Catalogue,
+        series: &[Series],
+        table: &InstrumentTable,
+        query: &Query,
+    ) -> Result<Self, HistoryError> {
+        let mut lanes = Vec::with_capacity(series.len());
+        for series in series {
+            let instrument = table.by_name(&series.name.instrument).ok_or_else(|| HistoryError::Unknown {
+                what: "configured instrument",
+                name: series.name.instrument.clone(),
+                known: table.all().iter().map(|i| i.name()).collect::<Vec<_>>().join(", "),
+            })?;
+            let wanted = series.segments.iter().filter(|segment| {
+                query.from.is_none_or(|from| segment.last >= from.0)
+                    && query.until.is_none_or(|until| segment.first < until.0)
+            });
+            lanes.push(Lane {
+                waiting: wanted.map(|segment| catalogue.dir().join(&segment.file)).collect(),
+                reader: None,
+                instrument: instrument.id,
+                decimals: (instrument.price_decimals, instrument.qty_decimals),
+                from: query.from,
+            });
+        }
+        let mut others = BinaryHeap::with_capacity(lanes.len());
+        for (index, lane) in lanes.iter_mut().enumerate() {
+            if let Some(time) = lane.peek()? {
+                others.push(Reverse((time, index)));
+            }
+        }
+        let current = others.pop().map(|Reverse(first)| first);
+        let until = query.until.unwrap_or(Time(u64::MAX));
+        Ok(Self { lanes, others, current, taken: false, until })
+    }
+
+    /// The next event; `None` at the end.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
+    #[inline]
+    pub fn next_event(&mut self) -> Result<Option<HistoryEvent<'_>>, HistoryError> {
+        if self.taken {
+            self.taken = false;
+            self.advance()?;
+        }
+        let Some((time, series)) = self.current.filter(|(time, _)| *time < self.until) else {
+            return Ok(None);
+        };
+        self.taken = true;
+        let Some(reader) = &mut self.lanes[series].reader else { return Ok(None) };
+        let (decoded, levels) = reader.take();
+        Ok(Some(HistoryEvent { time, series, decoded, levels }))
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<(), HistoryError> {
+        let Some((_, index)) = self.current else { return Ok(()) };
+        let next = self.lanes[index].peek()?.map(|time| (time, index));
+        self.current = match (next, self.others.peek()) {
+            (next, None) => next,
+            (Some(next), Some(Reverse(other))) if next < *other => Some(next),
+            (next, Some(_)) => {
+                let other = self.others.pop().map(|Reverse(other)| other);
+                self.others.extend(next.map(Reverse));
+                other
+            }
+        };
+        Ok(())
+    }
+}

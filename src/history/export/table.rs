@@ -1,0 +1,219 @@
+//! Which columns each kind of event has, and a row's values.
+
+use crate::domain::event::DepthHead;
+use crate::domain::{Level, Side};
+use crate::history::events::HistoryEvent;
+use crate::venue::Decoded;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Ns since 1970, UTC.
+    Time,
+    /// A whole number.
+    Integer,
+    /// A price, with the instrument's decimals.
+    Price,
+    /// A quantity, with the instrument's decimals.
+    Qty,
+    /// Price times quantity, with the decimals of both.
+    Notional,
+    /// A word.
+    Text,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Decimals of its numbers.
+    pub decimals: u8,
+}
+
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// A time, a whole number, or a number in units of its column's decimals.
+    Number(i64),
+    /// A notional.
+    Wide(i128),
+    /// A word.
+    Text(&'static str),
+}
+
+/// A kind of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Trades.
+    Trades,
+    /// Best bids and asks.
+    Quotes,
+    /// Levels of depth events.
+    Depth,
+    /// Bars.
+    Bars,
+}
+
+use ColumnKind::{Integer, Notional, Price, Qty, Text, Time};
+
+const TRADES: &[(&str, ColumnKind)] = &[
+    ("time", Time),
+    ("venue_time", Time),
+    ("id", Integer),
+    ("price", Price),
+    ("qty", Qty),
+    ("side", Text),
+    ("aggregate", Text),
+];
+const QUOTES: &[(&str, ColumnKind)] = &[
+    ("time", Time),
+    ("bid_price", Price),
+    ("bid_qty", Qty),
+    ("ask_price", Price),
+    ("ask_qty", Qty),
+    ("update_id", Integer),
+];
+const DEPTH: &[(&str, ColumnKind)] = &[
+    ("time", Time),
+    ("venue_time", Time),
+    ("event", Text),
+    ("first_id", Integer),
+    ("last_id", Integer),
+    ("prev_id", Integer),
+    ("side", Text),
+    ("price", Price),
+    ("qty", Qty),
+];
+const BARS: &[(&str, ColumnKind)] = &[
+    ("time", Time),
+    ("open_time", Time),
+    ("close_time", Time),
+    ("open", Price),
+    ("high", Price),
+    ("low", Price),
+    ("close", Price),
+    ("volume", Qty),
+    ("turnover", Notional),
+    ("trades", Integer),
+    ("closed", Text),
+];
+
+impl Table {
+    /// The table that an event belongs to.
+    #[must_use]
+    pub fn of(decoded: &Decoded) -> Option<Self> {
+        match decoded {
+            Decoded::Trade(_) => Some(Self::Trades),
+            Decoded::Quote(_) => Some(Self::Quotes),
+            Decoded::DepthDiff(_) | Decoded::DepthSnapshot(_) | Decoded::DepthPartial(_) => Some(Self::Depth),
+            Decoded::Kline(_) => Some(Self::Bars),
+            Decoded::Ignored | Decoded::UnknownInstrument => None,
+        }
+    }
+
+    /// Its name in files of feeds.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Trades => "trades",
+            Self::Quotes => "quotes",
+            Self::Depth => "depth",
+            Self::Bars => "bars",
+        }
+    }
+
+    /// Its columns.
+    #[must_use]
+    pub const fn columns(self) -> &'static [(&'static str, ColumnKind)] {
+        match self {
+            Self::Trades => TRADES,
+            Self::Quotes => QUOTES,
+            Self::Depth => DEPTH,
+            Self::Bars => BARS,
+        }
+    }
+
+    /// Its columns, for an instrument of this precision.
+    #[must_use]
+    pub fn with_decimals(self, price: u8, qty: u8) -> Vec<Column> {
+        let decimals = |kind| match kind {
+            Price => price,
+            Qty => qty,
+            Notional => price + qty,
+            Time | Integer | Text => 0,
+        };
+        self.columns().iter().map(|&(name, kind)| Column { name, kind, decimals: decimals(kind) }).collect()
+    }
+
+    /// Appends the rows that an event makes, value by value.
+    pub(super) fn rows(self, event: &HistoryEvent<'_>, out: &mut Vec<Value>) {
+        let time = |time: crate::domain::Time| Value::Number(time.0 as i64);
+        let id = |id: u64| Value::Number(id as i64);
+        match &event.decoded {
+            Decoded::Trade(t) => out.extend([
+                time(event.time),
+                time(t.venue_time),
+                id(t.id),
+                Value::Number(t.price.0),
+                Value::Number(t.qty.0),
+                Value::Text(if t.aggressor == Side::Buy { "buy" } else { "sell" }),
+                Value::Text(yes(t.aggregate)),
+            ]),
+            Decoded::Quote(q) => out.extend([
+                time(event.time),
+                Value::Number(q.bid.price.0),
+                Value::Number(q.bid.qty.0),
+                Value::Number(q.ask.price.0),
+                Value::Number(q.ask.qty.0),
+                id(q.update_id),
+            ]),
+            Decoded::DepthDiff(head) => depth(event, head, "diff", out),
+            Decoded::DepthSnapshot(head) => depth(event, head, "snapshot", out),
+            Decoded::DepthPartial(head) => depth(event, head, "partial", out),
+            Decoded::Kline(k) => out.extend([
+                time(event.time),
+                time(k.open_time),
+                time(k.close_time),
+                Value::Number(k.open.0),
+                Value::Number(k.high.0),
+                Value::Number(k.low.0),
+                Value::Number(k.close.0),
+                Value::Number(k.volume.0),
+                Value::Wide(k.quote_volume.0),
+                id(k.trades),
+                Value::Text(yes(k.closed)),
+            ]),
+            Decoded::Ignored | Decoded::UnknownInstrument => {}
+        }
+    }
+}
+
+const fn yes(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
+fn depth(event: &HistoryEvent<'_>, head: &DepthHead, kind: &'static str, out: &mut Vec<Value>) {
+    let mut row = |side: &'static str, level: Level| {
+        out.extend([
+            Value::Number(event.time.0 as i64),
+            Value::Number(head.venue_time.0 as i64),
+            Value::Text(kind),
+            Value::Number(head.first_id as i64),
+            Value::Number(head.last_id as i64),
+            Value::Number(head.prev_id as i64),
+            Value::Text(side),
+            Value::Number(level.price.0),
+            Value::Number(level.qty.0),
+        ]);
+    };
+    for (level, at) in event.levels.iter().zip(0..) {
+        row(if at < head.bids { "bid" } else { "ask" }, *level);
+    }
+    if event.levels.is_empty() {
+        // Its ids must not be lost: the next event follows it.
+        row("", Level::default());
+    }
+}

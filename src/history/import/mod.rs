@@ -1,0 +1,353 @@
+//! Import: vendors' files and recordings into the history, one file at a time.
+//!
+//! Owns: the formats, one in each file here. Invariants: a file is in the history whole or not at all; a row is kept
+//! exactly, or is named by its line; the same file taken the same way is taken once.
+
+mod adjust;
+mod bars;
+mod binance;
+mod captured;
+mod fault;
+mod input;
+mod name;
+mod number;
+mod ohlcv;
+mod sink;
+mod tardis;
+
+pub use fault::{ImportError, NameFault, RowFault};
+pub use ohlcv::Columns;
+
+use crate::domain::{Instrument, Market};
+use crate::history::catalogue::{CatalogueWriter, Entry};
+use crate::history::segment::Num;
+use input::SourceFile;
+use number::Numbers;
+use sha2::{Digest, Sha256};
+use sink::{Sink, remove};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bad rows that are told word for word; all are counted.
+pub const PROBLEMS_KEPT: usize = 10;
+/// Rows between two looks at the clock.
+const PROGRESS_ROWS: u64 = 1 << 16;
+
+/// What kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportKind {
+    /// Binance's public dumps.
+    Binance,
+    /// Tardis' CSV files.
+    Tardis,
+    /// Raw frames: recordings and captures.
+    Capture,
+    /// US equities, as LEAN lays them out.
+    Stocks,
+    /// Crypto bars, as LEAN lays them out.
+    CryptoBars,
+    /// Bars in any CSV.
+    Csv,
+}
+
+/// Each kind with its name on the command line and what it is.
+pub const KINDS: &[(ImportKind, &str, &str)] = &[
+    (
+        ImportKind::Binance,
+        "binance",
+        "Binance's public dumps (zip or CSV): klines, trades, aggTrades, bookTicker; spot and futures",
+    ),
+    (
+        ImportKind::Tardis,
+        "tardis",
+        "Tardis' CSV files (packed or not): trades, quotes, incremental_book_L2, book_snapshot_25",
+    ),
+    (ImportKind::Capture, "capture", "raw frames that `algo-trader capture` wrote, or recordings like them"),
+    (ImportKind::Stocks, "stocks", "US equities in LEAN's zips: ticks, minute, hour, daily"),
+    (ImportKind::CryptoBars, "crypto-bars", "crypto in LEAN's zips: ticks, second to daily bars"),
+    (ImportKind::Csv, "csv", "bars in any CSV: say which columns with --columns, and --every, --instrument"),
+];
+
+/// How files are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportOptions {
+    /// `venue:market:SYMBOL`, where the file does not say or says otherwise.
+    pub instrument: Option<String>,
+    /// The part of the venue, where the file does not say.
+    pub market: Option<Market>,
+    /// The asset bought and sold, where the symbol does not say.
+    pub base: Option<String>,
+    /// The asset paid with, where the symbol does not say.
+    pub quote: Option<String>,
+    /// Leave bad rows out, counted, instead of refusing the file.
+    pub skip_bad: bool,
+    /// Sort rows, but those of depth, by (time, id), in memory, instead of refusing a file whose times go back.
+    pub sort: bool,
+    /// Round prices that have more decimals.
+    pub round_price: Option<u8>,
+    /// Round quantities that have more decimals.
+    pub round_qty: Option<u8>,
+    /// Factors for splits and dividends: a file, or a directory with one for each symbol (stocks).
+    pub adjust: Option<PathBuf>,
+    /// Columns and length of bars (CSV).
+    pub columns: Columns,
+    /// Instruments whose frames are known where a file has those of many (captures).
+    pub configured: Vec<Instrument>,
+}
+
+impl ImportOptions {
+    /// What beside the bytes decides what becomes of them.
+    fn taken_as(&self, kind: ImportKind) -> String {
+        let mut text = KINDS.iter().find(|(k, ..)| *k == kind).map_or("", |(_, name, _)| *name).to_owned();
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                text.push_str(&format!(" {name}={value}"));
+            }
+        };
+        add("instrument", self.instrument.clone());
+        add("market", self.market.map(|m| m.label().into()));
+        add("round_price", self.round_price.map(|n| n.to_string()));
+        add("round_qty", self.round_qty.map(|n| n.to_string()));
+        add("skip_bad", self.skip_bad.then(|| "yes".into()));
+        add("adjust", self.adjust.as_ref().map(|path| path.display().to_string()));
+        add("every", self.columns.every.clone());
+        let given = self.columns.given.iter().map(|(name, column)| format!("{name}={column}"));
+        add("columns", (!self.columns.given.is_empty()).then(|| given.collect::<Vec<_>>().join(",")));
+        text
+    }
+
+    fn numbers(&self) -> Numbers {
+        Numbers { round_price: self.round_price, round_qty: self.round_qty, rounded: 0 }
+    }
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Rows read.
+    pub rows: u64,
+    /// Bytes of the file read, as it lies on the disk.
+    pub bytes: u64,
+    /// The file's size.
+    pub bytes_all: u64,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone)]
+pub enum Imported {
+    /// It is in the history now; with the first bad rows that were left out.
+    Added(Entry, Vec<String>),
+    /// It was there already; nothing was added.
+    Known(Entry),
+}
+
+/// What a line was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Row,
+    Header,
+}
+
+/// A format: lines in, rows out.
+trait Format {
+    /// Takes a line; `number` is its place in the file, from 1.
+    fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink<'_>) -> Result<Line, RowFault>;
+
+    /// The file is at its end.
+    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let _ = sink;
+        Ok(())
+    }
+
+    /// Numbers that were rounded.
+    fn rounded(&self) -> u64;
+}
+
+/// What is counted of a file's rows, and what is done about bad ones.
+struct Rows<'a> {
+    path: &'a Path,
+    skip_bad: bool,
+    rows: u64,
+    skipped: u64,
+    problems: Vec<String>,
+}
+
+impl Rows<'_> {
+    fn bad(&mut self, line: u64, fault: RowFault) -> Result<(), ImportError> {
+        // Without a name no row can be taken at all.
+        if !self.skip_bad || matches!(fault, RowFault::Name(_)) {
+            return Err(ImportError::Row { path: self.path.display().to_string(), line, fault });
+        }
+        self.skipped += 1;
+        if self.problems.len() < PROBLEMS_KEPT {
+            self.problems.push(format!("{}:{line}: {fault}: left out", self.path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// Imports one file. `progress` is told now and then how far it is; where it says no, the import stops.
+///
+/// # Errors
+/// [`ImportError`]; nothing of the file is then in the history.
+pub fn import_file(
+    history: &mut CatalogueWriter,
+    kind: ImportKind,
+    path: &Path,
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Imported, ImportError> {
+    let source = SourceFile::check(path)?;
+    let taken_as = options.taken_as(kind);
+    let known = |entry: &&Entry| entry.sha256 == source.sha256 && entry.taken_as == taken_as;
+    if let Some(entry) = history.catalogue().entries().iter().find(known) {
+        return Ok(Imported::Known(entry.clone()));
+    }
+    let mut rows = Rows { path, skip_bad: options.skip_bad, rows: 0, skipped: 0, problems: Vec::new() };
+    // A feed's order is what it is.
+    let mut sink = Sink::new(history, options.sort && kind != ImportKind::Capture);
+    let rounded = read(kind, &source, options, &mut sink, &mut rows, progress)?;
+    let id = id(&source.sha256, &taken_as);
+    let (segments, aside) = sink.finish(&id)?;
+    if segments.is_empty() {
+        let why = if rows.skipped > 0 { "all rows are bad" } else { "it has no rows" };
+        return Err(ImportError::file(path, format!("nothing to import: {why}; is this the right KIND?")));
+    }
+    let entry = Entry {
+        id,
+        source: path.display().to_string(),
+        source_bytes: source.bytes,
+        sha256: source.sha256,
+        taken_as,
+        imported: now(),
+        rows: rows.rows,
+        skipped: rows.skipped,
+        rounded,
+        segments,
+    };
+    if let Err(error) = sink.catalogue().add(entry.clone(), &aside) {
+        remove(&aside);
+        return Err(error.into());
+    }
+    Ok(Imported::Added(entry, rows.problems))
+}
+
+fn read(
+    kind: ImportKind,
+    source: &SourceFile,
+    options: &ImportOptions,
+    sink: &mut Sink<'_>,
+    rows: &mut Rows<'_>,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<u64, ImportError> {
+    let path = rows.path;
+    if kind == ImportKind::Capture {
+        return captured::read(path, source.bytes, options, sink, rows, progress);
+    }
+    let bytes = Arc::new(AtomicU64::new(0));
+    source.read(&bytes, |name, mut lines| {
+        let unnamed = |fault: NameFault| ImportError::file(path, fault.to_string());
+        let mut format: Box<dyn Format> = match kind {
+            ImportKind::Binance => Box::new(binance::Dump::new(path, name, options).map_err(unnamed)?),
+            ImportKind::Tardis => Box::new(tardis::Tardis::new(options)),
+            ImportKind::Stocks => Box::new(bars::Bars::new(path, name, true, options)?),
+            ImportKind::CryptoBars => Box::new(bars::Bars::new(path, name, false, options)?),
+            ImportKind::Csv | ImportKind::Capture => Box::new(ohlcv::Ohlcv::new(options).map_err(unnamed)?),
+        };
+        let mut last = 0;
+        while let Some((number, line)) = lines.next_line()? {
+            last = number;
+            sink.set_line(number);
+            match format.line(number, line, sink) {
+                Ok(Line::Row) => rows.rows += 1,
+                Ok(Line::Header) => continue,
+                Err(fault) => {
+                    rows.rows += 1;
+                    if let Some(error) = sink.failed.take() {
+                        return Err(error.into());
+                    }
+                    rows.bad(number, fault)?;
+                }
+            }
+            if rows.rows.is_multiple_of(PROGRESS_ROWS) {
+                let at = Progress {
+                    rows: rows.rows,
+                    bytes: bytes.load(Ordering::Relaxed),
+                    bytes_all: source.bytes,
+                };
+                if !progress(at) {
+                    return Err(ImportError::Stopped { path: path.display().to_string() });
+                }
+            }
+        }
+        if let Err(fault) = format.end(sink) {
+            rows.bad(last, fault)?;
+        }
+        let mut failed = None;
+        sink.sort(|line, fault| match rows.bad(line, fault) {
+            Ok(()) => true,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(format.rounded()),
+        }
+    })
+}
+
+/// Names an import by what it was made of.
+fn id(sha256: &str, taken_as: &str) -> String {
+    let hash = Sha256::digest(format!("{sha256} {taken_as}"));
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Where files given by name are: a directory stands for the files in it that are no checksums, in the order of names.
+///
+/// # Errors
+/// [`ImportError`] where a path cannot be read, or a directory has no file.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
+    let mut all = Vec::new();
+    for path in paths {
+        let io = |error| ImportError::Io { path: path.display().to_string(), error };
+        if !std::fs::metadata(path).map_err(io)?.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let file = entry.map_err(io)?.path();
+            let left_out = file.extension().is_some_and(|e| e == "CHECKSUM" || e == "jsonl");
+            if file.is_file() && !left_out {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            return Err(ImportError::file(
+                path,
+                "is a directory without files: give one with files, or files",
+            ));
+        }
+        found.sort();
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// Refuses a bar whose prices contradict each other: open, high, low, close.
+fn check_bar(prices: &[Num; 4]) -> Result<(), RowFault> {
+    let most = prices.iter().map(|p| p.decimals).max().unwrap_or(0);
+    let [open, high, low, close] =
+        prices.map(|p| i128::from(p.units) * 10i128.pow(u32::from(most - p.decimals)));
+    let good = low <= open.min(close) && high >= open.max(close);
+    if good { Ok(()) } else { Err(RowFault::Bar) }
+}

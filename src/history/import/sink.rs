@@ -1,0 +1,207 @@
+//! Where rows go: segments that are written aside, one for each series that turns up.
+//!
+//! Owns: what holds for rows of every format (no row twice, times in order), and sorting where that was asked for.
+//! Invariant: what is not finished is removed.
+
+use super::fault::{NameFault, RowFault};
+use crate::domain::instrument::SYMBOL_BYTES_MAX;
+use crate::domain::{Side, Time};
+use crate::history::catalogue::{CatalogueWriter, HistoryError, Segment, SeriesName, split_name};
+use crate::history::segment::{GapRule, Row, SegmentWriter};
+use std::path::PathBuf;
+
+/// A series that is being written.
+struct Open {
+    name: SeriesName,
+    assets: (String, String),
+    rule: GapRule,
+    /// Ids rise, so that one that comes again is a row that comes again.
+    unique: bool,
+    last_id: Option<u64>,
+    last_open: Option<Time>,
+    last_price: Option<(i64, u8)>,
+    side: Side,
+    writer: SegmentWriter,
+    aside: PathBuf,
+}
+
+/// See the module.
+pub(super) struct Sink<'a> {
+    catalogue: &'a mut CatalogueWriter,
+    open: Vec<Open>,
+    sort: bool,
+    /// Rows that wait to be sorted: their time, id, line, series.
+    unsorted: Vec<(Time, u64, u64, usize, Row<'static>)>,
+    line: u64,
+    /// The disk's error, which no row can be blamed for.
+    pub failed: Option<HistoryError>,
+}
+
+/// A series as a format describes it.
+pub(super) struct Spec {
+    pub name: SeriesName,
+    pub assets: (String, String),
+    pub rule: GapRule,
+    pub unique: bool,
+}
+
+impl<'a> Sink<'a> {
+    pub fn new(catalogue: &'a mut CatalogueWriter, sort: bool) -> Self {
+        Self { catalogue, open: Vec::new(), sort, unsorted: Vec::new(), line: 0, failed: None }
+    }
+
+    /// Begins a series, and names it by a number.
+    pub fn begin(&mut self, spec: Spec) -> Result<usize, RowFault> {
+        let good =
+            split_name(&spec.name.instrument).is_some_and(|(_, _, symbol)| symbol.len() <= SYMBOL_BYTES_MAX);
+        if !good {
+            return Err(NameFault::Instrument(spec.name.instrument).into());
+        }
+        let aside = self.catalogue.aside();
+        match SegmentWriter::create(&aside, spec.rule) {
+            Ok(writer) => self.open.push(Open {
+                name: spec.name,
+                assets: spec.assets,
+                rule: spec.rule,
+                unique: spec.unique,
+                last_id: None,
+                last_open: None,
+                last_price: None,
+                side: Side::Buy,
+                writer,
+                aside,
+            }),
+            Err(error) => {
+                self.failed = Some(HistoryError::io(&aside)(error));
+                return Err(RowFault::Line("cannot be written".into()));
+            }
+        }
+        Ok(self.open.len() - 1)
+    }
+
+    /// The number of the series with this name.
+    pub fn find(&self, name: &SeriesName) -> Option<usize> {
+        self.open.iter().position(|open| open.name == *name)
+    }
+
+    pub fn set_line(&mut self, line: u64) {
+        self.line = line;
+    }
+
+    /// Who crossed the spread, where the source does not say: whoever the price moved for (the tick rule: a price above
+    /// the last other one is a buyer's).
+    pub fn side_by_price(&mut self, series: usize, price: crate::history::segment::Num) -> Side {
+        let open = &mut self.open[series];
+        if let Some((units, decimals)) = open.last_price {
+            let to =
+                |units: i64, decimals: u8| i128::from(units) * 10i128.pow(u32::from(18 - decimals.min(18)));
+            match to(price.units, price.decimals).cmp(&to(units, decimals)) {
+                std::cmp::Ordering::Greater => open.side = Side::Buy,
+                std::cmp::Ordering::Less => open.side = Side::Sell,
+                std::cmp::Ordering::Equal => {}
+            }
+        }
+        open.last_price = Some((price.units, price.decimals));
+        open.side
+    }
+
+    /// Takes a row, or keeps it until all can be sorted.
+    #[inline]
+    pub fn push(&mut self, series: usize, time: Time, row: Row<'static>) -> Result<(), RowFault> {
+        if self.sort {
+            let id = match row {
+                Row::Trade { id, .. } | Row::Quote { update_id: id, .. } => id,
+                _ => 0,
+            };
+            self.unsorted.push((time, id, self.line, series, row));
+            return Ok(());
+        }
+        self.put(series, time, &row)
+    }
+
+    /// Takes a row whose levels are borrowed; not sorted.
+    pub fn push_depth(&mut self, series: usize, time: Time, row: &Row<'_>) -> Result<(), RowFault> {
+        self.put(series, time, row)
+    }
+
+    #[inline]
+    fn put(&mut self, series: usize, time: Time, row: &Row<'_>) -> Result<(), RowFault> {
+        let open = &mut self.open[series];
+        match row {
+            Row::Trade { id, .. } | Row::Quote { update_id: id, .. } if open.unique => match open.last_id {
+                Some(last) if *id == last => return Err(RowFault::Duplicate("id")),
+                Some(last) if *id < last => return Err(RowFault::IdBack),
+                _ => {
+                    open.writer.push(time, row)?;
+                    open.last_id = Some(*id);
+                    return Ok(());
+                }
+            },
+            Row::Bar { open_time, close_time, .. } => {
+                if open.unique && open.last_open == Some(*open_time) {
+                    return Err(RowFault::Duplicate("start"));
+                }
+                if close_time < open_time {
+                    return Err(RowFault::EndBeforeStart);
+                }
+                open.writer.push(time, row)?;
+                open.last_open = Some(*open_time);
+                return Ok(());
+            }
+            _ => {}
+        }
+        Ok(open.writer.push(time, row)?)
+    }
+
+    /// Writes the rows that waited; those that are refused are given to `refused` with their lines.
+    pub fn sort(&mut self, mut refused: impl FnMut(u64, RowFault) -> bool) -> bool {
+        let mut rows = std::mem::take(&mut self.unsorted);
+        rows.sort_by_key(|(time, id, line, ..)| (*time, *id, *line));
+        rows.iter().all(|(time, _, line, series, row)| match self.put(*series, *time, row) {
+            Ok(()) => true,
+            Err(fault) => refused(*line, fault),
+        })
+    }
+
+    /// Finishes the segments: what the catalogue will say of them, and where they lie.
+    pub fn finish(&mut self, id: &str) -> Result<(Vec<Segment>, Vec<PathBuf>), HistoryError> {
+        let mut segments = Vec::new();
+        let mut paths = Vec::new();
+        for open in self.open.drain(..) {
+            if open.writer.stats().rows == 0 {
+                let _ = std::fs::remove_file(&open.aside);
+                continue;
+            }
+            paths.push(open.aside.clone());
+            let stats = match open.writer.finish() {
+                Ok(stats) => stats,
+                Err(error) => {
+                    remove(&paths);
+                    return Err(HistoryError::io(&open.aside)(error));
+                }
+            };
+            let file = CatalogueWriter::place(&open.name, Time(stats.first), id);
+            segments.push(Segment::new(file, &open.name, open.assets, &stats, open.rule != GapRule::None));
+        }
+        Ok((segments, paths))
+    }
+
+    pub fn catalogue(&mut self) -> &mut CatalogueWriter {
+        self.catalogue
+    }
+}
+
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        for open in &self.open {
+            let _ = std::fs::remove_file(&open.aside);
+        }
+    }
+}
+
+/// Removes segments that are not to be.
+pub(super) fn remove(paths: &[PathBuf]) {
+    for path in paths {
+        let _ = std::fs::remove_file(path);
+    }
+}

@@ -1,0 +1,290 @@
+//! Tardis' CSV files: trades, quotes, incremental_book_L2, book_snapshot_25 (and _5); told apart by their headers.
+//!
+//! Times are µs. An event's time is `local_timestamp`, when Tardis received it; `timestamp` is the venue's. Rows of one
+//! message of the order book share their `local_timestamp`: they become one diff, or one snapshot where `is_snapshot`. The
+//! files have no update ids, so events are numbered, one following the other. A side that is unknown is told by the
+//! tick rule.
+
+use super::fault::{NameFault, RowFault};
+use super::input::columns;
+use super::number::{Numbers, integer, shown};
+use super::sink::{Sink, Spec};
+use super::{Format, ImportOptions, Line};
+use crate::domain::{Market, Side, Time};
+use crate::history::catalogue::{SeriesKind, SeriesName};
+use crate::history::segment::{DepthRow, GapRule, Num, Row, RowKind};
+
+const TRADES: &str = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount";
+const QUOTES: &str = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount";
+const BOOK: &str = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount";
+const TOP: &str =
+    "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Trades,
+    Quotes,
+    Book,
+    /// So many levels a side.
+    Top(usize),
+}
+
+/// A message of the order book that is not at its end yet.
+#[derive(Debug, Default)]
+struct Message {
+    series: usize,
+    time: Time,
+    venue_time: Time,
+    snapshot: bool,
+    bids: Vec<(Num, Num)>,
+    asks: Vec<(Num, Num)>,
+}
+
+/// See the module.
+pub(super) struct Tardis {
+    options: ImportOptions,
+    numbers: Numbers,
+    kind: Option<Kind>,
+    /// The exchange and symbol of the row before, and their series.
+    last: (Vec<u8>, usize),
+    message: Message,
+    /// Number of the last depth event.
+    event: u64,
+    row: u64,
+    levels: Vec<(Num, Num)>,
+}
+
+impl Tardis {
+    pub fn new(options: &ImportOptions) -> Self {
+        Self {
+            options: options.clone(),
+            numbers: options.numbers(),
+            kind: None,
+            last: (Vec::new(), 0),
+            message: Message::default(),
+            event: 0,
+            row: 0,
+            levels: Vec::new(),
+        }
+    }
+
+    fn header(line: &[u8]) -> Result<Kind, RowFault> {
+        let text = String::from_utf8_lossy(line);
+        match text.trim() {
+            TRADES => Ok(Kind::Trades),
+            QUOTES => Ok(Kind::Quotes),
+            BOOK => Ok(Kind::Book),
+            top if top.starts_with(TOP) => Ok(Kind::Top((top.split(',').count() - 4) / 4)),
+            _ => Err(NameFault::File(
+                "its first line is not the header of Tardis' trades, quotes, incremental_book_L2 or book_snapshot files",
+            )
+            .into()),
+        }
+    }
+
+    #[inline]
+    fn series(
+        &mut self,
+        kind: Kind,
+        exchange: &[u8],
+        symbol: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<usize, RowFault> {
+        let (key, series) = &self.last;
+        let same = key.len() == exchange.len() + 1 + symbol.len()
+            && key.starts_with(exchange)
+            && key.ends_with(symbol);
+        if same && !key.is_empty() { Ok(*series) } else { self.begin(kind, exchange, symbol, sink) }
+    }
+
+    #[cold]
+    fn begin(
+        &mut self,
+        kind: Kind,
+        exchange: &[u8],
+        symbol: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<usize, RowFault> {
+        let (venue, market) = match exchange {
+            b"binance" => ("binance".into(), Some(Market::Spot)),
+            b"binance-futures" => ("binance".into(), Some(Market::UsdM)),
+            b"binance-delivery" => ("binance".into(), Some(Market::CoinM)),
+            other => (shown(other), None),
+        };
+        let named = self.options.named(&venue, market, &String::from_utf8_lossy(symbol))?;
+        let series = match kind {
+            Kind::Trades => SeriesKind::Trades,
+            Kind::Quotes => SeriesKind::Quotes,
+            Kind::Book | Kind::Top(_) => SeriesKind::Depth,
+        };
+        let name = SeriesName::new(&named.name, series);
+        let series = match sink.find(&name) {
+            Some(series) => series,
+            None => sink.begin(Spec { name, assets: named.assets, rule: GapRule::None, unique: false })?,
+        };
+        self.last = ([exchange, b",", symbol].concat(), series);
+        Ok(series)
+    }
+
+    fn trade(&mut self, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let [exchange, symbol, venue, local, id, side, price, qty] = columns::<8>(line, TRADES)?;
+        let series = self.series(Kind::Trades, exchange, symbol, sink)?;
+        let (price, qty) = (self.numbers.price("price", price)?, self.numbers.qty("amount", qty)?);
+        let (venue_time, time) = (moment("timestamp", venue)?, moment("local_timestamp", local)?);
+        let aggressor = match side {
+            b"buy" => Side::Buy,
+            b"sell" => Side::Sell,
+            b"unknown" | b"" => sink.side_by_price(series, price),
+            _ => {
+                return Err(RowFault::Word {
+                    column: "side",
+                    text: shown(side),
+                    expected: "buy, sell or unknown",
+                });
+            }
+        };
+        // Some venues' ids are no numbers.
+        let id = integer("id", id).unwrap_or(self.row);
+        sink.push(series, time, Row::Trade { price, qty, id, venue_time, aggressor, aggregate: false })
+    }
+
+    fn quote(&mut self, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let [exchange, symbol, _, local, ask_qty, ask, bid, bid_qty] = columns::<8>(line, QUOTES)?;
+        let series = self.series(Kind::Quotes, exchange, symbol, sink)?;
+        let time = moment("local_timestamp", local)?;
+        let bid = self.side([bid, bid_qty], ["bid_price", "bid_amount"])?;
+        let ask = self.side([ask, ask_qty], ["ask_price", "ask_amount"])?;
+        sink.push(series, time, Row::Quote { bid, ask, update_id: 0 })
+    }
+
+    /// A side of a quote, which may be empty.
+    fn side(&mut self, [price, qty]: [&[u8]; 2], names: [&'static str; 2]) -> Result<(Num, Num), RowFault> {
+        if price.is_empty() && qty.is_empty() {
+            return Ok((Num::default(), Num::default()));
+        }
+        Ok((self.numbers.price(names[0], price)?, self.numbers.qty(names[1], qty)?))
+    }
+
+    fn level(&mut self, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let [exchange, symbol, venue, local, snapshot, side, price, qty] = columns::<8>(line, BOOK)?;
+        let series = self.series(Kind::Book, exchange, symbol, sink)?;
+        let (venue_time, time) = (moment("timestamp", venue)?, moment("local_timestamp", local)?);
+        let level = (self.numbers.price("price", price)?, self.numbers.qty("amount", qty)?);
+        let word = |column, text: &[u8], expected| RowFault::Word { column, text: shown(text), expected };
+        let snapshot = match snapshot {
+            b"true" => true,
+            b"false" => false,
+            _ => return Err(word("is_snapshot", snapshot, "true or false")),
+        };
+        let bid = match side {
+            b"bid" => true,
+            b"ask" => false,
+            _ => return Err(word("side", side, "bid or ask")),
+        };
+        let at = &self.message;
+        let begun = !at.bids.is_empty() || !at.asks.is_empty();
+        if begun && (at.series, at.time, at.snapshot) != (series, time, snapshot) {
+            self.flush(sink)?;
+        }
+        let at = &mut self.message;
+        (at.series, at.time, at.venue_time, at.snapshot) = (series, time, venue_time, snapshot);
+        if bid {
+            at.bids.push(level)
+        } else {
+            at.asks.push(level)
+        }
+        Ok(())
+    }
+
+    /// The message so far is whole.
+    fn flush(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let at = &mut self.message;
+        if at.bids.is_empty() && at.asks.is_empty() {
+            return Ok(());
+        }
+        self.levels.clear();
+        self.levels.append(&mut at.bids);
+        let bids = self.levels.len();
+        self.levels.append(&mut at.asks);
+        let kind = if at.snapshot { RowKind::Snapshot } else { RowKind::Diff };
+        let (series, time, venue_time) = (at.series, at.time, at.venue_time);
+        self.depth(kind, series, (time, venue_time), bids, sink)
+    }
+
+    /// The levels as an event that follows the one before.
+    fn depth(
+        &mut self,
+        kind: RowKind,
+        series: usize,
+        (time, venue_time): (Time, Time),
+        bids: usize,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), RowFault> {
+        let prev_id = if kind == RowKind::Diff { self.event } else { 0 };
+        self.event += 1;
+        let id = self.event;
+        let row =
+            DepthRow { kind, first_id: id, last_id: id, prev_id, venue_time, levels: &self.levels, bids };
+        sink.push_depth(series, time, &Row::Depth(row))
+    }
+
+    fn top(&mut self, count: usize, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        let what = "exchange, symbol, two times, and price and amount of asks and bids in turn";
+        let fields: Vec<&[u8]> = line.split(|&b| b == b',').collect();
+        if fields.len() != 4 + 4 * count {
+            return Err(RowFault::Columns { found: fields.len(), expected: 4 + 4 * count, what });
+        }
+        let series = self.series(Kind::Top(count), fields[0], fields[1], sink)?;
+        let times = (moment("local_timestamp", fields[3])?, moment("timestamp", fields[2])?);
+        self.levels.clear();
+        let mut bids = 0;
+        for (side, names) in [(2, ["bids.price", "bids.amount"]), (0, ["asks.price", "asks.amount"])] {
+            for level in fields[4..].chunks_exact(4) {
+                // A book with fewer levels leaves the rest empty.
+                if !level[side].is_empty() {
+                    let level = self.side([level[side], level[side + 1]], names)?;
+                    self.levels.push(level);
+                }
+            }
+            if side == 2 {
+                bids = self.levels.len();
+            }
+        }
+        self.depth(RowKind::Partial, series, times, bids, sink)
+    }
+}
+
+impl Format for Tardis {
+    fn line(&mut self, _: u64, line: &[u8], sink: &mut Sink<'_>) -> Result<Line, RowFault> {
+        let Some(kind) = self.kind else {
+            self.kind = Some(Self::header(line)?);
+            return Ok(Line::Header);
+        };
+        self.row += 1;
+        match kind {
+            Kind::Trades => self.trade(line, sink)?,
+            Kind::Quotes => self.quote(line, sink)?,
+            Kind::Book => self.level(line, sink)?,
+            Kind::Top(count) => self.top(count, line, sink)?,
+        }
+        Ok(Line::Row)
+    }
+
+    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+        self.flush(sink)
+    }
+
+    fn rounded(&self) -> u64 {
+        self.numbers.rounded
+    }
+}
+
+/// µs since 1970, from 1973 until 2540.
+fn moment(column: &'static str, text: &[u8]) -> Result<Time, RowFault> {
+    match integer(column, text)? {
+        value @ 100_000_000_000_000..18_000_000_000_000_000 => Ok(Time(value * 1_000)),
+        value => {
+            Err(RowFault::Word { column, text: value.to_string(), expected: "a time in µs since 1970" })
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Columns of integers as few bits: runs of 128 values, each run its smallest value and the bits of what is above it.
+//!
+//! Owns: that encoding. A column is packed as its values or as the differences of neighbours, whichever is smaller; a run
+//! that is one value takes no bits. Invariant: [`unpack`] gives what [`pack`] was given, for every i64, and nothing but
+//! an error for bytes that `pack` did not make.
+
+use super::Corrupt;
+
+/// Values in a run.
+const RUN: usize = 128;
+/// Zero bytes that must follow a packed column's bytes where it is unpacked: numbers are read eight bytes at a time.
+pub(super) const PADDING: usize = 16;
+
+const PLAIN: u8 = 0;
+const DELTA: u8 = 1;
+
+/// Appends `values` to `out`.
+pub(super) fn pack(values: &[i64], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.push(PLAIN);
+    values.chunks(RUN).for_each(|run| pack_run(run, out));
+    let plain = out.len() - start;
+    out.push(DELTA);
+    let mut previous = 0i64;
+    let mut deltas = [0i64; RUN];
+    for run in values.chunks(RUN) {
+        for (delta, &value) in deltas.iter_mut().zip(run) {
+            *delta = value.wrapping_sub(previous);
+            previous = value;
+        }
+        pack_run(&deltas[..run.len()], out);
+    }
+    if out.len() - start - plain < plain {
+        out.drain(start..start + plain);
+    } else {
+        out.truncate(start + plain);
+    }
+}
+
+fn pack_run(run: &[i64], out: &mut Vec<u8>) {
+    let (Some(&low), Some(&high)) = (run.iter().min(), run.iter().max()) else { return };
+    let width = 64 - (high.wrapping_sub(low) as u64).leading_zeros();
+    varint(zigzag(low), out);
+    out.push(width as u8);
+    if width == 0 {
+        return;
+    }
+    let (mut bits, mut held) = (0u128, 0u32);
+    for &value in run {
+        bits |= u128::from(value.wrapping_sub(low) as u64) << held;
+        held += width;
+        if held >= 64 {
+            out.extend_from_slice(&(bits as u64).to_le_bytes());
+            bits >>= 64;
+            held -= 64;
+        }
+    }
+    let rest = held.div_ceil(8) as usize;
+    out.extend_from_slice(&(bits as u64).to_le_bytes()[..rest]);
+}
+
+/// Replaces `out` with the `count` values that `input` begins with; `input` then begins after them.
+///
+/// # Errors
+/// [`Corrupt`] where the bytes are not a packed column of that many values.
+pub(super) fn unpack(input: &mut &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), Corrupt> {
+    out.clear();
+    let (&mode, rest) = input.split_first().ok_or(Corrupt::Short)?;
+    *input = rest;
+    if mode > DELTA {
+        return Err(Corrupt::Column);
+    }
+    out.reserve(count);
+    let mut left = count;
+    while left > 0 {
+        let run = left.min(RUN);
+        unpack_run(input, run, out)?;
+        left -= run;
+    }
+    if mode == DELTA {
+        let mut sum = 0i64;
+        for value in out.iter_mut() {
+            sum = sum.wrapping_add(*value);
+            *value = sum;
+        }
+    }
+    Ok(())
+}
+
+fn unpack_run(input: &mut &[u8], run: usize, out: &mut Vec<i64>) -> Result<(), Corrupt> {
+    let low = unzigzag(read_varint(input)?);
+    let (&width, rest) = input.split_first().ok_or(Corrupt::Short)?;
+    let width = usize::from(width);
+    if width > 64 {
+        return Err(Corrupt::Column);
+    }
+    *input = rest;
+    if width == 0 {
+        out.resize(out.len() + run, low);
+        return Ok(());
+    }
+    let bytes = (run * width).div_ceil(8);
+    let padded = input.get(..bytes + PADDING).ok_or(Corrupt::Short)?;
+    if width <= 56 {
+        let mask = (1u64 << width) - 1;
+        out.extend((0..run).map(|i| {
+            let bit = i * width;
+            let word = padded[bit / 8..].first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
+            low.wrapping_add((word >> (bit % 8) & mask) as i64)
+        }));
+    } else {
+        out.extend((0..run).map(|i| {
+            let bit = i * width;
+            let word = padded[bit / 8..].first_chunk::<16>().map_or(0, |word| u128::from_le_bytes(*word));
+            let value = (word >> (bit % 8)) as u64 & (u64::MAX >> (64 - width));
+            low.wrapping_add(value as i64)
+        }));
+    }
+    *input = &input[bytes..];
+    Ok(())
+}
+
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+fn varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn read_varint(input: &mut &[u8]) -> Result<u64, Corrupt> {
+    let mut value = 0u64;
+    for shift in (0..70).step_by(7) {
+        let (&byte, rest) = input.split_first().ok_or(Corrupt::Short)?;
+        *input = rest;
+        let bits = u64::from(byte & 0x7f);
+        if shift == 63 && bits > 1 {
+            break;
+        }
+        value |= bits << shift;
+        if byte < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(Corrupt::Column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn round_trip(values: &[i64]) -> usize {
+        let mut bytes = Vec::new();
+        pack(values, &mut bytes);
+        let packed = bytes.len();
+        bytes.resize(packed + PADDING, 0);
+        let (mut input, mut back) = (&bytes[..], vec![7]);
+        unpack(&mut input, values.len(), &mut back).expect("just packed");
+        assert_eq!(back, values);
+        assert_eq!(input.len(), PADDING, "all of it was taken, and no more");
+        packed
+    }
+
+    proptest! {
+        #[test]
+        fn every_column_comes_back(values in proptest::collection::vec(any::<i64>(), 0..700), shift in 0u32..64) {
+            round_trip(&values.iter().map(|v| v >> shift).collect::<Vec<_>>());
+            let mut sum = 0i64;
+            round_trip(&values.iter().map(|v| { sum = sum.wrapping_add(v >> shift); sum }).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), count in 0usize..400) {
+            let mut out = Vec::new();
+            let _ = unpack(&mut &bytes[..], count, &mut out);
+            prop_assert!(out.len() <= count);
+        }
+    }
+
+    #[test]
+    fn the_extremes_come_back_and_what_is_regular_takes_next_to_nothing() {
+        round_trip(&[i64::MIN, i64::MAX, 0, -1, i64::MAX, i64::MIN]);
+        round_trip(&[]);
+        assert!(round_trip(&[5; 65_536]) <= 2 * 512 + 1);
+        let minutes: Vec<i64> = (0..65_536).map(|i| 1_700_000_000_000_000_000 + i * 60_000_000_000).collect();
+        assert!(round_trip(&minutes) < 8 * 512 + 1_300);
+    }
+}

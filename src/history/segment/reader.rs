@@ -1,0 +1,286 @@
+//! Reading a segment: one block at a time, its rows as the domain's messages.
+
+use super::block::{Block, Col, Unit};
+use super::pack::PADDING;
+use super::row::RowKind;
+use super::{Corrupt, END_MAGIC, MAGIC, PLACE_BYTES, Place, SegmentError, TAIL_BYTES, TURNOVER_DECIMALS};
+use crate::domain::decimal::POW10;
+use crate::domain::event::{DepthHead, Kline, Quote, Trade};
+use crate::domain::{InstrumentId, Level, Notional, Price, Qty, Side, Time};
+use crate::venue::Decoded;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// See the module.
+#[derive(Debug)]
+pub struct SegmentReader {
+    path: PathBuf,
+    file: File,
+    places: Vec<Place>,
+    /// Index of the block after the one held.
+    next_block: usize,
+    bytes: Vec<u8>,
+    block: Block,
+    levels: Vec<Level>,
+    at: Places,
+    instrument: InstrumentId,
+    decimals: (u8, u8),
+}
+
+/// The next row, and the next of each kind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Places {
+    row: usize,
+    trade: usize,
+    quote: usize,
+    depth: usize,
+    bar: usize,
+    level: usize,
+}
+
+impl SegmentReader {
+    /// Opens the segment; its numbers are given in units of 10^-`decimals` (prices, quantities), its events named
+    /// `instrument`.
+    ///
+    /// # Errors
+    /// [`SegmentError`] where it cannot be read or is not whole.
+    pub fn open(path: &Path, instrument: InstrumentId, decimals: (u8, u8)) -> Result<Self, SegmentError> {
+        let io = |error| SegmentError::Io { path: path.display().to_string(), error };
+        let file = File::open(path).map_err(io)?;
+        let places = read_index(&file).map_err(|fault| match fault {
+            IndexFault::Io(error) => io(error),
+            IndexFault::Corrupt(problem) => {
+                SegmentError::Corrupt { path: path.display().to_string(), place: "its index".into(), problem }
+            }
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            places,
+            next_block: 0,
+            bytes: Vec::new(),
+            block: Block::new(),
+            levels: Vec::new(),
+            at: Places::default(),
+            instrument,
+            decimals,
+        })
+    }
+
+    /// Goes to the first event at or after `time`; to be called before the first event is taken.
+    ///
+    /// # Errors
+    /// [`SegmentError`].
+    pub fn seek(&mut self, time: Time) -> Result<(), SegmentError> {
+        self.next_block = self.places.partition_point(|place| place.last < time.0);
+        while self.peek()?.is_some_and(|at| at < time) {
+            self.take();
+        }
+        Ok(())
+    }
+
+    /// The time of the next event; `None` at the end.
+    ///
+    /// # Errors
+    /// [`SegmentError`] where its block cannot be read or is damaged.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Option<Time>, SegmentError> {
+        if self.at.row >= self.block.rows() && !self.next_block()? {
+            return Ok(None);
+        }
+        Ok(Some(Time(self.block.at(Col::Time, self.at.row) as u64)))
+    }
+
+    /// The next event, with the levels of a depth event; to be called after [`peek`](Self::peek) gave its time.
+    ///
+    /// # Panics
+    /// If there is no next event.
+    #[inline]
+    pub fn take(&mut self) -> (Decoded, &[Level]) {
+        let row = self.at.row;
+        self.at.row += 1;
+        let time = self.block.at(Col::Time, row);
+        match self.block.at(Col::Kind, row) {
+            0 => (self.trade(time, false), &[]),
+            1 => (self.trade(time, true), &[]),
+            2 => (self.quote(), &[]),
+            6 => (self.bar(time), &[]),
+            kind => self.depth(time, kind),
+        }
+    }
+
+    #[inline]
+    fn trade(&mut self, time: i64, aggregate: bool) -> Decoded {
+        let (block, at) = (&self.block, self.at.trade);
+        self.at.trade += 1;
+        Decoded::Trade(Trade {
+            instrument: self.instrument,
+            price: Price(block.at(Col::TradePrice, at)),
+            qty: Qty(block.at(Col::TradeQty, at)),
+            id: block.at(Col::TradeId, at) as u64,
+            venue_time: before(time, block.at(Col::TradeLag, at)),
+            aggressor: if block.at(Col::Sold, at) == 0 { Side::Buy } else { Side::Sell },
+            aggregate,
+        })
+    }
+
+    #[inline]
+    fn quote(&mut self) -> Decoded {
+        let (block, at) = (&self.block, self.at.quote);
+        self.at.quote += 1;
+        Decoded::Quote(Quote {
+            instrument: self.instrument,
+            bid: Level::new(block.at(Col::BidPrice, at), block.at(Col::BidQty, at)),
+            ask: Level::new(block.at(Col::AskPrice, at), block.at(Col::AskQty, at)),
+            update_id: block.at(Col::UpdateId, at) as u64,
+        })
+    }
+
+    fn bar(&mut self, time: i64) -> Decoded {
+        let (block, at) = (&self.block, self.at.bar);
+        self.at.bar += 1;
+        let turnover = i128::from(block.at(Col::TurnoverHigh, at)) << 64
+            | i128::from(block.at(Col::TurnoverLow, at) as u64);
+        Decoded::Kline(Kline {
+            instrument: self.instrument,
+            open: Price(block.at(Col::Open, at)),
+            high: Price(block.at(Col::High, at)),
+            low: Price(block.at(Col::Low, at)),
+            close: Price(block.at(Col::Close, at)),
+            volume: Qty(block.at(Col::Volume, at)),
+            open_time: before(time, block.at(Col::OpenLag, at)),
+            close_time: before(time, block.at(Col::CloseLag, at)),
+            trades: block.at(Col::Trades, at) as u64,
+            quote_volume: notional(turnover, self.decimals.0 + self.decimals.1),
+            closed: block.at(Col::Closed, at) != 0,
+        })
+    }
+
+    #[inline]
+    fn depth(&mut self, time: i64, kind: i64) -> (Decoded, &[Level]) {
+        let (block, at) = (&self.block, self.at.depth);
+        self.at.depth += 1;
+        let head = DepthHead {
+            instrument: self.instrument,
+            first_id: block.at(Col::FirstId, at) as u64,
+            last_id: block.at(Col::LastId, at) as u64,
+            prev_id: block.at(Col::PrevId, at) as u64,
+            venue_time: before(time, block.at(Col::DepthLag, at)),
+            bids: block.at(Col::Bids, at) as u32,
+            asks: block.at(Col::Asks, at) as u32,
+        };
+        let from = self.at.level;
+        self.at.level += head.levels();
+        let decoded = match kind {
+            k if k == RowKind::Snapshot as i64 => Decoded::DepthSnapshot(head),
+            k if k == RowKind::Partial as i64 => Decoded::DepthPartial(head),
+            _ => Decoded::DepthDiff(head),
+        };
+        (decoded, &self.levels[from..self.at.level])
+    }
+
+    /// Reads the next block; false at the end.
+    #[cold]
+    fn next_block(&mut self) -> Result<bool, SegmentError> {
+        let Some(place) = self.places.get(self.next_block).copied() else { return Ok(false) };
+        self.next_block += 1;
+        self.at = Places::default();
+        self.block.clear();
+        let len = place.len as usize;
+        self.bytes.clear();
+        self.bytes.resize(len + PADDING, 0);
+        self.file
+            .read_exact_at(&mut self.bytes[..len], place.offset)
+            .map_err(|error| SegmentError::Io { path: self.path.display().to_string(), error })?;
+        let good = match crc32fast::hash(&self.bytes[..len]) == place.crc {
+            true => self.block.decode(&self.bytes),
+            false => Err(Corrupt::Checksum),
+        };
+        let good = good.and_then(|()| {
+            if self.block.rows() == place.rows as usize && place.rows > 0 {
+                Ok(())
+            } else {
+                Err(Corrupt::Counts)
+            }
+        });
+        if let Err(problem) = good {
+            self.block.clear();
+            return Err(SegmentError::Corrupt {
+                path: self.path.display().to_string(),
+                place: format!("block {} of {}", self.next_block, self.places.len()),
+                problem,
+            });
+        }
+        self.scale(Unit::Price, "prices", self.block.price_decimals, self.decimals.0)?;
+        self.scale(Unit::Qty, "quantities", self.block.qty_decimals, self.decimals.1)?;
+        self.levels.clear();
+        let levels = self.block.col(Col::LevelPrice).iter().zip(self.block.col(Col::LevelQty));
+        self.levels.extend(levels.map(|(price, qty)| Level::new(*price, *qty)));
+        Ok(true)
+    }
+
+    /// Brings numbers to the precision that is asked for.
+    fn scale(&mut self, unit: Unit, what: &'static str, found: u8, wanted: u8) -> Result<(), SegmentError> {
+        if found == wanted {
+            return Ok(());
+        }
+        let by = wanted.checked_sub(found).and_then(|n| POW10.get(usize::from(n)));
+        by.and_then(|by| self.block.multiply(unit, *by)).ok_or_else(|| {
+            self.block.clear();
+            SegmentError::Precision { path: self.path.display().to_string(), what, found, wanted }
+        })
+    }
+}
+
+#[inline]
+fn before(time: i64, lag: i64) -> Time {
+    Time(time.wrapping_sub(lag) as u64)
+}
+
+/// A turnover at the decimals of a notional; what is finer is cut off.
+fn notional(turnover: i128, decimals: u8) -> Notional {
+    let unit = |n: u8| 10i128.pow(u32::from(n));
+    Notional(match decimals.checked_sub(TURNOVER_DECIMALS) {
+        Some(more) => turnover.saturating_mul(unit(more)),
+        None => turnover / unit(TURNOVER_DECIMALS - decimals),
+    })
+}
+
+enum IndexFault {
+    Io(std::io::Error),
+    Corrupt(Corrupt),
+}
+
+impl From<Corrupt> for IndexFault {
+    fn from(problem: Corrupt) -> Self {
+        Self::Corrupt(problem)
+    }
+}
+
+fn read_index(file: &File) -> Result<Vec<Place>, IndexFault> {
+    let len = file.metadata().map_err(IndexFault::Io)?.len();
+    if len < (MAGIC.len() + TAIL_BYTES) as u64 {
+        return Err(Corrupt::Short.into());
+    }
+    let mut magic = [0u8; 8];
+    file.read_exact_at(&mut magic, 0).map_err(IndexFault::Io)?;
+    let mut tail = [0u8; TAIL_BYTES];
+    let tail_at = len - TAIL_BYTES as u64;
+    file.read_exact_at(&mut tail, tail_at).map_err(IndexFault::Io)?;
+    if &magic != MAGIC || &tail[8..] != END_MAGIC {
+        return Err(Corrupt::Magic.into());
+    }
+    let word = |at: usize| tail[at..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
+    let index_bytes = word(0) as usize * PLACE_BYTES;
+    let index_at = tail_at.checked_sub(index_bytes as u64).ok_or(Corrupt::Counts)?;
+    let mut index = vec![0; index_bytes];
+    file.read_exact_at(&mut index, index_at).map_err(IndexFault::Io)?;
+    if crc32fast::hash(&index) != word(4) {
+        return Err(Corrupt::Checksum.into());
+    }
+    let places: Vec<Place> = index.as_chunks::<PLACE_BYTES>().0.iter().map(Place::read).collect();
+    let whole =
+        places.iter().all(|p| p.offset.checked_add(u64::from(p.len)).is_some_and(|end| end <= index_at));
+    if whole { Ok(places) } else { Err(Corrupt::Short.into()) }
+}

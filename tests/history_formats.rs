@@ -1,0 +1,360 @@
+//! Formats with made-up files: what each layout means, and export, which gives back what was imported.
+
+#[path = "support/history.rs"]
+mod support;
+
+use algo_trader::domain::event::{DepthHead, Trade};
+use algo_trader::domain::{InstrumentId, Level, Price, Qty, Side, Time};
+use algo_trader::history::export::{ExportError, ExportFormat, export_series};
+use algo_trader::history::import::{Columns, ImportKind, ImportOptions, Imported};
+use algo_trader::history::{Catalogue, Query};
+use algo_trader::venue::Decoded;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use support::{Rng, decimal, import, plain, read, read_with, segment_files, zipped};
+use tempfile::tempdir;
+
+/// µs of 2024-08-08T00:00:00Z.
+const DAY_US: u64 = 1_723_075_200_000_000;
+
+fn options() -> ImportOptions {
+    ImportOptions::default()
+}
+
+fn added(
+    dir: &Path,
+    kind: ImportKind,
+    path: &Path,
+    with: &ImportOptions,
+) -> algo_trader::history::catalogue::Entry {
+    match import(dir, kind, path, with) {
+        Ok(Imported::Added(entry, _)) => entry,
+        other => panic!("{}: {other:?}", path.display()),
+    }
+}
+
+fn refused(dir: &Path, kind: ImportKind, path: &Path, with: &ImportOptions) -> String {
+    let error = import(dir, kind, path, with).expect_err("must be refused").to_string();
+    assert!(segment_files(dir).is_empty(), "{error}");
+    error
+}
+
+fn gzipped(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    let mut out = GzEncoder::new(File::create(&path).expect("can be made"), Compression::fast());
+    out.write_all(text.as_bytes()).expect("can be written");
+    out.finish().expect("can be closed");
+    path
+}
+
+#[test]
+fn messages_of_an_order_book_are_put_together_from_tardis_rows() {
+    let dir = tempdir().expect("a directory");
+    let history = dir.path().join("h");
+    let head = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
+    let row = |venue: u64, local: u64, snapshot: bool, side: &str, price: &str, amount: &str| {
+        format!(
+            "binance-futures,BTCUSDT,{},{},{snapshot},{side},{price},{amount}\n",
+            DAY_US + venue,
+            DAY_US + local
+        )
+    };
+    let text = [
+        head.to_owned(),
+        row(1, 5, true, "ask", "100.2", "1.5"),
+        row(1, 5, true, "bid", "100.1", "2"),
+        row(1, 5, true, "bid", "100", "3"),
+        // Two diffs at two moments, then one that removes a level.
+        row(6, 8, false, "bid", "100.1", "1e-3"),
+        row(7, 9, false, "ask", "100.25", "4"),
+        row(7, 9, false, "bid", "100.1", "0"),
+        row(11, 12, false, "ask", "100.2", "0"),
+    ]
+    .concat();
+    let path = gzipped(dir.path(), "binance-futures_incremental_book_L2_2024-08-08_BTCUSDT.csv.gz", &text);
+    let entry = added(&history, ImportKind::Tardis, &path, &options());
+    assert_eq!((entry.rows, entry.segments[0].rows, entry.segments[0].series.as_str()), (7, 4, "depth"));
+    assert_eq!(entry.segments[0].instrument, "binance:usdm:BTCUSDT");
+    let read = read(&history);
+    let head = |id: u64, prev: u64, venue: u64, bids: u32, asks: u32| DepthHead {
+        instrument: InstrumentId(0),
+        first_id: id,
+        last_id: id,
+        prev_id: prev,
+        venue_time: Time((DAY_US + venue) * 1_000),
+        bids,
+        asks,
+    };
+    let expected = [
+        (
+            5,
+            Decoded::DepthSnapshot(head(1, 0, 1, 2, 1)),
+            vec![(10_010, 2_000), (10_000, 3_000), (10_020, 1_500)],
+        ),
+        (8, Decoded::DepthDiff(head(2, 1, 6, 1, 0)), vec![(10_010, 1)]),
+        (9, Decoded::DepthDiff(head(3, 2, 7, 1, 1)), vec![(10_010, 0), (10_025, 4_000)]),
+        (12, Decoded::DepthDiff(head(4, 3, 11, 0, 1)), vec![(10_020, 0)]),
+    ];
+    assert_eq!(read.len(), expected.len());
+    for (read, (local, decoded, levels)) in read.iter().zip(expected) {
+        let levels: Vec<Level> = levels.iter().map(|(price, qty)| Level::new(*price, *qty)).collect();
+        assert_eq!((read.time, read.decoded, &read.levels), ((DAY_US + local) * 1_000, decoded, &levels));
+    }
+}
+
+#[test]
+fn tardis_trades_quotes_and_tops_of_book_come_back_and_other_headers_are_refused() {
+    let dir = tempdir().expect("a directory");
+    let text = format!(
+        "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n\
+         bitmex,XBTUSD,{0},{1},a-b-c,unknown,100.5,7\nbitmex,XBTUSD,{0},{1},d-e-f,unknown,100,8\n\
+         bitmex,XBTUSD,{0},{2},77,buy,100,9\n",
+        DAY_US,
+        DAY_US + 3,
+        DAY_US + 4
+    );
+    let path = plain(dir.path(), "trades.csv", &text);
+    let error = refused(&dir.path().join("x"), ImportKind::Tardis, &path, &options());
+    assert!(error.contains(":2: ") && error.contains("--market"), "{error}");
+    let market = ImportOptions { market: Some(algo_trader::domain::Market::CoinM), ..options() };
+    added(&dir.path().join("t"), ImportKind::Tardis, &path, &market);
+    let trades = read(&dir.path().join("t"));
+    let trade = |price: i64, qty: i64, id: u64, aggressor: Side| Trade {
+        instrument: InstrumentId(0),
+        price: Price(price),
+        qty: Qty(qty),
+        id,
+        venue_time: Time(DAY_US * 1_000),
+        aggressor,
+        aggregate: false,
+    };
+    // Ids that are no numbers become the row's; a side that is unknown follows the price.
+    let expected =
+        [trade(1_005, 7, 1, Side::Buy), trade(1_000, 8, 2, Side::Sell), trade(1_000, 9, 77, Side::Buy)];
+    assert_eq!(trades.iter().map(|r| r.decoded).collect::<Vec<_>>(), expected.map(Decoded::Trade));
+
+    let text = format!(
+        "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n\
+         binance,BTCUSDT,{0},{0},4,100.2,100.1,3\nbinance,BTCUSDT,{0},{0},,,100.1,3\n",
+        DAY_US
+    );
+    let path = plain(dir.path(), "quotes.csv", &text);
+    added(&dir.path().join("q"), ImportKind::Tardis, &path, &options());
+    let quotes = read(&dir.path().join("q"));
+    let Decoded::Quote(quote) = quotes[1].decoded else { panic!("a quote") };
+    assert_eq!((quote.bid, quote.ask), (Level::new(1_001, 3), Level::new(0, 0)));
+
+    let top = "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount,\
+               asks[1].price,asks[1].amount,bids[1].price,bids[1].amount";
+    let text = format!("{top}\nbinance,BTCUSDT,{0},{0},11,1,10,2,12,3,,\n", DAY_US);
+    let path = plain(dir.path(), "top.csv", &text);
+    added(&dir.path().join("s"), ImportKind::Tardis, &path, &options());
+    let tops = read(&dir.path().join("s"));
+    let Decoded::DepthPartial(head) = tops[0].decoded else { panic!("a partial book") };
+    assert_eq!((head.bids, head.asks), (1, 2));
+    assert_eq!(tops[0].levels, [Level::new(10, 2), Level::new(11, 1), Level::new(12, 3)]);
+
+    for (text, said) in [
+        ("time,price\n1,2\n", "header"),
+        (&*format!("{top}\nbinance,BTCUSDT,{DAY_US},{DAY_US},11,1\n"), "columns where 12"),
+        (&*format!("{top}\nbinance,BTCUSDT,{DAY_US},17,11,1,10,2,12,3,,\n"), "µs since 1970"),
+    ] {
+        let path = plain(dir.path(), "bad.csv", text);
+        let error = refused(&dir.path().join("b"), ImportKind::Tardis, &path, &options());
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn columns_of_a_plain_csv_are_found_by_name_or_place_and_bars_that_contradict_themselves_are_refused() {
+    let dir = tempdir().expect("a directory");
+    let with = |given: &str| ImportOptions {
+        instrument: Some("usa:spot:XYZ".into()),
+        base: Some("XYZ".into()),
+        quote: Some("USD".into()),
+        columns: Columns {
+            every: Some("1d".into()),
+            given: if given.is_empty() { Vec::new() } else { Columns::parse(given).expect("good") },
+        },
+        ..options()
+    };
+    let bar = |at: &Path| match read(at)[0].decoded {
+        Decoded::Kline(bar) => [bar.open.0, bar.high.0, bar.low.0, bar.close.0, bar.volume.0],
+        other => panic!("not a bar: {other:?}"),
+    };
+    for (number, (text, given)) in [
+        ("Date,Open,High,Low,Close,Adj Close,Volume\n2024-08-08,1.5,2,1,1.75,9,100\n", ""),
+        ("Date;Open;High;Low;Close;Volume\n2024-08-08;1.5;2;1;1.75;100\n", ""),
+        (
+            "\"c\",\"o\",\"h\",\"l\",\"t\",\"v\"\n1.75,1.5,2,1,2024-08-08,100\n",
+            "time=t,open=o,high=h,low=l,close=c,volume=v",
+        ),
+        ("1723075200,1.5,2,1,1.75,100\n", "time=1,open=2,high=3,low=4,close=5,volume=6"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let history = dir.path().join(format!("h{number}"));
+        let path = plain(dir.path(), &format!("prices{number}.csv"), text);
+        let entry = added(&history, ImportKind::Csv, &path, &with(given));
+        assert_eq!((entry.rows, bar(&history)), (1, [150, 200, 100, 175, 100]), "{text}");
+        assert_eq!(entry.segments[0].first, (DAY_US + 86_400_000_000) * 1_000);
+    }
+    for (text, given, said) in [
+        ("a,b,c\n1,2,3\n", "", "--columns"),
+        ("date,open,high,low,close\n2024-08-08,1,2,1.5,1\n", "", ":2: "),
+        ("date,open,high,low,close\n2024-08-08,1,2,1,1\n2024-08-08,1,2,1,1\n", "", "same start"),
+        ("date,open,high,low,close\n2024-08-09,1,2,1,1\n2024-08-08,1,2,1,1\n", "", "--sort"),
+        ("date,open,high,low,close\n2024-08-09,1,2,1\n", "", "4 columns"),
+        ("date,open,high,low,close\n08/09/2024,1,2,1,1\n", "", "2024-08-08 09:30"),
+    ] {
+        let path = plain(dir.path(), "bad.csv", text);
+        let error = refused(&dir.path().join("bad"), ImportKind::Csv, &path, &with(given));
+        assert!(error.contains(said), "{error}");
+    }
+    let path = plain(dir.path(), "bad.csv", "date,open,high,low,close\n");
+    for (without, said) in [
+        (ImportOptions { instrument: None, ..with("") }, "--instrument"),
+        (ImportOptions { columns: Columns::default(), ..with("") }, "--every"),
+    ] {
+        let error = refused(&dir.path().join("bad"), ImportKind::Csv, &path, &without);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn names_in_zips_of_stocks_say_what_they_hold_or_are_refused() {
+    let dir = tempdir().expect("a directory");
+    let with_every =
+        ImportOptions { columns: Columns { every: Some("1d".into()), given: Vec::new() }, ..options() };
+    let path = zipped(dir.path(), "abc.zip", "20240808 00:00,10000,10000,10000,10000,5\n");
+    let error = refused(&dir.path().join("h"), ImportKind::Stocks, &path, &options());
+    assert!(error.contains("--every"), "{error}");
+    let entry = added(&dir.path().join("h"), ImportKind::Stocks, &path, &with_every);
+    assert_eq!(
+        (entry.segments[0].instrument.as_str(), entry.segments[0].base.as_str()),
+        ("usa:spot:ABC", "ABC")
+    );
+    let path = zipped(dir.path(), "20240808_abc_tick.zip", "1,10000,5,P,0,0\n");
+    let error = refused(&dir.path().join("x"), ImportKind::Stocks, &path, &options());
+    assert!(error.contains("_trade or _quote"), "{error}");
+    // A tick that cannot be relied on is a bad row.
+    let path = zipped(dir.path(), "20240808_abc_trade_tick.zip", "1,10000,5,P,0,0\n2,10000,5,P,0,1\n");
+    let error = refused(&dir.path().join("x"), ImportKind::Stocks, &path, &options());
+    assert!(error.contains(":2: ") && error.contains("suspicious"), "{error}");
+    let skip = ImportOptions { skip_bad: true, ..options() };
+    assert_eq!(added(&dir.path().join("y"), ImportKind::Stocks, &path, &skip).segments[0].rows, 1);
+}
+
+/// A dump of trades whose every number has its shortest form, and its export, as text.
+fn trades_and_their_export(seed: u64) -> (String, String) {
+    let mut rng = Rng(seed);
+    let mut dump = String::new();
+    let mut export = String::from("time,venue_time,id,price,qty,side,aggregate\n");
+    let mut ms = DAY_US / 1_000;
+    for id in 1..20_000u64 {
+        ms += rng.below(1_000);
+        let (price, qty, sold) = (1 + rng.below(1 << 40), rng.below(1 << 30), rng.below(2) == 0);
+        let (price, qty) = (decimal(price, 7), decimal(qty, 3));
+        dump.push_str(&format!("{id},{price},{qty},0,{ms},{sold}\n"));
+        let side = if sold { "sell" } else { "buy" };
+        export.push_str(&format!("{0}000000,{0}000000,{id},{price},{qty},{side},false\n", ms));
+    }
+    (dump, export)
+}
+
+#[test]
+fn what_is_exported_is_what_was_imported_digit_for_digit() {
+    for seed in [3, 4] {
+        let dir = tempdir().expect("a directory");
+        let history = dir.path().join("h");
+        let (dump, expected) = trades_and_their_export(seed);
+        let path = plain(dir.path(), "BTCUSDT-trades-2024-08-08.csv", &dump);
+        added(&history, ImportKind::Binance, &path, &options());
+        let catalogue = Catalogue::open(&history).expect("there");
+        let series = catalogue.series().remove(0);
+        let out = dir.path().join("out");
+        let export = |force| {
+            let format = ExportFormat::Csv;
+            export_series(&catalogue, &series, &Query::default(), format, &out, force, &mut |_| true)
+        };
+        let files = export(false).expect("exported");
+        assert_eq!((files.len(), files[0].rows), (1, 19_999));
+        assert!(fs::read_to_string(&files[0].path).expect("there") == expected, "differs");
+        assert!(matches!(export(false), Err(ExportError::Exists(_))));
+        export(true).expect("replaced");
+        let stopped = export_series(
+            &catalogue,
+            &series,
+            &Query::default(),
+            ExportFormat::Csv,
+            &dir.path().join("s"),
+            false,
+            &mut |_| false,
+        );
+        assert!(stopped.is_ok(), "fewer rows than between two looks");
+    }
+}
+
+#[test]
+fn bars_that_were_exported_are_imported_again_as_they_were() {
+    let dir = tempdir().expect("a directory");
+    let mut rng = Rng(8);
+    let mut text = String::new();
+    let mut ms = DAY_US / 1_000;
+    for _ in 0..5_000 {
+        let low = 1 + rng.below(1_000_000);
+        let (open, close) = (low + rng.below(500), low + rng.below(500));
+        let high = open.max(close) + rng.below(500);
+        let price = |units| decimal(units, 3);
+        let (end, volume) = (ms + 59_999, decimal(rng.below(1 << 30), 5));
+        let (open, high, low, close) = (price(open), price(high), price(low), price(close));
+        text.push_str(&format!("{ms},{open},{high},{low},{close},{volume},{end},0,0,0,0,0\n"));
+        ms += 60_000;
+    }
+    let path = plain(dir.path(), "BTCUSDT-1m-2024-08.csv", &text);
+    let market = ImportOptions { market: Some(algo_trader::domain::Market::Spot), ..options() };
+    let (first, second) = (dir.path().join("1"), dir.path().join("2"));
+    added(&first, ImportKind::Binance, &path, &market);
+    let catalogue = Catalogue::open(&first).expect("there");
+    let series = catalogue.series().remove(0);
+    let out = dir.path().join("out");
+    let files =
+        export_series(&catalogue, &series, &Query::default(), ExportFormat::Csv, &out, false, &mut |_| true);
+    let path = files.expect("exported").remove(0).path;
+    let csv = ImportOptions {
+        instrument: Some("binance:spot:BTCUSDT".into()),
+        columns: Columns { every: Some("1m".into()), given: Columns::parse("time=open_time").expect("good") },
+        ..options()
+    };
+    added(&second, ImportKind::Csv, &path, &csv);
+    let (one, of_one, _) = read_with(&first, &Query::default());
+    let (two, of_two, _) = read_with(&second, &Query::default());
+    assert_eq!((one.len(), of_one[0].name.clone()), (5_000, of_two[0].name.clone()));
+    assert!(one == two, "differs");
+}
+
+#[test]
+fn parquet_files_have_their_magic_at_both_ends_and_a_footer_of_the_length_they_say() {
+    let dir = tempdir().expect("a directory");
+    let (dump, _) = trades_and_their_export(5);
+    let path = plain(dir.path(), "BTCUSDT-trades-2024-08-08.csv", &dump);
+    added(&dir.path().join("h"), ImportKind::Binance, &path, &options());
+    let catalogue = Catalogue::open(&dir.path().join("h")).expect("there");
+    let series = catalogue.series().remove(0);
+    let format = ExportFormat::Parquet;
+    let files =
+        export_series(&catalogue, &series, &Query::default(), format, dir.path(), false, &mut |_| true);
+    let bytes = fs::read(&files.expect("exported")[0].path).expect("there");
+    let end = bytes.len();
+    assert_eq!((&bytes[..4], &bytes[end - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+    let footer =
+        u32::from_le_bytes([bytes[end - 8], bytes[end - 7], bytes[end - 6], bytes[end - 5]]) as usize;
+    let footer = &bytes[end - 8 - footer..end - 8];
+    for column in ["time", "venue_time", "id", "price", "qty", "side", "aggregate"] {
+        assert!(footer.windows(column.len()).any(|w| w == column.as_bytes()), "{column}");
+    }
+}
