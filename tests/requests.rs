@@ -219,10 +219,10 @@ fn every_operation_has_its_method_path_and_parameters() {
             "timestamp=1723161253000",
         ),
         (
-            Request::Trades { instrument, from_id: Some(5), limit: Some(1000) },
+            Request::Trades { instrument, order_id: Some(7), from_id: Some(5), limit: Some(1000) },
             "myTrades",
             "GET /api/v3/myTrades",
-            "fromId=5&limit=1000&symbol=BTCUSDT&timestamp=1723161253000",
+            "fromId=5&limit=1000&orderId=7&symbol=BTCUSDT&timestamp=1723161253000",
         ),
         (
             Request::OrderCounts,

@@ -4,6 +4,7 @@
 //! (`scan`) either gives what the reference path (`tape`) gives, or gives nothing.
 
 mod bytes;
+pub mod client;
 mod cursor;
 pub mod encode;
 pub mod exchange_info;

@@ -64,6 +64,12 @@ impl RecvWindow {
         }
     }
 
+    /// Its length in nanoseconds.
+    #[must_use]
+    pub const fn nanos(self) -> u64 {
+        self.micros as u64 * 1_000
+    }
+
     /// Its value in units of 10^-decimals milliseconds, and the decimals: as few as there can be, since it goes into
     /// JSON as a number, which a venue that reads it would print so when it makes the text to verify.
     #[inline]

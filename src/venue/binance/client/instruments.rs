@@ -1,0 +1,157 @@
+//! What can be traded, by the venue's rules of now.
+//!
+//! Owns: instruments with what `exchangeInfo` last said of them. An instrument's own decimals stay, since orders are in
+//! them; the rules are held in the symbol's, and an order is scaled to be judged.
+
+use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
+use super::super::filters::{AccountState, MarketState, Terms};
+use super::message::Outputs;
+use super::notice::{InstrumentPause, LocalRefusal, Notice};
+use crate::domain::decimal::POW10;
+use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, Price, Qty};
+use std::collections::HashMap;
+
+/// An instrument.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub instrument: Instrument,
+    /// By the venue's last word; none before the first.
+    pub rules: Option<Symbol>,
+    pub pause: Option<InstrumentPause>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Instruments {
+    by_id: Vec<Option<Listed>>,
+    by_symbol: HashMap<String, InstrumentId>,
+}
+
+impl Instruments {
+    /// The spot instruments of the table.
+    pub fn new(table: &InstrumentTable) -> Self {
+        let mut instruments = Self { by_id: Vec::new(), by_symbol: HashMap::new() };
+        table.all().iter().for_each(|instrument| instruments.add(instrument));
+        instruments
+    }
+
+    /// Takes an instrument in, or takes its new numbers over.
+    pub fn add(&mut self, instrument: &Instrument) {
+        if instrument.market != Market::Spot {
+            return;
+        }
+        let at = instrument.id.index();
+        if self.by_id.len() <= at {
+            self.by_id.resize(at + 1, None);
+        }
+        self.by_symbol.insert(instrument.symbol.clone(), instrument.id);
+        let rules = self.by_id[at].take().and_then(|known| known.rules);
+        let rules = rules.filter(|symbol| symbol.instrument.symbol == instrument.symbol);
+        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause: None });
+    }
+
+    pub fn get(&self, id: InstrumentId) -> Option<&Listed> {
+        self.by_id.get(id.index())?.as_ref()
+    }
+
+    pub fn find(&self, symbol: &str) -> Option<&Listed> {
+        self.get(*self.by_symbol.get(symbol)?)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Listed> {
+        self.by_id.iter().flatten()
+    }
+
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Stops an instrument's new orders, or lets them pass again.
+    pub fn pause(&mut self, id: InstrumentId, why: Option<InstrumentPause>, out: &mut Outputs) {
+        let Some(Some(listed)) = self.by_id.get_mut(id.index()) else { return };
+        if listed.pause != why {
+            listed.pause = why;
+            out.notice(Notice::InstrumentPaused { instrument: id, why });
+        }
+    }
+
+    /// Whether an order may be sent.
+    pub fn check(&self, order: &Order) -> Result<&Listed, LocalRefusal> {
+        let listed = self.get(order.instrument).ok_or(LocalRefusal::UnknownInstrument)?;
+        if let Some(why) = listed.pause {
+            return Err(LocalRefusal::Instrument(why));
+        }
+        if let Some(symbol) = &listed.rules {
+            judge(&listed.instrument, symbol, order)?;
+        }
+        Ok(listed)
+    }
+
+    /// Takes over what the venue says now, and tells what changed.
+    pub fn learn(&mut self, info: ExchangeInfo, out: &mut Outputs) {
+        let mut unusable = info.unusable;
+        let mut symbols: HashMap<String, Symbol> =
+            info.symbols.into_iter().map(|symbol| (symbol.instrument.symbol.clone(), symbol)).collect();
+        for listed in self.by_id.iter_mut().flatten() {
+            let id = listed.instrument.id;
+            let Some(symbol) = symbols.remove(&listed.instrument.symbol) else {
+                let problem = unusable.iter().position(|row| row.symbol == listed.instrument.symbol);
+                if let Some(at) = problem {
+                    out.notice(Notice::Unusable { instrument: id, problem: unusable.swap_remove(at) });
+                }
+                set_pause(listed, Some(InstrumentPause::NotListed), out);
+                continue;
+            };
+            if listed.pause == Some(InstrumentPause::NotListed) {
+                set_pause(listed, None, out);
+            }
+            let before = listed.rules.as_ref();
+            if before.is_none_or(|old| old.status != symbol.status)
+                && (before.is_some() || symbol.status != SymbolStatus::Trading)
+            {
+                out.notice(Notice::StatusChanged { instrument: id, status: symbol.status });
+            }
+            if before
+                .is_some_and(|old| old.filters != symbol.filters || old.order_types != symbol.order_types)
+            {
+                out.notice(Notice::RulesChanged(id));
+            }
+            listed.rules = Some(symbol);
+        }
+    }
+}
+
+fn set_pause(listed: &mut Listed, why: Option<InstrumentPause>, out: &mut Outputs) {
+    if listed.pause != why {
+        listed.pause = why;
+        out.notice(Notice::InstrumentPaused { instrument: listed.instrument.id, why });
+    }
+}
+
+/// `value` of `from` decimals in `to` decimals, if that is exact.
+fn rescale(value: i64, from: u8, to: u8) -> Result<i64, LocalRefusal> {
+    let unit = POW10.get(usize::from(from.abs_diff(to))).ok_or(LocalRefusal::Precision)?;
+    if from <= to {
+        return value.checked_mul(*unit).ok_or(LocalRefusal::Precision);
+    }
+    if value % unit != 0 {
+        return Err(LocalRefusal::Precision);
+    }
+    Ok(value / unit)
+}
+
+/// Whether symbol and filters let an order pass. What is measured from the market's prices is left to the venue and to
+/// risk, which know them.
+fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), LocalRefusal> {
+    let of = &symbol.instrument;
+    let qty = |qty: Qty| rescale(qty.0, instrument.qty_decimals, of.qty_decimals).map(Qty);
+    let price = |price: Price| rescale(price.0, instrument.price_decimals, of.price_decimals).map(Price);
+    let extras = Extras {
+        stop_price: price(order.extras.stop_price)?,
+        iceberg_qty: qty(order.extras.iceberg_qty)?,
+        trailing_bps: order.extras.trailing_bps,
+    };
+    let scaled = Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order };
+    symbol.check(&Terms::from(&scaled), &MarketState::default(), &AccountState::default())?;
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Writing requests and keeping count of them.
+//!
+//! Owns: credentials, the budget, the clock's offset and what is under way. A request is written, then counted, then
+//! handed out: nothing is counted that is not sent. Allocates nothing for a request of a session that is logged on.
+
+use super::super::limits::{Budget, Cost, NotNow, Purpose};
+use super::super::request::{Auth, RecvWindow, Request, RestRequest, Timing, WsRequest};
+use super::clock::VenueClock;
+use super::flight::{Asked, Flight, InFlight, Way};
+use super::message::{HttpCall, HttpId, Output, Outputs, SessionId};
+use super::notice::LocalRefusal;
+use crate::domain::Time;
+use crate::security::{Algorithm, Credentials};
+use std::time::Duration;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Line {
+    pub credentials: Credentials,
+    pub budget: Budget,
+    pub clock: VenueClock,
+    pub flight: Flight,
+    pub recv_window: RecvWindow,
+    pub request_timeout: Duration,
+    ws: WsRequest,
+    rest: RestRequest,
+}
+
+/// What is asked, in the form in which it is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Form<'a> {
+    /// A request of the account, signed or of a session that is logged on.
+    Request(&'a Request<'a>),
+    /// The time.
+    Clock,
+    /// The user stream, of a session that is logged on.
+    Subscribe,
+    /// The user stream, signed.
+    SubscribeSigned,
+    /// A signed `GET` without parameters of its own.
+    Signed(&'static str),
+    /// An unsigned `GET`, path and query.
+    Plain(&'a str),
+}
+
+/// A place to send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// A session, which is logged on or not.
+    Session {
+        /// Which.
+        id: SessionId,
+        /// Whether its requests go unsigned.
+        logged_on: bool,
+    },
+    /// By HTTP.
+    Http,
+}
+
+/// A request, what it costs, and what the client had counted by then.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending {
+    pub asked: Asked,
+    pub cost: Cost,
+    pub activity: u64,
+}
+
+impl Line {
+    pub fn new(
+        credentials: Credentials,
+        budget: Budget,
+        clock: VenueClock,
+        recv_window: RecvWindow,
+        request_timeout: Duration,
+    ) -> Self {
+        let (ws, rest) = (WsRequest::new(), RestRequest::new());
+        Self { credentials, budget, clock, flight: Flight::new(), recv_window, request_timeout, ws, rest }
+    }
+
+    /// Whether sessions are logged on.
+    pub fn logs_on(&self) -> bool {
+        self.credentials.signer.algorithm() == Algorithm::Ed25519
+    }
+
+    fn timing(&self, now: Time) -> Timing {
+        let timestamp = self.clock.venue_time(now).0 / 1_000_000;
+        Timing { timestamp, recv_window: Some(self.recv_window) }
+    }
+
+    /// When, by our clock, to ask again.
+    pub fn until(&self, why: &NotNow, now: Time) -> Time {
+        match why {
+            NotNow::UsedUp { until, .. } | NotNow::Blocked { until } => self.clock.local_time(*until),
+            NotNow::Never { .. } => now.plus(Duration::from_secs(60)),
+        }
+    }
+
+    /// Writes a request and hands it out.
+    pub fn send(
+        &mut self,
+        route: Route,
+        form: Form<'_>,
+        sending: Sending,
+        now: Time,
+        out: &mut Outputs,
+    ) -> Result<(), LocalRefusal> {
+        let Sending { asked, cost, activity } = sending;
+        let full = LocalRefusal::TooManyOrders;
+        let id = self.flight.next_id().ok_or(full)?;
+        let timing = self.timing(now);
+        let venue_now = self.clock.venue_time(now);
+        let deadline = now.plus(self.request_timeout);
+        let (way, output, permit) = match route {
+            Route::Session { id: session, logged_on } => {
+                let mut plain = super::super::bytes::FixedBytes::<96>::new();
+                let auth = if logged_on { Auth::Session } else { Auth::Signed(&self.credentials) };
+                let signed = Auth::Signed(&self.credentials);
+                let bytes: &[u8] = match form {
+                    Form::Request(request @ Request::Logon) => self.ws.write(id, request, timing, signed)?,
+                    Form::Request(request) => self.ws.write(id, request, timing, auth)?,
+                    Form::SubscribeSigned => {
+                        let method = "userDataStream.subscribe.signature";
+                        self.ws.write_with(id, method, timing, signed, |_| Ok(()))?
+                    }
+                    Form::Clock => bare(&mut plain, id, b"time"),
+                    Form::Subscribe => bare(&mut plain, id, b"userDataStream.subscribe"),
+                    Form::Signed(_) | Form::Plain(_) => return Err(LocalRefusal::NoConnection),
+                };
+                let permit = self.budget.ask(cost, venue_now)?;
+                let text = out.keep(&[bytes]);
+                (Way::Session(session), Output::SessionText { session, text }, permit)
+            }
+            Route::Http => {
+                let (method, path, query, key) = match form {
+                    Form::Request(request) => {
+                        let call = self.rest.write(request, timing, &self.credentials)?;
+                        (call.method, call.path, call.query, true)
+                    }
+                    Form::Signed(path) => {
+                        ("GET", path, self.rest.write_with(timing, &self.credentials, |_| Ok(()))?, true)
+                    }
+                    Form::Clock => ("GET", "/api/v3/time", "", false),
+                    Form::Plain(target) => ("GET", target, "", false),
+                    Form::Subscribe | Form::SubscribeSigned => return Err(LocalRefusal::NoConnection),
+                };
+                let permit = self.budget.ask(cost, venue_now)?;
+                let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
+                let target = out.keep(&[path.as_bytes(), mark, query.as_bytes()]);
+                let priority = match cost.purpose {
+                    Purpose::Cancel => 0,
+                    Purpose::Order => 1,
+                    Purpose::Query => 2,
+                };
+                let call = HttpCall { id: HttpId(id), method, target, key, priority, deadline };
+                (Way::Http, Output::Http(call), permit)
+            }
+        };
+        out.push(output);
+        self.flight.add(InFlight { asked, way, sent: now, activity, permit }, deadline);
+        Ok(())
+    }
+}
+
+/// A request without parameters.
+fn bare<'b>(bytes: &'b mut super::super::bytes::FixedBytes<96>, id: u64, method: &[u8]) -> &'b [u8] {
+    bytes.text(b"{\"id\":");
+    bytes.integer(id);
+    bytes.text(b",\"method\":\"");
+    bytes.text(method);
+    bytes.text(b"\"}");
+    bytes.as_bytes()
+}

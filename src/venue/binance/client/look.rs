@@ -1,0 +1,668 @@
+//! Looking at the venue: its clock, its rules, the key's rights, and whether the account is as it should be.
+//!
+//! Owns: when to ask what, and what follows from the answers. A look is stages of questions; those of a stage go out
+//! together, as the budget lets them, and are asked again until answered.
+//!
+//! | look | asks | then |
+//! | --- | --- | --- |
+//! | start | balances, trades and open orders, balances | if nothing moved between, these are the numbers to start from |
+//! | gap | open orders, trades since the last that is surely booked, balances | every fill is known |
+//! | routine | open orders, balances; of assets that differ, trades | a difference that stays halts the asset's instruments |
+
+use super::super::limits::{Cost, NotNow};
+use super::super::request::Request;
+use super::OrderClient;
+use super::flight::Asked;
+use super::ledger::{amount, shown};
+use super::line::{Form, Sending};
+use super::message::{Output, Outputs};
+use super::notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice};
+use super::reply::Reply;
+use super::tracked::Phase;
+use crate::domain::{InstrumentId, Time};
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Pause before a question that went wrong is asked again, or a look that saw something move is repeated.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Weights.
+const OPEN_WEIGHT: u32 = 6;
+const OPEN_ALL_WEIGHT: u32 = 80;
+const ACCOUNT_WEIGHT: u32 = 20;
+const TRADES_WEIGHT: u32 = 20;
+const INFO_WEIGHT: u32 = 20;
+/// Trades in one answer.
+const TRADES_LIMIT: u16 = 1_000;
+/// Symbols named in one `exchangeInfo`; of more, everything is asked for.
+const SYMBOLS_NAMED_MAX: usize = 100;
+
+/// Why a look is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Gap,
+    Routine,
+}
+
+#[derive(Debug, Clone)]
+struct Question {
+    asked: Asked,
+    due: Time,
+    under_way: bool,
+}
+
+#[derive(Debug)]
+struct Look {
+    kind: Kind,
+    /// When it began: answers to what was asked before are not its own.
+    began: Time,
+    now: Vec<Question>,
+    then: VecDeque<Vec<Asked>>,
+    /// Balances at the start's beginning, and what had been counted by then.
+    first: Option<BTreeMap<String, i128>>,
+    activity: u64,
+    /// Fills that it brought.
+    fills: u64,
+    /// The newest trade of each instrument before it, which a clean look proves complete.
+    newest: Vec<(InstrumentId, u64)>,
+}
+
+/// A question that is asked again and again.
+#[derive(Debug, Clone, Copy)]
+struct Routine {
+    due: Time,
+    under_way: bool,
+}
+
+impl Routine {
+    const NEVER: Self = Self { due: Time(u64::MAX), under_way: false };
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Looks {
+    clock: Routine,
+    info: Routine,
+    rights: Routine,
+    rights_known: bool,
+    info_known: bool,
+    started: bool,
+    look: Option<Look>,
+    /// When the next routine look is due.
+    next: Time,
+    /// The stream had a gap that was not looked at.
+    gap: bool,
+    /// The venue's numbers are to be taken over.
+    rebase: bool,
+    /// What differed at the last look: venue less ours.
+    differences: BTreeMap<String, i128>,
+    /// Instruments whose trades were never looked at.
+    unlearnt: Vec<InstrumentId>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            clock: Routine::NEVER,
+            info: Routine::NEVER,
+            rights: Routine::NEVER,
+            rights_known: false,
+            info_known: false,
+            started: false,
+            look: None,
+            next: Time(u64::MAX),
+            gap: false,
+            rebase: false,
+            differences: BTreeMap::new(),
+            unlearnt: Vec::new(),
+        }
+    }
+}
+
+impl Looks {
+    pub fn start(&mut self, now: Time, check_key: bool) {
+        let due = Routine { due: now, under_way: false };
+        (self.clock, self.info) = (due, due);
+        self.rights_known = !check_key;
+        self.rights = if check_key { due } else { Routine::NEVER };
+    }
+
+    /// Whether everything was looked at once.
+    pub fn is_started(&self) -> bool {
+        self.started && self.info_known && self.rights_known
+    }
+
+    pub fn read_info(&mut self, now: Time) {
+        self.info.due = self.info.due.min(now);
+    }
+
+    pub fn learn_trades_of(&mut self, instrument: InstrumentId) {
+        if self.started {
+            self.unlearnt.push(instrument);
+            self.next = Time(0);
+        }
+    }
+
+    pub fn info_read(&mut self, now: Time, every: Duration) {
+        self.info_known = true;
+        self.info = Routine { due: now.plus(every), under_way: false };
+    }
+
+    pub fn info_failed(&mut self, now: Time) {
+        self.info = Routine { due: now.plus(AGAIN), under_way: false };
+    }
+
+    pub fn measure_clock(&mut self, now: Time) {
+        self.clock.due = self.clock.due.min(now);
+    }
+
+    pub fn clock_measured(&mut self, now: Time, trusted: bool, every: Duration) {
+        self.clock = Routine { due: now.plus(if trusted { every } else { AGAIN }), under_way: false };
+    }
+
+    pub fn clock_failed(&mut self, now: Time) {
+        self.clock = Routine { due: now.plus(AGAIN), under_way: false };
+    }
+
+    /// The user stream broke off: what it would have told has to be asked for once it is back.
+    pub fn stream_lost(&mut self) {
+        self.gap = true;
+        // What is being looked at would miss what the stream does not tell meanwhile.
+        self.look = None;
+    }
+
+    pub fn stream_back(&mut self, now: Time) {
+        self.next = now;
+    }
+
+    /// Takes the venue's numbers over at the next look.
+    pub fn rebase(&mut self) {
+        self.rebase = true;
+    }
+}
+
+impl OrderClient {
+    /// Asks what is due.
+    pub(super) fn poll_looks(&mut self, now: Time, out: &mut Outputs) {
+        if self.looks.clock.due <= now && !self.looks.clock.under_way {
+            let sent = self.ask_venue(now, Asked::Clock, Form::Clock, 1, out);
+            self.looks.clock = routine(now, sent);
+        }
+        if self.looks.info.due <= now && !self.looks.info.under_way {
+            let target = self.info_target();
+            let sent = self.ask_http(now, Asked::Info, Form::Plain(&target), INFO_WEIGHT, out);
+            self.looks.info = routine(now, sent);
+        }
+        if self.line.clock.trusted(now) {
+            if self.looks.rights.due <= now && !self.looks.rights.under_way {
+                let form = Form::Signed("/sapi/v1/account/apiRestrictions");
+                let sent = self.ask_http(now, Asked::Restrictions, form, 1, out);
+                self.looks.rights = routine(now, sent);
+            }
+            if self.looks.look.is_none() && self.looks.next <= now && self.sessions.is_streaming() {
+                self.begin_look(now);
+            }
+            self.ask_questions(now, out);
+        }
+    }
+
+    fn info_target(&self) -> String {
+        let path = "/api/v3/exchangeInfo";
+        if self.instruments.len() == 0 || self.instruments.len() > SYMBOLS_NAMED_MAX {
+            return path.to_owned();
+        }
+        // A JSON list, percent-encoded; symbols that need more than that are asked for with everything else.
+        let symbols: Vec<&str> = self.instruments.iter().map(|l| l.instrument.symbol.as_str()).collect();
+        let plain =
+            |s: &&str| s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if symbols.iter().all(plain) {
+            format!("{path}?symbols=%5B%22{}%22%5D", symbols.join("%22%2C%22"))
+        } else {
+            path.to_owned()
+        }
+    }
+
+    fn ask_venue(
+        &mut self,
+        now: Time,
+        asked: Asked,
+        form: Form<'_>,
+        weight: u32,
+        out: &mut Outputs,
+    ) -> Result<(), Time> {
+        let sending = Sending { asked, cost: Cost::query(weight), activity: self.ledger.activity() };
+        let route = self.query_route();
+        let sent = self.line.send(route, form, sending, now, out);
+        sent.map_err(|why| self.later(now, &why))
+    }
+
+    fn ask_http(
+        &mut self,
+        now: Time,
+        asked: Asked,
+        form: Form<'_>,
+        weight: u32,
+        out: &mut Outputs,
+    ) -> Result<(), Time> {
+        let sending = Sending { asked, cost: Cost::query(weight), activity: self.ledger.activity() };
+        let sent = self.line.send(super::Route::Http, form, sending, now, out);
+        sent.map_err(|why| self.later(now, &why))
+    }
+
+    fn later(&self, now: Time, why: &LocalRefusal) -> Time {
+        match why {
+            LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. })) => {
+                self.line.until(why, now).max(now.plus_nanos(1_000_000))
+            }
+            _ => now.plus(AGAIN),
+        }
+    }
+
+    fn begin_look(&mut self, began: Time) {
+        let kind = match (self.looks.started, self.looks.gap) {
+            (false, _) => Kind::Start,
+            (true, true) => Kind::Gap,
+            (true, false) => Kind::Routine,
+        };
+        // Those with orders first: their fills matter most.
+        let mut ids: Vec<InstrumentId> = self.instruments.iter().map(|l| l.instrument.id).collect();
+        let busy: Vec<InstrumentId> = self.orders.unfinished().map(|(_, o)| o.order.instrument).collect();
+        ids.sort_by_key(|id| !busy.contains(id));
+        let open = if ids.len() as u32 * OPEN_WEIGHT <= OPEN_ALL_WEIGHT {
+            ids.iter().map(|id| Asked::OpenOrders(Some(*id))).collect()
+        } else {
+            vec![Asked::OpenOrders(None)]
+        };
+        let trades = |ids: &[InstrumentId]| ids.iter().map(|id| Asked::Trades(*id)).collect::<Vec<_>>();
+        let stages: Vec<Vec<Asked>> = match kind {
+            Kind::Start => {
+                vec![vec![Asked::Account], [trades(&ids), open].concat(), vec![Asked::Account]]
+            }
+            Kind::Gap => vec![[open, trades(&ids)].concat(), vec![Asked::Account]],
+            Kind::Routine => {
+                let differing = ids.iter().filter(|id| self.differs(**id)).copied();
+                let mut wanted: Vec<InstrumentId> = differing.collect();
+                wanted.extend(&self.looks.unlearnt);
+                vec![[open, trades(&wanted)].concat(), vec![Asked::Account]]
+            }
+        };
+        let newest = ids.iter().map(|id| (*id, self.ledger.newest(*id))).collect();
+        let mut then: VecDeque<Vec<Asked>> = stages.into();
+        let now = questions(then.pop_front().unwrap_or_default());
+        let activity = self.ledger.activity();
+        self.looks.look = Some(Look { kind, began, now, then, first: None, activity, fills: 0, newest });
+    }
+
+    fn differs(&self, id: InstrumentId) -> bool {
+        self.instruments.get(id).is_some_and(|listed| {
+            let of = &listed.instrument;
+            self.looks.differences.contains_key(&of.base) || self.looks.differences.contains_key(&of.quote)
+        })
+    }
+
+    fn ask_questions(&mut self, now: Time, out: &mut Outputs) {
+        let Some(mut look) = self.looks.look.take() else { return };
+        for question in &mut look.now {
+            if question.under_way || question.due > now {
+                continue;
+            }
+            let sent = self.ask_question(now, look.kind, question.asked, out);
+            question.under_way = sent.is_ok();
+            if let Err(later) = sent {
+                question.due = later;
+                // What is after it would only be refused, too.
+                break;
+            }
+        }
+        self.looks.look = Some(look);
+    }
+
+    fn ask_question(&mut self, now: Time, kind: Kind, asked: Asked, out: &mut Outputs) -> Result<(), Time> {
+        let sending = |cost| Sending { asked, cost: Cost::query(cost), activity: self.ledger.activity() };
+        let route = self.query_route();
+        let (request, weight) = match asked {
+            Asked::OpenOrders(None) => (Request::OpenOrders { instrument: None }, OPEN_ALL_WEIGHT),
+            Asked::OpenOrders(Some(id)) => {
+                let Some(listed) = self.instruments.get(id) else { return Ok(()) };
+                (Request::OpenOrders { instrument: Some(&listed.instrument) }, OPEN_WEIGHT)
+            }
+            Asked::Trades(id) => {
+                let Some(listed) = self.instruments.get(id) else { return Ok(()) };
+                let known = self.ledger.missing_from(id);
+                let unlearnt = self.looks.unlearnt.contains(&id);
+                let first = kind == Kind::Start || unlearnt;
+                // At the start the newest trade says all: what is before it is in the balances.
+                let (from_id, limit) = if first { (None, 1) } else { (Some(known), TRADES_LIMIT) };
+                let instrument = &listed.instrument;
+                (Request::Trades { instrument, order_id: None, from_id, limit: Some(limit) }, TRADES_WEIGHT)
+            }
+            _ => (Request::Account { omit_zero: true }, ACCOUNT_WEIGHT),
+        };
+        let sending = sending(weight);
+        let sent = self.line.send(route, Form::Request(&request), sending, now, out);
+        sent.map_err(|why| self.later(now, &why))
+    }
+
+    /// An answer to a question of this file.
+    pub(super) fn looked(
+        &mut self,
+        now: Time,
+        asked: Asked,
+        sent: Time,
+        activity: u64,
+        reply: Reply,
+        out: &mut Outputs,
+    ) {
+        match asked {
+            Asked::Info => {
+                out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
+                self.looks.info_failed(now);
+            }
+            Asked::Restrictions => self.rights(now, &reply, out),
+            _ => {
+                let Some(mut look) = self.looks.look.take() else { return };
+                let at = look.now.iter().position(|q| q.under_way && q.asked == asked);
+                let Some(at) = at.filter(|_| sent >= look.began) else {
+                    self.looks.look = Some(look);
+                    return;
+                };
+                match self.take_answer(now, &mut look, asked, sent, activity, &reply, out) {
+                    Answer::Done => {
+                        look.now.swap_remove(at);
+                    }
+                    Answer::More => look.now[at] = question(asked, now),
+                    Answer::Failed => {
+                        out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
+                        look.now[at] = question(asked, now.plus(AGAIN));
+                    }
+                    Answer::Over => return,
+                }
+                self.next_stage(now, look, out);
+            }
+        }
+    }
+
+    fn next_stage(&mut self, now: Time, mut look: Look, out: &mut Outputs) {
+        while look.now.is_empty() {
+            match look.then.pop_front() {
+                Some(stage) => {
+                    if look.kind == Kind::Gap && look.then.is_empty() {
+                        // Orders and trades are known: what is left is to compare.
+                        self.looks.gap = false;
+                        out.notice(Notice::GapClosed { fills: look.fills });
+                    }
+                    look.now = questions(stage);
+                }
+                None => {
+                    self.looks.next = now.plus(self.settings.reconcile_every);
+                    return;
+                }
+            }
+        }
+        self.looks.look = Some(look);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an answer with all that it is judged by")]
+    fn take_answer(
+        &mut self,
+        now: Time,
+        look: &mut Look,
+        asked: Asked,
+        sent: Time,
+        activity: u64,
+        reply: &Reply,
+        out: &mut Outputs,
+    ) -> Answer {
+        let Ok(value) = &reply.result else { return Answer::Failed };
+        match asked {
+            Asked::OpenOrders(only) => self.open_orders_are(now, only, sent, value, out),
+            Asked::Trades(id) => self.trades_are(now, look, id, value, out),
+            _ => self.account_is(now, look, activity, value, out),
+        }
+    }
+
+    fn open_orders_are(
+        &mut self,
+        now: Time,
+        only: Option<InstrumentId>,
+        sent: Time,
+        value: &Value,
+        out: &mut Outputs,
+    ) -> Answer {
+        let Some(rows) = value.as_array() else { return Answer::Failed };
+        let mut listed_ids = Vec::with_capacity(rows.len());
+        for row in rows {
+            let symbol = row.get("symbol").and_then(Value::as_str).unwrap_or_default();
+            let Some(id) = self.instruments.find(symbol).map(|l| l.instrument.id) else { continue };
+            if let Some(venue_id) = row.get("orderId").and_then(Value::as_u64) {
+                listed_ids.push((id, venue_id));
+            }
+            self.row(now, id, row, out);
+        }
+        // Those that we know as open, were so before we asked, and are not listed: ask for each.
+        let missing: Vec<_> = self
+            .orders
+            .unfinished()
+            .filter(|(_, o)| o.phase == Phase::Open && o.sent < sent)
+            .filter(|(_, o)| only.is_none_or(|only| only == o.order.instrument))
+            .filter(|(_, o)| !listed_ids.contains(&(o.order.instrument, o.venue_id)))
+            .map(|(key, _)| key)
+            .collect();
+        missing.into_iter().for_each(|key| self.check(now, key, out));
+        let gone = |id: &InstrumentId, venue_id: &u64| {
+            only.is_none_or(|only| only == *id) && !listed_ids.contains(&(*id, *venue_id))
+        };
+        self.externals.retain(|(id, venue_id), _| !gone(id, venue_id));
+        Answer::Done
+    }
+
+    fn trades_are(
+        &mut self,
+        now: Time,
+        look: &mut Look,
+        id: InstrumentId,
+        value: &Value,
+        out: &mut Outputs,
+    ) -> Answer {
+        let newest = value.as_array().and_then(|rows| {
+            let ids = rows.iter().map(|row| row.get("id").and_then(Value::as_u64));
+            ids.collect::<Option<Vec<u64>>>().map(|ids| ids.into_iter().max().unwrap_or(0))
+        });
+        let unlearnt = self.looks.unlearnt.iter().position(|other| *other == id);
+        if look.kind == Kind::Start || unlearnt.is_some() {
+            let Some(newest) = newest else { return Answer::Failed };
+            self.ledger.known_up_to(id, newest);
+            if let Some(at) = unlearnt {
+                self.looks.unlearnt.swap_remove(at);
+                self.looks.rebase = true;
+            }
+            return Answer::Done;
+        }
+        let Some((rows, new, newest)) = self.trade_rows(now, id, value, out) else { return Answer::Failed };
+        look.fills += new;
+        self.ledger.complete_up_to(id, newest);
+        if rows < usize::from(TRADES_LIMIT) { Answer::Done } else { Answer::More }
+    }
+
+    fn account_is(
+        &mut self,
+        now: Time,
+        look: &mut Look,
+        activity: u64,
+        value: &Value,
+        out: &mut Outputs,
+    ) -> Answer {
+        let Some(balances) = balances(value) else { return Answer::Failed };
+        if value.get("canTrade").and_then(Value::as_bool) == Some(false) {
+            self.stop_for_key(KeyProblem::AccountMayNotTrade, out);
+        }
+        let moved = activity != self.ledger.activity();
+        if look.kind == Kind::Start {
+            return match look.first.take() {
+                None => {
+                    look.first = Some(balances);
+                    look.activity = activity;
+                    Answer::Done
+                }
+                Some(first) if first == balances && !moved && look.activity == activity => {
+                    self.ledger.rebase(&balances);
+                    self.looks.started = true;
+                    self.looks.gap = false;
+                    out.notice(Notice::Reconciled);
+                    Answer::Done
+                }
+                // Something moved: begin anew.
+                Some(_) => {
+                    self.looks.next = now.plus(AGAIN);
+                    Answer::Over
+                }
+            };
+        }
+        if moved {
+            return Answer::More;
+        }
+        if self.looks.rebase && !self.in_flight() {
+            self.looks.rebase = false;
+            self.ledger.rebase(&balances);
+        }
+        self.compare(now, look, &balances, out)
+    }
+
+    /// Whether something is under way that could explain a difference.
+    fn in_flight(&self) -> bool {
+        self.orders.unfinished().any(|(_, order)| order.phase != Phase::Open || order.lacks_fills())
+    }
+
+    fn compare(
+        &mut self,
+        now: Time,
+        look: &Look,
+        venue: &BTreeMap<String, i128>,
+        out: &mut Outputs,
+    ) -> Answer {
+        let ours = self.ledger.amounts();
+        let assets = venue.keys().chain(ours.keys());
+        let differences: BTreeMap<String, i128> = assets
+            .map(|asset| {
+                (asset, venue.get(asset).copied().unwrap_or(0) - ours.get(asset).copied().unwrap_or(0))
+            })
+            .filter(|(_, difference)| *difference != 0)
+            .map(|(asset, difference)| (asset.clone(), difference))
+            .collect();
+        let busy = self.in_flight();
+        let mut stays = Vec::new();
+        for (asset, difference) in &differences {
+            let halts = !busy && self.looks.differences.get(asset) == Some(difference);
+            let held = venue.get(asset).copied().unwrap_or(0);
+            let (venue, ours) = (shown(held), shown(held - difference));
+            out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
+            if halts {
+                stays.push(asset.clone());
+            }
+        }
+        let ids: Vec<InstrumentId> = self
+            .instruments
+            .iter()
+            .filter(|l| stays.contains(&l.instrument.base) || stays.contains(&l.instrument.quote))
+            .map(|l| l.instrument.id)
+            .collect();
+        for id in ids {
+            if self.instruments.get(id).is_some_and(|l| l.pause.is_none()) {
+                self.instruments.pause(id, Some(InstrumentPause::Difference), out);
+                out.push(Output::Halt(id));
+            }
+        }
+        if differences.is_empty() {
+            // Everything is in the balances, so every trade until then is booked.
+            look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));
+            if !self.looks.differences.is_empty() {
+                out.notice(Notice::Reconciled);
+            }
+            self.looks.differences = differences;
+            return Answer::Done;
+        }
+        self.looks.differences = differences;
+        self.looks.next =
+            if stays.is_empty() { now.plus(AGAIN) } else { now.plus(self.settings.reconcile_every) };
+        Answer::Over
+    }
+
+    fn rights(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
+        let Ok(value) = &reply.result else {
+            let what = Asked::Restrictions.label();
+            out.notice(Notice::QueryFailed { what, code: reply.code() });
+            let gone = matches!(reply.status, 404 | 410);
+            // A venue that does not have this question says nothing against the key.
+            self.looks.rights_known |= gone;
+            self.looks.rights = match gone {
+                true => Routine::NEVER,
+                false => Routine { due: now.plus(AGAIN), under_way: false },
+            };
+            return;
+        };
+        let flag = |name: &str| value.get(name).and_then(Value::as_bool);
+        match (flag("enableSpotAndMarginTrading"), flag("enableWithdrawals")) {
+            (Some(false), _) => self.stop_for_key(KeyProblem::MayNotTrade, out),
+            (_, Some(true)) if !self.settings.allow_withdrawal_keys => {
+                self.stop_for_key(KeyProblem::MayWithdraw, out);
+            }
+            _ => {}
+        }
+        self.key_taken = true;
+        self.looks.rights_known = true;
+        self.looks.rights = Routine::NEVER;
+    }
+
+    /// When something is due to be asked.
+    pub(super) fn looks_due(&self) -> Time {
+        let never = Time(u64::MAX);
+        let routines = [self.looks.clock, self.looks.info, self.looks.rights];
+        let routines = routines.iter().filter(|r| !r.under_way).map(|r| r.due);
+        let questions = self.looks.look.iter().flat_map(|look| &look.now);
+        let questions = questions.filter(|q| !q.under_way).map(|q| q.due);
+        let next =
+            if self.looks.look.is_none() && self.sessions.is_streaming() { self.looks.next } else { never };
+        routines.chain(questions).chain([next]).min().unwrap_or(never)
+    }
+}
+
+/// What became of a question.
+enum Answer {
+    /// It is answered.
+    Done,
+    /// It is answered in part: ask on.
+    More,
+    /// It went wrong: ask again.
+    Failed,
+    /// The look is over.
+    Over,
+}
+
+fn question(asked: Asked, due: Time) -> Question {
+    Question { asked, due, under_way: false }
+}
+
+fn questions(asked: Vec<Asked>) -> Vec<Question> {
+    asked.into_iter().map(|asked| question(asked, Time(0))).collect()
+}
+
+fn routine(now: Time, sent: Result<(), Time>) -> Routine {
+    match sent {
+        Ok(()) => Routine { due: now, under_way: true },
+        Err(due) => Routine { due, under_way: false },
+    }
+}
+
+/// Free and locked together, of every asset of which there is something.
+fn balances(account: &Value) -> Option<BTreeMap<String, i128>> {
+    let rows = account.get("balances")?.as_array()?;
+    let read = |row: &Value| {
+        let asset = row.get("asset")?.as_str()?.to_owned();
+        let free = amount(row.get("free")?.as_str()?)?;
+        let locked = amount(row.get("locked")?.as_str()?)?;
+        Some((asset, free.checked_add(locked)?))
+    };
+    let all: Option<BTreeMap<String, i128>> = rows.iter().map(read).collect();
+    all.map(|all| all.into_iter().filter(|(_, held)| *held != 0).collect())
+}
