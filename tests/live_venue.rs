@@ -1,37 +1,27 @@
 //! The live feed against the local venue: several markets at once, its books, and recorded frames served again.
 
-#[path = "support/frames.rs"]
-mod frames;
+#[path = "support/local_live.rs"]
+mod local_live;
+#[path = "support/recordings.rs"]
+mod recordings;
 
-use algo_trader::domain::{InstrumentTable, Market, Side};
+use algo_trader::domain::event::Event;
+use algo_trader::domain::{Instrument, InstrumentTable, Market, Side};
 use algo_trader::history::{Recording, RecordingOptions};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::book::BookKeeper;
+use algo_trader::net::FrameSource;
 use algo_trader::pipeline::Shared;
 use algo_trader::pipeline::Wait;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::venue::local::serve::{Fault, Origin, Pace, Running, Server, ServerOptions};
-use algo_trader::venue::local::{FlowConfig, demo_instruments};
-use std::io::Write;
-use std::path::Path;
+use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use local_live::{LiveRun, ca_file, sections};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// `[venue]` sections that lead to a running venue.
-fn sections(venue: &Running, ca: &Path, more: &str) -> String {
-    let mut text = format!("[venue]\nca_file = {ca:?}\nsilence_ms = 3000\nreconnect_min_ms = 20\n{more}\n");
-    for at in venue.endpoints() {
-        text += &format!("[venue.{}]\nstream = {:?}\nrest = {:?}\n", at.market, at.stream_url, at.rest_url);
-    }
-    text
-}
-
-fn ca_file(venue: &Running) -> tempfile::NamedTempFile {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(venue.ca_pem().expect("TLS").as_bytes()).expect("written");
-    file
-}
 
 /// Follows a venue until `done` says that it is enough; `meanwhile` is called with each status.
 fn follow(config: &Config, journal: &Path, mut done: impl FnMut(&LiveStatus) -> bool) -> Summary {
@@ -111,26 +101,8 @@ fn two_markets_on_redundant_connections_equal_the_venues_books_after_a_cut() {
 
 #[test]
 fn recorded_frames_served_again_give_the_recorded_quotes() {
-    let Some(recorded) = frames::recorded() else { return };
-    drop(recorded);
-    let root = std::env::var_os("ALGO_TRADER_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        std::path::PathBuf::from,
-    );
-    let mut paths: Vec<_> = std::fs::read_dir(root.join("binance-20240808"))
-        .expect("it was there")
-        .map(|e| e.expect("readable").path())
-        .filter(|p| p.to_string_lossy().contains("spot-"))
-        .collect();
-    paths.sort();
+    let Some((paths, instruments)) = recorded_spot() else { return };
     let source = Recording::open(&paths, &RecordingOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    let instruments: Vec<_> = Config::embedded_default()
-        .instruments
-        .all()
-        .iter()
-        .filter(|i| i.market == Market::Spot)
-        .cloned()
-        .collect();
     let mut options = ServerOptions::recorded(Box::new(source), instruments.clone());
     options.pace = Pace::Times(120.0);
     options.wait_for_clients = 1;
@@ -152,4 +124,130 @@ fn recorded_frames_served_again_give_the_recorded_quotes() {
     assert_eq!(feed.frames, venue.stats().frames, "every frame came");
     assert_eq!((feed.decode_errors, books.gaps, books.crossed), (0, 0, 0));
     assert!(books.bbo_checked > 1_000 && books.bbo_equal == books.bbo_checked, "{books:?}");
+}
+
+/// Files and instruments of the spot recordings, where they are.
+fn recorded_spot() -> Option<(Vec<PathBuf>, Vec<Instrument>)> {
+    let entries = std::fs::read_dir(recordings::folder("binance-20240808")?).expect("it is there");
+    let mut paths: Vec<_> = entries.map(|e| e.expect("readable").path()).collect();
+    paths.retain(|p| p.to_string_lossy().contains("spot-"));
+    paths.sort();
+    let config = Config::embedded_default();
+    let spot = config.instruments.all().iter().filter(|i| i.market == Market::Spot);
+    Some((paths, spot.cloned().collect()))
+}
+
+/// Trades, quotes and diffs by their venue's ids, of one instrument each.
+type Ids = BTreeMap<(Market, String, &'static str), Vec<u64>>;
+
+/// What is in the frames of a source, read with no code of the feed's.
+fn ids_of_frames(source: &mut dyn FrameSource) -> Ids {
+    let sources = source.sources().to_vec();
+    let mut ids = Ids::new();
+    while let Some(frame) = source.next_frame().expect("a source") {
+        let json: serde_json::Value = serde_json::from_slice(frame.bytes).expect("JSON");
+        let Some((symbol, stream)) = json["stream"].as_str().and_then(|name| name.split_once('@')) else {
+            continue;
+        };
+        let (kind, id) = match stream {
+            "trade" => ("trade", "t"),
+            "bookTicker" => ("quote", "u"),
+            _ if stream.starts_with("depth@") => ("diff", "u"),
+            _ => continue,
+        };
+        let key = (sources[usize::from(frame.source.0)].market, symbol.to_uppercase(), kind);
+        if stream == "depth@0ms" {
+            continue;
+        }
+        ids.entry(key).or_default().push(json["data"][id].as_u64().expect("an id"));
+    }
+    ids
+}
+
+fn ids_of_run(run: &LiveRun) -> Ids {
+    let instruments = run.config.instruments.all();
+    let mut ids = Ids::new();
+    for slot in run.slots() {
+        let (kind, id) = match slot.event() {
+            Event::Trade(trade) => ("trade", trade.id),
+            Event::Quote(quote) => ("quote", quote.update_id),
+            Event::DepthDiff(head) => ("diff", head.last_id),
+            Event::DepthSnapshot(head) => ("book", head.last_id),
+            _ => continue,
+        };
+        let of = &instruments[slot.instrument().index()];
+        ids.entry((of.market, of.symbol.clone(), kind)).or_default().push(id);
+    }
+    ids
+}
+
+/// Follows `venue` over two connections a market, of which the older one is cut again and again; every event of
+/// `expected` comes, once.
+fn one_of_two_is_cut(venue: &Running, instruments: Vec<Instrument>, markets: usize, expected: &Ids) {
+    let ca = ca_file(venue);
+    let config = local_live::config(venue, ca.path(), instruments, "redundancy = 2\nreconnect_max_ms = 50");
+    let mut run = LiveRun::start(&config);
+    let begun = Instant::now();
+    let mut cuts = 0;
+    while !venue.stats().feed_ended {
+        assert!(begun.elapsed() < Duration::from_secs(40), "the feed never ends");
+        run.until("every connection", |s| s.connections_live == 2 * markets);
+        std::thread::sleep(Duration::from_millis(250));
+        assert!(venue.control().inject(Fault::CutOne { market: None }));
+        cuts += markets as u64;
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let summary = run.good();
+    let live = summary.live.as_ref().expect("a live run");
+    let sum =
+        |of: fn(&algo_trader::run::live::MarketOutcome) -> u64| live.markets.iter().map(of).sum::<u64>();
+    assert!(cuts >= 3 * markets as u64, "{cuts} cuts");
+    assert_eq!(sum(|m| m.counts.lost), cuts);
+    assert_eq!((sum(|m| m.counts.gaps), sum(|m| m.counts.interruptions)), (0, 0));
+    let (books, mut ours): (Ids, Ids) = ids_of_run(&run).into_iter().partition(|(key, _)| key.2 == "book");
+    assert!(books.values().all(|ids| ids.len() == 1), "each book was fetched once: {books:?}");
+    // The venue makes the diffs of 100 ms of those that a futures market sends at once; their gaps were counted above.
+    ours.retain(|key, _| *key != (Market::UsdM, key.1.clone(), "diff"));
+    assert_eq!(ours.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (key, expected) in expected {
+        let ours = ours.get_mut(key).expect("the same keys");
+        let mut expected = expected.clone();
+        // Trades may overtake each other; an id that is sent twice is one event.
+        ours.sort_unstable();
+        expected.sort_unstable();
+        expected.dedup();
+        // The one book that is fetched covers the diffs before.
+        let begin = books.get(&(key.0, key.1.clone(), "book")).map_or(0, |ids| ids[0]);
+        if key.2 == "diff" {
+            ours.retain(|id| *id > begin);
+            expected.retain(|id| *id > begin);
+        }
+        let missing: Vec<_> = expected.iter().filter(|id| ours.binary_search(id).is_err()).take(9).collect();
+        assert!(expected.len() > 30, "{key:?}: {} from {begin}", expected.len());
+        assert!(*ours == expected, "{key:?}: {} of {}, missing {missing:?}", ours.len(), expected.len());
+    }
+}
+
+#[test]
+fn of_two_connections_one_is_cut_again_and_again_and_no_event_is_lost_or_doubled() {
+    let mut flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(400);
+    flow.duration = Duration::from_secs(5);
+    let expected = ids_of_frames(&mut FlowSource::new(&flow).unwrap_or_else(|error| panic!("{error}")));
+    let mut options = ServerOptions::new(Origin::Generated { flow, wall_clock: true });
+    options.wait_for_clients = 4;
+    let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    one_of_two_is_cut(&venue, demo_instruments(), 2, &expected);
+}
+
+#[test]
+fn recorded_frames_over_two_connections_of_which_one_is_cut_again_and_again_all_come_once() {
+    let Some((paths, instruments)) = recorded_spot() else { return };
+    let open = || Recording::open(&paths, &RecordingOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    let expected = ids_of_frames(&mut open());
+    let mut options = ServerOptions::recorded(Box::new(open()), instruments.clone());
+    options.pace = Pace::Times(100.0);
+    options.wait_for_clients = 2;
+    let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    one_of_two_is_cut(&venue, instruments, 1, &expected);
 }

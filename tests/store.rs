@@ -143,7 +143,7 @@ fn faults_at_any_moment_lose_and_double_nothing(given: &Given, db: &mut dyn Data
         let random = Arc::new(Mutex::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         let asked = request(db, move |faulty| Faulty { one_in: 6, random: Arc::clone(&random), ..faulty });
         let thread = StoreThread::start(asked).expect("a thread");
-        thread.follow(&given.journal);
+        thread.follow(&given.journal, &[]);
         let summary = thread.finish();
         assert!(summary.caught_up && summary.retries > 0, "seed {seed}: {summary:?}");
         assert_eq!(db.content(), given.content, "seed {seed}");
@@ -173,7 +173,7 @@ fn two_writers_of_one_run_give_way_to_each_other(given: &Given, db: &mut dyn Dat
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let thread = StoreThread::start(request(db, |faulty| faulty)).expect("a thread");
-            thread.follow(&given.journal);
+            thread.follow(&given.journal, &[]);
             thread
         })
         .collect();
@@ -235,7 +235,7 @@ fn a_database_that_blocks_holds_up_nothing(given: &Given, db: &mut dyn Database)
 fn a_database_that_is_down_for_a_while_is_caught_up(given: &Given, db: &mut dyn Database) {
     db.down();
     let thread = StoreThread::start(request(db, |faulty| faulty)).expect("a thread");
-    thread.follow(&given.journal);
+    thread.follow(&given.journal, &[]);
     while thread.summary().retries < 3 {
         assert!(!thread.wait(Duration::from_millis(10)), "it cannot be done");
     }

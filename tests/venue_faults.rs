@@ -146,6 +146,19 @@ fn sockets_are_cut_without_a_word_and_a_new_connection_goes_on() {
 }
 
 #[test]
+fn of_two_connections_the_older_is_cut_and_the_other_goes_on() {
+    let (venue, mut older) = listened();
+    quote(&mut older);
+    let endpoint = venue.endpoint(Market::Spot).expect("served");
+    let mut newer = connect(endpoint, venue.ca_pem(), &format!("/ws/{TICKER}"));
+    quote(&mut newer);
+    venue.control().inject(Fault::CutOne { market: None });
+    let end = std::iter::from_fn(|| Some(text_or_close(&mut older))).find_map(Result::err);
+    assert_eq!((end, counted(&venue, "cut-one"), venue.stats().clients), (Some(None), 1, 1));
+    quote(&mut newer);
+}
+
+#[test]
 fn half_a_frame_is_followed_by_the_end() {
     let (venue, mut client) = listened();
     quote(&mut client);
@@ -245,6 +258,7 @@ fn a_bad_certificate_is_refused_by_a_client_that_verifies() {
         (Tls::WrongHost, "not valid for name"),
         (Tls::Expired, "expired"),
         (Tls::OldProtocol, "ProtocolVersion"),
+        (Tls::Tls11, "incompatible"),
     ] {
         let before = venue.stats().tls_failures;
         venue.control().inject(Fault::Tls { mode });

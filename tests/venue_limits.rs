@@ -201,9 +201,9 @@ fn connections_are_limited_and_bad_upgrades_told() {
         }
     };
     assert_eq!(upgrade("/nothing"), 404);
-    assert_eq!(upgrade("/ws/btcusdt"), 400);
+    assert_eq!(upgrade("/stream?streams=btcusdt"), 400);
     assert_eq!(upgrade("/ws/btcusdt@trade?timeUnit=HOUR"), 400);
-    assert_eq!([upgrade("/ws"), upgrade("/stream"), upgrade("/ws")], [101, 101, 429]);
+    assert_eq!([upgrade("/ws/0"), upgrade("/stream"), upgrade("/ws")], [101, 101, 429]);
 }
 
 #[test]

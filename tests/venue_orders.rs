@@ -261,10 +261,14 @@ fn each_mistake_has_its_status_and_code() {
     ];
     for (change, code) in cases {
         assert_eq!(alice.refused("POST", ORDER, &with(change)), (400, *code), "{change:?}");
-        assert_eq!(
-            alice.refused("POST", "/api/v3/order/test", &with(change)).1 == *code || *code == -2010,
-            true
-        );
+        // What depends on the balance is not tested.
+        if *change != [("quantity", "100")] {
+            assert_eq!(
+                alice.refused("POST", "/api/v3/order/test", &with(change)),
+                (400, *code),
+                "{change:?}"
+            );
+        }
     }
     assert_eq!(alice.done("GET", "/api/v3/openOrders", &[]), json!([]), "nothing was placed");
     let symbol = ("symbol", "BTCUSDT");

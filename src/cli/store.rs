@@ -171,7 +171,7 @@ fn follow(config: &Config, url: StoreUrl, path: &Path, json: bool) -> Result<Out
         eprintln!("a thread could not be started: {error}");
         Outcome::Failed
     })?;
-    thread.follow(path);
+    thread.follow(path, &[]);
     while !thread.wait(Duration::from_millis(100)) && !interrupt.is_raised() {}
     let summary = thread.finish();
     if json {

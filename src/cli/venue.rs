@@ -5,13 +5,14 @@ use super::replay::load;
 use crate::domain::Market;
 use crate::history::{Recording, RecordingOptions};
 use crate::run::interrupt::Interrupt;
+use crate::venue::local::api::{AccountOptions, DemoKey, demo_account, read_accounts};
 use crate::venue::local::serve::{
     AtEnd, Origin, Pace, Running, ServeError, Server, ServerOptions, Stats, Tls,
 };
 use crate::venue::local::{demo_instruments, generated_instruments};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -32,10 +33,24 @@ enum Command {
   algo-trader venue serve --instruments 300 --rate 50 --market spot
   algo-trader venue serve --recorded recordings/*.gz --speed max --batch 32 --wait-for-client
   algo-trader venue serve --listen 127.0.0.1:9443 --admin 9500
+  algo-trader venue serve --demo-account --ca-out venue-ca.pem
+  algo-trader venue serve --account accounts.toml
   curl --cacert venue-ca.pem 'https://127.0.0.1:9443/api/v3/depth?symbol=BTCUSDT&limit=5'
   curl -X POST localhost:9500/admin/fault -d '{\"fault\":\"stall\",\"ms\":3000}'
 
 Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints.
+Spot takes orders of its accounts: REST at /api/v3/…, the WebSocket API at /ws-api/v3, user
+events by userDataStream.subscribe and userDataStream.subscribe.signature.
+
+A file of accounts:
+  [[account]]
+  name = \"alice\"
+  balances = { USDT = \"100000\", BTC = \"2.5\" }
+  [[account.key]]
+  api_key = \"alicekey\"
+  secret = \"alicesecret\"     # HMAC; or public_key = PEM of Ed25519 or RSA
+  # reading, trading = true, withdrawals = false, addresses = []
+
 Faults: cut, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
 no-upgrade, rest, shutdown, expire, tls.")]
 struct ServeArgs {
@@ -72,12 +87,18 @@ struct ServeArgs {
     /// Serve without TLS
     #[arg(long, conflicts_with_all = ["tls", "ca_out"])]
     plain: bool,
-    /// What clients meet: good, unknown-authority, wrong-host, expired, old-protocol
+    /// What clients meet: good, unknown-authority, wrong-host, expired, old-protocol, tls-1.1
     #[arg(long, value_name = "MODE", default_value = "good", value_parser = parse_tls)]
     tls: Tls,
     /// Serve the admin calls (faults, counts, books) on this port of 127.0.0.1; 0: any free one
     #[arg(long, value_name = "PORT")]
     admin: Option<u16>,
+    /// Open the accounts of this file (TOML: name, balances, keys); may be given more than once
+    #[arg(long, value_name = "FILE")]
+    account: Vec<PathBuf>,
+    /// Open an account to try orders with, and print its key
+    #[arg(long)]
+    demo_account: bool,
     /// Frames written at once, at most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     batch: u16,
@@ -110,7 +131,9 @@ fn parse_market(text: &str) -> Result<Market, String> {
 
 fn parse_tls(text: &str) -> Result<Tls, String> {
     let found = Tls::from_label(text).filter(|mode| *mode != Tls::Plain);
-    found.ok_or_else(|| "expected good, unknown-authority, wrong-host, expired or old-protocol".into())
+    found.ok_or_else(|| {
+        "expected good, unknown-authority, wrong-host, expired, old-protocol or tls-1.1".into()
+    })
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
@@ -137,16 +160,23 @@ pub fn run(args: Args) -> Outcome {
         Ok(options) => options,
         Err(outcome) => return outcome,
     };
-    let (tls, waits) = (options.tls, options.wait_for_clients);
+    let (options, demo) = options;
+    let (tls, waits, has_accounts) = (options.tls, options.wait_for_clients, !options.accounts.is_empty());
     let venue = match Server::start(options) {
         Ok(venue) => venue,
         Err(error) => {
             eprintln!("{error}");
-            let usage = matches!(error, ServeError::Options(_) | ServeError::Remote(_) | ServeError::Flow(_));
+            let usage = matches!(
+                error,
+                ServeError::Options(_)
+                    | ServeError::Remote(_)
+                    | ServeError::Flow(_)
+                    | ServeError::Accounts(_)
+            );
             return if usage { Outcome::BadUsage } else { Outcome::Failed };
         }
     };
-    show_endpoints(&venue, tls, waits, json);
+    show_endpoints(&venue, tls, waits, (has_accounts, demo.as_ref()), json);
     while venue.is_alive() && !interrupt.is_raised() {
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -162,12 +192,15 @@ pub fn run(args: Args) -> Outcome {
     }
 }
 
-fn options(args: ServeArgs) -> Result<ServerOptions, Outcome> {
+/// What to serve, and the key of the account to try out.
+fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome> {
+    let listed;
     let mut options = if args.recorded.is_empty() {
         let instruments = match args.instruments {
             Some(count) => generated_instruments(usize::from(count)),
             None => demo_instruments(),
         };
+        listed = instruments.clone();
         let rate = if let Rate::PerSecond(rate) = args.rate { rate } else { RATE_AT_MAX };
         let mut options = ServerOptions::generated(args.seed, instruments, rate);
         if args.rate == Rate::Max {
@@ -180,6 +213,7 @@ fn options(args: ServeArgs) -> Result<ServerOptions, Outcome> {
             eprintln!("{error}");
             Outcome::Failed
         })?;
+        listed = config.instruments.all().to_vec();
         let mut options = ServerOptions::new(Origin::Recorded {
             source: Box::new(recording),
             instruments: config.instruments.all().to_vec(),
@@ -203,22 +237,59 @@ fn options(args: ServeArgs) -> Result<ServerOptions, Outcome> {
     options.wait_for_clients = args.wait_for_client;
     options.at_end = if args.close_at_end { AtEnd::Close } else { AtEnd::StayOpen };
     options.spin = args.spin;
-    Ok(options)
+    for path in &args.account {
+        options.accounts.extend(accounts(path)?);
+    }
+    let mut demo = None;
+    if args.demo_account {
+        let (account, key) = demo_account(&listed);
+        options.accounts.push(account);
+        demo = Some(key);
+    }
+    Ok((options, demo))
 }
 
-fn show_endpoints(venue: &Running, tls: Tls, waits: usize, as_json: bool) {
+fn accounts(path: &Path) -> Result<Vec<AccountOptions>, Outcome> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        eprintln!("cannot read {}: {error}", path.display());
+        Outcome::BadUsage
+    })?;
+    read_accounts(&text).map_err(|error| {
+        eprintln!("{}: {error}", path.display());
+        Outcome::BadUsage
+    })
+}
+
+fn show_endpoints(
+    venue: &Running,
+    tls: Tls,
+    waits: usize,
+    (has_accounts, demo): (bool, Option<&DemoKey>),
+    as_json: bool,
+) {
     if as_json {
         let endpoints: Vec<_> = venue
             .endpoints()
             .iter()
-            .map(|e| json!({ "market": e.market.label(), "stream": e.stream_url, "rest": e.rest_url }))
+            .map(|e| {
+                json!({ "market": e.market.label(), "stream": e.stream_url, "rest": e.rest_url, "api": e.api_url })
+            })
             .collect();
         let admin = venue.admin().map(|address| format!("http://{address}"));
-        println!("{}", json!({ "endpoints": endpoints, "admin": admin, "tls": tls.label() }));
+        let demo = demo.map(|key| json!({ "apiKey": key.api_key, "secret": key.secret }));
+        println!("{}", json!({ "endpoints": endpoints, "admin": admin, "tls": tls.label(), "demo": demo }));
         return;
     }
     for endpoint in venue.endpoints() {
         println!("{:<6} {}  {}", endpoint.market.label(), endpoint.stream_url, endpoint.rest_url);
+    }
+    if has_accounts {
+        for api in venue.endpoints().iter().filter_map(|endpoint| endpoint.api_url.as_ref()) {
+            println!("orders {api}");
+        }
+    }
+    if let Some(key) = demo {
+        println!("demo   API key {}\n       secret  {}", key.api_key, key.secret);
     }
     if let Some(admin) = venue.admin() {
         println!("admin  http://{admin}");

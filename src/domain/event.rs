@@ -65,6 +65,8 @@ pub enum Kind {
     Command = 11,
     /// No connection brings an instrument's market data any more.
     Interrupted = 12,
+    /// The venue changed the rules of an instrument.
+    Rules = 13,
 }
 
 impl Kind {
@@ -82,6 +84,7 @@ impl Kind {
             10 => Kind::Denial,
             11 => Kind::Command,
             12 => Kind::Interrupted,
+            13 => Kind::Rules,
             _ => Kind::Clock,
         }
     }
@@ -231,14 +234,34 @@ pub struct Denial {
     pub reason: DenyReason,
 }
 
-/// An operator's command.
+/// An operator's command, or what a difference from the venue's books asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Command {
     /// Deny every order that does not reduce a position.
-    Halt = 0,
+    Halt,
     /// Trade again.
-    Resume = 1,
+    Resume,
+    /// The same of one instrument; its tops of book are not to be traded on until it is resumed.
+    Pause(InstrumentId),
+    /// Trade the instrument again.
+    Unpause(InstrumentId),
+}
+
+/// The rules of an instrument as they are from now on. Its precision never changes: that would be another instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Smallest price step.
+    pub tick: Price,
+    /// Smallest quantity step.
+    pub lot: Qty,
+    /// Smallest order quantity.
+    pub min_qty: Qty,
+    /// Largest order quantity.
+    pub max_qty: Qty,
+    /// Smallest order value; one beyond 64 bits is held to be `i64::MAX`.
+    pub min_notional: Notional,
 }
 
 /// A slot, read.
@@ -270,6 +293,8 @@ pub enum Event {
     Command(Command),
     /// No connection brings this instrument's market data any more: its book is invalid until the next snapshot.
     Interrupted(InstrumentId),
+    /// The venue changed the rules of an instrument.
+    Rules(Rules),
 }
 
 impl Slot {
@@ -370,7 +395,21 @@ impl Slot {
     /// An operator's command.
     #[must_use]
     pub fn command(c: Command) -> Self {
-        Self::head(Kind::Command, FIRST | LAST, InstrumentId(0), [c as u64, 0, 0, 0, 0])
+        let (code, instrument) = match c {
+            Command::Halt => (0, InstrumentId(0)),
+            Command::Resume => (1, InstrumentId(0)),
+            Command::Pause(instrument) => (2, instrument),
+            Command::Unpause(instrument) => (3, instrument),
+        };
+        Self::head(Kind::Command, FIRST | LAST, instrument, [code, 0, 0, 0, 0])
+    }
+
+    /// The venue changed the rules of an instrument.
+    #[must_use]
+    pub fn rules(r: &Rules) -> Self {
+        let value = i64::try_from(r.min_notional.0).unwrap_or(i64::MAX);
+        let body = [r.tick.0, r.lot.0, r.min_qty.0, r.max_qty.0, value].map(|word| word as u64);
+        Self::head(Kind::Rules, FIRST | LAST, r.instrument, body)
     }
 
     /// No connection brings this instrument's market data any more.
@@ -557,7 +596,21 @@ impl Slot {
                 }),
                 None => Event::Clock,
             },
-            Kind::Command => Event::Command(if w[3] == 0 { Command::Halt } else { Command::Resume }),
+            Kind::Command => match w[3] {
+                0 => Event::Command(Command::Halt),
+                1 => Event::Command(Command::Resume),
+                2 => Event::Command(Command::Pause(instrument)),
+                3 => Event::Command(Command::Unpause(instrument)),
+                _ => Event::Clock,
+            },
+            Kind::Rules => Event::Rules(Rules {
+                instrument,
+                tick: Price(w[3] as i64),
+                lot: Qty(w[4] as i64),
+                min_qty: Qty(w[5] as i64),
+                max_qty: Qty(w[6] as i64),
+                min_notional: Notional(i128::from(w[7] as i64)),
+            }),
             Kind::Interrupted => Event::Interrupted(instrument),
         }
     }
@@ -638,7 +691,20 @@ mod tests {
         let denial =
             Denial { instrument, order: OrderId(1), strategy: StrategyId(2), reason: DenyReason::SelfTrade };
         assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
-        assert_eq!(Slot::command(Command::Resume).event(), Event::Command(Command::Resume));
+        for command in
+            [Command::Halt, Command::Resume, Command::Pause(instrument), Command::Unpause(instrument)]
+        {
+            assert_eq!(Slot::command(command).event(), Event::Command(command));
+        }
+        let rules = Rules {
+            instrument,
+            tick: Price(1),
+            lot: Qty(2),
+            min_qty: Qty(3),
+            max_qty: Qty(i64::MAX),
+            min_notional: Notional(5),
+        };
+        assert_eq!(Slot::rules(&rules).event(), Event::Rules(rules));
         assert_eq!(Slot::interrupted(instrument).event(), Event::Interrupted(instrument));
     }
 

@@ -3,6 +3,7 @@
 //! An instrument is (venue, market, symbol): BTCUSDT exists twice on Binance alone. Precision never changes within an
 //! id (a new precision is a new id); tick and lot may.
 
+use super::event::Rules;
 use super::ids::InstrumentId;
 use super::number::{Notional, Price, Qty};
 use std::fmt;
@@ -101,6 +102,13 @@ impl Instrument {
     #[must_use]
     pub fn tradable(&self) -> bool {
         self.market != Market::CoinM
+    }
+
+    /// Takes changed rules over.
+    pub fn change(&mut self, rules: &Rules) {
+        (self.tick, self.lot) = (rules.tick, rules.lot);
+        (self.min_qty, self.max_qty) = (rules.min_qty, rules.max_qty);
+        self.min_notional = rules.min_notional;
     }
 
     /// Decimals of a notional.
@@ -217,6 +225,13 @@ impl InstrumentTable {
     #[must_use]
     pub fn get(&self, id: InstrumentId) -> &Instrument {
         &self.all[id.index()]
+    }
+
+    /// Takes changed rules over; rules of no instrument of this table change nothing.
+    pub fn change(&mut self, rules: &Rules) {
+        if let Some(instrument) = self.all.get_mut(rules.instrument.index()) {
+            instrument.change(rules);
+        }
     }
 
     /// Every instrument, by id.

@@ -119,8 +119,14 @@ impl OrderKind {
     #[inline]
     #[must_use]
     pub const fn triggers_above(self, side: Side) -> bool {
-        let stop = matches!(self, OrderKind::Stop | OrderKind::StopLimit);
-        matches!(side, Side::Buy) == stop
+        matches!(side, Side::Buy) == self.is_stop()
+    }
+
+    /// Whether a price that gets worse triggers it.
+    #[inline]
+    #[must_use]
+    pub const fn is_stop(self) -> bool {
+        matches!(self, OrderKind::Stop | OrderKind::StopLimit)
     }
 
     /// What it becomes once triggered; every other kind is what it is.
@@ -438,9 +444,9 @@ impl OrderState {
         }
     }
 
-    /// Notes that risk denied it.
+    /// Notes that risk denied it, whatever was asked of it since.
     pub fn denied(&mut self) {
-        if self.status == OrderStatus::PendingNew {
+        if !self.status.is_final() {
             self.status = OrderStatus::Denied;
         }
     }

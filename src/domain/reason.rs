@@ -66,6 +66,14 @@ reasons! {
     }
 }
 
+impl DenyReason {
+    /// Whether the same order would be denied for ever: it is about the order alone.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, DenyReason::DataOnly | DenyReason::BadQuantity)
+    }
+}
+
 reasons! {
     /// Why a strategy's request was refused before it became an intent.
     PlaceError {
@@ -81,5 +89,13 @@ reasons! {
         TooManyOpenOrders = 5, "too-many-open-orders";
         /// Every place for timers is taken.
         TooManyTimers = 6, "too-many-timers";
+        /// A conditional order needs one trigger: a positive stop price, or a distance of 1 to 9,999 hundredths of a
+        /// per cent or of a positive price to trail by.
+        BadTrigger = 7, "bad-trigger";
+        /// What shows of an iceberg is positive and less than the whole, which has a limit and stands until cancelled.
+        BadIceberg = 8, "bad-iceberg";
+        /// Two orders cancel each other only if they are two, of one instrument, of one size where of one side, and
+        /// at most one of them is with the venue.
+        NotLinkable = 9, "not-linkable";
     }
 }

@@ -2,9 +2,12 @@
 
 use crate::domain::order::{OrderKind, Side, TimeInForce};
 use crate::domain::{
-    ClientOrderId, DenyReason, Extras, InstrumentId, Order, OrderId, Price, Qty, StrategyId,
+    ClientOrderId, DenyReason, Extras, InstrumentId, Order, OrderId, OrderStatus, Price, Qty, StrategyId,
+    Time,
 };
 use crate::pipeline::Sequenced;
+use crate::strategy::manager::Trail;
+use crate::strategy::{Action, Change, Note};
 
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,25 @@ pub enum RecordKind {
     Order = 3,
     /// A cancel is about to be handed over.
     Cancel = 4,
+    /// The order manager holds an order.
+    Held = 5,
+    /// A held order trails by a distance: its price.
+    Trails = 6,
+    /// A held order ended: canceled, or expired where the quantity is 1.
+    Released = 7,
+    /// A held order was triggered.
+    Due = 8,
+    /// An order's fills are protected: its trigger price and its price are stop and take-profit, its trailing distance
+    /// in hundredths of a per cent or its quantity is the trail.
+    Protected = 9,
+    /// An order's fills are protected no longer.
+    Unprotected = 10,
+    /// An order and another, whose number is the quantity, cancel each other.
+    Linked = 11,
+    /// An order is taken back at the time that is the quantity, ns since 1970.
+    GoodTill = 12,
+    /// The next order is a part of this one, or protects it.
+    ChildOf = 13,
 }
 
 /// One decision.
@@ -41,8 +63,86 @@ impl RecordKind {
             2 => Some(RecordKind::Denied),
             3 => Some(RecordKind::Order),
             4 => Some(RecordKind::Cancel),
+            5 => Some(RecordKind::Held),
+            6 => Some(RecordKind::Trails),
+            7 => Some(RecordKind::Released),
+            8 => Some(RecordKind::Due),
+            9 => Some(RecordKind::Protected),
+            10 => Some(RecordKind::Unprotected),
+            11 => Some(RecordKind::Linked),
+            12 => Some(RecordKind::GoodTill),
+            13 => Some(RecordKind::ChildOf),
             _ => None,
         }
+    }
+}
+
+/// A note of the order manager in the form of a record: what it says is in the fields of an order that are free.
+#[must_use]
+pub fn of_note(note: &Note) -> (RecordKind, Order) {
+    let mut order = nothing_of(note.order, note.strategy, note.instrument);
+    let kind = match note.change {
+        Change::Trails(trail) => {
+            put_trail(trail, &mut order);
+            RecordKind::Trails
+        }
+        Change::Released(status) => {
+            order.qty = Qty(i64::from(status == OrderStatus::Expired));
+            RecordKind::Released
+        }
+        Change::Due => RecordKind::Due,
+        Change::Protected { stop, take_profit, trail } => {
+            (order.extras.stop_price, order.price) = (stop, take_profit);
+            put_trail(trail, &mut order);
+            RecordKind::Protected
+        }
+        Change::Unprotected => RecordKind::Unprotected,
+        Change::Linked(other) => {
+            order.qty = Qty(other.0 as i64);
+            RecordKind::Linked
+        }
+        Change::GoodTill(time) => {
+            order.qty = Qty(time.0 as i64);
+            RecordKind::GoodTill
+        }
+        Change::ChildOf(parent) => {
+            order.id = parent;
+            RecordKind::ChildOf
+        }
+    };
+    (kind, order)
+}
+
+/// The number of an order and nothing else of it.
+#[must_use]
+pub const fn nothing_of(id: OrderId, strategy: StrategyId, instrument: InstrumentId) -> Order {
+    Order {
+        id,
+        strategy,
+        instrument,
+        side: Side::Buy,
+        kind: OrderKind::Market,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(0),
+        price: Price(0),
+        extras: Extras::NONE,
+    }
+}
+
+fn put_trail(trail: Trail, order: &mut Order) {
+    match trail {
+        Trail::None => {}
+        Trail::Bps(bps) => order.extras.trailing_bps = bps,
+        Trail::Distance(distance) => order.qty = Qty(distance.0),
+    }
+}
+
+fn trail_of(order: &Order) -> Trail {
+    match (order.extras.trailing_bps, order.qty.0) {
+        (0, 0) => Trail::None,
+        (0, distance) => Trail::Distance(Price(distance)),
+        (bps, _) => Trail::Bps(bps),
     }
 }
 
@@ -52,6 +152,34 @@ pub const RECORD_BYTES: usize = 72;
 pub const LONG_RECORD_BYTES: usize = 96;
 
 impl Record {
+    /// What the strategy's desk did that this record is of.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        let order = self.order;
+        let Order { id, strategy, instrument, .. } = order;
+        let change = match self.kind {
+            RecordKind::Denied | RecordKind::Order => return Action::New(order),
+            RecordKind::Held => return Action::Hold(order),
+            RecordKind::Cancel => return Action::Cancel { order: id, strategy, instrument },
+            RecordKind::Trails => Change::Trails(trail_of(&order)),
+            RecordKind::Released => Change::Released(match order.qty.0 {
+                0 => OrderStatus::Canceled,
+                _ => OrderStatus::Expired,
+            }),
+            RecordKind::Due => Change::Due,
+            RecordKind::Protected => Change::Protected {
+                stop: order.extras.stop_price,
+                take_profit: order.price,
+                trail: trail_of(&order),
+            },
+            RecordKind::Unprotected => Change::Unprotected,
+            RecordKind::Linked => Change::Linked(OrderId(order.qty.0 as u64)),
+            RecordKind::GoodTill => Change::GoodTill(Time(order.qty.0 as u64)),
+            RecordKind::ChildOf => Change::ChildOf(id),
+        };
+        Action::Note(Note { order: id, strategy, instrument, change })
+    }
+
     /// The record as bytes, the same on every machine; the whole of it where [`is_long`](Self::is_long) is false.
     #[must_use]
     pub fn canonical(&self) -> [u8; RECORD_BYTES] {
@@ -164,10 +292,32 @@ mod tests {
         let record = Record { seq: 9, kind, order, denied: Some(DenyReason::SelfTrade), client_id };
         let bytes = record.canonical();
         assert_eq!(Record::from_canonical(&bytes), Some(record));
-        for (at, bad) in [(8, 0), (8, 5), (10, 2), (11, 7), (12, 3), (14, 255), (48, b'A')] {
+        for (at, bad) in [(8, 0), (8, 14), (10, 2), (11, 7), (12, 3), (14, 255), (48, b'A')] {
             let mut damaged = bytes;
             damaged[at] = bad;
             assert_eq!(Record::from_canonical(&damaged), None, "byte {at} = {bad}");
+        }
+        for change in [
+            Change::Trails(Trail::Distance(Price(7))),
+            Change::Released(OrderStatus::Canceled),
+            Change::Released(OrderStatus::Expired),
+            Change::Due,
+            Change::Protected { stop: Price(5), take_profit: Price(0), trail: Trail::Bps(50) },
+            Change::Protected { stop: Price(0), take_profit: Price(9), trail: Trail::Distance(Price(3)) },
+            Change::Unprotected,
+            Change::Linked(OrderId(u64::MAX)),
+            Change::GoodTill(Time(1_723_161_253_000_000_000)),
+            Change::ChildOf(order.id),
+        ] {
+            let note =
+                Note { order: order.id, strategy: order.strategy, instrument: order.instrument, change };
+            let (kind, order) = of_note(&note);
+            let written = Record { seq: 9, kind, order, denied: None, client_id };
+            let read = match written.is_long() {
+                true => Record::from_canonical_long(&written.canonical_long()),
+                false => Record::from_canonical(&written.canonical()),
+            };
+            assert_eq!(read.map(|record| record.action()), Some(Action::Note(note)));
         }
         let mut stop = record;
         stop.order.kind = OrderKind::StopLimit;

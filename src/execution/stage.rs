@@ -1,6 +1,6 @@
 //! The execution stage: order states and ledgers of record.
 
-use super::record::{Record, RecordKind};
+use super::record::{self, Record, RecordKind};
 use crate::domain::event::{Event, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -150,8 +150,20 @@ impl ExecutionStage {
                 self.counts.denials += 1;
                 self.record(seq, RecordKind::Denied, order, Some(reason));
             }
+            VerdictBody::Held(order) => {
+                self.record(seq, RecordKind::Held, order, None);
+            }
+            VerdictBody::Note(note) => {
+                let (kind, order) = record::of_note(&note);
+                self.record(seq, kind, order, None);
+            }
             VerdictBody::Cancel { order, strategy, instrument } => {
-                let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else { return };
+                let Some(state) = self.live.iter_mut().find(|o| o.order.id == order) else {
+                    // Risk denied it a moment ago, which its strategy had not heard yet: nobody to tell, but the journal.
+                    let asked = record::nothing_of(order, strategy, instrument);
+                    self.record(seq, RecordKind::Cancel, asked, None);
+                    return;
+                };
                 state.cancel_sent();
                 let asked = state.order;
                 self.counts.cancels += 1;

@@ -77,22 +77,30 @@ impl JournalReader {
     /// [`JournalError`] where a whole block does not read.
     pub fn next_slot(&mut self) -> Result<Option<Slot>, JournalError> {
         loop {
-            if self.at == self.block.len() {
-                self.at = 0;
-                if !read_block(&mut self.file, &mut self.block, &self.path)? {
-                    self.torn = !self.block.is_empty();
-                    self.block.clear();
-                    return Ok(None);
-                }
-            }
-            let Some((entry, bytes)) = entry(&self.block[self.at..]) else { return Err(self.bad_entry()) };
-            self.at += bytes;
-            match entry {
-                Entry::Slot(slot) => return Ok(Some(slot)),
-                Entry::Record(_) => self.records += 1,
-                Entry::End => return Ok(None),
+            match self.next_entry()? {
+                Some(Entry::Slot(slot)) => return Ok(Some(slot)),
+                Some(Entry::Record(_)) => self.records += 1,
+                Some(Entry::End) | None => return Ok(None),
             }
         }
+    }
+
+    /// The next entry, records and the run's end among them, or `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`JournalError`] where a whole block does not read.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, JournalError> {
+        if self.at == self.block.len() {
+            self.at = 0;
+            if !read_block(&mut self.file, &mut self.block, &self.path)? {
+                self.torn = !self.block.is_empty();
+                self.block.clear();
+                return Ok(None);
+            }
+        }
+        let Some((entry, bytes)) = entry(&self.block[self.at..]) else { return Err(self.bad_entry()) };
+        self.at += bytes;
+        Ok(Some(entry))
     }
 
     fn bad_entry(&self) -> JournalError {

@@ -93,6 +93,8 @@ pub struct ThreadPlan {
 pub struct CorePlan {
     /// For each role a core, where one was asked for.
     pub by_role: Vec<(Role, usize)>,
+    /// For the threads beside the pipeline; none: chosen by what the pipeline leaves.
+    pub housekeeping: Vec<usize>,
 }
 
 impl CorePlan {
@@ -169,6 +171,9 @@ pub struct Topology {
     pub chosen_because: String,
     /// More threads spin than there are cores: they give their core up now and then.
     pub crowded: bool,
+    /// The cores of everything that is not pinned: the store, REST calls, names, a journal without a core of its own.
+    /// Those that no pinned thread has, or all where none is left over.
+    pub housekeeping: Vec<usize>,
 }
 
 impl Topology {
@@ -199,14 +204,8 @@ impl Topology {
         let mut threads = Vec::new();
         for roles in groups {
             let asked = request.cores.of(&roles);
-            if let Some(core) = asked
-                && !request.available.contains(&core)
-            {
-                return Err(TopologyError::NoSuchCore {
-                    core,
-                    role: roles[0].label(),
-                    available: request.available.clone(),
-                });
+            if let Some(core) = asked {
+                request.must_have(core, roles[0].label())?;
             }
             // A journal thread writes to files: it stays off the hot cores unless told otherwise. Without a core of its
             // own it must not spin; orders pass through it, so it does not sleep either unless the others do.
@@ -216,7 +215,8 @@ impl Topology {
             threads.push(ThreadPlan { name: format!("at-{}", roles[0].label()), roles, core, wait });
         }
         let crowded = threads.iter().filter(|t| t.wait == Wait::Spin).count() > cores;
-        let topology = Self { threading, threads, chosen_because: because, crowded };
+        let housekeeping = request.housekeeping(&threads)?;
+        let topology = Self { threading, threads, chosen_because: because, crowded, housekeeping };
         if !request.oversubscribe {
             topology.refuse_shared_cores(cores)?;
         }
@@ -236,6 +236,26 @@ impl Topology {
             return Err(TopologyError::TooManySpinning { threads: spinning.len(), cores });
         }
         Ok(())
+    }
+}
+
+impl TopologyRequest {
+    fn must_have(&self, core: usize, role: &'static str) -> Result<(), TopologyError> {
+        if self.available.contains(&core) {
+            return Ok(());
+        }
+        Err(TopologyError::NoSuchCore { core, role, available: self.available.clone() })
+    }
+
+    fn housekeeping(&self, threads: &[ThreadPlan]) -> Result<Vec<usize>, TopologyError> {
+        let asked = &self.cores.housekeeping;
+        if !asked.is_empty() {
+            asked.iter().try_for_each(|core| self.must_have(*core, "housekeeping"))?;
+            return Ok(asked.clone());
+        }
+        let hot = |core: &usize| threads.iter().any(|thread| thread.core == Some(*core));
+        let left: Vec<_> = self.available.iter().copied().filter(|core| !hot(core)).collect();
+        Ok(if left.is_empty() { self.available.clone() } else { left })
     }
 }
 
@@ -263,17 +283,19 @@ impl fmt::Display for Topology {
         writeln!(f, "topology: {} ({})", self.threading.label(), self.chosen_because)?;
         for thread in &self.threads {
             let roles: Vec<_> = thread.roles.iter().map(|r| r.label()).collect();
-            let core = thread.core.map_or("any core".to_owned(), |c| format!("core {c}"));
+            let core = thread.core.map_or("not pinned".to_owned(), |c| format!("core {c}"));
             writeln!(
                 f,
-                "  {:<13} {:<9} {:<8} {}",
+                "  {:<13} {:<10} {:<8} {}",
                 thread.name,
                 core,
                 thread.wait.label(),
                 roles.join(" → ")
             )?;
         }
-        Ok(())
+        let cores: Vec<_> = self.housekeeping.iter().map(usize::to_string).collect();
+        let cores = if cores.is_empty() { "any".to_owned() } else { cores.join(", ") };
+        writeln!(f, "  what is not pinned, and the store, REST calls and names: cores {cores}")
     }
 }
 
@@ -332,6 +354,26 @@ mod tests {
         assert_eq!(mode(2), Threading::Inline);
         assert_eq!(mode(4), Threading::Shared);
         assert_eq!(mode(16), Threading::Dedicated);
+    }
+
+    #[test]
+    fn housekeeping_keeps_off_the_pinned_cores() {
+        let mut request = request(Some(Threading::Shared), Some(Wait::Spin), 4);
+        request.journal_to_file = true;
+        let plan = |request: &TopologyRequest| Topology::plan(request).map(|plan| plan.housekeeping);
+        assert_eq!(plan(&request), Ok(vec![2, 3]), "feed and stages have the first two");
+        request.cores.by_role = vec![(Role::Feed, 3), (Role::Journal, 1)];
+        assert_eq!(plan(&request), Ok(vec![2]), "the stages got core 0");
+        request.cores.housekeeping = vec![1, 2];
+        assert_eq!(plan(&request), Ok(vec![1, 2]), "what was asked for");
+        request.cores.housekeeping = vec![9];
+        assert!(matches!(
+            plan(&request),
+            Err(TopologyError::NoSuchCore { core: 9, role: "housekeeping", .. })
+        ));
+        request = TopologyRequest { available: vec![0, 1], ..request };
+        request.cores = CorePlan::default();
+        assert_eq!(plan(&request), Ok(vec![0, 1]), "none is left over");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Case<'a> {
     pub open_sell: Qty,
     /// The strategy's live orders here.
     pub open_orders: u32,
+    /// Unfilled quantity of those on the order's side that reduce only, or trade at once.
+    pub leaving: Qty,
     /// The strategy's new orders within the last second.
     pub recent_orders: u32,
     /// Best resting price of all our own orders on the other side, if any rest.
@@ -164,11 +166,13 @@ pub static RULES: &[RuleSpec] = &[
         doc: "an order that says it only reduces must do so",
         binds_reducing: true,
         check: |c| {
-            let reduces = match c.order.side {
-                Side::Buy => c.position.0 < 0 && c.order.qty.0 <= -c.position.0,
-                Side::Sell => c.position.0 > 0 && c.order.qty.0 <= c.position.0,
+            let open = match c.order.side {
+                Side::Buy => -i128::from(c.position.0),
+                Side::Sell => i128::from(c.position.0),
             };
-            when(c.order.reduce_only && !reduces, DenyReason::NotReducing)
+            // What is on its way out already cannot be left again.
+            let asked = i128::from(c.order.qty.0) + i128::from(c.leaving.0);
+            when(c.order.reduce_only && asked > open, DenyReason::NotReducing)
         },
     },
     RuleSpec {

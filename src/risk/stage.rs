@@ -12,7 +12,7 @@ use crate::domain::{
     StrategyId, Time, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
-use crate::strategy::{Action, Intent};
+use crate::strategy::{Action, Intent, Note};
 
 /// What risk says of an intent.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,10 @@ pub enum VerdictBody {
         /// Of what.
         instrument: InstrumentId,
     },
+    /// Nothing is asked for: the order manager holds this order, which the journal has to know.
+    Held(Order),
+    /// Nothing is asked for: what else the journal has to know of the order manager.
+    Note(Note),
 }
 
 impl Sequenced for Verdict {
@@ -66,6 +70,7 @@ pub struct RiskStage {
     wallets: Wallets,
     rates: Vec<RateWindow>,
     halted: bool,
+    paused: Vec<bool>,
     now: Time,
     denied: Vec<u64>,
 }
@@ -80,6 +85,8 @@ struct Open {
     orders: u32,
     /// Best resting price of the other side in this instrument, of any strategy.
     own_opposite: Option<Price>,
+    /// Of the same strategy, instrument and side: what reduces, or trades at once.
+    leaving: Qty,
 }
 
 /// Orders within the last second, counted in eight slices of an eighth.
@@ -137,6 +144,7 @@ impl RiskStage {
             wallets: Wallets::default(),
             rates: vec![RateWindow::default(); strategies],
             halted: false,
+            paused: vec![false; table.len()],
             now: Time(0),
             denied: vec![0; 256],
         }
@@ -175,11 +183,12 @@ impl RiskStage {
             open_buy: open.buy,
             open_sell: open.sell,
             open_orders: open.orders,
+            leaving: open.leaving,
             recent_orders,
             own_opposite: open.own_opposite,
             gross: self.exposure.gross(),
             payable: self.wallets.can_pay(order, Case::worst_price(order, &intent.reference, &self.limits)),
-            halted: self.halted,
+            halted: self.halted || self.paused[order.instrument.index()],
         };
         let reducing = order.reduce_only;
         for rule in RULES {
@@ -205,6 +214,9 @@ impl RiskStage {
                     Side::Sell => &mut open.sell,
                 };
                 *side = Qty(side.0.saturating_add(live.leaves().0));
+                if o.side == order.side && (o.reduce_only || o.kind == OrderKind::Market) {
+                    open.leaving = Qty(open.leaving.0.saturating_add(live.leaves().0));
+                }
             }
             if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
@@ -222,6 +234,8 @@ impl RiskStage {
             Action::Cancel { order, strategy, instrument } => {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
+            Action::Hold(order) => VerdictBody::Held(order),
+            Action::Note(note) => VerdictBody::Note(note),
             Action::New(order) => {
                 if intent.reference.is_two_sided() {
                     self.exposure.mark(order.instrument, intent.reference.mid());
@@ -241,6 +255,20 @@ impl RiskStage {
             }
         };
         self.verdicts.push(Verdict { seq: intent.seq, body });
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let (instrument, paused) = match command {
+            Command::Halt | Command::Resume => {
+                self.halted = command == Command::Halt;
+                return;
+            }
+            Command::Pause(instrument) => (instrument, true),
+            Command::Unpause(instrument) => (instrument, false),
+        };
+        if let Some(flag) = self.paused.get_mut(instrument.index()) {
+            *flag = paused;
+        }
     }
 
     fn deny(&mut self, seq: u64, order: &Order, reason: DenyReason) {
@@ -296,7 +324,8 @@ impl<S: Shared> Stage<S> for RiskStage {
         }
         match slot.event() {
             Event::Report(report) => self.on_report(&report),
-            Event::Command(command) => self.halted = command == Command::Halt,
+            Event::Command(command) => self.on_command(command),
+            Event::Rules(rules) => self.table.change(&rules),
             _ => {}
         }
         while let Some(intent) = self.intents.pop_up_to(seq) {

@@ -3,6 +3,7 @@
 //! Owns: how a configuration becomes a pipeline, and how frames and answers get into it. Decides nothing about
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
+mod affinity;
 pub mod capture;
 pub mod config;
 pub mod feed;

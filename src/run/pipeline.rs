@@ -1,5 +1,6 @@
 //! Assembling a pipeline: the ring, the lanes, the stages, the threads. Read top to bottom, it is the way of an order.
 
+use super::affinity::{available_cores, keep_to, pin};
 use super::config::{
     Config, FillRule, JournalSync, StrategyConfig, Threading as ThreadingChoice, Wait as WaitChoice,
 };
@@ -24,7 +25,6 @@ use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 use thiserror::Error;
@@ -136,11 +136,12 @@ impl Pipeline {
             (Role::Gateway, c.gateway),
         ];
         let by_role = by_role.into_iter().filter_map(|(role, core)| Some((role, core?))).collect();
+        let housekeeping = c.housekeeping.clone();
         let available = available_cores();
         Topology::plan(&TopologyRequest {
             threading: options.threading.or(configured_threading),
             wait: options.wait.or(configured_wait),
-            cores: CorePlan { by_role },
+            cores: CorePlan { by_role, housekeeping },
             available,
             journal_to_file: options.journal.is_some()
                 || options.journal_writer.is_some()
@@ -264,17 +265,21 @@ impl Pipeline {
                 continue;
             }
             let (core, idle) = (plan.core, Idle::crowded(plan.wait, topology.crowded));
+            let housekeeping = topology.housekeeping.clone();
             let thread = std::thread::Builder::new()
                 .name(plan.name.clone())
                 .spawn(move || {
-                    pin(core);
+                    match core {
+                        Some(core) => pin(core),
+                        None => keep_to(&housekeeping),
+                    }
                     group.run(idle)
                 })
                 .map_err(PipelineError::Thread)?;
             threads.push(thread);
         }
         let feed = &topology.threads[0];
-        pin(feed.core);
+        feed.core.iter().copied().for_each(pin);
         let sequencer = Sequencer::new(SequencerParts {
             producer: ring.producer,
             ring_slots: parts.ring_slots,
@@ -335,22 +340,6 @@ impl BooksOf {
             Role::Gateway => self.gateway[instrument.index()],
             Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
         })
-    }
-}
-
-/// The cores this process may use. Asked once: after a thread was pinned it would be told its own core alone.
-fn available_cores() -> Vec<usize> {
-    static CORES: OnceLock<Vec<usize>> = OnceLock::new();
-    let ask = || core_affinity::get_core_ids().unwrap_or_default().iter().map(|c| c.id).collect();
-    CORES.get_or_init(ask).clone()
-}
-
-/// Pins the calling thread. Where it is not allowed the thread runs where it may: slower, not wrong.
-fn pin(core: Option<usize>) {
-    if let Some(id) = core
-        && !core_affinity::set_for_current(core_affinity::CoreId { id })
-    {
-        log::warn!("could not pin a thread to core {id}; it runs wherever the kernel puts it");
     }
 }
 

@@ -9,7 +9,7 @@ use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::journal::{JournalError, JournalReader};
 use crate::net::{FrameSource, SourceError};
-use crate::pipeline::{StampClock, StopReason, Wait};
+use crate::pipeline::{StampClock, StopReason, Topology, Wait};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -97,14 +97,15 @@ pub fn replay_frames(
     mut options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
     let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| frames(config, source, options, || {}))?;
+        return on_a_thread_of_its_own(|| frames(config, source, options, |_| {}))?;
     };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let store = RunStore::start(request, journal).map_err(PipelineError::Thread)?;
     options.pipeline.journal = Some(store.journal().to_owned());
-    let mut result = on_a_thread_of_its_own(|| frames(config, source, options, || store.follow()))
-        .map_err(ReplayError::from)
-        .and_then(|ran| ran);
+    let mut result =
+        on_a_thread_of_its_own(|| frames(config, source, options, |topology| store.follow(topology)))
+            .map_err(ReplayError::from)
+            .and_then(|ran| ran);
     let did = match &mut result {
         Ok(summary) => Some(&mut summary.store),
         Err(ReplayError::Source { summary, .. } | ReplayError::Stopped { summary, .. }) => {
@@ -133,11 +134,11 @@ fn frames(
     config: &Config,
     source: &mut dyn FrameSource,
     mut options: ReplayOptions,
-    journal_exists: impl FnOnce(),
+    journal_exists: impl FnOnce(&Topology),
 ) -> Result<Summary, ReplayError> {
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     let mut pipeline = Pipeline::build(config, std::mem::take(&mut options.pipeline))?;
-    journal_exists();
+    journal_exists(&pipeline.topology);
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
     feed.sampler = pipeline.sampler;
     let sources = source.sources().to_vec();

@@ -4,8 +4,10 @@
 //! no lane and no stage. What the database does, be it slow, down, full or gone, is felt by this thread alone: it tries
 //! again, ever more rarely, says so once, and catches up from the journal.
 
+use super::affinity::keep_to;
 use super::config::StoreConfig;
 use crate::journal::JournalError;
+use crate::pipeline::Topology;
 use crate::store::{Loaded, Loader, LoaderSettings, Store, StoreError, StoreOptions, StoreUrl};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use serde_json::{Value, json};
@@ -90,7 +92,8 @@ impl StoreSummary {
 }
 
 enum Command {
-    Follow(PathBuf),
+    /// The journal, and the cores that the thread may use.
+    Follow(PathBuf, Vec<usize>),
     Finish(Instant),
 }
 
@@ -103,8 +106,7 @@ pub struct StoreThread {
 }
 
 impl StoreThread {
-    /// Starts the thread; it waits to be told of the journal. To be called before the caller pins itself to a core,
-    /// which a new thread inherits.
+    /// Starts the thread; it waits to be told of the journal.
     ///
     /// # Errors
     /// What the operating system says.
@@ -116,7 +118,8 @@ impl StoreThread {
         let finish = request.finish;
         let state = Arc::clone(&shared);
         std::thread::Builder::new().name("at-store".into()).spawn(move || {
-            if let Ok(Command::Follow(path)) = orders.recv() {
+            if let Ok(Command::Follow(path, cores)) = orders.recv() {
+                keep_to(&cores);
                 Worker::new(request, path, orders, state).run();
             }
             // Nobody hears it where the run did not wait.
@@ -125,10 +128,10 @@ impl StoreThread {
         Ok(Self { commands, done, shared, finish })
     }
 
-    /// Tells it of the journal, which must exist.
-    pub fn follow(&self, journal: &Path) {
+    /// Tells it of the journal, which must exist, and of the cores it may use from now on; none: as it was started.
+    pub fn follow(&self, journal: &Path, cores: &[usize]) {
         // A thread that is gone shows at the end.
-        let _ = self.commands.send(Command::Follow(journal.to_owned()));
+        let _ = self.commands.send(Command::Follow(journal.to_owned(), cores.to_vec()));
     }
 
     /// What it has done so far.
@@ -238,7 +241,7 @@ impl Worker {
                     self.deadline = Some(deadline);
                     self.retry_at = Instant::now();
                 }
-                Ok(Command::Follow(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Command::Follow(..)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     if self.deadline.is_none() {
                         return;
@@ -351,9 +354,9 @@ impl RunStore {
         &self.journal
     }
 
-    /// The journal exists: it can be followed.
-    pub fn follow(&self) {
-        self.thread.follow(&self.journal);
+    /// The journal exists: it can be followed, beside the threads of this topology.
+    pub fn follow(&self, topology: &Topology) {
+        self.thread.follow(&self.journal, &topology.housekeeping);
     }
 
     /// Waits for the database; a temporary journal stays if that does not have everything.

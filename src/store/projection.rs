@@ -220,6 +220,8 @@ impl Projection {
                 self.live.insert(order.id, OrderState::new(*order));
             }
             RecordKind::Denied => {}
+            // The order manager's: an order has its row once it is sent.
+            _ => return Ok(()),
         }
         if self.is_new() {
             let instrument = self.table.get(order.instrument);

@@ -1,13 +1,15 @@
 //! The context: everything a strategy may see and do, in words that read as what they mean.
 
 use super::IndicatorHandle;
-use super::desk::Desk;
+use super::desk::{Desk, Wanted};
+use super::manager::{Protection, Terms, Trail};
 use crate::domain::order::OrderState;
 use crate::domain::{
-    Instrument, InstrumentId, InstrumentTable, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side,
-    Time, TimeInForce,
+    Extras, Instrument, InstrumentId, InstrumentTable, OrderId, OrderKind, PlaceError, Position, Price, Qty,
+    Side, Time, TimeInForce,
 };
 use crate::market::{Top, message::Values};
+use crate::venue::NativeForms;
 use std::time::Duration;
 
 /// What all strategies on a thread see alike.
@@ -23,6 +25,55 @@ pub struct View {
     pub now: Time,
     /// The event being handled.
     pub seq: u64,
+    /// Instruments that an operator, or a difference from the venue's books, paused.
+    pub paused: Vec<bool>,
+    /// What each instrument's venue holds itself; the order manager holds the rest.
+    pub forms: Vec<NativeForms>,
+}
+
+impl View {
+    /// Nothing seen yet. `indicators` is how many indicator slots the run has.
+    #[must_use]
+    pub fn new(table: &InstrumentTable, indicators: usize) -> Self {
+        Self {
+            table: table.clone(),
+            tops: vec![Top::default(); table.len()],
+            values: vec![None; indicators],
+            now: Time(0),
+            seq: 0,
+            paused: vec![false; table.len()],
+            forms: vec![NativeForms::NONE; table.len()],
+        }
+    }
+
+    /// The top of book, as it is known.
+    #[inline]
+    #[must_use]
+    pub fn top(&self, instrument: InstrumentId) -> Top {
+        self.tops.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether the instrument is paused.
+    #[inline]
+    #[must_use]
+    pub fn is_paused(&self, instrument: InstrumentId) -> bool {
+        self.paused.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// What the instrument's venue holds itself.
+    #[inline]
+    #[must_use]
+    pub fn forms(&self, instrument: InstrumentId) -> NativeForms {
+        self.forms.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// The top of book as strategies see it: not to be trusted while the instrument is paused.
+    #[inline]
+    #[must_use]
+    pub fn shown(&self, instrument: InstrumentId) -> Top {
+        let top = self.top(instrument);
+        Top { valid: top.valid && !self.is_paused(instrument), ..top }
+    }
 }
 
 /// A strategy's hands and eyes during one call.
@@ -44,10 +95,10 @@ impl<'a> Context<'a> {
         self.view.table.get(id)
     }
 
-    /// The best bid and ask, if both are there and can be trusted.
+    /// The best bid and ask, if both are there, can be trusted, and the instrument is not paused.
     #[must_use]
     pub fn quote(&self, instrument: InstrumentId) -> Option<Top> {
-        self.view.tops.get(instrument.index()).copied().filter(Top::is_two_sided)
+        Some(self.view.shown(instrument)).filter(Top::is_two_sided)
     }
 
     /// An indicator's values, or `None` while it warms up.
@@ -59,12 +110,12 @@ impl<'a> Context<'a> {
     /// This strategy's position.
     #[must_use]
     pub fn position(&self, instrument: InstrumentId) -> Position {
-        self.desk.positions.get(instrument.index()).copied().unwrap_or_default()
+        self.desk.state.positions.get(instrument.index()).copied().unwrap_or_default()
     }
 
     /// This strategy's live orders of an instrument.
     pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = &OrderState> {
-        self.desk.orders.iter().filter(move |o| o.order.instrument == instrument)
+        self.desk.state.orders.iter().filter(move |o| o.order.instrument == instrument)
     }
 
     /// Begins a buy order: `ctx.buy(btc, qty).at_limit(price).send()`.
@@ -82,19 +133,68 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`PlaceError`] where there is no such live order, or too much was asked in this event.
     pub fn cancel(&mut self, order: OrderId) -> Result<(), PlaceError> {
-        let reference = self
-            .desk
-            .orders
-            .iter()
-            .find(|o| o.order.id == order)
-            .and_then(|o| self.view.tops.get(o.order.instrument.index()).copied())
-            .unwrap_or_default();
-        self.desk.cancel(self.view.seq, reference, order)
+        self.desk.cancel(self.view, order)
     }
 
-    /// Begins to protect what an order fills: `ctx.protect(id).stop_at(p).take_profit_at(q).arm()`.
+    /// Has two orders cancel each other: when one trades or is triggered, the other is taken back, and what one has
+    /// filled the other fills no more.
+    ///
+    /// At most one of them may be with the venue, since of two that rest there both can trade before a cancel arrives;
+    /// so at least one is a stop, a take-profit or trails, and is held here until it is triggered. Of orders on one side
+    /// both are for the same quantity. One that ends without trading leaves the other in force.
+    ///
+    /// ```
+    /// # use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty};
+    /// # use algo_trader::strategy::Context;
+    /// # fn leave(ctx: &mut Context<'_>, btc: InstrumentId, held: Qty) -> Result<(), PlaceError> {
+    /// let target = ctx.sell(btc, held).at_limit(Price(6_300_000)).send()?;
+    /// let stop = ctx.sell(btc, held).stop_at(Price(6_100_000)).send()?;
+    /// ctx.one_cancels_other(target, stop)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], or too much was asked in this event.
+    pub fn one_cancels_other(&mut self, a: OrderId, b: OrderId) -> Result<(), PlaceError> {
+        self.desk.link(self.view, a, b)
+    }
+
+    /// Begins an entry with its exits: `ctx.bracket(btc, Side::Buy, qty).at_limit(p).stop_at(s).take_profit_at(t).send()`.
+    ///
+    /// What has filled of the entry, and is still open, is protected at all times: no more, no less.
+    ///
+    /// ```
+    /// # use algo_trader::domain::{InstrumentId, OrderId, PlaceError, Price, Qty, Side};
+    /// # use algo_trader::strategy::Context;
+    /// # fn enter(ctx: &mut Context<'_>, btc: InstrumentId, qty: Qty) -> Result<OrderId, PlaceError> {
+    /// ctx.bracket(btc, Side::Buy, qty)
+    ///     .at_limit(Price(6_183_763))
+    ///     .stop_at(Price(6_150_000))
+    ///     .take_profit_at(Price(6_250_000))
+    ///     .send()
+    /// # }
+    /// ```
+    pub fn bracket(&mut self, instrument: InstrumentId, side: Side, qty: Qty) -> Bracket<'_, 'a> {
+        Bracket { entry: OrderRequest::new(self, instrument, side, qty), terms: Terms::default() }
+    }
+
+    /// Begins to protect what an order fills, or to change how: `ctx.protect(id).stop_at(p).take_profit_at(q).arm()`.
     pub fn protect(&mut self, order: OrderId) -> Protect<'_, 'a> {
-        Protect { ctx: self, order, stop: None, take_profit: None }
+        Protect { ctx: self, order, terms: Terms::default() }
+    }
+
+    /// Gives the protection of an order up.
+    ///
+    /// # Errors
+    /// [`PlaceError::UnknownOrder`] where there is none.
+    pub fn unprotect(&mut self, order: OrderId) -> Result<(), PlaceError> {
+        self.desk.unprotect(self.view, order)
+    }
+
+    /// The protections in force: what is covered, and where it is left.
+    #[must_use]
+    pub fn protections(&self) -> &[Protection] {
+        self.desk.state.manager.protections()
     }
 
     /// Asks for [`Strategy::on_timer`](super::Strategy::on_timer) once `delay` has passed; the number says which.
@@ -108,87 +208,221 @@ impl<'a> Context<'a> {
 }
 
 /// An order being described.
+///
+/// ```
+/// # use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty};
+/// # use algo_trader::strategy::Context;
+/// # use std::time::Duration;
+/// # fn some(ctx: &mut Context<'_>, btc: InstrumentId, qty: Qty) -> Result<(), PlaceError> {
+/// ctx.buy(btc, qty).stop_at(Price(6_200_000)).send()?;
+/// ctx.buy(btc, qty).stop_limit(Price(6_200_000), Price(6_201_000)).send()?;
+/// ctx.sell(btc, qty).take_profit_at(Price(6_300_000)).send()?;
+/// ctx.sell(btc, qty).trail_by_bps(50).reduce_only().send()?;
+/// ctx.sell(btc, qty).at_limit(Price(6_250_000)).iceberg(Qty(10)).send()?;
+/// let end_of_hour = ctx.now().plus(Duration::from_secs(3_600));
+/// ctx.buy(btc, qty).at_limit(Price(6_100_000)).good_till(end_of_hour).send()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an order is placed only by send()"]
 pub struct OrderRequest<'c, 'a> {
     ctx: &'c mut Context<'a>,
-    instrument: InstrumentId,
-    side: Side,
-    qty: Qty,
-    kind: OrderKind,
-    tif: TimeInForce,
-    price: Price,
-    reduce_only: bool,
+    wanted: Wanted,
+    trail: Trail,
+    good_till: Option<Time>,
 }
 
 impl<'c, 'a> OrderRequest<'c, 'a> {
     fn new(ctx: &'c mut Context<'a>, instrument: InstrumentId, side: Side, qty: Qty) -> Self {
-        Self {
-            ctx,
+        let wanted = Wanted {
             instrument,
             side,
-            qty,
             kind: OrderKind::Market,
             tif: TimeInForce::Gtc,
+            qty,
             price: Price(0),
             reduce_only: false,
-        }
+            extras: Extras::NONE,
+        };
+        Self { ctx, wanted, trail: Trail::None, good_till: None }
     }
 
-    /// At once, at the market's price (the default).
-    pub fn at_market(mut self) -> Self {
-        self.kind = OrderKind::Market;
+    fn kind(mut self, kind: OrderKind, stop: Price, limit: Price) -> Self {
+        (self.wanted.kind, self.wanted.price, self.wanted.extras.stop_price) = (kind, limit, stop);
         self
     }
 
+    /// At once, at the market's price (the default).
+    pub fn at_market(self) -> Self {
+        self.kind(OrderKind::Market, Price(0), Price(0))
+    }
+
     /// At this price or better, resting until cancelled.
-    pub fn at_limit(mut self, price: Price) -> Self {
-        self.kind = OrderKind::Limit;
-        self.price = price;
+    pub fn at_limit(self, price: Price) -> Self {
+        self.kind(OrderKind::Limit, Price(0), price)
+    }
+
+    /// At the market once a trade was as bad as `stop`: at or above it for a buy, at or below it for a sell.
+    pub fn stop_at(self, stop: Price) -> Self {
+        self.kind(OrderKind::Stop, stop, Price(0))
+    }
+
+    /// At `limit` or better once a trade was as bad as `stop`.
+    pub fn stop_limit(self, stop: Price, limit: Price) -> Self {
+        self.kind(OrderKind::StopLimit, stop, limit)
+    }
+
+    /// At the market once a trade was as good as `price`: at or below it for a buy, at or above it for a sell.
+    pub fn take_profit_at(self, price: Price) -> Self {
+        self.kind(OrderKind::TakeProfit, price, Price(0))
+    }
+
+    /// At `limit` or better once a trade was as good as `price`.
+    pub fn take_profit_limit(self, price: Price, limit: Price) -> Self {
+        self.kind(OrderKind::TakeProfitLimit, price, limit)
+    }
+
+    /// A stop that stays this many hundredths of a per cent behind the best trade from now on, at the market.
+    pub fn trail_by_bps(mut self, bps: u16) -> Self {
+        self = self.kind(OrderKind::Stop, Price(0), Price(0));
+        self.wanted.extras.trailing_bps = bps;
+        self
+    }
+
+    /// A stop that stays this far behind the best trade from now on, at the market. Always held by the order manager:
+    /// venues trail by a part of the price.
+    pub fn trail_by(mut self, distance: Price) -> Self {
+        self = self.kind(OrderKind::Stop, Price(0), Price(0));
+        self.trail = Trail::Distance(distance);
+        self
+    }
+
+    /// Shows `shown` of it at a time.
+    pub fn iceberg(mut self, shown: Qty) -> Self {
+        self.wanted.extras.iceberg_qty = shown;
+        self
+    }
+
+    /// Takes it back at `time`, by the sequencer's clock.
+    pub fn good_till(mut self, time: Time) -> Self {
+        self.good_till = Some(time);
         self
     }
 
     /// Only if it rests: refused where it would trade at once.
     pub fn post_only(mut self) -> Self {
-        self.kind = OrderKind::PostOnly;
+        self.wanted.kind = OrderKind::PostOnly;
         self
     }
 
     /// What trades at once; the rest is cancelled.
     pub fn immediate_or_cancel(mut self) -> Self {
-        self.tif = TimeInForce::Ioc;
+        self.wanted.tif = TimeInForce::Ioc;
         self
     }
 
     /// All at once, or nothing.
     pub fn fill_or_kill(mut self) -> Self {
-        self.tif = TimeInForce::Fok;
+        self.wanted.tif = TimeInForce::Fok;
         self
     }
 
     /// Only to make the position smaller.
     pub fn reduce_only(mut self) -> Self {
-        self.reduce_only = true;
+        self.wanted.reduce_only = true;
         self
     }
 
     /// Sends the order to risk; its number is good for [`Context::cancel`] and [`Context::protect`] at once.
     ///
+    /// What the venue does not hold itself is held by the order manager, and goes to risk when it is triggered.
+    ///
     /// # Errors
     /// [`PlaceError`] where it cannot even be an intent.
     pub fn send(self) -> Result<OrderId, PlaceError> {
-        let view = self.ctx.view;
-        let reference = view.tops.get(self.instrument.index()).copied().unwrap_or_default();
-        self.ctx.desk.place(
-            view.seq,
-            reference,
-            self.instrument,
-            self.side,
-            self.kind,
-            self.tif,
-            self.qty,
-            self.price,
-            self.reduce_only,
-        )
+        let (view, desk) = (self.ctx.view, &mut *self.ctx.desk);
+        let Some(time) = self.good_till else { return desk.place(view, &self.wanted, self.trail) };
+        desk.want_room(3)?;
+        let order = desk.place(view, &self.wanted, self.trail)?;
+        desk.good_till(view, order, time)?;
+        Ok(order)
+    }
+}
+
+/// An entry and its exits being described.
+#[must_use = "a bracket is placed only by send()"]
+pub struct Bracket<'c, 'a> {
+    entry: OrderRequest<'c, 'a>,
+    terms: Terms,
+}
+
+impl Bracket<'_, '_> {
+    /// Enter at the market's price (the default).
+    pub fn at_market(mut self) -> Self {
+        self.entry = self.entry.at_market();
+        self
+    }
+
+    /// Enter at this price or better.
+    pub fn at_limit(mut self, price: Price) -> Self {
+        self.entry = self.entry.at_limit(price);
+        self
+    }
+
+    /// Enter at the market once a trade was as bad as `price`: a breakout.
+    pub fn at_breakout(mut self, price: Price) -> Self {
+        self.entry = self.entry.stop_at(price);
+        self
+    }
+
+    /// Give the entry up at `time`; what has filled stays protected.
+    pub fn enter_by(mut self, time: Time) -> Self {
+        self.entry = self.entry.good_till(time);
+        self
+    }
+
+    /// Leave at the market when the touch is at this price or worse.
+    pub fn stop_at(mut self, price: Price) -> Self {
+        self.terms.stop = price;
+        self
+    }
+
+    /// Leave at the market when the touch is this many hundredths of a per cent worse than the best trade since.
+    pub fn trail_by_bps(mut self, bps: u16) -> Self {
+        self.terms.trail = Trail::Bps(bps);
+        self
+    }
+
+    /// Leave at the market when the touch is this much worse than the best trade since.
+    pub fn trail_by(mut self, distance: Price) -> Self {
+        self.terms.trail = Trail::Distance(distance);
+        self
+    }
+
+    /// Leave at the market when the touch is at this price or better.
+    pub fn take_profit_at(mut self, price: Price) -> Self {
+        self.terms.take_profit = price;
+        self
+    }
+
+    /// Sends the entry, protected from its first fill; its number is the bracket's.
+    ///
+    /// # Errors
+    /// [`PlaceError`]; nothing was sent then.
+    pub fn send(self) -> Result<OrderId, PlaceError> {
+        let (view, terms) = (self.entry.ctx.view, self.terms);
+        let desk = &mut *self.entry.ctx.desk;
+        desk.want_room(4)?;
+        if !terms.is_sound() {
+            return desk.refuse(PlaceError::BadTrigger);
+        }
+        let OrderRequest { wanted, trail, good_till, .. } = self.entry;
+        let order = desk.place(view, &wanted, trail)?;
+        desk.protect(view, order, terms)?;
+        if let Some(time) = good_till {
+            desk.good_till(view, order, time)?;
+        }
+        Ok(order)
     }
 }
 
@@ -197,28 +431,39 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
 pub struct Protect<'c, 'a> {
     ctx: &'c mut Context<'a>,
     order: OrderId,
-    stop: Option<Price>,
-    take_profit: Option<Price>,
+    terms: Terms,
 }
 
 impl Protect<'_, '_> {
     /// Leave at the market when the touch is at this price or worse.
     pub fn stop_at(mut self, price: Price) -> Self {
-        self.stop = Some(price);
+        self.terms.stop = price;
+        self
+    }
+
+    /// Leave at the market when the touch is this many hundredths of a per cent worse than the best trade since.
+    pub fn trail_by_bps(mut self, bps: u16) -> Self {
+        self.terms.trail = Trail::Bps(bps);
+        self
+    }
+
+    /// Leave at the market when the touch is this much worse than the best trade since.
+    pub fn trail_by(mut self, distance: Price) -> Self {
+        self.terms.trail = Trail::Distance(distance);
         self
     }
 
     /// Leave at the market when the touch is at this price or better.
     pub fn take_profit_at(mut self, price: Price) -> Self {
-        self.take_profit = Some(price);
+        self.terms.take_profit = price;
         self
     }
 
-    /// Puts it in force.
+    /// Puts it in force, in place of what protected the order before.
     ///
     /// # Errors
-    /// [`PlaceError::UnknownOrder`] where there is no such live order.
+    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`].
     pub fn arm(self) -> Result<(), PlaceError> {
-        self.ctx.desk.protect(self.order, self.stop, self.take_profit)
+        self.ctx.desk.protect(self.ctx.view, self.order, self.terms)
     }
 }

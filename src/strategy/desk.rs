@@ -1,16 +1,18 @@
-//! A strategy's desk: its orders, positions, timers and protections, and the order manager that guards them.
+//! A strategy's desk: its orders, positions and timers, and the order manager that holds what its venue does not.
 //!
-//! The order manager stands before risk: a stop or take-profit that triggers becomes an intent at the event that
-//! triggered it, and is approved like any other.
+//! Facts and decisions are kept apart: `on_report` and `on_denial` book what happened, and everything that sends
+//! something leaves an [`Intent`] behind. So a journal, which has the facts and what was sent, is enough to build a desk
+//! again without deciding anything anew.
 
-use super::intent::{Action, INTENTS_PER_EVENT_MAX, Intent};
+use super::context::View;
+use super::intent::{Action, Change, INTENTS_PER_EVENT_MAX, Intent, Note};
+use super::manager::{Manager, Trail};
 use crate::domain::event::{Denial, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
     Extras, InstrumentId, Order, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty, Side,
     StrategyId, Time, TimeInForce,
 };
-use crate::market::Top;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -19,24 +21,17 @@ pub const OPEN_ORDERS_MAX: usize = 256;
 /// Places for a strategy's timers.
 pub const TIMERS_MAX: usize = 256;
 
-/// A stop and a take-profit around what an order has filled, one cancelling the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protection {
-    /// The order whose fills are protected.
-    pub entry: OrderId,
-    /// Of what.
-    pub instrument: InstrumentId,
-    /// The entry's side.
-    pub side: Side,
-    /// Leave when the touch is at or worse than this.
-    pub stop: Option<Price>,
-    /// Leave when the touch is at or better than this.
-    pub take_profit: Option<Price>,
-    /// Filled and not yet left.
-    pub covered: Qty,
-    /// The exit under way, if one is.
-    pub exit: Option<OrderId>,
-    entry_final: bool,
+/// What of a desk outlives a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeskState {
+    /// Orders that are not final, as the strategy asked for them.
+    pub orders: Vec<OrderState>,
+    /// Positions, by instrument.
+    pub positions: Vec<Position>,
+    /// What the order manager holds.
+    pub manager: Manager,
+    /// Orders made so far.
+    pub order_count: u64,
 }
 
 /// One strategy's state.
@@ -44,17 +39,38 @@ pub struct Protection {
 pub struct Desk {
     /// Whose.
     pub strategy: StrategyId,
-    /// Orders that are not final.
-    pub orders: Vec<OrderState>,
-    /// Positions, by instrument.
-    pub positions: Vec<Position>,
-    protections: Vec<Protection>,
+    /// Orders, positions, and what is held.
+    pub state: DeskState,
     timers: BinaryHeap<Reverse<(Time, u64)>>,
     timer_count: u64,
-    order_count: u64,
     outbox: Vec<Intent>,
+    /// Held orders that ended without an answer from outside; the strategy is yet to hear of it.
+    pub(super) notices: Vec<OrderState>,
+    /// Whether the order manager has something to send that waits for room, the book, or another order.
+    pub(super) restless: bool,
     /// Requests refused before they became intents.
     pub refused: u64,
+}
+
+/// What an order is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which way.
+    pub side: Side,
+    /// How priced.
+    pub kind: OrderKind,
+    /// How long.
+    pub tif: TimeInForce,
+    /// How much.
+    pub qty: Qty,
+    /// The limit, of a kind that has one.
+    pub price: Price,
+    /// Only to make the position smaller.
+    pub reduce_only: bool,
+    /// What only some orders have.
+    pub extras: Extras,
 }
 
 /// What an answer did to an order of the desk.
@@ -70,17 +86,33 @@ impl Desk {
     /// An empty desk for a run with `instruments` instruments.
     #[must_use]
     pub fn new(strategy: StrategyId, instruments: usize) -> Self {
-        Self {
-            strategy,
+        let state = DeskState {
             orders: Vec::with_capacity(OPEN_ORDERS_MAX),
             positions: vec![Position::default(); instruments],
-            protections: Vec::with_capacity(OPEN_ORDERS_MAX),
+            manager: Manager::new(OPEN_ORDERS_MAX),
+            order_count: 0,
+        };
+        Self {
+            strategy,
+            state,
             timers: BinaryHeap::with_capacity(TIMERS_MAX),
             timer_count: 0,
-            order_count: 0,
             outbox: Vec::with_capacity(INTENTS_PER_EVENT_MAX),
+            notices: Vec::with_capacity(OPEN_ORDERS_MAX),
+            restless: false,
             refused: 0,
         }
+    }
+
+    /// A desk that goes on from where another was.
+    #[must_use]
+    pub fn resumed(strategy: StrategyId, mut state: DeskState) -> Self {
+        let mut desk = Self::new(strategy, state.positions.len());
+        // Room is taken once.
+        state.orders.reserve(OPEN_ORDERS_MAX);
+        state.manager.reserve(OPEN_ORDERS_MAX);
+        (desk.state, desk.restless) = (state, true);
+        desk
     }
 
     /// Requests made in this event, taken out.
@@ -88,148 +120,186 @@ impl Desk {
         self.outbox.drain(..)
     }
 
-    fn emit(&mut self, seq: u64, action: Action, reference: Top) -> Result<(), PlaceError> {
-        if self.outbox.len() >= INTENTS_PER_EVENT_MAX {
-            self.refused += 1;
-            return Err(PlaceError::TooManyIntents);
+    /// A held order that ended, of which the strategy is to hear.
+    pub(super) fn next_notice(&mut self) -> Option<OrderState> {
+        (!self.notices.is_empty()).then(|| self.notices.remove(0))
+    }
+
+    pub(super) const fn places(&self) -> usize {
+        OPEN_ORDERS_MAX
+    }
+
+    pub(super) fn has_room(&self, intents: usize) -> bool {
+        self.outbox.len() + intents <= INTENTS_PER_EVENT_MAX
+    }
+
+    /// Asks for room for requests that go together.
+    pub(super) fn want_room(&mut self, intents: usize) -> Result<(), PlaceError> {
+        if self.has_room(intents) { Ok(()) } else { self.refuse(PlaceError::TooManyIntents) }
+    }
+
+    pub(super) fn refuse<T>(&mut self, refusal: PlaceError) -> Result<T, PlaceError> {
+        self.refused += 1;
+        Err(refusal)
+    }
+
+    pub(super) fn emit(
+        &mut self,
+        view: &View,
+        action: Action,
+        instrument: InstrumentId,
+    ) -> Result<(), PlaceError> {
+        if !self.has_room(1) {
+            return self.refuse(PlaceError::TooManyIntents);
         }
-        self.outbox.push(Intent { seq, action, reference });
+        self.outbox.push(Intent { seq: view.seq, action, reference: view.top(instrument) });
         Ok(())
     }
 
-    /// Makes an order and an intent of it.
+    pub(super) fn note(&self, order: OrderId, instrument: InstrumentId, change: Change) -> Action {
+        Action::Note(Note { order, strategy: self.strategy, instrument, change })
+    }
+
+    /// The number of the next order.
+    ///
+    /// The strategy is part of it, so that numbers do not depend on how strategies share threads.
+    pub(super) fn next_id(&mut self) -> OrderId {
+        self.state.order_count += 1;
+        OrderId(self.state.order_count << 8 | u64::from(self.strategy.0))
+    }
+
+    pub(super) fn make(&mut self, wanted: &Wanted) -> Order {
+        let &Wanted { instrument, side, kind, tif, qty, price, reduce_only, extras } = wanted;
+        let price = if kind.has_limit() { price } else { Price(0) };
+        let (id, strategy) = (self.next_id(), self.strategy);
+        Order { id, strategy, instrument, side, kind, tif, reduce_only, qty, price, extras }
+    }
+
+    /// The live order with this number.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.state.orders.iter().find(|o| o.order.id == id).map(|o| o.order)
+    }
+
+    pub(super) fn instrument_of(&self, id: OrderId) -> Option<InstrumentId> {
+        self.order(id).map(|order| order.instrument)
+    }
+
+    /// Makes an order and an intent of it, or has the order manager hold it where the venue does not.
     ///
     /// # Errors
     /// [`PlaceError`] where it cannot be one.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an order has this many properties; the builder names them"
-    )]
-    pub fn place(
-        &mut self,
-        seq: u64,
-        reference: Top,
-        instrument: InstrumentId,
-        side: Side,
-        kind: OrderKind,
-        tif: TimeInForce,
-        qty: Qty,
-        price: Price,
-        reduce_only: bool,
-    ) -> Result<OrderId, PlaceError> {
-        let refusal = if qty.0 <= 0 {
+    pub fn place(&mut self, view: &View, wanted: &Wanted, trail: Trail) -> Result<OrderId, PlaceError> {
+        if let Some(refusal) = self.refusal(wanted, trail) {
+            return self.refuse(refusal);
+        }
+        let by_distance = matches!(trail, Trail::Distance(_));
+        // A note of the distance goes with it.
+        if !self.has_room(1 + usize::from(by_distance)) {
+            return self.refuse(PlaceError::TooManyIntents);
+        }
+        let order = self.make(wanted);
+        self.state.orders.push(OrderState::new(order));
+        if by_distance || !view.forms(order.instrument).holds(&order) {
+            self.emit(view, Action::Hold(order), order.instrument)?;
+            self.hold(&order);
+        } else {
+            self.emit(view, Action::New(order), order.instrument)?;
+        }
+        if by_distance {
+            let note = self.note(order.id, order.instrument, Change::Trails(trail));
+            self.emit(view, note, order.instrument)?;
+            self.set_trail(order.id, trail);
+        }
+        Ok(order.id)
+    }
+
+    fn refusal(&self, wanted: &Wanted, trail: Trail) -> Option<PlaceError> {
+        let Wanted { kind, qty, price, extras, .. } = wanted;
+        let trails = trail != Trail::None || extras.trailing_bps != 0;
+        let triggers = usize::from(trails) + usize::from(extras.stop_price.0 > 0);
+        let sound = match kind.is_conditional() {
+            true => {
+                triggers == 1 && extras.stop_price.0 >= 0 && trail.is_sound() && extras.trailing_bps < 10_000
+            }
+            false => !trails && extras.stop_price.0 == 0,
+        };
+        let shown = extras.iceberg_qty;
+        let hides = shown.0 > 0 && shown < *qty && kind.has_limit() && wanted.tif == TimeInForce::Gtc;
+        if qty.0 <= 0 {
             Some(PlaceError::NoQuantity)
         } else if kind.has_limit() && price.0 <= 0 {
             Some(PlaceError::NoPrice)
-        } else if self.orders.len() >= OPEN_ORDERS_MAX {
+        } else if !sound {
+            Some(PlaceError::BadTrigger)
+        } else if shown.0 != 0 && !hides {
+            Some(PlaceError::BadIceberg)
+        } else if self.state.orders.len() >= OPEN_ORDERS_MAX {
             Some(PlaceError::TooManyOpenOrders)
         } else {
             None
-        };
-        if let Some(refusal) = refusal {
-            self.refused += 1;
-            return Err(refusal);
         }
-        // The strategy is part of the number, so that numbers do not depend on how strategies share threads.
-        let id = OrderId((self.order_count + 1) << 8 | u64::from(self.strategy.0));
-        let price = if kind.has_limit() { price } else { Price(0) };
-        let order = Order {
-            id,
-            strategy: self.strategy,
-            instrument,
-            side,
-            kind,
-            tif,
-            reduce_only,
-            qty,
-            price,
-            extras: Extras::NONE,
-        };
-        self.emit(seq, Action::New(order), reference)?;
-        self.order_count += 1;
-        self.orders.push(OrderState::new(order));
-        Ok(id)
+    }
+
+    pub(super) fn is_unsent_conditional(&self, id: OrderId) -> bool {
+        self.outbox.iter().any(|i| i.new_order().is_some_and(|o| o.id == id && o.kind.is_conditional()))
+    }
+
+    /// Holds a conditional order that was made in this event and is not sent yet.
+    pub(super) fn hold_unsent(&mut self, id: OrderId) {
+        let unsent = |i: &&mut Intent| i.new_order().is_some_and(|o| o.id == id && o.kind.is_conditional());
+        let Some(intent) = self.outbox.iter_mut().find(unsent) else { return };
+        if let Action::New(order) = intent.action {
+            intent.action = Action::Hold(order);
+            self.hold(&order);
+        }
     }
 
     /// Asks for an order to be taken back; a repeat is no new request.
     ///
     /// # Errors
     /// [`PlaceError`] where there is no such live order.
-    pub fn cancel(&mut self, seq: u64, reference: Top, id: OrderId) -> Result<(), PlaceError> {
-        let Some(index) = self.orders.iter().position(|o| o.order.id == id) else {
-            self.refused += 1;
+    pub fn cancel(&mut self, view: &View, id: OrderId) -> Result<(), PlaceError> {
+        if self.order(id).is_none() {
+            return self.refuse(PlaceError::UnknownOrder);
+        }
+        if self.state.manager.is_held(id) {
+            let released = self.release(view, id, OrderStatus::Canceled);
+            return if released { Ok(()) } else { Err(PlaceError::TooManyIntents) };
+        }
+        self.take_back(view, id)
+    }
+
+    /// Takes back an order that is with the venue, or on its way.
+    pub(super) fn take_back(&mut self, view: &View, id: OrderId) -> Result<(), PlaceError> {
+        let Some(index) = self.state.orders.iter().position(|o| o.order.id == id) else {
             return Err(PlaceError::UnknownOrder);
         };
-        if self.orders[index].status == OrderStatus::PendingCancel {
-            return Ok(());
+        let slicing = self.slice_of(id).copied();
+        if let Some(slicing) = slicing
+            && slicing.child.is_none()
+        {
+            let released = self.release(view, id, OrderStatus::Canceled);
+            return if released { Ok(()) } else { Err(PlaceError::TooManyIntents) };
         }
-        let Order { instrument, strategy, .. } = self.orders[index].order;
-        self.emit(seq, Action::Cancel { order: id, strategy, instrument }, reference)?;
-        self.orders[index].cancel_sent();
+        if self.state.orders[index].status != OrderStatus::PendingCancel {
+            let order = slicing.and_then(|s| s.child).map_or(id, |child| child.order.id);
+            let Order { instrument, strategy, .. } = self.state.orders[index].order;
+            self.emit(view, Action::Cancel { order, strategy, instrument }, instrument)?;
+        }
+        self.cancel_sent(id);
         Ok(())
     }
 
-    /// Protects what `entry` fills from now on.
-    ///
-    /// # Errors
-    /// [`PlaceError::UnknownOrder`] where there is no such live order.
-    pub fn protect(
-        &mut self,
-        entry: OrderId,
-        stop: Option<Price>,
-        take_profit: Option<Price>,
-    ) -> Result<(), PlaceError> {
-        let Some(state) = self.orders.iter().find(|o| o.order.id == entry) else {
-            self.refused += 1;
-            return Err(PlaceError::UnknownOrder);
-        };
-        if self.protections.len() >= OPEN_ORDERS_MAX {
-            self.refused += 1;
-            return Err(PlaceError::TooManyOpenOrders);
+    /// Notes that a cancel of one of the desk's orders was sent.
+    pub(super) fn cancel_sent(&mut self, id: OrderId) {
+        if let Some(state) = self.state.orders.iter_mut().find(|o| o.order.id == id) {
+            state.cancel_sent();
         }
-        self.protections.push(Protection {
-            entry,
-            instrument: state.order.instrument,
-            side: state.order.side,
-            stop,
-            take_profit,
-            covered: state.filled,
-            exit: None,
-            entry_final: false,
-        });
-        Ok(())
-    }
-
-    /// The protections in force.
-    #[must_use]
-    pub fn protections(&self) -> &[Protection] {
-        &self.protections
-    }
-
-    /// Sends the exits that this top of book triggers.
-    pub fn guard(&mut self, seq: u64, instrument: InstrumentId, top: Top) {
-        if self.protections.is_empty() || !top.is_two_sided() {
-            return;
-        }
-        for index in 0..self.protections.len() {
-            let p = self.protections[index];
-            if p.instrument != instrument || p.covered.0 <= 0 || p.exit.is_some() || !p.triggered(&top) {
-                continue;
-            }
-            let exit = self.place(
-                seq,
-                top,
-                instrument,
-                p.side.opposite(),
-                OrderKind::Market,
-                TimeInForce::Gtc,
-                p.covered,
-                Price(0),
-                true,
-            );
-            if let Ok(id) = exit {
-                self.protections[index].exit = Some(id);
-            }
+        self.state.manager.deadlines.retain(|d| d.0 != id);
+        let slicings = self.state.manager.slicings.iter_mut().filter(|s| s.parent == id);
+        for child in slicings.filter_map(|s| s.child.as_mut()) {
+            child.cancel_sent();
         }
     }
 
@@ -239,18 +309,18 @@ impl Desk {
     /// [`PlaceError::TooManyTimers`] where every place is taken.
     pub fn wake_at(&mut self, time: Time) -> Result<u64, PlaceError> {
         if self.timers.len() >= TIMERS_MAX {
-            self.refused += 1;
-            return Err(PlaceError::TooManyTimers);
+            return self.refuse(PlaceError::TooManyTimers);
         }
         self.timer_count += 1;
         self.timers.push(Reverse((time, self.timer_count)));
         Ok(self.timer_count)
     }
 
-    /// When the next timer is due, if there is one.
+    /// When something is due by time alone, if anything is.
     #[must_use]
     pub fn next_timer(&self) -> Option<Time> {
-        self.timers.peek().map(|t| t.0.0)
+        let timer = self.timers.peek().map(|t| t.0.0);
+        [timer, self.next_deadline()].into_iter().flatten().min()
     }
 
     /// The next timer due by `now`.
@@ -263,160 +333,125 @@ impl Desk {
 
     /// Books what the venue says.
     pub fn on_report(&mut self, report: &Report) -> Option<Settled> {
-        let index = self.orders.iter().position(|o| o.order.id == report.order)?;
-        let state = &mut self.orders[index];
+        let Some(index) = self.state.orders.iter().position(|o| o.order.id == report.order) else {
+            return self.on_slice_report(report);
+        };
+        let state = &mut self.state.orders[index];
         let applied = state.apply(report.kind, report.qty, report.trade_id);
         let order = *state;
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
-            self.positions[report.instrument.index()].apply(
-                report.side,
-                report.qty,
-                report.price,
-                report.fee,
-            );
+            self.book(report);
             self.cover(&order, report.qty);
+            self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {
-            self.orders.remove(index);
-            self.close(&order);
+            self.end(order.order.id, order.status);
         }
         Some(Settled { order, changed: applied == Applied::Changed })
     }
 
+    pub(super) fn book(&mut self, report: &Report) {
+        let position = &mut self.state.positions[report.instrument.index()];
+        position.apply(report.side, report.qty, report.price, report.fee);
+    }
+
     /// Books a denial.
-    pub fn on_denial(&mut self, denial: &Denial) -> Option<Settled> {
-        let index = self.orders.iter().position(|o| o.order.id == denial.order)?;
-        let mut order = self.orders.remove(index);
-        order.denied();
-        // A denied exit would be denied again at every event: what it covered is given up rather than asked for
-        // without end. The strategy hears of the denial.
-        self.protections.retain(|p| p.exit != Some(order.order.id));
-        self.close(&order);
+    pub fn on_denial(&mut self, denial: &Denial, now: Time) -> Option<Settled> {
+        let Some(state) = self.state.orders.iter().find(|o| o.order.id == denial.order) else {
+            return self.on_slice_denied(denial.order);
+        };
+        let id = state.order.id;
+        self.exit_denied(id, denial.reason, now);
+        let order = self.end(id, OrderStatus::Denied)?;
         Some(Settled { order, changed: true })
     }
 
-    fn cover(&mut self, order: &OrderState, qty: Qty) {
-        for p in &mut self.protections {
-            if p.entry == order.order.id {
-                p.covered = Qty(p.covered.0.saturating_add(qty.0));
-            } else if p.exit == Some(order.order.id) {
-                p.covered = Qty((p.covered.0 - qty.0).max(0));
-            }
-        }
-    }
-
-    fn close(&mut self, order: &OrderState) {
-        for p in &mut self.protections {
-            if p.exit == Some(order.order.id) {
-                p.exit = None;
-            }
-            if p.entry == order.order.id {
-                p.entry_final = true;
-            }
-        }
-        self.protections.retain(|p| !(p.entry_final && p.covered.0 == 0));
-    }
-}
-
-impl Protection {
-    fn triggered(&self, top: &Top) -> bool {
-        let (stop, take_profit) = (self.stop, self.take_profit);
-        match self.side {
-            // A long leaves at the bid, a short at the ask.
-            Side::Buy => {
-                stop.is_some_and(|s| top.bid.price <= s) || take_profit.is_some_and(|t| top.bid.price >= t)
-            }
-            Side::Sell => {
-                stop.is_some_and(|s| top.ask.price >= s) || take_profit.is_some_and(|t| top.ask.price <= t)
-            }
-        }
+    /// An order ended: it and all that hung on it is gone.
+    pub(super) fn end(&mut self, id: OrderId, ended: OrderStatus) -> Option<OrderState> {
+        let index = self.state.orders.iter().position(|o| o.order.id == id)?;
+        let mut order = self.state.orders.remove(index);
+        order.status = ended;
+        // What waited for it to end may go.
+        self.restless |= self.state.manager.linked(id).is_some();
+        self.state.manager.forget(id);
+        self.settle_protections(id);
+        Some(order)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Level;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{InstrumentTable, Level, Market};
+    use crate::market::Top;
 
-    fn top(bid: i64, ask: i64) -> Top {
-        Top { bid: Level::new(bid, 5), ask: Level::new(ask, 5), valid: true }
+    const BTC: InstrumentId = InstrumentId(0);
+
+    fn view() -> View {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let mut view = View::new(&table, 0);
+        view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+        view
     }
 
-    fn fill(order: OrderId, side: Side, qty: i64, trade_id: u64) -> Report {
-        Report {
-            instrument: InstrumentId(0),
-            order,
-            strategy: StrategyId(0),
-            side,
-            kind: ReportKind::Fill,
-            qty: Qty(qty),
+    fn buy() -> Wanted {
+        Wanted {
+            instrument: BTC,
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            qty: Qty(10),
             price: Price(100),
-            fee: 0,
-            trade_id,
-            maker: false,
+            reduce_only: false,
+            extras: Extras::NONE,
         }
-    }
-
-    fn buy(desk: &mut Desk, qty: i64) -> OrderId {
-        desk.place(
-            1,
-            top(99, 101),
-            InstrumentId(0),
-            Side::Buy,
-            OrderKind::Limit,
-            TimeInForce::Gtc,
-            Qty(qty),
-            Price(100),
-            false,
-        )
-        .expect("a sound order")
-    }
-
-    #[test]
-    fn protection_covers_exactly_what_has_filled() {
-        let mut desk = Desk::new(StrategyId(0), 1);
-        let entry = buy(&mut desk, 10);
-        desk.protect(entry, Some(Price(95)), Some(Price(110))).expect("a live order");
-        desk.take_intents();
-        desk.guard(2, InstrumentId(0), top(90, 91));
-        assert_eq!(desk.take_intents().count(), 0, "nothing filled, nothing to protect");
-        desk.on_report(&fill(entry, Side::Buy, 4, 1));
-        desk.guard(3, InstrumentId(0), top(96, 97));
-        assert_eq!(desk.take_intents().count(), 0, "above the stop");
-        desk.guard(4, InstrumentId(0), top(95, 96));
-        let exits: Vec<_> = desk.take_intents().collect();
-        let [Intent { action: Action::New(exit), .. }] = exits[..] else { panic!("one exit") };
-        assert_eq!((exit.side, exit.qty, exit.reduce_only), (Side::Sell, Qty(4), true));
-        desk.guard(5, InstrumentId(0), top(94, 95));
-        assert_eq!(desk.take_intents().count(), 0, "the exit is under way");
-        desk.on_report(&fill(exit.id, Side::Sell, 4, 2));
-        assert_eq!(desk.positions[0].qty, Qty(0));
-        desk.on_report(&fill(entry, Side::Buy, 6, 3));
-        desk.guard(6, InstrumentId(0), top(94, 95));
-        let again: Vec<_> = desk.take_intents().collect();
-        assert!(matches!(again[..], [Intent { action: Action::New(o), .. }] if o.qty == Qty(6)));
     }
 
     #[test]
     fn requests_that_cannot_be_are_refused_and_counted() {
-        let mut desk = Desk::new(StrategyId(0), 1);
-        assert_eq!(desk.cancel(1, top(1, 2), OrderId(9)), Err(PlaceError::UnknownOrder));
-        for _ in 0..INTENTS_PER_EVENT_MAX {
-            buy(&mut desk, 1);
+        let (mut desk, view) = (Desk::new(StrategyId(0), 1), view());
+        assert_eq!(desk.cancel(&view, OrderId(9)), Err(PlaceError::UnknownOrder));
+        let refused = |desk: &mut Desk, wanted: Wanted, trail| desk.place(&view, &wanted, trail).err();
+        let stop = Wanted { kind: OrderKind::Stop, ..buy() };
+        let both = Extras { stop_price: Price(5), trailing_bps: 5, ..Extras::NONE };
+        let all = Extras { iceberg_qty: Qty(10), ..Extras::NONE };
+        for (wanted, trail, refusal) in [
+            (Wanted { qty: Qty(0), ..buy() }, Trail::None, PlaceError::NoQuantity),
+            (Wanted { price: Price(0), ..buy() }, Trail::None, PlaceError::NoPrice),
+            (stop, Trail::None, PlaceError::BadTrigger),
+            (Wanted { extras: both, ..stop }, Trail::None, PlaceError::BadTrigger),
+            (stop, Trail::Distance(Price(0)), PlaceError::BadTrigger),
+            (Wanted { extras: Extras::stop(Price(5)), ..buy() }, Trail::None, PlaceError::BadTrigger),
+            (Wanted { extras: all, ..buy() }, Trail::None, PlaceError::BadIceberg),
+        ] {
+            assert_eq!(refused(&mut desk, wanted, trail), Some(refusal), "{wanted:?}");
         }
-        let more = desk.place(
-            1,
-            top(99, 101),
-            InstrumentId(0),
-            Side::Buy,
-            OrderKind::Market,
-            TimeInForce::Gtc,
-            Qty(1),
-            Price(0),
-            false,
-        );
-        assert_eq!(more, Err(PlaceError::TooManyIntents));
-        assert_eq!(desk.refused, 2);
+        for _ in 0..INTENTS_PER_EVENT_MAX {
+            desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        }
+        assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::TooManyIntents));
+        assert_eq!(desk.refused, 9);
+    }
+
+    #[test]
+    fn what_the_venue_holds_is_sent_and_what_it_does_not_is_held() {
+        let mut view = view();
+        let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
+        for (native, held) in [(false, 1), (true, 0)] {
+            view.forms[0].conditional = native;
+            let mut desk = Desk::new(StrategyId(0), 1);
+            desk.place(&view, &stop, Trail::None).expect("a sound order");
+            let sent = desk.take_intents().filter(|i| i.new_order().is_some()).count();
+            assert_eq!((desk.state.manager.held().len(), sent), (held, 1 - held));
+        }
+        // Of two that cancel each other one is held here, whatever the venue could do.
+        let mut desk = Desk::new(StrategyId(0), 1);
+        let a = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
+        desk.link(&view, a, b).expect("they can be");
+        let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
+        assert_eq!(sent, [a]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Intents: what strategies ask for, on their way to risk.
+//! Intents: what strategies and their order manager ask for, on their way to risk.
 
-use crate::domain::{InstrumentId, Order, OrderId, StrategyId};
+use super::manager::Trail;
+use crate::domain::{InstrumentId, Order, OrderId, OrderStatus, Price, StrategyId, Time};
 use crate::market::Top;
 use crate::pipeline::Sequenced;
 
@@ -21,6 +22,51 @@ pub enum Action {
         /// Of what.
         instrument: InstrumentId,
     },
+    /// Nothing: the order manager holds this order from now on, which the journal has to know.
+    Hold(Order),
+    /// Nothing: what else the journal has to know of the order manager.
+    Note(Note),
+}
+
+/// A change in what the order manager holds that does not follow from orders, answers and trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// The order it is about.
+    pub order: OrderId,
+    /// Whose.
+    pub strategy: StrategyId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The held order trails by this distance.
+    Trails(Trail),
+    /// The held order is held no longer, and ended so.
+    Released(OrderStatus),
+    /// The held order was triggered, and goes out as soon as it can.
+    Due,
+    /// What the order fills is protected so; prices are zero where there is none.
+    Protected {
+        /// Where to leave with a loss.
+        stop: Price,
+        /// Where to leave with a profit.
+        take_profit: Price,
+        /// How the stop trails.
+        trail: Trail,
+    },
+    /// Nothing of what the order filled is protected any more.
+    Unprotected,
+    /// The other order and this one cancel each other.
+    Linked(OrderId),
+    /// The order is taken back at this time.
+    GoodTill(Time),
+    /// The next new order of this strategy is a part of, or protects, this other one.
+    ChildOf(OrderId),
 }
 
 /// One request, with the top of book that the strategy saw.

@@ -8,13 +8,14 @@ pub mod desk;
 pub mod imbalance_maker;
 pub mod intent;
 pub mod ma_cross;
+pub mod manager;
 pub mod registry;
 pub mod rsi_reversion;
 pub mod stage;
 
-pub use context::{Context, OrderRequest, Protect};
-pub use desk::Protection;
-pub use intent::{Action, Intent};
+pub use context::{Bracket, Context, OrderRequest, Protect};
+pub use intent::{Action, Change, Intent, Note};
+pub use manager::Protection;
 pub use registry::{BUILT_IN, StrategySpec};
 pub use stage::StrategyStage;
 

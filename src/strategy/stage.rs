@@ -4,13 +4,14 @@ use super::context::{Context, View};
 use super::desk::{Desk, Settled};
 use super::intent::Intent;
 use super::{Strategy, StrategySpec};
-use crate::domain::event::{Event, Kind};
+use crate::domain::event::{Command, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
 use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
 use crate::pipeline::{LaneReceiver, LaneSender, Stage};
+use crate::venue::NativeForms;
 
 /// A strategy on its desk.
 pub struct Seat {
@@ -84,13 +85,7 @@ impl StrategyStage {
                 by_instrument[instrument.index()].push(index);
             }
         }
-        let view = View {
-            table: table.clone(),
-            tops: vec![Top::default(); table.len()],
-            values: vec![None; indicators],
-            now: Time(0),
-            seq: 0,
-        };
+        let view = View::new(table, indicators);
         Self {
             active: ActiveSeats::new(seats.len()),
             next_timer: Time(u64::MAX),
@@ -102,6 +97,13 @@ impl StrategyStage {
             tops: Vec::with_capacity(64),
             bars: Vec::with_capacity(64),
         }
+    }
+
+    /// The same where venues hold some kinds of order themselves, by instrument.
+    #[must_use]
+    pub fn with_forms(mut self, forms: Vec<NativeForms>) -> Self {
+        self.view.forms = forms;
+        self
     }
 
     /// Which instruments' books the seats want to be lent.
@@ -148,6 +150,10 @@ impl StrategyStage {
         }
         self.next_timer = Time(u64::MAX);
         for (index, seat) in self.seats.iter_mut().enumerate() {
+            if seat.desk.next_deadline().is_some_and(|at| at <= self.view.now) {
+                seat.desk.expire(&self.view);
+                self.active.add(index);
+            }
             while let Some(timer) = seat.desk.due_timer(self.view.now) {
                 seat.call(&self.view, |s, ctx| s.on_timer(ctx, timer));
                 self.active.add(index);
@@ -162,12 +168,22 @@ impl StrategyStage {
         let (settled, denied): (Option<Settled>, Option<DenyReason>) = match slot.event() {
             Event::Report(report) => {
                 let settled = seat.desk.on_report(&report);
-                if report.kind == ReportKind::Fill && settled.is_some_and(|s| s.changed) {
+                seat.desk.attend(&self.view);
+                if let Some(settled) = settled
+                    && settled.changed
+                    && report.kind == ReportKind::Fill
+                {
+                    // Of an iceberg's part the strategy hears as of the whole.
+                    let report = Report { order: settled.order.order.id, ..report };
                     seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
                 }
                 (settled, None)
             }
-            Event::Denial(denial) => (seat.desk.on_denial(&denial), Some(denial.reason)),
+            Event::Denial(denial) => {
+                let settled = seat.desk.on_denial(&denial, self.view.now);
+                seat.desk.attend(&self.view);
+                (settled, Some(denial.reason))
+            }
             _ => (None, None),
         };
         if let Some(settled) = settled
@@ -177,13 +193,34 @@ impl StrategyStage {
         }
     }
 
+    /// Moves what trails the last trade.
+    fn follow(&mut self, trade: &Trade) {
+        for &index in &self.by_instrument[trade.instrument.index()] {
+            self.seats[index].desk.follow(trade);
+        }
+    }
+
+    /// A paused instrument's top is not to be traded on; strategies are told as of any other change of it.
+    fn on_command(&mut self, command: Command) {
+        let (instrument, paused) = match command {
+            Command::Pause(instrument) => (instrument, true),
+            Command::Unpause(instrument) => (instrument, false),
+            Command::Halt | Command::Resume => return,
+        };
+        if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
+            *flag = paused;
+            self.tops.push((instrument, self.view.top(instrument)));
+        }
+    }
+
     fn dispatch_market(&mut self, slot: &Slot) {
         for &(instrument, top) in &self.tops {
             for &index in &self.by_instrument[instrument.index()] {
                 let seat = &mut self.seats[index];
                 self.active.add(index);
-                seat.desk.guard(self.view.seq, instrument, top);
-                seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &top));
+                seat.desk.guard(&self.view, instrument, top);
+                let shown = Top { valid: top.valid && !self.view.is_paused(instrument), ..top };
+                seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &shown));
             }
         }
         for bar in &self.bars {
@@ -196,8 +233,10 @@ impl StrategyStage {
             && let Event::Trade(trade) = slot.event()
         {
             for &index in &self.by_instrument[trade.instrument.index()] {
+                let seat = &mut self.seats[index];
                 self.active.add(index);
-                self.seats[index].call(&self.view, |s, ctx| s.on_trade(ctx, &trade));
+                seat.desk.on_trade(&self.view, &trade);
+                seat.call(&self.view, |s, ctx| s.on_trade(ctx, &trade));
             }
         }
     }
@@ -218,7 +257,9 @@ impl StrategyStage {
     /// Sends what was asked for, in the order of the seats, and notes the timers that were set.
     fn send_intents(&mut self) {
         while let Some(index) = self.active.pop() {
-            let desk = &mut self.seats[index].desk;
+            let seat = &mut self.seats[index];
+            seat.tell_notices(&self.view);
+            let desk = &mut seat.desk;
             for intent in desk.take_intents() {
                 self.intents.push(intent);
             }
@@ -228,6 +269,16 @@ impl StrategyStage {
 }
 
 impl Seat {
+    /// Sends what the strategy's requests left to send, and tells it of held orders that ended.
+    #[inline]
+    fn tell_notices(&mut self, view: &View) {
+        self.desk.attend(view);
+        while let Some(ended) = self.desk.next_notice() {
+            self.call(view, |s, ctx| s.on_order(ctx, &ended, None));
+            self.desk.attend(view);
+        }
+    }
+
     #[inline]
     fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
         let mut ctx = Context { view, desk: &mut self.desk };
@@ -253,12 +304,16 @@ impl Stage<BookKeeper> for StrategyStage {
         }
         self.view.seq = seq;
         self.read_lane(seq);
-        self.fire_timers();
+        // What happened comes before what is decided, timers included: so records can follow their event in a journal.
         match slot.event() {
             Event::Report(report) => self.settle(report.strategy, slot),
             Event::Denial(denial) => self.settle(denial.strategy, slot),
+            Event::Trade(trade) => self.follow(&trade),
+            Event::Command(command) => self.on_command(command),
+            Event::Rules(rules) => self.view.table.change(&rules),
             _ => {}
         }
+        self.fire_timers();
         self.dispatch_market(slot);
         self.show_books(books);
         self.send_intents();

@@ -4,7 +4,10 @@
 //! checked before anything of it is published.
 
 pub mod binance;
+pub mod forms;
 pub mod local;
+
+pub use forms::NativeForms;
 
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
 use crate::domain::{DecimalError, Level};

@@ -110,12 +110,10 @@ fn oco() -> impl Strategy<Value = OcoRequest> {
                 let at = Price(at * TICK);
                 let maker = kind == OrderType::LimitMaker;
                 OcoLeg {
-                    kind,
                     price: kind.is_priced().then_some(if maker { at } else { limit }),
                     stop_price: kind.is_conditional().then_some(at),
                     tif: (kind.is_priced() && !maker).then_some(TimeInForce::Gtc),
-                    iceberg_qty: None,
-                    client_id: None,
+                    ..OcoLeg::new(kind)
                 }
             };
             let (up, down) = if side == Side::Sell { (profit, loss) } else { (loss, profit) };

@@ -61,6 +61,7 @@ raw! {
         execution: Given<i64>,
         journal: Given<i64>,
         gateway: Given<i64>,
+        housekeeping: Given<Vec<Spanned<i64>>>,
     }
     RawJournal {
         path: Option<String>,

@@ -159,6 +159,8 @@ pub struct CoreConfig {
     pub journal: Option<usize>,
     /// Of the gateway.
     pub gateway: Option<usize>,
+    /// Of the threads beside the pipeline, which may use any of these.
+    pub housekeeping: Vec<usize>,
 }
 
 impl PipelineConfig {
@@ -178,8 +180,13 @@ impl PipelineConfig {
 
 impl CoreConfig {
     fn check(raw: &RawCores, checks: &mut Checks<'_>) -> Self {
+        let mut housekeeping = Vec::new();
+        for given in raw.housekeeping.iter().flat_map(|list| list.get_ref()) {
+            housekeeping.extend(checks.integer_if(&Some(given.clone()), 0..=1_023));
+        }
         let mut core = |given: &Given<i64>| checks.integer_if(given, 0..=1_023);
         Self {
+            housekeeping,
             feed: core(&raw.feed),
             stages: core(&raw.stages),
             market: core(&raw.market),

@@ -93,7 +93,7 @@ fn capture(
     options: LiveCapture,
 ) -> Result<(Captured, LiveOutcome, Option<String>), LiveError> {
     let prepared = Prepared::new(config)?;
-    let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff, true)?;
+    let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff, true, &[])?;
     let capture = Capture::start(&feed.sources(), files).map_err(LiveError::Capture)?;
     let mut sink = Files { capture, frames: 0, last: Time(0), failed: None };
     let interrupt = options.interrupt.clone();

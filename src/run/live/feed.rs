@@ -122,9 +122,10 @@ impl LiveFeed {
         clock: StampClock,
         wait: Wait,
         kernel_stamps: bool,
+        cores: &[usize],
     ) -> Result<Self, LiveError> {
         let rests: Vec<_> = prepared.markets.iter().map(|(_, e)| e.rest.clone()).collect();
-        let helpers = Helpers::start(&rests, &prepared.tls)?;
+        let helpers = Helpers::start(&rests, &prepared.tls, cores)?;
         let followed = |(client, endpoints)| Followed {
             client,
             endpoints,
@@ -296,7 +297,8 @@ impl LiveFeed {
                     match self.decoding.decode(source, bytes, *frames) {
                         Some(message) => {
                             let verdict = client.admit(*id, &message.decoded, now);
-                            if verdict != Verdict::Duplicate {
+                            // What is early comes again, over another connection.
+                            if !matches!(verdict, Verdict::Duplicate | Verdict::Early) {
                                 sink.frame(SourceId(market as u16), came, bytes);
                             }
                             if verdict == Verdict::Publish {
@@ -369,6 +371,7 @@ impl LiveFeed {
             status.connections += followed.client.lines();
             status.books_synced += synced;
             status.books += books;
+            status.books_aside += followed.client.books_aside();
         }
         status
     }
@@ -381,6 +384,7 @@ impl Followed {
             market: self.client.market(),
             connections: (self.client.lines(), self.client.live_connections()),
             books: (books, synced),
+            books_aside: self.client.books_aside(),
             counts: self.client.counts,
             endings: self.endings.clone(),
             pongs: self.pongs,

@@ -3,6 +3,7 @@
 use crate::domain::InstrumentId;
 use crate::net::http::{HttpClient, HttpError};
 use crate::net::{Endpoint, TlsClient};
+use crate::run::affinity::keep_to;
 use crate::venue::binance::streams::{ConnectionId, FetchFailure};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -11,6 +12,8 @@ use std::time::Duration;
 /// A book of 5,000 levels a side has some 400 kB.
 const BODY_BYTES_MAX: u64 = 8 << 20;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The venue's code for a book without orders.
+const NO_ORDERS: &str = "-1112";
 /// Requests that wait for a helper; the state machine asks for one book at a time.
 const WAITING_MAX: usize = 1_024;
 
@@ -33,12 +36,13 @@ pub(super) struct Helpers {
 }
 
 impl Helpers {
-    /// Starts a helper for names, and one for the books of each of `rests`.
-    pub fn start(rests: &[Endpoint], tls: &TlsClient) -> std::io::Result<Self> {
+    /// Starts a helper for names, and one for the books of each of `rests`; they keep to `cores`, where there are any.
+    pub fn start(rests: &[Endpoint], tls: &TlsClient, cores: &[usize]) -> std::io::Result<Self> {
         let (found_out, found) = unbounded();
         let (names, names_in) = bounded::<(usize, ConnectionId, Endpoint)>(WAITING_MAX);
-        let out = found_out.clone();
+        let (out, keep) = (found_out.clone(), cores.to_vec());
         std::thread::Builder::new().name("at-resolve".into()).spawn(move || {
+            keep_to(&keep);
             for (market, connection, endpoint) in names_in {
                 let resolved = (endpoint.host.as_str(), endpoint.port).to_socket_addrs();
                 let (addresses, problem) = match resolved {
@@ -53,9 +57,10 @@ impl Helpers {
         let mut fetches = Vec::new();
         for (market, rest) in rests.iter().enumerate() {
             let (sender, wanted) = bounded::<(InstrumentId, String)>(WAITING_MAX);
-            let (out, rest) = (found_out.clone(), rest.clone());
+            let (out, rest, keep) = (found_out.clone(), rest.clone(), cores.to_vec());
             let client = HttpClient::new(tls, FETCH_TIMEOUT, BODY_BYTES_MAX);
             std::thread::Builder::new().name(format!("at-fetch-{market}")).spawn(move || {
+                keep_to(&keep);
                 for (instrument, path) in wanted {
                     if out.send(fetch(&client, &rest, market, instrument, &path)).is_err() {
                         break;
@@ -102,16 +107,19 @@ fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, instrument: Instru
         Ok(answer) => {
             let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
             let problem = format!("HTTP {}: {text}", answer.status);
-            match answer.status {
-                418 | 429 => {
-                    let retry_after_s = answer.retry_after_s.unwrap_or(60);
-                    failed(FetchFailure::RateLimited { retry_after_s }, problem)
+            let failure = match answer.status {
+                status @ (403 | 418 | 429) => {
+                    FetchFailure::RateLimited { status, retry_after_s: answer.retry_after_s }
                 }
-                status @ 400..=499 => failed(FetchFailure::Refused(status), problem),
-                _ => failed(FetchFailure::Transient, problem),
-            }
+                // No orders on the book: there may be some later.
+                400 if text.contains(NO_ORDERS) => FetchFailure::Transient,
+                408 => FetchFailure::Transient,
+                status @ 400..=499 => FetchFailure::Refused(status),
+                _ => FetchFailure::Transient,
+            };
+            failed(failure, problem)
         }
-        Err(error @ HttpError::Certificate(_)) => failed(FetchFailure::Refused(0), error.to_string()),
+        Err(error @ HttpError::Certificate(_)) => failed(FetchFailure::Untrusted, error.to_string()),
         Err(error) => failed(FetchFailure::Transient, error.to_string()),
     }
 }

@@ -25,7 +25,7 @@ use crate::domain::{Market, Time};
 use crate::history::CaptureError;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
-use crate::pipeline::{StopReason, Wait};
+use crate::pipeline::{StopReason, Topology, Wait};
 use feed::{LiveFeed, Loop};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -65,6 +65,8 @@ pub struct LiveStatus {
     pub books_synced: usize,
     /// Books followed.
     pub books: usize,
+    /// Of those, books that the venue refuses.
+    pub books_aside: usize,
 }
 
 /// Why a live run could not be made, or not to its end.
@@ -113,12 +115,12 @@ pub enum LiveError {
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
     let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| live(config, options, || {}))?;
+        return on_a_thread_of_its_own(|| live(config, options, |_| {}))?;
     };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let store = RunStore::start(request, journal)?;
     options.pipeline.journal = Some(store.journal().to_owned());
-    let mut result = on_a_thread_of_its_own(|| live(config, options, || store.follow()))
+    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| store.follow(topology)))
         .map_err(LiveError::from)
         .and_then(|ran| ran);
     let did = match &mut result {
@@ -143,7 +145,7 @@ pub(super) fn wall_clock() -> Time {
 fn live(
     config: &Config,
     mut options: LiveOptions,
-    journal_exists: impl FnOnce(),
+    journal_exists: impl FnOnce(&Topology),
 ) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
         return Err(LiveError::Nothing("no instrument is configured: name files under [instruments]"));
@@ -154,11 +156,18 @@ fn live(
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared = feed::Prepared::new(config)?;
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
-    journal_exists();
+    journal_exists(&pipeline.topology);
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
     // With more spinning threads than cores nobody spins without a pause.
     let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };
-    let mut feed = LiveFeed::new(config, prepared, pipeline.clock.clone(), wait, false)?;
+    let mut feed = LiveFeed::new(
+        config,
+        prepared,
+        pipeline.clock.clone(),
+        wait,
+        false,
+        &pipeline.topology.housekeeping,
+    )?;
     feed.decoding.sampler = pipeline.sampler;
     let mut run =
         Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };

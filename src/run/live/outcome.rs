@@ -27,6 +27,8 @@ pub struct MarketOutcome {
     pub connections: (usize, usize),
     /// Books followed, and how many were in step at the end.
     pub books: (usize, usize),
+    /// Books that the venue refused, at the end.
+    pub books_aside: usize,
     /// What happened.
     pub counts: StreamCounts,
     /// How connections ended, by [`label`](crate::net::websocket::ConnectionError::label).
@@ -48,6 +50,7 @@ impl LiveOutcome {
             all.insert("connections_live".into(), json!(m.connections.1));
             all.insert("books".into(), json!(m.books.0));
             all.insert("books_synced".into(), json!(m.books.1));
+            all.insert("books_aside".into(), json!(m.books_aside));
             all.insert("endings".into(), json!(m.endings));
             all.insert("pongs".into(), json!(m.pongs));
             all.insert("bytes".into(), json!(m.bytes));
@@ -80,6 +83,9 @@ impl LiveOutcome {
                 c.interruptions,
                 c.snapshots
             );
+            if m.books_aside > 0 {
+                let _ = writeln!(t, "  books that the venue refuses, set aside: {}", m.books_aside);
+            }
             for (label, count) in &m.endings {
                 let _ = writeln!(t, "  connections ended, {label}: {count}");
             }

@@ -8,7 +8,7 @@ use crate::net::websocket::ConnectionError;
 use crate::net::{SourceId, SourceInfo};
 use crate::run::sequencer::Stopped;
 use crate::venue::Decoded;
-use crate::venue::binance::streams::{ConnectionId, FetchFailure, Request, SnapshotVerdict};
+use crate::venue::binance::streams::{ASIDE, ConnectionId, FetchFailure, Request, SnapshotVerdict};
 use std::net::SocketAddr;
 
 impl LiveFeed {
@@ -104,13 +104,33 @@ impl LiveFeed {
                 market
             }
             Found::Failed { market, instrument, failure, problem } => {
-                let name = &self.book_sources[instrument.index()].name;
-                log::warn!("{name} could not be fetched: {problem}");
-                self.markets[market].client.fetch_failed(instrument, &failure, now);
+                self.no_book(market, instrument, &failure, &problem, now);
                 market
             }
         };
         self.carry_out(market, now, sink)
+    }
+
+    /// A failure that lasts is told once; the counters have each.
+    fn no_book(
+        &mut self,
+        market: usize,
+        instrument: InstrumentId,
+        failure: &FetchFailure,
+        problem: &str,
+        now: Time,
+    ) {
+        let client = &mut self.markets[market].client;
+        let news = client.fetch_failed(instrument, failure, now, &mut self.requests);
+        let level = if news { log::Level::Warn } else { log::Level::Debug };
+        let name = &self.book_sources[instrument.index()].name;
+        let then = match failure {
+            FetchFailure::Refused(_) => {
+                format!("; set aside, and asked for again every {} s (is it still traded?)", ASIDE.as_secs())
+            }
+            _ => String::new(),
+        };
+        log::log!(level, "{name} could not be fetched: {problem}{then}");
     }
 
     fn book(
@@ -123,13 +143,12 @@ impl LiveFeed {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let read = self.clock.raw();
-        let client = &mut self.markets[market].client;
         let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
         let Some((message, Decoded::DepthSnapshot(head))) = message.map(|m| (m, m.decoded)) else {
-            log::warn!("{}: the answer is no book", self.book_sources[instrument.index()].name);
-            client.fetch_failed(instrument, &FetchFailure::Transient, now);
+            self.no_book(market, instrument, &FetchFailure::Transient, "the answer is no book", now);
             return Ok(());
         };
+        let client = &mut self.markets[market].client;
         let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
         if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
             let source = SourceId((self.markets.len() + instrument.index()) as u16);

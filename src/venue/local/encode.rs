@@ -195,12 +195,8 @@ impl Encoder {
     }
 
     /// `interval` is the bar's length as the venue writes it: `1m`.
-    pub fn kline(&self, out: &mut Vec<u8>, ms: u64, interval: &str, bar: &Bar, closed: bool) {
-        text(out, r#"{"stream":""#);
-        text(out, &self.stream);
-        text(out, "@kline_");
-        text(out, interval);
-        text(out, r#"","data":"#);
+    pub fn kline(&self, out: &mut Vec<u8>, ms: u64, channel: &str, interval: &str, bar: &Bar, closed: bool) {
+        self.head(out, channel);
         integer(out, r#"{"e":"kline","E":"#, ms);
         self.symbol(out);
         integer(out, r#","k":{"t":"#, bar.open_ms);
@@ -375,7 +371,7 @@ mod tests {
         let mut bar = Bar::new(1_000, 12_345, bid.price);
         bar.add(&fill);
         assert_eq!(
-            written(|out| encoder.kline(out, 13_000, "1s", &bar, true)),
+            written(|out| encoder.kline(out, 13_000, "kline_1s", "1s", &bar, true)),
             r#"{"stream":"btcusdt@kline_1s","data":{"e":"kline","E":13000,"s":"BTCUSDT","k":{"t":12000,"T":12999,"s":"BTCUSDT","i":"1s","f":7,"L":7,"o":"61837.63000000","c":"61837.63000000","h":"61837.63000000","l":"61837.63000000","v":"0.02000000","n":1,"x":true,"q":"1236.75260000","V":"0.00000000","Q":"0.00000000","B":"0"}}}"#
         );
     }

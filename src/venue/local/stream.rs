@@ -313,14 +313,14 @@ impl Lane {
     fn send_klines(&mut self, now: Time, shared: &mut Shared) {
         let ms = now.0 / NANOS_PER_MS;
         if let Some(bar) = self.second {
-            self.encoder.kline(&mut shared.ready.bytes, ms, "1s", &bar, true);
+            self.encoder.kline(&mut shared.ready.bytes, ms, "kline_1s", "1s", &bar, true);
             self.send(now, shared);
             self.second = Some(Bar::new(bar.interval_ms, ms, bar.close));
         }
         let Some(bar) = self.minute else { return };
         let closed = ms > bar.close_ms();
         if closed || (ms / 1_000).is_multiple_of(2) {
-            self.encoder.kline(&mut shared.ready.bytes, ms, "1m", &bar, closed);
+            self.encoder.kline(&mut shared.ready.bytes, ms, "kline_1m", "1m", &bar, closed);
             self.send(now, shared);
         }
         if closed {

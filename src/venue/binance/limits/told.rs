@@ -14,6 +14,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// The one count of an answer that was read elsewhere.
+    #[must_use]
+    pub fn one(kind: RateKind, window_s: u64, count: u64) -> Self {
+        Self { counts: vec![(kind, window_s, count)] }
+    }
+
     /// Takes note of a header, if it is a count: `X-MBX-USED-WEIGHT-1M: 42`, `X-MBX-ORDER-COUNT-10S: 3`.
     pub fn header(&mut self, name: &str, value: &str) {
         let prefixes =

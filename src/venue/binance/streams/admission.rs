@@ -3,6 +3,9 @@
 use crate::domain::Time;
 use crate::domain::event::Kline;
 
+/// How long what came early waits for another connection to bring what it follows.
+pub const EARLY_NS_MAX: u64 = 250_000_000;
+
 /// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -59,6 +62,44 @@ impl Window {
     }
 }
 
+/// The newest id of a stream of states, each of which replaces the one before, and which connections are level with it.
+///
+/// A state that comes after a newer one is of no use. So a connection that joins others may not lead before it has
+/// brought something that was there already: what lies between is on its way over the others, and would come too late.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Newest {
+    id: u64,
+    /// A bit for each connection, by its number.
+    level: u64,
+    early_since: Option<Time>,
+}
+
+impl Newest {
+    /// Whether the state `id`, over the connection of this number, is to be published.
+    #[inline]
+    pub fn admit(&mut self, id: u64, connection: u32, now: Time) -> Verdict {
+        let bit = 1u64 << (connection % 64);
+        if id <= self.id {
+            self.level |= bit;
+            return Verdict::Duplicate;
+        }
+        if self.level & bit == 0 && self.level != 0 {
+            let since = *self.early_since.get_or_insert(now);
+            if now.since(since) < EARLY_NS_MAX {
+                return Verdict::Early;
+            }
+        }
+        self.level |= bit;
+        (self.id, self.early_since) = (id, None);
+        Verdict::Publish
+    }
+
+    /// The connection of this number is gone.
+    pub fn left(&mut self, connection: u32) {
+        self.level &= !(1 << (connection % 64));
+    }
+}
+
 /// The newest state of each length of bar.
 #[derive(Debug, Clone, Default)]
 pub struct Bars {
@@ -87,6 +128,25 @@ impl Bars {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_joins_leads_only_once_it_is_level() {
+        let (mut newest, now) = (Newest::default(), Time(1));
+        assert_eq!([10, 11].map(|id| newest.admit(id, 1, now)), [Verdict::Publish; 2]);
+        // 12 is on its way over the first when the second begins with 13.
+        assert_eq!(newest.admit(13, 2, now), Verdict::Early);
+        assert_eq!([12, 13].map(|id| newest.admit(id, 1, now)), [Verdict::Publish; 2]);
+        assert_eq!(newest.admit(13, 2, now), Verdict::Duplicate);
+        assert_eq!(newest.admit(14, 2, now), Verdict::Publish, "level, so it may lead");
+        // The first dies; one that joins waits for the second alone.
+        newest.left(1);
+        assert_eq!(newest.admit(16, 3, now), Verdict::Early);
+        newest.left(2);
+        assert_eq!(newest.admit(17, 3, now), Verdict::Publish, "nobody else is there");
+        // One that hangs is not waited for for ever.
+        assert_eq!(newest.admit(20, 4, now), Verdict::Early);
+        assert_eq!(newest.admit(21, 4, now.plus_nanos(EARLY_NS_MAX)), Verdict::Publish);
+    }
     use proptest::prelude::*;
     use std::collections::HashSet;
 

@@ -5,12 +5,10 @@
 //! held back, since the book that comes will cover them; from the moment it is asked for they are published, and the
 //! stages keep them until the book is there.
 
-use super::admission::Verdict;
+use super::admission::{EARLY_NS_MAX, Verdict};
 use crate::domain::Time;
 use crate::domain::event::DepthHead;
 
-/// How long an early diff waits for the other connection to bring what it follows.
-const EARLY_NS_MAX: u64 = 250_000_000;
 /// How long a book waits for its stream's first diff before it is fetched.
 const QUIET_NS_MAX: u64 = 500_000_000;
 
@@ -121,6 +119,16 @@ impl BookWatch {
             self.state = State::Wanted;
         }
         self.state == State::Wanted
+    }
+
+    /// The venue does not show it: if it was in step, it counts as such no more. Says whether it was.
+    pub fn doubted(&mut self) -> bool {
+        let was = self.synced();
+        if was {
+            self.state = State::Wanted;
+            (self.run, self.early_since, self.votes) = (None, None, 0);
+        }
+        was
     }
 
     /// A diff came over connection `link`; `live` has a bit for each connection that brings this book's diffs. The second result says

@@ -172,6 +172,12 @@ impl StreamClient {
         (books().filter(|b| b.synced()).count(), books().count())
     }
 
+    /// Books that the venue refuses now.
+    #[must_use]
+    pub fn books_aside(&self) -> usize {
+        self.queue.aside()
+    }
+
     /// When [`poll`](Self::poll) has something to do next, at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Time {
@@ -311,6 +317,11 @@ impl StreamClient {
         if line.remove(id).is_some() {
             line.retry_at = now.plus(line.backoff.next_pause());
             self.next_deadline = now;
+            for instrument in &self.groups[self.lines[index].group].group.instruments {
+                if let Some(watched) = &mut self.watched[instrument.index()] {
+                    watched.left(id);
+                }
+            }
             self.group_changed(index, now, out);
         }
     }

@@ -43,16 +43,20 @@ pub struct StreamCounts {
     pub snapshots_too_old: u64,
     /// Requests that failed on the way, or with a 5xx status.
     pub fetch_failures: u64,
+    /// Requests that failed since the server's certificate is not good.
+    pub fetches_untrusted: u64,
     /// Requests that the venue refused with a 4xx status.
     pub fetch_refusals: u64,
-    /// Requests answered with 429 or 418: too many.
+    /// Books set aside since the venue refused them; each is asked for again every five minutes.
+    pub books_set_aside: u64,
+    /// Requests answered with 429, 418 or 403: too many.
     pub rate_limited: u64,
 }
 
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 22] {
+    pub fn all(&self) -> [(&'static str, u64); 24] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -74,7 +78,9 @@ impl StreamCounts {
             ("snapshots", self.snapshots),
             ("snapshots_too_old", self.snapshots_too_old),
             ("fetch_failures", self.fetch_failures),
+            ("fetches_untrusted", self.fetches_untrusted),
             ("fetch_refusals", self.fetch_refusals),
+            ("books_set_aside", self.books_set_aside),
             ("rate_limited", self.rate_limited),
         ]
     }

@@ -1,6 +1,6 @@
 //! Messages of the streams and fetched books: what is new, what is missing, what has to be asked for.
 
-use super::admission::{Bars, Verdict, Window};
+use super::admission::{Bars, Newest, Verdict, Window};
 use super::book_watch::{BookWatch, SnapshotVerdict};
 use super::client::{Request, StreamClient, nanos};
 use super::line::ConnectionId;
@@ -14,8 +14,8 @@ pub(super) struct Watched {
     group: usize,
     trades: Window,
     aggregates: Window,
-    quote_id: u64,
-    partial_id: u64,
+    quotes: Newest,
+    partials: Newest,
     bars: Bars,
     pub book: Option<BookWatch>,
     /// Asked for to see whether its stream is behind, not because the book is out of step.
@@ -53,8 +53,8 @@ impl StreamClient {
                 let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
                 new(window.admit(trade.id))
             }
-            (None, Decoded::Quote(quote)) => newer(&mut watched.quote_id, quote.update_id),
-            (None, Decoded::DepthPartial(head)) => newer(&mut watched.partial_id, head.last_id),
+            (None, Decoded::Quote(quote)) => watched.quotes.admit(quote.update_id, id.number, now),
+            (None, Decoded::DepthPartial(head)) => watched.partials.admit(head.last_id, id.number, now),
             (None, Decoded::Kline(kline)) => new(watched.bars.admit(kline)),
             _ => Verdict::Unknown,
         };
@@ -113,7 +113,7 @@ impl StreamClient {
         now: Time,
         out: &mut Vec<Request>,
     ) -> SnapshotVerdict {
-        self.queue.answered(used_weight);
+        self.queue.answered(used_weight, now);
         self.next_deadline = now;
         let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else {
             return SnapshotVerdict::Unwanted;
@@ -122,6 +122,7 @@ impl StreamClient {
         if std::mem::take(&mut watched.checking) && book.synced() {
             let silent = now.since(book.last_at()) >= nanos(self.settings.stream_silence);
             let behind = silent && last_id > book.last_id();
+            self.queue.came(instrument);
             book.touch(now);
             if behind {
                 let group = watched.group;
@@ -131,12 +132,16 @@ impl StreamClient {
         }
         let verdict = book.snapshot(last_id);
         match verdict {
-            SnapshotVerdict::Publish => self.counts.snapshots += 1,
+            SnapshotVerdict::Publish => {
+                self.counts.snapshots += 1;
+                if self.queue.came(instrument) {
+                    log::info!("{} {}: the venue shows this book again", self.market, watched.symbol);
+                }
+            }
             SnapshotVerdict::TooOld => {
                 self.counts.snapshots_too_old += 1;
                 self.queue.want(instrument);
-                // What is served from a cache is not newer at once.
-                self.queue.failed(&FetchFailure::Transient, now);
+                self.queue.too_old(instrument, now);
             }
             SnapshotVerdict::Unwanted => {}
         }
@@ -157,20 +162,35 @@ impl StreamClient {
         }
     }
 
-    /// A book did not come.
-    pub fn fetch_failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) {
+    /// A book did not come. Says whether that is news, or lasts.
+    pub fn fetch_failed(
+        &mut self,
+        instrument: InstrumentId,
+        failure: &FetchFailure,
+        now: Time,
+        out: &mut Vec<Request>,
+    ) -> bool {
         match failure {
             FetchFailure::Transient => self.counts.fetch_failures += 1,
+            FetchFailure::Untrusted => self.counts.fetches_untrusted += 1,
             FetchFailure::RateLimited { .. } => self.counts.rate_limited += 1,
             FetchFailure::Refused(_) => self.counts.fetch_refusals += 1,
         }
-        self.queue.failed(failure, now);
-        if let Some(Some(watched)) = self.watched.get_mut(instrument.index()) {
-            watched.checking = false;
-            if watched.book.as_mut().is_some_and(BookWatch::fetch_failed) {
-                self.queue.want(instrument);
-            }
+        let news = self.queue.failed(instrument, failure, now);
+        let refused = matches!(failure, FetchFailure::Refused(_));
+        self.counts.books_set_aside += u64::from(refused && news);
+        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return news };
+        watched.checking = false;
+        let Some(book) = &mut watched.book else { return news };
+        // A book whose stream is silent, and that the venue does not show, is no book to trade on.
+        if refused && book.doubted() {
+            self.counts.interruptions += 1;
+            out.push(Request::Interrupted { instrument });
         }
+        if book.fetch_failed() {
+            self.queue.want(instrument);
+        }
+        news
     }
 
     pub(super) fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
@@ -204,19 +224,25 @@ impl Watched {
             group,
             trades: Window::default(),
             aggregates: Window::default(),
-            quote_id: 0,
-            partial_id: 0,
+            quotes: Newest::default(),
+            partials: Newest::default(),
             bars: Bars::default(),
             book,
             checking: false,
         }
     }
 
+    /// A connection that brought its data is gone.
+    pub fn left(&mut self, id: ConnectionId) {
+        self.quotes.left(id.number);
+        self.partials.left(id.number);
+    }
+
     /// After an interruption nothing that was seen says anything of what comes.
     pub fn forget(&mut self) {
         self.trades = Window::default();
         self.aggregates = Window::default();
-        (self.quote_id, self.partial_id) = (0, 0);
+        (self.quotes, self.partials) = (Newest::default(), Newest::default());
         self.bars = Bars::default();
         self.checking = false;
         if let Some(book) = &mut self.book {
@@ -228,14 +254,4 @@ impl Watched {
 #[inline]
 fn new(yes: bool) -> Verdict {
     if yes { Verdict::Publish } else { Verdict::Duplicate }
-}
-
-#[inline]
-fn newer(last: &mut u64, id: u64) -> Verdict {
-    if id > *last {
-        *last = id;
-        Verdict::Publish
-    } else {
-        Verdict::Duplicate
-    }
 }

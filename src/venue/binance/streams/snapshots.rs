@@ -1,21 +1,38 @@
-//! Whose book is fetched next, and whether the venue's weight limits allow it now.
+//! Whose book is fetched next, and whether the venue's limits allow it now.
+//!
+//! Owns: the books that are wanted, the pause of each whose request failed, and the budget of requests. Invariant: a
+//! pause is one book's alone; only the venue's word that too much is asked, and a budget that is used up, hold
+//! everything back.
 
+use super::super::exchange_info::{RateKind, RateLimit};
+use super::super::limits::{Budget, BudgetSettings, Cost, Permit, Retry, Told, TooMuch};
 use crate::domain::{InstrumentId, Market, Time};
 use crate::net::Backoff;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+/// The first and the longest pause of a book whose request failed.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// Between requests for a book that the venue refuses.
+pub const ASIDE: Duration = Duration::from_secs(300);
+/// The venue counts weight by the minute of its clock.
+const WINDOW_S: u64 = 60;
 
 /// Why a book did not come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchFailure {
     /// The request failed on the way, or with a 5xx status: it may work next time.
     Transient,
-    /// 429 or 418: nothing more may be asked until then, seconds from now.
+    /// The server's certificate is refused: it was asked nothing.
+    Untrusted,
+    /// 429, 418 or 403: nothing at all may be asked for a while.
     RateLimited {
-        /// `Retry-After`; 60 where the venue does not say.
-        retry_after_s: u64,
+        /// Which of them.
+        status: u16,
+        /// `Retry-After`, where the venue gives it.
+        retry_after_s: Option<u64>,
     },
-    /// Another 4xx status: asking again soon will not help.
+    /// Another 4xx status, for a symbol that is not traded any more say: waiting does not mend it.
     Refused(u16),
 }
 
@@ -23,15 +40,20 @@ pub enum FetchFailure {
 #[derive(Debug)]
 pub struct SnapshotQueue {
     waiting: VecDeque<InstrumentId>,
-    in_flight: Option<InstrumentId>,
-    /// Weight of one request.
-    weight: u64,
-    /// Weight used in this minute of the clock, which is how the venue counts.
-    used: u64,
-    per_minute: u64,
-    minute: u64,
-    not_before: Time,
+    in_flight: Option<Permit>,
+    /// Of books whose last request failed, until they come.
+    pauses: BTreeMap<InstrumentId, Pause>,
+    cost: Cost,
+    budget: Budget,
+    seed: u64,
+}
+
+#[derive(Debug)]
+struct Pause {
+    until: Time,
     backoff: Backoff,
+    /// The venue refused the book.
+    aside: bool,
 }
 
 /// The weight of a depth request.
@@ -64,15 +86,17 @@ pub fn path(market: Market, symbol: &str, levels: u32) -> String {
 impl SnapshotQueue {
     /// An empty queue that uses at most `per_minute` of weight.
     pub fn new(market: Market, levels: u32, per_minute: u32, seed: u64) -> Self {
+        // The configured figure is a share of the venue's limit already.
+        let settings = BudgetSettings { use_percent: 100, cancel_reserve: 0, ..BudgetSettings::default() };
+        let kind = RateKind::RequestWeight;
+        let limit = RateLimit { kind, window_s: WINDOW_S, limit: per_minute.into(), count: None };
         Self {
             waiting: VecDeque::new(),
             in_flight: None,
-            weight: weight(market, levels).into(),
-            used: 0,
-            per_minute: per_minute.into(),
-            minute: 0,
-            not_before: Time(0),
-            backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), seed),
+            pauses: BTreeMap::new(),
+            cost: Cost::query(weight(market, levels)),
+            budget: Budget::new(settings, &[limit]),
+            seed,
         }
     }
 
@@ -83,46 +107,77 @@ impl SnapshotQueue {
         }
     }
 
-    /// This book is wanted no more; what is on its way comes to nothing.
+    /// This book is wanted no more; what is on its way comes to nothing. Its pause stays: who asks again soon is not
+    /// answered better.
     pub fn forget(&mut self, instrument: InstrumentId) {
         self.waiting.retain(|waiting| *waiting != instrument);
     }
 
     /// The next one to ask for, if one may be asked for now.
     pub fn next(&mut self, now: Time) -> Option<InstrumentId> {
-        let minute = now.0 / 60_000_000_000;
-        if minute != self.minute {
-            (self.minute, self.used) = (minute, 0);
-        }
-        if self.in_flight.is_some() || now < self.not_before || self.used + self.weight > self.per_minute {
+        if self.in_flight.is_some() {
             return None;
         }
-        let next = self.waiting.pop_front()?;
-        self.used += self.weight;
-        self.in_flight = Some(next);
-        Some(next)
+        let may = |id: &InstrumentId| self.pauses.get(id).is_none_or(|pause| now >= pause.until);
+        let at = self.waiting.iter().position(may)?;
+        self.in_flight = Some(self.budget.ask(self.cost, now).ok()?);
+        self.waiting.remove(at)
     }
 
     /// An answer came; `used` is the weight that the venue has counted this minute.
-    pub fn answered(&mut self, used: Option<u64>) {
-        self.in_flight = None;
-        self.backoff.reset();
-        if let Some(used) = used {
-            // Others may share this address, and clocks differ: the venue's count is the one that matters.
-            self.used = self.used.max(used);
+    pub fn answered(&mut self, used: Option<u64>, now: Time) {
+        if let Some(permit) = self.in_flight.take() {
+            let told = used.map(|used| Told::one(RateKind::RequestWeight, WINDOW_S, used));
+            self.budget.answered(permit, &told.unwrap_or_default(), now);
         }
     }
 
-    /// None came.
-    pub fn failed(&mut self, failure: &FetchFailure, now: Time) {
-        self.in_flight = None;
-        let pause = match failure {
-            FetchFailure::Transient | FetchFailure::Refused(_) => self.backoff.next_pause(),
-            FetchFailure::RateLimited { retry_after_s } => {
-                Duration::from_secs((*retry_after_s).clamp(1, 86_400))
+    /// The answer was of use. Says whether the book had been set aside.
+    pub fn came(&mut self, instrument: InstrumentId) -> bool {
+        self.pauses.remove(&instrument).is_some_and(|pause| pause.aside)
+    }
+
+    /// The answer was of no use: what is served from a cache is not newer at once.
+    pub fn too_old(&mut self, instrument: InstrumentId, now: Time) {
+        let pause = self.pause(instrument);
+        pause.until = now.plus(pause.backoff.next_pause());
+    }
+
+    /// None came. Says whether that is news, so that a failure that lasts is told once.
+    pub fn failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) -> bool {
+        if let Some(permit) = self.in_flight.take() {
+            self.budget.lost(permit, now);
+        }
+        let pause = match *failure {
+            FetchFailure::RateLimited { status, retry_after_s } => {
+                let retry = retry_after_s.map_or(Retry::Unsaid, |s| Retry::After(s.max(1)));
+                self.budget.refused(TooMuch { status, code: None, retry }, now);
+                return true;
+            }
+            FetchFailure::Refused(_) => self.pause(instrument),
+            FetchFailure::Transient | FetchFailure::Untrusted => {
+                let pause = self.pause(instrument);
+                if !pause.aside {
+                    pause.until = now.plus(pause.backoff.next_pause());
+                    return pause.backoff.attempts() == 1;
+                }
+                pause
             }
         };
-        self.not_before = now.plus(pause);
+        pause.until = now.plus(ASIDE);
+        !std::mem::replace(&mut pause.aside, true)
+    }
+
+    /// Books set aside now.
+    pub fn aside(&self) -> usize {
+        self.pauses.values().filter(|pause| pause.aside).count()
+    }
+
+    fn pause(&mut self, instrument: InstrumentId) -> &mut Pause {
+        let seed = self.seed.wrapping_add(u64::from(instrument.0).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let backoff = || Backoff::new(PAUSE.0, PAUSE.1, seed);
+        let new = || Pause { until: Time(0), backoff: backoff(), aside: false };
+        self.pauses.entry(instrument).or_insert_with(new)
     }
 
     /// Whether something waits or is on its way.
@@ -145,7 +200,7 @@ mod tests {
         let (mut now, mut times) = (Time(1_000_000_000_000), Vec::new());
         while queue.busy() {
             if queue.next(now).is_some() {
-                queue.answered(None);
+                queue.answered(None, now);
                 times.push(now.0);
             }
             now = now.plus_nanos(10_000_000);
@@ -163,17 +218,102 @@ mod tests {
         let now = Time(1_020_000_000_000);
         assert_eq!(queue.next(now), Some(InstrumentId(1)));
         assert_eq!(queue.next(now), None, "one at a time");
-        queue.failed(&FetchFailure::RateLimited { retry_after_s: 7 }, now);
+        let too_many = FetchFailure::RateLimited { status: 429, retry_after_s: Some(7) };
+        assert!(queue.failed(InstrumentId(1), &too_many, now));
         queue.want(InstrumentId(1));
+        queue.want(InstrumentId(2));
         assert_eq!(queue.next(now.plus_nanos(6_999_999_999)), None);
         assert_eq!(queue.next(now.plus_nanos(7_000_000_000)), Some(InstrumentId(1)));
-        queue.answered(Some(1_920));
-        queue.want(InstrumentId(2));
+        queue.answered(Some(1_920), now.plus_nanos(7_000_000_000));
         assert_eq!(
             queue.next(now.plus_nanos(7_000_000_001)),
             None,
             "the venue says that the minute is used up"
         );
+    }
+
+    /// Lets `ms` pass in steps of one; gives what was asked for, and how long after the beginning.
+    fn pass(
+        queue: &mut SnapshotQueue,
+        now: &mut Time,
+        ms: u64,
+        mut answer: impl FnMut(&mut SnapshotQueue, InstrumentId, Time),
+    ) -> Vec<(u16, u64)> {
+        let (begin, mut asked) = (*now, Vec::new());
+        for _ in 0..ms {
+            if let Some(id) = queue.next(*now) {
+                asked.push((id.0, now.since(begin) / 1_000_000));
+                answer(queue, id, *now);
+            }
+            *now = now.plus_nanos(1_000_000);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_book_that_fails_waits_longer_each_time_and_delays_no_other() {
+        let mut queue = SnapshotQueue::new(Market::Spot, 100, 1_000_000, 1);
+        let mut now = Time(1_000_000_000_000);
+        queue.want(InstrumentId(1));
+        let mut news = 0;
+        let asked = pass(&mut queue, &mut now, 60_000, |queue, id, now| {
+            if id == InstrumentId(1) {
+                news += u32::from(queue.failed(id, &FetchFailure::Transient, now));
+                queue.want(id);
+                queue.want(InstrumentId(2));
+            } else {
+                queue.answered(None, now);
+                assert!(!queue.came(id));
+            }
+        });
+        let of = |id: u16| asked.iter().filter(|(i, _)| *i == id).map(|(_, at)| *at).collect::<Vec<_>>();
+        let (failing, other) = (of(1), of(2));
+        assert_eq!(
+            other,
+            failing.iter().map(|at| at + 1).collect::<Vec<_>>(),
+            "each the moment it is wanted"
+        );
+        let pauses: Vec<u64> = failing.windows(2).map(|w| w[1] - w[0]).collect();
+        assert!((100..=201).contains(&pauses[0]) && pauses.len() >= 6, "{pauses:?}");
+        assert!(pauses.iter().any(|p| *p > 5_000) && pauses.iter().all(|p| *p <= 30_001), "{pauses:?}");
+        assert_eq!(news, 1, "told once");
+    }
+
+    #[test]
+    fn a_refused_book_is_set_aside_and_asked_for_rarely_until_it_comes() {
+        let mut queue = SnapshotQueue::new(Market::Spot, 100, 1_000_000, 1);
+        let mut now = Time(1_000_000_000_000);
+        queue.want(InstrumentId(1));
+        let mut news = 0;
+        let asked = pass(&mut queue, &mut now, 1_000_000, |queue, id, now| {
+            // A failure on the way changes nothing of what the venue said.
+            let later = now.0 > 1_300_000_000_000;
+            let failure = if later { FetchFailure::Transient } else { FetchFailure::Refused(400) };
+            news += u32::from(queue.failed(id, &failure, now));
+            // A connection lost and opened anew is no reason to ask sooner.
+            queue.forget(id);
+            queue.want(id);
+        });
+        assert_eq!(asked, [(1, 0), (1, 300_000), (1, 600_000), (1, 900_000)]);
+        assert_eq!((news, queue.aside()), (1, 1));
+        let asked = pass(&mut queue, &mut now, 300_000, |queue, id, now| {
+            queue.answered(None, now);
+            assert!(queue.came(id));
+        });
+        assert_eq!((asked.len(), queue.aside()), (1, 0));
+        assert!(queue.failed(InstrumentId(1), &FetchFailure::Refused(400), now), "news again");
+    }
+
+    #[test]
+    fn the_venues_firewall_stops_everything_for_as_long_as_it_blocks() {
+        let mut queue = SnapshotQueue::new(Market::Spot, 100, 1_000_000, 1);
+        let mut now = Time(1_000_000_000_000);
+        queue.want(InstrumentId(1));
+        assert_eq!(queue.next(now), Some(InstrumentId(1)));
+        queue.failed(InstrumentId(1), &FetchFailure::RateLimited { status: 403, retry_after_s: None }, now);
+        queue.want(InstrumentId(2));
+        let asked = pass(&mut queue, &mut now, 301_000, |queue, _, now| queue.answered(None, now));
+        assert_eq!((asked, queue.aside()), (vec![(2, 300_000)], 0));
     }
 
     #[test]

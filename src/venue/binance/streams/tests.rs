@@ -233,3 +233,65 @@ fn a_quiet_book_is_compared_with_the_venues_and_a_stream_that_is_behind_is_repla
     assert_eq!(rig.client.counts.stale_streams, 1);
     assert_eq!(rig.out, [Request::Close { connection: id }, Request::Interrupted { instrument }]);
 }
+
+#[test]
+fn a_book_that_the_venue_refuses_is_set_aside_and_the_others_trade_on() {
+    let mut rig = Rig::new(settings(), 3);
+    let id = rig.connect(0);
+    rig.open(id);
+    let refused = InstrumentId(1);
+    let (mut asked, mut news) = (Vec::new(), 0);
+    let begin = rig.now;
+    for round in 0..700 {
+        if round == 0 {
+            // Only the first has a stream that flows; the others are fetched since they say nothing.
+            rig.diff(id, 1, 10);
+        }
+        rig.trade(id);
+        for request in rig.pass(1_000) {
+            let Request::Fetch { instrument, .. } = request else { panic!("{request:?}") };
+            asked.push((instrument, rig.now.since(begin) / (1_000 * MS)));
+            if instrument == refused {
+                let failure = FetchFailure::Refused(400);
+                news += u32::from(rig.client.fetch_failed(instrument, &failure, rig.now, &mut rig.out));
+            } else {
+                rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+            }
+        }
+    }
+    let at: Vec<_> = asked.iter().filter(|(id, _)| *id == refused).map(|(_, at)| *at).collect();
+    assert_eq!(at.len(), 3, "{at:?}");
+    assert!(at.windows(2).all(|w| w[1] - w[0] == 300), "{at:?}");
+    let c = rig.client.counts;
+    assert_eq!((c.fetch_refusals, c.books_set_aside, news, rig.client.books_aside()), (3, 1, 1, 1));
+    assert_eq!((rig.client.books_synced(), c.interruptions), ((2, 3), 0), "the others are in step");
+}
+
+#[test]
+fn a_book_that_was_in_step_and_is_refused_is_no_book_to_trade_on() {
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    rig.diff(id, 1, 10);
+    let instrument = InstrumentId(0);
+    assert_eq!(fetches(&rig.pass(1)), 1);
+    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+    let mut asked = 0;
+    for _ in 0..31 {
+        rig.trade(id);
+        asked += fetches(&rig.pass(1_000));
+    }
+    assert_eq!(asked, 1, "it fell silent");
+    assert!(rig.client.fetch_failed(instrument, &FetchFailure::Refused(400), rig.now, &mut rig.out));
+    assert_eq!(rig.out, [Request::Interrupted { instrument }]);
+    assert_eq!((rig.client.books_synced(), rig.client.counts.interruptions), ((0, 1), 1));
+    rig.out.clear();
+    for _ in 0..299 {
+        rig.trade(id);
+        assert_eq!(fetches(&rig.pass(1_000)), 0);
+    }
+    rig.trade(id);
+    assert_eq!(fetches(&rig.pass(1_000)), 1);
+    rig.client.fetched(instrument, 30, None, rig.now, &mut rig.out);
+    assert_eq!((rig.client.books_synced(), rig.client.books_aside()), ((1, 1), 0), "it is shown again");
+}

@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::json::Json;
 use super::params::{Kind, Param};
 use super::venue::{ApiSettings, Context};
-use crate::venue::local::exchange::{OrderType, SymbolRules};
+use crate::venue::local::exchange::{OrderType, SymbolRules, SymbolStatus};
 
 const STATUSES: &[&str] = &["TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY"];
 
@@ -94,6 +94,13 @@ fn limits(json: &mut Json<'_>, settings: &ApiSettings) {
     json.end_list();
 }
 
+/// A symbol as `exchangeInfo` shows it, JSON.
+pub(crate) fn symbol_info(rules: &SymbolRules, permission_sets: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2_048);
+    symbol(&mut Json(&mut out), rules, permission_sets);
+    out
+}
+
 fn symbol(json: &mut Json<'_>, rules: &SymbolRules, permission_sets: bool) {
     let of = &rules.instrument;
     json.begin();
@@ -111,16 +118,16 @@ fn symbol(json: &mut Json<'_>, rules: &SymbolRules, permission_sets: bool) {
     json.end_list();
     let stops = rules.order_types.contains(&OrderType::StopLossLimit);
     for (name, allowed) in [
-        ("icebergAllowed", true),
-        ("ocoAllowed", stops),
+        ("icebergAllowed", rules.iceberg_parts_max > 0),
+        ("ocoAllowed", stops && rules.max_order_lists > 0),
         ("otoAllowed", false),
         ("opoAllowed", false),
         ("quoteOrderQtyMarketAllowed", true),
         ("allowTrailingStop", false),
         ("cancelReplaceAllowed", true),
-        ("amendAllowed", true),
+        ("amendAllowed", rules.max_amends > 0),
         ("pegInstructionsAllowed", false),
-        ("isSpotTradingAllowed", true),
+        ("isSpotTradingAllowed", rules.status == SymbolStatus::Trading),
         ("isMarginTradingAllowed", false),
     ] {
         json.flag(name, allowed);

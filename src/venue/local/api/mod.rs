@@ -7,6 +7,7 @@
 //! Facts: Binance's spot documentation as of 2026-07, and what clients were seen to rely on.
 
 mod account;
+mod account_file;
 mod auth;
 mod cancel;
 mod counts;
@@ -28,8 +29,10 @@ mod table;
 mod venue;
 pub(crate) mod weights;
 
+pub use account_file::{AccountFileError, DemoKey, demo_account, read_accounts};
+pub(crate) use info::symbol_info;
 pub use keys::{AccountOptions, KeyOptions, Permissions};
 pub use rest::{RestReply, RestRequest};
-pub use session::{MarketData, NoMarketData, Session};
+pub use session::{MarketAnswer, MarketData, NoMarketData, Session};
 pub use venue::{Api, ApiError, ApiSettings, Told};
 pub use weights::WeightRules;

@@ -49,16 +49,13 @@ pub struct Session {
     next_id: u32,
 }
 
-/// What market data methods answer: weight, and the result as JSON.
+/// JSON, or status, code and text of the refusal.
+pub type MarketAnswer = Result<Vec<u8>, (u16, i32, String)>;
+
+/// What methods on market data answer.
 pub trait MarketData {
-    /// The answer to a method on market data; `None` where there is no such method. Status, code and text where it is
-    /// refused.
-    fn answer(
-        &self,
-        method: &str,
-        params: &[(String, String)],
-        now_ms: u64,
-    ) -> Option<(u32, Result<Vec<u8>, (u16, i32, String)>)>;
+    /// Weight and answer of a method; `None` where there is no such method.
+    fn answer(&self, method: &str, params: &[(String, String)], now_ms: u64) -> Option<(u32, MarketAnswer)>;
 }
 
 /// No market data at all.
@@ -66,12 +63,7 @@ pub trait MarketData {
 pub struct NoMarketData;
 
 impl MarketData for NoMarketData {
-    fn answer(
-        &self,
-        _: &str,
-        _: &[(String, String)],
-        _: u64,
-    ) -> Option<(u32, Result<Vec<u8>, (u16, i32, String)>)> {
+    fn answer(&self, _: &str, _: &[(String, String)], _: u64) -> Option<(u32, MarketAnswer)> {
         None
     }
 }

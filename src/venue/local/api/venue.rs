@@ -11,7 +11,7 @@ use super::events;
 use super::history::History;
 use super::keys::{AccountOptions, Caller, Key, Keys};
 use super::params::Params;
-use super::table::{Operation, SIGNED, UNSIGNED};
+use super::table::{OPERATIONS, Operation, SIGNED, UNSIGNED};
 use super::weights::{Verdict, WeightRules, Weights};
 use crate::domain::decimal::parse;
 use crate::domain::{Market, Time};
@@ -185,6 +185,18 @@ impl Api {
     #[must_use]
     pub fn account_of_key(&self, api_key: &str) -> Option<AccountId> {
         self.keys.get(api_key).map(|key| key.account)
+    }
+
+    /// What it limits.
+    #[must_use]
+    pub fn settings(&self) -> ApiSettings {
+        self.settings
+    }
+
+    /// Whether a REST path is open to all.
+    #[must_use]
+    pub fn is_open(path: &str) -> bool {
+        OPERATIONS.iter().any(|operation| operation.path == path && operation.security == Security::Open)
     }
 
     /// Takes a key away; returns whether there was one. Sessions that are logged on by it are refused from then on.

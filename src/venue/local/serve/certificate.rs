@@ -34,7 +34,7 @@ impl Authority {
     /// What a listener in this mode presents; `None` where it has no TLS.
     pub fn config(&self, mode: Tls) -> Result<Option<Arc<ServerConfig>>, ServeError> {
         match mode {
-            Tls::Plain | Tls::OldProtocol => Ok(None),
+            Tls::Plain | Tls::OldProtocol | Tls::Tls11 => Ok(None),
             Tls::UnknownAuthority => {
                 Self::new("an authority nobody knows")?.leaf(mode).map(|config| Some(Arc::new(config)))
             }

@@ -40,6 +40,22 @@ impl Server {
                 self.stats.fault("cut", hit.len() as u64);
                 self.doomed.extend(hit.into_iter().map(|at| (at, Doom::Gone)));
             }
+            Fault::CutOne { market } => {
+                let mut hit = self.clients(market);
+                let opened =
+                    |at: &usize| self.connections[*at].as_ref()?.session.as_ref().map(|s| s.opened());
+                hit.sort_by_key(opened);
+                let role = |at: usize| self.connections[at].as_ref().map(|connection| connection.role);
+                let mut seen = Vec::new();
+                hit.retain(|at| {
+                    !seen.contains(&role(*at)) && {
+                        seen.push(role(*at));
+                        true
+                    }
+                });
+                self.stats.fault("cut-one", hit.len() as u64);
+                self.doomed.extend(hit.into_iter().map(|at| (at, Doom::Gone)));
+            }
             Fault::Stall { ms } => {
                 self.stats.fault("stall", 1);
                 self.faults.stalled_until = Some(now + Duration::from_millis(ms));

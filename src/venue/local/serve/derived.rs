@@ -1,14 +1,17 @@
-//! Streams the origin does not send, made from those it does: aggregate trades, bars, best levels, slower diffs.
+//! Streams the origin does not send, made from those it does: aggregate trades, bars, tickers, best levels, slower
+//! diffs.
 //!
 //! Owns: when each is due, by event time, and what it gathers in between.
 
-use super::super::encode::{AggTrade, DiffIds as PrintedIds};
+use super::super::encode::DiffIds as PrintedIds;
 use super::book::DiffIds;
-use super::listing::{Listing, News, Trade};
+use super::interval::Interval;
+use super::listing::{Listing, News};
 use super::scan;
-use super::stream_name::{Channel, Interval};
+use super::stream_name::{Channel, Ticker};
+use super::ticker_frames;
 use crate::domain::decimal::parse;
-use crate::domain::{Level, Market, Qty};
+use crate::domain::{Level, Market};
 use std::collections::BTreeMap;
 
 /// A bar is called closed so long after its end, ms: trades come a little after their time.
@@ -27,7 +30,7 @@ impl Made {
         self.ends.clear();
     }
 
-    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());
     }
@@ -39,8 +42,9 @@ pub(super) struct Derived {
 }
 
 enum Kind {
-    AggTrade { next_id: u64, open: Option<AggTrade> },
+    AggTrade { next_id: u64 },
     Kline { interval: Interval, open_ms: u64, next_ms: u64, every_ms: u64 },
+    Ticker { ticker: Ticker, next_ms: u64 },
     Partial { levels: usize, every_ms: u64, next_ms: u64, shown: u64 },
     Diff(Gathered),
 }
@@ -62,15 +66,14 @@ impl Derived {
     pub fn new(name: &str, channel: Channel, of: &Listing) -> Option<Self> {
         let now_ms = of.now_ms;
         let kind = match channel {
-            Channel::AggTrade => {
-                Kind::AggTrade { next_id: of.trades.back().map_or(1, |trade| trade.id + 1), open: None }
-            }
+            Channel::AggTrade => Kind::AggTrade { next_id: of.aggregates.next_id() },
             Channel::Kline(interval) => Kind::Kline {
                 interval,
-                open_ms: now_ms - now_ms % interval.ms,
+                open_ms: interval.opening(now_ms),
                 next_ms: 0,
-                every_ms: if interval.ms == 1_000 { 1_000 } else { 2_000 },
+                every_ms: if interval.is_short() { 1_000 } else { 2_000 },
             },
+            Channel::Ticker(ticker) => Kind::Ticker { ticker, next_ms: 0 },
             Channel::Partial(levels, every_ms) => {
                 Kind::Partial { levels, every_ms: every_ms.max(1), next_ms: 0, shown: 0 }
             }
@@ -83,7 +86,7 @@ impl Derived {
                 bids: BTreeMap::new(),
                 asks: BTreeMap::new(),
             }),
-            Channel::Trade | Channel::BookTicker | Channel::Other => return None,
+            Channel::Trade | Channel::BookTicker | Channel::AllTickers(_) | Channel::Other => return None,
         };
         Some(Self { name: name.to_owned(), kind })
     }
@@ -96,32 +99,31 @@ impl Derived {
     pub fn take(&mut self, news: News<'_>, of: &Listing, made: &mut Made) {
         let now_ms = of.now_ms;
         match (&mut self.kind, news) {
-            (Kind::AggTrade { next_id, open }, News::Trade(trade)) => {
-                aggregate(next_id, open, &trade, of, made)
-            }
-            (Kind::AggTrade { open, .. }, _) => {
-                if let Some(whole) = open.take() {
-                    made.add(|out| of.encoder.agg_trade(out, &whole));
-                }
-            }
+            (Kind::AggTrade { next_id }, _) => aggregates(next_id, of, made),
             (Kind::Diff(gathered), News::Diff(ids, diff)) => gathered.add(ids, diff, of),
             _ => {}
         }
         let channel = self.channel().to_owned();
         match &mut self.kind {
             Kind::Kline { interval, open_ms, next_ms, every_ms } => {
-                while now_ms >= *open_ms + interval.ms + CLOSE_GRACE_MS {
-                    if let Some(bar) = of.bars.bar(interval.ms, *open_ms) {
-                        made.add(|out| of.encoder.kline(out, now_ms, interval.label, &bar, true));
+                while now_ms >= interval.next(*open_ms) + CLOSE_GRACE_MS {
+                    if let Some(bar) = of.bars.bar(interval, *open_ms) {
+                        made.add(|out| of.encoder.kline(out, now_ms, &channel, interval.label, &bar, true));
                     }
+                    let next = interval.next(*open_ms);
                     // After a long silence the bars in between have nothing to tell.
-                    let current = now_ms - now_ms % interval.ms;
-                    *open_ms = (*open_ms + interval.ms).max(current.saturating_sub(600 * interval.ms));
+                    let kept = interval.opening(now_ms.saturating_sub(600 * (next - *open_ms)));
+                    *open_ms = next.max(kept);
                 }
                 if due(next_ms, *every_ms, now_ms)
-                    && let Some(bar) = of.bars.bar(interval.ms, *open_ms)
+                    && let Some(bar) = of.bars.bar(interval, *open_ms)
                 {
-                    made.add(|out| of.encoder.kline(out, now_ms, interval.label, &bar, false));
+                    made.add(|out| of.encoder.kline(out, now_ms, &channel, interval.label, &bar, false));
+                }
+            }
+            Kind::Ticker { ticker, next_ms } => {
+                if due(next_ms, 1_000, now_ms) {
+                    made.add(|out| ticker_frames::write_combined(out, &channel, *ticker, of));
                 }
             }
             Kind::Partial { levels, every_ms, next_ms, shown } => {
@@ -148,19 +150,15 @@ impl Derived {
     pub fn finish(&mut self, of: &Listing, made: &mut Made) {
         let channel = self.channel().to_owned();
         match &mut self.kind {
-            Kind::AggTrade { open, .. } => {
-                if let Some(whole) = open.take() {
-                    made.add(|out| of.encoder.agg_trade(out, &whole));
-                }
-            }
+            Kind::AggTrade { next_id } => aggregates(next_id, of, made),
             Kind::Diff(gathered) => gathered.send(&channel, of, made),
-            Kind::Kline { .. } | Kind::Partial { .. } => {}
+            Kind::Kline { .. } | Kind::Ticker { .. } | Kind::Partial { .. } => {}
         }
     }
 }
 
 /// Whether the next moment of a grid of `every_ms` has come; moves it on if so.
-fn due(next_ms: &mut u64, every_ms: u64, now_ms: u64) -> bool {
+pub(super) fn due(next_ms: &mut u64, every_ms: u64, now_ms: u64) -> bool {
     if now_ms < *next_ms {
         return false;
     }
@@ -168,26 +166,12 @@ fn due(next_ms: &mut u64, every_ms: u64, now_ms: u64) -> bool {
     true
 }
 
-fn aggregate(next_id: &mut u64, open: &mut Option<AggTrade>, trade: &Trade, of: &Listing, made: &mut Made) {
-    if let Some(whole) = open {
-        let same = (whole.price, whole.maker_side, whole.ms) == (trade.price, trade.maker_side, trade.ms);
-        if same {
-            whole.last_id = trade.id;
-            whole.qty = Qty(whole.qty.0.saturating_add(trade.qty.0));
-            return;
-        }
+/// Those that have become whole since.
+fn aggregates(next_id: &mut u64, of: &Listing, made: &mut Made) {
+    for whole in of.aggregates.since(*next_id) {
         made.add(|out| of.encoder.agg_trade(out, whole));
+        *next_id = whole.id + 1;
     }
-    *open = Some(AggTrade {
-        id: *next_id,
-        first_id: trade.id,
-        last_id: trade.id,
-        price: trade.price,
-        qty: trade.qty,
-        maker_side: trade.maker_side,
-        ms: trade.ms,
-    });
-    *next_id += 1;
 }
 
 impl Gathered {

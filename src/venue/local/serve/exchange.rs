@@ -2,9 +2,11 @@
 //!
 //! Owns: the listings and which instrument a frame is of. Knows no connection.
 
+use super::all_tickers::AllTickers;
 use super::book::BookView;
 use super::derived::Made;
 use super::listing::{Listing, Oddities};
+use super::stream_name::Channel;
 use super::{scan, stream_name};
 use crate::domain::{Instrument, Market};
 use std::collections::HashMap;
@@ -25,6 +27,8 @@ pub(super) struct Exchange {
     listings: Vec<Listing>,
     /// By the symbol as stream names have it, per market.
     by_symbol: [HashMap<Box<[u8]>, usize>; 3],
+    /// Streams of whole markets that somebody listens to.
+    all_tickers: Vec<AllTickers>,
     /// Snapshots that could not be read.
     unreadable_snapshots: u64,
 }
@@ -110,6 +114,10 @@ impl Exchange {
             derived.iter_mut().for_each(|derived| derived.take(news, listing, made));
             listing.derived = derived;
         }
+        let now_ms = listing.now_ms;
+        for all in self.all_tickers.iter_mut().filter(|all| all.market == market) {
+            all.take(now_ms, &self.listings, made);
+        }
         Taken::Stream
     }
 
@@ -117,6 +125,7 @@ impl Exchange {
     pub fn finish(&mut self) -> Vec<(Market, Made)> {
         let finished = self.listings.iter_mut().map(|listing| {
             let mut made = Made::default();
+            listing.aggregates.close();
             let mut derived = std::mem::take(&mut listing.derived);
             derived.iter_mut().for_each(|derived| derived.finish(listing, &mut made));
             listing.derived = derived;
@@ -128,14 +137,19 @@ impl Exchange {
     /// A stream has its first listener.
     pub fn want(&mut self, market: Market, name: &str) {
         let Some((symbol, channel)) = stream_name::parse(market, name) else { return };
+        if let Channel::AllTickers(ticker) = channel {
+            self.all_tickers.push(AllTickers::new(market, name, ticker));
+            return;
+        }
         match self.find(market, symbol.as_bytes()) {
-            Some(at) if channel != stream_name::Channel::Other => self.listings[at].want(name, channel),
+            Some(at) if channel != Channel::Other => self.listings[at].want(name, channel),
             _ => log::warn!("{market}: {name} is subscribed to, and nothing is ever sent on it"),
         }
     }
 
     /// A stream has lost its last listener.
     pub fn unwant(&mut self, market: Market, name: &str) {
+        self.all_tickers.retain(|all| all.market != market || all.name != name);
         let symbol = symbol_of(name.as_bytes());
         if let Some(at) = self.find(market, symbol) {
             self.listings[at].unwant(name);

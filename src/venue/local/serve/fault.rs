@@ -32,6 +32,12 @@ pub enum Fault {
         #[serde(default)]
         market: Option<Market>,
     },
+    /// Of each market's stream connections (or of one market's) the one open longest is cut at once, without a word.
+    CutOne {
+        /// Only this one.
+        #[serde(default)]
+        market: Option<Market>,
+    },
     /// Nothing is sent on stream connections, not even pings; the market goes on, and what it sends is queued.
     Stall {
         /// For so long, ms.

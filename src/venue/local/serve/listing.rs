@@ -1,10 +1,11 @@
 //! One instrument as the server knows it: what its frames say, and the streams made from them.
 //!
-//! Owns: book, trades and bars of the instrument. Everything comes from the frames that clients get, so that what REST
+//! Owns: book, trades, aggregate trades and bars of the instrument. Everything comes from the frames that clients get, so that what REST
 //! answers agrees with the streams. Time is the frames' own event time.
 
-use super::super::encode::Encoder;
+use super::super::encode::{AggTrade, Encoder};
 use super::super::engine::Fill;
+use super::aggregates::Aggregates;
 use super::bars::Bars;
 use super::book::{Applied, Book, DiffIds};
 use super::derived::Derived;
@@ -63,7 +64,10 @@ pub(super) struct Listing {
     pub encoder: Encoder,
     pub book: Book,
     pub trades: VecDeque<Trade>,
+    pub aggregates: Aggregates,
     pub bars: Bars,
+    /// Trades seen.
+    pub trade_count: u64,
     /// The latest event time seen, ms.
     pub now_ms: u64,
     pub derived: Vec<Derived>,
@@ -79,7 +83,9 @@ impl Listing {
             book: Book::new(instrument.price_decimals, instrument.qty_decimals),
             instrument,
             trades: VecDeque::new(),
+            aggregates: Aggregates::default(),
             bars: Bars::default(),
+            trade_count: 0,
             now_ms: 0,
             derived: Vec::new(),
             oddities: Oddities::default(),
@@ -92,6 +98,9 @@ impl Listing {
         if !self.natives.iter().any(|known| **known == *name) {
             self.natives.push(name.into());
             self.derived.retain(|derived| derived.name.as_bytes() != name);
+            if name.ends_with(b"@aggTrade") {
+                self.aggregates.be_native();
+            }
         }
     }
 
@@ -112,11 +121,18 @@ impl Listing {
     /// Takes in a frame of this instrument.
     pub fn take<'a>(&mut self, channel: &[u8], data: &'a [u8]) -> News<'a> {
         let head = &data[..data.len().min(128)];
-        if let Some(ms) = scan::integer(head, br#""E":"#) {
-            self.now_ms = self.now_ms.max(ms);
+        let event_ms = scan::integer(head, br#""E":"#);
+        self.now_ms = self.now_ms.max(event_ms.unwrap_or(0));
+        // A trade is told apart by its own time, which may be a little before its event's.
+        if let Some(ms) = event_ms.filter(|_| channel != b"trade") {
+            self.aggregates.pass(ms);
         }
         match channel {
             b"trade" => self.take_trade(data),
+            b"aggTrade" => {
+                self.take_aggregate(data);
+                News::Other
+            }
             _ if channel == b"depth" || channel.starts_with(b"depth@") => self.take_diff(data),
             _ => News::Other,
         }
@@ -131,6 +147,8 @@ impl Listing {
             self.trades.pop_front();
         }
         self.trades.push_back(trade);
+        self.aggregates.add(&trade);
+        self.trade_count += 1;
         self.bars.add(&fill(trade.id, trade.price, trade.qty, trade.maker_side), trade.ms);
         News::Trade(trade)
     }
@@ -143,6 +161,27 @@ impl Listing {
             price: Price(parse(scan::text(data, br#""p":""#)?, self.instrument.price_decimals).ok()?),
             qty: Qty(parse(scan::text(data, br#""q":""#)?, self.instrument.qty_decimals).ok()?),
             maker_side: if maker_is_buyer { Side::Buy } else { Side::Sell },
+        })
+    }
+
+    fn take_aggregate(&mut self, data: &[u8]) {
+        self.aggregates.be_native();
+        match self.read_aggregate(data) {
+            Some(aggregate) => self.aggregates.keep(aggregate),
+            None => self.oddities.unreadable += 1,
+        }
+    }
+
+    fn read_aggregate(&self, data: &[u8]) -> Option<AggTrade> {
+        let maker_is_buyer = scan::flag(data, br#""m":"#)?;
+        Some(AggTrade {
+            id: scan::integer(data, br#""a":"#)?,
+            first_id: scan::integer(data, br#""f":"#)?,
+            last_id: scan::integer(data, br#""l":"#)?,
+            price: Price(parse(scan::text(data, br#""p":""#)?, self.instrument.price_decimals).ok()?),
+            qty: Qty(parse(scan::text(data, br#""q":""#)?, self.instrument.qty_decimals).ok()?),
+            maker_side: if maker_is_buyer { Side::Buy } else { Side::Sell },
+            ms: scan::integer(data, br#""T":"#)?,
         })
     }
 

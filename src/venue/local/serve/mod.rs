@@ -8,6 +8,8 @@
 //! Invariants: frames of the origin reach each listener unchanged and in order, or the listener is cut; REST answers
 //! from the same frames, so a snapshot and the stream agree; nothing a client does can make another one wait.
 
+mod aggregates;
+mod all_tickers;
 mod bars;
 mod book;
 mod certificate;
@@ -22,19 +24,26 @@ mod fault;
 mod feed;
 mod http;
 mod hub;
+mod interval;
+mod klines;
 mod listing;
 mod options;
 mod orders;
 mod requests;
 mod rest;
 mod scan;
+mod selection;
 mod server;
 mod session;
 mod stats;
 mod stream_name;
+mod ticker_calls;
+mod ticker_frames;
 mod timers;
+mod trade_calls;
 mod transport;
 mod websocket;
+mod window;
 
 pub use book::BookView;
 pub use control::Control;

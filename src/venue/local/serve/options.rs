@@ -73,12 +73,22 @@ pub enum Tls {
     Expired,
     /// A server of old: a TLS 1.1 `protocol_version` alert answers every greeting.
     OldProtocol,
+    /// A server of old that goes on: a TLS 1.1 `ServerHello` answers every greeting.
+    #[serde(rename = "tls-1.1")]
+    Tls11,
 }
 
 impl Tls {
     /// Every mode.
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::Good, Self::UnknownAuthority, Self::WrongHost, Self::Expired, Self::OldProtocol];
+    pub const ALL: [Self; 7] = [
+        Self::Plain,
+        Self::Good,
+        Self::UnknownAuthority,
+        Self::WrongHost,
+        Self::Expired,
+        Self::OldProtocol,
+        Self::Tls11,
+    ];
 
     /// The name used in options and output.
     #[must_use]
@@ -90,6 +100,7 @@ impl Tls {
             Self::WrongHost => "wrong-host",
             Self::Expired => "expired",
             Self::OldProtocol => "old-protocol",
+            Self::Tls11 => "tls-1.1",
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Owns: the way between connections and the `api`, and the market data methods of the WebSocket API.
 
-use super::super::api::{MarketData, RestReply, RestRequest, Session as ApiSession};
+use super::super::api::{Api, MarketAnswer, MarketData, RestReply, RestRequest, Session as ApiSession};
 use super::exchange::Exchange;
 use super::http::{Answer, Request};
 use super::rest::{self, Call};
@@ -20,12 +20,7 @@ struct Methods<'a> {
 }
 
 impl MarketData for Methods<'_> {
-    fn answer(
-        &self,
-        method: &str,
-        params: &[(String, String)],
-        now_ms: u64,
-    ) -> Option<(u32, Result<Vec<u8>, (u16, i32, String)>)> {
+    fn answer(&self, method: &str, params: &[(String, String)], now_ms: u64) -> Option<(u32, MarketAnswer)> {
         let route = rest::method(method)?;
         let request = Request { query: params.to_vec(), ..Request::default() };
         let call = Call {
@@ -34,8 +29,10 @@ impl MarketData for Methods<'_> {
             exchange: self.exchange,
             now_ms,
             weight_limit: self.weight_limit,
+            micros: false,
+            api: None,
         };
-        let answer = (route.answer)(&call);
+        let answer = route.answer(&call);
         let result = if answer.status == 200 {
             Ok(answer.body)
         } else {
@@ -55,6 +52,10 @@ impl Server {
 
     /// The answer to a call on orders and accounts; `None` where it is of something else.
     pub(super) fn order_call(&mut self, peer: IpAddr, request: &Request) -> Option<Answer> {
+        // What is open to all is answered beside the other market data.
+        if Api::is_open(&request.path) {
+            return None;
+        }
         let call = RestRequest {
             method: &request.method,
             path: &request.path,

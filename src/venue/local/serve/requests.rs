@@ -14,6 +14,7 @@ use super::stream_name;
 use super::websocket::{self, Close, Incoming};
 use crate::domain::Market;
 use serde_json::json;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Reads everything a connection has sent whole.
@@ -172,7 +173,12 @@ fn upgrade(
     };
     let mut names: Vec<String> = Vec::new();
     for name in listed.split('/').filter(|name| !name.is_empty()) {
-        if stream_name::parse(market, name).is_none() {
+        let known = stream_name::parse(market, name).is_some();
+        if !known && !combined {
+            // Clients that subscribe by message put anything here to tell their connections apart.
+            continue;
+        }
+        if !known {
             return Err(Answer::error(400, -1100, &format!("{name:?} is no stream name")));
         }
         if !names.iter().any(|known| known == name) {
@@ -218,8 +224,7 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     server.stats.rest_calls += 1;
     let now_ms = wall_ms();
     let Some(peer) = server.connections.get(at).and_then(Option::as_ref).map(|c| c.peer) else { return };
-    let rules = server.limits.weight_rules(market);
-    let weight_limit = rules.limit;
+    let weight_limit = server.limits.weight_rules(market).limit;
     let of_orders = if market == Market::Spot { server.order_call(peer, request) } else { None };
     let mut answer = match of_orders {
         Some(answer) => answer,
@@ -259,23 +264,21 @@ fn is_api(path: &str) -> bool {
 }
 
 /// The answer to a call on market data.
-fn market_data(
-    server: &mut Server,
-    market: Market,
-    peer: std::net::IpAddr,
-    request: &Request,
-    now_ms: u64,
-) -> Answer {
+fn market_data(server: &mut Server, market: Market, peer: IpAddr, request: &Request, now_ms: u64) -> Answer {
     let rules = server.limits.weight_rules(market);
-    let context = Call { market, request, exchange: &server.exchange, now_ms, weight_limit: rules.limit };
+    let unit = time_unit(request);
+    let micros = unit.as_ref().is_ok_and(|micros| *micros);
+    let (exchange, weight_limit) = (&server.exchange, rules.limit);
+    let context = Call { market, request, exchange, now_ms, weight_limit, micros, api: None };
     let route = rest::route(market, request);
     let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
     let after = |until_ms: u64| until_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
     match server.api.weights.charge(market, peer, weight, now_ms, &rules) {
         Verdict::Granted { used } => {
-            let answer = match route {
-                Ok(route) => unit_refused(request).unwrap_or_else(|| (route.answer)(&context)),
-                Err(refusal) => refusal,
+            let context = Call { api: Some(&server.api), ..context };
+            let answer = match (route, unit) {
+                (Ok(route), Ok(_)) => route.answer(&context),
+                (Err(refusal), _) | (_, Err(refusal)) => refusal,
             };
             answer.with("X-MBX-USED-WEIGHT", used).with("X-MBX-USED-WEIGHT-1M", used)
         }
@@ -292,16 +295,12 @@ fn market_data(
     }
 }
 
-/// Times in microseconds are served on streams only.
-fn unit_refused(request: &Request) -> Option<Answer> {
+/// Whether times are wanted in microseconds.
+fn time_unit(request: &Request) -> Result<bool, Answer> {
     match request.time_unit.as_deref() {
-        None | Some("MILLISECOND" | "millisecond") => None,
-        Some("MICROSECOND" | "microsecond") => Some(Answer::error(
-            400,
-            -1020,
-            "This operation is not supported: REST times are in milliseconds here.",
-        )),
-        Some(_) => Some(Answer::error(400, -1194, "Invalid time unit.")),
+        None | Some("MILLISECOND" | "millisecond") => Ok(false),
+        Some("MICROSECOND" | "microsecond") => Ok(true),
+        Some(_) => Err(Answer::error(400, -1194, "Invalid time unit.")),
     }
 }
 

@@ -1,16 +1,16 @@
-//! The REST calls: one table of routes.
+//! The REST calls of market data: one table of routes.
 //!
-//! Owns: paths, weights, and what each call answers. Reads the exchange; changes nothing. A call is one line in
-//! [`ROUTES`] and one function.
+//! Owns: paths and weights. Reads the exchange; changes nothing. A call is one line in [`ROUTES`] and one function; what
+//! is more than a few lines stands in a module of its own.
 
+use super::super::api::Api;
 use super::exchange::Exchange;
-use super::exchange_info;
 use super::http::{Answer, Request};
-use super::listing::Listing;
-use super::stream_name::Interval;
+use super::selection::{limit, listing};
+use super::{exchange_info, klines, ticker_calls, trade_calls};
+use crate::domain::Market;
 use crate::domain::decimal::Scaled;
-use crate::domain::{Level, Market, Side};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What a call is answered from.
 pub(super) struct Call<'a> {
@@ -21,41 +21,90 @@ pub(super) struct Call<'a> {
     pub now_ms: u64,
     /// The weight limit, for `exchangeInfo`.
     pub weight_limit: u32,
+    /// Times are wanted in microseconds.
+    pub micros: bool,
+    /// The rules that orders are held to.
+    pub api: Option<&'a Api>,
 }
+
+impl Call<'_> {
+    /// A time as the client wants it.
+    pub fn time(&self, ms: u64) -> u64 {
+        if self.micros { ms.saturating_mul(1_000) } else { ms }
+    }
+
+    /// The last moment of a stretch that ends with this millisecond.
+    pub fn last_moment(&self, ms: u64) -> u64 {
+        if self.micros { self.time(ms + 1) - 1 } else { ms }
+    }
+}
+
+type Answered = Result<Answer, Answer>;
 
 /// One REST call.
 pub(super) struct Route {
-    /// On the WebSocket API; empty where it has none.
-    name: &'static str,
     method: &'static str,
     /// After the market's prefix.
     path: &'static str,
+    /// Whether futures have it too.
+    everywhere: bool,
     pub weight: fn(&Call<'_>) -> u32,
-    pub answer: fn(&Call<'_>) -> Answer,
+    answer: fn(&Call<'_>) -> Answered,
 }
 
-/// Every call on market data. Those on orders and accounts, and on what spot lists, are in the `api`.
+const fn get(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
+    Route { method: "GET", path, everywhere: true, weight, answer }
+}
+
+const fn spot(path: &'static str, weight: fn(&Call<'_>) -> u32, answer: fn(&Call<'_>) -> Answered) -> Route {
+    Route { everywhere: false, ..get(path, weight, answer) }
+}
+
+/// Every call there is.
 static ROUTES: &[Route] = &[
-    Route { name: "", method: "GET", path: "/ping", weight: |_| 1, answer: |_| Answer::json(200, "{}") },
-    Route { name: "", method: "GET", path: "/time", weight: |_| 1, answer: time },
-    Route { name: "", method: "GET", path: "/exchangeInfo", weight: |_| 1, answer: exchange_info::answer },
-    Route { name: "depth", method: "GET", path: "/depth", weight: depth_weight, answer: depth },
-    Route {
-        name: "trades.recent",
-        method: "GET",
-        path: "/trades",
-        weight: |call| if call.market == Market::Spot { 25 } else { 5 },
-        answer: trades,
-    },
-    Route { name: "klines", method: "GET", path: "/klines", weight: klines_weight, answer: klines },
-    Route {
-        name: "ticker.book",
-        method: "GET",
-        path: "/ticker/bookTicker",
-        weight: book_ticker_weight,
-        answer: book_ticker,
-    },
+    get("/ping", |_| 1, |_| Ok(Answer::json(200, "{}"))),
+    get("/time", |_| 1, time),
+    get("/exchangeInfo", |call| by_market(call, 20, 1), exchange_info::answer),
+    get("/depth", depth_weight, depth),
+    get("/trades", |call| by_market(call, 25, 5), trade_calls::trades),
+    spot("/historicalTrades", |_| 25, trade_calls::historical),
+    spot("/aggTrades", |_| 4, trade_calls::aggregates),
+    get("/klines", klines::weight, klines::answer),
+    spot("/uiKlines", klines::weight, klines::answer),
+    spot("/avgPrice", |_| 2, ticker_calls::average),
+    spot("/ticker", ticker_calls::window_weight, ticker_calls::rolling),
+    spot("/ticker/tradingDay", ticker_calls::window_weight, ticker_calls::trading_day),
+    spot("/ticker/24hr", ticker_calls::day_weight, ticker_calls::day),
+    spot("/ticker/price", ticker_calls::light_weight, ticker_calls::last_price),
+    get("/ticker/bookTicker", ticker_calls::light_weight, ticker_calls::book),
 ];
+
+/// Methods of the WebSocket API. Those on orders and accounts, and on what spot lists, are in the `api`.
+static METHODS: &[(&str, &str)] = &[
+    ("depth", "/depth"),
+    ("trades.recent", "/trades"),
+    ("trades.historical", "/historicalTrades"),
+    ("trades.aggregate", "/aggTrades"),
+    ("klines", "/klines"),
+    ("uiKlines", "/uiKlines"),
+    ("avgPrice", "/avgPrice"),
+    ("ticker", "/ticker"),
+    ("ticker.tradingDay", "/ticker/tradingDay"),
+    ("ticker.24hr", "/ticker/24hr"),
+    ("ticker.price", "/ticker/price"),
+    ("ticker.book", "/ticker/bookTicker"),
+];
+
+impl Route {
+    /// Answers a call, or refuses it.
+    pub fn answer(&self, call: &Call<'_>) -> Answer {
+        (self.answer)(call).unwrap_or_else(|refusal| refusal)
+    }
+}
+
+fn by_market(call: &Call<'_>, spot: u32, futures: u32) -> u32 {
+    if call.market == Market::Spot { spot } else { futures }
+}
 
 const fn prefix(market: Market) -> &'static str {
     match market {
@@ -72,7 +121,10 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
         return Err(Answer::error(410, -1, "this endpoint is gone: subscribe on the WebSocket API"));
     }
     let path = request.path.strip_prefix(prefix(market)).ok_or_else(unknown)?;
-    let mut found = ROUTES.iter().filter(|route| route.path == path).peekable();
+    let mut found = ROUTES
+        .iter()
+        .filter(|route| route.path == path && (route.everywhere || market == Market::Spot))
+        .peekable();
     if found.peek().is_none() {
         return Err(unknown());
     }
@@ -80,41 +132,14 @@ pub(super) fn route(market: Market, request: &Request) -> Result<&'static Route,
     route.ok_or_else(|| Answer::error(405, -1, "this path has other methods"))
 }
 
-/// The call behind a method of the WebSocket API.
+/// The call on spot behind a method of the WebSocket API.
 pub(super) fn method(name: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| !name.is_empty() && route.name == name)
+    let (_, path) = METHODS.iter().find(|(known, _)| *known == name)?;
+    ROUTES.iter().find(|route| route.path == *path)
 }
 
-/// A parameter that must be there.
-fn required<'a>(call: &Call<'a>, name: &str) -> Result<&'a str, Answer> {
-    call.request.param(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-        let text = format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed.");
-        Answer::error(400, -1102, &text)
-    })
-}
-
-fn listing<'a>(call: &Call<'a>) -> Result<&'a Listing, Answer> {
-    let symbol = required(call, "symbol")?;
-    call.exchange.listing(call.market, symbol).ok_or_else(|| Answer::error(400, -1121, "Invalid symbol."))
-}
-
-fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Answer> {
-    let Some(text) = call.request.param("limit") else { return Ok(default) };
-    match text.parse::<usize>() {
-        Ok(limit) if limit > 0 => Ok(limit.min(max)),
-        _ => {
-            let text = "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.";
-            Err(Answer::error(400, -1100, text))
-        }
-    }
-}
-
-fn either(answer: Result<Answer, Answer>) -> Answer {
-    answer.unwrap_or_else(|refusal| refusal)
-}
-
-fn time(call: &Call<'_>) -> Answer {
-    Answer::json(200, json!({ "serverTime": call.now_ms }).to_string())
+fn time(call: &Call<'_>) -> Answered {
+    Ok(Answer::json(200, json!({ "serverTime": call.time(call.now_ms) }).to_string()))
 }
 
 fn depth_defaults(market: Market) -> (usize, usize) {
@@ -136,153 +161,22 @@ fn depth_weight(call: &Call<'_>) -> u32 {
     }
 }
 
-fn depth(call: &Call<'_>) -> Answer {
+fn depth(call: &Call<'_>) -> Answered {
     let (default, max) = depth_defaults(call.market);
-    let answer = || {
-        let (listing, limit) = (listing(call)?, limit(call, default, max)?);
-        if call.market != Market::Spot && ![5, 10, 20, 50, 100, 500, 1_000].contains(&limit) {
-            return Err(Answer::error(400, -4021, &format!("{limit} is not valid depth limit.")));
-        }
-        let book = &listing.book;
-        if !book.is_synced() {
-            return Err(Answer::error(400, -1112, "No orders on book for symbol."));
-        }
-        let mut body = Vec::new();
-        let (bids, asks) = (book.bids().take(limit), book.asks().take(limit));
-        listing.encoder.snapshot(&mut body, listing.now_ms, book.update_id(), bids, asks);
-        Ok(Answer::json(200, body))
-    };
-    either(answer())
+    let (listing, limit) = (listing(call)?, limit(call, default, max)?);
+    if call.market != Market::Spot && ![5, 10, 20, 50, 100, 500, 1_000].contains(&limit) {
+        return Err(Answer::error(400, -4021, &format!("{limit} is not valid depth limit.")));
+    }
+    let book = &listing.book;
+    if !book.is_synced() {
+        return Err(Answer::error(400, -1112, "No orders on book for symbol."));
+    }
+    let mut body = Vec::new();
+    let (bids, asks) = (book.bids().take(limit), book.asks().take(limit));
+    listing.encoder.snapshot(&mut body, listing.now_ms, book.update_id(), bids, asks);
+    Ok(Answer::json(200, body))
 }
 
-fn shown(value: impl Into<i128>, decimals: u8) -> String {
+pub(super) fn shown(value: impl Into<i128>, decimals: u8) -> String {
     Scaled { value: value.into(), decimals }.to_string()
-}
-
-fn trades(call: &Call<'_>) -> Answer {
-    let answer = || {
-        let (listing, limit) = (listing(call)?, limit(call, 500, 1_000)?);
-        let of = &listing.instrument;
-        let first = listing.trades.len().saturating_sub(limit);
-        let shown_trade = |trade: &super::listing::Trade| {
-            let (quote, quote_decimals) = listing.encoder.printed_notional(trade.price.times(trade.qty));
-            let mut row = json!({
-                "id": trade.id,
-                "price": shown(trade.price.0, of.price_decimals),
-                "qty": shown(trade.qty.0, of.qty_decimals),
-                "quoteQty": shown(quote, quote_decimals),
-                "time": trade.ms,
-                "isBuyerMaker": trade.maker_side == Side::Buy,
-            });
-            if call.market == Market::Spot {
-                row["isBestMatch"] = json!(true);
-            }
-            row
-        };
-        let rows: Vec<Value> = listing.trades.range(first..).map(shown_trade).collect();
-        Ok(Answer::json(200, Value::from(rows).to_string()))
-    };
-    either(answer())
-}
-
-fn klines_weight(call: &Call<'_>) -> u32 {
-    match (call.market, limit(call, 500, 1_500).unwrap_or(500)) {
-        (Market::Spot, _) => 2,
-        (_, ..100) => 1,
-        (_, ..500) => 2,
-        (_, ..=1_000) => 5,
-        _ => 10,
-    }
-}
-
-fn klines(call: &Call<'_>) -> Answer {
-    let answer = || {
-        let listing = listing(call)?;
-        let max = if call.market == Market::Spot { 1_000 } else { 1_500 };
-        let (limit, label) = (limit(call, 500, max)?, required(call, "interval")?);
-        let interval =
-            Interval::from_label(label).ok_or_else(|| Answer::error(400, -1120, "Invalid interval."))?;
-        let bound = |name: &str, default: u64| match call.request.param(name).map(str::parse::<u64>) {
-            None => Ok(default),
-            Some(Ok(ms)) => Ok(ms),
-            Some(Err(_)) => {
-                let text = format!(
-                    "Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
-                );
-                Err(Answer::error(400, -1100, &text))
-            }
-        };
-        let (from, to) = (bound("startTime", 0)?, bound("endTime", u64::MAX)?);
-        let openings = listing.bars.openings(interval.ms, listing.now_ms);
-        let wanted = openings.filter(|opening| (from..=to).contains(opening));
-        let openings: Vec<u64> = if from > 0 {
-            wanted.take(limit).collect()
-        } else {
-            let mut newest: Vec<u64> = wanted.rev().take(limit).collect();
-            newest.reverse();
-            newest
-        };
-        let of = &listing.instrument;
-        let row = |open_ms: &u64| {
-            let bar = listing.bars.bar(interval.ms, *open_ms)?;
-            let price = |price: crate::domain::Price| shown(price.0, of.price_decimals);
-            let qty = |qty: crate::domain::Qty| shown(qty.0, of.qty_decimals);
-            let quote = |notional| {
-                let (value, decimals) = listing.encoder.printed_notional(notional);
-                shown(value, decimals)
-            };
-            Some(json!([
-                bar.open_ms,
-                price(bar.open),
-                price(bar.high),
-                price(bar.low),
-                price(bar.close),
-                qty(bar.volume),
-                bar.close_ms(),
-                quote(bar.quote),
-                bar.trades,
-                qty(bar.taker_buy_volume),
-                quote(bar.taker_buy_quote),
-                "0"
-            ]))
-        };
-        let rows: Vec<Value> = openings.iter().filter_map(row).collect();
-        Ok(Answer::json(200, Value::from(rows).to_string()))
-    };
-    either(answer())
-}
-
-fn book_ticker_weight(call: &Call<'_>) -> u32 {
-    match (call.request.param("symbol"), call.market) {
-        (Some(_), _) => 2,
-        (None, Market::Spot) => 4,
-        (None, _) => 5,
-    }
-}
-
-fn book_ticker(call: &Call<'_>) -> Answer {
-    let row = |listing: &Listing| {
-        let of = &listing.instrument;
-        let best = |level: Option<Level>| {
-            let level = level.unwrap_or(Level::new(0, 0));
-            (shown(level.price.0, of.price_decimals), shown(level.qty.0, of.qty_decimals))
-        };
-        let ((bid, bid_qty), (ask, ask_qty)) =
-            (best(listing.book.bids().next()), best(listing.book.asks().next()));
-        let mut row = json!({
-            "symbol": of.symbol, "bidPrice": bid, "bidQty": bid_qty, "askPrice": ask, "askQty": ask_qty,
-        });
-        if call.market != Market::Spot {
-            row["time"] = json!(listing.now_ms);
-        }
-        row
-    };
-    let answer = || {
-        if call.request.param("symbol").is_some() {
-            return Ok(Answer::json(200, row(listing(call)?).to_string()));
-        }
-        let rows: Vec<Value> = call.exchange.listings(call.market).map(row).collect();
-        Ok(Answer::json(200, Value::from(rows).to_string()))
-    };
-    either(answer())
 }

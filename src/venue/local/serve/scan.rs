@@ -69,13 +69,14 @@ pub(super) fn levels(
     rest.starts_with(b"]").then_some(())
 }
 
-/// Appends `frame` with its times in microseconds: what stands as 13 digits after `E`, `T` or, in a kline, `t`.
+/// Appends `frame` with its times in microseconds: what stands as 13 digits after `E`, `T`, a ticker's
+/// `O` and `C` or, in a kline, `t`.
 pub(super) fn with_microseconds(frame: &[u8], out: &mut Vec<u8>) {
     let kline = memmem::find(frame, br#""e":"kline""#).is_some();
     let mut copied = 0;
     for quote in memchr::memchr_iter(b'"', frame) {
         let is_time = match frame.get(quote + 1..quote + 4) {
-            Some(b"E\":" | b"T\":") => true,
+            Some(b"E\":" | b"T\":" | b"O\":" | b"C\":") => true,
             Some(b"t\":") => kline,
             _ => false,
         };

@@ -287,7 +287,8 @@ impl Server {
                     Ok(secure) => secure,
                     Err(_) => continue,
                 },
-                (_, _, None) => Secure::OldProtocol,
+                (_, Tls::Tls11, None) => Secure::TLS_1_1,
+                (_, _, None) => Secure::OLD_PROTOCOL,
             };
             let at = self.free.pop().unwrap_or(self.connections.len());
             let interest = Interest::READABLE | Interest::WRITABLE;

@@ -81,6 +81,11 @@ impl Session {
         }
     }
 
+    /// When the connection became a stream.
+    pub fn opened(&self) -> Instant {
+        self.opened
+    }
+
     /// Counts a message of the client; false once it sends too many.
     pub fn count_message(&mut self, now: Instant, limits: &Limits) -> bool {
         self.messages.push_back(now);

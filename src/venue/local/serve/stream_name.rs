@@ -3,42 +3,24 @@
 //! Owns: which channels there are and what they mean. A name that is well-formed but not served is accepted and stays
 //! silent, as on the real venue.
 
+use super::interval::{self, Interval};
 use crate::domain::Market;
 
-/// A kline's interval.
+/// A kind of ticker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Interval {
-    pub label: &'static str,
-    pub ms: u64,
+pub(super) enum Ticker {
+    /// 24 hours, prices and volumes.
+    Mini,
+    /// 24 hours, everything.
+    Full,
+    /// Everything over another window; the label begins its event type.
+    Rolling { label: &'static str, ms: u64 },
+    /// The average price.
+    Average,
 }
 
-const SECOND: u64 = 1_000;
-const MINUTE: u64 = 60 * SECOND;
-const HOUR: u64 = 60 * MINUTE;
-
-/// Intervals that divide a day: those whose bars begin at a multiple of their length since 1970.
-const INTERVALS: [(&str, u64); 13] = [
-    ("1s", SECOND),
-    ("1m", MINUTE),
-    ("3m", 3 * MINUTE),
-    ("5m", 5 * MINUTE),
-    ("15m", 15 * MINUTE),
-    ("30m", 30 * MINUTE),
-    ("1h", HOUR),
-    ("2h", 2 * HOUR),
-    ("4h", 4 * HOUR),
-    ("6h", 6 * HOUR),
-    ("8h", 8 * HOUR),
-    ("12h", 12 * HOUR),
-    ("1d", 24 * HOUR),
-];
-
-impl Interval {
-    pub fn from_label(label: &str) -> Option<Self> {
-        let found = INTERVALS.iter().find(|(known, _)| *known == label);
-        found.map(|&(label, ms)| Self { label, ms })
-    }
-}
+/// Windows of rolling tickers.
+const ROLLING: [(&str, u64); 3] = [("1h", 3_600_000), ("4h", 4 * 3_600_000), ("1d", 24 * 3_600_000)];
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +33,9 @@ pub(super) enum Channel {
     /// The best levels, so many, every so many milliseconds.
     Partial(usize, u64),
     Kline(Interval),
+    Ticker(Ticker),
+    /// Tickers of every symbol that changed, in one message.
+    AllTickers(Ticker),
     /// Well-formed, and not served.
     Other,
 }
@@ -62,13 +47,44 @@ pub(super) fn parse(market: Market, name: &str) -> Option<(&str, Channel)> {
         return None;
     }
     if let Some(all_market) = name.strip_prefix('!') {
-        return (!all_market.is_empty()).then_some(("", Channel::Other));
+        return (!all_market.is_empty()).then(|| ("", all(market, all_market)));
     }
     let (symbol, channel) = name.split_once('@')?;
     if symbol.is_empty() || channel.is_empty() {
         return None;
     }
     Some((symbol, self::channel(market, channel)))
+}
+
+/// `!ticker@arr` is no more; its silence is Binance's.
+fn all(market: Market, text: &str) -> Channel {
+    let (name, "arr" | "arr@1000ms") = text.split_once('@').unwrap_or_default() else {
+        return Channel::Other;
+    };
+    match ticker(market, name) {
+        Some(ticker @ (Ticker::Mini | Ticker::Rolling { .. })) => Channel::AllTickers(ticker),
+        _ => Channel::Other,
+    }
+}
+
+/// Tickers of the spot market; the other markets' are not served.
+fn ticker(market: Market, text: &str) -> Option<Ticker> {
+    match text {
+        _ if market != Market::Spot => None,
+        "miniTicker" => Some(Ticker::Mini),
+        "ticker" => Some(Ticker::Full),
+        "avgPrice" => Some(Ticker::Average),
+        _ => {
+            let window = text.strip_prefix("ticker_")?;
+            let &(label, ms) = ROLLING.iter().find(|(label, _)| *label == window)?;
+            Some(Ticker::Rolling { label, ms })
+        }
+    }
+}
+
+fn kline(text: &str, zone: Option<&str>) -> Option<Interval> {
+    let interval = Interval::from_label(text.strip_prefix("kline_")?)?;
+    zone.map_or(Some(interval), |zone| Some(interval.in_zone(interval::zone(zone)?)))
 }
 
 fn channel(market: Market, text: &str) -> Channel {
@@ -93,10 +109,8 @@ fn channel(market: Market, text: &str) -> Channel {
         ("depth5", after) => speed(after).map_or(other, |ms| Channel::Partial(5, ms)),
         ("depth10", after) => speed(after).map_or(other, |ms| Channel::Partial(10, ms)),
         ("depth20", after) => speed(after).map_or(other, |ms| Channel::Partial(20, ms)),
-        (kline, None) => {
-            let interval = kline.strip_prefix("kline_").and_then(Interval::from_label);
-            interval.map_or(other, Channel::Kline)
-        }
+        (base, zone) if base.starts_with("kline_") => kline(base, zone).map_or(other, Channel::Kline),
+        (base, None) => ticker(market, base).map_or(other, Channel::Ticker),
         _ => other,
     }
 }
@@ -113,9 +127,16 @@ mod tests {
         assert_eq!(parse(Market::UsdM, "btcusdt@depth"), Some(("btcusdt", Channel::Diff(250))));
         assert_eq!(parse(Market::CoinM, "btcusd_perp@depth@0ms"), Some(("btcusd_perp", Channel::Diff(0))));
         assert_eq!(spot("btcusdt@depth20@100ms"), Some(("btcusdt", Channel::Partial(20, 100))));
-        let minute = Interval { label: "1m", ms: 60_000 };
+        let minute = Interval::from_label("1m").expect("a label");
         assert_eq!(spot("btcusdt@kline_1m"), Some(("btcusdt", Channel::Kline(minute))));
-        for silent in ["btcusdt@depth@0ms", "btcusdt@kline_1M", "btcusdt@ticker", "btcusdt@kline_1m@+08:00"] {
+        let zoned = Channel::Kline(minute.in_zone(8 * 3_600_000));
+        assert_eq!(spot("btcusdt@kline_1m@+08:00"), Some(("btcusdt", zoned)));
+        assert_eq!(spot("btcusdt@avgPrice"), Some(("btcusdt", Channel::Ticker(Ticker::Average))));
+        let hour = Ticker::Rolling { label: "1h", ms: 3_600_000 };
+        assert_eq!(spot("!ticker_1h@arr"), Some(("", Channel::AllTickers(hour))));
+        assert_eq!(spot("!miniTicker@arr"), Some(("", Channel::AllTickers(Ticker::Mini))));
+        assert_eq!(spot("!ticker@arr"), Some(("", Channel::Other)));
+        for silent in ["btcusdt@depth@0ms", "btcusdt@kline_2M", "btcusdt@ticker_2h", "btcusdt@kline_1m@08x"] {
             assert_eq!(spot(silent), Some(("btcusdt", Channel::Other)), "{silent}");
         }
         for wrong in ["", "btcusdt", "@trade", "btcusdt@", "btc usdt@trade", "!", "a@b\"c"] {

@@ -13,15 +13,32 @@ use std::sync::Arc;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// A fatal TLS 1.1 alert: protocol_version (70).
 const OLD_PROTOCOL_ALERT: [u8; 7] = [0x15, 0x03, 0x02, 0x00, 0x02, 0x02, 0x46];
+/// A TLS 1.1 `ServerHello` (RFC 4346, 7.4.1.3): a random that is all zero, no session, RSA with AES-128-CBC and SHA-1,
+/// no compression.
+const TLS_1_1_HELLO: [u8; 47] = {
+    let mut hello = [0; 47];
+    // The record's head, the handshake message's head, the version.
+    let head = [0x16, 0x03, 0x02, 0x00, 0x2a, 0x02, 0x00, 0x00, 0x26, 0x03, 0x02];
+    let mut at = 0;
+    while at < head.len() {
+        hello[at] = head[at];
+        at += 1;
+    }
+    hello[45] = 0x2f;
+    hello
+};
 
 pub(super) enum Session {
     Plain,
     Tls(Box<ServerConnection>),
-    /// Answers any greeting with an alert of an old version.
-    OldProtocol,
+    /// Answers any greeting with this, and hears no more of it.
+    Answers(&'static [u8]),
 }
 
 impl Session {
+    pub const OLD_PROTOCOL: Self = Self::Answers(&OLD_PROTOCOL_ALERT);
+    pub const TLS_1_1: Self = Self::Answers(&TLS_1_1_HELLO);
+
     pub fn tls(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         let mut connection = ServerConnection::new(config)?;
         connection.set_buffer_limit(None);
@@ -60,11 +77,11 @@ impl Transport {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return Err(Broken::Gone),
                 },
-                Session::OldProtocol => match self.stream.read(&mut room) {
+                Session::Answers(answer) => match self.stream.read(&mut room) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     Ok(n) if n > 0 => {
-                        // The client learns it from the alert; if that is lost, from the end.
-                        let _ = self.stream.write(&OLD_PROTOCOL_ALERT);
+                        // The client learns it from the answer; if that is lost, from the end.
+                        let _ = self.stream.write(answer);
                         return Err(Broken::Tls);
                     }
                     _ => return Err(Broken::Gone),
@@ -103,7 +120,7 @@ impl Transport {
         let mut taken = 0;
         loop {
             match &mut self.session {
-                Session::OldProtocol => return Ok(bytes.len()),
+                Session::Answers(_) => return Ok(bytes.len()),
                 Session::Plain => match self.stream.write(&bytes[taken..]) {
                     Ok(n) => taken += n,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(taken),

@@ -1,0 +1,356 @@
+//! Orders that wait for a price, pairs of which one cancels the other, and orders that end at a time.
+
+use crate::domain::event::Trade;
+use crate::domain::{Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Time};
+use crate::strategy::context::View;
+use crate::strategy::desk::Desk;
+use crate::strategy::intent::{Action, Change};
+
+/// How far behind the best price a trigger stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trail {
+    /// It does not move.
+    #[default]
+    None,
+    /// Hundredths of a per cent of the best price.
+    Bps(u16),
+    /// A distance in price units.
+    Distance(Price),
+}
+
+impl Trail {
+    /// Whether it can be: 1 to 9,999 hundredths of a per cent, or a positive distance.
+    #[must_use]
+    pub const fn is_sound(self) -> bool {
+        match self {
+            Trail::None => true,
+            Trail::Bps(bps) => bps > 0 && bps < 10_000,
+            Trail::Distance(distance) => distance.0 > 0,
+        }
+    }
+
+    /// The trigger price with this best price: above it for what a rise triggers, below it otherwise.
+    #[must_use]
+    pub fn trigger(self, above: bool, best: Price) -> Option<Price> {
+        let sign = if above { 1 } else { -1 };
+        match self {
+            Trail::None => None,
+            Trail::Distance(distance) => Some(Price(best.0.saturating_add(sign * distance.0))),
+            Trail::Bps(bps) => {
+                let scaled = i128::from(best.0) * i128::from(10_000 + sign * i64::from(bps));
+                // A price is at or beyond the exact product if and only if it is so of this rounding.
+                let up = i128::from(above && scaled.rem_euclid(10_000) != 0);
+                i64::try_from(scaled.div_euclid(10_000) + up).ok().map(Price)
+            }
+        }
+    }
+}
+
+/// An order that waits for its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Which of the desk's orders.
+    pub order: OrderId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Whether a price that rises triggers it.
+    pub above: bool,
+    /// Whether it is a stop: those go first.
+    pub is_stop: bool,
+    /// The trigger price; zero until the first trade of one that trails.
+    pub stop: Price,
+    /// How it trails.
+    pub trail: Trail,
+    /// The best price since it is held, of one that trails; zero before the first trade.
+    pub best: Price,
+    /// Whether it was triggered, and goes out as soon as it can.
+    pub due: bool,
+}
+
+impl Held {
+    fn new(order: &Order) -> Self {
+        let bps = order.extras.trailing_bps;
+        Self {
+            order: order.id,
+            instrument: order.instrument,
+            above: order.kind.triggers_above(order.side),
+            is_stop: order.kind.is_stop(),
+            stop: order.extras.stop_price,
+            trail: if bps == 0 { Trail::None } else { Trail::Bps(bps) },
+            best: Price(0),
+            due: false,
+        }
+    }
+
+    /// Takes a trade's price in.
+    fn follow(&mut self, price: Price) {
+        if self.trail != Trail::None {
+            let better = if self.above { price < self.best } else { price > self.best };
+            if self.best.0 == 0 || better {
+                self.best = price;
+                self.stop = self.trail.trigger(self.above, price).unwrap_or(self.stop);
+            }
+        }
+    }
+
+    /// Whether this price triggers it.
+    #[must_use]
+    pub fn is_reached(&self, price: Price) -> bool {
+        self.stop.0 > 0 && if self.above { price >= self.stop } else { price <= self.stop }
+    }
+}
+
+impl Desk {
+    /// Holds an order that is among the desk's already.
+    pub(in crate::strategy) fn hold(&mut self, order: &Order) {
+        if order.kind.is_conditional() {
+            let held = &mut self.state.manager.held;
+            // By number, so that the order does not depend on when it was decided to hold it.
+            held.insert(held.partition_point(|h| h.order < order.id), Held::new(order));
+        } else {
+            self.slice(order);
+        }
+        self.set_status(order.id, OrderStatus::Open);
+    }
+
+    fn set_status(&mut self, id: OrderId, status: OrderStatus) {
+        if let Some(state) = self.state.orders.iter_mut().find(|o| o.order.id == id) {
+            state.status = status;
+        }
+    }
+
+    /// Has two orders cancel each other.
+    ///
+    /// # Errors
+    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], [`PlaceError::TooManyIntents`].
+    pub fn link(&mut self, view: &View, a: OrderId, b: OrderId) -> Result<(), PlaceError> {
+        let find = |id| self.state.orders.iter().find(|o| o.order.id == id).copied();
+        let (Some(first), Some(second)) = (find(a), find(b)) else {
+            return self.refuse(PlaceError::UnknownOrder);
+        };
+        let (x, y) = (&first.order, &second.order);
+        let sizes = x.side != y.side || first.leaves() == second.leaves();
+        let free = self.state.manager.linked(a).is_none() && self.state.manager.linked(b).is_none();
+        let (held_a, held_b) = (self.state.manager.is_held(a), self.state.manager.is_held(b));
+        // What was sent to a venue that holds such orders itself is still here within its event: it is held instead.
+        let holdable = held_a || held_b || self.is_unsent_conditional(a) || self.is_unsent_conditional(b);
+        if a == b || x.instrument != y.instrument || !sizes || !free || !holdable {
+            return self.refuse(PlaceError::NotLinkable);
+        }
+        let note = self.note(a, x.instrument, Change::Linked(b));
+        self.emit(view, note, x.instrument)?;
+        for id in [a, b] {
+            self.hold_unsent(id);
+        }
+        self.state.manager.links.push((a, b));
+        Ok(())
+    }
+
+    /// Takes an order back at `time`.
+    ///
+    /// # Errors
+    /// [`PlaceError::UnknownOrder`], [`PlaceError::TooManyIntents`].
+    pub fn good_till(&mut self, view: &View, id: OrderId, time: Time) -> Result<(), PlaceError> {
+        let Some(instrument) = self.instrument_of(id) else { return self.refuse(PlaceError::UnknownOrder) };
+        let note = self.note(id, instrument, Change::GoodTill(time));
+        self.emit(view, note, instrument)?;
+        self.state.manager.deadlines.push((id, time));
+        Ok(())
+    }
+
+    /// When something is due by time alone, if anything is.
+    pub(in crate::strategy) fn next_deadline(&self) -> Option<Time> {
+        self.state.manager.deadlines.iter().map(|d| d.1).min()
+    }
+
+    /// Takes back what has come to its time.
+    pub(in crate::strategy) fn expire(&mut self, view: &View) {
+        while let Some(index) = self.state.manager.deadlines.iter().position(|d| d.1 <= view.now) {
+            let id = self.state.manager.deadlines[index].0;
+            if self.state.manager.is_held(id) {
+                if !self.release(view, id, OrderStatus::Expired) {
+                    return;
+                }
+            } else if self.take_back(view, id) == Err(PlaceError::TooManyIntents) {
+                return;
+            }
+            self.state.manager.deadlines.retain(|d| d.0 != id);
+        }
+    }
+
+    /// Has what this trade triggers go out. What trails has [followed](Self::follow) it already.
+    pub(in crate::strategy) fn on_trade(&mut self, view: &View, trade: &Trade) {
+        if self.state.manager.held.is_empty() {
+            return;
+        }
+        // Stops first: of two that one trade triggers the worse is taken to have come first.
+        for stops in [true, false] {
+            // From the last: whatever `trigger` takes out of the list, none is passed over.
+            for index in (0..self.state.manager.held.len()).rev() {
+                let Some(&held) = self.state.manager.held.get(index) else { continue };
+                let ours = held.instrument == trade.instrument && held.is_stop == stops && !held.due;
+                if ours && held.is_reached(trade.price) {
+                    self.trigger(view, held.order);
+                }
+            }
+        }
+        self.attend(view);
+    }
+
+    /// Moves what trails a trade.
+    #[inline]
+    pub fn follow(&mut self, trade: &Trade) {
+        if self.state.manager.is_idle() {
+            return;
+        }
+        self.follow_protections(trade);
+        for held in self.state.manager.held.iter_mut().filter(|h| h.instrument == trade.instrument && !h.due)
+        {
+            held.follow(trade.price);
+        }
+    }
+
+    fn trigger(&mut self, view: &View, id: OrderId) {
+        let Some(order) = self.order(id) else { return };
+        if view.is_paused(order.instrument) && !order.reduce_only {
+            return;
+        }
+        let sibling = self.state.manager.linked(id);
+        if sibling.is_some_and(|s| self.state.manager.held.iter().any(|h| h.order == s && h.due)) {
+            return;
+        }
+        let note = self.note(id, order.instrument, Change::Due);
+        if self.emit(view, note, order.instrument).is_err() {
+            // The next trade triggers it again.
+            return;
+        }
+        self.set_due(id);
+        if let Some(sibling) = sibling.filter(|s| self.state.manager.is_held(*s)) {
+            // It may be refused for want of room; `attend` asks again before this one goes out.
+            self.release(view, sibling, OrderStatus::Canceled);
+        }
+    }
+
+    pub(super) fn set_due(&mut self, id: OrderId) {
+        if let Some(held) = self.state.manager.held.iter_mut().find(|h| h.order == id) {
+            held.due = true;
+            self.restless = true;
+        }
+    }
+
+    /// Sends what is due and what else waits only for room or for the book. Cheap where nothing does.
+    #[inline]
+    pub(in crate::strategy) fn attend(&mut self, view: &View) {
+        if self.restless {
+            self.attend_to_all(view);
+        }
+    }
+
+    fn attend_to_all(&mut self, view: &View) {
+        self.restless = false;
+        let mut index = 0;
+        while index < self.state.manager.held.len() {
+            let held = self.state.manager.held[index];
+            if held.due && !self.send_due(view, &held) {
+                self.restless = true;
+            }
+            // What was sent or released is gone from the list.
+            if self.state.manager.held.get(index).is_some_and(|h| h.order == held.order) {
+                index += 1;
+            }
+        }
+        self.next_slices(view);
+    }
+
+    /// Whether a due order is settled: sent, or gone.
+    fn send_due(&mut self, view: &View, held: &Held) -> bool {
+        let Some(mut order) = self.order(held.order) else { return true };
+        if order.qty.0 <= 0 {
+            return self.release(view, held.order, OrderStatus::Canceled);
+        }
+        let paused = view.is_paused(order.instrument) && !order.reduce_only;
+        if paused || !view.top(order.instrument).is_two_sided() || !self.is_alone(view, held.order) {
+            return false;
+        }
+        order.kind = order.kind.triggered();
+        let iceberg_qty = order.extras.iceberg_qty;
+        order.extras = Extras { iceberg_qty, ..Extras::NONE };
+        if iceberg_qty.0 > 0 && (iceberg_qty >= order.qty || !view.forms(order.instrument).holds(&order)) {
+            if iceberg_qty >= order.qty {
+                order.extras = Extras::NONE;
+            } else {
+                self.replace(&order);
+                self.unhold(held.order);
+                self.slice(&order);
+                return true;
+            }
+        }
+        if self.emit(view, Action::New(order), order.instrument).is_err() {
+            return false;
+        }
+        self.replace(&order);
+        self.unhold(held.order);
+        true
+    }
+
+    /// Whether no linked order stands in the way; one that does is taken back.
+    fn is_alone(&mut self, view: &View, id: OrderId) -> bool {
+        let Some(sibling) = self.state.manager.linked(id) else { return true };
+        let Some(state) = self.state.orders.iter().find(|o| o.order.id == sibling) else { return true };
+        if self.state.manager.is_held(sibling) {
+            return self.release(view, sibling, OrderStatus::Canceled);
+        }
+        if state.status != OrderStatus::PendingCancel {
+            // Refused for want of room, it is asked for again with the next event.
+            let _ = self.take_back(view, sibling);
+        }
+        false
+    }
+
+    /// The order as it is now asked for: what is held changes until it is sent.
+    pub(super) fn replace(&mut self, order: &Order) {
+        if let Some(state) = self.state.orders.iter_mut().find(|o| o.order.id == order.id) {
+            state.order = *order;
+        }
+    }
+
+    pub(super) fn unhold(&mut self, id: OrderId) {
+        self.state.manager.held.retain(|h| h.order != id);
+    }
+
+    /// Ends a held order; false where there was no room to say so.
+    pub(in crate::strategy) fn release(&mut self, view: &View, id: OrderId, ended: OrderStatus) -> bool {
+        let Some(order) = self.order(id) else { return true };
+        let note = self.note(id, order.instrument, Change::Released(ended));
+        if self.emit(view, note, order.instrument).is_err() {
+            self.restless = true;
+            return false;
+        }
+        if let Some(state) = self.end(id, ended) {
+            self.notices.push(state);
+        }
+        true
+    }
+
+    /// A linked order traded: the one that is held beside it shrinks, or is of no use any more.
+    pub(in crate::strategy) fn shrink_linked(&mut self, filled: &Order, qty: Qty) {
+        let Some(other) = self.state.manager.linked(filled.id) else { return };
+        if !self.state.manager.is_held(other) {
+            return;
+        }
+        let Some(state) = self.state.orders.iter_mut().find(|o| o.order.id == other) else { return };
+        let left = if state.order.side == filled.side { state.order.qty.0 - qty.0 } else { 0 };
+        state.order.qty = Qty(left.max(0));
+        if left <= 0 {
+            self.set_due(other);
+        }
+    }
+}
+
+impl super::Manager {
+    /// Whether no trade can matter.
+    #[inline]
+    pub(in crate::strategy) fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.protections.is_empty()
+    }
+}

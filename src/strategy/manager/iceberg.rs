@@ -1,0 +1,112 @@
+//! Icebergs: an order of which a part at a time is with the venue.
+
+use crate::domain::event::Report;
+use crate::domain::order::{Applied, OrderState, ReportKind};
+use crate::domain::{Extras, Order, OrderId, OrderStatus, Qty};
+use crate::strategy::context::View;
+use crate::strategy::desk::{Desk, Settled};
+use crate::strategy::intent::{Action, Change};
+
+/// An iceberg under way. What the strategy sees is the whole; the parts are seen by risk and the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slicing {
+    /// The whole.
+    pub parent: OrderId,
+    /// The part that is with the venue.
+    pub child: Option<OrderState>,
+}
+
+impl Desk {
+    /// Begins to send `order`, one of the desk's, in parts.
+    pub(super) fn slice(&mut self, order: &Order) {
+        let slicings = &mut self.state.manager.slicings;
+        let place = slicings.partition_point(|s| s.parent < order.id);
+        slicings.insert(place, Slicing { parent: order.id, child: None });
+        self.restless = true;
+    }
+
+    /// Sends the parts that are due.
+    pub(super) fn next_slices(&mut self, view: &View) {
+        for index in 0..self.state.manager.slicings.len() {
+            let slicing = self.state.manager.slicings[index];
+            if slicing.child.is_some() {
+                continue;
+            }
+            let child = self.next_slice(view, slicing.parent);
+            self.restless |= child.is_none();
+            self.state.manager.slicings[index].child = child.map(OrderState::new);
+        }
+    }
+
+    fn next_slice(&mut self, view: &View, parent: OrderId) -> Option<Order> {
+        let state = self.state.orders.iter().find(|o| o.order.id == parent).copied()?;
+        let whole = state.order;
+        let paused = view.is_paused(whole.instrument) && !whole.reduce_only;
+        if state.leaves().0 <= 0 || !self.has_room(2) || paused || !view.top(whole.instrument).is_two_sided()
+        {
+            return None;
+        }
+        let note = self.note(parent, whole.instrument, Change::ChildOf(parent));
+        self.emit(view, note, whole.instrument).ok()?;
+        let (left, shown) = (state.leaves().0, whole.extras.iceberg_qty.0);
+        // A rest too small to be an order goes with the last part.
+        let last = left - shown < view.table.get(whole.instrument).min_qty.0;
+        let qty = Qty(if last { left } else { shown });
+        let child = Order { id: self.next_id(), qty, extras: Extras::NONE, ..whole };
+        self.emit(view, Action::New(child), whole.instrument).ok()?;
+        Some(child)
+    }
+
+    /// What the venue says of a part, as what it means for the whole. `None` if it is of no part.
+    pub(in crate::strategy) fn on_slice_report(&mut self, report: &Report) -> Option<Settled> {
+        let of = |s: &Slicing| s.child.is_some_and(|c| c.order.id == report.order);
+        let index = self.state.manager.slicings.iter().position(of)?;
+        let slicing = self.state.manager.slicings[index];
+        let mut child = slicing.child?;
+        let applied = child.apply(report.kind, report.qty, report.trade_id);
+        self.state.manager.slicings[index].child = Some(child);
+        let place = self.state.orders.iter().position(|o| o.order.id == slicing.parent)?;
+        if applied == Applied::Changed && report.kind == ReportKind::Fill {
+            self.book(report);
+        }
+        let whole = &mut self.state.orders[place];
+        let before = *whole;
+        if applied == Applied::Changed && matches!(report.kind, ReportKind::Fill | ReportKind::CancelRejected)
+        {
+            whole.apply(report.kind, report.qty, report.trade_id);
+        }
+        if child.status.is_final() {
+            self.state.manager.slicings[index].child = None;
+            self.restless = true;
+            let taken_back = whole.status == OrderStatus::PendingCancel;
+            match child.status {
+                OrderStatus::Filled if taken_back => whole.apply(ReportKind::Canceled, Qty::ZERO, 0),
+                OrderStatus::Filled => Applied::Ignored,
+                _ => whole.apply(report.kind, Qty::ZERO, 0),
+            };
+        }
+        let order = *whole;
+        let filled = report.kind == ReportKind::Fill && applied == Applied::Changed;
+        if filled {
+            self.cover(&order, report.qty);
+            self.shrink_linked(&order.order, report.qty);
+        }
+        if order.status.is_final() {
+            self.end(order.order.id, order.status);
+        }
+        Some(Settled { order, changed: filled || order != before })
+    }
+
+    /// Risk denied a part: the whole ends with it. `None` if it was no part.
+    pub(in crate::strategy) fn on_slice_denied(&mut self, id: OrderId) -> Option<Settled> {
+        let of = |s: &&Slicing| s.child.is_some_and(|c| c.order.id == id);
+        let parent = self.state.manager.slicings.iter().find(of)?.parent;
+        let order = self.end(parent, OrderStatus::Denied)?;
+        Some(Settled { order, changed: true })
+    }
+
+    /// The part of `parent` that is with the venue; `None` where it is no iceberg, or none of it is there.
+    pub(in crate::strategy) fn slice_of(&self, parent: OrderId) -> Option<&Slicing> {
+        self.state.manager.slicings.iter().find(|s| s.parent == parent)
+    }
+}

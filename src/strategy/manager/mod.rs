@@ -1,0 +1,107 @@
+//! The order manager: what a strategy asked for and its venue does not hold.
+//!
+//! It is a part of each strategy's [`Desk`](super::desk::Desk), so it stands before risk, sees the events that the
+//! strategy sees, and a child it sends is an intent like any other, judged at the event that triggered it.
+//!
+//! | held | until | then |
+//! | --- | --- | --- |
+//! | stop, stop-limit, take-profit, take-profit-limit, trailing | a trade at the trigger price or beyond | the order goes out under the number it always had |
+//! | protection: stop, trailing stop, take-profit around what an entry filled | the touch it would leave at is there | a market order, reduce-only, for what is covered |
+//! | two orders that cancel each other | one is triggered, or trades | the other is taken back first, then the one goes out for what is left |
+//! | iceberg | the part that shows has filled | the next part |
+//! | good till a time | the sequencer's time | the order is taken back |
+//!
+//! Trigger rules. Orders are triggered by the last trade, as Binance triggers its own, so that native and held orders
+//! behave alike; a price that has passed already triggers with the next trade. Protections are triggered by the touch,
+//! which is where they leave, and a trailing one trails the last trade. Whatever a gap jumped over is triggered by the
+//! first price beyond it, and leaves at that price, not at its own. Where one event triggers a stop and a take-profit,
+//! the stop goes first. While the book cannot be trusted, or the instrument is paused and the order would not reduce,
+//! what was triggered waits.
+//!
+//! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
+//! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
+//! journal has what it takes to build it again (`journal/recover.rs`).
+
+mod held;
+mod iceberg;
+mod protect;
+mod redo;
+
+pub use held::{Held, Trail};
+pub use iceberg::Slicing;
+pub use protect::{Protection, Terms};
+pub use redo::Redo;
+
+use crate::domain::{OrderId, Time};
+
+/// What is held for one strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manager {
+    pub(super) held: Vec<Held>,
+    pub(super) protections: Vec<Protection>,
+    pub(super) slicings: Vec<Slicing>,
+    pub(super) links: Vec<(OrderId, OrderId)>,
+    pub(super) deadlines: Vec<(OrderId, Time)>,
+}
+
+impl Manager {
+    /// Nothing held, with room for `places` of each kind, so that nothing is allocated later.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self {
+            held: Vec::with_capacity(places),
+            protections: Vec::with_capacity(places),
+            slicings: Vec::with_capacity(places),
+            links: Vec::with_capacity(places),
+            deadlines: Vec::with_capacity(places),
+        }
+    }
+
+    pub(super) fn reserve(&mut self, places: usize) {
+        self.held.reserve(places);
+        self.protections.reserve(places);
+        self.slicings.reserve(places);
+        self.links.reserve(places);
+        self.deadlines.reserve(places);
+    }
+
+    /// Orders that wait for their price.
+    #[must_use]
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// Protections in force.
+    #[must_use]
+    pub fn protections(&self) -> &[Protection] {
+        &self.protections
+    }
+
+    /// Icebergs under way.
+    #[must_use]
+    pub fn slicings(&self) -> &[Slicing] {
+        &self.slicings
+    }
+
+    /// The order that `order` and it cancel each other with.
+    #[must_use]
+    pub fn linked(&self, order: OrderId) -> Option<OrderId> {
+        self.links.iter().find_map(|&(a, b)| match order {
+            o if o == a => Some(b),
+            o if o == b => Some(a),
+            _ => None,
+        })
+    }
+
+    pub(super) fn is_held(&self, order: OrderId) -> bool {
+        self.held.iter().any(|h| h.order == order)
+    }
+
+    /// Forgets everything about an order that ended.
+    pub(super) fn forget(&mut self, order: OrderId) {
+        self.held.retain(|h| h.order != order);
+        self.slicings.retain(|s| s.parent != order);
+        self.links.retain(|&(a, b)| a != order && b != order);
+        self.deadlines.retain(|d| d.0 != order);
+    }
+}

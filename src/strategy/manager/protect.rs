@@ -1,0 +1,313 @@
+//! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
+
+use super::held::Trail;
+use crate::domain::event::Trade;
+use crate::domain::order::OrderState;
+use crate::domain::{
+    DenyReason, Extras, InstrumentId, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side, Time,
+    TimeInForce,
+};
+use crate::market::Top;
+use crate::strategy::context::View;
+use crate::strategy::desk::{Desk, Wanted};
+use crate::strategy::intent::{Action, Change, Intent};
+
+/// A denied exit is asked for again after this long, ns of the sequencer's time.
+const RETRY_NS: u64 = 1_000_000_000;
+
+/// Where what an entry filled is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protection {
+    /// The order whose fills are protected.
+    pub entry: OrderId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// The entry's side.
+    pub side: Side,
+    /// Leave when the touch is at or worse than this; zero for none.
+    pub stop: Price,
+    /// Leave when the touch is at or better than this; zero for none.
+    pub take_profit: Price,
+    /// How the stop trails the last trade; it moves to the better side only.
+    pub trail: Trail,
+    /// The best trade since something is covered, of one that trails; zero before the first.
+    pub best: Price,
+    /// Filled and still open.
+    pub covered: Qty,
+    /// The exit under way, if one is.
+    pub exit: Option<OrderId>,
+    /// No exit is asked for before: risk denied the last one.
+    pub retry_at: Time,
+    /// Whether the entry can fill no more.
+    pub(super) entry_final: bool,
+}
+
+/// What a protection is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// See [`Protection::stop`].
+    pub stop: Price,
+    /// See [`Protection::take_profit`].
+    pub take_profit: Price,
+    /// See [`Protection::trail`].
+    pub trail: Trail,
+}
+
+impl Terms {
+    /// Whether they can be.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.stop.0 >= 0 && self.take_profit.0 >= 0 && self.trail.is_sound()
+    }
+}
+
+impl Protection {
+    /// The price at which the stop now leaves; `None` without one.
+    #[must_use]
+    pub fn stop_now(&self) -> Option<Price> {
+        // A long leaves below the best trade, a short above.
+        let short = self.side == Side::Sell;
+        let trailing = (self.best.0 > 0).then(|| self.trail.trigger(short, self.best)).flatten();
+        let fixed = (self.stop.0 > 0).then_some(self.stop);
+        match (fixed, trailing) {
+            (Some(a), Some(b)) => Some(if short { a.min(b) } else { a.max(b) }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Whether this touch is where to leave.
+    fn is_reached(&self, top: &Top) -> bool {
+        let profit = (self.take_profit.0 > 0).then_some(self.take_profit);
+        match self.side {
+            // A long leaves at the bid, a short at the ask.
+            Side::Buy => {
+                self.stop_now().is_some_and(|s| top.bid.price <= s)
+                    || profit.is_some_and(|p| top.bid.price >= p)
+            }
+            Side::Sell => {
+                self.stop_now().is_some_and(|s| top.ask.price >= s)
+                    || profit.is_some_and(|p| top.ask.price <= p)
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.entry_final && self.covered.0 == 0
+    }
+}
+
+impl Desk {
+    /// Protects what `entry` has filled and fills from now on; of an entry that is protected, changes how.
+    ///
+    /// # Errors
+    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`].
+    pub fn protect(&mut self, view: &View, entry: OrderId, terms: Terms) -> Result<(), PlaceError> {
+        let known = self.protection(entry).map(|p| p.instrument).or_else(|| self.instrument_of(entry));
+        let Some(instrument) = known else { return self.refuse(PlaceError::UnknownOrder) };
+        let Terms { stop, take_profit, trail } = terms;
+        if !terms.is_sound() {
+            return self.refuse(PlaceError::BadTrigger);
+        }
+        if self.protection(entry).is_none() && self.state.manager.protections.len() >= self.places() {
+            return self.refuse(PlaceError::TooManyOpenOrders);
+        }
+        let note = self.note(entry, instrument, Change::Protected { stop, take_profit, trail });
+        self.emit(view, note, instrument)?;
+        self.put_protection(entry, terms);
+        Ok(())
+    }
+
+    /// Gives a protection up; an exit under way goes on.
+    ///
+    /// # Errors
+    /// [`PlaceError::UnknownOrder`] where there is none.
+    pub fn unprotect(&mut self, view: &View, entry: OrderId) -> Result<(), PlaceError> {
+        let Some(protection) = self.protection(entry) else { return self.refuse(PlaceError::UnknownOrder) };
+        let instrument = protection.instrument;
+        let note = self.note(entry, instrument, Change::Unprotected);
+        self.emit(view, note, instrument)?;
+        self.drop_protection(entry);
+        Ok(())
+    }
+
+    /// The protection of an entry.
+    #[must_use]
+    pub fn protection(&self, entry: OrderId) -> Option<&Protection> {
+        self.state.manager.protections.iter().find(|p| p.entry == entry)
+    }
+
+    /// Makes a protection or changes it.
+    pub(super) fn put_protection(&mut self, entry: OrderId, terms: Terms) {
+        let Terms { stop, take_profit, trail } = terms;
+        if let Some(p) = self.state.manager.protections.iter_mut().find(|p| p.entry == entry) {
+            (p.stop, p.take_profit, p.trail) = (stop, take_profit, trail);
+            return;
+        }
+        let Some(state) = self.state.orders.iter().find(|o| o.order.id == entry).copied() else { return };
+        let instrument = state.order.instrument;
+        self.state.manager.protections.push(Protection {
+            entry,
+            instrument,
+            side: state.order.side,
+            stop,
+            take_profit,
+            trail,
+            best: Price(0),
+            covered: state.filled,
+            exit: None,
+            retry_at: Time(0),
+            entry_final: false,
+        });
+        self.clamp(instrument);
+    }
+
+    pub(super) fn drop_protection(&mut self, entry: OrderId) {
+        self.state.manager.protections.retain(|p| p.entry != entry);
+    }
+
+    /// Moves the stops that trail.
+    pub(super) fn follow_protections(&mut self, trade: &Trade) {
+        for p in &mut self.state.manager.protections {
+            if p.trail == Trail::None || p.instrument != trade.instrument || p.covered.0 == 0 {
+                continue;
+            }
+            let better = match p.side {
+                Side::Buy => trade.price > p.best,
+                Side::Sell => trade.price < p.best,
+            };
+            if p.best.0 == 0 || better {
+                p.best = trade.price;
+            }
+        }
+    }
+
+    /// Sends the exits that this top of book triggers.
+    #[inline]
+    pub(in crate::strategy) fn guard(&mut self, view: &View, instrument: InstrumentId, top: Top) {
+        if self.restless {
+            self.attend(view);
+        }
+        if !self.state.manager.protections.is_empty() && top.is_two_sided() {
+            self.guard_all(view, instrument, top);
+        }
+    }
+
+    fn guard_all(&mut self, view: &View, instrument: InstrumentId, top: Top) {
+        for index in 0..self.state.manager.protections.len() {
+            let p = self.state.manager.protections[index];
+            let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
+            if p.instrument == instrument && !waits && p.is_reached(&top) {
+                self.state.manager.protections[index].exit = self.leave(view, &p);
+            }
+        }
+    }
+
+    /// Sends the exit of a protection; `None` where it has to be tried again.
+    fn leave(&mut self, view: &View, p: &Protection) -> Option<OrderId> {
+        let side = p.side.opposite();
+        let held = side.opposite().signed(self.position(p.instrument).qty).0;
+        let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        if qty.0 <= 0 || !self.has_room(2) {
+            return None;
+        }
+        let child = self.note(p.entry, p.instrument, Change::ChildOf(p.entry));
+        self.emit(view, child, p.instrument).ok()?;
+        let order = self.make(&Wanted {
+            instrument: p.instrument,
+            side,
+            kind: OrderKind::Market,
+            tif: TimeInForce::Gtc,
+            qty,
+            price: Price(0),
+            reduce_only: true,
+            extras: Extras::NONE,
+        });
+        self.emit(view, Action::New(order), p.instrument).ok()?;
+        self.state.orders.push(OrderState::new(order));
+        Some(order.id)
+    }
+
+    /// What is on its way out already: market and reduce-only orders of `side`.
+    fn leaving_already(&self, instrument: InstrumentId, side: Side) -> i64 {
+        let leaves = |o: &&OrderState| {
+            let order = &o.order;
+            let held = self.state.manager.is_held(order.id);
+            order.instrument == instrument
+                && order.side == side
+                && !held
+                && (order.kind == OrderKind::Market || order.reduce_only)
+        };
+        self.state.orders.iter().filter(leaves).map(|o| o.leaves().0).fold(0, i64::saturating_add)
+    }
+
+    /// A fill of `order`, which the position has in it already: what is covered grows, or shrinks.
+    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, qty: Qty) {
+        if self.state.manager.protections.is_empty() {
+            return;
+        }
+        for p in &mut self.state.manager.protections {
+            if p.entry == order.order.id {
+                p.covered = Qty(p.covered.0.saturating_add(qty.0));
+            } else if p.exit == Some(order.order.id) {
+                p.covered = Qty((p.covered.0 - qty.0).max(0));
+            }
+        }
+        self.clamp(order.order.instrument);
+    }
+
+    /// No more is covered than is held: what was closed otherwise is taken off the oldest first.
+    fn clamp(&mut self, instrument: InstrumentId) {
+        let held = self.position(instrument).qty.0;
+        for side in [Side::Buy, Side::Sell] {
+            let open = side.signed(Qty(held)).0.max(0);
+            let ours = |p: &&mut Protection| p.instrument == instrument && p.side == side;
+            let protections = &mut self.state.manager.protections;
+            let covered =
+                protections.iter_mut().filter(ours).fold(0i64, |sum, p| sum.saturating_add(p.covered.0));
+            let mut excess = covered - open;
+            for p in protections.iter_mut().filter(ours) {
+                let cut = excess.clamp(0, p.covered.0);
+                p.covered = Qty(p.covered.0 - cut);
+                excess -= cut;
+            }
+        }
+        self.state.manager.protections.retain(|p| !p.is_over());
+    }
+
+    /// An order ended: an exit leaves room for the next, an entry fills no more.
+    pub(in crate::strategy) fn settle_protections(&mut self, order: OrderId) {
+        for p in &mut self.state.manager.protections {
+            if p.exit == Some(order) {
+                p.exit = None;
+            }
+            p.entry_final |= p.entry == order;
+        }
+        self.state.manager.protections.retain(|p| !p.is_over());
+    }
+
+    /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is
+    /// asked for again after a while.
+    pub(in crate::strategy) fn exit_denied(&mut self, exit: OrderId, reason: DenyReason, now: Time) {
+        if reason.is_lasting() {
+            self.state.manager.protections.retain(|p| p.exit != Some(exit));
+        }
+        for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
+            p.retry_at = now.plus_nanos(RETRY_NS);
+        }
+    }
+
+    fn position(&self, instrument: InstrumentId) -> Position {
+        self.state.positions.get(instrument.index()).copied().unwrap_or_default()
+    }
+}
+
+impl Intent {
+    /// The order, if it asks for one.
+    #[must_use]
+    pub fn new_order(&self) -> Option<&crate::domain::Order> {
+        match &self.action {
+            Action::New(order) => Some(order),
+            _ => None,
+        }
+    }
+}

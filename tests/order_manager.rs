@@ -1,0 +1,618 @@
+//! The order manager against a naive one: random requests on a random market, with risk and execution behind it and a
+//! venue that fills in parts, cancels late and refuses now and then.
+
+use algo_trader::domain::event::{Command, Event, Report, Trade};
+use algo_trader::domain::order::{OrderState, ReportKind};
+use algo_trader::domain::{
+    DenyReason, InstrumentId, InstrumentTable, Level, Market, OrderId, OrderKind, OrderStatus, Price, Qty,
+    Side, Slot, StrategyId, Time,
+};
+use algo_trader::execution::{ExecutionStage, GatewayMessage, Record, RecordKind};
+use algo_trader::journal::{Entry, JournalHeader, JournalStrategy, Recovery};
+use algo_trader::market::book::BookKeeper;
+use algo_trader::market::message::MarketBody;
+use algo_trader::market::{MarketMessage, Top};
+use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, lane};
+use algo_trader::risk::{RiskLimits, RiskStage};
+use algo_trader::strategy::desk::{Desk, DeskState};
+use algo_trader::strategy::stage::Seat;
+use algo_trader::strategy::{BUILT_IN, Context, Strategy, StrategyStage};
+use algo_trader::venue::local::demo_instruments;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[path = "support/naive_manager.rs"]
+mod naive;
+use naive::{Fact, How, Trigger};
+
+/// Only bought to hold, each entry protected.
+const HELD: InstrumentId = InstrumentId(0);
+/// Stops, pairs, icebergs.
+const OTHER: InstrumentId = InstrumentId(1);
+const LOT: i64 = 100_000;
+
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+    fn within(&mut self, low: i64, high: i64) -> i64 {
+        low + (self.next() % (high - low) as u64) as i64
+    }
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// What the strategy asked for, besides what intents say.
+#[derive(Debug, Default)]
+struct Asked {
+    waits: Vec<(OrderId, InstrumentId, Trigger)>,
+    pairs: Vec<(OrderId, OrderId, i64)>,
+    deadlines: Vec<(OrderId, Time)>,
+    ended: BTreeMap<OrderId, OrderStatus>,
+    fills: Vec<(OrderId, Side, Qty)>,
+}
+
+struct Dice {
+    rng: Rng,
+    asked: Arc<Mutex<Asked>>,
+}
+
+impl Dice {
+    fn act(&mut self, ctx: &mut Context<'_>, top: &Top) {
+        let mut asked = self.asked.lock().expect("no panic holds it");
+        let rng = &mut self.rng;
+        let qty = Qty(LOT * rng.within(1, 20));
+        let mid = top.mid().0;
+        let soon = ctx.now().plus(Duration::from_millis(rng.below(400) + 1));
+        let near = |rng: &mut Rng| Price(mid + rng.within(-12, 13));
+        let waits = |asked: &mut Asked, id, above, how| asked.waits.push((id, OTHER, Trigger { above, how }));
+        match rng.below(12) {
+            0..=2 => {
+                let (stop, target) = (Price(mid - rng.within(2, 15)), Price(mid + rng.within(2, 15)));
+                let bracket = ctx.bracket(HELD, Side::Buy, qty).stop_at(stop);
+                let bracket = match rng.below(3) {
+                    0 => bracket.at_market().take_profit_at(target),
+                    1 => bracket.at_limit(Price(mid - rng.within(-3, 4))).trail_by_bps(3),
+                    _ => bracket.at_limit(Price(mid)).trail_by(Price(9)).enter_by(soon),
+                };
+                let _ = bracket.send();
+            }
+            3 => {
+                let held = ctx.position(HELD).qty.0;
+                if held > LOT {
+                    let _ = ctx.sell(HELD, Qty(held / 2 / LOT * LOT)).at_market().reduce_only().send();
+                }
+            }
+            4 => {
+                let ids: Vec<_> = ctx.protections().iter().map(|p| p.entry).collect();
+                if let Some(id) = ids.get(rng.below(8) as usize) {
+                    let _ = ctx.protect(*id).stop_at(Price(mid - rng.within(1, 9))).arm();
+                }
+            }
+            5 => {
+                let buy = rng.one_in(2);
+                let price = near(rng);
+                let order = if buy { ctx.buy(OTHER, qty) } else { ctx.sell(OTHER, qty) };
+                let (order, above, how) = match rng.below(4) {
+                    0 => (order.stop_at(price), buy, How::At(price.0)),
+                    1 => (order.take_profit_at(price), !buy, How::At(price.0)),
+                    2 => (order.stop_limit(price, Price(price.0 + 2)), buy, How::At(price.0)),
+                    _ => (order.take_profit_limit(price, price), !buy, How::At(price.0)),
+                };
+                if let Ok(id) = order.send() {
+                    waits(&mut asked, id, above, how);
+                }
+            }
+            6 => {
+                let (bps, distance) = (rng.within(1, 5) as u16, rng.within(1, 12));
+                if let Ok(id) = ctx.sell(OTHER, qty).trail_by_bps(bps).send() {
+                    waits(&mut asked, id, false, How::Bps(bps.into()));
+                }
+                if let Ok(id) = ctx.buy(OTHER, qty).trail_by(Price(distance)).send() {
+                    waits(&mut asked, id, true, How::Distance(distance));
+                }
+            }
+            7 | 8 => {
+                let (stop, target) = (Price(mid - rng.within(2, 9)), Price(mid + rng.within(2, 9)));
+                let one = if rng.one_in(3) {
+                    let id = ctx.sell(OTHER, qty).take_profit_at(target).send();
+                    id.inspect(|id| waits(&mut asked, *id, true, How::At(target.0)))
+                } else {
+                    ctx.sell(OTHER, qty).at_limit(target).send()
+                };
+                let other = ctx.sell(OTHER, qty).stop_at(stop).send();
+                if let (Ok(one), Ok(other)) = (one, other) {
+                    waits(&mut asked, other, false, How::At(stop.0));
+                    if ctx.one_cancels_other(one, other).is_ok() {
+                        asked.pairs.push((one, other, qty.0));
+                    }
+                }
+            }
+            9 => {
+                let order = ctx.buy(OTHER, Qty(LOT * 20)).at_limit(near(rng)).iceberg(Qty(LOT * 3));
+                let _ = order.send();
+            }
+            10 => {
+                if let Ok(id) = ctx.buy(OTHER, qty).at_limit(near(rng)).good_till(soon).send() {
+                    asked.deadlines.push((id, soon));
+                }
+            }
+            _ => {
+                let of = if rng.one_in(3) { HELD } else { OTHER };
+                let ids: Vec<_> = ctx.open_orders(of).map(|o| o.order.id).collect();
+                if !ids.is_empty() {
+                    let _ = ctx.cancel(ids[rng.below(ids.len() as u64) as usize]);
+                }
+            }
+        }
+    }
+}
+
+impl Strategy for Dice {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
+        if top.is_two_sided() && self.rng.one_in(3) {
+            self.act(ctx, top);
+        }
+    }
+    fn on_fill(&mut self, _ctx: &mut Context<'_>, fill: &Report) {
+        self.asked.lock().expect("no panic holds it").fills.push((fill.order, fill.side, fill.qty));
+    }
+    fn on_order(&mut self, _ctx: &mut Context<'_>, order: &OrderState, _denied: Option<DenyReason>) {
+        if order.status.is_final() {
+            let mut asked = self.asked.lock().expect("no panic holds it");
+            let before = asked.ended.insert(order.order.id, order.status);
+            assert_eq!(before, None, "an order ends once");
+        }
+    }
+}
+
+const BEGIN: u64 = 1_723_161_253_000_000_000;
+
+/// An order at the venue.
+struct AtVenue {
+    order: algo_trader::domain::Order,
+    left: i64,
+    cancel: bool,
+}
+
+struct World {
+    rng: Rng,
+    strategy: StrategyStage,
+    risk: RiskStage,
+    execution: ExecutionStage,
+    books: BookKeeper,
+    market: LaneSender<MarketMessage>,
+    records: LaneReceiver<Record>,
+    gateway: LaneReceiver<GatewayMessage>,
+    denials: LaneReceiver<Answer>,
+    asked: Arc<Mutex<Asked>>,
+    venue: Vec<AtVenue>,
+    reports: Vec<Slot>,
+    history: Vec<Fact>,
+    recovery: Recovery,
+    mid: i64,
+    top: Top,
+    paused: [bool; 2],
+    trades: u64,
+    seq: u64,
+    now: Time,
+    venue_fills: BTreeMap<OrderId, i64>,
+    exits: u64,
+    triggered: u64,
+    pairs_filled: u64,
+    parts: u64,
+    due_now: Vec<OrderId>,
+    excused: BTreeSet<OrderId>,
+    records_now: usize,
+    touched: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let future = demo_instruments().into_iter().find(|i| i.market == Market::UsdM).expect("a future");
+        let mut instruments = vec![future.clone(), future];
+        instruments[1].symbol = "OTHERUSDT".into();
+        for i in &mut instruments {
+            (i.tick, i.lot, i.min_qty) = (Price(1), Qty(LOT), Qty(LOT));
+            i.max_qty = Qty(i64::MAX);
+            i.min_notional = algo_trader::domain::Notional(0);
+        }
+        let table = InstrumentTable::new(instruments.clone()).expect("two instruments");
+        let stop = Stop::new();
+        let (market, market_in) = lane("market", 64, 4, &stop);
+        let (intents, intents_in) = lane("intents", 512, 16, &stop);
+        let (verdicts, verdicts_in) = lane("verdicts", 512, 16, &stop);
+        let (records_out, records) = lane("records", 512, 16, &stop);
+        let (gateway_out, gateway) = lane("gateway", 512, 16, &stop);
+        let (denials_out, denials) = lane("denials", 512, 16, &stop);
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        let seat = Seat {
+            label: "dice".into(),
+            spec: &BUILT_IN[0],
+            instruments: vec![HELD, OTHER],
+            strategy: Box::new(Dice { rng: Rng(seed | 1), asked: Arc::clone(&asked) }),
+            desk: Desk::new(StrategyId(0), 2),
+            wants_book: false,
+        };
+        let limits = RiskLimits {
+            order_notional_max: i64::MAX,
+            position_notional_max: i64::MAX,
+            gross_notional_max: i64::MAX,
+            open_orders_max: 60,
+            orders_per_second_max: 200,
+            price_collar_bps: 5_000,
+        };
+        let header = JournalHeader {
+            instruments,
+            strategies: vec![JournalStrategy {
+                label: "dice".into(),
+                name: "dice".into(),
+                instruments: vec![HELD, OTHER],
+            }],
+            ..JournalHeader::default()
+        };
+        Self {
+            rng: Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            strategy: StrategyStage::new(&table, vec![seat], 0, market_in, intents),
+            risk: RiskStage::new(&table, 1, limits, intents_in, verdicts, Some(denials_out), 0),
+            execution: ExecutionStage::new(&table, 1, 1, verdicts_in, records_out, gateway_out),
+            books: BookKeeper::new(table.all(), |_| false),
+            market,
+            records,
+            gateway,
+            denials,
+            asked,
+            venue: Vec::new(),
+            reports: Vec::new(),
+            history: Vec::new(),
+            recovery: Recovery::new(&header),
+            mid: 50_000,
+            top: Top::default(),
+            paused: [false; 2],
+            trades: 0,
+            seq: 0,
+            now: Time(BEGIN),
+            venue_fills: BTreeMap::new(),
+            exits: 0,
+            triggered: 0,
+            pairs_filled: 0,
+            parts: 0,
+            due_now: Vec::new(),
+            excused: BTreeSet::new(),
+            records_now: 0,
+            touched: false,
+        }
+    }
+
+    fn desk(&self) -> &DeskState {
+        &self.strategy.seats()[0].desk.state
+    }
+
+    /// The next event of a random market or of the venue.
+    fn next_slot(&mut self) -> Slot {
+        if !self.reports.is_empty() && self.rng.one_in(2) {
+            return self.reports.remove(0);
+        }
+        if self.rng.one_in(3) && self.venue_moves() {
+            return self.reports.remove(0);
+        }
+        let instrument = if self.rng.one_in(2) { HELD } else { OTHER };
+        // Now and then a gap.
+        let step = if self.rng.one_in(60) { 40 } else { 3 };
+        self.mid = (self.mid + self.rng.within(-step, step + 1)).clamp(49_500, 50_500);
+        match self.rng.below(80) {
+            0 => {
+                let index = instrument.index();
+                self.paused[index] ^= true;
+                let command = if self.paused[index] { Command::Pause } else { Command::Unpause };
+                Slot::command(command(instrument))
+            }
+            1 => Slot::clock(),
+            2..=40 => Slot::trade(&Trade {
+                instrument,
+                price: Price(self.mid),
+                qty: Qty(LOT),
+                id: self.seq,
+                venue_time: self.now,
+                aggressor: Side::Buy,
+                aggregate: false,
+            }),
+            other => {
+                let level = |price| Level { price: Price(price), qty: Qty(LOT) };
+                self.top = Top { bid: level(self.mid - 1), ask: level(self.mid + 1), valid: other > 44 };
+                for instrument in [HELD, OTHER] {
+                    let body = MarketBody::Top(instrument, self.top);
+                    self.market.push(MarketMessage { seq: self.seq + 1, body });
+                }
+                self.touched = self.top.is_two_sided();
+                Slot::clock()
+            }
+        }
+    }
+
+    /// The venue does something with one of its orders.
+    fn venue_moves(&mut self) -> bool {
+        if self.venue.is_empty() {
+            return false;
+        }
+        let index = self.rng.below(self.venue.len() as u64) as usize;
+        let at = &mut self.venue[index];
+        let market = at.order.kind == OrderKind::Market;
+        let (kind, qty) = match self.rng.below(if market { 4 } else { 9 }) {
+            0 => (ReportKind::Accepted, 0),
+            1 if self.rng.one_in(6) => (ReportKind::Rejected, 0),
+            1 if self.rng.one_in(4) => (ReportKind::Expired, 0),
+            1 | 2 => (ReportKind::Fill, LOT * self.rng.within(1, at.left / LOT + 1)),
+            3 => (ReportKind::Fill, at.left),
+            _ if at.cancel => (ReportKind::Canceled, 0),
+            _ => return false,
+        };
+        at.left -= qty;
+        self.trades += 1;
+        let order = at.order;
+        *self.venue_fills.entry(order.id).or_default() += qty;
+        let over = at.left == 0 || !matches!(kind, ReportKind::Accepted | ReportKind::Fill);
+        if over {
+            self.venue.remove(index);
+        }
+        self.reports.push(Slot::report(&Report {
+            instrument: order.instrument,
+            order: order.id,
+            strategy: order.strategy,
+            side: order.side,
+            kind,
+            qty: Qty(qty),
+            price: Price(self.mid),
+            fee: 0,
+            trade_id: self.trades,
+            maker: false,
+        }));
+        true
+    }
+
+    fn step(&mut self) {
+        self.touched = false;
+        let mut slot = self.next_slot();
+        self.seq += 1;
+        self.now = Time(self.now.0 + self.rng.below(3_000_000));
+        slot.stamp(self.now, 0, 0);
+        self.note_facts(&slot);
+        Stage::on_slot(&mut self.strategy, self.seq, &slot, &self.books);
+        Stage::on_slot(&mut self.risk, self.seq, &slot, &self.books);
+        Stage::on_slot(&mut self.execution, self.seq, &slot, &self.books);
+        self.recovery.take(&Entry::Slot(Slot::from_canonical(&slot.canonical())));
+        self.take_records();
+        while let Some(denial) = self.denials.pop_up_to(u64::MAX) {
+            self.reports.push(denial.slot);
+        }
+        self.take_orders();
+        self.check();
+    }
+
+    fn note_facts(&mut self, slot: &Slot) {
+        match slot.event() {
+            Event::Trade(trade) => self.history.push(Fact::Trade(trade.instrument, trade.price)),
+            Event::Report(r) if r.kind == ReportKind::Fill => {
+                if r.instrument == HELD {
+                    let position = self.desk().positions[0].qty.0;
+                    let after = position + r.side.signed(r.qty).0;
+                    assert!(after >= 0, "what only reduces never flips a position");
+                }
+                self.history.push(Fact::Fill(r.instrument, r.order, r.side, r.qty));
+            }
+            _ => {}
+        }
+    }
+
+    fn take_records(&mut self) {
+        let mut parent = None;
+        self.records_now = 0;
+        while let Some(record) = self.records.pop_up_to(self.seq) {
+            self.records_now += 1;
+            assert_eq!(record.seq, self.seq, "a child is judged at the event that triggered it");
+            let read = match record.is_long() {
+                true => Record::from_canonical_long(&record.canonical_long()),
+                false => Record::from_canonical(&record.canonical()),
+            };
+            self.recovery.take(&Entry::Record(read.expect("it reads back")));
+            let id = record.order.id;
+            match record.kind {
+                RecordKind::Protected => self.history.push(Fact::Protected(id)),
+                RecordKind::ChildOf => parent = Some(id),
+                RecordKind::Order | RecordKind::Denied => {
+                    if let Some(entry) = parent.take()
+                        && record.order.reduce_only
+                    {
+                        assert_eq!(record.order.kind, OrderKind::Market);
+                        self.exits += 1;
+                        self.history.push(Fact::Leaves { exit: id, entry });
+                    }
+                }
+                RecordKind::Due => {
+                    self.due_now.push(id);
+                }
+                _ => {}
+            }
+        }
+        let mut asked = self.asked.lock().expect("no panic holds it");
+        for (id, instrument, trigger) in asked.waits.drain(..) {
+            self.history.push(Fact::Waits(id, instrument, trigger));
+        }
+    }
+
+    fn take_orders(&mut self) {
+        while let Some(message) = self.gateway.pop_up_to(self.seq) {
+            match message {
+                GatewayMessage::New { order, .. } => {
+                    let order = *order.get();
+                    assert!(
+                        !order.kind.is_conditional() && order.extras.is_none(),
+                        "the venue has no such order"
+                    );
+                    self.venue.push(AtVenue { order, left: order.qty.0, cancel: false });
+                }
+                GatewayMessage::Cancel { order, .. } => {
+                    for at in self.venue.iter_mut().filter(|at| at.order.id == order) {
+                        at.cancel = true;
+                    }
+                }
+                #[allow(unreachable_patterns, reason = "gateways may learn more")]
+                _ => {}
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        self.check_recovery();
+        self.check_protections();
+        self.check_waiting();
+        self.check_pairs();
+        self.check_icebergs();
+        self.check_deadlines();
+    }
+
+    /// A journal that ends here gives the desk as it is.
+    fn check_recovery(&self) {
+        let (recovered, live) = (self.recovery.desks().next().expect("one desk"), self.desk());
+        // Part by part, so that a difference can be read.
+        for (a, b) in recovered.orders.iter().zip(&live.orders) {
+            assert_eq!(a, b, "event {}: orders", self.seq);
+        }
+        let (a, b) = (&recovered.manager, &live.manager);
+        assert_eq!(a.held(), b.held(), "event {}: waiting", self.seq);
+        assert_eq!(a.protections(), b.protections(), "event {}: protections", self.seq);
+        assert_eq!(a.slicings(), b.slicings(), "event {}: icebergs", self.seq);
+        assert_eq!(recovered, live, "event {}", self.seq);
+    }
+
+    /// What is covered is what each entry filled and is still open.
+    fn check_protections(&mut self) {
+        let desk = self.desk();
+        let mut covered = BTreeMap::new();
+        for p in desk.manager.protections().iter().filter(|p| p.covered.0 > 0) {
+            assert!(covered.insert(p.entry, p.covered.0).is_none(), "one protection an entry");
+        }
+        let protected: BTreeSet<_> = self
+            .history
+            .iter()
+            .filter_map(|f| if let Fact::Protected(id) = f { Some(*id) } else { None })
+            .collect();
+        let open = naive::open_by_entry(&self.history, HELD, &|id| protected.contains(&id));
+        assert_eq!(covered, open, "event {}", self.seq);
+        assert_eq!(covered.values().sum::<i64>(), desk.positions[0].qty.0, "all that is held is covered");
+        // Whatever the touch has reached is on its way out.
+        for p in desk.manager.protections().iter().filter(|p| p.covered.0 > 0 && self.touched) {
+            let reached = p.stop_now().is_some_and(|s| self.top.bid.price <= s);
+            let waits = p.exit.is_some() || p.retry_at > self.now || self.selling() || self.is_crowded();
+            assert!(!reached || waits, "event {}: {p:?}", self.seq);
+        }
+    }
+
+    /// Whether something else is on its way out: what is held is not sold twice.
+    fn selling(&self) -> bool {
+        self.desk().orders.iter().any(|o| o.order.instrument == HELD && o.order.side == Side::Sell)
+    }
+
+    /// Whether so much was asked in this event that something may have had to wait.
+    fn is_crowded(&self) -> bool {
+        self.records_now >= 14
+    }
+
+    /// Nothing waits that was triggered, and nothing went out that was not.
+    fn check_waiting(&mut self) {
+        let manager = &self.strategy.seats()[0].desk.state.manager;
+        let waiting = manager.held().iter().filter(|h| !h.due).map(|h| h.order);
+        if self.paused[OTHER.index()] || self.is_crowded() {
+            self.excused.extend(waiting.clone());
+        }
+        for id in waiting {
+            let pair =
+                manager.linked(id).is_some_and(|s| manager.held().iter().any(|h| h.order == s && h.due));
+            if !pair && !self.excused.contains(&id) {
+                assert!(!naive::was_triggered(&self.history, id), "event {}: {id:?} waits on", self.seq);
+            }
+        }
+        for id in std::mem::take(&mut self.due_now) {
+            assert!(naive::was_triggered(&self.history, id), "event {}: {id:?} was not", self.seq);
+            self.triggered += 1;
+        }
+    }
+
+    /// Of two orders that cancel each other one at most is with the venue, and both never trade more than one would.
+    fn check_pairs(&mut self) {
+        let asked = self.asked.lock().expect("no panic holds it");
+        for &(a, b, qty) in &asked.pairs {
+            let with_venue = |id| self.venue.iter().any(|at| at.order.id == id);
+            assert!(!with_venue(a) || !with_venue(b), "event {}: both are with the venue", self.seq);
+            let filled = |id| self.venue_fills.get(&id).copied().unwrap_or_default();
+            assert!(filled(a) + filled(b) <= qty, "event {}: {a:?} and {b:?} traded too much", self.seq);
+            self.pairs_filled += u64::from(filled(a) + filled(b) == qty);
+        }
+    }
+
+    /// A part shows at a time, and the strategy hears of every fill as of the whole.
+    fn check_icebergs(&mut self) {
+        let desk = self.desk();
+        let mut parts = 0;
+        for slicing in desk.manager.slicings() {
+            let whole =
+                desk.orders.iter().find(|o| o.order.id == slicing.parent).expect("the whole is there");
+            let Some(child) = slicing.child else { continue };
+            let shown = whole.order.extras.iceberg_qty;
+            assert!(child.order.qty <= shown && child.leaves() <= whole.leaves(), "{whole:?} {child:?}");
+            parts += 1;
+        }
+        let asked = self.asked.lock().expect("no panic holds it");
+        let told: i64 = asked.fills.iter().map(|(_, side, qty)| side.signed(*qty).0).sum();
+        assert_eq!(told, desk.positions.iter().map(|p| p.qty.0).sum::<i64>());
+        drop(asked);
+        self.parts += parts;
+    }
+
+    /// At its time an order is taken back.
+    fn check_deadlines(&mut self) {
+        let (now, crowded) = (self.now, self.is_crowded());
+        let asked = self.asked.lock().expect("no panic holds it");
+        let due = asked.deadlines.iter().filter(|d| d.1 <= now && !crowded);
+        for (id, _) in due {
+            let stands = self.desk().orders.iter().find(|o| o.order.id == *id);
+            let status = stands.map_or(OrderStatus::Expired, |o| o.status);
+            assert!(matches!(status, OrderStatus::PendingCancel | OrderStatus::Expired), "{status:?}");
+        }
+    }
+}
+
+/// Seeds and events a seed; `ALGO_TRADER_CASES` gives more.
+fn cases() -> u64 {
+    std::env::var("ALGO_TRADER_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(40)
+}
+
+#[test]
+fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
+    let (mut exits, mut triggered, mut pairs, mut parts) = (0, 0, 0, 0);
+    for seed in 1..=cases() {
+        let mut world = World::new(seed);
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..700).for_each(|_| world.step())));
+        if let Err(panic) = outcome {
+            eprintln!("seed {seed}");
+            std::panic::resume_unwind(panic);
+        }
+        exits += world.exits;
+        triggered += world.triggered;
+        pairs += world.pairs_filled;
+        parts += world.parts;
+    }
+    println!("{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events");
+    assert!(exits > 50 && triggered > 100 && pairs > 10 && parts > 100, "the histories say something");
+}
