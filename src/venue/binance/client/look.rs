@@ -19,6 +19,7 @@ use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice};
 use super::reply::Reply;
 use super::tracked::Phase;
+use crate::domain::event::Command;
 use crate::domain::{InstrumentId, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -582,12 +583,13 @@ impl OrderClient {
             if self.instruments.get(id).is_some_and(|l| l.pause.is_none()) {
                 self.instruments.pause(id, Some(InstrumentPause::Difference), out);
                 out.push(Output::Halt(id));
+                out.push(Output::Command(Command::Pause(id)));
             }
         }
         if differences.is_empty() {
             // Everything is in the balances, so every trade until then is booked.
             look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));
-            if !self.looks.differences.is_empty() {
+            if !self.looks.differences.is_empty() || look.kind == Kind::Gap {
                 out.notice(Notice::Reconciled);
             }
             self.looks.differences = differences;
