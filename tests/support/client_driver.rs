@@ -1,5 +1,7 @@
 //! An order client that was started against a venue on which nothing happens, and what it sent and reported since.
 
+#![allow(dead_code, reason = "each user takes a part")]
+
 use algo_trader::domain::event::Report;
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::{

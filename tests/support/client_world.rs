@@ -3,6 +3,8 @@
 //! Everything comes from one seed: the same seed gives the same story. The network keeps the order of messages within a
 //! connection, as TCP does, unless a fault says otherwise.
 
+#![allow(dead_code, reason = "each user takes a part")]
+
 use algo_trader::domain::event::Report;
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::order::{OrderState, ReportKind};
@@ -36,7 +38,7 @@ impl Chance {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -45,7 +47,7 @@ impl Chance {
     }
 
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
+        self.word() % n.max(1)
     }
 
     /// True in `per_mille` of a thousand cases.
