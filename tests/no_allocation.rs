@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "a global allocator that counts cannot be written without")]
 
+#[path = "support/client_driver.rs"]
+mod client_driver;
 #[path = "support/everything.rs"]
 mod everything;
 #[path = "support/frames.rs"]
@@ -259,5 +261,25 @@ fn an_order_is_written_and_signed_without_allocating() {
             WATCHED.set(false);
             assert_eq!((written, COUNT.get()), (7, before), "round {round}");
         }
+    }
+}
+
+#[test]
+fn an_order_goes_from_the_client_to_its_session_without_allocating() {
+    use algo_trader::venue::binance::client::{Input, Output};
+    let mut driver = client_driver::Driver::started();
+    for number in 1..=150 {
+        let (order, client_id) = client_driver::order(number);
+        driver.out.clear();
+        WATCHED.set(true);
+        let before = COUNT.get();
+        driver.client.handle(
+            driver.now,
+            Input::Place { order: &order, client_id: &client_id },
+            &mut driver.out,
+        );
+        WATCHED.set(false);
+        assert_eq!(COUNT.get(), before, "order {number} allocated");
+        assert!(matches!(driver.out.list[..], [Output::SessionText { .. }]), "{:?}", driver.out.list);
     }
 }

@@ -333,8 +333,35 @@ pub struct OrderState {
     pub status: OrderStatus,
     /// How much has traded.
     pub filled: Qty,
-    /// The highest trade id booked; a fill is booked once.
-    pub last_trade_id: u64,
+    /// The trades booked last; a fill is booked once.
+    pub trades: RecentTrades,
+}
+
+/// The trades that were booked last, by their ids: fills come in any order, so the highest id tells nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecentTrades {
+    ids: [u64; Self::COUNT],
+    booked: u32,
+}
+
+impl RecentTrades {
+    /// How many are remembered. A venue's client knows every trade and repeats none; this is for repeats in a row.
+    pub const COUNT: usize = 8;
+
+    /// None.
+    pub const EMPTY: Self = Self { ids: [0; Self::COUNT], booked: 0 };
+
+    /// Notes a trade; false if it is among the last.
+    #[inline]
+    fn note(&mut self, id: u64) -> bool {
+        let known = (self.booked as usize).min(Self::COUNT);
+        if self.ids[..known].contains(&id) {
+            return false;
+        }
+        self.ids[self.booked as usize % Self::COUNT] = id;
+        self.booked += 1;
+        true
+    }
 }
 
 /// What a report did to an order.
@@ -352,7 +379,7 @@ impl OrderState {
     /// A fresh order, sent and unanswered.
     #[must_use]
     pub const fn new(order: Order) -> Self {
-        Self { order, status: OrderStatus::PendingNew, filled: Qty::ZERO, last_trade_id: 0 }
+        Self { order, status: OrderStatus::PendingNew, filled: Qty::ZERO, trades: RecentTrades::EMPTY }
     }
 
     /// What has not traded yet.
@@ -362,19 +389,20 @@ impl OrderState {
         Qty(self.order.qty.0 - self.filled.0)
     }
 
-    /// Moves the state by one report. `qty` and `trade_id` count for fills only; trade ids rise with time.
+    /// Moves the state by one report. `qty` and `trade_id` count for fills only, which come in any order.
     ///
     /// Final states are left only by a fill that came late, which is booked without changing the status.
     pub fn apply(&mut self, kind: ReportKind, qty: Qty, trade_id: u64) -> Applied {
         if kind == ReportKind::Fill {
-            if trade_id <= self.last_trade_id {
+            let Some(filled) = self.filled.checked_add(qty) else { return Applied::Overfill };
+            let mut trades = self.trades;
+            if !trades.note(trade_id) {
                 return Applied::Ignored;
             }
-            let Some(filled) = self.filled.checked_add(qty) else { return Applied::Overfill };
             if qty.0 <= 0 || filled > self.order.qty {
                 return Applied::Overfill;
             }
-            self.last_trade_id = trade_id;
+            self.trades = trades;
             self.filled = filled;
             if filled == self.order.qty {
                 self.status = OrderStatus::Filled;
@@ -454,6 +482,19 @@ mod tests {
         assert_eq!(state.apply(ReportKind::Fill, Qty(6), 2), Applied::Changed);
         assert_eq!((state.status, state.leaves()), (OrderStatus::Filled, Qty(0)));
         assert_eq!(state.apply(ReportKind::Canceled, Qty(0), 0), Applied::Ignored);
+    }
+
+    #[test]
+    fn fills_are_booked_once_in_whatever_order_they_come() {
+        let mut state = order(100);
+        for id in [7, 3, 5, 9, 3, 7, 4, 9] {
+            state.apply(ReportKind::Fill, Qty(10), id);
+        }
+        assert_eq!((state.filled, state.status), (Qty(50), OrderStatus::PartiallyFilled));
+        for id in [20, 19, 18, 17, 16, 16] {
+            state.apply(ReportKind::Fill, Qty(10), id);
+        }
+        assert_eq!((state.filled, state.status), (Qty(100), OrderStatus::Filled));
     }
 
     #[test]

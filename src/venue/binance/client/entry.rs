@@ -17,7 +17,7 @@ use super::notice::{LocalRefusal, Notice, SessionEnd};
 use super::orders::{NotAdded, OrderKey};
 use super::reply::Reply;
 use super::tracked::{CancelState, End, Fill, Phase, Tracked, rejected};
-use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
+use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Side, Time};
 use std::time::Duration;
 
 /// Cancels of one order before a refusal is believed.
@@ -29,6 +29,19 @@ const STATUS_WEIGHT: u32 = 4;
 const ORDER_TRADES_WEIGHT: u32 = 5;
 /// Most trades in one answer.
 const TRADES_LIMIT: u16 = 1_000;
+
+/// Trades kept whose order is not known.
+const UNCLAIMED_MAX: usize = 4_096;
+
+/// A trade whose order is not known: of one placed elsewhere, or of ours whose number was not told yet.
+#[derive(Debug)]
+pub(super) struct Unclaimed {
+    instrument: InstrumentId,
+    venue_order: u64,
+    side: Side,
+    fill: Fill,
+    told: bool,
+}
 
 fn pause(asks: u32) -> Duration {
     ASK_PAUSES.0.saturating_mul(1 << asks.min(6)).min(ASK_PAUSES.1)
@@ -84,8 +97,18 @@ impl OrderClient {
         change: impl FnOnce(&mut Tracked, &mut Outputs),
     ) {
         let Some(tracked) = self.orders.get_mut(key) else { return };
-        let was = tracked.phase;
+        let (was, anonymous) = (tracked.phase, tracked.venue_id == 0);
         change(tracked, out);
+        if anonymous && tracked.venue_id != 0 && !self.unclaimed.is_empty() {
+            let (instrument, venue_id) = (tracked.order.instrument, tracked.venue_id);
+            self.unclaimed.retain(|one| {
+                let ours = one.instrument == instrument && one.venue_order == venue_id;
+                if ours {
+                    tracked.fill(&one.fill, out);
+                }
+                !ours
+            });
+        }
         if tracked.lacks_fills() && !tracked.asking {
             let due = now.plus(self.settings.fills_within);
             tracked.ask_at.get_or_insert(due);
@@ -262,6 +285,7 @@ impl OrderClient {
         &mut self,
         now: Time,
         instrument: InstrumentId,
+        sent: Time,
         reply: &Reply,
         out: &mut Outputs,
     ) {
@@ -276,7 +300,9 @@ impl OrderClient {
         }
         // What is live still was on its way, or the answer says nothing: each by itself.
         for key in self.live_of(instrument) {
-            self.want_cancel(key, now.plus(ASK_PAUSES.0));
+            if self.orders.get(key).is_some_and(|order| order.sent <= sent) {
+                self.want_cancel(key, now.plus(ASK_PAUSES.0));
+            }
         }
     }
 
@@ -429,9 +455,36 @@ impl OrderClient {
                     order.fill(&fill, out);
                 });
             }
-            None => out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price }),
+            None => {
+                let fill = Fill { trade_id, qty, price, fee: booking.fee, maker };
+                let venue_order = trade.venue_order;
+                if self.unclaimed.len() >= UNCLAIMED_MAX {
+                    self.unclaimed.remove(0);
+                }
+                self.unclaimed.push(Unclaimed { instrument, venue_order, side, fill, told: false });
+                self.tell_external(out);
+            }
         }
         true
+    }
+
+    /// Tells of trades that are no order's of ours. While an order's number is not known, they may be its.
+    pub(super) fn tell_external(&mut self, out: &mut Outputs) {
+        if self.unclaimed.iter().all(|one| one.told) {
+            return;
+        }
+        let nameless: Vec<InstrumentId> = self
+            .orders
+            .unfinished()
+            .filter(|(_, order)| order.venue_id == 0)
+            .map(|(_, order)| order.order.instrument)
+            .collect();
+        for one in self.unclaimed.iter_mut().filter(|one| !one.told && !nameless.contains(&one.instrument)) {
+            one.told = true;
+            let (instrument, side) = (one.instrument, one.side);
+            let Fill { trade_id, qty, price, .. } = one.fill;
+            out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price });
+        }
     }
 
     pub(super) fn user_event(
@@ -447,11 +500,13 @@ impl OrderClient {
                 if traded {
                     // What it did to balances that we share is not known: take the venue's.
                     self.ledger.disturbed();
-                    self.looks.rebase();
+                    self.looks.adopt();
                 }
             }
-            UserEvent::Transfer { asset, amount } => {
-                self.ledger.transfer(asset, amount);
+            UserEvent::Transfer { asset, amount, ms } => {
+                if !self.ledger.transfer(asset, amount, ms) {
+                    return;
+                }
                 out.notice(Notice::Transfer { asset: asset.to_owned(), amount: shown(amount) });
             }
             UserEvent::Terminated => self.end_session(now, session, SessionEnd::StreamEnded, out),
@@ -516,7 +571,16 @@ impl OrderClient {
         if tracked.asking || tracked.ask_at.is_none_or(|due| due > now) {
             return;
         }
-        let status = tracked.phase == Phase::Unknown || tracked.check || tracked.venue_id == 0;
+        let doubt = tracked.phase == Phase::Unknown || tracked.check;
+        let status = doubt || tracked.venue_id == 0;
+        if !doubt && !tracked.lacks_fills() {
+            // It was answered meanwhile.
+            if let Some(tracked) = self.orders.get_mut(key) {
+                tracked.ask_at = None;
+            }
+            return;
+        }
+        let Some(tracked) = self.orders.get(key) else { return };
         let client_id = tracked.client_id;
         let which = order_ref(tracked, &client_id);
         let venue_id = tracked.venue_id;

@@ -21,7 +21,7 @@ pub enum UserEvent<'v> {
         traded: bool,
     },
     /// Something came, or went.
-    Transfer { asset: &'v str, amount: i128 },
+    Transfer { asset: &'v str, amount: i128, ms: u64 },
     /// The subscription is over.
     Terminated,
     /// The server goes down soon.
@@ -75,7 +75,8 @@ pub fn read<'v>(frame: &'v Value, instruments: &Instruments) -> Option<UserEvent
             None => UserEvent::Elsewhere { traded: text(event, "x")? == "TRADE" },
         },
         "balanceUpdate" => {
-            UserEvent::Transfer { asset: text(event, "a")?, amount: amount(text(event, "d")?)? }
+            let ms = event.get("T")?.as_u64()?;
+            UserEvent::Transfer { asset: text(event, "a")?, amount: amount(text(event, "d")?)?, ms }
         }
         "eventStreamTerminated" => UserEvent::Terminated,
         "serverShutdown" => UserEvent::Shutdown,
@@ -269,7 +270,7 @@ mod tests {
         for (text, expected) in [
             (
                 r#"{"subscriptionId":0,"event":{"e":"balanceUpdate","E":1573200697110,"a":"BTC","d":"-100.00000000","T":1}}"#,
-                UserEvent::Transfer { asset: "BTC", amount: -100_000_000_000_000_000_000 },
+                UserEvent::Transfer { asset: "BTC", amount: -100_000_000_000_000_000_000, ms: 1 },
             ),
             (
                 r#"{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1728973001334}}"#,

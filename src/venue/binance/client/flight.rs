@@ -157,11 +157,6 @@ impl Flight {
         self.take(id)
     }
 
-    /// Whether anything that went out this way is under way.
-    pub fn any_of(&self, way: Way) -> bool {
-        self.places.iter().any(|place| place.request.as_ref().is_some_and(|r| r.way == way))
-    }
-
     /// When the next request's time is up; perhaps earlier.
     pub fn next_due(&self) -> Time {
         self.sent.front().map_or(Time(u64::MAX), |(deadline, _)| *deadline)

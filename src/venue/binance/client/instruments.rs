@@ -31,23 +31,28 @@ impl Instruments {
     /// The spot instruments of the table.
     pub fn new(table: &InstrumentTable) -> Self {
         let mut instruments = Self { by_id: Vec::new(), by_symbol: HashMap::new() };
-        table.all().iter().for_each(|instrument| instruments.add(instrument));
+        for instrument in table.all() {
+            instruments.add(instrument);
+        }
         instruments
     }
 
-    /// Takes an instrument in, or takes its new numbers over.
-    pub fn add(&mut self, instrument: &Instrument) {
+    /// Takes an instrument in, or takes its new numbers over; whether it is new.
+    pub fn add(&mut self, instrument: &Instrument) -> bool {
         if instrument.market != Market::Spot {
-            return;
+            return false;
         }
         let at = instrument.id.index();
         if self.by_id.len() <= at {
             self.by_id.resize(at + 1, None);
         }
         self.by_symbol.insert(instrument.symbol.clone(), instrument.id);
-        let rules = self.by_id[at].take().and_then(|known| known.rules);
-        let rules = rules.filter(|symbol| symbol.instrument.symbol == instrument.symbol);
-        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause: None });
+        let known = self.by_id[at].take().filter(|known| known.instrument.symbol == instrument.symbol);
+        let new = known.is_none();
+        let (rules, pause) = known.map_or((None, None), |known| (known.rules, known.pause));
+        let pause = pause.filter(|why| *why != InstrumentPause::Removed);
+        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause });
+        new
     }
 
     pub fn get(&self, id: InstrumentId) -> Option<&Listed> {

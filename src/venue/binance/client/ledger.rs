@@ -7,12 +7,14 @@
 use super::instruments::Listed;
 use crate::domain::decimal::Scaled;
 use crate::domain::{InstrumentId, Price, Qty, Side};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Decimals of an amount.
 pub const AMOUNT_DECIMALS: u8 = 18;
 /// Trades remembered of an instrument; older ones count as booked.
 const TRADES_MAX: usize = 16_384;
+/// Transfers remembered.
+const TRANSFERS_MAX: usize = 64;
 
 /// A trade as the venue tells of it, by event or by list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,8 @@ struct Trades {
 pub struct Ledger {
     amounts: BTreeMap<String, i128>,
     trades: HashMap<InstrumentId, Trades>,
+    /// The latest transfers: asset, amount, time.
+    transfers: VecDeque<(String, i128, u64)>,
     /// Counts everything that moved a balance.
     activity: u64,
 }
@@ -96,10 +100,25 @@ impl Ledger {
         }
     }
 
-    /// Something came from elsewhere, or went there.
-    pub fn transfer(&mut self, asset: &str, amount: i128) {
+    /// Something came from elsewhere, or went there, at `ms` by the venue; whether it was new: two sessions tell of it
+    /// twice.
+    pub fn transfer(&mut self, asset: &str, amount: i128, ms: u64) -> bool {
+        let key = (asset.to_owned(), amount, ms);
+        if self.transfers.contains(&key) {
+            return false;
+        }
+        if self.transfers.len() >= TRANSFERS_MAX {
+            self.transfers.pop_front();
+        }
+        self.transfers.push_back(key);
         self.activity += 1;
         self.add(asset, amount);
+        true
+    }
+
+    /// Takes the venue's number for what there is of one asset.
+    pub fn adopt(&mut self, asset: &str, amount: i128) {
+        self.amounts.insert(asset.to_owned(), amount);
     }
 
     /// Notes that all trades of the instrument up to `id` are in the balances.

@@ -22,6 +22,8 @@ pub struct Line {
     pub flight: Flight,
     pub recv_window: RecvWindow,
     pub request_timeout: Duration,
+    /// Nothing is sent before, by our clock, whatever the venue's is thought to be by then.
+    pub silent_until: Time,
     ws: WsRequest,
     rest: RestRequest,
 }
@@ -74,7 +76,8 @@ impl Line {
         request_timeout: Duration,
     ) -> Self {
         let (ws, rest) = (WsRequest::new(), RestRequest::new());
-        Self { credentials, budget, clock, flight: Flight::new(), recv_window, request_timeout, ws, rest }
+        let (flight, silent_until) = (Flight::new(), Time(0));
+        Self { credentials, budget, clock, flight, recv_window, request_timeout, silent_until, ws, rest }
     }
 
     /// Whether sessions are logged on.
@@ -107,6 +110,10 @@ impl Line {
         let Sending { asked, cost, activity } = sending;
         let full = LocalRefusal::TooManyOrders;
         let id = self.flight.next_id().ok_or(full)?;
+        if now < self.silent_until {
+            let until = self.clock.venue_time(self.silent_until);
+            return Err(LocalRefusal::Budget(NotNow::Blocked { until }));
+        }
         let timing = self.timing(now);
         let venue_now = self.clock.venue_time(now);
         let deadline = now.plus(self.request_timeout);

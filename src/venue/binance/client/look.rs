@@ -19,6 +19,7 @@ use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice};
 use super::reply::Reply;
 use super::tracked::Phase;
+use crate::domain::event::Command;
 use crate::domain::{InstrumentId, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -86,6 +87,8 @@ pub struct Looks {
     info: Routine,
     rights: Routine,
     rights_known: bool,
+    /// Whether requests could be dated at the last poll: before, nothing signed is asked.
+    dated: bool,
     info_known: bool,
     started: bool,
     look: Option<Look>,
@@ -93,10 +96,12 @@ pub struct Looks {
     next: Time,
     /// The stream had a gap that was not looked at.
     gap: bool,
-    /// The venue's numbers are to be taken over.
-    rebase: bool,
+    /// A difference that stays is to be taken over: it comes from trading elsewhere, or a person has looked.
+    adopt: bool,
     /// What differed at the last look: venue less ours.
     differences: BTreeMap<String, i128>,
+    /// Looks in a row that found a difference.
+    differing: u32,
     /// Instruments whose trades were never looked at.
     unlearnt: Vec<InstrumentId>,
 }
@@ -108,13 +113,15 @@ impl Default for Looks {
             info: Routine::NEVER,
             rights: Routine::NEVER,
             rights_known: false,
+            dated: false,
             info_known: false,
             started: false,
             look: None,
             next: Time(u64::MAX),
             gap: false,
-            rebase: false,
+            adopt: false,
             differences: BTreeMap::new(),
+            differing: 0,
             unlearnt: Vec::new(),
         }
     }
@@ -137,11 +144,13 @@ impl Looks {
         self.info.due = self.info.due.min(now);
     }
 
-    pub fn learn_trades_of(&mut self, instrument: InstrumentId) {
+    /// Asks for the newest trade of an instrument that was added; false where the look at the start does that.
+    pub fn learn_trades_of(&mut self, instrument: InstrumentId) -> bool {
         if self.started {
             self.unlearnt.push(instrument);
             self.next = Time(0);
         }
+        self.started
     }
 
     pub fn info_read(&mut self, now: Time, every: Duration) {
@@ -176,9 +185,9 @@ impl Looks {
         self.next = now;
     }
 
-    /// Takes the venue's numbers over at the next look.
-    pub fn rebase(&mut self) {
-        self.rebase = true;
+    /// Takes the venue's numbers over where they stay different.
+    pub fn adopt(&mut self) {
+        self.adopt = true;
     }
 }
 
@@ -194,7 +203,8 @@ impl OrderClient {
             let sent = self.ask_http(now, Asked::Info, Form::Plain(&target), INFO_WEIGHT, out);
             self.looks.info = routine(now, sent);
         }
-        if self.line.clock.trusted(now) {
+        self.looks.dated = self.line.clock.trusted(now);
+        if self.looks.dated {
             if self.looks.rights.due <= now && !self.looks.rights.under_way {
                 let form = Form::Signed("/sapi/v1/account/apiRestrictions");
                 let sent = self.ask_http(now, Asked::Restrictions, form, 1, out);
@@ -372,6 +382,7 @@ impl OrderClient {
                         look.now.swap_remove(at);
                     }
                     Answer::More => look.now[at] = question(asked, now),
+                    Answer::Later => look.now[at] = question(asked, now.plus(AGAIN)),
                     Answer::Failed => {
                         out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
                         look.now[at] = question(asked, now.plus(AGAIN));
@@ -475,7 +486,7 @@ impl OrderClient {
             self.ledger.known_up_to(id, newest);
             if let Some(at) = unlearnt {
                 self.looks.unlearnt.swap_remove(at);
-                self.looks.rebase = true;
+                self.instruments.pause(id, None, out);
             }
             return Answer::Done;
         }
@@ -520,12 +531,9 @@ impl OrderClient {
             };
         }
         if moved {
-            return Answer::More;
+            return Answer::Later;
         }
-        if self.looks.rebase && !self.in_flight() {
-            self.looks.rebase = false;
-            self.ledger.rebase(&balances);
-        }
+        self.tell_external(out);
         self.compare(now, look, &balances, out)
     }
 
@@ -553,8 +561,12 @@ impl OrderClient {
         let busy = self.in_flight();
         let mut stays = Vec::new();
         for (asset, difference) in &differences {
-            let halts = !busy && self.looks.differences.get(asset) == Some(difference);
+            let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
+            let halts = stayed && !self.looks.adopt;
             let held = venue.get(asset).copied().unwrap_or(0);
+            if stayed && !halts {
+                self.ledger.adopt(asset, held);
+            }
             let (venue, ours) = (shown(held), shown(held - difference));
             out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
             if halts {
@@ -571,6 +583,7 @@ impl OrderClient {
             if self.instruments.get(id).is_some_and(|l| l.pause.is_none()) {
                 self.instruments.pause(id, Some(InstrumentPause::Difference), out);
                 out.push(Output::Halt(id));
+                out.push(Output::Command(Command::Pause(id)));
             }
         }
         if differences.is_empty() {
@@ -580,11 +593,15 @@ impl OrderClient {
                 out.notice(Notice::Reconciled);
             }
             self.looks.differences = differences;
+            self.looks.adopt = false;
+            self.looks.differing = 0;
             return Answer::Done;
         }
         self.looks.differences = differences;
-        self.looks.next =
-            if stays.is_empty() { now.plus(AGAIN) } else { now.plus(self.settings.reconcile_every) };
+        // Soon again, and less soon the longer it differs.
+        let pause = AGAIN.saturating_mul(1 << self.looks.differing.min(6));
+        self.looks.differing += 1;
+        self.looks.next = now.plus(pause.min(self.settings.reconcile_every));
         Answer::Over
     }
 
@@ -617,13 +634,17 @@ impl OrderClient {
     /// When something is due to be asked.
     pub(super) fn looks_due(&self) -> Time {
         let never = Time(u64::MAX);
-        let routines = [self.looks.clock, self.looks.info, self.looks.rights];
-        let routines = routines.iter().filter(|r| !r.under_way).map(|r| r.due);
+        let routines = [self.looks.clock, self.looks.info];
+        let routines = routines.iter().filter(|r| !r.under_way).map(|r| r.due).min().unwrap_or(never);
+        if !self.looks.dated {
+            return routines;
+        }
+        let rights = if self.looks.rights.under_way { never } else { self.looks.rights.due };
         let questions = self.looks.look.iter().flat_map(|look| &look.now);
-        let questions = questions.filter(|q| !q.under_way).map(|q| q.due);
-        let next =
-            if self.looks.look.is_none() && self.sessions.is_streaming() { self.looks.next } else { never };
-        routines.chain(questions).chain([next]).min().unwrap_or(never)
+        let questions = questions.filter(|q| !q.under_way).map(|q| q.due).min().unwrap_or(never);
+        let idle = self.looks.look.is_none() && self.sessions.is_streaming();
+        let next = if idle { self.looks.next } else { never };
+        routines.min(rights).min(questions).min(next)
     }
 }
 
@@ -633,6 +654,8 @@ enum Answer {
     Done,
     /// It is answered in part: ask on.
     More,
+    /// Something moved meanwhile: ask again.
+    Later,
     /// It went wrong: ask again.
     Failed,
     /// The look is over.

@@ -75,6 +75,8 @@ pub struct OrderClient {
     looks: Looks,
     /// Orders placed elsewhere, and whether they are open.
     externals: Externals,
+    /// Trades whose order is not known.
+    unclaimed: Vec<entry::Unclaimed>,
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
@@ -98,6 +100,7 @@ impl OrderClient {
             sessions: Sessions::new(&settings),
             looks: Looks::default(),
             externals: Externals::new(),
+            unclaimed: Vec::new(),
             key_problem: None,
             key_taken: false,
             told: None,
@@ -121,12 +124,13 @@ impl OrderClient {
             Input::Cancel { order, client_id } => return self.cancel(now, order, client_id, out),
             Input::CancelAll { instrument } => self.cancel_all(now, instrument, out),
             Input::AddInstrument(instrument) => {
-                self.instruments.add(instrument);
+                if self.instruments.add(instrument) && self.looks.learn_trades_of(instrument.id) {
+                    self.instruments.pause(instrument.id, Some(InstrumentPause::Starting), out);
+                }
                 self.looks.read_info(now);
-                self.looks.learn_trades_of(instrument.id);
             }
             Input::Pause(id) => self.instruments.pause(id, Some(InstrumentPause::Paused), out),
-            Input::Resume(id) => self.instruments.pause(id, None, out),
+            Input::Resume(id) => self.resume(id, out),
             Input::RemoveInstrument(id) => {
                 self.instruments.pause(id, Some(InstrumentPause::Removed), out);
                 self.cancel_all(now, Some(id), out);
@@ -216,6 +220,17 @@ impl OrderClient {
         self.tell_trading(now, out);
     }
 
+    fn resume(&mut self, id: crate::domain::InstrumentId, out: &mut Outputs) {
+        match self.instruments.get(id).and_then(|listed| listed.pause) {
+            // Its trades are being looked at: it resumes by itself.
+            Some(InstrumentPause::Starting) => return,
+            // A person has looked: the venue's numbers count.
+            Some(InstrumentPause::Difference) => self.looks.adopt(),
+            _ => {}
+        }
+        self.instruments.pause(id, None, out);
+    }
+
     fn stop(&mut self, out: &mut Outputs) {
         self.stopped = true;
         self.sessions.close_all(out);
@@ -268,14 +283,14 @@ impl OrderClient {
                     self.looks.measure_clock(now);
                     out.notice(Notice::ClockRefused);
                 }
-                React::Stop => self.key_refused(&reply, out),
+                React::Stop if self.line.budget.blocked_until() <= venue_now => self.key_refused(&reply, out),
                 _ => {}
             }
         }
         match asked {
             Asked::Place(key) => self.placed(now, key, &reply, out),
             Asked::Cancel(key) => self.canceled(now, key, &reply, out),
-            Asked::CancelAll(instrument) => self.canceled_all(now, instrument, &reply, out),
+            Asked::CancelAll(instrument) => self.canceled_all(now, instrument, sent, &reply, out),
             Asked::Status(key) => self.status(now, key, sent, &reply, out),
             Asked::OrderTrades(key) => self.order_trades(now, key, &reply, out),
             Asked::Logon | Asked::Subscribe | Asked::Clock => {
@@ -304,8 +319,19 @@ impl OrderClient {
     }
 
     fn too_much(&mut self, now: Time, too_much: TooMuch, out: &mut Outputs) {
+        let before = self.line.budget.blocked_until();
         self.line.budget.refused(too_much, self.line.clock.venue_time(now));
-        let until = self.line.clock.local_time(self.line.budget.blocked_until());
+        let blocked = self.line.budget.blocked_until();
+        if blocked != before {
+            let until = match too_much.retry {
+                super::limits::Retry::After(seconds) => {
+                    now.plus(std::time::Duration::from_secs(seconds.min(4 * 86_400)))
+                }
+                _ => self.line.clock.local_time(blocked),
+            };
+            self.line.silent_until = self.line.silent_until.max(until);
+        }
+        let until = self.line.clock.local_time(blocked);
         out.notice(Notice::TooMuch { status: too_much.status, until });
     }
 

@@ -60,6 +60,9 @@ pub enum InstrumentPause {
     /// On request, for good.
     #[error("removed")]
     Removed,
+    /// It was added just now, and its trades are being looked at.
+    #[error("being looked at")]
+    Starting,
     /// The venue lists it no more.
     #[error("not listed any more")]
     NotListed,

@@ -71,9 +71,13 @@ impl Reply {
         let result = match (frame.get_mut("result").map(Value::take), frame.get("error")) {
             (Some(result), None) if status == 200 => Ok(result),
             (_, Some(error)) => {
-                if let Some(ms) = error.pointer("/data/retryAfter").and_then(Value::as_u64) {
-                    retry = Retry::AtMillis(ms);
-                }
+                let ms = |name: &str| error.pointer(name).and_then(Value::as_u64);
+                retry = match (ms("/data/retryAfter"), ms("/data/serverTime")) {
+                    // As long from now as from the answer: that needs no clock.
+                    (Some(until), Some(server)) => Retry::After(until.saturating_sub(server).div_ceil(1_000)),
+                    (Some(until), None) => Retry::AtMillis(until),
+                    _ => Retry::Unsaid,
+                };
                 Err(refused(error))
             }
             _ => Err(Refused { code: 0, message: "an answer without result and error".to_owned() }),
@@ -158,7 +162,7 @@ mod tests {
         let banned = serde_json::json!({"id": 1, "status": 418, "error": {"code": -1003, "msg": "Way too much",
             "data": {"serverTime": 1_659_142_907_531u64, "retryAfter": 1_659_146_400_000u64}}});
         let too_much = Reply::session(banned).too_much().expect("a ban");
-        assert_eq!((too_much.status, too_much.retry), (418, Retry::AtMillis(1_659_146_400_000)));
+        assert_eq!((too_much.status, too_much.retry), (418, Retry::After(3_493)));
         let limited = http(429, r#"{"code":-1003,"msg":"Too much request weight used"}"#).too_much();
         assert_eq!(limited.expect("a limit").retry, Retry::After(7));
         assert_eq!(http(400, r#"{"code":-1013,"msg":"Filter failure: LOT_SIZE"}"#).too_much(), None);

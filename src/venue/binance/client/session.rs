@@ -45,7 +45,7 @@ struct Session {
     logged_on: bool,
     /// When to open the one that replaces it.
     replace_at: Time,
-    /// Replaced: closed when nothing is under way on it, or at this time.
+    /// Replaced: closed at this time. What was told on it before the other one subscribed has arrived by then.
     until: Option<Time>,
 }
 
@@ -171,7 +171,14 @@ impl OrderClient {
         };
         let route = Route::Session { id, logged_on };
         let sending = Sending { asked, cost: Cost::query(weight), activity: 0 };
-        if self.line.send(route, form, sending, now, out).is_err() && asked != Asked::Clock {
+        if self.line.send(route, form, sending, now, out).is_ok() {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.step == Step::Ready {
+            // The venue wants silence: that the session is silent says nothing.
+            (session.probed, session.heard) = (None, now);
+        } else {
             self.end_session(now, id, SessionEnd::Closed, out);
         }
     }
@@ -289,7 +296,8 @@ impl OrderClient {
 
     pub(super) fn poll_sessions(&mut self, now: Time, out: &mut Outputs) {
         if self.sessions.open_at.is_some_and(|due| due <= now) {
-            let blocked = self.line.clock.local_time(self.line.budget.blocked_until());
+            let blocked =
+                self.line.clock.local_time(self.line.budget.blocked_until()).max(self.line.silent_until);
             if blocked > now {
                 // Connecting costs weight, too.
                 self.sessions.open_at = Some(blocked);
@@ -301,9 +309,7 @@ impl OrderClient {
         while let Some(session) = self.sessions.all.get(at) {
             let (id, step) = (session.id, session.step);
             let before = self.sessions.all.len();
-            if session.until.is_some_and(|due| due <= now)
-                || (session.until.is_some() && !self.line.flight.any_of(Way::Session(id)))
-            {
+            if session.until.is_some_and(|due| due <= now) {
                 self.end_session(now, id, SessionEnd::Closed, out);
             } else if step == Step::Opening {
                 if session.since.plus(self.settings.request_timeout) <= now {

@@ -47,7 +47,7 @@ pub struct ClientSettings {
     pub silent_after: Duration,
     /// A session that does not answer that within this is closed.
     pub answer_within: Duration,
-    /// How long a session that was replaced stays for the answers still under way.
+    /// How long a session that was replaced stays for the answers and events still under way.
     pub drain: Duration,
     /// Shortest and longest pause between attempts to open a session.
     pub backoff: (Duration, Duration),

@@ -395,3 +395,209 @@ fn an_unknown_order_that_is_found_goes_on() {
     rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.40000000", Some((5, "0.40000000"))));
     assert_eq!(rig.told(), []);
 }
+
+impl Rig {
+    /// Answers the newest request of each method in `answers` that is still open, again and again for `ms`.
+    fn run(&mut self, ms: u64, answers: &dyn Fn(&str, &Rig) -> Option<Value>) {
+        self.answered = self.answered.min(self.texts.len());
+        for _ in 0..ms / 10 {
+            while self.answered < self.texts.len() {
+                let (session, text) = self.texts[self.answered].clone();
+                self.answered += 1;
+                let method = text["method"].as_str().unwrap_or_default().to_owned();
+                if let Some(result) = answers(&method, self) {
+                    let frame = json!({"id": text["id"], "status": 200, "result": result}).to_string();
+                    self.input(Input::SessionFrame(session, frame.as_bytes()));
+                }
+            }
+            self.after(10);
+        }
+    }
+
+    fn quiet(method: &str, rig: &Rig) -> Option<Value> {
+        Some(match method {
+            "time" | "session.logon" => json!({"serverTime": rig.server_ms()}),
+            "account.status" => rig.account(),
+            "userDataStream.subscribe.signature" => json!({"subscriptionId": 0}),
+            "myTrades" | "openOrders.status" => json!([]),
+            _ => return None,
+        })
+    }
+
+    fn notes(&self, of: impl Fn(&Notice) -> bool) -> usize {
+        self.notices.iter().filter(|notice| of(notice)).count()
+    }
+}
+
+#[test]
+fn a_session_that_goes_down_is_replaced_before_it_is_closed() {
+    let mut rig = Rig::started();
+    let old = *rig.opened.last().expect("a session");
+    rig.frame(&json!({"event": {"e": "serverShutdown", "E": START_MS}}));
+    let new = *rig.opened.last().expect("another");
+    assert!(new != old && rig.closed.is_empty());
+    rig.place(1);
+    assert_eq!(rig.texts.last().expect("sent").0, old, "orders go on by the old one");
+    rig.input(Input::SessionOpened(new));
+    rig.run(100, &Rig::quiet);
+    rig.place(2);
+    assert_eq!(rig.texts.last().expect("sent").0, new);
+    assert!(rig.closed.is_empty());
+    rig.run(6_000, &Rig::quiet);
+    assert_eq!(rig.closed, [old]);
+    assert_eq!(rig.notes(|notice| matches!(notice, Notice::StreamGap)), 0);
+}
+
+#[test]
+fn a_silent_session_is_asked_and_then_closed_and_another_is_opened() {
+    let mut rig = Rig::started();
+    let session = *rig.opened.last().expect("a session");
+    let opened = rig.opened.len();
+    for _ in 0..200 {
+        rig.after(100);
+    }
+    assert_eq!(rig.closed, [session]);
+    assert!(rig.opened.len() > opened);
+    assert_eq!(rig.notes(|n| matches!(n, Notice::SessionLost { why: SessionEnd::Silent, .. })), 1);
+    assert_eq!(rig.notes(|n| matches!(n, Notice::StreamGap)), 1);
+}
+
+#[test]
+fn a_message_that_cannot_be_read_ends_the_session_and_its_orders_are_asked_for() {
+    for bytes in [
+        b"{\"id\":1,\"sta".to_vec(),
+        b"<html>".to_vec(),
+        vec![b'['; 1_000_000],
+        vec![b' '; FRAME_BYTES_MAX + 1],
+    ] {
+        let mut rig = Rig::started();
+        rig.place(1);
+        let session = *rig.opened.last().expect("a session");
+        rig.input(Input::SessionFrame(session, &bytes));
+        assert_eq!(rig.notes(|n| matches!(n, Notice::Unreadable { .. })), 1);
+        assert_eq!((rig.closed.len(), rig.client.open_orders()), (1, (1, 1)));
+    }
+}
+
+#[test]
+fn a_ban_is_kept_and_cancels_wait_for_its_end() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    rig.frame(&event(&id, "NEW", "NEW", "0.00000000", None));
+    rig.place(2);
+    let until = rig.server_ms() + 7_000;
+    let request = rig.last("order.place")["id"].clone();
+    rig.frame(&json!({"id": request, "status": 418, "error": {"code": -1003, "msg": "Way too much request weight used",
+        "data": {"serverTime": until - 7_000, "retryAfter": until}}}));
+    assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Rejected]);
+    rig.forget();
+    rig.cancel(1);
+    rig.place(3);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "an order is refused at once");
+    assert_eq!(rig.notes(|n| matches!(n, Notice::CancelWaits { .. })), 1);
+    while rig.server_ms() < until {
+        assert!(rig.texts.is_empty() && rig.calls.is_empty(), "silence");
+        rig.after(50);
+    }
+    rig.after(50);
+    assert_eq!(rig.count("order.cancel"), 1);
+    assert_eq!(rig.client.refusals(), 1);
+}
+
+#[test]
+fn a_difference_that_stays_halts_the_instrument_and_a_person_lets_it_go_on() {
+    let mut rig = Rig::started();
+    rig.balances = vec![("BTC", "9.50000000"), ("ETH", "10.00000000")];
+    rig.run(31_000, &Rig::quiet);
+    rig.run(2_000, &Rig::quiet);
+    assert_eq!(rig.halted, [InstrumentId(0)]);
+    let told = rig.notices.iter().rev().find_map(|n| match n {
+        Notice::Difference { asset, venue, ours, halts: true } => {
+            Some((asset.clone(), venue.to_string(), ours.to_string()))
+        }
+        _ => None,
+    });
+    let (asset, venue, ours) = told.expect("told");
+    assert_eq!(
+        (asset.as_str(), venue.as_str(), ours.as_str()),
+        ("BTC", "9.500000000000000000", "10.000000000000000000")
+    );
+    rig.place(1);
+    assert_eq!(rig.told(), [ReportKind::Rejected]);
+    rig.input(Input::Resume(InstrumentId(0)));
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(rig.client.balance("BTC"), 9_500_000_000_000_000_000);
+    assert_eq!(rig.halted.len(), 1);
+    rig.place(2);
+    assert_eq!(rig.told(), []);
+}
+
+#[test]
+fn a_transfer_moves_what_should_be_there_once() {
+    let mut rig = Rig::started();
+    let transfer = json!({"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": 2, "a": "BTC", "d": "-0.50000000", "T": 1}});
+    rig.frame(&transfer);
+    rig.frame(&transfer);
+    assert_eq!(rig.client.balance("BTC"), 9_500_000_000_000_000_000);
+    rig.balances = vec![("BTC", "9.50000000"), ("ETH", "10.00000000")];
+    rig.run(65_000, &Rig::quiet);
+    assert!(rig.halted.is_empty());
+}
+
+#[test]
+fn keys_with_wrong_rights_are_refused() {
+    for (rights, problem) in [
+        (json!({"enableSpotAndMarginTrading": true, "enableWithdrawals": true}), KeyProblem::MayWithdraw),
+        (json!({"enableSpotAndMarginTrading": false, "enableWithdrawals": false}), KeyProblem::MayNotTrade),
+    ] {
+        let mut rig = Rig::with(ClientSettings::default());
+        rig.input(Input::Start);
+        let time = rig.calls.iter().find(|(_, call)| call.contains("/time")).expect("the time").0;
+        let body = json!({"serverTime": START_MS}).to_string();
+        rig.input(Input::HttpReply {
+            id: time,
+            answer: Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() }),
+        });
+        let asked =
+            rig.calls.iter().find(|(_, call)| call.contains("apiRestrictions")).expect("its rights").0;
+        let body = rights.to_string();
+        rig.input(Input::HttpReply {
+            id: asked,
+            answer: Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() }),
+        });
+        assert!(rig.notices.contains(&Notice::Key(problem)), "{:?}", rig.notices);
+        assert_eq!(rig.client.trading(rig.now), Err(Paused::Key));
+    }
+}
+
+#[test]
+fn a_tick_that_changes_and_a_symbol_that_stops_are_followed() {
+    let mut rig = Rig::started();
+    rig.forget();
+    let read = |rig: &mut Rig, body: &Value| {
+        for _ in 0..70 {
+            rig.run(10_000, &Rig::quiet);
+            if let Some((id, _)) = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).cloned() {
+                let body = body.to_string();
+                let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
+                rig.calls.clear();
+                rig.input(Input::HttpReply { id, answer: Ok(reply) });
+                return;
+            }
+        }
+        panic!("exchangeInfo is not read again");
+    };
+    read(&mut rig, &info("TRADING", "0.00001000"));
+    assert_eq!(rig.notes(|n| matches!(n, Notice::RulesChanged(_))), 1);
+    rig.place(1);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "0.102644 is off the new tick");
+    let named = |n: &Notice| matches!(n, Notice::NotSent { why: LocalRefusal::Rule(rule), .. } if rule.to_string().contains("PRICE_FILTER"));
+    assert_eq!(rig.notes(named), 1, "{:?}", rig.notices);
+    read(&mut rig, &info("HALT", "0.00000100"));
+    assert_eq!(rig.notes(|n| matches!(n, Notice::StatusChanged { .. })), 1);
+    rig.place(2);
+    assert_eq!(rig.told(), [ReportKind::Rejected]);
+    read(&mut rig, &info("TRADING", "0.00000100"));
+    rig.place(3);
+    assert_eq!(rig.told(), []);
+}
