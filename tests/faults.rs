@@ -354,8 +354,9 @@ fn a_depth_event_larger_than_the_ring_passes_whole() {
     }
 }
 
-/// Slots of the lane to the sending thread, which nobody empties here.
-const ROOM: usize = 8;
+/// Slots of the lane to the sending thread: a strategy whose order is under way waits for its answer, so one that got
+/// through would be the last.
+const ROOM: usize = 0;
 
 #[test]
 fn an_order_that_finds_no_room_on_its_way_out_is_rejected_by_a_report_and_none_is_dropped() {
@@ -366,11 +367,11 @@ fn an_order_that_finds_no_room_on_its_way_out_is_rejected_by_a_report_and_none_i
         let summary = run(small_market(FRAMES), options).expect("a good run");
         let handover = summary.handover.expect("orders were handed over");
         assert_eq!(handover.handed, ROOM as u64);
-        assert!(handover.refused_full > 10, "{handover:?}");
+        assert!(handover.refused_full > 4, "{handover:?}");
         let e = summary.execution;
         assert_eq!(e.orders + e.cancels, handover.handed + handover.refused_full, "{e:?}");
         // What came back are rejections of orders, and of cancels, whose orders are still there.
-        assert!(e.rejected > 10 && e.rejected <= handover.refused_full, "{e:?} {handover:?}");
+        assert!(e.rejected > 4 && e.rejected <= handover.refused_full, "{e:?} {handover:?}");
         assert_eq!((e.fills, e.unknown_reports, summary.stopped), (0, 0, None));
     }
 }

@@ -87,6 +87,9 @@ pub struct Faults {
     pub external: u64,
 }
 
+/// Status, headers and body, or why there are none.
+type Answered = Result<(u16, Vec<(&'static str, String)>, Vec<u8>), HttpFailure>;
+
 #[derive(Debug)]
 enum Happening {
     Opened(SessionId),
@@ -94,7 +97,7 @@ enum Happening {
     ToClient(SessionId, Vec<u8>),
     Cut(SessionId),
     Call(HttpCall, String, bool),
-    Reply(HttpId, Result<(u16, Vec<(&'static str, String)>, Vec<u8>), HttpFailure>),
+    Reply(HttpId, Answered),
     Act,
     Others,
 }
@@ -483,10 +486,10 @@ impl World {
             let until = (self.banned_until.0 as i64 + self.skew_ms * MS as i64) / MS as i64;
             let server = self.venue_now().0 / MS;
             let data = format!(",\"data\":{{\"serverTime\":{server},\"retryAfter\":{until}}}");
-            return self.to_client(id, refusal(418, -1003, &data));
+            return self.deliver(id, refusal(418, -1003, &data));
         }
         if self.lags(&text) {
-            return self.to_client(id, refusal(400, -2013, ""));
+            return self.deliver(id, refusal(400, -2013, ""));
         }
         let unknown = order && self.chance.hits(self.faults.unknown);
         let done = !unknown || self.chance.hits(500);
@@ -511,7 +514,7 @@ impl World {
             answers = vec![refusal(503, -1007, "")];
         }
         if !self.chance.hits(self.faults.lose_reply) {
-            answers.into_iter().for_each(|answer| self.to_client(id, answer));
+            answers.into_iter().for_each(|answer| self.deliver(id, answer));
         }
         self.tell();
         if self.chance.hits(self.faults.cut) {
@@ -519,7 +522,7 @@ impl World {
             self.at(self.now.0 + delay, Happening::Cut(id));
         }
         if self.chance.hits(self.faults.shutdown) {
-            self.to_client(id, b"{\"event\":{\"e\":\"serverShutdown\",\"E\":1}}".to_vec());
+            self.deliver(id, b"{\"event\":{\"e\":\"serverShutdown\",\"E\":1}}".to_vec());
         }
     }
 
@@ -547,7 +550,7 @@ impl World {
         self.now < self.banned_until
     }
 
-    fn to_client(&mut self, id: SessionId, bytes: Vec<u8>) {
+    fn deliver(&mut self, id: SessionId, bytes: Vec<u8>) {
         let event = bytes.starts_with(b"{\"subscriptionId\"");
         if event && self.chance.hits(self.faults.event_lost) {
             return;
@@ -575,7 +578,7 @@ impl World {
             ids.sort();
             for id in ids {
                 if let Some(message) = self.sessions[&id].0.wrap(&told) {
-                    self.to_client(id, message);
+                    self.deliver(id, message);
                 }
             }
         }

@@ -621,7 +621,9 @@ impl OrderClient {
                 CancelState::Wanted(due) => due,
                 CancelState::No | CancelState::Sent => never,
             };
-            order.ask_at.unwrap_or(never).min(cancel)
+            // While one question is under way the next one waits for its answer.
+            let ask = if order.asking { never } else { order.ask_at.unwrap_or(never) };
+            ask.min(cancel)
         };
         self.orders.attention().iter().map(due).min().unwrap_or(never)
     }
