@@ -254,7 +254,13 @@ impl OrderClient {
         answer: Result<HttpReply<'_>, HttpFailure>,
         out: &mut Outputs,
     ) {
-        let Some(request) = self.line.flight.take(id.0) else { return };
+        let Some(request) = self.line.flight.take(id.0) else {
+            // Given up on. What it says of the request comes too late; a ban that it tells of does not.
+            if let Ok(reply) = answer {
+                self.obey_ban(now, &Reply::http(&reply), out);
+            }
+            return;
+        };
         if request.way != Way::Http {
             return;
         }
@@ -273,9 +279,7 @@ impl OrderClient {
         let InFlight { asked, way, sent, activity, permit } = request;
         let venue_now = self.line.clock.venue_time(now);
         self.line.budget.answered(permit, &reply.told, venue_now);
-        if let Some(too_much) = reply.too_much() {
-            self.too_much(now, too_much, out);
-        }
+        self.obey_ban(now, &reply, out);
         if reply.result.is_err() {
             match reply.meaning().reaction {
                 React::Resync => {
@@ -315,6 +319,12 @@ impl OrderClient {
             self.refuse_here(now, key, LocalRefusal::NoConnection, out);
         } else {
             self.lost(now, request, out);
+        }
+    }
+
+    fn obey_ban(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
+        if let Some(too_much) = reply.too_much() {
+            self.too_much(now, too_much, out);
         }
     }
 
@@ -409,7 +419,9 @@ impl OrderClient {
                 }
             }
             Some(id) => {
-                let Some(request) = id.as_u64().and_then(|id| self.line.flight.take(id)) else { return };
+                let Some(request) = id.as_u64().and_then(|id| self.line.flight.take(id)) else {
+                    return self.obey_ban(now, &Reply::session(frame_value), out);
+                };
                 if request.way == Way::Session(session) {
                     self.answered(now, request, Reply::session(frame_value), out);
                 } else {
