@@ -5,7 +5,7 @@
 //!
 //! A file is a magic, then blocks of at most [`ROWS_MAX`] events, then an index with each block's place, CRC-32 and first
 //! and last time, then the index's own CRC. A block has a column for each field of the kinds of events in it
-//! ([`block`]), each packed by [`pack`]. Prices and quantities of a block share one number of decimals, as few as they
+//! (`block`), each packed by `pack`. Prices and quantities of a block share one number of decimals, as few as they
 //! need, which only grows along a file. A reader holds one block.
 
 mod block;
@@ -24,7 +24,7 @@ pub use writer::{GapRule, Refused, SegmentStats, SegmentWriter};
 pub const ROWS_MAX: usize = 16_384;
 /// Levels of depth events after which a block is full.
 const LEVELS_FULL: usize = 65_536;
-/// Levels in one event, at most; a block has fewer than this and [`LEVELS_FULL`] together.
+/// Levels in one event, at most; a block has fewer than this and `LEVELS_FULL` together.
 pub const LEVELS_MAX: usize = 1 << 20;
 /// Decimals of a bar's turnover, as venues print it; what is finer is cut off.
 pub const TURNOVER_DECIMALS: u8 = 8;

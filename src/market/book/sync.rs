@@ -168,7 +168,7 @@ impl BookSync {
         }
     }
 
-    /// An event begins; its levels follow by [`level`](Self::level), then [`end`](Self::end).
+    /// An event begins; its levels follow, then [`end`](Self::end).
     #[inline]
     pub fn begin(&mut self, head: &DepthHead, kind: DepthKind, pending: &mut PendingDiffs) {
         self.bids_left = head.bids;

@@ -1,9 +1,11 @@
 //! Orders for real: what stands between the live gateway's lane and the venue.
 //!
+//! ```text
 //!     live gateway ──lane──▶ this thread: client (writes, signs) ─▶ mask, seal ─▶ sockets of the WebSocket API
 //!       (a stage)                 │  ▲                          └─▶ calls ─▶ REST threads
 //!                                 │  └───────────── frames, answers ─────────────┘
 //!     sequencer ◀──lane── reports ┘
+//! ```
 //!
 //! Owns: sockets, REST threads, the waiting, the key until the client has it. What is sent and when, and what an answer
 //! means, is the client's to decide (`venue/binance/client`), which has no socket. Invariant: what the client reports

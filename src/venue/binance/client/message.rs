@@ -95,7 +95,7 @@ pub enum Output {
     SessionText {
         /// On.
         session: SessionId,
-        /// Where it is in [`Outputs::bytes`].
+        /// Where it is in [`Outputs`].
         text: Range<usize>,
     },
     /// Make an HTTP request without a body.
@@ -117,7 +117,7 @@ pub struct HttpCall {
     pub id: HttpId,
     /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
-    /// Where `/path?query` is in [`Outputs::bytes`].
+    /// Where `/path?query` is in [`Outputs`].
     pub target: Range<usize>,
     /// Whether the header `X-MBX-APIKEY` goes with it.
     pub key: bool,
