@@ -81,7 +81,8 @@ fn run(environment: &str, script: &str) {
     let venue = Venue::start(&maker);
     let ca = venue.files.path().join("ca.pem");
     let output = tempfile::NamedTempFile::new().expect("a file");
-    let told = || output.reopen().expect("a file");
+    // Appended by both, or what one says would be written over by the other.
+    let told = || std::fs::File::options().append(true).open(output.path()).expect("a file");
     let mut child = Command::new(python)
         .arg(scripts().join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
