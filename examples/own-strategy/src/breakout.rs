@@ -71,7 +71,11 @@ impl Breakout {
         let basis_point = top.ask.price.0 / 10_000;
         let stop = Price(top.ask.price.0 - basis_point * self.stop_bps);
         let target = Price(top.ask.price.0 + basis_point * self.target_bps);
-        ctx.bracket(self.instrument, Side::Buy, self.qty).stop_at(stop).take_profit_at(target).send().map(drop)
+        ctx.bracket(self.instrument, Side::Buy, self.qty)
+            .stop_at(stop)
+            .take_profit_at(target)
+            .send()
+            .map(drop)
     }
 }
 
