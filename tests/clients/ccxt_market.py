@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import ccxt
 import ccxt.pro
-from checks import CA, PAIR, Checks, REST, STREAM, equal, holds, raises
+from checks import CA, PAIR, Checks, REST, STREAM, equal, holds, raises, wait_until
 
 # ccxt asks for what a venue of this kind has, and is told not to ask for what it has not.
 CONFIG = {
@@ -70,9 +70,14 @@ class Rest:
 
     def check_a_closed_bar_is_made_of_its_trades(self):
         self.ex.options["fetchTradesMethod"] = "publicGetTrades"
-        trades = self.ex.fetch_trades(PAIR, limit=1000)
-        # Whole seconds after the first trade that is kept, and over.
-        first, last = trades[0]["timestamp"] // 1000 + 1, trades[-1]["timestamp"] // 1000 - 1
+
+        def trades_over_whole_seconds():
+            trades = self.ex.fetch_trades(PAIR, limit=1000)
+            # Whole seconds after the first trade that is kept, and over. A venue that has just opened has none yet.
+            first, last = trades[0]["timestamp"] // 1000 + 1, trades[-1]["timestamp"] // 1000 - 1
+            return (trades, first, last) if last - first >= 1 else None
+
+        trades, first, last = wait_until(trades_over_whole_seconds, "trades over a whole second")
         bars = self.ex.fetch_ohlcv(PAIR, "1s", since=first * 1000, limit=1000)
         compared = 0
         for bar in bars:

@@ -126,9 +126,10 @@ async def araises(kind, awaitable, *words):
 
 
 def wait_until(truth, what, seconds=CHECK_SECONDS):
-    """Asks again and again until it is true."""
+    """Asks again and again until it is true, and returns what it was."""
     until = time.monotonic() + seconds
-    while not truth():
+    while not (found := truth()):
         if time.monotonic() > until:
             raise AssertionError(f"never: {what}")
         time.sleep(0.05)
+    return found
