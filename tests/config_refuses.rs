@@ -85,6 +85,12 @@ const REFUSED: &[(&str, &[&str])] = &[
         "[venue.usdm]\nws_api = \"wss://localhost\"",
         &["my.toml:2:1: venue.usdm.ws_api: is not a known key; known: stream, rest, weight_per_minute"],
     ),
+    (
+        "[venue]\nsnapshot_levels = 5000\n[venue.spot]\nweight_per_minute = 249\n[venue.usdm]\nweight_per_minute = 50",
+        &[
+            "my.toml:4:21: venue.spot.weight_per_minute = 249: must be at least 250, which one book of snapshot_levels = 5000 costs: raise it, or ask for fewer levels",
+        ],
+    ),
     // Values out of range.
     ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),
     ("[run]\nepoch = -1", &["my.toml:2:9: run.epoch = -1: must be an integer from 0 to 2821109907455"]),

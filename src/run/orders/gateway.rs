@@ -84,6 +84,7 @@ pub(super) struct GatewayParts {
 }
 
 /// Our orders that may be open, so that the end can take them back: ours, and not what a person placed elsewhere.
+#[derive(Clone, Copy)]
 struct Ours {
     client_id: ClientOrderId,
     left: Qty,
@@ -93,6 +94,15 @@ struct Ours {
 
 /// Room for this many of them before more is taken.
 const OURS: usize = 16_384;
+/// Nothing yet, in memory that was used once: the kernel finds no page for it while an order waits.
+fn ours() -> HashMap<OrderId, Ours> {
+    let nothing = Ours { client_id: ClientOrderId::derive(0, OrderId(0)), left: Qty(0), asked: None };
+    let mut ours = HashMap::with_capacity(2 * OURS);
+    ours.extend((0..OURS as u64).map(|n| (OrderId(n), nothing)));
+    ours.clear();
+    ours
+}
+
 /// Between two attempts of the end to cancel an order.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -135,7 +145,7 @@ impl Gateway {
             lost_at: None,
             caught_up: false,
             finishing: None,
-            ours: HashMap::with_capacity(OURS),
+            ours: ours(),
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
