@@ -14,6 +14,7 @@ pub mod market;
 pub mod risk;
 pub mod strategy;
 
+pub mod audit;
 pub mod history;
 pub mod journal;
 pub mod store;

@@ -3,6 +3,7 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod audit;
 mod capture;
 mod demo;
 pub mod doctor;
@@ -17,6 +18,7 @@ mod run;
 mod status_line;
 mod store;
 mod venue;
+mod why;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -43,6 +45,8 @@ enum Command {
     Run(run::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
+    /// Verifies audit trails, exports them, tells how an order came about
+    Audit(audit::Args),
     /// Writes raw frames into files that `replay` reads, or checks such files
     Capture(capture::Args),
     /// Takes vendors' files and recordings into the local history
@@ -106,6 +110,7 @@ where
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
+        Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),
         Command::History(args) => history::run(args),

@@ -455,7 +455,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
 }
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
-fn seat_strategies(
+pub(super) fn seat_strategies(
     config: &Config,
     more: &'static [StrategySpec],
 ) -> Result<(Vec<Seat>, Vec<IndicatorRequest>), PipelineError> {

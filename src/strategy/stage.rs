@@ -130,6 +130,12 @@ impl StrategyStage {
         &self.seats
     }
 
+    /// What the strategies see, as of the last event.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
     /// How many indicators never left their warm-up.
     #[must_use]
     pub fn indicators_warming_up(&self) -> usize {

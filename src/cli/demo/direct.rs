@@ -52,6 +52,7 @@ pub(super) fn run(
         interrupt: interrupt.clone(),
         progress: progress(),
         store,
+        audit: args.common.audit_request(&config, "demo"),
         pipeline,
         ..ReplayOptions::default()
     };

@@ -65,6 +65,7 @@ fn demo(
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),
         store: Some(store),
+        audit: args.common.audit_request(&config, "demo"),
         pipeline,
     };
     if args.common.report.is_none() && !args.common.json {

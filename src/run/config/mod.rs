@@ -3,6 +3,7 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod audit;
 mod balances;
 mod bar;
 mod check;
@@ -15,6 +16,7 @@ mod strategies;
 mod trading;
 mod venue;
 
+pub use audit::AuditConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
@@ -63,6 +65,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// `[store]`.
     pub store: StoreConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -196,6 +200,7 @@ impl Config {
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
+        let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
@@ -217,6 +222,7 @@ impl Config {
                 pipeline,
                 journal,
                 store,
+                audit,
                 market,
                 risk,
                 paper,
@@ -300,6 +306,7 @@ mod tests {
         assert_eq!(shown.pipeline, empty.pipeline);
         assert_eq!(shown.journal, empty.journal);
         assert_eq!(shown.store, empty.store);
+        assert_eq!(shown.audit, empty.audit);
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
@@ -343,7 +350,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 34, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -27,6 +27,7 @@ raw! {
         pipeline: RawPipeline,
         journal: RawJournal,
         store: RawStore,
+        audit: RawAudit,
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
@@ -76,6 +77,13 @@ raw! {
         flush_ms: Given<i64>,
         equity_seconds: Given<i64>,
         finish_seconds: Given<i64>,
+    }
+    RawAudit {
+        enabled: Option<bool>,
+        path: Option<String>,
+        anchors: Option<String>,
+        anchor_seconds: Given<i64>,
+        webhook_env: Given<String>,
     }
     RawMarket {
         bar: Given<String>,
