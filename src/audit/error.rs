@@ -36,7 +36,9 @@ pub enum AuditError {
         line: usize,
     },
     /// Another run writes to the trail.
-    #[error("{path}: another process writes this audit trail: give each run that goes on at once one of its own")]
+    #[error(
+        "{path}: another process writes this audit trail: give each run that goes on at once one of its own"
+    )]
     Busy {
         /// Which file.
         path: String,

@@ -17,8 +17,28 @@ pub enum ExportFormat {
 
 /// The columns of CSV: fields of records, `detail` for those that only a few kinds have.
 pub const COLUMNS: [&str; 22] = [
-    "n", "time", "seq", "kind", "strategy", "instrument", "order", "client_id", "decision", "reason", "reply",
-    "side", "type", "tif", "reduce_only", "qty", "price", "fee", "maker", "trade_id", "detail", "hash",
+    "n",
+    "time",
+    "seq",
+    "kind",
+    "strategy",
+    "instrument",
+    "order",
+    "client_id",
+    "decision",
+    "reason",
+    "reply",
+    "side",
+    "type",
+    "tif",
+    "reduce_only",
+    "qty",
+    "price",
+    "fee",
+    "maker",
+    "trade_id",
+    "detail",
+    "hash",
 ];
 
 /// Fields that are told by columns, or say where a record stands in the journal.
@@ -41,7 +61,8 @@ pub fn export(
     let mut written = 0;
     for line in trail.split(b'\n') {
         let line = line?;
-        let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("record {} does not read", written + 1));
+        let bad =
+            || io::Error::new(io::ErrorKind::InvalidData, format!("record {} does not read", written + 1));
         let (link, _, record) = parts(&line).ok_or_else(bad)?;
         let fields: Map<String, Value> = serde_json::from_slice(record).map_err(|_| bad())?;
         let time = Time(fields.get("time_ns").and_then(Value::as_u64).unwrap_or_default());

@@ -25,14 +25,18 @@ pub enum Fault {
         /// What stands there.
         found: u64,
     },
-    /// The record or its hash was changed, or what stood before it was.
-    #[error("record {record} was changed: its hash does not fit")]
+    /// The record or its hash was changed; or the one before it was, by somebody who reckoned that one's hash anew.
+    #[error(
+        "record {record} was changed: its hash does not fit (or the record before it was, and its hash with it)"
+    )]
     Changed {
         /// The first bad record.
         record: u64,
     },
     /// The chain is whole in itself, and not the one that was anchored.
-    #[error("the trail was written anew: record {anchored} is not the one that was anchored (the first that differs is one from {record} on)")]
+    #[error(
+        "the trail was written anew: record {anchored} is not the one that was anchored (the first that differs is one from {record} on)"
+    )]
     Rewritten {
         /// The first that may be another.
         record: u64,

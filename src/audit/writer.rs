@@ -46,8 +46,7 @@ impl TrailWriter {
         file.seek(SeekFrom::Start(0)).map_err(&io)?;
         let trail = BufReader::with_capacity(1 << 20, (&file).take(whole));
         let found = verify(trail, anchors).map_err(&io)?;
-        let found =
-            found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
+        let found = found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
         if whole < length {
             file.set_len(whole).map_err(&io)?;
         }

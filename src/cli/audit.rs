@@ -145,7 +145,10 @@ fn run_verify(args: &VerifyArgs) -> Result<Outcome, Outcome> {
         Err(AuditError::Fault { path, fault }) => {
             if args.json {
                 let record = fault.record();
-                println!("{:#}", json!({ "trail": path, "good": false, "record": record, "fault": fault.to_string() }));
+                println!(
+                    "{:#}",
+                    json!({ "trail": path, "good": false, "record": record, "fault": fault.to_string() })
+                );
             }
             eprintln!("{path}: NOT AS IT WAS WRITTEN: {fault}");
             Err(Outcome::Failed)
@@ -171,7 +174,9 @@ fn print_verified(trail: &Path, found: &Verified) {
     println!("{}: {records} records of {} runs, each as it was written", trail.display(), found.runs.len());
     println!("  last {}:{}", found.records, found.head);
     match found.anchored {
-        None => println!("  no anchor was given: that the end was cut off, or all written anew, would not be seen"),
+        None => println!(
+            "  no anchor was given: that the end was cut off, or all written anew, would not be seen"
+        ),
         Some(anchored) if anchored == found.records => println!("  anchored to the last"),
         Some(anchored) => println!(
             "  anchored up to record {}: that what follows was cut off, or written anew, would not be seen",

@@ -194,7 +194,8 @@ pub fn audit_line(audit: &AuditSummary) -> String {
     }
     if !audit.complete {
         let why = audit.error.as_deref().unwrap_or("it was not written in time");
-        line += &format!("; NOT COMPLETE: {why}; add what is missing by: algo-trader audit load --journal FILE");
+        line +=
+            &format!("; NOT COMPLETE: {why}; add what is missing by: algo-trader audit load --journal FILE");
     }
     line
 }

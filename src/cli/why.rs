@@ -60,6 +60,13 @@ fn print(told: &Why, decision: &serde_json::Value) {
     for param in &strategy.params {
         println!("  {param}");
     }
+    if let Some(sizing) = &told.sizing {
+        println!("\nhow it was sized\n  {}, of an equity of {}", sizing.method, sizing.equity);
+        println!(
+            "  {} over {} a unit: {}, allowed {}",
+            sizing.budget, sizing.unit, sizing.wanted, sizing.qty
+        );
+    }
     println!("\nwhat the rules said");
     for rule in &told.rules {
         println!("  {} {:<16} {}", if rule.passed { "passed" } else { "DENIED" }, rule.rule, rule.detail);

@@ -6,8 +6,8 @@
 
 use super::affinity::keep_to;
 use super::config::AuditConfig;
-use crate::audit::{Anchor, AuditError, Body, Scribe, Scribed};
 use crate::audit::verify::{anchors_of, read_anchors};
+use crate::audit::{Anchor, AuditError, Body, Scribe, Scribed};
 use crate::net::http::{HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient, TlsSettings};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -177,7 +177,9 @@ impl AuditThread {
                 keep_to(&cores);
                 let mut worker = Worker::new(request, journal, early, orders, state);
                 if let Err(error) = worker.run() {
-                    log::error!("{error}; the run goes on, its journal has everything, its audit trail has not");
+                    log::error!(
+                        "{error}; the run goes on, its journal has everything, its audit trail has not"
+                    );
                     worker.tell(|s| s.error = Some(error.to_string()));
                 }
             }
@@ -335,7 +337,8 @@ impl Worker {
         }
         let Some(http) = &self.http else { return false };
         let trail = self.trail.display().to_string();
-        let body = json!({ "trail": trail, "record": head.number, "hash": head.link.to_string() }).to_string();
+        let body =
+            json!({ "trail": trail, "record": head.number, "hash": head.link.to_string() }).to_string();
         let request = HttpRequest {
             method: "POST",
             headers: &[("content-type", "application/json")],

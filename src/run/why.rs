@@ -9,13 +9,14 @@ use super::pipeline::{Pipeline, PipelineError, PipelineOptions, seat_strategies}
 use crate::audit::{Body, Projector};
 use crate::domain::decimal::Scaled;
 use crate::domain::event::Event;
-use crate::domain::{ClientOrderId, Instrument, InstrumentId, InstrumentTable, OrderId, Slot, Time};
+use crate::domain::{ClientOrderId, Instrument, InstrumentId, InstrumentTable, OrderId, Qty, Slot, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalError, JournalHeader, JournalReader};
 use crate::market::Top;
 use crate::market::indicator::find;
 use crate::market::request::{IndicatorBody, IndicatorRequest};
 use crate::pipeline::{StopReason, Threading, Wait};
+use crate::strategy::sizing::{AMOUNT_DECIMALS, Sized};
 use crate::strategy::{StrategySpec, StrategyStage};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -48,6 +49,8 @@ pub struct Why {
     pub strategy: StrategyFacts,
     /// The strategy's position in the instrument then.
     pub position: String,
+    /// How it was sized, where the strategy has sizing and asked for a size at this event.
+    pub sizing: Option<SizingFacts>,
     /// What the rules said.
     pub rules: Vec<RuleResult>,
     /// What was done with it afterwards.
@@ -85,6 +88,23 @@ pub struct StrategyFacts {
     pub doc: String,
     /// Its parameters, given and by default, `name = value`.
     pub params: Vec<String>,
+}
+
+/// How an order was sized.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SizingFacts {
+    /// By which method, with which settings.
+    pub method: String,
+    /// The strategy's equity, in the quote asset.
+    pub equity: String,
+    /// What could be spent or lost, in the quote asset; zero for a fixed quantity.
+    pub budget: String,
+    /// What one whole of the base asset costs or loses.
+    pub unit: String,
+    /// The quantity before lots, caps and smallest sizes.
+    pub wanted: String,
+    /// The quantity that was allowed.
+    pub qty: String,
 }
 
 /// What a rule said.
@@ -149,15 +169,12 @@ struct Found {
 ///
 /// # Errors
 /// [`WhyError`].
-pub fn why(
-    journal: &Path,
-    wanted: &str,
-    strategies: &'static [StrategySpec],
-) -> Result<Why, WhyError> {
+pub fn why(journal: &Path, wanted: &str, strategies: &'static [StrategySpec]) -> Result<Why, WhyError> {
     let name = journal.display().to_string();
     let mut reader = JournalReader::open(journal)?;
     let header = reader.header().clone();
-    let again = |seq, problem: &str| WhyError::NotAgain { journal: name.clone(), seq, problem: problem.into() };
+    let again =
+        |seq, problem: &str| WhyError::NotAgain { journal: name.clone(), seq, problem: problem.into() };
     let table = InstrumentTable::new(header.instruments.clone()).map_err(|e| again(0, &e.to_string()))?;
     let id = order_id(wanted, &header);
     let found = id.map(|id| search(&mut reader, &header, &table, id)).transpose()?.flatten();
@@ -183,6 +200,12 @@ pub fn why(
         indicators: indicators(&config, order.strategy.index(), &stage, strategies)?,
         strategy: facts(&config, order.strategy.index(), strategies),
         position: Scaled { value: position.into(), decimals: instrument.qty_decimals }.to_string(),
+        sizing: stage.seats().get(order.strategy.index()).and_then(|seat| seat.desk.sized).and_then(
+            |sized| {
+                let now = sized.seq == found.seq && sized.instrument == order.instrument;
+                now.then(|| sizing(&sized, instrument))
+            },
+        ),
         rules: rules(&found.record),
         afterwards: found.afterwards,
     })
@@ -223,7 +246,8 @@ fn search(
             }
             (Entry::Record(record), None) if record.order.id == id && is_order(record.kind) => {
                 let instrument = record.order.instrument;
-                let mut events: Vec<Told> = recent.iter().rev().take(1).map(|(_, told)| told.clone()).collect();
+                let mut events: Vec<Told> =
+                    recent.iter().rev().take(1).map(|(_, told)| told.clone()).collect();
                 let before = recent.iter().rev().skip(1).filter(|(i, _)| *i == instrument);
                 events.extend(before.take(EVENTS_BEFORE).map(|(_, told)| told.clone()));
                 events.reverse();
@@ -270,7 +294,8 @@ fn concerning(body: &Body, id: u64) -> Option<String> {
 fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
     let instrument = table.all().get(slot.instrument().index());
     let name = instrument.map_or_else(String::new, Instrument::name);
-    let price = |value: i64| Scaled { value: value.into(), decimals: instrument.map_or(0, |i| i.price_decimals) };
+    let price =
+        |value: i64| Scaled { value: value.into(), decimals: instrument.map_or(0, |i| i.price_decimals) };
     let qty = |value: i64| Scaled { value: value.into(), decimals: instrument.map_or(0, |i| i.qty_decimals) };
     Some(match slot.event() {
         Event::Clock => "time passed".to_owned(),
@@ -375,7 +400,9 @@ fn indicators(
         let slot = all.iter().position(|other| other == request)?;
         let values = stage.view().values.get(slot).copied().flatten();
         let (name, outputs) = match &request.body {
-            IndicatorBody::Closes(key) => (key.to_string(), find(key.name).map_or(1, |spec| spec.outputs.len())),
+            IndicatorBody::Closes(key) => {
+                (key.to_string(), find(key.name).map_or(1, |spec| spec.outputs.len()))
+            }
             IndicatorBody::Imbalance { levels } => (format!("imbalance({levels})"), 1),
         };
         let of = config.instruments.get(request.instrument).name();
@@ -383,6 +410,18 @@ fn indicators(
         Some(IndicatorValue { name: format!("{name} of {of}"), values })
     };
     Ok(own.iter().filter_map(value).collect())
+}
+
+fn sizing(sized: &Sized, instrument: &Instrument) -> SizingFacts {
+    let qty = |qty: Qty| Scaled { value: qty.0.into(), decimals: instrument.qty_decimals }.to_string();
+    SizingFacts {
+        method: format!("{:?}", sized.method),
+        equity: Scaled { value: sized.equity, decimals: AMOUNT_DECIMALS }.to_string(),
+        budget: Scaled { value: sized.budget.0, decimals: instrument.notional_decimals() }.to_string(),
+        unit: Scaled { value: sized.unit.0.into(), decimals: instrument.price_decimals }.to_string(),
+        wanted: qty(sized.wanted),
+        qty: qty(sized.qty),
+    }
 }
 
 fn facts(config: &Config, strategy: usize, more: &'static [StrategySpec]) -> StrategyFacts {

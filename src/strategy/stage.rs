@@ -239,6 +239,9 @@ impl StrategyStage {
         for bar in &self.bars {
             for &index in &self.by_instrument[bar.instrument.index()] {
                 self.active.add(index);
+                if let Some(sizer) = &mut self.seats[index].desk.sizer {
+                    sizer.on_bar(bar);
+                }
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }

@@ -9,6 +9,7 @@ mod bar;
 mod check;
 mod choices;
 mod document;
+mod hours;
 mod instruments;
 mod raw;
 mod sections;
@@ -17,6 +18,7 @@ mod trading;
 mod venue;
 
 pub use audit::AuditConfig;
+pub use hours::HoursConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
@@ -31,6 +33,7 @@ use check::Checks;
 use document::Document;
 use instruments::{Opened, Sources};
 use raw::RawConfig;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -77,6 +80,8 @@ pub struct Config {
     pub trading: TradingConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
+    /// `[hours]`, by venue and market.
+    pub hours: BTreeMap<String, HoursConfig>,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
@@ -209,6 +214,7 @@ impl Config {
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }
+        let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -228,6 +234,7 @@ impl Config {
                 paper,
                 trading,
                 venue,
+                hours,
                 log,
                 report,
                 strategies,

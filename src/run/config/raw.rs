@@ -33,6 +33,7 @@ raw! {
         paper: RawPaper,
         trading: RawTrading,
         venue: RawVenue,
+        hours: BTreeMap<String, Spanned<String>>,
         log: RawLog,
         report: RawReport,
         strategy: Vec<Spanned<RawStrategy>>,
@@ -160,6 +161,8 @@ raw! {
         name: Given<String>,
         label: Given<String>,
         instruments: Given<Vec<Spanned<String>>>,
+        hours: Given<String>,
+        sizing: Option<Spanned<BTreeMap<String, Spanned<toml::Value>>>>,
         params: BTreeMap<String, Spanned<toml::Value>>,
     }
     /// A file of instruments.
