@@ -19,6 +19,7 @@ pub mod audit;
 pub mod history;
 pub mod journal;
 pub mod store;
+pub mod surveillance;
 
 pub mod monitor;
 pub mod report;

@@ -43,6 +43,7 @@ fn request(trail: Option<PathBuf>) -> AuditRequest {
         webhook: None,
         tls: TlsSettings::default(),
         first,
+        watch: None,
     }
 }
 

@@ -24,6 +24,10 @@ fn the_demo_leaves_a_report_a_database_and_a_journal_that_other_commands_take() 
     assert_eq!(run(&demo), 2, "a journal is never written over");
     assert_eq!(run(&["replay", &journal]), 0);
     assert_eq!(run(&["replay", &journal, "--json", "--until", "100"]), 0);
+    assert_eq!(run(&["risk", "--journal", &journal]), 0);
+    let trail = format!("{journal}.audit");
+    assert_eq!(run(&["audit", "verify", &trail]), 0);
+    assert_eq!(run(&["audit", "export", &trail, "--out", &path(dir.path(), "trail.csv")]), 0);
     assert_eq!(run(&["store", "status", "--store", &url]), 0);
     assert_eq!(run(&["store", "status", "--store", &url, "--json"]), 0);
     let second = format!("sqlite:{}", path(dir.path(), "second.db"));

@@ -9,7 +9,7 @@ const GROUPS: &[&[&str]] = &[
     &["pipeline", "net", "security", "calendar"],
     &["venue"],
     &["market", "strategy", "risk", "execution"],
-    &["journal", "store", "history", "audit"],
+    &["journal", "store", "history", "audit", "surveillance"],
     &["backtest", "report", "monitor"],
     &["control"],
     &["run"],

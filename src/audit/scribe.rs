@@ -5,7 +5,7 @@ use super::error::AuditError;
 use super::projector::Projector;
 use super::record::Body;
 use super::writer::TrailWriter;
-use crate::journal::{Follower, Next};
+use crate::journal::{Entry, Follower, Next};
 use std::path::Path;
 
 /// How far a scribe came.
@@ -63,6 +63,19 @@ impl Scribe {
     /// # Errors
     /// [`AuditError`]; nothing may be added after one.
     pub fn read(&mut self) -> Result<Scribed, AuditError> {
+        self.read_with(&mut |_, _| {})
+    }
+
+    /// The same, with each entry shown to `watch`, which may add records of its own: those of entries that the trail has
+    /// already are in it too, and are left out.
+    ///
+    /// # Errors
+    /// [`AuditError`]; nothing may be added after one.
+    pub fn read_with(
+        &mut self,
+        watch: &mut dyn FnMut(&Entry, &mut Vec<Body>),
+    ) -> Result<Scribed, AuditError> {
+        let mut more = Vec::new();
         for _ in 0..ENTRIES_AT_ONCE {
             if self.ended {
                 return Ok(Scribed::Ended);
@@ -73,13 +86,19 @@ impl Scribe {
                     self.writer.flush()?;
                     return Ok(Scribed::Pending);
                 }
-                Next::Ended => (crate::journal::Entry::End, true),
+                Next::Ended => (Entry::End, true),
             };
+            watch(&entry, &mut more);
             let body = self.projector.take(&entry);
             if let Some(body) = body
                 && self.projector.at().entry > self.known
             {
                 self.writer.append(self.projector.at(), &body)?;
+            }
+            for body in more.drain(..) {
+                if self.projector.at().entry > self.known {
+                    self.writer.append(self.projector.at(), &body)?;
+                }
             }
             if ended {
                 self.ended = true;

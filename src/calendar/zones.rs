@@ -41,6 +41,12 @@ impl Hours {
         put(&mut self.strategies, id.index(), Times { calendar, extended });
     }
 
+    /// The instruments that have a calendar, with it.
+    pub fn calendars(&self) -> impl Iterator<Item = (InstrumentId, &Arc<Calendar>)> {
+        let ids = (0..=u16::MAX).map(InstrumentId);
+        ids.zip(&self.instruments).filter_map(|(id, times)| Some((id, &times.as_ref()?.calendar)))
+    }
+
     /// Whether this strategy may trade this instrument at `time`: both are open.
     #[inline]
     #[must_use]

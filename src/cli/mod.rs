@@ -14,6 +14,7 @@ mod list;
 mod many;
 mod output;
 mod replay;
+mod risk;
 mod run;
 mod status_line;
 mod store;
@@ -55,6 +56,8 @@ enum Command {
     History(history::Args),
     /// Writes the local history into CSV or Parquet files
     Export(export::Args),
+    /// Tells what a run holds, what it could lose, and how near it is to its limits
+    Risk(risk::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -115,6 +118,7 @@ where
         Command::Import(args) => import::run(args),
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
+        Command::Risk(args) => risk::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -165,7 +165,7 @@ impl Common {
 impl Common {
     /// The audit trail that the configuration asks for, if it does.
     pub fn audit_request(&self, config: &Config, what: &str) -> Option<AuditRequest> {
-        AuditRequest::new(&config.audit, &config.venue.tls).map(|audit| audit.started_by_user(what))
+        AuditRequest::new(config).map(|audit| audit.started_by_user(what))
     }
 
     /// The store that was asked for, if one was.

@@ -5,11 +5,14 @@
 //! hash to places outside the trail: a file of anchors, the log, and a webhook where one is configured.
 
 use super::affinity::keep_to;
-use super::config::AuditConfig;
+use super::config::Config;
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, Body, Scribe, Scribed};
+use crate::domain::Instrument;
+use crate::journal::Entry;
 use crate::net::http::{HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient, TlsSettings};
+use crate::surveillance::{Observer, Surveillance};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -19,7 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A trail that a run is to have.
-#[derive(Debug, Clone)]
 pub struct AuditRequest {
     /// The trail; none: beside the journal, its name with `.audit` after it.
     pub trail: Option<PathBuf>,
@@ -33,19 +35,23 @@ pub struct AuditRequest {
     pub tls: TlsSettings,
     /// Records that the trail begins with: who started the run.
     pub first: Vec<Body>,
+    /// What looks for forbidden patterns in the run.
+    pub watch: Option<Watch>,
 }
 
 impl AuditRequest {
-    /// The trail that `[audit]` asks for, if it asks for one.
+    /// The trail that `[audit]` asks for, if it asks for one, with what `[surveillance]` looks for.
     #[must_use]
-    pub fn new(config: &AuditConfig, tls: &TlsSettings) -> Option<Self> {
-        config.enabled.then(|| Self {
-            trail: config.path.clone(),
-            anchors: config.anchors.clone(),
-            anchor_every: Duration::from_secs(config.anchor_seconds.into()),
-            webhook: webhook(&config.webhook_env),
-            tls: tls.clone(),
+    pub fn new(config: &Config) -> Option<Self> {
+        let audit = &config.audit;
+        audit.enabled.then(|| Self {
+            trail: audit.path.clone(),
+            anchors: audit.anchors.clone(),
+            anchor_every: Duration::from_secs(audit.anchor_seconds.into()),
+            webhook: webhook(&audit.webhook_env),
+            tls: config.venue.tls.clone(),
             first: Vec::new(),
+            watch: Watch::new(config),
         })
     }
 
@@ -61,6 +67,45 @@ impl AuditRequest {
             detail: format!("command line, process {} on {}", std::process::id(), host.trim()),
         });
         self
+    }
+}
+
+/// Surveillance of a run, by its journal: what is found is recorded and logged.
+pub struct Watch {
+    surveillance: Surveillance,
+    observer: Observer,
+    strategies: Vec<String>,
+    instruments: Vec<String>,
+}
+
+impl Watch {
+    /// What `[surveillance]` asks for.
+    #[must_use]
+    pub fn new(config: &Config) -> Option<Self> {
+        Some(Self {
+            surveillance: config.surveillance()?,
+            observer: Observer::default(),
+            strategies: config.strategies.iter().map(|s| s.label.clone()).collect(),
+            instruments: config.instruments.all().iter().map(Instrument::name).collect(),
+        })
+    }
+
+    fn take(&mut self, entry: &Entry, records: &mut Vec<Body>) {
+        let Self { surveillance, observer, strategies, instruments } = self;
+        let Some(seen) = observer.take(entry) else { return };
+        surveillance.take(&seen, |alert, reaction| {
+            let strategy = strategies.get(alert.strategy.index()).cloned().unwrap_or_default();
+            let instrument = instruments.get(alert.instrument.index()).cloned().unwrap_or_default();
+            let (detector, detail) = (alert.detector, &alert.detail);
+            log::warn!("surveillance: {detector} by {strategy} on {instrument}: {detail}");
+            records.push(Body::Alert {
+                detector: detector.to_owned(),
+                reaction: reaction.label().to_owned(),
+                strategy,
+                instrument,
+                detail: alert.detail,
+            });
+        });
     }
 }
 
@@ -235,14 +280,14 @@ struct Worker {
 
 impl Worker {
     fn new(
-        request: AuditRequest,
+        mut request: AuditRequest,
         journal: PathBuf,
         early: Vec<Body>,
         commands: Receiver<Command>,
         shared: Arc<Mutex<AuditSummary>>,
     ) -> Self {
         let trail = request.trail.clone().unwrap_or_else(|| trail_of(&journal));
-        let mut notes = request.first.clone();
+        let mut notes = std::mem::take(&mut request.first);
         notes.extend(early);
         let anchor_at = Instant::now() + request.anchor_every;
         Self {
@@ -277,7 +322,12 @@ impl Worker {
                 for body in self.notes.drain(..) {
                     scribe.note(&body)?;
                 }
-                step = scribe.read()?;
+                let watch = &mut self.request.watch;
+                step = scribe.read_with(&mut |entry, records| {
+                    if let Some(watch) = watch {
+                        watch.take(entry, records);
+                    }
+                })?;
                 self.tell(|s| s.head = scribe.head());
             }
             let over = match step {

@@ -14,6 +14,7 @@ pub mod live;
 pub mod orders;
 pub mod pipeline;
 pub mod replay;
+pub mod risk_report;
 pub mod sequencer;
 pub mod store;
 pub mod summary;

@@ -14,6 +14,7 @@ mod instruments;
 mod raw;
 mod sections;
 mod strategies;
+mod surveillance;
 mod trading;
 mod venue;
 
@@ -24,6 +25,7 @@ pub use sections::{
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use surveillance::{OnAlert, SurveillanceConfig};
 pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
@@ -82,6 +84,8 @@ pub struct Config {
     pub venue: VenueConfig,
     /// `[hours]`, by venue and market.
     pub hours: BTreeMap<String, HoursConfig>,
+    /// `[surveillance]`.
+    pub surveillance: SurveillanceConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
@@ -215,6 +219,7 @@ impl Config {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
+        let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -235,6 +240,7 @@ impl Config {
                 trading,
                 venue,
                 hours,
+                surveillance,
                 log,
                 report,
                 strategies,
@@ -319,6 +325,8 @@ mod tests {
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.venue, empty.venue);
+        assert_eq!(shown.hours, empty.hours);
+        assert_eq!(shown.surveillance, empty.surveillance);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
@@ -357,7 +365,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 34, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 35, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

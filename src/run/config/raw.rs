@@ -34,6 +34,7 @@ raw! {
         trading: RawTrading,
         venue: RawVenue,
         hours: BTreeMap<String, Spanned<String>>,
+        surveillance: RawSurveillance,
         log: RawLog,
         report: RawReport,
         strategy: Vec<Spanned<RawStrategy>>,
@@ -85,6 +86,14 @@ raw! {
         anchors: Option<String>,
         anchor_seconds: Given<i64>,
         webhook_env: Given<String>,
+    }
+    RawSurveillance {
+        spoofing: Given<String>,
+        quote_stuffing: Given<String>,
+        wash_trades: Given<String>,
+        momentum_ignition: Given<String>,
+        marking_the_close: Given<String>,
+        quiet_seconds: Given<i64>,
     }
     RawMarket {
         bar: Given<String>,
