@@ -51,7 +51,7 @@ fn the_demo_without_a_network_measures_rates_of_pairs() {
 
 #[test]
 fn lists_and_the_doctor_need_nothing() {
-    for what in ["strategies", "indicators", "risk-rules"] {
+    for what in ["strategies", "indicators", "risk-rules", "sizing", "hours"] {
         assert_eq!(run(&["list", what]), 0, "{what}");
         assert_eq!(run(&["list", what, "--json"]), 0, "{what}");
     }

@@ -149,7 +149,7 @@ fn sessions_are_those_of_the_database_from_2010_to_2030() {
                 let moment = midnight.timestamp().checked_add(minute.minutes()).expect("a moment");
                 let expected = entry.phase(moment);
                 let local = moment.to_zoned(zone.clone()).date();
-                if errs.contains(&local) {
+                if local.year() < 2010 || errs.contains(&local) {
                     continue;
                 }
                 let said = calendar.phase(time(moment));

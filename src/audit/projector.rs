@@ -126,13 +126,16 @@ impl Projector {
     }
 
     fn command(&self, command: Command) -> Body {
-        let (command, instrument) = match command {
-            Command::Halt => ("halt", None),
-            Command::Resume => ("resume", None),
-            Command::Pause(id) => ("pause", Some(self.instrument(id))),
-            Command::Unpause(id) => ("unpause", Some(self.instrument(id))),
-        };
-        Body::Command { command: command.to_owned(), instrument }
+        match command {
+            Command::Pause(id) => {
+                Body::Command { command: "pause".to_owned(), instrument: Some(self.instrument(id)) }
+            }
+            Command::Unpause(id) => {
+                Body::Command { command: "unpause".to_owned(), instrument: Some(self.instrument(id)) }
+            }
+            // Of everything, or of more than one thing: as it is called in the program.
+            other => Body::Command { command: format!("{other:?}").to_lowercase(), instrument: None },
+        }
     }
 
     fn rules(&self, rules: &Rules) -> Body {

@@ -133,7 +133,7 @@ fn source(args: &Args, instruments: Vec<Instrument>) -> Result<FlowSource, Outco
 /// Replays the journal, says whether the same order stream came out, and what to do next.
 fn conclude(
     args: &Args,
-    journal: &Path,
+    (journal, trail): (&Path, &Path),
     config: &Config,
     hash: &str,
     strategies: &'static [StrategySpec],
@@ -149,7 +149,7 @@ fn conclude(
             Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
             Err(problem) => println!("the journal could not be replayed: {problem}"),
         }
-        tell_trail(journal);
+        tell_trail(trail);
         println!("next:");
         for line in next {
             println!("  {line}");
@@ -158,17 +158,18 @@ fn conclude(
     if proof.as_deref() == Ok(hash) { Outcome::Done } else { Outcome::Failed }
 }
 
-/// Says whether the audit trail beside the journal is whole.
-fn tell_trail(journal: &Path) {
-    let trail = trail_of(journal);
+/// Says whether the audit trail is whole.
+fn tell_trail(trail: &Path) {
     if !trail.exists() {
         return;
     }
-    let anchors = read_anchors(&anchors_of(&trail));
-    match anchors.and_then(|anchors| verify_file(&trail, &anchors)) {
+    let anchors = anchors_of(trail);
+    let anchors = if anchors.exists() { read_anchors(&anchors) } else { Ok(Vec::new()) };
+    match anchors.and_then(|anchors| verify_file(trail, &anchors)) {
         Ok(found) => println!(
-            "its audit trail was verified: {} records, each as it was written, anchored to the last",
-            found.records
+            "its audit trail was verified: {} records, each as it was written{}",
+            found.records,
+            if found.anchored == Some(found.records) { ", anchored to the last" } else { "" }
         ),
         Err(error) => println!("ITS AUDIT TRAIL DOES NOT VERIFY: {error}; please report this"),
     }

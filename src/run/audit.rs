@@ -6,13 +6,11 @@
 
 use super::affinity::keep_to;
 use super::config::Config;
+use super::watch::Watch;
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, Body, Scribe, Scribed};
-use crate::domain::Instrument;
-use crate::journal::Entry;
 use crate::net::http::{HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient, TlsSettings};
-use crate::surveillance::{Observer, Surveillance};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -67,45 +65,6 @@ impl AuditRequest {
             detail: format!("command line, process {} on {}", std::process::id(), host.trim()),
         });
         self
-    }
-}
-
-/// Surveillance of a run, by its journal: what is found is recorded and logged.
-pub struct Watch {
-    surveillance: Surveillance,
-    observer: Observer,
-    strategies: Vec<String>,
-    instruments: Vec<String>,
-}
-
-impl Watch {
-    /// What `[surveillance]` asks for.
-    #[must_use]
-    pub fn new(config: &Config) -> Option<Self> {
-        Some(Self {
-            surveillance: config.surveillance()?,
-            observer: Observer::default(),
-            strategies: config.strategies.iter().map(|s| s.label.clone()).collect(),
-            instruments: config.instruments.all().iter().map(Instrument::name).collect(),
-        })
-    }
-
-    fn take(&mut self, entry: &Entry, records: &mut Vec<Body>) {
-        let Self { surveillance, observer, strategies, instruments } = self;
-        let Some(seen) = observer.take(entry) else { return };
-        surveillance.take(&seen, |alert, reaction| {
-            let strategy = strategies.get(alert.strategy.index()).cloned().unwrap_or_default();
-            let instrument = instruments.get(alert.instrument.index()).cloned().unwrap_or_default();
-            let (detector, detail) = (alert.detector, &alert.detail);
-            log::warn!("surveillance: {detector} by {strategy} on {instrument}: {detail}");
-            records.push(Body::Alert {
-                detector: detector.to_owned(),
-                reaction: reaction.label().to_owned(),
-                strategy,
-                instrument,
-                detail: alert.detail,
-            });
-        });
     }
 }
 

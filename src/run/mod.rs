@@ -18,6 +18,7 @@ pub mod risk_report;
 pub mod sequencer;
 pub mod store;
 pub mod summary;
+pub mod watch;
 pub mod why;
 
 pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};

@@ -4,156 +4,28 @@
 //! The journal has what happened and what was decided. What a strategy saw in between, tops of book and indicator
 //! values, follows from that: the run is run again up to the event that the order answers.
 
-use super::config::{Config, ConfigError};
+mod told;
+mod words;
+
+pub use told::{IndicatorValue, RuleResult, SizingFacts, StrategyFacts, Told, Why, WhyError};
+
+use super::config::Config;
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions, seat_strategies};
 use crate::audit::{Body, Projector};
 use crate::domain::decimal::Scaled;
-use crate::domain::event::Event;
-use crate::domain::{ClientOrderId, Instrument, InstrumentId, InstrumentTable, OrderId, Qty, Slot, Time};
+use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, OrderId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalError, JournalHeader, JournalReader};
-use crate::market::Top;
 use crate::market::indicator::find;
 use crate::market::request::{IndicatorBody, IndicatorRequest};
 use crate::pipeline::{StopReason, Threading, Wait};
-use crate::strategy::sizing::{AMOUNT_DECIMALS, Sized};
 use crate::strategy::{StrategySpec, StrategyStage};
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::path::Path;
-use thiserror::Error;
+use words::{book, concerning, describe, sizing};
 
 /// Events of the order's instrument that are told of before the one that it answers.
 const EVENTS_BEFORE: usize = 5;
-
-/// How an order came about, and what became of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Why {
-    /// The order's number within its run.
-    pub order: u64,
-    /// What the venue knows it by.
-    pub client_id: String,
-    /// The order, and the decision on it, as the audit trail has it.
-    pub decision: Body,
-    /// The event that it answers.
-    pub seq: u64,
-    /// Its time.
-    pub time: String,
-    /// What happened last, the event that the order answers at the end.
-    pub events: Vec<Told>,
-    /// Best bid and ask as the strategy saw them.
-    pub book: String,
-    /// Indicator values as the strategy saw them.
-    pub indicators: Vec<IndicatorValue>,
-    /// The strategy, and its parameters.
-    pub strategy: StrategyFacts,
-    /// The strategy's position in the instrument then.
-    pub position: String,
-    /// How it was sized, where the strategy has sizing and asked for a size at this event.
-    pub sizing: Option<SizingFacts>,
-    /// What the rules said.
-    pub rules: Vec<RuleResult>,
-    /// What was done with it afterwards.
-    pub afterwards: Vec<Told>,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Told {
-    /// The event.
-    pub seq: u64,
-    /// When.
-    pub time: String,
-    /// What.
-    pub text: String,
-}
-
-/// An indicator's values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct IndicatorValue {
-    /// Such as `sma(20) of binance:spot:BTCUSDT`.
-    pub name: String,
-    /// Empty while it warmed up.
-    pub values: Vec<f64>,
-}
-
-/// Who decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StrategyFacts {
-    /// Its label.
-    pub label: String,
-    /// Which strategy it is.
-    pub name: String,
-    /// What it does.
-    pub doc: String,
-    /// Its parameters, given and by default, `name = value`.
-    pub params: Vec<String>,
-}
-
-/// How an order was sized.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SizingFacts {
-    /// By which method, with which settings.
-    pub method: String,
-    /// The strategy's equity, in the quote asset.
-    pub equity: String,
-    /// What could be spent or lost, in the quote asset; zero for a fixed quantity.
-    pub budget: String,
-    /// What one whole of the base asset costs or loses.
-    pub unit: String,
-    /// The quantity before lots, caps and smallest sizes.
-    pub wanted: String,
-    /// The quantity that was allowed.
-    pub qty: String,
-}
-
-/// What a rule said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RuleResult {
-    /// The rule.
-    pub rule: String,
-    /// Whether it let the order pass.
-    pub passed: bool,
-    /// Why not, or what it compares.
-    pub detail: String,
-}
-
-/// Why a journal does not tell.
-#[derive(Debug, Error)]
-pub enum WhyError {
-    /// The journal does not read.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal has no such order.
-    #[error("{journal}: there is no order {order} in this run")]
-    NoOrder {
-        /// The journal.
-        journal: String,
-        /// What was asked for.
-        order: String,
-    },
-    /// The configuration is refused by this version.
-    #[error("{journal}: its configuration is refused by this version:\n{error}")]
-    Config {
-        /// The journal.
-        journal: String,
-        /// What is wrong with it.
-        error: ConfigError,
-    },
-    /// The run cannot be run again.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// The run's instruments do not fit together, or it ended before.
-    #[error("{journal}: the run cannot be run again up to event {seq}: {problem}")]
-    NotAgain {
-        /// The journal.
-        journal: String,
-        /// The event.
-        seq: u64,
-        /// Why.
-        problem: String,
-    },
-}
 
 /// What the journal itself says of an order.
 struct Found {
@@ -270,58 +142,6 @@ fn is_order(kind: RecordKind) -> bool {
     matches!(kind, RecordKind::Order | RecordKind::Denied | RecordKind::Held)
 }
 
-/// What a record of the trail says of order `id`.
-fn concerning(body: &Body, id: u64) -> Option<String> {
-    let of = |order: &crate::audit::record::Whose| order.order == id;
-    match body {
-        Body::Order { decision, reason, order } if of(&order.whose) => {
-            Some(format!("{decision}{}", reason.map(|r| format!(": {r}")).unwrap_or_default()))
-        }
-        Body::Cancel { order } if of(order) => Some("a cancel is sent".to_owned()),
-        Body::Manager { change, order } if of(order) => Some(change.clone()),
-        Body::Reply { reply, reason, order } if of(order) => {
-            Some(format!("{reply}{}", reason.map(|r| format!(": {r}")).unwrap_or_default()))
-        }
-        Body::Fill { order, side, qty, price, fee, maker, trade_id } if of(order) => {
-            let made = if *maker { "maker" } else { "taker" };
-            Some(format!("fill: {side} {qty} at {price}, fee {fee}, {made}, trade {trade_id}"))
-        }
-        _ => None,
-    }
-}
-
-/// What a slot says, for a person; nothing of those that only continue an event.
-fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
-    let instrument = table.all().get(slot.instrument().index());
-    let name = instrument.map_or_else(String::new, Instrument::name);
-    let price =
-        |value: i64| Scaled { value: value.into(), decimals: instrument.map_or(0, |i| i.price_decimals) };
-    let qty = |value: i64| Scaled { value: value.into(), decimals: instrument.map_or(0, |i| i.qty_decimals) };
-    Some(match slot.event() {
-        Event::Clock => "time passed".to_owned(),
-        Event::Trade(t) => {
-            format!("{name}: trade of {} at {}, by a {}er", qty(t.qty.0), price(t.price.0), t.aggressor)
-        }
-        Event::Quote(q) => format!(
-            "{name}: quote {} x {} / {} x {}",
-            qty(q.bid.qty.0),
-            price(q.bid.price.0),
-            price(q.ask.price.0),
-            qty(q.ask.qty.0)
-        ),
-        Event::DepthDiff(d) => format!("{name}: depth diff of {} bids and {} asks", d.bids, d.asks),
-        Event::DepthSnapshot(d) => format!("{name}: whole book of {} bids and {} asks", d.bids, d.asks),
-        Event::DepthPartial(d) => format!("{name}: best {} bids and {} asks", d.bids, d.asks),
-        Event::Kline(_) => format!("{name}: bar of the venue"),
-        Event::Report(r) => format!("{name}: the venue on order {}: {:?}", r.order.0, r.kind),
-        Event::Denial(d) => format!("{name}: order {} was denied: {}", d.order.0, d.reason),
-        Event::Command(c) => format!("command: {c:?}"),
-        Event::Interrupted(_) => format!("{name}: market data interrupted"),
-        Event::Rules(_) => format!("{name}: the venue changed its rules"),
-        Event::Levels | Event::KlineTail => return None,
-    })
-}
-
 /// Runs the journal's events again up to `seq`, and hands out the strategies as they then are.
 fn run_again(
     journal: &Path,
@@ -369,22 +189,6 @@ fn run_again(
     })?
 }
 
-fn book(top: &Top, instrument: &Instrument) -> String {
-    if !top.is_two_sided() {
-        return "not known, or not to be trusted".to_owned();
-    }
-    let price = |value: i64| Scaled { value: value.into(), decimals: instrument.price_decimals };
-    let qty = |value: i64| Scaled { value: value.into(), decimals: instrument.qty_decimals };
-    let (bid, ask) = (top.bid, top.ask);
-    format!(
-        "bid {} x {}, ask {} x {}",
-        price(bid.price.0),
-        qty(bid.qty.0),
-        price(ask.price.0),
-        qty(ask.qty.0)
-    )
-}
-
 /// The values of what this strategy asked for.
 fn indicators(
     config: &Config,
@@ -410,18 +214,6 @@ fn indicators(
         Some(IndicatorValue { name: format!("{name} of {of}"), values })
     };
     Ok(own.iter().filter_map(value).collect())
-}
-
-fn sizing(sized: &Sized, instrument: &Instrument) -> SizingFacts {
-    let qty = |qty: Qty| Scaled { value: qty.0.into(), decimals: instrument.qty_decimals }.to_string();
-    SizingFacts {
-        method: format!("{:?}", sized.method),
-        equity: Scaled { value: sized.equity, decimals: AMOUNT_DECIMALS }.to_string(),
-        budget: Scaled { value: sized.budget.0, decimals: instrument.notional_decimals() }.to_string(),
-        unit: Scaled { value: sized.unit.0.into(), decimals: instrument.price_decimals }.to_string(),
-        wanted: qty(sized.wanted),
-        qty: qty(sized.qty),
-    }
 }
 
 fn facts(config: &Config, strategy: usize, more: &'static [StrategySpec]) -> StrategyFacts {
