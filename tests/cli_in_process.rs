@@ -24,6 +24,10 @@ fn the_demo_leaves_a_report_a_database_and_a_journal_that_other_commands_take() 
     assert_eq!(run(&demo), 2, "a journal is never written over");
     assert_eq!(run(&["replay", &journal]), 0);
     assert_eq!(run(&["replay", &journal, "--json", "--until", "100"]), 0);
+    assert_eq!(run(&["risk", "--journal", &journal]), 0);
+    let trail = format!("{journal}.audit");
+    assert_eq!(run(&["audit", "verify", &trail]), 0);
+    assert_eq!(run(&["audit", "export", &trail, "--out", &path(dir.path(), "trail.csv")]), 0);
     assert_eq!(run(&["store", "status", "--store", &url]), 0);
     assert_eq!(run(&["store", "status", "--store", &url, "--json"]), 0);
     let second = format!("sqlite:{}", path(dir.path(), "second.db"));
@@ -47,7 +51,7 @@ fn the_demo_without_a_network_measures_rates_of_pairs() {
 
 #[test]
 fn lists_and_the_doctor_need_nothing() {
-    for what in ["strategies", "indicators", "risk-rules"] {
+    for what in ["strategies", "indicators", "risk-rules", "sizing", "hours"] {
         assert_eq!(run(&["list", what]), 0, "{what}");
         assert_eq!(run(&["list", what, "--json"]), 0, "{what}");
     }

@@ -9,8 +9,11 @@ mod wire;
 use super::Outcome;
 use super::many::{self, Measure};
 use super::replay::{Common, parse_speed};
+use crate::audit::verify::{anchors_of, read_anchors};
+use crate::audit::verify_file;
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
+use crate::run::audit::trail_of;
 use crate::run::{Config, Pace, ReplayOptions, replay_journal};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
@@ -91,7 +94,10 @@ impl Drop for DemoJournal {
     fn drop(&mut self) {
         if self.temporary {
             // Nothing is lost if it stays: it is a temporary file.
-            let _ = std::fs::remove_file(&self.path);
+            let trail = trail_of(&self.path);
+            for path in [&self.path, &anchors_of(&trail), &trail] {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 }
@@ -127,7 +133,7 @@ fn source(args: &Args, instruments: Vec<Instrument>) -> Result<FlowSource, Outco
 /// Replays the journal, says whether the same order stream came out, and what to do next.
 fn conclude(
     args: &Args,
-    journal: &Path,
+    (journal, trail): (&Path, &Path),
     config: &Config,
     hash: &str,
     strategies: &'static [StrategySpec],
@@ -143,12 +149,30 @@ fn conclude(
             Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
             Err(problem) => println!("the journal could not be replayed: {problem}"),
         }
+        tell_trail(trail);
         println!("next:");
         for line in next {
             println!("  {line}");
         }
     }
     if proof.as_deref() == Ok(hash) { Outcome::Done } else { Outcome::Failed }
+}
+
+/// Says whether the audit trail is whole.
+fn tell_trail(trail: &Path) {
+    if !trail.exists() {
+        return;
+    }
+    let anchors = anchors_of(trail);
+    let anchors = if anchors.exists() { read_anchors(&anchors) } else { Ok(Vec::new()) };
+    match anchors.and_then(|anchors| verify_file(trail, &anchors)) {
+        Ok(found) => println!(
+            "its audit trail was verified: {} records, each as it was written{}",
+            found.records,
+            if found.anchored == Some(found.records) { ", anchored to the last" } else { "" }
+        ),
+        Err(error) => println!("ITS AUDIT TRAIL DOES NOT VERIFY: {error}; please report this"),
+    }
 }
 
 /// Replays the journal and says what order stream came out.

@@ -3,6 +3,7 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod audit;
 mod capture;
 mod demo;
 pub mod doctor;
@@ -13,10 +14,12 @@ mod list;
 mod many;
 mod output;
 mod replay;
+mod risk;
 mod run;
 mod status_line;
 mod store;
 mod venue;
+mod why;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -43,6 +46,8 @@ enum Command {
     Run(run::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
+    /// Verifies audit trails, exports them, tells how an order came about
+    Audit(audit::Args),
     /// Writes raw frames into files that `replay` reads, or checks such files
     Capture(capture::Args),
     /// Takes vendors' files and recordings into the local history
@@ -51,6 +56,8 @@ enum Command {
     History(history::Args),
     /// Writes the local history into CSV or Parquet files
     Export(export::Args),
+    /// Tells what a run holds, what it could lose, and how near it is to its limits
+    Risk(risk::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -106,10 +113,12 @@ where
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
+        Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
+        Command::Risk(args) => risk::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -70,6 +70,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     let options = LiveOptions {
         store,
+        audit: common.audit_request(&config, if live { "run with live orders" } else { "run on paper" }),
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),

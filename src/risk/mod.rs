@@ -7,6 +7,7 @@ pub mod approved;
 mod exposure;
 pub mod filters;
 pub mod limits;
+pub mod metrics;
 pub mod rule;
 pub mod stage;
 

@@ -4,18 +4,24 @@
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
 mod affinity;
+pub mod audit;
 pub mod capture;
 pub mod config;
 pub mod feed;
+mod followers;
 pub mod interrupt;
 pub mod live;
 pub mod orders;
 pub mod pipeline;
 pub mod replay;
+pub mod risk_report;
 pub mod sequencer;
 pub mod store;
 pub mod summary;
+pub mod watch;
+pub mod why;
 
+pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
 pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, run_live};

@@ -23,6 +23,7 @@ use crate::pipeline::{
 use crate::risk::{RiskLimits, RiskStage};
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
+use crate::strategy::sizing::{Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use crate::venue::binance::filters::{Filters, OffStep};
@@ -455,7 +456,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
 }
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
-fn seat_strategies(
+pub(super) fn seat_strategies(
     config: &Config,
     more: &'static [StrategySpec],
 ) -> Result<(Vec<Seat>, Vec<IndicatorRequest>), PipelineError> {
@@ -505,7 +506,11 @@ fn seat_strategies(
             }
         };
         let instruments: Vec<InstrumentId> = wanted.instruments.clone();
-        let desk = Desk::new(StrategyId(id), table.len());
+        let mut desk = Desk::new(StrategyId(id), table.len());
+        desk.sizer = wanted.sizing.as_ref().and_then(|(method, params)| {
+            let spec = SizingSpec::find(method)?;
+            Some(Sizer::new(spec, params, &instruments, table.len()))
+        });
         seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
     }
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }

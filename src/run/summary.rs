@@ -1,5 +1,6 @@
 //! What a run did: gathered from its stages when it is over, printed for people or as JSON.
 
+use super::audit::AuditSummary;
 use super::config::{Config, QUOTE_DECIMALS};
 use super::feed::{Feed, FeedCounts, FrameProblem};
 use super::live::LiveOutcome;
@@ -97,6 +98,8 @@ pub struct Summary {
     pub first_event_after: Option<Duration>,
     /// What the store's thread did, if the run had one.
     pub store: Option<StoreSummary>,
+    /// What the audit trail's thread did, if the run had one.
+    pub audit: Option<AuditSummary>,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -148,6 +151,7 @@ impl Summary {
             elapsed,
             first_event_after,
             store: None,
+            audit: None,
             stopped: None,
         };
         if let Some(feed) = feed {
@@ -304,6 +308,7 @@ impl Summary {
         put("stamp_cost_ns", json!(self.stamp_cost_ns));
         put("threading", json!(self.topology.threading.label()));
         put("store", self.store.as_ref().map_or(Value::Null, StoreSummary::to_json));
+        put("audit", self.audit.as_ref().map_or(Value::Null, AuditSummary::to_json));
         put("stopped", json!(self.stopped.as_ref().map(ToString::to_string)));
         put("stages", self.stages_json());
         Value::Object(all)

@@ -7,6 +7,7 @@
 use super::context::View;
 use super::intent::{Action, Change, INTENTS_PER_EVENT_MAX, Intent, Note};
 use super::manager::{Manager, Trail};
+use super::sizing::{Sized, Sizer};
 use crate::domain::event::{Denial, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -50,6 +51,10 @@ pub struct Desk {
     pub(super) restless: bool,
     /// Requests refused before they became intents.
     pub refused: u64,
+    /// How the strategy's orders are sized, where its configuration says.
+    pub sizer: Option<Sizer>,
+    /// The last size that was given.
+    pub sized: Option<Sized>,
 }
 
 /// What an order is to be.
@@ -109,6 +114,8 @@ impl Desk {
             notices: Vec::with_capacity(OPEN_ORDERS_MAX),
             restless: false,
             refused: 0,
+            sizer: None,
+            sized: None,
         }
     }
 

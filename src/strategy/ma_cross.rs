@@ -1,10 +1,10 @@
 //! Moving-average cross: long while the fast average is above the slow one, short (futures) or flat (spot) below.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, Setup, SetupError, Strategy, StrategySpec};
+use super::{Context, IndicatorHandle, NoSize, Setup, SetupError, Strategy, StrategySpec};
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::{InstrumentId, Market, PlaceError, Price, Qty};
-use crate::market::Bar;
+use crate::market::{Bar, Top};
 
 /// Its line in the registry.
 pub const SPEC: StrategySpec = StrategySpec {
@@ -23,7 +23,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         },
         ParamSpec {
             name: "qty",
-            doc: "position size, in the base asset",
+            doc: "position size, in the base asset; where the strategy has sizing, that decides",
             kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.010" },
         },
         ParamSpec {
@@ -64,27 +64,51 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 }
 
 impl MaCross {
-    /// Goes to `target` in one order, unless one is still under way.
-    fn go_to(&self, ctx: &mut Context<'_>, target: Qty) -> Result<(), PlaceError> {
+    /// How much to hold, long where `up`: by the strategy's sizing, or else the parameter.
+    fn size(&self, ctx: &mut Context<'_>, up: bool, top: &Top) -> Qty {
+        let entry = if up { top.ask.price } else { top.bid.price };
+        match ctx.size(self.instrument, entry, self.stop(up, top)) {
+            Ok(qty) => qty,
+            Err(NoSize::NotConfigured) => self.qty,
+            // What may not be risked is not: what is held is closed all the same.
+            Err(_) => Qty::ZERO,
+        }
+    }
+
+    /// Where a fresh entry is left with a loss.
+    fn stop(&self, up: bool, top: &Top) -> Option<Price> {
+        let away = top.mid().0 / 10_000 * self.stop_bps;
+        let stop = if up { top.bid.price.0 - away } else { top.ask.price.0 + away };
+        (self.stop_bps > 0).then_some(Price(stop))
+    }
+
+    /// Goes long where `up`, short or flat otherwise, in one order, unless one is still under way.
+    fn go(&self, ctx: &mut Context<'_>, up: bool) -> Result<(), PlaceError> {
         if ctx.open_orders(self.instrument).next().is_some() {
             return Ok(());
         }
+        let Some(top) = ctx.quote(self.instrument) else { return Ok(()) };
+        let target = match (up, self.can_short) {
+            (true, _) => self.size(ctx, true, &top),
+            (false, true) => -self.size(ctx, false, &top),
+            (false, false) => Qty::ZERO,
+        };
         let held = ctx.position(self.instrument).qty;
         let change = target.0 - held.0;
         if change == 0 {
             return Ok(());
         }
-        let Some(top) = ctx.quote(self.instrument) else { return Ok(()) };
         let order = if change > 0 {
             ctx.buy(self.instrument, Qty(change)).at_market().send()?
         } else {
             ctx.sell(self.instrument, Qty(-change)).at_market().send()?
         };
         // Only a fresh entry is protected: what closes a position needs no stop.
-        if self.stop_bps > 0 && target.0 != 0 && held.0 == 0 {
-            let away = top.mid().0 / 10_000 * self.stop_bps;
-            let stop = if target.0 > 0 { top.bid.price.0 - away } else { top.ask.price.0 + away };
-            ctx.protect(order).stop_at(Price(stop)).arm()?;
+        if target.0 != 0
+            && held.0 == 0
+            && let Some(stop) = self.stop(up, &top)
+        {
+            ctx.protect(order).stop_at(stop).arm()?;
         }
         Ok(())
     }
@@ -97,12 +121,7 @@ impl Strategy for MaCross {
         if self.was_above.replace(above) == Some(above) {
             return;
         }
-        let target = match (above, self.can_short) {
-            (true, _) => self.qty,
-            (false, true) => -self.qty,
-            (false, false) => Qty::ZERO,
-        };
         // A refusal is counted by the desk; the next cross tries again.
-        let _ = self.go_to(ctx, target);
+        let _ = self.go(ctx, above);
     }
 }

@@ -130,6 +130,12 @@ impl StrategyStage {
         &self.seats
     }
 
+    /// What the strategies see, as of the last event.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
     /// How many indicators never left their warm-up.
     #[must_use]
     pub fn indicators_warming_up(&self) -> usize {
@@ -233,6 +239,9 @@ impl StrategyStage {
         for bar in &self.bars {
             for &index in &self.by_instrument[bar.instrument.index()] {
                 self.active.add(index);
+                if let Some(sizer) = &mut self.seats[index].desk.sizer {
+                    sizer.on_bar(bar);
+                }
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }

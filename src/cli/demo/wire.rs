@@ -7,6 +7,7 @@ use super::super::run::{progress, tell_failure};
 use super::{Args, DemoJournal, conclude, configuration};
 use crate::domain::Instrument;
 use crate::net::Endpoint;
+use crate::run::audit::trail_of;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Config, LiveOptions, Pipeline, StoreRequest, run_live};
 use crate::store::StoreUrl;
@@ -60,11 +61,16 @@ fn demo(
             print!("{topology}");
         }
     }
+    let mut audit = args.common.audit_request(&config, "demo");
+    if let Some(audit) = audit.as_mut().filter(|audit| journal.temporary && audit.trail.is_none()) {
+        audit.trail = Some(files.join("demo.audit"));
+    }
     let options = LiveOptions {
         duration: Some(Duration::from_secs(args.seconds)),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),
         store: Some(store),
+        audit,
         pipeline,
     };
     if args.common.report.is_none() && !args.common.json {
@@ -100,14 +106,16 @@ fn demo(
     if !matches!(outcome, Outcome::Done) {
         return Ok(outcome);
     }
+    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&journal.path), |audit| audit.trail.clone());
     let next = [
+        format!("algo-trader audit verify {}     the audit trail of the demo's runs", trail.display()),
         format!("algo-trader store status --store {place}     what the database holds"),
         "algo-trader venue serve --help           the venue by itself, faults on command".to_owned(),
         "algo-trader run --config config/binance-paper.toml   live market data, paper fills".to_owned(),
         "algo-trader replay RECORDING.gz          recorded markets at any speed".to_owned(),
         "algo-trader doctor                       how well this host is tuned".to_owned(),
     ];
-    Ok(conclude(args, &journal.path, &config, &summary.order_stream_sha256, strategies, &next))
+    Ok(conclude(args, (&journal.path, &trail), &config, &summary.order_stream_sha256, strategies, &next))
 }
 
 /// The database that was asked for, or an SQLite file among the demo's other results.

@@ -3,23 +3,29 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod audit;
 mod balances;
 mod bar;
 mod check;
 mod choices;
 mod document;
+mod hours;
 mod instruments;
 mod raw;
 mod sections;
 mod strategies;
+mod surveillance;
 mod trading;
 mod venue;
 
+pub use audit::AuditConfig;
+pub use hours::HoursConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use surveillance::{OnAlert, SurveillanceConfig};
 pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
@@ -29,6 +35,7 @@ use check::Checks;
 use document::Document;
 use instruments::{Opened, Sources};
 use raw::RawConfig;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -63,6 +70,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// `[store]`.
     pub store: StoreConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -73,6 +82,10 @@ pub struct Config {
     pub trading: TradingConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
+    /// `[hours]`, by venue and market.
+    pub hours: BTreeMap<String, HoursConfig>,
+    /// `[surveillance]`.
+    pub surveillance: SurveillanceConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
@@ -196,6 +209,7 @@ impl Config {
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
+        let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
@@ -204,6 +218,8 @@ impl Config {
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }
+        let hours = hours::check(&raw.hours, &instruments, &mut checks);
+        let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -217,11 +233,14 @@ impl Config {
                 pipeline,
                 journal,
                 store,
+                audit,
                 market,
                 risk,
                 paper,
                 trading,
                 venue,
+                hours,
+                surveillance,
                 log,
                 report,
                 strategies,
@@ -300,11 +319,14 @@ mod tests {
         assert_eq!(shown.pipeline, empty.pipeline);
         assert_eq!(shown.journal, empty.journal);
         assert_eq!(shown.store, empty.store);
+        assert_eq!(shown.audit, empty.audit);
         assert_eq!(shown.market, empty.market);
         assert_eq!(shown.risk, empty.risk);
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.venue, empty.venue);
+        assert_eq!(shown.hours, empty.hours);
+        assert_eq!(shown.surveillance, empty.surveillance);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
@@ -343,7 +365,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 35, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -27,11 +27,14 @@ raw! {
         pipeline: RawPipeline,
         journal: RawJournal,
         store: RawStore,
+        audit: RawAudit,
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
         trading: RawTrading,
         venue: RawVenue,
+        hours: BTreeMap<String, Spanned<String>>,
+        surveillance: RawSurveillance,
         log: RawLog,
         report: RawReport,
         strategy: Vec<Spanned<RawStrategy>>,
@@ -76,6 +79,21 @@ raw! {
         flush_ms: Given<i64>,
         equity_seconds: Given<i64>,
         finish_seconds: Given<i64>,
+    }
+    RawAudit {
+        enabled: Option<bool>,
+        path: Option<String>,
+        anchors: Option<String>,
+        anchor_seconds: Given<i64>,
+        webhook_env: Given<String>,
+    }
+    RawSurveillance {
+        spoofing: Given<String>,
+        quote_stuffing: Given<String>,
+        wash_trades: Given<String>,
+        momentum_ignition: Given<String>,
+        marking_the_close: Given<String>,
+        quiet_seconds: Given<i64>,
     }
     RawMarket {
         bar: Given<String>,
@@ -152,6 +170,8 @@ raw! {
         name: Given<String>,
         label: Given<String>,
         instruments: Given<Vec<Spanned<String>>>,
+        hours: Given<String>,
+        sizing: Option<Spanned<BTreeMap<String, Spanned<toml::Value>>>>,
         params: BTreeMap<String, Spanned<toml::Value>>,
     }
     /// A file of instruments.

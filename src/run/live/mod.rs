@@ -16,12 +16,14 @@ pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
+use super::audit::AuditRequest;
 use super::config::{Config, TradingMode};
+use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::replay::on_a_thread_of_its_own;
-use super::store::{RunStore, StoreRequest};
+use super::store::StoreRequest;
 use super::summary::Summary;
 use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
@@ -46,6 +48,8 @@ pub struct LiveOptions {
     pub progress: Option<ProgressReport>,
     /// Also writes the run to this database, from its journal; without one asked for, to a temporary journal.
     pub store: Option<StoreRequest>,
+    /// An audit trail that follows the run, if it has a journal.
+    pub audit: Option<AuditRequest>,
     /// For the pipeline; its epoch and mode are set here.
     pub pipeline: PipelineOptions,
 }
@@ -119,25 +123,17 @@ pub enum LiveError {
 /// # Errors
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
-    let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| live(config, options, |_| {}))?;
-    };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
-    let store = RunStore::start(request, journal)?;
-    options.pipeline.journal = Some(store.journal().to_owned());
-    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| store.follow(topology)))
+    let followers = Followers::start(options.store.take(), options.audit.take(), journal)?;
+    options.pipeline.journal.clone_from(&followers.journal);
+    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| followers.follow(topology)))
         .map_err(LiveError::from)
         .and_then(|ran| ran);
-    let did = match &mut result {
-        Ok(summary) => Some(&mut summary.store),
-        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => {
-            Some(&mut summary.store)
-        }
+    followers.finish(match &mut result {
+        Ok(summary) => Some(summary),
+        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
         Err(_) => None,
-    };
-    if let Some(did) = did {
-        *did = Some(store.finish());
-    }
+    });
     result
 }
 
