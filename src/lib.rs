@@ -19,6 +19,8 @@ pub mod journal;
 pub mod store;
 
 pub mod monitor;
+pub mod statistics;
+
 pub mod report;
 
 pub mod run;
