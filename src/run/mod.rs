@@ -15,6 +15,7 @@ pub mod replay;
 pub mod sequencer;
 pub mod store;
 pub mod summary;
+pub mod sweep;
 
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;

@@ -13,7 +13,9 @@
 pub mod benchmark;
 pub mod drawdown;
 pub mod moments;
+pub mod months;
 pub mod normal;
+pub mod outcome;
 pub mod periods;
 pub mod ratios;
 pub mod sharpe;
