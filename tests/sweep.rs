@@ -2,6 +2,7 @@
 
 use algo_trader::domain::Time;
 use algo_trader::report::sweep::{AxisValues, SweepReport, write};
+use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{
     Axis, Choice, Done, Evaluate, EvaluateError, Evaluation, Objective, Point, Progress, ResultsFile, Search,
     Setting, Space, Span, SweepError, Task, WalkForward, rank, search, walk_forward,
@@ -20,6 +21,12 @@ const SUBJECT: &str = "a made-up market";
 fn lcg(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
+}
+
+/// Neighbouring numbers become strangers.
+fn mixed(of: u64) -> u64 {
+    let mixed = (of ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (mixed ^ (mixed >> 31)).wrapping_mul(0x94D0_49BB_1331_11EB) ^ (mixed >> 29)
 }
 
 /// A market that pays by `skill`, which is a drift a day for each set of parameters and moment, over noise that is
@@ -59,7 +66,7 @@ impl<F: Fn(&[f64], u64) -> f64 + Sync> Evaluate for Market<F> {
         let mut worth = 1_000.0;
         let mut equity = vec![Sample::new(span.from, worth)];
         for day in span.from.0 / DAY_NS..span.until.0 / DAY_NS {
-            let mut state = values.iter().fold(day * 31 + 7, |state, v| state * 131 + (*v * 8.0) as u64);
+            let mut state = values.iter().fold(mixed(day), |state, v| mixed(state ^ (*v * 8.0) as u64));
             let noise = (0..6).map(|_| lcg(&mut state) % 2_001).sum::<u64>() as f64 / 6_000.0 - 1.0;
             worth *= 1.0 + noise * 0.01 + (self.skill)(&values, day);
             equity.push(Sample::new(Time((day + 1) * DAY_NS), worth));
@@ -95,7 +102,7 @@ fn run(
     workers: usize,
     results: Option<&mut ResultsFile>,
 ) -> Result<Vec<Done>, SweepError> {
-    let stop = AtomicBool::new(false);
+    let stop = Interrupt::default();
     search(&mut Search { evaluate, space, workers, results, stop: &stop, progress: &mut |_| {} }, tasks)
 }
 
@@ -153,9 +160,13 @@ fn an_interrupted_sweep_goes_on_where_it_was_cut() {
     let tasks = tasks(&space, Choice::Grid, days(0, 100));
     let whole = report(&space, &run(&Market::new(hill), &space, &tasks, 2, None).expect("it runs"), "sharpe");
     // Stopped after seven results.
-    let stop = AtomicBool::new(false);
+    let stop = Interrupt::default();
     let mut results = ResultsFile::open(&path, &space, SUBJECT).expect("a new file");
-    let mut progress = |at: Progress| stop.store(at.done >= 7, Ordering::Relaxed);
+    let mut progress = |at: Progress| {
+        if at.done >= 7 {
+            stop.raise();
+        }
+    };
     let market = Market::new(hill);
     let mut part = Search {
         evaluate: &market,
@@ -315,7 +326,7 @@ fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
     let objective = Objective::named("total-return").expect("there is one");
     let result = |workers: usize| {
         let market = Market::new(skill);
-        let stop = AtomicBool::new(false);
+        let stop = Interrupt::default();
         let mut run = Search {
             evaluate: &market,
             space: &space,

@@ -2,12 +2,12 @@
 
 use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
-use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
+use super::indicator::{AnyIndicator, BarValues, Indicator, imbalance::imbalance_of};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::decimal::POW10;
 use crate::domain::event::{Kind, Quote, Trade};
-use crate::domain::{InstrumentId, InstrumentTable, Side, Slot, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Price, Side, Slot, Time};
 use crate::pipeline::{LaneSender, Stage};
 
 /// How the market stage makes bars.
@@ -37,6 +37,7 @@ struct InstrumentState {
     watched: bool,
     bars: BarBuilder,
     price_unit: f64,
+    qty_unit: f64,
     closes: Vec<(u16, AnyIndicator)>,
     imbalances: Vec<(u16, usize)>,
 }
@@ -95,6 +96,7 @@ impl MarketStage {
                 watched: *watched,
                 bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
                 price_unit: 1.0 / POW10[usize::from(i.price_decimals)] as f64,
+                qty_unit: 1.0 / POW10[usize::from(i.qty_decimals)] as f64,
                 closes: Vec::new(),
                 imbalances: Vec::new(),
             })
@@ -164,9 +166,15 @@ impl InstrumentState {
             return;
         }
         // Indicators first: a strategy that hears of a bar finds the indicators that the bar made.
-        let close = bar.close.0 as f64 * self.price_unit;
+        let price = |price: Price| price.0 as f64 * self.price_unit;
+        let seen = BarValues {
+            high: price(bar.high),
+            low: price(bar.low),
+            close: price(bar.close),
+            volume: bar.volume.0 as f64 * self.qty_unit,
+        };
         for (slot, indicator) in &mut self.closes {
-            if let Some(values) = indicator.update(close) {
+            if let Some(values) = indicator.update_bar(&seen) {
                 let mut all: Values = [0.0; 3];
                 for (to, from) in all.iter_mut().zip(values.as_slice()) {
                     *to = *from;

@@ -69,7 +69,8 @@ fn by_months(from: Time, until: Time, wanted: u64) -> Vec<(Time, String)> {
     let first = utc(from).date();
     let months = i64::from(first.year()) * 12 + i64::from(first.month()) - 1;
     let start = months.div_euclid(step) * step;
-    let moments = (0..).map_while(|n| month(start + n * step)).map_while(|date| Some((moment(date)?, date)));
+    let dates = (0..).map_while(|n| month(start + n * step));
+    let moments = dates.filter_map(|date| Some((moment(date)?, date)));
     let named = |(time, date): (Time, Date)| {
         let format = if step >= 12 || date.month() == 1 { "%Y" } else { "%b" };
         (time, date.strftime(format).to_string())
@@ -77,7 +78,7 @@ fn by_months(from: Time, until: Time, wanted: u64) -> Vec<(Time, String)> {
     moments.skip_while(|(time, _)| *time < from).take_while(|(time, _)| *time <= until).map(named).collect()
 }
 
-/// The first day of a month counted from year 0.
+/// The first day of a month counted from year 0; none beyond what a calendar holds.
 fn month(months: i64) -> Option<Date> {
     let year = i16::try_from(months.div_euclid(12)).ok().filter(|year| *year < 9_999)?;
     Some(date(year, months.rem_euclid(12) as i8 + 1, 1))
@@ -85,7 +86,7 @@ fn month(months: i64) -> Option<Date> {
 
 fn moment(date: Date) -> Option<Time> {
     let at = date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond();
-    u64::try_from(at.max(0)).ok().map(Time)
+    u64::try_from(at).ok().map(Time)
 }
 
 #[cfg(test)]

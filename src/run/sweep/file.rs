@@ -71,23 +71,21 @@ impl ResultsFile {
         file.read_to_end(&mut bytes).map_err(io)?;
         let header = Header { sweep: identity(space, subject) };
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        if whole == 0 && !is_begun(&bytes) {
+        let mut lines = bytes[..whole].split(|&byte| byte == b'\n').zip(1..);
+        let ours = match lines.next() {
+            Some((first, _)) if whole > 0 => {
+                serde_json::from_slice::<Header>(first).is_ok_and(|theirs| theirs.sweep == header.sweep)
+            }
+            _ => is_begun(&bytes),
+        };
+        if !ours {
             return Err(SweepError::OtherSweep { path: path.to_owned() });
         }
         let mut found = HashMap::new();
-        for (n, line) in
-            bytes[..whole].split(|&byte| byte == b'\n').enumerate().filter(|(_, l)| !l.is_empty())
-        {
-            if n == 0 {
-                let theirs = serde_json::from_slice::<Header>(line).ok();
-                if theirs.is_none_or(|theirs| theirs.sweep != header.sweep) {
-                    return Err(SweepError::OtherSweep { path: path.to_owned() });
-                }
-                continue;
-            }
+        for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
             let line: Line = serde_json::from_slice(line).map_err(|error| SweepError::Damaged {
                 path: path.to_owned(),
-                line: n + 1,
+                line: number,
                 error,
             })?;
             let span = Span { from: Time(line.from), until: Time(line.until) };

@@ -1,6 +1,7 @@
 //! Running tasks on any number of threads.
 
 use super::{Evaluate, EvaluateError, Evaluation, Point, ResultsFile, Space, Span, SweepError};
+use crate::run::interrupt::Interrupt;
 use crossbeam_channel::unbounded;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -47,7 +48,7 @@ pub struct Search<'a> {
     /// Where results are kept.
     pub results: Option<&'a mut ResultsFile>,
     /// Set from outside, it ends the search after the runs under way.
-    pub stop: &'a AtomicBool,
+    pub stop: &'a Interrupt,
     /// Told of each result.
     pub progress: &'a mut dyn FnMut(Progress),
 }
@@ -68,7 +69,7 @@ pub fn search(search: &mut Search<'_>, tasks: &[Task]) -> Result<Vec<Done>, Swee
     let (sender, receiver) = unbounded();
     let (evaluate, space, stop) = (search.evaluate, search.space, search.stop);
     let work = |sender: crossbeam_channel::Sender<_>| {
-        while !stop.load(Ordering::Relaxed) && !abort.load(Ordering::Relaxed) {
+        while !stop.is_raised() && !abort.load(Ordering::Relaxed) {
             // The one thing workers share: who takes a task does not change what comes of it.
             let Some(&n) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let task = &tasks[n];
