@@ -43,6 +43,8 @@ pub struct Score {
     open: Vec<Vec<Option<usize>>>,
     next_point: Time,
     now: Time,
+    /// Of the last event of the market.
+    market_time: Time,
     begun: bool,
     decisions: Vec<(Time, Record)>,
 }
@@ -68,6 +70,7 @@ impl Score {
             open: vec![vec![None; table.len()]; strategies],
             next_point: Time(0),
             now: Time(0),
+            market_time: Time(0),
             begun: false,
             decisions: Vec::new(),
         }
@@ -77,11 +80,14 @@ impl Score {
     #[inline]
     pub(super) fn on_slot(&mut self, slot: &Slot, positions: &[Vec<Position>]) {
         if slot.is_first() {
-            let now = slot.time();
-            if now > self.next_point {
-                self.pass(now, positions);
+            self.now = slot.time();
+            // Only the market makes time pass: what a run settles at its end belongs to its last moment.
+            if !matches!(slot.kind(), Kind::Clock | Kind::Report | Kind::Denial) {
+                if self.now > self.next_point {
+                    self.pass(self.now, positions);
+                }
+                self.market_time = self.now;
             }
-            self.now = now;
         }
         match slot.kind() {
             Kind::Trade => {
@@ -136,7 +142,8 @@ impl Score {
                 if position.fills == 0 && position.fees == 0 {
                     continue;
                 }
-                let amount = |notional: Notional| scale(notional.0, instrument.notional_decimals(), outcome.decimals);
+                let amount =
+                    |notional: Notional| scale(notional.0, instrument.notional_decimals(), outcome.decimals);
                 equity += amount(position.realised.plus(position.unrealised(*mark)));
                 equity -= scale(i128::from(position.fees), FEE_DECIMALS, outcome.decimals);
                 let value = amount(mark.times(position.qty));
@@ -144,7 +151,8 @@ impl Score {
             }
         }
         outcome.equity.push(EquityPoint { time, equity, long, short });
-        for ((instrument, mark), watched) in outcome.instruments.iter().zip(marks).zip(&self.settings.watched) {
+        for ((instrument, mark), watched) in outcome.instruments.iter().zip(marks).zip(&self.settings.watched)
+        {
             if *watched && mark.0 != 0 {
                 outcome.prices.push(PricePoint { time, instrument: instrument.id, price: *mark });
             }
@@ -232,10 +240,15 @@ impl Score {
         provenance: Provenance,
     ) -> (Outcome, Vec<(Time, Record)>) {
         if self.begun {
-            self.point(self.now, positions);
+            let last = self.market_time;
+            if self.outcome.equity.last().is_some_and(|point| point.time == last) {
+                self.outcome.equity.pop();
+                self.outcome.prices.retain(|point| point.time != last);
+            }
+            self.point(last, positions);
         }
-        let Self { mut outcome, marks, decisions, now, .. } = self;
-        (outcome.until, outcome.strategies, outcome.provenance) = (now, strategies, provenance);
+        let Self { mut outcome, marks, decisions, market_time, .. } = self;
+        (outcome.until, outcome.strategies, outcome.provenance) = (market_time, strategies, provenance);
         let mut trips = std::mem::take(&mut outcome.trips);
         for trip in &mut trips {
             let open = Qty(trip.qty.0 - trip.exit_qty.0);
@@ -248,13 +261,5 @@ impl Score {
         }
         outcome.trips = trips;
         (outcome, decisions)
-    }
-}
-
-impl Score {
-    /// The strategy that a round trip is open for, in an instrument.
-    #[must_use]
-    pub fn is_open(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
-        self.open[strategy.index()][instrument.index()].is_some()
     }
 }

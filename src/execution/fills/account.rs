@@ -141,7 +141,9 @@ impl Account {
         if !self.wallets.can_pay(order, price) {
             return false;
         }
-        let Some(margin) = self.margin.filter(|_| self.facts[order.instrument.index()].0) else { return true };
+        let Some(margin) = self.margin.filter(|_| self.facts[order.instrument.index()].0) else {
+            return true;
+        };
         if order.reduce_only {
             return true;
         }
@@ -225,7 +227,8 @@ impl Account {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         let Some(margin) = self.margin else { return false };
-        let held: i128 = self.futures().map(|index| self.value(index, self.net(index), self.marks[index])).sum();
+        let held: i128 =
+            self.futures().map(|index| self.value(index, self.net(index), self.marks[index])).sum();
         held > 0 && self.worth(margin) < held / 10_000 * i128::from(margin.maintenance_bps)
     }
 

@@ -101,7 +101,9 @@ impl BarMarket {
         let mut index = 0;
         while index < self.resting.len() && teller.has_room(2) {
             let Resting { order, left } = self.resting[index];
-            if !is_beyond(&order, open, true) || !(self.touch || order.kind.is_conditional() || is_beyond(&order, open, false)) {
+            if !is_beyond(&order, open, true)
+                || !(self.touch || order.kind.is_conditional() || is_beyond(&order, open, false))
+            {
                 index += 1;
                 continue;
             }
@@ -240,7 +242,7 @@ impl BarMarket {
     /// An order that the path triggered on its way to the point at `caused`.
     fn on_path(&mut self, order: &Order, caused: Time, price: Price, teller: &mut Teller) {
         let stop = order.extras.stop_price;
-        let at = match self.points.iter().rev().find(|point| point.time == caused) {
+        let at = match self.points.iter().rev().find(|point| point.time <= caused) {
             Some(Point { before: Some(before), price, .. }) => {
                 // It was passed on this stretch, or before it began.
                 let (low, high) = (*before.min(price), *before.max(price));
@@ -284,11 +286,7 @@ fn trigger(order: &Order) -> Price {
 
 /// Whether a price that rises comes to it.
 fn rises_to(order: &Order) -> bool {
-    if order.kind.is_conditional() {
-        order.kind.triggers_above(order.side)
-    } else {
-        order.side == Side::Sell
-    }
+    if order.kind.is_conditional() { order.kind.triggers_above(order.side) } else { order.side == Side::Sell }
 }
 
 /// Whether a market at `price` is beyond where an order trades or is triggered, or, with `touch`, there.

@@ -175,9 +175,8 @@ impl DepthMarket {
         }
         let side = trade.aggressor.opposite();
         let (price, qty) = (trade.price, trade.qty.0);
-        let beyond = |o: &Order| {
-            o.side == side && o.price != price && side.at_least_as_aggressive(o.price, price)
-        };
+        let beyond =
+            |o: &Order| o.side == side && o.price != price && side.at_least_as_aggressive(o.price, price);
         while let Some(index) = self.first(beyond) {
             if !teller.has_room(2) {
                 return;

@@ -81,9 +81,7 @@ impl QuoteMarket {
     fn meet(&mut self, side: Side, price: Price, touch: bool, mut qty: i64, teller: &mut Teller) -> i64 {
         while qty > 0 && teller.has_room(2) {
             let met = |o: &Order| {
-                o.side == side
-                    && o.side.at_least_as_aggressive(o.price, price)
-                    && (touch || o.price != price)
+                o.side == side && o.side.at_least_as_aggressive(o.price, price) && (touch || o.price != price)
             };
             let better = |a: Price, b: Price| a != b && side.at_least_as_aggressive(a, b);
             let mut best: Option<usize> = None;

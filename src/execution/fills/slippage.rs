@@ -20,7 +20,14 @@ pub struct Slippage {
 impl Slippage {
     /// What an order of `side` trades at where the market is at `price`. Never below one unit.
     #[must_use]
-    pub fn worsened(&self, side: Side, price: Price, qty: Qty, volume: i64, instrument: &Instrument) -> Price {
+    pub fn worsened(
+        &self,
+        side: Side,
+        price: Price,
+        qty: Qty,
+        volume: i64,
+        instrument: &Instrument,
+    ) -> Price {
         if *self == Self::default() {
             return price;
         }
@@ -53,7 +60,8 @@ mod tests {
     #[test]
     fn each_part_is_added_against_us() {
         let instrument = sample(Market::Spot, "BTCUSDT");
-        let at = |slippage: Slippage, side| slippage.worsened(side, Price(100_001), Qty(50), 200, &instrument).0;
+        let at =
+            |slippage: Slippage, side| slippage.worsened(side, Price(100_001), Qty(50), 200, &instrument).0;
         let none = Slippage::default();
         assert_eq!((at(none, Side::Buy), at(none, Side::Sell)), (100_001, 100_001));
         // 5 bp of 100,001 is 50.0005.

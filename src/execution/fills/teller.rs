@@ -10,8 +10,8 @@ use super::tiers::FeeTiers;
 use crate::domain::event::{FEE_DECIMALS, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{
-    Instrument, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Price, Qty, Side, Slot, StrategyId,
-    Time, ledger,
+    InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Price, Qty, Side, Slot, StrategyId, Time,
+    ledger,
 };
 use crate::pipeline::{Answer, LaneSender};
 use crate::venue::binance::filters::{FilterName, Filters, MarketState, Terms};
@@ -85,10 +85,6 @@ impl Teller {
 
     pub(super) fn events_room(&self) -> u64 {
         self.answers.as_ref().map_or(u64::MAX, LaneSender::events_room)
-    }
-
-    pub(super) fn instrument(&self, id: InstrumentId) -> &Instrument {
-        self.table.get(id)
     }
 
     fn tell(&mut self, report: &Report) {
