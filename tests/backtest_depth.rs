@@ -51,14 +51,15 @@ impl Strategy for Busy {
             let _ = ctx.sell(btc, qty).at_limit(Price(top.ask.price.0 + behind)).post_only().send();
         }
         let _ = ctx.buy(btc, Qty(20)).at_limit(top.bid.price).send();
-        match self.rounds % 16 {
-            3 => drop(
-                ctx.buy(btc, Qty(9_000)).at_limit(Price(top.ask.price.0 + 500)).immediate_or_cancel().send(),
-            ),
-            7 => drop(ctx.sell(btc, Qty(12_000)).at_limit(Price(top.bid.price.0 - 90)).send()),
-            11 => drop(ctx.buy(btc, Qty(6_000)).at_limit(Price(top.ask.price.0 + 20)).fill_or_kill().send()),
-            _ => {}
-        }
+        let _ = match self.rounds % 16 {
+            3 => {
+                let far = Price(top.ask.price.0 + 500);
+                ctx.buy(btc, Qty(9_000)).at_limit(far).immediate_or_cancel().send()
+            }
+            7 => ctx.sell(btc, Qty(12_000)).at_limit(Price(top.bid.price.0 - 90)).send(),
+            11 => ctx.buy(btc, Qty(6_000)).at_limit(Price(top.ask.price.0 + 20)).fill_or_kill().send(),
+            _ => return,
+        };
     }
 }
 

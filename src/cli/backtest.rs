@@ -60,9 +60,6 @@ pub struct Args {
     /// How stages are spread over threads: inline (the default), shared or dedicated; the result is the same
     #[arg(long, value_parser = parse_threading)]
     threading: Option<Threading>,
-    /// Write the journal here; the file must not exist
-    #[arg(long, value_name = "FILE")]
-    journal: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -145,13 +142,7 @@ fn one_run(
 
 fn pipeline(args: &Args, strategies: &'static [StrategySpec]) -> PipelineOptions {
     // Orders of a backtest reach no venue: an epoch of zero keeps the order stream the same, whenever it is made.
-    PipelineOptions {
-        threading: args.threading,
-        journal: args.journal.clone(),
-        epoch: 0,
-        strategies,
-        ..PipelineOptions::default()
-    }
+    PipelineOptions { threading: args.threading, epoch: 0, strategies, ..PipelineOptions::default() }
 }
 
 fn once(

@@ -226,6 +226,7 @@ impl Pipeline {
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
         let on_paper = answering && options.handover.is_none();
         let simulation = options.simulation.take();
+        let timed = simulation.is_none();
         // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
         let filled = |i: &Instrument| on_paper && watched[i.id.index()] && i.tradable();
         let books_of = BooksOf {
@@ -307,9 +308,11 @@ impl Pipeline {
             stages = stages.into_iter().map(wrap).collect();
         }
         let ring_slots = config.pipeline.ring_slots;
-        let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
+        // What happens in no real time is not worth a stamp.
+        let sampler = Sampler::one_in(if timed { config.pipeline.stamp_one_in } else { u32::MAX });
         let (indicators, live) = (requests.len(), options.live);
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
+        let parts =
+            Started { timed, ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
         pipeline.answers = orders_answers;
         Ok(pipeline)
@@ -344,6 +347,7 @@ impl Pipeline {
             let stages = stages.by_ref().take(count).collect();
             let books = BookKeeper::new(table.all(), |i| parts.books_of.wants(&plan.roles, i.id));
             let group = Group::new(poller, stages, books, clock.clone(), parts.sampler, stop.clone(), last);
+            let group = if parts.timed { group } else { group.untimed() };
             if plan.roles.contains(&Role::Feed) {
                 local = Some(group);
                 continue;
@@ -424,6 +428,8 @@ impl Lanes<'_> {
 }
 
 struct Started {
+    /// Whether the whole way is timed.
+    timed: bool,
     ring_slots: usize,
     floor_ns: u64,
     sampler: Sampler,

@@ -94,7 +94,10 @@ fn build(config: &Config, plan: &Plan, options: &mut BacktestOptions) -> Result<
     let mut pipeline = std::mem::take(&mut options.pipeline);
     pipeline.threading = pipeline.threading.or(Some(Threading::Inline));
     pipeline.simulation = Some(simulation);
-    let mut pipeline = Pipeline::build(config, pipeline)?;
+    // It is run again from its history: a journal of it would be one more copy of that.
+    let mut unjournaled = config.clone();
+    unjournaled.journal.path = None;
+    let mut pipeline = Pipeline::build(&unjournaled, pipeline)?;
     pipeline.sequencer.follow_positions(config.instruments.len());
     Ok(pipeline)
 }
