@@ -110,13 +110,18 @@ fn naive(
     let mut flying: VecDeque<(u64, Result<Order, u64>)> = VecDeque::new();
     // When answers enter, at which time passes too.
     let mut ticks: BTreeMap<u64, ()> = BTreeMap::new();
-    let mut step = |model: &mut Naive, now: u64, ticks: &mut BTreeMap<u64, ()>| {
-        while flying.front().is_some_and(|(at, _)| *at <= now) {
+    let arrive = |model: &mut Naive, until: u64, flying: &mut VecDeque<(u64, Result<Order, u64>)>| {
+        while flying.front().is_some_and(|(at, _)| *at <= until) {
             match flying.pop_front().expect("there").1 {
                 Ok(order) => model.arrive(&order),
                 Err(id) => model.cancel(id),
             }
         }
+    };
+    let mut decide = |model: &mut Naive,
+                      now: u64,
+                      flying: &mut VecDeque<(u64, Result<Order, u64>)>,
+                      ticks: &mut BTreeMap<u64, ()>| {
         if std::mem::take(&mut model.answers) > 0 {
             ticks.insert(now + ANSWER_DELAY, ());
         }
@@ -141,20 +146,35 @@ fn naive(
             && tick <= now
         {
             ticks.remove(&tick);
-            step(&mut model, tick, &mut ticks);
+            arrive(&mut model, tick, &mut flying);
+            decide(&mut model, tick, &mut flying, &mut ticks);
         }
+        let before = now - 1;
         match decoder.decode(&source, frame.bytes, &mut buffer).expect("good") {
-            Decoded::Trade(t) => model.trade(t.aggressor, t.price.0, t.qty.0),
-            Decoded::DepthSnapshot(head) => model.snapshot(&head, &buffer.levels),
-            Decoded::DepthDiff(head) => model.diff(&head, &buffer.levels),
+            Decoded::Trade(t) => {
+                arrive(&mut model, before, &mut flying);
+                model.trade(t.aggressor, t.price.0, t.qty.0);
+            }
+            Decoded::DepthSnapshot(head) => {
+                model.snapshot(&head, &buffer.levels);
+                arrive(&mut model, before, &mut flying);
+                model.moved();
+            }
+            Decoded::DepthDiff(head) => {
+                model.diff(&head, &buffer.levels);
+                arrive(&mut model, before, &mut flying);
+                model.moved();
+            }
             _ => {}
         }
-        step(&mut model, now, &mut ticks);
+        arrive(&mut model, now, &mut flying);
+        decide(&mut model, now, &mut flying, &mut ticks);
     }
     // The run settles what is under way.
     for _ in 0..8 {
         now += ORDER_LATENCY + 2 * ANSWER_DELAY;
-        step(&mut model, now, &mut ticks);
+        arrive(&mut model, now, &mut flying);
+        decide(&mut model, now, &mut flying, &mut ticks);
     }
     model.fills
 }

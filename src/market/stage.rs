@@ -58,6 +58,8 @@ struct InstrumentState {
     depth_seen: bool,
     top: Top,
     top_id: u64,
+    /// Whether a quote came without an id.
+    unnumbered: bool,
     sent: Top,
     watched: bool,
     sourcing: Sourcing,
@@ -117,6 +119,7 @@ impl MarketStage {
                 depth_seen: false,
                 top: Top::default(),
                 top_id: 0,
+                unnumbered: false,
                 sent: Top::default(),
                 watched: *watched,
                 sourcing: Sourcing::default(),
@@ -226,7 +229,7 @@ impl MarketStage {
     fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
         let state = &mut self.states[instrument.index()];
         // Ids may begin anew with the next connection.
-        state.top_id = 0;
+        (state.top_id, state.unnumbered) = (0, false);
         state.top.valid = false;
         state.send_top(seq, &mut self.out);
     }
@@ -262,8 +265,10 @@ impl InstrumentState {
         if sync.is_some_and(BookSync::valid) {
             self.bbo.on_quote(quote);
         }
-        if quote.update_id > self.top_id {
-            self.top_id = quote.update_id;
+        // A history may have quotes without ids, in the order in which they were.
+        self.unnumbered |= quote.update_id == 0;
+        if quote.update_id > self.top_id || quote.update_id == 0 {
+            self.top_id = self.top_id.max(quote.update_id);
             self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted(sync) };
         }
         self.send_top(seq, out);
@@ -306,7 +311,7 @@ impl InstrumentState {
     /// A market whose depth we follow is trusted only while its book is in step.
     #[inline]
     fn trusted(&self, sync: Option<&BookSync>) -> bool {
-        if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 }
+        if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 || self.unnumbered }
     }
 
     #[inline]

@@ -4,9 +4,11 @@
 use super::history::{import, plain};
 use algo_trader::domain::event::Report;
 use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, InstrumentId, Time};
-use algo_trader::history::Catalogue;
+use algo_trader::domain::{DenyReason, InstrumentId, Side, Time};
+use algo_trader::history::catalogue::{Entry, Segment, SeriesKind, SeriesName};
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions, Imported};
+use algo_trader::history::segment::{GapRule, Num, Row, SegmentWriter};
+use algo_trader::history::{Catalogue, CatalogueWriter};
 use algo_trader::market::{Bar, Top};
 use algo_trader::run::backtest::{BacktestError, BacktestOptions, Ran, Source, known_to, run_backtest};
 use algo_trader::run::{Config, PipelineOptions};
@@ -133,4 +135,44 @@ pub fn fills(ran: &Ran) -> Vec<(u64, i64, i64)> {
 /// In which minute since [`BEGIN`].
 pub fn minute(time: Time) -> u64 {
     time.0.saturating_sub(BEGIN) / MINUTE
+}
+
+/// Writes a series of rows into the history in `dir`.
+pub fn rows(dir: &Path, name: &str, kind: SeriesKind, rows: &[(u64, Row)]) {
+    let mut catalogue = CatalogueWriter::open(&dir.join("history")).expect("free");
+    let aside = catalogue.aside();
+    let mut writer = SegmentWriter::create(&aside, GapRule::None).expect("can be made");
+    for (time, row) in rows {
+        writer.push(Time(*time), row).expect("good rows");
+    }
+    let stats = writer.finish().expect("can be closed");
+    let series = SeriesName::new(name, kind);
+    let id = format!("{}-{}", name.replace(':', "-"), kind.label());
+    let file = CatalogueWriter::place(&series, Time(stats.first), &id);
+    let segment = Segment::new(file, &series, ("XYZ".into(), "USD".into()), &stats, true);
+    let entry = Entry {
+        id,
+        source: "made up".into(),
+        source_bytes: 0,
+        sha256: String::new(),
+        taken_as: "test".into(),
+        imported: 0,
+        rows: rows.len() as u64,
+        skipped: 0,
+        rounded: 0,
+        segments: vec![segment],
+    };
+    catalogue.add(entry, &[aside]).expect("can be added");
+}
+
+/// A trade at a price in hundredths, of a quantity in thousandths.
+pub fn trade(time: u64, price: i64, qty: i64, aggressor: Side, aggregate: bool) -> (u64, Row) {
+    let (price, qty) = (Num::new(price, 2), Num::new(qty, 3));
+    (time, Row::Trade { price, qty, id: time, venue_time: Time(time), aggressor, aggregate })
+}
+
+/// Bid and ask in hundredths, quantities in thousandths.
+pub fn quote(time: u64, bid: (i64, i64), ask: (i64, i64)) -> (u64, Row) {
+    let side = |(price, qty): (i64, i64)| (Num::new(price, 2), Num::new(qty, 3));
+    (time, Row::Quote { bid: side(bid), ask: side(ask), update_id: time })
 }

@@ -102,7 +102,6 @@ impl Naive {
                 self.valid = true;
             }
         }
-        self.after_depth();
     }
 
     pub fn diff(&mut self, head: &DepthHead, levels: &[Level]) {
@@ -112,10 +111,10 @@ impl Naive {
         }
         self.valid = true;
         self.apply(head, levels);
-        self.after_depth();
     }
 
-    fn after_depth(&mut self) {
+    /// To be called when the book has moved.
+    pub fn moved(&mut self) {
         let took = std::mem::take(&mut self.took);
         self.took = took.into_iter().filter(|t| self.shows(t.0, t.1) == t.2).collect();
         for index in 0..self.standing.len() {

@@ -1,7 +1,9 @@
 //! The gateway of a backtest: puts orders on their way to the simulated market, and tells what becomes of them.
 //!
-//! At each event the market moves first, then what has arrived by then meets it, then what was asked for at this event
-//! leaves. So an order never trades with what it was decided by.
+//! At each event what arrived before it meets the market as it was, then the market moves, then what arrives at that very
+//! moment meets it, then what was asked for at this event leaves. So an order never trades with what it was decided by.
+//! (One thing is known a moment too late: an order that arrived since the last event, where this one is of depth, meets
+//! the book that this one makes, since the thread's books have moved by then.)
 
 use super::account::{Account, Funding, Margin};
 use super::bars::BarMarket;
@@ -188,9 +190,10 @@ impl Venue {
         }
     }
 
-    fn arrivals(&mut self, books: &BookKeeper) {
+    /// What has arrived by `time` meets the market.
+    fn arrivals(&mut self, time: Time, books: &BookKeeper) {
         while let Some(underway) = self.in_flight.front() {
-            if underway.arrives > self.teller.now || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
+            if underway.arrives > time || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
                 break;
             }
             let Some(Underway { caused, message, .. }) = self.in_flight.pop_front() else { break };
@@ -297,12 +300,16 @@ impl Stage<BookKeeper> for FillGateway {
             return;
         }
         venue.teller.begin(seq);
+        let now = venue.teller.now;
+        if !venue.in_flight.is_empty() {
+            venue.arrivals(Time(now.0.saturating_sub(1)), books);
+        }
         venue.on_market(slot, books);
         if venue.teller.account.is_marked() {
             venue.on_positions();
         }
         if !venue.in_flight.is_empty() {
-            venue.arrivals(books);
+            venue.arrivals(now, books);
         }
         messages.take_up_to(seq, |message| venue.send(message));
     }
