@@ -9,7 +9,7 @@ use crate::domain::{Instrument, Time};
 use crate::execution::Record;
 use crate::history::{Catalogue, HistoryError, Recording, RecordingOptions};
 use crate::pipeline::Threading;
-use crate::report::units::grouped;
+use crate::report::units::count as grouped;
 use crate::run::backtest::{
     BacktestError, BacktestOptions, LookaheadReport, Plan, Ran, Source, check_lookahead, known_to, named_in,
     run_backtest,
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The history's directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "dir", value_name = "DIR")]
     history: Option<PathBuf>,
     /// Only these series, as `history list` names them: trades, bars-1m
     #[arg(long, value_name = "SERIES")]

@@ -11,8 +11,7 @@ use crate::domain::performance::{
     EquityPoint, FillRow, FundingRow, Outcome, PricePoint, Provenance, RoundTrip, scale,
 };
 use crate::domain::{
-    Event, Instrument, InstrumentId, InstrumentTable, Notional, Position, Price, Qty, Side, Slot, StrategyId,
-    Time,
+    Event, Instrument, InstrumentId, InstrumentTable, Notional, Position, Price, Qty, Side, Slot, Time,
 };
 
 /// What a score is to be.

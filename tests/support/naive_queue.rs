@@ -191,7 +191,8 @@ impl Naive {
         for index in self.ranked(side) {
             let s = &self.standing[index];
             let ours = s.order.price.0;
-            if if side == Side::Buy { price < ours } else { price > ours } {
+            let beyond = if side == Side::Buy { price < ours } else { price > ours };
+            if beyond {
                 self.fill(index, self.standing[index].left);
             }
         }

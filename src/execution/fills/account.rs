@@ -152,6 +152,16 @@ impl Account {
         after <= before || after <= self.worth(margin)
     }
 
+    /// The same of an order that was taken in before the price was known; the wallet keeps what it now needs.
+    pub fn still_bears(&mut self, order: &Order, price: Price) -> bool {
+        self.wallets.close(order.id);
+        let bears = self.bears(order, price);
+        if bears {
+            self.wallets.lock(order, price);
+        }
+        bears
+    }
+
     /// What rests of an order from now on.
     pub fn rests(&mut self, order: &Order, qty: i64) {
         self.open[order.instrument.index()][order.side as usize] += qty;

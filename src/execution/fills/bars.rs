@@ -91,7 +91,7 @@ impl BarMarket {
     /// A bar opens: what waited fills, and what rests beyond the open fills there.
     fn begin(&mut self, open: Price, teller: &mut Teller) {
         for order in std::mem::take(&mut self.waiting) {
-            if order.kind == OrderKind::Market && !teller.account.bears(&order, open) {
+            if order.kind == OrderKind::Market && !teller.account.still_bears(&order, open) {
                 // It came to more than was there when it was taken in.
                 teller.end(&order, 0, ReportKind::Expired);
             } else {

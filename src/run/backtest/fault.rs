@@ -59,20 +59,14 @@ pub enum BacktestError {
     #[error("strategies trade in {0}: a backtest has one currency, so run them apart")]
     Currencies(String),
     /// Nothing lies in the range.
-    #[error(
-        "no event lies in the range: {series} has {first} to {last}, and from {from} until {until} was asked for"
-    )]
+    #[error("no event lies in the range: {series} has {there}, and {asked} was asked for")]
     Nothing {
         /// Of what.
         series: String,
-        /// The first there is.
-        first: String,
-        /// The last.
-        last: String,
-        /// What was asked for.
-        from: String,
-        /// What was asked for.
-        until: String,
+        /// From when to when there is something.
+        there: String,
+        /// From when to when was asked for.
+        asked: String,
     },
     /// A file beside the history cannot be read.
     #[error("{path}: {error}")]

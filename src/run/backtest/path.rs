@@ -3,8 +3,8 @@
 //! The open is known when the bar opens, and the close, with the whole bar, when it ends; the extremes are put a third
 //! and two thirds of the way. Which comes first is the [`PathRule`]'s to say, at the moment the first is due, by the
 //! position that the answers until then tell of. Soon after the open, once what was under way has arrived, time is told to
-//! have passed, so that what fills at the open is known before the first extreme. An extreme at which the price is already is left out, so that a bar
-//! under way whose high is its low shows that it has just opened.
+//! have passed, so that what fills at the open is known before the first extreme. An extreme at which the price is
+//! already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
 use crate::domain::Time;
 use crate::domain::event::Kline;

@@ -5,7 +5,7 @@
 use super::fault::BacktestError;
 use super::funding;
 use crate::domain::decimal::Scaled;
-use crate::domain::{Instrument, InstrumentId, Market};
+use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{
     FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
 };
@@ -168,14 +168,16 @@ impl Plan {
 
     /// That no event lies in the range.
     pub(super) fn nothing(&self) -> BacktestError {
-        let first = self.series.iter().map(Series::first).min().map_or("nothing".into(), |t| t.to_string());
-        let last = self.series.iter().map(Series::last).max().map_or("nothing".into(), |t| t.to_string());
+        let told = |time: Option<Time>, otherwise: &str| {
+            time.map_or_else(|| otherwise.to_owned(), |time| time.to_string())
+        };
+        let first = told(self.series.iter().map(Series::first).min(), "nothing");
+        let last = told(self.series.iter().map(Series::last).max(), "nothing");
+        let (from, until) = (told(self.query.from, "the beginning"), told(self.query.until, "the end"));
         BacktestError::Nothing {
             series: self.sources.join(", "),
-            first,
-            last,
-            from: self.query.from.map_or("the beginning".into(), |time| time.to_string()),
-            until: self.query.until.map_or("the end".into(), |time| time.to_string()),
+            there: format!("{first} to {last}"),
+            asked: format!("from {from} until {until}"),
         }
     }
 
