@@ -131,11 +131,11 @@ fn naive(
             match record.kind {
                 RecordKind::Order => flying.push_back((time.0 + ORDER_LATENCY, Ok(record.order))),
                 RecordKind::Cancel => flying.push_back((time.0 + ORDER_LATENCY, Err(record.order.id.0))),
-                RecordKind::Denied => {
-                    ticks.insert(time.0 + ANSWER_DELAY, ());
-                }
+                RecordKind::Denied => {}
                 other => panic!("{other:?}"),
             }
+            // The denial, or the arrival in a market that may be silent until then.
+            ticks.insert(time.0 + ANSWER_DELAY, ());
             decisions.next();
         }
     };

@@ -77,7 +77,7 @@ fn a_market_order_takes_what_the_quote_shows_when_it_arrives() {
         quote(at(0), (10_000, 7_000), (10_002, 3_000)),
         // The order of the first quote has not arrived yet: 1 ms.
         quote(at(1), (10_000, 7_000), (10_004, 2_000)),
-        quote(at(20), (10_000, 7_000), (10_005, 9_000)),
+        quote(at(16), (10_000, 7_000), (10_005, 9_000)),
     ];
     let ran = ran("buy", "", &quotes, &[]);
     // It arrived as the second quote came; the answer takes 5 ms. What was not shown expired.
@@ -86,7 +86,7 @@ fn a_market_order_takes_what_the_quote_shows_when_it_arrives() {
     let late = "[backtest]\norder_latency = \"15ms\"\ndata_latency = \"2ms\"\nanswer_latency = \"30ms\"";
     // 17 ms after the first quote by what we see; told 28 ms after that.
     let ran = self::ran("buy", late, &quotes, &[]);
-    assert_eq!(filled(&ran), [(48, 5_000, 10_005, false)]);
+    assert_eq!(filled(&ran), [(45, 5_000, 10_005, false)]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_limit_that_crosses_takes_and_then_rests_and_post_only_is_refused() {
     let trades = [trade(at(50), 10_002, 800, Side::Sell, false)];
     assert_eq!(
         filled(&ran("cross", "", &quotes, &trades)),
-        [(55, 3_000, 10_003, false), (55, 800, 10_003, true), (105, 900, 10_003, true)]
+        [(10, 3_000, 10_003, false), (55, 800, 10_003, true), (105, 900, 10_003, true)]
     );
     let refused = ran("post", "", &quotes, &trades);
     assert_eq!((filled(&refused), refused.summary.execution.rejected), (vec![], 1));
@@ -130,14 +130,14 @@ fn a_limit_that_crosses_takes_and_then_rests_and_post_only_is_refused() {
 fn trades_alone_are_the_market_with_slippage() {
     let trades: Vec<_> =
         (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, false)).collect();
-    // The order of the first trade arrives at 1 ms and is seen at the second, which is the price then.
-    assert_eq!(filled(&ran("buy", "", &[], &trades)), [(15, 5_000, 10_002, false)]);
+    // The order of the first trade arrives at 1 ms, which is told at 5, before the second.
+    assert_eq!(filled(&ran("buy", "", &[], &trades)), [(10, 5_000, 10_001, false)]);
     let slipped = "[backtest]\nslippage_bps = 20";
-    assert_eq!(filled(&ran("buy", slipped, &[], &trades)), [(15, 5_000, 10_023, false)]);
+    assert_eq!(filled(&ran("buy", slipped, &[], &trades)), [(10, 5_000, 10_022, false)]);
     let summed: Vec<_> = (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, true)).collect();
     assert_eq!(
         filled(&ran("buy", "", &[], &summed)),
-        [(15, 5_000, 10_002, false)],
+        [(10, 5_000, 10_001, false)],
         "aggregate trades do as well"
     );
 }

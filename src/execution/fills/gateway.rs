@@ -1,7 +1,8 @@
 //! The gateway of a backtest: puts orders on their way to the simulated market, and tells what becomes of them.
 //!
 //! At each event what arrived before it meets the market as it was, then the market moves, then what arrives at that very
-//! moment meets it, then what was asked for at this event leaves. So an order never trades with what it was decided by.
+//! moment meets it, then what was asked for at this event leaves. So an order never trades with what it was decided by. A
+//! clock event comes for what arrives in a silent market, no sooner than an answer may.
 //! (One thing is known a moment too late: an order that arrived since the last event, where this one is of depth, meets
 //! the book that this one makes, since the thread's books have moved by then.)
 
@@ -106,7 +107,7 @@ struct Underway {
 
 impl FillGateway {
     /// The most answers that one event may cause.
-    pub const ANSWERS_PER_EVENT_MAX: usize = ANSWERS_PER_EVENT_MAX;
+    pub const ANSWERS_PER_EVENT_MAX: usize = ANSWERS_PER_EVENT_MAX + 1;
 
     /// A gateway for `strategies` strategies, whose wallets hold `wallets`.
     #[must_use]
@@ -270,6 +271,8 @@ impl Venue {
             // On one connection nothing overtakes.
             let last = self.in_flight.back().map_or(Time(0), |underway| underway.arrives);
             let arrives = self.teller.latencies.arrival(caused).max(last);
+            // In a silent market nothing else would let it arrive.
+            self.teller.wake(arrives);
             self.in_flight.push_back(Underway { arrives, caused, message: *message });
         }
     }

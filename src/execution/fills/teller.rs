@@ -35,6 +35,8 @@ pub struct Teller {
     told: usize,
     /// Answers keep their order, as on one connection.
     last_due: Time,
+    /// When time comes without anything else.
+    woken: Time,
     answer_count: u64,
     trade_count: u64,
 }
@@ -64,6 +66,7 @@ impl Teller {
             seq: 0,
             told: 0,
             last_due: Time(0),
+            woken: Time(0),
             answer_count: 0,
             trade_count: 0,
         }
@@ -95,6 +98,16 @@ impl Teller {
         self.answer_count += 1;
         let slot = Slot::report(report);
         answers.push(Answer { due, cause_seq: self.seq, origin: 1, number: self.answer_count, slot });
+    }
+
+    /// Has time come to `at`, though nothing happens then.
+    pub(super) fn wake(&mut self, at: Time) {
+        let due = at.max(self.now.plus_nanos(self.floor_ns));
+        let Some(answers) = self.answers.as_mut().filter(|_| due > self.woken) else { return };
+        self.woken = due;
+        self.answer_count += 1;
+        let (cause_seq, number) = (self.seq, self.answer_count);
+        answers.push(Answer { due, cause_seq, origin: 1, number, slot: Slot::clock() });
     }
 
     /// Says something of an order that is no fill.

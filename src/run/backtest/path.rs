@@ -2,24 +2,12 @@
 //!
 //! The open is known when the bar opens, and the close, with the whole bar, when it ends; the extremes are put a third
 //! and two thirds of the way. Which comes first is the [`PathRule`]'s to say, at the moment the first is due, by the
-//! position that the answers until then tell of. Soon after the open, once what was under way has arrived, time is told to
-//! have passed, so that what fills at the open is known before the first extreme. An extreme at which the price is
-//! already is left out, so that a bar under way whose high is its low shows that it has just opened.
+//! position that the answers until then tell of. An extreme at which the
+//! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
 use crate::domain::Time;
 use crate::domain::event::Kline;
 use crate::run::config::PathRule;
-
-/// What is next on a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Point {
-    /// The bar has got so far.
-    Bar(Kline),
-    /// Time passes.
-    Pause,
-    /// Nothing: the price is there already.
-    Nothing,
-}
 
 /// A bar on its way.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +16,6 @@ pub(super) struct BarPath {
     /// When it opens, and when it is known.
     begins: Time,
     ends: Time,
-    pause_ns: u64,
     step: u8,
     /// Where it has got to.
     now: Kline,
@@ -36,8 +23,8 @@ pub(super) struct BarPath {
 }
 
 impl BarPath {
-    /// The path of a bar that is known at `ends`; it does not begin before `after`. Orders take `pause_ns` at most.
-    pub fn new(bar: Kline, ends: Time, after: Time, pause_ns: u64) -> Self {
+    /// The path of a bar that is known at `ends`; it does not begin before `after`.
+    pub fn new(bar: Kline, ends: Time, after: Time) -> Self {
         let begins = bar.open_time.max(after).min(ends);
         let open = Kline {
             high: bar.open,
@@ -49,7 +36,7 @@ impl BarPath {
             closed: false,
             ..bar
         };
-        Self { bar, begins, ends, pause_ns, step: 0, now: open, high_first: true }
+        Self { bar, begins, ends, step: 0, now: open, high_first: true }
     }
 
     /// When the next point is due; `None` at the end.
@@ -57,10 +44,9 @@ impl BarPath {
         let third = self.ends.since(self.begins) / 3;
         match self.step {
             0 => Some(self.begins),
-            1 => Some(self.begins.plus_nanos(self.pause_ns.min(third / 2))),
-            2 => Some(self.begins.plus_nanos(third)),
-            3 => Some(self.begins.plus_nanos(2 * third)),
-            4 => Some(self.ends),
+            1 => Some(self.begins.plus_nanos(third)),
+            2 => Some(self.begins.plus_nanos(2 * third)),
+            3 => Some(self.ends),
             _ => None,
         }
     }
@@ -70,32 +56,30 @@ impl BarPath {
         self.step == 0
     }
 
-    /// The next point. `position` is what is held.
-    pub fn next(&mut self, rule: PathRule, position: i64) -> Point {
+    /// The next point; `None` where the price is there already. `position` is what is held.
+    pub fn next(&mut self, rule: PathRule, position: i64) -> Option<Kline> {
         self.step += 1;
         match self.step {
-            1 => return Point::Bar(self.now),
-            2 => return Point::Pause,
-            3 => self.high_first = self.goes_up(rule, position),
-            4 => {}
+            1 => return Some(self.now),
+            2 => self.high_first = self.goes_up(rule, position),
+            3 => {}
             _ => {
-                self.now = self.bar;
-                self.now.closed = true;
-                return Point::Bar(self.now);
+                self.now = Kline { closed: true, ..self.bar };
+                return Some(self.now);
             }
         }
-        let up = self.high_first == (self.step == 3);
+        let up = self.high_first == (self.step == 2);
         let price = if up { self.bar.high } else { self.bar.low };
         if price == self.now.close {
-            return Point::Nothing;
+            return None;
         }
         self.now.close = price;
         if up {
-            self.now.high = price
+            self.now.high = price;
         } else {
-            self.now.low = price
+            self.now.low = price;
         }
-        Point::Bar(self.now)
+        Some(self.now)
     }
 
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
@@ -135,14 +119,10 @@ mod tests {
     }
 
     fn walk(bar: Kline, rule: PathRule, position: i64) -> Vec<(u64, i64, bool)> {
-        let mut path = BarPath::new(bar, Time(6_000), Time(0), 100);
+        let mut path = BarPath::new(bar, Time(6_000), Time(0));
         let mut points = Vec::new();
         while let Some(due) = path.due() {
-            match path.next(rule, position) {
-                Point::Bar(at) => points.push((due.0, at.close.0, at.closed)),
-                Point::Pause => assert_eq!(due, Time(3_100)),
-                Point::Nothing => {}
-            }
+            points.extend(path.next(rule, position).map(|at| (due.0, at.close.0, at.closed)));
         }
         points
     }
@@ -173,8 +153,8 @@ mod tests {
             [(3_000, 10, false), (5_000, 7, false), (6_000, 9, true)]
         );
         assert_eq!(walk(bar(10, 10, 10, 10), PathRule::Adverse, 0), [(3_000, 10, false), (6_000, 10, true)]);
-        let mut late = BarPath::new(bar(1, 1, 1, 1), Time(6_000), Time(7_000), 100);
+        let mut late = BarPath::new(bar(1, 1, 1, 1), Time(6_000), Time(7_000));
         assert_eq!(late.due(), Some(Time(6_000)), "never after its end");
-        assert!(late.opens() && matches!(late.next(PathRule::Nearest, 0), Point::Bar(_)));
+        assert!(late.opens() && late.next(PathRule::Nearest, 0).is_some());
     }
 }

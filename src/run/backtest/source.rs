@@ -4,7 +4,7 @@
 //! At one moment what ended comes before what begins: closes of bars, then other events, then opens.
 
 use super::fault::BacktestError;
-use super::path::{BarPath, Point};
+use super::path::BarPath;
 use super::plan::Plan;
 use crate::domain::event::Kind;
 use crate::domain::{InstrumentId, Slot, Time};
@@ -25,8 +25,6 @@ struct PathLane {
     instrument: InstrumentId,
     /// When the last bar ended.
     ended: Time,
-    /// How long orders take, ns.
-    pause_ns: u64,
 }
 
 impl PathLane {
@@ -40,7 +38,7 @@ impl PathLane {
             }
             let Some(event) = self.events.next_event()? else { return Ok(None) };
             if let Decoded::Kline(bar) = event.decoded {
-                self.path = Some(BarPath::new(bar, event.time, self.ended, self.pause_ns));
+                self.path = Some(BarPath::new(bar, event.time, self.ended));
                 self.ended = event.time;
             }
         }
@@ -75,11 +73,11 @@ impl HistorySource {
         let open = |series: &[Series], query: &Query| HistoryEvents::open(catalogue, series, table, query);
         let feed: Vec<Series> = plan.series.iter().filter(|s| !on_path(s)).cloned().collect();
         let feed = if feed.is_empty() { None } else { Some(open(&feed, &plan.query)?) };
-        let (mut paths, pause_ns) = (Vec::new(), plan.settle_ns.saturating_add(1));
+        let mut paths = Vec::new();
         for series in plan.series.iter().filter(on_path) {
             let Some(instrument) = table.by_name(&series.name.instrument) else { continue };
             let events = open(std::slice::from_ref(series), &plan.query)?;
-            paths.push(PathLane { events, path: None, instrument: instrument.id, ended: Time(0), pause_ns });
+            paths.push(PathLane { events, path: None, instrument: instrument.id, ended: Time(0) });
         }
         let mut source = Self { feed, paths, due: BinaryHeap::new(), rule: config.backtest.path, read: 0 };
         for place in 0..source.paths.len() {
@@ -134,14 +132,13 @@ impl HistorySource {
         }
         let lane = &mut self.paths[place];
         let position = sequencer.position(lane.instrument);
-        let point = lane.path.as_mut().map_or(Point::Nothing, |path| path.next(self.rule, position));
+        let point = lane.path.as_mut().and_then(|path| path.next(self.rule, position));
         if let Some((time, turn)) = lane.due()? {
             self.due.push(Reverse((time, turn, place)));
         }
         Ok(Some(match point {
-            Point::Bar(kline) => sequencer.publish_pair(Slot::kline(&kline), self.read),
-            Point::Pause => sequencer.publish(Slot::clock(), self.read),
-            Point::Nothing => Ok(()),
+            Some(kline) => sequencer.publish_pair(Slot::kline(&kline), self.read),
+            None => Ok(()),
         }))
     }
 }
