@@ -334,6 +334,8 @@ impl Pipeline {
         let ring_slots = if alone { parts.ring_slots.min(RING_SLOTS_INLINE) } else { parts.ring_slots };
         let ring = build_ring(ring_slots, groups);
         let progress = Progress::default();
+        // Several simulations may run side by side: none takes a core for itself.
+        let timed = parts.timed;
         let mut stages = stages.into_iter();
         let mut pollers = ring.pollers.into_iter();
         let mut local = None;
@@ -358,6 +360,7 @@ impl Pipeline {
                 .name(plan.name.clone())
                 .spawn(move || {
                     match core {
+                        _ if !timed => {}
                         Some(core) => pin(core),
                         None => keep_to(&housekeeping),
                     }
@@ -367,7 +370,7 @@ impl Pipeline {
             threads.push(thread);
         }
         let feed = &topology.threads[0];
-        feed.core.iter().copied().for_each(pin);
+        feed.core.iter().copied().filter(|_| timed).for_each(pin);
         let sequencer = Sequencer::new(SequencerParts {
             producer: ring.producer,
             ring_slots,
@@ -428,7 +431,7 @@ impl Lanes<'_> {
 }
 
 struct Started {
-    /// Whether the whole way is timed.
+    /// Whether events come in real time: the whole way is timed, and threads are pinned.
     timed: bool,
     ring_slots: usize,
     floor_ns: u64,
