@@ -269,3 +269,48 @@ fn what_is_missing_or_wrong_is_told_before_anything_runs() {
     assert!(matches!(error, BacktestError::NoSeries { .. }) && error.is_of_usage());
     assert!(error.to_string().contains("usa:spot:XYZ bars-1m"), "{error}");
 }
+
+/// Runs the program; its exit status, standard output and messages.
+fn program(args: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output().expect("runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 200));
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (file, history) = (path("my.toml"), path("history"));
+    let text = format!("{LIMITS}\n[backtest]\nqty_decimals = 3\nhistory = \"{history}\"\n{CROSS}");
+    std::fs::write(&file, text).expect("can be written");
+    let json = |more: &[&str]| {
+        let args = [&["backtest", "--config", &file, "--json"], more].concat();
+        let (code, out, told) = program(&args);
+        assert_eq!(code, Some(0), "{told}");
+        let mut value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        value.as_object_mut().expect("an object").remove("machine").expect("what depends on the machine");
+        value.to_string()
+    };
+    let first = json(&[]);
+    assert!(first.contains("\"trades\":[{") && first.contains("\"currency\":\"USD\""), "{first}");
+    assert_eq!(json(&[]), first);
+    assert_eq!(json(&["--threading", "shared"]), first);
+    let (code, out, told) = program(&["backtest", "--config", &file, "--check-lookahead", "3"]);
+    assert!(code == Some(0) && out.contains("no decision depends on what came later"), "{out}{told}");
+    let (code, out, told) = program(&["backtest", "--config", &file]);
+    assert!(code == Some(0) && out.contains("round trips") && told.is_empty(), "{out}{told}");
+
+    let refused = |args: &[&str], code: i32, what: &str| {
+        let (found, out, told) = program(&[&["backtest", "--config", &file], args].concat());
+        assert!(found == Some(code) && out.is_empty() && told.contains(what), "{found:?} {out} {told}");
+    };
+    refused(&["--from", "2024-01-02", "--until", "2024-01-01"], 2, "must be later than");
+    refused(&["--series", "bars-5m"], 2, "bars-1m");
+    refused(&["--fill", "quotes"], 2, "needs quotes");
+    refused(&["--until", "1990-01-01"], 2, "no event lies in the range");
+    refused(&["--history", &path("none")], 2, "usa:spot:XYZ");
+    refused(&["--from", "yesterday"], 2, "2024-08-08");
+}
