@@ -287,7 +287,8 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     let text = format!("{LIMITS}\n[backtest]\nqty_decimals = 3\nhistory = \"{history}\"\n{CROSS}");
     std::fs::write(&file, text).expect("can be written");
     let json = |more: &[&str]| {
-        let args = [&["backtest", "--config", &file, "--json"], more].concat();
+        let mut args = vec!["backtest", "--config", file.as_str(), "--json"];
+        args.extend(more);
         let (code, out, told) = program(&args);
         assert_eq!(code, Some(0), "{told}");
         let mut value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
@@ -304,7 +305,9 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     assert!(code == Some(0) && out.contains("round trips") && told.is_empty(), "{out}{told}");
 
     let refused = |args: &[&str], code: i32, what: &str| {
-        let (found, out, told) = program(&[&["backtest", "--config", &file], args].concat());
+        let mut all = vec!["backtest", "--config", file.as_str()];
+        all.extend(args);
+        let (found, out, told) = program(&all);
         assert!(found == Some(code) && out.is_empty() && told.contains(what), "{found:?} {out} {told}");
     };
     refused(&["--from", "2024-01-02", "--until", "2024-01-01"], 2, "must be later than");

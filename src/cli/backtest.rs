@@ -386,7 +386,12 @@ fn load(
         Ok(catalogue) => known_to(catalogue, &told.instruments, told.qty_decimals),
         Err(_) => Vec::new(),
     };
-    let mut config = load(&more)?;
+    let mut config = load(&more).inspect_err(|_| {
+        // What it names may be what that history would have.
+        if let Err(missing) = &catalogue {
+            eprintln!("{missing}");
+        }
+    })?;
     config.backtest.history = dir;
     Ok((config, Some(catalogue)))
 }
