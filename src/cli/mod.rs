@@ -3,6 +3,7 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod backtest;
 mod capture;
 mod demo;
 pub mod doctor;
@@ -16,6 +17,8 @@ mod replay;
 mod run;
 mod status_line;
 mod store;
+mod sweep;
+mod tear_sheet;
 mod venue;
 
 use crate::strategy::StrategySpec;
@@ -39,6 +42,10 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Runs strategies over the local history, or over recordings, with a simulated venue
+    Backtest(backtest::Args),
+    /// Runs a backtest with many sets of parameters, ranks them, and judges them on later data
+    Sweep(sweep::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
     /// Takes journals into a database, and tells what one holds
@@ -104,6 +111,8 @@ where
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Backtest(args) => backtest::run(args, strategies),
+        Command::Sweep(args) => sweep::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
         Command::Capture(args) => capture::run(args),

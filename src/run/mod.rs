@@ -4,6 +4,7 @@
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
 mod affinity;
+pub mod backtest;
 pub mod capture;
 pub mod config;
 pub mod feed;
@@ -17,6 +18,7 @@ pub mod store;
 pub mod summary;
 pub mod sweep;
 
+pub use backtest::{BacktestError, BacktestOptions, run_backtest};
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
 pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, run_live};

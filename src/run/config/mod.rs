@@ -3,6 +3,7 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod backtest;
 mod balances;
 mod bar;
 mod check;
@@ -15,6 +16,7 @@ mod strategies;
 mod trading;
 mod venue;
 
+pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
@@ -24,7 +26,7 @@ pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentTable, Market};
+use crate::domain::{Instrument, InstrumentTable, Market};
 use check::Checks;
 use document::Document;
 use instruments::{Opened, Sources};
@@ -77,6 +79,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[report]`.
     pub report: ReportConfig,
+    /// `[backtest]`.
+    pub backtest: BacktestConfig,
     /// `[[strategy]]`, in the order of the file.
     pub strategies: Vec<StrategyConfig>,
     sources: Sources,
@@ -112,9 +116,17 @@ impl Config {
     /// # Errors
     /// Every problem found in any of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_and(path, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in any of the files.
+    pub fn load_and(path: &Path, more: &[Instrument]) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_text(&text, &name, path.parent().unwrap_or(Path::new(""))),
+            Ok(text) => Self::from_text_and(&text, &name, path.parent().unwrap_or(Path::new("")), more),
             Err(error) => {
                 let expected = format!("cannot be read: {error}");
                 let (key, found) = (String::new(), None);
@@ -129,7 +141,20 @@ impl Config {
     /// # Errors
     /// Every problem found in it or in its instrument files.
     pub fn from_text(text: &str, name: &str, base_dir: &Path) -> Result<Self, ConfigError> {
-        Self::build(text, name, false, None, &|file| {
+        Self::from_text_and(text, name, base_dir, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in it or in its instrument files.
+    pub fn from_text_and(
+        text: &str,
+        name: &str,
+        base_dir: &Path,
+        more: &[Instrument],
+    ) -> Result<Self, ConfigError> {
+        Self::build(text, name, false, None, more, &|file| {
             let path = base_dir.join(file);
             Opened { name: path.display().to_string(), text: std::fs::read_to_string(&path) }
         })
@@ -150,7 +175,7 @@ impl Config {
     /// # Errors
     /// Every problem found in it.
     pub fn from_text_with_built_in(text: &str, name: &str) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, None, &|file| {
+        Self::build(text, name, true, None, &[], &|file| {
             let text = BUILT_IN.iter().find(|(name, _)| *name == file).map(|(_, text)| (*text).to_owned());
             Opened { name: format!("config/{file}"), text: text.ok_or(io::ErrorKind::NotFound.into()) }
         })
@@ -165,7 +190,7 @@ impl Config {
         name: &str,
         table: InstrumentTable,
     ) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, Some(table), &|file| Opened {
+        Self::build(text, name, true, Some(table), &[], &|file| Opened {
             name: file.to_owned(),
             text: Err(io::ErrorKind::NotFound.into()),
         })
@@ -182,6 +207,7 @@ impl Config {
         name: &str,
         built_in: bool,
         given: Option<InstrumentTable>,
+        more: &[Instrument],
         open: &dyn Fn(&str) -> Opened,
     ) -> Result<Self, ConfigError> {
         let document = Document::parse(name, text).map_err(ConfigError::new)?;
@@ -191,6 +217,7 @@ impl Config {
             Some(table) => instruments::Instruments::given(name, table),
             None => instruments::check(&raw.instruments, built_in, open, &mut checks),
         };
+        let instruments = instruments.with(more);
         let strategies = strategies::check(&raw.strategy, &instruments, &mut checks);
         let run = RunConfig::check(&raw.run, &mut checks);
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
@@ -206,6 +233,7 @@ impl Config {
         }
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
+        let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
         let (file, text) = (name.to_owned(), text.to_owned());
         match table {
@@ -224,6 +252,7 @@ impl Config {
                 venue,
                 log,
                 report,
+                backtest,
                 strategies,
                 sources,
             }),
@@ -307,6 +336,7 @@ mod tests {
         assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
+        assert_eq!(shown.backtest, empty.backtest);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
     }
 
@@ -343,7 +373,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 42, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! Owns: which sets of parameters there are ([`Space`]), that each is run once on any number of threads ([`search`]),
 //! that what has been run is not run again ([`ResultsFile`]), how results are ranked ([`rank`]), and fitting on one
-//! stretch of time what is judged on the next ([`walk_forward`]). What a run is it does not know: it asks
-//! [`Evaluate`].
+//! stretch of time what is judged on the next ([`walk_forward`]). What a run is the search does not know: it
+//! asks [`Evaluate`], which [`Backtests`] are.
 //!
 //! Invariant: the same space, seed and data give the same report, to the byte, whatever the number of workers and
 //! however often it was interrupted. Workers therefore share nothing but the number of the next task, and results are
 //! put in order by task, never by when they came.
 
+mod backtests;
 mod error;
 mod file;
 pub mod objective;
@@ -18,6 +19,7 @@ mod space;
 mod walk;
 mod window;
 
+pub use backtests::{Backtests, TargetError};
 pub use error::{EvaluateError, SpaceError, SweepError};
 pub use file::ResultsFile;
 pub use objective::{OBJECTIVES, Objective};
