@@ -5,11 +5,13 @@ mod support {
     pub mod history;
 }
 
+use algo_trader::domain::Time;
+use algo_trader::domain::params::ParamValue;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{
-    Axis, Backtests, Choice, Evaluate, EvaluateError, Search, Space, TargetError, Task, search,
+    Axis, Backtests, Choice, Evaluate, EvaluateError, Search, Setting, Space, Span, TargetError, Task, search,
 };
-use algo_trader::statistics::outcome::{Conventions, of_outcome};
+use algo_trader::statistics::outcome::{Conventions, equity, of_outcome};
 use std::fs;
 use std::path::Path;
 use support::backtest::{LIMITS, config, minutes, run};
@@ -68,8 +70,7 @@ fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
         for setting in space.settings(point) {
             let entries = &mut alone.strategies[0].params.entries;
             let entry = entries.iter_mut().find(|entry| entry.name == setting.name).expect("it is given");
-            entry.value =
-                algo_trader::domain::params::ParamValue::Integer(setting.value.parse().expect("a number"));
+            entry.value = ParamValue::Integer(setting.value.parse().expect("a number"));
         }
         match (&one.result, run(&alone, &catalogue, &[])) {
             (Ok(evaluation), Ok(ran)) => {
@@ -82,20 +83,14 @@ fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
     }
     assert_eq!(refused, 2, "fast 4 and 6 are not less than slow 4");
     // A part of the time is a backtest of that part.
-    let half = algo_trader::run::sweep::Span {
-        until: algo_trader::domain::Time((whole.from.0 + whole.until.0) / 2),
-        ..whole
-    };
+    let half = Span { until: Time((whole.from.0 + whole.until.0) / 2), ..whole };
     let mut shorter = config.clone();
     (shorter.backtest.from, shorter.backtest.until) = (Some(half.from), Some(half.until));
-    let settings = [
-        algo_trader::run::sweep::Setting { name: "fast", value: "3" },
-        algo_trader::run::sweep::Setting { name: "slow", value: "8" },
-    ];
+    let settings = [Setting { name: "fast", value: "3" }, Setting { name: "slow", value: "8" }];
     let part = backtests.evaluate(&settings, half, true).expect("it runs");
     let ran = run(&shorter, &catalogue, &[]).expect("it runs");
     assert_eq!(part.statistics, of_outcome(&ran.outcome, &Conventions::default()));
-    assert_eq!(part.curve().len() as u64, 1 + ran.outcome.equity.len() as u64);
+    assert_eq!(part.curve(), equity(&ran.outcome));
 }
 
 #[test]
