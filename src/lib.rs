@@ -22,6 +22,8 @@ pub mod store;
 pub mod surveillance;
 
 pub mod monitor;
+pub mod statistics;
+
 pub mod report;
 
 pub mod run;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Left to right; modules of one group may use each other.
 const GROUPS: &[&[&str]] = &[
     &["domain"],
+    &["statistics"],
     &["pipeline", "net", "security", "calendar"],
     &["venue"],
     &["market", "strategy", "risk", "execution"],

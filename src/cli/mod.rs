@@ -4,6 +4,7 @@
 //! Holds no logic that a test could want without a terminal.
 
 mod audit;
+mod backtest;
 mod capture;
 mod demo;
 pub mod doctor;
@@ -18,6 +19,8 @@ mod risk;
 mod run;
 mod status_line;
 mod store;
+mod sweep;
+mod tear_sheet;
 mod venue;
 mod why;
 
@@ -42,6 +45,10 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Runs strategies over the local history, or over recordings, with a simulated venue
+    Backtest(backtest::Args),
+    /// Runs a backtest with many sets of parameters, ranks them, and judges them on later data
+    Sweep(sweep::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
     /// Takes journals into a database, and tells what one holds
@@ -111,6 +118,8 @@ where
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Backtest(args) => backtest::run(args, strategies),
+        Command::Sweep(args) => sweep::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Store(args) => store::run(args),
         Command::Audit(args) => audit::run(args, strategies),

@@ -83,7 +83,7 @@ enum Offered {
     Max,
 }
 
-fn parse_threading(text: &str) -> Result<Threading, String> {
+pub fn parse_threading(text: &str) -> Result<Threading, String> {
     Threading::from_label(text).ok_or_else(|| "expected inline, shared or dedicated".into())
 }
 

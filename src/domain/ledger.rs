@@ -49,6 +49,22 @@ impl Position {
         self.qty = Qty(self.qty.0.saturating_add(signed.0));
     }
 
+    /// Books a payment that is no fill, such as funding, among the fees; units of 10^-8 quote, below zero received.
+    pub fn charge(&mut self, paid: i64) {
+        self.fees = self.fees.saturating_add(paid);
+    }
+
+    /// Books a report that is of the position and no order.
+    pub fn apply_report(&mut self, report: &super::event::Report) {
+        match report.kind {
+            super::order::ReportKind::Funding => self.charge(report.fee),
+            super::order::ReportKind::Liquidated => {
+                self.apply(report.side, report.qty, report.price, report.fee);
+            }
+            _ => {}
+        }
+    }
+
     /// Profit of what is open if it were closed at `price`, before fees.
     #[must_use]
     pub fn unrealised(&self, price: Price) -> Notional {

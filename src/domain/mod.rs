@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod number;
 pub mod order;
 pub mod params;
+pub mod performance;
 pub mod reason;
 pub mod time;
 pub mod wallet;

@@ -306,6 +306,10 @@ pub enum ReportKind {
     Expired = 4,
     /// A cancel was refused: nothing to cancel.
     CancelRejected = 5,
+    /// Of a position and no order: funding was paid for it; the report's fee says how much.
+    Funding = 6,
+    /// Of a position and no order: it was closed for want of margin.
+    Liquidated = 7,
 }
 
 impl ReportKind {
@@ -319,8 +323,17 @@ impl ReportKind {
             3 => Some(ReportKind::Canceled),
             4 => Some(ReportKind::Expired),
             5 => Some(ReportKind::CancelRejected),
+            6 => Some(ReportKind::Funding),
+            7 => Some(ReportKind::Liquidated),
             _ => None,
         }
+    }
+
+    /// Whether it is of a position, and of no order.
+    #[inline]
+    #[must_use]
+    pub const fn is_of_position(self) -> bool {
+        matches!(self, ReportKind::Funding | ReportKind::Liquidated)
     }
 }
 
@@ -430,7 +443,7 @@ impl OrderState {
             ReportKind::Rejected => OrderStatus::Rejected,
             ReportKind::Canceled => OrderStatus::Canceled,
             ReportKind::Expired => OrderStatus::Expired,
-            ReportKind::Fill => self.status,
+            ReportKind::Fill | ReportKind::Funding | ReportKind::Liquidated => self.status,
         };
         let changed = next != self.status;
         self.status = next;

@@ -1,6 +1,7 @@
 //! The execution stage: order states and ledgers of record.
 
 use super::record::{self, Record, RecordKind};
+use super::score::Score;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -83,6 +84,8 @@ struct Keeper {
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
     counts: ExecutionCounts,
+    /// Of a backtest.
+    score: Option<Box<Score>>,
 }
 
 impl ExecutionStage {
@@ -103,8 +106,21 @@ impl ExecutionStage {
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
             counts: ExecutionCounts::default(),
+            score: None,
         };
         Self { verdicts, keeper }
+    }
+
+    /// The same, keeping the score of a backtest.
+    #[must_use]
+    pub fn with_score(mut self, score: Option<Score>) -> Self {
+        self.keeper.score = score.map(Box::new);
+        self
+    }
+
+    /// The score, taken out, if one was kept.
+    pub fn take_score(&mut self) -> Option<Score> {
+        self.keeper.score.take().map(|score| *score)
     }
 
     /// What happened.
@@ -136,7 +152,11 @@ impl Keeper {
         denied: Option<DenyReason>,
     ) -> ClientOrderId {
         let client_id = self.client_ids.with_order(order.id);
-        self.records.push(Record { seq, kind, order, denied, client_id });
+        let record = Record { seq, kind, order, denied, client_id };
+        if let Some(score) = &mut self.score {
+            score.on_record(&record);
+        }
+        self.records.push(record);
         client_id
     }
 
@@ -181,6 +201,13 @@ impl Keeper {
     }
 
     fn on_report(&mut self, report: &Report) {
+        if report.kind.is_of_position() {
+            self.positions[report.strategy.index()][report.instrument.index()].apply_report(report);
+            if let Some(score) = &mut self.score {
+                score.on_report(report, &self.positions);
+            }
+            return;
+        }
         let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else {
             self.counts.unknown_reports += 1;
             return;
@@ -195,6 +222,9 @@ impl Keeper {
                     report.price,
                     report.fee,
                 );
+                if let Some(score) = &mut self.score {
+                    score.on_report(report, &self.positions);
+                }
             }
             Applied::Changed | Applied::Ignored => {}
         }
@@ -219,10 +249,13 @@ impl<S: Shared> Stage<S> for ExecutionStage {
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
+        let Self { verdicts, keeper } = self;
+        if let Some(score) = &mut keeper.score {
+            score.on_slot(slot, &keeper.positions);
+        }
         if !slot.is_last() {
             return;
         }
-        let Self { verdicts, keeper } = self;
         if let Some(report) = slot.as_report() {
             keeper.on_report(&report);
         }

@@ -315,7 +315,23 @@ impl Judge {
         });
     }
 
+    /// What happened to a position without an order.
+    #[cold]
+    fn on_position(&mut self, report: &Report) {
+        let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
+        let before = *position;
+        position.apply_report(report);
+        let (held, realised) = (position.qty, position.realised.minus(before.realised));
+        self.exposure.moved(report.instrument, before.qty, held, report.price);
+        let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
+        let &Report { order, instrument, side, price, fee, .. } = report;
+        self.wallets.fill(&WalletFill { order, instrument, side, qty: traded, price, fee, realised });
+    }
+
     fn on_report(&mut self, report: &Report) {
+        if report.kind.is_of_position() {
+            return self.on_position(report);
+        }
         let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else { return };
         let applied = self.live[index].apply(report.kind, report.qty, report.trade_id);
         if applied == Applied::Changed && report.kind == ReportKind::Fill {

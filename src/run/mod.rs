@@ -5,6 +5,7 @@
 
 mod affinity;
 pub mod audit;
+pub mod backtest;
 pub mod capture;
 pub mod config;
 pub mod feed;
@@ -18,10 +19,12 @@ pub mod risk_report;
 pub mod sequencer;
 pub mod store;
 pub mod summary;
+pub mod sweep;
 pub mod watch;
 pub mod why;
 
 pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};
+pub use backtest::{BacktestError, BacktestOptions, run_backtest};
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
 pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, run_live};

@@ -12,6 +12,7 @@ use crate::domain::event::FEE_DECIMALS;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{Instrument, Position, Price};
 use crate::execution::live::HandoverCounts;
+use crate::execution::score::Score;
 use crate::execution::{ExecutionCounts, ExecutionStage, LiveGateway, PaperGateway};
 use crate::journal::JournalStage;
 use crate::market::MarketStage;
@@ -115,6 +116,20 @@ impl Summary {
         elapsed: Duration,
         first_event_after: Option<Duration>,
     ) -> Self {
+        Self::collect_scored(config, pipeline, feed, malformed_lines, elapsed, first_event_after).0
+    }
+
+    /// The same, and the score of a backtest with the positions of record.
+    #[must_use]
+    pub fn collect_scored(
+        config: &Config,
+        pipeline: Pipeline,
+        feed: Option<Feed>,
+        malformed_lines: u64,
+        elapsed: Duration,
+        first_event_after: Option<Duration>,
+    ) -> (Self, Option<(Score, Vec<Vec<Position>>)>) {
+        let mut score = None;
         let seq = pipeline.sequencer.seq();
         let (answers, drains) = (pipeline.sequencer.answers_entered(), pipeline.sequencer.drains());
         let (topology, clock) = (pipeline.topology.clone(), pipeline.clock.clone());
@@ -165,7 +180,10 @@ impl Summary {
             summary.latencies.extend(result.latencies);
             summary.intervals.extend(result.intervals);
             for stage in result.stages {
-                let any: Box<dyn Any> = stage.into_any();
+                let mut any: Box<dyn Any> = stage.into_any();
+                if let Some(execution) = any.downcast_mut::<ExecutionStage>() {
+                    score = execution.take_score();
+                }
                 if let Some(market) = any.downcast_ref::<MarketStage>() {
                     let books = market.book_counts(&result.shared).into_iter();
                     summary.books = books.map(|b| (table.get(b.instrument).clone(), b)).collect();
@@ -203,7 +221,7 @@ impl Summary {
             }
         }
         summary.stopped = stop.reason();
-        summary
+        (summary, score.map(|score| (score, positions)))
     }
 
     /// Frames a second.

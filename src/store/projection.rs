@@ -171,7 +171,7 @@ impl Projection {
             match message.body {
                 MarketBody::Top(id, top) => self.tops[id.index()] = top,
                 MarketBody::Bar(bar) => self.on_bar(&bar, out),
-                MarketBody::Value { .. } => {}
+                MarketBody::Value { .. } | MarketBody::Path { .. } => {}
             }
         }
         if slot.is_last() {
@@ -254,6 +254,12 @@ impl Projection {
     }
 
     fn on_report(&mut self, report: &Report, out: &mut Batch) {
+        if report.kind.is_of_position() {
+            let held = self.held.entry((report.strategy, report.instrument)).or_default();
+            held.position.apply_report(report);
+            held.changed = true;
+            return;
+        }
         let Some(state) = self.live.get_mut(&report.order) else { return };
         let applied = state.apply(report.kind, report.qty, report.trade_id);
         let state = *state;
@@ -270,6 +276,8 @@ impl Projection {
             ReportKind::Canceled => "canceled",
             ReportKind::Expired => "expired",
             ReportKind::CancelRejected => "cancel-rejected",
+            ReportKind::Funding => "funding",
+            ReportKind::Liquidated => "liquidated",
         };
         self.tell_step(&state, event, out);
         if report.kind != ReportKind::Fill {

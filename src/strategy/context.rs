@@ -30,6 +30,9 @@ pub struct View {
     pub seq: u64,
     /// Instruments that an operator, or a difference from the venue's books, paused.
     pub paused: Vec<bool>,
+    /// Instruments that are known by their bars alone. What is triggered within one of those leaves at its own price,
+    /// by an order that says so: conditional, and immediate or cancel.
+    pub bars: Vec<bool>,
     /// What each instrument's venue holds itself; the order manager holds the rest.
     pub forms: Vec<NativeForms>,
     /// By which orders are rounded before anybody sees them; empty: they are not.
@@ -47,6 +50,7 @@ impl View {
             now: Time(0),
             seq: 0,
             paused: vec![false; table.len()],
+            bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
         }
@@ -72,6 +76,13 @@ impl View {
     #[must_use]
     pub fn is_paused(&self, instrument: InstrumentId) -> bool {
         self.paused.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether the instrument is known by its bars alone.
+    #[inline]
+    #[must_use]
+    pub fn is_of_bars(&self, instrument: InstrumentId) -> bool {
+        self.bars.get(instrument.index()).copied().unwrap_or_default()
     }
 
     /// What the instrument's venue holds itself.

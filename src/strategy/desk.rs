@@ -219,6 +219,11 @@ impl Desk {
         if let Some(refusal) = self.refusal(wanted, trail) {
             return self.refuse(refusal);
         }
+        // On bars that form says that the path has triggered it, which is for the order manager to say.
+        let said = wanted.kind.is_conditional() && wanted.tif == TimeInForce::Ioc;
+        if said && view.is_of_bars(wanted.instrument) {
+            return self.refuse(PlaceError::BadTrigger);
+        }
         let by_distance = matches!(trail, Trail::Distance(_));
         // A note of the distance goes with it.
         if !self.has_room(1 + usize::from(by_distance)) {
@@ -359,6 +364,13 @@ impl Desk {
 
     /// Books what the venue says.
     pub fn on_report(&mut self, report: &Report) -> Option<Settled> {
+        if report.kind.is_of_position() {
+            if let Some(position) = self.state.positions.get_mut(report.instrument.index()) {
+                position.apply_report(report);
+            }
+            self.clamp(report.instrument);
+            return None;
+        }
         let Some(index) = self.state.orders.iter().position(|o| o.order.id == report.order) else {
             return self.on_slice_report(report);
         };

@@ -37,12 +37,24 @@ pub struct StrategyStage {
     by_instrument: Vec<Vec<usize>>,
     market: LaneReceiver<MarketMessage>,
     intents: LaneSender<Intent>,
-    tops: Vec<(InstrumentId, Top)>,
+    /// Whether strategies are told of it, and whether it is a price of a bar's path.
+    tops: Vec<(InstrumentId, Top, Told)>,
     bars: Vec<Bar>,
     /// Who acted at this event: the others have nothing to send and set no timer, and are not looked at.
     active: ActiveSeats,
     /// No timer is due before.
     next_timer: Time,
+}
+
+/// Who is told of a top of book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Order managers and strategies.
+    All,
+    /// The same; it is a price that a bar went to.
+    AllOfPath,
+    /// Order managers alone: a price within a bar, which nobody who has only bars can know.
+    Managers,
 }
 
 /// A set of seats, a bit each.
@@ -107,6 +119,13 @@ impl StrategyStage {
         self
     }
 
+    /// The same where some instruments are known by their bars alone, by instrument.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
+        self.view.bars = bars;
+        self
+    }
+
     /// The same with orders rounded by these filters, by instrument, before they are asked for.
     #[must_use]
     pub fn with_rounding(mut self, filters: Vec<Filters>) -> Self {
@@ -150,7 +169,11 @@ impl StrategyStage {
         market.take_up_to(seq, |message| match &message.body {
             MarketBody::Top(instrument, top) => {
                 view.tops[instrument.index()] = *top;
-                tops.push((*instrument, *top));
+                tops.push((*instrument, *top, Told::All));
+            }
+            MarketBody::Path { instrument, top, shown } => {
+                view.tops[instrument.index()] = *top;
+                tops.push((*instrument, *top, if *shown { Told::AllOfPath } else { Told::Managers }));
             }
             MarketBody::Bar(bar) => bars.push(*bar),
             MarketBody::Value { slot, values } => view.values[usize::from(*slot)] = Some(*values),
@@ -222,16 +245,22 @@ impl StrategyStage {
         };
         if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
             *flag = paused;
-            self.tops.push((instrument, self.view.top(instrument)));
+            self.tops.push((instrument, self.view.top(instrument), Told::All));
         }
     }
 
     fn dispatch_market(&mut self, slot: &Slot) {
-        for &(instrument, top) in &self.tops {
+        for &(instrument, top, told) in &self.tops {
             for &index in &self.by_instrument[instrument.index()] {
                 let seat = &mut self.seats[index];
                 self.active.add(index);
+                if told != Told::All {
+                    seat.desk.walk(&self.view, instrument, top.bid.price);
+                }
                 seat.desk.guard(&self.view, instrument, top);
+                if told == Told::Managers {
+                    continue;
+                }
                 let shown = Top { valid: top.valid && !self.view.is_paused(instrument), ..top };
                 seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &shown));
             }

@@ -16,6 +16,8 @@ pub struct NativeForms {
 impl NativeForms {
     /// None: the paper venue, and whatever is held by the order manager by choice.
     pub const NONE: NativeForms = NativeForms { conditional: false, trailing: false, iceberg: false };
+    /// A simulated venue of whose market bars alone are known: who sees the path of a bar must hold what it triggers.
+    pub const BARS: NativeForms = NativeForms { conditional: true, trailing: false, iceberg: false };
     /// Binance spot.
     pub const BINANCE_SPOT: NativeForms = NativeForms { conditional: true, trailing: true, iceberg: true };
 

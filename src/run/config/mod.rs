@@ -4,6 +4,7 @@
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
 mod audit;
+mod backtest;
 mod balances;
 mod bar;
 mod check;
@@ -20,6 +21,7 @@ mod venue;
 
 pub use audit::AuditConfig;
 pub use hours::HoursConfig;
+pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
@@ -30,7 +32,7 @@ pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentTable, Market};
+use crate::domain::{Instrument, InstrumentTable, Market};
 use check::Checks;
 use document::Document;
 use instruments::{Opened, Sources};
@@ -90,6 +92,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[report]`.
     pub report: ReportConfig,
+    /// `[backtest]`.
+    pub backtest: BacktestConfig,
     /// `[[strategy]]`, in the order of the file.
     pub strategies: Vec<StrategyConfig>,
     sources: Sources,
@@ -125,9 +129,17 @@ impl Config {
     /// # Errors
     /// Every problem found in any of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_and(path, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in any of the files.
+    pub fn load_and(path: &Path, more: &[Instrument]) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_text(&text, &name, path.parent().unwrap_or(Path::new(""))),
+            Ok(text) => Self::from_text_and(&text, &name, path.parent().unwrap_or(Path::new("")), more),
             Err(error) => {
                 let expected = format!("cannot be read: {error}");
                 let (key, found) = (String::new(), None);
@@ -142,7 +154,20 @@ impl Config {
     /// # Errors
     /// Every problem found in it or in its instrument files.
     pub fn from_text(text: &str, name: &str, base_dir: &Path) -> Result<Self, ConfigError> {
-        Self::build(text, name, false, None, &|file| {
+        Self::from_text_and(text, name, base_dir, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in it or in its instrument files.
+    pub fn from_text_and(
+        text: &str,
+        name: &str,
+        base_dir: &Path,
+        more: &[Instrument],
+    ) -> Result<Self, ConfigError> {
+        Self::build(text, name, false, None, more, &|file| {
             let path = base_dir.join(file);
             Opened { name: path.display().to_string(), text: std::fs::read_to_string(&path) }
         })
@@ -163,7 +188,7 @@ impl Config {
     /// # Errors
     /// Every problem found in it.
     pub fn from_text_with_built_in(text: &str, name: &str) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, None, &|file| {
+        Self::build(text, name, true, None, &[], &|file| {
             let text = BUILT_IN.iter().find(|(name, _)| *name == file).map(|(_, text)| (*text).to_owned());
             Opened { name: format!("config/{file}"), text: text.ok_or(io::ErrorKind::NotFound.into()) }
         })
@@ -178,7 +203,7 @@ impl Config {
         name: &str,
         table: InstrumentTable,
     ) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, Some(table), &|file| Opened {
+        Self::build(text, name, true, Some(table), &[], &|file| Opened {
             name: file.to_owned(),
             text: Err(io::ErrorKind::NotFound.into()),
         })
@@ -195,6 +220,7 @@ impl Config {
         name: &str,
         built_in: bool,
         given: Option<InstrumentTable>,
+        more: &[Instrument],
         open: &dyn Fn(&str) -> Opened,
     ) -> Result<Self, ConfigError> {
         let document = Document::parse(name, text).map_err(ConfigError::new)?;
@@ -204,6 +230,7 @@ impl Config {
             Some(table) => instruments::Instruments::given(name, table),
             None => instruments::check(&raw.instruments, built_in, open, &mut checks),
         };
+        let instruments = instruments.with(more);
         let strategies = strategies::check(&raw.strategy, &instruments, &mut checks);
         let run = RunConfig::check(&raw.run, &mut checks);
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
@@ -222,6 +249,7 @@ impl Config {
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
+        let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
         let (file, text) = (name.to_owned(), text.to_owned());
         match table {
@@ -243,6 +271,7 @@ impl Config {
                 surveillance,
                 log,
                 report,
+                backtest,
                 strategies,
                 sources,
             }),
@@ -329,6 +358,7 @@ mod tests {
         assert_eq!(shown.surveillance, empty.surveillance);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
+        assert_eq!(shown.backtest, empty.backtest);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
     }
 
@@ -365,7 +395,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 35, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 44, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

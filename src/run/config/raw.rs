@@ -37,6 +37,7 @@ raw! {
         surveillance: RawSurveillance,
         log: RawLog,
         report: RawReport,
+        backtest: RawBacktest,
         strategy: Vec<Spanned<RawStrategy>>,
     }
     RawRun {
@@ -165,6 +166,36 @@ raw! {
     }
     RawReport {
         dir: Given<String>,
+    }
+    RawBacktest {
+        history: Option<String>,
+        series: Given<Vec<Spanned<String>>>,
+        from: Given<String>,
+        until: Given<String>,
+        balance: Given<String>,
+        equity_seconds: Given<i64>,
+        qty_decimals: Given<i64>,
+        fill: Given<String>,
+        path: Given<String>,
+        queue: Given<String>,
+        slippage_bps: Given<i64>,
+        slippage_ticks: Given<i64>,
+        impact_bps: Given<i64>,
+        order_latency: Given<String>,
+        data_latency: Given<String>,
+        answer_latency: Given<String>,
+        seed: Given<i64>,
+        leverage: Given<i64>,
+        maintenance_bps: Given<i64>,
+        funding_rate: Given<String>,
+        funding_hours: Given<i64>,
+        funding_file: Option<String>,
+        tier: Vec<Spanned<RawTier>>,
+    }
+    RawTier {
+        volume: Given<String>,
+        maker: Given<String>,
+        taker: Given<String>,
     }
     RawStrategy {
         name: Given<String>,

@@ -469,6 +469,8 @@ impl Gateway {
                 }
             }
             ReportKind::Accepted | ReportKind::CancelRejected => {}
+            // A spot account has neither.
+            ReportKind::Funding | ReportKind::Liquidated => {}
         }
         self.answer(Slot::report(report));
     }

@@ -78,16 +78,18 @@ impl Protection {
     /// Whether this touch is where to leave.
     fn is_reached(&self, top: &Top) -> bool {
         let profit = (self.take_profit.0 > 0).then_some(self.take_profit);
+        let profited = profit.is_some_and(|p| match self.side {
+            Side::Buy => top.bid.price >= p,
+            Side::Sell => top.ask.price <= p,
+        });
+        profited || self.stop_now().is_some_and(|stop| self.is_stopped(top, stop))
+    }
+
+    /// Whether this touch is where a stop at `stop` leaves: a long leaves at the bid, a short at the ask.
+    fn is_stopped(&self, top: &Top, stop: Price) -> bool {
         match self.side {
-            // A long leaves at the bid, a short at the ask.
-            Side::Buy => {
-                self.stop_now().is_some_and(|s| top.bid.price <= s)
-                    || profit.is_some_and(|p| top.bid.price >= p)
-            }
-            Side::Sell => {
-                self.stop_now().is_some_and(|s| top.ask.price >= s)
-                    || profit.is_some_and(|p| top.ask.price <= p)
-            }
+            Side::Buy => top.bid.price <= stop,
+            Side::Sell => top.ask.price >= stop,
         }
     }
 
@@ -197,25 +199,38 @@ impl Desk {
             let p = self.state.manager.protections[index];
             let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
             if p.instrument == instrument && !waits && p.is_reached(&top) {
-                self.state.manager.protections[index].exit = self.leave(view, &p);
+                self.state.manager.protections[index].exit = self.leave(view, &p, &top);
             }
         }
     }
 
     /// Sends the exit of a protection; `None` where it has to be tried again.
-    fn leave(&mut self, view: &View, p: &Protection) -> Option<OrderId> {
+    fn leave(&mut self, view: &View, p: &Protection, top: &Top) -> Option<OrderId> {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        // On the path of a bar the price it leaves at is known: the order says which.
+        let of_bars = view.is_of_bars(p.instrument);
+        let (kind, tif, extras) = match p.stop_now().filter(|_| of_bars) {
+            Some(stop) if p.is_stopped(top, stop) => {
+                let stop = Self::on_tick(view, p.instrument, side, stop);
+                (OrderKind::Stop, TimeInForce::Ioc, Extras::stop(stop))
+            }
+            _ if of_bars => {
+                let profit = Self::on_tick(view, p.instrument, side, p.take_profit);
+                (OrderKind::TakeProfit, TimeInForce::Ioc, Extras::stop(profit))
+            }
+            _ => (OrderKind::Market, TimeInForce::Gtc, Extras::NONE),
+        };
         let wanted = Wanted {
             instrument: p.instrument,
             side,
-            kind: OrderKind::Market,
-            tif: TimeInForce::Gtc,
+            kind,
+            tif,
             qty,
             price: Price(0),
             reduce_only: true,
-            extras: Extras::NONE,
+            extras,
         };
         // A lot that has grown since leaves a rest that cannot be sold.
         let wanted = self.rounded(view, &wanted);
@@ -259,7 +274,7 @@ impl Desk {
     }
 
     /// No more is covered than is held: what was closed otherwise is taken off the oldest first.
-    fn clamp(&mut self, instrument: InstrumentId) {
+    pub(in crate::strategy) fn clamp(&mut self, instrument: InstrumentId) {
         let held = self.position(instrument).qty.0;
         for side in [Side::Buy, Side::Sell] {
             let open = side.signed(Qty(held)).0.max(0);
@@ -297,6 +312,14 @@ impl Desk {
         for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
             p.retry_at = now.plus_nanos(RETRY_NS);
         }
+    }
+
+    /// A price on the venue's tick that a leaving order of `side` is no better off with.
+    pub(super) fn on_tick(view: &View, instrument: InstrumentId, side: Side, price: Price) -> Price {
+        let tick = view.table.get(instrument).tick.0.max(1);
+        let below = price.0 - price.0.rem_euclid(tick);
+        let up = side == Side::Buy && below != price.0;
+        Price((if up { below.saturating_add(tick) } else { below }).max(tick))
     }
 
     fn position(&self, instrument: InstrumentId) -> Position {
