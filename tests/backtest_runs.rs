@@ -314,6 +314,7 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     refused(&["--series", "bars-5m"], 2, "bars-1m");
     refused(&["--fill", "quotes"], 2, "needs quotes");
     refused(&["--until", "1990-01-01"], 2, "no event lies in the range");
-    refused(&["--history", &path("none")], 2, "usa:spot:XYZ");
+    let none = path("none");
+    refused(&["--history", none.as_str()], 2, "there is no history here");
     refused(&["--from", "yesterday"], 2, "2024-08-08");
 }
