@@ -189,12 +189,7 @@ impl Keeper {
             Applied::Overfill => self.counts.overfills += 1,
             Applied::Changed if report.kind == ReportKind::Fill => {
                 self.counts.fills += 1;
-                self.positions[report.strategy.index()][report.instrument.index()].apply(
-                    report.side,
-                    report.qty,
-                    report.price,
-                    report.fee,
-                );
+                self.positions[report.strategy.index()][report.instrument.index()].book(report);
             }
             Applied::Changed | Applied::Ignored => {}
         }

@@ -16,6 +16,7 @@ use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::BarSpec;
+use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -65,6 +66,9 @@ pub struct JournalHeader {
     /// What the wallets held at first: of a live run, what the account held; `None` where the configuration says it.
     #[serde(default)]
     pub balances: Option<Vec<StartingBalance>>,
+    /// What the venue told of its instruments before a live run; `None` where instrument files say it.
+    #[serde(default)]
+    pub terms: Option<VenueTerms>,
 }
 
 /// A strategy of a run.

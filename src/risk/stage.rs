@@ -321,11 +321,11 @@ impl Judge {
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
             let before = *position;
-            position.apply(report.side, report.qty, report.price, report.fee);
+            position.book(report);
             let (qty, realised) = (position.qty, position.realised.minus(before.realised));
             self.exposure.moved(report.instrument, before.qty, qty, report.price);
-            let &Report { order, instrument, side, qty, price, fee, .. } = report;
-            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, realised });
+            let &Report { order, instrument, side, qty, price, fee, fee_asset, .. } = report;
+            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
         }
         if self.live[index].status.is_final() {
             self.wallets.close(report.order);

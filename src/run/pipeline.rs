@@ -26,6 +26,7 @@ use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use crate::venue::binance::filters::{Filters, OffStep};
+use crate::venue::{NativeForms, VenueTerms};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
@@ -50,6 +51,8 @@ pub struct PipelineOptions {
     pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
+    /// What the venue told of its instruments, instead of what instrument files say.
+    pub terms: Option<VenueTerms>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// More strategies than the built-in ones.
@@ -201,12 +204,17 @@ impl Pipeline {
             // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
             gateway: table.all().iter().map(|i| on_paper && watched[i.id.index()] && i.tradable()).collect(),
         };
+        let VenueTerms { filters, forms } = options.terms.clone().unwrap_or_else(|| VenueTerms {
+            filters: table.all().iter().map(Filters::from).collect(),
+            forms: vec![NativeForms::NONE; table.len()],
+        });
         let rounding = match config.risk.filters {
-            OffStep::Round => table.all().iter().map(Filters::from).collect(),
+            OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
-        let strategy =
-            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
+        let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
+            .with_rounding(rounding)
+            .with_forms(forms);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = Wallets::new(table, &config.paper.balances)
             .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;
@@ -219,7 +227,8 @@ impl Pipeline {
             answering.then_some(denials_out),
             delay_ns,
         )
-        .with_wallets(wallets);
+        .with_wallets(wallets)
+        .with_filters(filters);
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
@@ -427,6 +436,7 @@ fn journal_writer(
     if options.handover.is_some() {
         header.balances = Some(config.paper.balances.clone());
     }
+    header.terms.clone_from(&options.terms);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -451,6 +461,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         balances: None,
+        terms: None,
     }
 }
 

@@ -236,6 +236,7 @@ fn journaled(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.answers_recorded = true;
     pipeline_options.epoch = journal.header().epoch;
+    pipeline_options.terms.clone_from(&journal.header().terms);
     // What the account held is in the journal, since no configuration says it.
     let mut config = config.clone();
     if let Some(balances) = &journal.header().balances {

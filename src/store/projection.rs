@@ -8,9 +8,9 @@ use super::facts;
 use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark};
 use super::worth::Worth;
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Event, FEE_DECIMALS, Kind, Report};
+use crate::domain::event::{Event, FEE_DECIMALS, FeeAsset, Kind, Report};
 use crate::domain::order::{Applied, Extras, OrderState, ReportKind, TimeInForce};
-use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time};
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Qty, Side, Slot, StrategyId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
 use crate::market::book::BookKeeper;
@@ -276,7 +276,7 @@ impl Projection {
             return;
         }
         let held = self.held.entry((report.strategy, report.instrument)).or_default();
-        held.position.apply(report.side, report.qty, report.price, report.fee);
+        held.position.book(report);
         held.changed = true;
         if self.is_new() {
             let instrument = self.table.get(report.instrument);
@@ -289,7 +289,13 @@ impl Projection {
                 side: side(report.side),
                 qty: facts::qty(report.qty, instrument),
                 price: facts::price(report.price, instrument),
-                fee: fee(report.fee.into()),
+                fee: match report.fee_asset {
+                    FeeAsset::Quote => fee(report.fee.into()),
+                    FeeAsset::Base => Scaled {
+                        value: report.price.times(Qty(report.fee)).0,
+                        decimals: instrument.notional_decimals(),
+                    },
+                },
                 maker: report.maker,
                 trade_id: report.trade_id,
             });
@@ -366,7 +372,10 @@ impl Projection {
             realised: value(position.realised.0),
             mark: facts::price(mark, instrument),
             unrealised: value(position.unrealised(mark).0),
-            fees: fee(position.fees.into()),
+            fees: match position.fees_in_base.0 {
+                0 => fee(position.fees.into()),
+                _ => worth.shown(worth.fees),
+            },
             net: worth.net(),
             turnover: value(position.turnover.0),
             fills: position.fills,

@@ -371,7 +371,7 @@ impl Desk {
 
     pub(super) fn book(&mut self, report: &Report) {
         let position = &mut self.state.positions[report.instrument.index()];
-        position.apply(report.side, report.qty, report.price, report.fee);
+        position.book(report);
     }
 
     /// Books a denial.

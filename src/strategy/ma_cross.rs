@@ -69,7 +69,7 @@ impl MaCross {
         if ctx.open_orders(self.instrument).next().is_some() {
             return Ok(());
         }
-        let held = ctx.position(self.instrument).qty;
+        let held = ctx.position_in_lots(self.instrument);
         let change = target.0 - held.0;
         if change == 0 {
             return Ok(());

@@ -161,6 +161,7 @@ fn live(
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared_orders = prepare_orders(config, &pipeline_options)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
+    pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
     let config = adopted.as_ref().unwrap_or(config);
     let prepared = feed::Prepared::new(config)?;
     let lanes = match &prepared_orders {

@@ -378,6 +378,10 @@ impl Gateway {
                     self.parts.sessions.drop(id);
                 }
                 Output::Command(command) => self.answer(Slot::command(command)),
+                Output::Rules(rules) => {
+                    self.outcome.rules += 1;
+                    self.answer(Slot::rules(&rules));
+                }
                 Output::Halt(instrument) => {
                     self.outcome.halts += 1;
                     log::error!("instrument {} takes no orders until it is resumed", instrument.0);

@@ -32,6 +32,7 @@ use crate::pipeline::{Answer, LaneSender, StampClock, Topology, Wait};
 use crate::run::affinity::{keep_to, pin};
 use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
 use crate::security::{ApiKey, Credentials, KeyError};
+use crate::venue::VenueTerms;
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
 use gateway::{Gateway, GatewayParts, WAKE};
 use rest::RestCalls;
@@ -68,6 +69,8 @@ pub enum OrdersError {
 pub struct PreparedOrders {
     /// The configuration with the symbols' present rules and the account's balances.
     pub config: Config,
+    /// What else the venue told of its instruments.
+    pub terms: VenueTerms,
     credentials: Credentials,
     tls: TlsClient,
 }
@@ -109,8 +112,8 @@ impl PreparedOrders {
     /// [`OrdersError`], with what to do.
     pub fn check(config: &Config) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config } = preflight::check(config, &tls)?;
-        Ok(Self { config, credentials, tls })
+        let preflight::Found { credentials, config, terms } = preflight::check(config, &tls)?;
+        Ok(Self { config, terms, credentials, tls })
     }
 
     /// Starts the sending thread and its helpers.
@@ -124,7 +127,7 @@ impl PreparedOrders {
         clock: StampClock,
         thread: OrdersThread,
     ) -> Result<RunningOrders, OrdersError> {
-        let Self { config, credentials, tls } = self;
+        let Self { config, credentials, tls, .. } = self;
         let settings = client_settings(&config.trading, &tls)?;
         start(&config, settings, credentials, &tls, lanes, answers, clock, thread)
     }
@@ -186,6 +189,7 @@ fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSet
         // Checked before the start, and where it cannot be asked for, taken as configured.
         check_key: !trading.allow_withdrawal_keys,
         reconcile_every: trading.reconcile,
+        info_every: trading.rules_every,
         seed: u64::from_le_bytes(seed),
         ..ClientSettings::default()
     })

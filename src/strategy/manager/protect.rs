@@ -200,6 +200,26 @@ impl Desk {
                 self.state.manager.protections[index].exit = self.leave(view, &p);
             }
         }
+        self.give_up_dust(view, instrument);
+    }
+
+    /// Gives up what is less than a lot, of entries that fill no more: a fee that was taken from what was bought leaves
+    /// such a rest, which can never be sold.
+    fn give_up_dust(&mut self, view: &View, instrument: InstrumentId) {
+        let lot = view.table.get(instrument).lot;
+        let dust = |p: &&Protection| {
+            p.instrument == instrument
+                && p.entry_final
+                && p.exit.is_none()
+                && p.covered.0 > 0
+                && p.covered < lot
+        };
+        while let Some(entry) = self.state.manager.protections.iter().find(dust).map(|p| p.entry) {
+            // Refused for want of room, it is given up at the next touch.
+            if !self.has_room(1) || self.unprotect(view, entry).is_err() {
+                return;
+            }
+        }
     }
 
     /// Sends the exit of a protection; `None` where it has to be tried again.
@@ -207,6 +227,8 @@ impl Desk {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
+        let qty = view.table.get(p.instrument).whole_lots(qty);
         let wanted = Wanted {
             instrument: p.instrument,
             side,
@@ -217,7 +239,6 @@ impl Desk {
             reduce_only: true,
             extras: Extras::NONE,
         };
-        // A lot that has grown since leaves a rest that cannot be sold.
         let wanted = self.rounded(view, &wanted);
         if wanted.qty.0 <= 0 || !self.has_room(2) {
             return None;

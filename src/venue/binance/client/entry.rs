@@ -10,7 +10,7 @@ use super::OrderClient;
 use super::codes::{Class, Reaction, RefusalKind, VenueRefusal};
 use super::event::{Change, Execution, OrderRow, UserEvent, order_row, trade_row};
 use super::flight::Asked;
-use super::ledger::{TradeFact, shown};
+use super::ledger::{Booking, TradeFact, shown};
 use super::line::{Form, Sending};
 use super::message::{Outputs, SessionId};
 use super::notice::{LocalRefusal, Notice, SessionEnd};
@@ -218,7 +218,14 @@ impl OrderClient {
                 let Some(tracked) = self.orders.get(key) else { return };
                 // A refusal of what an event has shown to be there is not believed.
                 if matches!(tracked.phase, Phase::Pending | Phase::Unknown) {
-                    out.notice(Notice::Refused { order: tracked.order.id, why: reply.refusal() });
+                    let why = reply.refusal();
+                    if matches!(
+                        why.kind,
+                        RefusalKind::Filter | RefusalKind::MarketClosed | RefusalKind::Unsupported
+                    ) {
+                        self.looks.doubt_info(now);
+                    }
+                    out.notice(Notice::Refused { order: tracked.order.id, why });
                     self.change(now, key, out, |order, out| order.ended(End::Rejected, None, out));
                 }
             }
@@ -447,16 +454,17 @@ impl OrderClient {
         }
         let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
         let &TradeFact { trade_id, qty, price, side, maker, .. } = trade;
+        let Booking { fee, fee_asset, .. } = booking;
         match key {
             Some(key) => {
-                let fill = Fill { trade_id, qty, price, fee: booking.fee, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
                 self.change(now, key, out, |order, out| {
                     order.venue_id = trade.venue_order;
                     order.fill(&fill, out);
                 });
             }
             None => {
-                let fill = Fill { trade_id, qty, price, fee: booking.fee, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
                 let venue_order = trade.venue_order;
                 if self.unclaimed.len() >= UNCLAIMED_MAX {
                     self.unclaimed.remove(0);

@@ -1,7 +1,7 @@
 //! What goes into the client and what comes out of it.
 
 use super::notice::Notice;
-use crate::domain::event::{Command, Report};
+use crate::domain::event::{Command, Report, Rules};
 use crate::domain::{ClientOrderId, Instrument, InstrumentId, Order, OrderId, Time};
 use std::ops::Range;
 
@@ -106,6 +106,8 @@ pub enum Output {
     Command(Command),
     /// A difference that stays: no order of this instrument is taken until [`Input::Resume`].
     Halt(InstrumentId),
+    /// An instrument's rules are these from now on; enters the ring.
+    Rules(Rules),
     /// For log and counters.
     Notice(Notice),
 }

@@ -17,7 +17,7 @@
 //! | `tracked`, `orders`, `entry` | orders: one, all, and what is asked and answered for them |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session` | opening, replacing, watching and losing sessions |
-//! | `ledger`, `look`, `instruments` | what should be there, whether it is, and by which rules |
+//! | `ledger`, `look`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
 
 mod clock;
 mod codes;
@@ -32,6 +32,7 @@ mod message;
 mod notice;
 mod orders;
 mod reply;
+mod rescale;
 mod session;
 mod settings;
 #[cfg(test)]
@@ -229,6 +230,7 @@ impl OrderClient {
             _ => {}
         }
         self.instruments.pause(id, None, out);
+        self.instruments.tell_again(id, out);
     }
 
     fn stop(&mut self, out: &mut Outputs) {

@@ -6,7 +6,7 @@
 
 use super::message::Outputs;
 use super::notice::Notice;
-use crate::domain::event::Report;
+use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{ClientOrderId, Order, Price, Qty, Time};
 
@@ -55,8 +55,9 @@ pub struct Fill {
     pub trade_id: u64,
     pub qty: Qty,
     pub price: Price,
-    /// In units of 10^-8 quote.
+    /// In units of 10^-8 quote, or of quantity.
     pub fee: i64,
+    pub fee_asset: FeeAsset,
     pub maker: bool,
 }
 
@@ -130,6 +131,7 @@ impl Tracked {
             qty: Qty::ZERO,
             price: Price(0),
             fee: 0,
+            fee_asset: FeeAsset::Quote,
             trade_id: 0,
             maker: false,
         }
@@ -180,8 +182,8 @@ impl Tracked {
         if self.phase == Phase::Done {
             out.notice(Notice::LateFill { order: self.order.id, trade_id: fill.trade_id });
         }
-        let Fill { trade_id, qty, price, fee, maker } = *fill;
-        out.report(Report { qty, price, fee, trade_id, maker, ..self.report(ReportKind::Fill) });
+        let Fill { trade_id, qty, price, fee, fee_asset, maker } = *fill;
+        out.report(Report { qty, price, fee, fee_asset, trade_id, maker, ..self.report(ReportKind::Fill) });
         if self.filled == self.order.qty {
             self.end.get_or_insert(End::Filled);
         }
