@@ -14,7 +14,7 @@ use super::number::{Notional, Price, Qty};
 use super::order::Side;
 
 /// One position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// Signed quantity: positive is long.
     pub qty: Qty,

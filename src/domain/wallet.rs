@@ -39,7 +39,7 @@ pub struct StartingBalance {
 }
 
 /// One asset of one wallet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AssetBalance {
     /// The venue.
     pub venue: String,
@@ -195,6 +195,23 @@ impl Wallets {
         wallets.legs = table.all().iter().map(|i| wallets.legs_of(i)).collect();
         wallets.holds = Vec::with_capacity(HOLDS_MAX);
         Ok(wallets)
+    }
+
+    /// The same with what an earlier run left in place of the start: what is known there of each asset.
+    #[must_use]
+    pub fn resuming(mut self, left: &[AssetBalance]) -> Self {
+        for asset in &mut self.assets {
+            let same = |a: &&AssetBalance| {
+                a.asset == asset.asset && a.market == asset.market && a.venue == asset.venue
+            };
+            let Some(left) = left.iter().find(same) else { continue };
+            let fitted = |amount: i128| {
+                amount.saturating_mul(scale(left.decimals, asset.decimals))
+                    / scale(asset.decimals, left.decimals)
+            };
+            (asset.start, asset.total) = (fitted(left.start), fitted(left.total));
+        }
+        self
     }
 
     fn find(&self, venue: &str, market: Market, asset: &str) -> Option<usize> {

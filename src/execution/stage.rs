@@ -8,6 +8,7 @@ use crate::domain::{
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
+use crate::strategy::desk::DeskState;
 
 /// What a gateway is told.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +106,16 @@ impl ExecutionStage {
             counts: ExecutionCounts::default(),
         };
         Self { verdicts, keeper }
+    }
+
+    /// The same with what an earlier run left: positions, and orders that were with the venue.
+    #[must_use]
+    pub fn resuming(mut self, desks: &[DeskState]) -> Self {
+        self.keeper.live.extend(desks.iter().flat_map(DeskState::with_the_venue));
+        for (positions, desk) in self.keeper.positions.iter_mut().zip(desks) {
+            positions.iter_mut().zip(&desk.positions).for_each(|(mine, theirs)| *mine = *theirs);
+        }
+        self
     }
 
     /// What happened.

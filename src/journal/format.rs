@@ -12,6 +12,7 @@
 //! What a slot holds is said in `domain/event.rs`; kinds are only ever added (12, an interruption of market data), and one
 //! that a reader does not know passes as time.
 
+use super::recover::Resumed;
 use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
@@ -69,6 +70,9 @@ pub struct JournalHeader {
     /// What the venue told of its instruments before a live run; `None` where instrument files say it.
     #[serde(default)]
     pub terms: Option<VenueTerms>,
+    /// What it began with, where it goes on where another run ended.
+    #[serde(default)]
+    pub resumed: Option<Resumed>,
 }
 
 /// A strategy of a run.

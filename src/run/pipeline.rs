@@ -6,11 +6,13 @@ use super::config::{
 };
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
+use crate::domain::{InstrumentId, InstrumentTable, Position, StrategyId, Wallets};
 use crate::execution::live::HandoverSender;
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
-use crate::journal::{JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, SyncPolicy};
+use crate::journal::{
+    JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, Resumed, SyncPolicy,
+};
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
 use crate::market::{IndicatorRequest, MarketStage};
@@ -53,6 +55,8 @@ pub struct PipelineOptions {
     pub epoch: u64,
     /// What the venue told of its instruments, instead of what instrument files say.
     pub terms: Option<VenueTerms>,
+    /// What an earlier run left, to go on with; its epoch is then this run's.
+    pub resumed: Option<Resumed>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// More strategies than the built-in ones.
@@ -171,8 +175,17 @@ impl Pipeline {
         let table = &config.instruments;
         let clock = StampClock::new();
         let stop = Stop::new();
-        let epoch = config.run.epoch.unwrap_or(options.epoch);
-        let (seats, requests) = seat_strategies(config, options.strategies)?;
+        let epoch = match options.resumed {
+            Some(_) => options.epoch,
+            None => config.run.epoch.unwrap_or(options.epoch),
+        };
+        let (mut seats, requests) = seat_strategies(config, options.strategies)?;
+        let resumed = options.resumed.clone().unwrap_or_default();
+        for (seat, state) in seats.iter_mut().zip(&resumed.desks) {
+            let mut state = state.clone();
+            state.positions.resize(table.len(), Position::default());
+            seat.desk = Desk::resumed(seat.desk.strategy, state);
+        }
         let strategies = seats.len();
         let mut watched = vec![false; table.len()];
         for instrument in seats.iter().flat_map(|s| &s.instruments) {
@@ -217,7 +230,8 @@ impl Pipeline {
             .with_forms(forms);
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = Wallets::new(table, &config.paper.balances)
-            .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;
+            .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?
+            .resuming(&resumed.wallets);
         let risk = RiskStage::new(
             table,
             strategies,
@@ -228,8 +242,10 @@ impl Pipeline {
             delay_ns,
         )
         .with_wallets(wallets)
-        .with_filters(filters);
-        let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
+        .with_filters(filters)
+        .resuming(&resumed.desks);
+        let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
+            .resuming(&resumed.desks);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
         let mut answers = vec![denials_in];
@@ -437,6 +453,7 @@ fn journal_writer(
         header.balances = Some(config.paper.balances.clone());
     }
     header.terms.clone_from(&options.terms);
+    header.resumed.clone_from(&options.resumed);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -462,6 +479,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         balances: None,
         terms: None,
+        resumed: None,
     }
 }
 

@@ -22,7 +22,7 @@ pub const OPEN_ORDERS_MAX: usize = 256;
 pub const TIMERS_MAX: usize = 256;
 
 /// What of a desk outlives a crash.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct DeskState {
     /// Orders that are not final, as the strategy asked for them.
     pub orders: Vec<OrderState>,
@@ -32,6 +32,20 @@ pub struct DeskState {
     pub manager: Manager,
     /// Orders made so far.
     pub order_count: u64,
+}
+
+impl DeskState {
+    /// Orders that were with the venue, or on their way: not what is held, and of an iceberg the part that shows.
+    pub fn with_the_venue(&self) -> impl Iterator<Item = &OrderState> {
+        let own = |o: &&OrderState| {
+            let id = o.order.id;
+            let manager = &self.manager;
+            !manager.held().iter().any(|h| h.order == id)
+                && !manager.slicings().iter().any(|s| s.parent == id)
+        };
+        let parts = self.manager.slicings().iter().filter_map(|s| s.child.as_ref());
+        self.orders.iter().filter(own).chain(parts)
+    }
 }
 
 /// One strategy's state.

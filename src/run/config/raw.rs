@@ -105,6 +105,7 @@ raw! {
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
         rules_seconds: Given<i64>,
+        pairs_file: Option<String>,
         on_exit: Given<String>,
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,

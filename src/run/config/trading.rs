@@ -68,6 +68,8 @@ pub struct TradingConfig {
     pub reconcile: Duration,
     /// Between two readings of the venue's rules.
     pub rules_every: Duration,
+    /// A file that says which pairs are paused or removed, looked at while running.
+    pub pairs_file: Option<PathBuf>,
     /// What becomes of open orders at the end.
     pub on_exit: OnExit,
     /// How long the end waits for the venue.
@@ -96,6 +98,7 @@ impl TradingConfig {
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,
             rules_every,
+            pairs_file: path(raw.pairs_file.as_deref()),
             on_exit: checks.choice(&raw.on_exit, OnExit::ALL, OnExit::Cancel),
             exit_timeout,
             rest_threads: checks.integer(&raw.rest_threads, 1..=8, 2),

@@ -11,9 +11,9 @@ use crate::net::{Endpoint, TlsClient};
 use crate::run::config::{Config, TradingConfig};
 use crate::run::live::wall_clock;
 use crate::security::Credentials;
-use crate::venue::{NativeForms, VenueTerms};
 use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError};
 use crate::venue::binance::request::{Request, RestRequest, Timing};
+use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
@@ -238,11 +238,11 @@ impl Asking<'_> {
             Market::UsdM | Market::CoinM => None,
         };
         let terms = VenueTerms {
-            filters: all.iter().map(|i| listed(i).map_or_else(|| i.into(), |symbol| symbol.filters)).collect(),
-            forms: all
+            filters: all
                 .iter()
-                .map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol))
+                .map(|i| listed(i).map_or_else(|| i.into(), |symbol| symbol.filters))
                 .collect(),
+            forms: all.iter().map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol)).collect(),
         };
         Ok((InstrumentTable::new(all)?, terms))
     }

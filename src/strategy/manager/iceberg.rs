@@ -8,7 +8,7 @@ use crate::strategy::desk::{Desk, Settled};
 use crate::strategy::intent::{Action, Change};
 
 /// An iceberg under way. What the strategy sees is the whole; the parts are seen by risk and the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Slicing {
     /// The whole.
     pub parent: OrderId,

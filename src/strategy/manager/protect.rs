@@ -16,7 +16,7 @@ use crate::strategy::intent::{Action, Change, Intent};
 const RETRY_NS: u64 = 1_000_000_000;
 
 /// Where what an entry filled is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protection {
     /// The order whose fills are protected.
     pub entry: OrderId,

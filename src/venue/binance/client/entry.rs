@@ -10,7 +10,7 @@ use super::OrderClient;
 use super::codes::{Class, Reaction, RefusalKind, VenueRefusal};
 use super::event::{Change, Execution, OrderRow, UserEvent, order_row, trade_row};
 use super::flight::Asked;
-use super::ledger::{Booking, TradeFact, shown};
+use super::ledger::{Booking, TradeFact, booking, shown};
 use super::line::{Form, Sending};
 use super::message::{Outputs, SessionId};
 use super::notice::{LocalRefusal, Notice, SessionEnd};
@@ -89,7 +89,7 @@ impl OrderClient {
     }
 
     /// Does something to an order, and keeps the lists.
-    fn change(
+    pub(super) fn change(
         &mut self,
         now: Time,
         key: OrderKey,
@@ -103,7 +103,7 @@ impl OrderClient {
             let (instrument, venue_id) = (tracked.order.instrument, tracked.venue_id);
             self.unclaimed.retain(|one| {
                 let ours = one.instrument == instrument && one.venue_order == venue_id;
-                if ours {
+                if ours && tracked.is_news(one.fill.trade_id) {
                     tracked.fill(&one.fill, out);
                 }
                 !ours
@@ -447,12 +447,23 @@ impl OrderClient {
         out: &mut Outputs,
     ) -> bool {
         let Some(listed) = self.instruments.get(instrument) else { return false };
-        let Some(booking) = self.ledger.book(listed, trade) else { return false };
+        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
+        let booked = self.ledger.book(listed, trade);
+        let tracked = key.and_then(|key| self.orders.get_mut(key)).filter(|one| one.reported.is_some());
+        let booking = match (booked, tracked) {
+            (booked, Some(earlier)) => {
+                if !earlier.is_news(trade.trade_id) {
+                    return false;
+                }
+                booked.unwrap_or_else(|| booking(listed, trade))
+            }
+            (Some(booked), None) => booked,
+            (None, None) => return false,
+        };
         if booking.third {
             let (asset, amount) = (trade.commission_asset.clone(), shown(trade.commission));
             out.notice(Notice::ThirdAssetCommission { asset, amount });
         }
-        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
         let &TradeFact { trade_id, qty, price, side, maker, .. } = trade;
         let Booking { fee, fee_asset, .. } = booking;
         match key {

@@ -9,6 +9,7 @@ use super::notice::Notice;
 use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{ClientOrderId, Order, Price, Qty, Time};
+use std::collections::BTreeSet;
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,10 @@ pub struct Tracked {
     pub asking: bool,
     pub asks: u32,
     /// Reported as accepted.
-    told: bool,
+    pub told: bool,
+    /// Of an order of an earlier run: its trades that are reported. What of them came before this run's start is in the
+    /// balances already.
+    pub reported: Option<BTreeSet<u64>>,
 }
 
 impl Tracked {
@@ -108,7 +112,14 @@ impl Tracked {
             asking: false,
             asks: 0,
             told: false,
+            reported: None,
         }
+    }
+
+    /// Notes a trade of an order of an earlier run; whether it was not reported before. Of other orders each trade comes
+    /// once.
+    pub fn is_news(&mut self, trade_id: u64) -> bool {
+        self.reported.as_mut().is_none_or(|reported| reported.insert(trade_id))
     }
 
     /// Whether the venue may have it.
