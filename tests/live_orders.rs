@@ -111,8 +111,7 @@ fn a_pair_is_paused_and_resumed_by_a_file_while_running() {
         final_orders(&alice) >= STEPS_TAKEN
     });
     assert_eq!(orders_while_paused, Some(0), "nothing is sent while it is paused");
-    let told = assert_booked(&alice, &live, &ran, &start);
-    assert!(ran.summary.denials.iter().any(|(reason, n)| *reason == "halted" && *n > 3), "{told}");
+    assert_booked(&alice, &live, &ran, &start);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod order_client;
 
 use algo_trader::domain::event::Event;
 use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, InstrumentId, InstrumentTable, OrderId, Side};
+use algo_trader::domain::{DenyReason, InstrumentId, InstrumentTable, OrderId, OrderStatus, Side};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader, Recovery};
 use algo_trader::market::Top;
@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Enters with a bracket that no price ends; finding one in force, as after a crash, it ends it two seconds later.
+/// Enters with a bracket that no price ends; finding one in force, as after a crash, it takes the entry back two seconds
+/// later and leaves.
 struct Bracketed {
     instrument: InstrumentId,
     began: bool,
@@ -51,14 +52,19 @@ impl Strategy for Bracketed {
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
-        let Some(entry) = self.standing.take() else { return };
-        let above = dollars(ctx.instrument(self.instrument), 900_000);
-        let armed = ctx.protect(entry).stop_at(above).arm();
-        assert!(armed.is_ok(), "{armed:?}");
+        // While it rests, nothing is sold below it: it would be to ourselves.
+        let taken_back = self.standing.map(|entry| ctx.cancel(entry));
+        assert_eq!(taken_back, Some(Ok(())));
     }
 
-    fn on_order(&mut self, _: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
+    fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
         assert_eq!(denied, None, "{order:?}");
+        if self.standing == Some(order.order.id) && order.status == OrderStatus::Canceled {
+            self.standing = None;
+            let above = dollars(ctx.instrument(self.instrument), 900_000);
+            let armed = ctx.protect(order.order.id).stop_at(above).arm();
+            assert!(armed.is_ok(), "{armed:?}");
+        }
     }
 }
 

@@ -343,7 +343,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 34, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -188,7 +188,7 @@ impl Gateway {
             worked |= self.pairs();
             worked |= self.due();
             worked |= self.give();
-            if self.unsettled && self.parts.client.open_orders().1 == 0 {
+            if self.unsettled && self.parts.client.adopted_are_settled() {
                 self.unsettled = false;
                 self.parts.control.settled.store(true, Ordering::Release);
             }

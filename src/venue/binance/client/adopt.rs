@@ -9,7 +9,7 @@ use super::OrderClient;
 use super::message::Outputs;
 use super::notice::{LocalRefusal, Notice};
 use super::orders::NotAdded;
-use super::tracked::{CancelState, rejected};
+use super::tracked::{CancelState, Phase, rejected};
 use crate::domain::order::OrderState;
 use crate::domain::{ClientOrderId, OrderStatus, Time};
 
@@ -39,5 +39,12 @@ impl OrderClient {
                 order.cancel = CancelState::Wanted(now);
             }
         });
+    }
+
+    /// Whether it is known how every order of an earlier run stands, and what each traded.
+    #[must_use]
+    pub fn adopted_are_settled(&self) -> bool {
+        let mut adopted = self.orders.iter().filter(|(_, order)| order.reported.is_some());
+        adopted.all(|(_, order)| order.phase != Phase::Unknown && !order.lacks_fills())
     }
 }

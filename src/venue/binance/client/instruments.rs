@@ -86,10 +86,15 @@ impl Instruments {
         }
     }
 
-    /// Tells the ring anew whether the instrument takes orders, whatever it was told before.
-    pub fn tell_again(&mut self, id: InstrumentId, out: &mut Outputs) {
+    /// Lets an instrument's new orders pass again, and tells the ring, whatever it was told before: a pause may be an
+    /// earlier run's.
+    pub fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
         if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
-            listed.told_paused = !listed.is_held_back();
+            listed.told_paused = true;
+            listed
+                .pause
+                .take()
+                .inspect(|_| out.notice(Notice::InstrumentPaused { instrument: id, why: None }));
             tell(listed, out);
         }
     }

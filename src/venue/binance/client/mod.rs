@@ -233,8 +233,7 @@ impl OrderClient {
             Some(InstrumentPause::Difference) => self.looks.adopt(),
             _ => {}
         }
-        self.instruments.pause(id, None, out);
-        self.instruments.tell_again(id, out);
+        self.instruments.resume(id, out);
     }
 
     fn stop(&mut self, out: &mut Outputs) {

@@ -634,17 +634,19 @@ fn after_a_refusal_by_a_filter_the_rules_are_read_anew_but_not_each_time() {
         rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
     }
     assert_eq!(reads(&rig), 1, "{:?}", rig.calls);
-    let id = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).expect("asked").0;
-    let body = info("TRADING", "0.00000100").to_string();
-    rig.input(Input::HttpReply {
-        id,
-        answer: Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() }),
-    });
+    let answer = |rig: &mut Rig| {
+        let call = rig.calls.iter().rev().find(|(_, call)| call.contains("exchangeInfo"));
+        let (id, body) = (call.expect("asked").0, info("TRADING", "0.00000100").to_string());
+        let answer = Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() });
+        rig.input(Input::HttpReply { id, answer });
+    };
+    answer(&mut rig);
     rig.place(4);
     rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
     assert_eq!(reads(&rig), 1, "it was read a moment ago");
     rig.run(6_000, &Rig::quiet);
     assert_eq!(reads(&rig), 2);
+    answer(&mut rig);
     rig.place(5);
     rig.refuse("order.place", 400, -2010, "Account has insufficient balance for requested action.");
     rig.run(20_000, &Rig::quiet);
