@@ -222,6 +222,7 @@ impl Batch<'_> {
             self.unkept(number);
         }
         self.tell_list_done(number);
+        self.let_follow(number);
     }
 
     /// What the other side of an account's trade with the crowd took out of the exchange and brought into it.
