@@ -8,8 +8,9 @@
 //! [`Event`]s are in the order in which a venue sends them: each order's report when it happens, then for every account
 //! whose balances moved one [`AccountPosition`].
 //!
-//! Invariants: an asset's balances and the commissions taken add up to what was deposited and traded with the crowd; nothing is ever below zero;
-//! what is locked is what the open orders need; no order trades worse than its limit.
+//! Invariants: an asset's balances and the commissions taken add up to what was deposited and what the crowd, who has no
+//! account, brought in; nothing is ever below zero; what is locked is what the open orders need; no order trades worse
+//! than its limit.
 
 mod amend;
 mod batch;
