@@ -233,6 +233,18 @@ pub struct Report {
     pub maker: bool,
 }
 
+impl Report {
+    /// What a fee took of the quantity: of what was bought, that much less came.
+    #[inline]
+    #[must_use]
+    pub const fn taken(&self) -> Qty {
+        match self.fee_asset {
+            FeeAsset::Quote => Qty::ZERO,
+            FeeAsset::Base => Qty(self.fee),
+        }
+    }
+}
+
 /// Decimals of [`Report::fee`] in the quote asset.
 pub const FEE_DECIMALS: u8 = 8;
 

@@ -374,7 +374,7 @@ impl Desk {
         let order = *state;
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             self.book(report);
-            self.cover(&order, report.qty);
+            self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {

@@ -88,7 +88,7 @@ impl Desk {
         let order = *whole;
         let filled = report.kind == ReportKind::Fill && applied == Applied::Changed;
         if filled {
-            self.cover(&order, report.qty);
+            self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {

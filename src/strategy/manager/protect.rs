@@ -1,7 +1,7 @@
 //! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
 
 use super::held::Trail;
-use crate::domain::event::Trade;
+use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
 use crate::domain::{
     DenyReason, Extras, InstrumentId, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side, Time,
@@ -265,15 +265,15 @@ impl Desk {
     }
 
     /// A fill of `order`, which the position has in it already: what is covered grows, or shrinks.
-    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, qty: Qty) {
+    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, fill: &Report) {
         if self.state.manager.protections.is_empty() {
             return;
         }
         for p in &mut self.state.manager.protections {
             if p.entry == order.order.id {
-                p.covered = Qty(p.covered.0.saturating_add(qty.0));
+                p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
             } else if p.exit == Some(order.order.id) {
-                p.covered = Qty((p.covered.0 - qty.0).max(0));
+                p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
             }
         }
         self.clamp(order.order.instrument);
