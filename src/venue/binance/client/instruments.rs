@@ -91,10 +91,9 @@ impl Instruments {
     pub fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
         if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
             listed.told_paused = true;
-            listed
-                .pause
-                .take()
-                .inspect(|_| out.notice(Notice::InstrumentPaused { instrument: id, why: None }));
+            if listed.pause.take().is_some() {
+                out.notice(Notice::InstrumentPaused { instrument: id, why: None });
+            }
             tell(listed, out);
         }
     }
