@@ -77,6 +77,14 @@ impl Projection {
         let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
         let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;
         let books = BookKeeper::new(table.all(), |i| watched[i.id.index()]);
+        // What an earlier run left: its orders have their rows with that run, and its positions go on here.
+        let (mut live, mut held) = (HashMap::new(), BTreeMap::new());
+        let desks = header.resumed.iter().flat_map(|resumed| &resumed.desks);
+        for (strategy, desk) in (0..=u8::MAX).map(StrategyId).zip(desks) {
+            live.extend(desk.with_the_venue().map(|state| (state.order.id, *state)));
+            let traded = (0..).map(InstrumentId).zip(&desk.positions).filter(|(_, p)| p.fills > 0);
+            held.extend(traded.map(|(id, p)| ((strategy, id), Held { position: *p, ..Held::default() })));
+        }
         Ok(Self {
             books,
             market,
@@ -84,8 +92,8 @@ impl Projection {
             watched,
             tops: vec![Top::default(); table.len()],
             table,
-            live: HashMap::new(),
-            held: BTreeMap::new(),
+            live,
+            held,
             known,
             seq: 0,
             time: Time(0),
