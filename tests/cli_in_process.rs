@@ -37,6 +37,23 @@ fn the_demo_leaves_a_report_a_database_and_a_journal_that_other_commands_take() 
 }
 
 #[test]
+fn the_demo_sends_orders_and_shows_how_long_each_stretch_of_their_way_takes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [report, journal, store] = ["report", "run.journal", "demo.db"].map(|name| path(dir.path(), name));
+    let url = format!("sqlite:{store}");
+    let demo = ["demo", "--live-orders", "--seconds", "6", "--report", &report];
+    assert_eq!(run(&[&demo[..], &["--journal", &journal, "--store", &url][..]].concat()), 0);
+    let stages = std::fs::read_to_string(dir.path().join("report/latency.json")).expect("a report");
+    for stage in ["decode", "risk", "order-queue", "order-write", "order-seal", "order-socket", "order-total"]
+    {
+        assert!(stages.contains(&format!("\"{stage}\"")), "{stage}: {stages}");
+    }
+    assert_eq!(run(&["replay", &journal]), 0);
+    assert_eq!(run(&["demo", "--live-orders", "--show-topology"]), 0);
+    assert_eq!(run(&["demo", "--live-orders", "--speed", "max"]), 2);
+}
+
+#[test]
 fn the_demo_without_a_network_measures_rates_of_pairs() {
     let dir = tempfile::tempdir().expect("a directory");
     let report = path(dir.path(), "report");

@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
+use crate::strategy::desk::DeskState;
 
 /// What a gateway is told.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +124,16 @@ impl ExecutionStage {
         self.keeper.score.take().map(|score| *score)
     }
 
+    /// The same with what an earlier run left: positions, and orders that were with the venue.
+    #[must_use]
+    pub fn resuming(mut self, desks: &[DeskState]) -> Self {
+        self.keeper.live.extend(desks.iter().flat_map(DeskState::with_the_venue));
+        for (positions, desk) in self.keeper.positions.iter_mut().zip(desks) {
+            positions.iter_mut().zip(&desk.positions).for_each(|(mine, theirs)| *mine = *theirs);
+        }
+        self
+    }
+
     /// What happened.
     #[must_use]
     pub fn counts(&self) -> ExecutionCounts {
@@ -216,12 +227,7 @@ impl Keeper {
             Applied::Overfill => self.counts.overfills += 1,
             Applied::Changed if report.kind == ReportKind::Fill => {
                 self.counts.fills += 1;
-                self.positions[report.strategy.index()][report.instrument.index()].apply(
-                    report.side,
-                    report.qty,
-                    report.price,
-                    report.fee,
-                );
+                self.positions[report.strategy.index()][report.instrument.index()].book(report);
                 if let Some(score) = &mut self.score {
                     score.on_report(report, &self.positions);
                 }

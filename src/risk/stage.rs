@@ -12,6 +12,7 @@ use crate::domain::{
     StrategyId, Time, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent, Note};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -171,6 +172,29 @@ impl RiskStage {
     #[must_use]
     pub fn with_filters(mut self, filters: Vec<Filters>) -> Self {
         self.judge.filters = filters;
+        self
+    }
+
+    /// The same with what an earlier run left: positions, and orders that were with the venue, which need what they needed.
+    #[must_use]
+    pub fn resuming(mut self, desks: &[DeskState]) -> Self {
+        let judge = &mut self.judge;
+        for (positions, desk) in judge.positions.iter_mut().zip(desks) {
+            for (index, (mine, theirs)) in positions.iter_mut().zip(&desk.positions).enumerate() {
+                *mine = *theirs;
+                if theirs.qty != Qty::ZERO {
+                    // At its own price, until the market says another.
+                    let price = i64::try_from(theirs.cost.0 / i128::from(theirs.qty.0)).unwrap_or(i64::MAX);
+                    let instrument = InstrumentId(index as u16);
+                    judge.exposure.moved(instrument, Qty::ZERO, theirs.qty, Price(price));
+                }
+            }
+        }
+        for live in desks.iter().flat_map(DeskState::with_the_venue) {
+            let left = Order { qty: live.leaves(), ..live.order };
+            judge.wallets.lock(&left, left.price);
+            judge.live.push(*live);
+        }
         self
     }
 
@@ -337,11 +361,11 @@ impl Judge {
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             let position = &mut self.positions[report.strategy.index()][report.instrument.index()];
             let before = *position;
-            position.apply(report.side, report.qty, report.price, report.fee);
+            position.book(report);
             let (qty, realised) = (position.qty, position.realised.minus(before.realised));
             self.exposure.moved(report.instrument, before.qty, qty, report.price);
-            let &Report { order, instrument, side, qty, price, fee, .. } = report;
-            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, realised });
+            let &Report { order, instrument, side, qty, price, fee, fee_asset, .. } = report;
+            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
         }
         if self.live[index].status.is_final() {
             self.wallets.close(report.order);

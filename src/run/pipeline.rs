@@ -6,13 +6,15 @@ use super::config::{
 };
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, StrategyId, Wallets};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Position, StrategyId, Wallets};
 use crate::execution::fills::{FillGateway, FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::score::{Score, ScoreSettings};
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
-use crate::journal::{JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, SyncPolicy};
+use crate::journal::{
+    JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, Resumed, SyncPolicy,
+};
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
 use crate::market::{IndicatorRequest, MarketStage, Sourcing, TopSource};
@@ -28,8 +30,8 @@ use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::sizing::{Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
-use crate::venue::NativeForms;
 use crate::venue::binance::filters::{Filters, OffStep};
+use crate::venue::{NativeForms, VenueTerms};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
@@ -54,6 +56,10 @@ pub struct PipelineOptions {
     pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
+    /// What the venue told of its instruments, instead of what instrument files say.
+    pub terms: Option<VenueTerms>,
+    /// What an earlier run left, to go on with; its epoch is then this run's.
+    pub resumed: Option<Resumed>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.
@@ -198,8 +204,17 @@ impl Pipeline {
         let table = &config.instruments;
         let clock = StampClock::new();
         let stop = Stop::new();
-        let epoch = config.run.epoch.unwrap_or(options.epoch);
-        let (seats, requests) = seat_strategies(config, options.strategies)?;
+        let epoch = match options.resumed {
+            Some(_) => options.epoch,
+            None => config.run.epoch.unwrap_or(options.epoch),
+        };
+        let (mut seats, requests) = seat_strategies(config, options.strategies)?;
+        let resumed = options.resumed.clone().unwrap_or_default();
+        for (seat, state) in seats.iter_mut().zip(&resumed.desks) {
+            let mut state = state.clone();
+            state.positions.resize(table.len(), Position::default());
+            seat.desk = Desk::resumed(seat.desk.strategy, state);
+        }
         let strategies = seats.len();
         let mut watched = vec![false; table.len()];
         for instrument in seats.iter().flat_map(|s| &s.instruments) {
@@ -238,8 +253,12 @@ impl Pipeline {
                 None => table.all().iter().map(filled).collect(),
             },
         };
+        let VenueTerms { filters, forms } = options.terms.clone().unwrap_or_else(|| VenueTerms {
+            filters: table.all().iter().map(Filters::from).collect(),
+            forms: vec![NativeForms::NONE; table.len()],
+        });
         let rounding = match config.risk.filters {
-            OffStep::Round => table.all().iter().map(Filters::from).collect(),
+            OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
         let mut strategy =
@@ -249,6 +268,8 @@ impl Pipeline {
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
             strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
             market = market.with_sourcing(&simulation.sourcing);
+        } else {
+            strategy = strategy.with_forms(forms);
         }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = || {
@@ -264,9 +285,12 @@ impl Pipeline {
             answering.then_some(denials_out),
             delay_ns,
         )
-        .with_wallets(wallets()?);
+        .with_wallets(wallets()?.resuming(&resumed.wallets))
+        .with_filters(filters)
+        .resuming(&resumed.desks);
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
+            .resuming(&resumed.desks)
             .with_score(score);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
@@ -490,6 +514,8 @@ fn journal_writer(
     if options.handover.is_some() {
         header.balances = Some(config.paper.balances.clone());
     }
+    header.terms.clone_from(&options.terms);
+    header.resumed.clone_from(&options.resumed);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -514,6 +540,8 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         balances: None,
+        terms: None,
+        resumed: None,
     }
 }
 

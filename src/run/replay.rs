@@ -234,6 +234,8 @@ fn journaled(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.answers_recorded = true;
     pipeline_options.epoch = journal.header().epoch;
+    pipeline_options.terms.clone_from(&journal.header().terms);
+    pipeline_options.resumed.clone_from(&journal.header().resumed);
     // What the account held is in the journal, since no configuration says it.
     let mut config = config.clone();
     if let Some(balances) = &journal.header().balances {

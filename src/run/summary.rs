@@ -388,10 +388,20 @@ impl StrategyResult {
         format!("{:#}", Scaled { value: self.position.unrealised(self.mark).0, decimals })
     }
 
-    /// Fees paid.
+    /// Fees paid; those taken in the base asset at their fills' prices.
     #[must_use]
     pub fn fees(&self) -> String {
-        format!("{:#}", Scaled { value: self.position.fees.into(), decimals: FEE_DECIMALS })
+        let (value, decimals) = self.exact_fees();
+        format!("{:#}", Scaled { value, decimals })
+    }
+
+    /// Fees at the finer of the two precisions, and its decimals.
+    fn exact_fees(&self) -> (i128, u8) {
+        let decimals = self.instrument.notional_decimals();
+        let fine = decimals.max(FEE_DECIMALS);
+        let up = |value: i128, from: u8| value.saturating_mul(10i128.pow(u32::from(fine - from)));
+        let fees = up(self.position.fees.into(), FEE_DECIMALS);
+        (fees.saturating_add(up(self.position.fees_in_base.0, decimals)), fine)
     }
 
     /// Realised and unrealised profit less fees, in units of 10^-8 quote, rounded down.
@@ -399,10 +409,8 @@ impl StrategyResult {
     pub fn net(&self) -> String {
         let decimals = self.instrument.notional_decimals();
         let gross = self.position.realised.plus(self.position.unrealised(self.mark));
-        // Exact at the finer of the two precisions.
-        let fine = decimals.max(FEE_DECIMALS);
-        let up = |value: i128, from: u8| value * 10i128.pow(u32::from(fine - from));
-        let net = up(gross.0, decimals) - up(self.position.fees.into(), FEE_DECIMALS);
+        let (fees, fine) = self.exact_fees();
+        let net = gross.0.saturating_mul(10i128.pow(u32::from(fine - decimals))).saturating_sub(fees);
         format!("{:#}", Scaled { value: net, decimals: fine })
     }
 

@@ -138,6 +138,13 @@ impl<'a> Context<'a> {
         self.desk.state.positions.get(instrument.index()).copied().unwrap_or_default()
     }
 
+    /// What of this strategy's position can be left: its whole lots. A fee that was taken from what was bought leaves
+    /// less than a lot beside them.
+    #[must_use]
+    pub fn position_in_lots(&self, instrument: InstrumentId) -> Qty {
+        self.view.table.get(instrument).whole_lots(self.position(instrument).qty)
+    }
+
     /// This strategy's live orders of an instrument.
     pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = &OrderState> {
         self.desk.state.orders.iter().filter(move |o| o.order.instrument == instrument)

@@ -23,7 +23,7 @@ pub const OPEN_ORDERS_MAX: usize = 256;
 pub const TIMERS_MAX: usize = 256;
 
 /// What of a desk outlives a crash.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct DeskState {
     /// Orders that are not final, as the strategy asked for them.
     pub orders: Vec<OrderState>,
@@ -33,6 +33,20 @@ pub struct DeskState {
     pub manager: Manager,
     /// Orders made so far.
     pub order_count: u64,
+}
+
+impl DeskState {
+    /// Orders that were with the venue, or on their way: not what is held, and of an iceberg the part that shows.
+    pub fn with_the_venue(&self) -> impl Iterator<Item = &OrderState> {
+        let own = |o: &&OrderState| {
+            let id = o.order.id;
+            let manager = &self.manager;
+            !manager.held().iter().any(|h| h.order == id)
+                && !manager.slicings().iter().any(|s| s.parent == id)
+        };
+        let parts = self.manager.slicings().iter().filter_map(|s| s.child.as_ref());
+        self.orders.iter().filter(own).chain(parts)
+    }
 }
 
 /// One strategy's state.
@@ -379,7 +393,7 @@ impl Desk {
         let order = *state;
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             self.book(report);
-            self.cover(&order, report.qty);
+            self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {
@@ -390,7 +404,7 @@ impl Desk {
 
     pub(super) fn book(&mut self, report: &Report) {
         let position = &mut self.state.positions[report.instrument.index()];
-        position.apply(report.side, report.qty, report.price, report.fee);
+        position.book(report);
     }
 
     /// Books a denial.

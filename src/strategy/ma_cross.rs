@@ -135,7 +135,7 @@ impl MaCross {
             (false, true) => -size(self, ctx, &top),
             (false, false) => Qty::ZERO,
         };
-        let held = ctx.position(self.instrument).qty;
+        let held = ctx.position_in_lots(self.instrument);
         let change = target.0 - held.0;
         if change == 0 {
             return Ok(());

@@ -101,7 +101,11 @@ impl StrategyStage {
         let view = View::new(table, indicators);
         Self {
             active: ActiveSeats::new(seats.len()),
-            next_timer: Time(u64::MAX),
+            next_timer: seats
+                .iter()
+                .filter_map(|seat| seat.desk.next_timer())
+                .min()
+                .unwrap_or(Time(u64::MAX)),
             view,
             seats,
             by_instrument,

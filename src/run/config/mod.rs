@@ -395,7 +395,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 44, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 46, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

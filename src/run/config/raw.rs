@@ -123,6 +123,8 @@ raw! {
         recv_window_ms: Given<i64>,
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
+        rules_seconds: Given<i64>,
+        pairs_file: Option<String>,
         on_exit: Given<String>,
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,

@@ -22,15 +22,18 @@ use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
+use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
 use super::store::StoreRequest;
 use super::summary::Summary;
 use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
+use crate::journal::Resumed;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
 use feed::{LiveFeed, Loop};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
@@ -50,6 +53,8 @@ pub struct LiveOptions {
     pub store: Option<StoreRequest>,
     /// An audit trail that follows the run, if it has a journal.
     pub audit: Option<AuditRequest>,
+    /// Go on where the run of this journal, or of the newest in this directory, ended.
+    pub recover: Option<PathBuf>,
     /// For the pipeline; its epoch and mode are set here.
     pub pipeline: PipelineOptions,
 }
@@ -87,6 +92,9 @@ pub enum LiveError {
     /// Orders cannot be sent.
     #[error(transparent)]
     Orders(#[from] OrdersError),
+    /// The earlier run cannot be gone on with.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
@@ -154,10 +162,28 @@ fn live(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.live = true;
     pipeline_options.epoch = wall_clock().0 / 1_000_000_000;
+    let earlier = earlier(config, &options)?;
+    if let Some(earlier) = &earlier {
+        pipeline_options.epoch = earlier.header.epoch;
+    }
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared_orders = prepare_orders(config, &pipeline_options)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
-    let config = adopted.as_ref().unwrap_or(config);
+    pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
+    let mut config = adopted.unwrap_or_else(|| config.clone());
+    let mut standing = Vec::new();
+    if let Some(earlier) = earlier {
+        earlier.fits(&config)?;
+        log::warn!("{}", earlier.told());
+        standing = earlier.standing_commands();
+        if let Some(balances) = earlier.header.balances {
+            config.paper.balances = balances;
+        }
+        pipeline_options.resumed = Some(earlier.recovered.resume());
+    }
+    let resumed = pipeline_options.resumed.clone();
+    let epoch = pipeline_options.epoch;
+    let config = &config;
     let prepared = feed::Prepared::new(config)?;
     let lanes = match &prepared_orders {
         Some(_) => {
@@ -182,9 +208,17 @@ fn live(
     )?;
     feed.decoding.sampler = pipeline.sampler;
     let orders = match (prepared_orders, lanes) {
-        (Some(prepared), Some(lanes)) => start_orders(prepared, lanes, &mut pipeline, wait)?,
+        (Some(prepared), Some(lanes)) => {
+            let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
+            start_orders(prepared, lanes, &mut pipeline, wait, resumed)?
+        }
         _ => None,
     };
+    for slot in standing {
+        // A fault that stops this shows in the summary.
+        let sequencer = &mut pipeline.sequencer;
+        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish(slot, 0));
+    }
     let mut run =
         Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
     let ended = feed.run(&mut pipeline, &mut run);
@@ -220,6 +254,15 @@ fn live(
 /// How long the start waits for orders to be taken before it goes on without.
 const TRADING_WITHIN: Duration = Duration::from_secs(10);
 
+/// The run to go on with, if one was named.
+fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, LiveError> {
+    let Some(place) = &options.recover else { return Ok(None) };
+    if config.trading.mode != TradingMode::Live {
+        return Err(RecoverError::NotLive.into());
+    }
+    Ok(Some(Earlier::read(place)?))
+}
+
 /// Checks what live orders need, where they are asked for.
 fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<PreparedOrders>, LiveError> {
     if config.trading.mode == TradingMode::Paper {
@@ -241,10 +284,11 @@ fn start_orders(
     lanes: OrderLanes,
     pipeline: &mut Pipeline,
     feed: Wait,
+    resumed: Option<(&Resumed, u64)>,
 ) -> Result<Option<RunningOrders>, LiveError> {
     let Some(answers) = pipeline.answers.take() else { return Ok(None) };
     let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
-    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread)?;
+    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread, resumed)?;
     let begun = Instant::now();
     while !orders.is_trading() {
         if begun.elapsed() >= TRADING_WITHIN {

@@ -9,7 +9,7 @@ use crate::strategy::desk::Desk;
 use crate::strategy::intent::{Action, Change};
 
 /// How far behind the best price a trigger stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Trail {
     /// It does not move.
     #[default]
@@ -49,7 +49,7 @@ impl Trail {
 }
 
 /// An order that waits for its price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Held {
     /// Which of the desk's orders.
     pub order: OrderId,

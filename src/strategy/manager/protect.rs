@@ -1,7 +1,7 @@
 //! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
 
 use super::held::Trail;
-use crate::domain::event::Trade;
+use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
 use crate::domain::{
     DenyReason, Extras, InstrumentId, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side, Time,
@@ -16,7 +16,7 @@ use crate::strategy::intent::{Action, Change, Intent};
 const RETRY_NS: u64 = 1_000_000_000;
 
 /// Where what an entry filled is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protection {
     /// The order whose fills are protected.
     pub entry: OrderId,
@@ -202,6 +202,26 @@ impl Desk {
                 self.state.manager.protections[index].exit = self.leave(view, &p, &top);
             }
         }
+        self.give_up_dust(view, instrument);
+    }
+
+    /// Gives up what is less than a lot, of entries that fill no more: a fee that was taken from what was bought leaves
+    /// such a rest, which can never be sold.
+    fn give_up_dust(&mut self, view: &View, instrument: InstrumentId) {
+        let lot = view.table.get(instrument).lot;
+        let dust = |p: &&Protection| {
+            p.instrument == instrument
+                && p.entry_final
+                && p.exit.is_none()
+                && p.covered.0 > 0
+                && p.covered < lot
+        };
+        while let Some(entry) = self.state.manager.protections.iter().find(dust).map(|p| p.entry) {
+            // Refused for want of room, it is given up at the next touch.
+            if !self.has_room(1) || self.unprotect(view, entry).is_err() {
+                return;
+            }
+        }
     }
 
     /// Sends the exit of a protection; `None` where it has to be tried again.
@@ -209,6 +229,8 @@ impl Desk {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
+        let qty = view.table.get(p.instrument).whole_lots(qty);
         // On the path of a bar the price it leaves at is known: the order says which.
         let of_bars = view.is_of_bars(p.instrument);
         let (kind, tif, extras) = match p.stop_now().filter(|_| of_bars) {
@@ -232,7 +254,6 @@ impl Desk {
             reduce_only: true,
             extras,
         };
-        // A lot that has grown since leaves a rest that cannot be sold.
         let wanted = self.rounded(view, &wanted);
         if wanted.qty.0 <= 0 || !self.has_room(2) {
             return None;
@@ -259,15 +280,15 @@ impl Desk {
     }
 
     /// A fill of `order`, which the position has in it already: what is covered grows, or shrinks.
-    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, qty: Qty) {
+    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, fill: &Report) {
         if self.state.manager.protections.is_empty() {
             return;
         }
         for p in &mut self.state.manager.protections {
             if p.entry == order.order.id {
-                p.covered = Qty(p.covered.0.saturating_add(qty.0));
+                p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
             } else if p.exit == Some(order.order.id) {
-                p.covered = Qty((p.covered.0 - qty.0).max(0));
+                p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
             }
         }
         self.clamp(order.order.instrument);
