@@ -103,8 +103,20 @@ impl Projector {
     }
 
     fn report(&self, report: &Report) -> Body {
+        let fee = || Scaled { value: report.fee.into(), decimals: FEE_DECIMALS }.to_string();
+        let of_position = |what| Body::Position {
+            what,
+            instrument: self.instrument(report.instrument),
+            strategy: report.strategy.0,
+            side: side(report.side),
+            qty: self.qty(report.instrument, report.qty),
+            price: self.price(report.instrument, report.price),
+            fee: fee(),
+        };
         let order = self.whose(report.order, report.strategy, report.instrument, None);
         let reply = match report.kind {
+            ReportKind::Funding => return of_position("funding"),
+            ReportKind::Liquidated => return of_position("liquidated"),
             ReportKind::Accepted => "accepted",
             ReportKind::Rejected => "rejected",
             ReportKind::Canceled => "canceled",
@@ -116,7 +128,14 @@ impl Projector {
                     side: side(report.side),
                     qty: self.qty(report.instrument, report.qty),
                     price: self.price(report.instrument, report.price),
-                    fee: Scaled { value: report.fee.into(), decimals: FEE_DECIMALS }.to_string(),
+                    fee: match report.fee_asset {
+                        FeeAsset::Quote => fee(),
+                        FeeAsset::Base => self.qty(report.instrument, Qty(report.fee)),
+                    },
+                    fee_asset: match report.fee_asset {
+                        FeeAsset::Quote => "quote",
+                        FeeAsset::Base => "base",
+                    },
                     maker: report.maker,
                     trade_id: report.trade_id,
                 };

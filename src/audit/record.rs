@@ -142,12 +142,31 @@ pub enum Body {
         qty: String,
         /// At.
         price: String,
-        /// Fee in the quote asset.
+        /// The fee.
         fee: String,
+        /// In which asset it was taken: `quote` or `base`.
+        fee_asset: &'static str,
         /// Whether the order had rested.
         maker: bool,
         /// The venue's id.
         trade_id: u64,
+    },
+    /// What happened to a position without an order.
+    Position {
+        /// `funding` or `liquidated`.
+        what: &'static str,
+        /// Of what.
+        instrument: String,
+        /// The strategy's number.
+        strategy: u8,
+        /// `buy` or `sell`.
+        side: &'static str,
+        /// How much was held, or was traded.
+        qty: String,
+        /// At.
+        price: String,
+        /// What it cost in the quote asset; below zero where it was received.
+        fee: String,
     },
     /// The venue changed the rules of an instrument, which limit what can be ordered.
     Rules {

@@ -348,8 +348,8 @@ impl Judge {
         let (held, realised) = (position.qty, position.realised.minus(before.realised));
         self.exposure.moved(report.instrument, before.qty, held, report.price);
         let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
-        let &Report { order, instrument, side, price, fee, .. } = report;
-        self.wallets.fill(&WalletFill { order, instrument, side, qty: traded, price, fee, realised });
+        let &Report { order, instrument, side, price, fee, fee_asset, .. } = report;
+        self.wallets.fill(&WalletFill { order, instrument, side, qty: traded, price, fee, fee_asset, realised });
     }
 
     fn on_report(&mut self, report: &Report) {

@@ -54,7 +54,11 @@ fn reported(report: &Report, time: Time) -> Option<Seen> {
             trade_id: report.trade_id,
         },
         ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => Act::Ended { order },
-        ReportKind::Accepted | ReportKind::CancelRejected => return None,
+        // Funding and liquidation are the venue's doing.
+        ReportKind::Accepted
+        | ReportKind::CancelRejected
+        | ReportKind::Funding
+        | ReportKind::Liquidated => return None,
     };
     Some(Seen { time, instrument: report.instrument, act })
 }

@@ -6,7 +6,7 @@
 //! is liquidated at the last price, for a fee. Positions of strategies are netted for margin, as one account holds them,
 //! and funding is paid for each at the venue's times.
 
-use crate::domain::event::FEE_DECIMALS;
+use crate::domain::event::{FEE_DECIMALS, FeeAsset};
 use crate::domain::instrument::FeeRate;
 use crate::domain::performance::scale;
 use crate::domain::wallet::WalletFill;
@@ -188,7 +188,8 @@ impl Account {
         let before = position.realised;
         position.apply(side, qty, price, fee);
         let realised = position.realised.minus(before);
-        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, realised });
+        let fee_asset = FeeAsset::Quote;
+        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
     }
 
     /// Net position of an instrument.
@@ -310,6 +311,7 @@ impl Account {
                     qty: Qty::ZERO,
                     price,
                     fee: cost,
+                    fee_asset: FeeAsset::Quote,
                     realised: Notional::ZERO,
                 };
                 self.wallets.fill(&charge);

@@ -7,7 +7,7 @@ use super::account::Account;
 use super::latency::Latencies;
 use super::slippage::Slippage;
 use super::tiers::FeeTiers;
-use crate::domain::event::{FEE_DECIMALS, Report};
+use crate::domain::event::{FEE_DECIMALS, FeeAsset, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{
     InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Price, Qty, Side, Slot, StrategyId, Time,
@@ -121,6 +121,7 @@ impl Teller {
             qty: Qty::ZERO,
             price: Price(0),
             fee: 0,
+            fee_asset: FeeAsset::Quote,
             trade_id: 0,
             maker: false,
         });
@@ -147,8 +148,8 @@ impl Teller {
         let trade_id = self.trade_count;
         self.account.filled(order, qty, price, fee, rested);
         let Order { instrument, id, strategy, side, .. } = *order;
-        let kind = ReportKind::Fill;
-        self.tell(&Report { instrument, order: id, strategy, side, kind, qty, price, fee, trade_id, maker });
+        let (kind, fee_asset) = (ReportKind::Fill, FeeAsset::Quote);
+        self.tell(&Report { instrument, order: id, strategy, side, kind, qty, price, fee, fee_asset, trade_id, maker });
     }
 
     /// What happened to a position without an order.
@@ -162,7 +163,8 @@ impl Teller {
     ) {
         self.trade_count += 1;
         let (order, trade_id, maker) = (OrderId(0), self.trade_count, false);
-        self.tell(&Report { instrument, order, strategy, side, kind, qty, price, fee, trade_id, maker });
+        let fee_asset = FeeAsset::Quote;
+        self.tell(&Report { instrument, order, strategy, side, kind, qty, price, fee, fee_asset, trade_id, maker });
     }
 
     /// The price that a market order of this size comes to where nothing but a last price is known.

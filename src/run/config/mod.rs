@@ -20,8 +20,8 @@ mod trading;
 mod venue;
 
 pub use audit::AuditConfig;
-pub use hours::HoursConfig;
 pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
+pub use hours::HoursConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
     QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,

@@ -20,7 +20,7 @@ pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
         Body::Reply { reply, reason, order } if of(order) => {
             Some(format!("{reply}{}", reason.map(|r| format!(": {r}")).unwrap_or_default()))
         }
-        Body::Fill { order, side, qty, price, fee, maker, trade_id } if of(order) => {
+        Body::Fill { order, side, qty, price, fee, fee_asset, maker, trade_id } if of(order) => {
             let made = if *maker { "maker" } else { "taker" };
             Some(format!("fill: {side} {qty} at {price}, fee {fee}, {made}, trade {trade_id}"))
         }
