@@ -551,3 +551,44 @@ fn a_text_nested_without_end_is_refused_and_does_not_exhaust_the_stack() {
         assert!(!refusal(&text).is_empty());
     }
 }
+
+#[test]
+fn sizing_hours_and_surveillance_are_refused_with_the_place_in_the_file() {
+    let text = r#"[instruments]
+files = ["instruments/binance-spot.toml"]
+[hours]
+"binance:spot" = "nyse"
+"binance:usdm" = "always"
+[surveillance]
+spoofing = "wran"
+[[strategy]]
+name = "ma-cross"
+instruments = ["binance:spot:BTCUSDT"]
+hours = "us-equiti extended"
+sizing = { method = "risk-per-trade", percent = 0.0, capitol = "1" }
+[[strategy]]
+name = "rsi-reversion"
+instruments = ["binance:spot:BTCUSDT"]
+sizing = { percent = 1.0 }
+[[strategy]]
+name = "imbalance-maker"
+instruments = ["binance:spot:BTCUSDT"]
+sizing = { method = "kely" }
+"#;
+    let said = refusal(text);
+    let expected = [
+        "my.toml:4:18: hours.binance:spot = \"nyse\": is not a calendar; known: always, us-equity, fx, fx-oanda, fx-fxcm, cme-index, cme-fx",
+        "my.toml:5:18: hours.binance:usdm = \"always\": must be of a venue and market of the instruments, such as \"binance:spot\"",
+        "my.toml:7:12: surveillance.spoofing = \"wran\": must be one of off, warn, throttle, halt; did you mean \"warn\"?",
+        "my.toml:11:9: strategy.hours = \"us-equiti extended\": is not a calendar; did you mean us-equity?",
+        "my.toml:12:49: strategy.sizing.percent = 0.0: must be a number from 0.0001 to 100.0",
+        "my.toml:12:64: strategy.sizing.capitol: is not a parameter of this method; did you mean capital?",
+        "my.toml:20:21: strategy.sizing.method = \"kely\": is not a way to size orders; did you mean kelly?",
+    ];
+    for line in expected {
+        assert!(said.iter().any(|said| said == line), "{line:?} is missing in {said:#?}");
+    }
+    let missing = said.iter().find(|said| said.starts_with("my.toml:16:")).expect("the method is missing");
+    assert!(missing.contains("method") && missing.contains("one of fixed-qty"), "{missing}");
+    assert_eq!(said.len(), expected.len() + 1, "{said:#?}");
+}
