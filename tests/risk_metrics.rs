@@ -74,12 +74,12 @@ fn everything_is_what_its_definition_says_the_slow_way() {
             kept.iter().map(|row| (row[i] - mean(i)) * (row[j] - mean(j))).sum::<f64>() / (n - 1.0)
         };
         let mut variance = 0.0;
-        for i in 0..columns {
-            assert!((m.volatilities[i] - cov(i, i).sqrt()).abs() < 1e-12);
-            for j in 0..columns {
+        for (i, (volatility, own)) in m.volatilities.iter().zip(&exposures).enumerate() {
+            assert!((volatility - cov(i, i).sqrt()).abs() < 1e-12);
+            for (j, other) in exposures.iter().enumerate() {
                 let expected = cov(i, j) / (cov(i, i) * cov(j, j)).sqrt();
                 assert!((m.correlation.get(i, j) - expected).abs() < 1e-9, "{i} {j}");
-                variance += exposures[i] * exposures[j] * cov(i, j);
+                variance += own * other * cov(i, j);
             }
         }
         assert!((m.volatility - variance.sqrt()).abs() < 1e-6 * variance.sqrt().max(1.0));

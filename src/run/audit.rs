@@ -123,7 +123,7 @@ impl AuditSummary {
 
 enum Command {
     Follow(PathBuf, Vec<usize>),
-    Note(Body),
+    Note(Box<Body>),
     Finish(Instant),
 }
 
@@ -141,7 +141,7 @@ impl AuditNotes {
     /// Has it recorded. False where the trail's thread is gone: whoever wanted to do something should not do it then.
     #[must_use]
     pub fn note(&self, body: Body) -> bool {
-        self.0.send(Command::Note(body)).is_ok()
+        self.0.send(Command::Note(Box::new(body))).is_ok()
     }
 }
 
@@ -172,7 +172,7 @@ impl AuditThread {
             let mut early = Vec::new();
             let told = loop {
                 match orders.recv() {
-                    Ok(Command::Note(body)) => early.push(body),
+                    Ok(Command::Note(body)) => early.push(*body),
                     Ok(Command::Follow(journal, cores)) => break Some((journal, cores)),
                     Ok(Command::Finish(_)) | Err(_) => break None,
                 }
@@ -306,7 +306,7 @@ impl Worker {
             }
             let pause = if step == Scribed::More { Duration::ZERO } else { LOOK };
             match self.commands.recv_timeout(pause) {
-                Ok(Command::Note(body)) => self.notes.push(body),
+                Ok(Command::Note(body)) => self.notes.push(*body),
                 Ok(Command::Finish(deadline)) => self.deadline = Some(deadline),
                 Ok(Command::Follow(..)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
