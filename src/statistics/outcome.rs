@@ -4,7 +4,7 @@ use super::periods::{Periods, Sample};
 use super::summary::{Inputs, Statistics, statistics};
 use super::trades::{ClosedTrade, TradeStatistics};
 use crate::domain::performance::{FillRow, Outcome, RoundTrip};
-use crate::domain::{Price, Qty};
+use crate::domain::{Price, Qty, Time};
 use serde::{Deserialize, Serialize};
 
 /// What statistics go by besides the outcome.
@@ -25,6 +25,7 @@ pub fn of_outcome(outcome: &Outcome, by: &Conventions) -> Statistics {
     statistics(&Inputs {
         equity: &equity,
         exposure: &exposure(outcome),
+        held: Some(&held(outcome)),
         benchmark: (!benchmark.is_empty()).then_some(&benchmark[..]),
         trades: &everything.closed(outcome),
         traded: everything.traded(outcome),
@@ -47,13 +48,21 @@ pub fn equity(outcome: &Outcome) -> Vec<Sample> {
     all
 }
 
-/// The value of all positions, each without its sign.
+/// The value of all positions, each without its sign, as it was at the points of the equity.
 #[must_use]
 pub fn exposure(outcome: &Outcome) -> Vec<Sample> {
     let gross = |point: &crate::domain::performance::EquityPoint| {
         Sample::new(point.time, outcome.number(point.long.saturating_add(point.short)))
     };
     outcome.equity.iter().map(gross).collect()
+}
+
+/// When there was a position, trade by trade; what is open at the end, until then.
+fn held(outcome: &Outcome) -> Vec<(Time, Time)> {
+    let stretch = |trip: &RoundTrip| (trip.entry_time, trip.exit_time.unwrap_or(outcome.until));
+    let mut all: Vec<(Time, Time)> = outcome.trips.iter().map(stretch).collect();
+    all.sort_unstable();
+    all
 }
 
 /// What buying all instruments with prices for equal amounts at their first price, and holding them, was worth: 1 at

@@ -20,6 +20,9 @@ pub struct Inputs<'a> {
     pub equity: &'a [Sample],
     /// The value of all open positions, each without its sign, whenever it changed.
     pub exposure: &'a [Sample],
+    /// When there was a position, from and until, in the order in which they began; they may overlap. Where not given,
+    /// it is whenever `exposure` is above zero.
+    pub held: Option<&'a [(Time, Time)]>,
     /// What to compare with: a price, or another account's worth.
     pub benchmark: Option<&'a [Sample]>,
     /// In the order in which they were closed.
@@ -156,9 +159,10 @@ pub fn statistics(of: &Inputs<'_>) -> Statistics {
         best_return: returns.iter().copied().reduce(f64::max),
         worst_return: returns.iter().copied().reduce(f64::min),
         benchmark: of.benchmark.map(|benchmark| compare(benchmark, &sampled, &returns, risk_free, per_year)),
-        time_in_market: share_of_time(of.exposure, begin, end, |exposure| {
-            f64::from(u8::from(exposure > 0.0))
-        }),
+        time_in_market: match of.held {
+            Some(held) => share_covered(held, begin, end),
+            None => share_of_time(of.exposure, begin, end, |exposure| f64::from(u8::from(exposure > 0.0))),
+        },
         mean_exposure: mean_exposure(of.exposure, of.equity, begin, end),
         turnover: turnover(of.traded, of.equity, begin, end),
         traded: of.traded,
@@ -192,6 +196,21 @@ fn compare(
         alpha: alpha(returns, theirs, risk_free, per_year),
         correlation: correlation(returns, theirs),
     }
+}
+
+/// The share of the time that is in any of some stretches, which are in the order in which they begin.
+fn share_covered(stretches: &[(Time, Time)], begin: Time, end: Time) -> Option<f64> {
+    let whole = end.since(begin);
+    if whole == 0 {
+        return None;
+    }
+    let (mut covered, mut reached) = (0u64, begin);
+    for &(from, until) in stretches {
+        let until = until.min(end);
+        covered += until.since(from.max(reached));
+        reached = reached.max(until);
+    }
+    Some(covered as f64 / whole as f64)
 }
 
 /// The mean over time of a function of a value that holds until the next one; before the first it counts as of 0.
@@ -278,6 +297,10 @@ mod tests {
         });
         assert_eq!(all.time_in_market, Some(1.5 / 4.0));
         assert_eq!(all.mean_exposure, Some((0.5 + 0.5 * 2.0) / 4.0));
+        let stretch = |from, until| (at(from, 0.0).time, at(until, 0.0).time);
+        let held = [stretch(0.5, 1.5), stretch(1.0, 1.2), stretch(3.0, 9.0)];
+        let by_stretches = statistics(&Inputs { equity: &equity, held: Some(&held), ..Inputs::default() });
+        assert_eq!(by_stretches.time_in_market, Some(0.5));
         // 900 of a mean of 125 in four days.
         assert!((all.turnover.expect("defined") - 900.0 / 125.0 * 365.25 / 4.0).abs() < 1e-9);
     }
