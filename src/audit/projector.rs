@@ -5,7 +5,7 @@
 
 use super::record::{Body, Stamp, Terms, Whose};
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Command, Event, FEE_DECIMALS, Kind, Report, Rules};
+use crate::domain::event::{Command, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules};
 use crate::domain::order::{Extras, ReportKind, TimeInForce};
 use crate::domain::{
     ClientOrderId, Instrument, InstrumentId, Notional, Order, OrderId, Price, Qty, Side, Slot, StrategyId,

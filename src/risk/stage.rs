@@ -349,7 +349,16 @@ impl Judge {
         self.exposure.moved(report.instrument, before.qty, held, report.price);
         let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
         let &Report { order, instrument, side, price, fee, fee_asset, .. } = report;
-        self.wallets.fill(&WalletFill { order, instrument, side, qty: traded, price, fee, fee_asset, realised });
+        self.wallets.fill(&WalletFill {
+            order,
+            instrument,
+            side,
+            qty: traded,
+            price,
+            fee,
+            fee_asset,
+            realised,
+        });
     }
 
     fn on_report(&mut self, report: &Report) {

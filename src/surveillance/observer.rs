@@ -55,10 +55,9 @@ fn reported(report: &Report, time: Time) -> Option<Seen> {
         },
         ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => Act::Ended { order },
         // Funding and liquidation are the venue's doing.
-        ReportKind::Accepted
-        | ReportKind::CancelRejected
-        | ReportKind::Funding
-        | ReportKind::Liquidated => return None,
+        ReportKind::Accepted | ReportKind::CancelRejected | ReportKind::Funding | ReportKind::Liquidated => {
+            return None;
+        }
     };
     Some(Seen { time, instrument: report.instrument, act })
 }

@@ -149,7 +149,19 @@ impl Teller {
         self.account.filled(order, qty, price, fee, rested);
         let Order { instrument, id, strategy, side, .. } = *order;
         let (kind, fee_asset) = (ReportKind::Fill, FeeAsset::Quote);
-        self.tell(&Report { instrument, order: id, strategy, side, kind, qty, price, fee, fee_asset, trade_id, maker });
+        self.tell(&Report {
+            instrument,
+            order: id,
+            strategy,
+            side,
+            kind,
+            qty,
+            price,
+            fee,
+            fee_asset,
+            trade_id,
+            maker,
+        });
     }
 
     /// What happened to a position without an order.
@@ -164,7 +176,19 @@ impl Teller {
         self.trade_count += 1;
         let (order, trade_id, maker) = (OrderId(0), self.trade_count, false);
         let fee_asset = FeeAsset::Quote;
-        self.tell(&Report { instrument, order, strategy, side, kind, qty, price, fee, fee_asset, trade_id, maker });
+        self.tell(&Report {
+            instrument,
+            order,
+            strategy,
+            side,
+            kind,
+            qty,
+            price,
+            fee,
+            fee_asset,
+            trade_id,
+            maker,
+        });
     }
 
     /// The price that a market order of this size comes to where nothing but a last price is known.

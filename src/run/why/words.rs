@@ -22,7 +22,9 @@ pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
         }
         Body::Fill { order, side, qty, price, fee, fee_asset, maker, trade_id } if of(order) => {
             let made = if *maker { "maker" } else { "taker" };
-            Some(format!("fill: {side} {qty} at {price}, fee {fee}, {made}, trade {trade_id}"))
+            Some(format!(
+                "fill: {side} {qty} at {price}, fee {fee} in the {fee_asset} asset, {made}, trade {trade_id}"
+            ))
         }
         _ => None,
     }
