@@ -29,7 +29,7 @@ impl Rig {
         };
         // Spot's other instrument is not served: its streams say nothing, and its book is refused.
         let text = format!(
-            "[instruments]\nfiles = [{spot:?}]\n[venue]\nsilence_ms = 2000\n{ca}{more}\n[venue.spot]\n{}\
+            "[instruments]\nfiles = [{spot:?}]\n[risk]\nunset = \"default\"\n[venue]\nsilence_ms = 2000\n{ca}{more}\n[venue.spot]\n{}\
              [[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:spot:ETHUSDT\"]\n\
              [strategy.params]\nqty = \"0.100\"\nthreshold = 0.05\nhold_ms = 50\n",
             venue.endpoints()

@@ -10,14 +10,16 @@ mod choices;
 mod document;
 mod instruments;
 mod raw;
+mod risk;
 mod sections;
 mod strategies;
 mod trading;
 mod venue;
 
+pub use risk::RiskConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
+    QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
@@ -197,7 +199,7 @@ impl Config {
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
-        let risk = RiskConfig::check(&raw.risk, &mut checks);
+        let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
         let trading = TradingConfig::check(&raw.trading, &mut checks);
@@ -301,7 +303,11 @@ mod tests {
         assert_eq!(shown.journal, empty.journal);
         assert_eq!(shown.store, empty.store);
         assert_eq!(shown.market, empty.market);
-        assert_eq!(shown.risk, empty.risk);
+        // Limits have no values but those that are written, or are asked for as these.
+        let asked = built_in("[risk]\nunset = \"default\"").expect("good");
+        assert_eq!(shown.risk, asked.risk);
+        assert!(empty.risk.limits.unset && empty.risk.missing.len() > 60, "{:?}", empty.risk.missing);
+        assert!(shown.risk.missing.is_empty() && !shown.risk.limits.unset);
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.venue, empty.venue);
@@ -343,7 +349,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 33, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 39, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]
