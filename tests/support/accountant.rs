@@ -75,7 +75,12 @@ pub struct Accountant {
 }
 
 impl Accountant {
-    pub fn new(table: &InstrumentTable, strategies: usize, limits: RiskLimits, groups: Vec<Option<u16>>) -> Self {
+    pub fn new(
+        table: &InstrumentTable,
+        strategies: usize,
+        limits: RiskLimits,
+        groups: Vec<Option<u16>>,
+    ) -> Self {
         Self {
             limits,
             groups,
@@ -147,7 +152,8 @@ impl Accountant {
         let live = &mut self.live[at];
         let over = match report.kind {
             ReportKind::Fill => {
-                let fits = report.qty.0 > 0 && live.filled.checked_add(report.qty.0).is_some_and(|f| f <= live.order.qty.0);
+                let fits = report.qty.0 > 0
+                    && live.filled.checked_add(report.qty.0).is_some_and(|f| f <= live.order.qty.0);
                 let last = &live.trades[live.trades.len().saturating_sub(8)..];
                 if last.contains(&report.trade_id) || !fits {
                     return;
@@ -185,7 +191,8 @@ impl Accountant {
         if before != 0 && before.signum() != after.signum() {
             // What is left beyond nothing was opened at this fill's price: it has earned nothing yet.
             let price = report.price.0;
-            let earned = self.worth(i, price, after) - self.cells[s * n + i].cash - self.cells[s * n + i].fees;
+            let earned =
+                self.worth(i, price, after) - self.cells[s * n + i].cash - self.cells[s * n + i].fees;
             let trip = earned - self.cells[s * n + i].opened_at;
             self.cells[s * n + i].opened_at = earned;
             let track = &mut self.tracks[s];
@@ -320,8 +327,12 @@ impl Accountant {
         self.approved += 1;
         let touch = if order.side == Side::Buy { top.ask.price.0 } else { top.bid.price.0 };
         let price = match order.kind {
-            OrderKind::Limit | OrderKind::PostOnly | OrderKind::StopLimit | OrderKind::TakeProfitLimit => order.price.0,
-            OrderKind::Stop | OrderKind::TakeProfit if order.extras.stop_price.0 != 0 => order.extras.stop_price.0,
+            OrderKind::Limit | OrderKind::PostOnly | OrderKind::StopLimit | OrderKind::TakeProfitLimit => {
+                order.price.0
+            }
+            OrderKind::Stop | OrderKind::TakeProfit if order.extras.stop_price.0 != 0 => {
+                order.extras.stop_price.0
+            }
             _ => touch,
         };
         let live = Live { order: *order, price, filled: 0, trades: Vec::new() };
@@ -385,7 +396,12 @@ impl Accountant {
         if self.marks[i] > 0 && !order.kind.is_conditional() {
             let sign = if order.side == Side::Buy { 1 } else { -1 };
             let beyond = i128::from(live.price - self.marks[i]) * sign * 10_000;
-            self.at_most(order, "mark collar", beyond, i128::from(self.marks[i]) * i128::from(l.mark_collar_bps));
+            self.at_most(
+                order,
+                "mark collar",
+                beyond,
+                i128::from(self.marks[i]) * i128::from(l.mark_collar_bps),
+            );
         }
         self.at_most(order, "book age", self.now.since(self.heard[i]).into(), l.book_age_max_ns.into());
         self.at_most(order, "clock lag", self.lag.into(), l.clock_lag_max_ns.into());
@@ -396,7 +412,8 @@ impl Accountant {
             self.at_most(order, "fat finger", i128::from(order.qty.0) * 8, most);
         }
         let same = |o: &(Time, Order)| {
-            (o.1.instrument, o.1.side, o.1.qty, o.1.price) == (order.instrument, order.side, order.qty, order.price)
+            (o.1.instrument, o.1.side, o.1.qty, o.1.price)
+                == (order.instrument, order.side, order.qty, order.price)
         };
         let before = self.orders[order.strategy.index()].iter().rev().find(|o| same(o)).map(|o| o.0);
         if let Some(before) = before.filter(|at| self.now.since(*at) < l.duplicate_window_ns) {
@@ -440,7 +457,8 @@ impl Accountant {
                 (60 * SECOND, rates.orders.minute, rates.cancels.minute, rates.messages.minute),
             ];
             for (window, o, c, m) in windows {
-                let (sent, back) = (orders(&self.orders[of.clone()], window), cancels(&self.cancels[of.clone()], window));
+                let (sent, back) =
+                    (orders(&self.orders[of.clone()], window), cancels(&self.cancels[of.clone()], window));
                 found.push((name, sent + 1, o));
                 found.push((name, back, c));
                 found.push((name, sent + back + 1, m));
@@ -511,11 +529,8 @@ impl Accountant {
             }
             let (before, after) = (self.sums(None, counts), self.sums(Some(live), counts));
             let limits: ScaleLimits = self.limits.scales[scale];
-            let gross_limit = if *name == "portfolio" {
-                self.limits.gross_notional_max
-            } else {
-                limits.gross_notional_max
-            };
+            let gross_limit =
+                if *name == "portfolio" { self.limits.gross_notional_max } else { limits.gross_notional_max };
             let net = |sums: &[i128; 6]| if order.side == Side::Buy { sums[3] } else { -sums[4] };
             let judged = [
                 ("long", before[0], after[0], limits.long_notional_max),
@@ -525,7 +540,12 @@ impl Accountant {
             ];
             for (what, before, after, limit) in judged {
                 if after > before {
-                    self.at_most(order, &format!("{name} {what}"), after, i128::from(limit) * LIMIT + TOLERANCE);
+                    self.at_most(
+                        order,
+                        &format!("{name} {what}"),
+                        after,
+                        i128::from(limit) * LIMIT + TOLERANCE,
+                    );
                 }
             }
             self.at_most(order, &format!("{name} open orders"), after[5], limits.open_orders_max.into());
@@ -540,7 +560,10 @@ impl Accountant {
         }
         // A strategy's position in one instrument, at the price of the order.
         let cell = self.cells[s * self.table.len() + i].qty;
-        let side = |l: &&Live| (l.order.strategy, l.order.instrument, l.order.side) == (order.strategy, order.instrument, order.side);
+        let side = |l: &&Live| {
+            (l.order.strategy, l.order.instrument, l.order.side)
+                == (order.strategy, order.instrument, order.side)
+        };
         let open: i128 = self.live.iter().filter(side).map(|l| i128::from(l.order.qty.0 - l.filled)).sum();
         let sign = if order.side == Side::Buy { 1 } else { -1 };
         let worst = (cell + sign * (open + i128::from(order.qty.0))).abs();
@@ -567,5 +590,4 @@ impl Accountant {
         }
         sum
     }
-
 }

@@ -305,7 +305,8 @@ mod tests {
         assert_eq!(shown.market, empty.market);
         // Limits have no values but those that are written, or are asked for as these.
         let asked = built_in("[risk]\nunset = \"default\"").expect("good");
-        assert_eq!(shown.risk, asked.risk);
+        assert_eq!((shown.risk.limits, &shown.risk.setup.day), (asked.risk.limits, &asked.risk.setup.day));
+        assert_eq!(shown.risk.filters, asked.risk.filters);
         assert!(empty.risk.limits.unset && empty.risk.missing.len() > 60, "{:?}", empty.risk.missing);
         assert!(shown.risk.missing.is_empty() && !shown.risk.limits.unset);
         assert_eq!(shown.paper, empty.paper);
