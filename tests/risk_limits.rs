@@ -388,14 +388,14 @@ impl World {
         while let Some(Verdict { body, .. }) = self.verdicts.pop_up_to(self.seq) {
             match body {
                 VerdictBody::Approved(approved) => {
-                    let intent = next_order(&mut asked, &mut self.accountant);
+                    let intent = asked.next().expect("a verdict is of an intent");
                     let order = *approved.get();
                     assert_eq!(intent.new_order(), Some(&order));
                     self.accountant.asked(&order, &intent.reference);
                     self.accountant.approve(&order, &intent.reference);
                 }
                 VerdictBody::Denied(order, reason) => {
-                    let intent = next_order(&mut asked, &mut self.accountant);
+                    let intent = asked.next().expect("a verdict is of an intent");
                     assert_eq!(intent.new_order(), Some(&order));
                     self.accountant.asked(&order, &intent.reference);
                     *self.denied.entry(reason.label()).or_default() += 1;
@@ -419,11 +419,6 @@ impl World {
                 u64::from(matches!(answer.slot.event(), algo_trader::domain::Event::Command(_)));
         }
     }
-}
-
-/// The intent that a verdict on an order is of.
-fn next_order<'a>(asked: &mut std::slice::Iter<'a, Intent>, _accountant: &mut Accountant) -> &'a Intent {
-    asked.next().expect("a verdict is of an intent")
 }
 
 /// Positions are the sums of fills, and profit is what was got less what was paid and the worth of what is held.

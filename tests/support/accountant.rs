@@ -187,7 +187,6 @@ impl Accountant {
         cell.fees += i128::from(report.fee) * LIMIT;
         let after = cell.qty;
         cell.cash += paid;
-        let _ = before;
         if before != 0 && before.signum() != after.signum() {
             // What is left beyond nothing was opened at this fill's price: it has earned nothing yet.
             let price = report.price.0;
