@@ -46,12 +46,22 @@ files = ["instruments/binance-spot.toml", "instruments/binance-usdm.toml", "inst
 [pipeline]
 answer_delay_us = 1
 [risk]
+unset = "default"
 order_notional_max = "10000000000"
 position_notional_max = "10000000000"
 gross_notional_max = "10000000000"
 open_orders_max = 1000
 orders_per_second_max = 100000
 price_collar_bps = 10000
+mark_collar_bps = "none"
+fat_finger_multiple = "none"
+book_age_ms_max = "none"
+[risk.losses]
+daily_max = "none"
+strategy_daily_max = "none"
+drawdown_max = "none"
+strategy_drawdown_max = "none"
+velocity_max = "none"
 [paper]
 order_latency_us = 0
 [[strategy]]

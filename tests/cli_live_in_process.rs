@@ -30,7 +30,7 @@ fn what_one_command_writes_of_a_venue_the_others_take() {
     let [spot, usdm] = ["binance-spot.toml", "binance-usdm.toml"].map(|name| instruments.join(name));
     // The venue has no ETHUSDT of USD-M: that book is set aside.
     let text = format!(
-        "[instruments]\nfiles = [{spot:?}, {usdm:?}]\n{}[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
+        "[instruments]\nfiles = [{spot:?}, {usdm:?}]\n{}[risk]\nunset = \"default\"\n[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
          instruments = [\"binance:spot:ETHUSDT\"]\n[strategy.params]\nqty = \"0.100\"\nthreshold = 0.05\nhold_ms = 50\n",
         sections(&venue, ca.path(), "")
     );

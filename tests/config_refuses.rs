@@ -208,15 +208,15 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "[risk]\norder_notional_max = \"0\"\ngross_notional_max = \"0.123456789\"\nposition_notional_max = \"1e6\"",
         &[
-            "my.toml:2:22: risk.order_notional_max = \"0\": must be a decimal number from 0.00000001 to 10000000000",
-            "my.toml:3:22: risk.gross_notional_max = \"0.123456789\": must have at most 8 decimals",
-            "my.toml:4:25: risk.position_notional_max = \"1e6\": must be a decimal number from 0.00000001 to 10000000000",
+            "my.toml:2:22: risk.order_notional_max = \"0\": must be a decimal number from 0.00000001 to 10000000000, or \"none\"",
+            "my.toml:3:22: risk.gross_notional_max = \"0.123456789\": must have at most 8 decimals, or \"none\"",
+            "my.toml:4:25: risk.position_notional_max = \"1e6\": must be a decimal number from 0.00000001 to 10000000000, or \"none\"",
         ],
     ),
     (
         "[risk]\norder_notional_max = \"-1\"",
         &[
-            "my.toml:2:22: risk.order_notional_max = \"-1\": must be a decimal number from 0.00000001 to 10000000000",
+            "my.toml:2:22: risk.order_notional_max = \"-1\": must be a decimal number from 0.00000001 to 10000000000, or \"none\"",
         ],
     ),
     (

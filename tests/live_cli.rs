@@ -29,7 +29,7 @@ impl Rig {
         };
         // Spot's other instrument is not served: its streams say nothing, and its book is refused.
         let text = format!(
-            "[instruments]\nfiles = [{spot:?}]\n[venue]\nsilence_ms = 2000\n{ca}{more}\n[venue.spot]\n{}\
+            "[instruments]\nfiles = [{spot:?}]\n[risk]\nunset = \"default\"\n[venue]\nsilence_ms = 2000\n{ca}{more}\n[venue.spot]\n{}\
              [[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:spot:ETHUSDT\"]\n\
              [strategy.params]\nqty = \"0.100\"\nthreshold = 0.05\nhold_ms = 50\n",
             venue.endpoints()
@@ -102,6 +102,58 @@ fn ctrl_c_ends_it_cleanly_and_a_pipe_gets_no_control_characters() {
     assert!(out.contains("1 of 1 connections live") && out.contains("order stream sha256"), "{out}");
     assert!(err.contains("latency report: "), "{err}");
     assert!(!out.contains('\x1b') && !err.contains('\x1b') && !err.contains('\r'), "{err:?}");
+}
+
+/// What `ctl` says of the run, once `good`.
+fn status(rig: &Rig, what: &str, good: impl Fn(&Value) -> bool) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let output = ctl(rig, &["status", "--json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if good(&told) {
+            return told;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {told} {}", text(&output.stderr));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn ctl(rig: &Rig, what: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("ctl").arg("--config").arg(&rig.config).arg("--dir").arg(rig.dir.path()).args(what);
+    command.output().expect("the program starts")
+}
+
+#[test]
+fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
+    let rig = Rig::new("");
+    let nobody = ctl(&rig, &["status"]);
+    assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stderr));
+    assert!(text(&nobody.stderr).contains("is it running"), "{}", text(&nobody.stderr));
+    let journal = rig.path("run.journal");
+    let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    status(&rig, "it listens", |told| told["events"].as_u64() > Some(100));
+    let who = ["--operator", "anna", "--reason", "a test"];
+    let kill = |scope: &[&str]| ctl(&rig, &[&["kill"], scope, &who].concat());
+    let killed = kill(&["strategy", "imbalance-maker"]);
+    assert_eq!(killed.status.code(), Some(0), "{}", text(&killed.stderr));
+    assert!(text(&killed.stdout).contains("STOPPED strategy imbalance-maker: killed, by anna (a test)"));
+    let wrong = kill(&["strategy", "ma-cross"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("there are: imbalance-maker"), "{}", text(&wrong.stderr));
+    let released = ctl(&rig, &[&["release", "all"], who.as_slice()].concat());
+    assert!(text(&released.stdout).contains("nothing is stopped"), "{}", text(&released.stderr));
+    let sent = Command::new("kill").args(["-USR1", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let told = status(&rig, "the signal stops it", |told| told["stopped"][0]["scope"] == "all");
+    assert_eq!(told["stopped"][0]["by"], "SIGUSR1");
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("KILLED: all is stopped by SIGUSR1"), "{}", text(&output.stderr));
+    let kept = std::fs::read_to_string(rig.path("default.latched")).expect("kept");
+    assert!(kept.contains("SIGUSR1"), "{kept}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn two_markets_on_redundant_connections_equal_the_venues_books_after_a_cut() {
     let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
     let ca = ca_file(&venue);
     let text = format!(
-        "{}[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:usdm:BTCUSDT\"]\n\
+        "{}[risk]\nunset = \"default\"\n[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:usdm:BTCUSDT\"]\n\
          [strategy.params]\nqty = \"0.010\"\nthreshold = 0.05\nhold_ms = 100\n",
         sections(&venue, ca.path(), "redundancy = 2")
     );

@@ -47,7 +47,7 @@ const MORE: &[StrategySpec] =
     &[StrategySpec { name: "alternate", doc: "in and out, bar by bar", params: &[], build: build_alternate }];
 
 fn configuration(table: &InstrumentTable) -> Config {
-    let mut text = String::from("[risk]\ngross_notional_max = \"100000000\"\n");
+    let mut text = String::from("[risk]\nunset = \"default\"\ngross_notional_max = \"100000000\"\n");
     let mut strategy = |name: &str, label: &str, of: &[Instrument], params: &str| {
         let names: Vec<String> = of.iter().map(|i| format!("\"{}\"", i.name())).collect();
         let _ = writeln!(

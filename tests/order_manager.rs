@@ -259,6 +259,7 @@ impl World {
             open_orders_max: 60,
             orders_per_second_max: 200,
             price_collar_bps: 5_000,
+            ..RiskLimits::NONE
         };
         let header = JournalHeader {
             instruments,
@@ -647,6 +648,7 @@ fn judged(instrument: &Instrument, change: Option<Rules>, order: Order) -> Resul
         open_orders_max: 9,
         orders_per_second_max: 9,
         price_collar_bps: 5_000,
+        ..RiskLimits::NONE
     };
     let mut risk = RiskStage::new(&table, 1, limits, intents_in, verdicts, None, 0);
     let level = |price| Level { price: Price(price), qty: Qty(LOT) };

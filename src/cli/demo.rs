@@ -220,7 +220,9 @@ fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Ou
 
 /// A configuration that trades as many pairs as strategies fit, the three strategies in turn.
 pub fn many_strategies(table: &InstrumentTable) -> String {
-    let mut text = String::from("[run]\nname = \"demo\"\n[risk]\ngross_notional_max = \"100000000\"\n");
+    let mut text = String::from(
+        "[run]\nname = \"demo\"\n[risk]\nunset = \"default\"\ngross_notional_max = \"100000000\"\n",
+    );
     for (index, instrument) in table.all().iter().take(STRATEGIES_MAX).enumerate() {
         let name = ["ma-cross", "rsi-reversion", "imbalance-maker"][index % 3];
         let qty = crate::domain::decimal::Scaled {

@@ -9,6 +9,7 @@
 //! enter, only after the last.
 
 use super::ids::{InstrumentId, OrderId, StrategyId};
+use super::kill::{Kill, Scope};
 use super::number::{Level, Notional, Price, Qty};
 use super::order::{ReportKind, Side};
 use super::reason::DenyReason;
@@ -259,9 +260,13 @@ pub struct Denial {
     pub strategy: StrategyId,
     /// Why.
     pub reason: DenyReason,
+    /// The limit that it met, in the unit of its rule; zero where the rule has none.
+    pub limit: i64,
+    /// What the order came to, in the same unit.
+    pub value: i64,
 }
 
-/// An operator's command, or what a difference from the venue's books asks for.
+/// An operator's command, or what a difference from the venue's books or a breached limit asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// Deny every order that does not reduce a position.
@@ -272,6 +277,10 @@ pub enum Command {
     Pause(InstrumentId),
     /// Trade the instrument again.
     Unpause(InstrumentId),
+    /// Take back what is open, and send nothing that could rest or add to a position.
+    Kill(Kill),
+    /// Trade again what was stopped so.
+    Release(Scope),
 }
 
 /// The rules of an instrument as they are from now on. Its precision never changes: that would be another instrument.
@@ -418,20 +427,24 @@ impl Slot {
     /// Risk denied an order.
     #[must_use]
     pub fn denial(d: &Denial) -> Self {
-        let body = [d.order.0, u64::from(d.strategy.0), u64::from(d.reason as u8), 0, 0];
+        let who = u64::from(d.strategy.0);
+        let body = [d.order.0, who, u64::from(d.reason as u8), d.limit as u64, d.value as u64];
         Self::head(Kind::Denial, FIRST | LAST, d.instrument, body)
     }
 
     /// An operator's command.
     #[must_use]
     pub fn command(c: Command) -> Self {
-        let (code, instrument) = match c {
-            Command::Halt => (0, InstrumentId(0)),
-            Command::Resume => (1, InstrumentId(0)),
-            Command::Pause(instrument) => (2, instrument),
-            Command::Unpause(instrument) => (3, instrument),
+        let none = InstrumentId(0);
+        let (code, instrument, scope, terms) = match c {
+            Command::Halt => (0, none, 0, 0),
+            Command::Resume => (1, none, 0, 0),
+            Command::Pause(instrument) => (2, instrument, 0, 0),
+            Command::Unpause(instrument) => (3, instrument, 0, 0),
+            Command::Kill(kill) => (4, kill.scope.instrument(), kill.scope.code(), kill.terms()),
+            Command::Release(scope) => (5, scope.instrument(), scope.code(), 0),
         };
-        Self::head(Kind::Command, FIRST | LAST, instrument, [code, 0, 0, 0, 0])
+        Self::head(Kind::Command, FIRST | LAST, instrument, [code, scope, terms, 0, 0])
     }
 
     /// The venue changed the rules of an instrument.
@@ -577,6 +590,15 @@ impl Slot {
         })
     }
 
+    /// When it happened by the venue's clock, where a trade or a depth event says so.
+    #[inline]
+    #[must_use]
+    pub fn venue_time(&self) -> Option<Time> {
+        let says =
+            matches!(self.kind(), Kind::Trade | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial);
+        (says && self.words[6] != 0).then_some(Time(self.words[6]))
+    }
+
     /// The best bid and ask, if it is one.
     #[inline]
     #[must_use]
@@ -647,6 +669,8 @@ impl Slot {
                     order: OrderId(w[3]),
                     strategy: StrategyId(w[4] as u8),
                     reason,
+                    limit: w[6] as i64,
+                    value: w[7] as i64,
                 }),
                 None => Event::Clock,
             },
@@ -655,6 +679,8 @@ impl Slot {
                 1 => Event::Command(Command::Resume),
                 2 => Event::Command(Command::Pause(instrument)),
                 3 => Event::Command(Command::Unpause(instrument)),
+                4 => Kill::read(w[4], w[5]).map_or(Event::Clock, |kill| Event::Command(Command::Kill(kill))),
+                5 => Scope::read(w[4]).map_or(Event::Clock, |s| Event::Command(Command::Release(s))),
                 _ => Event::Clock,
             },
             Kind::Rules => Event::Rules(Rules {
@@ -743,8 +769,14 @@ mod tests {
             maker: true,
         };
         assert_eq!(Slot::report(&report).event(), Event::Report(report));
-        let denial =
-            Denial { instrument, order: OrderId(1), strategy: StrategyId(2), reason: DenyReason::SelfTrade };
+        let denial = Denial {
+            instrument,
+            order: OrderId(1),
+            strategy: StrategyId(2),
+            reason: DenyReason::SelfTrade,
+            limit: i64::MAX,
+            value: -7,
+        };
         assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
         for command in
             [Command::Halt, Command::Resume, Command::Pause(instrument), Command::Unpause(instrument)]

@@ -63,6 +63,42 @@ reasons! {
         NotReducing = 13, "not-reducing";
         /// The wallet has not enough free to pay for it.
         InsufficientBalance = 14, "insufficient-balance";
+        /// A limit is not configured: nothing is sent until it is, or is written as "none".
+        LimitUnset = 15, "limit-unset";
+        /// The kill switch is on for this order.
+        Killed = 16, "killed";
+        /// The instrument is not to be traded.
+        Restricted = 17, "restricted";
+        /// Nothing was heard of the instrument's market for longer than configured.
+        StaleBook = 18, "stale-book";
+        /// The venue's clock and ours are further apart than configured.
+        StaleClock = 19, "stale-clock";
+        /// Price further from the mark than configured.
+        MarkCollar = 20, "mark-collar";
+        /// Quantity over the configured limit.
+        QuantityTooLarge = 21, "quantity-too-large";
+        /// Quantity many times what was ordered of late.
+        FatFinger = 22, "fat-finger";
+        /// The same side, price and quantity a moment ago.
+        Duplicate = 23, "duplicate-order";
+        /// Less than the configured balance would be left free.
+        MinimumBalance = 24, "minimum-balance";
+        /// More orders for each trade than configured.
+        OrderToTrade = 25, "order-to-trade";
+        /// The strategy traded the same way too often in a row.
+        SameWay = 26, "same-way";
+        /// The day lost more than configured, over all strategies. Latches.
+        DailyLoss = 27, "daily-loss";
+        /// The strategy's day lost more than configured. Latches.
+        StrategyDailyLoss = 28, "strategy-daily-loss";
+        /// Profit fell further from its peak than configured, over all strategies. Latches.
+        Drawdown = 29, "drawdown";
+        /// The strategy's profit fell further from its peak than configured. Latches.
+        StrategyDrawdown = 30, "strategy-drawdown";
+        /// The strategy lost too many times in a row. Latches.
+        ConsecutiveLosses = 31, "consecutive-losses";
+        /// Money was lost faster than configured, over all strategies. Latches.
+        LossVelocity = 32, "loss-velocity";
         /// The venue's filter of this name: price off the tick, or out of the venue's range.
         PriceFilter = 40, "PRICE_FILTER";
         /// The venue's filter of this name: quantity off the step, under the minimum or over the maximum.
@@ -103,6 +139,106 @@ reasons! {
         ExchangeMaxNumOrderLists = 58, "EXCHANGE_MAX_NUM_ORDER_LISTS";
         /// The venue's filter of this name: amended too often.
         MaxNumOrderAmends = 59, "MAX_NUM_ORDER_AMENDS";
+        /// More orders of the strategy in a minute than configured.
+        StrategyOrdersMinute = 64, "strategy-orders-a-minute";
+        /// More orders of the strategy in a day than configured.
+        StrategyOrdersDay = 65, "strategy-orders-a-day";
+        /// More cancels of the strategy in a second than configured.
+        StrategyCancelsSecond = 66, "strategy-cancels-a-second";
+        /// More cancels of the strategy in a minute than configured.
+        StrategyCancelsMinute = 67, "strategy-cancels-a-minute";
+        /// More cancels of the strategy in a day than configured.
+        StrategyCancelsDay = 68, "strategy-cancels-a-day";
+        /// More messages of the strategy in a second than configured.
+        StrategyMessagesSecond = 69, "strategy-messages-a-second";
+        /// More messages of the strategy in a minute than configured.
+        StrategyMessagesMinute = 70, "strategy-messages-a-minute";
+        /// More messages of the strategy in a day than configured.
+        StrategyMessagesDay = 71, "strategy-messages-a-day";
+        /// More orders of all strategies together in a second than configured.
+        AllOrdersSecond = 72, "all-orders-a-second";
+        /// More orders of all strategies together in a minute than configured.
+        AllOrdersMinute = 73, "all-orders-a-minute";
+        /// More orders of all strategies together in a day than configured.
+        AllOrdersDay = 74, "all-orders-a-day";
+        /// More cancels of all strategies together in a second than configured.
+        AllCancelsSecond = 75, "all-cancels-a-second";
+        /// More cancels of all strategies together in a minute than configured.
+        AllCancelsMinute = 76, "all-cancels-a-minute";
+        /// More cancels of all strategies together in a day than configured.
+        AllCancelsDay = 77, "all-cancels-a-day";
+        /// More messages of all strategies together in a second than configured.
+        AllMessagesSecond = 78, "all-messages-a-second";
+        /// More messages of all strategies together in a minute than configured.
+        AllMessagesMinute = 79, "all-messages-a-minute";
+        /// More messages of all strategies together in a day than configured.
+        AllMessagesDay = 80, "all-messages-a-day";
+        /// Worst long exposure of one instrument over the configured limit.
+        InstrumentLong = 88, "instrument-long";
+        /// Worst short exposure of one instrument over the configured limit.
+        InstrumentShort = 89, "instrument-short";
+        /// Worst gross exposure of one instrument over the configured limit.
+        InstrumentGross = 90, "instrument-gross";
+        /// Worst net exposure of one instrument over the configured limit.
+        InstrumentNet = 91, "instrument-net";
+        /// Worst gross exposure of one instrument over the equity over the configured limit.
+        InstrumentLeverage = 92, "instrument-leverage";
+        /// Share that one instrument has of the gross exposure over the configured limit.
+        InstrumentShare = 93, "instrument-share";
+        /// Open orders of one instrument over the configured limit.
+        InstrumentOrders = 94, "instrument-orders";
+        /// Worst long exposure of one strategy over the configured limit.
+        StrategyLong = 95, "strategy-long";
+        /// Worst short exposure of one strategy over the configured limit.
+        StrategyShort = 96, "strategy-short";
+        /// Worst gross exposure of one strategy over the configured limit.
+        StrategyGross = 97, "strategy-gross";
+        /// Worst net exposure of one strategy over the configured limit.
+        StrategyNet = 98, "strategy-net";
+        /// Worst gross exposure of one strategy over the equity over the configured limit.
+        StrategyLeverage = 99, "strategy-leverage";
+        /// Share that one strategy has of the gross exposure over the configured limit.
+        StrategyShare = 100, "strategy-share";
+        /// Open orders of one strategy over the configured limit.
+        StrategyOrders = 101, "strategy-orders";
+        /// Worst long exposure of one group of instruments over the configured limit.
+        GroupLong = 102, "group-long";
+        /// Worst short exposure of one group of instruments over the configured limit.
+        GroupShort = 103, "group-short";
+        /// Worst gross exposure of one group of instruments over the configured limit.
+        GroupGross = 104, "group-gross";
+        /// Worst net exposure of one group of instruments over the configured limit.
+        GroupNet = 105, "group-net";
+        /// Worst gross exposure of one group of instruments over the equity over the configured limit.
+        GroupLeverage = 106, "group-leverage";
+        /// Share that one group of instruments has of the gross exposure over the configured limit.
+        GroupShare = 107, "group-share";
+        /// Open orders of one group of instruments over the configured limit.
+        GroupOrders = 108, "group-orders";
+        /// Worst long exposure of one account over the configured limit.
+        AccountLong = 109, "account-long";
+        /// Worst short exposure of one account over the configured limit.
+        AccountShort = 110, "account-short";
+        /// Worst gross exposure of one account over the configured limit.
+        AccountGross = 111, "account-gross";
+        /// Worst net exposure of one account over the configured limit.
+        AccountNet = 112, "account-net";
+        /// Worst gross exposure of one account over the equity over the configured limit.
+        AccountLeverage = 113, "account-leverage";
+        /// Share that one account has of the gross exposure over the configured limit.
+        AccountShare = 114, "account-share";
+        /// Open orders of one account over the configured limit.
+        AccountOrders = 115, "account-orders";
+        /// Worst long exposure of everything together over the configured limit.
+        PortfolioLong = 116, "portfolio-long";
+        /// Worst short exposure of everything together over the configured limit.
+        PortfolioShort = 117, "portfolio-short";
+        /// Worst net exposure of everything together over the configured limit.
+        PortfolioNet = 118, "portfolio-net";
+        /// Worst gross exposure of everything together over the equity over the configured limit.
+        PortfolioLeverage = 119, "portfolio-leverage";
+        /// Open orders of everything together over the configured limit.
+        PortfolioOrders = 120, "portfolio-orders";
     }
 }
 

@@ -278,6 +278,15 @@ impl Wallets {
         self.holds.len() < HOLDS_MAX && self.assets[slot].free() >= amount
     }
 
+    /// What would be free of the quote asset after a spot buy, its fee included, in units of 10^-8, rounded down.
+    #[must_use]
+    pub fn quote_left(&self, order: &Order, worst: Price) -> Option<i128> {
+        let legs = self.legs(order.instrument).filter(|legs| legs.spot && order.side == Side::Buy)?;
+        let (slot, amount) = legs.needs(order.side, order.qty, worst);
+        let asset = &self.assets[slot];
+        Some(asset.free().saturating_sub(amount).div_euclid(scale(START_DECIMALS, asset.decimals)))
+    }
+
     /// Locks what an approved order needs.
     pub fn lock(&mut self, order: &Order, worst: Price) {
         let Some(legs) = self.legs(order.instrument).filter(|legs| legs.spot) else { return };

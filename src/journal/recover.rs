@@ -182,6 +182,8 @@ impl Recovery {
             Command::Resume => self.halted = false,
             Command::Pause(instrument) => self.paused[instrument.index()] = true,
             Command::Unpause(instrument) => self.paused[instrument.index()] = false,
+            // Kept over a restart by a file of its own.
+            Command::Kill(_) | Command::Release(_) => {}
         }
     }
 

@@ -1,104 +1,534 @@
-//! Gross exposure over all strategies and instruments, kept up to date rather than added up at each order.
+//! What is exposed and what was earned, at every level, kept up to date rather than added up at each order.
+//!
+//! A cell is one strategy in one instrument: its position at the mark, and its open orders, from approval to their end,
+//! each at the price it was approved at for what has not traded yet. In flight or unknown, an open order counts in full.
+//! Of a cell the worst is taken: as long as if every buy filled, as short as if every sell did. Sums of cells are kept
+//! for the instrument, the strategy, the group, the account and the whole; what changes is taken off as it was put on,
+//! so nothing drifts.
+//!
+//! Marks come with every quote. A mark alone is noted and costs nothing; positions are valued anew before an order is
+//! judged and when losses are looked at ([`settle`](Exposure::settle)).
 
+use super::limits::{QUOTE_DECIMALS, SCALES, Scale};
 use super::rule::quote_units;
-use crate::domain::{InstrumentId, InstrumentTable, Notional, Price, Qty};
+use crate::domain::decimal::POW10;
+use crate::domain::event::Report;
+use crate::domain::{
+    InstrumentId, InstrumentTable, Notional, Order, Position, Price, Qty, Side, StrategyId, VenueId, kill,
+};
+
+/// Exposure of a cell, or a sum of them. Amounts are in units of 10^-8 quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// Long, were every buy to fill.
+    pub long: i128,
+    /// Short, were every sell to fill; positive.
+    pub short: i128,
+    /// The worse side of each cell.
+    pub gross: i128,
+    /// Net, were every buy to fill.
+    pub up: i128,
+    /// Net, were every sell to fill.
+    pub down: i128,
+    /// Open orders.
+    pub orders: u32,
+}
+
+/// Values are held within this, so that no sum of them overflows.
+const VALUE_MAX: i128 = 1 << 100;
+
+impl Sum {
+    /// Stands where an instrument has no group: so far below every limit that none is met.
+    const NO_GROUP: Self = Self {
+        long: -VALUE_MAX,
+        short: -VALUE_MAX,
+        gross: -VALUE_MAX,
+        up: -VALUE_MAX,
+        down: VALUE_MAX,
+        orders: 0,
+    };
+
+    fn of(position: i128, buys: i128, sells: i128, orders: u32) -> Self {
+        let (up, down) = (position + buys, position - sells);
+        Self { long: up.max(0), short: (-down).max(0), gross: up.max(-down), up, down, orders }
+    }
+
+    fn minus(&self, other: &Sum) -> Sum {
+        Sum {
+            long: self.long - other.long,
+            short: self.short - other.short,
+            gross: self.gross - other.gross,
+            up: self.up - other.up,
+            down: self.down - other.down,
+            // Differences are of money alone.
+            orders: 0,
+        }
+    }
+
+    #[inline]
+    fn replace(&mut self, old: &Sum, new: &Sum) {
+        self.long += new.long - old.long;
+        self.short += new.short - old.short;
+        self.gross += new.gross - old.gross;
+        self.up += new.up - old.up;
+        self.down += new.down - old.down;
+        self.orders = self.orders + new.orders - old.orders;
+    }
+}
+
+/// One strategy in one instrument.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    position: Position,
+    /// The position at the mark.
+    value: i128,
+    buys: i128,
+    sells: i128,
+    orders: u32,
+    sum: Sum,
+    /// Profit, realised and not, fees taken off.
+    profit: i128,
+    /// Realised profit less fees when the position was opened.
+    trip_start: i128,
+}
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Exposure {
-    instruments: Vec<Held>,
-    gross: i128,
+    instruments: usize,
+    cells: Vec<Cell>,
+    marks: Vec<Price>,
+    decimals: Vec<u8>,
+    group_of: Vec<Option<u16>>,
+    account_of: Vec<VenueId>,
+    /// Strategies with a position, by instrument.
+    holders: Vec<Vec<u8>>,
+    /// Instruments whose mark moved under a position.
+    moved: Vec<InstrumentId>,
+    is_moved: Vec<bool>,
+    by_instrument: Vec<Sum>,
+    by_strategy: Vec<Sum>,
+    by_group: Vec<Sum>,
+    by_account: Vec<Sum>,
+    whole: Sum,
+    profit_by_strategy: Vec<i128>,
+    profit: i128,
 }
 
-/// One instrument's share.
+/// What a fill did.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    notional_decimals: u8,
-    /// Sum of the strategies' absolute positions.
-    qty: i128,
-    mark: Price,
-    /// What it adds to the gross, units of 10^-8 quote.
-    value: i128,
+pub(super) struct Filled {
+    /// Realised by it, in the notional's units.
+    pub realised: Notional,
+    /// What the position that it closed earned in all, fees taken off; units of 10^-8 quote.
+    pub closed: Option<i128>,
 }
 
 impl Exposure {
-    pub(super) fn new(table: &InstrumentTable) -> Self {
-        let held = |i: &crate::domain::Instrument| Held {
-            notional_decimals: i.notional_decimals(),
-            qty: 0,
-            mark: Price(0),
-            value: 0,
-        };
-        Self { instruments: table.all().iter().map(held).collect(), gross: 0 }
-    }
-
-    /// Sum of all positions' absolute values at their last marks, units of 10^-8 quote, each instrument rounded up.
-    #[inline]
-    pub(super) fn gross(&self) -> i128 {
-        self.gross
-    }
-
-    /// The price that an instrument's positions are valued at from now on.
-    #[inline]
-    pub(super) fn mark(&mut self, instrument: InstrumentId, mark: Price) {
-        let held = &mut self.instruments[instrument.index()];
-        held.mark = mark;
-        if held.qty != 0 {
-            self.revalue(instrument);
+    /// Of `strategies` strategies; `groups` says to which group an instrument belongs.
+    pub fn new(table: &InstrumentTable, strategies: usize, groups: &[Option<u16>]) -> Self {
+        let instruments = table.len();
+        let group_of: Vec<_> = (0..instruments).map(|i| groups.get(i).copied().flatten()).collect();
+        let group_count = group_of.iter().flatten().map(|g| usize::from(*g) + 1).max().unwrap_or(0);
+        Self {
+            instruments,
+            cells: vec![Cell::default(); strategies * instruments],
+            marks: vec![Price(0); instruments],
+            decimals: table.all().iter().map(|i| i.notional_decimals()).collect(),
+            group_of,
+            account_of: kill::venues_of(table),
+            holders: vec![Vec::with_capacity(strategies); instruments],
+            moved: Vec::with_capacity(instruments),
+            is_moved: vec![false; instruments],
+            by_instrument: vec![Sum::default(); instruments],
+            by_strategy: vec![Sum::default(); strategies],
+            by_group: vec![Sum::default(); group_count],
+            by_account: vec![Sum::default(); kill::venues(table).len()],
+            whole: Sum::default(),
+            profit_by_strategy: vec![0; strategies],
+            profit: 0,
         }
     }
 
-    /// A strategy's position went from `before` to `after` by a fill at `price`.
-    pub(super) fn moved(&mut self, instrument: InstrumentId, before: Qty, after: Qty, price: Price) {
-        let held = &mut self.instruments[instrument.index()];
-        held.qty += i128::from(after.0.unsigned_abs()) - i128::from(before.0.unsigned_abs());
-        held.mark = price;
-        self.revalue(instrument);
+    #[inline]
+    fn at(&self, strategy: StrategyId, instrument: InstrumentId) -> usize {
+        strategy.index() * self.instruments + instrument.index()
     }
 
-    fn revalue(&mut self, instrument: InstrumentId) {
-        let held = &mut self.instruments[instrument.index()];
-        let value = Notional(i128::from(held.mark.0).saturating_mul(held.qty));
-        let value = quote_units(value, held.notional_decimals);
-        self.gross = self.gross.saturating_add(value - held.value);
-        held.value = value;
+    /// A strategy's position.
+    #[inline]
+    pub fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> &Position {
+        &self.cells[self.at(strategy, instrument)].position
+    }
+
+    /// The price that an instrument's positions are valued at.
+    #[inline]
+    pub fn mark_of(&self, instrument: InstrumentId) -> Price {
+        self.marks[instrument.index()]
+    }
+
+    /// Profit of everything, and of each strategy: realised and not, fees taken off, units of 10^-8 quote.
+    #[inline]
+    pub fn profit(&self) -> i128 {
+        self.profit
+    }
+
+    #[inline]
+    pub fn profit_of(&self, strategy: StrategyId) -> i128 {
+        self.profit_by_strategy[strategy.index()]
+    }
+
+    /// The sums that an order of `strategy` in `instrument` would add to, from the narrowest level to the widest.
+    #[inline]
+    pub fn scopes(&self, strategy: StrategyId, instrument: InstrumentId) -> [&Sum; SCALES] {
+        let group = self.group_of[instrument.index()];
+        let account = usize::from(self.account_of[instrument.index()].0);
+        let mut scopes = [&Sum::NO_GROUP; SCALES];
+        scopes[Scale::Instrument as usize] = &self.by_instrument[instrument.index()];
+        scopes[Scale::Strategy as usize] = &self.by_strategy[strategy.index()];
+        scopes[Scale::Group as usize] = group.map_or(&Sum::NO_GROUP, |g| &self.by_group[usize::from(g)]);
+        scopes[Scale::Account as usize] = self.by_account.get(account).unwrap_or(&Sum::NO_GROUP);
+        scopes[Scale::Portfolio as usize] = &self.whole;
+        scopes
+    }
+
+    /// What an order of that value would add to each of them.
+    #[inline]
+    pub fn would_add(&self, order: &Order, value: i128) -> Sum {
+        let cell = &self.cells[self.at(order.strategy, order.instrument)];
+        let (buys, sells) = match order.side {
+            Side::Buy => (cell.buys + value, cell.sells),
+            Side::Sell => (cell.buys, cell.sells + value),
+        };
+        Sum::of(cell.value, buys, sells, cell.orders).minus(&cell.sum)
+    }
+
+    /// What a quantity is worth at a price, rounded up.
+    #[inline]
+    pub fn value(&self, instrument: InstrumentId, price: Price, qty: Qty) -> i128 {
+        let value = quote_units(price.times(qty), self.decimals[instrument.index()]);
+        value.clamp(-VALUE_MAX, VALUE_MAX)
+    }
+
+    /// The worth of an open order was `before` and is `after`; `count` is what it adds to the number of open orders.
+    #[inline]
+    pub fn order(&mut self, order: &Order, before: i128, after: i128, count: i32) {
+        let at = self.at(order.strategy, order.instrument);
+        let cell = &mut self.cells[at];
+        match order.side {
+            Side::Buy => cell.buys += after - before,
+            Side::Sell => cell.sells += after - before,
+        }
+        cell.orders = cell.orders.saturating_add_signed(count);
+        self.put(at, order.strategy, order.instrument);
+    }
+
+    /// Notes the price that an instrument's positions are valued at.
+    #[inline]
+    pub fn mark(&mut self, instrument: InstrumentId, mark: Price) {
+        let index = instrument.index();
+        let Some(held) = self.marks.get_mut(index) else { return };
+        if *held == mark {
+            return;
+        }
+        *held = mark;
+        if !self.holders[index].is_empty() && !self.is_moved[index] {
+            self.is_moved[index] = true;
+            self.moved.push(instrument);
+        }
+    }
+
+    /// Whether positions are to be valued anew.
+    #[inline]
+    pub fn is_unsettled(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// Values positions anew whose marks moved.
+    #[inline]
+    pub fn settle(&mut self) {
+        while let Some(instrument) = self.moved.pop() {
+            self.is_moved[instrument.index()] = false;
+            for index in 0..self.holders[instrument.index()].len() {
+                let strategy = StrategyId(self.holders[instrument.index()][index]);
+                self.value_cell(strategy, instrument);
+            }
+        }
+    }
+
+    /// Takes over a position of an earlier run, at its own price until the market says another.
+    pub fn take_over(&mut self, strategy: StrategyId, instrument: InstrumentId, position: &Position) {
+        let at = self.at(strategy, instrument);
+        let decimals = self.decimals[instrument.index()];
+        let cell = &mut self.cells[at];
+        cell.position = *position;
+        cell.trip_start = net(position, decimals);
+        if position.qty != Qty::ZERO {
+            let price = i64::try_from(position.cost.0 / i128::from(position.qty.0)).unwrap_or(i64::MAX);
+            self.marks[instrument.index()] = Price(price);
+            self.holders[instrument.index()].push(strategy.0);
+        }
+        self.value_cell(strategy, instrument);
+    }
+
+    /// Books a fill of a strategy.
+    pub fn fill(&mut self, report: &Report) -> Filled {
+        self.change(report, |position| position.book(report))
+    }
+
+    /// Books what happened to a position without an order.
+    pub fn of_position(&mut self, report: &Report) -> Filled {
+        self.change(report, |position| position.apply_report(report))
+    }
+
+    fn change(&mut self, report: &Report, book: impl FnOnce(&mut Position)) -> Filled {
+        let &Report { strategy, instrument, price, .. } = report;
+        let at = self.at(strategy, instrument);
+        if self.marks[instrument.index()].0 == 0 {
+            self.marks[instrument.index()] = price;
+        }
+        let decimals = self.decimals[instrument.index()];
+        let cell = &mut self.cells[at];
+        let before = cell.position;
+        book(&mut cell.position);
+        let after = cell.position;
+        let realised = after.realised.minus(before.realised);
+        let earned = net(&after, decimals);
+        let crossed = before.qty.0 != 0 && before.qty.0.signum() != after.qty.0.signum();
+        let closed = crossed.then(|| earned - cell.trip_start);
+        if before.qty.0 == 0 {
+            cell.trip_start = net(&before, decimals);
+        } else if crossed {
+            cell.trip_start = earned;
+        }
+        let holders = &mut self.holders[instrument.index()];
+        match (before.qty.0 != 0, after.qty.0 != 0) {
+            (false, true) => holders.push(strategy.0),
+            (true, false) => holders.retain(|s| *s != strategy.0),
+            _ => {}
+        }
+        self.value_cell(strategy, instrument);
+        Filled { realised, closed }
+    }
+
+    fn value_cell(&mut self, strategy: StrategyId, instrument: InstrumentId) {
+        let at = self.at(strategy, instrument);
+        let (mark, decimals) = (self.marks[instrument.index()], self.decimals[instrument.index()]);
+        let cell = &mut self.cells[at];
+        let position = &cell.position;
+        let value = quote_units(mark.times(position.qty), decimals);
+        cell.value = value.clamp(-VALUE_MAX, VALUE_MAX);
+        let whole = position.realised.plus(position.unrealised(mark)).minus(position.fees_in_base);
+        let profit = down(whole, decimals).clamp(-VALUE_MAX, VALUE_MAX) - i128::from(position.fees);
+        let gained = profit - cell.profit;
+        cell.profit = profit;
+        self.profit_by_strategy[strategy.index()] += gained;
+        self.profit += gained;
+        self.put(at, strategy, instrument);
+    }
+
+    /// Puts a cell's exposure in the place of what it was in every sum.
+    #[inline]
+    fn put(&mut self, at: usize, strategy: StrategyId, instrument: InstrumentId) {
+        let cell = &mut self.cells[at];
+        let old = cell.sum;
+        let new = Sum::of(cell.value, cell.buys, cell.sells, cell.orders);
+        cell.sum = new;
+        self.by_instrument[instrument.index()].replace(&old, &new);
+        self.by_strategy[strategy.index()].replace(&old, &new);
+        if let Some(group) = self.group_of[instrument.index()] {
+            self.by_group[usize::from(group)].replace(&old, &new);
+        }
+        if let Some(account) = self.by_account.get_mut(usize::from(self.account_of[instrument.index()].0)) {
+            account.replace(&old, &new);
+        }
+        self.whole.replace(&old, &new);
+    }
+}
+
+/// What a position has realised, fees of every kind taken off; units of 10^-8 quote.
+fn net(position: &Position, decimals: u8) -> i128 {
+    down(position.realised.minus(position.fees_in_base), decimals) - i128::from(position.fees)
+}
+
+/// A profit in units of 10^-8 quote, rounded down: against us.
+fn down(notional: Notional, decimals: u8) -> i128 {
+    if notional.0 <= 0 || decimals <= QUOTE_DECIMALS {
+        return quote_units(notional, decimals);
+    }
+    let over = decimals - QUOTE_DECIMALS;
+    match (i64::try_from(notional.0), POW10.get(usize::from(over))) {
+        (Ok(amount), Some(divisor)) => i128::from(amount / divisor),
+        _ => notional.0 / 10i128.pow(u32::from(over)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Market;
+    use crate::domain::event::FeeAsset;
     use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{Extras, Market, OrderId, OrderKind, TimeInForce};
+
+    #[test]
+    fn profits_are_rounded_down() {
+        for (units, decimals, wanted) in [
+            (1, 9, 0),
+            (10, 9, 1),
+            (11, 9, 1),
+            (19, 9, 1),
+            (-1, 9, -1),
+            (-10, 9, -1),
+            (-11, 9, -2),
+            (5, 8, 5),
+            (5, 7, 50),
+        ] {
+            assert_eq!(down(Notional(units), decimals), wanted, "{units} with {decimals} decimals");
+        }
+    }
+
+    /// A step: strategy, instrument, kind of step, buy, quantity, price.
+    type Step = (u8, u16, u8, bool, i64, i64);
+
+    /// Everything added up anew.
+    struct Naive {
+        positions: [[Position; 3]; 2],
+        open: Vec<(Order, i64)>,
+        marks: [i64; 3],
+    }
+
+    impl Naive {
+        fn sum(&self, counts: impl Fn(usize, usize) -> bool) -> Sum {
+            let mut sum = Sum::default();
+            for s in 0..2 {
+                for i in (0..3).filter(|i| counts(s, *i)) {
+                    let here = |side| {
+                        let of = move |o: &&(Order, i64)| {
+                            (o.0.strategy.index(), o.0.instrument.index(), o.0.side) == (s, i, side)
+                        };
+                        self.open.iter().filter(of)
+                    };
+                    let worth = |(o, left): &(Order, i64)| quote_units(o.price.times(Qty(*left)), 5);
+                    let (buys, sells): (i128, i128) =
+                        (here(Side::Buy).map(worth).sum(), here(Side::Sell).map(worth).sum());
+                    let held = quote_units(Price(self.marks[i]).times(self.positions[s][i].qty), 5);
+                    let (up, down) = (held + buys, held - sells);
+                    sum.long += up.max(0);
+                    sum.short += (-down).max(0);
+                    sum.gross += up.abs().max(down.abs());
+                    sum.up += up;
+                    sum.down += down;
+                    sum.orders += (here(Side::Buy).count() + here(Side::Sell).count()) as u32;
+                }
+            }
+            sum
+        }
+
+        fn profit(&self, s: usize) -> i128 {
+            let of = |i: usize| {
+                let p = &self.positions[s][i];
+                let whole = p.realised.0 + Price(self.marks[i]).times(p.qty).0 - p.cost.0;
+                whole * 1_000 - i128::from(p.fees)
+            };
+            (0..3).map(of).sum()
+        }
+    }
 
     proptest::proptest! {
         #[test]
         fn kept_up_to_date_it_is_what_adding_up_gives(
-            steps in proptest::collection::vec((0u16..3, 0usize..2, -50i64..50, 1i64..1_000_000), 1..60)
+            steps in proptest::collection::vec(
+                (0u8..2, 0u16..3, 0u8..4, proptest::bool::ANY, 1i64..50, 1i64..1_000_000), 1..80)
         ) {
-            let instruments = ["AAAUSDT", "BBBUSDT", "CCCUSDT"].map(|s| sample(Market::Spot, s)).to_vec();
+            let instruments =
+                vec![sample(Market::Spot, "A"), sample(Market::Spot, "B"), sample(Market::UsdM, "C")];
             let table = InstrumentTable::new(instruments).expect("three instruments");
-            let mut exposure = Exposure::new(&table);
-            let mut positions = [[0i64; 2]; 3];
-            let mut marks = [0i64; 3];
-            for (instrument, strategy, qty, price) in steps {
-                let at = usize::from(instrument);
-                marks[at] = price;
-                if qty == 0 {
-                    exposure.mark(InstrumentId(instrument), Price(price));
-                } else {
-                    let before = positions[at][strategy];
-                    positions[at][strategy] += qty;
-                    exposure.moved(InstrumentId(instrument), Qty(before), Qty(before + qty), Price(price));
+            let mut exposure = Exposure::new(&table, 2, &[Some(0), None, Some(0)]);
+            let mut naive = Naive { positions: Default::default(), open: Vec::new(), marks: [0; 3] };
+            for (n, step) in steps.into_iter().enumerate() {
+                let (s, i, kind, buy, qty, price): Step = step;
+                let (strategy, instrument) = (StrategyId(s), InstrumentId(i));
+                let side = if buy { Side::Buy } else { Side::Sell };
+                let order = Order {
+                    id: OrderId(n as u64),
+                    strategy,
+                    instrument,
+                    side,
+                    kind: OrderKind::Limit,
+                    tif: TimeInForce::Gtc,
+                    reduce_only: false,
+                    qty: Qty(qty),
+                    price: Price(price),
+                    extras: Extras::NONE,
+                };
+                match kind {
+                    0 => {
+                        naive.marks[usize::from(i)] = price;
+                        exposure.mark(instrument, Price(price));
+                    }
+                    1 => {
+                        let value = exposure.value(instrument, order.price, order.qty);
+                        exposure.settle();
+                        let adds = exposure.would_add(&order, value);
+                        let before = *exposure.scopes(strategy, instrument)[Scale::Portfolio as usize];
+                        exposure.order(&order, 0, value, 1);
+                        naive.open.push((order, qty));
+                        let after = *exposure.scopes(strategy, instrument)[Scale::Portfolio as usize];
+                        proptest::prop_assert_eq!(after.minus(&before), adds);
+                    }
+                    _ => {
+                        // A part of the oldest order fills, or it ends.
+                        if naive.open.is_empty() { continue; }
+                        let (order, left) = naive.open[0];
+                        let part = if kind == 2 { qty.min(left) } else { 0 };
+                        let remains = if kind == 2 { left - part } else { 0 };
+                        let value = |q| exposure.value(order.instrument, order.price, Qty(q));
+                        let (before, after) = (value(left), value(remains));
+                        let gone = if remains == 0 { -1 } else { 0 };
+                        exposure.order(&order, before, after, gone);
+                        if part > 0 {
+                            let (o, p) = (order, Price(price));
+                            exposure.fill(&Report {
+                                instrument: o.instrument,
+                                order: o.id,
+                                strategy: o.strategy,
+                                side: o.side,
+                                kind: ReportKind::Fill,
+                                qty: Qty(part),
+                                price: p,
+                                fee: 7,
+                                fee_asset: FeeAsset::Quote,
+                                trade_id: n as u64,
+                                maker: false,
+                            });
+                            naive.positions[o.strategy.index()][o.instrument.index()]
+                                .apply(o.side, Qty(part), p, 7);
+                            let mark = &mut naive.marks[o.instrument.index()];
+                            if *mark == 0 { *mark = price; }
+                        }
+                        naive.open[0].1 = remains;
+                        naive.open.retain(|o| o.1 > 0);
+                    }
                 }
-                let naive: i128 = (0..3)
-                    .map(|i| {
-                        let held: i128 = positions[i].iter().map(|q| i128::from(q.abs())).sum();
-                        let decimals = table.all()[i].notional_decimals();
-                        quote_units(Notional(i128::from(marks[i]) * held), decimals)
-                    })
-                    .sum();
-                proptest::prop_assert_eq!(exposure.gross(), naive);
+                exposure.settle();
+                let grouped = [true, false, true];
+                for s in 0..2 {
+                    for i in 0..3 {
+                        let got = exposure.scopes(StrategyId(s as u8), InstrumentId(i as u16));
+                        let account = |at: usize| (at < 2) == (i < 2);
+                        let wanted = [
+                            naive.sum(|_, at| at == i),
+                            naive.sum(|of, _| of == s),
+                            if grouped[i] { naive.sum(|_, at| grouped[at]) } else { Sum::NO_GROUP },
+                            naive.sum(|_, at| account(at)),
+                            naive.sum(|_, _| true),
+                        ];
+                        proptest::prop_assert_eq!(got.map(|sum| *sum), wanted);
+                    }
+                    proptest::prop_assert_eq!(exposure.profit_of(StrategyId(s as u8)), naive.profit(s));
+                }
+                proptest::prop_assert_eq!(exposure.profit(), naive.profit(0) + naive.profit(1));
             }
         }
     }

@@ -1,17 +1,35 @@
 //! Risk: between what strategies want and what a gateway sees stands this stage.
 //!
-//! Owns: limits, and the right to make an [`Approved`]. Keeps its own positions and open orders from the same events.
-//! Invariant: no order reaches a gateway that this stage did not approve at the event that asked for it.
+//! Owns: limits, the kill switch, and the right to make an [`Approved`]. Keeps its own positions and open orders from the
+//! same events. Invariant: no order reaches a gateway that this stage did not approve at the event that asked for it.
+//!
+//! A loss that is over its limit, and an operator's kill, stop the same way: at that very event orders are denied and
+//! what is open is taken back; only market orders that reduce still pass. What a loss stopped enters the ring as a
+//! command, like an operator's, so that the journal has it.
 
 pub mod approved;
+mod day;
 mod exposure;
-pub mod filters;
+mod judge;
 pub mod limits;
+mod live;
+mod losses;
 pub mod metrics;
+mod rates;
+mod recent;
 pub mod rule;
+pub mod rules;
+mod setup;
 pub mod stage;
+mod switch;
+pub mod watch;
 
 pub use approved::Approved;
+pub use day::DayBoundary;
+pub use exposure::Sum;
 pub use limits::RiskLimits;
-pub use rule::{RULES, RuleSpec};
+pub use rates::{Counted, Pulse};
+pub use rule::{RULES, Refusal, RuleSpec};
+pub use rules::filters;
+pub use setup::RiskSetup;
 pub use stage::{RiskStage, Verdict, VerdictBody};

@@ -1,8 +1,11 @@
-//! The rules, one function each, in one table; they run in the table's order and the first denial stands.
+//! The rules' one table; they run in the table's order and the first denial stands.
 
-use super::limits::{QUOTE_DECIMALS, RiskLimits};
+use super::exposure::Sum;
+use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES};
+use super::rates::Counted;
+use super::rules;
 use crate::domain::decimal::POW10;
-use crate::domain::{DenyReason, Instrument, Notional, Order, OrderKind, Price, Qty, Side};
+use crate::domain::{DenyReason, Instrument, Notional, Order, OrderKind, Price, Qty, Side, Time};
 use crate::market::Top;
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -17,6 +20,8 @@ pub struct Case<'a> {
     pub top: &'a Top,
     /// The limits.
     pub limits: &'a RiskLimits,
+    /// The present time.
+    pub now: Time,
     /// The strategy's position.
     pub position: Qty,
     /// Unfilled quantity of the strategy's live buy and sell orders here.
@@ -27,8 +32,6 @@ pub struct Case<'a> {
     pub open_orders: u32,
     /// Unfilled quantity of those on the order's side that reduce only, or trade at once.
     pub leaving: Qty,
-    /// The strategy's new orders within the last second.
-    pub recent_orders: u32,
     /// Best resting price of all our own orders on the other side, if any rest.
     pub own_opposite: Option<Price>,
     /// The venue's filters of the instrument.
@@ -37,13 +40,63 @@ pub struct Case<'a> {
     pub counts: OpenCounts,
     /// Everybody's live orders anywhere.
     pub exchange_counts: OpenCounts,
-    /// Sum of all positions' absolute values, units of 10^-8 quote.
-    pub gross: i128,
     /// Whether the wallet's free balance pays for it; true where no balances are configured.
     pub payable: bool,
+    /// What would be left free of the quote asset, units of 10^-8; none where that is not known or not touched.
+    pub quote_left: Option<i128>,
     /// Whether an operator halted trading.
     pub halted: bool,
+    /// Why the kill switch stops it, if it does.
+    pub killed: Option<DenyReason>,
+    /// Whether the instrument is not to be traded.
+    pub restricted: bool,
+    /// What the order is worth, units of 10^-8 quote, rounded up.
+    pub value: i128,
+    /// The exposures that it would add to, from the instrument's to the whole.
+    pub scopes: [&'a Sum; SCALES],
+    /// What it would add.
+    pub adds: Sum,
+    /// Capital and profit, units of 10^-8 quote.
+    pub equity: i128,
+    /// The price that positions are valued at, zero where none is known.
+    pub mark: Price,
+    /// When something was heard of the instrument's market last, zero where nothing was.
+    pub heard: Time,
+    /// How far the venue's clock is from ours, ns.
+    pub clock_lag_ns: u64,
+    /// Sum and number of the quantities that the strategy ordered here last.
+    pub recent_sizes: (i64, u32),
+    /// When the strategy ordered the same last.
+    pub same_before: Option<Time>,
+    /// What the strategy sent.
+    pub sent: Counted,
+    /// What all strategies sent.
+    pub sent_all: Counted,
+    /// Trades of the strategy's orders since the day began.
+    pub trades_today: u32,
+    /// Trades of the strategy here the way of the order, one after the other, within the window.
+    pub same_way: u32,
 }
+
+/// Why an order is denied: the reason names the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason, one for each rule.
+    pub reason: DenyReason,
+    /// The limit, in the unit of its rule; zero where the rule has none.
+    pub limit: i64,
+    /// What the order came to.
+    pub value: i64,
+}
+
+impl From<DenyReason> for Refusal {
+    fn from(reason: DenyReason) -> Self {
+        Self { reason, limit: 0, value: 0 }
+    }
+}
+
+/// What a rule says.
+pub type Judged = Result<(), Refusal>;
 
 /// One rule.
 pub struct RuleSpec {
@@ -54,7 +107,7 @@ pub struct RuleSpec {
     /// Whether it also binds orders that only reduce a position.
     pub binds_reducing: bool,
     /// The rule.
-    pub check: fn(&Case<'_>) -> Result<(), DenyReason>,
+    pub check: fn(&Case<'_>) -> Judged,
 }
 
 impl Case<'_> {
@@ -71,14 +124,7 @@ impl Case<'_> {
     #[inline]
     #[must_use]
     pub fn reference_price(&self) -> Price {
-        match (self.order.kind, self.order.side) {
-            (kind, _) if kind.has_limit() => self.order.price,
-            (OrderKind::Stop | OrderKind::TakeProfit, _) if self.order.extras.stop_price.0 != 0 => {
-                self.order.extras.stop_price
-            }
-            (_, Side::Buy) => self.top.ask.price,
-            (_, Side::Sell) => self.top.bid.price,
-        }
+        reference_price(self.order, self.top)
     }
 
     /// The worst price that a buy can come to: its limit, or, of a market order, the touch and the collar beyond it, or,
@@ -89,7 +135,8 @@ impl Case<'_> {
             return order.price;
         }
         let touch = i128::from(top.ask.price.0.max(order.extras.stop_price.0));
-        let worst = touch + basis_points(touch, limits.price_collar_bps) + 1;
+        // Without a collar nothing says how bad it can be: twice the price is held to be the worst.
+        let worst = touch + basis_points(touch, limits.price_collar_bps.min(10_000)) + 1;
         Price(i64::try_from(worst).unwrap_or(i64::MAX))
     }
 
@@ -98,6 +145,20 @@ impl Case<'_> {
     #[must_use]
     pub fn quote_units(&self, notional: Notional) -> i128 {
         quote_units(notional, self.instrument.notional_decimals())
+    }
+}
+
+/// The price that `order` would trade at by the touch, or its limit.
+#[inline]
+#[must_use]
+pub(super) fn reference_price(order: &Order, top: &Top) -> Price {
+    match (order.kind, order.side) {
+        (kind, _) if kind.has_limit() => order.price,
+        (OrderKind::Stop | OrderKind::TakeProfit, _) if order.extras.stop_price.0 != 0 => {
+            order.extras.stop_price
+        }
+        (_, Side::Buy) => top.ask.price,
+        (_, Side::Sell) => top.bid.price,
     }
 }
 
@@ -125,7 +186,7 @@ pub fn quote_units(notional: Notional, decimals: u8) -> i128 {
 
 /// So many ten-thousandths of a price, rounded towards zero.
 #[inline]
-fn basis_points(price: i128, bps: u32) -> i128 {
+pub(super) fn basis_points(price: i128, bps: u32) -> i128 {
     let product = price * i128::from(bps);
     // Nearly every product fits 64 bits; a 128-bit division takes ten times as long.
     match i64::try_from(product) {
@@ -134,23 +195,45 @@ fn basis_points(price: i128, bps: u32) -> i128 {
     }
 }
 
+/// Denies for `reason` where `denied`; for rules without a number.
 #[inline]
-fn when(denied: bool, reason: DenyReason) -> Result<(), DenyReason> {
-    if denied { Err(reason) } else { Ok(()) }
+pub(super) fn when(denied: bool, reason: DenyReason) -> Judged {
+    if denied { Err(reason.into()) } else { Ok(()) }
+}
+
+/// Denies what is over its limit.
+#[inline]
+pub(super) fn over(value: i128, limit: i128, reason: DenyReason) -> Judged {
+    if value > limit { Err(refusal(value, limit, reason)) } else { Ok(()) }
+}
+
+/// Denies what is over its limit.
+#[inline]
+pub(super) fn over_count(value: u64, limit: u64, reason: DenyReason) -> Judged {
+    if value > limit { Err(refusal(value.into(), limit.into(), reason)) } else { Ok(()) }
+}
+
+#[cold]
+pub(super) fn refusal(value: i128, limit: i128, reason: DenyReason) -> Refusal {
+    let fit = |n: i128| i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX });
+    Refusal { reason, limit: fit(limit), value: fit(value) }
 }
 
 /// Every rule, in the order they run.
 pub static RULES: &[RuleSpec] = TABLE;
 
 /// Most rules there can be.
-const RULES_MAX: usize = 32;
+const RULES_MAX: usize = 40;
 
 /// Runs the rules, those alone that bind reducing orders where `reducing`; the first denial stands.
 ///
 /// A loop over the table would call each rule by its address. Written out, each is known where it is called, so all
 /// become one piece of code that works out what they share once.
+///
+/// # Errors
+/// The [`Refusal`] of the first rule that denies.
 #[inline]
-pub fn check_all(case: &Case<'_>, reducing: bool) -> Result<(), DenyReason> {
+pub fn check_all(case: &Case<'_>, reducing: bool) -> Judged {
     const { assert!(TABLE.len() <= RULES_MAX) };
     macro_rules! in_turn {
         ($($n:literal)*) => {$(
@@ -161,7 +244,8 @@ pub fn check_all(case: &Case<'_>, reducing: bool) -> Result<(), DenyReason> {
             }
         )*};
     }
-    in_turn!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    in_turn!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19);
+    in_turn!(20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39);
     Ok(())
 }
 
@@ -170,209 +254,39 @@ const fn at(index: usize) -> Option<&'static RuleSpec> {
 }
 
 const TABLE: &[RuleSpec] = &[
-    RuleSpec {
-        name: "halt",
-        doc: "nothing but reducing orders while trading is halted",
-        binds_reducing: false,
-        check: |c| when(c.halted, DenyReason::Halted),
-    },
-    RuleSpec {
-        name: "tradable",
-        doc: "inverse contracts are data only until their accounting is stated",
-        binds_reducing: true,
-        check: |c| when(!c.instrument.tradable(), DenyReason::DataOnly),
-    },
-    RuleSpec {
-        name: "book",
-        doc: "no order on a book that is not synchronised or has an empty side",
-        binds_reducing: true,
-        check: |c| when(!c.top.is_two_sided(), DenyReason::BookInvalid),
-    },
-    RuleSpec {
-        name: "filters",
-        doc: "the venue's filters: tick, lot, value, counts and what else it has; the refusal names the filter",
-        binds_reducing: true,
-        check: super::filters::check,
-    },
-    RuleSpec {
-        name: "price",
-        doc: "price_collar_bps: how far a limit may be beyond the touch",
-        binds_reducing: true,
-        check: |c| {
-            let order = c.order;
-            let stop = order.extras.stop_price.0;
-            if !order.kind.has_limit() {
-                return Ok(());
-            }
-            let price = order.price.0;
-            // One that waits for a price is an order when the touch is there.
-            let touch = i128::from(match order.side {
-                _ if stop != 0 => stop,
-                Side::Buy => c.top.ask.price.0,
-                Side::Sell => c.top.bid.price.0,
-            });
-            let room = basis_points(touch, c.limits.price_collar_bps);
-            let beyond = match c.order.side {
-                Side::Buy => i128::from(price) > touch + room,
-                Side::Sell => i128::from(price) < touch - room,
-            };
-            when(price <= 0 || beyond, DenyReason::BadPrice)
-        },
-    },
-    RuleSpec {
-        name: "reduce-only",
-        doc: "an order that says it only reduces must do so",
-        binds_reducing: true,
-        check: |c| {
-            let open = match c.order.side {
-                Side::Buy => -i128::from(c.position.0),
-                Side::Sell => i128::from(c.position.0),
-            };
-            // What is on its way out already cannot be left again.
-            let asked = i128::from(c.order.qty.0) + i128::from(c.leaving.0);
-            when(c.order.reduce_only && asked > open, DenyReason::NotReducing)
-        },
-    },
-    RuleSpec {
-        name: "order-size",
-        doc: "order_notional_max",
-        binds_reducing: false,
-        check: |c| {
-            let value = c.quote_units(c.reference_price().times(c.order.qty));
-            when(value > i128::from(c.limits.order_notional_max), DenyReason::OrderTooLarge)
-        },
-    },
-    RuleSpec {
-        name: "position",
-        doc: "position_notional_max, as if every open order of that side filled",
-        binds_reducing: false,
-        check: |c| {
-            let worst = match c.order.side {
-                Side::Buy => i128::from(c.position.0) + i128::from(c.open_buy.0) + i128::from(c.order.qty.0),
-                Side::Sell => {
-                    i128::from(c.position.0) - i128::from(c.open_sell.0) - i128::from(c.order.qty.0)
-                }
-            };
-            let price = c.reference_price();
-            let value = match i64::try_from(worst.abs()) {
-                Ok(qty) => price.times(Qty(qty)),
-                Err(_) => Notional(i128::from(price.0).saturating_mul(worst.abs())),
-            };
-            when(c.quote_units(value) > i128::from(c.limits.position_notional_max), DenyReason::PositionLimit)
-        },
-    },
-    RuleSpec {
-        name: "gross",
-        doc: "gross_notional_max over all strategies and instruments",
-        binds_reducing: false,
-        check: |c| {
-            let value = c.quote_units(c.reference_price().times(c.order.qty));
-            when(c.gross + value > i128::from(c.limits.gross_notional_max), DenyReason::GrossExposure)
-        },
-    },
-    RuleSpec {
-        name: "balance",
-        doc: "[paper.balances]: what a spot order needs, its fee included, must be free in its wallet",
-        binds_reducing: true,
-        check: |c| when(!c.payable, DenyReason::InsufficientBalance),
-    },
-    RuleSpec {
-        name: "open-orders",
-        doc: "open_orders_max for each strategy and instrument",
-        binds_reducing: false,
-        check: |c| when(c.open_orders >= c.limits.open_orders_max, DenyReason::OpenOrders),
-    },
-    RuleSpec {
-        name: "order-rate",
-        doc: "orders_per_second_max for each strategy",
-        binds_reducing: false,
-        check: |c| when(c.recent_orders >= c.limits.orders_per_second_max, DenyReason::OrderRate),
-    },
-    RuleSpec {
-        name: "self-trade",
-        doc: "no order that would meet one of our own resting orders",
-        binds_reducing: true,
-        check: |c| {
-            let Some(own) = c.own_opposite else { return Ok(()) };
-            if c.order.kind.is_conditional() {
-                return Ok(());
-            }
-            let meets =
-                c.order.kind == OrderKind::Market || c.order.side.at_least_as_aggressive(c.order.price, own);
-            when(meets, DenyReason::SelfTrade)
-        },
-    },
+    rules::halt::RULE,
+    rules::kill::RULE,
+    rules::limits_set::RULE,
+    rules::tradable::RULE,
+    rules::restricted::RULE,
+    rules::book::RULE,
+    rules::stale_book::RULE,
+    rules::stale_clock::RULE,
+    rules::filters::RULE,
+    rules::price::RULE,
+    rules::mark_collar::RULE,
+    rules::reduce_only::RULE,
+    rules::order_qty::RULE,
+    rules::order_size::RULE,
+    rules::fat_finger::RULE,
+    rules::duplicate::RULE,
+    rules::position::RULE,
+    rules::gross::RULE,
+    rules::scale_long::RULE,
+    rules::scale_short::RULE,
+    rules::scale_gross::RULE,
+    rules::scale_net::RULE,
+    rules::leverage::RULE,
+    rules::share::RULE,
+    rules::balance::RULE,
+    rules::minimum_balance::RULE,
+    rules::open_orders::RULE,
+    rules::scale_open_orders::RULE,
+    rules::order_rate::RULE,
+    rules::order_rates::RULE,
+    rules::cancel_rates::RULE,
+    rules::message_rates::RULE,
+    rules::order_to_trade::RULE,
+    rules::same_way::RULE,
+    rules::self_trade::RULE,
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::instrument::tests::sample;
-    use crate::domain::{Extras, InstrumentId, Level, Market, OrderId, StrategyId, TimeInForce};
-
-    #[test]
-    fn all_at_once_is_each_rule_of_the_table_in_turn() {
-        let instrument = sample(Market::Spot, "BTCUSDT");
-        let filters = Filters::from(&instrument);
-        let limits = RiskLimits {
-            order_notional_max: 1_000_000_000_000,
-            position_notional_max: 2_000_000_000_000,
-            gross_notional_max: 3_000_000_000_000,
-            open_orders_max: 4,
-            orders_per_second_max: 5,
-            price_collar_bps: 500,
-        };
-        let mut random = 0x9E37_79B9_7F4A_7C15u64;
-        let mut below = |n: u64| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random % n) as i64
-        };
-        let mut seen = std::collections::BTreeMap::new();
-        for _ in 0..100_000 {
-            let side = if below(2) == 0 { Side::Buy } else { Side::Sell };
-            let mid = 6_000_000;
-            let qty = [0, 1, 50, 100, 1_000, i64::MAX][below(6) as usize];
-            let order = Order {
-                id: OrderId(1),
-                strategy: StrategyId(0),
-                instrument: InstrumentId(0),
-                side,
-                kind: OrderKind::from_code(below(3) as u8).unwrap_or(OrderKind::Limit),
-                tif: TimeInForce::Gtc,
-                reduce_only: below(4) == 0,
-                qty: Qty(qty),
-                price: Price(mid + below(800_000) - 400_000),
-                extras: Extras::NONE,
-            };
-            let (bid, ask) = (Level::new(mid - 5, 10), Level::new(mid + 5, 10));
-            let case = Case {
-                order: &order,
-                instrument: &instrument,
-                top: &Top { bid, ask, valid: below(20) > 0 },
-                limits: &limits,
-                position: Qty(below(2_001) - 1_000),
-                open_buy: Qty(below(100)),
-                open_sell: Qty(below(100)),
-                open_orders: below(6) as u32,
-                leaving: Qty(below(200)),
-                filters: &filters,
-                counts: OpenCounts::default(),
-                exchange_counts: OpenCounts::default(),
-                recent_orders: below(7) as u32,
-                own_opposite: (below(4) == 0).then(|| Price(mid + below(100) - 50)),
-                gross: i128::from(below(3_500_000_000_000)),
-                payable: below(20) > 0,
-                halted: below(20) == 0,
-            };
-            for reducing in [false, true] {
-                let binding = RULES.iter().filter(|rule| !reducing || rule.binds_reducing);
-                let in_turn = binding.map(|rule| (rule.check)(&case)).find(Result::is_err).unwrap_or(Ok(()));
-                assert_eq!(check_all(&case, reducing), in_turn, "{case:?}");
-                *seen.entry(format!("{in_turn:?}")).or_insert(0) += 1;
-            }
-        }
-        assert!(seen.len() > 8 && seen.contains_key("Ok(())"), "{seen:?}");
-    }
-}

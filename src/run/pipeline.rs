@@ -24,7 +24,9 @@ use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
     Topology, TopologyError, Wait, build_ring, lane, lane_within_thread,
 };
-use crate::risk::{RiskLimits, RiskStage};
+use crate::risk::RiskStage;
+use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
+use crate::risk::watch::WatchSender;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::sizing::{Sizer, SizingSpec};
@@ -64,6 +66,10 @@ pub struct PipelineOptions {
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.
     pub simulation: Option<Simulation>,
+    /// Is told each change of the kill switch.
+    pub watch: Option<WatchSender>,
+    /// Commands come from outside, by [`Pipeline::commands`].
+    pub commanded: bool,
     /// More strategies than the built-in ones.
     pub strategies: &'static [StrategySpec],
     /// Another stage in place of the named one, for tests: it is given the real one.
@@ -147,6 +153,8 @@ pub struct Pipeline {
     pub indicators: usize,
     /// By which the thread that sends orders answers, where there is one.
     pub answers: Option<LaneSender<Answer>>,
+    /// By which commands enter, where they were asked for.
+    pub commands: Option<LaneSender<Answer>>,
     threads: Vec<JoinHandle<GroupResult<BookKeeper>>>,
 }
 
@@ -228,10 +236,13 @@ impl Pipeline {
         use Role::{Execution, Feed, Gateway, Journal, Market, Risk, Strategy};
         let (market_out, market_in) = lanes.lane("market→strategy", [Market, Strategy], market_max);
         let (intents_out, intents_in) = lanes.lane("strategy→risk", [Strategy, Risk], intents_max);
-        let (verdicts_out, verdicts_in) = lanes.lane("risk→execution", [Risk, Execution], intents_max);
-        let (records_out, records_in) = lanes.lane("execution→journal", [Execution, Journal], intents_max);
-        let (gateway_out, gateway_in) = lanes.lane("execution→gateway", [Execution, Gateway], intents_max);
-        let (denials_out, denials_in) = lanes.lane("risk→sequencer", [Risk, Feed], intents_max);
+        // What risk says of intents, and the cancels of a kill.
+        let verdicts_max = intents_max + KILL_CANCELS_PER_EVENT_MAX;
+        let denials_max = intents_max + RiskStage::latches_per_event_max(strategies);
+        let (verdicts_out, verdicts_in) = lanes.lane("risk→execution", [Risk, Execution], verdicts_max);
+        let (records_out, records_in) = lanes.lane("execution→journal", [Execution, Journal], verdicts_max);
+        let (gateway_out, gateway_in) = lanes.lane("execution→gateway", [Execution, Gateway], verdicts_max);
+        let (denials_out, denials_in) = lanes.lane("risk→sequencer", [Risk, Feed], denials_max);
         let answering = !options.answers_recorded;
 
         let settings = MarketSettings {
@@ -279,15 +290,18 @@ impl Pipeline {
         let risk = RiskStage::new(
             table,
             strategies,
-            limits(config),
+            config.risk.limits,
             intents_in,
             verdicts_out,
             answering.then_some(denials_out),
             delay_ns,
         )
+        .with_setup(&config.risk.setup)
         .with_wallets(wallets()?.resuming(&resumed.wallets))
         .with_filters(filters)
-        .resuming(&resumed.desks);
+        .resuming(&resumed.desks)
+        .with_watch(options.watch.take());
+        tell_of_missing_limits(config);
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
             .resuming(&resumed.desks)
@@ -296,8 +310,14 @@ impl Pipeline {
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
         let mut answers = vec![denials_in];
         let mut orders_answers = None;
+        let mut commands = None;
+        if options.commanded {
+            let (commands_out, commands_in) = lane("control→sequencer", lane_slots, 1, &stop);
+            answers.push(commands_in);
+            commands = Some(commands_out);
+        }
         let gateway: TradingStage = if let Some(handover) = options.handover.take() {
-            let (refused_out, refused_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], intents_max);
+            let (refused_out, refused_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], verdicts_max);
             let (reports_out, reports_in) = lane("orders→sequencer", lane_slots, 1, &stop);
             answers.extend([refused_in, reports_in]);
             orders_answers = Some(reports_out);
@@ -339,7 +359,7 @@ impl Pipeline {
         let parts =
             Started { timed, ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
-        pipeline.answers = orders_answers;
+        (pipeline.answers, pipeline.commands) = (orders_answers, commands);
         Ok(pipeline)
     }
 
@@ -409,7 +429,17 @@ impl Pipeline {
             live: parts.live,
         });
         let Started { sampler, indicators, .. } = parts;
-        Ok(Self { sequencer, topology, stop, clock, sampler, indicators, answers: None, threads })
+        Ok(Self {
+            sequencer,
+            topology,
+            stop,
+            clock,
+            sampler,
+            indicators,
+            answers: None,
+            commands: None,
+            threads,
+        })
     }
 
     /// Ends the ring, waits for the threads, and hands out the stages with their results, in chain order.
@@ -429,6 +459,20 @@ impl Pipeline {
             }
         }
         results
+    }
+}
+
+/// Says which limits nobody wrote down: orders are denied for them, and their owner should not have to search for it.
+fn tell_of_missing_limits(config: &Config) {
+    let missing = &config.risk.missing;
+    if !missing.is_empty() && !config.strategies.is_empty() {
+        log::warn!(
+            "every order that does not reduce will be denied, since [risk] in {} leaves {} limits unset: {}; write each, \
+             if only as \"none\", or unset = \"default\"",
+            config.file,
+            missing.len(),
+            missing.join(", ")
+        );
     }
 }
 
@@ -482,18 +526,6 @@ impl BooksOf {
             Role::Gateway => self.gateway[instrument.index()],
             Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
         })
-    }
-}
-
-fn limits(config: &Config) -> RiskLimits {
-    let r = &config.risk;
-    RiskLimits {
-        order_notional_max: r.order_notional_max,
-        position_notional_max: r.position_notional_max,
-        gross_notional_max: r.gross_notional_max,
-        open_orders_max: r.open_orders_max,
-        orders_per_second_max: r.orders_per_second_max,
-        price_collar_bps: r.price_collar_bps,
     }
 }
 

@@ -245,7 +245,8 @@ impl StrategyStage {
         let (instrument, paused) = match command {
             Command::Pause(instrument) => (instrument, true),
             Command::Unpause(instrument) => (instrument, false),
-            Command::Halt | Command::Resume => return,
+            // What an operator or a loss stopped is denied by risk, which says so.
+            Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) => return,
         };
         if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
             *flag = paused;

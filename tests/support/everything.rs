@@ -22,7 +22,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 
 /// The built-in configuration with this strategy in place of its own.
 pub fn config() -> Config {
-    let text = "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[risk]\nopen_orders_max = 200\n\
+    let text = "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[risk]\nunset = \"default\"\nopen_orders_max = 200\n\
                 orders_per_second_max = 10000\n[[strategy]]\nname = \"everything\"\n\
                 instruments = [\"binance:spot:ETHUSDT\"]\n";
     Config::from_text_with_built_in(text, "everything").expect("a good configuration")

@@ -52,6 +52,8 @@ pub fn config(venue: &Venue, symbols: &[String], more: &str) -> Config {
     }
     let text = format!(
         r#"
+[risk]
+unset = "default"
 [paper]
 fill = "touch"
 [venue]

@@ -81,12 +81,22 @@ pub fn config(venue: &Running, key: Key, trading: &str, strategy: &str) -> LiveC
     let text = format!(
         r#"
 [risk]
+unset = "default"
 price_collar_bps = 10000
 order_notional_max = "1000000"
 position_notional_max = "1000000"
 gross_notional_max = "1000000"
 orders_per_second_max = 100000
 open_orders_max = 1000
+mark_collar_bps = "none"
+fat_finger_multiple = "none"
+book_age_ms_max = "none"
+[risk.losses]
+daily_max = "none"
+strategy_daily_max = "none"
+drawdown_max = "none"
+strategy_drawdown_max = "none"
+velocity_max = "none"
 [trading]
 mode = "live"
 key_file = {:?}

@@ -25,6 +25,7 @@ bar_grace_ms = 200
 [paper]
 fill = "touch"
 [risk]
+unset = "default"
 orders_per_second_max = 9
 [[strategy]]
 name = "ma-cross"

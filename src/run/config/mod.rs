@@ -13,6 +13,7 @@ mod document;
 mod hours;
 mod instruments;
 mod raw;
+mod risk;
 mod sections;
 mod strategies;
 mod surveillance;
@@ -22,9 +23,10 @@ mod venue;
 pub use audit::AuditConfig;
 pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
 pub use hours::HoursConfig;
+pub use risk::RiskConfig;
 pub use sections::{
     CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RiskConfig, RunConfig, StoreConfig, Threading, Wait,
+    QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use surveillance::{OnAlert, SurveillanceConfig};
@@ -238,7 +240,7 @@ impl Config {
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
-        let risk = RiskConfig::check(&raw.risk, &mut checks);
+        let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
         let trading = TradingConfig::check(&raw.trading, &mut checks);
@@ -350,7 +352,12 @@ mod tests {
         assert_eq!(shown.store, empty.store);
         assert_eq!(shown.audit, empty.audit);
         assert_eq!(shown.market, empty.market);
-        assert_eq!(shown.risk, empty.risk);
+        // Limits have no values but those that are written, or are asked for as these.
+        let asked = built_in("[risk]\nunset = \"default\"").expect("good");
+        assert_eq!((shown.risk.limits, &shown.risk.setup.day), (asked.risk.limits, &asked.risk.setup.day));
+        assert_eq!(shown.risk.filters, asked.risk.filters);
+        assert!(empty.risk.limits.unset && empty.risk.missing.len() > 60, "{:?}", empty.risk.missing);
+        assert!(shown.risk.missing.is_empty() && !shown.risk.limits.unset);
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.venue, empty.venue);
@@ -395,7 +402,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 46, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 51, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -7,14 +7,12 @@ use super::check::Checks;
 use super::choices::choices;
 use super::instruments::Instruments;
 use super::raw::{
-    Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRisk, RawRun,
-    RawStore,
+    Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRun, RawStore,
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
 use crate::market::BarSpec;
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
-use crate::venue::binance::filters::OffStep;
 use log::LevelFilter;
 use std::path::PathBuf;
 
@@ -22,7 +20,7 @@ use std::path::PathBuf;
 pub const QUOTE_DECIMALS: u8 = 8;
 
 /// One whole of the quote asset.
-const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
+pub(super) const QUOTE: i64 = POW10[QUOTE_DECIMALS as usize];
 
 /// The largest limit or balance: 10 billion, so that sums of a few still fit 64 bits.
 pub(super) const QUOTE_MAX: i64 = 10_000_000_000 * QUOTE;
@@ -260,40 +258,6 @@ impl MarketConfig {
         Self {
             bar: raw.bar.as_ref().and_then(|given| bar::check(given, checks)).unwrap_or_default(),
             bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
-        }
-    }
-}
-
-/// `[risk]`: what no order may exceed. Money is in units of 10^-[`QUOTE_DECIMALS`] of the quote asset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RiskConfig {
-    /// Value of one order.
-    pub order_notional_max: i64,
-    /// Value of one strategy's position in one instrument, were all its open orders to fill.
-    pub position_notional_max: i64,
-    /// Sum of the absolute values of all positions.
-    pub gross_notional_max: i64,
-    /// Open orders of one strategy in one instrument.
-    pub open_orders_max: u32,
-    /// Orders of one strategy within any second.
-    pub orders_per_second_max: u32,
-    /// How far from the touch a limit may be, in hundredths of a per cent.
-    pub price_collar_bps: u32,
-    /// What becomes of an order that is off a step of the venue.
-    pub filters: OffStep,
-}
-
-impl RiskConfig {
-    pub(super) fn check(raw: &RawRisk, checks: &mut Checks<'_>) -> Self {
-        let mut quote = |given, default: i64| amount(checks, given, 1, default);
-        Self {
-            order_notional_max: quote(&raw.order_notional_max, 50_000),
-            position_notional_max: quote(&raw.position_notional_max, 100_000),
-            gross_notional_max: quote(&raw.gross_notional_max, 250_000),
-            open_orders_max: checks.integer(&raw.open_orders_max, 1..=1_000, 32),
-            orders_per_second_max: checks.integer(&raw.orders_per_second_max, 1..=100_000, 50),
-            price_collar_bps: checks.integer(&raw.price_collar_bps, 1..=10_000, 500),
-            filters: checks.choice(&raw.filters, &OffStep::LABELS, OffStep::Round),
         }
     }
 }

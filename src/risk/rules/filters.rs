@@ -3,12 +3,19 @@
 //! What a filter measures from, an average of minutes at the venue, is not known here; the touch stands in for it, and
 //! the venue has the last word. So does it where other programs hold or order the same assets.
 
-use super::rule::Case;
 use crate::domain::{DenyReason, OrderKind};
+use crate::risk::rule::{Case, Judged, RuleSpec};
 use crate::venue::binance::filters::{AccountState, FilterName, MarketState, Terms};
 
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "filters",
+    doc: "the venue's filters: tick, lot, value, counts and what else it has; the refusal names the filter",
+    binds_reducing: true,
+    check,
+};
+
 /// Whether the filters let the order pass; otherwise the first that does not.
-pub(super) fn check(c: &Case<'_>) -> Result<(), DenyReason> {
+fn check(c: &Case<'_>) -> Judged {
     let reference = Some(c.touch());
     let market = MarketState { reference: None, average: reference, last: reference };
     let account = AccountState {
@@ -27,7 +34,7 @@ pub(super) fn check(c: &Case<'_>) -> Result<(), DenyReason> {
         {
             Ok(())
         }
-        Err(breach) => Err(reason(breach.filter)),
+        Err(breach) => Err(reason(breach.filter).into()),
     }
 }
 

@@ -1,0 +1,220 @@
+//! `algo-trader ctl`: stops, releases and asks a running process, and watches over one.
+
+use super::Outcome;
+use super::replay::{load, start_log};
+use crate::run::Config;
+use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};
+use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
+use crate::run::interrupt::Interrupt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open and lets
+nothing through but market orders that reduce a position. Without this command: the signal SIGUSR1 stops everything, and
+so does a file NAME.kill beside the socket, which may name what to stop, one a line.
+
+Examples:
+  algo-trader ctl --config config/binance-live.toml --dir . status
+  algo-trader ctl --config my.toml kill all --operator anna --reason \"prices look wrong\"
+  algo-trader ctl --config my.toml kill strategy ma-cross --flatten --operator anna --reason \"losing\"
+  algo-trader ctl --config my.toml release all --operator anna --reason \"checked with the venue\"
+  algo-trader ctl --config my.toml watchdog --after-ms 3000 --key-file watchdog.key"
+)]
+pub struct Args {
+    /// The configuration of the run: its name, and [control] dir
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where the socket is; without it, [control] dir, or beside [journal] path
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Stops all, venue NAME, strategy LABEL or instrument NAME, and takes back what is open
+    Kill {
+        /// What: all, venue NAME, strategy LABEL or instrument VENUE:MARKET:SYMBOL
+        #[arg(required = true, num_args = 1..=2)]
+        scope: Vec<String>,
+        /// Close open positions at the market too
+        #[arg(long)]
+        flatten: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Lets trade again what was stopped, by a person or by a loss
+    Release {
+        /// What, as of kill; all is everything that is stopped
+        #[arg(required = true, num_args = 1..=2)]
+        scope: Vec<String>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Tells what is stopped, and whether the engine lives
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Cancels everything when the engine's heartbeat stops; a process of its own, with a key of its own
+    Watchdog {
+        /// Milliseconds that the heartbeat may stand still
+        #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
+        after_ms: u64,
+        /// The file with the watchdog's key; without it, ALGO_TRADER_WATCHDOG_KEY and ALGO_TRADER_WATCHDOG_SECRET
+        #[arg(long, value_name = "FILE")]
+        key_file: Option<PathBuf>,
+        /// End after everything was cancelled once
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct Who {
+    /// Your name
+    #[arg(long)]
+    operator: String,
+    /// Why
+    #[arg(long)]
+    reason: String,
+}
+
+/// How long a command is waited for.
+const WITHIN: Duration = Duration::from_secs(5);
+
+pub fn run(args: Args) -> Outcome {
+    let config = match load(Some(&args.config)) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
+    };
+    let paths = match &args.dir {
+        Some(dir) => Some(ControlPaths::new(dir, &config.run.name)),
+        None => ControlPaths::of(&config, config.journal.path.as_deref()),
+    };
+    let Some(paths) = paths else {
+        eprintln!(
+            "{} has neither [control] dir nor [journal] path: say where the socket is with --dir",
+            args.config.display()
+        );
+        return Outcome::BadUsage;
+    };
+    match args.what {
+        What::Kill { scope, flatten, who } => {
+            let scope = scope.join(" ");
+            let request = ControlRequest::Kill {
+                scope: scope.clone(),
+                flatten,
+                operator: who.operator,
+                reason: who.reason,
+            };
+            command(&paths.socket, &request, |reply| reply.stopped.iter().any(|s| covers(&scope, &s.scope)))
+        }
+        What::Release { scope, who } => {
+            let scope = scope.join(" ");
+            let request =
+                ControlRequest::Release { scope: scope.clone(), operator: who.operator, reason: who.reason };
+            command(&paths.socket, &request, |reply| {
+                !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
+            })
+        }
+        What::Status { json } => match ask(&paths.socket, &ControlRequest::Status) {
+            Ok(reply) => {
+                show(&reply, json);
+                Outcome::Done
+            }
+            Err(error) => tell(&error),
+        },
+        What::Watchdog { after_ms, key_file, once } => {
+            watchdog(&config, &paths, Duration::from_millis(after_ms), key_file, once)
+        }
+    }
+}
+
+/// Whether what was asked for is, or contains, what is stopped.
+fn covers(asked: &str, stopped: &str) -> bool {
+    asked == stopped || stopped.strip_prefix(asked).is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// Asks, and waits until it is so.
+fn command(socket: &Path, request: &ControlRequest, done: impl Fn(&ControlReply) -> bool) -> Outcome {
+    if let Err(error) = ask(socket, request) {
+        return tell(&error);
+    }
+    let begun = Instant::now();
+    loop {
+        match ask(socket, &ControlRequest::Status) {
+            Ok(reply) if done(&reply) => {
+                show(&reply, false);
+                return Outcome::Done;
+            }
+            Ok(_) if begun.elapsed() < WITHIN => std::thread::sleep(Duration::from_millis(5)),
+            Ok(reply) => {
+                eprintln!(
+                    "the command was taken and is not in force after {WITHIN:?}: the engine was seen {} ms ago; if it \
+                     hangs, kill the process",
+                    reply.seen_ms_ago
+                );
+                return Outcome::Failed;
+            }
+            Err(error) => return tell(&error),
+        }
+    }
+}
+
+fn show(reply: &ControlReply, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(reply).unwrap_or_default());
+        return;
+    }
+    println!(
+        "{} (process {}): {} events, seen {} ms ago",
+        reply.run, reply.pid, reply.events, reply.seen_ms_ago
+    );
+    if reply.stopped.is_empty() {
+        println!("nothing is stopped");
+    }
+    for s in &reply.stopped {
+        println!("STOPPED {}: {}, by {} ({}) since {}", s.scope, s.cause, s.by, s.reason, s.since);
+    }
+}
+
+fn tell(error: &ControlError) -> Outcome {
+    eprintln!("{error}");
+    match error {
+        ControlError::Refused(_) => Outcome::BadUsage,
+        _ => Outcome::Failed,
+    }
+}
+
+fn watchdog(
+    config: &Config,
+    paths: &ControlPaths,
+    after: Duration,
+    key_file: Option<PathBuf>,
+    once: bool,
+) -> Outcome {
+    start_log(config);
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let options =
+        WatchdogOptions { heartbeat: paths.heartbeat.clone(), after, key_file, once, interrupt };
+    println!("watching {}; everything is cancelled when it stands still for {after:?}", paths.heartbeat.display());
+    match watch(config, &options) {
+        Ok(outcome) => {
+            println!("the heartbeat stopped {} times; {} orders were cancelled", outcome.fired, outcome.cancelled);
+            Outcome::Done
+        }
+        Err(error @ (WatchdogError::Keys(_) | WatchdogError::Tls(_))) => {
+            eprintln!("{error}");
+            Outcome::BadUsage
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            Outcome::Failed
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! An order that is not over, as risk remembers it.
+
+use crate::domain::order::OrderState;
+use crate::domain::{Order, Price, Time};
+
+/// See the module.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LiveOrder {
+    /// The order and where it stands.
+    pub state: OrderState,
+    /// The price that it is valued at.
+    pub price: Price,
+    /// What of it has not traded is worth, units of 10^-8 quote.
+    pub value: i128,
+    /// When the kill switch asked for its cancel.
+    pub asked_at: Option<Time>,
+}
+
+impl LiveOrder {
+    pub const fn new(order: Order, price: Price, value: i128) -> Self {
+        Self { state: OrderState::new(order), price, value, asked_at: None }
+    }
+}

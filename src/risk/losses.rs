@@ -1,0 +1,171 @@
+//! Losses: the day's, from the peak, in a row, and within a short time.
+//!
+//! A loss that is over its limit throws the kill switch, of the strategy or of everything; an operator releases it, and
+//! from then on losses are counted anew. What is counted is profit, realised and not, fees taken off.
+
+use super::day::DayBoundary;
+use super::exposure::Exposure;
+use super::limits::LossLimits;
+use crate::domain::{DenyReason, Kill, Scope, StrategyId, Time};
+
+/// Slices that the window of the loss velocity is cut into.
+const SLICES: usize = 16;
+
+/// What profits are compared with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Track {
+    day_start: i128,
+    peak: i128,
+}
+
+impl Track {
+    fn at(profit: i128) -> Self {
+        Self { day_start: profit, peak: profit }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Losses {
+    limits: LossLimits,
+    day: DayBoundary,
+    day_ends: Time,
+    whole: Track,
+    strategies: Vec<Track>,
+    in_a_row: Vec<u32>,
+    /// The best profit in each slice of the window, and which slice the last is.
+    best: [i128; SLICES],
+    slice: u64,
+    slice_ns: u64,
+    last: i128,
+}
+
+impl Losses {
+    pub fn new(limits: LossLimits, day: DayBoundary, strategies: usize) -> Self {
+        Self {
+            day,
+            day_ends: Time(0),
+            whole: Track::default(),
+            strategies: vec![Track::default(); strategies],
+            in_a_row: vec![0; strategies],
+            best: [0; SLICES],
+            slice: 0,
+            last: 0,
+            // The slice that the window begins in counts whole, as rates do.
+            slice_ns: limits.velocity_window_ns.div_ceil(SLICES as u64 - 1).max(1),
+            limits,
+        }
+    }
+
+    /// Whether a new day begins at `now`; it has begun then.
+    #[inline]
+    pub fn new_day(&mut self, now: Time, exposure: &mut Exposure) -> bool {
+        if now < self.day_ends {
+            return false;
+        }
+        self.begin_day(now, exposure)
+    }
+
+    #[cold]
+    fn begin_day(&mut self, now: Time, exposure: &mut Exposure) -> bool {
+        exposure.settle();
+        self.day_ends = self.day.next_after(now);
+        self.whole.day_start = exposure.profit();
+        for (index, track) in (0..=u8::MAX).zip(&mut self.strategies) {
+            track.day_start = exposure.profit_of(StrategyId(index));
+        }
+        true
+    }
+
+    /// A strategy closed a position that earned so much.
+    pub fn closed(&mut self, strategy: StrategyId, earned: i128) {
+        let in_a_row = &mut self.in_a_row[strategy.index()];
+        match earned {
+            0 => {}
+            1.. => *in_a_row = 0,
+            _ => *in_a_row = in_a_row.saturating_add(1),
+        }
+    }
+
+    /// From now on losses in this scope are counted anew.
+    pub fn forget(&mut self, scope: Scope, exposure: &Exposure) {
+        let whole = matches!(scope, Scope::All);
+        if whole {
+            self.whole = Track::at(exposure.profit());
+            (self.best, self.last) = ([exposure.profit(); SLICES], exposure.profit());
+        }
+        for (index, (track, in_a_row)) in
+            (0..=u8::MAX).zip(self.strategies.iter_mut().zip(&mut self.in_a_row))
+        {
+            if whole || scope == Scope::Strategy(StrategyId(index)) {
+                *track = Track::at(exposure.profit_of(StrategyId(index)));
+                *in_a_row = 0;
+            }
+        }
+    }
+
+    /// The limit that everything together is over.
+    #[inline]
+    pub fn of_all(&mut self, now: Time, exposure: &Exposure) -> Option<Kill> {
+        let profit = exposure.profit();
+        self.whole.peak = self.whole.peak.max(profit);
+        let fell = self.fell_within_window(now, profit);
+        let limits = &self.limits;
+        let over = |loss: i128, limit: i64| loss > i128::from(limit);
+        let cause = if over(self.whole.day_start - profit, limits.daily_max) {
+            DenyReason::DailyLoss
+        } else if over(self.whole.peak - profit, limits.drawdown_max) {
+            DenyReason::Drawdown
+        } else if over(fell, limits.velocity_max) {
+            DenyReason::LossVelocity
+        } else {
+            return None;
+        };
+        Some(Kill { scope: Scope::All, cause, flatten: limits.flatten })
+    }
+
+    /// The limit that a strategy is over.
+    #[inline]
+    pub fn of_strategy(&mut self, strategy: StrategyId, exposure: &Exposure) -> Option<Kill> {
+        let (limits, profit) = (&self.limits, exposure.profit_of(strategy));
+        let track = &mut self.strategies[strategy.index()];
+        track.peak = track.peak.max(profit);
+        let over = |loss: i128, limit: i64| loss > i128::from(limit);
+        let cause = if over(track.day_start - profit, limits.strategy_daily_max) {
+            DenyReason::StrategyDailyLoss
+        } else if over(track.peak - profit, limits.strategy_drawdown_max) {
+            DenyReason::StrategyDrawdown
+        } else if self.in_a_row[strategy.index()] > limits.consecutive_max {
+            DenyReason::ConsecutiveLosses
+        } else {
+            return None;
+        };
+        Some(Kill { scope: Scope::Strategy(strategy), cause, flatten: limits.flatten })
+    }
+
+    /// How many strategies there are.
+    pub fn strategies(&self) -> usize {
+        self.strategies.len()
+    }
+
+    /// How far profit is below its best within the window.
+    #[inline]
+    fn fell_within_window(&mut self, now: Time, profit: i128) -> i128 {
+        if self.limits.velocity_max == i64::MAX {
+            return 0;
+        }
+        let slice = now.0 / self.slice_ns;
+        if slice > self.slice {
+            // Until this moment profit was what it was when it was looked at last.
+            let passed = (slice - self.slice).min(SLICES as u64);
+            for n in 1..=passed {
+                self.best[((slice - passed + n) % SLICES as u64) as usize] = self.last;
+            }
+            self.slice = slice;
+        }
+        self.last = profit;
+        let now_best = &mut self.best[(self.slice % SLICES as u64) as usize];
+        *now_best = (*now_best).max(profit);
+        self.best.iter().copied().max().unwrap_or(profit).saturating_sub(profit)
+    }
+}

@@ -1,0 +1,177 @@
+//! What a strategy did of late: sizes, orders that could be repeats, and trades the same way.
+
+use crate::domain::{InstrumentId, Order, Price, Qty, Side, Time};
+
+/// Orders whose sizes are averaged.
+pub(super) const SIZES: usize = 8;
+/// Orders of a strategy that are compared with a new one. Whoever sends more of them within the window of duplicates is
+/// compared with the last of them.
+const ORDERS: usize = 1_024;
+
+/// Sizes and ways of one strategy in one instrument.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    sizes: [i64; SIZES],
+    count: u32,
+    sum: i64,
+    side: Side,
+    same_way: u32,
+    traded: Time,
+}
+
+impl Habits {
+    pub const NONE: Self =
+        Self { sizes: [0; SIZES], count: 0, sum: 0, side: Side::Buy, same_way: 0, traded: Time(0) };
+
+    /// Sum and number of the last sizes.
+    #[inline]
+    pub fn sizes(&self) -> (i64, u32) {
+        (self.sum, self.count.min(SIZES as u32))
+    }
+
+    /// An order was approved.
+    #[inline]
+    pub fn ordered(&mut self, qty: Qty) {
+        let at = self.count as usize % SIZES;
+        // Sums of eight are kept within 64 bits.
+        let qty = qty.0.clamp(0, i64::MAX / SIZES as i64);
+        self.sum += qty - self.sizes[at];
+        self.sizes[at] = qty;
+        // From SIZES to twice that and back, so that the place goes round.
+        self.count = if self.count as usize == 2 * SIZES - 1 { SIZES as u32 } else { self.count + 1 };
+    }
+
+    /// An order traded for the first time.
+    #[inline]
+    pub fn traded(&mut self, side: Side, now: Time, window_ns: u64) {
+        let goes_on = side == self.side && now.since(self.traded) <= window_ns;
+        self.same_way = if goes_on { self.same_way.saturating_add(1) } else { 1 };
+        (self.side, self.traded) = (side, now);
+    }
+
+    /// Trades that way so far, if the next one would go on with them.
+    #[inline]
+    pub fn same_way(&self, side: Side, now: Time, window_ns: u64) -> u32 {
+        if side == self.side && now.since(self.traded) <= window_ns { self.same_way } else { 0 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ordered {
+    at: Time,
+    price: Price,
+    qty: Qty,
+    instrument: InstrumentId,
+    side: Side,
+}
+
+/// The last orders of one strategy.
+#[derive(Debug)]
+pub(super) struct LastOrders {
+    ring: Vec<Ordered>,
+    next: usize,
+}
+
+impl LastOrders {
+    /// None; without a window none is ever kept.
+    pub fn new(window_ns: u64) -> Self {
+        Self { ring: Vec::with_capacity(if window_ns == 0 { 0 } else { ORDERS }), next: 0 }
+    }
+
+    /// When the same was ordered last, within the window before `now`.
+    #[inline]
+    pub fn same(&self, order: &Order, now: Time, window_ns: u64) -> Option<Time> {
+        let (newer, older) = (&self.ring[..self.next], &self.ring[self.next..]);
+        let newest_first = newer.iter().rev().chain(older.iter().rev());
+        newest_first
+            .take_while(|o| now.since(o.at) < window_ns)
+            .find(|o| {
+                o.price == order.price
+                    && o.qty == order.qty
+                    && o.instrument == order.instrument
+                    && o.side == order.side
+            })
+            .map(|o| o.at)
+    }
+
+    /// An order was approved.
+    #[inline]
+    pub fn ordered(&mut self, order: &Order, now: Time) {
+        let &Order { price, qty, instrument, side, .. } = order;
+        let ordered = Ordered { at: now, price, qty, instrument, side };
+        if self.ring.capacity() == 0 {
+            return;
+        }
+        if self.ring.len() < ORDERS {
+            self.ring.push(ordered);
+            self.next = self.ring.len() % ORDERS;
+        } else {
+            self.ring[self.next] = ordered;
+            self.next = (self.next + 1) % ORDERS;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Extras, OrderId, OrderKind, StrategyId, TimeInForce};
+
+    fn order(price: i64) -> Order {
+        Order {
+            id: OrderId(1),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(1),
+            price: Price(price),
+            extras: Extras::NONE,
+        }
+    }
+
+    #[test]
+    fn the_average_is_of_the_last_eight() {
+        let mut habits = Habits::NONE;
+        let mut all = Vec::new();
+        for qty in 1..100 {
+            habits.ordered(Qty(qty * qty));
+            all.push(qty * qty);
+            let last = &all[all.len().saturating_sub(SIZES)..];
+            assert_eq!(habits.sizes(), (last.iter().sum(), last.len() as u32));
+        }
+    }
+
+    #[test]
+    fn the_same_order_is_found_within_the_window_however_many_came_between() {
+        let mut last = LastOrders::new(1_000);
+        let mut all: Vec<(u64, i64)> = Vec::new();
+        let (mut now, mut random) = (10_000u64, 1u64);
+        for _ in 0..5_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            now += random >> 33 & 15;
+            let price = (random >> 40 & 63) as i64;
+            let naive =
+                all.iter().rev().find(|(at, p)| *p == price && now - at < 1_000).map(|(at, _)| Time(*at));
+            assert_eq!(last.same(&order(price), Time(now), 1_000), naive);
+            last.ordered(&order(price), Time(now));
+            all.push((now, price));
+        }
+        assert_eq!(LastOrders::new(0).same(&order(1), Time(now), 0), None);
+    }
+
+    #[test]
+    fn trades_the_same_way_are_counted_until_another_way_or_a_pause() {
+        let mut habits = Habits::NONE;
+        for n in 1..4u32 {
+            habits.traded(Side::Sell, Time(u64::from(n) * 10), 10);
+            assert_eq!(habits.same_way(Side::Sell, Time(u64::from(n) * 10 + 10), 10), n);
+        }
+        assert_eq!(habits.same_way(Side::Buy, Time(35), 10), 0);
+        assert_eq!(habits.same_way(Side::Sell, Time(41), 10), 0, "a pause");
+        habits.traded(Side::Buy, Time(36), 10);
+        assert_eq!(habits.same_way(Side::Buy, Time(36), 10), 1);
+    }
+}

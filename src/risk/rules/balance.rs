@@ -1,0 +1,11 @@
+//! What is not there cannot be spent.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{RuleSpec, when};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "balance",
+    doc: "[paper.balances]: what a spot order needs, its fee included, must be free in its wallet",
+    binds_reducing: true,
+    check: |c| when(!c.payable, DenyReason::InsufficientBalance),
+};

@@ -1,0 +1,11 @@
+//! No price without a book.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{RuleSpec, when};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "book",
+    doc: "no order on a book that is not synchronised or has an empty side",
+    binds_reducing: true,
+    check: |c| when(!c.top.is_two_sided(), DenyReason::BookInvalid),
+};

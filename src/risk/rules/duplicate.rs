@@ -1,0 +1,18 @@
+//! The same order again, a moment later, is a mistake.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "duplicate",
+    doc: "duplicate_window_ms: no second order of one strategy with the same side, price and quantity within it",
+    binds_reducing: false,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    let Some(before) = c.same_before else { return Ok(()) };
+    let (passed, window) = (c.now.since(before), c.limits.duplicate_window_ns);
+    if passed < window { Err(refusal(passed.into(), window.into(), DenyReason::Duplicate)) } else { Ok(()) }
+}

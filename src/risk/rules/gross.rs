@@ -1,0 +1,21 @@
+//! The gross exposure of everything, open orders counted as if they had filled.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::Scale;
+use crate::risk::rule::{Case, Judged, RuleSpec, over};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "gross",
+    doc: "gross_notional_max over all strategies and instruments, open orders counted in full",
+    binds_reducing: false,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.gross <= 0 {
+        return Ok(());
+    }
+    let gross = c.scopes[Scale::Portfolio as usize].gross + c.adds.gross;
+    over(gross, c.limits.gross_notional_max.into(), DenyReason::GrossExposure)
+}

@@ -1,0 +1,27 @@
+//! The kill switch, thrown by a person or by a loss limit.
+//!
+//! An order at the market that only reduces passes: it cannot rest, and is how what is stopped is closed.
+
+use crate::domain::{DenyReason, OrderKind};
+use crate::risk::rule::{Case, Judged, RuleSpec};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "kill",
+    doc: "the kill switch, and the loss limits that throw it; only market orders that reduce pass",
+    binds_reducing: true,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    match c.killed {
+        None => Ok(()),
+        Some(_) if c.order.reduce_only && c.order.kind == OrderKind::Market => Ok(()),
+        Some(reason) => refuse(reason),
+    }
+}
+
+#[cold]
+fn refuse(reason: DenyReason) -> Judged {
+    Err(reason.into())
+}

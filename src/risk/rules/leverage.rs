@@ -1,0 +1,40 @@
+//! Gross exposure over equity, at each level.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "leverage",
+    doc: "leverage_max: gross exposure over capital and profit, of an instrument, a strategy, a group, an account, all",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentLeverage,
+    DenyReason::StrategyLeverage,
+    DenyReason::GroupLeverage,
+    DenyReason::AccountLeverage,
+    DenyReason::PortfolioLeverage,
+];
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.gross <= 0 {
+        return Ok(());
+    }
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        if limits.leverage_max == u32::MAX {
+            continue;
+        }
+        let gross = (scope.gross + c.adds.gross).saturating_mul(100);
+        // Without equity there is no leverage that would do.
+        if gross > c.equity.max(0).saturating_mul(limits.leverage_max.into()) {
+            let told = gross.checked_div(c.equity.max(0)).unwrap_or(i128::MAX);
+            return Err(refusal(told, limits.leverage_max.into(), reason));
+        }
+    }
+    Ok(())
+}

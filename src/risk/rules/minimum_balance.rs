@@ -1,0 +1,17 @@
+//! What has to stay in the wallet, fees taken off.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "minimum-balance",
+    doc: "quote_free_min: what a spot buy, its fee included, must leave free of the quote asset",
+    binds_reducing: false,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    let (Some(left), limit) = (c.quote_left, i128::from(c.limits.quote_free_min)) else { return Ok(()) };
+    if left < limit { Err(refusal(left, limit, DenyReason::MinimumBalance)) } else { Ok(()) }
+}

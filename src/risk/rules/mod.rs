@@ -1,0 +1,55 @@
+//! The rules, one file each. Their order is that of the table in `risk/rule.rs`.
+//!
+//! A rule is a function of its [`Case`](super::rule::Case) and nothing else: no clock, no memory.
+
+pub(super) mod balance;
+pub(super) mod book;
+pub(super) mod cancel_rates;
+pub(super) mod duplicate;
+pub(super) mod fat_finger;
+pub mod filters;
+pub(super) mod gross;
+pub(super) mod halt;
+pub(super) mod kill;
+pub(super) mod leverage;
+pub(super) mod limits_set;
+pub(super) mod mark_collar;
+pub(super) mod message_rates;
+pub(super) mod minimum_balance;
+pub(super) mod open_orders;
+pub(super) mod order_qty;
+pub(super) mod order_rate;
+pub(super) mod order_rates;
+pub(super) mod order_size;
+pub(super) mod order_to_trade;
+pub(super) mod position;
+pub(super) mod price;
+pub(super) mod reduce_only;
+pub(super) mod restricted;
+pub(super) mod same_way;
+pub(super) mod scale_gross;
+pub(super) mod scale_long;
+pub(super) mod scale_net;
+pub(super) mod scale_open_orders;
+pub(super) mod scale_short;
+pub(super) mod self_trade;
+pub(super) mod share;
+pub(super) mod stale_book;
+pub(super) mod stale_clock;
+pub(super) mod tradable;
+
+#[cfg(test)]
+mod tests;
+
+use super::limits::Pace;
+use super::rates::Pulse;
+use super::rule::{Judged, over_count};
+use crate::domain::DenyReason;
+
+/// Denies where `sent` and `more` are over the second's, the minute's or the day's limit.
+#[inline]
+fn pace(sent: &Pulse, more: u64, limits: &Pace, reasons: [DenyReason; 3]) -> Judged {
+    over_count(u64::from(sent.second) + more, limits.second.into(), reasons[0])?;
+    over_count(u64::from(sent.minute) + more, limits.minute.into(), reasons[1])?;
+    over_count(u64::from(sent.day) + more, limits.day.into(), reasons[2])
+}

@@ -1,0 +1,21 @@
+//! Orders for each trade: venues ask for few, and a strategy that trades nothing has gone astray.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{Case, Judged, RuleSpec, over_count};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "order-to-trade",
+    doc: "order_to_trade_max: orders of a strategy for each of its trades of the day, judged above order_to_trade_from",
+    binds_reducing: false,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    let orders = u64::from(c.sent.orders.day) + 1;
+    if orders <= u64::from(c.limits.order_to_trade_from) || c.limits.order_to_trade_max == u32::MAX {
+        return Ok(());
+    }
+    let room = u64::from(c.limits.order_to_trade_max) * u64::from(c.trades_today.max(1));
+    over_count(orders, room, DenyReason::OrderToTrade)
+}

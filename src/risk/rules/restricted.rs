@@ -1,0 +1,11 @@
+//! Instruments that are not to be traded; what is held of them may be closed.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{RuleSpec, when};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "restricted",
+    doc: "restricted: instruments that are not to be traded",
+    binds_reducing: false,
+    check: |c| when(c.restricted, DenyReason::Restricted),
+};

@@ -1,0 +1,33 @@
+//! Gross exposure at each level; that of everything is the rule `gross`.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, over};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "scale-gross",
+    doc: "gross_notional_max of an instrument, a strategy, a group, an account; open orders counted in full",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentGross,
+    DenyReason::StrategyGross,
+    DenyReason::GroupGross,
+    DenyReason::AccountGross,
+    DenyReason::GrossExposure,
+];
+
+/// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.gross <= 0 {
+        return Ok(());
+    }
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        over(scope.gross + c.adds.gross, limits.gross_notional_max.into(), reason)?;
+    }
+    Ok(())
+}

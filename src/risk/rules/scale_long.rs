@@ -1,0 +1,33 @@
+//! Long exposure at each level.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, over};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "scale-long",
+    doc: "long_notional_max of an instrument, a strategy, a group, an account, everything; open orders counted in full",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentLong,
+    DenyReason::StrategyLong,
+    DenyReason::GroupLong,
+    DenyReason::AccountLong,
+    DenyReason::PortfolioLong,
+];
+
+/// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.long <= 0 {
+        return Ok(());
+    }
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        over(scope.long + c.adds.long, limits.long_notional_max.into(), reason)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Net exposure at each level: of longs and shorts together, were the open orders of the worse side to fill.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, over};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "scale-net",
+    doc: "net_notional_max of an instrument, a strategy, a group, an account, everything; open orders counted in full",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentNet,
+    DenyReason::StrategyNet,
+    DenyReason::GroupNet,
+    DenyReason::AccountNet,
+    DenyReason::PortfolioNet,
+];
+
+/// A buy can only take the net up and a sell only down, so only that side is judged: the other way stays open.
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        let limit = i128::from(limits.net_notional_max);
+        if c.adds.up > 0 {
+            over(scope.up + c.adds.up, limit, reason)?;
+        }
+        if c.adds.down < 0 {
+            over(-(scope.down + c.adds.down), limit, reason)?;
+        }
+    }
+    Ok(())
+}

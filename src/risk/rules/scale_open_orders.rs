@@ -1,0 +1,29 @@
+//! Open orders at each level: those in flight, and those of which nothing is known, among them.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, over_count};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "scale-open-orders",
+    doc: "open_orders_max of an instrument, a strategy, a group, an account, everything",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentOrders,
+    DenyReason::StrategyOrders,
+    DenyReason::GroupOrders,
+    DenyReason::AccountOrders,
+    DenyReason::PortfolioOrders,
+];
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        over_count(u64::from(scope.orders) + 1, limits.open_orders_max.into(), reason)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Short exposure at each level.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::SCALES;
+use crate::risk::rule::{Case, Judged, RuleSpec, over};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "scale-short",
+    doc: "short_notional_max of an instrument, a strategy, a group, an account, everything; open orders counted in full",
+    binds_reducing: false,
+    check,
+};
+
+/// By level.
+const REASONS: [DenyReason; SCALES] = [
+    DenyReason::InstrumentShort,
+    DenyReason::StrategyShort,
+    DenyReason::GroupShort,
+    DenyReason::AccountShort,
+    DenyReason::PortfolioShort,
+];
+
+/// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.short <= 0 {
+        return Ok(());
+    }
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        over(scope.short + c.adds.short, limits.short_notional_max.into(), reason)?;
+    }
+    Ok(())
+}

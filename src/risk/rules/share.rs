@@ -1,0 +1,41 @@
+//! Concentration: no instrument, strategy, group or account with too large a part of the whole gross exposure.
+
+use crate::domain::DenyReason;
+use crate::risk::limits::{SCALES, Scale};
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "share",
+    doc: "share_pct_max: part of the whole gross exposure that an instrument, strategy, group or account may have, \
+          judged above share_from",
+    binds_reducing: false,
+    check,
+};
+
+/// By level; the whole has all of the whole.
+const REASONS: [DenyReason; SCALES - 1] = [
+    DenyReason::InstrumentShare,
+    DenyReason::StrategyShare,
+    DenyReason::GroupShare,
+    DenyReason::AccountShare,
+];
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    if c.adds.gross <= 0 {
+        return Ok(());
+    }
+    let whole = c.scopes[Scale::Portfolio as usize].gross + c.adds.gross;
+    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+        let gross = scope.gross + c.adds.gross;
+        if limits.share_pct_max == u32::MAX || gross <= i128::from(c.limits.share_from) {
+            continue;
+        }
+        let (part, room) = (gross.saturating_mul(100), whole.saturating_mul(limits.share_pct_max.into()));
+        if part > room {
+            let told = part.checked_div(whole).unwrap_or(100);
+            return Err(refusal(told, limits.share_pct_max.into(), reason));
+        }
+    }
+    Ok(())
+}

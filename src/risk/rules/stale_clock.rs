@@ -1,0 +1,11 @@
+//! Data that is late, or a clock that is wrong: the latest trade or depth event says how far the two are apart.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{RuleSpec, over_count};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "stale-clock",
+    doc: "clock_lag_ms_max: how far the venue's clock may be from ours",
+    binds_reducing: false,
+    check: |c| over_count(c.clock_lag_ns, c.limits.clock_lag_max_ns, DenyReason::StaleClock),
+};

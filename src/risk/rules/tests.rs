@@ -1,0 +1,514 @@
+//! Each rule at its limit, one unit under it and one over it; and all of them at once against each in turn.
+
+use crate::domain::instrument::tests::sample;
+use crate::domain::{
+    DenyReason, Extras, Instrument, InstrumentId, Level, Market, Order, OrderId, OrderKind, Price, Qty, Side,
+    StrategyId, Time, TimeInForce,
+};
+use crate::market::Top;
+use crate::risk::exposure::Sum;
+use crate::risk::limits::{RiskLimits, SCALES, Scale, ScaleLimits};
+use crate::risk::rates::{Counted, Pulse};
+use crate::risk::rule::{Case, Judged, RULES, Refusal, check_all};
+use crate::venue::binance::filters::{Filters, OpenCounts};
+
+/// The touch, in the sample's units of a hundredth.
+const BID: i64 = 5_999_990;
+const ASK: i64 = 6_000_010;
+
+/// What a case borrows from.
+struct Sample {
+    instrument: Instrument,
+    filters: Filters,
+    order: Order,
+    top: Top,
+    limits: RiskLimits,
+    scopes: [Sum; SCALES],
+}
+
+impl Sample {
+    fn new() -> Self {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let filters = Filters::from(&instrument);
+        let order = Order {
+            id: OrderId(1),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(100),
+            price: Price(6_000_000),
+            extras: Extras::NONE,
+        };
+        let top = Top { bid: Level::new(BID, 10), ask: Level::new(ASK, 10), valid: true };
+        let scopes = [Sum::default(); SCALES];
+        Self { instrument, filters, order, top, limits: RiskLimits::NONE, scopes }
+    }
+
+    fn case(&self) -> Case<'_> {
+        let mut case = Case {
+            order: &self.order,
+            instrument: &self.instrument,
+            top: &self.top,
+            limits: &self.limits,
+            now: NOW,
+            position: Qty(0),
+            open_buy: Qty(0),
+            open_sell: Qty(0),
+            open_orders: 0,
+            leaving: Qty(0),
+            own_opposite: None,
+            filters: &self.filters,
+            counts: OpenCounts::default(),
+            exchange_counts: OpenCounts::default(),
+            payable: true,
+            quote_left: None,
+            halted: false,
+            killed: None,
+            restricted: false,
+            value: 0,
+            scopes: [0, 1, 2, 3, 4].map(|scale| &self.scopes[scale]),
+            adds: Sum::default(),
+            equity: 0,
+            mark: Price(0),
+            heard: NOW,
+            clock_lag_ns: 0,
+            recent_sizes: (0, 0),
+            same_before: None,
+            sent: Counted::default(),
+            sent_all: Counted::default(),
+            trades_today: 0,
+            same_way: 0,
+        };
+        case.value = case.quote_units(case.reference_price().times(case.order.qty));
+        case
+    }
+}
+
+const NOW: Time = Time(1_000_000_000_000);
+
+fn check(name: &str, case: &Case<'_>) -> Judged {
+    let rule = RULES.iter().find(|rule| rule.name == name).unwrap_or_else(|| panic!("no rule {name}"));
+    (rule.check)(case)
+}
+
+/// One unit under the limit and at it an order passes; one unit over it is denied, and the refusal says by which rule,
+/// what the limit is and what the order came to. `judged` says what the rule says of such a value.
+fn at_its_limit(reason: DenyReason, limit: i64, judged: impl Fn(i64) -> Judged) {
+    for value in [limit - 1, limit] {
+        assert_eq!(judged(value), Ok(()), "{reason}: {value} of {limit}");
+    }
+    assert_eq!(judged(limit + 1), Err(Refusal { reason, limit, value: limit + 1 }));
+}
+
+/// The same where the rule is a number of the case against a number of the limits.
+fn counted(
+    rule: &str,
+    reason: DenyReason,
+    limits: impl Fn(&mut RiskLimits, i64),
+    set: impl Fn(&mut Case<'_>, i64),
+) {
+    at_its_limit(reason, 1_000, |value| {
+        let mut s = Sample::new();
+        limits(&mut s.limits, 1_000);
+        let mut case = s.case();
+        set(&mut case, value);
+        check(rule, &case)
+    });
+}
+
+#[test]
+fn what_an_order_is() {
+    let priced = |rule: &'static str, side, limits: fn(&mut RiskLimits)| {
+        move |price: i64| {
+            let mut s = Sample::new();
+            limits(&mut s.limits);
+            (s.order.side, s.order.price) = (side, Price(price.abs()));
+            let mut case = s.case();
+            case.mark = Price(6_000_000);
+            check(rule, &case)
+        }
+    };
+    let book = |l: &mut RiskLimits| l.price_collar_bps = 50;
+    at_its_limit(DenyReason::BadPrice, ASK + 30_000, priced("price", Side::Buy, book));
+    at_its_limit(DenyReason::BadPrice, -(BID - 29_999), priced("price", Side::Sell, book));
+    let mark = |l: &mut RiskLimits| l.mark_collar_bps = 100;
+    at_its_limit(DenyReason::MarkCollar, 6_060_000, priced("mark-collar", Side::Buy, mark));
+    at_its_limit(DenyReason::MarkCollar, -5_940_000, priced("mark-collar", Side::Sell, mark));
+    at_its_limit(DenyReason::QuantityTooLarge, 25_000_000, |qty| {
+        let mut s = Sample::new();
+        (s.instrument.qty_decimals, s.limits.order_qty_max) = (8, 25_000_000);
+        s.order.qty = Qty(qty);
+        check("order-qty", &s.case())
+    });
+    let value = |c: &mut Case<'_>, value: i64| c.value = value.into();
+    counted("order-size", DenyReason::OrderTooLarge, |l, n| l.order_notional_max = n, value);
+    for (qty, passes) in [(99, true), (100, true), (101, false)] {
+        let mut s = Sample::new();
+        (s.order.qty, s.limits.fat_finger_multiple) = (Qty(qty), 10);
+        let mut case = s.case();
+        assert_eq!(check("fat-finger", &case), Ok(()), "nothing to compare with");
+        case.recent_sizes = (80, 8);
+        let refusal = Refusal { reason: DenyReason::FatFinger, limit: 800, value: qty * 8 };
+        assert_eq!(check("fat-finger", &case), if passes { Ok(()) } else { Err(refusal) });
+    }
+    for (passed, passes) in [(999, false), (1_000, true), (1_001, true)] {
+        let mut s = Sample::new();
+        s.limits.duplicate_window_ns = 1_000;
+        let mut case = s.case();
+        case.same_before = Some(Time(NOW.0 - passed));
+        let refusal = Refusal { reason: DenyReason::Duplicate, limit: 1_000, value: passed as i64 };
+        assert_eq!(check("duplicate", &case), if passes { Ok(()) } else { Err(refusal) });
+    }
+    for (asked, passes) in [(99, true), (100, true), (101, false)] {
+        let mut s = Sample::new();
+        (s.order.reduce_only, s.order.side, s.order.qty) = (true, Side::Sell, Qty(asked - 40));
+        let mut case = s.case();
+        (case.position, case.leaving) = (Qty(100), Qty(40));
+        let refusal = Refusal { reason: DenyReason::NotReducing, limit: 100, value: asked };
+        assert_eq!(check("reduce-only", &case), if passes { Ok(()) } else { Err(refusal) });
+    }
+}
+
+#[test]
+fn what_the_market_and_the_clock_are() {
+    counted(
+        "stale-book",
+        DenyReason::StaleBook,
+        |l, n| l.book_age_max_ns = n as u64,
+        |c, age| {
+            c.heard = Time(NOW.0 - age as u64);
+        },
+    );
+    counted(
+        "stale-clock",
+        DenyReason::StaleClock,
+        |l, n| l.clock_lag_max_ns = n as u64,
+        |c, lag| {
+            c.clock_lag_ns = lag as u64;
+        },
+    );
+    for (valid, bid, passes) in [(true, 1, true), (true, 0, false), (false, 1, false)] {
+        let mut s = Sample::new();
+        (s.top.valid, s.top.bid.qty) = (valid, Qty(bid));
+        assert_eq!(check("book", &s.case()).is_ok(), passes);
+    }
+}
+
+#[test]
+fn what_is_held_and_open() {
+    // 0.001 BTC at 60,000.00 is 60: the unit of the rule is a quantity here.
+    for (side, position, passes) in
+        [(Side::Buy, 99, true), (Side::Buy, 100, true), (Side::Buy, 101, false), (Side::Sell, -101, false)]
+    {
+        let mut s = Sample::new();
+        s.limits.position_notional_max = 300 * 6_000_000_000;
+        s.order.side = side;
+        let mut case = s.case();
+        (case.position, case.open_buy, case.open_sell) = (Qty(position), Qty(100), Qty(100));
+        let (reason, limit) = (DenyReason::PositionLimit, 300 * 6_000_000_000);
+        let refusal = Refusal { reason, limit, value: 301 * 6_000_000_000 };
+        assert_eq!(check("position", &case), if passes { Ok(()) } else { Err(refusal) });
+    }
+    counted(
+        "open-orders",
+        DenyReason::OpenOrders,
+        |l, n| l.open_orders_max = n as u32,
+        |c, n| {
+            c.open_orders = n as u32 - 1;
+        },
+    );
+    for (left, passes) in [(999, false), (1_000, true), (1_001, true)] {
+        let mut s = Sample::new();
+        s.limits.quote_free_min = 1_000;
+        let mut case = s.case();
+        assert_eq!(check("minimum-balance", &case), Ok(()), "what is not touched is not judged");
+        case.quote_left = Some(left.into());
+        let refusal = Refusal { reason: DenyReason::MinimumBalance, limit: 1_000, value: left };
+        assert_eq!(check("minimum-balance", &case), if passes { Ok(()) } else { Err(refusal) });
+    }
+    for (own, passes) in [(6_000_001, true), (6_000_000, false), (5_999_999, false)] {
+        let s = Sample::new();
+        let mut case = s.case();
+        case.own_opposite = Some(Price(own));
+        assert_eq!(check("self-trade", &case).is_ok(), passes);
+    }
+    let s = Sample::new();
+    let mut case = s.case();
+    case.payable = false;
+    assert_eq!(check("balance", &case), Err(DenyReason::InsufficientBalance.into()));
+}
+
+/// The limit of a level.
+type SetLimit = fn(&mut ScaleLimits, i64);
+/// A sum of a level, and what an order adds to it.
+type SetSum = fn(&mut Sum, i128);
+
+#[test]
+fn every_exposure_at_every_level() {
+    use DenyReason as R;
+    let metrics: [(&str, SetLimit, SetSum, i64, [Option<R>; SCALES]); 4] = [
+        (
+            "scale-long",
+            |l, n| l.long_notional_max = n,
+            |s, n| s.long = n,
+            1,
+            [R::InstrumentLong, R::StrategyLong, R::GroupLong, R::AccountLong, R::PortfolioLong].map(Some),
+        ),
+        (
+            "scale-short",
+            |l, n| l.short_notional_max = n,
+            |s, n| s.short = n,
+            1,
+            [R::InstrumentShort, R::StrategyShort, R::GroupShort, R::AccountShort, R::PortfolioShort]
+                .map(Some),
+        ),
+        (
+            "scale-gross",
+            |l, n| l.gross_notional_max = n,
+            |s, n| s.gross = n,
+            1,
+            [R::InstrumentGross, R::StrategyGross, R::GroupGross, R::AccountGross, R::GrossExposure]
+                .map(Some),
+        ),
+        (
+            "scale-net",
+            |l, n| l.net_notional_max = n,
+            |s, n| s.up = n,
+            1,
+            [R::InstrumentNet, R::StrategyNet, R::GroupNet, R::AccountNet, R::PortfolioNet].map(Some),
+        ),
+    ];
+    for (rule, limit, sum, unit, reasons) in metrics {
+        for (scale, reason) in reasons.into_iter().enumerate() {
+            let Some(reason) = reason else { continue };
+            let judged = |value: i64, adds: i128| {
+                let mut s = Sample::new();
+                limit(&mut s.limits.scales[scale], 1_000);
+                sum(&mut s.scopes[scale], i128::from(value) - adds);
+                let mut case = s.case();
+                sum(&mut case.adds, adds);
+                check(rule, &case)
+            };
+            at_its_limit(reason, 1_000 * unit, |value| judged(value, 1));
+            // The way out stays open: what adds nothing is not denied for what the market did.
+            assert_eq!(judged(5_000, 0), Ok(()));
+            assert_eq!(judged(5_000, -1), Ok(()));
+        }
+    }
+    let mut s = Sample::new();
+    s.limits.scales[Scale::Account as usize].net_notional_max = 1_000;
+    s.scopes[Scale::Account as usize].down = -999;
+    let mut case = s.case();
+    case.adds.down = -1;
+    assert_eq!(check("scale-net", &case), Ok(()));
+    case.adds.down = -2;
+    let reason = R::AccountNet;
+    assert_eq!(check("scale-net", &case), Err(Refusal { reason, limit: 1_000, value: 1_001 }));
+    at_its_limit(R::GrossExposure, 1_000, |value| {
+        let mut s = Sample::new();
+        s.limits.gross_notional_max = 1_000;
+        s.scopes[Scale::Portfolio as usize].gross = i128::from(value) - 1;
+        let mut case = s.case();
+        case.adds.gross = 1;
+        check("gross", &case)
+    });
+}
+
+#[test]
+fn leverage_concentration_and_open_orders_at_every_level() {
+    use DenyReason as R;
+    let leverage = [
+        R::InstrumentLeverage,
+        R::StrategyLeverage,
+        R::GroupLeverage,
+        R::AccountLeverage,
+        R::PortfolioLeverage,
+    ];
+    for (scale, reason) in leverage.into_iter().enumerate() {
+        at_its_limit(reason, 250, |value| {
+            let mut s = Sample::new();
+            s.limits.scales[scale].leverage_max = 250;
+            s.scopes[scale].gross = i128::from(value) - 1;
+            let mut case = s.case();
+            (case.adds.gross, case.equity) = (1, 100);
+            check("leverage", &case)
+        });
+        let mut s = Sample::new();
+        s.limits.scales[scale].leverage_max = 250;
+        let mut case = s.case();
+        (case.adds.gross, case.equity) = (1, -5);
+        assert!(check("leverage", &case).is_err(), "without equity nothing is added");
+    }
+    let share = [R::InstrumentShare, R::StrategyShare, R::GroupShare, R::AccountShare];
+    for (scale, reason) in share.into_iter().enumerate() {
+        let judged = |part: i64, from: i64| {
+            let mut s = Sample::new();
+            (s.limits.scales[scale].share_pct_max, s.limits.share_from) = (40, from);
+            s.scopes[Scale::Portfolio as usize].gross = 99;
+            s.scopes[scale].gross = i128::from(part) - 1;
+            let mut case = s.case();
+            case.adds.gross = 1;
+            check("share", &case)
+        };
+        at_its_limit(reason, 40, |part| judged(part, 30));
+        assert_eq!(judged(90, 90), Ok(()), "little is not judged");
+        assert!(judged(91, 90).is_err());
+    }
+    let orders =
+        [R::InstrumentOrders, R::StrategyOrders, R::GroupOrders, R::AccountOrders, R::PortfolioOrders];
+    for (scale, reason) in orders.into_iter().enumerate() {
+        at_its_limit(reason, 7, |orders| {
+            let mut s = Sample::new();
+            s.limits.scales[scale].open_orders_max = 7;
+            s.scopes[scale].orders = orders as u32 - 1;
+            check("scale-open-orders", &s.case())
+        });
+    }
+}
+
+#[test]
+fn every_rate() {
+    use DenyReason as R;
+    let sent = |c: &mut Case<'_>, n: i64| c.sent.orders.second = n as u32 - 1;
+    counted("order-rate", R::OrderRate, |l, n| l.orders_per_second_max = n as u32, sent);
+    type Pick = fn(&mut Pulse) -> &mut u32;
+    let picks: [Pick; 3] = [|p| &mut p.second, |p| &mut p.minute, |p| &mut p.day];
+    let all = [
+        [R::AllOrdersSecond, R::AllOrdersMinute, R::AllOrdersDay],
+        [R::AllCancelsSecond, R::AllCancelsMinute, R::AllCancelsDay],
+        [R::AllMessagesSecond, R::AllMessagesMinute, R::AllMessagesDay],
+    ];
+    let own = [
+        [R::OrderRate, R::StrategyOrdersMinute, R::StrategyOrdersDay],
+        [R::StrategyCancelsSecond, R::StrategyCancelsMinute, R::StrategyCancelsDay],
+        [R::StrategyMessagesSecond, R::StrategyMessagesMinute, R::StrategyMessagesDay],
+    ];
+    for (whose, reasons) in [own, all].into_iter().enumerate() {
+        for (kind, reasons) in reasons.into_iter().enumerate() {
+            for (window, reason) in reasons.into_iter().enumerate() {
+                at_its_limit(reason, 50, |count| {
+                    let mut s = Sample::new();
+                    let rates = if whose == 0 { &mut s.limits.strategy_rates } else { &mut s.limits.rates };
+                    let pace = [&mut rates.orders, &mut rates.cancels, &mut rates.messages];
+                    let [orders, cancels, messages] = pace;
+                    let pace = [orders, cancels, messages].into_iter().nth(kind).expect("three");
+                    *[&mut pace.second, &mut pace.minute, &mut pace.day][window] = 50;
+                    let mut case = s.case();
+                    let sent = if whose == 0 { &mut case.sent } else { &mut case.sent_all };
+                    // A cancel is not of the order's own: it is there already.
+                    let count = count as u32 - u32::from(kind != 1);
+                    match kind {
+                        0 => *picks[window](&mut sent.orders) = count,
+                        1 => *picks[window](&mut sent.cancels) = count,
+                        _ => {
+                            *picks[window](&mut sent.orders) = count - 20;
+                            *picks[window](&mut sent.cancels) = 20;
+                        }
+                    }
+                    check(["order-rates", "cancel-rates", "message-rates"][kind], &case)
+                });
+            }
+        }
+    }
+    at_its_limit(R::OrderToTrade, 40, |orders| {
+        let mut s = Sample::new();
+        (s.limits.order_to_trade_max, s.limits.order_to_trade_from) = (20, 10);
+        let mut case = s.case();
+        (case.sent.orders.day, case.trades_today) = (orders as u32 - 1, 2);
+        check("order-to-trade", &case)
+    });
+    at_its_limit(R::SameWay, 3, |count| {
+        let mut s = Sample::new();
+        s.limits.same_way_max = 3;
+        let mut case = s.case();
+        case.same_way = count as u32 - 1;
+        check("same-way", &case)
+    });
+}
+
+#[test]
+fn switches_and_lists() {
+    let s = Sample::new();
+    let of = |rule, change: fn(&mut Case<'_>)| {
+        let mut case = s.case();
+        change(&mut case);
+        check(rule, &case)
+    };
+    assert_eq!(of("halt", |c| c.halted = true), Err(DenyReason::Halted.into()));
+    assert_eq!(of("restricted", |c| c.restricted = true), Err(DenyReason::Restricted.into()));
+    let killed = |c: &mut Case<'_>| c.killed = Some(DenyReason::Drawdown);
+    assert_eq!(
+        of("kill", killed),
+        Err(DenyReason::Drawdown.into()),
+        "it is denied for what threw the switch"
+    );
+    let mut reducing = Sample::new();
+    (reducing.order.reduce_only, reducing.order.kind) = (true, OrderKind::Market);
+    let mut case = reducing.case();
+    case.killed = Some(DenyReason::Killed);
+    assert_eq!(check("kill", &case), Ok(()), "what reduces at the market cannot rest");
+    reducing.order.kind = OrderKind::Limit;
+    let mut case = reducing.case();
+    case.killed = Some(DenyReason::Killed);
+    assert!(check("kill", &case).is_err(), "what could rest may not");
+    let mut unset = Sample::new();
+    unset.limits.unset = true;
+    assert_eq!(check_all(&unset.case(), false), Err(DenyReason::LimitUnset.into()));
+    let mut inverse = Sample::new();
+    inverse.instrument.market = Market::CoinM;
+    assert_eq!(check("tradable", &inverse.case()).is_ok(), inverse.instrument.tradable());
+}
+
+#[test]
+fn all_at_once_is_each_rule_of_the_table_in_turn() {
+    let mut random = 0x9E37_79B9_7F4A_7C15u64;
+    let mut below = |n: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % n) as i64
+    };
+    let mut seen = std::collections::BTreeMap::new();
+    let mut s = Sample::new();
+    s.limits.order_notional_max = 1_000_000_000_000;
+    s.limits.position_notional_max = 2_000_000_000_000;
+    s.limits.gross_notional_max = 3_000_000_000_000;
+    (s.limits.open_orders_max, s.limits.orders_per_second_max) = (4, 5);
+    (s.limits.price_collar_bps, s.limits.same_way_max) = (500, 9);
+    s.limits.scales[Scale::Group as usize].net_notional_max = 1_500_000_000_000;
+    for _ in 0..100_000 {
+        s.order.side = if below(2) == 0 { Side::Buy } else { Side::Sell };
+        s.order.qty = Qty([0, 1, 50, 100, 1_000, i64::MAX][below(6) as usize]);
+        s.order.kind = OrderKind::from_code(below(3) as u8).unwrap_or(OrderKind::Limit);
+        s.order.reduce_only = below(4) == 0;
+        s.order.price = Price(6_000_000 + below(800_000) - 400_000);
+        s.top.valid = below(20) > 0;
+        s.scopes[Scale::Portfolio as usize].gross = below(3_500_000_000_000).into();
+        s.scopes[Scale::Group as usize].up = below(2_000_000_000_000).into();
+        let mut case = s.case();
+        case.adds = Sum { gross: case.value, up: case.value, ..Sum::default() };
+        case.position = Qty(below(2_001) - 1_000);
+        (case.open_buy, case.open_sell, case.leaving) = (Qty(below(100)), Qty(below(100)), Qty(below(200)));
+        case.open_orders = below(6) as u32;
+        case.sent.orders.second = below(7) as u32;
+        case.same_way = below(11) as u32;
+        case.own_opposite = (below(4) == 0).then(|| Price(6_000_000 + below(100) - 50));
+        (case.payable, case.halted) = (below(20) > 0, below(20) == 0);
+        case.killed = (below(20) == 0).then_some(DenyReason::Killed);
+        for reducing in [false, true] {
+            let binding = RULES.iter().filter(|rule| !reducing || rule.binds_reducing);
+            let in_turn = binding.map(|rule| (rule.check)(&case)).find(Result::is_err).unwrap_or(Ok(()));
+            assert_eq!(check_all(&case, reducing), in_turn, "{case:?}");
+            let what = in_turn.map_or_else(|refusal| refusal.reason.label(), |()| "passes");
+            *seen.entry(what).or_insert(0) += 1;
+        }
+    }
+    assert!(seen.len() > 12 && seen.contains_key("passes"), "{seen:?}");
+    assert_eq!(
+        RULES.iter().map(|rule| rule.name).collect::<std::collections::BTreeSet<_>>().len(),
+        RULES.len()
+    );
+}

@@ -1,0 +1,175 @@
+//! What is stopped, in a file that outlives the process.
+//!
+//! Written to a file beside it, forced to the disk, and renamed over the old one: at any moment the file is the old or the
+//! new list, whole. A file that cannot be read stops the start: what it held may not trade.
+
+use crate::domain::{DenyReason, Kill, Scope};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// One thing that is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopped {
+    /// What, by its name.
+    pub scope: String,
+    /// The reason that orders are denied by: `killed`, or the loss limit.
+    pub cause: String,
+    /// Who did it: an operator, a signal, a file, or the limit.
+    pub by: String,
+    /// What they said.
+    pub reason: String,
+    /// Since when, by the sequencer's clock.
+    pub since: String,
+}
+
+/// Why the list cannot be kept.
+#[derive(Debug, Error)]
+pub enum LatchedError {
+    /// The file cannot be read or written.
+    #[error("{path}: {error}; what is stopped must be kept over a restart: make the file readable and writable")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The file is no list of what is stopped.
+    #[error(
+        "{path}: {problem}; it says what may not trade, and cannot be guessed: mend it, or, if nothing is to stay stopped, \
+         remove it"
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct Latched {
+    path: PathBuf,
+    /// What it says.
+    pub stopped: Vec<Stopped>,
+}
+
+impl Latched {
+    /// Reads the file; without one nothing is stopped.
+    ///
+    /// # Errors
+    /// [`LatchedError`].
+    pub fn open(path: &Path) -> Result<Self, LatchedError> {
+        let path = path.to_owned();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { path, stopped: Vec::new() });
+            }
+            Err(error) => return Err(LatchedError::Io { path, error }),
+        };
+        match serde_json::from_str(&text) {
+            Ok(stopped) => Ok(Self { path, stopped }),
+            Err(error) => Err(LatchedError::Damaged { path, problem: error.to_string() }),
+        }
+    }
+
+    /// Adds to the list, and writes it.
+    ///
+    /// # Errors
+    /// [`LatchedError`]; the list in memory has it all the same.
+    pub fn add(&mut self, stopped: Stopped) -> Result<(), LatchedError> {
+        self.stopped.retain(|s| s.scope != stopped.scope);
+        self.stopped.push(stopped);
+        self.save()
+    }
+
+    /// Takes one off, or, of `all`, everything; and writes the list.
+    ///
+    /// # Errors
+    /// [`LatchedError`]; the list in memory is without it all the same.
+    pub fn remove(&mut self, scope: &str) -> Result<(), LatchedError> {
+        self.stopped.retain(|s| s.scope != scope && scope != "all");
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), LatchedError> {
+        self.write().map_err(|error| LatchedError::Io { path: self.path.clone(), error })
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(&self.stopped)?;
+        text.push('\n');
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        // The name is on the disk only once its directory is.
+        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Stopped {
+    /// The kill that it was, for a scope of this run.
+    #[must_use]
+    pub fn kill(&self, scope: Scope) -> Kill {
+        let named = |reason: &&DenyReason| reason.label() == self.cause;
+        let cause = DenyReason::ALL.iter().find(named).copied().unwrap_or(DenyReason::Killed);
+        // Whatever was to be closed was closed then, or a person looks now.
+        Kill { scope, cause, flatten: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped(scope: &str) -> Stopped {
+        Stopped {
+            scope: scope.into(),
+            cause: "daily-loss".into(),
+            by: "limit".into(),
+            reason: "a test".into(),
+            since: "now".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_stopped_is_there_after_a_restart_until_it_is_released() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("x.latched");
+        let mut latched = Latched::open(&path).expect("none is there");
+        assert!(latched.stopped.is_empty());
+        latched.add(stopped("all")).expect("written");
+        latched.add(stopped("strategy a")).expect("written");
+        latched.add(stopped("strategy a")).expect("once is enough");
+        let mut again = Latched::open(&path).expect("read");
+        assert_eq!(again.stopped, latched.stopped);
+        assert_eq!(again.stopped[0].kill(Scope::All).cause, DenyReason::DailyLoss);
+        again.remove("strategy a").expect("written");
+        assert_eq!(Latched::open(&path).expect("read").stopped, [stopped("all")]);
+        again.add(stopped("instrument b")).expect("written");
+        again.remove("all").expect("written");
+        assert_eq!(Latched::open(&path).expect("read").stopped, []);
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_of_use_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("x.latched");
+        for text in ["", "{}", "[{}]", "[{\"scope\":\"all\"}]", "nothing"] {
+            fs::write(&path, text).expect("written");
+            assert!(matches!(Latched::open(&path), Err(LatchedError::Damaged { .. })), "{text}");
+        }
+    }
+}

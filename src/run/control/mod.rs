@@ -1,0 +1,224 @@
+//! The operator's hand on a running process: a socket, a signal and a file that throw the kill switch, the list of what
+//! is stopped, and the heartbeat that a watchdog reads.
+//!
+//! ```text
+//!     ctl ──socket──▶ ┐                                                   ┌──▶ file of what is stopped
+//!     SIGUSR1 ──────▶ ├─ this thread ──lane──▶ sequencer ─▶ ring ─▶ risk ─┤    (by this thread, forced to the disk)
+//!     NAME.kill ────▶ ┘        ▲                                          └──▶ cancels, denials
+//!                              └── signs of life of the feed's thread ─▶ NAME.heartbeat
+//! ```
+//!
+//! Owns: the four files `NAME.sock`, `NAME.kill`, `NAME.heartbeat` and `NAME.latched`, NAME being the run's. Invariant:
+//! nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever may
+//! open the socket may stop and release: it is readable and writable by its owner alone.
+
+mod latched;
+mod names;
+mod request;
+mod server;
+mod vitals;
+pub mod watchdog;
+
+pub use latched::{Latched, LatchedError, Stopped};
+pub use names::{NameError, ScopeNames};
+pub use request::{ControlReply, ControlRequest};
+pub use vitals::Vitals;
+
+use super::affinity::keep_to;
+use super::config::Config;
+use crate::domain::{Kill, Scope};
+use crate::pipeline::{Answer, LaneSender};
+use crate::risk::watch::WatchReceiver;
+use server::Server;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Where the files of a run are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlPaths {
+    /// Commands come in here.
+    pub socket: PathBuf,
+    /// Stops what it names, or everything, when it appears.
+    pub kill: PathBuf,
+    /// Changes while the engine lives.
+    pub heartbeat: PathBuf,
+    /// What is stopped.
+    pub latched: PathBuf,
+}
+
+/// Why a process cannot be controlled.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The list of what is stopped is of no use.
+    #[error(transparent)]
+    Latched(#[from] LatchedError),
+    /// The socket cannot be made.
+    #[error("{path}: {error}; [control] dir says where it goes, and a path has at most some 100 bytes")]
+    Socket {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Another process has it.
+    #[error("{0}: another process of this name is running; stop it, or give this one another [run] name")]
+    Taken(PathBuf),
+    /// No such process, or no answer.
+    #[error("{path}: {error}; is it running, with this [run] name and [control] dir?")]
+    NoAnswer {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// It will not do it.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+impl ControlPaths {
+    /// The files of the run `name` in `dir`.
+    #[must_use]
+    pub fn new(dir: &Path, name: &str) -> Self {
+        let file = |ending: &str| dir.join(format!("{name}.{ending}"));
+        Self {
+            socket: file("sock"),
+            kill: file("kill"),
+            heartbeat: file("heartbeat"),
+            latched: file("latched"),
+        }
+    }
+
+    /// As configured: in `[control] dir`, or beside the journal; none where there is neither.
+    #[must_use]
+    pub fn of(config: &Config, journal: Option<&Path>) -> Option<Self> {
+        let beside = || journal.map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
+        let dir = config.control.dir.clone().or_else(beside)?;
+        Some(Self::new(&dir, &config.run.name))
+    }
+}
+
+/// What was read and made before anything trades.
+#[derive(Debug)]
+pub struct PreparedControl {
+    paths: ControlPaths,
+    names: ScopeNames,
+    latched: Latched,
+    listener: UnixListener,
+}
+
+/// The thread that listens.
+#[derive(Debug)]
+pub struct Control {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl PreparedControl {
+    /// Reads what is stopped, and makes the socket.
+    ///
+    /// # Errors
+    /// [`ControlError`], with what to do.
+    pub fn open(config: &Config, paths: ControlPaths) -> Result<Self, ControlError> {
+        let latched = Latched::open(&paths.latched)?;
+        let path = &paths.socket;
+        if UnixStream::connect(path).is_ok() {
+            return Err(ControlError::Taken(path.clone()));
+        }
+        // What a process left that is no more.
+        let _ = std::fs::remove_file(path);
+        let made = UnixListener::bind(path).and_then(|listener| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        let listener = made.map_err(|error| ControlError::Socket { path: path.clone(), error })?;
+        Ok(Self { names: ScopeNames::new(config), latched, listener, paths })
+    }
+
+    /// What the last run left stopped, as commands for this one. What has no name in it any more is told, and kept.
+    #[must_use]
+    pub fn kills(&self) -> Vec<Kill> {
+        let mut kills = Vec::new();
+        for stopped in &self.latched.stopped {
+            log::error!(
+                "{} stays stopped ({}: {}, by {}, since {}): `algo-trader ctl release` lets it trade again",
+                stopped.scope,
+                stopped.cause,
+                stopped.reason,
+                stopped.by,
+                stopped.since
+            );
+            match self.names.read(&stopped.scope) {
+                Ok(scopes) => kills.extend(scopes.into_iter().map(|scope: Scope| stopped.kill(scope))),
+                Err(error) => log::warn!("{error}"),
+            }
+        }
+        kills
+    }
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn start(
+        self,
+        commands: LaneSender<Answer>,
+        watch: WatchReceiver,
+        vitals: Vitals,
+        housekeeping: &[usize],
+    ) -> io::Result<Control> {
+        let over = Arc::new(AtomicBool::new(false));
+        let mut server = Server::new(self, commands, watch, vitals)?;
+        let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
+        let thread = std::thread::Builder::new().name("at-control".into()).spawn(move || {
+            keep_to(&cores);
+            server.run(&flag);
+        })?;
+        Ok(Control { over, thread })
+    }
+}
+
+impl Control {
+    /// Ends the listening; what is stopped is on the disk then.
+    pub fn finish(self) {
+        self.over.store(true, Ordering::Release);
+        if self.thread.join().is_err() {
+            log::error!("the thread that listens to operators died; please report this");
+        }
+    }
+}
+
+/// Asks a running process.
+///
+/// # Errors
+/// [`ControlError`].
+pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, ControlError> {
+    let no_answer = |error: io::Error| ControlError::NoAnswer { path: socket.to_owned(), error };
+    let asked = || -> io::Result<String> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut line = serde_json::to_string(request)?;
+        line.push('\n');
+        stream.write_all(line.as_bytes())?;
+        let mut reply = String::new();
+        BufReader::new(stream).read_line(&mut reply)?;
+        Ok(reply)
+    };
+    let reply = asked().map_err(no_answer)?;
+    let reply: ControlReply = serde_json::from_str(&reply)
+        .map_err(|error| no_answer(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    match reply.error {
+        Some(error) => Err(ControlError::Refused(error)),
+        None => Ok(reply),
+    }
+}

@@ -1,0 +1,249 @@
+//! The watchdog: another process, with a key and a connection of its own, that cancels what is open when the engine's
+//! heartbeat stops.
+//!
+//! It knows the heartbeat's file and nothing else of the engine. A file that is not there is a run that has not begun or
+//! has ended in order. One that is there and no longer changes, by this process's own clock, is an engine that hangs or
+//! was killed: every open order of the account is cancelled, of whoever it is, again and again until none is left.
+
+use crate::domain::Market;
+use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
+use crate::net::tls::TlsSetupError;
+use crate::net::{Endpoint, TlsClient};
+use crate::run::config::Config;
+use crate::run::interrupt::Interrupt;
+use crate::run::live::wall_clock;
+use crate::run::orders::KeysError;
+use crate::run::orders::keys;
+use crate::security::Credentials;
+use crate::venue::binance::request::{Name, Params, RecvWindow, RequestError, RestRequest, Timing};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// The variable that holds the watchdog's API key.
+pub const KEY_ENV: &str = "ALGO_TRADER_WATCHDOG_KEY";
+/// The variable that holds its secret.
+pub const SECRET_ENV: &str = "ALGO_TRADER_WATCHDOG_SECRET";
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const BODY_BYTES_MAX: u64 = 16 << 20;
+/// Between two looks at the heartbeat.
+const LOOK: Duration = Duration::from_millis(50);
+/// Between two rounds of cancels.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The longest answer shown to a person.
+const SHOWN_BYTES: usize = 200;
+
+/// What a watchdog needs.
+#[derive(Debug, Clone)]
+pub struct WatchdogOptions {
+    /// The heartbeat's file.
+    pub heartbeat: PathBuf,
+    /// How long it may stand still.
+    pub after: Duration,
+    /// A file with the key; without one, the variables.
+    pub key_file: Option<PathBuf>,
+    /// End after the first time that everything was cancelled.
+    pub once: bool,
+    /// Ends it cleanly.
+    pub interrupt: Interrupt,
+}
+
+/// Why there is no watchdog.
+#[derive(Debug, Error)]
+pub enum WatchdogError {
+    /// No key.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// No TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// The venue does not take the key.
+    #[error("the watchdog's key is of no use: {0}")]
+    Useless(CancelError),
+}
+
+/// Why orders were not cancelled this time.
+#[derive(Debug, Error)]
+pub enum CancelError {
+    /// No answer.
+    #[error("{what}: {error}")]
+    Unanswered {
+        /// What was asked for.
+        what: &'static str,
+        /// What happened.
+        #[source]
+        error: HttpError,
+    },
+    /// A refusal, or an answer of no use.
+    #[error("{what} was answered with HTTP {status}: {said}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// The status.
+        status: u16,
+        /// What it said.
+        said: String,
+    },
+    /// The request could not be signed.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// What a watchdog did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WatchdogOutcome {
+    /// Times that the heartbeat stopped.
+    pub fired: u64,
+    /// Orders that were open then.
+    pub cancelled: u64,
+}
+
+/// Watches until it is told to end.
+///
+/// # Errors
+/// [`WatchdogError`], before anything is watched: a watchdog that could not bite is none.
+pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutcome, WatchdogError> {
+    let mut trading = config.trading.clone();
+    (trading.key_env, trading.secret_env) = (KEY_ENV.to_owned(), SECRET_ENV.to_owned());
+    trading.key_file = options.key_file.clone();
+    let tls = TlsClient::new(&config.venue.tls)?;
+    let mut account = Account {
+        http: HttpClient::new(&tls, TIMEOUT, BODY_BYTES_MAX),
+        endpoint: config.venue.endpoints(Market::Spot).rest.clone(),
+        credentials: keys::load(&trading)?,
+        offset_ns: 0,
+    };
+    let open = account.open_orders().map_err(WatchdogError::Useless)?;
+    log::info!("the watchdog's key is good; {} orders are open", open.len());
+    let mut outcome = WatchdogOutcome::default();
+    let mut last: Option<(Vec<u8>, Instant)> = None;
+    // After everything was cancelled the engine has to show a sign of life first.
+    let mut fired_at: Option<Vec<u8>> = None;
+    while !options.interrupt.is_raised() {
+        match std::fs::read(&options.heartbeat) {
+            Ok(text) if last.as_ref().is_none_or(|(before, _)| *before != text) => {
+                last = Some((text, Instant::now()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => last = None,
+            Err(error) => log::warn!("{}: {error}", options.heartbeat.display()),
+        }
+        if let Some((text, since)) = &last
+            && since.elapsed() >= options.after
+            && fired_at.as_ref() != Some(text)
+        {
+            log::error!("the engine's heartbeat stopped {:.1?} ago: everything is cancelled", since.elapsed());
+            outcome.fired += 1;
+            outcome.cancelled += account.cancel_everything(&options.interrupt);
+            fired_at = Some(text.clone());
+            if options.once {
+                break;
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(outcome)
+}
+
+struct Account {
+    http: HttpClient,
+    endpoint: Endpoint,
+    credentials: Credentials,
+    /// The venue's clock less ours, ns.
+    offset_ns: i64,
+}
+
+impl Account {
+    /// Cancels until nothing is open; says how many orders were.
+    fn cancel_everything(&mut self, interrupt: &Interrupt) -> u64 {
+        let mut cancelled = BTreeSet::new();
+        loop {
+            match self.round(&mut cancelled) {
+                Ok(0) => {
+                    log::error!("nothing is open any more; {} orders were", cancelled.len());
+                    break;
+                }
+                Ok(left) => log::error!("{left} orders were open; looking again"),
+                Err(error) => log::error!("{error}; trying again"),
+            }
+            if interrupt.is_raised() {
+                break;
+            }
+            std::thread::sleep(AGAIN);
+        }
+        cancelled.len() as u64
+    }
+
+    /// One round; says how many orders were open when it began.
+    fn round(&mut self, cancelled: &mut BTreeSet<u64>) -> Result<usize, CancelError> {
+        let open = self.open_orders()?;
+        let symbols: BTreeSet<&String> = open.iter().map(|(symbol, _)| symbol).collect();
+        let mut failed = None;
+        for symbol in symbols {
+            // One symbol that fails keeps no other from being cancelled.
+            if let Err(error) = self.signed("the cancel of all orders", "DELETE", "/api/v3/openOrders", Some(symbol.as_str())) {
+                failed = Some(error);
+            }
+        }
+        cancelled.extend(open.iter().map(|(_, id)| *id));
+        failed.map_or(Ok(open.len()), Err)
+    }
+
+    /// Symbol and number of every open order.
+    fn open_orders(&mut self) -> Result<Vec<(String, u64)>, CancelError> {
+        const WHAT: &str = "the open orders";
+        self.learn_the_time()?;
+        let rows = self.signed(WHAT, "GET", "/api/v3/openOrders", None)?;
+        let of = |row: &Value| Some((row["symbol"].as_str()?.to_owned(), row["orderId"].as_u64()?));
+        Ok(rows.as_array().into_iter().flatten().filter_map(of).collect())
+    }
+
+    fn learn_the_time(&mut self) -> Result<(), CancelError> {
+        const WHAT: &str = "the time";
+        let sent = wall_clock();
+        let answer = self.answered(WHAT, self.http.get(&self.endpoint, "/api/v3/time"))?;
+        let ours = sent.0.saturating_add(wall_clock().since(sent) / 2);
+        if let Some(theirs) = answer["serverTime"].as_u64() {
+            self.offset_ns = i64::try_from(i128::from(theirs) * 1_000_000 - i128::from(ours)).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn signed(
+        &self,
+        what: &'static str,
+        method: &str,
+        path: &str,
+        symbol: Option<&str>,
+    ) -> Result<Value, CancelError> {
+        let now = wall_clock().0.saturating_add_signed(self.offset_ns);
+        let timing = Timing { timestamp: now / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
+        let mut written = RestRequest::new();
+        let query = written.write_with(timing, &self.credentials, |params| {
+            if let Some(symbol) = symbol {
+                params.text(Name::Symbol, symbol);
+            }
+            Ok(())
+        })?;
+        let key = [("X-MBX-APIKEY", self.credentials.api_key.as_str())];
+        let path = format!("{path}?{query}");
+        let request = HttpRequest { method, path: &path, headers: &key, ..HttpRequest::default() };
+        self.answered(what, self.http.request(&self.endpoint, &request))
+    }
+
+    fn answered(&self, what: &'static str, answer: Result<HttpAnswer, HttpError>) -> Result<Value, CancelError> {
+        let answer = answer.map_err(|error| CancelError::Unanswered { what, error })?;
+        let read = serde_json::from_slice(&answer.body);
+        match (answer.status, read) {
+            (200, Ok(value)) => Ok(value),
+            (status, _) => {
+                let said = &answer.body[..answer.body.len().min(SHOWN_BYTES)];
+                let said = String::from_utf8_lossy(said).trim().to_owned();
+                Err(CancelError::Refused { what, status, said })
+            }
+        }
+    }
+}

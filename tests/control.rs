@@ -1,0 +1,279 @@
+//! The operator's hand, over loopback: a kill takes back what is open, whatever the venue answers, stays over a restart
+//! until somebody releases it, and a watchdog does it alone when the engine's heartbeat stops.
+
+#[path = "support/live_orders.rs"]
+mod live_orders;
+#[path = "support/order_client.rs"]
+mod order_client;
+
+use algo_trader::domain::order::OrderState;
+use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price, Side};
+use algo_trader::market::Top;
+use algo_trader::pipeline::Threading;
+use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
+use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::{Summary, run_live};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use algo_trader::venue::local::serve::Fault;
+use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use order_client::Trader;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Orders that rest.
+const RESTING: usize = 40;
+
+/// Keeps forty buys far below the market.
+struct Rests {
+    instrument: InstrumentId,
+    of: Instrument,
+    next: i64,
+}
+
+impl Strategy for Rests {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
+        if instrument != self.instrument || !top.is_two_sided() {
+            return;
+        }
+        let open = ctx.open_orders(self.instrument).count();
+        for _ in open..RESTING.min(open + 10) {
+            self.next = (self.next + 1) % 1_000;
+            let price: Price = dollars(&self.of, 58_000 - self.next);
+            let qty = thousandths(&self.of, 1);
+            let _ = ctx.buy(self.instrument, qty).at_limit(price).send();
+        }
+    }
+
+    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+}
+
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    Ok(Box::new(Rests { instrument, of: setup.table.get(instrument).clone(), next: 0 }))
+}
+
+static STRATEGIES: &[StrategySpec] =
+    &[StrategySpec { name: "rests", doc: "orders that rest", params: &[], build }];
+
+const RESTS: &str = "[[strategy]]\nname = \"rests\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+
+fn open_orders(alice: &Trader<'_>) -> Option<Vec<Value>> {
+    let answer = alice.try_rest("GET", "/api/v3/openOrders", &[]).filter(|answer| answer.status == 200)?;
+    answer.json().as_array().cloned()
+}
+
+/// Waits until so many orders are open; says how long that took.
+fn until_open(alice: &Trader<'_>, what: &str, wanted: impl Fn(usize) -> bool) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let open = open_orders(alice).map(|orders| orders.len());
+        if open.is_some_and(&wanted) {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {open:?} orders are open");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn operator(scope: &str, flatten: bool) -> ControlRequest {
+    let (operator, reason) = ("anna".into(), "a test".into());
+    ControlRequest::Kill { scope: scope.into(), flatten, operator, reason }
+}
+
+fn release(scope: &str) -> ControlRequest {
+    ControlRequest::Release { scope: scope.into(), operator: "anna".into(), reason: "tested".into() }
+}
+
+/// The process's answer, once it listens.
+fn asked(paths: &ControlPaths, request: &ControlRequest) -> ControlReply {
+    let begun = Instant::now();
+    loop {
+        match ask(&paths.socket, request) {
+            Ok(reply) => return reply,
+            Err(error) if begun.elapsed() > Duration::from_secs(30) => panic!("{error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+fn until_status(paths: &ControlPaths, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
+    let begun = Instant::now();
+    loop {
+        let reply = asked(paths, &ControlRequest::Status);
+        if good(&reply) {
+            return reply;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}: {reply:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs the strategy while `during` looks on.
+fn run<T>(
+    live: &LiveConfig,
+    dir: &Path,
+    journal: &str,
+    during: impl FnOnce(&ControlPaths) -> T,
+) -> (Summary, T) {
+    let interrupt = Interrupt::default();
+    let mut options = live_orders::options(&dir.join(journal), &interrupt, Threading::Inline);
+    options.pipeline.strategies = STRATEGIES;
+    let paths = ControlPaths::new(dir, &live.config.run.name);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_live(&live.config, options));
+        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| during(&paths)));
+        interrupt.raise();
+        let summary = running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
+        match seen {
+            Ok(seen) => (summary, seen),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn denied(summary: &Summary, reason: DenyReason) -> u64 {
+    summary.denials.iter().find(|d| d.0 == reason.label()).map_or(0, |d| d.1)
+}
+
+#[test]
+fn a_kill_takes_back_what_is_open_and_stays_over_a_restart_until_it_is_released() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let alice = Trader::new(&venue, "alicehmac");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (summary, took) = run(&live, dir.path(), "first.journal", |paths| {
+        let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        until_open(&alice, "at first", |n| n == RESTING);
+        assert_eq!(mode(&paths.socket), 0o600, "for its owner alone");
+        let mut took = Vec::new();
+        for round in 0..5 {
+            let scope =
+                ["all", "venue binance", "strategy rests", "instrument binance:spot:BTCUSDT", "all"][round];
+            asked(paths, &operator(scope, false));
+            took.push(until_open(&alice, "after a kill", |n| n == 0));
+            let stopped = until_status(paths, "it is stopped", |reply| !reply.stopped.is_empty()).stopped;
+            assert!(stopped.iter().all(|s| s.by == "anna" && s.cause == "killed"), "{stopped:?}");
+            std::thread::sleep(Duration::from_millis(100));
+            assert_eq!(open_orders(&alice).map(|o| o.len()), Some(0), "nothing comes after it");
+            if round < 4 {
+                asked(paths, &release(scope));
+                until_status(paths, "it is released", |reply| reply.stopped.is_empty());
+                until_open(&alice, "after the release", |n| n == RESTING);
+            }
+        }
+        took
+    });
+    println!("from the command to no open order: {took:?}");
+    assert!(took.iter().all(|t| *t < Duration::from_secs(5)), "{took:?}");
+    assert!(denied(&summary, DenyReason::Killed) > 0, "{:?}", summary.denials);
+    // The next run of that name is stopped before its first event.
+    let (summary, ()) = run(&live, dir.path(), "second.journal", |paths| {
+        let reply = until_status(paths, "it stays stopped", |reply| reply.events > 50);
+        assert_eq!((reply.stopped[0].scope.as_str(), reply.stopped[0].by.as_str()), ("all", "anna"));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(open_orders(&alice).map(|o| o.len()), Some(0));
+        let nobody =
+            ControlRequest::Release { scope: "all".into(), operator: " ".into(), reason: "x".into() };
+        let refused = ask(&paths.socket, &nobody);
+        assert!(
+            matches!(&refused, Err(ControlError::Refused(why)) if why.contains("operator")),
+            "{refused:?}"
+        );
+        let wrong = ask(&paths.socket, &operator("strategy nobody", false));
+        assert!(matches!(&wrong, Err(ControlError::Refused(why)) if why.contains("rests")), "{wrong:?}");
+        asked(paths, &release("all"));
+        until_open(&alice, "after the release", |n| n == RESTING);
+    });
+    assert!(denied(&summary, DenyReason::Killed) > 0 && summary.execution.orders > 0);
+    // Both journals replay to what was.
+    for journal in ["first.journal", "second.journal"] {
+        let mut reader =
+            algo_trader::journal::JournalReader::open(&dir.path().join(journal)).expect("a journal");
+        let mut replay = algo_trader::run::ReplayOptions::default();
+        replay.pipeline.strategies = STRATEGIES;
+        let again = algo_trader::run::replay_journal(&live.config, &mut reader, replay).expect("it replays");
+        if journal == "second.journal" {
+            assert_eq!(again.order_stream_sha256, summary.order_stream_sha256);
+        }
+        assert_eq!(again.execution.overfills, 0);
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(dir.path()).expect("there").map(|e| e.expect("readable").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".sock")), "{left:?}");
+}
+
+#[test]
+fn a_file_stops_everything_and_one_venue_error_in_ten_keeps_nothing_open() {
+    let venue = venue(|_| {});
+    let mut live = config(&venue, Key::Hmac, "order_entry = \"rest\"", RESTS);
+    live.config.trading.engine_deadline = Duration::from_millis(400);
+    let alice = Trader::new(&venue, "alicehmac");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (_, took) = run(&live, dir.path(), "run.journal", |paths| {
+        until_open(&alice, "at first", |n| n == RESTING);
+        for _ in 0..30 {
+            for (status, count) in [(200, 9), (503, 1)] {
+                venue.control().inject(Fault::Rest { status, count, delay_ms: 0, retry_after_s: 0 });
+            }
+        }
+        std::fs::write(&paths.kill, "").expect("written");
+        let took = until_open(&alice, "after the file", |n| n == 0);
+        let reply = until_status(paths, "it is stopped", |reply| !reply.stopped.is_empty());
+        assert!(reply.stopped[0].by.ends_with(".kill"), "{reply:?}");
+        took
+    });
+    println!("from the file to no open order, one answer in ten an error: {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+fn place(alice: &Trader<'_>, side: Side, price: &str) {
+    let side = if side == Side::Buy { "BUY" } else { "SELL" };
+    let order = [
+        ("symbol", "BTCUSDT"),
+        ("side", side),
+        ("type", "LIMIT"),
+        ("timeInForce", "GTC"),
+        ("quantity", "0.01"),
+        ("price", price),
+    ];
+    alice.done("POST", "/api/v3/order", &order);
+}
+
+#[test]
+fn the_watchdog_cancels_everything_when_the_heartbeat_stops_and_nothing_before() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let alice = Trader::new(&venue, "alicehmac");
+    for n in 0..12 {
+        place(&alice, Side::Buy, &(58_000 - n).to_string());
+        place(&alice, Side::Sell, &(62_000 + n).to_string());
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let heartbeat = dir.path().join("x.heartbeat");
+    std::fs::write(&heartbeat, "0 0\n").expect("written");
+    let interrupt = Interrupt::default();
+    let options = WatchdogOptions {
+        heartbeat: heartbeat.clone(),
+        after: Duration::from_millis(1_500),
+        key_file: live.config.trading.key_file.clone(),
+        once: true,
+        interrupt: interrupt.clone(),
+    };
+    let outcome = std::thread::scope(|scope| {
+        let dog = scope.spawn(|| watch(&live.config, &options));
+        for beat in 1..20 {
+            std::fs::write(&heartbeat, format!("{beat} 0\n")).expect("written");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(!dog.is_finished(), "it bites nobody who lives");
+        assert_eq!(open_orders(&alice).map(|o| o.len()), Some(24));
+        let took = until_open(&alice, "after the heartbeat stopped", |n| n == 0);
+        println!("from the last beat to no open order: {took:?}");
+        dog.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
+    });
+    assert_eq!((outcome.fired, outcome.cancelled), (1, 24));
+}
