@@ -206,8 +206,9 @@ impl Pipeline {
             OffStep::Round => table.all().iter().map(Filters::from).collect(),
             OffStep::Refuse => Vec::new(),
         };
-        let strategy =
-            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
+        let strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
+            .with_rounding(rounding)
+            .with_hours(config.trading_hours());
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = Wallets::new(table, &config.paper.balances)
             .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;
