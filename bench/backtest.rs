@@ -11,7 +11,8 @@ mod recordings;
 mod support;
 
 use algo_trader::domain::event::Trade;
-use algo_trader::domain::{InstrumentId, Price, Qty, Side, Time};
+use algo_trader::domain::order::OrderState;
+use algo_trader::domain::{InstrumentId, OrderStatus, Price, Qty, Side, Time};
 use algo_trader::history::catalogue::{Entry, Segment, SeriesKind, SeriesName};
 use algo_trader::history::import::{ImportKind, ImportOptions, import_file};
 use algo_trader::history::segment::{GapRule, Num, Row, SegmentWriter};
@@ -72,11 +73,10 @@ impl Strategy for Maker {
             return;
         }
         self.next = ctx.now().plus(Duration::from_millis(100));
-        while let Some(id) = ctx
-            .open_orders(self.btc)
-            .find(|o| o.status != algo_trader::domain::OrderStatus::PendingCancel)
-            .map(|o| o.order.id)
-        {
+        loop {
+            let live = |o: &&OrderState| o.status != OrderStatus::PendingCancel;
+            let found = ctx.open_orders(self.btc).find(live).map(|o| o.order.id);
+            let Some(id) = found else { break };
             if ctx.cancel(id).is_err() {
                 break;
             }

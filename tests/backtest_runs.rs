@@ -8,7 +8,6 @@ mod support {
     pub mod history;
 }
 
-use crate::script;
 use algo_trader::domain::{InstrumentId, Notional, Qty};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions};
@@ -35,7 +34,8 @@ fn walk(seed: u64, bars: usize) -> Vec<[i64; 4]> {
     (0..bars)
         .map(|_| {
             let open = step(price);
-            let close = step(step(open));
+            let middle = step(open);
+            let close = step(middle);
             let (high, low) =
                 (step(open.max(close)).max(open).max(close), step(open.min(close)).min(open).min(close));
             price = close;
@@ -314,6 +314,7 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     refused(&["--series", "bars-5m"], 2, "bars-1m");
     refused(&["--fill", "quotes"], 2, "needs quotes");
     refused(&["--until", "1990-01-01"], 2, "no event lies in the range");
-    refused(&["--history", &path("none")], 2, "usa:spot:XYZ");
+    let none = path("none");
+    refused(&["--history", none.as_str()], 2, "there is no history here");
     refused(&["--from", "yesterday"], 2, "2024-08-08");
 }

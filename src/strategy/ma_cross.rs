@@ -66,11 +66,15 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let definition = setup.table.get(instrument);
     let capital = i128::from(setup.params.decimal("capital", START_DECIMALS)?);
     let capital = rescaled(capital, START_DECIMALS, definition.notional_decimals());
+    let qty = match capital {
+        0 => setup.params.decimal("qty", definition.qty_decimals)?,
+        _ => 0,
+    };
     Ok(Box::new(MaCross {
         capital: (capital > 0).then_some(capital),
         pending: None,
         instrument,
-        qty: Qty(setup.params.decimal("qty", definition.qty_decimals)?),
+        qty: Qty(qty),
         stop_bps: setup.params.integer("stop_bps"),
         can_short: definition.market != Market::Spot,
         fast: setup.indicator(instrument, "sma", &[fast])?,

@@ -166,13 +166,13 @@ pub fn rows(dir: &Path, name: &str, kind: SeriesKind, rows: &[(u64, Row)]) {
 }
 
 /// A trade at a price in hundredths, of a quantity in thousandths.
-pub fn trade(time: u64, price: i64, qty: i64, aggressor: Side, aggregate: bool) -> (u64, Row) {
+pub fn trade(time: u64, price: i64, qty: i64, aggressor: Side, aggregate: bool) -> (u64, Row<'static>) {
     let (price, qty) = (Num::new(price, 2), Num::new(qty, 3));
     (time, Row::Trade { price, qty, id: time, venue_time: Time(time), aggressor, aggregate })
 }
 
 /// Bid and ask in hundredths, quantities in thousandths.
-pub fn quote(time: u64, bid: (i64, i64), ask: (i64, i64)) -> (u64, Row) {
+pub fn quote(time: u64, bid: (i64, i64), ask: (i64, i64)) -> (u64, Row<'static>) {
     let side = |(price, qty): (i64, i64)| (Num::new(price, 2), Num::new(qty, 3));
     (time, Row::Quote { bid: side(bid), ask: side(ask), update_id: time })
 }

@@ -1,7 +1,6 @@
 //! Instruments that no instrument file has: what the history knows of them.
 
-use crate::domain::decimal::POW10;
-use crate::domain::{Instrument, Qty};
+use crate::domain::Instrument;
 use crate::history::Catalogue;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +40,6 @@ pub fn known_to(catalogue: &Catalogue, names: &[String], qty_decimals: u8) -> Ve
     for instrument in &mut all {
         let room = 18u8.saturating_sub(instrument.price_decimals);
         instrument.qty_decimals = instrument.qty_decimals.max(qty_decimals.min(room));
-        instrument.max_qty = Qty(POW10[18]);
     }
     all
 }

@@ -140,7 +140,7 @@ fn over_frames(
     frames: &mut (dyn FrameSource + Send),
     mut options: BacktestOptions,
 ) -> Result<Ran, BacktestError> {
-    let plan = Plan::of_frames(config, frames)?;
+    let plan = Plan::of_frames(config, &*frames)?;
     let mut pipeline = build(config, &plan, &mut options)?;
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
     feed.sampler = pipeline.sampler;
