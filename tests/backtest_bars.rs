@@ -7,7 +7,6 @@ mod support {
     pub mod history;
 }
 
-use crate::script;
 use algo_trader::domain::{Price, Qty, Side};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
