@@ -47,7 +47,7 @@ pub enum ListingError {
 pub struct Exchange {
     pub(super) markets: Vec<Market>,
     pub(super) funds: Funds,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl Exchange {

@@ -8,13 +8,14 @@
 //! [`Event`]s are in the order in which a venue sends them: each order's report when it happens, then for every account
 //! whose balances moved one [`AccountPosition`].
 //!
-//! Invariants: an asset's balances and the commissions taken add up to what was deposited; nothing is ever below zero;
+//! Invariants: an asset's balances and the commissions taken add up to what was deposited and traded with the crowd; nothing is ever below zero;
 //! what is locked is what the open orders need; no order trades worse than its limit.
 
 mod amend;
 mod batch;
 mod cancel;
 mod client_id;
+mod crowd;
 mod event;
 mod exchange_state;
 mod filters;

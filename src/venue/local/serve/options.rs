@@ -4,6 +4,7 @@
 
 use super::super::api::{AccountOptions, ApiError, ApiSettings, WeightRules};
 use super::super::config::{FlowConfig, FlowError};
+use super::fault::Fault;
 use crate::domain::{Instrument, Market};
 use crate::net::{FrameSource, SourceError};
 use std::fmt;
@@ -231,6 +232,8 @@ pub struct ServerOptions {
     pub order_limits: (u32, u32),
     /// Accounts that trade spot symbols, with their keys and balances.
     pub accounts: Vec<AccountOptions>,
+    /// What goes wrong, so long after the start.
+    pub faults: Vec<(Duration, Fault)>,
 }
 
 impl ServerOptions {
@@ -260,6 +263,7 @@ impl ServerOptions {
             limits: Limits::default(),
             order_limits: (100, 200_000),
             accounts: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
