@@ -106,6 +106,9 @@ struct ServeArgs {
     /// Open an account to try orders with, and print its key
     #[arg(long)]
     demo_account: bool,
+    /// Match orders of accounts with each other alone, and not with the market that is shown
+    #[arg(long)]
+    accounts_only: bool,
     /// Frames written at once, at most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     batch: u16,
@@ -252,6 +255,7 @@ fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome>
     options.at_end = if args.close_at_end { AtEnd::Close } else { AtEnd::StayOpen };
     options.spin = args.spin;
     options.faults = args.fault;
+    options.meets_market = !args.accounts_only;
     for path in &args.account {
         options.accounts.extend(accounts(path)?);
     }

@@ -44,6 +44,8 @@ pub fn venue(more: impl FnOnce(&mut ServerOptions)) -> Running {
         account("alice", &[("USDT", "1000000"), ("BTC", "10"), ("ETH", "50")]),
         account("bob", &[("USDT", "10000000"), ("BTC", "100"), ("ETH", "500")]),
     ];
+    // Bob is the whole of alice's market, so that what she gets is known.
+    options.meets_market = false;
     more(&mut options);
     Server::start(options).expect("the venue starts")
 }

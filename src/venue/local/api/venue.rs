@@ -206,12 +206,6 @@ impl Api {
         self.keys.get(api_key).map(|key| key.account)
     }
 
-    /// Whether somebody could trade.
-    #[must_use]
-    pub fn has_accounts(&self) -> bool {
-        !self.names.is_empty()
-    }
-
     /// What it limits.
     #[must_use]
     pub fn settings(&self) -> ApiSettings {

@@ -190,7 +190,7 @@ impl Batch<'_> {
         let mut left = self.meet(side.opposite(), better, qty / lot * lot);
         let is_better = |at: &RestingOrder| side.at_least_as_aggressive(at.price, better);
         while left > 0 {
-            let next = self.market.engine.orders(side).skip_while(is_better).next();
+            let next = self.market.engine.orders(side).find(|at| !is_better(at));
             let Some(maker) = next.filter(|at| at.price == price) else { return };
             let traded = maker.leaves.0.min(left);
             left -= traded;
@@ -222,6 +222,7 @@ impl Batch<'_> {
             self.unkept(number);
         }
         self.tell_list_done(number);
+        self.let_follow(number);
     }
 
     /// What the other side of an account's trade with the crowd took out of the exchange and brought into it.

@@ -20,10 +20,31 @@ impl Batch<'_> {
         }
     }
 
-    /// A conditional order whose price has come, if it is still open.
+    /// Puts an order that was taken in to work, or lets it wait for its price; unless it is over by now.
+    pub fn begin(&mut self, number: u64) {
+        let order = *self.market.order(number);
+        if !order.status.is_open() {
+            return;
+        }
+        if order.working_ms.is_some() {
+            return self.work(number);
+        }
+        if let Some(delta) = order.trailing_delta {
+            self.market.triggers.trail(number, order.side, delta, order.stop_price.0 == 0);
+        }
+        if order.stop_price.0 > 0 {
+            let rising = order.kind.triggers_rising(order.side);
+            self.market.triggers.wait(number, order.stop_price.0, rising);
+        }
+    }
+
+    /// An order whose moment has come, if it is still open: a conditional one by its price, a follower by its list.
     pub fn activate(&mut self, number: u64) {
         if !self.market.is_open(number) {
             return;
+        }
+        if self.market.order(number).status == OrderStatus::PendingNew {
+            return self.release(number);
         }
         self.end_sibling(number, OrderStatus::Expired);
         let now_ms = self.now_ms;
@@ -75,7 +96,9 @@ impl Batch<'_> {
     /// Something has traded at this price: orders that waited for it become due.
     pub(super) fn mark(&mut self, price: Price) {
         self.market.last = Some(price);
-        self.market.triggers.trade(price.0);
+        for number in self.market.triggers.trade(price.0) {
+            self.market.order_mut(number).trailing_ms = Some(self.now_ms);
+        }
     }
 
     fn trade(&mut self, taker: u64, maker: u64, qty: i64) {

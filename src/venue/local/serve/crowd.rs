@@ -19,7 +19,7 @@ const LEVELS: usize = 500;
 impl Server {
     /// Lets accounts meet what a frame of spot has just told.
     pub(super) fn let_meet(&mut self, source: usize, frame: &[u8], at: Instant) {
-        if !self.api.has_accounts() {
+        if !self.meets_market {
             return;
         }
         let spot = self.feed.sources.get(source).filter(|info| info.market == Market::Spot);

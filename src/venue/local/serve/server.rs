@@ -72,6 +72,8 @@ pub(super) struct Server {
     pub(super) hub: Hub,
     pub(super) feed: Feed,
     pub(super) api: Api,
+    /// Whether somebody trades here, and with the market that is shown.
+    pub(super) meets_market: bool,
     /// By how much the clock of orders is wrong, ms.
     pub(super) skew_ms: i64,
     pub(super) faults: Pending,
@@ -136,6 +138,7 @@ impl Server {
             listeners.push(listen(&poll, listeners.len(), Role::Admin, admin)?);
         }
         let settings = options.api_settings();
+        let meets_market = options.meets_market && !options.accounts.is_empty();
         let (feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
         let api = Api::new(settings, listable(&instruments), options.accounts, wall())?;
         let mut exchange = Exchange::default();
@@ -159,6 +162,7 @@ impl Server {
             hub: Hub::default(),
             feed,
             api,
+            meets_market,
             skew_ms: 0,
             faults: Pending::default(),
             planned: options.faults.into_iter().map(|(after, fault)| (began + after, fault)).collect(),
