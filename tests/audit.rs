@@ -16,17 +16,19 @@ use algo_trader::journal::{Entry, JournalReader};
 use algo_trader::market::Bar;
 use algo_trader::net::TlsSettings;
 use algo_trader::run::audit::trail_of;
+use algo_trader::run::watch::{Reactor, Watch};
 use algo_trader::run::why::why;
 use algo_trader::run::{AuditRequest, Config, ReplayOptions, replay_frames};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, IndicatorHandle, Setup, Strategy, StrategySpec};
+use algo_trader::surveillance::{Act, Alert, Detector, Reaction, Seen, Surveillance};
 use algo_trader::venue::local::demo_instruments;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn request(trail: Option<PathBuf>) -> AuditRequest {
@@ -181,6 +183,17 @@ fn first_bad(good: &[Vec<u8>], bad: &[u8]) -> u64 {
     good.len() as u64 + 1
 }
 
+/// The record with another time.
+fn forged(record: &[u8]) -> Vec<u8> {
+    let mut text = record.to_vec();
+    let name = b"\"time_ns\":";
+    let begin = text.windows(name.len()).position(|w| w == name).expect("a time") + name.len();
+    let digits = text[begin..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let last = &mut text[begin + digits - 1];
+    *last = b'0' + (*last - b'0' + 1) % 10;
+    text
+}
+
 #[test]
 fn ten_thousand_random_corruptions_are_all_found_and_the_first_bad_record_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -229,9 +242,7 @@ fn ten_thousand_random_corruptions_are_all_found_and_the_first_bad_record_is_nam
             }
             8 => {
                 // A forger who knows how, and reckons the hash of the record anew.
-                let mut text = lines[a][65..].to_vec();
-                let at = text.len() - 3;
-                text[at] = text[at].wrapping_add(1);
+                let text = forged(&lines[a][65..]);
                 let before = match a {
                     0 => Link::origin(),
                     _ => Link::parse(&good[a - 1][..64]).expect("a link"),
@@ -244,11 +255,7 @@ fn ten_thousand_random_corruptions_are_all_found_and_the_first_bad_record_is_nam
                 rechained = true;
                 let mut link = Link::origin();
                 for (at, line) in lines.iter_mut().enumerate() {
-                    let mut text = line[65..].to_vec();
-                    if at == a {
-                        let at = text.len() - 3;
-                        text[at] = text[at].wrapping_add(1);
-                    }
+                    let text = if at == a { forged(&line[65..]) } else { line[65..].to_vec() };
                     link = link.next(&text);
                     *line = [link.to_string().as_bytes(), b" ", &text].concat();
                 }
@@ -278,8 +285,6 @@ fn ten_thousand_random_corruptions_are_all_found_and_the_first_bad_record_is_nam
             let bad = first_bad(&good, &bad);
             let told = match fault {
                 Fault::Changed { record } => record == bad + 1,
-                // What is no JSON any more is told where it is.
-                Fault::Unreadable { record } => record == bad,
                 other => bad == anchor.number && matches!(other, Fault::Rewritten { .. }),
             };
             assert!(told, "{what}: {fault}");
@@ -446,6 +451,63 @@ fn what_is_exported_is_what_the_trail_has_between_two_moments() {
         }
     }
     assert!(rows[1][column("detail")].contains("config_text="), "what has no column is in the detail");
+}
+
+#[test]
+fn what_surveillance_finds_is_in_the_trail_with_what_was_done_about_it() {
+    /// Finds the third fill of anybody.
+    struct Third(u32);
+    impl Detector for Third {
+        fn name(&self) -> &'static str {
+            "third-fill"
+        }
+        fn take(&mut self, seen: &Seen) -> Option<Alert> {
+            let Act::Fill { strategy, .. } = seen.act else { return None };
+            self.0 += 1;
+            (self.0 == 3).then(|| Alert {
+                detector: self.name(),
+                time: seen.time,
+                strategy,
+                instrument: seen.instrument,
+                detail: "the third".into(),
+            })
+        }
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = |name: &str, reaction: Reaction, reactor: Option<Reactor>| {
+        let journal = dir.path().join(name);
+        let detectors: Vec<(Box<dyn Detector>, Reaction)> = vec![(Box::new(Third(0)), reaction)];
+        let mut watch = Watch::with(Surveillance::new(detectors, 1), &support::config());
+        if let Some(reactor) = reactor {
+            watch = watch.reacting_by(reactor);
+        }
+        let mut options = support::options(Some(journal.clone()));
+        options.audit = Some(AuditRequest { watch: Some(watch), ..request(None) });
+        replay_frames(&support::config(), &mut support::market(4), options).expect("a good run");
+        let trail = trail_of(&journal);
+        verify_file(&trail, &[]).expect("as it was written");
+        let records: Vec<Value> =
+            lines(&std::fs::read(trail).expect("a file")).iter().map(|l| record(l)).collect();
+        let at = records.iter().position(|r| r["kind"] == "alert").expect("it was found");
+        assert_eq!(records.iter().filter(|r| r["kind"] == "alert").count(), 1);
+        // It stands behind the fill that completed it.
+        let fills: Vec<&Value> = records[..at].iter().filter(|r| r["kind"] == "fill").collect();
+        assert_eq!((fills.len(), &fills[2]["seq"]), (3, &records[at]["seq"]));
+        assert_eq!(records[at]["strategy"], fills[2]["strategy"]);
+        records[at]["reaction"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(run("warn", Reaction::Warn, None), "warn");
+    let alone = run("alone", Reaction::Halt, None);
+    assert!(alone.starts_with("halt not done: nothing in this run takes commands"), "{alone}");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&told);
+    let reactor: Reactor = Box::new(move |what| {
+        to.lock().expect("nobody panics").push((what.reaction, what.why.clone()));
+        Ok(())
+    });
+    assert_eq!(run("halted", Reaction::Halt, Some(reactor)), "halt");
+    let told = told.lock().expect("nobody panics").clone();
+    assert_eq!(told, [(Reaction::Halt, "third-fill: the third".to_owned())]);
 }
 
 /// What the probe below saw when it ordered, by the order's number.

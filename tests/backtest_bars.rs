@@ -7,7 +7,6 @@ mod support {
     pub mod history;
 }
 
-use crate::script;
 use algo_trader::domain::{Price, Qty, Side};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
@@ -206,4 +205,22 @@ fn a_cross_over_spy_earns_what_numpy_says() {
     assert!((equity / wanted - 1.0).abs() < 1e-9, "{equity} is not {wanted}");
     let profit: i128 = outcome.trips.iter().map(|trip| trip.profit).sum();
     assert_eq!(outcome.start + profit, outcome.end(), "round trips add up to what was gained");
+}
+
+#[test]
+fn equity_is_taken_at_closes_not_on_a_guessed_path() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[FIRST, CALM, [10_081, 10_300, 9_800, 10_000], CALM]);
+    let text = format!(
+        "[backtest]\nequity_seconds = 1\nbalance = \"1000\"\n[[strategy]]\nname = \"market\"\ninstruments = [\"{XYZ}\"]"
+    );
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+    let points =
+        ran.outcome.equity.iter().map(|p| ((p.time.0 - BEGIN) / MINUTE, ran.outcome.number(p.equity)));
+    // One share bought at 100.75 in the second bar.
+    let expected = [(0, 1_000.0), (1, 1_000.0), (2, 1_000.06), (3, 999.25), (4, 1_000.06)];
+    assert_eq!(points.collect::<Vec<_>>(), expected);
+    let prices: Vec<_> = ran.outcome.prices.iter().map(|p| p.price.0).collect();
+    assert_eq!(prices, [10_000, 10_051, 10_081, 10_000, 10_081]);
 }

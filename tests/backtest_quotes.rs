@@ -6,7 +6,6 @@ mod support {
     pub mod history;
 }
 
-use crate::script;
 use algo_trader::domain::{Price, Qty, Side};
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::segment::Row;

@@ -8,7 +8,6 @@ mod support {
     pub mod history;
 }
 
-use crate::script;
 use algo_trader::domain::{InstrumentId, Notional, Qty};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions};
@@ -35,7 +34,8 @@ fn walk(seed: u64, bars: usize) -> Vec<[i64; 4]> {
     (0..bars)
         .map(|_| {
             let open = step(price);
-            let close = step(step(open));
+            let middle = step(open);
+            let close = step(middle);
             let (high, low) =
                 (step(open.max(close)).max(open).max(close), step(open.min(close)).min(open).min(close));
             price = close;

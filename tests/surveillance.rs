@@ -171,6 +171,17 @@ impl World {
         }
     }
 
+    /// How much traded between two moments, that way or any.
+    fn traded(&self, from: f64, to: f64, way: Option<Side>) -> i64 {
+        let at = |seconds: f64| Time(self.begin + (seconds.max(0.0) * 1e9) as u64);
+        let within = self.seen.iter().filter(|seen| (at(from)..at(to)).contains(&seen.time));
+        let qty = |seen: &Seen| match seen.act {
+            Act::Trade { qty, aggressor, .. } if way.is_none_or(|way| way == aggressor) => Some(qty.0),
+            _ => None,
+        };
+        within.filter_map(qty).sum()
+    }
+
     /// What every sequence has.
     fn usual(&mut self) {
         let per_second = self.between(1.0, 4.0);
@@ -427,21 +438,16 @@ fn momentum_ignition_is_found() {
     fn burst(world: &mut World, b: &Burst) {
         let side = world.side();
         let sign = if side == Side::Buy { 1.0 } else { -1.0 };
-        let now = world.price(b.at);
-        let then = world.price(b.at + b.over);
+        let (now, then) = (world.price(b.at), world.price(b.at + b.over));
         // Whatever the market does by itself, the burst moves it by so much.
         let own = (then / now - 1.0) * 1e4;
         world.push(b.at, b.over, sign * b.bps - own);
-        let qty = world.count(20, 60) as i64;
+        world.usual();
+        // As much as makes it the share asked for of what trades that way.
+        let others = world.traded(b.at + b.over - 5.0, b.at + b.over, Some(side)) as f64;
+        let qty = (others * b.share / (1.0 - b.share) / b.fills as f64).ceil().max(5.0) as i64;
         for n in 0..b.fills {
             world.take(b.at + b.over * n as f64 / b.fills as f64, 1, side, qty);
-        }
-        // What others trade the same way, so that ours is the share asked for.
-        let others = (b.fills as f64 * qty as f64 * (1.0 / b.share - 1.0)) as i64;
-        let price = world.price(b.at + b.over * 0.9) as i64;
-        if others > 0 {
-            let act = Act::Trade { price: Price(price), qty: Qty(others), aggressor: side };
-            world.add(b.at + b.over * 0.5, act);
         }
         let total = (b.fills as f64 * qty as f64 * b.unwound) as i64;
         let parts = 3;
@@ -486,9 +492,8 @@ fn momentum_ignition_is_found() {
                 b.over = world.between(25.0, 60.0);
                 burst(&mut world, &b);
             }
-            _ => {}
+            _ => world.usual(),
         }
-        world.usual();
         world.finish()
     };
     measure("momentum-ignition", make, || Box::new(Ignition::new(IgnitionSettings::default())));
@@ -507,13 +512,13 @@ fn marking_the_close_is_found() {
         let sign = if side == Side::Buy { 1.0 } else { -1.0 };
         let at = SECONDS - world.between(15.0, 75.0);
         let over = world.between(5.0, 12.0);
-        let (fills, mut bps) = (world.count(4, 12), world.between(14.0, 35.0));
-        let (mut each, mut acts) = (world.count(400, 900) as i64, true);
+        let (fills, mut bps) = (world.count(4, 12), world.between(16.0, 40.0));
+        let (mut share, mut acts) = (world.between(0.35, 0.8), true);
         match (planted, hard) {
             // In all but where the market is.
             (true, _) | (false, 0) => {}
             // A small part of what trades.
-            (false, 1) => each = 4,
+            (false, 1) => share = world.between(0.01, 0.15),
             // The price goes the other way, or nowhere.
             (false, 2) => bps = world.between(-20.0, 1.0),
             _ => acts = false,
@@ -524,16 +529,19 @@ fn marking_the_close_is_found() {
             let flat = (last / first - 1.0) * 1e4;
             world.push(SECONDS - 125.0, 125.0, -flat);
             world.push(at, over, sign * bps);
-            for n in 0..fills {
-                world.take(at + over * n as f64 / fills as f64 + 1.0, 1, side, each);
-            }
         }
-        // Everybody else, before the last minutes are quiet.
         let per_second = world.between(1.0, 2.0);
         world.market(per_second);
         world.maker(10);
         if world.chance(0.5) {
             world.taker(11);
+        }
+        if acts {
+            let others = world.traded(SECONDS - 120.0, SECONDS, None) as f64;
+            let each = (others * share / (1.0 - share) / fills as f64).ceil().max(1.0) as i64;
+            for n in 0..fills {
+                world.take(at + over * n as f64 / fills as f64 + 1.0, 1, side, each);
+            }
         }
         world.finish()
     };

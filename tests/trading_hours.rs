@@ -5,9 +5,13 @@
 
 #[path = "support/recordings.rs"]
 mod recordings;
+#[path = "support/store.rs"]
+mod runs;
 
 use algo_trader::calendar::{BUILT_IN, Calendar, Phase};
-use algo_trader::domain::Time;
+use algo_trader::domain::{InstrumentTable, Market, Time};
+use algo_trader::run::{Config, Summary, replay_frames};
+use algo_trader::venue::local::demo_instruments;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -204,6 +208,28 @@ fn the_next_opening_and_closing_are_where_the_sessions_begin_and_end() {
             }
         }
     }
+}
+
+#[test]
+fn outside_its_hours_a_market_is_not_traded_and_within_them_nothing_changes() {
+    // The generated market begins at seven in the evening in New York, on the last day of 2024, a Tuesday.
+    let run = |hours: &str| {
+        let text = format!("{}\n{hours}", runs::config().text);
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let config = Config::from_text_with_instruments(&text, "hours.toml", table).expect("good");
+        replay_frames(&config, &mut runs::market(6), runs::options(None)).expect("a good run")
+    };
+    let fills = |summary: &Summary, market: Market| -> u64 {
+        let of = summary.strategies.iter().filter(|s| s.instrument.market == market);
+        of.map(|s| s.position.fills).sum()
+    };
+    let free = run("");
+    assert!(fills(&free, Market::Spot) > 0 && fills(&free, Market::UsdM) > 0);
+    let open = run("[hours]\n\"binance:spot\" = \"us-equity extended\"\n\"binance:usdm\" = \"always\"\n");
+    assert_eq!(open.order_stream_sha256, free.order_stream_sha256, "all of it is open");
+    let shut = run("[hours]\n\"binance:spot\" = \"us-equity\"\n");
+    assert_eq!(fills(&shut, Market::Spot), 0, "the main session is over");
+    assert!(fills(&shut, Market::UsdM) > 0 && shut.refused > free.refused, "{} refused", shut.refused);
 }
 
 #[test]

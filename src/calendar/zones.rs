@@ -1,4 +1,7 @@
 //! Which calendar holds for what: by instrument and by strategy.
+//!
+//! Enforced where orders are placed (`strategy/desk.rs`), by the sequencer's time. An order that was placed while it was
+//! open is seen through: a stop that waits goes out when it is triggered, and protection is never held back.
 
 use super::hours::Calendar;
 use crate::domain::{InstrumentId, StrategyId, Time};

@@ -1,8 +1,9 @@
 //! The score of a backtest: fills, round trips and equity, kept beside the ledgers of record.
 //!
-//! Owns: when a point of equity is taken. One is taken at the end of each interval in which something happened, after
-//! every event up to that moment and before the first one later; so a bar that closes at midnight is in the day that
-//! ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes.
+//! Owns: when a point of equity is taken. One is taken at the end of each interval in which the market said something,
+//! after every event up to that moment and before the first one later; so a bar that closes at midnight is in the day
+//! that ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes; what
+//! a bar came to on its way is a guess, fills apart, and no price to value anything at.
 
 use super::record::Record;
 use crate::domain::event::{FEE_DECIMALS, Kind, Report};
@@ -44,6 +45,8 @@ pub struct Score {
     now: Time,
     /// Of the last event of the market.
     market_time: Time,
+    /// Whether the market has said anything since the last point.
+    told: bool,
     begun: bool,
     decisions: Vec<(Time, Record)>,
 }
@@ -70,6 +73,7 @@ impl Score {
             next_point: Time(0),
             now: Time(0),
             market_time: Time(0),
+            told: false,
             begun: false,
             decisions: Vec::new(),
         }
@@ -80,23 +84,23 @@ impl Score {
     pub(super) fn on_slot(&mut self, slot: &Slot, positions: &[Vec<Position>]) {
         if slot.is_first() {
             self.now = slot.time();
-            // Only the market makes time pass: what a run settles at its end belongs to its last moment.
-            if !matches!(slot.kind(), Kind::Clock | Kind::Report | Kind::Denial) {
-                if self.now > self.next_point {
-                    self.pass(self.now, positions);
-                }
-                self.market_time = self.now;
+            if self.now > self.next_point && self.begun {
+                self.pass(positions);
             }
         }
-        match slot.kind() {
+        let told = match slot.kind() {
             Kind::Trade => {
                 let Some(trade) = slot.as_trade() else { return };
                 self.mark(trade.instrument, trade.price);
+                true
             }
             Kind::Kline => {
-                if let Event::Kline(kline) = slot.event() {
+                let Event::Kline(kline) = slot.event() else { return };
+                if kline.closed || self.marks[kline.instrument.index()].0 == 0 {
                     self.mark(kline.instrument, kline.close);
                 }
+                // What a bar has come to before it closes is a guess; only where it began is known.
+                kline.closed || !self.begun
             }
             Kind::Quote => {
                 let Some(quote) = slot.as_quote() else { return };
@@ -105,8 +109,16 @@ impl Score {
                     let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
                     self.marks[index] = Price(bid + (ask - bid) / 2);
                 }
+                true
             }
-            _ => {}
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => true,
+            _ => false,
+        };
+        if told {
+            (self.told, self.market_time) = (true, self.now);
+            if !self.begun {
+                self.begin(positions);
+            }
         }
     }
 
@@ -116,18 +128,27 @@ impl Score {
         self.traded[instrument.index()] = true;
     }
 
-    /// Time has passed the end of an interval.
+    /// The first event.
     #[cold]
-    fn pass(&mut self, now: Time, positions: &[Vec<Position>]) {
-        if self.begun {
+    fn begin(&mut self, positions: &[Vec<Position>]) {
+        self.begun = true;
+        self.outcome.from = self.now;
+        self.point(self.now, positions);
+        self.await_end();
+    }
+
+    /// Time has passed the end of an interval; a point is taken if the market has said anything in it.
+    #[cold]
+    fn pass(&mut self, positions: &[Vec<Position>]) {
+        if std::mem::take(&mut self.told) {
             self.point(self.next_point, positions);
-        } else {
-            self.begun = true;
-            self.outcome.from = now;
-            self.point(now, positions);
         }
+        self.await_end();
+    }
+
+    fn await_end(&mut self) {
         let interval = self.settings.interval_ns.max(1);
-        self.next_point = Time(now.0.div_ceil(interval).saturating_mul(interval));
+        self.next_point = Time(self.now.0.div_ceil(interval).saturating_mul(interval));
     }
 
     fn point(&mut self, time: Time, positions: &[Vec<Position>]) {

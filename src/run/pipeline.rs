@@ -272,8 +272,9 @@ impl Pipeline {
             OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
-        let mut strategy =
-            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
+        let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
+            .with_rounding(rounding)
+            .with_hours(config.trading_hours());
         if let Some(simulation) = &simulation {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };

@@ -38,6 +38,9 @@ pub struct StrategyResult {
     pub mark: Price,
 }
 
+/// The score of a backtest, and the positions of record by strategy and instrument.
+pub type Scored = (Score, Vec<Vec<Position>>);
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Summary {
@@ -128,7 +131,7 @@ impl Summary {
         malformed_lines: u64,
         elapsed: Duration,
         first_event_after: Option<Duration>,
-    ) -> (Self, Option<(Score, Vec<Vec<Position>>)>) {
+    ) -> (Self, Option<Scored>) {
         let mut score = None;
         let seq = pipeline.sequencer.seq();
         let (answers, drains) = (pipeline.sequencer.answers_entered(), pipeline.sequencer.drains());

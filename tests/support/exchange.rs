@@ -36,6 +36,7 @@ pub fn rules(price_decimals: u8, qty_decimals: u8) -> SymbolRules {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are few of them at once")]
 pub enum Operation {
     Place {
         account: u32,
