@@ -461,8 +461,7 @@ impl Judge {
         for state in desks.iter().flat_map(DeskState::with_the_venue) {
             let left = Order { qty: state.leaves(), ..state.order };
             // Without a quote yet: at its own price, or at what the position came to.
-            let price =
-                if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
+            let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
             self.wallets.lock(&left, price);
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);

@@ -264,21 +264,24 @@ fn report(
     let gross: f64 = holdings.iter().map(|h| h.exposure.abs()).sum();
     let quote_amount = |value: i64| float(Scaled { value: value.into(), decimals: QUOTE_DECIMALS });
     let rates = gathered.rates();
-    let mut limits = vec![LimitUse {
-        name: "gross_notional_max".to_owned(),
-        used: gross,
-        limit: quote_amount(config.risk.gross_notional_max),
-    }];
+    // A limit that is "none" is as high as a number goes, and has no distance to it.
+    let limited = |limit: i64| (limit != i64::MAX).then(|| quote_amount(limit));
+    let mut limits: Vec<LimitUse> = limited(config.risk.limits.gross_notional_max)
+        .map(|limit| LimitUse { name: "gross_notional_max".to_owned(), used: gross, limit })
+        .into_iter()
+        .collect();
     for row in gathered.positions.values() {
         let Some(instrument) = table.all().get(row.instrument as usize).filter(|i| i.quote == quote) else {
             continue;
         };
         let strategy = config.strategies.get(row.strategy as usize).map_or("", |s| s.label.as_str());
-        limits.push(LimitUse {
-            name: format!("position_notional_max of {strategy} in {}", Instrument::name(instrument)),
-            used: (float(row.qty) * float(row.mark)).abs(),
-            limit: quote_amount(config.risk.position_notional_max),
-        });
+        if let Some(limit) = limited(config.risk.limits.position_notional_max) {
+            limits.push(LimitUse {
+                name: format!("position_notional_max of {strategy} in {}", Instrument::name(instrument)),
+                used: (float(row.qty) * float(row.mark)).abs(),
+                limit,
+            });
+        }
     }
     let metrics = Metrics::of(&Snapshot {
         holdings: &holdings,
