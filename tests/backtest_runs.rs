@@ -101,7 +101,8 @@ fn recorded_frames_and_their_history_give_the_same_orders_on_any_threads() {
         run_backtest(&config, Source::History(&catalogue), options).expect("runs")
     };
     let over_frames = || {
-        let mut frames = Recording::open(&[file.clone()], &RecordingOptions::default()).expect("a recording");
+        let mut frames =
+            Recording::open(std::slice::from_ref(&file), &RecordingOptions::default()).expect("a recording");
         run_backtest(&config, Source::Frames(&mut frames), BacktestOptions::default()).expect("runs")
     };
     let first = over_history(Threading::Inline);
