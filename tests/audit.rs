@@ -510,8 +510,11 @@ fn what_surveillance_finds_is_in_the_trail_with_what_was_done_about_it() {
     assert_eq!(told, [(Reaction::Halt, "third-fill: the third".to_owned())]);
 }
 
+/// Indicator values, best bid and ask, and position.
+type Saw = (Vec<f64>, String, i64);
+
 /// What the probe below saw when it ordered, by the order's number.
-static SEEN: Mutex<BTreeMap<u64, (Vec<f64>, String, i64)>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<u64, Saw>> = Mutex::new(BTreeMap::new());
 
 struct Probe {
     instrument: algo_trader::domain::InstrumentId,

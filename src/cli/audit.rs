@@ -194,6 +194,10 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
     let told = |path: &Path| {
         let path = path.display().to_string();
         move |error: std::io::Error| {
+            // Whoever reads it has read enough.
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                return Outcome::Done;
+            }
             eprintln!("{path}: {error}");
             Outcome::Failed
         }
