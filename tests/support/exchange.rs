@@ -85,8 +85,9 @@ fn request() -> impl Strategy<Value = OrderRequest> {
     let quote = prop::option::weighted(0.5, (1i128..4_000).prop_map(Notional));
     let iceberg = prop::option::weighted(0.3, 1i64..8);
     let stp = prop::option::of(prop::sample::select(StpMode::ALL));
-    // Deltas that a few ticks can reach, and whether there is a stop price as well.
-    let trailing = prop::option::weighted(0.5, (300u32..2_000, any::<bool>()));
+    // Deltas that a few ticks can reach, some of them just so, and whether there is a stop price as well.
+    let delta = prop_oneof![Just(500u32), Just(1_000), Just(2_000), 300u32..2_000];
+    let trailing = prop::option::weighted(0.5, (delta, any::<bool>()));
     let what = (side(), kind, tif, price(), price(), 1i64..20);
     (what, quote, iceberg, stp, trailing).prop_map(|(what, quote, iceberg, stp, trailing)| {
         let (side, kind, tif, price, stop, lots) = what;
