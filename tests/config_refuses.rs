@@ -28,7 +28,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, trading, venue, log, report, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, trading, control, venue, log, report, strategy",
         ],
     ),
     // Values of the wrong kind.

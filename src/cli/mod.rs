@@ -4,6 +4,7 @@
 //! Holds no logic that a test could want without a terminal.
 
 mod capture;
+mod ctl;
 mod demo;
 pub mod doctor;
 mod export;
@@ -41,6 +42,8 @@ enum Command {
     Replay(replay::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
+    /// Stops, releases and asks a running process, and watches over one
+    Ctl(ctl::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
     /// Writes raw frames into files that `replay` reads, or checks such files
@@ -105,6 +108,7 @@ where
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
+        Command::Ctl(args) => ctl::run(args),
         Command::Store(args) => store::run(args),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),

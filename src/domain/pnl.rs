@@ -71,7 +71,8 @@ impl Profit {
 
     fn book_lots(&mut self, mut left: Qty, price: Price) {
         while left.0 != 0 {
-            let Some((lot, cost)) = self.lots.front_mut().filter(|(lot, _)| (lot.0 > 0) != (left.0 > 0)) else {
+            let Some((lot, cost)) = self.lots.front_mut().filter(|(lot, _)| (lot.0 > 0) != (left.0 > 0))
+            else {
                 self.lots.push_back((left, price));
                 return;
             };
@@ -152,7 +153,10 @@ mod tests {
             profit.book(2, Side::Sell, Qty(10), Price(300), -1, "USDT");
         }
         assert_eq!((fifo.realised(), average.realised()), (Notional(2_000), Notional(1_500)));
-        assert_eq!((fifo.unrealised(Price(300)), average.unrealised(Price(300))), (Notional(1_000), Notional(1_500)));
+        assert_eq!(
+            (fifo.unrealised(Price(300)), average.unrealised(Price(300))),
+            (Notional(1_000), Notional(1_500))
+        );
         assert_eq!(fifo.days()[&1].realised, Notional(0));
         assert_eq!((fifo.days()[&2].realised, fifo.days()[&2].fills), (Notional(2_000), 1));
         // 2 of USDT at one, 5 of BNB at 600.1 and a bit.

@@ -6,6 +6,7 @@
 mod affinity;
 pub mod capture;
 pub mod config;
+pub mod control;
 pub mod feed;
 pub mod interrupt;
 pub mod live;

@@ -18,8 +18,8 @@ mod venue;
 
 pub use risk::RiskConfig;
 pub use sections::{
-    CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
+    ControlConfig, CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig,
+    PipelineConfig, QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
@@ -73,6 +73,8 @@ pub struct Config {
     pub paper: PaperConfig,
     /// `[trading]`.
     pub trading: TradingConfig,
+    /// `[control]`.
+    pub control: ControlConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
     /// `[log]`.
@@ -206,6 +208,7 @@ impl Config {
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }
+        let control = ControlConfig::check(&raw.control);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
@@ -223,6 +226,7 @@ impl Config {
                 risk,
                 paper,
                 trading,
+                control,
                 venue,
                 log,
                 report,
@@ -311,6 +315,7 @@ mod tests {
         assert!(shown.risk.missing.is_empty() && !shown.risk.limits.unset);
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
+        assert_eq!(shown.control, empty.control);
         assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);

@@ -31,6 +31,7 @@ raw! {
         risk: RawRisk,
         paper: RawPaper,
         trading: RawTrading,
+        control: RawControl,
         venue: RawVenue,
         log: RawLog,
         report: RawReport,
@@ -181,6 +182,9 @@ raw! {
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,
         wait: Given<String>,
+    }
+    RawControl {
+        dir: Option<String>,
     }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,
