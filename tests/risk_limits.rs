@@ -282,6 +282,13 @@ impl World {
             _ => (ReportKind::Fill, 1 + self.rng.below((order.qty.0 - filled) as u64) as i64),
         };
         let mid = self.mids[order.instrument.index()];
+        // What lies far from the market rests.
+        let near = order.kind.has_limit().then(|| order.price.0.abs_diff(mid) < mid.unsigned_abs() / 2);
+        let (kind, qty) = if near == Some(false) && kind == ReportKind::Fill {
+            (ReportKind::Accepted, 0)
+        } else {
+            (kind, qty)
+        };
         let price = if order.kind.has_limit() { order.price.0 } else { mid };
         // Now and then the same trade is told again.
         self.trades += u64::from(!self.rng.one_in(10));

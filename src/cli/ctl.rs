@@ -200,12 +200,17 @@ fn watchdog(
 ) -> Outcome {
     start_log(config);
     let interrupt = Interrupt::install().unwrap_or_default();
-    let options =
-        WatchdogOptions { heartbeat: paths.heartbeat.clone(), after, key_file, once, interrupt };
-    println!("watching {}; everything is cancelled when it stands still for {after:?}", paths.heartbeat.display());
+    let options = WatchdogOptions { heartbeat: paths.heartbeat.clone(), after, key_file, once, interrupt };
+    println!(
+        "watching {}; everything is cancelled when it stands still for {after:?}",
+        paths.heartbeat.display()
+    );
     match watch(config, &options) {
         Ok(outcome) => {
-            println!("the heartbeat stopped {} times; {} orders were cancelled", outcome.fired, outcome.cancelled);
+            println!(
+                "the heartbeat stopped {} times; {} orders were cancelled",
+                outcome.fired, outcome.cancelled
+            );
             Outcome::Done
         }
         Err(error @ (WatchdogError::Keys(_) | WatchdogError::Tls(_))) => {

@@ -6,6 +6,7 @@
 mod audit;
 mod backtest;
 mod capture;
+mod ctl;
 mod demo;
 pub mod doctor;
 mod export;
@@ -51,6 +52,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
+    /// Stops, releases and asks a running process, and watches over one
+    Ctl(ctl::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
     /// Verifies audit trails, exports them, tells how an order came about
@@ -121,6 +124,7 @@ where
         Command::Backtest(args) => backtest::run(args, strategies),
         Command::Sweep(args) => sweep::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
+        Command::Ctl(args) => ctl::run(args),
         Command::Store(args) => store::run(args),
         Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),

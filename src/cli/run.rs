@@ -132,6 +132,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
         LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
         | LiveError::Pipeline(_)
         | LiveError::Tls(_)
+        | LiveError::Control(_)
         | LiveError::Nothing(_) => Outcome::BadUsage,
         LiveError::Orders(_) => Outcome::Failed,
     }

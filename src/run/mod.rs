@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backtest;
 pub mod capture;
 pub mod config;
+pub mod control;
 pub mod feed;
 mod followers;
 pub mod interrupt;

@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod desk;
+mod flatten;
 pub mod imbalance_maker;
 pub mod intent;
 pub mod ma_cross;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, View};
 use super::desk::{Desk, Settled};
+use super::flatten::Flatten;
 use super::intent::Intent;
 use super::{Strategy, StrategySpec};
 use crate::calendar::Hours;
@@ -45,6 +46,8 @@ pub struct StrategyStage {
     active: ActiveSeats,
     /// No timer is due before.
     next_timer: Time,
+    /// What a kill is to close.
+    flatten: Flatten,
 }
 
 /// Who is told of a top of book.
@@ -107,6 +110,7 @@ impl StrategyStage {
                 .filter_map(|seat| seat.desk.next_timer())
                 .min()
                 .unwrap_or(Time(u64::MAX)),
+            flatten: Flatten::new(table),
             view,
             seats,
             by_instrument,
@@ -253,8 +257,10 @@ impl StrategyStage {
         let (instrument, paused) = match command {
             Command::Pause(instrument) => (instrument, true),
             Command::Unpause(instrument) => (instrument, false),
-            // What an operator or a loss stopped is denied by risk, which says so.
-            Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) => return,
+            Command::Halt | Command::Resume => return,
+            // What is stopped is denied by risk, which says so; here it is closed, where that was asked for.
+            Command::Kill(kill) => return self.flatten.kill(&kill),
+            Command::Release(scope) => return self.flatten.release(scope),
         };
         if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
             *flag = paused;
@@ -306,6 +312,17 @@ impl StrategyStage {
                 let book = sync.book();
                 self.active.add(index);
                 seat.call(&self.view, |s, ctx| s.on_book(ctx, instrument, book));
+            }
+        }
+    }
+
+    /// Closes what a kill is to close.
+    #[cold]
+    fn close_what_is_stopped(&mut self) {
+        self.flatten.done(self.view.now);
+        for (index, seat) in self.seats.iter_mut().enumerate() {
+            if self.flatten.close(&mut seat.desk, &seat.instruments, &self.view) {
+                self.active.add(index);
             }
         }
     }
@@ -383,6 +400,9 @@ impl Stage<BookKeeper> for StrategyStage {
         self.fire_timers();
         self.dispatch_market(slot);
         self.show_books(books);
+        if self.flatten.is_due(self.view.now) {
+            self.close_what_is_stopped();
+        }
         self.send_intents();
     }
 

@@ -549,10 +549,12 @@ impl Accountant {
             }
             self.at_most(order, &format!("{name} open orders"), after[5], limits.open_orders_max.into());
             if after[2] > before[2] {
-                let room = (equity.max(0) / 100) * i128::from(limits.leverage_max) + TOLERANCE;
+                let room = (equity.max(0) / 100).saturating_mul(limits.leverage_max.into());
+                let room = room.saturating_add(TOLERANCE);
                 self.at_most(order, &format!("{name} leverage"), after[2], room);
                 if after[2] > i128::from(self.limits.share_from) * LIMIT + TOLERANCE && scale < 4 {
-                    let room = (whole_after / 100) * i128::from(limits.share_pct_max) + TOLERANCE;
+                    let room = (whole_after / 100).saturating_mul(limits.share_pct_max.into());
+                    let room = room.saturating_add(TOLERANCE);
                     self.at_most(order, &format!("{name} share"), after[2], room);
                 }
             }

@@ -25,8 +25,8 @@ pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_ti
 pub use hours::HoursConfig;
 pub use risk::RiskConfig;
 pub use sections::{
-    CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig, PipelineConfig,
-    QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
+    ControlConfig, CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig,
+    PipelineConfig, QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use surveillance::{OnAlert, SurveillanceConfig};
@@ -84,6 +84,8 @@ pub struct Config {
     pub paper: PaperConfig,
     /// `[trading]`.
     pub trading: TradingConfig,
+    /// `[control]`.
+    pub control: ControlConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
     /// `[hours]`, by venue and market.
@@ -249,6 +251,7 @@ impl Config {
         }
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
+        let control = ControlConfig::check(&raw.control);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
@@ -268,6 +271,7 @@ impl Config {
                 risk,
                 paper,
                 trading,
+                control,
                 venue,
                 hours,
                 surveillance,
@@ -360,6 +364,7 @@ mod tests {
         assert!(shown.risk.missing.is_empty() && !shown.risk.limits.unset);
         assert_eq!(shown.paper, empty.paper);
         assert_eq!(shown.trading, empty.trading);
+        assert_eq!(shown.control, empty.control);
         assert_eq!(shown.venue, empty.venue);
         assert_eq!(shown.hours, empty.hours);
         assert_eq!(shown.surveillance, empty.surveillance);

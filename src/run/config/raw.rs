@@ -32,6 +32,7 @@ raw! {
         risk: RawRisk,
         paper: RawPaper,
         trading: RawTrading,
+        control: RawControl,
         venue: RawVenue,
         hours: BTreeMap<String, Spanned<String>>,
         surveillance: RawSurveillance,
@@ -202,6 +203,9 @@ raw! {
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,
         wait: Given<String>,
+    }
+    RawControl {
+        dir: Option<String>,
     }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,

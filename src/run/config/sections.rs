@@ -7,7 +7,8 @@ use super::check::Checks;
 use super::choices::choices;
 use super::instruments::Instruments;
 use super::raw::{
-    Given, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRun, RawStore,
+    Given, RawControl, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRun,
+    RawStore,
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
@@ -280,6 +281,19 @@ impl PaperConfig {
             fill: checks.choice(&raw.fill, FillRule::ALL, FillRule::Through),
             balances: super::balances::check(&raw.balances, instruments, checks),
         }
+    }
+}
+
+/// `[control]`: how a running process is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// Where the socket and the files of the kill switch are; `None`: beside the journal.
+    pub dir: Option<PathBuf>,
+}
+
+impl ControlConfig {
+    pub(super) fn check(raw: &RawControl) -> Self {
+        Self { dir: path(raw.dir.as_deref()) }
     }
 }
 

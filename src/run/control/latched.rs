@@ -31,7 +31,9 @@ pub struct Stopped {
 #[derive(Debug, Error)]
 pub enum LatchedError {
     /// The file cannot be read or written.
-    #[error("{path}: {error}; what is stopped must be kept over a restart: make the file readable and writable")]
+    #[error(
+        "{path}: {error}; what is stopped must be kept over a restart: make the file readable and writable"
+    )]
     Io {
         /// Which.
         path: PathBuf,

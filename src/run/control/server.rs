@@ -250,9 +250,11 @@ impl Server {
 
     fn send(&mut self, command: Command) -> Result<(), String> {
         if self.commands.events_room() == 0 {
-            return Err("the engine takes no commands: it hangs, or has too many of them; kill the process, \
+            return Err(
+                "the engine takes no commands: it hangs, or has too many of them; kill the process, \
                         whose watchdog cancels what is open"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.command_count += 1;
         // Due at once.
@@ -334,8 +336,16 @@ impl Server {
             Some(asked) if kill.cause == DenyReason::Killed => (asked.by, asked.reason),
             _ => ("limit".to_owned(), format!("[risk.losses]: {}", kill.cause)),
         };
-        log::error!("KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again");
-        self.latched.add(Stopped { scope, cause: kill.cause.label().to_owned(), by, reason, since: at.to_string() })
+        log::error!(
+            "KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again"
+        );
+        self.latched.add(Stopped {
+            scope,
+            cause: kill.cause.label().to_owned(),
+            by,
+            reason,
+            since: at.to_string(),
+        })
     }
 
     fn beat(&mut self) {
@@ -354,7 +364,8 @@ impl Server {
 /// Refuses an empty or endless text.
 fn said(what: &str, text: &str) -> Result<(), String> {
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains(['\n', '\r']) {
-        return Err(format!("needs an {what}: 1 to {TEXT_CHARS_MAX} characters on one line").replace("an reason", "a reason"));
+        return Err(format!("needs an {what}: 1 to {TEXT_CHARS_MAX} characters on one line")
+            .replace("an reason", "a reason"));
     }
     Ok(())
 }

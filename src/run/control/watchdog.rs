@@ -135,7 +135,10 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
             && since.elapsed() >= options.after
             && fired_at.as_ref() != Some(text)
         {
-            log::error!("the engine's heartbeat stopped {:.1?} ago: everything is cancelled", since.elapsed());
+            log::error!(
+                "the engine's heartbeat stopped {:.1?} ago: everything is cancelled",
+                since.elapsed()
+            );
             outcome.fired += 1;
             outcome.cancelled += account.cancel_everything(&options.interrupt);
             fired_at = Some(text.clone());
@@ -184,7 +187,9 @@ impl Account {
         let mut failed = None;
         for symbol in symbols {
             // One symbol that fails keeps no other from being cancelled.
-            if let Err(error) = self.signed("the cancel of all orders", "DELETE", "/api/v3/openOrders", Some(symbol.as_str())) {
+            if let Err(error) =
+                self.signed("the cancel of all orders", "DELETE", "/api/v3/openOrders", Some(symbol.as_str()))
+            {
                 failed = Some(error);
             }
         }
@@ -234,7 +239,11 @@ impl Account {
         self.answered(what, self.http.request(&self.endpoint, &request))
     }
 
-    fn answered(&self, what: &'static str, answer: Result<HttpAnswer, HttpError>) -> Result<Value, CancelError> {
+    fn answered(
+        &self,
+        what: &'static str,
+        answer: Result<HttpAnswer, HttpError>,
+    ) -> Result<Value, CancelError> {
         let answer = answer.map_err(|error| CancelError::Unanswered { what, error })?;
         let read = serde_json::from_slice(&answer.body);
         match (answer.status, read) {

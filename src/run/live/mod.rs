@@ -18,6 +18,7 @@ pub use outcome::{LiveOutcome, MarketOutcome};
 use super::affinity::available_cores;
 use super::audit::AuditRequest;
 use super::config::{Config, TradingMode};
+use super::control::{ControlError, ControlPaths, PreparedControl, Vitals};
 use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
@@ -26,12 +27,14 @@ use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
 use super::store::StoreRequest;
 use super::summary::Summary;
-use crate::domain::{Market, Slot, Time};
+use crate::domain::event::Command;
+use crate::domain::{Kill, Market, Slot, Time};
 use crate::history::CaptureError;
 use crate::journal::Resumed;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
+use crate::risk::watch::watch;
 use feed::{LiveFeed, Loop};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -95,6 +98,9 @@ pub enum LiveError {
     /// The earlier run cannot be gone on with.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// The kill switch cannot be kept or reached.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
@@ -185,6 +191,15 @@ fn live(
     let epoch = pipeline_options.epoch;
     let config = &config;
     let prepared = feed::Prepared::new(config)?;
+    let journal = pipeline_options.journal.clone().or_else(|| config.journal.path.clone());
+    let control = match ControlPaths::of(config, journal.as_deref()) {
+        Some(paths) => {
+            let (told, heard) = watch();
+            (pipeline_options.watch, pipeline_options.commanded) = (Some(told), true);
+            Some((PreparedControl::open(config, paths)?, heard))
+        }
+        None => None,
+    };
     let lanes = match &prepared_orders {
         Some(_) => {
             let (sender, lanes) = OrderLanes::new()?;
@@ -219,8 +234,17 @@ fn live(
         let sequencer = &mut pipeline.sequencer;
         let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish(slot, 0));
     }
-    let mut run =
-        Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
+    let vitals = Vitals::default();
+    let control = match (control, pipeline.commands.take()) {
+        (Some((prepared, heard)), Some(commands)) => {
+            stay_stopped(&mut pipeline, &prepared.kills());
+            let housekeeping = &pipeline.topology.housekeeping;
+            Some(prepared.start(commands, heard, vitals.clone(), housekeeping)?)
+        }
+        _ => None,
+    };
+    let progress = beating(vitals, options.progress);
+    let mut run = Loop { duration: options.duration, interrupt: options.interrupt, progress: Some(progress) };
     let ended = feed.run(&mut pipeline, &mut run);
     // Before the ring ends: what the venue says last belongs into the journal.
     let sent = orders.map(|orders| orders.finish(|| pump(&mut pipeline)));
@@ -228,6 +252,9 @@ fn live(
     if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
         // A fault that stops this shows in the summary.
         let _ = pipeline.sequencer.settle(settle_ns).and_then(|()| pipeline.sequencer.await_all());
+    }
+    if let Some(control) = control {
+        control.finish();
     }
     let elapsed = feed.elapsed();
     let (decoding, outcome, latencies) = feed.into_parts();
@@ -249,6 +276,27 @@ fn live(
         }
         _ => Ok(summary),
     }
+}
+
+/// What the last run left stopped is stopped before the first event.
+fn stay_stopped(pipeline: &mut Pipeline, kills: &[Kill]) {
+    let sequencer = &mut pipeline.sequencer;
+    for kill in kills {
+        // A fault that stops this shows in the summary.
+        let _ = sequencer
+            .advance(wall_clock())
+            .and_then(|()| sequencer.publish(Slot::command(Command::Kill(*kill)), 0));
+    }
+}
+
+/// The progress report, which is a sign of life too: the feed's own thread makes it.
+fn beating(vitals: Vitals, mut shown: Option<ProgressReport>) -> ProgressReport {
+    Box::new(move |status| {
+        vitals.beat(status);
+        if let Some(shown) = &mut shown {
+            shown(status);
+        }
+    })
 }
 
 /// How long the start waits for orders to be taken before it goes on without.

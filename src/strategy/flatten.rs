@@ -1,0 +1,94 @@
+//! Closing what a kill is to close: at the market, again and again until nothing is left.
+//!
+//! The orders are the strategy's own, so that its position, the journal and risk agree; they only reduce, which is all
+//! that the kill switch lets through.
+
+use super::context::View;
+use super::desk::{Desk, Wanted};
+use super::manager::Trail;
+use crate::domain::{
+    Extras, InstrumentId, InstrumentTable, Kill, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
+    TimeInForce, VenueId, kill,
+};
+
+/// Between two attempts, ns of the sequencer's time: the first may have met orders that were not cancelled yet.
+const AGAIN_NS: u64 = 250_000_000;
+
+/// What is to be closed.
+#[derive(Debug)]
+pub(super) struct Flatten {
+    venue_of: Vec<VenueId>,
+    scopes: Vec<Scope>,
+    next: Time,
+}
+
+impl Flatten {
+    pub fn new(table: &InstrumentTable) -> Self {
+        Self { venue_of: kill::venues_of(table), scopes: Vec::with_capacity(64), next: Time(0) }
+    }
+
+    /// A kill came.
+    pub fn kill(&mut self, kill: &Kill) {
+        let room = self.scopes.len() < self.scopes.capacity();
+        if kill.flatten && room && !self.scopes.contains(&kill.scope) {
+            self.scopes.push(kill.scope);
+            self.next = Time(0);
+        }
+    }
+
+    /// A release came: what is not closed yet stays open.
+    pub fn release(&mut self, scope: Scope) {
+        self.scopes.retain(|s| *s != scope && scope != Scope::All);
+    }
+
+    /// Whether there is anything to do at `now`.
+    #[inline]
+    pub fn is_due(&self, now: Time) -> bool {
+        !self.scopes.is_empty() && now >= self.next
+    }
+
+    /// Until when nothing is to be done after this attempt.
+    pub fn done(&mut self, now: Time) {
+        self.next = now.plus_nanos(AGAIN_NS);
+    }
+
+    fn covers(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        self.scopes.iter().any(|scope| match *scope {
+            Scope::All => true,
+            Scope::Venue(venue) => self.venue_of.get(instrument.index()) == Some(&venue),
+            Scope::Strategy(of) => of == strategy,
+            Scope::Instrument(of) => of == instrument,
+        })
+    }
+
+    /// Asks for the closing of what one desk has; true where it asked for something.
+    pub fn close(&self, desk: &mut Desk, instruments: &[InstrumentId], view: &View) -> bool {
+        let mut asked = false;
+        for &instrument in instruments {
+            let held = desk.state.positions[instrument.index()].qty;
+            if held == Qty::ZERO || !self.covers(desk.strategy, instrument) {
+                continue;
+            }
+            let leaving = desk.state.orders.iter().any(|o| {
+                let o = &o.order;
+                o.instrument == instrument && o.reduce_only && o.kind == OrderKind::Market
+            });
+            if leaving || !view.top(instrument).is_two_sided() {
+                continue;
+            }
+            let wanted = Wanted {
+                instrument,
+                side: if held.0 > 0 { Side::Sell } else { Side::Buy },
+                kind: OrderKind::Market,
+                tif: TimeInForce::Gtc,
+                qty: held.abs(),
+                price: Price(0),
+                reduce_only: true,
+                extras: Extras::NONE,
+            };
+            // Less than a lot cannot be closed; what finds no room is asked for again.
+            asked |= desk.place(view, &wanted, Trail::None).is_ok();
+        }
+        asked
+    }
+}
