@@ -2,7 +2,8 @@
 //!
 //! Every request is an order, signed by HMAC, read as JSON, checked, matched, settled and answered with an ACK: of two,
 //! one account's rests and the other's takes it whole, so each second order is a trade of two sides. In one process the
-//! requests are signed beforehand, since that is the client's work; over TLS the client signs, on the same machine.
+//! requests are signed beforehand, since that is the client's work; over TLS the client signs, on the same machine. The
+//! allocator is the command's.
 //!
 //!     cargo bench --bench orders [-- --orders N --sessions N]
 
@@ -20,6 +21,9 @@ mod stream_client;
 mod support;
 use stream_client::{Client, connect, send, text};
 use support::{host, number};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SECRET: &str = "benchsecret";
 /// Orders a second that are wanted: in one process, and over TLS.
