@@ -9,7 +9,7 @@ mod support {
     pub mod naive_queue;
 }
 
-use algo_trader::domain::{InstrumentId, Order, Price, Qty, Side, Time};
+use algo_trader::domain::{InstrumentId, Order, Price, Qty, Time};
 use algo_trader::execution::{Record, RecordKind};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Top;
@@ -230,15 +230,4 @@ fn fills_on_recorded_depth_are_the_models_where_cancels_go_by_a_power() {
 #[test]
 fn fills_on_recorded_depth_are_the_models_where_cancels_go_by_the_logarithm() {
     compare("log", Cancels::Log);
-}
-
-#[test]
-fn a_hopeful_queue_fills_more_than_a_careful_one() {
-    let Some(folder) = recordings::folder("binance-20240808") else { return };
-    let made = |queue: &str| {
-        let ran = run(&config(queue), &mut open(&folder));
-        ran.outcome.fills.iter().filter(|f| f.maker && f.side == Side::Buy).map(|f| f.qty.0).sum::<i64>()
-    };
-    let (careful, linear) = (made("risk-averse"), made("power:1"));
-    assert!(linear > careful, "{linear} is not more than {careful}");
 }
