@@ -2,9 +2,9 @@
 //!
 //! | known of the market | an order that can trade at once | an order that rests |
 //! | --- | --- | --- |
-//! | [bars](bars) | at the bar's price now, or at the next bar's open | where the bar's path passes its price |
+//! | [bars] | at the bar's price now, or at the next bar's open | where the bar's path passes its price |
 //! | [trades and quotes](quotes) | at the recorded quote, as much as it shows | what trades beyond its price |
-//! | [depth](depth) | level by level, as much as each shows | behind the [queue](queue) that it met |
+//! | [depth] | level by level, as much as each shows | behind the [queue] that it met |
 //!
 //! Owns: those rules, and what is common to them: [latencies](latency), [fees by tier](tiers), the venue's own
 //! refusals (its filters, post-only, margin), funding and liquidation. Each reads the events of the ring and the books of
