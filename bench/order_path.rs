@@ -4,7 +4,8 @@
 //! budgeted, written, and signed unless the session is logged on), framed, masked and sealed; then, not timed, it is
 //! sent, answered and cancelled. `primitives`: the same request written and signed by the request writer alone, a
 //! WebSocket header and mask put on it, and the whole sealed by a plain rustls connection with the same keys exchanged.
-//! Both alternate, order by order, in one run. Beside it, not compared: a whole order by REST over a warm connection,
+//! Both do every order in one run and take turns in going first, since what goes first finds the caches as answers and
+//! waiting left them. The ratio is of first to first, as orders come; second to second is shown as warm. Beside it, not compared: a whole order by REST over a warm connection,
 //! from signing to its answer. (The lane here holds bare orders: only risk can make the approved ones.)
 //!
 //! `--orders N`; `--json` prints one object a row.
@@ -173,10 +174,44 @@ fn plain(endpoint: &Endpoint, tls: &TlsClient) -> StreamOwned<ClientConnection, 
     stream
 }
 
+/// What an order cannot do without: its request written, signed where no session is logged on, masked and sealed.
+struct Primitives {
+    writer: WsRequest,
+    signed_by: Option<Credentials>,
+    bare: StreamOwned<ClientConnection, TcpStream>,
+    framed: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl Primitives {
+    /// What it took, in nanoseconds.
+    fn seal(&mut self, n: u64, order: &Order, instrument: &Instrument, client_id: &ClientOrderId) -> u64 {
+        self.framed.clear();
+        self.sealed.clear();
+        let begun = Instant::now();
+        let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
+        let place = Request::Place { order, instrument, client_id };
+        let auth = self.signed_by.as_ref().map_or(Auth::Session, Auth::Signed);
+        let text = self.writer.write(n, &place, timing, auth).expect("it fits");
+        let key = (n as u32).to_le_bytes();
+        self.framed.extend_from_slice(&[0x81, 0x80 | 126]);
+        self.framed.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        self.framed.extend_from_slice(&key);
+        self.framed.extend_from_slice(text);
+        mask(&mut self.framed[8..], key);
+        self.bare.conn.writer().write_all(&self.framed).expect("taken");
+        self.bare.conn.write_tls(&mut self.sealed).expect("sealed");
+        let took = begun.elapsed().as_nanos() as u64;
+        black_box(&self.sealed);
+        took
+    }
+}
+
 struct Row {
     name: &'static str,
-    path_ns: Vec<u64>,
-    primitives_ns: Vec<u64>,
+    /// Of the orders that they had first, as orders come, and of those that the other had just done.
+    path_ns: [Vec<u64>; 2],
+    primitives_ns: [Vec<u64>; 2],
     rest_ns: Vec<u64>,
 }
 
@@ -202,7 +237,7 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
     listed.venue = "binance".into();
     let table = InstrumentTable::new(vec![listed]).expect("one");
     let instrument = table.all()[0].clone();
-    let (signing, own) = (credentials(ed25519), credentials(ed25519));
+    let (signing, own, rest_key) = (credentials(ed25519), credentials(ed25519), credentials(ed25519));
     let settings = ClientSettings { rest: RestUse::Never, ..ClientSettings::default() };
     let mut desk = Desk {
         key: signing.api_key.as_str().to_owned(),
@@ -221,9 +256,15 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
     desk.until("quiet", |d| d.client.next_deadline() > now());
 
     let (mut lane_in, mut lane_out) = rtrb::RingBuffer::<(Order, ClientOrderId)>::new(16);
-    let mut row = Row { name, path_ns: Vec::new(), primitives_ns: Vec::new(), rest_ns: Vec::new() };
-    let (mut writer, mut bare) = (WsRequest::new(), plain(&api, tls));
-    let (mut framed, mut sealed) = (Vec::with_capacity(4_096), Vec::with_capacity(8_192));
+    let mut row =
+        Row { name, path_ns: Default::default(), primitives_ns: Default::default(), rest_ns: Vec::new() };
+    let mut primitives = Primitives {
+        writer: WsRequest::new(),
+        signed_by: (!ed25519).then_some(own),
+        bare: plain(&api, tls),
+        framed: Vec::with_capacity(4_096),
+        sealed: Vec::with_capacity(8_192),
+    };
     let scale = 10i64.pow(u32::from(instrument.price_decimals));
     let epoch = now().0 / 1_000_000_000;
     for n in 1..=orders {
@@ -235,45 +276,32 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
             ..order_of_nothing()
         };
         let client_id = ClientOrderId::derive(epoch, order.id);
-        lane_in.push((order, client_id)).expect("room");
         let reports = desk.reports;
-
-        // The path.
-        let begun = Instant::now();
-        let (order, client_id) = lane_out.pop().expect("an order");
-        let input = Input::Place { order: &order, client_id: &client_id };
-        desk.client.handle(now(), input, &mut desk.out);
-        let mut sent = 0;
-        for output in &desk.out.list {
-            if let (Output::SessionText { text, .. }, Some((_, connection))) = (output, &mut desk.session) {
-                connection.queue_text(desk.out.text(text)).expect("framed");
-                connection.seal().expect("sealed");
-                sent += 1;
+        // What goes first finds the caches as answers and waiting left them, so each goes first as often.
+        for (turn, path) in [n % 2 == 0, n % 2 == 1].into_iter().enumerate() {
+            if !path {
+                row.primitives_ns[turn].push(primitives.seal(n, &order, &instrument, &client_id));
+                continue;
             }
+            lane_in.push((order, client_id)).expect("room");
+            let begun = Instant::now();
+            let (order, client_id) = lane_out.pop().expect("an order");
+            let input = Input::Place { order: &order, client_id: &client_id };
+            desk.client.handle(now(), input, &mut desk.out);
+            let mut sent = 0;
+            for output in &desk.out.list {
+                if let (Output::SessionText { text, .. }, Some((_, connection))) = (output, &mut desk.session)
+                {
+                    connection.queue_text(desk.out.text(text)).expect("framed");
+                    connection.seal().expect("sealed");
+                    sent += 1;
+                }
+            }
+            row.path_ns[turn].push(begun.elapsed().as_nanos() as u64);
+            assert_eq!(sent, 1, "one order, one message: {:?}", desk.out.list);
         }
-        row.path_ns.push(begun.elapsed().as_nanos() as u64);
-        assert_eq!(sent, 1, "one order, one message: {:?}", desk.out.list);
         desk.session.as_mut().expect("open").1.flush().expect("sent");
         desk.out.clear();
-
-        // The primitives.
-        framed.clear();
-        sealed.clear();
-        let begun = Instant::now();
-        let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
-        let place = Request::Place { order: &order, instrument: &instrument, client_id: &client_id };
-        let auth = if ed25519 { Auth::Session } else { Auth::Signed(&own) };
-        let text = writer.write(n, &place, timing, auth).expect("it fits");
-        let key = (n as u32).to_le_bytes();
-        framed.extend_from_slice(&[0x81, 0x80 | 126]);
-        framed.extend_from_slice(&(text.len() as u16).to_be_bytes());
-        framed.extend_from_slice(&key);
-        framed.extend_from_slice(text);
-        mask(&mut framed[8..], key);
-        bare.conn.writer().write_all(&framed).expect("taken");
-        bare.conn.write_tls(&mut sealed).expect("sealed");
-        row.primitives_ns.push(begun.elapsed().as_nanos() as u64);
-        black_box(&sealed);
 
         desk.until("accepted", |d| d.reports > reports);
         let reports = desk.reports;
@@ -296,7 +324,7 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
         let begun = Instant::now();
         let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
         let place = Request::Place { order: &order, instrument: &instrument, client_id: &client_id };
-        let call = rest_writer.write(&place, timing, &own).expect("it fits");
+        let call = rest_writer.write(&place, timing, &rest_key).expect("it fits");
         let target = format!("{}?{}", call.path, call.query);
         let key = [("X-MBX-APIKEY", desk.key.as_str())];
         let request =
@@ -333,30 +361,34 @@ fn main() {
     if !wants_json() {
         println!("{}; {orders} orders each, ns", host());
         println!(
-            "| session | path p50 | p99 | p99.9 | primitives p50 | ratio p50 (at most {TARGET}) | by REST, to the answer, p50 |"
+            "| session | path p50 | p99 | p99.9 | primitives p50 | ratio p50 (at most {TARGET}) | warm: path | primitives | ratio | by REST, to the answer, p50 |"
         );
-        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     }
     for (name, ed25519) in [("Ed25519, logged on", true), ("HMAC, each signed", false)] {
         let mut row = measure(name, ed25519, &venue, &tls, orders);
-        let path = [0.5, 0.99, 0.999].map(|q| quantile(&mut row.path_ns, q));
-        let primitives = quantile(&mut row.primitives_ns, 0.5);
+        let path = [0.5, 0.99, 0.999].map(|q| quantile(&mut row.path_ns[0], q));
+        let primitives = quantile(&mut row.primitives_ns[0], 0.5);
+        let warm = [quantile(&mut row.path_ns[1], 0.5), quantile(&mut row.primitives_ns[1], 0.5)];
         let rest = quantile(&mut row.rest_ns, 0.5);
-        let ratio = path[0] as f64 / primitives as f64;
+        let (ratio, warm_ratio) = (path[0] as f64 / primitives as f64, warm[0] as f64 / warm[1] as f64);
         if wants_json() {
             let row = serde_json::json!({
                 "session": row.name, "path_p50_ns": path[0], "path_p99_ns": path[1], "path_p999_ns": path[2],
-                "primitives_p50_ns": primitives, "ratio_p50": ratio, "rest_p50_ns": rest,
+                "primitives_p50_ns": primitives, "ratio_p50": ratio, "warm_path_p50_ns": warm[0],
+                "warm_primitives_p50_ns": warm[1], "warm_ratio_p50": warm_ratio, "rest_p50_ns": rest,
             });
             println!("{row}");
         } else {
             println!(
-                "| {} | {} | {} | {} | {primitives} | {ratio:.2} {} | {rest} |",
+                "| {} | {} | {} | {} | {primitives} | {ratio:.2} {} | {} | {} | {warm_ratio:.2} | {rest} |",
                 row.name,
                 path[0],
                 path[1],
                 path[2],
-                verdict(ratio, TARGET)
+                verdict(ratio, TARGET),
+                warm[0],
+                warm[1],
             );
         }
     }

@@ -162,7 +162,8 @@ impl Account {
         let before = position.realised;
         position.apply(side, qty, price, fee);
         let realised = position.realised.minus(before);
-        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, realised });
+        let fee_asset = algo_trader::domain::event::FeeAsset::Quote;
+        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
         if self.live[which].left == 0 {
             self.live.swap_remove(which);
             self.wallets.close(id);

@@ -24,12 +24,33 @@ fn the_demo_leaves_a_report_a_database_and_a_journal_that_other_commands_take() 
     assert_eq!(run(&demo), 2, "a journal is never written over");
     assert_eq!(run(&["replay", &journal]), 0);
     assert_eq!(run(&["replay", &journal, "--json", "--until", "100"]), 0);
+    assert_eq!(run(&["risk", "--journal", &journal]), 0);
+    let trail = format!("{journal}.audit");
+    assert_eq!(run(&["audit", "verify", &trail]), 0);
+    assert_eq!(run(&["audit", "export", &trail, "--out", &path(dir.path(), "trail.csv")]), 0);
     assert_eq!(run(&["store", "status", "--store", &url]), 0);
     assert_eq!(run(&["store", "status", "--store", &url, "--json"]), 0);
     let second = format!("sqlite:{}", path(dir.path(), "second.db"));
     for _ in 0..2 {
         assert_eq!(run(&["store", "load", "--journal", &journal, "--store", &second]), 0);
     }
+}
+
+#[test]
+fn the_demo_sends_orders_and_shows_how_long_each_stretch_of_their_way_takes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [report, journal, store] = ["report", "run.journal", "demo.db"].map(|name| path(dir.path(), name));
+    let url = format!("sqlite:{store}");
+    let demo = ["demo", "--live-orders", "--seconds", "6", "--report", &report];
+    assert_eq!(run(&[&demo[..], &["--journal", &journal, "--store", &url][..]].concat()), 0);
+    let stages = std::fs::read_to_string(dir.path().join("report/latency.json")).expect("a report");
+    for stage in ["decode", "risk", "order-queue", "order-write", "order-seal", "order-socket", "order-total"]
+    {
+        assert!(stages.contains(&format!("\"{stage}\"")), "{stage}: {stages}");
+    }
+    assert_eq!(run(&["replay", &journal]), 0);
+    assert_eq!(run(&["demo", "--live-orders", "--show-topology"]), 0);
+    assert_eq!(run(&["demo", "--live-orders", "--speed", "max"]), 2);
 }
 
 #[test]
@@ -47,7 +68,7 @@ fn the_demo_without_a_network_measures_rates_of_pairs() {
 
 #[test]
 fn lists_and_the_doctor_need_nothing() {
-    for what in ["strategies", "indicators", "risk-rules"] {
+    for what in ["strategies", "indicators", "risk-rules", "sizing", "hours"] {
         assert_eq!(run(&["list", what]), 0, "{what}");
         assert_eq!(run(&["list", what, "--json"]), 0, "{what}");
     }

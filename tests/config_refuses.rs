@@ -28,7 +28,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, market, risk, paper, trading, control, venue, log, report, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, audit, market, risk, paper, trading, control, venue, hours, surveillance, log, report, backtest, strategy",
         ],
     ),
     // Values of the wrong kind.
@@ -84,6 +84,12 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "[venue.usdm]\nws_api = \"wss://localhost\"",
         &["my.toml:2:1: venue.usdm.ws_api: is not a known key; known: stream, rest, weight_per_minute"],
+    ),
+    (
+        "[venue]\nsnapshot_levels = 5000\n[venue.spot]\nweight_per_minute = 249\n[venue.usdm]\nweight_per_minute = 50",
+        &[
+            "my.toml:4:21: venue.spot.weight_per_minute = 249: must be at least 250, which one book of snapshot_levels = 5000 costs: raise it, or ask for fewer levels",
+        ],
     ),
     // Values out of range.
     ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),
@@ -550,4 +556,45 @@ fn a_text_nested_without_end_is_refused_and_does_not_exhaust_the_stack() {
     ] {
         assert!(!refusal(&text).is_empty());
     }
+}
+
+#[test]
+fn sizing_hours_and_surveillance_are_refused_with_the_place_in_the_file() {
+    let text = r#"[instruments]
+files = ["instruments/binance-spot.toml"]
+[hours]
+"binance:spot" = "nyse"
+"binance:usdm" = "always"
+[surveillance]
+spoofing = "wran"
+[[strategy]]
+name = "ma-cross"
+instruments = ["binance:spot:BTCUSDT"]
+hours = "us-equiti extended"
+sizing = { method = "risk-per-trade", percent = 0.0, capitol = "1" }
+[[strategy]]
+name = "rsi-reversion"
+instruments = ["binance:spot:BTCUSDT"]
+sizing = { percent = 1.0 }
+[[strategy]]
+name = "imbalance-maker"
+instruments = ["binance:spot:BTCUSDT"]
+sizing = { method = "kely" }
+"#;
+    let said = refusal(text);
+    let expected = [
+        "my.toml:4:18: hours.binance:spot = \"nyse\": is not a calendar; known: always, us-equity, fx, fx-oanda, fx-fxcm, cme-index, cme-fx",
+        "my.toml:5:18: hours.binance:usdm = \"always\": must be of a venue and market of the instruments, such as \"binance:spot\"",
+        "my.toml:7:12: surveillance.spoofing = \"wran\": must be one of off, warn, throttle, halt; did you mean \"warn\"?",
+        "my.toml:11:9: strategy.hours = \"us-equiti extended\": is not a calendar; did you mean us-equity?",
+        "my.toml:12:49: strategy.sizing.percent = 0.0: must be a number from 0.0001 to 100.0",
+        "my.toml:12:64: strategy.sizing.capitol: is not a parameter of this method; did you mean capital?",
+        "my.toml:20:21: strategy.sizing.method = \"kely\": is not a way to size orders; did you mean kelly?",
+    ];
+    for line in expected {
+        assert!(said.iter().any(|said| said == line), "{line:?} is missing in {said:#?}");
+    }
+    let missing = said.iter().find(|said| said.starts_with("my.toml:16:")).expect("the method is missing");
+    assert!(missing.contains("method") && missing.contains("one of fixed-qty"), "{missing}");
+    assert_eq!(said.len(), expected.len() + 1, "{said:#?}");
 }

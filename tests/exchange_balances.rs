@@ -182,6 +182,12 @@ fn run(books: &mut Books, at: usize, operation: &Operation, next: &mut u64) -> R
         Operation::Oco { account, request } => exchange
             .place_oco(ms, AccountId(*account), SYMBOL, request, &mut events)
             .map(|(_, legs)| *next = legs[1].number + 1),
+        Operation::Oto { account, request } => {
+            let done = exchange.place_oto(ms, AccountId(*account), SYMBOL, request, &mut events);
+            let last = done.as_ref().ok().and_then(|list| exchange.list(*list)?.orders().last());
+            *next = last.map_or(*next, |last| last + 1);
+            done.map(drop)
+        }
         Operation::Cancel { account, back } => {
             exchange.cancel(ms, AccountId(*account), SYMBOL, &number(*back).into(), &mut events).map(drop)
         }

@@ -7,8 +7,8 @@ mod naive_exchange;
 
 use algo_trader::domain::{Notional, Price, Qty, Side, TimeInForce};
 use algo_trader::venue::local::exchange::{
-    AccountId, Event, Exchange, OcoLeg, OcoRequest, OrderRequest, OrderStatus, OrderType, Refusal, StpMode,
-    SymbolId,
+    AccountId, Event, Exchange, OcoLeg, OcoRequest, OrderRequest, OrderStatus, OrderType, OtoRequest,
+    Refusal, StpMode, SymbolId,
 };
 use exchange::{LOT, Operation, operation, rules};
 use naive_exchange::{Line, NaiveExchange, NaiveOrder};
@@ -60,7 +60,27 @@ fn naive(account: u32, number: u64, request: &OrderRequest) -> NaiveOrder {
         shown: 0,
         arrived: 0,
         waiting: request.kind.is_conditional(),
+        delta: request.trailing_delta,
+        best: None,
+        follows: None,
     }
+}
+
+/// An order and those that follow it.
+fn naive_followed(account: u32, numbers: &[u64], oto: &OtoRequest) -> Vec<NaiveOrder> {
+    let requests = [Some(oto.working), Some(oto.pending), oto.below];
+    let mut orders: Vec<NaiveOrder> = requests
+        .iter()
+        .flatten()
+        .zip(numbers)
+        .map(|(request, number)| naive(account, *number, request))
+        .collect();
+    for at in 1..orders.len() {
+        (orders[at].follows, orders[at].waiting) = (Some(numbers[0]), false);
+        orders[at].status = OrderStatus::PendingNew;
+        orders[at].sibling = oto.below.map(|_| numbers[3 - at]);
+    }
+    orders
 }
 
 /// The two orders of a list; its kinds are always those that go together.
@@ -109,6 +129,15 @@ proptest! {
                     });
                     let expected = if last { -2010 } else { twin.place(naive_legs(*account, numbers, request)) };
                     (given.map_or_else(code, |_| 0), expected)
+                }
+                Operation::Oto { account, request } => {
+                    let given = exchange.place_oto(ms, AccountId(*account), SYMBOL, request, &mut events);
+                    let numbers: Vec<u64> = match &given {
+                        Ok(list) => exchange.list(*list).expect("the list is kept").orders().collect(),
+                        Err(_) => (u64::MAX - 2..=u64::MAX).collect(),
+                    };
+                    next = given.as_ref().map_or(next, |_| numbers[numbers.len() - 1] + 1);
+                    (given.map_or_else(code, |_| 0), twin.place(naive_followed(*account, &numbers, request)))
                 }
                 Operation::Cancel { account, back } => {
                     let number = u64::saturating_sub(next, *back);

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 /// Left to right; modules of one group may use each other.
 const GROUPS: &[&[&str]] = &[
     &["domain"],
-    &["pipeline", "net", "security"],
+    &["statistics"],
+    &["pipeline", "net", "security", "calendar"],
     &["venue"],
     &["market", "strategy", "risk", "execution"],
-    &["journal", "store", "history"],
+    &["journal", "store", "history", "audit", "surveillance"],
     &["backtest", "report", "monitor"],
     &["control"],
     &["run"],

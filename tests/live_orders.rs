@@ -10,21 +10,26 @@ use algo_trader::domain::Market;
 use algo_trader::pipeline::Threading;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
-use live_orders::{Key, SCRIPTED, Start, assert_booked, config, final_orders, options, run, venue};
+use live_orders::{
+    Key, PERSISTENT, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, config, final_orders, options, run,
+    venue,
+};
 use order_client::Trader;
+use std::time::{Duration, Instant};
 
 fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let venue = venue(|_| {});
     let live = config(&venue, key, trading, SCRIPTED);
     let alice = Trader::new(&venue, "alicehmac");
     let start = Start::of(&alice);
-    // Of the twenty orders, two cannot rest and are refused: the venue keeps nothing of these.
-    let ran = run(&venue, &live, threading, || final_orders(&alice) == 18);
+    let ran = run(&venue, &live, threading, || final_orders(&alice) == STEPS_TAKEN);
     let told = assert_booked(&alice, &live, &ran, &start);
     let s = &ran.summary;
     let sent = s.orders.as_ref().expect("orders were sent");
     assert!(s.strategies[0].position.fills >= 20, "few trades: {told}");
-    assert_eq!((s.execution.orders, s.execution.rejected, sent.refusals), (20, 2, 0), "{told}");
+    let refused = (STEPS - STEPS_TAKEN) as u64;
+    assert_eq!((s.execution.orders, s.execution.rejected), (STEPS as u64, refused), "{told}");
+    assert_eq!(sent.refusals, 0, "{told}");
 
     let total = s.latencies.iter().find(|l| l.name == "order-total").expect("measured");
     if key == Key::Ed25519 || !trading.contains("rest") {
@@ -84,6 +89,29 @@ fn a_key_that_may_withdraw_or_not_trade_or_is_unknown_never_trades() {
     assert!(said.contains("may not trade"), "{said}");
     let said = refused(Key::Wrong, "");
     assert!(said.contains("-2015"), "{said}");
+}
+
+#[test]
+fn a_pair_is_paused_and_resumed_by_a_file_while_running() {
+    let venue = venue(|_| {});
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let pairs = dir.path().join("pairs");
+    std::fs::write(&pairs, "binance:spot:BTCUSDT paused\n").expect("written");
+    let live = config(&venue, Key::Hmac, &format!("pairs_file = {pairs:?}"), PERSISTENT);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    let begun = Instant::now();
+    let mut orders_while_paused = None;
+    let ran = run(&venue, &live, Threading::Inline, || {
+        if begun.elapsed() > Duration::from_millis(1_500) && orders_while_paused.is_none() {
+            let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+            orders_while_paused = all.as_array().map(Vec::len);
+            std::fs::write(&pairs, "").expect("written");
+        }
+        final_orders(&alice) >= STEPS_TAKEN
+    });
+    assert_eq!(orders_while_paused, Some(0), "nothing is sent while it is paused");
+    assert_booked(&alice, &live, &ran, &start);
 }
 
 #[test]

@@ -384,6 +384,7 @@ impl World {
             qty: Qty(qty),
             price: Price(self.mid),
             fee: 0,
+            fee_asset: algo_trader::domain::event::FeeAsset::Quote,
             trade_id: self.trades,
             maker: false,
         }));

@@ -89,6 +89,22 @@ fn a_person_reads_endpoints_and_a_summary() {
 }
 
 #[test]
+fn what_is_to_go_wrong_can_be_given_at_the_start() {
+    let fault = r#"0:{"fault":"maintenance","ms":600000}"#;
+    let mut served = Served::start(&["--plain", "--json", "--market", "spot", "--fault", fault]);
+    let said: Value = serde_json::from_str(&served.line()).expect("JSON");
+    let url = said["endpoints"][0]["rest"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut socket = TcpStream::connect(url.expect("an address")).expect("it listens");
+    write!(socket, "GET /api/v3/time HTTP/1.1\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("-1008"), "{answer}");
+    let (counts, _) = served.interrupt();
+    let counts: Value = serde_json::from_str(&counts).expect("JSON");
+    assert_eq!(counts["faults"]["maintenance"].as_u64(), Some(1));
+}
+
+#[test]
 fn bad_usage_is_refused_with_what_to_do() {
     for (args, status, words) in [
         (&["--listen", "0.0.0.0:0"][..], 2, "--allow-remote"),
@@ -97,6 +113,8 @@ fn bad_usage_is_refused_with_what_to_do() {
         (&["--tls", "plain"], 2, "old-protocol"),
         (&["--recorded", "nowhere/spot-btcusdt-20240808.gz"], 1, "nowhere/spot-btcusdt-20240808.gz"),
         (&["--recorded", "x.gz", "--seed", "4"], 2, "cannot be used with"),
+        (&["--fault", "{}"], 2, "no fault: missing field `fault`"),
+        (&["--fault", "soon:{\"fault\":\"shutdown\"}"], 2, "expected milliseconds"),
     ] {
         let output = venue(args).output().expect("the program runs");
         let text = String::from_utf8_lossy(&output.stderr);

@@ -21,6 +21,8 @@ pub struct Ours {
     pub latency: StageHistogram,
     /// Frames a second, from the first to the last.
     pub per_second: f64,
+    /// Frames that each read brought.
+    pub reads: Vec<u32>,
     pub summary: Summary,
 }
 
@@ -34,7 +36,7 @@ struct Marks {
 struct Watched {
     inner: TradingStage,
     clock: StampClock,
-    latency: Arc<Mutex<[StageHistogram; 2]>>,
+    latency: Arc<Mutex<([StageHistogram; 2], Vec<u32>)>>,
     marks: Arc<Marks>,
     read: Option<u64>,
     last_read: u64,
@@ -73,10 +75,15 @@ impl Stage<BookKeeper> for Watched {
                 self.marks.first.store(read, Relaxed);
             }
             self.marks.last.store(done, Relaxed);
-            let mut latency = self.latency.lock().expect("nobody panics");
+            let mut kept = self.latency.lock().expect("nobody panics");
+            let (latency, reads) = &mut *kept;
             latency[0].record(self.clock.nanos(read, done));
-            if read.abs_diff(self.last_read) > SAME_READ {
-                latency[1].record(self.clock.nanos(read, done));
+            match reads.last_mut() {
+                Some(frames) if read.abs_diff(self.last_read) <= SAME_READ => *frames += 1,
+                _ => {
+                    latency[1].record(self.clock.nanos(read, done));
+                    reads.push(1);
+                }
             }
             self.last_read = read;
         }
@@ -89,7 +96,7 @@ impl Stage<BookKeeper> for Watched {
 /// Follows the configuration's venue until `expected` frames came, or none for a while.
 pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
     let empty = StageHistogram::new("ours", "socket readable to order handed over");
-    let latency = Arc::new(Mutex::new([empty.clone(), empty]));
+    let latency = Arc::new(Mutex::new(([empty.clone(), empty], Vec::with_capacity(1 << 16))));
     let marks = Arc::new(Marks::default());
     let (kept, stamps, watch) = (Arc::clone(&latency), Arc::clone(&marks), clock.clone());
     let wrap = move |inner: TradingStage| -> TradingStage {
@@ -124,6 +131,6 @@ pub fn run(config: &Config, expected: u64, clock: &StampClock) -> Ours {
     let summary = run_live(config, options).unwrap_or_else(|error| panic!("{error}"));
     let frames = summary.feed.map_or(0, |f| f.frames);
     let seconds = clock.nanos(marks.first.load(Relaxed), marks.last.load(Relaxed)) as f64 / 1e9;
-    let [latency, first] = latency.lock().expect("nobody panics").clone();
-    Ours { first, latency, per_second: frames as f64 / seconds, summary }
+    let ([latency, first], reads) = latency.lock().expect("nobody panics").clone();
+    Ours { first, latency, per_second: frames as f64 / seconds, reads, summary }
 }

@@ -3,14 +3,18 @@
 //! As it is, the market is served by a local venue over TLS and the demo connects to it as to any venue (`wire`); with
 //! `--direct` or `--speed` the generator's frames go straight into the pipeline (`direct`).
 
+mod account;
 mod direct;
 mod wire;
 
 use super::Outcome;
 use super::many::{self, Measure};
 use super::replay::{Common, parse_speed};
+use crate::audit::verify::{anchors_of, read_anchors};
+use crate::audit::verify_file;
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
+use crate::run::audit::trail_of;
 use crate::run::{Config, Pace, ReplayOptions, replay_journal};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
@@ -19,6 +23,8 @@ use std::time::Duration;
 
 const DEMO_TEXT: &str = include_str!("../../config/demo.toml");
 const DEMO_NAME: &str = "config/demo.toml";
+const LIVE_TEXT: &str = include_str!("../../config/demo-live.toml");
+const LIVE_NAME: &str = "config/demo-live.toml";
 /// Strategies that a run can hold; the rest of many pairs are watched and not traded.
 const STRATEGIES_MAX: usize = 255;
 
@@ -26,6 +32,7 @@ const STRATEGIES_MAX: usize = 255;
 #[command(after_help = "Examples:
   algo-trader demo
   algo-trader demo --seconds 60 --seed 7
+  algo-trader demo --live-orders --seconds 20
   algo-trader demo --store postgres://trader@localhost/trading
   algo-trader demo --seconds 60 --speed max
   algo-trader demo --instruments 300 --seconds 5 --speed max --json
@@ -46,6 +53,10 @@ pub struct Args {
     /// Generate this many pairs instead of the demo's three
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub instruments: Option<u16>,
+    /// Send orders to the demo's venue, over TLS and under a key, instead of filling them on paper: the summary shows how
+    /// long each stretch of their way takes. Spot alone
+    #[arg(long, conflicts_with_all = ["direct", "speed", "instrument_counts", "instruments"])]
+    pub live_orders: bool,
     /// Also run, at full speed, with each of these numbers of pairs, for the report's curves of latency, throughput
     /// and memory: 1,10,100,300; implies --direct
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1_000))]
@@ -60,6 +71,14 @@ pub struct Args {
     pub common: Common,
 }
 
+/// A place for a file that the demo makes for itself.
+fn temporary(extension: &str) -> PathBuf {
+    // Process ids come again (in a container they are always the same), moments do not.
+    let moment = jiff::Timestamp::now().as_nanosecond();
+    let name = format!("algo-trader-demo-{}-{moment}.{extension}", std::process::id());
+    std::env::temp_dir().join(name)
+}
+
 /// The journal of a demo: where it was asked for, or in a temporary place from which it is removed at the end.
 struct DemoJournal {
     path: PathBuf,
@@ -70,12 +89,7 @@ impl DemoJournal {
     fn new(asked: Option<&PathBuf>) -> Self {
         match asked {
             Some(path) => Self { path: path.clone(), temporary: false },
-            None => {
-                // Process ids come again (in a container they are always the same), moments do not.
-                let moment = jiff::Timestamp::now().as_nanosecond();
-                let name = format!("algo-trader-demo-{}-{moment}.journal", std::process::id());
-                Self { path: std::env::temp_dir().join(name), temporary: true }
-            }
+            None => Self { path: temporary("journal"), temporary: true },
         }
     }
 }
@@ -91,7 +105,10 @@ impl Drop for DemoJournal {
     fn drop(&mut self) {
         if self.temporary {
             // Nothing is lost if it stays: it is a temporary file.
-            let _ = std::fs::remove_file(&self.path);
+            let trail = trail_of(&self.path);
+            for path in [&self.path, &anchors_of(&trail), &trail] {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 }
@@ -127,7 +144,7 @@ fn source(args: &Args, instruments: Vec<Instrument>) -> Result<FlowSource, Outco
 /// Replays the journal, says whether the same order stream came out, and what to do next.
 fn conclude(
     args: &Args,
-    journal: &Path,
+    (journal, trail): (&Path, &Path),
     config: &Config,
     hash: &str,
     strategies: &'static [StrategySpec],
@@ -143,12 +160,30 @@ fn conclude(
             Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
             Err(problem) => println!("the journal could not be replayed: {problem}"),
         }
+        tell_trail(trail);
         println!("next:");
         for line in next {
             println!("  {line}");
         }
     }
     if proof.as_deref() == Ok(hash) { Outcome::Done } else { Outcome::Failed }
+}
+
+/// Says whether the audit trail is whole.
+fn tell_trail(trail: &Path) {
+    if !trail.exists() {
+        return;
+    }
+    let anchors = anchors_of(trail);
+    let anchors = if anchors.exists() { read_anchors(&anchors) } else { Ok(Vec::new()) };
+    match anchors.and_then(|anchors| verify_file(trail, &anchors)) {
+        Ok(found) => println!(
+            "its audit trail was verified: {} records, each as it was written{}",
+            found.records,
+            if found.anchored == Some(found.records) { ", anchored to the last" } else { "" }
+        ),
+        Err(error) => println!("ITS AUDIT TRAIL DOES NOT VERIFY: {error}; please report this"),
+    }
 }
 
 /// Replays the journal and says what order stream came out.
@@ -172,6 +207,9 @@ fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Ou
             .map_err(|error| refuse(&format_args!("{}: {error}", path.display())))?;
         let file = path.display().to_string();
         return Config::from_text_with_instruments(&text, &file, table).map_err(|e| refuse(&e));
+    }
+    if args.live_orders {
+        return Config::from_text_with_instruments(LIVE_TEXT, LIVE_NAME, table).map_err(|e| refuse(&e));
     }
     if args.instruments.is_none() {
         return Config::from_text_with_instruments(DEMO_TEXT, DEMO_NAME, table).map_err(|e| refuse(&e));

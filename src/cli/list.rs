@@ -1,8 +1,11 @@
 //! `algo-trader list`: what a configuration can name, from the same tables that check it.
 
 use super::Outcome;
+use crate::calendar::BUILT_IN as BUILT_IN_HOURS;
+use crate::domain::params::ParamSpec;
 use crate::market::indicator::REGISTRY;
 use crate::risk::RULES;
+use crate::strategy::sizing::{METHODS, SizingSpec};
 use crate::strategy::{BUILT_IN, StrategySpec};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -12,6 +15,8 @@ use std::io::Write;
 #[command(after_help = "Examples:
   algo-trader list strategies
   algo-trader list risk-rules
+  algo-trader list sizing
+  algo-trader list hours
   algo-trader list indicators --json")]
 pub struct Args {
     /// What to list
@@ -26,6 +31,10 @@ enum What {
     Strategies,
     Indicators,
     RiskRules,
+    /// Ways to size orders
+    Sizing,
+    /// Calendars of trading hours
+    Hours,
 }
 
 /// One thing that can be named.
@@ -50,6 +59,8 @@ pub fn run(args: &Args, more: &'static [StrategySpec]) -> Outcome {
         What::Strategies => strategies(more),
         What::Indicators => indicators(),
         What::RiskRules => risk_rules(),
+        What::Sizing => sizing(),
+        What::Hours => hours(),
     };
     let text = if args.json { format!("{:#}\n", serde_json::json!(items)) } else { text(&items) };
     match std::io::stdout().write_all(text.as_bytes()) {
@@ -71,21 +82,34 @@ fn text(items: &[Item]) -> String {
 }
 
 fn strategies(more: &'static [StrategySpec]) -> Vec<Item> {
-    let item = |spec: &StrategySpec| Item {
-        name: spec.name,
-        doc: spec.doc.to_owned(),
-        params: spec
-            .params
-            .iter()
-            .map(|p| Param {
-                name: p.name,
-                doc: p.doc,
-                default: Some(p.kind.default_value().to_string()),
-                expected: p.kind.expected().to_string(),
-            })
-            .collect(),
-    };
+    let item =
+        |spec: &StrategySpec| Item { name: spec.name, doc: spec.doc.to_owned(), params: params(spec.params) };
     more.iter().chain(BUILT_IN).map(item).collect()
+}
+
+fn params(specs: &[ParamSpec]) -> Vec<Param> {
+    let param = |p: &ParamSpec| Param {
+        name: p.name,
+        doc: p.doc,
+        default: Some(p.kind.default_value().to_string()),
+        expected: p.kind.expected().to_string(),
+    };
+    specs.iter().map(param).collect()
+}
+
+fn sizing() -> Vec<Item> {
+    let item =
+        |spec: &SizingSpec| Item { name: spec.name, doc: spec.doc.to_owned(), params: params(spec.params) };
+    METHODS.iter().map(item).collect()
+}
+
+fn hours() -> Vec<Item> {
+    // What a calendar is, its file says in the comment that it begins with.
+    let doc = |text: &str| {
+        let lines = text.lines().map_while(|line| line.strip_prefix("# "));
+        lines.collect::<Vec<_>>().join(" ")
+    };
+    BUILT_IN_HOURS.iter().map(|(name, text)| Item { name, doc: doc(text), params: Vec::new() }).collect()
 }
 
 fn indicators() -> Vec<Item> {

@@ -3,6 +3,8 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+mod audit;
+mod backtest;
 mod capture;
 mod ctl;
 mod demo;
@@ -14,10 +16,14 @@ mod list;
 mod many;
 mod output;
 mod replay;
+mod risk;
 mod run;
 mod status_line;
 mod store;
+mod sweep;
+mod tear_sheet;
 mod venue;
+mod why;
 
 use crate::strategy::StrategySpec;
 use clap::{Parser, Subcommand};
@@ -40,12 +46,18 @@ enum Command {
     Demo(demo::Args),
     /// Runs recorded frames, or a journal, through the pipeline
     Replay(replay::Args),
+    /// Runs strategies over the local history, or over recordings, with a simulated venue
+    Backtest(backtest::Args),
+    /// Runs a backtest with many sets of parameters, ranks them, and judges them on later data
+    Sweep(sweep::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
     /// Stops, releases and asks a running process, and watches over one
     Ctl(ctl::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),
+    /// Verifies audit trails, exports them, tells how an order came about
+    Audit(audit::Args),
     /// Writes raw frames into files that `replay` reads, or checks such files
     Capture(capture::Args),
     /// Takes vendors' files and recordings into the local history
@@ -54,6 +66,8 @@ enum Command {
     History(history::Args),
     /// Writes the local history into CSV or Parquet files
     Export(export::Args),
+    /// Tells what a run holds, what it could lose, and how near it is to its limits
+    Risk(risk::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -107,13 +121,17 @@ where
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
+        Command::Backtest(args) => backtest::run(args, strategies),
+        Command::Sweep(args) => sweep::run(args, strategies),
         Command::Run(args) => run::run(args, strategies),
         Command::Ctl(args) => ctl::run(args),
         Command::Store(args) => store::run(args),
+        Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
+        Command::Risk(args) => risk::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -7,7 +7,7 @@ use crate::report::latency::{
 };
 pub use crate::report::units::count as grouped;
 use crate::run::summary::amount;
-use crate::run::{Config, StoreSummary, Summary};
+use crate::run::{AuditSummary, Config, StoreSummary, Summary};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -118,6 +118,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
     if let Some(store) = &s.store {
         writeln!(t, "{}", store_line(store))?;
     }
+    if let Some(audit) = &s.audit {
+        writeln!(t, "{}", audit_line(audit))?;
+    }
     writeln!(t, "order stream sha256 {}", s.order_stream_sha256)?;
     writeln!(t)?;
     writeln!(
@@ -175,6 +178,24 @@ pub fn store_line(store: &StoreSummary) -> String {
             journal.display(),
             store.place
         );
+    }
+    line
+}
+
+/// What became of a run's audit trail, for a person.
+pub fn audit_line(audit: &AuditSummary) -> String {
+    let records = audit.head.map_or(0, |head| head.number);
+    let mut line = format!("audit trail {}: {} records", audit.trail.display(), grouped(records));
+    if let Some(head) = &audit.head {
+        line += &format!(", last {head}");
+    }
+    if audit.webhook_failures > 0 {
+        line += &format!(", {} anchors not taken by the webhook", grouped(audit.webhook_failures));
+    }
+    if !audit.complete {
+        let why = audit.error.as_deref().unwrap_or("it was not written in time");
+        line +=
+            &format!("; NOT COMPLETE: {why}; add what is missing by: algo-trader audit load --journal FILE");
     }
     line
 }

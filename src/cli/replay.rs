@@ -10,7 +10,7 @@ use crate::pipeline::{Threading, Wait};
 use crate::report::latency::RatePoint;
 use crate::run::interrupt::Interrupt;
 use crate::run::{
-    Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, StoreRequest, Summary,
+    AuditRequest, Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, StoreRequest, Summary,
     replay_frames, replay_journal,
 };
 use crate::strategy::StrategySpec;
@@ -83,7 +83,7 @@ enum Offered {
     Max,
 }
 
-fn parse_threading(text: &str) -> Result<Threading, String> {
+pub fn parse_threading(text: &str) -> Result<Threading, String> {
     Threading::from_label(text).ok_or_else(|| "expected inline, shared or dedicated".into())
 }
 
@@ -163,6 +163,11 @@ impl Common {
 }
 
 impl Common {
+    /// The audit trail that the configuration asks for, if it does.
+    pub fn audit_request(&self, config: &Config, what: &str) -> Option<AuditRequest> {
+        AuditRequest::new(config).map(|audit| audit.started_by_user(what))
+    }
+
     /// The store that was asked for, if one was.
     pub fn store_request(&self, config: &Config) -> Result<Option<StoreRequest>, Outcome> {
         let url = super::store::address(self.store.as_deref(), config)?;
@@ -264,6 +269,12 @@ pub fn print(
         }
         outcome = Outcome::Failed;
     }
+    if let Some(audit) = summary.audit.as_ref().filter(|audit| !audit.complete) {
+        if common.json {
+            eprintln!("{}", output::audit_line(audit));
+        }
+        outcome = Outcome::Failed;
+    }
     if let Some(dir) = &common.report {
         match output::report(summary, curves, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),
@@ -316,6 +327,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         interrupt: interrupt.clone(),
         progress: progress(),
         store,
+        audit: args.common.audit_request(&config, "replay of recorded frames"),
         pipeline,
     };
     let result = replay_frames(&config, &mut recording, options);

@@ -9,8 +9,10 @@ use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::ProgressReport;
 use crate::run::orders::OrdersError;
+use crate::run::recover::next_journal;
 use crate::run::{Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -23,12 +25,17 @@ Examples:
   algo-trader run --config config/binance-paper.toml
   algo-trader run --config config/binance-paper.toml --seconds 60 --report latency-reports/live
   algo-trader run --config config/binance-live.toml --journal live.journal
+  algo-trader run --config config/binance-live.toml --journal live.journal --recover live.journal
   algo-trader run --config config/binance-paper.toml --journal run.journal && algo-trader replay run.journal"
 )]
 pub struct Args {
     /// End after so many seconds; without it, at Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
+    /// Go on where an earlier live run ended, crashed or not: its journal, or a directory whose newest journal it is. What its
+    /// order manager held goes on, open orders are asked for, nothing is sent twice
+    #[arg(long, value_name = "JOURNAL|DIR")]
+    recover: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -44,7 +51,15 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
-    let pipeline = common.pipeline_options(strategies);
+    let mut pipeline = common.pipeline_options(strategies);
+    if args.recover.is_some() {
+        // The earlier journal stays as it is.
+        pipeline.journal =
+            pipeline.journal.or_else(|| config.journal.path.clone()).map(|path| next_journal(&path));
+        if let Some(journal) = &pipeline.journal {
+            eprintln!("the journal of this run is {}", journal.display());
+        }
+    }
     if common.show_topology {
         return show_topology(&config, &pipeline);
     }
@@ -70,9 +85,11 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     let options = LiveOptions {
         store,
+        audit: common.audit_request(&config, if live { "run with live orders" } else { "run on paper" }),
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),
+        recover: args.recover.clone(),
         pipeline,
     };
     let title = if live { "Live market data, live orders" } else { "Live market data, paper fills" };
@@ -111,7 +128,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
             print(&summary, config, common, Curves::default(), title, false);
             Outcome::Failed
         }
-        LiveError::System(_) | LiveError::Capture(_) => Outcome::Failed,
+        LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,
         LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
         | LiveError::Pipeline(_)
         | LiveError::Tls(_)

@@ -7,7 +7,7 @@ use crate::history::{Recording, RecordingOptions};
 use crate::run::interrupt::Interrupt;
 use crate::venue::local::api::{AccountOptions, DemoKey, demo_account, read_accounts};
 use crate::venue::local::serve::{
-    AtEnd, Origin, Pace, Running, ServeError, Server, ServerOptions, Stats, Tls,
+    AtEnd, Fault, Origin, Pace, Running, ServeError, Server, ServerOptions, Stats, Tls,
 };
 use crate::venue::local::{demo_instruments, generated_instruments};
 use serde_json::json;
@@ -51,8 +51,12 @@ A file of accounts:
   secret = \"alicesecret\"     # HMAC; or public_key = PEM of Ed25519 or RSA
   # reading, trading = true, withdrawals = false, addresses = []
 
-Faults: cut, cut-one, stall, stream (drop, duplicate, reorder, delay), truncate, huge, trickle,
-no-upgrade, rest, shutdown, expire, tls.")]
+Faults: cut, cut-one, cut-orders, stall, deaf, stream (drop, duplicate, reorder, delay), truncate,
+huge, trickle, no-upgrade, rest, shutdown, expire, tls, order (timeout-done, timeout-lost,
+unavailable-done, unavailable-lost, cut-done, cut-lost, truncated, not-json, huge, unknown-fields,
+slow), user-events (as stream), ban, skew, maintenance, symbol. Such as
+  --fault '{\"fault\":\"order\",\"how\":\"timeout-done\",\"nth\":5,\"count\":3}'
+  --fault '2000:{\"fault\":\"user-events\",\"action\":\"drop\"}'")]
 struct ServeArgs {
     /// Markets to serve: spot, usdm, coinm; all that the origin has where not given
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_market)]
@@ -93,12 +97,18 @@ struct ServeArgs {
     /// Serve the admin calls (faults, counts, books) on this port of 127.0.0.1; 0: any free one
     #[arg(long, value_name = "PORT")]
     admin: Option<u16>,
+    /// Let something go wrong: a fault's JSON, after so many ms where given; may be given more than once
+    #[arg(long, value_name = "[MS:]JSON", value_parser = parse_fault)]
+    fault: Vec<(Duration, Fault)>,
     /// Open the accounts of this file (TOML: name, balances, keys); may be given more than once
     #[arg(long, value_name = "FILE")]
     account: Vec<PathBuf>,
     /// Open an account to try orders with, and print its key
     #[arg(long)]
     demo_account: bool,
+    /// Match orders of accounts with each other alone, and not with the market that is shown
+    #[arg(long)]
+    accounts_only: bool,
     /// Frames written at once, at most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     batch: u16,
@@ -134,6 +144,13 @@ fn parse_tls(text: &str) -> Result<Tls, String> {
     found.ok_or_else(|| {
         "expected good, unknown-authority, wrong-host, expired, old-protocol or tls-1.1".into()
     })
+}
+
+fn parse_fault(text: &str) -> Result<(Duration, Fault), String> {
+    let (ms, json) = text.split_once(':').filter(|(ms, _)| !ms.contains('{')).unwrap_or(("0", text));
+    let ms = ms.parse().map_err(|_| "expected milliseconds, a colon and a fault's JSON")?;
+    let fault = serde_json::from_str(json).map_err(|error| format!("no fault: {error}"))?;
+    Ok((Duration::from_millis(ms), fault))
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
@@ -237,6 +254,8 @@ fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome>
     options.wait_for_clients = args.wait_for_client;
     options.at_end = if args.close_at_end { AtEnd::Close } else { AtEnd::StayOpen };
     options.spin = args.spin;
+    options.faults = args.fault;
+    options.meets_market = !args.accounts_only;
     for path in &args.account {
         options.accounts.extend(accounts(path)?);
     }

@@ -29,6 +29,8 @@ const CLOSED: u8 = 4;
 const MAKER: u8 = 4;
 /// Report: the order was a sell.
 const SELL: u8 = 8;
+/// Report: the fee was taken in the base asset.
+const FEE_IN_BASE: u8 = 16;
 
 /// The read-to-publish latency is kept in 2^4 raw clock units: a 32-bit word then holds some 20 seconds.
 pub const READ_TO_PUBLISH_SHIFT: u32 = 4;
@@ -194,6 +196,16 @@ pub struct Kline {
     pub closed: bool,
 }
 
+/// What a fill's fee was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FeeAsset {
+    /// The quote asset.
+    #[default]
+    Quote,
+    /// The base asset: what was bought came without it.
+    Base,
+}
+
 /// What the venue says of one of our orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
@@ -211,15 +223,30 @@ pub struct Report {
     pub qty: Qty,
     /// At (fills only).
     pub price: Price,
-    /// Fee in the quote asset, in units of 10^-8; negative is a rebate (fills only).
+    /// Fee (fills only): in units of 10^-8 of the quote asset, negative for a rebate; or in units of quantity of the
+    /// base asset.
     pub fee: i64,
+    /// Which of the two.
+    pub fee_asset: FeeAsset,
     /// The venue's trade id, rising (fills only; at most 2^48).
     pub trade_id: u64,
     /// Whether our order rested (fills only).
     pub maker: bool,
 }
 
-/// Decimals of [`Report::fee`].
+impl Report {
+    /// What a fee took of the quantity: of what was bought, that much less came.
+    #[inline]
+    #[must_use]
+    pub const fn taken(&self) -> Qty {
+        match self.fee_asset {
+            FeeAsset::Quote => Qty::ZERO,
+            FeeAsset::Base => Qty(self.fee),
+        }
+    }
+}
+
+/// Decimals of [`Report::fee`] in the quote asset.
 pub const FEE_DECIMALS: u8 = 8;
 
 /// Risk denied an order.
@@ -388,6 +415,9 @@ impl Slot {
         }
         if r.side == Side::Sell {
             flags |= SELL;
+        }
+        if r.fee_asset == FeeAsset::Base {
+            flags |= FEE_IN_BASE;
         }
         let who = r.trade_id << 16 | u64::from(r.strategy.0) << 8 | u64::from(r.kind as u8);
         let body = [r.order.0, r.qty.0 as u64, r.price.0 as u64, r.fee as u64, who];
@@ -599,6 +629,7 @@ impl Slot {
             qty: Qty(w[4] as i64),
             price: Price(w[5] as i64),
             fee: w[6] as i64,
+            fee_asset: if self.flag(FEE_IN_BASE) { FeeAsset::Base } else { FeeAsset::Quote },
             trade_id: w[7] >> 16,
             maker: self.flag(MAKER),
         })
@@ -733,6 +764,7 @@ mod tests {
             qty: Qty(5),
             price: Price(6),
             fee: -7,
+            fee_asset: FeeAsset::Base,
             trade_id: 1 << 40,
             maker: true,
         };

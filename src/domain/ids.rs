@@ -9,11 +9,15 @@ use std::fmt;
 pub struct InstrumentId(pub u16);
 
 /// A strategy's index in the run's configuration, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct StrategyId(pub u8);
 
 /// The number of an order within its run, from 1; 0 is no order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct OrderId(pub u64);
 
 impl InstrumentId {

@@ -125,6 +125,13 @@ impl Instrument {
         self.min_notional = rules.min_notional;
     }
 
+    /// `qty` less what is no whole lot of it.
+    #[inline]
+    #[must_use]
+    pub fn whole_lots(&self, qty: Qty) -> Qty {
+        Qty(qty.0 - qty.0 % self.lot.0.max(1))
+    }
+
     /// Decimals of a notional.
     #[inline]
     #[must_use]

@@ -3,13 +3,18 @@
 //! Average-cost accounting. A position's cost is kept as (quantity, total cost), never as an average price, so nothing
 //! is rounded while a position grows or is closed whole. Closing a part takes `cost × part ÷ quantity` away, rounded
 //! toward zero; what the rounding leaves stays in the cost and comes out at the end. Identity, at every moment:
-//! realised profit = cost of what is open − Σ (price × signed quantity) over all fills.
+//! realised profit = cost of what is open + fees in the base asset − Σ (price × signed quantity) over all fills.
+//!
+//! A fee that is taken in the base asset makes what was bought less, so that a position is what the account has. It is
+//! valued at its fill's own price, at which the same worth leaves the cost: to the last digit, as if so much had been
+//! sold at that price to pay the fee.
 
+use super::event::{FeeAsset, Report};
 use super::number::{Notional, Price, Qty};
 use super::order::Side;
 
 /// One position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// Signed quantity: positive is long.
     pub qty: Qty,
@@ -17,8 +22,10 @@ pub struct Position {
     pub cost: Notional,
     /// Profit of what was closed, before fees, in the notional's units.
     pub realised: Notional,
-    /// Fees paid, in units of 10^-8 of the quote asset.
+    /// Fees paid in the quote asset, in units of 10^-8.
     pub fees: i64,
+    /// Fees that were taken in the base asset, each at its fill's price, in the notional's units.
+    pub fees_in_base: Notional,
     /// Fills booked.
     pub fills: u64,
     /// Sum of absolute traded notionals.
@@ -47,6 +54,44 @@ impl Position {
         self.realised = Notional(self.realised.0.saturating_sub(released).saturating_sub(closing_value));
         self.cost = Notional(self.cost.0 - released + (value.0 - closing_value));
         self.qty = Qty(self.qty.0.saturating_add(signed.0));
+    }
+
+    /// Books a payment that is no fill, such as funding, among the fees; units of 10^-8 quote, below zero received.
+    pub fn charge(&mut self, paid: i64) {
+        self.fees = self.fees.saturating_add(paid);
+    }
+
+    /// Books a report that is of the position and no order.
+    pub fn apply_report(&mut self, report: &super::event::Report) {
+        match report.kind {
+            super::order::ReportKind::Funding => self.charge(report.fee),
+            super::order::ReportKind::Liquidated => {
+                self.apply(report.side, report.qty, report.price, report.fee);
+            }
+            _ => {}
+        }
+    }
+
+    /// Books a fill as it was reported.
+    #[inline]
+    pub fn book(&mut self, fill: &Report) {
+        match fill.fee_asset {
+            FeeAsset::Quote => self.apply(fill.side, fill.qty, fill.price, fill.fee),
+            FeeAsset::Base => {
+                self.apply(fill.side, fill.qty, fill.price, 0);
+                self.take(Qty(fill.fee), fill.price);
+            }
+        }
+    }
+
+    /// Takes a fee out of the base asset. What is held shrinks by it; a short grows.
+    fn take(&mut self, fee: Qty, price: Price) {
+        let (fills, turnover) = (self.fills, self.turnover);
+        let side = if fee.0 < 0 { Side::Buy } else { Side::Sell };
+        self.apply(side, fee.abs(), price, 0);
+        // It is no trade.
+        (self.fills, self.turnover) = (fills, turnover);
+        self.fees_in_base = self.fees_in_base.plus(price.times(fee));
     }
 
     /// Profit of what is open if it were closed at `price`, before fees.
@@ -107,7 +152,59 @@ mod tests {
         assert_eq!(fee(Notional(1), 2, FeeRate(-1)), 0);
     }
 
+    fn fill(side: Side, qty: i64, price: i64, fee: i64, fee_asset: FeeAsset) -> Report {
+        Report {
+            instrument: crate::domain::InstrumentId(0),
+            order: crate::domain::OrderId(1),
+            strategy: crate::domain::StrategyId(0),
+            side,
+            kind: crate::domain::order::ReportKind::Fill,
+            qty: Qty(qty),
+            price: Price(price),
+            fee,
+            fee_asset,
+            trade_id: 1,
+            maker: false,
+        }
+    }
+
+    #[test]
+    fn a_fee_in_the_base_asset_leaves_less_and_costs_its_worth() {
+        let mut p = Position::default();
+        p.book(&fill(Side::Buy, 1_000, 50, 1, FeeAsset::Base));
+        assert_eq!((p.qty, p.cost, p.fees_in_base), (Qty(999), Notional(49_950), Notional(50)));
+        assert_eq!((p.fees, p.fills, p.turnover, p.realised), (0, 1, Notional(50_000), Notional(0)));
+        // A dearer one: the fee is worth more than what it cost.
+        p.book(&fill(Side::Buy, 1_000, 70, 2, FeeAsset::Base));
+        assert_eq!((p.qty, p.fees_in_base), (Qty(1_997), Notional(190)));
+        p.book(&fill(Side::Sell, 1_997, 60, 7, FeeAsset::Quote));
+        assert_eq!((p.qty, p.cost, p.fees), (Qty(0), Notional(0), 7));
+        // 1,997 × 60 came in, 1,000 × 50 and 1,000 × 70 went.
+        assert_eq!(p.realised.minus(p.fees_in_base), Notional(1_997 * 60 - 120_000));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn fees_in_the_base_asset_are_counted_to_the_last_digit(
+            fills in proptest::collection::vec(
+                (proptest::bool::ANY, 1i64..1_000_000, 1i64..10_000_000, 0i64..1_000, proptest::bool::ANY), 1..60
+            ),
+            mark in 1i64..10_000_000,
+        ) {
+            let mut p = Position::default();
+            let (mut cash, mut held) = (0i128, 0i128);
+            for (buy, q, price, fee, in_base) in fills {
+                let side = if buy { Side::Buy } else { Side::Sell };
+                let (asset, fee) = if in_base { (FeeAsset::Base, fee) } else { (FeeAsset::Quote, 0) };
+                p.book(&fill(side, q, price, fee, asset));
+                cash -= i128::from(price) * i128::from(side.signed(Qty(q)).0);
+                held += i128::from(side.signed(Qty(q)).0) - i128::from(fee);
+                proptest::prop_assert_eq!(i128::from(p.qty.0), held);
+                let profit = p.realised.0 + p.unrealised(Price(mark)).0 - p.fees_in_base.0;
+                proptest::prop_assert_eq!(profit, cash + held * i128::from(mark));
+            }
+        }
+
         #[test]
         fn profit_is_cost_less_cash_to_the_last_digit(
             fills in proptest::collection::vec((proptest::bool::ANY, 1i64..1_000_000, 1i64..10_000_000), 1..60)

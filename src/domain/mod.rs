@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod number;
 pub mod order;
 pub mod params;
+pub mod performance;
 pub mod pnl;
 pub mod reason;
 pub mod time;

@@ -5,7 +5,7 @@ use super::number::{Price, Qty};
 use std::fmt;
 
 /// Buy or sell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Side {
     /// Bid; adds to the position.
@@ -66,7 +66,7 @@ impl fmt::Display for Side {
 }
 
 /// How the venue is asked to price an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum OrderKind {
     /// At once, at whatever price.
@@ -156,7 +156,7 @@ impl OrderKind {
 }
 
 /// How long an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum TimeInForce {
     /// Until cancelled.
@@ -181,7 +181,7 @@ impl TimeInForce {
 }
 
 /// What only some orders have. All zero for a plain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Extras {
     /// The price that triggers a conditional order; zero where it only trails.
     pub stop_price: Price,
@@ -211,7 +211,7 @@ impl Extras {
 }
 
 /// An order as it was asked for; it does not change after it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Order {
     /// Number within the run.
     pub id: OrderId,
@@ -239,7 +239,7 @@ pub struct Order {
 const _: () = assert!(size_of::<Order>() <= 56);
 
 /// Where an order stands. The client's view: `Pending*` and `Unknown` exist only here, never on the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum OrderStatus {
     /// Sent, no answer yet.
@@ -306,6 +306,10 @@ pub enum ReportKind {
     Expired = 4,
     /// A cancel was refused: nothing to cancel.
     CancelRejected = 5,
+    /// Of a position and no order: funding was paid for it; the report's fee says how much.
+    Funding = 6,
+    /// Of a position and no order: it was closed for want of margin.
+    Liquidated = 7,
 }
 
 impl ReportKind {
@@ -319,13 +323,22 @@ impl ReportKind {
             3 => Some(ReportKind::Canceled),
             4 => Some(ReportKind::Expired),
             5 => Some(ReportKind::CancelRejected),
+            6 => Some(ReportKind::Funding),
+            7 => Some(ReportKind::Liquidated),
             _ => None,
         }
+    }
+
+    /// Whether it is of a position, and of no order.
+    #[inline]
+    #[must_use]
+    pub const fn is_of_position(self) -> bool {
+        matches!(self, ReportKind::Funding | ReportKind::Liquidated)
     }
 }
 
 /// An order with where it stands: the state machine, moved only by [`apply`](Self::apply).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderState {
     /// What was asked.
     pub order: Order,
@@ -338,7 +351,7 @@ pub struct OrderState {
 }
 
 /// The trades that were booked last, by their ids: fills come in any order, so the highest id tells nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct RecentTrades {
     ids: [u64; Self::COUNT],
     booked: u32,
@@ -430,7 +443,7 @@ impl OrderState {
             ReportKind::Rejected => OrderStatus::Rejected,
             ReportKind::Canceled => OrderStatus::Canceled,
             ReportKind::Expired => OrderStatus::Expired,
-            ReportKind::Fill => self.status,
+            ReportKind::Fill | ReportKind::Funding | ReportKind::Liquidated => self.status,
         };
         let changed = next != self.status;
         self.status = next;

@@ -273,5 +273,7 @@ reasons! {
         /// Two orders cancel each other only if they are two, of one instrument, of one size where of one side, and
         /// at most one of them is with the venue.
         NotLinkable = 9, "not-linkable";
+        /// The instrument or the strategy is outside its trading hours, and the order does not only reduce a position.
+        MarketClosed = 10, "market-closed";
     }
 }

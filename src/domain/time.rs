@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 /// A moment, nanoseconds since 1970-01-01T00:00:00Z; good until the year 2554.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Time(pub u64);
 
 impl Time {

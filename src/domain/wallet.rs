@@ -2,7 +2,8 @@
 //!
 //! A wallet belongs to a part of a venue: `binance:spot` and `binance:usdm` have each their own USDT.
 //! - Spot: from its approval on, a buy locks what it can cost at the worst, its fee included, and a sell what it sells.
-//!   A fill moves both assets; what an order no longer needs is free again. Fees are paid in the quote asset.
+//!   A fill moves both assets; what an order no longer needs is free again. Fees are paid in the quote asset, or taken
+//!   from what was bought.
 //! - Futures: a fill adds realised profit and takes the fee. Margin is not modelled: nothing is locked or refused, and a
 //!   loss can take a wallet below nothing.
 //!
@@ -10,7 +11,7 @@
 //! rounded. Identities, at every moment: free + locked = total; and everything valued at any one price for each
 //! instrument = the start valued so + realised + unrealised profit − fees.
 
-use super::event::FEE_DECIMALS;
+use super::event::{FEE_DECIMALS, FeeAsset};
 use super::ids::{InstrumentId, OrderId};
 use super::instrument::{FeeRate, Instrument, InstrumentTable, Market};
 use super::ledger;
@@ -38,7 +39,7 @@ pub struct StartingBalance {
 }
 
 /// One asset of one wallet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AssetBalance {
     /// The venue.
     pub venue: String,
@@ -132,8 +133,10 @@ pub struct WalletFill {
     pub qty: Qty,
     /// At what price.
     pub price: Price,
-    /// Units of 10^-8 quote.
+    /// Units of 10^-8 quote, or of quantity.
     pub fee: i64,
+    /// Which of the two.
+    pub fee_asset: FeeAsset,
     /// What it realised for its position.
     pub realised: Notional,
 }
@@ -192,6 +195,23 @@ impl Wallets {
         wallets.legs = table.all().iter().map(|i| wallets.legs_of(i)).collect();
         wallets.holds = Vec::with_capacity(HOLDS_MAX);
         Ok(wallets)
+    }
+
+    /// The same with what an earlier run left in place of the start: what is known there of each asset.
+    #[must_use]
+    pub fn resuming(mut self, left: &[AssetBalance]) -> Self {
+        for asset in &mut self.assets {
+            let same = |a: &&AssetBalance| {
+                a.asset == asset.asset && a.market == asset.market && a.venue == asset.venue
+            };
+            let Some(left) = left.iter().find(same) else { continue };
+            let fitted = |amount: i128| {
+                amount.saturating_mul(scale(left.decimals, asset.decimals))
+                    / scale(asset.decimals, left.decimals)
+            };
+            (asset.start, asset.total) = (fitted(left.start), fitted(left.total));
+        }
+        self
     }
 
     fn find(&self, venue: &str, market: Market, asset: &str) -> Option<usize> {
@@ -279,7 +299,11 @@ impl Wallets {
     /// Books a fill: moves what was traded, and frees what it turned out not to need.
     pub fn fill(&mut self, fill: &WalletFill) {
         let Some(legs) = self.legs(fill.instrument) else { return };
-        let fee = i128::from(fill.fee).saturating_mul(legs.fee_scale);
+        let fee = i128::from(fill.fee);
+        let (fee, in_base) = match fill.fee_asset {
+            FeeAsset::Quote => (fee.saturating_mul(legs.fee_scale), 0),
+            FeeAsset::Base => (0, fee.saturating_mul(legs.qty_scale)),
+        };
         if !legs.spot {
             let profit = fill.realised.0.saturating_mul(legs.notional_scale);
             self.assets[legs.quote].add(profit.saturating_sub(fee));
@@ -293,7 +317,7 @@ impl Wallets {
         }
         let value = fill.price.times(fill.side.signed(fill.qty)).0.saturating_mul(legs.notional_scale);
         let qty = i128::from(fill.side.signed(fill.qty).0).saturating_mul(legs.qty_scale);
-        self.assets[legs.base].add(qty);
+        self.assets[legs.base].add(qty.saturating_sub(in_base));
         self.assets[legs.quote].add(value.saturating_neg().saturating_sub(fee));
     }
 

@@ -5,7 +5,7 @@
 //! report that enters the ring like any other.
 
 use super::stage::GatewayMessage;
-use crate::domain::event::Report;
+use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::{ReportKind, Side};
 use crate::domain::{InstrumentId, OrderId, Price, Qty, Slot, StrategyId, Time};
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Shared, Stage, StampClock};
@@ -192,6 +192,7 @@ pub fn rejection(message: &GatewayMessage) -> Report {
         qty: Qty::ZERO,
         price: Price(0),
         fee: 0,
+        fee_asset: FeeAsset::Quote,
         trade_id: 0,
         maker: false,
     };

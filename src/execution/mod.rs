@@ -3,9 +3,11 @@
 //! Owns: order states and ledgers of record. Takes verdicts from risk and reports from the ring; sends records to the
 //! journal and orders to a gateway. Invariant: position = sum of fills, to the last digit, always.
 
+pub mod fills;
 pub mod live;
 pub mod paper;
 pub mod record;
+pub mod score;
 pub mod stage;
 
 pub use live::LiveGateway;

@@ -1,6 +1,7 @@
 //! The execution stage: order states and ledgers of record.
 
 use super::record::{self, Record, RecordKind};
+use super::score::Score;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -8,6 +9,7 @@ use crate::domain::{
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
+use crate::strategy::desk::DeskState;
 
 /// What a gateway is told.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +85,8 @@ struct Keeper {
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
     counts: ExecutionCounts,
+    /// Of a backtest.
+    score: Option<Box<Score>>,
 }
 
 impl ExecutionStage {
@@ -103,8 +107,31 @@ impl ExecutionStage {
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
             counts: ExecutionCounts::default(),
+            score: None,
         };
         Self { verdicts, keeper }
+    }
+
+    /// The same, keeping the score of a backtest.
+    #[must_use]
+    pub fn with_score(mut self, score: Option<Score>) -> Self {
+        self.keeper.score = score.map(Box::new);
+        self
+    }
+
+    /// The score, taken out, if one was kept.
+    pub fn take_score(&mut self) -> Option<Score> {
+        self.keeper.score.take().map(|score| *score)
+    }
+
+    /// The same with what an earlier run left: positions, and orders that were with the venue.
+    #[must_use]
+    pub fn resuming(mut self, desks: &[DeskState]) -> Self {
+        self.keeper.live.extend(desks.iter().flat_map(DeskState::with_the_venue));
+        for (positions, desk) in self.keeper.positions.iter_mut().zip(desks) {
+            positions.iter_mut().zip(&desk.positions).for_each(|(mine, theirs)| *mine = *theirs);
+        }
+        self
     }
 
     /// What happened.
@@ -136,7 +163,11 @@ impl Keeper {
         denied: Option<DenyReason>,
     ) -> ClientOrderId {
         let client_id = self.client_ids.with_order(order.id);
-        self.records.push(Record { seq, kind, order, denied, client_id });
+        let record = Record { seq, kind, order, denied, client_id };
+        if let Some(score) = &mut self.score {
+            score.on_record(&record);
+        }
+        self.records.push(record);
         client_id
     }
 
@@ -181,6 +212,13 @@ impl Keeper {
     }
 
     fn on_report(&mut self, report: &Report) {
+        if report.kind.is_of_position() {
+            self.positions[report.strategy.index()][report.instrument.index()].apply_report(report);
+            if let Some(score) = &mut self.score {
+                score.on_report(report, &self.positions);
+            }
+            return;
+        }
         let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else {
             self.counts.unknown_reports += 1;
             return;
@@ -189,12 +227,10 @@ impl Keeper {
             Applied::Overfill => self.counts.overfills += 1,
             Applied::Changed if report.kind == ReportKind::Fill => {
                 self.counts.fills += 1;
-                self.positions[report.strategy.index()][report.instrument.index()].apply(
-                    report.side,
-                    report.qty,
-                    report.price,
-                    report.fee,
-                );
+                self.positions[report.strategy.index()][report.instrument.index()].book(report);
+                if let Some(score) = &mut self.score {
+                    score.on_report(report, &self.positions);
+                }
             }
             Applied::Changed | Applied::Ignored => {}
         }
@@ -219,10 +255,13 @@ impl<S: Shared> Stage<S> for ExecutionStage {
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
+        let Self { verdicts, keeper } = self;
+        if let Some(score) = &mut keeper.score {
+            score.on_slot(slot, &keeper.positions);
+        }
         if !slot.is_last() {
             return;
         }
-        let Self { verdicts, keeper } = self;
         if let Some(report) = slot.as_report() {
             keeper.on_report(&report);
         }

@@ -164,6 +164,19 @@ impl HistoryEvents {
         Ok(Self { lanes, others, current, taken: false, until })
     }
 
+    /// The time of the next event; `None` at the end.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where a file cannot be read or is damaged.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Option<Time>, HistoryError> {
+        if self.taken {
+            self.taken = false;
+            self.advance()?;
+        }
+        Ok(self.current.map(|(time, _)| time).filter(|time| *time < self.until))
+    }
+
     /// The next event; `None` at the end.
     ///
     /// # Errors

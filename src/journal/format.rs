@@ -12,10 +12,12 @@
 //! What a slot holds is said in `domain/event.rs`; kinds are only ever added (12, an interruption of market data), and one
 //! that a reader does not know passes as time.
 
+use super::recover::Resumed;
 use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::BarSpec;
+use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -65,6 +67,12 @@ pub struct JournalHeader {
     /// What the wallets held at first: of a live run, what the account held; `None` where the configuration says it.
     #[serde(default)]
     pub balances: Option<Vec<StartingBalance>>,
+    /// What the venue told of its instruments before a live run; `None` where instrument files say it.
+    #[serde(default)]
+    pub terms: Option<VenueTerms>,
+    /// What it began with, where it goes on where another run ended.
+    #[serde(default)]
+    pub resumed: Option<Resumed>,
 }
 
 /// A strategy of a run.

@@ -7,12 +7,15 @@
 
 use super::format::{Entry, JournalError, JournalHeader};
 use super::reader::JournalReader;
-use crate::domain::event::{Command, Event};
-use crate::domain::order::OrderState;
-use crate::domain::{OrderId, Slot, StrategyId, Time};
+use crate::domain::event::{Command, Event, Report};
+use crate::domain::order::{OrderState, ReportKind};
+use crate::domain::wallet::{AssetBalance, WalletFill};
+use crate::domain::{InstrumentTable, Notional, OrderId, Slot, StrategyId, Time, Wallets};
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
 use crate::strategy::manager::Redo;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a run left.
@@ -20,6 +23,10 @@ use std::path::Path;
 pub struct Recovered {
     /// Orders, positions and what the order manager held, by strategy.
     pub desks: Vec<DeskState>,
+    /// What the wallets held, where the run had any.
+    pub wallets: Vec<AssetBalance>,
+    /// Trades booked of each order that was with the venue.
+    pub booked: BTreeMap<OrderId, Vec<u64>>,
     /// Instruments that were paused.
     pub paused: Vec<bool>,
     /// Whether all trading was halted.
@@ -32,19 +39,33 @@ pub struct Recovered {
     pub finished: bool,
 }
 
+/// What a run begins with that goes on where another ended. It is a part of what the run is: the journal's header has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// See [`Recovered::desks`].
+    pub desks: Vec<DeskState>,
+    /// See [`Recovered::wallets`].
+    pub wallets: Vec<AssetBalance>,
+    /// See [`Recovered::booked`].
+    pub booked: BTreeMap<OrderId, Vec<u64>>,
+}
+
+/// Order numbers left out between two runs: a journal that lost its end with the power may lack orders that were sent,
+/// and a number is never used twice.
+const NUMBERS_LEFT_OUT: u64 = 1 << 20;
+
 impl Recovered {
     /// Orders that were with the venue, or on their way, as far as the journal knows: it has to be asked about them.
     pub fn with_the_venue(&self) -> impl Iterator<Item = &OrderState> {
-        self.desks.iter().flat_map(|desk| {
-            let own = |o: &&OrderState| {
-                let id = o.order.id;
-                let manager = &desk.manager;
-                !manager.held().iter().any(|h| h.order == id)
-                    && !manager.slicings().iter().any(|s| s.parent == id)
-            };
-            let parts = desk.manager.slicings().iter().filter_map(|s| s.child.as_ref());
-            desk.orders.iter().filter(own).chain(parts)
-        })
+        self.desks.iter().flat_map(DeskState::with_the_venue)
+    }
+
+    /// What the next run begins with.
+    #[must_use]
+    pub fn resume(self) -> Resumed {
+        let Self { mut desks, wallets, booked, .. } = self;
+        desks.iter_mut().for_each(|desk| desk.order_count += NUMBERS_LEFT_OUT);
+        Resumed { desks, wallets, booked }
     }
 }
 
@@ -55,6 +76,8 @@ pub struct Recovery {
     strategies: Vec<Vec<usize>>,
     redo: Vec<Redo>,
     denied: Vec<OrderId>,
+    wallets: Wallets,
+    booked: BTreeMap<OrderId, Vec<u64>>,
     paused: Vec<bool>,
     halted: bool,
     seq: u64,
@@ -74,8 +97,20 @@ impl Recovery {
             }
         }
         let ids = (0..=u8::MAX).zip(&header.strategies);
+        let resumed = header.resumed.as_ref();
+        let desk = |id: u8| match resumed.and_then(|resumed| resumed.desks.get(usize::from(id))) {
+            Some(state) => Desk::resumed(StrategyId(id), state.clone()),
+            None => Desk::new(StrategyId(id), instruments),
+        };
+        // A header whose instruments make no table, or whose balances no wallets, is of a run that had none.
+        let wallets = InstrumentTable::new(header.instruments.clone())
+            .ok()
+            .and_then(|table| Wallets::new(&table, header.balances.as_deref()?).ok())
+            .unwrap_or_default();
         Self {
-            desks: ids.map(|(id, _)| Desk::new(StrategyId(id), instruments)).collect(),
+            desks: ids.map(|(id, _)| desk(id)).collect(),
+            wallets: wallets.resuming(resumed.map_or(&[], |resumed| &resumed.wallets)),
+            booked: resumed.map(|resumed| resumed.booked.clone()).unwrap_or_default(),
             redo: header.strategies.iter().map(|_| Redo::default()).collect(),
             strategies,
             denied: Vec::new(),
@@ -105,11 +140,7 @@ impl Recovery {
             return;
         }
         match slot.event() {
-            Event::Report(report) => {
-                if let Some(desk) = self.desks.get_mut(report.strategy.index()) {
-                    desk.on_report(&report);
-                }
-            }
+            Event::Report(report) => self.report(&report),
             Event::Denial(denial) => {
                 self.denied.retain(|id| *id != denial.order);
                 if let Some(desk) = self.desks.get_mut(denial.strategy.index()) {
@@ -123,6 +154,25 @@ impl Recovery {
             }
             Event::Command(command) => self.command(command),
             _ => {}
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        let Some(desk) = self.desks.get_mut(report.strategy.index()) else { return };
+        let realised = |desk: &Desk| {
+            desk.state.positions.get(report.instrument.index()).map_or(Notional::ZERO, |p| p.realised)
+        };
+        let before = realised(desk);
+        let settled = desk.on_report(report);
+        let realised = realised(desk).minus(before);
+        if report.kind == ReportKind::Fill && settled.is_some_and(|settled| settled.changed) {
+            let &Report { order, instrument, side, qty, price, fee, fee_asset, trade_id, .. } = report;
+            self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
+            self.booked.entry(order).or_default().push(trade_id);
+        }
+        // What is with the venue no more need not be asked for.
+        if !desk.state.with_the_venue().any(|live| live.order.id == report.order) {
+            self.booked.remove(&report.order);
         }
     }
 
@@ -168,6 +218,8 @@ impl Recovery {
         }
         Recovered {
             desks: self.desks.into_iter().map(|desk| desk.state).collect(),
+            wallets: self.wallets.assets().to_vec(),
+            booked: self.booked,
             paused: self.paused,
             halted: self.halted,
             seq: self.seq,

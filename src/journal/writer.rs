@@ -64,6 +64,9 @@ impl JournalWriter {
             }
             io(error)
         })?;
+        // Kept while the file is open, so that nobody goes on with a run that goes on itself. A file system without locks
+        // has none.
+        let _ = file.try_lock();
         Self::to_sink(Box::new(file), header, policy).map_err(io)
     }
 

@@ -68,6 +68,16 @@ pub struct MarketMessage {
 pub enum MarketBody {
     /// The top of book changed, or whether it can be trusted did.
     Top(InstrumentId, Top),
+    /// A market that is known by its bars alone went to this price; strategies are told only of such prices as somebody
+    /// who has the bars can have known by then.
+    Path {
+        /// Of what.
+        instrument: InstrumentId,
+        /// The price on both sides; its quantities say nothing.
+        top: Top,
+        /// Whether strategies are told: where a bar opens and where it closes.
+        shown: bool,
+    },
     /// A bar closed.
     Bar(Bar),
     /// An indicator has a new value.

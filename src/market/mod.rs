@@ -13,4 +13,4 @@ pub mod stage;
 pub use bar::{BarBuilder, BarSpec};
 pub use message::{Bar, MarketMessage, Top};
 pub use request::IndicatorRequest;
-pub use stage::{MarketSettings, MarketStage};
+pub use stage::{MarketSettings, MarketStage, Sourcing, TopSource};

@@ -2,12 +2,12 @@
 
 use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
-use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
+use super::indicator::{AnyIndicator, BarValues, Indicator, imbalance::imbalance_of};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::decimal::POW10;
-use crate::domain::event::{Kind, Quote, Trade};
-use crate::domain::{InstrumentId, InstrumentTable, Side, Slot, Time};
+use crate::domain::event::{Event, Kind, Kline, Quote, Trade};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Qty, Side, Slot, Time};
 use crate::pipeline::{LaneSender, Stage};
 
 /// How the market stage makes bars.
@@ -19,12 +19,37 @@ pub struct MarketSettings {
     pub bar_grace_ns: u64,
 }
 
+/// What an instrument's top of book is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopSource {
+    /// Quotes and depth, as a venue sends them.
+    #[default]
+    Feed,
+    /// The last trade, on both sides: there is nothing else.
+    Trades,
+    /// Where the bar under way has got to, on both sides: there are bars alone.
+    Bars,
+}
+
+/// What is known of an instrument, where it is not what a venue's feed brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sourcing {
+    /// Its top of book.
+    pub top: TopSource,
+    /// Whether its bars are those that come as events, not made here of trades.
+    pub bars_given: bool,
+    /// Whether aggregate trades are all the trades there are.
+    pub aggregates: bool,
+}
+
 /// See the module.
 pub struct MarketStage {
     states: Vec<InstrumentState>,
     out: LaneSender<MarketMessage>,
     now: Time,
     next_bar_close: Time,
+    /// The first half of a bar that comes as an event.
+    bar_head: Option<Kline>,
 }
 
 struct InstrumentState {
@@ -33,10 +58,14 @@ struct InstrumentState {
     depth_seen: bool,
     top: Top,
     top_id: u64,
+    /// Whether a quote came without an id.
+    unnumbered: bool,
     sent: Top,
     watched: bool,
+    sourcing: Sourcing,
     bars: BarBuilder,
     price_unit: f64,
+    qty_unit: f64,
     closes: Vec<(u16, AnyIndicator)>,
     imbalances: Vec<(u16, usize)>,
 }
@@ -91,10 +120,13 @@ impl MarketStage {
                 depth_seen: false,
                 top: Top::default(),
                 top_id: 0,
+                unnumbered: false,
                 sent: Top::default(),
                 watched: *watched,
+                sourcing: Sourcing::default(),
                 bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
                 price_unit: 1.0 / POW10[usize::from(i.price_decimals)] as f64,
+                qty_unit: 1.0 / POW10[usize::from(i.qty_decimals)] as f64,
                 closes: Vec::new(),
                 imbalances: Vec::new(),
             })
@@ -106,7 +138,16 @@ impl MarketStage {
                 IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
             }
         }
-        Ok(Self { states, out, now: Time(0), next_bar_close: Time(u64::MAX) })
+        Ok(Self { states, out, now: Time(0), next_bar_close: Time(u64::MAX), bar_head: None })
+    }
+
+    /// The same where instruments are known by something else than a venue's feed, by instrument.
+    #[must_use]
+    pub fn with_sourcing(mut self, sourcing: &[Sourcing]) -> Self {
+        for (state, sourcing) in self.states.iter_mut().zip(sourcing) {
+            state.sourcing = *sourcing;
+        }
+        self
     }
 
     /// What the books went through, by instrument; `books` are those of its thread.
@@ -138,7 +179,15 @@ impl MarketStage {
 
     fn on_trade(&mut self, seq: u64, trade: &Trade) {
         let state = &mut self.states[trade.instrument.index()];
-        if !state.watched || trade.aggregate {
+        if !state.watched || trade.aggregate != state.sourcing.aggregates {
+            return;
+        }
+        if state.sourcing.top == TopSource::Trades {
+            let level = Level { price: trade.price, qty: trade.qty };
+            state.top = Top { bid: level, ask: level, valid: true };
+            state.send_top(seq, &mut self.out);
+        }
+        if state.sourcing.bars_given {
             return;
         }
         if let Some(bar) = state.bars.on_trade(trade) {
@@ -149,10 +198,40 @@ impl MarketStage {
         }
     }
 
+    /// A bar that came as an event: where it has got to, and, if it is closed, the bar.
+    fn on_kline(&mut self, seq: u64, kline: &Kline) {
+        let state = &mut self.states[kline.instrument.index()];
+        if !state.watched || !state.sourcing.bars_given {
+            return;
+        }
+        if state.sourcing.top == TopSource::Bars {
+            let level = Level { price: kline.close, qty: Qty(1) };
+            state.top = Top { bid: level, ask: level, valid: true };
+            state.sent = state.top;
+            // A bar under way shows only where it opened: what it has come to since is a guess of its path.
+            let shown = kline.closed || kline.high == kline.low;
+            let (instrument, top) = (state.instrument, state.top);
+            self.out.push(MarketMessage { seq, body: MarketBody::Path { instrument, top, shown } });
+        }
+        if kline.closed {
+            let bar = Bar {
+                instrument: kline.instrument,
+                start: kline.open_time,
+                open: kline.open,
+                high: kline.high,
+                low: kline.low,
+                close: kline.close,
+                volume: kline.volume,
+                trades: u32::try_from(kline.trades).unwrap_or(u32::MAX),
+            };
+            state.bar_closed(seq, &bar, &mut self.out);
+        }
+    }
+
     fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
         let state = &mut self.states[instrument.index()];
         // Ids may begin anew with the next connection.
-        state.top_id = 0;
+        (state.top_id, state.unnumbered) = (0, false);
         state.top.valid = false;
         state.send_top(seq, &mut self.out);
     }
@@ -164,9 +243,15 @@ impl InstrumentState {
             return;
         }
         // Indicators first: a strategy that hears of a bar finds the indicators that the bar made.
-        let close = bar.close.0 as f64 * self.price_unit;
+        let price = |price: Price| price.0 as f64 * self.price_unit;
+        let seen = BarValues {
+            high: price(bar.high),
+            low: price(bar.low),
+            close: price(bar.close),
+            volume: bar.volume.0 as f64 * self.qty_unit,
+        };
         for (slot, indicator) in &mut self.closes {
-            if let Some(values) = indicator.update(close) {
+            if let Some(values) = indicator.update_bar(&seen) {
                 let mut all: Values = [0.0; 3];
                 for (to, from) in all.iter_mut().zip(values.as_slice()) {
                     *to = *from;
@@ -188,8 +273,10 @@ impl InstrumentState {
         if sync.is_some_and(BookSync::valid) {
             self.bbo.on_quote(quote);
         }
-        if quote.update_id > self.top_id {
-            self.top_id = quote.update_id;
+        // A history may have quotes without ids, in the order in which they were.
+        self.unnumbered |= quote.update_id == 0;
+        if quote.update_id > self.top_id || quote.update_id == 0 {
+            self.top_id = self.top_id.max(quote.update_id);
             self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted(sync) };
         }
         self.send_top(seq, out);
@@ -232,7 +319,7 @@ impl InstrumentState {
     /// A market whose depth we follow is trusted only while its book is in step.
     #[inline]
     fn trusted(&self, sync: Option<&BookSync>) -> bool {
-        if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 }
+        if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 || self.unnumbered }
     }
 
     #[inline]
@@ -279,6 +366,16 @@ impl Stage<BookKeeper> for MarketStage {
             }
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
                 self.states[slot.instrument().index()].depth_seen = true;
+            }
+            Kind::Kline => {
+                if let Event::Kline(head) = slot.event() {
+                    self.bar_head = Some(head);
+                }
+            }
+            Kind::KlineTail => {
+                if let Some(head) = self.bar_head.take() {
+                    self.on_kline(seq, &head.with_tail(slot));
+                }
             }
             Kind::Interrupted => self.interrupted(seq, slot.instrument()),
             _ => {}

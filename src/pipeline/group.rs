@@ -150,6 +150,13 @@ impl<S: Shared> Group<S> {
         Self { poller, runner, stop, progress }
     }
 
+    /// The same without the latency of the whole way, where events are not received and nobody asks how long they take.
+    #[must_use]
+    pub fn untimed(mut self) -> Self {
+        self.runner.total = None;
+        self
+    }
+
     /// Handles what is there, once. Never waits.
     #[inline]
     pub fn step(&mut self) -> Step {

@@ -12,6 +12,7 @@
 use super::limits::{QUOTE_DECIMALS, SCALES, Scale};
 use super::rule::quote_units;
 use crate::domain::decimal::POW10;
+use crate::domain::event::Report;
 use crate::domain::{
     InstrumentId, InstrumentTable, Notional, Order, Position, Price, Qty, Side, StrategyId, VenueId, kill,
 };
@@ -255,16 +256,33 @@ impl Exposure {
         }
     }
 
+    /// Takes over a position of an earlier run, at its own price until the market says another.
+    pub fn take_over(&mut self, strategy: StrategyId, instrument: InstrumentId, position: &Position) {
+        let at = self.at(strategy, instrument);
+        let decimals = self.decimals[instrument.index()];
+        let cell = &mut self.cells[at];
+        cell.position = *position;
+        cell.trip_start = net(position, decimals);
+        if position.qty != Qty::ZERO {
+            let price = i64::try_from(position.cost.0 / i128::from(position.qty.0)).unwrap_or(i64::MAX);
+            self.marks[instrument.index()] = Price(price);
+            self.holders[instrument.index()].push(strategy.0);
+        }
+        self.value_cell(strategy, instrument);
+    }
+
     /// Books a fill of a strategy.
-    pub fn fill(
-        &mut self,
-        strategy: StrategyId,
-        instrument: InstrumentId,
-        side: Side,
-        qty: Qty,
-        price: Price,
-        fee: i64,
-    ) -> Filled {
+    pub fn fill(&mut self, report: &Report) -> Filled {
+        self.change(report, |position| position.book(report))
+    }
+
+    /// Books what happened to a position without an order.
+    pub fn of_position(&mut self, report: &Report) -> Filled {
+        self.change(report, |position| position.apply_report(report))
+    }
+
+    fn change(&mut self, report: &Report, book: impl FnOnce(&mut Position)) -> Filled {
+        let &Report { strategy, instrument, price, .. } = report;
         let at = self.at(strategy, instrument);
         if self.marks[instrument.index()].0 == 0 {
             self.marks[instrument.index()] = price;
@@ -272,14 +290,14 @@ impl Exposure {
         let decimals = self.decimals[instrument.index()];
         let cell = &mut self.cells[at];
         let before = cell.position;
-        cell.position.apply(side, qty, price, fee);
+        book(&mut cell.position);
         let after = cell.position;
         let realised = after.realised.minus(before.realised);
-        let earned = down(after.realised, decimals) - i128::from(after.fees);
+        let earned = net(&after, decimals);
         let crossed = before.qty.0 != 0 && before.qty.0.signum() != after.qty.0.signum();
         let closed = crossed.then(|| earned - cell.trip_start);
         if before.qty.0 == 0 {
-            cell.trip_start = down(before.realised, decimals) - i128::from(before.fees);
+            cell.trip_start = net(&before, decimals);
         } else if crossed {
             cell.trip_start = earned;
         }
@@ -300,7 +318,7 @@ impl Exposure {
         let position = &cell.position;
         let value = quote_units(mark.times(position.qty), decimals);
         cell.value = value.clamp(-VALUE_MAX, VALUE_MAX);
-        let whole = position.realised.plus(position.unrealised(mark));
+        let whole = position.realised.plus(position.unrealised(mark)).minus(position.fees_in_base);
         let profit = down(whole, decimals).clamp(-VALUE_MAX, VALUE_MAX) - i128::from(position.fees);
         let gained = profit - cell.profit;
         cell.profit = profit;
@@ -328,6 +346,11 @@ impl Exposure {
     }
 }
 
+/// What a position has realised, fees of every kind taken off; units of 10^-8 quote.
+fn net(position: &Position, decimals: u8) -> i128 {
+    down(position.realised.minus(position.fees_in_base), decimals) - i128::from(position.fees)
+}
+
 /// A profit in units of 10^-8 quote, rounded down: against us.
 fn down(notional: Notional, decimals: u8) -> i128 {
     if notional.0 <= 0 || decimals <= QUOTE_DECIMALS {
@@ -343,7 +366,9 @@ fn down(notional: Notional, decimals: u8) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::FeeAsset;
     use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
     use crate::domain::{Extras, Market, OrderId, OrderKind, TimeInForce};
 
     #[test]
@@ -464,7 +489,19 @@ mod tests {
                         exposure.order(&order, before, after, gone);
                         if part > 0 {
                             let (o, p) = (order, Price(price));
-                            exposure.fill(o.strategy, o.instrument, o.side, Qty(part), p, 7);
+                            exposure.fill(&Report {
+                                instrument: o.instrument,
+                                order: o.id,
+                                strategy: o.strategy,
+                                side: o.side,
+                                kind: ReportKind::Fill,
+                                qty: Qty(part),
+                                price: p,
+                                fee: 7,
+                                fee_asset: FeeAsset::Quote,
+                                trade_id: n as u64,
+                                maker: false,
+                            });
                             naive.positions[o.strategy.index()][o.instrument.index()]
                                 .apply(o.side, Qty(part), p, 7);
                             let mark = &mut naive.marks[o.instrument.index()];

@@ -20,6 +20,7 @@ use crate::domain::{
     StrategyId, Time, Wallets,
 };
 use crate::pipeline::{Answer, LaneSender};
+use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -450,7 +451,51 @@ impl Judge {
         });
     }
 
+    /// Takes over what an earlier run left: positions, and orders that were with the venue, which need what they needed.
+    pub fn resume(&mut self, desks: &[DeskState]) {
+        for (strategy, desk) in (0u8..).zip(desks) {
+            for (instrument, position) in (0u16..).zip(&desk.positions) {
+                self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);
+            }
+        }
+        for state in desks.iter().flat_map(DeskState::with_the_venue) {
+            let left = Order { qty: state.leaves(), ..state.order };
+            // Without a quote yet: at its own price, or at what the position came to.
+            let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
+            self.wallets.lock(&left, price);
+            let value = self.exposure.value(left.instrument, price, left.qty);
+            self.exposure.order(&left, 0, value, 1);
+            self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
+        }
+    }
+
+    /// What happened to a position without an order.
+    #[cold]
+    fn on_position(&mut self, seq: u64, report: &Report) {
+        let filled = self.exposure.of_position(report);
+        if let Some(earned) = filled.closed {
+            self.losses.closed(report.strategy, earned);
+        }
+        let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
+        let &Report { order, instrument, side, price, fee, fee_asset, strategy, .. } = report;
+        let realised = filled.realised;
+        self.wallets.fill(&WalletFill {
+            order,
+            instrument,
+            side,
+            qty: traded,
+            price,
+            fee,
+            fee_asset,
+            realised,
+        });
+        self.look(seq, Some(strategy));
+    }
+
     pub fn on_report(&mut self, seq: u64, report: &Report) {
+        if report.kind.is_of_position() {
+            return self.on_position(seq, report);
+        }
         let Some(index) = self.live.iter().position(|o| o.state.order.id == report.order) else { return };
         let live = &mut self.live[index];
         let first = live.state.filled == Qty::ZERO;
@@ -480,9 +525,9 @@ impl Judge {
     }
 
     fn on_fill(&mut self, order: &Order, report: &Report, first: bool) {
-        let &Report { order: id, instrument, side, qty, price, fee, .. } = report;
+        let &Report { order: id, instrument, side, qty, price, fee, fee_asset, .. } = report;
         let strategy = order.strategy;
-        let filled = self.exposure.fill(strategy, instrument, side, qty, price, fee);
+        let filled = self.exposure.fill(report);
         if let Some(earned) = filled.closed {
             self.losses.closed(strategy, earned);
         }
@@ -493,7 +538,7 @@ impl Judge {
             habits.traded(side, self.now, self.limits.same_way_window_ns);
         }
         let realised = filled.realised;
-        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, realised });
+        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
     }
 
     /// Profit of everything, as losses are counted by; units of 10^-8 quote.

@@ -14,6 +14,7 @@ mod judge;
 pub mod limits;
 mod live;
 mod losses;
+pub mod metrics;
 mod rates;
 mod recent;
 pub mod rule;

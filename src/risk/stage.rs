@@ -11,6 +11,7 @@ use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::strategy::desk::DeskState;
 use crate::strategy::{Intent, Note};
 use crate::venue::binance::filters::Filters;
 
@@ -98,6 +99,13 @@ impl RiskStage {
     #[must_use]
     pub fn with_filters(mut self, filters: Vec<Filters>) -> Self {
         self.judge.filters = filters;
+        self
+    }
+
+    /// The same with what an earlier run left: positions, and orders that were with the venue, which need what they needed.
+    #[must_use]
+    pub fn resuming(mut self, desks: &[DeskState]) -> Self {
+        self.judge.resume(desks);
         self
     }
 

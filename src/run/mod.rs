@@ -4,23 +4,34 @@
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
 mod affinity;
+pub mod audit;
+pub mod backtest;
 pub mod capture;
 pub mod config;
 pub mod control;
 pub mod feed;
+mod followers;
 pub mod interrupt;
 pub mod live;
 pub mod orders;
 pub mod pipeline;
+pub mod recover;
 pub mod replay;
+pub mod risk_report;
 pub mod sequencer;
 pub mod store;
 pub mod summary;
+pub mod sweep;
+pub mod watch;
+pub mod why;
 
+pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};
+pub use backtest::{BacktestError, BacktestOptions, run_backtest};
 pub use capture::{CaptureRun, Captured, capture_frames};
 pub use config::Config;
 pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, run_live};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
+pub use recover::RecoverError;
 pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
 pub use store::{StoreRequest, StoreSummary, StoreThread};
 pub use summary::Summary;

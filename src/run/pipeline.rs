@@ -6,14 +6,18 @@ use super::config::{
 };
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentId, InstrumentTable, StrategyId, Wallets};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Position, StrategyId, Wallets};
+use crate::execution::fills::{FillGateway, FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
+use crate::execution::score::{Score, ScoreSettings};
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
-use crate::journal::{JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, SyncPolicy};
+use crate::journal::{
+    JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, Resumed, SyncPolicy,
+};
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
-use crate::market::{IndicatorRequest, MarketStage};
+use crate::market::{IndicatorRequest, MarketStage, Sourcing, TopSource};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
@@ -25,9 +29,11 @@ use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use crate::risk::watch::WatchSender;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
+use crate::strategy::sizing::{Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use crate::venue::binance::filters::{Filters, OffStep};
+use crate::venue::{NativeForms, VenueTerms};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
@@ -52,8 +58,14 @@ pub struct PipelineOptions {
     pub live: bool,
     /// The run's epoch, where the configuration gives none.
     pub epoch: u64,
+    /// What the venue told of its instruments, instead of what instrument files say.
+    pub terms: Option<VenueTerms>,
+    /// What an earlier run left, to go on with; its epoch is then this run's.
+    pub resumed: Option<Resumed>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
+    /// What stands in place of a venue and its feed in a backtest.
+    pub simulation: Option<Simulation>,
     /// Is told each change of the kill switch.
     pub watch: Option<WatchSender>,
     /// Commands come from outside, by [`Pipeline::commands`].
@@ -62,6 +74,30 @@ pub struct PipelineOptions {
     pub strategies: &'static [StrategySpec],
     /// Another stage in place of the named one, for tests: it is given the real one.
     pub wrap: Option<StageWrapper>,
+}
+
+/// What stands in place of a venue and its feed in a backtest.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// How orders fill.
+    pub fills: FillSettings,
+    /// What each instrument's tops and bars are made of.
+    pub sourcing: Vec<Sourcing>,
+    /// What is to be scored.
+    pub score: ScoreSettings,
+}
+
+impl Simulation {
+    /// Instruments that are known by their bars alone.
+    fn of_bars(&self) -> Vec<bool> {
+        self.sourcing.iter().map(|sourcing| sourcing.top == TopSource::Bars).collect()
+    }
+
+    /// Instruments whose books matter.
+    fn with_books(&self) -> Vec<bool> {
+        let of_depth = |model: &MarketModel| matches!(model, MarketModel::Depth { .. });
+        self.fills.models.iter().map(of_depth).collect()
+    }
 }
 
 /// Wraps a stage, for tests.
@@ -176,8 +212,17 @@ impl Pipeline {
         let table = &config.instruments;
         let clock = StampClock::new();
         let stop = Stop::new();
-        let epoch = config.run.epoch.unwrap_or(options.epoch);
-        let (seats, requests) = seat_strategies(config, options.strategies)?;
+        let epoch = match options.resumed {
+            Some(_) => options.epoch,
+            None => config.run.epoch.unwrap_or(options.epoch),
+        };
+        let (mut seats, requests) = seat_strategies(config, options.strategies)?;
+        let resumed = options.resumed.clone().unwrap_or_default();
+        for (seat, state) in seats.iter_mut().zip(&resumed.desks) {
+            let mut state = state.clone();
+            state.positions.resize(table.len(), Position::default());
+            seat.desk = Desk::resumed(seat.desk.strategy, state);
+        }
         let strategies = seats.len();
         let mut watched = vec![false; table.len()];
         for instrument in seats.iter().flat_map(|s| &s.instruments) {
@@ -204,23 +249,45 @@ impl Pipeline {
             bar: config.market.bar,
             bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         };
-        let market = MarketStage::new(table, &watched, &requests, settings, market_out)
+        let mut market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
         let on_paper = answering && options.handover.is_none();
+        let simulation = options.simulation.take();
+        let timed = simulation.is_none();
+        // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
+        let filled = |i: &Instrument| on_paper && watched[i.id.index()] && i.tradable();
         let books_of = BooksOf {
+            market: simulation.as_ref().map_or_else(|| vec![true; table.len()], Simulation::with_books),
             strategy: StrategyStage::books_wanted(table, &seats),
-            // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
-            gateway: table.all().iter().map(|i| on_paper && watched[i.id.index()] && i.tradable()).collect(),
+            gateway: match &simulation {
+                Some(simulation) => simulation.with_books(),
+                None => table.all().iter().map(filled).collect(),
+            },
         };
+        let VenueTerms { filters, forms } = options.terms.clone().unwrap_or_else(|| VenueTerms {
+            filters: table.all().iter().map(Filters::from).collect(),
+            forms: vec![NativeForms::NONE; table.len()],
+        });
         let rounding = match config.risk.filters {
-            OffStep::Round => table.all().iter().map(Filters::from).collect(),
+            OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
-        let strategy =
-            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
+        let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
+            .with_rounding(rounding)
+            .with_hours(config.trading_hours());
+        if let Some(simulation) = &simulation {
+            let of_bars = simulation.of_bars();
+            let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
+            strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
+            market = market.with_sourcing(&simulation.sourcing);
+        } else {
+            strategy = strategy.with_forms(forms);
+        }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
-        let wallets = Wallets::new(table, &config.paper.balances)
-            .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })?;
+        let wallets = || {
+            Wallets::new(table, &config.paper.balances)
+                .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })
+        };
         let risk = RiskStage::new(
             table,
             strategies,
@@ -231,10 +298,15 @@ impl Pipeline {
             delay_ns,
         )
         .with_setup(&config.risk.setup)
-        .with_wallets(wallets)
+        .with_wallets(wallets()?.resuming(&resumed.wallets))
+        .with_filters(filters)
+        .resuming(&resumed.desks)
         .with_watch(options.watch.take());
         tell_of_missing_limits(config);
-        let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out);
+        let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
+        let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
+            .resuming(&resumed.desks)
+            .with_score(score);
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
         let mut answers = vec![denials_in];
@@ -251,6 +323,13 @@ impl Pipeline {
             answers.extend([refused_in, reports_in]);
             orders_answers = Some(reports_out);
             Box::new(LiveGateway::new(gateway_in, handover, refused_out, clock.clone()))
+        } else if let Some(simulation) = simulation {
+            let most = FillGateway::ANSWERS_PER_EVENT_MAX;
+            let (fills_out, fills_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], most);
+            answers.push(fills_in);
+            let (wallets, fills_out) = (wallets()?, answering.then_some(fills_out));
+            let settings = FillSettings { floor_ns: delay_ns, ..simulation.fills };
+            Box::new(FillGateway::new(table, strategies, wallets, settings, gateway_in, fills_out))
         } else {
             let fills_max = 2 * ANSWERS_PER_EVENT_MAX;
             let (fills_out, fills_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], fills_max);
@@ -275,9 +354,11 @@ impl Pipeline {
             stages = stages.into_iter().map(wrap).collect();
         }
         let ring_slots = config.pipeline.ring_slots;
-        let sampler = Sampler::one_in(config.pipeline.stamp_one_in);
+        // What happens in no real time is not worth a stamp.
+        let sampler = Sampler::one_in(if timed { config.pipeline.stamp_one_in } else { u32::MAX });
         let (indicators, live) = (requests.len(), options.live);
-        let parts = Started { ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
+        let parts =
+            Started { timed, ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
         (pipeline.answers, pipeline.commands) = (orders_answers, commands);
         Ok(pipeline)
@@ -299,6 +380,8 @@ impl Pipeline {
         let ring_slots = if alone { parts.ring_slots.min(RING_SLOTS_INLINE) } else { parts.ring_slots };
         let ring = build_ring(ring_slots, groups);
         let progress = Progress::default();
+        // Several simulations may run side by side: none takes a core for itself.
+        let timed = parts.timed;
         let mut stages = stages.into_iter();
         let mut pollers = ring.pollers.into_iter();
         let mut local = None;
@@ -312,6 +395,7 @@ impl Pipeline {
             let stages = stages.by_ref().take(count).collect();
             let books = BookKeeper::new(table.all(), |i| parts.books_of.wants(&plan.roles, i.id));
             let group = Group::new(poller, stages, books, clock.clone(), parts.sampler, stop.clone(), last);
+            let group = if parts.timed { group } else { group.untimed() };
             if plan.roles.contains(&Role::Feed) {
                 local = Some(group);
                 continue;
@@ -322,6 +406,7 @@ impl Pipeline {
                 .name(plan.name.clone())
                 .spawn(move || {
                     match core {
+                        _ if !timed => {}
                         Some(core) => pin(core),
                         None => keep_to(&housekeeping),
                     }
@@ -331,7 +416,7 @@ impl Pipeline {
             threads.push(thread);
         }
         let feed = &topology.threads[0];
-        feed.core.iter().copied().for_each(pin);
+        feed.core.iter().copied().filter(|_| timed).for_each(pin);
         let sequencer = Sequencer::new(SequencerParts {
             producer: ring.producer,
             ring_slots,
@@ -416,6 +501,8 @@ impl Lanes<'_> {
 }
 
 struct Started {
+    /// Whether events come in real time: the whole way is timed, and threads are pinned.
+    timed: bool,
     ring_slots: usize,
     floor_ns: u64,
     sampler: Sampler,
@@ -427,6 +514,7 @@ struct Started {
 
 /// Which books a thread keeps: those that any of its stages needs, each once.
 struct BooksOf {
+    market: Vec<bool>,
     strategy: Vec<bool>,
     gateway: Vec<bool>,
 }
@@ -434,7 +522,7 @@ struct BooksOf {
 impl BooksOf {
     fn wants(&self, roles: &[Role], instrument: InstrumentId) -> bool {
         roles.iter().any(|role| match role {
-            Role::Market => true,
+            Role::Market => self.market[instrument.index()],
             Role::Strategy => self.strategy[instrument.index()],
             Role::Gateway => self.gateway[instrument.index()],
             Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
@@ -459,6 +547,8 @@ fn journal_writer(
     if options.handover.is_some() {
         header.balances = Some(config.paper.balances.clone());
     }
+    header.terms.clone_from(&options.terms);
+    header.resumed.clone_from(&options.resumed);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -483,11 +573,13 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
         balances: None,
+        terms: None,
+        resumed: None,
     }
 }
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
-fn seat_strategies(
+pub(super) fn seat_strategies(
     config: &Config,
     more: &'static [StrategySpec],
 ) -> Result<(Vec<Seat>, Vec<IndicatorRequest>), PipelineError> {
@@ -537,7 +629,11 @@ fn seat_strategies(
             }
         };
         let instruments: Vec<InstrumentId> = wanted.instruments.clone();
-        let desk = Desk::new(StrategyId(id), table.len());
+        let mut desk = Desk::new(StrategyId(id), table.len());
+        desk.sizer = wanted.sizing.as_ref().and_then(|(method, params)| {
+            let spec = SizingSpec::find(method)?;
+            Some(Sizer::new(spec, params, &instruments, table.len()))
+        });
         seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
     }
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }

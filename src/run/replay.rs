@@ -1,11 +1,13 @@
 //! Replaying: recorded or generated frames, or a journal's events, through the pipeline.
 
+use super::audit::AuditRequest;
 use super::config::Config;
 use super::feed::Feed;
+use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::sequencer::Stopped;
-use super::store::{RunStore, StoreRequest};
+use super::store::StoreRequest;
 use super::summary::Summary;
 use crate::journal::{JournalError, JournalReader};
 use crate::net::{FrameSource, SourceError};
@@ -38,6 +40,8 @@ pub struct ReplayOptions {
     pub progress: Option<Box<dyn FnMut(u64, crate::domain::Time) + Send>>,
     /// A database that follows the run.
     pub store: Option<StoreRequest>,
+    /// An audit trail that follows the run, if it has a journal.
+    pub audit: Option<AuditRequest>,
     /// For the pipeline.
     pub pipeline: PipelineOptions,
 }
@@ -51,6 +55,7 @@ impl Default for ReplayOptions {
             interrupt: Interrupt::default(),
             progress: None,
             store: None,
+            audit: None,
             pipeline: PipelineOptions::default(),
         }
     }
@@ -96,26 +101,19 @@ pub fn replay_frames(
     source: &mut dyn FrameSource,
     mut options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
-    let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| frames(config, source, options, |_| {}))?;
-    };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
-    let store = RunStore::start(request, journal).map_err(PipelineError::Thread)?;
-    options.pipeline.journal = Some(store.journal().to_owned());
+    let followers = Followers::start(options.store.take(), options.audit.take(), journal);
+    let followers = followers.map_err(PipelineError::Thread)?;
+    options.pipeline.journal.clone_from(&followers.journal);
     let mut result =
-        on_a_thread_of_its_own(|| frames(config, source, options, |topology| store.follow(topology)))
+        on_a_thread_of_its_own(|| frames(config, source, options, |topology| followers.follow(topology)))
             .map_err(ReplayError::from)
             .and_then(|ran| ran);
-    let did = match &mut result {
-        Ok(summary) => Some(&mut summary.store),
-        Err(ReplayError::Source { summary, .. } | ReplayError::Stopped { summary, .. }) => {
-            Some(&mut summary.store)
-        }
+    followers.finish(match &mut result {
+        Ok(summary) => Some(summary),
+        Err(ReplayError::Source { summary, .. } | ReplayError::Stopped { summary, .. }) => Some(summary),
         Err(ReplayError::Pipeline(_) | ReplayError::Journal(_)) => None,
-    };
-    if let Some(did) = did {
-        *did = Some(store.finish());
-    }
+    });
     result
 }
 
@@ -236,6 +234,8 @@ fn journaled(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.answers_recorded = true;
     pipeline_options.epoch = journal.header().epoch;
+    pipeline_options.terms.clone_from(&journal.header().terms);
+    pipeline_options.resumed.clone_from(&journal.header().resumed);
     // What the account held is in the journal, since no configuration says it.
     let mut config = config.clone();
     if let Some(balances) = &journal.header().balances {

@@ -7,6 +7,7 @@
 //! The journal keeps the places, and a replay of it puts every answer where it was.
 
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
+use crate::domain::order::ReportKind;
 use crate::domain::{InstrumentId, Level, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
@@ -45,6 +46,8 @@ pub struct Sequencer {
     /// Events before which the sequencer had to wait for the stages.
     drains: u64,
     entered: u64,
+    /// Net positions by instrument, as the answers that entered say; empty where nobody asks.
+    net: Vec<i64>,
 }
 
 /// What a sequencer is made of.
@@ -92,6 +95,27 @@ impl Sequencer {
             time: Time(0),
             drains: 0,
             entered: 0,
+            net: Vec::new(),
+        }
+    }
+
+    /// Has positions be followed from the answers that enter. What a feed makes of them is then the same on any threads.
+    pub fn follow_positions(&mut self, instruments: usize) {
+        self.net = vec![0; instruments];
+    }
+
+    /// The net position of all strategies, as the answers that entered say; zero where it is not followed.
+    #[must_use]
+    pub fn position(&self, instrument: InstrumentId) -> i64 {
+        self.net.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    fn follow(&mut self, slot: &Slot) {
+        let Some(report) = slot.as_report() else { return };
+        if let Some(net) = self.net.get_mut(report.instrument.index())
+            && matches!(report.kind, ReportKind::Fill | ReportKind::Liquidated)
+        {
+            *net += report.side.signed(report.qty).0;
         }
     }
 
@@ -140,6 +164,9 @@ impl Sequencer {
                         self.time = self.time.max(due);
                         answer.slot.stamp(self.time, self.clock.raw(), 0);
                         self.entered += 1;
+                        if !self.net.is_empty() {
+                            self.follow(&answer.slot);
+                        }
                         self.put(&answer.slot)?;
                         self.event_published();
                     }

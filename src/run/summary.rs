@@ -1,5 +1,6 @@
 //! What a run did: gathered from its stages when it is over, printed for people or as JSON.
 
+use super::audit::AuditSummary;
 use super::config::{Config, QUOTE_DECIMALS};
 use super::feed::{Feed, FeedCounts, FrameProblem};
 use super::live::LiveOutcome;
@@ -11,6 +12,7 @@ use crate::domain::event::FEE_DECIMALS;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{Instrument, Position, Price};
 use crate::execution::live::HandoverCounts;
+use crate::execution::score::Score;
 use crate::execution::{ExecutionCounts, ExecutionStage, LiveGateway, PaperGateway};
 use crate::journal::JournalStage;
 use crate::market::MarketStage;
@@ -35,6 +37,9 @@ pub struct StrategyResult {
     /// The last middle price, for what is open.
     pub mark: Price,
 }
+
+/// The score of a backtest, and the positions of record by strategy and instrument.
+pub type Scored = (Score, Vec<Vec<Position>>);
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -97,6 +102,8 @@ pub struct Summary {
     pub first_event_after: Option<Duration>,
     /// What the store's thread did, if the run had one.
     pub store: Option<StoreSummary>,
+    /// What the audit trail's thread did, if the run had one.
+    pub audit: Option<AuditSummary>,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -112,6 +119,20 @@ impl Summary {
         elapsed: Duration,
         first_event_after: Option<Duration>,
     ) -> Self {
+        Self::collect_scored(config, pipeline, feed, malformed_lines, elapsed, first_event_after).0
+    }
+
+    /// The same, and the score of a backtest with the positions of record.
+    #[must_use]
+    pub fn collect_scored(
+        config: &Config,
+        pipeline: Pipeline,
+        feed: Option<Feed>,
+        malformed_lines: u64,
+        elapsed: Duration,
+        first_event_after: Option<Duration>,
+    ) -> (Self, Option<Scored>) {
+        let mut score = None;
         let seq = pipeline.sequencer.seq();
         let (answers, drains) = (pipeline.sequencer.answers_entered(), pipeline.sequencer.drains());
         let (topology, clock) = (pipeline.topology.clone(), pipeline.clock.clone());
@@ -148,6 +169,7 @@ impl Summary {
             elapsed,
             first_event_after,
             store: None,
+            audit: None,
             stopped: None,
         };
         if let Some(feed) = feed {
@@ -161,7 +183,10 @@ impl Summary {
             summary.latencies.extend(result.latencies);
             summary.intervals.extend(result.intervals);
             for stage in result.stages {
-                let any: Box<dyn Any> = stage.into_any();
+                let mut any: Box<dyn Any> = stage.into_any();
+                if let Some(execution) = any.downcast_mut::<ExecutionStage>() {
+                    score = execution.take_score();
+                }
                 if let Some(market) = any.downcast_ref::<MarketStage>() {
                     let books = market.book_counts(&result.shared).into_iter();
                     summary.books = books.map(|b| (table.get(b.instrument).clone(), b)).collect();
@@ -199,7 +224,7 @@ impl Summary {
             }
         }
         summary.stopped = stop.reason();
-        summary
+        (summary, score.map(|score| (score, positions)))
     }
 
     /// Frames a second.
@@ -304,6 +329,7 @@ impl Summary {
         put("stamp_cost_ns", json!(self.stamp_cost_ns));
         put("threading", json!(self.topology.threading.label()));
         put("store", self.store.as_ref().map_or(Value::Null, StoreSummary::to_json));
+        put("audit", self.audit.as_ref().map_or(Value::Null, AuditSummary::to_json));
         put("stopped", json!(self.stopped.as_ref().map(ToString::to_string)));
         put("stages", self.stages_json());
         Value::Object(all)
@@ -365,10 +391,20 @@ impl StrategyResult {
         format!("{:#}", Scaled { value: self.position.unrealised(self.mark).0, decimals })
     }
 
-    /// Fees paid.
+    /// Fees paid; those taken in the base asset at their fills' prices.
     #[must_use]
     pub fn fees(&self) -> String {
-        format!("{:#}", Scaled { value: self.position.fees.into(), decimals: FEE_DECIMALS })
+        let (value, decimals) = self.exact_fees();
+        format!("{:#}", Scaled { value, decimals })
+    }
+
+    /// Fees at the finer of the two precisions, and its decimals.
+    fn exact_fees(&self) -> (i128, u8) {
+        let decimals = self.instrument.notional_decimals();
+        let fine = decimals.max(FEE_DECIMALS);
+        let up = |value: i128, from: u8| value.saturating_mul(10i128.pow(u32::from(fine - from)));
+        let fees = up(self.position.fees.into(), FEE_DECIMALS);
+        (fees.saturating_add(up(self.position.fees_in_base.0, decimals)), fine)
     }
 
     /// Realised and unrealised profit less fees, in units of 10^-8 quote, rounded down.
@@ -376,10 +412,8 @@ impl StrategyResult {
     pub fn net(&self) -> String {
         let decimals = self.instrument.notional_decimals();
         let gross = self.position.realised.plus(self.position.unrealised(self.mark));
-        // Exact at the finer of the two precisions.
-        let fine = decimals.max(FEE_DECIMALS);
-        let up = |value: i128, from: u8| value * 10i128.pow(u32::from(fine - from));
-        let net = up(gross.0, decimals) - up(self.position.fees.into(), FEE_DECIMALS);
+        let (fees, fine) = self.exact_fees();
+        let net = gross.0.saturating_mul(10i128.pow(u32::from(fine - decimals))).saturating_sub(fees);
         format!("{:#}", Scaled { value: net, decimals: fine })
     }
 

@@ -8,9 +8,9 @@ use super::facts;
 use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark};
 use super::worth::Worth;
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Event, FEE_DECIMALS, Kind, Report};
+use crate::domain::event::{Event, FEE_DECIMALS, FeeAsset, Kind, Report};
 use crate::domain::order::{Applied, Extras, OrderState, ReportKind, TimeInForce};
-use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Side, Slot, StrategyId, Time};
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Qty, Side, Slot, StrategyId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
 use crate::market::book::BookKeeper;
@@ -77,6 +77,14 @@ impl Projection {
         let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
         let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;
         let books = BookKeeper::new(table.all(), |i| watched[i.id.index()]);
+        // What an earlier run left: its orders have their rows with that run, and its positions go on here.
+        let (mut live, mut held) = (HashMap::new(), BTreeMap::new());
+        let desks = header.resumed.iter().flat_map(|resumed| &resumed.desks);
+        for (strategy, desk) in (0..=u8::MAX).map(StrategyId).zip(desks) {
+            live.extend(desk.with_the_venue().map(|state| (state.order.id, *state)));
+            let traded = (0..).map(InstrumentId).zip(&desk.positions).filter(|(_, p)| p.fills > 0);
+            held.extend(traded.map(|(id, p)| ((strategy, id), Held { position: *p, ..Held::default() })));
+        }
         Ok(Self {
             books,
             market,
@@ -84,8 +92,8 @@ impl Projection {
             watched,
             tops: vec![Top::default(); table.len()],
             table,
-            live: HashMap::new(),
-            held: BTreeMap::new(),
+            live,
+            held,
             known,
             seq: 0,
             time: Time(0),
@@ -171,7 +179,7 @@ impl Projection {
             match message.body {
                 MarketBody::Top(id, top) => self.tops[id.index()] = top,
                 MarketBody::Bar(bar) => self.on_bar(&bar, out),
-                MarketBody::Value { .. } => {}
+                MarketBody::Value { .. } | MarketBody::Path { .. } => {}
             }
         }
         if slot.is_last() {
@@ -254,6 +262,12 @@ impl Projection {
     }
 
     fn on_report(&mut self, report: &Report, out: &mut Batch) {
+        if report.kind.is_of_position() {
+            let held = self.held.entry((report.strategy, report.instrument)).or_default();
+            held.position.apply_report(report);
+            held.changed = true;
+            return;
+        }
         let Some(state) = self.live.get_mut(&report.order) else { return };
         let applied = state.apply(report.kind, report.qty, report.trade_id);
         let state = *state;
@@ -270,13 +284,15 @@ impl Projection {
             ReportKind::Canceled => "canceled",
             ReportKind::Expired => "expired",
             ReportKind::CancelRejected => "cancel-rejected",
+            ReportKind::Funding => "funding",
+            ReportKind::Liquidated => "liquidated",
         };
         self.tell_step(&state, event, out);
         if report.kind != ReportKind::Fill {
             return;
         }
         let held = self.held.entry((report.strategy, report.instrument)).or_default();
-        held.position.apply(report.side, report.qty, report.price, report.fee);
+        held.position.book(report);
         held.changed = true;
         if self.is_new() {
             let instrument = self.table.get(report.instrument);
@@ -289,7 +305,13 @@ impl Projection {
                 side: side(report.side),
                 qty: facts::qty(report.qty, instrument),
                 price: facts::price(report.price, instrument),
-                fee: fee(report.fee.into()),
+                fee: match report.fee_asset {
+                    FeeAsset::Quote => fee(report.fee.into()),
+                    FeeAsset::Base => Scaled {
+                        value: report.price.times(Qty(report.fee)).0,
+                        decimals: instrument.notional_decimals(),
+                    },
+                },
                 maker: report.maker,
                 trade_id: report.trade_id,
             });
@@ -366,7 +388,10 @@ impl Projection {
             realised: value(position.realised.0),
             mark: facts::price(mark, instrument),
             unrealised: value(position.unrealised(mark).0),
-            fees: fee(position.fees.into()),
+            fees: match position.fees_in_base.0 {
+                0 => fee(position.fees.into()),
+                _ => worth.shown(worth.fees),
+            },
             net: worth.net(),
             turnover: value(position.turnover.0),
             fills: position.fills,

@@ -21,7 +21,7 @@ impl Worth {
             decimals: own,
             realised: position.realised.0,
             unrealised: position.unrealised(mark).0,
-            fees: 0,
+            fees: position.fees_in_base.0,
         };
         let fees = Self { decimals: FEE_DECIMALS, realised: 0, unrealised: 0, fees: position.fees.into() };
         value.plus(&fees)

@@ -3,7 +3,9 @@
 use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
-use crate::domain::event::Rules;
+use super::sizing::{Ask, NoSize};
+use crate::calendar::Hours;
+use crate::domain::event::{FEE_DECIMALS, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{
     Extras, Instrument, InstrumentId, InstrumentTable, OrderId, OrderKind, PlaceError, Position, Price, Qty,
@@ -29,10 +31,15 @@ pub struct View {
     pub seq: u64,
     /// Instruments that an operator, or a difference from the venue's books, paused.
     pub paused: Vec<bool>,
+    /// Instruments that are known by their bars alone. What is triggered within one of those leaves at its own price,
+    /// by an order that says so: conditional, and immediate or cancel.
+    pub bars: Vec<bool>,
     /// What each instrument's venue holds itself; the order manager holds the rest.
     pub forms: Vec<NativeForms>,
     /// By which orders are rounded before anybody sees them; empty: they are not.
     pub rounding: Vec<Filters>,
+    /// When what may be traded, by whom.
+    pub hours: Hours,
 }
 
 impl View {
@@ -46,8 +53,10 @@ impl View {
             now: Time(0),
             seq: 0,
             paused: vec![false; table.len()],
+            bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
+            hours: Hours::none(),
         }
     }
 
@@ -71,6 +80,13 @@ impl View {
     #[must_use]
     pub fn is_paused(&self, instrument: InstrumentId) -> bool {
         self.paused.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether the instrument is known by its bars alone.
+    #[inline]
+    #[must_use]
+    pub fn is_of_bars(&self, instrument: InstrumentId) -> bool {
+        self.bars.get(instrument.index()).copied().unwrap_or_default()
     }
 
     /// What the instrument's venue holds itself.
@@ -126,6 +142,13 @@ impl<'a> Context<'a> {
         self.desk.state.positions.get(instrument.index()).copied().unwrap_or_default()
     }
 
+    /// What of this strategy's position can be left: its whole lots. A fee that was taken from what was bought leaves
+    /// less than a lot beside them.
+    #[must_use]
+    pub fn position_in_lots(&self, instrument: InstrumentId) -> Qty {
+        self.view.table.get(instrument).whole_lots(self.position(instrument).qty)
+    }
+
     /// This strategy's live orders of an instrument.
     pub fn open_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = &OrderState> {
         self.desk.state.orders.iter().filter(move |o| o.order.instrument == instrument)
@@ -139,6 +162,61 @@ impl<'a> Context<'a> {
     /// Begins a sell order: `ctx.sell(btc, qty).at_market().send()`.
     pub fn sell(&mut self, instrument: InstrumentId, qty: Qty) -> OrderRequest<'_, 'a> {
         OrderRequest::new(self, instrument, Side::Sell, qty)
+    }
+
+    /// How much to trade at `entry`, by the strategy's `sizing`: whole lots, never more than that allows. A method that
+    /// goes by the loss needs `stop`, where the position would be left.
+    ///
+    /// ```
+    /// # use algo_trader::domain::{InstrumentId, Price, Qty};
+    /// # use algo_trader::strategy::Context;
+    /// # fn enter(ctx: &mut Context<'_>, btc: InstrumentId, entry: Price, stop: Price) {
+    /// let Ok(qty) = ctx.size(btc, entry, Some(stop)) else { return };
+    /// let _ = ctx.bracket(btc, algo_trader::domain::Side::Buy, qty).stop_at(stop).send();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSize`]: [`NotConfigured`](NoSize::NotConfigured) where the strategy has no `sizing`, else why it allows nothing.
+    pub fn size(
+        &mut self,
+        instrument: InstrumentId,
+        entry: Price,
+        stop: Option<Price>,
+    ) -> Result<Qty, NoSize> {
+        let sizer = self.desk.sizer.as_ref().ok_or(NoSize::NotConfigured)?;
+        let of = self.view.table.get(instrument);
+        let ask = Ask {
+            instrument: of,
+            entry,
+            stop,
+            profit: self.profit_in(&of.quote),
+            atr: sizer.atr(instrument),
+            instruments: sizer.instruments(),
+        };
+        let sized = sizer.size(&ask, self.view.seq)?;
+        self.desk.sized = Some(sized);
+        Ok(sized.qty)
+    }
+
+    /// What this strategy earned in an asset, open positions at the middle of the book, less fees; units of 10^-8.
+    fn profit_in(&self, quote: &str) -> i128 {
+        let held = self.view.table.all().iter().zip(&self.desk.state.positions);
+        let held = held.filter(|(of, position)| position.fills > 0 && of.quote == quote);
+        held.map(|(of, position)| {
+            // Before there is a book, what is open is worth what it cost.
+            let top = self.view.top(of.id);
+            let open = if top.is_two_sided() { position.unrealised(top.mid()).0 } else { 0 };
+            let earned = position.realised.0.saturating_add(open);
+            let units = |decimals: u8| 10i128.pow(u32::from(decimals));
+            // Rounded down, also where it is a loss.
+            let earned = match of.notional_decimals().checked_sub(FEE_DECIMALS) {
+                Some(more) => earned.div_euclid(units(more)),
+                None => earned.saturating_mul(units(FEE_DECIMALS - of.notional_decimals())),
+            };
+            earned.saturating_sub(position.fees.into())
+        })
+        .fold(0, i128::saturating_add)
     }
 
     /// Takes an order back.

@@ -7,6 +7,7 @@
 use super::context::View;
 use super::intent::{Action, Change, INTENTS_PER_EVENT_MAX, Intent, Note};
 use super::manager::{Manager, Trail};
+use super::sizing::{Sized, Sizer};
 use crate::domain::event::{Denial, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
@@ -22,7 +23,7 @@ pub const OPEN_ORDERS_MAX: usize = 256;
 pub const TIMERS_MAX: usize = 256;
 
 /// What of a desk outlives a crash.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct DeskState {
     /// Orders that are not final, as the strategy asked for them.
     pub orders: Vec<OrderState>,
@@ -32,6 +33,20 @@ pub struct DeskState {
     pub manager: Manager,
     /// Orders made so far.
     pub order_count: u64,
+}
+
+impl DeskState {
+    /// Orders that were with the venue, or on their way: not what is held, and of an iceberg the part that shows.
+    pub fn with_the_venue(&self) -> impl Iterator<Item = &OrderState> {
+        let own = |o: &&OrderState| {
+            let id = o.order.id;
+            let manager = &self.manager;
+            !manager.held().iter().any(|h| h.order == id)
+                && !manager.slicings().iter().any(|s| s.parent == id)
+        };
+        let parts = self.manager.slicings().iter().filter_map(|s| s.child.as_ref());
+        self.orders.iter().filter(own).chain(parts)
+    }
 }
 
 /// One strategy's state.
@@ -50,6 +65,10 @@ pub struct Desk {
     pub(super) restless: bool,
     /// Requests refused before they became intents.
     pub refused: u64,
+    /// How the strategy's orders are sized, where its configuration says.
+    pub sizer: Option<Sizer>,
+    /// The last size that was given.
+    pub sized: Option<Sized>,
 }
 
 /// What an order is to be.
@@ -109,6 +128,8 @@ impl Desk {
             notices: Vec::with_capacity(OPEN_ORDERS_MAX),
             restless: false,
             refused: 0,
+            sizer: None,
+            sized: None,
         }
     }
 
@@ -211,6 +232,14 @@ impl Desk {
         let wanted = &rounded;
         if let Some(refusal) = self.refusal(wanted, trail) {
             return self.refuse(refusal);
+        }
+        // On bars that form says that the path has triggered it, which is for the order manager to say.
+        let said = wanted.kind.is_conditional() && wanted.tif == TimeInForce::Ioc;
+        if said && view.is_of_bars(wanted.instrument) {
+            return self.refuse(PlaceError::BadTrigger);
+        }
+        if !wanted.reduce_only && !view.hours.is_open(self.strategy, wanted.instrument, view.now) {
+            return self.refuse(PlaceError::MarketClosed);
         }
         let by_distance = matches!(trail, Trail::Distance(_));
         // A note of the distance goes with it.
@@ -352,6 +381,13 @@ impl Desk {
 
     /// Books what the venue says.
     pub fn on_report(&mut self, report: &Report) -> Option<Settled> {
+        if report.kind.is_of_position() {
+            if let Some(position) = self.state.positions.get_mut(report.instrument.index()) {
+                position.apply_report(report);
+            }
+            self.clamp(report.instrument);
+            return None;
+        }
         let Some(index) = self.state.orders.iter().position(|o| o.order.id == report.order) else {
             return self.on_slice_report(report);
         };
@@ -360,7 +396,7 @@ impl Desk {
         let order = *state;
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             self.book(report);
-            self.cover(&order, report.qty);
+            self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {
@@ -371,7 +407,7 @@ impl Desk {
 
     pub(super) fn book(&mut self, report: &Report) {
         let position = &mut self.state.positions[report.instrument.index()];
-        position.apply(report.side, report.qty, report.price, report.fee);
+        position.book(report);
     }
 
     /// Books a denial.

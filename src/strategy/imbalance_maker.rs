@@ -80,7 +80,7 @@ impl ImbalanceMaker {
 
     fn decide(&mut self, ctx: &mut Context<'_>, top: &Top) -> Result<(), PlaceError> {
         let Some([imbalance, ..]) = ctx.indicator(self.imbalance) else { return Ok(()) };
-        let held = ctx.position(self.instrument).qty.0;
+        let held = ctx.position_in_lots(self.instrument).0;
         if held > 0 {
             self.rest(ctx, Side::Sell, Qty(held), top)
         } else if held < 0 {

@@ -12,12 +12,14 @@ pub mod ma_cross;
 pub mod manager;
 pub mod registry;
 pub mod rsi_reversion;
+pub mod sizing;
 pub mod stage;
 
 pub use context::{Bracket, Context, OrderRequest, Protect};
 pub use intent::{Action, Change, Intent, Note};
 pub use manager::Protection;
 pub use registry::{BUILT_IN, StrategySpec};
+pub use sizing::{NoSize, Sized, Sizer};
 pub use stage::StrategyStage;
 
 use crate::domain::event::{Report, Trade};

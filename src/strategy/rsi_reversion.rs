@@ -81,7 +81,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 impl RsiReversion {
     fn decide(&self, ctx: &mut Context<'_>, close: f64, rsi: f64, bands: [f64; 3]) -> Result<(), PlaceError> {
         let [upper, middle, lower] = bands;
-        let held = ctx.position(self.instrument).qty.0;
+        let held = ctx.position_in_lots(self.instrument).0;
         if held > 0 && close >= middle {
             ctx.sell(self.instrument, Qty(held)).at_market().reduce_only().send()?;
         } else if held < 0 && close <= middle {

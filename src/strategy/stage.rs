@@ -5,6 +5,7 @@ use super::desk::{Desk, Settled};
 use super::flatten::Flatten;
 use super::intent::Intent;
 use super::{Strategy, StrategySpec};
+use crate::calendar::Hours;
 use crate::domain::event::{Command, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
 use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId, Time};
@@ -38,7 +39,8 @@ pub struct StrategyStage {
     by_instrument: Vec<Vec<usize>>,
     market: LaneReceiver<MarketMessage>,
     intents: LaneSender<Intent>,
-    tops: Vec<(InstrumentId, Top)>,
+    /// Whether strategies are told of it, and whether it is a price of a bar's path.
+    tops: Vec<(InstrumentId, Top, Told)>,
     bars: Vec<Bar>,
     /// Who acted at this event: the others have nothing to send and set no timer, and are not looked at.
     active: ActiveSeats,
@@ -46,6 +48,17 @@ pub struct StrategyStage {
     next_timer: Time,
     /// What a kill is to close.
     flatten: Flatten,
+}
+
+/// Who is told of a top of book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Order managers and strategies.
+    All,
+    /// The same; it is a price that a bar went to.
+    AllOfPath,
+    /// Order managers alone: a price within a bar, which nobody who has only bars can know.
+    Managers,
 }
 
 /// A set of seats, a bit each.
@@ -92,7 +105,11 @@ impl StrategyStage {
         let view = View::new(table, indicators);
         Self {
             active: ActiveSeats::new(seats.len()),
-            next_timer: Time(u64::MAX),
+            next_timer: seats
+                .iter()
+                .filter_map(|seat| seat.desk.next_timer())
+                .min()
+                .unwrap_or(Time(u64::MAX)),
             flatten: Flatten::new(table),
             view,
             seats,
@@ -111,10 +128,24 @@ impl StrategyStage {
         self
     }
 
+    /// The same where some instruments are known by their bars alone, by instrument.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
+        self.view.bars = bars;
+        self
+    }
+
     /// The same with orders rounded by these filters, by instrument, before they are asked for.
     #[must_use]
     pub fn with_rounding(mut self, filters: Vec<Filters>) -> Self {
         self.view.rounding = filters;
+        self
+    }
+
+    /// The same where instruments and strategies have trading hours: outside of them only orders that reduce are placed.
+    #[must_use]
+    pub fn with_hours(mut self, hours: Hours) -> Self {
+        self.view.hours = hours;
         self
     }
 
@@ -134,6 +165,12 @@ impl StrategyStage {
         &self.seats
     }
 
+    /// What the strategies see, as of the last event.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
     /// How many indicators never left their warm-up.
     #[must_use]
     pub fn indicators_warming_up(&self) -> usize {
@@ -148,7 +185,11 @@ impl StrategyStage {
         market.take_up_to(seq, |message| match &message.body {
             MarketBody::Top(instrument, top) => {
                 view.tops[instrument.index()] = *top;
-                tops.push((*instrument, *top));
+                tops.push((*instrument, *top, Told::All));
+            }
+            MarketBody::Path { instrument, top, shown } => {
+                view.tops[instrument.index()] = *top;
+                tops.push((*instrument, *top, if *shown { Told::AllOfPath } else { Told::Managers }));
             }
             MarketBody::Bar(bar) => bars.push(*bar),
             MarketBody::Value { slot, values } => view.values[usize::from(*slot)] = Some(*values),
@@ -223,16 +264,22 @@ impl StrategyStage {
         };
         if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
             *flag = paused;
-            self.tops.push((instrument, self.view.top(instrument)));
+            self.tops.push((instrument, self.view.top(instrument), Told::All));
         }
     }
 
     fn dispatch_market(&mut self, slot: &Slot) {
-        for &(instrument, top) in &self.tops {
+        for &(instrument, top, told) in &self.tops {
             for &index in &self.by_instrument[instrument.index()] {
                 let seat = &mut self.seats[index];
                 self.active.add(index);
+                if told != Told::All {
+                    seat.desk.walk(&self.view, instrument, top.bid.price);
+                }
                 seat.desk.guard(&self.view, instrument, top);
+                if told == Told::Managers {
+                    continue;
+                }
                 let shown = Top { valid: top.valid && !self.view.is_paused(instrument), ..top };
                 seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &shown));
             }
@@ -240,6 +287,9 @@ impl StrategyStage {
         for bar in &self.bars {
             for &index in &self.by_instrument[bar.instrument.index()] {
                 self.active.add(index);
+                if let Some(sizer) = &mut self.seats[index].desk.sizer {
+                    sizer.on_bar(bar);
+                }
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
         }

@@ -1,9 +1,23 @@
-//! Which kinds of order a venue holds itself. What it does not, the order manager holds for it.
+//! Which kinds of order a venue holds itself, and what else it told of its instruments before a run. What a venue does not
+//! hold, the order manager holds for it.
 
+use super::binance::exchange_info::Symbol;
+use super::binance::filters::{Filters, OrderType};
 use crate::domain::{Market, Order};
+use serde::{Deserialize, Serialize};
+
+/// What a venue told of its instruments, each by instrument. It is a part of what a run is, as its configuration is: risk
+/// and order manager decide by it, so the journal has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VenueTerms {
+    /// Every filter, those beside tick, lot and bounds among them.
+    pub filters: Vec<Filters>,
+    /// What it holds itself.
+    pub forms: Vec<NativeForms>,
+}
 
 /// One row of the table: what a venue holds natively beside market, limit and post-only orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NativeForms {
     /// Stop, stop-limit, take-profit and take-profit-limit orders.
     pub conditional: bool,
@@ -16,6 +30,8 @@ pub struct NativeForms {
 impl NativeForms {
     /// None: the paper venue, and whatever is held by the order manager by choice.
     pub const NONE: NativeForms = NativeForms { conditional: false, trailing: false, iceberg: false };
+    /// A simulated venue of whose market bars alone are known: who sees the path of a bar must hold what it triggers.
+    pub const BARS: NativeForms = NativeForms { conditional: true, trailing: false, iceberg: false };
     /// Binance spot.
     pub const BINANCE_SPOT: NativeForms = NativeForms { conditional: true, trailing: true, iceberg: true };
 
@@ -26,6 +42,23 @@ impl NativeForms {
         match market {
             Market::Spot => Self::BINANCE_SPOT,
             Market::UsdM | Market::CoinM => Self::NONE,
+        }
+    }
+
+    /// What Binance holds of orders of a listed spot symbol.
+    #[must_use]
+    pub fn of_symbol(symbol: &Symbol) -> Self {
+        let stops = [
+            OrderType::StopLoss,
+            OrderType::StopLossLimit,
+            OrderType::TakeProfit,
+            OrderType::TakeProfitLimit,
+        ];
+        let all = Self::binance(Market::Spot);
+        Self {
+            conditional: all.conditional && stops.iter().all(|kind| symbol.order_types.contains(*kind)),
+            trailing: all.trailing && symbol.capabilities.trailing,
+            iceberg: all.iceberg && symbol.capabilities.iceberg,
         }
     }
 

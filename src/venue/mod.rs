@@ -7,7 +7,7 @@ pub mod binance;
 pub mod forms;
 pub mod local;
 
-pub use forms::NativeForms;
+pub use forms::{NativeForms, VenueTerms};
 
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
 use crate::domain::{DecimalError, Level};

@@ -3,7 +3,7 @@
 use algo_trader::domain::instrument::FeeRate;
 use algo_trader::domain::{Instrument, InstrumentId, Market, Notional, Price, Qty, Side, TimeInForce};
 use algo_trader::venue::local::exchange::{
-    OcoLeg, OcoRequest, OrderRequest, OrderType, StpMode, SymbolRules,
+    OcoLeg, OcoRequest, OrderRequest, OrderType, OtoRequest, StpMode, SymbolRules,
 };
 use proptest::prelude::*;
 
@@ -36,6 +36,7 @@ pub fn rules(price_decimals: u8, qty_decimals: u8) -> SymbolRules {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are few of them at once")]
 pub enum Operation {
     Place {
         account: u32,
@@ -44,6 +45,10 @@ pub enum Operation {
     Oco {
         account: u32,
         request: OcoRequest,
+    },
+    Oto {
+        account: u32,
+        request: OtoRequest,
     },
     /// The n-th order from the last.
     Cancel {
@@ -80,8 +85,12 @@ fn request() -> impl Strategy<Value = OrderRequest> {
     let quote = prop::option::weighted(0.5, (1i128..4_000).prop_map(Notional));
     let iceberg = prop::option::weighted(0.3, 1i64..8);
     let stp = prop::option::of(prop::sample::select(StpMode::ALL));
+    // Deltas that a few ticks can reach, some of them just so, and whether there is a stop price as well.
+    let delta = prop_oneof![Just(500u32), Just(1_000), Just(2_000), 300u32..2_000];
+    let trailing = prop::option::weighted(0.5, (delta, any::<bool>()));
     let what = (side(), kind, tif, price(), price(), 1i64..20);
-    (what, quote, iceberg, stp).prop_map(|((side, kind, tif, price, stop, lots), quote, iceberg, stp)| {
+    (what, quote, iceberg, stp, trailing).prop_map(|(what, quote, iceberg, stp, trailing)| {
+        let (side, kind, tif, price, stop, lots) = what;
         let mut request = OrderRequest::new(side, kind, Qty(lots * LOT));
         request.stp = stp;
         if kind.is_priced() {
@@ -91,6 +100,9 @@ fn request() -> impl Strategy<Value = OrderRequest> {
             request.iceberg_qty = shows.map(|iceberg| Qty(iceberg.min(lots) * LOT));
         }
         request.stop_price = kind.is_conditional().then_some(stop);
+        if let Some((delta, stops)) = trailing.filter(|_| kind.is_conditional()) {
+            (request.trailing_delta, request.stop_price) = (Some(delta), stops.then_some(stop));
+        }
         if let (OrderType::Market, Some(quote)) = (kind, quote) {
             (request.qty, request.quote_qty) = (None, Some(quote));
         }
@@ -124,11 +136,44 @@ fn oco() -> impl Strategy<Value = OcoRequest> {
     )
 }
 
+/// The orders of a pair, each as one of its own.
+pub fn legs(oco: &OcoRequest) -> [OrderRequest; 2] {
+    [oco.above, oco.below].map(|leg| OrderRequest {
+        price: leg.price,
+        stop_price: leg.stop_price,
+        tif: leg.tif,
+        stp: oco.stp,
+        ..OrderRequest::new(oco.side, leg.kind, oco.qty)
+    })
+}
+
+fn oto() -> impl Strategy<Value = OtoRequest> {
+    (request(), request(), prop::option::of(oco())).prop_map(|(mut working, mut pending, pair)| {
+        if working.kind != OrderType::LimitMaker {
+            let price = working.price.unwrap_or(Price(22 * TICK));
+            let limit = OrderRequest::limit(working.side, price, working.qty.unwrap_or(Qty(6 * LOT)));
+            let tif = working.tif.or(limit.tif);
+            working = OrderRequest { tif, stp: working.stp, ..limit };
+        }
+        if pending.quote_qty.take().is_some() {
+            pending.qty = Some(Qty(4 * LOT));
+        }
+        let pair = pair.map(|pair| legs(&pair));
+        OtoRequest {
+            working,
+            pending: pair.map_or(pending, |pair| pair[0]),
+            below: pair.map(|pair| pair[1]),
+            client_id: None,
+        }
+    })
+}
+
 pub fn operation() -> impl Strategy<Value = Operation> {
     let account = 0u32..3;
     prop_oneof![
         12 => (account.clone(), request()).prop_map(|(account, request)| Operation::Place { account, request }),
         1 => (account.clone(), oco()).prop_map(|(account, request)| Operation::Oco { account, request }),
+        2 => (account.clone(), oto()).prop_map(|(account, request)| Operation::Oto { account, request }),
         3 => (account.clone(), 0u64..20).prop_map(|(account, back)| Operation::Cancel { account, back }),
         2 => (account, 0u64..20, 1i64..18).prop_map(|(account, back, lots)| Operation::Amend { account, back, qty: lots * LOT }),
     ]

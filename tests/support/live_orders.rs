@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each user takes a part")]
 
 use super::order_client::{ED25519_PRIVATE, Trader, account};
-use algo_trader::domain::event::Event;
+use algo_trader::domain::event::{Event, FeeAsset};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Instrument, InstrumentId, InstrumentTable, Market, OrderId, OrderStatus, Price, Qty, Side,
@@ -44,6 +44,8 @@ pub fn venue(more: impl FnOnce(&mut ServerOptions)) -> Running {
         account("alice", &[("USDT", "1000000"), ("BTC", "10"), ("ETH", "50")]),
         account("bob", &[("USDT", "10000000"), ("BTC", "100"), ("ETH", "500")]),
     ];
+    // Bob is the whole of alice's market, so that what she gets is known.
+    options.meets_market = false;
     more(&mut options);
     Server::start(options).expect("the venue starts")
 }
@@ -134,6 +136,27 @@ pub enum Step {
     RestThenCancel(Side, Qty, Price),
     /// Rests, is cancelled at its first fill, while more may be coming.
     RestThenCancelAtFill(Side, Qty, Price),
+    /// The same, showing a part.
+    Iceberg(Side, Qty, Price),
+    /// Waits at the venue for a price that does not come, and is cancelled: a stop beyond or a take-profit before it, with
+    /// a limit or without.
+    Conditional(Side, Qty, Price, Trigger),
+}
+
+/// Which conditional order.
+#[derive(Debug, Clone, Copy)]
+pub enum Trigger {
+    Stop,
+    StopLimit,
+    TakeProfit,
+    TakeProfitLimit,
+}
+
+impl Step {
+    /// Whether the venue refuses it for what it is.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Step::PostOnly(..))
+    }
 }
 
 /// A price of the demo's BTCUSDT, in whole dollars.
@@ -150,9 +173,10 @@ pub fn thousandths(instrument: &Instrument, n: i64) -> Qty {
 pub fn every_step(of: &Instrument) -> Vec<Step> {
     let (q, p) = (|n| thousandths(of, n), |n| dollars(of, n));
     let mut steps = Vec::new();
-    for (side, through, beyond, rest) in
-        [(Side::Buy, 60_100, 61_000, 59_950), (Side::Sell, 59_900, 59_000, 60_050)]
-    {
+    for (side, through, beyond, rest, worse, better) in [
+        (Side::Buy, 60_100, 61_000, 59_950, 75_000, 45_000),
+        (Side::Sell, 59_900, 59_000, 60_050, 45_000, 75_000),
+    ] {
         let touch = if side == Side::Buy { 60_010 } else { 59_990 };
         steps.extend([
             Step::Limit(side, q(25), p(through)),
@@ -165,10 +189,19 @@ pub fn every_step(of: &Instrument) -> Vec<Step> {
             Step::RestThenCancel(side, q(20), p(rest)),
             Step::RestThenCancelAtFill(side, q(40), p(60_000)),
             Step::RestThenCancelAtFill(side, q(40), p(60_000)),
+            Step::Iceberg(side, q(40), p(60_000)),
+            Step::Conditional(side, q(10), p(worse), Trigger::Stop),
+            Step::Conditional(side, q(10), p(worse), Trigger::StopLimit),
+            Step::Conditional(side, q(10), p(better), Trigger::TakeProfit),
+            Step::Conditional(side, q(10), p(better), Trigger::TakeProfitLimit),
         ]);
     }
     steps
 }
+
+/// Orders of [`every_step`], and how many of these rest or trade: the venue keeps nothing of those that it refuses.
+pub const STEPS: usize = 30;
+pub const STEPS_TAKEN: usize = 28;
 
 /// Does its steps one after the other, and nothing after that.
 struct Scripted {
@@ -177,6 +210,9 @@ struct Scripted {
     next: usize,
     now: Option<(OrderId, Step)>,
     cancelled: bool,
+    /// Whether a step that was refused, though the venue takes such, is done again.
+    persists: bool,
+    pause: Duration,
 }
 
 impl Scripted {
@@ -192,7 +228,9 @@ impl Scripted {
                 | Step::Fok(side, qty, _)
                 | Step::PostOnly(side, qty, _)
                 | Step::RestThenCancel(side, qty, _)
-                | Step::RestThenCancelAtFill(side, qty, _) => (side, qty),
+                | Step::RestThenCancelAtFill(side, qty, _)
+                | Step::Iceberg(side, qty, _)
+                | Step::Conditional(side, qty, ..) => (side, qty),
             };
             let order = match side {
                 Side::Buy => ctx.buy(self.instrument, qty),
@@ -206,6 +244,13 @@ impl Scripted {
                 Step::Ioc(_, _, price) => order.at_limit(price).immediate_or_cancel().send(),
                 Step::Fok(_, _, price) => order.at_limit(price).fill_or_kill().send(),
                 Step::PostOnly(_, _, price) => order.at_limit(price).post_only().send(),
+                Step::Iceberg(_, _, price) => order.at_limit(price).iceberg(Qty(qty.0 / 4)).send(),
+                Step::Conditional(_, _, price, Trigger::Stop) => order.stop_at(price).send(),
+                Step::Conditional(_, _, price, Trigger::StopLimit) => order.stop_limit(price, price).send(),
+                Step::Conditional(_, _, price, Trigger::TakeProfit) => order.take_profit_at(price).send(),
+                Step::Conditional(_, _, price, Trigger::TakeProfitLimit) => {
+                    order.take_profit_limit(price, price).send()
+                }
             };
             self.now = sent.ok().map(|id| (id, step));
         }
@@ -222,8 +267,8 @@ impl Strategy for Scripted {
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, _denied: Option<DenyReason>) {
         let Some((id, step)) = self.now.filter(|(id, _)| *id == order.order.id) else { return };
         let cancel = match step {
-            Step::RestThenCancel(..) => order.status == OrderStatus::Open,
-            Step::RestThenCancelAtFill(..) => order.filled.0 > 0,
+            Step::RestThenCancel(..) | Step::Conditional(..) => order.status == OrderStatus::Open,
+            Step::RestThenCancelAtFill(..) | Step::Iceberg(..) => order.filled.0 > 0,
             _ => false,
         };
         if cancel && !self.cancelled && !order.status.is_final() {
@@ -232,8 +277,14 @@ impl Strategy for Scripted {
         }
         if order.status.is_final() {
             self.now = None;
+            if self.persists
+                && matches!(order.status, OrderStatus::Rejected | OrderStatus::Denied)
+                && !step.is_refused()
+            {
+                self.next -= 1;
+            }
             // A moment, so that what comes late of this order comes before the next.
-            let _ = ctx.wake_after(Duration::from_millis(2));
+            let _ = ctx.wake_after(self.pause);
         }
     }
 
@@ -245,15 +296,34 @@ impl Strategy for Scripted {
 fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     let steps = every_step(setup.table.get(instrument));
-    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false }))
+    let pause = Duration::from_millis(2);
+    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false, persists: false, pause }))
+}
+
+fn build_persistent(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    let steps = every_step(setup.table.get(instrument));
+    let pause = Duration::from_millis(50);
+    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false, persists: true, pause }))
 }
 
 /// The scripted strategy.
-pub static STRATEGIES: &[StrategySpec] =
-    &[StrategySpec { name: "scripted", doc: "one order after the other", params: &[], build }];
+pub static STRATEGIES: &[StrategySpec] = &[
+    StrategySpec { name: "scripted", doc: "one order after the other", params: &[], build },
+    StrategySpec {
+        name: "persistent",
+        doc: "the same, each until it was taken",
+        params: &[],
+        build: build_persistent,
+    },
+];
 
 /// Its section of a configuration.
 pub const SCRIPTED: &str = "[[strategy]]\nname = \"scripted\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+
+/// That of the persistent one.
+pub const PERSISTENT: &str =
+    "[[strategy]]\nname = \"persistent\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 /// Units of 10^-8.
 pub fn units(value: &Value) -> i64 {
@@ -268,7 +338,7 @@ pub fn balance(trader: &Trader<'_>, asset: &str) -> i64 {
 }
 
 /// A ladder of bob's orders on both sides of 60,000.
-fn ladder(bob: &Trader<'_>) {
+pub fn ladder(bob: &Trader<'_>) {
     for level in 1..=30 {
         for (side, price) in [("SELL", 60_000 + 10 * level), ("BUY", 60_000 - 10 * level)] {
             let price = price.to_string();
@@ -280,16 +350,23 @@ fn ladder(bob: &Trader<'_>) {
                 ("quantity", "0.01"),
                 ("price", price.as_str()),
             ];
-            bob.done("POST", "/api/v3/order", &order);
+            // Where the venue fails, or has enough of them, it is not there.
+            bob.try_rest("POST", "/api/v3/order", &order);
         }
     }
 }
 
 /// Trades with alice's orders at 60,000, a part at a time, until told to stop.
 fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
+    let mut fresh = Instant::now();
     while !over.load(Ordering::Relaxed) {
+        if fresh.elapsed() > Duration::from_secs(3) {
+            // What was bought up is offered anew.
+            ladder(bob);
+            fresh = Instant::now();
+        }
         let open = alice.try_rest("GET", "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
-        let open = open.map(|answer| answer.json()).unwrap_or_default();
+        let open = open.filter(|answer| answer.status == 200).map(|answer| answer.json()).unwrap_or_default();
         for order in open.as_array().into_iter().flatten() {
             if units(&order["price"]) != 60_000 * 100_000_000 {
                 continue;
@@ -358,9 +435,11 @@ pub fn run(venue: &Running, live: &LiveConfig, threading: Threading, mut done: i
     Ran { summary, journal, _dir: dir }
 }
 
-/// How many of the account's orders are over.
+/// How many of the account's orders are over; none where the venue does not say.
 pub fn final_orders(alice: &Trader<'_>) -> usize {
-    let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT"), ("limit", "1000")]);
+    let params = [("symbol", "BTCUSDT"), ("limit", "1000")];
+    let all = alice.try_rest("GET", "/api/v3/allOrders", &params).filter(|answer| answer.status == 200);
+    let Some(all) = all.map(|answer| answer.json()) else { return 0 };
     let is_final = |o: &&Value| o["status"] != "NEW" && o["status"] != "PARTIALLY_FILLED";
     all.as_array().expect("orders").iter().filter(is_final).count()
 }
@@ -403,9 +482,16 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
         fees[usize::from(trade["commissionAsset"] == "USDT")] += units(&trade["commission"]);
     }
     let decimals = u32::from(s.strategies[0].instrument.qty_decimals);
-    assert_eq!(position.qty.0 * 10i64.pow(8 - decimals), base, "{told}");
-    assert_eq!(balance(alice, "BTC") - start.base, base - fees[0], "{told}");
-    assert_eq!(balance(alice, "USDT") - start.quote, quote - fees[1], "{told}");
+    let (base_now, quote_now) = (balance(alice, "BTC"), balance(alice, "USDT"));
+    assert_eq!(base_now - start.base, base - fees[0], "{told}");
+    assert_eq!(quote_now - start.quote, quote - fees[1], "{told}");
+    // Commissions in what was bought included: the position is what the account has more than before.
+    assert_eq!(position.qty.0 * 10i64.pow(8 - decimals), base_now - start.base, "{told}");
+    for (asset, now) in [("BTC", base_now), ("USDT", quote_now)] {
+        let wallet = s.balances.iter().find(|b| b.asset == asset).expect("a wallet");
+        let unit = 10i128.pow(u32::from(wallet.decimals) - 8);
+        assert_eq!((wallet.total, wallet.locked), (i128::from(now) * unit, 0), "{asset}: {told}");
+    }
 
     let open = alice.done("GET", "/api/v3/openOrders", &[]);
     assert_eq!(open, serde_json::json!([]), "an order is live that is not known: {told}");
@@ -433,12 +519,15 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
     told
 }
 
-/// Fills in the journal: trade id and signed quantity.
+/// Fills in the journal: trade id, and signed quantity less what was taken of it.
 pub fn fills(journal: &Path) -> Vec<(u64, i64)> {
     let mut journal = JournalReader::open(journal).expect("a journal");
     let slots = std::iter::from_fn(|| journal.next_slot().expect("it reads"));
     let fill = |slot: Slot| match slot.event() {
-        Event::Report(r) if r.kind == ReportKind::Fill => Some((r.trade_id, r.side.signed(r.qty).0)),
+        Event::Report(r) if r.kind == ReportKind::Fill => {
+            let taken = if r.fee_asset == FeeAsset::Base { r.fee } else { 0 };
+            Some((r.trade_id, r.side.signed(r.qty).0 - taken))
+        }
         _ => None,
     };
     slots.filter_map(fill).collect()

@@ -31,11 +31,31 @@ pub struct NaiveOrder {
     pub shown: i64,
     pub arrived: u64,
     pub waiting: bool,
+    /// By how much it trails, and the best price since it does.
+    pub delta: Option<u32>,
+    pub best: Option<i64>,
+    /// The order that must be filled first.
+    pub follows: Option<u64>,
 }
 
 impl NaiveOrder {
     fn rest(&self) -> i64 {
         self.qty - self.executed - self.prevented
+    }
+
+    /// Whether a trade at this price is what it waits for; one that trails takes note of the price.
+    fn hears(&mut self, price: i64) -> bool {
+        let rising = self.kind.triggers_rising(self.side);
+        let reached = self.stop == 0 || if rising { self.stop <= price } else { self.stop >= price };
+        let Some(delta) = self.delta else { return reached };
+        let Some(best) = self.best else {
+            self.best = reached.then_some(price);
+            return false;
+        };
+        let (sells, moved) = (self.side == Side::Sell, i128::from(price - best) * 10_000);
+        self.best = Some(if sells { best.max(price) } else { best.min(price) });
+        let back = if sells { -moved } else { moved };
+        back >= i128::from(best) * i128::from(delta)
     }
 
     fn part(&self) -> i64 {
@@ -99,6 +119,17 @@ impl NaiveExchange {
         (order.status, order.shown, order.waiting) = (status, 0, false);
         self.tell(number, kind, None);
         self.end_sibling(number, OrderStatus::Expired, ExecutionType::Expired);
+        for follower in self.followers(number) {
+            self.at(follower).status = OrderStatus::Expired;
+            self.tell(follower, ExecutionType::Expired, None);
+        }
+    }
+
+    /// Those that wait for an order to be filled.
+    fn followers(&self, number: u64) -> Vec<u64> {
+        let waits =
+            |order: &&NaiveOrder| order.follows == Some(number) && order.status == OrderStatus::PendingNew;
+        self.orders.iter().filter(waits).map(|order| order.number).collect()
     }
 
     fn end_sibling(&mut self, number: u64, status: OrderStatus, kind: ExecutionType) {
@@ -136,14 +167,12 @@ impl NaiveExchange {
     fn trade(&mut self, taker: u64, maker: &NaiveOrder, qty: i64) {
         self.end_sibling(maker.number, OrderStatus::Expired, ExecutionType::Expired);
         self.last = Some(maker.price);
-        let reached = |order: &&mut NaiveOrder| {
-            let rising = order.kind.triggers_rising(order.side);
-            order.waiting && if rising { order.stop <= maker.price } else { order.stop >= maker.price }
-        };
         let mut due = Vec::new();
-        for order in self.orders.iter_mut().filter(reached) {
-            order.waiting = false;
-            due.push(order.number);
+        for order in self.orders.iter_mut().filter(|order| order.waiting) {
+            if order.hears(maker.price) {
+                order.waiting = false;
+                due.push(order.number);
+            }
         }
         due.sort_unstable();
         self.due.extend(due);
@@ -152,6 +181,10 @@ impl NaiveExchange {
             order.executed += qty;
             order.status = if order.rest() == 0 { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
             self.tell(number, ExecutionType::Trade, Some((qty, maker.price, number != taker)));
+            if self.at(number).status == OrderStatus::Filled {
+                let first = self.followers(number).first().copied();
+                self.due.extend(first);
+            }
         }
         self.shrink_shown(maker.number, qty);
     }
@@ -237,9 +270,33 @@ impl NaiveExchange {
 
     fn run_due(&mut self) {
         while let Some(number) = self.due.pop_front() {
-            if self.is_open(number) {
+            if self.is_open(number) && self.at(number).status == OrderStatus::PendingNew {
+                self.release(number);
+            } else if self.is_open(number) {
                 self.end_sibling(number, OrderStatus::Expired, ExecutionType::Expired);
                 self.tell(number, ExecutionType::New, None);
+                self.start(number);
+            }
+        }
+    }
+
+    /// Lets the followers go, of which this is the first, if the book allows all of them.
+    fn release(&mut self, number: u64) {
+        let working = self.at(number).follows.expect("it follows one");
+        let all = self.followers(working);
+        let refused = all.iter().any(|number| {
+            let order = self.get(*number).expect("the order is known");
+            self.refusal(order) != 0
+        });
+        for number in &all {
+            let order = self.at(*number);
+            order.status = if refused { OrderStatus::Rejected } else { OrderStatus::New };
+            order.waiting = !refused && order.kind.is_conditional();
+            self.tell(*number, if refused { ExecutionType::Rejected } else { ExecutionType::New }, None);
+        }
+        for number in all {
+            let order = self.at(number);
+            if !refused && order.status.is_open() && !order.kind.is_conditional() {
                 self.start(number);
             }
         }
@@ -248,15 +305,16 @@ impl NaiveExchange {
     /// What the venue would say of an order against the book as it is; 0 where nothing.
     fn refusal(&self, order: &NaiveOrder) -> i32 {
         let rising = order.kind.triggers_rising(order.side);
-        let passed =
-            self.last.is_some_and(|last| if rising { last >= order.stop } else { last <= order.stop });
+        let passed = order.stop > 0
+            && self.last.is_some_and(|last| if rising { last >= order.stop } else { last <= order.stop });
         let crosses = order.kind == OrderType::LimitMaker && self.opposite(order).is_some();
         if (order.kind.is_conditional() && passed) || crosses { -2010 } else { 0 }
     }
 
     /// Places orders of one list, or one order; returns the venue's code, or 0.
     pub fn place(&mut self, mut orders: Vec<NaiveOrder>) -> i32 {
-        if let Some(code) = orders.iter().map(|order| self.refusal(order)).find(|code| *code != 0) {
+        let checked = orders.iter().filter(|order| order.follows.is_none());
+        if let Some(code) = checked.map(|order| self.refusal(order)).find(|code| *code != 0) {
             return code;
         }
         if let [order] = &mut orders[..]
@@ -287,7 +345,8 @@ impl NaiveExchange {
             self.tell(*number, ExecutionType::New, None);
         }
         for number in &numbers {
-            if !self.at(*number).kind.is_conditional() {
+            let order = self.at(*number);
+            if !order.kind.is_conditional() && order.follows.is_none() {
                 self.start(*number);
             }
         }
@@ -308,6 +367,16 @@ impl NaiveExchange {
     pub fn cancel(&mut self, account: u32, number: u64) -> i32 {
         if !self.is_open(number) || self.at(number).account != account {
             return -2011;
+        }
+        // Of a list whose first order is not filled, all end; of its pair, later, both.
+        let order = self.at(number);
+        let pending = order.status == OrderStatus::PendingNew;
+        let list = order.follows.filter(|_| pending).unwrap_or(number);
+        let others: Vec<u64> = std::iter::once(list).chain(self.followers(list)).collect();
+        for other in others.into_iter().filter(|other| *other != number) {
+            let order = self.at(other);
+            (order.status, order.shown, order.waiting) = (OrderStatus::Canceled, 0, false);
+            self.tell(other, ExecutionType::Canceled, None);
         }
         self.end_sibling(number, OrderStatus::Canceled, ExecutionType::Canceled);
         self.end(number, OrderStatus::Canceled, ExecutionType::Canceled);

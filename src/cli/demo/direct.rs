@@ -5,6 +5,7 @@ use super::super::replay::{progress, show, show_topology, start_log};
 use super::super::{Outcome, many};
 use super::{Args, DemoJournal, conclude, configuration, source};
 use crate::domain::Instrument;
+use crate::run::audit::trail_of;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Pace, Pipeline, ReplayOptions, replay_frames};
 use crate::strategy::StrategySpec;
@@ -52,6 +53,7 @@ pub(super) fn run(
         interrupt: interrupt.clone(),
         progress: progress(),
         store,
+        audit: args.common.audit_request(&config, "demo"),
         pipeline,
         ..ReplayOptions::default()
     };
@@ -81,5 +83,6 @@ pub(super) fn run(
         "algo-trader list strategies            what can be configured".to_owned(),
         "algo-trader doctor                     how well this host is tuned".to_owned(),
     ];
-    conclude(&args, &journal.path, &config, &hash, strategies, &next)
+    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&journal.path));
+    conclude(&args, (&journal.path, &trail), &config, &hash, strategies, &next)
 }

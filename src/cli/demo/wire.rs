@@ -4,13 +4,17 @@ use super::super::Outcome;
 use super::super::output::Curves;
 use super::super::replay::{print, show_topology, start_log};
 use super::super::run::{progress, tell_failure};
-use super::{Args, DemoJournal, conclude, configuration};
-use crate::domain::Instrument;
+use super::account::DemoAccount;
+use super::{Args, DemoJournal, conclude, configuration, temporary};
+use crate::domain::{Instrument, Market};
 use crate::net::Endpoint;
+use crate::run::audit::trail_of;
+use crate::run::config::TradingMode;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Config, LiveOptions, Pipeline, StoreRequest, run_live};
 use crate::store::StoreUrl;
 use crate::strategy::StrategySpec;
+use crate::venue::local::api::AccountOptions;
 use crate::venue::local::serve::{Running, Server, ServerOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,15 +47,24 @@ fn demo(
     let place = store.place.clone();
 
     let authority = Authority::new();
-    let venue = serve(args, instruments, &authority.0)?;
+    // A configuration of one's own says by its mode whether orders are sent.
+    let live = config.trading.mode == TradingMode::Live;
+    let mut account = if live { Some(DemoAccount::new(&instruments)?) } else { None };
+    let opened = account.as_mut().and_then(|account| account.options.take());
+    let venue = serve(args, instruments, &authority.0, opened)?;
     connect_to(&mut config, &venue, &authority.0);
+    if let Some(account) = &account {
+        let spot = venue.endpoint(Market::Spot);
+        account.trade(&mut config, spot.and_then(|spot| spot.api_url.as_deref()));
+    }
     if !args.common.json {
         println!(
-            "a local venue serves {} pairs over TLS for {} s (seed {}), {} strategies trade on paper; nothing leaves this machine",
+            "a local venue serves {} pairs over TLS for {} s (seed {}), {} strategies {}; nothing leaves this machine",
             config.instruments.len(),
             args.seconds,
             args.seed,
-            config.strategies.len()
+            config.strategies.len(),
+            if live { "send it orders" } else { "trade on paper" }
         );
         for endpoint in venue.endpoints() {
             println!("  {:<6} {}", endpoint.market.label(), endpoint.stream_url);
@@ -60,17 +73,26 @@ fn demo(
             print!("{topology}");
         }
     }
+    let mut audit = args.common.audit_request(&config, "demo");
+    if let Some(audit) = audit.as_mut().filter(|audit| journal.temporary && audit.trail.is_none()) {
+        audit.trail = Some(files.join("demo.audit"));
+    }
     let options = LiveOptions {
         duration: Some(Duration::from_secs(args.seconds)),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),
         store: Some(store),
+        audit,
+        recover: None,
         pipeline,
     };
     if args.common.report.is_none() && !args.common.json {
         args.common.report = Some(files);
     }
-    let title = "Demo: a generated market over TLS";
+    let title = match live {
+        true => "Demo: a generated market and live orders over TLS",
+        false => "Demo: a generated market over TLS",
+    };
     let result = run_live(&config, options);
     let served = venue.stop();
     let mut summary = match result {
@@ -100,14 +122,16 @@ fn demo(
     if !matches!(outcome, Outcome::Done) {
         return Ok(outcome);
     }
+    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&journal.path), |audit| audit.trail.clone());
     let next = [
+        format!("algo-trader audit verify {}     the audit trail of the demo's runs", trail.display()),
         format!("algo-trader store status --store {place}     what the database holds"),
         "algo-trader venue serve --help           the venue by itself, faults on command".to_owned(),
         "algo-trader run --config config/binance-paper.toml   live market data, paper fills".to_owned(),
         "algo-trader replay RECORDING.gz          recorded markets at any speed".to_owned(),
         "algo-trader doctor                       how well this host is tuned".to_owned(),
     ];
-    Ok(conclude(args, &journal.path, &config, &summary.order_stream_sha256, strategies, &next))
+    Ok(conclude(args, (&journal.path, &trail), &config, &summary.order_stream_sha256, strategies, &next))
 }
 
 /// The database that was asked for, or an SQLite file among the demo's other results.
@@ -133,9 +157,7 @@ struct Authority(PathBuf);
 
 impl Authority {
     fn new() -> Self {
-        let moment = jiff::Timestamp::now().as_nanosecond();
-        let name = format!("algo-trader-demo-{}-{moment}.pem", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(temporary("pem"))
     }
 }
 
@@ -146,9 +168,15 @@ impl Drop for Authority {
     }
 }
 
-fn serve(args: &Args, instruments: Vec<Instrument>, authority: &Path) -> Result<Running, Outcome> {
+fn serve(
+    args: &Args,
+    instruments: Vec<Instrument>,
+    authority: &Path,
+    account: Option<AccountOptions>,
+) -> Result<Running, Outcome> {
     let mut options = ServerOptions::generated(args.seed, instruments, args.events);
     options.ca_out = Some(authority.to_owned());
+    options.accounts.extend(account);
     Server::start(options).map_err(|error| {
         eprintln!("the local venue cannot start: {error}");
         Outcome::Failed

@@ -12,7 +12,7 @@ mod resting;
 
 use self::resting::Resting;
 use super::stage::GatewayMessage;
-use crate::domain::event::{FEE_DECIMALS, Report, Trade};
+use crate::domain::event::{FEE_DECIMALS, FeeAsset, Report, Trade};
 use crate::domain::ledger;
 use crate::domain::order::ReportKind;
 use crate::domain::{
@@ -125,6 +125,7 @@ impl PaperVenue {
             qty: Qty::ZERO,
             price: Price(0),
             fee: 0,
+            fee_asset: FeeAsset::Quote,
             trade_id: 0,
             maker: false,
         };
@@ -146,6 +147,7 @@ impl PaperVenue {
             qty,
             price,
             fee,
+            fee_asset: FeeAsset::Quote,
             trade_id: self.trade_count,
             maker,
         };

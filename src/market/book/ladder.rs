@@ -5,7 +5,7 @@
 //! equals a sorted map fed with the same updates, whatever the prices; odd ones only cost time.
 
 use super::side::BookSide;
-use crate::domain::{Level, Price, Side};
+use crate::domain::{Level, Price, Qty, Side};
 
 /// 7,168 ticks a side, with room for 3,584 more levels beyond: 250 KiB a book. On the recordings the dense part takes
 /// two thirds (BTCUSDT spot, whose tick is fine) to 98 % of all updates.
@@ -71,6 +71,16 @@ impl Book {
     #[must_use]
     pub fn best_ask(&self) -> Option<Level> {
         self.asks.best().map(|(key, qty)| Level::new(key, qty))
+    }
+
+    /// The whole quantity at a price; zero where there is no level.
+    #[inline]
+    #[must_use]
+    pub fn qty_at(&self, side: Side, price: Price) -> Qty {
+        Qty(match side {
+            Side::Buy => self.bids.get(bid_key(price.0)),
+            Side::Sell => self.asks.get(price.0),
+        })
     }
 
     /// Best bid and best ask, where there are both.

@@ -61,6 +61,16 @@ impl<const WORDS: usize> BookSide<WORDS> {
         }
     }
 
+    /// The quantity at `key`; zero where there is no level.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, key: i64) -> i64 {
+        match self.window.place(key).map(|at| self.window.get(at)) {
+            Some(qty) if qty != 0 => qty,
+            _ => self.far.get(key),
+        }
+    }
+
     /// Key and quantity of the best level.
     #[inline]
     #[must_use]

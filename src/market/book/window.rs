@@ -91,6 +91,13 @@ impl<const WORDS: usize> Window<WORDS> {
         }
     }
 
+    /// The quantity at `at`.
+    #[inline]
+    #[must_use]
+    pub const fn get(&self, at: Place) -> i64 {
+        if self.occupied[at.word] >> at.bit & 1 == 0 { 0 } else { self.qty[at.word][at.bit] }
+    }
+
     /// The first word became empty.
     fn advance(&mut self) {
         let rest = self.occupied[self.first..].iter();

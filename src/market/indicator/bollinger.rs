@@ -9,7 +9,7 @@
 //! to the last bits and an unchanged price has bands of no width.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::window::{Window, WindowSum, halves, square};
+use super::stddev::Stddev;
 use super::{AnyIndicator, Indicator, Values, usable};
 
 /// Its line of the registry.
@@ -27,11 +27,8 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// Bollinger bands.
 #[derive(Debug, Clone)]
 pub struct Bollinger {
-    period: f64,
     deviations: f64,
-    window: Window,
-    sum: WindowSum,
-    squares: WindowSum,
+    stddev: Stddev,
 }
 
 impl Bollinger {
@@ -41,27 +38,7 @@ impl Bollinger {
     /// [`ParamError::OutOfRange`] unless `period` is 2 to [`PERIOD_MAX`] and the deviations at most 100.
     pub fn new(period: u32, deviations_thousandths: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into(), deviations_thousandths.into()])?;
-        Ok(Self {
-            period: period.into(),
-            deviations: f64::from(deviations_thousandths) / 1000.0,
-            window: Window::new(period),
-            sum: WindowSum::default(),
-            squares: WindowSum::default(),
-        })
-    }
-
-    /// n Σx² - (Σx)², which is n² times the variance, each product taken with its rounding error.
-    #[inline]
-    fn scaled_variance(&self) -> f64 {
-        let (sum, sum_rest) = self.sum.parts();
-        let (sum_squared, sum_squared_rest) = square(sum);
-        let (squares, squares_rest) = self.squares.parts();
-        // n has at most 17 bits, so its product with either half is exact.
-        let (high, low) = halves(squares);
-        let n_squares = self.period * squares;
-        let n_squares_rest = (self.period * high - n_squares) + self.period * low;
-        let rest = (n_squares_rest - sum_squared_rest) + (self.period * squares_rest - 2.0 * sum * sum_rest);
-        (n_squares - sum_squared) + rest
+        Ok(Self { deviations: f64::from(deviations_thousandths) / 1000.0, stddev: Stddev::new(period)? })
     }
 }
 
@@ -71,26 +48,17 @@ impl Indicator for Bollinger {
         if !usable(value) {
             return None;
         }
-        let oldest = self.window.replace_oldest(value);
-        let turned = self.window.turned();
-        self.sum.exchange(value, oldest, turned);
-        self.squares.exchange_squares(value, oldest, turned);
-        if self.window.missing() > 0 {
-            return None;
-        }
-        let middle = self.sum.value() / self.period;
-        let distance = self.deviations * (self.scaled_variance().max(0.0).sqrt() / self.period);
+        let (middle, deviation) = self.stddev.next(value)?;
+        let distance = self.deviations * deviation;
         Some(Values::three([middle + distance, middle, middle - distance]))
     }
 
     fn warm_up(&self) -> usize {
-        self.window.missing()
+        self.stddev.warm_up()
     }
 
     fn reset(&mut self) {
-        self.window.clear();
-        self.sum = WindowSum::default();
-        self.squares = WindowSum::default();
+        self.stddev.reset();
     }
 }
 

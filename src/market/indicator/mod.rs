@@ -1,35 +1,70 @@
-//! Streaming indicators, equal to TA-Lib: one value in, at most one set of values out.
+//! Streaming indicators, equal to TA-Lib: one value or bar in, at most one set of values out.
 //!
 //! Owns: the indicators, one file each, and [`REGISTRY`], the one table that config checking, help and docs are made
-//! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) and never allocates,
-//! locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value that is
+//! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) (but for
+//! [`cci`], which says why) and never allocates, locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value that is
 //! not a usable number (see [`VALUE_MAX`]) is passed over and leaves no trace.
 //!
 //! Inputs and outputs are f64: they are statistics, never money. To add an indicator: its file with a `SPEC`, a
 //! variant of [`AnyIndicator`], a line in [`REGISTRY`].
 //!
+//! An indicator that wants more of a bar than its close takes [`BarValues`]; given a value alone it sees a bar without
+//! extent and volume.
+//!
 //! [`imbalance`] and [`imbalance::microprice`] are functions of a book rather than of a series of values: they keep
 //! no state, are exact, and are called where the book is.
 
+pub mod adx;
+pub mod atr;
 pub mod bollinger;
+pub mod cci;
+pub mod dema;
+pub mod donchian;
 pub mod ema;
+mod extremes;
 pub mod imbalance;
+pub mod keltner;
+pub mod linreg;
 pub mod macd;
+pub mod momentum;
+#[cfg(test)]
+mod naive;
+pub mod obv;
 mod registry;
 pub mod rsi;
 pub mod sma;
+pub mod stddev;
+pub mod stochastic;
 #[cfg(test)]
 mod testing;
+pub mod vwap;
+mod weighted;
+pub mod williams;
 mod window;
+pub mod wma;
 
+pub use adx::Adx;
+pub use atr::Atr;
 pub use bollinger::Bollinger;
+pub use cci::Cci;
+pub use dema::{Dema, Tema};
+pub use donchian::Donchian;
 pub use ema::Ema;
+pub use keltner::Keltner;
+pub use linreg::Linreg;
 pub use macd::Macd;
+pub use momentum::{Momentum, Roc};
+pub use obv::Obv;
 pub use registry::{
     IndicatorSpec, IndicatorSpecKey, PARAMS_MAX, PERIOD_MAX, Param, ParamError, REGISTRY, find,
 };
 pub use rsi::Rsi;
 pub use sma::Sma;
+pub use stddev::Stddev;
+pub use stochastic::Stochastic;
+pub use vwap::Vwap;
+pub use williams::Williams;
+pub use wma::{Hma, Wma};
 
 /// The most values an indicator gives at once.
 pub const OUTPUTS_MAX: usize = 3;
@@ -59,6 +94,11 @@ impl Values {
     }
 
     #[inline]
+    fn two([first, second]: [f64; 2]) -> Self {
+        Self { values: [first, second, 0.0], len: 2 }
+    }
+
+    #[inline]
     fn three(values: [f64; 3]) -> Self {
         Self { values, len: 3 }
     }
@@ -78,11 +118,52 @@ impl Values {
     }
 }
 
-/// A streaming indicator over a series of values, such as closing prices.
+/// A bar, as indicators see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BarValues {
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Base volume.
+    pub volume: f64,
+}
+
+impl BarValues {
+    /// A bar of one value, without extent and volume.
+    #[inline]
+    #[must_use]
+    pub const fn flat(value: f64) -> Self {
+        Self { high: value, low: value, close: value, volume: 0.0 }
+    }
+
+    /// The typical price: the mean of high, low and close.
+    #[inline]
+    #[must_use]
+    pub fn typical(&self) -> f64 {
+        (self.high + self.low + self.close) / 3.0
+    }
+
+    /// Whether it may enter an indicator's state.
+    #[inline]
+    fn usable(&self) -> bool {
+        usable(self.high) && usable(self.low) && usable(self.close) && usable(self.volume)
+    }
+}
+
+/// A streaming indicator over a series of values, such as closing prices, or of bars.
 pub trait Indicator {
     /// Takes the next value; answers once warmed up. A value beyond [`VALUE_MAX`] or NaN changes nothing and gives
     /// `None`.
     fn update(&mut self, value: f64) -> Option<Values>;
+
+    /// Takes the next bar, of which most indicators see the close alone.
+    #[inline]
+    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
+        self.update(bar.close)
+    }
 
     /// How many more inputs until the first answer; 0 when ready. Before any input it is TA-Lib's look-back plus 1.
     fn warm_up(&self) -> usize;
@@ -91,52 +172,91 @@ pub trait Indicator {
     fn reset(&mut self);
 }
 
-/// Any indicator of [`REGISTRY`], dispatched by a match: a `Vec<AnyIndicator>` is updated without a virtual call.
-#[derive(Debug, Clone)]
-pub enum AnyIndicator {
-    /// Simple moving average.
-    Sma(Sma),
-    /// Exponential moving average.
-    Ema(Ema),
-    /// Relative strength index.
-    Rsi(Rsi),
-    /// Moving average convergence/divergence.
-    Macd(Macd),
-    /// Bollinger bands.
-    Bollinger(Bollinger),
+/// The enum of all indicators, and its dispatch.
+macro_rules! any_indicator {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// Any indicator of [`REGISTRY`], dispatched by a match: a `Vec<AnyIndicator>` is updated without a virtual
+        /// call.
+        #[derive(Debug, Clone)]
+        pub enum AnyIndicator {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl Indicator for AnyIndicator {
+            #[inline]
+            fn update(&mut self, value: f64) -> Option<Values> {
+                match self {
+                    $(Self::$name(i) => i.update(value),)+
+                }
+            }
+
+            #[inline]
+            fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
+                match self {
+                    $(Self::$name(i) => i.update_bar(bar),)+
+                }
+            }
+
+            fn warm_up(&self) -> usize {
+                match self {
+                    $(Self::$name(i) => i.warm_up(),)+
+                }
+            }
+
+            fn reset(&mut self) {
+                match self {
+                    $(Self::$name(i) => i.reset(),)+
+                }
+            }
+        }
+    };
 }
 
-impl Indicator for AnyIndicator {
-    #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        match self {
-            Self::Sma(i) => i.update(value),
-            Self::Ema(i) => i.update(value),
-            Self::Rsi(i) => i.update(value),
-            Self::Macd(i) => i.update(value),
-            Self::Bollinger(i) => i.update(value),
-        }
-    }
-
-    fn warm_up(&self) -> usize {
-        match self {
-            Self::Sma(i) => i.warm_up(),
-            Self::Ema(i) => i.warm_up(),
-            Self::Rsi(i) => i.warm_up(),
-            Self::Macd(i) => i.warm_up(),
-            Self::Bollinger(i) => i.warm_up(),
-        }
-    }
-
-    fn reset(&mut self) {
-        match self {
-            Self::Sma(i) => i.reset(),
-            Self::Ema(i) => i.reset(),
-            Self::Rsi(i) => i.reset(),
-            Self::Macd(i) => i.reset(),
-            Self::Bollinger(i) => i.reset(),
-        }
-    }
+any_indicator! {
+    /// Simple moving average.
+    Sma,
+    /// Exponential moving average.
+    Ema,
+    /// Weighted moving average.
+    Wma,
+    /// Double exponential moving average.
+    Dema,
+    /// Triple exponential moving average.
+    Tema,
+    /// Hull's moving average.
+    Hma,
+    /// Relative strength index.
+    Rsi,
+    /// Moving average convergence/divergence.
+    Macd,
+    /// Momentum.
+    Momentum,
+    /// Rate of change.
+    Roc,
+    /// Bollinger bands.
+    Bollinger,
+    /// Standard deviation.
+    Stddev,
+    /// Linear regression.
+    Linreg,
+    /// Average true range.
+    Atr,
+    /// Average directional index.
+    Adx,
+    /// Stochastic oscillator.
+    Stochastic,
+    /// Williams' %R.
+    Williams,
+    /// Commodity channel index.
+    Cci,
+    /// Donchian channel.
+    Donchian,
+    /// Keltner channel.
+    Keltner,
+    /// On-balance volume.
+    Obv,
+    /// Volume-weighted average price.
+    Vwap,
 }
 
 #[cfg(test)]

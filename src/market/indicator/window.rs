@@ -44,6 +44,12 @@ impl Window {
         self.next == 0
     }
 
+    /// The values, in the order of the ring: where one left, the next came.
+    #[inline]
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// How many values it lacks to be full.
     #[inline]
     pub(super) fn missing(&self) -> usize {
@@ -59,7 +65,7 @@ impl Window {
 
 /// A sum and the rounding error it has made; their exact sum is the sum wanted.
 #[derive(Debug, Clone, Copy, Default)]
-struct CompensatedSum {
+pub(super) struct CompensatedSum {
     sum: f64,
     error: f64,
 }
@@ -67,7 +73,7 @@ struct CompensatedSum {
 impl CompensatedSum {
     /// Adds `new` and subtracts `old`.
     #[inline]
-    fn exchange(&mut self, new: f64, old: f64) {
+    pub(super) fn exchange(&mut self, new: f64, old: f64) {
         let (change, change_error) = two_sum(new, -old);
         let (sum, sum_error) = two_sum(self.sum, change);
         self.sum = sum;
@@ -75,10 +81,16 @@ impl CompensatedSum {
     }
 
     #[inline]
-    fn add(&mut self, new: f64) {
+    pub(super) fn add(&mut self, new: f64) {
         let (sum, error) = two_sum(self.sum, new);
         self.sum = sum;
         self.error += error;
+    }
+
+    /// The sum, rounded once.
+    #[inline]
+    pub(super) fn value(self) -> f64 {
+        self.sum + self.error
     }
 }
 
@@ -121,7 +133,7 @@ impl WindowSum {
     /// The sum, rounded once.
     #[inline]
     pub(super) fn value(self) -> f64 {
-        self.running.sum + self.running.error
+        self.running.value()
     }
 
     /// The sum as a pair: the nearest f64 and the rest.

@@ -18,11 +18,10 @@ pub use model::{
 };
 pub use table::{summary_table, summary_table_within};
 
-use crate::report::html::write_whole;
-use std::fs;
-use std::io;
+pub use crate::report::directory::ReportError;
+
+use crate::report::directory;
 use std::path::{Path, PathBuf};
-use thiserror::Error;
 
 /// The files of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,26 +34,6 @@ pub struct Written {
     pub hgrm: Vec<PathBuf>,
 }
 
-/// Why a report could not be written.
-#[derive(Debug, Error)]
-pub enum ReportError {
-    /// Where the directory should be there is something else.
-    #[error("{0}: not a directory; name another place for the report, or remove the file")]
-    NotADirectory(PathBuf),
-    /// The file system refused.
-    #[error("{path}: {error}")]
-    Io {
-        /// Which file or directory.
-        path: PathBuf,
-        /// What it said.
-        #[source]
-        error: io::Error,
-    },
-    /// A figure that JSON cannot carry.
-    #[error("latency.json: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
 /// Writes `index.html`, `latency.json` and a `.hgrm` for each stage into `dir`, which is made if it is not there. Each
 /// file appears whole, in place of one of the same name.
 ///
@@ -62,23 +41,15 @@ pub enum ReportError {
 /// [`ReportError::NotADirectory`] if `dir` or a part of its path is a file, [`ReportError::Io`] if the file system
 /// refuses.
 pub fn write(report: &LatencyReport, dir: &Path) -> Result<Written, ReportError> {
-    fs::create_dir_all(dir).map_err(|error| match error.kind() {
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            ReportError::NotADirectory(dir.to_owned())
-        }
-        _ => ReportError::Io { path: dir.to_owned(), error },
-    })?;
-    let save = |name: &str, content: &[u8]| {
-        let path = dir.join(name);
-        write_whole(&path, content).map_err(|error| ReportError::Io { path: path.clone(), error })?;
-        Ok::<_, ReportError>(path)
-    };
+    directory::make(dir)?;
+    let save = |name: &str, content: &[u8]| directory::save(dir, name, content);
     let names = file_names(&report.stages);
     let stages = report.stages.iter().zip(&names);
     let hgrm = stages
         .map(|(stage, name)| save(name, hgrm::text(&stage.histogram).as_bytes()))
         .collect::<Result<_, _>>()?;
-    let json = save("latency.json", json::text(report)?.as_bytes())?;
+    let json = json::text(report).map_err(|error| ReportError::Json { name: "latency.json", error })?;
+    let json = save("latency.json", json.as_bytes())?;
     // The page last: where it is, what it links to is there too.
     let html = save("index.html", page::text(report, &names).as_bytes())?;
     Ok(Written { html, json, hgrm })

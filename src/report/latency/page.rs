@@ -2,11 +2,11 @@
 
 use super::model::{LatencyReport, StageLatency};
 use super::plot::percentile::View;
-use super::plot::{histogram, percentile, rates, series_class};
+use super::plot::{histogram, percentile, rates};
 use super::{RatePoint, findings, many};
+use crate::report::plot::{STYLE, series_class};
 use crate::report::{html::escape, units};
 
-const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 const HOW_TO_READ: &str = include_str!("how_to_read.html");
 

@@ -249,7 +249,8 @@ type SetSum = fn(&mut Sum, i128);
 #[test]
 fn every_exposure_at_every_level() {
     use DenyReason as R;
-    let metrics: [(&str, SetLimit, SetSum, i64, [Option<R>; SCALES]); 4] = [
+    type Metric = (&'static str, SetLimit, SetSum, i64, [Option<R>; SCALES]);
+    let metrics: [Metric; 4] = [
         (
             "scale-long",
             |l, n| l.long_notional_max = n,

@@ -49,6 +49,18 @@ impl Instruments {
     }
 }
 
+impl Instruments {
+    /// The same with those of `more` that are not among them.
+    pub fn with(self, more: &[Instrument]) -> Self {
+        let Some(table) = self.table.as_ref().filter(|_| !more.is_empty()) else { return self };
+        let mut all = table.all().to_vec();
+        all.extend(more.iter().filter(|i| table.by_name(&i.name()).is_none()).cloned());
+        // One that cannot be beside the others is left out, and then told to be unknown.
+        let table = InstrumentTable::new(all).ok().or(self.table);
+        Self { table, sources: self.sources }
+    }
+}
+
 /// Where instruments are from, to say where a missing one belongs.
 #[derive(Debug, Clone)]
 pub(super) struct Sources {

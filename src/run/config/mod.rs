@@ -3,34 +3,43 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod audit;
+mod backtest;
 mod balances;
 mod bar;
 mod check;
 mod choices;
 mod document;
+mod hours;
 mod instruments;
 mod raw;
 mod risk;
 mod sections;
 mod strategies;
+mod surveillance;
 mod trading;
 mod venue;
 
+pub use audit::AuditConfig;
+pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
+pub use hours::HoursConfig;
 pub use risk::RiskConfig;
 pub use sections::{
     ControlConfig, CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig,
     PipelineConfig, QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
+pub use surveillance::{OnAlert, SurveillanceConfig};
 pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
-use crate::domain::{InstrumentTable, Market};
+use crate::domain::{Instrument, InstrumentTable, Market};
 use check::Checks;
 use document::Document;
 use instruments::{Opened, Sources};
 use raw::RawConfig;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -65,6 +74,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// `[store]`.
     pub store: StoreConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -77,10 +88,16 @@ pub struct Config {
     pub control: ControlConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
+    /// `[hours]`, by venue and market.
+    pub hours: BTreeMap<String, HoursConfig>,
+    /// `[surveillance]`.
+    pub surveillance: SurveillanceConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[report]`.
     pub report: ReportConfig,
+    /// `[backtest]`.
+    pub backtest: BacktestConfig,
     /// `[[strategy]]`, in the order of the file.
     pub strategies: Vec<StrategyConfig>,
     sources: Sources,
@@ -116,9 +133,17 @@ impl Config {
     /// # Errors
     /// Every problem found in any of them.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_and(path, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in any of the files.
+    pub fn load_and(path: &Path, more: &[Instrument]) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_text(&text, &name, path.parent().unwrap_or(Path::new(""))),
+            Ok(text) => Self::from_text_and(&text, &name, path.parent().unwrap_or(Path::new("")), more),
             Err(error) => {
                 let expected = format!("cannot be read: {error}");
                 let (key, found) = (String::new(), None);
@@ -133,7 +158,20 @@ impl Config {
     /// # Errors
     /// Every problem found in it or in its instrument files.
     pub fn from_text(text: &str, name: &str, base_dir: &Path) -> Result<Self, ConfigError> {
-        Self::build(text, name, false, None, &|file| {
+        Self::from_text_and(text, name, base_dir, &[])
+    }
+
+    /// The same with more instruments, those that no file has: such as a history knows.
+    ///
+    /// # Errors
+    /// Every problem found in it or in its instrument files.
+    pub fn from_text_and(
+        text: &str,
+        name: &str,
+        base_dir: &Path,
+        more: &[Instrument],
+    ) -> Result<Self, ConfigError> {
+        Self::build(text, name, false, None, more, &|file| {
             let path = base_dir.join(file);
             Opened { name: path.display().to_string(), text: std::fs::read_to_string(&path) }
         })
@@ -154,7 +192,7 @@ impl Config {
     /// # Errors
     /// Every problem found in it.
     pub fn from_text_with_built_in(text: &str, name: &str) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, None, &|file| {
+        Self::build(text, name, true, None, &[], &|file| {
             let text = BUILT_IN.iter().find(|(name, _)| *name == file).map(|(_, text)| (*text).to_owned());
             Opened { name: format!("config/{file}"), text: text.ok_or(io::ErrorKind::NotFound.into()) }
         })
@@ -169,7 +207,7 @@ impl Config {
         name: &str,
         table: InstrumentTable,
     ) -> Result<Self, ConfigError> {
-        Self::build(text, name, true, Some(table), &|file| Opened {
+        Self::build(text, name, true, Some(table), &[], &|file| Opened {
             name: file.to_owned(),
             text: Err(io::ErrorKind::NotFound.into()),
         })
@@ -186,6 +224,7 @@ impl Config {
         name: &str,
         built_in: bool,
         given: Option<InstrumentTable>,
+        more: &[Instrument],
         open: &dyn Fn(&str) -> Opened,
     ) -> Result<Self, ConfigError> {
         let document = Document::parse(name, text).map_err(ConfigError::new)?;
@@ -195,11 +234,13 @@ impl Config {
             Some(table) => instruments::Instruments::given(name, table),
             None => instruments::check(&raw.instruments, built_in, open, &mut checks),
         };
+        let instruments = instruments.with(more);
         let strategies = strategies::check(&raw.strategy, &instruments, &mut checks);
         let run = RunConfig::check(&raw.run, &mut checks);
         let pipeline = PipelineConfig::check(&raw.pipeline, &mut checks);
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
+        let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
@@ -208,9 +249,12 @@ impl Config {
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }
+        let hours = hours::check(&raw.hours, &instruments, &mut checks);
+        let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
         let control = ControlConfig::check(&raw.control);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
+        let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
         let instruments::Instruments { table, sources } = instruments;
         let (file, text) = (name.to_owned(), text.to_owned());
         match table {
@@ -222,14 +266,18 @@ impl Config {
                 pipeline,
                 journal,
                 store,
+                audit,
                 market,
                 risk,
                 paper,
                 trading,
                 control,
                 venue,
+                hours,
+                surveillance,
                 log,
                 report,
+                backtest,
                 strategies,
                 sources,
             }),
@@ -306,6 +354,7 @@ mod tests {
         assert_eq!(shown.pipeline, empty.pipeline);
         assert_eq!(shown.journal, empty.journal);
         assert_eq!(shown.store, empty.store);
+        assert_eq!(shown.audit, empty.audit);
         assert_eq!(shown.market, empty.market);
         // Limits have no values but those that are written, or are asked for as these.
         let asked = built_in("[risk]\nunset = \"default\"").expect("good");
@@ -317,8 +366,11 @@ mod tests {
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.control, empty.control);
         assert_eq!(shown.venue, empty.venue);
+        assert_eq!(shown.hours, empty.hours);
+        assert_eq!(shown.surveillance, empty.surveillance);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);
+        assert_eq!(shown.backtest, empty.backtest);
         assert!(empty.instruments.is_empty() && empty.strategies.is_empty());
     }
 
@@ -355,7 +407,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 39, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 51, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

@@ -27,14 +27,18 @@ raw! {
         pipeline: RawPipeline,
         journal: RawJournal,
         store: RawStore,
+        audit: RawAudit,
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
         trading: RawTrading,
         control: RawControl,
         venue: RawVenue,
+        hours: BTreeMap<String, Spanned<String>>,
+        surveillance: RawSurveillance,
         log: RawLog,
         report: RawReport,
+        backtest: RawBacktest,
         strategy: Vec<Spanned<RawStrategy>>,
     }
     RawRun {
@@ -77,6 +81,21 @@ raw! {
         flush_ms: Given<i64>,
         equity_seconds: Given<i64>,
         finish_seconds: Given<i64>,
+    }
+    RawAudit {
+        enabled: Option<bool>,
+        path: Option<String>,
+        anchors: Option<String>,
+        anchor_seconds: Given<i64>,
+        webhook_env: Given<String>,
+    }
+    RawSurveillance {
+        spoofing: Given<String>,
+        quote_stuffing: Given<String>,
+        wash_trades: Given<String>,
+        momentum_ignition: Given<String>,
+        marking_the_close: Given<String>,
+        quiet_seconds: Given<i64>,
     }
     RawMarket {
         bar: Given<String>,
@@ -178,6 +197,8 @@ raw! {
         recv_window_ms: Given<i64>,
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
+        rules_seconds: Given<i64>,
+        pairs_file: Option<String>,
         on_exit: Given<String>,
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,
@@ -225,10 +246,42 @@ raw! {
     RawReport {
         dir: Given<String>,
     }
+    RawBacktest {
+        history: Option<String>,
+        series: Given<Vec<Spanned<String>>>,
+        from: Given<String>,
+        until: Given<String>,
+        balance: Given<String>,
+        equity_seconds: Given<i64>,
+        qty_decimals: Given<i64>,
+        fill: Given<String>,
+        path: Given<String>,
+        queue: Given<String>,
+        slippage_bps: Given<i64>,
+        slippage_ticks: Given<i64>,
+        impact_bps: Given<i64>,
+        order_latency: Given<String>,
+        data_latency: Given<String>,
+        answer_latency: Given<String>,
+        seed: Given<i64>,
+        leverage: Given<i64>,
+        maintenance_bps: Given<i64>,
+        funding_rate: Given<String>,
+        funding_hours: Given<i64>,
+        funding_file: Option<String>,
+        tier: Vec<Spanned<RawTier>>,
+    }
+    RawTier {
+        volume: Given<String>,
+        maker: Given<String>,
+        taker: Given<String>,
+    }
     RawStrategy {
         name: Given<String>,
         label: Given<String>,
         instruments: Given<Vec<Spanned<String>>>,
+        hours: Given<String>,
+        sizing: Option<Spanned<BTreeMap<String, Spanned<toml::Value>>>>,
         params: BTreeMap<String, Spanned<toml::Value>>,
     }
     /// A file of instruments.

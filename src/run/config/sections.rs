@@ -349,3 +349,9 @@ impl ReportConfig {
 pub(super) fn path(given: Option<&str>) -> Option<PathBuf> {
     given.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
+
+/// An amount of the quote asset of at least `min` units; `default` is in whole ones.
+pub(super) fn amount(checks: &mut Checks<'_>, given: &Given<String>, min: i64, default: i64) -> i64 {
+    let given = given.as_ref().and_then(|given| checks.decimal(given, QUOTE_DECIMALS, min..=QUOTE_MAX));
+    given.unwrap_or(default * QUOTE)
+}

@@ -4,12 +4,15 @@
 //! [`StrategyConfig::unknown_name`] and [`StrategyConfig::check`], so that refusals keep file and line.
 
 use super::check::Checks;
+use super::hours::HoursConfig;
 use super::instruments::{Instruments, Sources, VENUES};
 use super::raw::RawStrategy;
 use crate::domain::params::{
     ConfigProblem, ParamEntry, ParamSpec, ParamTable, ParamValue, Params, not_known,
 };
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market};
+use crate::strategy::sizing::{METHODS, SizingSpec};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -27,6 +30,10 @@ pub struct StrategyConfig {
     pub instruments: Vec<InstrumentId>,
     /// Its parameters, unchecked.
     pub params: ParamTable,
+    /// How its orders are sized: the method, and its parameters.
+    pub sizing: Option<(String, Params)>,
+    /// When it may trade; `None`: at any time.
+    pub hours: Option<HoursConfig>,
     /// The refusal of its name, made while the place is known.
     name_problem: ConfigProblem,
 }
@@ -83,13 +90,17 @@ fn one(
     let wanted = "a list such as [\"binance:usdm:BTCUSDT\"]";
     let listed = checks.require(&raw.instruments, &span, "instruments", wanted);
     let found = listed.map(|list| find_all(list, instruments, checks));
-    let params = params(raw, checks);
+    let params = params(&raw.params, checks);
+    let sizing = raw.sizing.as_ref().and_then(|given| sizing(given, checks));
+    let hours = raw.hours.as_ref().and_then(|given| HoursConfig::check(given, checks));
     let (name, at) = name?;
     Some(StrategyConfig {
         label: label.unwrap_or_else(|| Some(name.clone()))?,
         name,
         instruments: found?,
         params,
+        sizing,
+        hours,
         name_problem: checks.document.problem(&at, ""),
     })
 }
@@ -132,9 +143,44 @@ fn find(name: &str, table: &InstrumentTable, sources: &Sources) -> Result<Instru
     }
 }
 
-fn params(raw: &RawStrategy, checks: &mut Checks<'_>) -> ParamTable {
-    let mut entries: Vec<(Range<usize>, ParamEntry)> = Vec::with_capacity(raw.params.len());
-    for (name, value) in &raw.params {
+/// `sizing = { method = "…", … }`: the parameters are those of the method.
+fn sizing(
+    given: &Spanned<BTreeMap<String, Spanned<toml::Value>>>,
+    checks: &mut Checks<'_>,
+) -> Option<(String, Params)> {
+    let names: Vec<&str> = METHODS.iter().map(|spec| spec.name).collect();
+    let mut rest = given.get_ref().clone();
+    let Some(method) = rest.remove("method") else {
+        let problem =
+            checks.document.missing(&given.span(), "method", &format!("one of {}", names.join(", ")));
+        checks.problems.push(problem);
+        return None;
+    };
+    let spec = method.get_ref().as_str().and_then(SizingSpec::find);
+    let Some(spec) = spec else {
+        let name = method.get_ref().as_str().unwrap_or_default();
+        checks.refuse(&method.span(), not_known("a way to size orders", name, &names));
+        return None;
+    };
+    let file = checks.document.problem(&given.span(), "").file;
+    match params(&rest, checks).check(spec.params, &file) {
+        Ok(params) => Some((spec.name.to_owned(), params)),
+        Err(problems) => {
+            // The same checks as of a strategy's parameters, under another table.
+            checks.problems.extend(problems.into_iter().map(|mut problem| {
+                problem.key = problem.key.replacen("strategy.params.", "strategy.sizing.", 1);
+                problem.expected =
+                    problem.expected.replace("a parameter of this strategy", "a parameter of this method");
+                problem
+            }));
+            None
+        }
+    }
+}
+
+fn params(raw: &BTreeMap<String, Spanned<toml::Value>>, checks: &mut Checks<'_>) -> ParamTable {
+    let mut entries: Vec<(Range<usize>, ParamEntry)> = Vec::with_capacity(raw.len());
+    for (name, value) in raw {
         let place = checks.document.problem(&value.span(), "must be a number, text in quotes, true or false");
         let value_of = match value.get_ref() {
             toml::Value::Integer(number) => ParamValue::Integer(*number),

@@ -66,6 +66,10 @@ pub struct TradingConfig {
     pub allow_withdrawal_keys: bool,
     /// Between two comparisons with the account.
     pub reconcile: Duration,
+    /// Between two readings of the venue's rules.
+    pub rules_every: Duration,
+    /// A file that says which pairs are paused or removed, looked at while running.
+    pub pairs_file: Option<PathBuf>,
     /// What becomes of open orders at the end.
     pub on_exit: OnExit,
     /// How long the end waits for the venue.
@@ -82,6 +86,7 @@ impl TradingConfig {
         let mut seconds = |given, range, default| Duration::from_secs(checks.integer(given, range, default));
         let reconcile = seconds(&raw.reconcile_seconds, 1..=3_600, 30);
         let exit_timeout = seconds(&raw.exit_seconds, 1..=300, 5);
+        let rules_every = seconds(&raw.rules_seconds, 1..=86_400, 600);
         Self {
             mode: checks.choice(&raw.mode, TradingMode::ALL, TradingMode::Paper),
             order_entry: checks.choice(&raw.order_entry, OrderEntry::ALL, OrderEntry::WebSocket),
@@ -92,6 +97,8 @@ impl TradingConfig {
             engine_deadline: Duration::from_secs(10),
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,
+            rules_every,
+            pairs_file: path(raw.pairs_file.as_deref()),
             on_exit: checks.choice(&raw.on_exit, OnExit::ALL, OnExit::Cancel),
             exit_timeout,
             rest_threads: checks.integer(&raw.rest_threads, 1..=8, 2),

@@ -4,7 +4,7 @@ use super::check::Checks;
 use super::raw::{Given, RawEndpoints, RawSpotEndpoints, RawVenue};
 use crate::domain::Market;
 use crate::net::{Endpoint, TlsSettings};
-use crate::venue::binance::streams::{STREAMS, StreamName};
+use crate::venue::binance::streams::{STREAMS, StreamName, snapshot_weight};
 use std::time::Duration;
 
 /// The checked section.
@@ -99,6 +99,15 @@ impl VenueConfig {
             (None, _) => (first.min(longest), longest),
         };
         let [spot, usdm, coinm] = PUBLIC;
+        let snapshot_levels = checks.integer(&raw.snapshot_levels, 5..=5_000, 1_000);
+        let mut endpoints = |raw: &RawEndpoints, public, market| {
+            EndpointConfig::check(raw, public, (market, snapshot_levels), checks)
+        };
+        let endpoints = [
+            endpoints(&raw.spot.market_data(), spot, Market::Spot),
+            endpoints(&raw.usdm, usdm, Market::UsdM),
+            endpoints(&raw.coinm, coinm, Market::CoinM),
+        ];
         Self {
             streams: streams(raw, checks),
             redundancy: checks.integer(&raw.redundancy, 1..=4, 1),
@@ -109,7 +118,7 @@ impl VenueConfig {
             lifetime: Duration::from_secs(checks.integer(&raw.lifetime_s, 2..=86_400, 82_800)),
             overlap,
             reconnect,
-            snapshot_levels: checks.integer(&raw.snapshot_levels, 5..=5_000, 1_000),
+            snapshot_levels,
             message_bytes_max: checks.integer(&raw.message_bytes_max, 65_536..=268_435_456, 16_777_216),
             busy_poll_us: checks.integer(&raw.busy_poll_us, 0..=1_000, 0),
             tls: TlsSettings {
@@ -117,11 +126,7 @@ impl VenueConfig {
                 accept_any_certificate: raw.accept_any_certificate.unwrap_or(false),
             },
             ws_api: endpoint(&raw.spot.ws_api, "wss", PUBLIC_WS_API, checks),
-            endpoints: [
-                EndpointConfig::check(&raw.spot.market_data(), spot, checks),
-                EndpointConfig::check(&raw.usdm, usdm, checks),
-                EndpointConfig::check(&raw.coinm, coinm, checks),
-            ],
+            endpoints,
         }
     }
 }
@@ -135,11 +140,27 @@ impl RawSpotEndpoints {
 }
 
 impl EndpointConfig {
-    fn check(raw: &RawEndpoints, (stream, rest, weight): (&str, &str, u32), checks: &mut Checks<'_>) -> Self {
+    fn check(
+        raw: &RawEndpoints,
+        (stream, rest, weight): (&str, &str, u32),
+        (market, levels): (Market, u32),
+        checks: &mut Checks<'_>,
+    ) -> Self {
+        let weight_per_minute = checks.integer(&raw.weight_per_minute, 50..=1_000_000, weight);
+        // With less no book would ever be fetched.
+        let one = snapshot_weight(market, levels);
+        if let Some(given) = &raw.weight_per_minute
+            && weight_per_minute < one
+        {
+            let what = format!(
+                "must be at least {one}, which one book of snapshot_levels = {levels} costs: raise it, or ask for fewer levels"
+            );
+            checks.refuse(&given.span(), what);
+        }
         Self {
             stream: endpoint(&raw.stream, "wss", stream, checks),
             rest: endpoint(&raw.rest, "https", rest, checks),
-            weight_per_minute: checks.integer(&raw.weight_per_minute, 50..=1_000_000, weight),
+            weight_per_minute,
         }
     }
 }

@@ -16,22 +16,27 @@ pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
+use super::audit::AuditRequest;
 use super::config::{Config, TradingMode};
 use super::control::{ControlError, ControlPaths, PreparedControl, Vitals};
+use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
+use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
-use super::store::{RunStore, StoreRequest};
+use super::store::StoreRequest;
 use super::summary::Summary;
 use crate::domain::event::Command;
 use crate::domain::{Kill, Market, Slot, Time};
 use crate::history::CaptureError;
+use crate::journal::Resumed;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
 use crate::risk::watch::watch;
 use feed::{LiveFeed, Loop};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
@@ -49,6 +54,10 @@ pub struct LiveOptions {
     pub progress: Option<ProgressReport>,
     /// Also writes the run to this database, from its journal; without one asked for, to a temporary journal.
     pub store: Option<StoreRequest>,
+    /// An audit trail that follows the run, if it has a journal.
+    pub audit: Option<AuditRequest>,
+    /// Go on where the run of this journal, or of the newest in this directory, ended.
+    pub recover: Option<PathBuf>,
     /// For the pipeline; its epoch and mode are set here.
     pub pipeline: PipelineOptions,
 }
@@ -86,6 +95,9 @@ pub enum LiveError {
     /// Orders cannot be sent.
     #[error(transparent)]
     Orders(#[from] OrdersError),
+    /// The earlier run cannot be gone on with.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// The kill switch cannot be kept or reached.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -125,25 +137,17 @@ pub enum LiveError {
 /// # Errors
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
-    let Some(request) = options.store.take() else {
-        return on_a_thread_of_its_own(|| live(config, options, |_| {}))?;
-    };
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
-    let store = RunStore::start(request, journal)?;
-    options.pipeline.journal = Some(store.journal().to_owned());
-    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| store.follow(topology)))
+    let followers = Followers::start(options.store.take(), options.audit.take(), journal)?;
+    options.pipeline.journal.clone_from(&followers.journal);
+    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| followers.follow(topology)))
         .map_err(LiveError::from)
         .and_then(|ran| ran);
-    let did = match &mut result {
-        Ok(summary) => Some(&mut summary.store),
-        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => {
-            Some(&mut summary.store)
-        }
+    followers.finish(match &mut result {
+        Ok(summary) => Some(summary),
+        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
         Err(_) => None,
-    };
-    if let Some(did) = did {
-        *did = Some(store.finish());
-    }
+    });
     result
 }
 
@@ -164,10 +168,28 @@ fn live(
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.live = true;
     pipeline_options.epoch = wall_clock().0 / 1_000_000_000;
+    let earlier = earlier(config, &options)?;
+    if let Some(earlier) = &earlier {
+        pipeline_options.epoch = earlier.header.epoch;
+    }
     // Everything that can be refused is, before a thread is started or a file made.
     let prepared_orders = prepare_orders(config, &pipeline_options)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
-    let config = adopted.as_ref().unwrap_or(config);
+    pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
+    let mut config = adopted.unwrap_or_else(|| config.clone());
+    let mut standing = Vec::new();
+    if let Some(earlier) = earlier {
+        earlier.fits(&config)?;
+        log::warn!("{}", earlier.told());
+        standing = earlier.standing_commands();
+        if let Some(balances) = earlier.header.balances {
+            config.paper.balances = balances;
+        }
+        pipeline_options.resumed = Some(earlier.recovered.resume());
+    }
+    let resumed = pipeline_options.resumed.clone();
+    let epoch = pipeline_options.epoch;
+    let config = &config;
     let prepared = feed::Prepared::new(config)?;
     let journal = pipeline_options.journal.clone().or_else(|| config.journal.path.clone());
     let control = match ControlPaths::of(config, journal.as_deref()) {
@@ -201,9 +223,17 @@ fn live(
     )?;
     feed.decoding.sampler = pipeline.sampler;
     let orders = match (prepared_orders, lanes) {
-        (Some(prepared), Some(lanes)) => start_orders(prepared, lanes, &mut pipeline, wait)?,
+        (Some(prepared), Some(lanes)) => {
+            let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
+            start_orders(prepared, lanes, &mut pipeline, wait, resumed)?
+        }
         _ => None,
     };
+    for slot in standing {
+        // A fault that stops this shows in the summary.
+        let sequencer = &mut pipeline.sequencer;
+        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish(slot, 0));
+    }
     let vitals = Vitals::default();
     let control = match (control, pipeline.commands.take()) {
         (Some((prepared, heard)), Some(commands)) => {
@@ -272,6 +302,15 @@ fn beating(vitals: Vitals, mut shown: Option<ProgressReport>) -> ProgressReport 
 /// How long the start waits for orders to be taken before it goes on without.
 const TRADING_WITHIN: Duration = Duration::from_secs(10);
 
+/// The run to go on with, if one was named.
+fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, LiveError> {
+    let Some(place) = &options.recover else { return Ok(None) };
+    if config.trading.mode != TradingMode::Live {
+        return Err(RecoverError::NotLive.into());
+    }
+    Ok(Some(Earlier::read(place)?))
+}
+
 /// Checks what live orders need, where they are asked for.
 fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<PreparedOrders>, LiveError> {
     if config.trading.mode == TradingMode::Paper {
@@ -293,10 +332,11 @@ fn start_orders(
     lanes: OrderLanes,
     pipeline: &mut Pipeline,
     feed: Wait,
+    resumed: Option<(&Resumed, u64)>,
 ) -> Result<Option<RunningOrders>, LiveError> {
     let Some(answers) = pipeline.answers.take() else { return Ok(None) };
     let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
-    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread)?;
+    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread, resumed)?;
     let begun = Instant::now();
     while !orders.is_trading() {
         if begun.elapsed() >= TRADING_WITHIN {

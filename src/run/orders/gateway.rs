@@ -5,10 +5,11 @@
 //! where that is full it waits here, in order, and nothing is dropped.
 
 use super::outcome::{OrderLatencies, OrdersOutcome};
+use super::pairs::PairChange;
 use super::rest::{RestCall, RestCalls, RestDone};
 use super::sessions::Sessions;
 use crate::domain::event::Report;
-use crate::domain::order::ReportKind;
+use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::{ClientOrderId, OrderId, Qty, Slot, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
@@ -42,6 +43,8 @@ const WAITING: usize = 4_096;
 pub struct OrdersControl {
     stage: AtomicU8,
     trading: AtomicBool,
+    /// How orders of an earlier run stand is known.
+    settled: AtomicBool,
     over: AtomicBool,
 }
 
@@ -55,10 +58,10 @@ impl OrdersControl {
         self.stage.store(if cancel { FINISH_CANCEL } else { FINISH_KEEP }, Ordering::Release);
     }
 
-    /// Whether orders are taken.
+    /// Whether orders are taken, and how those of an earlier run stand is known.
     #[must_use]
     pub fn is_trading(&self) -> bool {
-        self.trading.load(Ordering::Acquire)
+        self.trading.load(Ordering::Acquire) && self.settled.load(Ordering::Acquire)
     }
 
     /// Whether the thread has ended.
@@ -81,9 +84,21 @@ pub(super) struct GatewayParts {
     pub crowded: bool,
     pub control: Arc<OrdersControl>,
     pub exit_timeout: Duration,
+    /// Orders of an earlier run that may be with the venue.
+    pub adopted: Vec<Adopted>,
+    /// How pairs are to be, where a file says it.
+    pub pairs: Option<Receiver<PairChange>>,
+}
+
+/// An order of an earlier run, with its trades that were booked then.
+pub(super) struct Adopted {
+    pub state: OrderState,
+    pub client_id: ClientOrderId,
+    pub booked: Vec<u64>,
 }
 
 /// Our orders that may be open, so that the end can take them back: ours, and not what a person placed elsewhere.
+#[derive(Clone, Copy)]
 struct Ours {
     client_id: ClientOrderId,
     left: Qty,
@@ -93,6 +108,15 @@ struct Ours {
 
 /// Room for this many of them before more is taken.
 const OURS: usize = 16_384;
+/// Nothing yet, in memory that was used once: the kernel finds no page for it while an order waits.
+fn ours() -> HashMap<OrderId, Ours> {
+    let nothing = Ours { client_id: ClientOrderId::derive(0, OrderId(0)), left: Qty(0), asked: None };
+    let mut ours = HashMap::with_capacity(2 * OURS);
+    ours.extend((0..OURS as u64).map(|n| (OrderId(n), nothing)));
+    ours.clear();
+    ours
+}
+
 /// Between two attempts of the end to cancel an order.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -118,6 +142,8 @@ pub(super) struct Gateway {
     /// Whether what was missed since then is known.
     caught_up: bool,
     finishing: Option<Instant>,
+    /// How orders of an earlier run stand is not known yet.
+    unsettled: bool,
     ours: HashMap<OrderId, Ours>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
@@ -135,7 +161,8 @@ impl Gateway {
             lost_at: None,
             caught_up: false,
             finishing: None,
-            ours: HashMap::with_capacity(OURS),
+            unsettled: true,
+            ours: ours(),
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
@@ -146,6 +173,7 @@ impl Gateway {
         let mut events = Events::with_capacity(64);
         let mut idle = Idle::crowded(self.parts.wait, self.parts.crowded);
         let mut empty_rounds = 0u32;
+        self.adopt();
         self.ask(wall_clock(), Input::Start);
         loop {
             let sleeps = self.parts.wait == Wait::Backoff && empty_rounds > EMPTY_ROUNDS;
@@ -167,8 +195,13 @@ impl Gateway {
             let mut worked = self.orders();
             worked |= self.sockets(&events);
             worked |= self.replies();
+            worked |= self.pairs();
             worked |= self.due();
             worked |= self.give();
+            if self.unsettled && self.parts.client.adopted_are_settled() {
+                self.unsettled = false;
+                self.parts.control.settled.store(true, Ordering::Release);
+            }
             if self.is_over() {
                 break;
             }
@@ -184,6 +217,16 @@ impl Gateway {
             }
         }
         self.end()
+    }
+
+    /// Takes in what an earlier run left with the venue.
+    fn adopt(&mut self) {
+        for Adopted { state, client_id, booked } in std::mem::take(&mut self.parts.adopted) {
+            let ours = Ours { client_id, left: state.leaves(), asked: None };
+            self.ours.insert(state.order.id, ours);
+            let input = Input::Adopt { state: &state, client_id: &client_id, booked: &booked };
+            self.ask(wall_clock(), input);
+        }
     }
 
     /// How long nothing is due.
@@ -320,6 +363,21 @@ impl Gateway {
         worked
     }
 
+    /// Pauses, removes and resumes pairs as a person asks.
+    fn pairs(&mut self) -> bool {
+        let mut worked = false;
+        while let Some(change) = self.parts.pairs.as_ref().and_then(|pairs| pairs.try_recv().ok()) {
+            worked = true;
+            let input = match change {
+                PairChange::Pause(id) => Input::Pause(id),
+                PairChange::Remove(id) => Input::RemoveInstrument(id),
+                PairChange::Resume(id) => Input::Resume(id),
+            };
+            self.ask(wall_clock(), input);
+        }
+        worked
+    }
+
     fn reply(&mut self, id: u64, answer: &Result<HttpAnswer, HttpError>) {
         let now = wall_clock();
         let retry;
@@ -378,6 +436,10 @@ impl Gateway {
                     self.parts.sessions.drop(id);
                 }
                 Output::Command(command) => self.answer(Slot::command(command)),
+                Output::Rules(rules) => {
+                    self.outcome.rules += 1;
+                    self.answer(Slot::rules(&rules));
+                }
                 Output::Halt(instrument) => {
                     self.outcome.halts += 1;
                     log::error!("instrument {} takes no orders until it is resumed", instrument.0);
@@ -459,6 +521,8 @@ impl Gateway {
                 }
             }
             ReportKind::Accepted | ReportKind::CancelRejected => {}
+            // A spot account has neither.
+            ReportKind::Funding | ReportKind::Liquidated => {}
         }
         self.answer(Slot::report(report));
     }

@@ -14,6 +14,7 @@
 mod gateway;
 pub mod keys;
 mod outcome;
+mod pairs;
 mod preflight;
 pub mod rest;
 mod sessions;
@@ -23,8 +24,10 @@ pub use keys::KeysError;
 pub use outcome::OrdersOutcome;
 pub use preflight::PreflightError;
 
-use crate::domain::{InstrumentTable, Market};
+use crate::domain::order::OrderState;
+use crate::domain::{ClientOrderId, InstrumentTable, Market};
 use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover};
+use crate::journal::Resumed;
 use crate::net::TlsClient;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionSettings;
@@ -32,8 +35,10 @@ use crate::pipeline::{Answer, LaneSender, StampClock, Topology, Wait};
 use crate::run::affinity::{keep_to, pin};
 use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
 use crate::security::{ApiKey, Credentials, KeyError};
+use crate::strategy::desk::DeskState;
+use crate::venue::VenueTerms;
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
-use gateway::{Gateway, GatewayParts, WAKE};
+use gateway::{Adopted, Gateway, GatewayParts, WAKE};
 use rest::RestCalls;
 use sessions::Sessions;
 use std::sync::Arc;
@@ -68,6 +73,8 @@ pub enum OrdersError {
 pub struct PreparedOrders {
     /// The configuration with the symbols' present rules and the account's balances.
     pub config: Config,
+    /// What else the venue told of its instruments.
+    pub terms: VenueTerms,
     credentials: Credentials,
     tls: TlsClient,
 }
@@ -109,11 +116,11 @@ impl PreparedOrders {
     /// [`OrdersError`], with what to do.
     pub fn check(config: &Config) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config } = preflight::check(config, &tls)?;
-        Ok(Self { config, credentials, tls })
+        let preflight::Found { credentials, config, terms } = preflight::check(config, &tls)?;
+        Ok(Self { config, terms, credentials, tls })
     }
 
-    /// Starts the sending thread and its helpers.
+    /// Starts the sending thread and its helpers, with the orders of an earlier run, if there was one, and its epoch.
     ///
     /// # Errors
     /// [`OrdersError`] where the system has no more threads or sockets.
@@ -123,10 +130,12 @@ impl PreparedOrders {
         answers: LaneSender<Answer>,
         clock: StampClock,
         thread: OrdersThread,
+        resumed: Option<(&Resumed, u64)>,
     ) -> Result<RunningOrders, OrdersError> {
-        let Self { config, credentials, tls } = self;
+        let Self { config, credentials, tls, .. } = self;
         let settings = client_settings(&config.trading, &tls)?;
-        start(&config, settings, credentials, &tls, lanes, answers, clock, thread)
+        let adopted = resumed.map(|(resumed, epoch)| adopted(resumed, epoch)).unwrap_or_default();
+        start_with(&config, settings, credentials, &tls, lanes, answers, clock, thread, adopted)
     }
 }
 
@@ -186,6 +195,7 @@ fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSet
         // Checked before the start, and where it cannot be asked for, taken as configured.
         check_key: !trading.allow_withdrawal_keys,
         reconcile_every: trading.reconcile,
+        info_every: trading.rules_every,
         seed: u64::from_le_bytes(seed),
         ..ClientSettings::default()
     })
@@ -206,6 +216,32 @@ pub fn start(
     clock: StampClock,
     thread: OrdersThread,
 ) -> Result<RunningOrders, OrdersError> {
+    start_with(config, settings, credentials, tls, lanes, answers, clock, thread, Vec::new())
+}
+
+/// What an earlier run left with the venue.
+fn adopted(resumed: &Resumed, epoch: u64) -> Vec<Adopted> {
+    let live = resumed.desks.iter().flat_map(DeskState::with_the_venue);
+    let adopted = |state: &OrderState| {
+        let id = state.order.id;
+        let booked = resumed.booked.get(&id).cloned().unwrap_or_default();
+        Adopted { state: *state, client_id: ClientOrderId::derive(epoch, id), booked }
+    };
+    live.map(adopted).collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is one part of what is started")]
+fn start_with(
+    config: &Config,
+    settings: ClientSettings,
+    credentials: Credentials,
+    tls: &TlsClient,
+    lanes: OrderLanes,
+    answers: LaneSender<Answer>,
+    clock: StampClock,
+    thread: OrdersThread,
+    adopted: Vec<Adopted>,
+) -> Result<RunningOrders, OrdersError> {
     let OrderLanes { poll, waker, receiver, closing } = lanes;
     let key = Arc::new(ApiKey::new(credentials.api_key.as_str())?);
     let (venue, trading) = (&config.venue, &config.trading);
@@ -218,9 +254,17 @@ pub fn start(
         kernel_stamps: false,
     };
     let keep = thread.housekeeping.clone();
-    let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, waker, keep)?;
+    let wakes = Arc::clone(&waker);
+    let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, wakes, keep)?;
     let table: InstrumentTable = config.instruments.clone();
     let control = Arc::new(OrdersControl::default());
+    let pairs = match trading.pairs_file.clone() {
+        Some(path) => {
+            let (control, keep) = (Arc::clone(&control), thread.housekeeping.clone());
+            Some(pairs::watch(path, table.clone(), control, Arc::clone(&waker), keep)?)
+        }
+        None => None,
+    };
     let parts = GatewayParts {
         client: OrderClient::new(settings, &table, credentials),
         tasks: receiver,
@@ -233,6 +277,8 @@ pub fn start(
         crowded: thread.crowded,
         control: Arc::clone(&control),
         exit_timeout: trading.exit_timeout,
+        adopted,
+        pairs,
     };
     let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
         match thread.core {

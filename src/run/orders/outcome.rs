@@ -35,6 +35,8 @@ pub struct OrdersOutcome {
     pub reconnected_after: Vec<Duration>,
     /// From a lost session to everything known again: reconnected, what was missed fetched, balances and orders compared.
     pub recovered_after: Vec<Duration>,
+    /// Rules of instruments that changed at the venue.
+    pub rules: u64,
     /// Instruments that a difference halted.
     pub halts: u64,
     /// How often the venue said that we ask too much.
@@ -132,6 +134,7 @@ impl OrdersOutcome {
             "endings": self.endings,
             "reconnected_after_ms": self.reconnected_after.iter().map(ms).collect::<Vec<_>>(),
             "recovered_after_ms": self.recovered_after.iter().map(ms).collect::<Vec<_>>(),
+            "rules": self.rules,
             "halts": self.halts,
             "refusals": self.refusals,
             "open_at_end": self.open_at_end,

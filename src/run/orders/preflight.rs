@@ -13,6 +13,7 @@ use crate::run::live::wall_clock;
 use crate::security::Credentials;
 use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError};
 use crate::venue::binance::request::{Request, RestRequest, Timing};
+use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
@@ -96,6 +97,7 @@ pub(super) struct Found {
     pub credentials: Credentials,
     /// The configuration with the symbols' present rules and the account's balances.
     pub config: Config,
+    pub terms: VenueTerms,
 }
 
 /// Asks everything, in the order in which it can fail.
@@ -106,13 +108,13 @@ pub(super) fn check(config: &Config, tls: &TlsClient) -> Result<Found, OrdersErr
     let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading };
     desk.learn_the_time()?;
     desk.check_the_key()?;
-    let instruments = desk.adopt(config)?;
+    let (instruments, terms) = desk.adopt(config)?;
     let balances = desk.balances(&instruments)?;
     let mut adopted = config.clone();
     adopted.instruments = instruments;
     adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
     adopted.paper.balances.extend(balances);
-    Ok(Found { credentials: desk.credentials, config: adopted })
+    Ok(Found { credentials: desk.credentials, config: adopted, terms })
 }
 
 struct Asking<'a> {
@@ -209,7 +211,7 @@ impl Asking<'_> {
     }
 
     /// The instruments by the rules that the venue lists now; what differs from the files is told.
-    fn adopt(&self, config: &Config) -> Result<InstrumentTable, PreflightError> {
+    fn adopt(&self, config: &Config) -> Result<(InstrumentTable, VenueTerms), PreflightError> {
         const WHAT: &str = "exchangeInfo";
         let answer = self.good(WHAT, self.get(WHAT, "/api/v3/exchangeInfo")?)?;
         let mut all = config.instruments.all().to_vec();
@@ -231,7 +233,18 @@ impl Asking<'_> {
                 }
             }
         }
-        Ok(InstrumentTable::new(all)?)
+        let listed = |i: &Instrument| match i.market {
+            Market::Spot => info.symbol(&i.symbol),
+            Market::UsdM | Market::CoinM => None,
+        };
+        let terms = VenueTerms {
+            filters: all
+                .iter()
+                .map(|i| listed(i).map_or_else(|| i.into(), |symbol| symbol.filters))
+                .collect(),
+            forms: all.iter().map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol)).collect(),
+        };
+        Ok((InstrumentTable::new(all)?, terms))
     }
 
     /// What the account has free, of the assets that can be traded.

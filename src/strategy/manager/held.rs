@@ -1,13 +1,15 @@
 //! Orders that wait for a price, pairs of which one cancels the other, and orders that end at a time.
 
 use crate::domain::event::Trade;
-use crate::domain::{Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Time};
+use crate::domain::{
+    Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Side, Time, TimeInForce,
+};
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::{Action, Change};
 
 /// How far behind the best price a trigger stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Trail {
     /// It does not move.
     #[default]
@@ -47,7 +49,7 @@ impl Trail {
 }
 
 /// An order that waits for its price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Held {
     /// Which of the desk's orders.
     pub order: OrderId,
@@ -210,6 +212,17 @@ impl Desk {
         }
     }
 
+    /// A bar's path came to this price: what trails follows, and what it triggers goes out.
+    pub(in crate::strategy) fn walk(&mut self, view: &View, instrument: InstrumentId, price: Price) {
+        if self.state.manager.is_idle() {
+            return;
+        }
+        let (qty, venue_time, aggressor) = (Qty(1), view.now, Side::Buy);
+        let trade = Trade { instrument, price, qty, id: 0, venue_time, aggressor, aggregate: false };
+        self.follow(&trade);
+        self.on_trade(view, &trade);
+    }
+
     fn trigger(&mut self, view: &View, id: OrderId) {
         let Some(order) = self.order(id) else { return };
         if view.is_paused(order.instrument) && !order.reduce_only {
@@ -272,9 +285,15 @@ impl Desk {
         if paused || !view.top(order.instrument).is_two_sided() || !self.is_alone(view, held.order) {
             return false;
         }
-        order.kind = order.kind.triggered();
         let iceberg_qty = order.extras.iceberg_qty;
-        order.extras = Extras { iceberg_qty, ..Extras::NONE };
+        if view.is_of_bars(order.instrument) && iceberg_qty.0 == 0 {
+            // On the path of a bar the price that triggered it is known: the order says which.
+            let stop = Self::on_tick(view, order.instrument, order.side, held.stop);
+            (order.tif, order.extras.stop_price, order.extras.trailing_bps) = (TimeInForce::Ioc, stop, 0);
+        } else {
+            order.kind = order.kind.triggered();
+            order.extras = Extras { iceberg_qty, ..Extras::NONE };
+        }
         if iceberg_qty.0 > 0 && (iceberg_qty >= order.qty || !view.forms(order.instrument).holds(&order)) {
             if iceberg_qty >= order.qty {
                 order.extras = Extras::NONE;

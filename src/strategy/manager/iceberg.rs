@@ -8,7 +8,7 @@ use crate::strategy::desk::{Desk, Settled};
 use crate::strategy::intent::{Action, Change};
 
 /// An iceberg under way. What the strategy sees is the whole; the parts are seen by risk and the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Slicing {
     /// The whole.
     pub parent: OrderId,
@@ -88,7 +88,7 @@ impl Desk {
         let order = *whole;
         let filled = report.kind == ReportKind::Fill && applied == Applied::Changed;
         if filled {
-            self.cover(&order, report.qty);
+            self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {

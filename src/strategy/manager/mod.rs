@@ -35,7 +35,7 @@ pub use redo::Redo;
 use crate::domain::{OrderId, Time};
 
 /// What is held for one strategy.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Manager {
     pub(super) held: Vec<Held>,
     pub(super) protections: Vec<Protection>,

@@ -1,7 +1,7 @@
 //! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
 
 use super::held::Trail;
-use crate::domain::event::Trade;
+use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
 use crate::domain::{
     DenyReason, Extras, InstrumentId, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side, Time,
@@ -16,7 +16,7 @@ use crate::strategy::intent::{Action, Change, Intent};
 const RETRY_NS: u64 = 1_000_000_000;
 
 /// Where what an entry filled is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protection {
     /// The order whose fills are protected.
     pub entry: OrderId,
@@ -78,16 +78,18 @@ impl Protection {
     /// Whether this touch is where to leave.
     fn is_reached(&self, top: &Top) -> bool {
         let profit = (self.take_profit.0 > 0).then_some(self.take_profit);
+        let profited = profit.is_some_and(|p| match self.side {
+            Side::Buy => top.bid.price >= p,
+            Side::Sell => top.ask.price <= p,
+        });
+        profited || self.stop_now().is_some_and(|stop| self.is_stopped(top, stop))
+    }
+
+    /// Whether this touch is where a stop at `stop` leaves: a long leaves at the bid, a short at the ask.
+    fn is_stopped(&self, top: &Top, stop: Price) -> bool {
         match self.side {
-            // A long leaves at the bid, a short at the ask.
-            Side::Buy => {
-                self.stop_now().is_some_and(|s| top.bid.price <= s)
-                    || profit.is_some_and(|p| top.bid.price >= p)
-            }
-            Side::Sell => {
-                self.stop_now().is_some_and(|s| top.ask.price >= s)
-                    || profit.is_some_and(|p| top.ask.price <= p)
-            }
+            Side::Buy => top.bid.price <= stop,
+            Side::Sell => top.ask.price >= stop,
         }
     }
 
@@ -197,27 +199,61 @@ impl Desk {
             let p = self.state.manager.protections[index];
             let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
             if p.instrument == instrument && !waits && p.is_reached(&top) {
-                self.state.manager.protections[index].exit = self.leave(view, &p);
+                self.state.manager.protections[index].exit = self.leave(view, &p, &top);
+            }
+        }
+        self.give_up_dust(view, instrument);
+    }
+
+    /// Gives up what is less than a lot, of entries that fill no more: a fee that was taken from what was bought leaves
+    /// such a rest, which can never be sold.
+    fn give_up_dust(&mut self, view: &View, instrument: InstrumentId) {
+        let lot = view.table.get(instrument).lot;
+        let dust = |p: &&Protection| {
+            p.instrument == instrument
+                && p.entry_final
+                && p.exit.is_none()
+                && p.covered.0 > 0
+                && p.covered < lot
+        };
+        while let Some(entry) = self.state.manager.protections.iter().find(dust).map(|p| p.entry) {
+            // Refused for want of room, it is given up at the next touch.
+            if !self.has_room(1) || self.unprotect(view, entry).is_err() {
+                return;
             }
         }
     }
 
     /// Sends the exit of a protection; `None` where it has to be tried again.
-    fn leave(&mut self, view: &View, p: &Protection) -> Option<OrderId> {
+    fn leave(&mut self, view: &View, p: &Protection, top: &Top) -> Option<OrderId> {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
+        let qty = view.table.get(p.instrument).whole_lots(qty);
+        // On the path of a bar the price it leaves at is known: the order says which.
+        let of_bars = view.is_of_bars(p.instrument);
+        let (kind, tif, extras) = match p.stop_now().filter(|_| of_bars) {
+            Some(stop) if p.is_stopped(top, stop) => {
+                let stop = Self::on_tick(view, p.instrument, side, stop);
+                (OrderKind::Stop, TimeInForce::Ioc, Extras::stop(stop))
+            }
+            _ if of_bars => {
+                let profit = Self::on_tick(view, p.instrument, side, p.take_profit);
+                (OrderKind::TakeProfit, TimeInForce::Ioc, Extras::stop(profit))
+            }
+            _ => (OrderKind::Market, TimeInForce::Gtc, Extras::NONE),
+        };
         let wanted = Wanted {
             instrument: p.instrument,
             side,
-            kind: OrderKind::Market,
-            tif: TimeInForce::Gtc,
+            kind,
+            tif,
             qty,
             price: Price(0),
             reduce_only: true,
-            extras: Extras::NONE,
+            extras,
         };
-        // A lot that has grown since leaves a rest that cannot be sold.
         let wanted = self.rounded(view, &wanted);
         if wanted.qty.0 <= 0 || !self.has_room(2) {
             return None;
@@ -244,22 +280,22 @@ impl Desk {
     }
 
     /// A fill of `order`, which the position has in it already: what is covered grows, or shrinks.
-    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, qty: Qty) {
+    pub(in crate::strategy) fn cover(&mut self, order: &OrderState, fill: &Report) {
         if self.state.manager.protections.is_empty() {
             return;
         }
         for p in &mut self.state.manager.protections {
             if p.entry == order.order.id {
-                p.covered = Qty(p.covered.0.saturating_add(qty.0));
+                p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
             } else if p.exit == Some(order.order.id) {
-                p.covered = Qty((p.covered.0 - qty.0).max(0));
+                p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
             }
         }
         self.clamp(order.order.instrument);
     }
 
     /// No more is covered than is held: what was closed otherwise is taken off the oldest first.
-    fn clamp(&mut self, instrument: InstrumentId) {
+    pub(in crate::strategy) fn clamp(&mut self, instrument: InstrumentId) {
         let held = self.position(instrument).qty.0;
         for side in [Side::Buy, Side::Sell] {
             let open = side.signed(Qty(held)).0.max(0);
@@ -297,6 +333,14 @@ impl Desk {
         for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
             p.retry_at = now.plus_nanos(RETRY_NS);
         }
+    }
+
+    /// A price on the venue's tick that a leaving order of `side` is no better off with.
+    pub(super) fn on_tick(view: &View, instrument: InstrumentId, side: Side, price: Price) -> Price {
+        let tick = view.table.get(instrument).tick.0.max(1);
+        let below = price.0 - price.0.rem_euclid(tick);
+        let up = side == Side::Buy && below != price.0;
+        Price((if up { below.saturating_add(tick) } else { below }).max(tick))
     }
 
     fn position(&self, instrument: InstrumentId) -> Position {

@@ -10,7 +10,7 @@ use super::OrderClient;
 use super::codes::{Class, Reaction, RefusalKind, VenueRefusal};
 use super::event::{Change, Execution, OrderRow, UserEvent, order_row, trade_row};
 use super::flight::Asked;
-use super::ledger::{TradeFact, shown};
+use super::ledger::{Booking, TradeFact, booking, shown};
 use super::line::{Form, Sending};
 use super::message::{Outputs, SessionId};
 use super::notice::{LocalRefusal, Notice, SessionEnd};
@@ -89,7 +89,7 @@ impl OrderClient {
     }
 
     /// Does something to an order, and keeps the lists.
-    fn change(
+    pub(super) fn change(
         &mut self,
         now: Time,
         key: OrderKey,
@@ -103,7 +103,7 @@ impl OrderClient {
             let (instrument, venue_id) = (tracked.order.instrument, tracked.venue_id);
             self.unclaimed.retain(|one| {
                 let ours = one.instrument == instrument && one.venue_order == venue_id;
-                if ours {
+                if ours && tracked.is_news(one.fill.trade_id) {
                     tracked.fill(&one.fill, out);
                 }
                 !ours
@@ -218,7 +218,14 @@ impl OrderClient {
                 let Some(tracked) = self.orders.get(key) else { return };
                 // A refusal of what an event has shown to be there is not believed.
                 if matches!(tracked.phase, Phase::Pending | Phase::Unknown) {
-                    out.notice(Notice::Refused { order: tracked.order.id, why: reply.refusal() });
+                    let why = reply.refusal();
+                    if matches!(
+                        why.kind,
+                        RefusalKind::Filter | RefusalKind::MarketClosed | RefusalKind::Unsupported
+                    ) {
+                        self.looks.doubt_info(now);
+                    }
+                    out.notice(Notice::Refused { order: tracked.order.id, why });
                     self.change(now, key, out, |order, out| order.ended(End::Rejected, None, out));
                 }
             }
@@ -440,23 +447,35 @@ impl OrderClient {
         out: &mut Outputs,
     ) -> bool {
         let Some(listed) = self.instruments.get(instrument) else { return false };
-        let Some(booking) = self.ledger.book(listed, trade) else { return false };
+        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
+        let booked = self.ledger.book(listed, trade);
+        let tracked = key.and_then(|key| self.orders.get_mut(key)).filter(|one| one.reported.is_some());
+        let booking = match (booked, tracked) {
+            (booked, Some(earlier)) => {
+                if !earlier.is_news(trade.trade_id) {
+                    return false;
+                }
+                booked.unwrap_or_else(|| booking(listed, trade))
+            }
+            (Some(booked), None) => booked,
+            (None, None) => return false,
+        };
         if booking.third {
             let (asset, amount) = (trade.commission_asset.clone(), shown(trade.commission));
             out.notice(Notice::ThirdAssetCommission { asset, amount });
         }
-        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
         let &TradeFact { trade_id, qty, price, side, maker, .. } = trade;
+        let Booking { fee, fee_asset, .. } = booking;
         match key {
             Some(key) => {
-                let fill = Fill { trade_id, qty, price, fee: booking.fee, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
                 self.change(now, key, out, |order, out| {
                     order.venue_id = trade.venue_order;
                     order.fill(&fill, out);
                 });
             }
             None => {
-                let fill = Fill { trade_id, qty, price, fee: booking.fee, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
                 let venue_order = trade.venue_order;
                 if self.unclaimed.len() >= UNCLAIMED_MAX {
                     self.unclaimed.remove(0);

@@ -2,12 +2,17 @@
 //!
 //! Owns: instruments with what `exchangeInfo` last said of them. An instrument's own decimals stay, since orders are in
 //! them; the rules are held in the symbol's, and an order is scaled to be judged.
+//!
+//! What the pipeline has to know enters its ring: changed rules ([`Output::Rules`]), in the instrument's own units, and
+//! whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the symbol does not trade, where
+//! it is paused, or where its numbers differ. Invariant: each is told when it changes, and not again.
 
 use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
 use super::super::filters::{AccountState, MarketState, Terms};
-use super::message::Outputs;
+use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
-use crate::domain::decimal::POW10;
+use super::rescale::{exactly, rules_of};
+use crate::domain::event::Command;
 use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, Price, Qty};
 use std::collections::HashMap;
 
@@ -18,6 +23,8 @@ pub struct Listed {
     /// By the venue's last word; none before the first.
     pub rules: Option<Symbol>,
     pub pause: Option<InstrumentPause>,
+    /// Whether the ring was last told that it takes no orders.
+    told_paused: bool,
 }
 
 /// See the module.
@@ -49,9 +56,10 @@ impl Instruments {
         self.by_symbol.insert(instrument.symbol.clone(), instrument.id);
         let known = self.by_id[at].take().filter(|known| known.instrument.symbol == instrument.symbol);
         let new = known.is_none();
+        let told_paused = known.as_ref().is_some_and(|known| known.told_paused);
         let (rules, pause) = known.map_or((None, None), |known| (known.rules, known.pause));
         let pause = pause.filter(|why| *why != InstrumentPause::Removed);
-        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause });
+        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause, told_paused });
         new
     }
 
@@ -73,10 +81,20 @@ impl Instruments {
 
     /// Stops an instrument's new orders, or lets them pass again.
     pub fn pause(&mut self, id: InstrumentId, why: Option<InstrumentPause>, out: &mut Outputs) {
-        let Some(Some(listed)) = self.by_id.get_mut(id.index()) else { return };
-        if listed.pause != why {
-            listed.pause = why;
-            out.notice(Notice::InstrumentPaused { instrument: id, why });
+        if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
+            set_pause(listed, why, out);
+        }
+    }
+
+    /// Lets an instrument's new orders pass again, and tells the ring, whatever it was told before: a pause may be an
+    /// earlier run's.
+    pub fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
+        if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
+            listed.told_paused = true;
+            if listed.pause.take().is_some() {
+                out.notice(Notice::InstrumentPaused { instrument: id, why: None });
+            }
+            tell(listed, out);
         }
     }
 
@@ -121,8 +139,29 @@ impl Instruments {
             {
                 out.notice(Notice::RulesChanged(id));
             }
+            let rules = rules_of(&listed.instrument, &symbol);
             listed.rules = Some(symbol);
+            if rules != listed.instrument.rules() {
+                listed.instrument.change(&rules);
+                out.push(Output::Rules(rules));
+            }
+            tell(listed, out);
         }
+    }
+}
+
+impl Listed {
+    fn is_held_back(&self) -> bool {
+        self.pause.is_some() || self.rules.as_ref().is_some_and(|symbol| !symbol.status.takes_orders())
+    }
+}
+
+/// Tells the ring whether orders are taken, where that changed.
+fn tell(listed: &mut Listed, out: &mut Outputs) {
+    let (held_back, id) = (listed.is_held_back(), listed.instrument.id);
+    if listed.told_paused != held_back {
+        listed.told_paused = held_back;
+        out.push(Output::Command(if held_back { Command::Pause(id) } else { Command::Unpause(id) }));
     }
 }
 
@@ -131,26 +170,16 @@ fn set_pause(listed: &mut Listed, why: Option<InstrumentPause>, out: &mut Output
         listed.pause = why;
         out.notice(Notice::InstrumentPaused { instrument: listed.instrument.id, why });
     }
-}
-
-/// `value` of `from` decimals in `to` decimals, if that is exact.
-fn rescale(value: i64, from: u8, to: u8) -> Result<i64, LocalRefusal> {
-    let unit = POW10.get(usize::from(from.abs_diff(to))).ok_or(LocalRefusal::Precision)?;
-    if from <= to {
-        return value.checked_mul(*unit).ok_or(LocalRefusal::Precision);
-    }
-    if value % unit != 0 {
-        return Err(LocalRefusal::Precision);
-    }
-    Ok(value / unit)
+    tell(listed, out);
 }
 
 /// Whether symbol and filters let an order pass. What is measured from the market's prices is left to the venue and to
 /// risk, which know them.
 fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), LocalRefusal> {
     let of = &symbol.instrument;
-    let qty = |qty: Qty| rescale(qty.0, instrument.qty_decimals, of.qty_decimals).map(Qty);
-    let price = |price: Price| rescale(price.0, instrument.price_decimals, of.price_decimals).map(Price);
+    let scaled = |value, from, to| exactly(value, from, to).ok_or(LocalRefusal::Precision);
+    let qty = |qty: Qty| scaled(qty.0, instrument.qty_decimals, of.qty_decimals).map(Qty);
+    let price = |price: Price| scaled(price.0, instrument.price_decimals, of.price_decimals).map(Price);
     let extras = Extras {
         stop_price: price(order.extras.stop_price)?,
         iceberg_qty: qty(order.extras.iceberg_qty)?,

@@ -6,6 +6,7 @@
 
 use super::instruments::Listed;
 use crate::domain::decimal::Scaled;
+use crate::domain::event::FeeAsset;
 use crate::domain::{InstrumentId, Price, Qty, Side};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -34,8 +35,10 @@ pub struct TradeFact {
 /// What booking a trade came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Booking {
-    /// The commission in the quote asset, in units of 10^-8, rounded up; 0 of a third asset.
+    /// The commission: in units of 10^-8 quote, or of quantity, rounded up; 0 of a third asset.
     pub fee: i64,
+    /// Which of the two.
+    pub fee_asset: FeeAsset,
     /// Whether it was taken in a third asset.
     pub third: bool,
 }
@@ -165,9 +168,7 @@ impl Ledger {
         self.add(&of.base, base);
         self.add(&of.quote, quote);
         self.add(&trade.commission_asset, -trade.commission);
-        let third =
-            trade.commission != 0 && trade.commission_asset != of.base && trade.commission_asset != of.quote;
-        Some(Booking { fee: fee(listed, trade), third })
+        Some(booking(listed, trade))
     }
 }
 
@@ -187,24 +188,24 @@ fn moved(listed: &Listed, trade: &TradeFact) -> (i128, i128) {
     }
 }
 
-/// The commission in the quote asset, in units of 10^-8, rounded up.
-fn fee(listed: &Listed, trade: &TradeFact) -> i64 {
+/// What a report says of a trade's commission. A unit of quantity is as fine as a commission where the instrument has the
+/// venue's own precision; where it is coarser the fee is rounded up, against us.
+pub fn booking(listed: &Listed, trade: &TradeFact) -> Booking {
     let of = &listed.instrument;
-    let down = pow10(AMOUNT_DECIMALS - crate::domain::event::FEE_DECIMALS);
-    let up = |amount: i128| i64::try_from(amount.div_euclid(down) + i128::from(amount.rem_euclid(down) != 0));
-    if trade.commission_asset == of.quote {
-        up(trade.commission).unwrap_or(i64::MAX)
+    let up = |decimals: u8| {
+        let down = pow10(AMOUNT_DECIMALS.saturating_sub(decimals));
+        let units = trade.commission.div_euclid(down) + i128::from(trade.commission.rem_euclid(down) != 0);
+        i64::try_from(units).unwrap_or(i64::MAX)
+    };
+    let (fee, fee_asset) = if trade.commission_asset == of.quote {
+        (up(crate::domain::event::FEE_DECIMALS), FeeAsset::Quote)
     } else if trade.commission_asset == of.base {
-        // Its worth at the trade's own price.
-        let unit = pow10(of.price_decimals);
-        let worth = match trade.commission.checked_mul(trade.price.0.into()) {
-            Some(product) => product.div_euclid(unit) + i128::from(product.rem_euclid(unit) != 0),
-            None => (trade.commission / unit).saturating_mul(trade.price.0.into()),
-        };
-        up(worth).unwrap_or(i64::MAX)
+        (up(of.qty_decimals), FeeAsset::Base)
     } else {
-        0
-    }
+        (0, FeeAsset::Quote)
+    };
+    let known = trade.commission_asset == of.base || trade.commission_asset == of.quote;
+    Booking { fee, fee_asset, third: trade.commission != 0 && !known }
 }
 
 /// An amount, to be shown.

@@ -19,7 +19,6 @@ use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice};
 use super::reply::Reply;
 use super::tracked::Phase;
-use crate::domain::event::Command;
 use crate::domain::{InstrumentId, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +26,8 @@ use std::time::Duration;
 
 /// Pause before a question that went wrong is asked again, or a look that saw something move is repeated.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Between two readings of `exchangeInfo` for the sake of refusals.
+const INFO_PAUSE: Duration = Duration::from_secs(5);
 /// Weights.
 const OPEN_WEIGHT: u32 = 6;
 const OPEN_ALL_WEIGHT: u32 = 80;
@@ -90,6 +91,8 @@ pub struct Looks {
     /// Whether requests could be dated at the last poll: before, nothing signed is asked.
     dated: bool,
     info_known: bool,
+    /// When it was last read.
+    info_at: Time,
     started: bool,
     look: Option<Look>,
     /// When the next routine look is due.
@@ -115,6 +118,7 @@ impl Default for Looks {
             rights_known: false,
             dated: false,
             info_known: false,
+            info_at: Time(0),
             started: false,
             look: None,
             next: Time(u64::MAX),
@@ -144,6 +148,11 @@ impl Looks {
         self.info.due = self.info.due.min(now);
     }
 
+    /// The venue refused something for its rules, so they may have changed: reads them, but not without end.
+    pub fn doubt_info(&mut self, now: Time) {
+        self.read_info(now.max(self.info_at.plus(INFO_PAUSE)));
+    }
+
     /// Asks for the newest trade of an instrument that was added; false where the look at the start does that.
     pub fn learn_trades_of(&mut self, instrument: InstrumentId) -> bool {
         if self.started {
@@ -155,6 +164,7 @@ impl Looks {
 
     pub fn info_read(&mut self, now: Time, every: Duration) {
         self.info_known = true;
+        self.info_at = now;
         self.info = Routine { due: now.plus(every), under_way: false };
     }
 
@@ -581,9 +591,8 @@ impl OrderClient {
             .collect();
         for id in ids {
             if self.instruments.get(id).is_some_and(|l| l.pause.is_none()) {
-                self.instruments.pause(id, Some(InstrumentPause::Difference), out);
                 out.push(Output::Halt(id));
-                out.push(Output::Command(Command::Pause(id)));
+                self.instruments.pause(id, Some(InstrumentPause::Difference), out);
             }
         }
         if differences.is_empty() {

@@ -1,7 +1,8 @@
 //! What goes into the client and what comes out of it.
 
 use super::notice::Notice;
-use crate::domain::event::{Command, Report};
+use crate::domain::event::{Command, Report, Rules};
+use crate::domain::order::OrderState;
 use crate::domain::{ClientOrderId, Instrument, InstrumentId, Order, OrderId, Time};
 use std::ops::Range;
 
@@ -20,6 +21,16 @@ pub enum Input<'a> {
     Start,
     /// Open no more sessions and close those that are open; orders stay as they are.
     Stop,
+    /// This order was placed by an earlier run, and may be with the venue: ask how it stands. To be said before
+    /// [`Start`](Self::Start).
+    Adopt {
+        /// As it was known last.
+        state: &'a OrderState,
+        /// The id that the venue knows it by.
+        client_id: &'a ClientOrderId,
+        /// Its trades that were booked then.
+        booked: &'a [u64],
+    },
     /// Place this order, which risk has approved. Its quantity and, unless it is a market order, its price are positive.
     Place {
         /// The order.
@@ -106,6 +117,8 @@ pub enum Output {
     Command(Command),
     /// A difference that stays: no order of this instrument is taken until [`Input::Resume`].
     Halt(InstrumentId),
+    /// An instrument's rules are these from now on; enters the ring.
+    Rules(Rules),
     /// For log and counters.
     Notice(Notice),
 }

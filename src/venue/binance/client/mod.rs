@@ -14,11 +14,12 @@
 //! | --- | --- |
 //! | `message`, `notice`, `settings` | what goes in and comes out |
 //! | `codes`, `reply`, `event` | what the venue says |
-//! | `tracked`, `orders`, `entry` | orders: one, all, and what is asked and answered for them |
+//! | `tracked`, `orders`, `entry`, `adopt` | orders: one, all, what is asked and answered for them, those of an earlier run |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session` | opening, replacing, watching and losing sessions |
-//! | `ledger`, `look`, `instruments` | what should be there, whether it is, and by which rules |
+//! | `ledger`, `look`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
 
+mod adopt;
 mod clock;
 mod codes;
 mod entry;
@@ -32,6 +33,7 @@ mod message;
 mod notice;
 mod orders;
 mod reply;
+mod rescale;
 mod session;
 mod settings;
 #[cfg(test)]
@@ -120,6 +122,9 @@ impl OrderClient {
         match input {
             Input::Start => self.start(now, out),
             Input::Stop => self.stop(out),
+            Input::Adopt { state, client_id, booked } => {
+                return self.adopt(now, state, client_id, booked, out);
+            }
             Input::Place { order, client_id } => return self.place(now, order, client_id, out),
             Input::Cancel { order, client_id } => return self.cancel(now, order, client_id, out),
             Input::CancelAll { instrument } => self.cancel_all(now, instrument, out),
@@ -228,7 +233,7 @@ impl OrderClient {
             Some(InstrumentPause::Difference) => self.looks.adopt(),
             _ => {}
         }
-        self.instruments.pause(id, None, out);
+        self.instruments.resume(id, out);
     }
 
     fn stop(&mut self, out: &mut Outputs) {

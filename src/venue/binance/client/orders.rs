@@ -4,8 +4,10 @@
 //! Invariant: a key names one order for ever; that of an order which was forgotten finds nothing.
 
 use super::tracked::{Phase, Tracked};
-use crate::domain::{ClientOrderId, InstrumentId, Order, Time};
+use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
 /// An order's place, good until it is forgotten.
@@ -44,17 +46,26 @@ pub struct Orders {
     remember: Duration,
 }
 
+/// An empty map with twice the room for `size`, so that entries which come and go never make it grow. Its memory has been
+/// used once: else the first order of each page would wait for the kernel to find that page, some microseconds.
+fn touched<K: Eq + Hash>(size: usize, keys: impl Iterator<Item = K>) -> HashMap<K, OrderKey> {
+    let mut map = HashMap::with_capacity(2 * size);
+    map.extend(keys.map(|key| (key, OrderKey { at: 0, generation: 0 })));
+    map.clear();
+    map
+}
+
 impl Orders {
     /// Room for `orders_max`.
     pub fn new(orders_max: usize, remember: Duration) -> Self {
         let count = u32::try_from(orders_max.clamp(1, 1 << 24)).unwrap_or(1 << 24);
         let size = count as usize;
+        let numbers = 0..u64::from(count);
         Self {
             places: (0..count).map(|_| Place { generation: 0, tracked: None }).collect(),
             free: (0..count).rev().collect(),
-            // Twice the room, so that entries which come and go never make it grow.
-            by_client_id: HashMap::with_capacity(2 * size),
-            by_venue_id: HashMap::with_capacity(2 * size),
+            by_client_id: touched(size, numbers.clone().map(|n| ClientOrderId::derive(0, OrderId(n)))),
+            by_venue_id: touched(size, numbers.map(|n| (InstrumentId(0), n))),
             attention: Vec::with_capacity(size),
             over: VecDeque::with_capacity(size),
             remember,
@@ -63,19 +74,21 @@ impl Orders {
 
     /// Takes an order in.
     pub fn add(&mut self, order: &Order, client_id: &ClientOrderId, now: Time) -> Result<OrderKey, NotAdded> {
-        if self.by_client_id.contains_key(client_id) {
-            return Err(NotAdded::Duplicate);
-        }
+        // The oldest may be the one whose id comes again: it is looked for before it is forgotten.
         if self.free.is_empty()
+            && !self.by_client_id.contains_key(client_id)
             && let Some((_, oldest)) = self.over.pop_front()
         {
             self.forget(oldest);
         }
+        let Entry::Vacant(entry) = self.by_client_id.entry(*client_id) else {
+            return Err(NotAdded::Duplicate);
+        };
         let at = self.free.pop().ok_or(NotAdded::Full)?;
         let place = &mut self.places[at as usize];
         place.tracked = Some(Tracked::new(*order, *client_id, now));
         let key = OrderKey { at, generation: place.generation };
-        self.by_client_id.insert(*client_id, key);
+        entry.insert(key);
         Ok(key)
     }
 

@@ -1,7 +1,7 @@
 //! The client against literal frames: what a session says goes in, what the client sends is looked at.
 
 use super::*;
-use crate::domain::event::Report;
+use crate::domain::event::{Command, Report};
 use crate::domain::instrument::tests::sample;
 use crate::domain::order::ReportKind;
 use crate::domain::{
@@ -24,6 +24,8 @@ struct Rig {
     opened: Vec<SessionId>,
     closed: Vec<SessionId>,
     halted: Vec<InstrumentId>,
+    commands: Vec<Command>,
+    rules: Vec<crate::domain::event::Rules>,
     answered: usize,
     /// What `account` is answered.
     balances: Vec<(&'static str, &'static str)>,
@@ -59,6 +61,8 @@ impl Rig {
             opened: Vec::new(),
             closed: Vec::new(),
             halted: Vec::new(),
+            commands: Vec::new(),
+            rules: Vec::new(),
             answered: 0,
             balances,
         }
@@ -79,6 +83,8 @@ impl Rig {
         self.notices.clear();
         self.texts.clear();
         self.calls.clear();
+        self.commands.clear();
+        self.rules.clear();
         self.answered = 0;
     }
 
@@ -99,7 +105,8 @@ impl Rig {
                 Output::Report(report) => self.reports.push(report),
                 Output::Halt(id) => self.halted.push(id),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Command(_) => {}
+                Output::Command(command) => self.commands.push(command),
+                Output::Rules(rules) => self.rules.push(rules),
             }
         }
         self.out.clear();
@@ -272,8 +279,9 @@ fn an_order_goes_out_is_acknowledged_fills_and_is_over() {
         (fill.kind, fill.qty, fill.price, fill.trade_id),
         (ReportKind::Fill, Qty(40_000_000), order.price, 77_517)
     );
-    // 0.0001 ETH at 0.102644 is 0.0000102644 BTC, rounded up.
-    assert_eq!((fill.fee, fill.strategy, fill.maker), (1_027, StrategyId(3), true));
+    // 0.0001 ETH of what was bought.
+    assert_eq!((fill.fee, fill.fee_asset), (10_000, crate::domain::event::FeeAsset::Base));
+    assert_eq!((fill.strategy, fill.maker), (StrategyId(3), true));
     assert_eq!(rig.told(), [ReportKind::Fill], "a trade is booked once");
     rig.frame(&event(&id, "TRADE", "FILLED", "1.00000000", Some((77_518, "0.60000000"))));
     assert_eq!(rig.told(), [ReportKind::Fill]);
@@ -589,15 +597,58 @@ fn a_tick_that_changes_and_a_symbol_that_stops_are_followed() {
     };
     read(&mut rig, &info("TRADING", "0.00001000"));
     assert_eq!(rig.notes(|n| matches!(n, Notice::RulesChanged(_))), 1);
+    let ticks: Vec<Price> = rig.rules.iter().map(|rules| rules.tick).collect();
+    assert_eq!((ticks, &rig.commands[..]), (vec![Price(1_000)], &[][..]), "told once, and that alone");
     rig.place(1);
     assert_eq!(rig.told(), [ReportKind::Rejected], "0.102644 is off the new tick");
     let named = |n: &Notice| matches!(n, Notice::NotSent { why: LocalRefusal::Rule(rule), .. } if rule.to_string().contains("PRICE_FILTER"));
     assert_eq!(rig.notes(named), 1, "{:?}", rig.notices);
     read(&mut rig, &info("HALT", "0.00000100"));
     assert_eq!(rig.notes(|n| matches!(n, Notice::StatusChanged { .. })), 1);
+    assert_eq!(rig.commands, [Command::Pause(InstrumentId(0))]);
+    read(&mut rig, &info("BREAK", "0.00000100"));
+    assert_eq!(rig.commands.len(), 1, "it takes no orders still");
     rig.place(2);
     assert_eq!(rig.told(), [ReportKind::Rejected]);
     read(&mut rig, &info("TRADING", "0.00000100"));
     rig.place(3);
     assert_eq!(rig.told(), []);
+    assert_eq!(rig.commands[1..], [Command::Unpause(InstrumentId(0))]);
+    // What a person paused stays so, whatever the venue says; and a person is obeyed whatever was told before.
+    rig.input(Input::Pause(InstrumentId(0)));
+    read(&mut rig, &info("HALT", "0.00000100"));
+    read(&mut rig, &info("TRADING", "0.00000100"));
+    assert_eq!(rig.commands[2..], [Command::Pause(InstrumentId(0))]);
+    rig.input(Input::Resume(InstrumentId(0)));
+    rig.input(Input::Resume(InstrumentId(0)));
+    assert_eq!(rig.commands[3..], [Command::Unpause(InstrumentId(0)); 2]);
+}
+
+#[test]
+fn after_a_refusal_by_a_filter_the_rules_are_read_anew_but_not_each_time() {
+    let mut rig = Rig::started();
+    let reads = |rig: &Rig| rig.calls.iter().filter(|(_, call)| call.contains("exchangeInfo")).count();
+    rig.after(10_000);
+    for number in 1..=3 {
+        rig.place(number);
+        rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
+    }
+    assert_eq!(reads(&rig), 1, "{:?}", rig.calls);
+    let answer = |rig: &mut Rig| {
+        let call = rig.calls.iter().rev().find(|(_, call)| call.contains("exchangeInfo"));
+        let (id, body) = (call.expect("asked").0, info("TRADING", "0.00000100").to_string());
+        let answer = Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() });
+        rig.input(Input::HttpReply { id, answer });
+    };
+    answer(&mut rig);
+    rig.place(4);
+    rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
+    assert_eq!(reads(&rig), 1, "it was read a moment ago");
+    rig.run(6_000, &Rig::quiet);
+    assert_eq!(reads(&rig), 2);
+    answer(&mut rig);
+    rig.place(5);
+    rig.refuse("order.place", 400, -2010, "Account has insufficient balance for requested action.");
+    rig.run(20_000, &Rig::quiet);
+    assert_eq!(reads(&rig), 2, "that says nothing of rules");
 }

@@ -6,9 +6,10 @@
 
 use super::message::Outputs;
 use super::notice::Notice;
-use crate::domain::event::Report;
+use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{ClientOrderId, Order, Price, Qty, Time};
+use std::collections::BTreeSet;
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +56,9 @@ pub struct Fill {
     pub trade_id: u64,
     pub qty: Qty,
     pub price: Price,
-    /// In units of 10^-8 quote.
+    /// In units of 10^-8 quote, or of quantity.
     pub fee: i64,
+    pub fee_asset: FeeAsset,
     pub maker: bool,
 }
 
@@ -86,7 +88,10 @@ pub struct Tracked {
     pub asking: bool,
     pub asks: u32,
     /// Reported as accepted.
-    told: bool,
+    pub told: bool,
+    /// Of an order of an earlier run: its trades that are reported. What of them came before this run's start is in the
+    /// balances already.
+    pub reported: Option<BTreeSet<u64>>,
 }
 
 impl Tracked {
@@ -107,7 +112,14 @@ impl Tracked {
             asking: false,
             asks: 0,
             told: false,
+            reported: None,
         }
+    }
+
+    /// Notes a trade of an order of an earlier run; whether it was not reported before. Of other orders each trade comes
+    /// once.
+    pub fn is_news(&mut self, trade_id: u64) -> bool {
+        self.reported.as_mut().is_none_or(|reported| reported.insert(trade_id))
     }
 
     /// Whether the venue may have it.
@@ -130,6 +142,7 @@ impl Tracked {
             qty: Qty::ZERO,
             price: Price(0),
             fee: 0,
+            fee_asset: FeeAsset::Quote,
             trade_id: 0,
             maker: false,
         }
@@ -180,8 +193,8 @@ impl Tracked {
         if self.phase == Phase::Done {
             out.notice(Notice::LateFill { order: self.order.id, trade_id: fill.trade_id });
         }
-        let Fill { trade_id, qty, price, fee, maker } = *fill;
-        out.report(Report { qty, price, fee, trade_id, maker, ..self.report(ReportKind::Fill) });
+        let Fill { trade_id, qty, price, fee, fee_asset, maker } = *fill;
+        out.report(Report { qty, price, fee, fee_asset, trade_id, maker, ..self.report(ReportKind::Fill) });
         if self.filled == self.order.qty {
             self.end.get_or_insert(End::Filled);
         }

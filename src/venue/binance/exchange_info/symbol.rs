@@ -251,6 +251,9 @@ pub(super) fn read(row: &Object, fees: Fees, unknown: &mut Vec<String>) -> Resul
     if price_decimals.saturating_add(qty_decimals) > DECIMALS_MAX {
         return Err(SymbolProblem::Precision { price: price_decimals, qty: qty_decimals });
     }
+    // A position is as fine as the commissions that are taken from it, where that fits.
+    let commission = decimals(&fields, "baseCommissionPrecision").unwrap_or(0);
+    let qty_decimals = qty_decimals.max(commission.min(DECIMALS_MAX - price_decimals));
     let mut filters = Filters { price_decimals, qty_decimals, ..Filters::default() };
     rows::read(fields.list("filters"), &mut filters, unknown)?;
     let lot = filters.lot;

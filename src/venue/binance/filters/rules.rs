@@ -5,9 +5,10 @@
 
 use crate::domain::event::Rules;
 use crate::domain::{Instrument, Notional, Price, Qty};
+use serde::{Deserialize, Serialize};
 
 /// A factor in units of 10^-8: 500,000,000 is 5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Multiplier(pub i64);
 
 impl Multiplier {
@@ -18,7 +19,7 @@ impl Multiplier {
 }
 
 /// `PRICE_FILTER`. Of prices and stop prices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceFilter {
     /// Lowest price; zero: no such bound.
     pub min: Price,
@@ -29,7 +30,7 @@ pub struct PriceFilter {
 }
 
 /// `LOT_SIZE` and `MARKET_LOT_SIZE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LotSize {
     /// Smallest quantity; zero: no such bound.
     pub min: Qty,
@@ -40,7 +41,7 @@ pub struct LotSize {
 }
 
 /// `PERCENT_PRICE`, and a side of `PERCENT_PRICE_BY_SIDE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PercentPrice {
     /// The highest price, as a factor of the reference.
     pub up: Multiplier,
@@ -51,7 +52,7 @@ pub struct PercentPrice {
 }
 
 /// `PERCENT_PRICE_BY_SIDE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PercentPriceBySide {
     /// For buy orders.
     pub bid: PercentPrice,
@@ -60,7 +61,7 @@ pub struct PercentPriceBySide {
 }
 
 /// `MIN_NOTIONAL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinNotional {
     /// Smallest order value.
     pub min: Notional,
@@ -71,7 +72,7 @@ pub struct MinNotional {
 }
 
 /// `NOTIONAL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotionalRange {
     /// Smallest order value.
     pub min: Notional,
@@ -86,7 +87,7 @@ pub struct NotionalRange {
 }
 
 /// `TRAILING_DELTA`, in hundredths of a per cent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrailingDelta {
     /// Smallest distance of an order that triggers above the market's low.
     pub min_above: u32,
@@ -99,7 +100,7 @@ pub struct TrailingDelta {
 }
 
 /// How many orders may be open, on a symbol or on the whole exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CountLimits {
     /// Of every kind.
     pub orders: Option<u32>,
@@ -112,7 +113,7 @@ pub struct CountLimits {
 }
 
 /// Every filter of one symbol, the exchange's own included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Filters {
     /// Decimals of prices, which say how breaches are shown.
     pub price_decimals: u8,

@@ -25,4 +25,4 @@ pub use client::{Request, StreamClient, StreamSettings};
 pub use counts::StreamCounts;
 pub use line::ConnectionId;
 pub use plan::{STREAMS, StreamKind, StreamName};
-pub use snapshots::{ASIDE, FetchFailure};
+pub use snapshots::{ASIDE, FetchFailure, snapshot_weight};

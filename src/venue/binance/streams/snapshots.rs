@@ -56,8 +56,9 @@ struct Pause {
     aside: bool,
 }
 
-/// The weight of a depth request.
-pub const fn weight(market: Market, levels: u32) -> u32 {
+/// The weight of a request for a book of so many levels a side.
+#[must_use]
+pub const fn snapshot_weight(market: Market, levels: u32) -> u32 {
     match (market, levels) {
         (Market::Spot, ..=100) => 5,
         (Market::Spot, 101..=500) => 25,
@@ -94,7 +95,7 @@ impl SnapshotQueue {
             waiting: VecDeque::new(),
             in_flight: None,
             pauses: BTreeMap::new(),
-            cost: Cost::query(weight(market, levels)),
+            cost: Cost::query(snapshot_weight(market, levels)),
             budget: Budget::new(settings, &[limit]),
             seed,
         }
@@ -322,6 +323,6 @@ mod tests {
         assert_eq!(path(Market::UsdM, "BTCUSDT", 5_000), "/fapi/v1/depth?symbol=BTCUSDT&limit=1000");
         assert_eq!(path(Market::CoinM, "BTCUSD_PERP", 100), "/dapi/v1/depth?symbol=BTCUSD_PERP&limit=100");
         assert_eq!(path(Market::UsdM, "X", 200), "/fapi/v1/depth?symbol=X&limit=500");
-        assert_eq!((weight(Market::Spot, 1_000), weight(Market::UsdM, 1_000)), (50, 20));
+        assert_eq!((snapshot_weight(Market::Spot, 1_000), snapshot_weight(Market::UsdM, 1_000)), (50, 20));
     }
 }

@@ -109,6 +109,10 @@ fn execution(api: &Api, json: &mut Json<'_>, report: &ExecutionReport, now_ms: u
 /// What only some reports have.
 fn extras(api: &Api, json: &mut Json<'_>, report: &ExecutionReport, of: &Instrument) {
     let order = &report.order;
+    if let Some(delta) = order.trailing_delta {
+        json.number("d", delta);
+        json.number("D", order.trailing_ms.map_or(-1, i128::from));
+    }
     if let Some(id) = order.tag.strategy_id {
         json.number("j", id);
     }

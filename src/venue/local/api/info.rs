@@ -120,10 +120,10 @@ fn symbol(json: &mut Json<'_>, rules: &SymbolRules, permission_sets: bool) {
     for (name, allowed) in [
         ("icebergAllowed", rules.iceberg_parts_max > 0),
         ("ocoAllowed", stops && rules.max_order_lists > 0),
-        ("otoAllowed", false),
+        ("otoAllowed", rules.max_order_lists > 0),
         ("opoAllowed", false),
         ("quoteOrderQtyMarketAllowed", true),
-        ("allowTrailingStop", false),
+        ("allowTrailingStop", rules.trailing_delta.1 > 0),
         ("cancelReplaceAllowed", true),
         ("amendAllowed", rules.max_amends > 0),
         ("pegInstructionsAllowed", false),

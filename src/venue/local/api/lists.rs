@@ -10,8 +10,10 @@ use super::params::Params;
 use super::query::Page;
 use super::render::{Detail, Writer};
 use super::venue::Context;
-use crate::domain::{Instrument, Side};
-use crate::venue::local::exchange::{OcoLeg, OcoRequest, OrderList, OrderType, SymbolId};
+use crate::domain::{Instrument, Qty, Side};
+use crate::venue::local::exchange::{
+    Event, OcoLeg, OcoRequest, OrderList, OrderRequest, OrderStatus, OrderType, OtoRequest, SymbolId,
+};
 
 fn leg(params: &Params, prefix: &str, of: &Instrument) -> Result<OcoLeg, Failure> {
     unsupported(params, prefix)?;
@@ -76,6 +78,67 @@ pub(super) fn old_oco(cx: &mut Context<'_>) -> Result<(), Failure> {
     place(cx, symbol, &request)
 }
 
+/// The order that the parameters with this prefix describe.
+fn order(
+    params: &Params,
+    prefix: &str,
+    (side, qty): (Side, Qty),
+    of: &Instrument,
+) -> Result<OrderRequest, Failure> {
+    let leg = leg(params, prefix, of)?;
+    Ok(OrderRequest {
+        tif: leg.tif,
+        price: leg.price,
+        stop_price: leg.stop_price,
+        iceberg_qty: leg.iceberg_qty,
+        trailing_delta: leg.trailing_delta,
+        client_id: leg.client_id,
+        stp: stp(params),
+        tag: leg.tag,
+        ..OrderRequest::new(side, leg.kind, qty)
+    })
+}
+
+/// The side and quantity of the orders with this prefix.
+fn what(params: &Params, prefix: &str, of: &Instrument) -> Result<(Side, Qty), Failure> {
+    let name = named(prefix, "quantity");
+    let qty = qty(params, &name, of)?.ok_or_else(|| Failure::mandatory(&name))?;
+    Ok((side(params, &named(prefix, "side"))?, qty))
+}
+
+pub(super) fn oto(cx: &mut Context<'_>) -> Result<(), Failure> {
+    let symbol = cx.symbol()?;
+    let (params, of) = (cx.params, cx.instrument(symbol)?);
+    let request = OtoRequest {
+        working: order(params, "working", what(params, "working", of)?, of)?,
+        pending: order(params, "pending", what(params, "pending", of)?, of)?,
+        below: None,
+        client_id: client_id(params, "listClientOrderId"),
+    };
+    follow(cx, symbol, &request, 2)
+}
+
+pub(super) fn otoco(cx: &mut Context<'_>) -> Result<(), Failure> {
+    let symbol = cx.symbol()?;
+    let (params, of) = (cx.params, cx.instrument(symbol)?);
+    let pending = what(params, "pending", of)?;
+    let request = OtoRequest {
+        working: order(params, "working", what(params, "working", of)?, of)?,
+        pending: order(params, "pendingAbove", pending, of)?,
+        below: Some(order(params, "pendingBelow", pending, of)?),
+        client_id: client_id(params, "listClientOrderId"),
+    };
+    follow(cx, symbol, &request, 3)
+}
+
+fn follow(cx: &mut Context<'_>, symbol: SymbolId, request: &OtoRequest, orders: u32) -> Result<(), Failure> {
+    cx.check_counts(orders)?;
+    let account = cx.caller.account;
+    let id = cx.api.exchange.place_oto(cx.now_ms, account, symbol, request, &mut cx.api.batch)?;
+    cx.count(orders);
+    write_placed(cx, id)
+}
+
 fn place(cx: &mut Context<'_>, symbol: SymbolId, request: &OcoRequest) -> Result<(), Failure> {
     cx.check_counts(2)?;
     let account = cx.caller.account;
@@ -84,7 +147,7 @@ fn place(cx: &mut Context<'_>, symbol: SymbolId, request: &OcoRequest) -> Result
     write_placed(cx, id)
 }
 
-/// Writes a list that was just placed: its orders as they were taken in.
+/// Writes a list that was just placed. Orders that follow another are told as pending even where they are not any more.
 pub(super) fn write_placed(cx: &mut Context<'_>, id: u64) -> Result<(), Failure> {
     let Some(list) = cx.api.exchange.list(id) else { return Ok(()) };
     let writer = Writer { exchange: &cx.api.exchange, of: cx.instrument(list.symbol)? };
@@ -98,7 +161,14 @@ pub(super) fn write_placed(cx: &mut Context<'_>, id: u64) -> Result<(), Failure>
     writer.list_head(&mut json, id, &OrderList { done: false, ..*list });
     json.list_in("orderReports");
     for number in list.orders() {
-        if let Ok(order) = cx.api.exchange.order(list.account, list.symbol, number.into()) {
+        let reports = cx.api.batch.iter().filter_map(|event| match event {
+            Event::Execution(report) if report.order.number == number => Some(report.order),
+            _ => None,
+        });
+        let first = reports.into_iter().next();
+        if let Some(pending) = first.filter(|order| order.status == OrderStatus::PendingNew) {
+            writer.placed(&mut json, &pending, detail, &[]);
+        } else if let Ok(order) = cx.api.exchange.order(list.account, list.symbol, number.into()) {
             writer.placed(&mut json, &order, detail, &cx.api.batch);
         }
     }

@@ -169,6 +169,10 @@ impl<'a> Writer<'a> {
     }
 
     fn extras(&self, json: &mut Json<'_>, order: &Order) {
+        if let Some(delta) = order.trailing_delta {
+            json.number("trailingDelta", delta);
+            json.number("trailingTime", order.trailing_ms.map_or(-1, i128::from));
+        }
         if let Some(id) = order.tag.strategy_id {
             json.number("strategyId", id);
         }
@@ -233,7 +237,13 @@ impl<'a> Writer<'a> {
     pub fn canceled_list(&self, json: &mut Json<'_>, id: u64, list: &OrderList, batch: &[Event]) {
         self.list_head(json, id, list);
         json.list_in("orderReports");
-        for number in list.orders() {
+        let ended = |number: u64| {
+            batch.iter().any(|event| {
+                matches!(event, Event::Execution(report)
+                    if report.order.number == number && report.kind == ExecutionType::Canceled)
+            })
+        };
+        for number in list.orders().filter(|number| ended(*number)) {
             if let Ok(order) = self.exchange.order(list.account, list.symbol, number.into()) {
                 self.canceled(json, &order, cancel_id(batch, &order));
             }

@@ -4,6 +4,7 @@
 
 use super::auth::{Claim, rest_payload};
 use super::error::Failure;
+use super::mishap::Mishap;
 use super::params::{Params, decoded, pairs};
 use super::table;
 use super::venue::{Api, Outcome};
@@ -36,6 +37,8 @@ pub struct RestReply {
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,
+    /// What the transport is to let go wrong with it.
+    pub mishap: Option<Mishap>,
 }
 
 impl Api {
@@ -45,7 +48,7 @@ impl Api {
             Ok(operation) => operation,
             Err(()) => {
                 let refusal = Failure::new(405, -1, "this path has other methods");
-                return Some(reply(Outcome { result: Err(refusal), used_weight: None, counts: None }, 0));
+                return Some(reply(Outcome::refused(refusal, None), 0));
             }
         };
         let now_ms = now.0 / 1_000_000;
@@ -56,7 +59,7 @@ impl Api {
             Ok(params) => params,
             Err(refusal) => {
                 let used_weight = self.charge(request.peer, 1, now_ms).ok();
-                return Some(reply(Outcome { result: Err(refusal), used_weight, counts: None }, now_ms));
+                return Some(reply(Outcome::refused(refusal, used_weight), now_ms));
             }
         };
         let claim = Claim {
@@ -95,7 +98,7 @@ fn reply(outcome: Outcome, now_ms: u64) -> RestReply {
         headers.push(("X-MBX-USED-WEIGHT", used.to_string()));
         headers.push(("X-MBX-USED-WEIGHT-1M", used.to_string()));
     }
-    let (status, body) = match outcome.result {
+    let (status, mut body) = match outcome.result {
         Ok(body) => {
             for window in outcome.counts.iter().flatten() {
                 headers.push((window.header, window.count.to_string()));
@@ -109,5 +112,8 @@ fn reply(outcome: Outcome, now_ms: u64) -> RestReply {
             (failure.status, failure.body())
         }
     };
-    RestReply { status, headers, body }
+    if let Some(mishap) = outcome.mishap {
+        mishap.spoil(&mut body);
+    }
+    RestReply { status, headers, body, mishap: outcome.mishap }
 }

@@ -5,13 +5,13 @@
 
 use super::account::write_window;
 use super::auth::{Claim, Security, websocket_payloads};
-use super::counts::Window;
 use super::error::Failure;
 use super::json::Json;
 use super::message::{self, Message};
+use super::mishap::Mishap;
 use super::params::Params;
 use super::table::{self, SIGNED};
-use super::venue::{Api, Told};
+use super::venue::{Api, Outcome, Told};
 use crate::domain::Time;
 use crate::security::Algorithm;
 use crate::venue::local::exchange::AccountId;
@@ -66,13 +66,6 @@ impl MarketData for NoMarketData {
     fn answer(&self, _: &str, _: &[(String, String)], _: u64) -> Option<(u32, MarketAnswer)> {
         None
     }
-}
-
-/// An answer in parts.
-struct Answer {
-    result: Result<Vec<u8>, Failure>,
-    used_weight: Option<u32>,
-    counts: Option<[Window; 2]>,
 }
 
 impl Session {
@@ -169,7 +162,8 @@ fn wrapped(id: u32, event: &[u8]) -> Vec<u8> {
 }
 
 impl Api {
-    /// Hears a text of a client; what is to be sent back is appended to `out`, the answer first.
+    /// Hears a text of a client; what is to be sent back is appended to `out`, the answer first. Returns what the
+    /// transport is to let go wrong with it.
     pub fn hear(
         &mut self,
         now: Time,
@@ -177,14 +171,15 @@ impl Api {
         text: &[u8],
         market: &dyn MarketData,
         out: &mut Vec<Vec<u8>>,
-    ) {
+    ) -> Option<Mishap> {
         let now_ms = now.0 / 1_000_000;
         let message = match message::read(text) {
             Ok(message) => message,
             Err((id, failure)) => {
                 let used_weight = self.charge(session.peer, 1, now_ms).ok();
-                let answer = Answer { result: Err(failure), used_weight, counts: None };
-                return out.push(self.envelope(&id, session.rate_limits, &answer, now_ms));
+                let answer = Outcome::refused(failure, used_weight);
+                out.push(self.envelope(&id, session.rate_limits, &answer, now_ms));
+                return None;
             }
         };
         let rate_limits = message.params.flag("returnRateLimits").unwrap_or(session.rate_limits);
@@ -194,13 +189,19 @@ impl Api {
         {
             session.logged_on = None;
             session.unsubscribe(|one| one.by_log_on, now_ms, out);
-            let answer = Answer { result: Err(Failure::rejected_key()), used_weight: None, counts: None };
-            return out.push(self.envelope("null", false, &answer, now_ms));
+            let answer = Outcome::refused(Failure::rejected_key(), None);
+            out.push(self.envelope("null", false, &answer, now_ms));
+            return None;
         }
         let mut after = Vec::new();
         let answer = self.answer(now, session, &message, market, &mut after);
-        out.push(self.envelope(&message.id, rate_limits, &answer, now_ms));
+        let mut text = self.envelope(&message.id, rate_limits, &answer, now_ms);
+        if let Some(mishap) = answer.mishap {
+            mishap.spoil(&mut text);
+        }
+        out.push(text);
         out.append(&mut after);
+        answer.mishap
     }
 
     fn answer(
@@ -210,13 +211,12 @@ impl Api {
         message: &Message,
         market: &dyn MarketData,
         after: &mut Vec<Vec<u8>>,
-    ) -> Answer {
+    ) -> Outcome {
         let now_ms = now.0 / 1_000_000;
         let (name, params) = (message.method.as_str(), &message.params);
         let claim = claim(session, params);
         if let Some(operation) = table::websocket(name) {
-            let done = self.perform(operation, params, &claim, session.peer, now);
-            return Answer { result: done.result, used_weight: done.used_weight, counts: done.counts };
+            return self.perform(operation, params, &claim, session.peer, now);
         }
         let pairs: Vec<(String, String)> =
             params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -224,13 +224,13 @@ impl Api {
         let weight = from_market.as_ref().map_or(SESSION_WEIGHT, |(weight, _)| *weight);
         let used_weight = match self.charge(session.peer, weight, now_ms) {
             Ok(used) => Some(used),
-            Err(refusal) => return Answer { result: Err(refusal), used_weight: None, counts: None },
+            Err(refusal) => return Outcome::refused(refusal, None),
         };
         let result = match from_market {
             Some((_, result)) => result.map_err(|(status, code, text)| Failure::new(status, code, text)),
             None => self.session_method(now, session, name, params, after),
         };
-        Answer { result, used_weight, counts: None }
+        Outcome { result, used_weight, counts: None, mishap: None }
     }
 
     fn session_method(
@@ -284,6 +284,8 @@ impl Api {
         }
     }
 
+    /// Only an Ed25519 key may log on, as the venue's documents have it. Code and text for the others are in none of
+    /// them: they are what its clients were seen to get, and so not to be relied on.
     fn log_on(&mut self, now: Time, session: &mut Session, params: &Params) -> Result<Vec<u8>, Failure> {
         params.check(&[SIGNED])?;
         let api_key = params.get("apiKey").ok_or_else(|| Failure::mandatory("apiKey"))?;
@@ -304,7 +306,7 @@ impl Api {
         Ok(session.state(now_ms))
     }
 
-    fn envelope(&self, id: &str, rate_limits: bool, answer: &Answer, now_ms: u64) -> Vec<u8> {
+    fn envelope(&self, id: &str, rate_limits: bool, answer: &Outcome, now_ms: u64) -> Vec<u8> {
         let body = answer.result.as_ref().map_or(0, Vec::len);
         let mut out = Vec::with_capacity(body + 512);
         let mut json = Json(&mut out);
@@ -338,7 +340,7 @@ impl Api {
         out
     }
 
-    fn rate_limits(&self, json: &mut Json<'_>, answer: &Answer) {
+    fn rate_limits(&self, json: &mut Json<'_>, answer: &Outcome) {
         json.list_in("rateLimits");
         for window in answer.counts.iter().flatten() {
             write_window(json, window);

@@ -121,6 +121,21 @@ static OCO: &[Param] =
     &[need("side", SIDE), need("quantity", Kind::Decimal), need("aboveType", TYPE), need("belowType", TYPE)];
 static ABOVE: &[Param] = leg!("above");
 static BELOW: &[Param] = leg!("below");
+/// The types of an order that lets others go.
+const WORKING_TYPE: Kind = Kind::Choice(&["LIMIT", "LIMIT_MAKER"], Wrong::Is(-1116, "Invalid orderType."));
+static OTO: &[Param] = &[
+    need("workingType", WORKING_TYPE),
+    need("workingSide", SIDE),
+    need("workingQuantity", Kind::Decimal),
+    need("pendingSide", SIDE),
+    need("pendingQuantity", Kind::Decimal),
+];
+static OTO_ONE: &[Param] = &[need("pendingType", TYPE)];
+static OTO_PAIR: &[Param] = &[need("pendingAboveType", TYPE), need("pendingBelowType", TYPE)];
+static WORKING: &[Param] = leg!("working");
+static PENDING: &[Param] = leg!("pending");
+static PENDING_ABOVE: &[Param] = leg!("pendingAbove");
+static PENDING_BELOW: &[Param] = leg!("pendingBelow");
 static OLD_OCO: &[Param] = &[
     need("side", SIDE),
     need("quantity", Kind::Decimal),
@@ -175,6 +190,8 @@ operations! {
     "order.amend.keepPriority" "PUT" "/api/v3/order/amend/keepPriority" Trade |_| 4, charged, [WHICH, AMEND] => cancel::amend;
     "openOrders.cancelAll" "DELETE" "/api/v3/openOrders" Trade |_| 1, free, [SYMBOL] => cancel::all;
     "orderList.place.oco" "POST" "/api/v3/orderList/oco" Trade |_| 1, places, [LIST_COMMON, OCO, ABOVE, BELOW] => lists::oco;
+    "orderList.place.oto" "POST" "/api/v3/orderList/oto" Trade |_| 1, places, [LIST_COMMON, OTO, OTO_ONE, WORKING, PENDING] => lists::oto;
+    "orderList.place.otoco" "POST" "/api/v3/orderList/otoco" Trade |_| 1, places, [LIST_COMMON, OTO, OTO_PAIR, WORKING, PENDING_ABOVE, PENDING_BELOW] => lists::otoco;
     "orderList.place" "POST" "/api/v3/order/oco" Trade |_| 1, places, [LIST_COMMON, OLD_OCO] => lists::old_oco;
     "orderList.cancel" "DELETE" "/api/v3/orderList" Trade |_| 1, free, [CANCEL_LIST] => lists::cancel;
     "orderList.status" "GET" "/api/v3/orderList" Read |_| 4, charged, [WHICH_LIST] => lists::status;

@@ -10,6 +10,7 @@ use super::error::Failure;
 use super::events;
 use super::history::History;
 use super::keys::{AccountOptions, Caller, Key, Keys};
+use super::mishap::{Aim, Mishap, Mishaps};
 use super::params::Params;
 use super::table::{OPERATIONS, Operation, SIGNED, UNSIGNED};
 use super::weights::{Verdict, WeightRules, Weights};
@@ -87,6 +88,12 @@ pub struct Api {
     pub(super) counts: HashMap<AccountId, OrderCounts>,
     pub(crate) weights: Weights,
     pub(super) history: History,
+    /// What is to go wrong.
+    pub(super) mishaps: Mishaps,
+    /// Until when everybody is refused, ms, and whether banned.
+    closed: Option<(u64, bool)>,
+    /// Until when everything is answered 503, ms.
+    maintained_until_ms: u64,
     /// Events of the request under way.
     pub(super) batch: Vec<Event>,
     told: Vec<Told>,
@@ -108,6 +115,15 @@ pub(super) struct Outcome {
     pub used_weight: Option<u32>,
     /// Of an operation that places orders.
     pub counts: Option<[Window; 2]>,
+    /// What the transport is to let go wrong.
+    pub mishap: Option<Mishap>,
+}
+
+impl Outcome {
+    /// Nothing was done.
+    pub fn refused(refusal: Failure, used_weight: Option<u32>) -> Self {
+        Self { result: Err(refusal), used_weight, counts: None, mishap: None }
+    }
 }
 
 impl Api {
@@ -130,6 +146,9 @@ impl Api {
             counts: HashMap::new(),
             weights: Weights::default(),
             history: History::default(),
+            mishaps: Mishaps::default(),
+            closed: None,
+            maintained_until_ms: 0,
             batch: Vec::new(),
             told: Vec::new(),
         };
@@ -235,8 +254,41 @@ impl Api {
         self.groups.get(account.0 as usize).copied().flatten()
     }
 
+    /// Lets requests go wrong: of those that `aim` hits every `nth`, `count` times.
+    pub fn spoil(&mut self, mishap: Mishap, aim: Aim, nth: u64, count: u64) {
+        self.mishaps.add(mishap, aim, nth, count);
+    }
+
+    /// Refuses everybody until then: 418 where `banned`, otherwise 429.
+    pub fn close_until(&mut self, until: Time, banned: bool) {
+        self.closed = Some((until.0 / 1_000_000, banned));
+    }
+
+    /// Answers everything with 503 until then.
+    pub fn maintain_until(&mut self, until: Time) {
+        self.maintained_until_ms = until.0 / 1_000_000;
+    }
+
+    /// Why nobody is answered now, where it is so.
+    pub(crate) fn closed(&self, now_ms: u64) -> Option<Failure> {
+        if now_ms < self.maintained_until_ms {
+            let text =
+                "Server is currently overloaded with other requests. Please try again in a few minutes.";
+            return Some(Failure::new(503, -1008, text));
+        }
+        let (until_ms, banned) = self.closed.filter(|(until_ms, _)| now_ms < *until_ms)?;
+        Some(if banned {
+            Failure::banned(until_ms)
+        } else {
+            Failure::too_much_weight(self.settings.weight.limit, until_ms)
+        })
+    }
+
     /// Charges request weight.
     pub(crate) fn charge(&mut self, peer: IpAddr, weight: u32, now_ms: u64) -> Result<u32, Failure> {
+        if let Some(refusal) = self.closed(now_ms) {
+            return Err(refusal);
+        }
         let rules = &self.settings.weight;
         match self.weights.charge(Market::Spot, peer, weight, now_ms, rules) {
             Verdict::Granted { used } => Ok(used),
@@ -258,17 +310,25 @@ impl Api {
         let weight = (operation.weight)(params);
         let mut used = match self.charge(peer, if operation.free { 0 } else { weight }, now_ms) {
             Ok(used) => used,
-            Err(refusal) => return Outcome { result: Err(refusal), used_weight: None, counts: None },
+            Err(refusal) => return Outcome::refused(refusal, None),
         };
         let mut caller = None;
-        let result = self.run(operation, params, claim, peer, now, &mut caller);
+        let mishap = self.mishaps.next(operation.security);
+        let mut result = if mishap.is_some_and(Mishap::loses) {
+            Ok(Vec::new())
+        } else {
+            self.run(operation, params, claim, peer, now, &mut caller)
+        };
+        if let Some(failure) = mishap.and_then(Mishap::failure) {
+            result = Err(failure);
+        }
         if operation.free && result.is_err() {
             used = self.weights.add(Market::Spot, peer, weight);
         }
         let account = caller.filter(|_| operation.counted).map(|caller: Caller| caller.account);
         let counts =
             account.and_then(|account| self.counts.get_mut(&account)).map(|counts| *counts.at(now_ms));
-        Outcome { result, used_weight: Some(used), counts }
+        Outcome { result, used_weight: Some(used), counts, mishap }
     }
 
     fn run(

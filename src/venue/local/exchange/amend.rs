@@ -11,7 +11,7 @@ use super::rules::SymbolStatus;
 use crate::domain::Qty;
 
 impl Batch<'_> {
-    /// Makes an open order, and the other of its list, `qty` in all. What has traded must be less than that.
+    /// Makes an open order, and the other of a pair, `qty` in all. What has traded must be less than that.
     pub fn amend(
         &mut self,
         account: AccountId,
@@ -26,7 +26,8 @@ impl Batch<'_> {
         let unknown = Refusal::Amend(AmendProblem::UnknownOrder);
         let order = found.filter(|order| order.status.is_open()).ok_or(unknown)?;
         self.check_amend(&order, qty, client_id)?;
-        let legs = order.list.and_then(|id| self.market.lists.get(&id)).map(|list| list.orders().collect());
+        let legs =
+            order.list.and_then(|id| self.market.lists.get(&id)).map(|list| list.in_common(order.number));
         let mut numbers: Vec<u64> = legs.unwrap_or_else(|| vec![order.number]);
         numbers.retain(|number| self.market.order(*number).status.is_open());
         for number in &numbers {
@@ -69,8 +70,9 @@ impl Batch<'_> {
             return Err(Refusal::Filter(Filter::MaxNumOrderAmends));
         }
         rules.check_qty(qty, false)?;
-        let price = if order.kind.is_priced() { order.price } else { order.stop_price };
-        if price.times(qty) < rules.instrument.min_notional {
+        let prices = [order.price, order.stop_price, self.market.last.unwrap_or_default()];
+        let price = prices.into_iter().find(|price| price.0 > 0);
+        if price.is_some_and(|price| price.times(qty) < rules.instrument.min_notional) {
             return Err(Refusal::Filter(Filter::Notional));
         }
         // What is already over cannot be taken back; an amendment to just that would be a cancel.

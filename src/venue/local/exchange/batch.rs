@@ -97,16 +97,23 @@ impl Batch<'_> {
         self.market.retire(number);
     }
 
-    /// Ends the other orders of a list that are open; what they had locked together this one keeps by itself.
+    /// Ends the other orders of a list that are open; what they had locked together this one keeps by itself. An order
+    /// that lets others go ends them only by its own end, and not by being filled.
     pub fn end_sibling(&mut self, number: u64, status: OrderStatus) {
         let order = self.market.order(number);
         let Some(list) = order.list.and_then(|id| self.market.lists.get(&id)) else { return };
         let legs = list.members;
+        let works = list.working() == Some(number);
+        let trades = order.status.is_open() && status == OrderStatus::Expired;
+        if works && (trades || order.status == OrderStatus::Filled) {
+            return;
+        }
+        let reason = if works { ExpiryReason::OtoPhaseOne } else { ExpiryReason::OcoTrigger };
         for &other in legs.as_slice().iter().filter(|other| **other != number) {
             if !self.market.is_open(other) {
                 continue;
             }
-            let expiry = (status == OrderStatus::Expired).then_some(ExpiryReason::OcoTrigger);
+            let expiry = (status == OrderStatus::Expired).then_some(reason);
             self.close(other, status, expiry);
             self.relock(number);
             let kind = if expiry.is_some() { ExecutionType::Expired } else { ExecutionType::Canceled };

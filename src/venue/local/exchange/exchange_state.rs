@@ -8,6 +8,7 @@ use super::funds::{AccountId, AssetId, Funds};
 use super::lists::OcoRequest;
 use super::market::{Leg, Market};
 use super::order::{Order, SymbolId};
+use super::oto::OtoRequest;
 use super::refusal::Refusal;
 use super::request::{OrderRef, OrderRequest};
 use super::rules::{SymbolRules, SymbolStatus};
@@ -47,7 +48,7 @@ pub enum ListingError {
 pub struct Exchange {
     pub(super) markets: Vec<Market>,
     pub(super) funds: Funds,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl Exchange {
@@ -221,6 +222,21 @@ impl Exchange {
         let (id, numbers) = self.run(ms, account, symbol, out, |batch| batch.place_oco(account, request))?;
         let market = &self.markets[usize::from(symbol.0)];
         Ok((id, numbers.map(|number| *market.order(number))))
+    }
+
+    /// Places an order and keeps one or two that follow it; returns the list's id.
+    ///
+    /// # Errors
+    /// The venue's refusal; nothing is placed then.
+    pub fn place_oto(
+        &mut self,
+        ms: u64,
+        account: AccountId,
+        symbol: SymbolId,
+        request: &OtoRequest,
+        out: &mut Vec<Event>,
+    ) -> Result<u64, Refusal> {
+        self.run(ms, account, symbol, out, |batch| batch.place_oto(account, request))
     }
 
     fn one(

@@ -26,8 +26,12 @@ impl SymbolRules {
         if !self.order_types.contains(&request.kind) {
             return Err(Refusal::TypeNotSupported(request.kind));
         }
-        if request.trailing_delta.is_some() {
-            return Err(Refusal::TrailingNotSupported);
+        if let Some(delta) = request.trailing_delta {
+            let (least, most) = self.trailing_delta;
+            if most == 0 {
+                return Err(Refusal::TrailingNotSupported);
+            }
+            passes(Filter::TrailingDelta, (least..=most).contains(&delta))?;
         }
         if request.stp.is_some_and(|mode| !self.stp_allowed.contains(&mode)) {
             return Err(Refusal::StpNotAllowed);

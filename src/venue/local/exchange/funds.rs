@@ -1,7 +1,7 @@
 //! What accounts hold: free and locked, per asset, in exact integers.
 //!
 //! Owns: every balance, the commissions taken, and which balances moved since they were last told. Invariant: an asset's
-//! balances and commissions add up to its deposits, so no sum of them can overflow, and none is below zero.
+//! balances and commissions add up to its deposits and what trades with the crowd brought in, and none is below zero.
 
 use super::event::AccountPosition;
 
@@ -108,6 +108,13 @@ impl Funds {
         self.assets[usize::from(asset.0)].deposited = deposited;
         self.add(account, asset, amount);
         true
+    }
+
+    /// What the crowd brought in by a trade, or, below zero, took out.
+    pub fn across(&mut self, asset: AssetId, amount: i128) {
+        if let Some(of) = self.assets.get_mut(usize::from(asset.0)) {
+            of.deposited += amount;
+        }
     }
 
     /// Adds to what is free; takes away where it is below zero.

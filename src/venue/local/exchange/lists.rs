@@ -1,4 +1,4 @@
-//! Lists of two orders of which one ends the other (OCO).
+//! Lists of orders, and those of two of which one ends the other (OCO).
 //!
 //! Owns: which legs go together. The two pay from one lock: the larger of their needs.
 
@@ -17,6 +17,8 @@ use crate::domain::{Price, Qty, Side, TimeInForce};
 pub enum ListKind {
     /// One ends the other.
     Oco,
+    /// The first lets the others go, of which, if they are two, one ends the other.
+    Oto,
 }
 
 impl ListKind {
@@ -25,6 +27,7 @@ impl ListKind {
     pub const fn contingency(self) -> &'static str {
         match self {
             Self::Oco => "OCO",
+            Self::Oto => "OTO",
         }
     }
 }
@@ -76,6 +79,22 @@ impl OrderList {
     /// The numbers of its orders.
     pub fn orders(&self) -> impl Iterator<Item = u64> + '_ {
         self.members.as_slice().iter().copied()
+    }
+
+    /// The order that lets the others go, where there is one.
+    #[must_use]
+    pub fn working(&self) -> Option<u64> {
+        let first = self.members.as_slice().first().copied();
+        first.filter(|_| self.kind == ListKind::Oto)
+    }
+
+    /// The orders that have their quantity and their lock in common with this one, itself among them.
+    pub(super) fn in_common(&self, number: u64) -> Vec<u64> {
+        let working = self.working();
+        if working == Some(number) {
+            return vec![number];
+        }
+        self.orders().filter(|other| Some(*other) != working).collect()
     }
 
     /// The venue's name for its kind.
@@ -154,56 +173,53 @@ impl OcoRequest {
             ..OrderRequest::new(self.side, leg.kind, self.qty)
         }
     }
+}
 
-    fn check_types(&self) -> Result<(), OcoProblem> {
-        let legs = [self.above.kind, self.below.kind];
-        if legs.iter().any(|kind| matches!(kind, OrderType::Limit | OrderType::Market)) {
-            return Err(OcoProblem::LegType);
-        }
-        if legs == [OrderType::LimitMaker; 2] {
-            return Err(OcoProblem::BothLimit);
-        }
-        // A sell takes profit above and stops its loss below; a buy the other way round.
-        let (profit, stop) = if self.side == Side::Sell { (legs[0], legs[1]) } else { (legs[1], legs[0]) };
-        match (self.side, profit.is_stop_loss(), stop.is_stop_loss(), stop) {
-            (_, false, true, _) => Ok(()),
-            (Side::Buy, _, false, OrderType::LimitMaker) => Err(OcoProblem::BuyLimitAbove),
-            (Side::Sell, _, false, OrderType::LimitMaker) => Err(OcoProblem::SellLimitBelow),
-            (Side::Buy, _, false, _) => Err(OcoProblem::BuyProfitAbove),
-            (Side::Sell, _, false, _) => Err(OcoProblem::SellProfitBelow),
-            (Side::Buy, true, true, _) => Err(OcoProblem::BuyStopBelow),
-            (Side::Sell, true, true, _) => Err(OcoProblem::SellStopAbove),
-        }
+/// Whether an order above and one below go together.
+pub(super) fn check_types(side: Side, above: OrderType, below: OrderType) -> Result<(), OcoProblem> {
+    let legs = [above, below];
+    if legs.iter().any(|kind| matches!(kind, OrderType::Limit | OrderType::Market)) {
+        return Err(OcoProblem::LegType);
     }
+    if legs == [OrderType::LimitMaker; 2] {
+        return Err(OcoProblem::BothLimit);
+    }
+    // A sell takes profit above and stops its loss below; a buy the other way round.
+    let (profit, stop) = if side == Side::Sell { (legs[0], legs[1]) } else { (legs[1], legs[0]) };
+    match (side, profit.is_stop_loss(), stop.is_stop_loss(), stop) {
+        (_, false, true, _) => Ok(()),
+        (Side::Buy, _, false, OrderType::LimitMaker) => Err(OcoProblem::BuyLimitAbove),
+        (Side::Sell, _, false, OrderType::LimitMaker) => Err(OcoProblem::SellLimitBelow),
+        (Side::Buy, _, false, _) => Err(OcoProblem::BuyProfitAbove),
+        (Side::Sell, _, false, _) => Err(OcoProblem::SellProfitBelow),
+        (Side::Buy, true, true, _) => Err(OcoProblem::BuyStopBelow),
+        (Side::Sell, true, true, _) => Err(OcoProblem::SellStopAbove),
+    }
+}
 
-    /// What a leg is compared by: the limit of a maker, the stop of the others.
-    fn prices_are_apart(&self, last: Option<Price>) -> bool {
-        let at = |leg: &OcoLeg| if leg.kind == OrderType::LimitMaker { leg.price } else { leg.stop_price };
-        let (above, below) = (at(&self.above), at(&self.below));
-        above > below && last.is_none_or(|last| above > Some(last) && below < Some(last))
-    }
+/// Whether one order is above the other, and the last price, where it counts, between them. What is compared is the limit
+/// of a maker and the stop of the others; one that trails without a stop is anywhere.
+pub(super) fn prices_are_apart(above: &OrderRequest, below: &OrderRequest, last: Option<Price>) -> bool {
+    let at = |leg: &OrderRequest| if leg.kind == OrderType::LimitMaker { leg.price } else { leg.stop_price };
+    let (above, below) = (at(above), at(below));
+    let is_above = |one: Option<Price>, other: Option<Price>| one.zip(other).is_none_or(|(a, b)| a > b);
+    is_above(above, below) && is_above(above, last) && is_above(last, below)
 }
 
 impl Batch<'_> {
     /// Places both orders, and says so; returns the list's id and theirs, the one above first.
     pub fn place_oco(&mut self, account: AccountId, oco: &OcoRequest) -> Result<(u64, [u64; 2]), Refusal> {
-        oco.check_types().map_err(Refusal::Oco)?;
+        check_types(oco.side, oco.above.kind, oco.below.kind).map_err(Refusal::Oco)?;
         let legs = [oco.leg(&oco.above), oco.leg(&oco.below)];
         self.check(account, &[&legs[0], &legs[1]])?;
-        if !oco.prices_are_apart(self.market.last) {
+        if !prices_are_apart(&legs[0], &legs[1], self.market.last) {
             return Err(Refusal::OcoPrices);
         }
-        if legs[0].client_id.is_some() && legs[0].client_id == legs[1].client_id {
-            return Err(Refusal::DuplicateOrder);
-        }
+        self.check_ids(account, &[&legs[0], &legs[1]])?;
         for leg in &legs {
             self.check_book(account, leg)?;
         }
-        let most = self.market.rules.max_order_lists;
-        let mine = self.market.lists.values().filter(|list| list.account == account && !list.done);
-        if most > 0 && mine.count() as u64 >= u64::from(most) {
-            return Err(Refusal::Filter(Filter::MaxNumOrderLists));
-        }
+        self.check_lists(account)?;
         let mut orders = [self.draft(account, &legs[0]), self.draft(account, &legs[1])];
         let need = orders[0].need().max(orders[1].need());
         if !has_free(self.market, self.funds, account, oco.side, need.0) {
@@ -234,15 +250,29 @@ impl Batch<'_> {
         for number in numbers {
             self.report(number, ExecutionType::New, Details::default());
         }
-        for order in orders {
-            if order.working_ms.is_some() {
-                // A maker that does not cross: it rests.
-                self.work(order.number);
-            } else {
-                let rising = order.kind.triggers_rising(order.side);
-                self.market.triggers.wait(order.number, order.stop_price.0, rising);
-            }
+        for number in numbers {
+            self.begin(number);
         }
         Ok((id, numbers))
+    }
+
+    /// Whether the account may have one more list.
+    pub fn check_lists(&self, account: AccountId) -> Result<(), Refusal> {
+        let most = self.market.rules.max_order_lists;
+        let mine = self.market.lists.values().filter(|list| list.account == account && !list.done);
+        if most > 0 && mine.count() as u64 >= u64::from(most) {
+            return Err(Refusal::Filter(Filter::MaxNumOrderLists));
+        }
+        Ok(())
+    }
+
+    /// Whether no id of a list's orders is in use, nor given twice.
+    pub fn check_ids(&self, account: AccountId, orders: &[&OrderRequest]) -> Result<(), Refusal> {
+        let ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id).collect();
+        let twice = (1..ids.len()).any(|at| ids[..at].contains(&ids[at]));
+        if twice || ids.iter().any(|id| self.market.has_open(account, *id)) {
+            return Err(Refusal::DuplicateOrder);
+        }
+        Ok(())
     }
 }

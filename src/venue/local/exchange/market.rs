@@ -4,6 +4,7 @@
 //! while its status is open; what the engine shows of it is at most what remains of it.
 
 use super::client_id::ClientId;
+use super::crowd::Shown;
 use super::event::Commission;
 use super::funds::{AccountId, AssetId};
 use super::lists::OrderList;
@@ -59,6 +60,8 @@ pub(super) struct Market {
     pub triggers: Triggers,
     pub lists: BTreeMap<u64, OrderList>,
     pub trades: VecDeque<AccountTrade>,
+    /// What the crowd shows, bids and asks.
+    pub crowd: [Shown; 2],
     orders: BTreeMap<u64, Order>,
     open: BTreeSet<(AccountId, u64)>,
     by_client_id: HashMap<(AccountId, ClientId), u64>,
@@ -77,6 +80,7 @@ impl Market {
             triggers: Triggers::default(),
             lists: BTreeMap::new(),
             trades: VecDeque::new(),
+            crowd: [Shown::new(), Shown::new()],
             orders: BTreeMap::new(),
             open: BTreeSet::new(),
             by_client_id: HashMap::new(),

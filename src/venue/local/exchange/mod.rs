@@ -8,13 +8,15 @@
 //! [`Event`]s are in the order in which a venue sends them: each order's report when it happens, then for every account
 //! whose balances moved one [`AccountPosition`].
 //!
-//! Invariants: an asset's balances and the commissions taken add up to what was deposited; nothing is ever below zero;
-//! what is locked is what the open orders need; no order trades worse than its limit.
+//! Invariants: an asset's balances and the commissions taken add up to what was deposited and what the crowd, who has no
+//! account, brought in; nothing is ever below zero; what is locked is what the open orders need; no order trades worse
+//! than its limit.
 
 mod amend;
 mod batch;
 mod cancel;
 mod client_id;
+mod crowd;
 mod event;
 mod exchange_state;
 mod filters;
@@ -22,6 +24,7 @@ mod funds;
 mod lists;
 mod market;
 mod order;
+mod oto;
 mod place;
 mod plan;
 mod queries;
@@ -39,6 +42,7 @@ pub use funds::{AccountId, AssetId, Balance, COMMISSION_DECIMALS};
 pub use lists::{ListKind, ListOrders, OcoLeg, OcoRequest, OrderList};
 pub use market::AccountTrade;
 pub use order::{ExecutionType, ExpiryReason, Order, OrderStatus, OrderType, StpMode, SymbolId, Tag};
+pub use oto::OtoRequest;
 pub use refusal::{AmendProblem, Filter, OcoProblem, Refusal};
 pub use request::{OrderRef, OrderRequest};
 pub use rules::{PercentPrice, SymbolRules, SymbolStatus};

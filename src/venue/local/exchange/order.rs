@@ -103,6 +103,8 @@ named! {
     OrderStatus {
         /// Nothing has traded.
         New = "NEW",
+        /// Waits until the order before it in its list is filled.
+        PendingNew = "PENDING_NEW",
         /// Something has traded.
         PartiallyFilled = "PARTIALLY_FILLED",
         /// All has traded.
@@ -145,6 +147,8 @@ named! {
         ExchangeCanceled = "EXCHANGE_CANCELED",
         /// The other order of its list began.
         OcoTrigger = "OCO_TRIGGER",
+        /// The order before it in its list ended without being filled.
+        OtoPhaseOne = "OTO_PHASE_ONE_EXPIRED",
         /// An IOC order met no more to trade with.
         UnfilledIoc = "UNFILLED_IOC_QUANTITY_EXPIRED",
         /// A FOK order could not trade whole.
@@ -158,7 +162,7 @@ impl OrderStatus {
     /// Whether the order can still do something.
     #[must_use]
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::New | Self::PartiallyFilled)
+        matches!(self, Self::New | Self::PendingNew | Self::PartiallyFilled)
     }
 }
 
@@ -200,7 +204,7 @@ pub struct Order {
     pub stp: StpMode,
     /// The limit.
     pub price: Price,
-    /// The price it waits for.
+    /// The price it waits for; of one that trails, from which on it does.
     pub stop_price: Price,
     /// How much; of an order for an amount of quote asset, what that amount came to.
     pub qty: Qty,
@@ -226,6 +230,8 @@ pub struct Order {
     pub working_ms: Option<u64>,
     /// How far the last price must come back from its best, in ten-thousandths.
     pub trailing_delta: Option<u32>,
+    /// Since when it trails the last price.
+    pub trailing_ms: Option<u64>,
     /// What the client's strategy calls itself.
     pub tag: Tag,
     /// How often it was amended.
@@ -253,11 +259,13 @@ impl Order {
         self.locked
     }
 
-    /// What it must keep locked, by itself: quantity for a sell, notional for a buy. Nothing once it is over, nor while a
-    /// market order works, which pays as it goes. A buy that waits without a limit keeps its worth at the stop price.
+    /// What it must keep locked, by itself: quantity for a sell, notional for a buy. Nothing once it is over, while it
+    /// waits for the order before it in its list, nor while a market order works, which pays as it goes. A buy that waits
+    /// without a limit keeps its worth at the stop price; one that trails from the start has none, and keeps nothing.
     #[must_use]
     pub fn need(&self) -> Notional {
-        if !self.status.is_open() || (self.is_market() && self.working_ms.is_some()) {
+        let open = self.status.is_open() && self.status != OrderStatus::PendingNew;
+        if !open || (self.is_market() && self.working_ms.is_some()) {
             return Notional::ZERO;
         }
         match self.side {

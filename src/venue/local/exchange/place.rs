@@ -9,7 +9,7 @@ use super::plan::{End, Plan, crosses, has_free};
 use super::refusal::Refusal;
 use super::request::OrderRequest;
 use super::rules::SymbolStatus;
-use crate::domain::{Notional, Qty, Side, TimeInForce};
+use crate::domain::{Notional, Price, Qty, Side, TimeInForce};
 
 /// Purposes of generated client ids.
 pub(super) const ID_OF_ORDER: u64 = 0;
@@ -36,17 +36,21 @@ impl Batch<'_> {
         if request.client_id.is_some_and(|id| self.market.has_open(account, id)) {
             return Err(Refusal::DuplicateOrder);
         }
-        if let (Some(stop), Some(last)) = (request.stop_price, self.market.last) {
-            let rising = request.kind.triggers_rising(request.side);
-            if (rising && last >= stop) || (!rising && last <= stop) {
-                return Err(Refusal::WouldTrigger);
-            }
+        if let Some(stop) = request.stop_price {
+            self.check_stop(request.kind, request.side, stop)?;
         }
         let price = request.price.unwrap_or_default();
         if request.kind == OrderType::LimitMaker && crosses(self.market, request.side, price) {
             return Err(Refusal::WouldMatch);
         }
         Ok(())
+    }
+
+    /// Whether a stop price is still to come.
+    pub fn check_stop(&self, kind: OrderType, side: Side, stop: Price) -> Result<(), Refusal> {
+        let Some(last) = self.market.last else { return Ok(()) };
+        let passed = if kind.triggers_rising(side) { last >= stop } else { last <= stop };
+        if passed { Err(Refusal::WouldTrigger) } else { Ok(()) }
     }
 
     /// The order that a checked request makes, with the next number and nothing locked.
@@ -77,6 +81,7 @@ impl Batch<'_> {
             updated_ms: self.now_ms,
             working_ms: (!request.kind.is_conditional()).then_some(self.now_ms),
             trailing_delta: request.trailing_delta,
+            trailing_ms: None,
             tag: request.tag,
             amends: 0,
             locked: 0,
@@ -92,17 +97,12 @@ impl Batch<'_> {
         self.market.add(order);
         self.relock(number);
         self.report(number, ExecutionType::New, Details::default());
-        if order.working_ms.is_some() {
-            self.work(number);
-        } else {
-            let rising = order.kind.triggers_rising(order.side);
-            self.market.triggers.wait(number, order.stop_price.0, rising);
-        }
+        self.begin(number);
         Ok(number)
     }
 
     /// Whether the account can pay; an order for an amount gets its quantity here.
-    fn check_funds(&self, order: &mut Order) -> Result<(), Refusal> {
+    pub fn check_funds(&self, order: &mut Order) -> Result<(), Refusal> {
         let (account, side) = (order.account, order.side);
         let free = |units| has_free(self.market, self.funds, account, side, units);
         let affordable = if order.kind != OrderType::Market {

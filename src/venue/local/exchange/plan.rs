@@ -110,19 +110,25 @@ impl Walk<'_> {
             let shown = if more {
                 let Some(at) = resting.next() else { break };
                 price = at.price;
-                let hidden = market.order(at.order).remaining().0 - at.leaves.0;
+                // The crowd hides nothing.
+                let hidden = market.get(at.order).map_or(0, |order| order.remaining().0 - at.leaves.0);
                 Shown { maker: at.order, price: at.price.0, qty: at.leaves.0, hidden }
             } else {
                 let Some(shown) = behind.pop_front() else { break };
                 shown
             };
-            let maker = market.order(shown.maker);
+            let maker = market.get(shown.maker);
             if self.lots(shown.price) == 0 {
                 self.plan.end = if self.leaves == 0 { End::Done } else { End::Budget };
                 return;
             }
-            let own = self.taker.stp != StpMode::None && funds.related(maker.account, self.taker.account);
-            let met = if own { self.prevent(maker, &shown) } else { self.trade(&shown) };
+            let own = maker.filter(|maker| {
+                self.taker.stp != StpMode::None && funds.related(maker.account, self.taker.account)
+            });
+            let met = match own {
+                Some(maker) => self.prevent(maker, &shown),
+                None => self.trade(&shown),
+            };
             match met {
                 Met::Own => {
                     self.plan.end = End::SelfTrade;
@@ -136,7 +142,7 @@ impl Walk<'_> {
                     return;
                 }
                 Met::Took(_) if shown.hidden > 0 => {
-                    let qty = shown.hidden.min(maker.iceberg_qty.0);
+                    let qty = shown.hidden.min(maker.map_or(shown.hidden, |maker| maker.iceberg_qty.0));
                     behind.push_back(Shown { qty, hidden: shown.hidden - qty, ..shown });
                 }
                 Met::Took(_) | Met::Gone => {}

@@ -17,6 +17,8 @@ named! {
         LotSize = "LOT_SIZE",
         /// The same, of market orders.
         MarketLotSize = "MARKET_LOT_SIZE",
+        /// By how much an order may trail the price.
+        TrailingDelta = "TRAILING_DELTA",
         /// The worth.
         Notional = "NOTIONAL",
         /// How many parts an iceberg order shows.

@@ -51,7 +51,8 @@ pub struct SymbolRules {
     pub market_max_qty: Qty,
     /// The most that a limit order may be worth.
     pub max_notional: Notional,
-    /// The least and the most that an order may trail the price by, in ten-thousandths.
+    /// The least and the most that an order may trail the price by, in ten-thousandths, above and below; no order may
+    /// where the most is zero.
     pub trailing_delta: (u32, u32),
     /// Parts of an iceberg order.
     pub iceberg_parts_max: u32,

@@ -1,7 +1,7 @@
 //! Putting an order to work: trades, prevented trades, and the money of both.
 
 use super::batch::{Batch, Details};
-use super::event::{Commission, LastFill, Prevention};
+use super::event::{Commission, Prevention};
 use super::market::AccountTrade;
 use super::order::{ExecutionType, ExpiryReason, Order, OrderStatus, OrderType};
 use super::plan::{End, Plan, Step};
@@ -20,10 +20,31 @@ impl Batch<'_> {
         }
     }
 
-    /// A conditional order whose price has come, if it is still open.
+    /// Puts an order that was taken in to work, or lets it wait for its price; unless it is over by now.
+    pub fn begin(&mut self, number: u64) {
+        let order = *self.market.order(number);
+        if !order.status.is_open() {
+            return;
+        }
+        if order.working_ms.is_some() {
+            return self.work(number);
+        }
+        if let Some(delta) = order.trailing_delta {
+            self.market.triggers.trail(number, order.side, delta, order.stop_price.0 == 0);
+        }
+        if order.stop_price.0 > 0 {
+            let rising = order.kind.triggers_rising(order.side);
+            self.market.triggers.wait(number, order.stop_price.0, rising);
+        }
+    }
+
+    /// An order whose moment has come, if it is still open: a conditional one by its price, a follower by its list.
     pub fn activate(&mut self, number: u64) {
         if !self.market.is_open(number) {
             return;
+        }
+        if self.market.order(number).status == OrderStatus::PendingNew {
+            return self.release(number);
         }
         self.end_sibling(number, OrderStatus::Expired);
         let now_ms = self.now_ms;
@@ -72,27 +93,34 @@ impl Batch<'_> {
         self.end(number, OrderStatus::Expired, Some(reason), Details::default());
     }
 
+    /// Something has traded at this price: orders that waited for it become due.
+    pub(super) fn mark(&mut self, price: Price) {
+        self.market.last = Some(price);
+        for number in self.market.triggers.trade(price.0) {
+            self.market.order_mut(number).trailing_ms = Some(self.now_ms);
+        }
+    }
+
     fn trade(&mut self, taker: u64, maker: u64, qty: i64) {
         let qty = Qty(qty);
-        let price = self.market.order(maker).price;
+        let Some(resting) = self.market.engine.order(maker) else { return };
+        let price = resting.price;
         let Some(trade_id) = self.market.engine.fill(maker, qty) else { return };
-        self.end_sibling(maker, OrderStatus::Expired);
-        self.market.last = Some(price);
-        self.market.triggers.trade(price.0);
-        for (number, is_maker) in [(taker, false), (maker, true)] {
-            let commission = self.settle(number, price, qty, is_maker);
-            let fill = LastFill { trade_id, price, qty, maker: is_maker, commission };
-            let kept = !is_maker || self.refresh(maker);
-            self.report(number, ExecutionType::Trade, Details { fill: Some(fill), ..Details::default() });
-            if !kept {
-                self.unkept(maker);
-            }
-            self.tell_list_done(number);
+        let crowd = self.market.get(maker).is_none();
+        if !crowd {
+            self.end_sibling(maker, OrderStatus::Expired);
+        }
+        self.mark(price);
+        self.tell_side(taker, trade_id, price, qty, false);
+        if crowd {
+            self.pay_crowd(taker, price, qty);
+        } else {
+            self.tell_side(maker, trade_id, price, qty, true);
         }
     }
 
     /// Moves the money of one side of a trade; returns the commission.
-    fn settle(&mut self, number: u64, price: Price, qty: Qty, maker: bool) -> Commission {
+    pub(super) fn settle(&mut self, number: u64, price: Price, qty: Qty, maker: bool) -> Commission {
         let worth = price.times(qty);
         let now_ms = self.now_ms;
         let order = self.market.order_mut(number);
@@ -141,13 +169,13 @@ impl Batch<'_> {
     }
 
     /// Shows the next part of an iceberg order, once the one that was shown is gone; returns whether its level had room.
-    fn refresh(&mut self, maker: u64) -> bool {
+    pub(super) fn refresh(&mut self, maker: u64) -> bool {
         !self.market.is_open(maker)
             || self.market.engine.order(maker).is_some()
             || self.market.show(maker).is_ok()
     }
 
-    fn unkept(&mut self, number: u64) {
+    pub(super) fn unkept(&mut self, number: u64) {
         let reason = Some(ExpiryReason::ExchangeCanceled);
         self.end(number, OrderStatus::Expired, reason, Details::default());
     }

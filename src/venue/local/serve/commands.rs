@@ -1,5 +1,6 @@
 //! What the handle asks of the server, faults above all.
 
+use super::super::exchange::SymbolStatus;
 use super::connection::{Connection, Role};
 use super::control::Command;
 use super::fault::{Fault, RestFault, Trickle};
@@ -108,6 +109,47 @@ impl Server {
                     self.dirty.push(at);
                 }
             }
+            Fault::Order { how, on, nth, count } => self.api.spoil(how, on, nth, count),
+            Fault::CutOrders => {
+                let cut = |c: &Connection| {
+                    c.role == Role::Market(Market::Spot) && (c.api.is_some() || c.session.is_none())
+                };
+                let all = self.connections.iter().enumerate();
+                let hit: Vec<usize> =
+                    all.filter(|(_, c)| c.as_ref().is_some_and(cut)).map(|(at, _)| at).collect();
+                self.stats.fault("cut-orders", hit.len() as u64);
+                self.doomed.extend(hit.into_iter().map(|at| (at, Doom::Gone)));
+            }
+            Fault::Deaf { ms } => {
+                self.stats.fault("deaf", 1);
+                self.faults.deaf_until = Some(now + Duration::from_millis(ms));
+            }
+            Fault::Ban { status, seconds } => {
+                self.stats.fault("ban", 1);
+                let until = self.now().plus(Duration::from_secs(seconds));
+                self.api.close_until(until, status == 418);
+            }
+            Fault::Skew { ms } => {
+                self.stats.fault("skew", 1);
+                self.skew_ms = ms;
+            }
+            Fault::Maintenance { ms } => {
+                self.stats.fault("maintenance", 1);
+                let until = self.now().plus(Duration::from_millis(ms));
+                self.api.maintain_until(until);
+            }
+            Fault::Symbol { symbol, status } => {
+                let found = self.api.exchange().symbol(&symbol).zip(SymbolStatus::from_label(&status));
+                match found {
+                    Some((id, status)) => {
+                        self.stats.fault("symbol", 1);
+                        let now = self.now();
+                        self.api.change(now, |exchange, _| exchange.set_status(id, status));
+                    }
+                    None => log::error!("no symbol {symbol:?}, or no state {status:?}"),
+                }
+            }
+            Fault::UserEvents { action, nth, count, ms } => self.faults.users(action, nth, count, ms),
             Fault::Expire => {
                 let hit = self.clients(None);
                 self.stats.fault("expire", hit.len() as u64);

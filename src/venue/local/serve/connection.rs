@@ -50,6 +50,8 @@ pub(super) struct Connection {
     closing: Option<Instant>,
     /// The queue is emptied before the end, and the client's own goodbye is awaited.
     awaits_close: bool,
+    /// Nothing more is heard from it, nor told to it.
+    silenced: bool,
     /// An answer that is late on purpose.
     pub late: Option<Late>,
     /// When the socket last took something, or had nothing to take.
@@ -75,6 +77,7 @@ impl Connection {
             assembler: Assembler::default(),
             closing: None,
             awaits_close: false,
+            silenced: false,
             late: None,
             progress: now,
             blocked: false,
@@ -88,7 +91,7 @@ impl Connection {
 
     /// Reads what there is.
     pub fn read(&mut self) -> Result<(), Broken> {
-        if self.closing.is_some() && !self.awaits_close {
+        if self.silenced || (self.closing.is_some() && !self.awaits_close) {
             return Ok(());
         }
         self.transport.read(&mut self.input, INPUT_BYTES_MAX)?;
@@ -151,6 +154,17 @@ impl Connection {
             self.awaits_close = true;
             self.close_after_flush(now);
         }
+    }
+
+    /// Hears and tells nothing more: what was sent before its end is forgotten.
+    pub fn silence(&mut self) {
+        (self.api, self.silenced) = (None, true);
+        self.input.clear();
+    }
+
+    /// Whether something can be heard now: it is not silenced, and no answer is held back, since there is one at a time.
+    pub fn hears(&self) -> bool {
+        !self.silenced && self.late.is_none()
     }
 
     pub fn is_closing(&self) -> bool {

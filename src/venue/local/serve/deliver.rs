@@ -89,6 +89,7 @@ impl Server {
             }
         }
         self.made = made;
+        self.let_meet(source, frame, now);
     }
 
     fn deliver_made(&mut self, market: Market, made: &Made, now: Instant) {

@@ -2,7 +2,29 @@
 //!
 //! Owns: the faults a test or a person can ask for, and those that wait for their moment. Which bytes a fault changes
 //! is in the server; here is only when.
+//!
+//! A fault is asked for by [`Control::inject`](super::Control::inject), by `POST /admin/fault` with its JSON, by
+//! [`ServerOptions::faults`](super::ServerOptions::faults) or by `venue serve --fault`. Those that have to do with orders:
+//!
+//! | JSON | what happens |
+//! | --- | --- |
+//! | `{"fault":"order","how":"timeout-done"}`, `"timeout-lost"` | 504 and -1007; the order is live, or was never seen |
+//! | `{"fault":"order","how":"unavailable-done"}`, `"unavailable-lost"` | 503 and -1000; the same two |
+//! | `{"fault":"order","how":"cut-done"}`, `"cut-lost"` | the connection is cut between taking in and answering |
+//! | `{"fault":"order","how":"truncated"}`, `"not-json"`, `"huge"`, `"unknown-fields"` | done, and answered so |
+//! | `{"fault":"order","how":{"slow":{"ms":300}}}` | done, and answered late; its user events are not late |
+//! | … `,"on":"queries","nth":3,"count":5}` | not requests that change orders but questions; every third, five times |
+//! | `{"fault":"user-events","action":"drop"}`, `"duplicate"`, `"reorder"`, `"delay","ms":200` | also with `nth`, `count` |
+//! | `{"fault":"cut-orders"}`, `{"fault":"cut"}`, `{"fault":"cut-one"}` | sockets die: of orders, all, the oldest |
+//! | `{"fault":"stall","ms":500}`, `{"fault":"deaf","ms":500}` | nothing is written, nothing is read |
+//! | `{"fault":"trickle","ms":500,"bytes_per_s":2000}` | slow writing |
+//! | `{"fault":"ban","status":418,"seconds":2}`, 429 | all of spot is refused, with `Retry-After` |
+//! | `{"fault":"rest","status":502,"count":3}` | REST calls fail; what they asked for is done |
+//! | `{"fault":"skew","ms":-1500}` | the clock is wrong, until it is set to 0 again |
+//! | `{"fault":"maintenance","ms":1000}` | 503 and -1008 to all |
+//! | `{"fault":"symbol","symbol":"BTCUSDT","status":"HALT"}` | a symbol is halted, or trades again |
 
+use super::super::api::{Aim, Mishap, Told};
 use super::options::Tls;
 use crate::domain::Market;
 use serde::{Deserialize, Serialize};
@@ -99,6 +121,67 @@ pub enum Fault {
     Shutdown,
     /// Every stream connection reaches the end of its life: closed with code 1001.
     Expire,
+    /// Signed requests of spot go wrong.
+    Order {
+        /// How.
+        how: Mishap,
+        /// Which.
+        #[serde(default)]
+        on: Aim,
+        /// Every so many of those; 1 is each.
+        #[serde(default = "one")]
+        nth: u64,
+        /// So many times.
+        #[serde(default = "one")]
+        count: u64,
+    },
+    /// Every connection of the WebSocket API, and every connection that REST calls keep open, is cut at once, without a
+    /// word; streams are left alone.
+    CutOrders,
+    /// The venue reads slowly: nothing of what clients send is read, whatever it is, nor answered then.
+    Deaf {
+        /// For so long, ms.
+        ms: u64,
+    },
+    /// Everybody is refused on spot, whatever they call, with a `Retry-After` that is true.
+    Ban {
+        /// 429 or 418.
+        status: u16,
+        /// For so long, s.
+        seconds: u64,
+    },
+    /// The clock of spot's calls and orders is wrong from now on: `serverTime`, the times of orders and user events, and
+    /// what `timestamp` is held to. Event times of market streams stay right.
+    Skew {
+        /// By so much, ms; below zero: late; 0: right again.
+        ms: i64,
+    },
+    /// Every call of spot, and every request on its WebSocket API, is answered 503 and -1008.
+    Maintenance {
+        /// For so long, ms.
+        ms: u64,
+    },
+    /// A spot symbol changes its state.
+    Symbol {
+        /// Which.
+        symbol: String,
+        /// `TRADING`, `HALT`, `BREAK`, `CANCEL_ONLY`, `END_OF_DAY`.
+        status: String,
+    },
+    /// User events do not come as they should, to any account. One that is reordered comes after the next one.
+    UserEvents {
+        /// What is done to them. A delay holds the events after it as well, so that their order stays.
+        action: StreamAction,
+        /// Every so many; 1 is each.
+        #[serde(default = "one")]
+        nth: u64,
+        /// So many times.
+        #[serde(default = "one")]
+        count: u64,
+        /// For a delay: how long, ms.
+        #[serde(default)]
+        ms: u64,
+    },
     /// New connections meet another TLS.
     Tls {
         /// Which.
@@ -135,6 +218,13 @@ struct OnStream {
 #[derive(Default)]
 pub(super) struct Pending {
     on_streams: Vec<OnStream>,
+    on_users: Vec<OnStream>,
+    /// User events that wait for the next one.
+    reordered_users: Vec<Told>,
+    /// User events that wait for a moment, in order.
+    delayed_users: Vec<Told>,
+    delayed_until: Option<Instant>,
+    pub deaf_until: Option<Instant>,
     rest: Vec<(RestFault, u64)>,
     pub no_upgrades: u64,
     pub truncate: u64,
@@ -163,10 +253,24 @@ impl Pending {
         self.rest.push((fault, count));
     }
 
+    pub fn users(&mut self, action: StreamAction, nth: u64, count: u64, ms: u64) {
+        let delay = Duration::from_millis(ms);
+        self.on_users.push(OnStream { action, stream: None, nth: nth.max(1), left: count, seen: 0, delay });
+    }
+
+    /// What is to be done to the next user event.
+    pub fn next_user(&mut self) -> Option<(StreamAction, Duration)> {
+        Self::next_of(&mut self.on_users, b"")
+    }
+
     /// What is to be done to the frame that is next on this stream.
     pub fn next_on(&mut self, stream: &[u8]) -> Option<(StreamAction, Duration)> {
+        Self::next_of(&mut self.on_streams, stream)
+    }
+
+    fn next_of(faults: &mut Vec<OnStream>, stream: &[u8]) -> Option<(StreamAction, Duration)> {
         let mut found = None;
-        for fault in &mut self.on_streams {
+        for fault in faults.iter_mut() {
             if fault.stream.as_ref().is_some_and(|name| name.as_bytes() != stream) {
                 continue;
             }
@@ -176,8 +280,40 @@ impl Pending {
                 found = Some((fault.action, fault.delay));
             }
         }
-        self.on_streams.retain(|fault| fault.left > 0);
+        faults.retain(|fault| fault.left > 0);
         found
+    }
+
+    /// Holds a user event back until the next was told.
+    pub fn reorder_user(&mut self, told: Told) {
+        self.reordered_users.push(told);
+    }
+
+    /// User events that waited for the next.
+    pub fn take_reordered(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.reordered_users)
+    }
+
+    /// Lets user events stand still until then.
+    pub fn delay_users(&mut self, until: Instant) {
+        self.delayed_until = Some(self.delayed_until.map_or(until, |known| known.max(until)));
+    }
+
+    /// Takes a user event in that must wait; gives it back where it need not.
+    pub fn wait_user(&mut self, told: Told) -> Option<Told> {
+        if self.delayed_until.is_none() {
+            return Some(told);
+        }
+        self.delayed_users.push(told);
+        None
+    }
+
+    /// User events whose time has come.
+    pub fn take_late(&mut self, now: Instant) -> Vec<Told> {
+        if self.delayed_until.take_if(|until| *until <= now).is_none() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.delayed_users)
     }
 
     /// Whether no stream has a fault: the usual case, told cheaply.

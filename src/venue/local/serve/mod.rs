@@ -16,6 +16,7 @@ mod certificate;
 mod commands;
 mod connection;
 mod control;
+mod crowd;
 mod deliver;
 mod derived;
 mod exchange;

@@ -4,6 +4,7 @@
 
 use super::super::api::{AccountOptions, ApiError, ApiSettings, WeightRules};
 use super::super::config::{FlowConfig, FlowError};
+use super::fault::Fault;
 use crate::domain::{Instrument, Market};
 use crate::net::{FrameSource, SourceError};
 use std::fmt;
@@ -231,6 +232,10 @@ pub struct ServerOptions {
     pub order_limits: (u32, u32),
     /// Accounts that trade spot symbols, with their keys and balances.
     pub accounts: Vec<AccountOptions>,
+    /// Whether orders of accounts meet the market that is shown, and not only each other.
+    pub meets_market: bool,
+    /// What goes wrong, so long after the start.
+    pub faults: Vec<(Duration, Fault)>,
 }
 
 impl ServerOptions {
@@ -260,6 +265,8 @@ impl ServerOptions {
             limits: Limits::default(),
             order_limits: (100, 200_000),
             accounts: Vec::new(),
+            meets_market: true,
+            faults: Vec::new(),
         }
     }
 

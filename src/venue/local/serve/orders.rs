@@ -3,15 +3,19 @@
 //!
 //! Owns: the way between connections and the `api`, and the market data methods of the WebSocket API.
 
-use super::super::api::{Api, MarketAnswer, MarketData, RestReply, RestRequest, Session as ApiSession};
+use super::super::api::{
+    Api, MarketAnswer, MarketData, Mishap, RestReply, RestRequest, Session as ApiSession, Told,
+};
+use super::connection::Late;
 use super::exchange::Exchange;
+use super::fault::StreamAction;
 use super::http::{Answer, Request};
 use super::rest::{self, Call};
-use super::server::{Server, wall};
+use super::server::{Doom, Server, wall};
 use super::websocket;
 use crate::domain::{Market, Time};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Market data as the WebSocket API asks for it: the REST calls under other names.
 struct Methods<'a> {
@@ -45,13 +49,15 @@ impl MarketData for Methods<'_> {
 }
 
 impl Server {
-    /// The venue's time.
+    /// The venue's time on spot, as orders are held to it.
     pub(super) fn now(&self) -> Time {
-        wall()
+        let skewed = i128::from(wall().0) + i128::from(self.skew_ms) * 1_000_000;
+        Time(u64::try_from(skewed).unwrap_or_default())
     }
 
-    /// The answer to a call on orders and accounts; `None` where it is of something else.
-    pub(super) fn order_call(&mut self, peer: IpAddr, request: &Request) -> Option<Answer> {
+    /// The answer to a call on orders and accounts, and what is to go wrong with it; `None` where it is of something
+    /// else.
+    pub(super) fn order_call(&mut self, peer: IpAddr, request: &Request) -> Option<(Answer, Option<Mishap>)> {
         // What is open to all is answered beside the other market data.
         if Api::is_open(&request.path) {
             return None;
@@ -65,13 +71,13 @@ impl Server {
             peer,
         };
         let now = self.now();
-        let RestReply { status, headers, body } = self.api.rest(now, &call)?;
+        let RestReply { status, headers, body, mishap } = self.api.rest(now, &call)?;
         match status {
             429 => self.stats.rest_refused += 1,
             418 => self.stats.rest_banned += 1,
             _ => {}
         }
-        Some(Answer { status, headers, body })
+        Some((Answer { status, headers, body }, mishap))
     }
 
     /// Makes a connection a session of the WebSocket API; the refusal where it may not be.
@@ -110,35 +116,88 @@ impl Server {
         let Some(session) = &mut connection.api else { return };
         let market = Methods { exchange: &self.exchange, weight_limit };
         let mut answers = Vec::new();
-        self.api.hear(venue_now, session, text, &market, &mut answers);
+        let mishap = self.api.hear(venue_now, session, text, &market, &mut answers);
         self.stats.api_requests += 1;
-        for answer in &answers {
-            websocket::write_text(connection.out(), answer);
+        let mut bytes = Vec::new();
+        answers.iter().for_each(|answer| websocket::write_text(&mut bytes, answer));
+        match mishap {
+            Some(Mishap::CutDone | Mishap::CutLost) => {
+                connection.silence();
+                self.doomed.push((at, Doom::Gone));
+            }
+            Some(Mishap::Truncated) => {
+                connection.out().extend_from_slice(&bytes[..bytes.len() / 2]);
+                connection.silence();
+                connection.close_after_flush(now);
+                self.sweep_soon(now);
+            }
+            Some(Mishap::Slow { ms }) => {
+                let due = now + Duration::from_millis(ms);
+                connection.late = Some(Late { due, bytes, last: false });
+                self.sweep_soon(due);
+            }
+            _ => connection.out().extend_from_slice(&bytes),
         }
+        self.stats.fault("order", mishap.is_some().into());
         self.dirty.push(at);
         self.spread(now);
     }
 
-    /// Sends what accounts are told to whoever subscribed to it.
-    pub(super) fn spread(&mut self, _now: Instant) {
+    /// Sends what accounts are told to whoever subscribed to it, unless a fault says otherwise.
+    pub(super) fn spread(&mut self, now: Instant) {
         if !self.api.has_told() {
             return;
         }
         for told in self.api.take_told() {
-            for (at, slot) in self.connections.iter_mut().enumerate() {
-                let Some(connection) = slot else { continue };
-                let Some(message) = connection.api.as_ref().and_then(|session| session.wrap(&told)) else {
-                    continue;
-                };
-                if connection.is_closing() {
-                    continue;
+            let fault = self.faults.next_user();
+            if let Some((StreamAction::Delay, delay)) = fault {
+                self.stats.fault("user-delay", 1);
+                self.faults.delay_users(now + delay);
+                self.sweep_soon(now + delay);
+            }
+            let Some(told) = self.faults.wait_user(told) else { continue };
+            match fault {
+                Some((StreamAction::Drop, _)) => self.stats.fault("user-drop", 1),
+                Some((StreamAction::Reorder, _)) => {
+                    self.stats.fault("user-reorder", 1);
+                    self.faults.reorder_user(told);
                 }
-                websocket::write_text(connection.out(), &message);
-                self.stats.user_events += 1;
-                self.dirty.push(at);
-                if connection.backlog() > self.limits.queue_bytes {
-                    self.doomed.push((at, super::server::Doom::Slow));
+                Some((StreamAction::Duplicate, _)) => {
+                    self.stats.fault("user-duplicate", 1);
+                    self.tell(&told);
+                    self.tell(&told);
                 }
+                Some((StreamAction::Delay, _)) | None => {
+                    self.tell(&told);
+                    for waiting in self.faults.take_reordered() {
+                        self.tell(&waiting);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends user events that were late for long enough.
+    pub(super) fn release_users(&mut self, now: Instant) {
+        for told in self.faults.take_late(now) {
+            self.tell(&told);
+        }
+    }
+
+    fn tell(&mut self, told: &Told) {
+        for (at, slot) in self.connections.iter_mut().enumerate() {
+            let Some(connection) = slot else { continue };
+            let Some(message) = connection.api.as_ref().and_then(|session| session.wrap(told)) else {
+                continue;
+            };
+            if connection.is_closing() {
+                continue;
+            }
+            websocket::write_text(connection.out(), &message);
+            self.stats.user_events += 1;
+            self.dirty.push(at);
+            if connection.backlog() > self.limits.queue_bytes {
+                self.doomed.push((at, Doom::Slow));
             }
         }
     }

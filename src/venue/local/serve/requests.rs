@@ -2,27 +2,27 @@
 //!
 //! Owns: the way from a request to its answer. Which calls there are is in `rest`.
 
+use super::super::api::Mishap;
 use super::super::api::weights::Verdict;
 use super::connection::{Late, Role};
 use super::fault::Fault;
 use super::http::{self, Answer, BadRequest, Request};
 use super::hub::Form;
 use super::rest::{self, Call};
-use super::server::{Server, wall_ms};
+use super::server::{Doom, Server, wall_ms};
 use super::session::{Control, Session};
 use super::stream_name;
 use super::websocket::{self, Close, Incoming};
 use crate::domain::Market;
 use serde_json::json;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Reads everything a connection has sent whole.
 pub(super) fn process(server: &mut Server, at: usize, now: Instant) {
     loop {
         let Some(Some(connection)) = server.connections.get_mut(at) else { return };
-        if connection.late.is_some() {
-            // One answer at a time.
+        if !connection.hears() {
             return;
         }
         let more = if connection.session.is_some() {
@@ -222,18 +222,35 @@ fn open(
 /// A REST call of a market.
 fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: Instant) {
     server.stats.rest_calls += 1;
-    let now_ms = wall_ms();
+    let now_ms = if market == Market::Spot { server.now().0 / 1_000_000 } else { wall_ms() };
     let Some(peer) = server.connections.get(at).and_then(Option::as_ref).map(|c| c.peer) else { return };
     let weight_limit = server.limits.weight_rules(market).limit;
     let of_orders = if market == Market::Spot { server.order_call(peer, request) } else { None };
+    let mishap = of_orders.as_ref().and_then(|(_, mishap)| *mishap);
     let mut answer = match of_orders {
-        Some(answer) => answer,
+        Some((answer, _)) => answer,
         None => market_data(server, market, peer, request, now_ms),
     };
     let mut late = None;
+    server.stats.fault("order", mishap.is_some().into());
+    match mishap {
+        Some(Mishap::CutDone | Mishap::CutLost) => {
+            server.spread(now);
+            if let Some(Some(connection)) = server.connections.get_mut(at) {
+                connection.silence();
+            }
+            return server.doomed.push((at, Doom::Gone));
+        }
+        Some(Mishap::Truncated) => {
+            server.spread(now);
+            return write_half(server, at, &answer, now);
+        }
+        Some(Mishap::Slow { ms }) => late = Some(now + Duration::from_millis(ms)),
+        _ => {}
+    }
     if let Some(fault) = server.faults.next_rest() {
         server.stats.fault("rest", 1);
-        late = (!fault.delay.is_zero()).then(|| now + fault.delay);
+        late = late.or((!fault.delay.is_zero()).then(|| now + fault.delay));
         answer = match fault.status {
             200 => answer,
             418 => banned(now_ms + fault.retry_after_s * 1_000, fault.retry_after_s),
@@ -259,6 +276,17 @@ fn call(server: &mut Server, market: Market, at: usize, request: &Request, now: 
     }
 }
 
+/// Writes half an answer, and ends the connection.
+fn write_half(server: &mut Server, at: usize, answer: &Answer, now: Instant) {
+    let Some(Some(connection)) = server.connections.get_mut(at) else { return };
+    let mut bytes = Vec::new();
+    answer.write(&mut bytes, false);
+    connection.out().extend_from_slice(&bytes[..bytes.len() - answer.body.len() / 2]);
+    connection.silence();
+    connection.close_after_flush(now);
+    server.sweep_soon(now);
+}
+
 fn is_api(path: &str) -> bool {
     path == "/ws-api/v3" || path.starts_with("/ws-api/v3/")
 }
@@ -273,6 +301,20 @@ fn market_data(server: &mut Server, market: Market, peer: IpAddr, request: &Requ
     let route = rest::route(market, request);
     let weight = route.as_ref().map_or(1, |route| (route.weight)(&context));
     let after = |until_ms: u64| until_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
+    if market == Market::Spot
+        && let Some(refusal) = server.api.closed(now_ms)
+    {
+        match refusal.status {
+            429 => server.stats.rest_refused += 1,
+            418 => server.stats.rest_banned += 1,
+            _ => {}
+        }
+        let answer = Answer::json(refusal.status, refusal.body());
+        return match refusal.retry_after_s(now_ms) {
+            Some(seconds) => answer.with("Retry-After", seconds),
+            None => answer,
+        };
+    }
     match server.api.weights.charge(market, peer, weight, now_ms, &rules) {
         Verdict::Granted { used } => {
             let context = Call { api: Some(&server.api), ..context };

@@ -10,7 +10,7 @@ use super::connection::{Connection, Role};
 use super::control::{Command, Control};
 use super::derived::Made;
 use super::exchange::Exchange;
-use super::fault::{Held, Pending};
+use super::fault::{Fault, Held, Pending};
 use super::feed::Feed;
 use super::hub::{Forms, Hub};
 use super::options::{AtEnd, Limits, Liveness, Pace, ServeError, ServerOptions, Tls};
@@ -72,7 +72,13 @@ pub(super) struct Server {
     pub(super) hub: Hub,
     pub(super) feed: Feed,
     pub(super) api: Api,
+    /// Whether somebody trades here, and with the market that is shown.
+    pub(super) meets_market: bool,
+    /// By how much the clock of orders is wrong, ms.
+    pub(super) skew_ms: i64,
     pub(super) faults: Pending,
+    /// Faults whose moment is known.
+    pub(super) planned: Vec<(Instant, Fault)>,
     pub(super) held: Vec<Held>,
     pub(super) forms: Forms,
     pub(super) made: Made,
@@ -132,6 +138,7 @@ impl Server {
             listeners.push(listen(&poll, listeners.len(), Role::Admin, admin)?);
         }
         let settings = options.api_settings();
+        let meets_market = options.meets_market && !options.accounts.is_empty();
         let (feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
         let api = Api::new(settings, listable(&instruments), options.accounts, wall())?;
         let mut exchange = Exchange::default();
@@ -140,6 +147,7 @@ impl Server {
             exchange.foresee(source.market, source.symbol.as_deref(), frame);
         }
         let (control, inbox) = Control::new(waker);
+        let began = Instant::now();
         Ok(Self {
             poll,
             listeners,
@@ -154,7 +162,10 @@ impl Server {
             hub: Hub::default(),
             feed,
             api,
+            meets_market,
+            skew_ms: 0,
             faults: Pending::default(),
+            planned: options.faults.into_iter().map(|(after, fault)| (began + after, fault)).collect(),
             held: Vec::new(),
             forms: Forms::default(),
             made: Made::default(),
@@ -256,6 +267,8 @@ impl Server {
             sooner(self.feed.due());
         }
         sooner(self.faults.stalled_until);
+        sooner(self.faults.deaf_until);
+        self.planned.iter().for_each(|(at, _)| sooner(Some(*at)));
         sooner(self.faults.trickle.map(|trickle| trickle.next));
         self.held.iter().for_each(|held| sooner(held.until));
         next.saturating_duration_since(now)
@@ -305,9 +318,13 @@ impl Server {
         }
     }
 
-    fn ready(&mut self, at: usize, now: Instant) {
+    pub(super) fn ready(&mut self, at: usize, now: Instant) {
+        let deaf = self.faults.deaf_until.is_some();
         let Some(Some(connection)) = self.connections.get_mut(at) else { return };
         connection.blocked = false;
+        if deaf && connection.role != Role::Admin {
+            return self.flush(at, now);
+        }
         if let Err(broken) = connection.read() {
             self.doomed.push((at, broken.into()));
         }

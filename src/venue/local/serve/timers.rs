@@ -2,6 +2,7 @@
 
 use super::fault::TRICKLE_EVERY;
 use super::options::Pace;
+use super::requests;
 use super::server::{Doom, Server, wall_ms};
 use super::session::Overdue;
 use super::websocket::{self, Close};
@@ -16,11 +17,13 @@ impl Server {
     /// Timers: pings, lifetimes, slow clients, late answers, stalls and trickles.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.sweep_faults(now);
+        self.release_users(now);
         if now < self.next_sweep {
             return;
         }
         let shortest = self.liveness.ping_every.min(self.liveness.pong_within).min(self.liveness.lifetime);
         self.next_sweep = now + (shortest / 8).clamp(Duration::from_millis(1), SWEEP_MAX);
+        let mut answered = Vec::new();
         for at in 0..self.connections.len() {
             let Some(connection) = &mut self.connections[at] else { continue };
             if let Some(late) = connection.late.take_if(|late| late.due <= now) {
@@ -29,6 +32,7 @@ impl Server {
                     connection.close_after_flush(now);
                 }
                 self.dirty.push(at);
+                answered.push(at);
             } else if let Some(late) = &connection.late {
                 self.next_sweep = self.next_sweep.min(late.due);
             }
@@ -73,9 +77,19 @@ impl Server {
                 self.dirty.push(at);
             }
         }
+        // What was asked while an answer was held back.
+        answered.into_iter().for_each(|at| requests::process(self, at, now));
     }
 
     pub(super) fn sweep_faults(&mut self, now: Instant) {
+        while let Some(at) = self.planned.iter().position(|(at, _)| *at <= now) {
+            let (_, fault) = self.planned.remove(at);
+            log::info!("fault: {fault:?}");
+            self.inject(fault, now);
+        }
+        if self.faults.deaf_until.take_if(|until| *until <= now).is_some() {
+            (0..self.connections.len()).for_each(|at| self.ready(at, now));
+        }
         if self.faults.stalled_until.is_some_and(|until| until <= now) {
             self.faults.stalled_until = None;
             self.flush_all(now);

@@ -7,7 +7,7 @@ const VALUE_MAX: f64 = 1e20;
 
 /// Maps values to pixels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Axis {
+pub(in crate::report) struct Axis {
     logarithmic: bool,
     low: f64,
     high: f64,
@@ -17,13 +17,27 @@ pub(super) struct Axis {
 
 impl Axis {
     /// From `low` to `high`, each value as far as it is.
-    pub(super) fn linear(low: f64, high: f64, (from_px, to_px): (f64, f64)) -> Self {
+    pub(in crate::report) fn linear(low: f64, high: f64, (from_px, to_px): (f64, f64)) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { logarithmic: false, low, high, from_px, to_px }
     }
 
+    /// Linear, over all finite `values` and a little beyond; about zero if there are none.
+    pub(in crate::report) fn covering(values: impl IntoIterator<Item = f64>, span: (f64, f64)) -> Self {
+        let usable = values.into_iter().filter(|value| value.abs() < VALUE_MAX);
+        let (low, high) =
+            usable.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = if low > high { (0.0, 0.0) } else { (low, high) };
+        // A curve that stands still lies in the middle.
+        let beyond = if high > low { (high - low) * 0.06 } else { (high.abs() * 0.01).max(1e-9) };
+        Self::linear(low - beyond, high + beyond, span)
+    }
+
     /// Logarithmic, over all positive `values`, widened to the next 1, 2 or 5; 1 to 10 if there are none.
-    pub(super) fn logarithmic(values: impl IntoIterator<Item = f64>, (from_px, to_px): (f64, f64)) -> Self {
+    pub(in crate::report) fn logarithmic(
+        values: impl IntoIterator<Item = f64>,
+        (from_px, to_px): (f64, f64),
+    ) -> Self {
         let usable = values.into_iter().filter(|value| *value > 0.0 && *value < VALUE_MAX);
         let (low, high) =
             usable.fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
@@ -32,12 +46,12 @@ impl Axis {
         Self { logarithmic: true, low, high, from_px, to_px }
     }
 
-    pub(super) fn high(&self) -> f64 {
+    pub(in crate::report) fn high(&self) -> f64 {
         self.high
     }
 
     /// Where `value` goes; what is off the axis goes to its end.
-    pub(super) fn px(&self, value: f64) -> f64 {
+    pub(in crate::report) fn px(&self, value: f64) -> f64 {
         let value = value.clamp(self.low, self.high);
         let share = if self.logarithmic {
             (value / self.low).ln() / (self.high / self.low).ln()
@@ -49,7 +63,7 @@ impl Axis {
 
     /// Round values for labels: on a logarithmic axis 1, 2, 5 of each decade, or only the decades of many, at most
     /// about `most`; on a linear one every 1, 2 or 5 of a power of ten.
-    pub(super) fn ticks(&self, most: usize) -> Vec<f64> {
+    pub(in crate::report) fn ticks(&self, most: usize) -> Vec<f64> {
         if !self.logarithmic {
             let step = step_above((self.high - self.low) / most.max(1) as f64);
             let first = (self.low / step).ceil() as i64;
@@ -80,22 +94,22 @@ fn step_above(value: f64) -> f64 {
 }
 
 /// Labels in time units for ticks in ns.
-pub(super) fn nanos_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+pub(in crate::report) fn nanos_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
     ticks.into_iter().map(|ns| (ns, short(&units::nanos(ns.round() as u64)))).collect()
 }
 
 /// Labels for ticks in events per second.
-pub(super) fn rate_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+pub(in crate::report) fn rate_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
     ticks.into_iter().map(|rate| (rate, short(&units::rate(rate)))).collect()
 }
 
 /// Labels for ticks that count things.
-pub(super) fn count_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+pub(in crate::report) fn count_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
     ticks.into_iter().map(|n| (n, units::count(n.round() as u64))).collect()
 }
 
 /// Labels in memory units for ticks in bytes.
-pub(super) fn byte_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
+pub(in crate::report) fn byte_labels(ticks: Vec<f64>) -> Vec<(f64, String)> {
     ticks.into_iter().map(|n| (n, short(&units::bytes(n.round() as u64)))).collect()
 }
 

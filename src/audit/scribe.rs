@@ -1,0 +1,142 @@
+//! The scribe: follows a journal and writes the trail of its run.
+
+use super::chain::Anchor;
+use super::error::AuditError;
+use super::projector::Projector;
+use super::record::Body;
+use super::writer::TrailWriter;
+use crate::journal::{Entry, Follower, Next};
+use std::path::Path;
+
+/// How far a scribe came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scribed {
+    /// There is more to take in.
+    More,
+    /// There is no more for now.
+    Pending,
+    /// The run came to its end, and all of it is in the trail.
+    Ended,
+}
+
+/// Entries taken in before others get their turn.
+const ENTRIES_AT_ONCE: usize = 50_000;
+
+/// See the module.
+pub struct Scribe {
+    follower: Follower,
+    projector: Projector,
+    writer: TrailWriter,
+    /// Entries that the trail has already.
+    known: u64,
+    ended: bool,
+}
+
+impl Scribe {
+    /// Begins, or goes on with, the trail of a journal; `None` while the journal's header is not there yet. A trail may
+    /// hold many runs, one after the other.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn open(journal: &Path, trail: &Path, anchors: &[Anchor]) -> Result<Option<Self>, AuditError> {
+        let Some(follower) = Follower::open(journal)? else { return Ok(None) };
+        let (mut writer, found, cut_bytes) = TrailWriter::open(trail, anchors)?;
+        let key = follower.run_key();
+        let projector = Projector::new(follower.header());
+        let last = found.runs.last().is_some_and(|run| run == key);
+        if !last && found.runs.iter().any(|run| run == key) {
+            return Err(AuditError::Past { path: trail.display().to_string() });
+        }
+        let known = if last { found.entry } else { 0 };
+        let ended = last && found.ended;
+        if !last {
+            writer.append(projector.at(), &Projector::beginning(follower.header(), key))?;
+        } else if !ended {
+            let at = super::Stamp { entry: known, ..projector.at() };
+            writer.append(at, &Body::Resumed { cut_bytes })?;
+        }
+        Ok(Some(Self { follower, projector, writer, known, ended }))
+    }
+
+    /// Takes in what the journal has, and writes what there is to record.
+    ///
+    /// # Errors
+    /// [`AuditError`]; nothing may be added after one.
+    pub fn read(&mut self) -> Result<Scribed, AuditError> {
+        self.read_with(&mut |_, _| {})
+    }
+
+    /// The same, with each entry shown to `watch`, which may add records of its own: those of entries that the trail has
+    /// already are in it too, and are left out.
+    ///
+    /// # Errors
+    /// [`AuditError`]; nothing may be added after one.
+    pub fn read_with(
+        &mut self,
+        watch: &mut dyn FnMut(&Entry, &mut Vec<Body>),
+    ) -> Result<Scribed, AuditError> {
+        let mut more = Vec::new();
+        for _ in 0..ENTRIES_AT_ONCE {
+            if self.ended {
+                return Ok(Scribed::Ended);
+            }
+            let (entry, ended) = match self.follower.next_entry()? {
+                Next::Entry(entry, _) => (entry, false),
+                Next::Pending => {
+                    self.writer.flush()?;
+                    return Ok(Scribed::Pending);
+                }
+                Next::Ended => (Entry::End, true),
+            };
+            watch(&entry, &mut more);
+            let body = self.projector.take(&entry);
+            if let Some(body) = body
+                && self.projector.at().entry > self.known
+            {
+                self.writer.append(self.projector.at(), &body)?;
+            }
+            for body in more.drain(..) {
+                if self.projector.at().entry > self.known {
+                    self.writer.append(self.projector.at(), &body)?;
+                }
+            }
+            if ended {
+                self.ended = true;
+                self.writer.sync()?;
+            }
+        }
+        Ok(Scribed::More)
+    }
+
+    /// Records what did not come by the journal.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn note(&mut self, body: &Body) -> Result<(), AuditError> {
+        let mut at = self.projector.at();
+        // One that is resumed has not read up to where the trail is; its records keep counting from there.
+        at.entry = at.entry.max(self.known);
+        self.writer.append(at, body)?;
+        self.writer.flush()
+    }
+
+    /// The newest record.
+    #[must_use]
+    pub fn head(&self) -> Option<Anchor> {
+        self.writer.head()
+    }
+
+    /// Makes what was written survive a loss of power.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn sync(&mut self) -> Result<(), AuditError> {
+        self.writer.sync()
+    }
+
+    /// Bytes of the journal that are not in the trail.
+    #[must_use]
+    pub fn behind_bytes(&self) -> u64 {
+        self.follower.behind()
+    }
+}

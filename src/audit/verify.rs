@@ -1,0 +1,190 @@
+//! Verifying a trail: each link against the record and the link before it, and the anchors against the links.
+
+use super::chain::{Anchor, LINK_DIGITS, Link, parts};
+use super::error::AuditError;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What is wrong with a trail, at the first record that is not as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// A line is not a record, or not whole.
+    #[error("record {record}: the line is damaged, or was cut off")]
+    Unreadable {
+        /// The first bad record.
+        record: u64,
+    },
+    /// Another record stands here than should.
+    #[error("record {record} is missing, or not in its place: record {found} stands there")]
+    OutOfPlace {
+        /// The first bad record.
+        record: u64,
+        /// What stands there.
+        found: u64,
+    },
+    /// The record or its hash was changed; or the one before it was, by somebody who reckoned that one's hash anew.
+    #[error(
+        "record {record} was changed: its hash does not fit (or the record before it was, and its hash with it)"
+    )]
+    Changed {
+        /// The first bad record.
+        record: u64,
+    },
+    /// The chain is whole in itself, and not the one that was anchored.
+    #[error(
+        "the trail was written anew: record {anchored} is not the one that was anchored (the first that differs is one from {record} on)"
+    )]
+    Rewritten {
+        /// The first that may be another.
+        record: u64,
+        /// The anchor that says so.
+        anchored: u64,
+    },
+    /// The end was cut off.
+    #[error("record {record} is missing: the end of the trail was cut off, record {anchored} was there")]
+    Truncated {
+        /// The first that is missing.
+        record: u64,
+        /// The last that is known to have been there.
+        anchored: u64,
+    },
+}
+
+impl Fault {
+    /// The first record that is not, or may not be, as it was written.
+    #[must_use]
+    pub const fn record(&self) -> u64 {
+        match *self {
+            Self::Unreadable { record }
+            | Self::OutOfPlace { record, .. }
+            | Self::Changed { record }
+            | Self::Rewritten { record, .. }
+            | Self::Truncated { record, .. } => record,
+        }
+    }
+}
+
+/// What a whole trail holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Records.
+    pub records: u64,
+    /// The last record's link.
+    pub head: Link,
+    /// The last record that an anchor vouches for; what follows it could be cut off unseen.
+    pub anchored: Option<u64>,
+    /// Runs in it, in their order.
+    pub runs: Vec<String>,
+    /// Whether the last run came to its end.
+    pub ended: bool,
+    /// Of the last run, the journal's entries that were taken in.
+    pub entry: u64,
+    /// Bytes of whole lines.
+    pub bytes: u64,
+}
+
+/// What a trail's writer has to know of a record to go on after it.
+#[derive(Deserialize)]
+struct Head {
+    entry: u64,
+    kind: String,
+    run: Option<String>,
+}
+
+/// Verifies a trail against its own chain and against `anchors`.
+///
+/// # Errors
+/// What the reader says; inside, the first fault.
+pub fn verify(mut trail: impl BufRead, anchors: &[Anchor]) -> io::Result<Result<Verified, Fault>> {
+    let mut anchors = anchors.to_vec();
+    anchors.sort_by_key(|anchor| anchor.number);
+    let mut due = anchors.iter().peekable();
+    let mut found = Verified {
+        records: 0,
+        head: Link::origin(),
+        anchored: None,
+        runs: Vec::new(),
+        ended: false,
+        entry: 0,
+        bytes: 0,
+    };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = trail.read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        let record = found.records + 1;
+        let Some(whole) = line.strip_suffix(b"\n") else { return Ok(Err(Fault::Unreadable { record })) };
+        let Some((link, number, text)) = parts(whole) else { return Ok(Err(Fault::Unreadable { record })) };
+        if number != record {
+            return Ok(Err(Fault::OutOfPlace { record, found: number }));
+        }
+        let expected = found.head.next(text);
+        if link != expected {
+            return Ok(Err(Fault::Changed { record }));
+        }
+        while let Some(anchor) = due.next_if(|anchor| anchor.number == record) {
+            if anchor.link != link {
+                let after = found.anchored.unwrap_or(0);
+                return Ok(Err(Fault::Rewritten { record: after + 1, anchored: record }));
+            }
+            found.anchored = Some(record);
+        }
+        (found.records, found.head) = (record, link);
+        found.bytes += read as u64;
+        let Ok(head) = serde_json::from_slice::<Head>(text) else {
+            return Ok(Err(Fault::Unreadable { record }));
+        };
+        found.entry = head.entry;
+        if let Some(run) = head.run.filter(|_| head.kind == "run") {
+            found.runs.push(run);
+        }
+        found.ended = head.kind == "end" || found.ended && head.kind != "run";
+    }
+    Ok(match due.last() {
+        Some(missing) => Err(Fault::Truncated { record: found.records + 1, anchored: missing.number }),
+        None => Ok(found),
+    })
+}
+
+/// Verifies the trail in a file.
+///
+/// # Errors
+/// [`AuditError::Fault`] with the first bad record, or what keeps the file from being read.
+pub fn verify_file(path: &Path, anchors: &[Anchor]) -> Result<Verified, AuditError> {
+    let file = File::open(path).map_err(AuditError::io(path))?;
+    let found = verify(BufReader::with_capacity(1 << 20, file), anchors).map_err(AuditError::io(path))?;
+    found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })
+}
+
+/// Where the anchors of a trail are, unless told otherwise: beside it.
+#[must_use]
+pub fn anchors_of(trail: &Path) -> PathBuf {
+    let mut name = trail.as_os_str().to_owned();
+    name.push(".anchors");
+    PathBuf::from(name)
+}
+
+/// Reads a file of anchors. A last line without an end was being written when its writer died, and is left out.
+///
+/// # Errors
+/// [`AuditError::BadAnchor`] at the first line that is none.
+pub fn read_anchors(path: &Path) -> Result<Vec<Anchor>, AuditError> {
+    let text = std::fs::read(path).map_err(AuditError::io(path))?;
+    let text = String::from_utf8_lossy(&text);
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = whole.split('\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let bad = |line: usize| AuditError::BadAnchor { path: path.display().to_string(), line: line + 1 };
+    lines.map(|(at, line)| Anchor::parse(line).ok_or_else(|| bad(at))).collect()
+}
+
+/// Whether the bytes that follow the last whole line can be the beginning of a record.
+pub(super) fn is_unfinished(rest: &[u8]) -> bool {
+    rest.len() <= LINK_DIGITS && rest.iter().all(u8::is_ascii_hexdigit)
+        || rest.len() > LINK_DIGITS && rest[LINK_DIGITS] == b' '
+}

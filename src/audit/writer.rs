@@ -1,0 +1,125 @@
+//! Writing a trail: records at its end, and nothing else.
+
+use super::chain::{Anchor, Link};
+use super::error::AuditError;
+use super::record::{Body, Stamp, Whole};
+use super::verify::{Verified, is_unfinished, verify};
+use std::fs::{File, TryLockError};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Lines are written at once when they are this many bytes.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A trail that is being written. One process at a time has it: the file is locked while this lives.
+#[derive(Debug)]
+pub struct TrailWriter {
+    path: PathBuf,
+    file: File,
+    buffer: Vec<u8>,
+    records: u64,
+    head: Link,
+}
+
+impl TrailWriter {
+    /// Opens the trail at `path` to go on with, or begins one, and says what it held. A last line without an end was
+    /// being written when its writer died: it is cut off, and its bytes are told.
+    ///
+    /// # Errors
+    /// [`AuditError`]: a trail that does not verify is not gone on with.
+    pub fn open(path: &Path, anchors: &[Anchor]) -> Result<(Self, Verified, u64), AuditError> {
+        let io = AuditError::io(path);
+        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            std::fs::create_dir_all(dir).map_err(&io)?;
+        }
+        let options = File::options().read(true).append(true).create(true).open(path);
+        let mut file = options.map_err(&io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(AuditError::Busy { path: path.display().to_string() });
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let whole = whole_bytes(&mut file).map_err(&io)?;
+        let length = file.metadata().map_err(&io)?.len();
+        file.seek(SeekFrom::Start(0)).map_err(&io)?;
+        let trail = BufReader::with_capacity(1 << 20, (&file).take(whole));
+        let found = verify(trail, anchors).map_err(&io)?;
+        let found = found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
+        if whole < length {
+            file.set_len(whole).map_err(&io)?;
+        }
+        let (records, head) = (found.records, found.head);
+        let writer =
+            Self { path: path.to_owned(), file, buffer: Vec::with_capacity(2 * BUFFER_BYTES), records, head };
+        Ok((writer, found, length - whole))
+    }
+
+    /// Adds a record; it is in the kernel's hands after the next [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// [`AuditError`]; the trail must not be gone on with then.
+    pub fn append(&mut self, at: Stamp, body: &Body) -> Result<(), AuditError> {
+        let Stamp { entry, seq, time } = at;
+        let n = self.records + 1;
+        let whole = Whole { n, entry, seq, time_ns: time.0, time: time.to_string(), body };
+        let record = serde_json::to_vec(&whole)?;
+        self.head = self.head.next(&record);
+        self.records = n;
+        // A vector takes everything.
+        let _ = write!(self.buffer, "{} ", self.head);
+        self.buffer.extend_from_slice(&record);
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands what was added to the kernel.
+    ///
+    /// # Errors
+    /// [`AuditError::Io`].
+    pub fn flush(&mut self) -> Result<(), AuditError> {
+        if !self.buffer.is_empty() {
+            self.file.write_all(&self.buffer).map_err(AuditError::io(&self.path))?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Makes what was added survive a loss of power.
+    ///
+    /// # Errors
+    /// [`AuditError::Io`].
+    pub fn sync(&mut self) -> Result<(), AuditError> {
+        self.flush()?;
+        self.file.sync_data().map_err(AuditError::io(&self.path))
+    }
+
+    /// The newest record; none in a trail that is empty.
+    #[must_use]
+    pub fn head(&self) -> Option<Anchor> {
+        (self.records > 0).then_some(Anchor { number: self.records, link: self.head })
+    }
+}
+
+/// Bytes up to the end of the last whole line.
+fn whole_bytes(file: &mut File) -> io::Result<u64> {
+    const STEP: u64 = 64 << 10;
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let length = end;
+    let mut rest = Vec::new();
+    while end > 0 {
+        let begin = end.saturating_sub(STEP);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut block = Vec::new();
+        file.take(end - begin).read_to_end(&mut block)?;
+        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+            rest.splice(0..0, block[at + 1..].iter().copied());
+            // Only what looks like the beginning of a record is cut; anything else is for `verify` to tell.
+            return Ok(if is_unfinished(&rest) { begin + at as u64 + 1 } else { length });
+        }
+        rest.splice(0..0, block);
+        end = begin;
+    }
+    Ok(if is_unfinished(&rest) { 0 } else { length })
+}

@@ -1,0 +1,245 @@
+//! `algo-trader audit`: verifies audit trails, exports them, and tells how an order came about.
+
+use super::output::grouped;
+use super::replay::{load, start_log};
+use super::{Outcome, why};
+use crate::audit::verify::{anchors_of, read_anchors};
+use crate::audit::{Anchor, AuditError, ExportFormat, Scribe, Scribed, Verified, export, verify_file};
+use crate::domain::Time;
+use crate::run::audit::trail_of;
+use crate::strategy::StrategySpec;
+use clap::ValueEnum;
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Says whether a trail is what was written, or which record is the first that is not
+    Verify(VerifyArgs),
+    /// Writes a trail, or a part of it, as CSV or JSON lines
+    Export(ExportArgs),
+    /// Writes what a trail lacks of a journal, as after a crash
+    Load(LoadArgs),
+    /// Tells how an order came about: the market, the indicators, the strategy, the size, the rules
+    Why(why::Args),
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader audit verify run.journal.audit
+  algo-trader audit verify run.journal.audit --anchors /mnt/elsewhere/run.anchors
+  algo-trader audit verify run.journal.audit --anchor 1843:5f0c...   # as the log has it")]
+struct VerifyArgs {
+    /// The trail
+    trail: PathBuf,
+    /// The file of anchors; beside the trail, with .anchors after its name, where not given
+    #[arg(long, value_name = "FILE")]
+    anchors: Option<PathBuf>,
+    /// An anchor, as the log or the webhook has it
+    #[arg(long = "anchor", value_name = "NUMBER:HASH", value_parser = parse_anchor)]
+    anchor: Vec<Anchor>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader audit export run.journal.audit --format csv
+  algo-trader audit export run.journal.audit --from 2026-03-01 --to 2026-03-02 --format jsonl --out day.jsonl")]
+struct ExportArgs {
+    /// The trail; it is verified first
+    trail: PathBuf,
+    /// From this moment on: 2026-03-01, or 2026-03-01T12:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    from: Option<Time>,
+    /// Up to before this moment
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    to: Option<Time>,
+    /// How
+    #[arg(long, value_enum, default_value = "csv")]
+    format: Format,
+    /// Where to; standard output where not given
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Csv,
+    Jsonl,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader audit load --journal run.journal
+  algo-trader audit load --journal run.journal --trail all-runs.audit")]
+struct LoadArgs {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// The trail; beside the journal, with .audit after its name, where not given
+    #[arg(long, value_name = "FILE")]
+    trail: Option<PathBuf>,
+}
+
+fn parse_anchor(text: &str) -> Result<Anchor, String> {
+    Anchor::parse(text).ok_or_else(|| "expected a record's number, a colon and 64 hexadecimal digits".into())
+}
+
+fn parse_time(text: &str) -> Result<Time, String> {
+    let moment = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let day = text.parse::<jiff::civil::Date>().ok()?;
+        day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|midnight| midnight.timestamp())
+    });
+    let nanos = moment.and_then(|moment| u64::try_from(moment.as_nanosecond()).ok());
+    nanos.map(Time).ok_or_else(|| "expected a day such as 2026-03-01, or 2026-03-01T12:30:00Z".into())
+}
+
+pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+    let done = match args.command {
+        Command::Verify(args) => run_verify(&args),
+        Command::Export(args) => run_export(&args),
+        Command::Load(args) => run_load(&args),
+        Command::Why(args) => why::run(&args, strategies),
+    };
+    done.unwrap_or_else(|outcome| outcome)
+}
+
+fn failed(error: &AuditError) -> Outcome {
+    eprintln!("{error}");
+    Outcome::Failed
+}
+
+/// The anchors of a trail: those of the file, which must be there if it was named, and those given.
+fn anchors(trail: &Path, named: Option<&Path>, given: &[Anchor]) -> Result<Vec<Anchor>, Outcome> {
+    let beside = anchors_of(trail);
+    let file = named.unwrap_or(&beside);
+    let mut anchors = match named.is_some() || file.exists() {
+        true => read_anchors(file).map_err(|e| failed(&e))?,
+        false => Vec::new(),
+    };
+    anchors.extend_from_slice(given);
+    Ok(anchors)
+}
+
+fn run_verify(args: &VerifyArgs) -> Result<Outcome, Outcome> {
+    let anchors = anchors(&args.trail, args.anchors.as_deref(), &args.anchor)?;
+    match verify_file(&args.trail, &anchors) {
+        Ok(found) => {
+            if args.json {
+                println!("{:#}", verified_json(&args.trail, &found));
+            } else {
+                print_verified(&args.trail, &found);
+            }
+            Ok(Outcome::Done)
+        }
+        Err(AuditError::Fault { path, fault }) => {
+            if args.json {
+                let record = fault.record();
+                println!(
+                    "{:#}",
+                    json!({ "trail": path, "good": false, "record": record, "fault": fault.to_string() })
+                );
+            }
+            eprintln!("{path}: NOT AS IT WAS WRITTEN: {fault}");
+            Err(Outcome::Failed)
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn verified_json(trail: &Path, found: &Verified) -> serde_json::Value {
+    json!({
+        "trail": trail.display().to_string(),
+        "good": true,
+        "records": found.records,
+        "hash": found.head.to_string(),
+        "anchored": found.anchored,
+        "runs": found.runs,
+        "ended": found.ended,
+    })
+}
+
+fn print_verified(trail: &Path, found: &Verified) {
+    let records = grouped(found.records);
+    println!("{}: {records} records of {} runs, each as it was written", trail.display(), found.runs.len());
+    println!("  last {}:{}", found.records, found.head);
+    match found.anchored {
+        None => println!(
+            "  no anchor was given: that the end was cut off, or all written anew, would not be seen"
+        ),
+        Some(anchored) if anchored == found.records => println!("  anchored to the last"),
+        Some(anchored) => println!(
+            "  anchored up to record {}: that what follows was cut off, or written anew, would not be seen",
+            grouped(anchored)
+        ),
+    }
+    if !found.ended {
+        println!("  the last run did not come to its end, or goes on");
+    }
+}
+
+fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
+    let known = anchors(&args.trail, None, &[])?;
+    verify_file(&args.trail, &known).map_err(|e| failed(&e))?;
+    let told = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| {
+            // Whoever reads it has read enough.
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                return Outcome::Done;
+            }
+            eprintln!("{path}: {error}");
+            Outcome::Failed
+        }
+    };
+    let trail = BufReader::with_capacity(1 << 20, File::open(&args.trail).map_err(told(&args.trail))?);
+    let format = match args.format {
+        Format::Csv => ExportFormat::Csv,
+        Format::Jsonl => ExportFormat::JsonLines,
+    };
+    let (out, place): (Box<dyn Write>, _) = match &args.out {
+        Some(path) => (Box::new(File::create(path).map_err(told(path))?), path.clone()),
+        None => (Box::new(std::io::stdout().lock()), PathBuf::from("standard output")),
+    };
+    let mut out = BufWriter::new(out);
+    let written = export(trail, args.from, args.to, format, &mut out);
+    let written = written.and_then(|n| out.flush().map(|()| n)).map_err(told(&place))?;
+    if args.out.is_some() {
+        println!("{}: {} records", place.display(), grouped(written));
+    }
+    Ok(Outcome::Done)
+}
+
+fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
+    start_log(&load(None)?);
+    let trail = args.trail.clone().unwrap_or_else(|| trail_of(&args.journal));
+    let known = anchors(&trail, None, &[])?;
+    let Some(mut scribe) = Scribe::open(&args.journal, &trail, &known).map_err(|e| failed(&e))? else {
+        eprintln!("{}: ends before its header: nothing was journaled", args.journal.display());
+        return Err(Outcome::Failed);
+    };
+    let before = scribe.head().map_or(0, |head| head.number);
+    let ended = loop {
+        match scribe.read().map_err(|e| failed(&e))? {
+            Scribed::More => {}
+            end => break end == Scribed::Ended,
+        }
+    };
+    scribe.sync().map_err(|e| failed(&e))?;
+    if let Some(head) = scribe.head() {
+        let end = if ended { "the run's end" } else { "where its journal was cut, or still grows" };
+        let added = grouped(head.number - before);
+        println!("{}: {added} records added, up to {end}\n  last {head}", trail.display());
+    }
+    Ok(Outcome::Done)
+}

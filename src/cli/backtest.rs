@@ -1,0 +1,411 @@
+//! `algo-trader backtest`: strategies over the local history, or over recordings, with a simulated venue.
+
+use super::Outcome;
+use super::replay::{parse_threading, start_log};
+use super::status_line::StatusLine;
+use super::tear_sheet;
+use crate::domain::decimal::Scaled;
+use crate::domain::performance::{EquityPoint, Outcome as Performance, RoundTrip};
+use crate::domain::{Instrument, Time};
+use crate::execution::Record;
+use crate::history::{Catalogue, HistoryError, Recording, RecordingOptions};
+use crate::pipeline::Threading;
+use crate::report::backtest::BacktestReport;
+use crate::report::units::count as grouped;
+use crate::run::backtest::{
+    BacktestError, BacktestOptions, LookaheadReport, Plan, Ran, Source, check_lookahead, known_to, named_in,
+    run_backtest,
+};
+use crate::run::config::{ConfigError, FillChoice, parse_time};
+use crate::run::interrupt::Interrupt;
+use crate::run::{Config, PipelineOptions};
+use crate::statistics::outcome::Conventions;
+use crate::strategy::StrategySpec;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader backtest --config my.toml
+  algo-trader backtest --config my.toml --series bars-1d --from 2010-01-01 --until 2020-01-01
+  algo-trader backtest --config my.toml --fill depth recordings/usdm-btcusdt-20240808.gz
+  algo-trader backtest --config my.toml --check-lookahead 20
+  algo-trader backtest --config my.toml --report tear-sheet
+  algo-trader backtest --config my.toml --json > result.json
+
+The configuration's [backtest] says which history and how its venue behaves; what is given here goes before it.
+Instruments that no instrument file has are taken as the history knows them.
+Next: algo-trader import, algo-trader history list, algo-trader sweep")]
+pub struct Args {
+    /// Recordings (named MARKET-SYMBOL-DATE.gz) to run over in place of the history
+    paths: Vec<PathBuf>,
+    /// Configuration file; the built-in one where not given
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The history's directory
+    #[arg(long, visible_alias = "dir", value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// Only these series, as `history list` names them: trades, bars-1m
+    #[arg(long, value_name = "SERIES")]
+    series: Vec<String>,
+    /// The first day or moment, UTC: 2024-08-08, 2024-08-08T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Time>,
+    /// The first day or moment not any more
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// What orders fill against: auto, bars, trades, quotes or depth
+    #[arg(long, value_name = "MODEL", value_parser = fill)]
+    fill: Option<FillChoice>,
+    /// Run again over N shorter histories, and report every decision that a longer one changes
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    check_lookahead: Option<u16>,
+    /// How stages are spread over threads: inline (the default), shared or dedicated; the result is the same
+    #[arg(long, value_parser = parse_threading)]
+    threading: Option<Threading>,
+    /// Write a page with the curves, figures and trades, and files of them, into this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// A year's return without risk, for Sharpe and Sortino ratios: 0.03
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = super::sweep::rate)]
+    risk_free: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    parse_time(text)
+        .ok_or_else(|| "expected a day or a moment, UTC: 2024-08-08 or 2024-08-08T12:00:00Z".into())
+}
+
+fn fill(text: &str) -> Result<FillChoice, String> {
+    let found = FillChoice::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, choice)| *choice).ok_or_else(|| "expected auto, bars, trades, quotes or depth".into())
+}
+
+/// A configuration and, unless recordings are run over, the history it is over.
+fn prepare(args: &Args) -> Result<(Config, Option<Catalogue>), Outcome> {
+    let over_history = args.paths.is_empty();
+    let tell = |message: &dyn std::fmt::Display, outcome| {
+        eprintln!("{message}");
+        outcome
+    };
+    let (mut config, catalogue) = match load(args.config.as_deref(), args.history.as_deref(), over_history) {
+        Ok(found) => found,
+        Err(error) => return Err(tell(&error, Outcome::BadUsage)),
+    };
+    let b = &mut config.backtest;
+    if !args.series.is_empty() {
+        b.series.clone_from(&args.series);
+    }
+    (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
+    b.fill = args.fill.unwrap_or(b.fill);
+    if let (Some(from), Some(until)) = (b.from, b.until)
+        && until <= from
+    {
+        return Err(tell(&format!("until {until} must be later than from {from}"), Outcome::BadUsage));
+    }
+    match catalogue {
+        Some(Err(error)) => Err(tell(&error, Outcome::Failed)),
+        Some(Ok(catalogue)) => Ok((config, Some(catalogue))),
+        None => Ok((config, None)),
+    }
+}
+
+pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+    let (config, catalogue) = match prepare(&args) {
+        Ok(prepared) => prepared,
+        Err(outcome) => return outcome,
+    };
+    start_log(&config);
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let done = match args.check_lookahead {
+        Some(count) => lookahead(&args, &config, catalogue.as_ref(), strategies, &interrupt, count.into()),
+        None => once(&args, &config, catalogue.as_ref(), strategies, &interrupt),
+    };
+    match done {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            eprintln!("{error}");
+            if error.is_of_usage() { Outcome::BadUsage } else { Outcome::Failed }
+        }
+    }
+}
+
+fn one_run(
+    args: &Args,
+    config: &Config,
+    catalogue: Option<&Catalogue>,
+    options: BacktestOptions,
+) -> Result<Ran, BacktestError> {
+    match catalogue {
+        Some(catalogue) => run_backtest(config, Source::History(catalogue), options),
+        None => {
+            let mut recording = Recording::open(&args.paths, &RecordingOptions::default())
+                .map_err(|error| BacktestError::Recording(error.to_string()))?;
+            run_backtest(config, Source::Frames(&mut recording), options)
+        }
+    }
+}
+
+fn pipeline(args: &Args, strategies: &'static [StrategySpec]) -> PipelineOptions {
+    // Orders of a backtest reach no venue: an epoch of zero keeps the order stream the same, whenever it is made.
+    PipelineOptions { threading: args.threading, epoch: 0, strategies, ..PipelineOptions::default() }
+}
+
+fn once(
+    args: &Args,
+    config: &Config,
+    catalogue: Option<&Catalogue>,
+    strategies: &'static [StrategySpec],
+    interrupt: &Interrupt,
+) -> Result<Outcome, BacktestError> {
+    let rows = match catalogue {
+        Some(catalogue) => Plan::of_history(config, catalogue)?.rows,
+        None => 0,
+    };
+    let options = BacktestOptions {
+        interrupt: interrupt.clone(),
+        progress: progress(rows),
+        pipeline: pipeline(args, strategies),
+        ..BacktestOptions::default()
+    };
+    let ran = one_run(args, config, catalogue, options)?;
+    if interrupt.is_raised() {
+        eprintln!("interrupted: what follows is what was run until then");
+    }
+    let report = BacktestReport::of(&ran.outcome, &Conventions { periods: None, risk_free: args.risk_free });
+    if args.json {
+        let mut json = to_json(&ran);
+        json["statistics"] = json!(report.statistics);
+        println!("{json:#}");
+    } else {
+        print!("{}{}", to_text(&ran), tear_sheet::text(&report.statistics));
+    }
+    let told = args.report.as_ref().is_none_or(|dir| tear_sheet::written(&report, dir));
+    Ok(if told { Outcome::Done } else { Outcome::Failed })
+}
+
+/// A line of progress with the rate and what is left, where standard error is a terminal.
+fn progress(rows: u64) -> Option<Box<dyn FnMut(u64, Time) + Send>> {
+    let mut status = StatusLine::new()?;
+    let (begun, mut shown) = (Instant::now(), Instant::now());
+    Some(Box::new(move |events, time| {
+        if shown.elapsed().as_millis() < 200 {
+            return;
+        }
+        shown = Instant::now();
+        let rate = events as f64 / begun.elapsed().as_secs_f64().max(1e-9);
+        let left = rows.saturating_sub(events) as f64 / rate.max(1.0);
+        let of = if rows > 0 { format!(" of {rows}, {left:.0} s left") } else { String::new() };
+        status.show(&format!("{time}  {events} events{of}, {:.2} M/s", rate / 1e6));
+    }))
+}
+
+fn lookahead(
+    args: &Args,
+    config: &Config,
+    catalogue: Option<&Catalogue>,
+    strategies: &'static [StrategySpec],
+    interrupt: &Interrupt,
+    count: usize,
+) -> Result<Outcome, BacktestError> {
+    let report = check_lookahead(count, |cut| {
+        let options = BacktestOptions {
+            interrupt: interrupt.clone(),
+            cut,
+            decisions: true,
+            pipeline: pipeline(args, strategies),
+            ..BacktestOptions::default()
+        };
+        one_run(args, config, catalogue, options).map(|ran| ran.decisions)
+    })?;
+    if args.json {
+        println!("{:#}", lookahead_json(&report, config));
+    } else {
+        print!("{}", lookahead_text(&report, config));
+    }
+    Ok(if report.differences.is_empty() { Outcome::Done } else { Outcome::Failed })
+}
+
+fn decision(record: Option<&Record>, config: &Config) -> String {
+    let Some(record) = record else { return "nothing".into() };
+    let (o, instrument) = (&record.order, config.instruments.get(record.order.instrument));
+    let label = config.strategies.get(o.strategy.index()).map_or("?", |s| s.label.as_str());
+    let qty = Scaled { value: o.qty.0.into(), decimals: instrument.qty_decimals };
+    format!("{label}: {:?} {} {} {qty:#} {}", record.kind, o.kind.label(), o.side, instrument.name())
+}
+
+fn lookahead_text(report: &LookaheadReport, config: &Config) -> String {
+    use std::fmt::Write;
+    let mut out = format!("{} decisions, {} shorter histories\n", report.decisions, report.cuts.len());
+    for d in &report.differences {
+        let (whole, shorter) = (decision(d.whole.as_ref(), config), decision(d.shorter.as_ref(), config));
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}: {whole}; but {shorter} where the history ends at {}", d.time, d.cut);
+    }
+    out.push_str(if report.differences.is_empty() {
+        "no decision depends on what came later\n"
+    } else {
+        "LOOK-AHEAD: these decisions depend on what came later\n"
+    });
+    out
+}
+
+fn lookahead_json(report: &LookaheadReport, config: &Config) -> Value {
+    let differences = report.differences.iter().map(|d| {
+        json!({
+            "time": d.time.to_string(),
+            "cut": d.cut.to_string(),
+            "whole": decision(d.whole.as_ref(), config),
+            "shorter": decision(d.shorter.as_ref(), config),
+        })
+    });
+    json!({
+        "decisions": report.decisions,
+        "cuts": report.cuts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "differences": differences.collect::<Vec<_>>(),
+        "lookahead": !report.differences.is_empty(),
+    })
+}
+
+fn money(outcome: &Performance, amount: i128) -> String {
+    format!("{:#}", Scaled { value: amount, decimals: outcome.decimals })
+}
+
+/// A mean price, to the instrument's own precision and two digits more.
+fn mean(value: i128, qty: i64, instrument: &Instrument) -> f64 {
+    if qty == 0 {
+        return 0.0;
+    }
+    value as f64 / qty as f64 / 10f64.powi(i32::from(instrument.price_decimals))
+}
+
+fn trip_json(outcome: &Performance, trip: &RoundTrip) -> Value {
+    let instrument = &outcome.instruments[trip.instrument.index()];
+    let qty = |qty: i64| format!("{:#}", Scaled { value: qty.into(), decimals: instrument.qty_decimals });
+    let value = |amount| money(outcome, outcome.amount(trip.instrument, amount));
+    json!({
+        "strategy": outcome.strategies.get(trip.strategy.index()),
+        "instrument": instrument.name(),
+        "side": trip.side.to_string(),
+        "entry_time": trip.entry_time.to_string(),
+        "exit_time": trip.exit_time.map(|time| time.to_string()),
+        "qty": qty(trip.qty.0),
+        "entry_value": value(trip.entry_value),
+        "entry_price": mean(trip.entry_value.0, trip.qty.0, instrument),
+        "exit_qty": qty(trip.exit_qty.0),
+        "exit_value": value(trip.exit_value),
+        "exit_price": mean(trip.exit_value.0, trip.exit_qty.0, instrument),
+        "fees": money(outcome, outcome.fee(trip.fees)),
+        "profit": money(outcome, trip.profit),
+        "fills": trip.fills,
+    })
+}
+
+/// All but what depends on the machine is the same for the same run.
+fn to_json(ran: &Ran) -> Value {
+    let o = &ran.outcome;
+    let point = |p: &EquityPoint| json!([p.time.0, money(o, p.equity), money(o, p.long), money(o, p.short)]);
+    let e = &ran.summary.execution;
+    json!({
+        "name": o.provenance.name,
+        "settings": o.provenance.settings.iter().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+        "sources": o.provenance.sources,
+        "currency": o.currency,
+        "from": o.from.to_string(),
+        "until": o.until.to_string(),
+        "start": money(o, o.start),
+        "end": money(o, o.end()),
+        "events": ran.events,
+        "intents": e.intents,
+        "denials": e.denials,
+        "orders": e.orders,
+        "cancels": e.cancels,
+        "rejected": e.rejected,
+        "fills": o.fills.len(),
+        "fees": money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()),
+        "funding": money(o, o.funding.iter().map(|f| o.fee(f.paid)).sum()),
+        "order_stream_sha256": ran.summary.order_stream_sha256,
+        "trades": o.trips.iter().map(|trip| trip_json(o, trip)).collect::<Vec<_>>(),
+        "equity": o.equity.iter().map(point).collect::<Vec<_>>(),
+        "machine": {
+            "elapsed_s": ran.summary.elapsed.as_secs_f64(),
+            "events_per_s": ran.events as f64 / ran.summary.elapsed.as_secs_f64().max(1e-9),
+            "peak_memory_bytes": crate::run::summary::peak_memory_bytes(),
+        },
+    })
+}
+
+fn to_text(ran: &Ran) -> String {
+    use std::fmt::Write;
+    let o = &ran.outcome;
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{name:<22} {value}");
+    };
+    let (start, end) = (o.number(o.start), o.number(o.end()));
+    line("over", o.provenance.sources.join(", "));
+    line("from, until", format!("{}, {}", o.from, o.until));
+    line("events", grouped(ran.events));
+    line("equity", format!("{} → {} {}", money(o, o.start), money(o, o.end()), o.currency));
+    line("return", format!("{:+.2} %", (end / start - 1.0) * 100.0));
+    let closed: Vec<_> = o.trips.iter().filter(|trip| trip.exit_time.is_some()).collect();
+    let won = closed.iter().filter(|trip| trip.profit > 0).count();
+    line(
+        "round trips",
+        format!("{} closed ({won} won), {} open", closed.len(), o.trips.len() - closed.len()),
+    );
+    let e = &ran.summary.execution;
+    line(
+        "orders",
+        format!("{} ({} denied, {} rejected, {} cancels)", e.orders, e.denials, e.rejected, e.cancels),
+    );
+    for (reason, count) in &ran.summary.denials {
+        line("  denied", format!("{reason}: {count}"));
+    }
+    line("fills", grouped(o.fills.len() as u64));
+    line("fees", money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()));
+    if !o.funding.is_empty() {
+        line("funding paid", money(o, o.funding.iter().map(|f| o.fee(f.paid)).sum()));
+    }
+    line("order stream sha256", ran.summary.order_stream_sha256.clone());
+    let seconds = ran.summary.elapsed.as_secs_f64();
+    let rate = grouped((ran.events as f64 / seconds.max(1e-9)) as u64);
+    line("took", format!("{seconds:.2} s, {rate} events a second"));
+    out
+}
+
+/// The configuration at `path`, or the built-in one, with the instruments that its strategies name and no instrument file
+/// has as the history in `dir` (or in the configured directory) knows them; and that history.
+pub(super) fn load(
+    path: Option<&Path>,
+    dir: Option<&Path>,
+    over_history: bool,
+) -> Result<(Config, Option<Result<Catalogue, HistoryError>>), ConfigError> {
+    let load = |more: &[Instrument]| match path {
+        Some(path) => Config::load_and(path, more),
+        None => Ok(Config::embedded_default()),
+    };
+    let told = path.map(named_in).unwrap_or_default();
+    if !over_history {
+        return Ok((load(&[])?, None));
+    }
+    let dir = dir.map(Path::to_owned).or(told.history).unwrap_or_else(|| "history".into());
+    let catalogue = Catalogue::open(&dir);
+    let more = match &catalogue {
+        Ok(catalogue) => known_to(catalogue, &told.instruments, told.qty_decimals),
+        Err(_) => Vec::new(),
+    };
+    let mut config = load(&more).inspect_err(|_| {
+        // What it names may be what that history would have.
+        if let Err(missing) = &catalogue {
+            eprintln!("{missing}");
+        }
+    })?;
+    config.backtest.history = dir;
+    Ok((config, Some(catalogue)))
+}

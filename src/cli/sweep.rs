@@ -1,0 +1,359 @@
+//! `algo-trader sweep`: a backtest again and again with other parameters.
+
+use super::status_line::StatusLine;
+use super::{Outcome, backtest};
+use crate::domain::Time;
+use crate::history::Catalogue;
+use crate::report::sweep::{AxisValues, SweepReport, write};
+use crate::run::Config;
+use crate::run::config::parse_time;
+use crate::run::interrupt::Interrupt;
+use crate::run::sweep::{
+    Axis, Backtests, Choice, OBJECTIVES, Objective, Point, Progress, Ranking, ResultsFile, Search, Space,
+    Span, SweepError, Task, WalkForward, rank, search, walk_forward,
+};
+use crate::statistics::outcome::Conventions;
+use crate::strategy::StrategySpec;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  algo-trader sweep --config my.toml --param fast=5..50:5 --param slow=20..200:20 --report sweep
+  algo-trader sweep --config my.toml --param fast=2..100 --param slow=10..400 --random 500 --seed 7
+  algo-trader sweep --config my.toml --param fast=5,10,20 --param slow=50,100 --walk-forward 365d,90d --anchored
+  algo-trader sweep --config my.toml --param trend.fast=5..50:5 --results sweep.jsonl   (goes on where it was stopped)
+
+A parameter is written LABEL.PARAMETER, or PARAMETER where the configuration has one strategy; its values are a list,
+whose members may be ranges FROM..TO or FROM..TO:STEP.
+Next: algo-trader backtest --config my.toml --report DIR, with the parameters that were found")]
+pub struct Args {
+    /// Configuration file; the built-in one where not given
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The history's directory
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// The first day or moment, UTC: 2024-08-08, 2024-08-08T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Time>,
+    /// The first day or moment not any more
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// A parameter to vary and its values: fast=5..50:5
+    #[arg(long = "param", value_name = "NAME=VALUES", required = true)]
+    params: Vec<String>,
+    /// Run so many combinations, drawn at random, in place of all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    random: Option<u64>,
+    /// What random combinations are drawn by
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// What the best has most of
+    #[arg(long, value_name = "NAME", default_value = OBJECTIVES[0].name, value_parser = objective)]
+    objective: &'static Objective,
+    /// Rank only runs with at least so many closed trades
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    min_trades: u64,
+    /// Choose on a stretch of time and judge on the next, again and again: 365d,90d (d, h, m or s)
+    #[arg(long, value_name = "TRAIN,TEST", value_parser = stretches)]
+    walk_forward: Option<(Duration, Duration)>,
+    /// Let every training stretch begin at the beginning
+    #[arg(long, requires = "walk_forward")]
+    anchored: bool,
+    /// Runs at once; as many as there are cores where not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Keep results in this file, and go on from those that are there
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
+    /// Write a page with heat maps, and all figures, into this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// A year's return without risk, for Sharpe and Sortino ratios: 0.03
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
+    risk_free: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    parse_time(text)
+        .ok_or_else(|| "expected a day or a moment, UTC: 2024-08-08 or 2024-08-08T12:00:00Z".into())
+}
+
+fn objective(text: &str) -> Result<&'static Objective, String> {
+    Objective::named(text)
+}
+
+/// A fraction a year, of less than all.
+pub fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (-0.5..1.0).contains(&rate) => Ok(rate),
+        _ => Err("expected a fraction from -0.5 to 1, such as 0.03 for 3 %".into()),
+    }
+}
+
+fn stretches(text: &str) -> Result<(Duration, Duration), String> {
+    let duration = |text: &str| {
+        let text = text.trim();
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "d" => 86_400,
+            "h" => 3_600,
+            "m" => 60,
+            "s" => 1,
+            _ => return None,
+        };
+        let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+        Some(Duration::from_secs(u64::from(number) * seconds))
+    };
+    let both = text.split_once(',').and_then(|(train, test)| Some((duration(train)?, duration(test)?)));
+    both.ok_or_else(|| "expected two stretches such as 365d,90d or 48h,12h".into())
+}
+
+/// Why there is no sweep: told, and its exit status.
+fn refused(error: &dyn std::fmt::Display) -> Outcome {
+    eprintln!("{error}");
+    Outcome::BadUsage
+}
+
+pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
+    let axes: Result<Vec<Axis>, _> = args.params.iter().map(|text| Axis::parse(text)).collect();
+    let space = match axes.and_then(Space::new) {
+        Ok(space) => space,
+        Err(error) => return refused(&error),
+    };
+    let choice = match args.random {
+        Some(count) => Choice::Random { count, seed: args.seed },
+        None => Choice::Grid,
+    };
+    let points = match space.points(choice) {
+        Ok(points) => points,
+        Err(error) => return refused(&error),
+    };
+    let (mut config, catalogue) = match backtest::load(args.config.as_deref(), args.history.as_deref(), true)
+    {
+        Ok((config, Some(Ok(catalogue)))) => (config, catalogue),
+        Ok((_, Some(Err(error)))) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+        Ok((_, None)) => return refused(&"there is no history to run over"),
+        Err(error) => return refused(&error),
+    };
+    let b = &mut config.backtest;
+    (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
+    super::replay::start_log(&config);
+    swept(&args, &config, &catalogue, strategies, &space, &points)
+}
+
+fn swept(
+    args: &Args,
+    config: &Config,
+    catalogue: &Catalogue,
+    strategies: &'static [StrategySpec],
+    space: &Space,
+    points: &[Point],
+) -> Outcome {
+    let interrupt = Interrupt::install().unwrap_or_default();
+    let by = Conventions { periods: None, risk_free: args.risk_free };
+    let backtests = match Backtests::new(config, catalogue, strategies, space, interrupt.clone(), by) {
+        Ok(backtests) => backtests,
+        Err(error) => return refused(&error),
+    };
+    let whole = match backtests.whole() {
+        Ok(whole) if whole.from < whole.until => whole,
+        Ok(_) => return refused(&"no data lies between --from and --until"),
+        Err(error) => return refused(&error),
+    };
+    let windows = args
+        .walk_forward
+        .map(|(train, test)| WalkForward { train, test, anchored: args.anchored }.windows(whole));
+    let windows = match windows.transpose() {
+        Ok(windows) => windows,
+        Err(error) => return refused(&error),
+    };
+    let mut results = match &args.results {
+        Some(path) => match ResultsFile::open(path, space, &backtests.subject()) {
+            Ok(results) => Some(results),
+            Err(error) => return refused(&error),
+        },
+        None => None,
+    };
+    let workers =
+        args.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let mut progress = progress();
+    let mut run = Search {
+        evaluate: &backtests,
+        space,
+        workers,
+        results: results.as_mut(),
+        stop: &interrupt,
+        progress: &mut *progress,
+    };
+    let tasks: Vec<Task> =
+        points.iter().map(|&point| Task { point, span: whole, with_equity: false }).collect();
+    let done = search(&mut run, &tasks).and_then(|done| {
+        let walk = windows
+            .as_ref()
+            .map(|windows| walk_forward(&mut run, points, windows, args.objective, args.min_trades))
+            .transpose()?;
+        Ok((done, walk))
+    });
+    drop(progress);
+    let (done, walk) = match done {
+        Ok(_) if interrupt.is_raised() => {
+            return failed(&SweepError::Interrupted { done: tasks.len(), total: tasks.len() });
+        }
+        Ok(done) => done,
+        Err(error) => return failed(&error),
+    };
+    let ranking = rank(space, &done, args.objective, args.min_trades);
+    let report = SweepReport { walk_forward: walk, ..report(args, config, space, whole, ranking) };
+    shown(args, &report)
+}
+
+fn failed(error: &SweepError) -> Outcome {
+    eprintln!("{error}");
+    Outcome::Failed
+}
+
+/// A line of progress with what is left, where standard error is a terminal.
+fn progress() -> Box<dyn FnMut(Progress)> {
+    let Some(mut status) = StatusLine::new() else { return Box::new(|_| {}) };
+    let begun = Instant::now();
+    Box::new(move |at: Progress| {
+        let run = (at.done - at.earlier).max(1) as f64;
+        let left = begun.elapsed().as_secs_f64() / run * (at.total - at.done) as f64;
+        let kept = if at.earlier > 0 { format!(", {} from before", at.earlier) } else { String::new() };
+        status.show(&format!("{} of {} runs{kept}, {left:.0} s left", at.done, at.total));
+    })
+}
+
+fn report(args: &Args, config: &Config, space: &Space, whole: Span, ranking: Ranking) -> SweepReport {
+    let axis = |axis: &Axis| AxisValues { name: axis.name.clone(), values: axis.values.clone() };
+    let mut settings = vec![
+        ("from".to_owned(), whole.from.to_string()),
+        ("until".to_owned(), whole.until.to_string()),
+        ("least trades".to_owned(), args.min_trades.to_string()),
+    ];
+    if let Some(count) = args.random {
+        settings.push(("random".to_owned(), format!("{count} combinations, seed {}", args.seed)));
+    }
+    if let Some((train, test)) = args.walk_forward {
+        let kind = if args.anchored { "anchored" } else { "rolling" };
+        let days = |stretch: Duration| stretch.as_secs_f64() / 86_400.0;
+        settings.push((
+            "walk-forward".to_owned(),
+            format!("{kind}, {} days of training, {} of testing", days(train), days(test)),
+        ));
+    }
+    SweepReport {
+        name: config.run.name.clone(),
+        settings,
+        axes: space.axes().iter().map(axis).collect(),
+        objective: args.objective.name.to_owned(),
+        objective_doc: args.objective.doc.to_owned(),
+        combinations: space.size(),
+        refused: ranking.refused,
+        failed: ranking.failed,
+        alone: ranking.alone,
+        candidates: ranking.candidates,
+        walk_forward: None,
+    }
+}
+
+fn shown(args: &Args, report: &SweepReport) -> Outcome {
+    let mut outcome = if report.failed.is_empty() { Outcome::Done } else { Outcome::Failed };
+    if args.json {
+        match report.json() {
+            Ok(json) => print!("{json}"),
+            Err(error) => {
+                eprintln!("{error}");
+                outcome = Outcome::Failed;
+            }
+        }
+    } else {
+        print!("{}", text(report));
+    }
+    for (values, why) in &report.failed {
+        eprintln!("{}: {why}", values.join(", "));
+    }
+    if let Some(warning) = report.warning() {
+        eprintln!("warning: {warning}");
+    }
+    if let Some(dir) = &args.report {
+        match write(report, dir) {
+            Ok(written) => eprintln!("sweep report: {}", written.html.display()),
+            Err(error) => {
+                eprintln!("{error}");
+                outcome = Outcome::Failed;
+            }
+        }
+    }
+    outcome
+}
+
+/// The best twenty, and the walk-forward.
+fn text(report: &SweepReport) -> String {
+    const ROWS: usize = 20;
+    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    let mut out = format!(
+        "{} runs, {} refused, {} failed; ranked by {}\n\n",
+        report.candidates.len() + report.refused + report.failed.len(),
+        report.refused,
+        report.failed.len(),
+        report.objective
+    );
+    let mut heads: Vec<String> = report.axes.iter().map(|axis| axis.name.clone()).collect();
+    heads.extend(["objective", "deflated", "return", "sharpe", "drawdown", "trades"].map(str::to_owned));
+    let mut rows = vec![heads];
+    for candidate in report.candidates.iter().take(ROWS) {
+        let s = &candidate.statistics;
+        let mut row = candidate.values.clone();
+        row.extend([
+            figure(candidate.objective),
+            figure(candidate.deflated_sharpe),
+            figure(s.total_return),
+            figure(s.sharpe),
+            figure(s.max_drawdown.map(|fall| fall.depth)),
+            s.trades.trades.to_string(),
+        ]);
+        rows.push(row);
+    }
+    let widths: Vec<usize> = (0..rows[0].len())
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}", cells.join("  "));
+    }
+    if let Some(walk) = &report.walk_forward {
+        let _ = writeln!(out, "\nwalk-forward over {} windows", walk.windows.len());
+        for window in &walk.windows {
+            let values = window.values.as_ref().map_or_else(|| "none".to_owned(), |values| values.join(", "));
+            let _ = writeln!(
+                out,
+                "  {} to {}: {values}; {} {} while training, {} while testing",
+                window.test_from,
+                window.test_until,
+                report.objective,
+                figure(window.in_sample_objective),
+                figure(window.out_of_sample_objective)
+            );
+        }
+        let _ = writeln!(
+            out,
+            "  together: return {}, sharpe {}, efficiency {}",
+            figure(walk.out_of_sample.total_return),
+            figure(walk.out_of_sample.sharpe),
+            figure(walk.efficiency)
+        );
+    }
+    out
+}

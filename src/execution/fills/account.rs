@@ -1,0 +1,322 @@
+//! The account at the simulated venue: positions as the venue has them, balances, margin, and what funding costs.
+//!
+//! Spot: a wallet must pay for an order, as [`Wallets`] has it. USD-M: with a leverage configured, what all positions
+//! and orders need at first, their value at the last price ÷ leverage, must be covered by balance and unrealised profit,
+//! or a new order that adds to it is refused; and once these are worth less than the maintenance margin, every position
+//! is liquidated at the last price, for a fee. Positions of strategies are netted for margin, as one account holds them,
+//! and funding is paid for each at the venue's times.
+
+use crate::domain::event::{FEE_DECIMALS, FeeAsset};
+use crate::domain::instrument::FeeRate;
+use crate::domain::performance::scale;
+use crate::domain::wallet::WalletFill;
+use crate::domain::{
+    InstrumentId, InstrumentTable, Market, Notional, Order, Position, Price, Qty, Side, StrategyId, Time,
+    Wallets, ledger,
+};
+
+/// Margin of USD-M futures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Margin {
+    /// What the wallet holds at first, units of 10^-8.
+    pub balance: i64,
+    /// Value of positions ÷ margin needed to open them.
+    pub leverage: u32,
+    /// Of the value of positions, what must be left; hundredths of a per cent.
+    pub maintenance_bps: u32,
+    /// Fee of a liquidation.
+    pub liquidation_fee: FeeRate,
+}
+
+/// A rate of funding that the venue set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FundingRate {
+    /// When it is paid.
+    pub time: Time,
+    /// In what.
+    pub instrument: InstrumentId,
+    /// Paid by longs, of the position's value, units of 10^-8; below zero by shorts.
+    pub rate: FeeRate,
+}
+
+/// What funding costs, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Funding {
+    /// Rates as they were, in order of time.
+    pub rates: Vec<FundingRate>,
+    /// For instruments that none are given of: always this, at multiples of so many ns since 1970.
+    pub constant: Option<(FeeRate, u64)>,
+}
+
+/// See the module.
+pub struct Account {
+    decimals: u8,
+    /// By instrument: whether it is a USD-M future, and decimals of its notionals.
+    facts: Vec<(bool, u8)>,
+    /// By strategy and instrument.
+    positions: Vec<Vec<Position>>,
+    /// Last prices, by instrument; zero before the first.
+    marks: Vec<Price>,
+    /// What rests, by instrument and side.
+    open: Vec<[i64; 2]>,
+    wallets: Wallets,
+    margin: Option<Margin>,
+    funding: Funding,
+    /// Instruments that have rates of their own.
+    rated: Vec<bool>,
+    next_rate: usize,
+    next_constant: Time,
+    /// Whether last prices matter to anybody.
+    marked: bool,
+}
+
+impl Account {
+    /// An account of `strategies` strategies.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        strategies: usize,
+        wallets: Wallets,
+        margin: Option<Margin>,
+        funding: Funding,
+    ) -> Self {
+        let facts: Vec<_> =
+            table.all().iter().map(|i| (i.market == Market::UsdM, i.notional_decimals())).collect();
+        let decimals = facts.iter().map(|fact| fact.1).max().unwrap_or(0).max(FEE_DECIMALS);
+        let mut rated = vec![false; table.len()];
+        for rate in &funding.rates {
+            rated[rate.instrument.index()] = true;
+        }
+        let marked = margin.is_some() || !funding.rates.is_empty() || funding.constant.is_some();
+        Self {
+            decimals,
+            positions: vec![vec![Position::default(); table.len()]; strategies],
+            marks: vec![Price(0); table.len()],
+            open: vec![[0; 2]; table.len()],
+            facts,
+            wallets,
+            margin,
+            funding,
+            rated,
+            next_rate: 0,
+            next_constant: Time(0),
+            marked,
+        }
+    }
+
+    /// Notes an instrument's last price.
+    #[inline]
+    pub fn mark(&mut self, instrument: InstrumentId, price: Price) {
+        if self.marked {
+            self.marks[instrument.index()] = price;
+        }
+    }
+
+    /// Whether last prices matter.
+    #[inline]
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.marked
+    }
+
+    /// A strategy's position, as the venue has it.
+    #[must_use]
+    pub fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Qty {
+        self.positions[strategy.index()][instrument.index()].qty
+    }
+
+    /// How much of a reduce-only order can still reduce; of any other, all of it.
+    #[must_use]
+    pub fn reducible(&self, order: &Order, left: i64) -> i64 {
+        if !order.reduce_only {
+            return left;
+        }
+        let held = self.position(order.strategy, order.instrument);
+        left.min(order.side.opposite().signed(held).0.max(0))
+    }
+
+    /// Whether the account can bear an order that may trade at `price`.
+    #[must_use]
+    pub fn bears(&self, order: &Order, price: Price) -> bool {
+        if !self.wallets.can_pay(order, price) {
+            return false;
+        }
+        let Some(margin) = self.margin.filter(|_| self.facts[order.instrument.index()].0) else {
+            return true;
+        };
+        if order.reduce_only {
+            return true;
+        }
+        let before = self.needed(None, margin);
+        let after = self.needed(Some((order, price)), margin);
+        after <= before || after <= self.worth(margin)
+    }
+
+    /// The same of an order that was taken in before the price was known; the wallet keeps what it now needs.
+    pub fn still_bears(&mut self, order: &Order, price: Price) -> bool {
+        self.wallets.close(order.id);
+        let bears = self.bears(order, price);
+        if bears {
+            self.wallets.lock(order, price);
+        }
+        bears
+    }
+
+    /// What rests of an order from now on.
+    pub fn rests(&mut self, order: &Order, qty: i64) {
+        self.open[order.instrument.index()][order.side as usize] += qty;
+    }
+
+    /// Has the wallet keep what an order may need.
+    pub fn lock(&mut self, order: &Order, price: Price) {
+        self.wallets.lock(order, price);
+    }
+
+    /// An order ended with so much that no longer rests.
+    pub fn ended(&mut self, order: &Order, rested: i64) {
+        self.open[order.instrument.index()][order.side as usize] -= rested;
+        self.wallets.close(order.id);
+    }
+
+    /// Books a fill.
+    pub fn filled(&mut self, order: &Order, qty: Qty, price: Price, fee: i64, rested: bool) {
+        let &Order { id, instrument, side, strategy, .. } = order;
+        if rested {
+            self.open[instrument.index()][side as usize] -= qty.0;
+        }
+        let position = &mut self.positions[strategy.index()][instrument.index()];
+        let before = position.realised;
+        position.apply(side, qty, price, fee);
+        let realised = position.realised.minus(before);
+        let fee_asset = FeeAsset::Quote;
+        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
+    }
+
+    /// Net position of an instrument.
+    fn net(&self, index: usize) -> i128 {
+        self.positions.iter().map(|of| i128::from(of[index].qty.0)).sum()
+    }
+
+    fn value(&self, index: usize, qty: i128, price: Price) -> i128 {
+        scale(qty.abs().saturating_mul(i128::from(price.0)), self.facts[index].1, self.decimals)
+    }
+
+    fn futures(&self) -> impl Iterator<Item = usize> + '_ {
+        self.facts.iter().enumerate().filter(|(_, fact)| fact.0).map(|(index, _)| index)
+    }
+
+    /// Initial margin of all positions and orders, and of one more.
+    fn needed(&self, more: Option<(&Order, Price)>, margin: Margin) -> i128 {
+        let of = |index: usize| {
+            let mut open = self.open[index].map(i128::from);
+            let mut price = self.marks[index];
+            if let Some((order, at)) = more.filter(|(order, _)| order.instrument.index() == index) {
+                open[order.side as usize] += i128::from(order.qty.0);
+                price = price.max(at);
+            }
+            let net = self.net(index);
+            let worst = (net + open[Side::Buy as usize]).abs().max((net - open[Side::Sell as usize]).abs());
+            self.value(index, worst, price)
+        };
+        self.futures().map(of).sum::<i128>() / i128::from(margin.leverage.max(1))
+    }
+
+    /// Balance and unrealised profit of the futures wallet.
+    fn worth(&self, margin: Margin) -> i128 {
+        let mut worth = scale(i128::from(margin.balance), FEE_DECIMALS, self.decimals);
+        for index in self.futures() {
+            for position in self.positions.iter().map(|of| &of[index]) {
+                let profit = position.realised.plus(position.unrealised(self.marks[index]));
+                worth += scale(profit.0, self.facts[index].1, self.decimals);
+                worth -= scale(i128::from(position.fees), FEE_DECIMALS, self.decimals);
+            }
+        }
+        worth
+    }
+
+    /// Whether what is left is less than the maintenance margin.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        let Some(margin) = self.margin else { return false };
+        let held: i128 =
+            self.futures().map(|index| self.value(index, self.net(index), self.marks[index])).sum();
+        held > 0 && self.worth(margin) < held / 10_000 * i128::from(margin.maintenance_bps)
+    }
+
+    /// Closes a position for want of margin: what was held, at which price, and the fee. `None` where none is left.
+    pub fn liquidate(&mut self) -> Option<(StrategyId, InstrumentId, Qty, Price, i64)> {
+        let margin = self.margin?;
+        for strategy in 0..self.positions.len() {
+            for index in 0..self.facts.len() {
+                let position = &mut self.positions[strategy][index];
+                let (held, price) = (position.qty, self.marks[index]);
+                if held.0 == 0 || !self.facts[index].0 {
+                    continue;
+                }
+                let value = price.times(held.abs());
+                let fee = ledger::fee(value, self.facts[index].1, margin.liquidation_fee);
+                let side = if held.0 > 0 { Side::Sell } else { Side::Buy };
+                position.apply(side, held.abs(), price, fee);
+                let strategy = StrategyId(u8::try_from(strategy).unwrap_or(u8::MAX));
+                return Some((strategy, InstrumentId(index as u16), held, price, fee));
+            }
+        }
+        None
+    }
+
+    /// Pays what funding is due by `now`: whose position, in what, how much was held, at which price, and what was paid.
+    pub fn pay_funding(
+        &mut self,
+        now: Time,
+        mut paid: impl FnMut(StrategyId, InstrumentId, Qty, Price, i64),
+    ) {
+        while let Some(&rate) = self.funding.rates.get(self.next_rate).filter(|rate| rate.time <= now) {
+            self.next_rate += 1;
+            self.pay(rate.instrument.index(), rate.rate, &mut paid);
+        }
+        let Some((rate, every)) = self.funding.constant else { return };
+        if now < self.next_constant {
+            return;
+        }
+        let first = self.next_constant.0 == 0;
+        self.next_constant = Time((now.0 / every.max(1) + 1).saturating_mul(every.max(1)));
+        // A run begins between two payments.
+        for index in (0..self.facts.len()).filter(|_| !first) {
+            if !self.rated[index] {
+                self.pay(index, rate, &mut paid);
+            }
+        }
+    }
+
+    fn pay(
+        &mut self,
+        index: usize,
+        rate: FeeRate,
+        paid: &mut impl FnMut(StrategyId, InstrumentId, Qty, Price, i64),
+    ) {
+        if !self.facts[index].0 {
+            return;
+        }
+        let price = self.marks[index];
+        for (strategy, of) in (0u8..).zip(&mut self.positions) {
+            let held = of[index].qty;
+            if held.0 != 0 && price.0 > 0 {
+                let cost = ledger::fee(price.times(held), self.facts[index].1, rate);
+                of[index].charge(cost);
+                let instrument = InstrumentId(index as u16);
+                let charge = WalletFill {
+                    order: crate::domain::OrderId(0),
+                    instrument,
+                    side: Side::Buy,
+                    qty: Qty::ZERO,
+                    price,
+                    fee: cost,
+                    fee_asset: FeeAsset::Quote,
+                    realised: Notional::ZERO,
+                };
+                self.wallets.fill(&charge);
+                paid(StrategyId(strategy), instrument, held, price, cost);
+            }
+        }
+    }
+}

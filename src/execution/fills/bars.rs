@@ -1,0 +1,296 @@
+//! Fills where a market is known by its bars alone.
+//!
+//! A bar comes as events: where it opens, the extremes in the order that the driver chose, and where it closes, at which
+//! moment it is known. Between two of them the price is taken to have gone straight. Rules:
+//! - A market order fills at the bar's price at its arrival. Between two bars it waits, and fills at the next one's
+//!   open. Slippage makes it worse.
+//! - A resting order fills at its price where the path passes it (`through`), or already where it comes to it
+//!   (`touch`). Where a bar opens beyond its price, it fills at the open: a gap is better for a limit and worse for a stop.
+//! - Of several orders on one stretch of the path the one that it comes to first is first; at one price stops are before
+//!   limits, and older orders before younger.
+//! - Stops and take-profits rest here, since nobody else sees the path. An order that the order manager triggered on the
+//!   path comes as conditional and immediate-or-cancel, and fills at its trigger price, or at the open that was beyond it.
+//! - A reduce-only order fills no more than is left to reduce, and ends where nothing is.
+//!
+//! Any quantity fills whole: a bar does not say who would have been there.
+
+use super::teller::Teller;
+use crate::domain::event::Kline;
+use crate::domain::order::ReportKind;
+use crate::domain::{Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
+use std::collections::VecDeque;
+
+/// Places for orders of one instrument that rest or wait for a bar.
+const ORDERS_MAX: usize = 256;
+/// Points of the path that are remembered: an order may arrive some of them after its cause.
+const POINTS_MAX: usize = 16;
+
+/// A point of a bar's path.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    time: Time,
+    /// The point before it in its bar; none where the bar opens.
+    before: Option<Price>,
+    price: Price,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Resting {
+    order: Order,
+    left: i64,
+}
+
+/// See the module.
+pub struct BarMarket {
+    touch: bool,
+    resting: Vec<Resting>,
+    /// Market and immediate orders that came between two bars.
+    waiting: Vec<Order>,
+    points: VecDeque<Point>,
+    /// Whether a bar is under way.
+    open: bool,
+    price: Option<Price>,
+    /// Volume of the last bar that closed.
+    volume: i64,
+}
+
+impl BarMarket {
+    /// A market without a bar yet. With `touch` a limit order fills where the path comes to its price.
+    #[must_use]
+    pub fn new(touch: bool) -> Self {
+        Self {
+            touch,
+            resting: Vec::with_capacity(ORDERS_MAX),
+            waiting: Vec::with_capacity(ORDERS_MAX),
+            points: VecDeque::with_capacity(POINTS_MAX),
+            open: false,
+            price: None,
+            volume: 0,
+        }
+    }
+
+    /// The path goes on.
+    pub(super) fn on_kline(&mut self, kline: &Kline, teller: &mut Teller) {
+        let price = kline.close;
+        let before = if self.open { self.price } else { None };
+        if self.points.len() == POINTS_MAX {
+            self.points.pop_front();
+        }
+        self.points.push_back(Point { time: teller.now, before, price });
+        self.price = Some(price);
+        self.open = !kline.closed;
+        match before {
+            Some(before) => self.pass(before, price, teller),
+            None => self.begin(price, teller),
+        }
+        if kline.closed {
+            self.volume = kline.volume.0;
+        }
+    }
+
+    /// A bar opens: what waited fills, and what rests beyond the open fills there.
+    fn begin(&mut self, open: Price, teller: &mut Teller) {
+        for order in std::mem::take(&mut self.waiting) {
+            if order.kind == OrderKind::Market && !teller.account.still_bears(&order, open) {
+                // It came to more than was there when it was taken in.
+                teller.end(&order, 0, ReportKind::Expired);
+            } else {
+                self.at_once(&order, open, teller);
+            }
+        }
+        let mut index = 0;
+        while index < self.resting.len() && teller.has_room(2) {
+            let Resting { order, left } = self.resting[index];
+            if !is_beyond(&order, open, true)
+                || !(self.touch || order.kind.is_conditional() || is_beyond(&order, open, false))
+            {
+                index += 1;
+                continue;
+            }
+            self.resting.remove(index);
+            if order.kind.is_conditional() {
+                self.triggered(&order, left, open, teller);
+            } else {
+                self.trade(&order, left, open, true, teller);
+            }
+        }
+    }
+
+    /// The price goes straight from `from` to `to`.
+    fn pass(&mut self, from: Price, to: Price, teller: &mut Teller) {
+        let passed = |r: &Resting, touch: bool| {
+            let at = trigger(&r.order);
+            let comes = if rises_to(&r.order) {
+                from < at && (at < to || (at == to && touch))
+            } else {
+                from > at && (at > to || (at == to && touch))
+            };
+            comes.then_some(at)
+        };
+        while teller.has_room(2) {
+            // The nearest first; at one price stops, then the oldest.
+            let next = self.resting.iter().enumerate().filter_map(|(index, r)| {
+                let touch = self.touch || r.order.kind.is_conditional();
+                let at = passed(r, touch)?;
+                Some((at.0.abs_diff(from.0), !r.order.kind.is_stop(), index, at))
+            });
+            let Some((_, _, index, at)) = next.min() else { break };
+            let Resting { order, left } = self.resting.remove(index);
+            if order.kind.is_conditional() {
+                self.triggered(&order, left, at, teller);
+            } else {
+                self.trade(&order, left, at, true, teller);
+            }
+        }
+    }
+
+    /// A resting conditional order is triggered with the market at `price`.
+    fn triggered(&mut self, order: &Order, left: i64, price: Price, teller: &mut Teller) {
+        let now = Order { kind: order.kind.triggered(), ..*order };
+        if now.kind == OrderKind::Market || now.side.at_least_as_aggressive(now.price, price) {
+            let at = self.worsened(&now, left, price, teller);
+            self.take(&now, left, at, true, teller);
+        } else {
+            self.resting.push(Resting { order: now, left });
+        }
+    }
+
+    /// What a market or marketable order comes to; a limit is never passed.
+    fn worsened(&self, order: &Order, qty: i64, price: Price, teller: &Teller) -> Price {
+        let at = teller.worsened(order, qty, price, self.volume);
+        match order.side {
+            Side::Buy if order.kind.has_limit() => at.min(order.price),
+            Side::Sell if order.kind.has_limit() => at.max(order.price),
+            _ => at,
+        }
+    }
+
+    /// Fills an order that rested, at its maker's fee.
+    fn trade(&mut self, order: &Order, left: i64, price: Price, maker: bool, teller: &mut Teller) {
+        let qty = teller.account.reducible(order, left);
+        if qty > 0 {
+            teller.fill(order, qty, price, maker, true);
+        }
+        if qty < left {
+            teller.end(order, left - qty, ReportKind::Expired);
+        } else {
+            teller.account.ended(order, 0);
+        }
+    }
+
+    /// Fills an order that takes; `rested`: it was among those that rest.
+    fn take(&mut self, order: &Order, left: i64, price: Price, rested: bool, teller: &mut Teller) {
+        let qty = teller.account.reducible(order, left);
+        if qty > 0 {
+            teller.fill(order, qty, price, false, rested);
+        }
+        if qty < left {
+            teller.end(order, if rested { left - qty } else { 0 }, ReportKind::Expired);
+        } else {
+            teller.account.ended(order, 0);
+        }
+    }
+
+    /// An order that does not rest, with the market at `price`.
+    fn at_once(&mut self, order: &Order, price: Price, teller: &mut Teller) {
+        if order.kind == OrderKind::Market || order.side.at_least_as_aggressive(order.price, price) {
+            let at = self.worsened(order, order.qty.0, price, teller);
+            self.take(order, order.qty.0, at, false, teller);
+        } else {
+            teller.end(order, 0, ReportKind::Expired);
+        }
+    }
+
+    /// An order arrives that the event at `caused` had asked for.
+    pub(super) fn arrive(&mut self, order: &Order, caused: Time, teller: &mut Teller) {
+        let Some(price) = self.price else { return teller.say(order, ReportKind::Rejected) };
+        if !order.extras.is_none() && !order.kind.is_conditional() {
+            return teller.say(order, ReportKind::Rejected);
+        }
+        let full = self.resting.len() + self.waiting.len() >= ORDERS_MAX;
+        let marketable = self.open && order.side.at_least_as_aggressive(order.price, price);
+        if full || (order.kind == OrderKind::PostOnly && marketable) {
+            return teller.say(order, ReportKind::Rejected);
+        }
+        if !teller.admits(order, price) {
+            return;
+        }
+        teller.say(order, ReportKind::Accepted);
+        let immediate = order.tif != TimeInForce::Gtc;
+        match order.kind {
+            kind if kind.is_conditional() && immediate => self.on_path(order, caused, price, teller),
+            kind if kind.is_conditional() => {
+                self.rest(order, teller);
+                if self.open && is_beyond(order, price, true) {
+                    self.resting.pop();
+                    self.triggered(order, order.qty.0, price, teller);
+                }
+            }
+            OrderKind::Market if !self.open => self.waiting.push(*order),
+            OrderKind::Limit if !self.open && immediate => self.waiting.push(*order),
+            OrderKind::Market => self.at_once(order, price, teller),
+            OrderKind::Limit if immediate || marketable => self.at_once(order, price, teller),
+            _ => self.rest(order, teller),
+        }
+    }
+
+    fn rest(&mut self, order: &Order, teller: &mut Teller) {
+        teller.account.rests(order, order.qty.0);
+        self.resting.push(Resting { order: *order, left: order.qty.0 });
+    }
+
+    /// An order that the path triggered on its way to the point at `caused`.
+    fn on_path(&mut self, order: &Order, caused: Time, price: Price, teller: &mut Teller) {
+        let stop = order.extras.stop_price;
+        let at = match self.points.iter().rev().find(|point| point.time <= caused) {
+            Some(Point { before: Some(before), price, .. }) => {
+                // It was passed on this stretch, or before it began.
+                let (low, high) = (*before.min(price), *before.max(price));
+                stop.clamp(low, high)
+            }
+            Some(point) => point.price,
+            None => price,
+        };
+        let now = Order { kind: order.kind.triggered(), tif: TimeInForce::Gtc, ..*order };
+        if now.kind == OrderKind::Market || now.side.at_least_as_aggressive(now.price, at) {
+            let at = self.worsened(&now, order.qty.0, at, teller);
+            self.take(&now, order.qty.0, at, false, teller);
+        } else {
+            self.rest(&now, teller);
+        }
+    }
+
+    /// Takes an order back.
+    pub(super) fn cancel(&mut self, id: OrderId, teller: &mut Teller) {
+        if let Some(index) = self.resting.iter().position(|r| r.order.id == id) {
+            let Resting { order, left } = self.resting.remove(index);
+            teller.end(&order, left, ReportKind::Canceled);
+        } else if let Some(index) = self.waiting.iter().position(|order| order.id == id) {
+            let order = self.waiting.remove(index);
+            teller.end(&order, 0, ReportKind::Canceled);
+        }
+    }
+
+    /// Takes everything back.
+    pub(super) fn cancel_all(&mut self, teller: &mut Teller) {
+        while let Some(id) = self.resting.first().map(|r| r.order.id).or(self.waiting.first().map(|o| o.id)) {
+            self.cancel(id, teller);
+        }
+    }
+}
+
+/// Where an order trades, or is triggered.
+fn trigger(order: &Order) -> Price {
+    if order.kind.is_conditional() { order.extras.stop_price } else { order.price }
+}
+
+/// Whether a price that rises comes to it.
+fn rises_to(order: &Order) -> bool {
+    if order.kind.is_conditional() { order.kind.triggers_above(order.side) } else { order.side == Side::Sell }
+}
+
+/// Whether a market at `price` is beyond where an order trades or is triggered, or, with `touch`, there.
+fn is_beyond(order: &Order, price: Price, touch: bool) -> bool {
+    let at = trigger(order);
+    (touch && price == at) || if rises_to(order) { price > at } else { price < at }
+}

@@ -1,0 +1,291 @@
+//! Fills against recorded depth, with a place in the queue.
+//!
+//! - An order that can trade at once sweeps the book level by level, taker, as much as each level shows less what we
+//!   took of it since it last changed. What is left of a market order expires.
+//! - A resting order stands behind all that its level shows at its arrival. A trade at its price takes from what is
+//!   before it first, and fills it with the rest; a trade beyond its price fills it whole, since nobody at its price can
+//!   have been passed over. Of our own orders at a price the older one is first.
+//! - When its level shows less than before, trades at it apart, the [queue model](super::queue) says how much of that
+//!   was before it. What is before it is never more than its level shows.
+//! - Where the opposite side comes to its price, it fills with what that side shows, as maker: it was there first.
+//!
+//! While the book is not in step with the venue nothing arrives but to be rejected, and the queue stands still.
+
+use super::queue::Queue;
+use super::teller::Teller;
+use crate::domain::event::Trade;
+use crate::domain::order::ReportKind;
+use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, TimeInForce};
+use crate::market::book::Book;
+
+/// Places for resting orders of one instrument.
+const RESTING_MAX: usize = 256;
+/// Levels of the other side that one order may sweep.
+const SWEEP_LEVELS_MAX: usize = 256;
+
+#[derive(Debug, Clone, Copy)]
+struct Resting {
+    order: Order,
+    left: i64,
+    /// Of others, before it at its price.
+    before: i64,
+    /// What its level showed last.
+    shown: i64,
+    /// What was traded at its price since.
+    traded: i64,
+}
+
+/// What we took of a level.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    side: Side,
+    price: Price,
+    /// What the level showed then; once it shows something else, it is another level.
+    shown: i64,
+    qty: i64,
+}
+
+/// See the module.
+pub struct DepthMarket {
+    queue: Queue,
+    aggregates: bool,
+    /// By time of arrival.
+    resting: Vec<Resting>,
+    taken: Vec<Taken>,
+    /// Levels that the order at hand trades with.
+    sweep: Vec<Level>,
+}
+
+impl DepthMarket {
+    /// A market with this queue model; `aggregates`: its trades are aggregate ones.
+    #[must_use]
+    pub fn new(queue: Queue, aggregates: bool) -> Self {
+        Self {
+            queue,
+            aggregates,
+            resting: Vec::with_capacity(RESTING_MAX),
+            taken: Vec::with_capacity(SWEEP_LEVELS_MAX),
+            sweep: Vec::with_capacity(SWEEP_LEVELS_MAX),
+        }
+    }
+
+    /// What of a level is left for us.
+    fn left_of(&self, side: Side, level: Level) -> i64 {
+        let taken = self.taken.iter().find(|t| t.side == side && t.price == level.price);
+        match taken {
+            Some(taken) if taken.shown == level.qty.0 => level.qty.0 - taken.qty,
+            _ => level.qty.0,
+        }
+    }
+
+    fn take(&mut self, side: Side, level: Level, qty: i64) {
+        let shown = level.qty.0;
+        match self.taken.iter_mut().find(|t| t.side == side && t.price == level.price) {
+            Some(taken) if taken.shown == shown => taken.qty += qty,
+            Some(taken) => *taken = Taken { side, price: level.price, shown, qty },
+            None => self.taken.push(Taken { side, price: level.price, shown, qty }),
+        }
+    }
+
+    /// The book moved.
+    pub(super) fn on_book(&mut self, book: &Book, teller: &mut Teller) {
+        self.taken.retain(|t| book.qty_at(t.side, t.price).0 == t.shown);
+        for resting in &mut self.resting {
+            let (side, price) = (resting.order.side, resting.order.price);
+            let shows = book.qty_at(side, price).0;
+            let cancelled = resting.shown - resting.traded - shows;
+            if cancelled > 0 {
+                let behind = (resting.shown - resting.traded - resting.before).max(0);
+                // Trades may have taken more than was known to be there.
+                let cancelled = cancelled.min(resting.before + behind);
+                resting.before = self.queue.after_cancel(resting.before, behind, cancelled);
+            }
+            (resting.before, resting.shown, resting.traded) = (resting.before.min(shows), shows, 0);
+        }
+        for side in [Side::Buy, Side::Sell] {
+            self.meet_opposite(side, book, teller);
+        }
+    }
+
+    /// Fills resting orders that the other side has come to.
+    fn meet_opposite(&mut self, side: Side, book: &Book, teller: &mut Teller) {
+        let touch = match side {
+            Side::Buy => book.best_ask(),
+            Side::Sell => book.best_bid(),
+        };
+        let Some(touch) = touch else { return };
+        let met = |o: &Order| o.side == side && side.at_least_as_aggressive(o.price, touch.price);
+        while let Some(index) = self.first(met) {
+            if !teller.has_room(2) {
+                return;
+            }
+            let Resting { order, left, .. } = self.resting[index];
+            let able = teller.account.reducible(&order, left);
+            let opposite = side.opposite();
+            let level = book
+                .levels(opposite)
+                .take(SWEEP_LEVELS_MAX)
+                .take_while(|level| side.at_least_as_aggressive(order.price, level.price))
+                .find(|level| self.left_of(opposite, *level) > 0);
+            let Some(level) = level else { return };
+            let filled = able.min(self.left_of(opposite, level));
+            if filled > 0 {
+                self.take(opposite, level, filled);
+            }
+            self.fill(index, filled, able, teller);
+        }
+    }
+
+    /// The resting order with the best price, the oldest of those, among some.
+    fn first(&self, of: impl Fn(&Order) -> bool) -> Option<usize> {
+        let mut best: Option<usize> = None;
+        for (index, Resting { order, .. }) in self.resting.iter().enumerate() {
+            let better = |b: usize| {
+                let other = self.resting[b].order.price;
+                order.price != other && order.side.at_least_as_aggressive(order.price, other)
+            };
+            if of(order) && best.is_none_or(better) {
+                best = Some(index);
+            }
+        }
+        best
+    }
+
+    /// Fills a resting order with `filled`, of which it is able to take `able`; it goes where it can do no more.
+    fn fill(&mut self, index: usize, filled: i64, able: i64, teller: &mut Teller) {
+        let Resting { order, left, .. } = self.resting[index];
+        if filled > 0 {
+            teller.fill(&order, filled, order.price, true, true);
+        }
+        if filled == left {
+            teller.account.ended(&order, 0);
+            self.resting.remove(index);
+        } else if able < left && filled == able {
+            teller.end(&order, left - filled, ReportKind::Expired);
+            self.resting.remove(index);
+        } else {
+            self.resting[index].left = left - filled;
+        }
+    }
+
+    /// Somebody traded.
+    pub(super) fn on_trade(&mut self, trade: &Trade, teller: &mut Teller) {
+        if self.resting.is_empty() || trade.aggregate != self.aggregates {
+            return;
+        }
+        let side = trade.aggressor.opposite();
+        let (price, qty) = (trade.price, trade.qty.0);
+        let beyond =
+            |o: &Order| o.side == side && o.price != price && side.at_least_as_aggressive(o.price, price);
+        while let Some(index) = self.first(beyond) {
+            if !teller.has_room(2) {
+                return;
+            }
+            let Resting { order, left, .. } = self.resting[index];
+            let able = teller.account.reducible(&order, left);
+            self.fill(index, able, able, teller);
+        }
+        // What our own older orders at this price took is not there for the younger.
+        let mut ours = 0;
+        let mut index = 0;
+        while let Some(resting) = self.resting.get_mut(index) {
+            if resting.order.side != side || resting.order.price != price || !teller.has_room(2) {
+                index += 1;
+                continue;
+            }
+            resting.traded += qty;
+            let others = resting.before.min(qty);
+            resting.before -= others;
+            let Resting { order, left, .. } = *resting;
+            let able = teller.account.reducible(&order, left);
+            let filled = able.min((qty - others - ours).max(0));
+            ours += filled;
+            if filled == 0 && able > 0 {
+                index += 1;
+                continue;
+            }
+            let count = self.resting.len();
+            self.fill(index, filled, able, teller);
+            // One that goes leaves its place to the next.
+            index += usize::from(self.resting.len() == count);
+        }
+    }
+
+    /// An order arrives.
+    pub(super) fn arrive(&mut self, order: &Order, book: Option<&Book>, teller: &mut Teller) {
+        let native = !order.kind.is_conditional() && order.extras.is_none();
+        let Some(book) = book.filter(|_| native && self.resting.len() < RESTING_MAX) else {
+            return teller.say(order, ReportKind::Rejected);
+        };
+        let side = order.side;
+        let opposite = side.opposite();
+        let limited = order.kind != OrderKind::Market;
+        let crosses = |price| !limited || side.at_least_as_aggressive(order.price, price);
+        let Some(touch) = book.levels(opposite).next() else {
+            return teller.say(order, ReportKind::Rejected);
+        };
+        if order.kind == OrderKind::PostOnly && crosses(touch.price) {
+            return teller.say(order, ReportKind::Rejected);
+        }
+        if !teller.admits(order, touch.price) {
+            return;
+        }
+        let wanted = teller.account.reducible(order, order.qty.0);
+        let mut left = wanted;
+        self.sweep.clear();
+        if crosses(touch.price) {
+            for level in book.levels(opposite).take(SWEEP_LEVELS_MAX) {
+                if left == 0 || !crosses(level.price) {
+                    break;
+                }
+                let qty = left.min(self.left_of(opposite, level));
+                if qty > 0 {
+                    self.sweep.push(level);
+                    left -= qty;
+                }
+            }
+        }
+        let qty = wanted - left;
+        if order.tif == TimeInForce::Fok && qty < order.qty.0 {
+            return teller.end(order, 0, ReportKind::Expired);
+        }
+        teller.say(order, ReportKind::Accepted);
+        let mut to_take = qty;
+        for index in 0..self.sweep.len() {
+            let level = self.sweep[index];
+            let qty = to_take.min(self.left_of(opposite, level));
+            self.take(opposite, level, qty);
+            teller.fill(order, qty, level.price, false, false);
+            to_take -= qty;
+        }
+        let left = order.qty.0 - qty;
+        if left == 0 {
+            teller.account.ended(order, 0);
+        } else if limited && order.tif == TimeInForce::Gtc && wanted == order.qty.0 {
+            let shown = book.qty_at(side, order.price).0;
+            teller.account.rests(order, left);
+            self.resting.push(Resting { order: *order, left, before: shown, shown, traded: 0 });
+        } else {
+            teller.end(order, 0, ReportKind::Expired);
+        }
+    }
+
+    /// Whether no event of the market matters to it.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.resting.is_empty() && self.taken.is_empty()
+    }
+
+    pub(super) fn cancel(&mut self, id: OrderId, teller: &mut Teller) {
+        if let Some(index) = self.resting.iter().position(|r| r.order.id == id) {
+            let Resting { order, left, .. } = self.resting.remove(index);
+            teller.end(&order, left, ReportKind::Canceled);
+        }
+    }
+
+    pub(super) fn cancel_all(&mut self, teller: &mut Teller) {
+        for Resting { order, left, .. } in std::mem::take(&mut self.resting) {
+            teller.end(&order, left, ReportKind::Canceled);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The gateway of a backtest: puts orders on their way to the simulated market, and tells what becomes of them.
+//!
+//! At each event what arrived before it meets the market as it was, then the market moves, then what arrives at that very
+//! moment meets it, then what was asked for at this event leaves. So an order never trades with what it was decided by. A
+//! clock event comes for what arrives in a silent market, no sooner than an answer may.
+//! (One thing is known a moment too late: an order that arrived since the last event, where this one is of depth, meets
+//! the book that this one makes, since the thread's books have moved by then.)
+
+use super::account::{Account, Funding, Margin};
+use super::bars::BarMarket;
+use super::depth::DepthMarket;
+use super::latency::Latencies;
+use super::queue::Queue;
+use super::quotes::QuoteMarket;
+use super::slippage::Slippage;
+use super::teller::{ANSWERS_PER_EVENT_MAX, Teller};
+use super::tiers::FeeTiers;
+use crate::domain::event::{Event, Kind, Kline};
+use crate::domain::order::ReportKind;
+use crate::domain::{InstrumentId, InstrumentTable, Order, OrderId, Side, Slot, Time, Wallets};
+use crate::execution::stage::GatewayMessage;
+use crate::market::book::BookKeeper;
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
+use std::collections::VecDeque;
+
+/// What is known of an instrument's market, and so how its orders fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MarketModel {
+    /// Nothing: every order is rejected.
+    #[default]
+    None,
+    /// Its bars.
+    Bars,
+    /// Its trades; of some kinds of dump aggregate ones.
+    Trades {
+        /// Whether those are aggregate ones.
+        aggregates: bool,
+    },
+    /// Its trades and its best bid and ask.
+    Quotes {
+        /// Whether trades are aggregate ones.
+        aggregates: bool,
+    },
+    /// Its trades and its book.
+    Depth {
+        /// Whether trades are aggregate ones.
+        aggregates: bool,
+    },
+}
+
+/// How a simulated venue behaves.
+#[derive(Debug, Clone)]
+pub struct FillSettings {
+    /// What is known, by instrument.
+    pub models: Vec<MarketModel>,
+    /// Whether a price that comes to a resting order's fills it, where no queue is known.
+    pub touch: bool,
+    /// Where a resting order stands in its queue.
+    pub queue: Queue,
+    /// How much worse than the last price an order trades where no book says so.
+    pub slippage: Slippage,
+    /// How long everything takes.
+    pub latencies: Latencies,
+    /// No answer is there sooner after its cause, ns.
+    pub floor_ns: u64,
+    /// Fees by tier.
+    pub tiers: FeeTiers,
+    /// Margin of USD-M futures; none: it is not modelled.
+    pub margin: Option<Margin>,
+    /// Funding of USD-M futures.
+    pub funding: Funding,
+}
+
+enum Market {
+    None,
+    Bars(BarMarket),
+    Quotes(QuoteMarket),
+    Depth(DepthMarket),
+}
+
+/// Orders on their way to the market.
+const IN_FLIGHT_MAX: usize = 16_384;
+/// The most answers that one arriving order causes.
+const ANSWERS_PER_ARRIVAL_MAX: usize = 260;
+
+/// See the module.
+pub struct FillGateway {
+    messages: LaneReceiver<GatewayMessage>,
+    venue: Venue,
+}
+
+struct Venue {
+    markets: Vec<Market>,
+    teller: Teller,
+    in_flight: VecDeque<Underway>,
+    /// The first half of a bar.
+    bar_head: Option<Kline>,
+    orders: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Underway {
+    arrives: Time,
+    caused: Time,
+    message: GatewayMessage,
+}
+
+impl FillGateway {
+    /// The most answers that one event may cause.
+    pub const ANSWERS_PER_EVENT_MAX: usize = ANSWERS_PER_EVENT_MAX + 1;
+
+    /// A gateway for `strategies` strategies, whose wallets hold `wallets`.
+    #[must_use]
+    pub fn new(
+        table: &InstrumentTable,
+        strategies: usize,
+        wallets: Wallets,
+        settings: FillSettings,
+        messages: LaneReceiver<GatewayMessage>,
+        answers: Option<LaneSender<Answer>>,
+    ) -> Self {
+        let FillSettings { touch, queue, .. } = settings;
+        let market = |model: &MarketModel| match *model {
+            MarketModel::None => Market::None,
+            MarketModel::Bars => Market::Bars(BarMarket::new(touch)),
+            MarketModel::Trades { aggregates } => Market::Quotes(QuoteMarket::new(touch, false, aggregates)),
+            MarketModel::Quotes { aggregates } => Market::Quotes(QuoteMarket::new(touch, true, aggregates)),
+            MarketModel::Depth { aggregates } => Market::Depth(DepthMarket::new(queue, aggregates)),
+        };
+        let markets = settings.models.iter().map(market).collect();
+        let account = Account::new(table, strategies, wallets, settings.margin, settings.funding);
+        let FillSettings { latencies, slippage, tiers, floor_ns, .. } = settings;
+        let teller = Teller::new(table, account, latencies, slippage, tiers, answers, floor_ns);
+        let in_flight = VecDeque::with_capacity(IN_FLIGHT_MAX);
+        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, orders: 0 } }
+    }
+
+    /// Orders and cancels that were sent.
+    #[must_use]
+    pub fn orders(&self) -> u64 {
+        self.venue.orders
+    }
+}
+
+impl Venue {
+    #[inline]
+    fn on_market(&mut self, slot: &Slot, books: &BookKeeper) {
+        let Self { markets, teller, bar_head, .. } = self;
+        match slot.kind() {
+            Kind::Trade => {
+                let Some(trade) = slot.as_trade() else { return };
+                teller.latencies.saw(trade.venue_time, teller.now);
+                teller.account.mark(trade.instrument, trade.price);
+                match &mut markets[trade.instrument.index()] {
+                    Market::Quotes(market) => market.on_trade(&trade, teller),
+                    Market::Depth(market) => market.on_trade(&trade, teller),
+                    Market::None | Market::Bars(_) => {}
+                }
+            }
+            Kind::Quote => {
+                let Some(quote) = slot.as_quote() else { return };
+                if let Market::Quotes(market) = &mut markets[quote.instrument.index()] {
+                    market.on_quote(&quote, teller);
+                }
+            }
+            Kind::Kline => {
+                if let Event::Kline(head) = slot.event() {
+                    *bar_head = Some(head);
+                }
+            }
+            Kind::KlineTail => {
+                let Some(kline) = bar_head.take().map(|head| head.with_tail(slot)) else { return };
+                if let Market::Bars(market) = &mut markets[kline.instrument.index()] {
+                    teller.account.mark(kline.instrument, kline.close);
+                    market.on_kline(&kline, teller);
+                }
+            }
+            Kind::Rules => {
+                if let Event::Rules(rules) = slot.event() {
+                    teller.change(&rules);
+                }
+            }
+            _ => {}
+        }
+        if let Some(instrument) = books.moved()
+            && let Market::Depth(market) = &mut markets[instrument.index()]
+            && !market.is_idle()
+            && let Some(sync) = books.valid(instrument)
+        {
+            market.on_book(sync.book(), teller);
+        }
+    }
+
+    /// What has arrived by `time` meets the market.
+    fn arrivals(&mut self, time: Time, books: &BookKeeper) {
+        while let Some(underway) = self.in_flight.front() {
+            if underway.arrives > time || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
+                break;
+            }
+            let Some(Underway { caused, message, .. }) = self.in_flight.pop_front() else { break };
+            match message {
+                GatewayMessage::New { order, .. } => self.arrive(order.get(), caused, books),
+                GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
+            }
+        }
+        if self.in_flight.is_empty() {
+            // Its room begins anew at the same memory, which is in the cache.
+            self.in_flight.clear();
+        }
+    }
+
+    fn arrive(&mut self, order: &Order, caused: Time, books: &BookKeeper) {
+        let teller = &mut self.teller;
+        match &mut self.markets[order.instrument.index()] {
+            Market::None => teller.say(order, ReportKind::Rejected),
+            Market::Bars(market) => market.arrive(order, caused, teller),
+            Market::Quotes(market) => market.arrive(order, teller),
+            Market::Depth(market) => {
+                market.arrive(order, books.valid(order.instrument).map(|sync| sync.book()), teller);
+            }
+        }
+    }
+
+    /// A cancel that finds nothing came after the last fill, whose report is on its way already.
+    fn cancel(&mut self, order: OrderId, instrument: InstrumentId) {
+        let teller = &mut self.teller;
+        match &mut self.markets[instrument.index()] {
+            Market::None => {}
+            Market::Bars(market) => market.cancel(order, teller),
+            Market::Quotes(market) => market.cancel(order, teller),
+            Market::Depth(market) => market.cancel(order, teller),
+        }
+    }
+
+    /// Funding that is due, and liquidation where the margin is gone.
+    #[cold]
+    fn on_positions(&mut self) {
+        let teller = &mut self.teller;
+        let now = teller.now;
+        let mut paid = Vec::new();
+        teller.account.pay_funding(now, |strategy, instrument, held, price, cost| {
+            paid.push((strategy, instrument, held, price, cost));
+        });
+        for (strategy, instrument, held, price, cost) in paid {
+            let side = if held.0 > 0 { Side::Buy } else { Side::Sell };
+            teller.of_position(ReportKind::Funding, (strategy, instrument), (side, held.abs()), price, cost);
+        }
+        if !teller.account.is_lost() {
+            return;
+        }
+        for market in &mut self.markets {
+            match market {
+                Market::None => {}
+                Market::Bars(market) => market.cancel_all(teller),
+                Market::Quotes(market) => market.cancel_all(teller),
+                Market::Depth(market) => market.cancel_all(teller),
+            }
+        }
+        while let Some((strategy, instrument, held, price, fee)) = teller.account.liquidate() {
+            let side = if held.0 > 0 { Side::Sell } else { Side::Buy };
+            let what = (strategy, instrument);
+            teller.of_position(ReportKind::Liquidated, what, (side, held.abs()), price, fee);
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, message: &GatewayMessage) {
+        self.orders += 1;
+        if self.teller.answers() {
+            let caused = self.teller.now;
+            // On one connection nothing overtakes.
+            let last = self.in_flight.back().map_or(Time(0), |underway| underway.arrives);
+            let arrives = self.teller.latencies.arrival(caused).max(last);
+            // In a silent market nothing else would let it arrive.
+            self.teller.wake(arrives);
+            self.in_flight.push_back(Underway { arrives, caused, message: *message });
+        }
+    }
+}
+
+impl Stage<BookKeeper> for FillGateway {
+    fn name(&self) -> &'static str {
+        "gateway"
+    }
+
+    fn room(&self) -> u64 {
+        self.venue.teller.events_room()
+    }
+
+    fn ends_events(&self) -> bool {
+        false
+    }
+
+    fn on_slot(&mut self, seq: u64, slot: &Slot, books: &BookKeeper) {
+        let Self { messages, venue } = self;
+        if slot.is_first() {
+            venue.teller.now = slot.time();
+        }
+        if !slot.is_last() {
+            if slot.kind() == Kind::Kline {
+                venue.on_market(slot, books);
+            }
+            return;
+        }
+        venue.teller.begin(seq);
+        let now = venue.teller.now;
+        if !venue.in_flight.is_empty() {
+            venue.arrivals(Time(now.0.saturating_sub(1)), books);
+        }
+        venue.on_market(slot, books);
+        if venue.teller.account.is_marked() {
+            venue.on_positions();
+        }
+        if !venue.in_flight.is_empty() {
+            venue.arrivals(now, books);
+        }
+        messages.take_up_to(seq, |message| venue.send(message));
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}

@@ -1,0 +1,285 @@
+//! The score of a backtest: fills, round trips and equity, kept beside the ledgers of record.
+//!
+//! Owns: when a point of equity is taken. One is taken at the end of each interval in which the market said something,
+//! after every event up to that moment and before the first one later; so a bar that closes at midnight is in the day
+//! that ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes; what
+//! a bar came to on its way is a guess, fills apart, and no price to value anything at.
+
+use super::record::Record;
+use crate::domain::event::{FEE_DECIMALS, Kind, Report};
+use crate::domain::order::ReportKind;
+use crate::domain::performance::{
+    EquityPoint, FillRow, FundingRow, Outcome, PricePoint, Provenance, RoundTrip, scale,
+};
+use crate::domain::{
+    Event, Instrument, InstrumentId, InstrumentTable, Notional, Position, Price, Qty, Side, Slot, Time,
+};
+
+/// What a score is to be.
+#[derive(Debug, Clone)]
+pub struct ScoreSettings {
+    /// The asset of all amounts.
+    pub currency: String,
+    /// What everything is worth at first, units of 10^-8.
+    pub start: i64,
+    /// Between points of equity, ns.
+    pub interval_ns: u64,
+    /// By instrument: whether strategies have it.
+    pub watched: Vec<bool>,
+    /// Whether every decision is kept, to compare with those of another run.
+    pub decisions: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Score {
+    settings: ScoreSettings,
+    outcome: Outcome,
+    /// Last prices, by instrument.
+    marks: Vec<Price>,
+    /// Whether the last price was a trade's or a bar's.
+    traded: Vec<bool>,
+    /// Places of open round trips, by strategy and instrument.
+    open: Vec<Vec<Option<usize>>>,
+    next_point: Time,
+    now: Time,
+    /// Of the last event of the market.
+    market_time: Time,
+    /// Whether the market has said anything since the last point.
+    told: bool,
+    begun: bool,
+    decisions: Vec<(Time, Record)>,
+}
+
+impl Score {
+    /// Nothing yet, for `strategies` strategies.
+    #[must_use]
+    pub fn new(table: &InstrumentTable, strategies: usize, settings: ScoreSettings) -> Self {
+        let decimals = table.all().iter().map(Instrument::notional_decimals).max().unwrap_or(0);
+        let decimals = decimals.max(FEE_DECIMALS);
+        let outcome = Outcome {
+            currency: settings.currency.clone(),
+            decimals,
+            start: scale(i128::from(settings.start), 8, decimals),
+            instruments: table.all().to_vec(),
+            ..Outcome::default()
+        };
+        Self {
+            settings,
+            outcome,
+            marks: vec![Price(0); table.len()],
+            traded: vec![false; table.len()],
+            open: vec![vec![None; table.len()]; strategies],
+            next_point: Time(0),
+            now: Time(0),
+            market_time: Time(0),
+            told: false,
+            begun: false,
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Takes time and prices from a slot.
+    #[inline]
+    pub(super) fn on_slot(&mut self, slot: &Slot, positions: &[Vec<Position>]) {
+        if slot.is_first() {
+            self.now = slot.time();
+            if self.now > self.next_point && self.begun {
+                self.pass(positions);
+            }
+        }
+        let told = match slot.kind() {
+            Kind::Trade => {
+                let Some(trade) = slot.as_trade() else { return };
+                self.mark(trade.instrument, trade.price);
+                true
+            }
+            Kind::Kline => {
+                let Event::Kline(kline) = slot.event() else { return };
+                if kline.closed || self.marks[kline.instrument.index()].0 == 0 {
+                    self.mark(kline.instrument, kline.close);
+                }
+                // What a bar has come to before it closes is a guess; only where it began is known.
+                kline.closed || !self.begun
+            }
+            Kind::Quote => {
+                let Some(quote) = slot.as_quote() else { return };
+                let index = quote.instrument.index();
+                if !self.traded[index] && quote.bid.price.0 > 0 && quote.ask.price.0 > 0 {
+                    let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
+                    self.marks[index] = Price(bid + (ask - bid) / 2);
+                }
+                true
+            }
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => true,
+            _ => false,
+        };
+        if told {
+            (self.told, self.market_time) = (true, self.now);
+            if !self.begun {
+                self.begin(positions);
+            }
+        }
+    }
+
+    #[inline]
+    fn mark(&mut self, instrument: InstrumentId, price: Price) {
+        self.marks[instrument.index()] = price;
+        self.traded[instrument.index()] = true;
+    }
+
+    /// The first event.
+    #[cold]
+    fn begin(&mut self, positions: &[Vec<Position>]) {
+        self.begun = true;
+        self.outcome.from = self.now;
+        self.point(self.now, positions);
+        self.await_end();
+    }
+
+    /// Time has passed the end of an interval; a point is taken if the market has said anything in it.
+    #[cold]
+    fn pass(&mut self, positions: &[Vec<Position>]) {
+        if std::mem::take(&mut self.told) {
+            self.point(self.next_point, positions);
+        }
+        self.await_end();
+    }
+
+    fn await_end(&mut self) {
+        let interval = self.settings.interval_ns.max(1);
+        self.next_point = Time(self.now.0.div_ceil(interval).saturating_mul(interval));
+    }
+
+    fn point(&mut self, time: Time, positions: &[Vec<Position>]) {
+        if self.outcome.equity.last().is_some_and(|last| last.time >= time) {
+            return;
+        }
+        let Self { outcome, marks, .. } = self;
+        let (mut equity, mut long, mut short) = (outcome.start, 0i128, 0i128);
+        for of in positions {
+            for ((position, mark), instrument) in of.iter().zip(&*marks).zip(&outcome.instruments) {
+                if position.fills == 0 && position.fees == 0 {
+                    continue;
+                }
+                let amount =
+                    |notional: Notional| scale(notional.0, instrument.notional_decimals(), outcome.decimals);
+                equity += amount(position.realised.plus(position.unrealised(*mark)));
+                equity -= scale(i128::from(position.fees), FEE_DECIMALS, outcome.decimals);
+                let value = amount(mark.times(position.qty));
+                if value > 0 { long += value } else { short -= value }
+            }
+        }
+        outcome.equity.push(EquityPoint { time, equity, long, short });
+        for ((instrument, mark), watched) in outcome.instruments.iter().zip(marks).zip(&self.settings.watched)
+        {
+            if *watched && mark.0 != 0 {
+                outcome.prices.push(PricePoint { time, instrument: instrument.id, price: *mark });
+            }
+        }
+    }
+
+    /// A fill, or what happened to a position; `positions` have it already.
+    pub(super) fn on_report(&mut self, report: &Report, positions: &[Vec<Position>]) {
+        let &Report { strategy, instrument, order, side, qty, price, fee, maker, .. } = report;
+        let time = self.now;
+        if report.kind == ReportKind::Funding {
+            let qty = side.signed(qty);
+            let row = FundingRow { time, strategy, instrument, qty, price, paid: fee };
+            return self.outcome.funding.push(row);
+        }
+        self.outcome.fills.push(FillRow { time, strategy, instrument, order, side, qty, price, fee, maker });
+        let after = positions[strategy.index()][instrument.index()].qty.0;
+        let before = after - side.signed(qty).0;
+        let closing = if (before > 0) == (side == Side::Sell) { qty.0.min(before.abs()) } else { 0 };
+        let opening = qty.0 - closing;
+        // The part that closes pays its part of the fee, rounded to it; the part that opens the rest.
+        let closing_fee = (i128::from(fee) * i128::from(closing) / i128::from(qty.0.max(1))) as i64;
+        if closing > 0 {
+            self.close(report, Qty(closing), closing_fee, before.abs() == closing);
+        }
+        if opening > 0 {
+            self.enter(report, Qty(opening), fee - closing_fee);
+        }
+    }
+
+    fn enter(&mut self, report: &Report, qty: Qty, fee: i64) {
+        let (strategy, instrument) = (report.strategy, report.instrument);
+        let place = &mut self.open[strategy.index()][instrument.index()];
+        let index = *place.get_or_insert_with(|| {
+            self.outcome.trips.push(RoundTrip {
+                strategy,
+                instrument,
+                side: report.side,
+                entry_time: self.now,
+                exit_time: None,
+                qty: Qty::ZERO,
+                entry_value: Notional::ZERO,
+                exit_qty: Qty::ZERO,
+                exit_value: Notional::ZERO,
+                fees: 0,
+                profit: 0,
+                fills: 0,
+            });
+            self.outcome.trips.len() - 1
+        });
+        let trip = &mut self.outcome.trips[index];
+        trip.qty = Qty(trip.qty.0.saturating_add(qty.0));
+        trip.entry_value = trip.entry_value.plus(report.price.times(qty));
+        trip.fees = trip.fees.saturating_add(fee);
+        trip.fills += 1;
+    }
+
+    fn close(&mut self, report: &Report, qty: Qty, fee: i64, whole: bool) {
+        let place = &mut self.open[report.strategy.index()][report.instrument.index()];
+        let Some(index) = *place else { return };
+        let trip = &mut self.outcome.trips[index];
+        trip.exit_qty = Qty(trip.exit_qty.0.saturating_add(qty.0));
+        trip.exit_value = trip.exit_value.plus(report.price.times(qty));
+        trip.fees = trip.fees.saturating_add(fee);
+        trip.fills += 1;
+        if whole {
+            trip.exit_time = Some(self.now);
+            *place = None;
+        }
+    }
+
+    #[inline]
+    pub(super) fn on_record(&mut self, record: &Record) {
+        if self.settings.decisions {
+            self.decisions.push((self.now, *record));
+        }
+    }
+
+    /// The outcome, with its last point and every profit; and the decisions, if they were kept.
+    #[must_use]
+    pub fn finish(
+        mut self,
+        positions: &[Vec<Position>],
+        strategies: Vec<String>,
+        provenance: Provenance,
+    ) -> (Outcome, Vec<(Time, Record)>) {
+        if self.begun {
+            let last = self.market_time;
+            if self.outcome.equity.last().is_some_and(|point| point.time == last) {
+                self.outcome.equity.pop();
+                self.outcome.prices.retain(|point| point.time != last);
+            }
+            self.point(last, positions);
+        }
+        let Self { mut outcome, marks, decisions, market_time, .. } = self;
+        (outcome.until, outcome.strategies, outcome.provenance) = (market_time, strategies, provenance);
+        let mut trips = std::mem::take(&mut outcome.trips);
+        for trip in &mut trips {
+            let open = Qty(trip.qty.0 - trip.exit_qty.0);
+            let out = trip.exit_value.plus(marks[trip.instrument.index()].times(open));
+            let gained = match trip.side {
+                Side::Buy => out.minus(trip.entry_value),
+                Side::Sell => trip.entry_value.minus(out),
+            };
+            trip.profit = outcome.amount(trip.instrument, gained) - outcome.fee(trip.fees);
+        }
+        outcome.trips = trips;
+        (outcome, decisions)
+    }
+}

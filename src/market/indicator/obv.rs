@@ -1,0 +1,55 @@
+//! On-balance volume (Granville, 1963): volume, added where the close rose and taken away where it fell.
+//!
+//! TA-Lib's OBV: it begins with the first bar's volume. It has no window: what it is depends on where it began, and
+//! only its changes say something.
+
+use super::registry::IndicatorSpec;
+use super::{AnyIndicator, BarValues, Indicator, Values};
+
+/// Its line of the registry.
+pub const SPEC: IndicatorSpec = IndicatorSpec {
+    name: "obv",
+    doc: "on-balance volume of bars: volume added where the close rose, taken away where it fell",
+    params: &[],
+    outputs: &["obv"],
+    build: |_| Ok(AnyIndicator::Obv(Obv::default())),
+};
+
+/// On-balance volume.
+#[derive(Debug, Clone, Default)]
+pub struct Obv {
+    begun: bool,
+    previous_close: f64,
+    balance: f64,
+}
+
+impl Indicator for Obv {
+    fn update(&mut self, value: f64) -> Option<Values> {
+        self.update_bar(&BarValues::flat(value))
+    }
+
+    #[inline]
+    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
+        if !bar.usable() {
+            return None;
+        }
+        if !self.begun {
+            self.begun = true;
+            self.balance = bar.volume;
+        } else if bar.close > self.previous_close {
+            self.balance += bar.volume;
+        } else if bar.close < self.previous_close {
+            self.balance -= bar.volume;
+        }
+        self.previous_close = bar.close;
+        Some(Values::one(self.balance))
+    }
+
+    fn warm_up(&self) -> usize {
+        usize::from(!self.begun)
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+}

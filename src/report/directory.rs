@@ -1,0 +1,52 @@
+//! A report's directory: made where it is not there, its files written whole.
+
+use super::html::write_whole;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a report could not be written.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// Where the directory should be there is something else.
+    #[error("{0}: not a directory; name another place for the report, or remove the file")]
+    NotADirectory(PathBuf),
+    /// The file system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
+    /// A figure that JSON cannot carry.
+    #[error("{name}: {error}")]
+    Json {
+        /// Which file.
+        name: &'static str,
+        /// What was wrong.
+        #[source]
+        error: serde_json::Error,
+    },
+}
+
+/// Makes the directory and those above it.
+pub(super) fn make(dir: &Path) -> Result<(), ReportError> {
+    fs::create_dir_all(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ReportError::NotADirectory(dir.to_owned())
+        }
+        _ => ReportError::Io { path: dir.to_owned(), error },
+    })
+}
+
+/// Writes one file, which appears whole, in place of one of the same name.
+pub(super) fn save(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf, ReportError> {
+    let path = dir.join(name);
+    match write_whole(&path, content) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(ReportError::Io { path, error }),
+    }
+}

@@ -1,0 +1,104 @@
+//! What instruments did over the last periods: a window of returns, all of the same moments.
+
+use super::correlation::Matrix;
+
+/// Returns by instrument (column) and period (row), the oldest dropped when the window is full.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Returns {
+    columns: usize,
+    window: usize,
+    /// A run of `window` values for each instrument.
+    values: Vec<f64>,
+    /// Rows that are filled, and where the next goes.
+    filled: usize,
+    next: usize,
+    last: Vec<f64>,
+}
+
+impl Returns {
+    /// An empty window of so many periods, at least one.
+    #[must_use]
+    pub fn new(columns: usize, window: usize) -> Self {
+        let window = window.max(1);
+        Self {
+            columns,
+            window,
+            values: vec![0.0; columns * window],
+            filled: 0,
+            next: 0,
+            last: vec![f64::NAN; columns],
+        }
+    }
+
+    /// Takes the prices at the end of a period; the first ones begin the window. A price that is missing (not a positive
+    /// number) is taken to be what it was.
+    pub fn push_prices(&mut self, prices: &[f64]) {
+        let begun = self.last.iter().any(|price| price.is_finite());
+        for (column, &price) in prices.iter().enumerate().take(self.columns) {
+            let known = price.is_finite() && price > 0.0;
+            let last = &mut self.last[column];
+            let change = if known && last.is_finite() { price / *last - 1.0 } else { 0.0 };
+            if known {
+                *last = price;
+            }
+            self.values[column * self.window + self.next] = change;
+        }
+        if begun {
+            self.next = (self.next + 1) % self.window;
+            self.filled = (self.filled + 1).min(self.window);
+        }
+    }
+
+    /// Instruments.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Periods in the window.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.filled
+    }
+
+    /// One instrument's returns, in no particular order.
+    #[must_use]
+    pub fn column(&self, column: usize) -> &[f64] {
+        let from = column * self.window;
+        self.values.get(from..from + self.filled).unwrap_or_default()
+    }
+
+    /// The mean return of each instrument.
+    pub fn means(&self) -> impl Iterator<Item = f64> + '_ {
+        let n = self.filled.max(1) as f64;
+        (0..self.columns).map(move |column| self.column(column).iter().sum::<f64>() / n)
+    }
+
+    /// What a portfolio with these exposures would have earned in each period.
+    #[must_use]
+    pub fn profits(&self, exposures: &[f64]) -> Vec<f64> {
+        let mut profits = vec![0.0; self.filled];
+        for (column, exposure) in exposures.iter().enumerate().take(self.columns) {
+            if *exposure == 0.0 {
+                continue;
+            }
+            for (profit, change) in profits.iter_mut().zip(self.column(column)) {
+                *profit += exposure * change;
+            }
+        }
+        profits
+    }
+
+    /// Covariances of the instruments, of a sample (divided by one less than the periods).
+    #[must_use]
+    pub fn covariance(&self) -> Matrix {
+        let mut centred = Vec::with_capacity(self.columns * self.filled);
+        for (column, mean) in self.means().enumerate() {
+            centred.extend(self.column(column).iter().map(|value| value - mean));
+        }
+        if self.filled < 2 {
+            return Matrix::of_products(&vec![0.0; self.columns], 1, 1.0);
+        }
+        Matrix::of_products(&centred, self.filled, (self.filled - 1) as f64)
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a backtest could not be made.
+
+use crate::history::HistoryError;
+use crate::net::SourceError;
+use crate::pipeline::StopReason;
+use crate::run::pipeline::PipelineError;
+use thiserror::Error;
+
+/// See the module.
+#[derive(Debug, Error)]
+pub enum BacktestError {
+    /// The pipeline cannot be assembled.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The history cannot be read, or has not what was asked for.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The recorded frames cannot be read.
+    #[error(transparent)]
+    Source(SourceError),
+    /// Recordings cannot be opened.
+    #[error("{0}")]
+    Recording(String),
+    /// No strategy is configured.
+    #[error("no strategy is configured: add a [[strategy]] to {0}")]
+    NoStrategy(String),
+    /// A strategy's instrument has no series among those that are read.
+    #[error(
+        "{instrument} has no series to run over; the history has {known}: import one (algo-trader import), or take \
+         the instrument out of its strategy"
+    )]
+    NoSeries {
+        /// Which.
+        instrument: String,
+        /// What there is.
+        known: String,
+    },
+    /// Two series of bars of one instrument.
+    #[error("{instrument} has several series of bars, {series}: name the one to use in [backtest] series")]
+    SeveralBars {
+        /// Which.
+        instrument: String,
+        /// Those.
+        series: String,
+    },
+    /// The fill model needs what is not there.
+    #[error("fill = {model:?} needs {needs}, which {instrument} has not among {series}; use fill = \"auto\"")]
+    Model {
+        /// Which model.
+        model: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// Of which instrument.
+        instrument: String,
+        /// What there is.
+        series: String,
+    },
+    /// Instruments that are paid in several assets.
+    #[error("strategies trade in {0}: a backtest has one currency, so run them apart")]
+    Currencies(String),
+    /// Nothing lies in the range.
+    #[error("no event lies in the range: {series} has {there}, and {asked} was asked for")]
+    Nothing {
+        /// Of what.
+        series: String,
+        /// From when to when there is something.
+        there: String,
+        /// From when to when was asked for.
+        asked: String,
+    },
+    /// A file beside the history cannot be read.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
+    /// A file beside the history does not say what it should.
+    #[error("{path}:{line}: {expected}")]
+    File {
+        /// Which.
+        path: String,
+        /// Where; 0 where it is about the whole.
+        line: usize,
+        /// What was expected.
+        expected: String,
+    },
+    /// A stage failed.
+    #[error("{0}")]
+    Stopped(StopReason),
+}

@@ -1,0 +1,160 @@
+//! The path of a bar: from its open over both extremes to its close, as events at times of their own.
+//!
+//! The open is known when the bar opens, and the close, with the whole bar, when it ends; the extremes are put a third
+//! and two thirds of the way. Which comes first is the [`PathRule`]'s to say, at the moment the first is due, by the
+//! position that the answers until then tell of. An extreme at which the
+//! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
+
+use crate::domain::Time;
+use crate::domain::event::Kline;
+use crate::run::config::PathRule;
+
+/// A bar on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BarPath {
+    bar: Kline,
+    /// When it opens, and when it is known.
+    begins: Time,
+    ends: Time,
+    step: u8,
+    /// Where it has got to.
+    now: Kline,
+    high_first: bool,
+}
+
+impl BarPath {
+    /// The path of a bar that is known at `ends`; it does not begin before `after`.
+    pub fn new(bar: Kline, ends: Time, after: Time) -> Self {
+        let begins = bar.open_time.max(after).min(ends);
+        let open = Kline {
+            high: bar.open,
+            low: bar.open,
+            close: bar.open,
+            volume: crate::domain::Qty::ZERO,
+            quote_volume: crate::domain::Notional::ZERO,
+            trades: 0,
+            closed: false,
+            ..bar
+        };
+        Self { bar, begins, ends, step: 0, now: open, high_first: true }
+    }
+
+    /// When the next point is due; `None` at the end.
+    pub fn due(&self) -> Option<Time> {
+        let third = self.ends.since(self.begins) / 3;
+        match self.step {
+            0 => Some(self.begins),
+            1 => Some(self.begins.plus_nanos(third)),
+            2 => Some(self.begins.plus_nanos(2 * third)),
+            3 => Some(self.ends),
+            _ => None,
+        }
+    }
+
+    /// Whether the next point is where it opens.
+    pub fn opens(&self) -> bool {
+        self.step == 0
+    }
+
+    /// The next point; `None` where the price is there already. `position` is what is held.
+    pub fn next(&mut self, rule: PathRule, position: i64) -> Option<Kline> {
+        self.step += 1;
+        match self.step {
+            1 => return Some(self.now),
+            2 => self.high_first = self.goes_up(rule, position),
+            3 => {}
+            _ => {
+                self.now = Kline { closed: true, ..self.bar };
+                return Some(self.now);
+            }
+        }
+        let up = self.high_first == (self.step == 2);
+        let price = if up { self.bar.high } else { self.bar.low };
+        if price == self.now.close {
+            return None;
+        }
+        self.now.close = price;
+        if up {
+            self.now.high = price;
+        } else {
+            self.now.low = price;
+        }
+        Some(self.now)
+    }
+
+    fn goes_up(&self, rule: PathRule, position: i64) -> bool {
+        let Kline { open, high, low, close, .. } = self.bar;
+        let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
+        // Where both are as near, a bar that rose is taken to have fallen first.
+        let nearest = if above == below { close < open } else { above < below };
+        match rule {
+            PathRule::HighFirst => true,
+            PathRule::LowFirst => false,
+            PathRule::Adverse if position != 0 => position < 0,
+            PathRule::Favourable if position != 0 => position > 0,
+            PathRule::Adverse | PathRule::Favourable | PathRule::Nearest => nearest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{InstrumentId, Notional, Price, Qty};
+
+    fn bar(open: i64, high: i64, low: i64, close: i64) -> Kline {
+        Kline {
+            instrument: InstrumentId(0),
+            open: Price(open),
+            high: Price(high),
+            low: Price(low),
+            close: Price(close),
+            volume: Qty(7),
+            open_time: Time(3_000),
+            close_time: Time(5_999),
+            trades: 3,
+            quote_volume: Notional(9),
+            closed: true,
+        }
+    }
+
+    fn walk(bar: Kline, rule: PathRule, position: i64) -> Vec<(u64, i64, bool)> {
+        let mut path = BarPath::new(bar, Time(6_000), Time(0));
+        let mut points = Vec::new();
+        while let Some(due) = path.due() {
+            points.extend(path.next(rule, position).map(|at| (due.0, at.close.0, at.closed)));
+        }
+        points
+    }
+
+    #[test]
+    fn the_worse_side_for_the_position_comes_first_and_the_nearer_without_one() {
+        let down = [(3_000, 10, false), (4_000, 7, false), (5_000, 12, false), (6_000, 11, true)];
+        let up = [(3_000, 10, false), (4_000, 12, false), (5_000, 7, false), (6_000, 11, true)];
+        let bar = bar(10, 12, 7, 11);
+        for (rule, position, expected) in [
+            (PathRule::Adverse, 5, down),
+            (PathRule::Adverse, -5, up),
+            (PathRule::Adverse, 0, up),
+            (PathRule::Favourable, 5, up),
+            (PathRule::Favourable, -5, down),
+            (PathRule::Nearest, 5, up),
+            (PathRule::HighFirst, 5, up),
+            (PathRule::LowFirst, -5, down),
+        ] {
+            assert_eq!(walk(bar, rule, position), expected, "{rule} {position}");
+        }
+    }
+
+    #[test]
+    fn a_price_that_it_has_already_is_no_point() {
+        assert_eq!(
+            walk(bar(10, 10, 7, 9), PathRule::HighFirst, 0),
+            [(3_000, 10, false), (5_000, 7, false), (6_000, 9, true)]
+        );
+        assert_eq!(walk(bar(10, 10, 10, 10), PathRule::Adverse, 0), [(3_000, 10, false), (6_000, 10, true)]);
+        let mut late = BarPath::new(bar(1, 1, 1, 1), Time(6_000), Time(7_000));
+        assert_eq!(late.due(), Some(Time(6_000)), "never after its end");
+        assert!(late.opens() && late.next(PathRule::Nearest, 0).is_some());
+    }
+}

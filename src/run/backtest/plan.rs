@@ -1,0 +1,373 @@
+//! The plan of a backtest: which series are read, and what is known of each instrument's market.
+//!
+//! Owns: every check that can be made before the first event.
+
+use super::fault::BacktestError;
+use super::funding;
+use crate::domain::decimal::Scaled;
+use crate::domain::{Instrument, InstrumentId, Market, Time};
+use crate::execution::fills::{
+    FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
+};
+use crate::execution::score::ScoreSettings;
+use crate::history::catalogue::{Series, SeriesKind};
+use crate::history::{Catalogue, HistoryError, Query};
+use crate::market::{Sourcing, TopSource};
+use crate::net::FrameSource;
+use crate::run::config::{BacktestConfig, Config, FillChoice, FillRule, LatencyChoice};
+use crate::run::pipeline::Simulation;
+use std::path::Path;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The series that are read, of the history.
+    pub series: Vec<Series>,
+    /// What was read, by name.
+    pub sources: Vec<String>,
+    /// Events that the series have, whatever the range.
+    pub rows: u64,
+    pub(super) query: Query,
+    pub(super) simulation: Simulation,
+    /// How long the end of a run waits for what is under way, ns.
+    pub(super) settle_ns: u64,
+}
+
+/// What is known of one instrument.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    trades: bool,
+    aggregates: bool,
+    quotes: bool,
+    depth: bool,
+    bars: bool,
+}
+
+impl Known {
+    fn add(&mut self, kind: SeriesKind) {
+        match kind {
+            SeriesKind::Trades => self.trades = true,
+            SeriesKind::AggTrades => self.aggregates = true,
+            SeriesKind::Quotes => self.quotes = true,
+            SeriesKind::Depth => self.depth = true,
+            SeriesKind::Feed => (self.trades, self.quotes, self.depth) = (true, true, true),
+            SeriesKind::Bars => self.bars = true,
+        }
+    }
+
+    /// Whether aggregate trades are all the trades there are.
+    fn aggregates(self) -> bool {
+        self.aggregates && !self.trades
+    }
+
+    fn auto(self) -> FillChoice {
+        match self {
+            Known { depth: true, .. } => FillChoice::Depth,
+            Known { quotes: true, .. } => FillChoice::Quotes,
+            Known { trades: true, .. } | Known { aggregates: true, .. } => FillChoice::Trades,
+            _ => FillChoice::Bars,
+        }
+    }
+
+    /// The model, and what it would lack.
+    fn model(self, choice: FillChoice) -> Result<MarketModel, &'static str> {
+        let aggregates = self.aggregates();
+        match choice {
+            FillChoice::Auto => self.model(self.auto()),
+            FillChoice::Depth if self.depth => Ok(MarketModel::Depth { aggregates }),
+            FillChoice::Depth => Err("depth"),
+            FillChoice::Quotes if self.quotes => Ok(MarketModel::Quotes { aggregates }),
+            FillChoice::Quotes => Err("quotes"),
+            FillChoice::Trades if self.trades || self.aggregates => Ok(MarketModel::Trades { aggregates }),
+            FillChoice::Trades => Err("trades"),
+            FillChoice::Bars if self.bars => Ok(MarketModel::Bars),
+            FillChoice::Bars => Err("bars"),
+        }
+    }
+
+    fn sourcing(self, model: MarketModel) -> Sourcing {
+        let top = match model {
+            _ if self.quotes || self.depth => TopSource::Feed,
+            MarketModel::Bars => TopSource::Bars,
+            _ => TopSource::Trades,
+        };
+        Sourcing { top, bars_given: self.bars, aggregates: self.aggregates() }
+    }
+}
+
+impl Plan {
+    /// The plan over the local history.
+    ///
+    /// # Errors
+    /// [`BacktestError`] where something is missing or does not fit.
+    pub fn of_history(config: &Config, catalogue: &Catalogue) -> Result<Self, BacktestError> {
+        let traded = traded(config)?;
+        let b = &config.backtest;
+        let all = catalogue.series();
+        let names: Vec<String> = traded.iter().map(|i| i.name()).collect();
+        let have = || {
+            let known: Vec<_> = all.iter().map(|s| s.name.to_string()).collect();
+            if known.is_empty() { "nothing yet".to_owned() } else { known.join(", ") }
+        };
+        for name in &names {
+            if !all.iter().any(|s| s.name.instrument == *name) {
+                return Err(BacktestError::NoSeries { instrument: name.clone(), known: have() });
+            }
+        }
+        let query = Query { instruments: names, series: b.series.clone(), from: b.from, until: b.until };
+        let series = query.select(catalogue)?;
+        let mut known = vec![Known::default(); config.instruments.len()];
+        for instrument in &traded {
+            let name = instrument.name();
+            let ours = || series.iter().filter(|s| s.name.instrument == name);
+            if ours().next().is_none() {
+                return Err(BacktestError::NoSeries { instrument: name, known: have() });
+            }
+            let bars: Vec<String> =
+                ours().filter(|s| s.name.kind == SeriesKind::Bars).map(|s| s.name.label()).collect();
+            if bars.len() > 1 {
+                return Err(BacktestError::SeveralBars { instrument: name, series: bars.join(" and ") });
+            }
+            ours().for_each(|s| known[instrument.id.index()].add(s.name.kind));
+        }
+        let told = |i: &Instrument| {
+            let ours = series.iter().filter(|s| s.name.instrument == i.name());
+            ours.map(|s| s.name.label()).collect::<Vec<_>>().join(", ")
+        };
+        let simulation = simulation(config, &traded, &known, told)?;
+        let sources = series.iter().map(|s| s.name.to_string()).collect();
+        let rows = series.iter().map(|s| s.rows).sum();
+        Ok(Self { sources, rows, query, simulation, settle_ns: settle_ns(config), series })
+    }
+
+    /// The plan over recorded frames.
+    ///
+    /// # Errors
+    /// [`BacktestError`] where something is missing or does not fit.
+    pub fn of_frames(config: &Config, frames: &dyn FrameSource) -> Result<Self, BacktestError> {
+        let traded = traded(config)?;
+        let sources: Vec<String> = frames.sources().iter().map(|s| s.name.clone()).collect();
+        let mut known = vec![Known::default(); config.instruments.len()];
+        for instrument in &traded {
+            let ours = |s: &crate::net::SourceInfo| {
+                s.market == instrument.market
+                    && s.symbol
+                        .as_deref()
+                        .is_none_or(|symbol| symbol.eq_ignore_ascii_case(&instrument.symbol))
+            };
+            if !frames.sources().iter().any(ours) {
+                let known = sources.join(", ");
+                return Err(BacktestError::NoSeries { instrument: instrument.name(), known });
+            }
+            known[instrument.id.index()].add(SeriesKind::Feed);
+        }
+        let simulation = simulation(config, &traded, &known, |_| "a recorded feed".into())?;
+        let query = Query { from: config.backtest.from, until: config.backtest.until, ..Query::default() };
+        Ok(Self { series: Vec::new(), sources, rows: 0, query, simulation, settle_ns: settle_ns(config) })
+    }
+
+    /// That no event lies in the range.
+    pub(super) fn nothing(&self) -> BacktestError {
+        let told = |time: Option<Time>, otherwise: &str| {
+            time.map_or_else(|| otherwise.to_owned(), |time| time.to_string())
+        };
+        let first = told(self.series.iter().map(Series::first).min(), "nothing");
+        let last = told(self.series.iter().map(Series::last).max(), "nothing");
+        let (from, until) = (told(self.query.from, "the beginning"), told(self.query.until, "the end"));
+        BacktestError::Nothing {
+            series: self.sources.join(", "),
+            there: format!("{first} to {last}"),
+            asked: format!("from {from} until {until}"),
+        }
+    }
+
+    /// What bears on the result, to be told with it.
+    pub(super) fn settings(&self, config: &Config) -> Vec<(String, String)> {
+        let b = &config.backtest;
+        let mut all: Vec<(String, String)> = Vec::new();
+        let mut put = |key: &str, value: String| all.push((key.to_owned(), value));
+        put("balance", format!("{:#}", Scaled { value: b.balance.into(), decimals: 8 }));
+        put("from", b.from.map_or(String::new(), |time| time.to_string()));
+        put("until", b.until.map_or(String::new(), |time| time.to_string()));
+        put("fill", b.fill.to_string());
+        put("path", b.path.to_string());
+        put("queue", queue_label(b.queue));
+        put("resting fill", config.paper.fill.to_string());
+        put("slippage_bps", b.slippage.bps.to_string());
+        put("slippage_ticks", b.slippage.ticks.to_string());
+        put("impact_bps", b.slippage.impact_bps.to_string());
+        put("order_latency", latency_label(b.order_latency.as_ref(), config.paper.order_latency_us));
+        put("data_latency", latency_label(Some(&b.data_latency), 0));
+        put("answer_latency", latency_label(b.answer_latency.as_ref(), config.pipeline.answer_delay_us));
+        put("seed", b.seed.to_string());
+        put("leverage", b.leverage.to_string());
+        put("funding_rate", format!("{:#}", Scaled { value: b.funding_rate.0.into(), decimals: 8 }));
+        for strategy in &config.strategies {
+            for entry in &strategy.params.entries {
+                put(&format!("{}.{}", strategy.label, entry.name), entry.value.to_string());
+            }
+        }
+        all
+    }
+}
+
+fn queue_label(queue: Queue) -> String {
+    match queue {
+        Queue::RiskAverse => "risk-averse".into(),
+        Queue::Power(n) => format!("power:{n}"),
+        Queue::Log => "log".into(),
+    }
+}
+
+fn latency_label(choice: Option<&LatencyChoice>, default_us: u64) -> String {
+    match choice {
+        None => format!("{default_us}us"),
+        Some(LatencyChoice::Constant(ns)) => format!("{ns}ns"),
+        Some(LatencyChoice::File(path)) => format!("file:{}", path.display()),
+        Some(LatencyChoice::OfEvents(per_mille, ns)) => {
+            format!("event*{}{ns:+}ns", f64::from(*per_mille) / 1_000.0)
+        }
+    }
+}
+
+/// The instruments that strategies have; all are paid in one asset.
+fn traded(config: &Config) -> Result<Vec<&Instrument>, BacktestError> {
+    if config.strategies.is_empty() {
+        return Err(BacktestError::NoStrategy(config.file.clone()));
+    }
+    let mut ids: Vec<InstrumentId> = config.strategies.iter().flat_map(|s| s.instruments.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    let traded: Vec<&Instrument> = ids.into_iter().map(|id| config.instruments.get(id)).collect();
+    let mut currencies: Vec<&str> = traded.iter().map(|i| i.quote.as_str()).collect();
+    currencies.sort_unstable();
+    currencies.dedup();
+    if currencies.len() > 1 {
+        return Err(BacktestError::Currencies(currencies.join(", ")));
+    }
+    Ok(traded)
+}
+
+fn simulation(
+    config: &Config,
+    traded: &[&Instrument],
+    known: &[Known],
+    told: impl Fn(&Instrument) -> String,
+) -> Result<Simulation, BacktestError> {
+    let b = &config.backtest;
+    let mut models = vec![MarketModel::None; known.len()];
+    let mut sourcing = vec![Sourcing::default(); known.len()];
+    let mut watched = vec![false; known.len()];
+    for instrument in traded {
+        let index = instrument.id.index();
+        let model = known[index].model(b.fill).map_err(|needs| BacktestError::Model {
+            model: b.fill.label(),
+            needs,
+            instrument: instrument.name(),
+            series: told(instrument),
+        })?;
+        (models[index], sourcing[index]) = (model, known[index].sourcing(model));
+        watched[index] = true;
+    }
+    let currency = traded.first().map_or(String::new(), |i| i.quote.clone());
+    let margin = (b.leverage > 0).then(|| Margin {
+        balance: futures_balance(config, &currency),
+        leverage: b.leverage,
+        maintenance_bps: b.maintenance_bps,
+        liquidation_fee: crate::domain::instrument::FeeRate(1_250_000),
+    });
+    let order = latency(b.order_latency.as_ref(), config.paper.order_latency_us)?;
+    let answer = latency(b.answer_latency.as_ref(), config.pipeline.answer_delay_us)?;
+    let fills = FillSettings {
+        models,
+        touch: config.paper.fill == FillRule::Touch,
+        queue: b.queue,
+        slippage: b.slippage,
+        latencies: Latencies::new(order, latency(Some(&b.data_latency), 0)?, answer, b.seed),
+        floor_ns: config.pipeline.answer_delay_us.saturating_mul(1_000),
+        tiers: FeeTiers::new(b.tiers.clone()),
+        margin,
+        funding: funding(b, config, traded)?,
+    };
+    let interval_ns = u64::from(b.equity_seconds) * 1_000_000_000;
+    let score = ScoreSettings { currency, start: b.balance, interval_ns, watched, decisions: false };
+    Ok(Simulation { fills, sourcing, score })
+}
+
+/// What the futures wallet holds at first: what is configured of it, or else all there is.
+fn futures_balance(config: &Config, currency: &str) -> i64 {
+    let ours =
+        |given: &&crate::domain::StartingBalance| given.market == Market::UsdM && given.asset == currency;
+    config.paper.balances.iter().find(ours).map_or(config.backtest.balance, |given| given.amount)
+}
+
+fn latency(choice: Option<&LatencyChoice>, default_us: u64) -> Result<Latency, BacktestError> {
+    match choice {
+        None => Ok(Latency::Constant(default_us.saturating_mul(1_000))),
+        Some(LatencyChoice::Constant(ns)) => Ok(Latency::Constant(*ns)),
+        Some(LatencyChoice::OfEvents(per_mille, plus_ns)) => {
+            Ok(Latency::OfEvents { per_mille: *per_mille, plus_ns: *plus_ns })
+        }
+        Some(LatencyChoice::File(path)) => {
+            let name = path.display().to_string();
+            let text = read(path)?;
+            Latency::from_percentiles(&text).map_err(|line| BacktestError::File {
+                path: name,
+                line,
+                expected:
+                    "must be a histogram as a latency report writes it (.hgrm): value, percentile and count"
+                        .into(),
+            })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, BacktestError> {
+    let name = path.display().to_string();
+    std::fs::read_to_string(path).map_err(|error| BacktestError::Io { path: name, error })
+}
+
+fn funding(b: &BacktestConfig, config: &Config, traded: &[&Instrument]) -> Result<Funding, BacktestError> {
+    let every = u64::from(b.funding_hours) * 3_600_000_000_000;
+    let constant = (b.funding_rate.0 != 0).then_some((b.funding_rate, every));
+    let rates = match &b.funding_file {
+        Some(path) => {
+            let mut rates = funding::read(&path.display().to_string(), &read(path)?, config, traded)?;
+            rates.retain(|rate| b.from.is_none_or(|from| rate.time >= from));
+            rates
+        }
+        None => Vec::new(),
+    };
+    Ok(Funding { rates, constant })
+}
+
+/// How long after the last event what is under way may still arrive, ns.
+fn settle_ns(config: &Config) -> u64 {
+    let longest = |choice: Option<&LatencyChoice>| match choice {
+        Some(LatencyChoice::Constant(ns)) => *ns,
+        // A long way is short against a second.
+        Some(_) => 1_000_000_000,
+        None => 0,
+    };
+    let b = &config.backtest;
+    let order = longest(b.order_latency.as_ref()).max(config.paper.order_latency_us.saturating_mul(1_000));
+    order + longest(Some(&b.data_latency)) + longest(b.answer_latency.as_ref())
+}
+
+impl BacktestError {
+    /// Whether it is about what was asked for, and not about a file or a run.
+    #[must_use]
+    pub const fn is_of_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Pipeline(_)
+                | Self::NoStrategy(_)
+                | Self::NoSeries { .. }
+                | Self::SeveralBars { .. }
+                | Self::Model { .. }
+                | Self::Currencies(_)
+                | Self::Nothing { .. }
+                | Self::History(HistoryError::Unknown { .. } | HistoryError::Range { .. })
+        )
+    }
+}

@@ -1,0 +1,51 @@
+//! What follows a run's journal beside the run: the store's thread and the audit trail's.
+
+use super::audit::{AuditRequest, AuditThread};
+use super::store::{RunStore, StoreRequest};
+use super::summary::Summary;
+use crate::pipeline::Topology;
+use std::io;
+use std::path::PathBuf;
+
+/// See the module.
+pub(super) struct Followers {
+    store: Option<RunStore>,
+    audit: Option<AuditThread>,
+    /// The journal, where there is one.
+    pub journal: Option<PathBuf>,
+}
+
+impl Followers {
+    /// Starts what was asked for, of a run that journals to `journal`. A store without a journal has a temporary one;
+    /// an audit trail is kept of a journal that stays, or where it was asked for by name.
+    pub fn start(
+        store: Option<StoreRequest>,
+        audit: Option<AuditRequest>,
+        journal: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        let stays = journal.is_some();
+        let store = store.map(|request| RunStore::start(request, journal.clone())).transpose()?;
+        let journal = store.as_ref().map(|store| store.journal().to_owned()).or(journal);
+        let audit = audit.filter(|request| journal.is_some() && (stays || request.trail.is_some()));
+        let audit = audit.map(AuditThread::start).transpose()?;
+        Ok(Self { store, audit, journal })
+    }
+
+    /// The journal exists: it can be followed, beside the threads of this topology.
+    pub fn follow(&self, topology: &Topology) {
+        if let Some(store) = &self.store {
+            store.follow(topology);
+        }
+        if let (Some(audit), Some(journal)) = (&self.audit, &self.journal) {
+            audit.follow(journal, &topology.housekeeping);
+        }
+    }
+
+    /// Waits until they have everything, and tells it in the run's summary. The trail first: a store's temporary
+    /// journal goes when the store has done with it.
+    pub fn finish(self, summary: Option<&mut Summary>) {
+        let Some(summary) = summary else { return };
+        summary.audit = self.audit.map(AuditThread::finish);
+        summary.store = self.store.map(RunStore::finish);
+    }
+}

@@ -1,0 +1,168 @@
+//! Pairs paused, removed and resumed while a run goes on: a file that says how each is to be (`[trading] pairs_file`).
+//!
+//! One line an instrument: its name and a word. What is not named trades, so an empty file, or none, pauses nothing.
+//!
+//! ```text
+//! binance:spot:BTCUSDT  paused     # no new orders; cancels and what only reduces go out
+//! binance:spot:ETHUSDT  removed    # the same, and its open orders are taken back
+//! binance:spot:BNBUSDT  resumed    # takes the venue's numbers over, after a difference halted it
+//! ```
+//!
+//! A file, since it can be written by hand, by a script and by a configuration tool, is there after a restart, and says what
+//! holds instead of what was done. It is looked at five times a second by a thread of its own. What changed goes to the
+//! order client, which tells the ring, so that risk and strategies know, the journal has it, and a replay does the same.
+//! A line that cannot be read is told once and changes nothing.
+
+use super::gateway::OrdersControl;
+use crate::domain::{InstrumentId, InstrumentTable};
+use crate::run::affinity::keep_to;
+use crossbeam_channel::{Receiver, unbounded};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Between two looks at the file.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How a pair is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Paused,
+    Removed,
+    Resumed,
+}
+
+/// What is to be done with a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PairChange {
+    Pause(InstrumentId),
+    Remove(InstrumentId),
+    Resume(InstrumentId),
+}
+
+type Pairs = BTreeMap<InstrumentId, Wanted>;
+
+/// What the file says, and what of it cannot be read.
+fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
+    let (mut pairs, mut problems) = (Pairs::new(), Vec::new());
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let Some(name) = words.next() else { continue };
+        let wanted = match (words.next(), words.next()) {
+            (Some("paused"), None) => Some(Wanted::Paused),
+            (Some("removed"), None) => Some(Wanted::Removed),
+            (Some("resumed"), None) => Some(Wanted::Resumed),
+            _ => None,
+        };
+        match (table.by_name(name), wanted) {
+            (Some(of), Some(wanted)) => {
+                pairs.insert(of.id, wanted);
+            }
+            (None, _) => problems.push(format!("line {}: {name} is no instrument of this run", index + 1)),
+            (Some(_), None) => problems.push(format!(
+                "line {}: after {name} must stand one word: paused, removed or resumed",
+                index + 1
+            )),
+        }
+    }
+    (pairs, problems)
+}
+
+/// What has to be done to come from one state to the other.
+fn changes(before: &Pairs, now: &Pairs) -> Vec<PairChange> {
+    let told = now.iter().filter(|(id, wanted)| before.get(id) != Some(wanted));
+    let told = told.map(|(id, wanted)| match wanted {
+        Wanted::Paused => PairChange::Pause(*id),
+        Wanted::Removed => PairChange::Remove(*id),
+        Wanted::Resumed => PairChange::Resume(*id),
+    });
+    let gone = before.iter().filter(|(id, was)| !now.contains_key(id) && **was != Wanted::Resumed);
+    told.chain(gone.map(|(id, _)| PairChange::Resume(*id))).collect()
+}
+
+/// When it was written last, and how long it is; `None` without a file.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+/// Watches the file until the orders' thread is over; what it says at the start is there at once.
+pub(super) fn watch(
+    path: PathBuf,
+    table: InstrumentTable,
+    control: Arc<OrdersControl>,
+    wake: Arc<mio::Waker>,
+    cores: Vec<usize>,
+) -> std::io::Result<Receiver<PairChange>> {
+    let (out, found) = unbounded();
+    let mut pairs = Pairs::new();
+    let mut last = None;
+    let mut look = move || {
+        let now = stamp(&path);
+        if now == last {
+            return true;
+        }
+        last = now;
+        // A file that is gone says nothing; one that is being replaced is there a moment later.
+        let (wanted, problems) = read(&std::fs::read_to_string(&path).unwrap_or_default(), &table);
+        for problem in problems {
+            log::error!("{}: {problem}", path.display());
+        }
+        for change in changes(&pairs, &wanted) {
+            log::warn!("{}: {change:?}", path.display());
+            if out.send(change).is_err() {
+                return false;
+            }
+        }
+        pairs = wanted;
+        // A waker that cannot wake means a change that is seen a millisecond later.
+        let _ = wake.wake();
+        true
+    };
+    look();
+    std::thread::Builder::new().name("at-pairs".into()).spawn(move || {
+        keep_to(&cores);
+        while !control.is_over() && look() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    })?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Market;
+    use crate::domain::instrument::tests::sample;
+
+    fn table() -> InstrumentTable {
+        let all = ["BTCUSDT", "ETHUSDT", "BNBUSDT"].map(|symbol| sample(Market::Spot, symbol)).to_vec();
+        InstrumentTable::new(all).expect("distinct")
+    }
+
+    #[test]
+    fn a_line_says_how_a_pair_is_to_be_and_what_is_none_is_told() {
+        let text = "# a comment\n\nbinance:spot:BTCUSDT paused # for now\n binance:spot:ETHUSDT\tremoved\n\
+                    binance:spot:XRPUSDT paused\nbinance:spot:BNBUSDT\nbinance:spot:BNBUSDT paused now\n";
+        let (pairs, problems) = read(text, &table());
+        let expected = [(InstrumentId(0), Wanted::Paused), (InstrumentId(1), Wanted::Removed)];
+        assert_eq!(pairs, Pairs::from(expected));
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(problems[0].starts_with("line 5: binance:spot:XRPUSDT is no instrument"), "{problems:?}");
+    }
+
+    #[test]
+    fn what_changed_is_done_and_what_is_named_no_more_trades() {
+        let (a, b) = (InstrumentId(0), InstrumentId(1));
+        let none = Pairs::new();
+        let both = Pairs::from([(a, Wanted::Paused), (b, Wanted::Resumed)]);
+        assert_eq!(changes(&none, &both), [PairChange::Pause(a), PairChange::Resume(b)]);
+        assert_eq!(changes(&both, &both), []);
+        let removed = Pairs::from([(a, Wanted::Removed)]);
+        assert_eq!(changes(&both, &removed), [PairChange::Remove(a)]);
+        assert_eq!(changes(&removed, &none), [PairChange::Resume(a)]);
+        assert_eq!(changes(&both, &none), [PairChange::Resume(a)], "what was resumed trades anyway");
+    }
+}

@@ -1,0 +1,221 @@
+//! Going on where an earlier run ended, however it ended: what its journal says, and whether this run can go on with it.
+//!
+//! The order manager's state, positions, wallets and open orders come from the journal. Algorithms begin anew: a strategy
+//! finds its positions, orders and protections in its context, and nothing else of the earlier run. The venue is asked
+//! how each order stands, and what traded meanwhile is booked. The new run has a journal of its own, which begins with what was
+//! recovered, so that it replays and can be recovered itself; and the earlier run's epoch, since its orders go on under
+//! their ids. A pause or halt of the earlier run stays.
+
+use super::config::Config;
+use crate::domain::Slot;
+use crate::domain::event::Command;
+use crate::journal::reader::is_journal;
+use crate::journal::{JournalError, JournalHeader, JournalReader, Recovered, recover};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a run cannot go on where another ended.
+#[derive(Debug, Error)]
+pub enum RecoverError {
+    /// The journal does not read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// There is none.
+    #[error("{0}: no journal is there to go on from")]
+    NoJournal(PathBuf),
+    /// Its run goes on.
+    #[error(
+        "{0}: the run that writes this journal goes on; end it first, since two runs would send orders for one"
+    )]
+    Running(PathBuf),
+    /// Its run sent no orders.
+    #[error("{path}: its run sent no orders ([trading] mode was \"paper\"): there is nothing to go on with")]
+    Paper {
+        /// Which journal.
+        path: PathBuf,
+    },
+    /// This run would send none.
+    #[error("--recover is for live orders: set [trading] mode = \"live\"")]
+    NotLive,
+    /// Other strategies.
+    #[error(
+        "{path}: strategy {index} was {then} there, and is {now} here: positions and orders are a strategy's own, so give the configuration of that run"
+    )]
+    Strategies {
+        /// Which journal.
+        path: PathBuf,
+        /// Which strategy, from 1.
+        index: usize,
+        /// What it was.
+        then: String,
+        /// What it is.
+        now: String,
+    },
+    /// Other instruments, or at another precision.
+    #[error(
+        "{path}: instrument {index} was {then} there, and is {now} here: what was recovered would be of something else"
+    )]
+    Instruments {
+        /// Which journal.
+        path: PathBuf,
+        /// Which instrument, from 1.
+        index: usize,
+        /// What it was.
+        then: String,
+        /// What it is.
+        now: String,
+    },
+}
+
+/// An earlier run.
+pub struct Earlier {
+    /// Its journal.
+    pub path: PathBuf,
+    /// What it was.
+    pub header: JournalHeader,
+    /// What it left.
+    pub recovered: Recovered,
+}
+
+impl Earlier {
+    /// Reads a journal, or the newest one in a directory.
+    ///
+    /// # Errors
+    /// [`RecoverError`].
+    pub fn read(place: &Path) -> Result<Self, RecoverError> {
+        let path = if place.is_dir() { newest_in(place) } else { Some(place.to_owned()) };
+        let path = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
+        if let Ok(file) = File::open(&path)
+            && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        {
+            return Err(RecoverError::Running(path));
+        }
+        let (header, recovered) = recover(&path)?;
+        if header.balances.is_none() {
+            return Err(RecoverError::Paper { path });
+        }
+        Ok(Self { path, header, recovered })
+    }
+
+    /// Whether a run of `config` can go on with it: the same strategies on the same instruments, at the same precision.
+    ///
+    /// # Errors
+    /// [`RecoverError`] with what differs.
+    pub fn fits(&self, config: &Config) -> Result<(), RecoverError> {
+        let none = || "none".to_owned();
+        let path = || self.path.clone();
+        let strategies = self.header.strategies.len().max(config.strategies.len());
+        for index in 0..strategies {
+            let name = |label: &str, name: &str, instruments: &[crate::domain::InstrumentId]| {
+                let ids: Vec<u16> = instruments.iter().map(|id| id.0).collect();
+                format!("{label} ({name}) on instruments {ids:?}")
+            };
+            let then = self.header.strategies.get(index);
+            let then = then.map_or_else(none, |s| name(&s.label, &s.name, &s.instruments));
+            let now = config.strategies.get(index);
+            let now = now.map_or_else(none, |s| name(&s.label, &s.name, &s.instruments));
+            if then != now {
+                return Err(RecoverError::Strategies { path: path(), index: index + 1, then, now });
+            }
+        }
+        for (index, then) in self.header.instruments.iter().enumerate() {
+            let shown = |i: &crate::domain::Instrument| {
+                format!("{} with {} and {} decimals", i.name(), i.price_decimals, i.qty_decimals)
+            };
+            let (then, now) = (shown(then), config.instruments.all().get(index).map_or_else(none, shown));
+            if then != now {
+                return Err(RecoverError::Instruments { path: path(), index: index + 1, then, now });
+            }
+        }
+        Ok(())
+    }
+
+    /// What stays paused and halted, as events for the new run's ring.
+    #[must_use]
+    pub fn standing_commands(&self) -> Vec<Slot> {
+        let paused = self.recovered.paused.iter().zip(&self.header.instruments);
+        let paused = paused.filter(|(paused, _)| **paused).map(|(_, of)| Command::Pause(of.id));
+        let halted = self.recovered.halted.then_some(Command::Halt);
+        paused.chain(halted).map(Slot::command).collect()
+    }
+
+    /// What it left, for a person.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let desks = &self.recovered.desks;
+        let count = |of: fn(&crate::strategy::desk::DeskState) -> usize| desks.iter().map(of).sum::<usize>();
+        format!(
+            "going on from {}, {} at event {}: {} orders may be with the venue, {} are held, {} protections in force",
+            self.path.display(),
+            if self.recovered.finished { "which ended" } else { "which was cut" },
+            self.recovered.seq,
+            self.recovered.with_the_venue().count(),
+            count(|desk| desk.manager.held().len()),
+            count(|desk| desk.manager.protections().len()),
+        )
+    }
+}
+
+/// The journal in a directory whose run was started last.
+fn newest_in(dir: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+    let started = |path: PathBuf| {
+        let reader = is_journal(&path).then(|| JournalReader::open(&path).ok())??;
+        Some((reader.header().started_ns, path))
+    };
+    files.filter_map(started).max().map(|(_, path)| path)
+}
+
+/// Where the new run's journal goes: where it was asked for, or, if the earlier one is there, beside it under the next
+/// free number: `run.journal`, `run.2.journal`, `run.3.journal`.
+#[must_use]
+pub fn next_journal(asked: &Path) -> PathBuf {
+    if !asked.exists() {
+        return asked.to_owned();
+    }
+    let stem = asked.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (base, first) = match stem.rsplit_once('.') {
+        Some((base, number)) if number.parse::<u32>().is_ok() => {
+            (base.to_owned(), number.parse().unwrap_or(1))
+        }
+        _ => (stem, 1u32),
+    };
+    let named = |number: u32| {
+        let mut name = format!("{base}.{number}");
+        if let Some(extension) = asked.extension() {
+            name = format!("{name}.{}", extension.to_string_lossy());
+        }
+        asked.with_file_name(name)
+    };
+    (first.saturating_add(1)..u32::MAX)
+        .map(named)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| asked.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_journal_lies_beside_those_that_are_there() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let asked = dir.path().join("run.journal");
+        assert_eq!(next_journal(&asked), asked);
+        std::fs::write(&asked, "").expect("written");
+        let second = dir.path().join("run.2.journal");
+        assert_eq!(next_journal(&asked), second);
+        std::fs::write(&second, "").expect("written");
+        assert_eq!(next_journal(&asked), dir.path().join("run.3.journal"));
+        assert_eq!(next_journal(&second), dir.path().join("run.3.journal"));
+    }
+
+    #[test]
+    fn what_is_no_journal_is_refused_with_what_to_do() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        assert!(matches!(Earlier::read(dir.path()), Err(RecoverError::NoJournal(_))));
+        let path = dir.path().join("x.journal");
+        assert!(matches!(Earlier::read(&path), Err(RecoverError::Journal(_))));
+    }
+}

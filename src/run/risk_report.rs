@@ -1,0 +1,303 @@
+//! Risk metrics of a run, from its journal: of one that ended, or of one that goes on.
+//!
+//! The rows that a database would get are what is reckoned from: positions with their marks, closes of bars, equity. So
+//! what is told here is what a query would say, and nothing is asked of the run.
+
+use super::config::{Config, ConfigError, QUOTE_DECIMALS};
+use crate::domain::decimal::Scaled;
+use crate::domain::{Instrument, InstrumentTable, Time};
+use crate::journal::{Follower, JournalError, Next};
+use crate::risk::metrics::{Holding, LimitUse, Metrics, Rates, Returns, Snapshot};
+use crate::store::projection::Unfit;
+use crate::store::row::{EquityRow, OrderRow, PositionRow};
+use crate::store::{Batch, Projection, Watermark};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use thiserror::Error;
+
+/// Closes that returns are reckoned over.
+const WINDOW: usize = 250;
+/// Seconds between points of equity.
+const EQUITY_SECONDS: u32 = 1;
+const SECOND: u64 = 1_000_000_000;
+const DAY: u64 = 86_400 * SECOND;
+
+/// The metrics of everything that is quoted in one asset.
+#[derive(Debug, Clone, Serialize)]
+pub struct RiskReport {
+    /// The asset.
+    pub quote: String,
+    /// Up to when the journal was read.
+    pub time: String,
+    /// Closes that returns are reckoned over.
+    pub periods: usize,
+    /// What is held.
+    pub holdings: Vec<Holding>,
+    /// Equity: what the configuration says there was at first, and the profit.
+    pub equity: f64,
+    /// The metrics.
+    pub metrics: Metrics,
+}
+
+/// Why there is none.
+#[derive(Debug, Error)]
+pub enum RiskReportError {
+    /// The journal does not read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal holds what does not fit together.
+    #[error("{path}: {unfit}: the file is damaged")]
+    Unfit {
+        /// Which file.
+        path: String,
+        /// What does not.
+        unfit: Unfit,
+    },
+    /// The journal ends before its header.
+    #[error("{0}: ends before its header: nothing was journaled")]
+    Empty(String),
+    /// The configuration is refused by this version.
+    #[error("{path}: its configuration is refused by this version:\n{error}")]
+    Config {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+}
+
+/// What was gathered from the rows.
+struct Gathered {
+    /// The newest row by strategy and instrument.
+    positions: BTreeMap<(u64, u64), PositionRow>,
+    /// The newest close by instrument, and when the bars being gathered began.
+    closes: Vec<f64>,
+    bar: u64,
+    /// One a quote asset.
+    returns: Vec<Returns>,
+    /// Columns of instruments: which of the returns, and where in them.
+    columns: Vec<(usize, usize)>,
+    /// Profit by quote asset and strategy, and the curve of their sum.
+    profits: BTreeMap<String, Curve>,
+    orders: Vec<u64>,
+    cancels: Vec<u64>,
+    orders_in_all: u64,
+    fills: u64,
+    time: Time,
+}
+
+#[derive(Default)]
+struct Curve {
+    by_strategy: BTreeMap<u64, f64>,
+    now: f64,
+    peak: f64,
+    day: u64,
+    day_start: f64,
+}
+
+impl Curve {
+    fn take(&mut self, row: &EquityRow) {
+        let day = row.time_ns.0 / DAY;
+        if day != self.day {
+            (self.day, self.day_start) = (day, self.now);
+        }
+        self.by_strategy.insert(row.strategy, float(row.net));
+        self.now = self.by_strategy.values().sum();
+        self.peak = self.peak.max(self.now);
+    }
+}
+
+fn float(scaled: Scaled) -> f64 {
+    scaled.value as f64 / 10f64.powi(scaled.decimals.into())
+}
+
+impl Gathered {
+    fn new(table: &InstrumentTable, quotes: &[String]) -> Self {
+        let mut sizes = vec![0; quotes.len()];
+        let columns = table.all().iter().map(|instrument| {
+            let quote = quotes.iter().position(|quote| *quote == instrument.quote).unwrap_or(0);
+            sizes[quote] += 1;
+            (quote, sizes[quote] - 1)
+        });
+        let columns = columns.collect();
+        Self {
+            positions: BTreeMap::new(),
+            closes: vec![f64::NAN; table.len()],
+            bar: 0,
+            returns: sizes.into_iter().map(|size| Returns::new(size, WINDOW)).collect(),
+            columns,
+            profits: BTreeMap::new(),
+            orders: Vec::new(),
+            cancels: Vec::new(),
+            orders_in_all: 0,
+            fills: 0,
+            time: Time(0),
+        }
+    }
+
+    fn take(&mut self, batch: &mut Batch) {
+        for row in batch.bars.drain(..) {
+            if row.start_ns.0 > self.bar {
+                self.close_bar();
+                self.bar = row.start_ns.0;
+            }
+            if let Some(close) = usize::try_from(row.instrument).ok().and_then(|at| self.closes.get_mut(at)) {
+                *close = float(row.close);
+            }
+        }
+        for row in batch.positions.drain(..) {
+            self.positions.insert((row.strategy, row.instrument), row);
+        }
+        for row in batch.equity.drain(..) {
+            self.profits.entry(row.quote.clone()).or_default().take(&row);
+        }
+        let sent = |row: &OrderRow| row.denied.is_none();
+        for row in batch.orders.drain(..).filter(sent) {
+            self.orders.push(row.time_ns.0);
+            self.orders_in_all += 1;
+        }
+        for row in batch.order_events.drain(..) {
+            if row.event == "cancel-sent" {
+                self.cancels.push(row.time_ns.0);
+            }
+        }
+        self.fills += batch.fills.drain(..).len() as u64;
+        self.time = batch.time;
+        let old = self.time.0.saturating_sub(60 * SECOND);
+        self.orders.retain(|at| *at > old);
+        self.cancels.retain(|at| *at > old);
+    }
+
+    /// The bars of one moment are there: their closes make a row of returns.
+    fn close_bar(&mut self) {
+        if self.bar == 0 {
+            return;
+        }
+        for (quote, returns) in self.returns.iter_mut().enumerate() {
+            let mut prices = vec![f64::NAN; returns.columns()];
+            for (close, (of, column)) in self.closes.iter().zip(&self.columns) {
+                if *of == quote {
+                    prices[*column] = *close;
+                }
+            }
+            returns.push_prices(&prices);
+        }
+    }
+
+    fn rates(&self) -> Rates {
+        let since = self.time.0.saturating_sub(SECOND);
+        let lately = |all: &[u64]| all.iter().filter(|at| **at > since).count() as f64;
+        Rates {
+            orders_per_s: lately(&self.orders),
+            cancels_per_s: lately(&self.cancels),
+            orders_per_min: self.orders.len() as f64,
+            orders_per_fill: (self.fills > 0).then(|| self.orders_in_all as f64 / self.fills as f64),
+        }
+    }
+}
+
+/// The metrics of a journal's run, one report for each asset that its instruments are quoted in and something was traded
+/// for.
+///
+/// # Errors
+/// [`RiskReportError`].
+pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
+    let name = path.display().to_string();
+    let mut follower = Follower::open(path)?.ok_or_else(|| RiskReportError::Empty(name.clone()))?;
+    let header = follower.header().clone();
+    let unfit = |unfit| RiskReportError::Unfit { path: name.clone(), unfit };
+    let table = InstrumentTable::new(header.instruments.clone()).map_err(|_| unfit(Unfit::Instruments))?;
+    let config = Config::from_text_with_instruments(&header.config_text, &header.config_name, table.clone())
+        .map_err(|error| RiskReportError::Config { path: name.clone(), error })?;
+    let mut quotes: Vec<String> = table.all().iter().map(|i| i.quote.clone()).collect();
+    quotes.sort();
+    quotes.dedup();
+    let mut projection = Projection::new(&header, Watermark::default(), EQUITY_SECONDS).map_err(unfit)?;
+    let mut gathered = Gathered::new(&table, &quotes);
+    let mut batch = Batch::default();
+    loop {
+        match follower.next_entry()? {
+            Next::Entry(entry, block_ends) => {
+                projection.apply(&entry, block_ends, &mut batch).map_err(unfit)?;
+                if block_ends {
+                    gathered.take(&mut batch);
+                }
+            }
+            Next::Pending => break,
+            Next::Ended => {
+                projection.end(&mut batch);
+                break;
+            }
+        }
+    }
+    gathered.take(&mut batch);
+    gathered.close_bar();
+    let reports = quotes.iter().enumerate().map(|(at, quote)| report(at, quote, &config, &table, &gathered));
+    Ok(reports.flatten().collect())
+}
+
+fn report(
+    at: usize,
+    quote: &str,
+    config: &Config,
+    table: &InstrumentTable,
+    gathered: &Gathered,
+) -> Option<RiskReport> {
+    let curve = gathered.profits.get(quote)?;
+    let returns = &gathered.returns[at];
+    let of_quote = table.all().iter().zip(&gathered.columns).filter(|(_, (of, _))| *of == at);
+    let holdings: Vec<Holding> = of_quote
+        .map(|(instrument, _)| {
+            let rows = gathered.positions.values().filter(|row| row.instrument == u64::from(instrument.id.0));
+            let exposure = rows.map(|row| float(row.qty) * float(row.mark)).sum();
+            Holding { name: instrument.name(), exposure }
+        })
+        .collect();
+    let capital: f64 = config
+        .paper
+        .balances
+        .iter()
+        .filter(|balance| balance.asset == quote)
+        .map(|balance| float(Scaled { value: balance.amount.into(), decimals: QUOTE_DECIMALS }))
+        .sum();
+    let gross: f64 = holdings.iter().map(|h| h.exposure.abs()).sum();
+    let quote_amount = |value: i64| float(Scaled { value: value.into(), decimals: QUOTE_DECIMALS });
+    let rates = gathered.rates();
+    // A limit that is "none" is as high as a number goes, and has no distance to it.
+    let limited = |limit: i64| (limit != i64::MAX).then(|| quote_amount(limit));
+    let mut limits: Vec<LimitUse> = limited(config.risk.limits.gross_notional_max)
+        .map(|limit| LimitUse { name: "gross_notional_max".to_owned(), used: gross, limit })
+        .into_iter()
+        .collect();
+    for row in gathered.positions.values() {
+        let Some(instrument) = table.all().get(row.instrument as usize).filter(|i| i.quote == quote) else {
+            continue;
+        };
+        let strategy = config.strategies.get(row.strategy as usize).map_or("", |s| s.label.as_str());
+        if let Some(limit) = limited(config.risk.limits.position_notional_max) {
+            limits.push(LimitUse {
+                name: format!("position_notional_max of {strategy} in {}", Instrument::name(instrument)),
+                used: (float(row.qty) * float(row.mark)).abs(),
+                limit,
+            });
+        }
+    }
+    let metrics = Metrics::of(&Snapshot {
+        holdings: &holdings,
+        returns,
+        equity: capital + curve.now,
+        equity_peak: capital + curve.peak,
+        equity_day_start: capital + curve.day_start,
+        rates,
+        limits: &limits,
+    });
+    Some(RiskReport {
+        quote: quote.to_owned(),
+        time: gathered.time.to_string(),
+        periods: returns.rows(),
+        holdings,
+        equity: capital + curve.now,
+        metrics,
+    })
+}

@@ -1,0 +1,237 @@
+//! What a sweep runs: backtests of one configuration over the local history, each with some parameters set otherwise.
+//!
+//! Each run begins with nothing known, as a backtest does: the indicators of a testing stretch warm up within it.
+
+use super::{Evaluate, EvaluateError, Evaluation, Setting, Space, Span};
+use crate::domain::Time;
+use crate::domain::params::{
+    ConfigProblem, ParamEntry, ParamKind, ParamSpec, ParamTable, ParamValue, not_known,
+};
+use crate::history::Catalogue;
+use crate::run::backtest::{BacktestError, BacktestOptions, Plan, Source, run_backtest};
+use crate::run::config::{Config, StrategyConfig};
+use crate::run::interrupt::Interrupt;
+use crate::run::pipeline::{PipelineError, PipelineOptions};
+use crate::statistics::outcome::{Conventions, equity, of_outcome};
+use crate::strategy::{BUILT_IN, StrategySpec};
+use thiserror::Error;
+
+/// Why an axis is no parameter of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// No strategy of that label.
+    #[error("{axis}: {label} {expected}")]
+    Strategy {
+        /// The axis, as written.
+        axis: String,
+        /// What stands before the point.
+        label: String,
+        /// What is expected.
+        expected: String,
+    },
+    /// Several strategies, and none named.
+    #[error("{axis}: which strategy's? write LABEL.{axis} with one of {labels}")]
+    Ambiguous {
+        /// The axis, as written.
+        axis: String,
+        /// The strategies.
+        labels: String,
+    },
+    /// No parameter of that name.
+    #[error("{axis}: {param} {expected}")]
+    Param {
+        /// The axis, as written.
+        axis: String,
+        /// What stands after the point.
+        param: String,
+        /// What is expected.
+        expected: String,
+    },
+    /// A value that the parameter cannot have.
+    #[error("{axis} = {value}: {expected}")]
+    Value {
+        /// The axis, as written.
+        axis: String,
+        /// The value.
+        value: String,
+        /// What is expected.
+        expected: String,
+    },
+}
+
+/// What an axis sets.
+struct Target {
+    strategy: usize,
+    spec: &'static ParamSpec,
+}
+
+/// See the module.
+pub struct Backtests<'a> {
+    config: &'a Config,
+    catalogue: &'a Catalogue,
+    strategies: &'static [StrategySpec],
+    interrupt: Interrupt,
+    conventions: Conventions,
+    targets: Vec<Target>,
+}
+
+impl<'a> Backtests<'a> {
+    /// Backtests of `config`, whose strategies are built in or in `strategies`. The axes of `space` are parameters:
+    /// `LABEL.PARAMETER`, or `PARAMETER` where there is one strategy.
+    ///
+    /// # Errors
+    /// [`TargetError`] for an axis or a value that is none.
+    pub fn new(
+        config: &'a Config,
+        catalogue: &'a Catalogue,
+        strategies: &'static [StrategySpec],
+        space: &Space,
+        interrupt: Interrupt,
+        conventions: Conventions,
+    ) -> Result<Self, TargetError> {
+        let mut targets = Vec::new();
+        for axis in space.axes() {
+            let target = target(config, strategies, &axis.name)?;
+            for value in &axis.values {
+                let entry = entry(target.spec, value);
+                let table = ParamTable { entries: vec![entry] };
+                if let Err(problems) = table.check(std::slice::from_ref(target.spec), "") {
+                    let expected =
+                        problems.into_iter().map(|ConfigProblem { expected, .. }| expected).collect();
+                    return Err(TargetError::Value {
+                        axis: axis.name.clone(),
+                        value: value.clone(),
+                        expected,
+                    });
+                }
+            }
+            targets.push(target);
+        }
+        Ok(Self { config, catalogue, strategies, interrupt, conventions, targets })
+    }
+
+    /// All that a result depends on but its parameters and span, for [`super::ResultsFile`].
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let c = self.config;
+        let strategies: Vec<_> = c
+            .strategies
+            .iter()
+            .map(|s| {
+                let params: Vec<_> = s.params.entries.iter().map(|e| (&e.name, &e.value)).collect();
+                (&s.name, &s.label, &s.instruments, params)
+            })
+            .collect();
+        let data: Vec<_> =
+            self.catalogue.entries().iter().map(|entry| (&entry.sha256, &entry.taken_as)).collect();
+        // The range is each run's own.
+        let mut backtest = c.backtest.clone();
+        (backtest.from, backtest.until) = (None, None);
+        format!(
+            "{} {:?} {backtest:?} {:?} {:?} {:?} {:?} {strategies:?} {data:?}",
+            env!("CARGO_PKG_VERSION"),
+            self.conventions,
+            c.risk,
+            c.paper,
+            c.market,
+            c.instruments.all()
+        )
+    }
+
+    /// What the configuration's range and the history's series make of a run without bounds.
+    ///
+    /// # Errors
+    /// [`BacktestError`] where the history has not what the configuration names.
+    pub fn whole(&self) -> Result<Span, BacktestError> {
+        let plan = Plan::of_history(self.config, self.catalogue)?;
+        let (first, last) = plan.series.iter().fold((Time(u64::MAX), Time(0)), |(first, last), series| {
+            (first.min(series.first()), last.max(series.last()))
+        });
+        let b = &self.config.backtest;
+        Ok(Span {
+            from: b.from.map_or(first, |from| from.max(first)),
+            until: b.until.map_or(last.plus_nanos(1), |until| until.min(last.plus_nanos(1))),
+        })
+    }
+}
+
+fn target(config: &Config, more: &'static [StrategySpec], axis: &str) -> Result<Target, TargetError> {
+    let labels: Vec<&str> = config.strategies.iter().map(|s| s.label.as_str()).collect();
+    let (label, param) = match (axis.rsplit_once('.'), &labels[..]) {
+        (Some((label, param)), _) => (label, param),
+        (None, [only]) => (*only, axis),
+        (None, _) => {
+            return Err(TargetError::Ambiguous { axis: axis.to_owned(), labels: labels.join(", ") });
+        }
+    };
+    let no_strategy =
+        |expected| TargetError::Strategy { axis: axis.to_owned(), label: label.to_owned(), expected };
+    let found: Option<(usize, &StrategyConfig)> =
+        config.strategies.iter().enumerate().find(|(_, s)| s.label == label);
+    let (strategy, named) =
+        found.ok_or_else(|| no_strategy(not_known("the label of a strategy", label, &labels)))?;
+    let specs: Vec<&'static StrategySpec> = more.iter().chain(BUILT_IN).collect();
+    let spec = specs.iter().find(|spec| spec.name == named.name).ok_or_else(|| {
+        let known: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+        no_strategy(not_known("a strategy", &named.name, &known))
+    })?;
+    let params: Vec<&str> = spec.params.iter().map(|spec| spec.name).collect();
+    let spec = spec.params.iter().find(|spec| spec.name == param).ok_or_else(|| TargetError::Param {
+        axis: axis.to_owned(),
+        param: param.to_owned(),
+        expected: not_known("a parameter of this strategy", param, &params),
+    })?;
+    Ok(Target { strategy, spec })
+}
+
+/// The value as a configuration would give it; what cannot be read stays text, which the check refuses.
+fn entry(spec: &ParamSpec, value: &str) -> ParamEntry {
+    let text = || ParamValue::Text(value.to_owned());
+    let value = match spec.kind {
+        ParamKind::Integer { .. } => value.parse().map_or_else(|_| text(), ParamValue::Integer),
+        ParamKind::Float { .. } => value.parse().map_or_else(|_| text(), ParamValue::Float),
+        ParamKind::Bool { .. } => value.parse().map_or_else(|_| text(), ParamValue::Bool),
+        ParamKind::Decimal { .. } | ParamKind::Text { .. } => text(),
+    };
+    ParamEntry { name: spec.name.to_owned(), value, line: 0, column: 0 }
+}
+
+impl Evaluate for Backtests<'_> {
+    fn evaluate(
+        &self,
+        settings: &[Setting<'_>],
+        span: Span,
+        with_equity: bool,
+    ) -> Result<Evaluation, EvaluateError> {
+        let mut config = self.config.clone();
+        for (setting, target) in settings.iter().zip(&self.targets) {
+            if let Some(strategy) = config.strategies.get_mut(target.strategy) {
+                let entries = &mut strategy.params.entries;
+                entries.retain(|entry| entry.name != target.spec.name);
+                entries.push(entry(target.spec, setting.value));
+            }
+        }
+        (config.backtest.from, config.backtest.until) = (Some(span.from), Some(span.until));
+        // Many runs cannot write one file.
+        config.journal.path = None;
+        let pipeline =
+            PipelineOptions { epoch: 0, strategies: self.strategies, ..PipelineOptions::default() };
+        let options =
+            BacktestOptions { interrupt: self.interrupt.clone(), pipeline, ..BacktestOptions::default() };
+        let ran = match run_backtest(&config, Source::History(self.catalogue), options) {
+            Ok(_) if self.interrupt.is_raised() => {
+                return Err(EvaluateError::Failed("interrupted".to_owned()));
+            }
+            Ok(ran) => ran,
+            Err(BacktestError::Pipeline(
+                why @ (PipelineError::Strategies(_) | PipelineError::Setup { .. }),
+            )) => {
+                return Err(EvaluateError::Refused(why.to_string()));
+            }
+            Err(why) => return Err(EvaluateError::Failed(why.to_string())),
+        };
+        let statistics = of_outcome(&ran.outcome, &self.conventions);
+        let curve = if with_equity { equity(&ran.outcome) } else { Vec::new() };
+        Ok(Evaluation { statistics, equity: curve.iter().map(|point| (point.time.0, point.value)).collect() })
+    }
+}

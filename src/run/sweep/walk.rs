@@ -1,0 +1,157 @@
+//! Walk-forward: the best parameters of one stretch of time, judged on the next, again and again.
+
+use super::objective::Objective;
+use super::{Done, Point, Search, Space, SweepError, Task, Window, rank, search};
+use crate::domain::Time;
+use crate::report::sweep::{WalkForwardReport, WindowReport};
+use crate::statistics::moments::mean;
+use crate::statistics::{Inputs, Periods, Sample, statistics};
+
+/// Runs all points on every training stretch, takes the best of each by `objective`, and runs that on the testing
+/// stretch after it. The curves of the testing stretches, one after another, are what a trader who refitted like this
+/// would have had; nothing in them was known when their parameters were chosen.
+///
+/// # Errors
+/// As [`search`].
+pub fn walk_forward(
+    run: &mut Search<'_>,
+    points: &[Point],
+    windows: &[Window],
+    objective: &Objective,
+    trades_min: u64,
+) -> Result<WalkForwardReport, SweepError> {
+    let space = run.space;
+    let train: Vec<Task> = windows
+        .iter()
+        .flat_map(|window| points.iter().map(|&point| Task { point, span: window.train, with_equity: false }))
+        .collect();
+    let trained = search(run, &train)?;
+    // With no points there are no results, and no chunks of none.
+    let by_window = trained.chunks(points.len().max(1));
+    let chosen: Vec<Option<Point>> = by_window.map(|done| best(space, done, objective, trades_min)).collect();
+    let test: Vec<Task> = windows
+        .iter()
+        .zip(&chosen)
+        .filter_map(|(window, point)| Some(Task { point: (*point)?, span: window.test, with_equity: true }))
+        .collect();
+    let tested = search(run, &test)?;
+    Ok(report(space, windows, &chosen, &trained, &tested, objective))
+}
+
+fn best(space: &Space, done: &[Done], objective: &Objective, trades_min: u64) -> Option<Point> {
+    let ranking = rank(space, done, objective, trades_min);
+    let first = ranking.candidates.first()?;
+    first.objective?;
+    Some(space.at(&first.places))
+}
+
+fn report(
+    space: &Space,
+    windows: &[Window],
+    chosen: &[Option<Point>],
+    trained: &[Done],
+    tested: &[Done],
+    objective: &Objective,
+) -> WalkForwardReport {
+    let of = |done: &[Done], window_span, point| {
+        let found = done.iter().find(|one| one.task.point == point && one.task.span == window_span);
+        found.and_then(|one| one.result.as_ref().ok()).cloned()
+    };
+    let mut chain = Chain::default();
+    let rows: Vec<WindowReport> = windows
+        .iter()
+        .enumerate()
+        .map(|(n, window)| {
+            let point = chosen.get(n).copied().flatten();
+            let inside = point.and_then(|point| of(trained, window.train, point));
+            let outside = point.and_then(|point| of(tested, window.test, point));
+            match &outside {
+                Some(outside) => chain.add(&outside.curve()),
+                None => chain.stand_still(window.test.from),
+            }
+            WindowReport {
+                train_from: window.train.from,
+                test_from: window.test.from,
+                test_until: window.test.until,
+                values: point.map(|point| space.settings(point).iter().map(|s| s.value.to_owned()).collect()),
+                in_sample: inside.map(|inside| inside.statistics),
+                in_sample_objective: None,
+                out_of_sample: outside.map(|outside| outside.statistics),
+                out_of_sample_objective: None,
+            }
+        })
+        .map(|mut row| {
+            row.in_sample_objective = row.in_sample.as_ref().and_then(objective.of);
+            row.out_of_sample_objective = row.out_of_sample.as_ref().and_then(objective.of);
+            row
+        })
+        .collect();
+    let annual = |of: fn(&WindowReport) -> Option<f64>| mean(&rows.iter().filter_map(of).collect::<Vec<_>>());
+    let inside = annual(|row| row.in_sample.as_ref()?.annual_return);
+    let outside = annual(|row| row.out_of_sample.as_ref()?.annual_return);
+    let whole = statistics(&Inputs {
+        equity: &chain.points,
+        // As the windows have it, so that figures can be compared.
+        periods: rows
+            .iter()
+            .find_map(|row| row.out_of_sample.as_ref())
+            .map(|s| s.periods)
+            .or(Some(Periods::fitting(&chain.points))),
+        ..Inputs::default()
+    });
+    WalkForwardReport {
+        efficiency: inside
+            .zip(outside)
+            .filter(|(inside, _)| *inside > 0.0)
+            .map(|(inside, outside)| outside / inside),
+        windows: rows,
+        out_of_sample: whole,
+        curve: chain.points.iter().map(|point| (point.time.0, point.value)).collect(),
+    }
+}
+
+/// Curves one after another, each beginning at what the one before ended with; 1 at first.
+#[derive(Default)]
+struct Chain {
+    points: Vec<Sample>,
+}
+
+impl Chain {
+    fn worth(&self) -> f64 {
+        self.points.last().map_or(1.0, |last| last.value)
+    }
+
+    fn add(&mut self, curve: &[Sample]) {
+        let Some(first) = curve.first().filter(|first| first.value > 0.0) else { return };
+        let worth = self.worth();
+        // The first of a later curve is where the one before ended.
+        let skipped = usize::from(!self.points.is_empty());
+        let scaled = curve.iter().skip(skipped).map(|p| Sample::new(p.time, worth * p.value / first.value));
+        self.points.extend(scaled);
+    }
+
+    /// Nothing was traded: no parameters were worth it.
+    fn stand_still(&mut self, at: Time) {
+        self.points.push(Sample::new(at, self.worth()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_are_put_one_after_another_by_growth() {
+        let curve = |points: &[(u64, f64)]| -> Vec<Sample> {
+            points.iter().map(|&(time, value)| Sample::new(Time(time), value)).collect()
+        };
+        let mut chain = Chain::default();
+        chain.add(&curve(&[(0, 100.0), (10, 110.0)]));
+        chain.stand_still(Time(10));
+        chain.add(&curve(&[(20, 1_000.0), (25, 500.0), (30, 2_000.0)]));
+        chain.add(&curve(&[]));
+        let shown: Vec<(u64, f64)> =
+            chain.points.iter().map(|p| (p.time.0, (p.value * 1e9).round() / 1e9)).collect();
+        assert_eq!(shown, [(0, 1.0), (10, 1.1), (10, 1.1), (25, 0.55), (30, 2.2)]);
+    }
+}

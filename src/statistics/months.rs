@@ -1,0 +1,103 @@
+//! Returns by calendar month, UTC.
+
+use super::periods::Sample;
+use crate::domain::Time;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// One month's return.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MonthReturn {
+    /// The year.
+    pub year: i16,
+    /// 1 to 12.
+    pub month: u8,
+    /// Its return; of the first and the last month, of the part that there is.
+    #[serde(rename = "return")]
+    pub value: f64,
+}
+
+/// Months since year 0.
+fn month_of(time: Time) -> i64 {
+    let at = Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC);
+    i64::from(at.year()) * 12 + i64::from(at.month()) - 1
+}
+
+/// The return of every month from the first point to the last: the last value in it / the last one before it − 1. A
+/// month without points has 0; after ruin there is none.
+#[must_use]
+pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
+    let mut ends: Vec<(i64, f64)> = Vec::new();
+    for point in points {
+        let month = month_of(point.time);
+        match ends.last_mut() {
+            Some(end) if end.0 == month => end.1 = point.value,
+            _ => ends.push((month, point.value)),
+        }
+    }
+    let mut months = Vec::new();
+    let Some(mut before) = points.first().map(|point| point.value) else { return months };
+    let mut next = ends.first().map_or(0, |end| end.0);
+    for (month, value) in ends {
+        let named = |month: i64, value: f64| MonthReturn {
+            year: month.div_euclid(12) as i16,
+            month: month.rem_euclid(12) as u8 + 1,
+            value,
+        };
+        months.extend((next..month).map(|silent| named(silent, 0.0)));
+        next = month + 1;
+        if before.is_nan() || before <= 0.0 || !value.is_finite() {
+            break;
+        }
+        months.push(named(month, if value > 0.0 { value / before - 1.0 } else { -1.0 }));
+        before = value;
+    }
+    months
+}
+
+/// The return of each year that has months: theirs, compounded.
+#[must_use]
+pub fn yearly(months: &[MonthReturn]) -> Vec<(i16, f64)> {
+    let mut years: Vec<(i16, f64)> = Vec::new();
+    for month in months {
+        match years.last_mut() {
+            Some(year) if year.0 == month.year => year.1 = (1.0 + year.1) * (1.0 + month.value) - 1.0,
+            _ => years.push((month.year, month.value)),
+        }
+    }
+    years
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(date: &str, value: f64) -> Sample {
+        let time: Timestamp = format!("{date}T12:00:00Z").parse().expect("a moment");
+        Sample::new(Time(time.as_nanosecond().try_into().expect("after 1970")), value)
+    }
+
+    #[test]
+    fn a_month_goes_from_the_end_of_the_one_before() {
+        let points = [
+            at("2023-11-10", 100.0),
+            at("2023-11-30", 110.0),
+            at("2024-01-02", 99.0),
+            at("2024-01-31", 121.0),
+        ];
+        let months = monthly(&points);
+        let shown: Vec<_> = months.iter().map(|m| (m.year, m.month, (m.value * 1e6).round() / 1e6)).collect();
+        assert_eq!(shown, [(2023, 11, 0.1), (2023, 12, 0.0), (2024, 1, 0.1)]);
+        let years: Vec<_> =
+            yearly(&months).into_iter().map(|(year, value)| (year, (value * 1e6).round())).collect();
+        assert_eq!(years, [(2023, 100_000.0), (2024, 100_000.0)]);
+    }
+
+    #[test]
+    fn ruin_is_the_last_month() {
+        let months = monthly(&[at("2024-01-01", 5.0), at("2024-02-01", -1.0), at("2024-03-01", 4.0)]);
+        assert_eq!(months.iter().map(|m| m.value).collect::<Vec<_>>(), [0.0, -1.0]);
+        assert_eq!(monthly(&[]), []);
+    }
+}

@@ -1,0 +1,222 @@
+//! From an equity curve to returns by equal periods.
+//!
+//! An equity curve has a point wherever something happened; ratios want returns over equal periods, and how many of
+//! these a year has. The first point is what the account began with. Of each period the last point counts, whatever
+//! came before it; a period without a point either is none (stock exchanges are closed at weekends: 252 a year) or is
+//! one in which nothing moved (crypto never closes: 365 days a year).
+
+use crate::domain::Time;
+use serde::{Deserialize, Serialize};
+
+const S: u64 = 1_000_000_000;
+const DAY_NS: u64 = 86_400 * S;
+/// Seconds of a year of 365 days, the crypto convention.
+const YEAR_S: f64 = 365.0 * 86_400.0;
+
+/// A value at a moment: of an account, a price, an exposure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub time: Time,
+    /// What.
+    pub value: f64,
+}
+
+impl Sample {
+    /// A value at a moment.
+    #[must_use]
+    pub const fn new(time: Time, value: f64) -> Self {
+        Self { time, value }
+    }
+}
+
+/// What a period is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeriodKind {
+    /// From each point to the next, as they come.
+    Points,
+    /// UTC days that have a point.
+    Sessions,
+    /// UTC days, all of them.
+    Days,
+    /// Hours, all of them.
+    Hours,
+    /// Minutes, all of them.
+    Minutes,
+    /// Seconds, all of them.
+    Seconds,
+}
+
+/// What a period is, and how many a year has.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Periods {
+    /// What a period is.
+    pub kind: PeriodKind,
+    /// How many a year has; positive. Means are annualised by this, deviations by its square root.
+    pub per_year: f64,
+}
+
+impl Periods {
+    /// Each point ends a period, `per_year` of them a year.
+    #[must_use]
+    pub const fn points(per_year: f64) -> Self {
+        Self { kind: PeriodKind::Points, per_year }
+    }
+
+    /// Periods of `kind`, as many a year as there are; [`PeriodKind::Points`] and sessions count as 252.
+    #[must_use]
+    pub fn of(kind: PeriodKind) -> Self {
+        let per_year = match kind {
+            PeriodKind::Points | PeriodKind::Sessions => 252.0,
+            PeriodKind::Days => 365.0,
+            PeriodKind::Hours => YEAR_S / 3_600.0,
+            PeriodKind::Minutes => YEAR_S / 60.0,
+            PeriodKind::Seconds => YEAR_S,
+        };
+        Self { kind, per_year }
+    }
+
+    /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds.
+    /// Days of which no point is on a Saturday or Sunday are sessions.
+    #[must_use]
+    pub fn fitting(points: &[Sample]) -> Self {
+        let (Some(first), Some(last)) = (points.first(), points.last()) else {
+            return Self::of(PeriodKind::Days);
+        };
+        let span = last.time.since(first.time);
+        // 1970-01-01 was a Thursday: days 2 and 3 of each week since are a weekend.
+        let weekend = |point: &Sample| matches!(point.time.0 / DAY_NS % 7, 2 | 3);
+        Self::of(match span {
+            span if span >= 60 * DAY_NS && !points.iter().any(weekend) => PeriodKind::Sessions,
+            span if span >= 60 * DAY_NS => PeriodKind::Days,
+            span if span >= 2 * DAY_NS => PeriodKind::Hours,
+            span if span >= 7_200 * S => PeriodKind::Minutes,
+            _ => PeriodKind::Seconds,
+        })
+    }
+
+    fn length_ns(self) -> u64 {
+        match self.kind {
+            PeriodKind::Points => 1,
+            PeriodKind::Sessions | PeriodKind::Days => DAY_NS,
+            PeriodKind::Hours => 3_600 * S,
+            PeriodKind::Minutes => 60 * S,
+            PeriodKind::Seconds => S,
+        }
+    }
+
+    /// The curve at its beginning and at the end of each period; `points` in order of time.
+    #[must_use]
+    pub fn sample(self, points: &[Sample]) -> Vec<Sample> {
+        if self.kind == PeriodKind::Points {
+            return points.to_vec();
+        }
+        let Some((first, rest)) = points.split_first() else { return Vec::new() };
+        let filled = self.kind != PeriodKind::Sessions;
+        let length = self.length_ns();
+        let period = |point: &Sample| point.time.0 / length;
+        let mut sampled = vec![*first];
+        let mut rest = rest.iter().peekable();
+        let mut last = first;
+        while let Some(point) = rest.next() {
+            if filled {
+                // Ends of the periods in between, the one that `last` began included if nothing has ended it yet.
+                let ended = sampled.last().map_or(0, period);
+                let silent = ended + 1..period(point);
+                sampled.extend(silent.map(|p| Sample::new(Time((p + 1) * length - 1), last.value)));
+            }
+            last = point;
+            if rest.peek().is_none_or(|next| period(next) != period(point)) {
+                sampled.push(*point);
+            }
+        }
+        sampled
+    }
+}
+
+/// Simple returns from each point to the next: e₁ / e₀ − 1.
+///
+/// An account that has come to nothing, or owes, is ruined: that return is −1, whatever it owes, and there is none
+/// after it. Empty unless the first value is positive.
+#[must_use]
+pub fn returns(points: &[Sample]) -> Vec<f64> {
+    let mut returns = Vec::with_capacity(points.len().saturating_sub(1));
+    for pair in points.windows(2) {
+        let (from, to) = (pair[0].value, pair[1].value);
+        if !(from > 0.0 && to.is_finite()) {
+            break;
+        }
+        returns.push(if to > 0.0 { to / from - 1.0 } else { -1.0 });
+    }
+    returns
+}
+
+/// The values of `points` as they stood at each of `times`, both in order of time; before the first point, its value.
+#[must_use]
+pub fn at_times(points: &[Sample], times: impl IntoIterator<Item = Time>) -> Vec<Sample> {
+    let mut next = 0;
+    let at = |time: Time| {
+        while next < points.len() && points[next].time <= time {
+            next += 1;
+        }
+        points.get(next.saturating_sub(1)).map(|point| Sample::new(time, point.value))
+    };
+    times.into_iter().map_while(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(points: &[(u64, f64)]) -> Vec<Sample> {
+        points.iter().map(|&(time, value)| Sample::new(Time(time), value)).collect()
+    }
+
+    fn values(points: &[Sample]) -> Vec<f64> {
+        points.iter().map(|point| point.value).collect()
+    }
+
+    #[test]
+    fn one_point_a_day_is_taken_as_it_is() {
+        let daily: Vec<_> = (0..100).map(|day| Sample::new(Time(day * DAY_NS + 7), day as f64)).collect();
+        assert_eq!(Periods::of(PeriodKind::Days).sample(&daily), daily);
+        assert_eq!(Periods::of(PeriodKind::Sessions).sample(&daily), daily);
+    }
+
+    #[test]
+    fn the_last_point_of_a_period_counts_and_a_silent_period_repeats_it() {
+        let points =
+            curve(&[(0, 10.0), (5, 11.0), (DAY_NS - 1, 12.0), (3 * DAY_NS, 13.0), (3 * DAY_NS + 9, 14.0)]);
+        assert_eq!(values(&Periods::of(PeriodKind::Sessions).sample(&points)), [10.0, 12.0, 14.0]);
+        assert_eq!(values(&Periods::of(PeriodKind::Days).sample(&points)), [10.0, 12.0, 12.0, 12.0, 14.0]);
+    }
+
+    #[test]
+    fn the_period_fits_the_span() {
+        let kind = |points: &[(u64, f64)]| Periods::fitting(&curve(points)).kind;
+        assert_eq!(kind(&[]), PeriodKind::Days);
+        assert_eq!(kind(&[(0, 1.0), (600 * S, 1.0)]), PeriodKind::Seconds);
+        assert_eq!(kind(&[(0, 1.0), (5 * 3_600 * S, 1.0)]), PeriodKind::Minutes);
+        assert_eq!(kind(&[(0, 1.0), (9 * DAY_NS, 1.0)]), PeriodKind::Hours);
+        // 1970-01-01 and 1970-03-05 were Thursdays, 1970-01-03 a Saturday.
+        assert_eq!(kind(&[(0, 1.0), (63 * DAY_NS, 1.0)]), PeriodKind::Sessions);
+        assert_eq!(kind(&[(0, 1.0), (2 * DAY_NS, 1.0), (63 * DAY_NS, 1.0)]), PeriodKind::Days);
+    }
+
+    #[test]
+    fn ruin_ends_the_returns() {
+        assert_eq!(returns(&curve(&[(0, 10.0), (1, 5.0), (2, -3.0), (3, 4.0), (4, 8.0)])), [-0.5, -1.0]);
+        assert_eq!(returns(&curve(&[(0, 0.0), (1, 5.0)])), [0.0; 0]);
+        assert_eq!(returns(&curve(&[(0, 1.0)])), [0.0; 0]);
+        assert_eq!(returns(&[]), [0.0; 0]);
+    }
+
+    #[test]
+    fn values_are_carried_to_other_times() {
+        let points = curve(&[(10, 1.0), (20, 2.0)]);
+        let at = at_times(&points, [5, 10, 19, 20, 99].map(Time));
+        assert_eq!(values(&at), [1.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(at_times(&[], [Time(1)]), []);
+    }
+}

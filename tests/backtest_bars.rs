@@ -1,0 +1,226 @@
+//! Orders fill on bars as a trader would count it by hand, and a cross of averages earns what numpy says.
+
+#[path = "support/recordings.rs"]
+mod recordings;
+mod support {
+    pub mod backtest;
+    pub mod history;
+}
+
+use algo_trader::domain::{Price, Qty, Side};
+use algo_trader::history::Catalogue;
+use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
+use algo_trader::run::Config;
+use algo_trader::run::backtest::known_to;
+use algo_trader::strategy::StrategySpec;
+use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run};
+use tempfile::tempdir;
+
+static NEW_YORK: jiff::tz::TimeZone = jiff::tz::get!("America/New_York");
+
+const XYZ: &str = "usa:spot:XYZ";
+const QTY: Qty = Qty(1_000);
+/// The bar after the entry's, in which nothing happens.
+const CALM: [i64; 4] = [10_075, 10_090, 10_060, 10_081];
+
+static SCRIPTS: &[StrategySpec] = &[
+    script!("market", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).at_market().send().expect("sent");
+    }),
+    script!("bracket", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        let entry = ctx.bracket(xyz, Side::Buy, QTY).at_market();
+        entry.stop_at(Price(9_900)).take_profit_at(Price(10_200)).send().expect("sent");
+    }),
+    script!("short-bracket", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        let entry = ctx.bracket(xyz, Side::Sell, QTY).at_market();
+        entry.stop_at(Price(10_200)).take_profit_at(Price(9_900)).send().expect("sent");
+    }),
+    script!("limit", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).at_limit(Price(9_950)).send().expect("sent");
+    }),
+    script!("breakout", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).stop_at(Price(10_150)).send().expect("sent");
+    }),
+    script!("stop-limit", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).stop_limit(Price(10_150), Price(10_160)).send().expect("sent");
+    }),
+    script!("trail", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        let entry = ctx.bracket(xyz, Side::Buy, QTY).at_market();
+        entry.trail_by(Price(100)).send().expect("sent");
+    }),
+    script!("pair", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.buy(xyz, QTY).at_market().send().expect("sent");
+        }
+        Happened::Bar(2, _) => {
+            let target = ctx.sell(xyz, QTY).at_limit(Price(10_200)).send().expect("sent");
+            let stop = ctx.sell(xyz, QTY).stop_at(Price(9_900)).send().expect("sent");
+            ctx.one_cancels_other(target, stop).expect("linked");
+        }
+        _ => {}
+    }),
+    script!("post-only", |ctx, xyz, what| if let Happened::Quote(1, top) = what {
+        // At the open of the second bar: what would trade at once is refused.
+        if top.ask.price == Price(10_075) {
+            ctx.buy(xyz, QTY).at_limit(Price(10_080)).post_only().send().expect("sent");
+        }
+    }),
+    script!("two-stops", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.buy(xyz, QTY).at_market().send().expect("sent");
+        }
+        Happened::Bar(2, _) => {
+            // Each on its own: nobody said that they only reduce.
+            ctx.sell(xyz, QTY).stop_at(Price(9_950)).send().expect("sent");
+            ctx.sell(xyz, Qty(400)).stop_at(Price(9_900)).send().expect("sent");
+        }
+        _ => {}
+    }),
+    script!("late-stop", |ctx, xyz, what| if let Happened::Bar(3, bar) = what {
+        // A bar that closed is over: a stop within it does not fill in it.
+        assert_eq!(bar.low, Price(9_800));
+        ctx.sell(xyz, QTY).stop_at(Price(9_900)).send().expect("sent");
+    }),
+];
+
+/// What `strategy` trades over these bars: (minute, signed quantity, price).
+fn traded(strategy: &str, settings: &str, bars: &[[i64; 4]]) -> Vec<(u64, i64, i64)> {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, bars);
+    let text = format!("{settings}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    assert_eq!(config.instruments.all()[0].price_decimals, 2, "prices of these tests are in hundredths");
+    let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+    assert!(ran.summary.denials.is_empty(), "{strategy}: {:?}", ran.summary.denials);
+    assert_eq!(ran.outcome.equity.last().map(|p| p.time.0), Some(BEGIN + bars.len() as u64 * MINUTE));
+    fills(&ran)
+}
+
+const FIRST: [i64; 4] = [10_000, 10_100, 9_990, 10_051];
+
+#[test]
+fn a_market_order_fills_at_the_next_bars_open() {
+    assert_eq!(traded("market", "", &[FIRST, CALM, CALM]), [(1, 1_000, 10_075)]);
+    assert_eq!(traded("market", "", &[FIRST]), [], "there is no next bar");
+    let slipped = "[backtest]\nslippage_bps = 10\nslippage_ticks = 3\nimpact_bps = 100";
+    // 10.075 up, 3, and 1 of 1,000 shares of the first bar's volume is 0.1 bp: 0.1 up.
+    assert_eq!(traded("market", slipped, &[FIRST, CALM]), [(1, 1_000, 10_075 + 11 + 3 + 1)]);
+}
+
+#[test]
+fn of_stop_and_target_in_one_bar_the_worse_is_first_unless_told_otherwise() {
+    let both = [10_081, 10_300, 9_800, 10_000];
+    let bars = [FIRST, CALM, both];
+    let path = |rule: &str| format!("[backtest]\npath = \"{rule}\"");
+    let entry = (1, 1_000, 10_075);
+    assert_eq!(traded("bracket", "", &bars), [entry, (2, -1_000, 9_900)]);
+    assert_eq!(traded("bracket", &path("favourable"), &bars), [entry, (2, -1_000, 10_200)]);
+    assert_eq!(traded("bracket", &path("high-first"), &bars), [entry, (2, -1_000, 10_200)]);
+    assert_eq!(traded("bracket", &path("low-first"), &bars), [entry, (2, -1_000, 9_900)]);
+    // 281 down, 219 up: the high is nearer.
+    assert_eq!(traded("bracket", &path("nearest"), &bars), [entry, (2, -1_000, 10_200)]);
+    let entry = (1, -1_000, 10_075);
+    assert_eq!(traded("short-bracket", "", &bars), [entry, (2, 1_000, 10_200)]);
+    assert_eq!(traded("short-bracket", &path("favourable"), &bars), [entry, (2, 1_000, 9_900)]);
+    assert_eq!(traded("pair", "", &bars), [(1, 1_000, 10_075), (2, -1_000, 9_900)]);
+    assert_eq!(traded("pair", &path("favourable"), &bars), [(1, 1_000, 10_075), (2, -1_000, 10_200)]);
+}
+
+#[test]
+fn gaps_fill_at_the_open() {
+    let entry = (1, 1_000, 10_075);
+    let down = [9_701, 9_800, 9_600, 9_750];
+    assert_eq!(traded("bracket", "", &[FIRST, CALM, down]), [entry, (2, -1_000, 9_701)]);
+    let up = [10_401, 10_500, 10_390, 10_450];
+    assert_eq!(traded("bracket", "", &[FIRST, CALM, up]), [entry, (2, -1_000, 10_401)]);
+    assert_eq!(traded("limit", "", &[FIRST, CALM, down]), [(2, 1_000, 9_701)], "better than its limit");
+    assert_eq!(traded("breakout", "", &[FIRST, CALM, up]), [(2, 1_000, 10_401)], "worse than its stop");
+    assert_eq!(traded("stop-limit", "", &[FIRST, CALM, up]), [], "the open is beyond its limit");
+}
+
+#[test]
+fn resting_orders_fill_where_the_path_passes_them() {
+    let touch = "[paper]\nfill = \"touch\"";
+    let at = [10_080, 10_090, 9_950, 10_000];
+    let through = [10_080, 10_090, 9_949, 10_000];
+    assert_eq!(traded("limit", "", &[FIRST, CALM, at]), []);
+    assert_eq!(traded("limit", touch, &[FIRST, CALM, at]), [(2, 1_000, 9_950)]);
+    assert_eq!(traded("limit", "", &[FIRST, CALM, through]), [(2, 1_000, 9_950)]);
+    let rise = [10_080, 10_155, 10_070, 10_100];
+    assert_eq!(traded("breakout", "", &[FIRST, CALM, rise]), [(2, 1_000, 10_150)]);
+    assert_eq!(traded("stop-limit", "", &[FIRST, CALM, rise]), [(2, 1_000, 10_150)]);
+    // It rose to 10,300, so 100 below is 10,200; the fall to 10,150 passes that.
+    let trail = [10_081, 10_300, 10_075, 10_150];
+    let first_up = "[backtest]\npath = \"high-first\"";
+    assert_eq!(traded("trail", first_up, &[FIRST, CALM, trail]), [(1, 1_000, 10_075), (2, -1_000, 10_200)]);
+    assert_eq!(traded("post-only", "", &[FIRST, CALM, CALM]), []);
+    let fall = [10_080, 10_085, 9_800, 9_850];
+    let expected = [(1, 1_000, 10_075), (2, -1_000, 9_950), (2, -400, 9_900)];
+    assert_eq!(traded("two-stops", "", &[FIRST, CALM, fall]), expected, "the nearer first");
+    assert_eq!(traded("late-stop", "", &[FIRST, CALM, fall, CALM]), [], "10,075 is above the stop again");
+}
+
+#[test]
+fn a_cross_over_spy_earns_what_numpy_says() {
+    let Some(folder) = recordings::folder("stocks") else { return };
+    let dir = tempdir().expect("a directory");
+    let history = dir.path().join("history");
+    let options = ImportOptions::default();
+    let imported =
+        support::history::import(&history, ImportKind::Stocks, &folder.join("daily/spy.zip"), &options);
+    assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
+    let catalogue = Catalogue::open(&history).expect("a history");
+    let more = known_to(&catalogue, &["usa:spot:SPY".into()], 9);
+    let text = format!(
+        "{LIMITS}\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:SPY\"]\n[strategy.params]\n\
+         fast = 20\nslow = 50\ncapital = \"100000\"\nstop_bps = 0"
+    );
+    let config = Config::from_text_and(&text, "spy.toml", dir.path(), &more).expect("good");
+    let ran = run(&config, &catalogue, &[]).expect("runs");
+    let outcome = &ran.outcome;
+
+    let expected: serde_json::Value = serde_json::from_str(include_str!("backtest_spy.json")).expect("JSON");
+    let trades = expected["trades"].as_array().expect("trades");
+    assert_eq!(outcome.trips.len(), trades.len());
+    let unit = 10f64.powi(config.instruments.all()[0].price_decimals.into());
+    let day = |time: algo_trader::domain::Time| {
+        // The day of New York in which it began.
+        jiff::Timestamp::from_nanosecond(time.0.into())
+            .expect("a time")
+            .to_zoned(NEW_YORK.clone())
+            .strftime("%Y%m%d")
+            .to_string()
+    };
+    for (trip, trade) in outcome.trips.iter().zip(trades) {
+        assert_eq!(trade[0], day(trip.entry_time));
+        let entry = trip.entry_value.0 as f64 / trip.qty.0 as f64 / unit;
+        assert!((entry / trade[1].as_f64().expect("a price") - 1.0).abs() < 1e-12, "{trade}: {entry}");
+        assert_eq!(trade[2].as_str().map(str::to_owned), trip.exit_time.map(day));
+        if let Some(price) = trade[3].as_f64() {
+            let exit = trip.exit_value.0 as f64 / trip.exit_qty.0 as f64 / unit;
+            assert!((exit / price - 1.0).abs() < 1e-12, "{trade}: {exit}");
+        }
+    }
+    let (equity, wanted) = (outcome.number(outcome.end()), expected["equity"].as_f64().expect("a number"));
+    assert!((equity / wanted - 1.0).abs() < 1e-9, "{equity} is not {wanted}");
+    let profit: i128 = outcome.trips.iter().map(|trip| trip.profit).sum();
+    assert_eq!(outcome.start + profit, outcome.end(), "round trips add up to what was gained");
+}
+
+#[test]
+fn equity_is_taken_at_closes_not_on_a_guessed_path() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[FIRST, CALM, [10_081, 10_300, 9_800, 10_000], CALM]);
+    let text = format!(
+        "[backtest]\nequity_seconds = 1\nbalance = \"1000\"\n[[strategy]]\nname = \"market\"\ninstruments = [\"{XYZ}\"]"
+    );
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+    let points =
+        ran.outcome.equity.iter().map(|p| ((p.time.0 - BEGIN) / MINUTE, ran.outcome.number(p.equity)));
+    // One share bought at 100.75 in the second bar.
+    let expected = [(0, 1_000.0), (1, 1_000.0), (2, 1_000.06), (3, 999.25), (4, 1_000.06)];
+    assert_eq!(points.collect::<Vec<_>>(), expected);
+    let prices: Vec<_> = ran.outcome.prices.iter().map(|p| p.price.0).collect();
+    assert_eq!(prices, [10_000, 10_051, 10_081, 10_000, 10_081]);
+}

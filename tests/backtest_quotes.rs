@@ -1,0 +1,157 @@
+//! Orders fill on recorded trades and quotes as the rules say: at the quote for what it shows, at rest when trades go
+//! through, after the latencies, at the fees of the tier.
+
+mod support {
+    pub mod backtest;
+    pub mod history;
+}
+
+use algo_trader::domain::{Price, Qty, Side};
+use algo_trader::history::catalogue::SeriesKind;
+use algo_trader::history::segment::Row;
+use algo_trader::run::backtest::Ran;
+use algo_trader::strategy::StrategySpec;
+use support::backtest::{BEGIN, Happened, config, quote, rows, run, trade};
+use tempfile::tempdir;
+
+const XYZ: &str = "usa:spot:XYZ";
+const MS: u64 = 1_000_000;
+
+/// What was done, by the number of quotes seen so far: the script of each strategy acts at the first.
+static SCRIPTS: &[StrategySpec] = &[
+    script!("buy", |ctx, xyz, what| if let Happened::Quote(_, _) = what
+        && ctx.position(xyz).fills == 0
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(5_000)).at_market().send();
+    }),
+    script!("bid", |ctx, xyz, what| if let Happened::Quote(_, top) = what
+        && top.bid.price == Price(10_001)
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(5_000)).at_limit(Price(10_001)).send();
+    }),
+    script!("cross", |ctx, xyz, what| if let Happened::Quote(_, top) = what
+        && top.bid.price == Price(10_001)
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(5_000)).at_limit(Price(10_003)).send();
+    }),
+    script!("post", |ctx, xyz, what| if let Happened::Quote(_, top) = what
+        && top.bid.price == Price(10_001)
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(5_000)).at_limit(Price(10_003)).post_only().send();
+    }),
+];
+
+fn ran(strategy: &str, settings: &str, quotes: &[(u64, Row)], trades: &[(u64, Row)]) -> Ran {
+    let dir = tempdir().expect("a directory");
+    if !quotes.is_empty() {
+        rows(dir.path(), XYZ, SeriesKind::Quotes, quotes);
+    }
+    if !trades.is_empty() {
+        let aggregate = matches!(trades[0].1, Row::Trade { aggregate: true, .. });
+        let kind = if aggregate { SeriesKind::AggTrades } else { SeriesKind::Trades };
+        rows(dir.path(), XYZ, kind, trades);
+    }
+    let text = format!("{settings}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{strategy}: {e}"))
+}
+
+/// (ms since the beginning, quantity, price, whether it rested) of each fill.
+fn filled(ran: &Ran) -> Vec<(u64, i64, i64, bool)> {
+    let fills = ran.outcome.fills.iter();
+    fills.map(|f| ((f.time.0 - BEGIN) / MS, f.qty.0, f.price.0, f.maker)).collect()
+}
+
+const fn at(ms: u64) -> u64 {
+    BEGIN + ms * MS
+}
+
+#[test]
+fn a_market_order_takes_what_the_quote_shows_when_it_arrives() {
+    let quotes = [
+        quote(at(0), (10_000, 7_000), (10_002, 3_000)),
+        // The order of the first quote has not arrived yet: 1 ms.
+        quote(at(1), (10_000, 7_000), (10_004, 2_000)),
+        quote(at(16), (10_000, 7_000), (10_005, 9_000)),
+    ];
+    let ran = ran("buy", "", &quotes, &[]);
+    // It arrived as the second quote came; the answer takes 5 ms. What was not shown expired.
+    assert_eq!(filled(&ran), [(6, 2_000, 10_004, false)]);
+    assert_eq!((ran.summary.execution.orders, ran.summary.live_orders), (1, 0));
+    let late = "[backtest]\norder_latency = \"15ms\"\ndata_latency = \"2ms\"\nanswer_latency = \"30ms\"";
+    // 17 ms after the first quote by what we see; told 28 ms after that.
+    let ran = self::ran("buy", late, &quotes, &[]);
+    assert_eq!(filled(&ran), [(45, 5_000, 10_005, false)]);
+}
+
+#[test]
+fn a_resting_order_fills_when_trades_go_through_it_or_the_quote_comes_to_it() {
+    let quotes =
+        [quote(at(0), (10_001, 7_000), (10_003, 3_000)), quote(at(100), (9_998, 1_000), (10_002, 1_000))];
+    let trades = [
+        trade(at(10), 10_001, 2_000, Side::Sell, false),
+        trade(at(20), 10_000, 1_500, Side::Sell, false),
+        trade(at(30), 9_999, 700, Side::Buy, false),
+    ];
+    // At its price nothing; beyond it what was traded; a buyer trades with nobody who bids.
+    assert_eq!(filled(&ran("bid", "", &quotes, &trades)), [(25, 1_500, 10_001, true)]);
+    let touch = "[paper]\nfill = \"touch\"";
+    assert_eq!(
+        filled(&ran("bid", touch, &quotes, &trades)),
+        [(15, 2_000, 10_001, true), (25, 1_500, 10_001, true)]
+    );
+    let came = [
+        quotes[0],
+        quote(at(40), (9_998, 1_000), (10_001, 1_200)),
+        quote(at(50), (9_998, 1_000), (10_001, 1_200)),
+    ];
+    assert_eq!(filled(&ran("bid", "", &came, &[])), [(45, 1_200, 10_001, true)], "the same quote once");
+}
+
+#[test]
+fn a_limit_that_crosses_takes_and_then_rests_and_post_only_is_refused() {
+    let quotes =
+        [quote(at(0), (10_001, 7_000), (10_003, 3_000)), quote(at(100), (9_998, 1_000), (10_002, 900))];
+    let trades = [trade(at(50), 10_002, 800, Side::Sell, false)];
+    assert_eq!(
+        filled(&ran("cross", "", &quotes, &trades)),
+        [(10, 3_000, 10_003, false), (55, 800, 10_003, true), (105, 900, 10_003, true)]
+    );
+    let refused = ran("post", "", &quotes, &trades);
+    assert_eq!((filled(&refused), refused.summary.execution.rejected), (vec![], 1));
+}
+
+#[test]
+fn trades_alone_are_the_market_with_slippage() {
+    let trades: Vec<_> =
+        (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, false)).collect();
+    // The order of the first trade arrives at 1 ms, which is told at 5, before the second.
+    assert_eq!(filled(&ran("buy", "", &[], &trades)), [(10, 5_000, 10_001, false)]);
+    let slipped = "[backtest]\nslippage_bps = 20";
+    assert_eq!(filled(&ran("buy", slipped, &[], &trades)), [(10, 5_000, 10_022, false)]);
+    let summed: Vec<_> = (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, true)).collect();
+    assert_eq!(
+        filled(&ran("buy", "", &[], &summed)),
+        [(10, 5_000, 10_001, false)],
+        "aggregate trades do as well"
+    );
+}
+
+#[test]
+fn fees_are_those_of_the_tier() {
+    let quotes =
+        [quote(at(0), (10_001, 7_000), (10_003, 9_000)), quote(at(9), (10_001, 7_000), (10_003, 9_001))];
+    let tiers = "[[backtest.tier]]\nvolume = \"0\"\nmaker = \"0.0002\"\ntaker = \"0.0005\"\n\
+                 [[backtest.tier]]\nvolume = \"1000000\"\nmaker = \"0\"\ntaker = \"0.0001\"";
+    let ran = ran("buy", tiers, &quotes, &[]);
+    // 5 × 100.03 × 0.0005.
+    assert_eq!(ran.outcome.fills.iter().map(|f| f.fee).collect::<Vec<_>>(), [25_007_500]);
+    assert_eq!(ran.outcome.trips[0].fees, 25_007_500);
+    let lost = ran.outcome.start - ran.outcome.end();
+    // Bought at 100.03, worth the middle of the quotes.
+    assert!((ran.outcome.number(lost) - 0.05 - 0.250_075).abs() < 1e-12, "{lost}");
+}

@@ -1,0 +1,321 @@
+//! A backtest is the same however often and on however many threads it runs, knows nothing of what comes later, and says
+//! what is wrong with what it is given.
+
+#[path = "support/recordings.rs"]
+mod recordings;
+mod support {
+    pub mod backtest;
+    pub mod history;
+}
+
+use algo_trader::domain::{InstrumentId, Notional, Qty};
+use algo_trader::history::Catalogue;
+use algo_trader::history::import::{ImportKind, ImportOptions};
+use algo_trader::history::recording::{Recording, RecordingOptions};
+use algo_trader::market::Bar;
+use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::backtest::{
+    BacktestError, BacktestOptions, Ran, Source, check_lookahead, run_backtest,
+};
+use algo_trader::run::{Config, PipelineOptions};
+use algo_trader::strategy::{Context, Strategy, StrategySpec};
+use std::sync::Mutex;
+use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, run};
+use support::history::Rng;
+use tempfile::tempdir;
+
+const XYZ: &str = "usa:spot:XYZ";
+
+/// A walk of prices in bars.
+fn walk(seed: u64, bars: usize) -> Vec<[i64; 4]> {
+    let mut rng = Rng(seed);
+    let mut price = 10_001i64;
+    let mut step = |price: i64| (price + rng.below(121) as i64 - 60).max(500);
+    (0..bars)
+        .map(|_| {
+            let open = step(price);
+            let middle = step(open);
+            let close = step(middle);
+            let (high, low) =
+                (step(open.max(close)).max(open).max(close), step(open.min(close)).min(open).min(close));
+            price = close;
+            [open, high, low, close]
+        })
+        .collect()
+}
+
+const CROSS: &str = "[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:XYZ\"]\n[strategy.params]\n\
+     fast = 3\nslow = 8\ncapital = \"10000\"\nstop_bps = 40";
+
+fn on(threading: Threading) -> PipelineOptions {
+    PipelineOptions {
+        threading: Some(threading),
+        wait: Some(Wait::Yield),
+        oversubscribe: true,
+        ..PipelineOptions::default()
+    }
+}
+
+#[test]
+fn two_runs_and_any_threads_give_the_same_outcome() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(7, 1_500));
+    let (config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+    let made = |threading| {
+        let options = BacktestOptions { pipeline: on(threading), ..BacktestOptions::default() };
+        run_backtest(&config, Source::History(&catalogue), options).expect("runs")
+    };
+    let first = made(Threading::Inline);
+    assert!(
+        first.outcome.fills.len() > 50 && first.outcome.trips.len() > 20,
+        "{}",
+        first.outcome.fills.len()
+    );
+    for threading in [Threading::Inline, Threading::Shared, Threading::Dedicated] {
+        let again = made(threading);
+        assert_eq!(again.summary.order_stream_sha256, first.summary.order_stream_sha256, "{threading:?}");
+        assert!(again.outcome == first.outcome, "{threading:?}");
+        assert_eq!(format!("{:?}", again.outcome), format!("{:?}", first.outcome));
+    }
+    let profit: i128 = first.outcome.trips.iter().map(|trip| trip.profit).sum();
+    assert_eq!(first.outcome.start + profit, first.outcome.end(), "round trips add up to what was gained");
+}
+
+#[test]
+fn recorded_frames_and_their_history_give_the_same_orders_on_any_threads() {
+    let Some(folder) = recordings::folder("binance-20240808") else { return };
+    let file = folder.join("spot-ethusdt-20240808.gz");
+    let dir = tempdir().expect("a directory");
+    let history = dir.path().join("history");
+    let imported = support::history::import(&history, ImportKind::Capture, &file, &ImportOptions::default());
+    imported.expect("imported");
+    let catalogue = Catalogue::open(&history).expect("there");
+    let text = format!(
+        "{LIMITS}\n[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[backtest]\nqueue = \"log\"\n\
+         order_latency = \"event+1300ms\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
+         instruments = [\"binance:spot:ETHUSDT\"]"
+    );
+    let config = Config::from_text_with_built_in(&text, "t.toml").expect("good");
+    let over_history = |threading| {
+        let options = BacktestOptions { pipeline: on(threading), ..BacktestOptions::default() };
+        run_backtest(&config, Source::History(&catalogue), options).expect("runs")
+    };
+    let over_frames = || {
+        let mut frames =
+            Recording::open(std::slice::from_ref(&file), &RecordingOptions::default()).expect("a recording");
+        run_backtest(&config, Source::Frames(&mut frames), BacktestOptions::default()).expect("runs")
+    };
+    let first = over_history(Threading::Inline);
+    assert!(
+        first.summary.execution.orders > 100 && first.outcome.fills.len() > 20,
+        "{:?}",
+        first.summary.execution
+    );
+    for again in [over_history(Threading::Shared), over_frames()] {
+        assert_eq!(again.summary.order_stream_sha256, first.summary.order_stream_sha256);
+        assert_eq!(
+            (&again.outcome.fills, &again.outcome.equity),
+            (&first.outcome.fills, &first.outcome.equity)
+        );
+    }
+}
+
+/// The close of each bar of the history that the present run has, as someone has who works signals out beforehand.
+static BEFOREHAND: Mutex<Vec<(u64, i64)>> = Mutex::new(Vec::new());
+
+/// Buys before a rise and sells before a fall.
+struct Cheat {
+    xyz: InstrumentId,
+}
+
+impl Strategy for Cheat {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let known = BEFOREHAND.lock().expect("nobody panicked");
+        let now = ctx.now().0;
+        let Some(next) = known.iter().find(|(time, _)| *time > now) else { return };
+        let held = ctx.position(self.xyz).qty;
+        let request = match (next.1 > bar.close.0, held.0) {
+            (true, 0) => ctx.buy(self.xyz, Qty(1_000)),
+            (false, held) if held > 0 => ctx.sell(self.xyz, Qty(held)),
+            _ => return,
+        };
+        request.at_market().send().expect("sent");
+    }
+}
+
+static CHEATS: &[StrategySpec] = &[StrategySpec {
+    name: "cheat",
+    doc: "knows what comes",
+    params: &[],
+    build: |setup| Ok(Box::new(Cheat { xyz: setup.one_instrument()? })),
+}];
+
+#[test]
+fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
+    let dir = tempdir().expect("a directory");
+    let bars = walk(11, 400);
+    minutes(dir.path(), XYZ, &bars);
+    let closes: Vec<(u64, i64)> = (1u64..).zip(&bars).map(|(n, bar)| (BEGIN + n * MINUTE, bar[3])).collect();
+    let check = |text: &str| {
+        let (config, catalogue) = config(dir.path(), &[XYZ], text);
+        check_lookahead(12, |cut| {
+            let there = closes.iter().filter(|(time, _)| cut.is_none_or(|cut| *time < cut.0)).copied();
+            *BEFOREHAND.lock().expect("nobody panicked") = there.collect();
+            let pipeline = PipelineOptions { strategies: CHEATS, ..PipelineOptions::default() };
+            let options = BacktestOptions { cut, decisions: true, pipeline, ..BacktestOptions::default() };
+            run_backtest(&config, Source::History(&catalogue), options).map(|ran| ran.decisions)
+        })
+        .expect("runs")
+    };
+    let honest = check(CROSS);
+    assert!(honest.decisions > 20 && honest.cuts.len() > 5, "{honest:?}");
+    assert_eq!(honest.differences, []);
+    let caught = check("[[strategy]]\nname = \"cheat\"\ninstruments = [\"usa:spot:XYZ\"]");
+    assert!(caught.decisions > 20 && caught.differences.len() == caught.cuts.len(), "{caught:?}");
+    let first = caught.differences[0];
+    assert!(first.whole.is_some() && first.shorter.is_none() && first.time < first.cut, "{first:?}");
+}
+
+const FUTURE: &str = "binance:usdm:XYZUSDT";
+
+static FUTURES: &[StrategySpec] = &[
+    script!("hold-long", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
+    script!("hold-short", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.sell(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
+];
+
+/// A run of one of [`FUTURES`]: ten contracts over these bars.
+fn future(strategy: &str, settings: &str, bars: &[[i64; 4]]) -> Ran {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), FUTURE, bars);
+    let text =
+        format!("[backtest]\n{settings}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{FUTURE}\"]");
+    let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+    run(&config, &catalogue, FUTURES).unwrap_or_else(|e| panic!("{strategy}: {e}"))
+}
+
+/// Bars that stay at a price, in hundredths.
+fn flat(price: i64, count: usize) -> Vec<[i64; 4]> {
+    vec![[price; 4]; count]
+}
+
+#[test]
+fn longs_pay_funding_and_shorts_receive_it_at_the_venues_hours() {
+    // From midnight, so that 8 hours are 480 bars; ten contracts at 100.01 are worth 1,000.10.
+    let bars = flat(10_001, 490);
+    let rate = "balance = \"5000\"\nfunding_rate = \"0.0001\"";
+    let long = future("hold-long", rate, &bars);
+    assert_eq!(long.outcome.funding.len(), 1);
+    let paid = long.outcome.funding[0];
+    assert_eq!((minute(paid.time), paid.qty, paid.paid), (480, Qty(10_000), 10_001_000), "0.10001");
+    let lost = long.outcome.start - long.outcome.end();
+    assert_eq!(lost, long.outcome.fee(10_001_000), "equity has it in it");
+    let short = future("hold-short", rate, &bars);
+    assert_eq!(short.outcome.funding[0].paid, -10_001_000);
+    assert_eq!(short.outcome.end() - short.outcome.start, short.outcome.fee(10_001_000));
+    assert_eq!(future("hold-long", "balance = \"5000\"", &bars).outcome.funding, []);
+}
+
+#[test]
+fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquidated() {
+    let bars = flat(10_001, 4);
+    // 1,000.10 ÷ 10 is 100.01 of margin.
+    let refused = future("hold-long", "balance = \"100\"\nleverage = 10", &bars);
+    assert_eq!((fills(&refused), refused.summary.execution.rejected), (vec![], 1));
+    let enough = future("hold-long", "balance = \"101\"\nleverage = 10", &bars);
+    assert_eq!(fills(&enough), [(1, 10_000, 10_001)]);
+    // A short; the price rises until 101 and the loss leave less than 0.5 % of the position.
+    let mut rise = flat(10_001, 2);
+    rise.extend([[10_001, 10_401, 10_001, 10_401], [10_401, 11_001, 10_401, 11_001], [11_001; 4]]);
+    let lost = future("hold-short", "balance = \"101\"\nleverage = 10", &rise);
+    let fills = fills(&lost);
+    assert_eq!(fills.len(), 2, "{fills:?}");
+    assert_eq!((fills[0], fills[1].1), ((1, -10_000, 10_001), 10_000));
+    assert!(fills[1].2 > 10_900, "at the price that took the margin: {fills:?}");
+    let row = lost.outcome.fills[1];
+    assert_eq!(row.fee, i64::try_from(row.price.times(row.qty).0 * 1_250_000 / 10i128.pow(5)).expect("fits"));
+    assert_eq!(lost.outcome.trips.len(), 1);
+    assert_eq!(lost.outcome.start + lost.outcome.trips[0].profit, lost.outcome.end());
+    assert_ne!(lost.outcome.trips[0].exit_value, Notional::ZERO);
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_told_before_anything_runs() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(3, 30));
+    let told = |names: &[&str], text: &str| -> String {
+        let (config, catalogue) = config(dir.path(), names, text);
+        run(&config, &catalogue, &[]).expect_err("is refused").to_string()
+    };
+    assert_eq!(told(&[XYZ], ""), "no strategy is configured: add a [[strategy]] to test.toml");
+    let error = told(&[XYZ], &format!("[backtest]\nseries = [\"trades\"]\n{CROSS}"));
+    assert!(error.contains("trades") && error.contains("bars-1m"), "{error}");
+    let error = told(&[XYZ], &format!("[backtest]\nfill = \"depth\"\n{CROSS}"));
+    assert!(error.contains("needs depth") && error.contains("bars-1m"), "{error}");
+    let error = told(&[XYZ], &format!("[backtest]\nfrom = \"2031-01-01\"\n{CROSS}"));
+    assert!(error.starts_with("no event lies in the range") && error.contains("2031-01-01"), "{error}");
+    let text =
+        format!("{LIMITS}\n[backtest]\nfrom = \"2024-01-02\"\nuntil = \"2024-01-01\"\nqueue = \"fifo\"");
+    let error = Config::from_text(&text, "t.toml", dir.path()).expect_err("is refused").to_string();
+    assert!(error.contains("backtest.until = \"2024-01-01\": must be later than from"), "{error}");
+    assert!(error.contains("backtest.queue = \"fifo\": must be risk-averse, log, or power:"), "{error}");
+    let none = "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[[strategy]]\nname = \"ma-cross\"\n\
+                instruments = [\"binance:spot:BTCUSDT\"]";
+    let config = Config::from_text_with_built_in(none, "t.toml").expect("good");
+    let catalogue = Catalogue::open(&dir.path().join("history")).expect("there");
+    let error = run(&config, &catalogue, &[]).expect_err("has no such series");
+    assert!(matches!(error, BacktestError::NoSeries { .. }) && error.is_of_usage());
+    assert!(error.to_string().contains("usa:spot:XYZ bars-1m"), "{error}");
+}
+
+/// Runs the program; its exit status, standard output and messages.
+fn program(args: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output().expect("runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 200));
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (file, history) = (path("my.toml"), path("history"));
+    let text = format!("{LIMITS}\n[backtest]\nqty_decimals = 3\nhistory = \"{history}\"\n{CROSS}");
+    std::fs::write(&file, text).expect("can be written");
+    let json = |more: &[&str]| {
+        let mut args = vec!["backtest", "--config", file.as_str(), "--json"];
+        args.extend(more);
+        let (code, out, told) = program(&args);
+        assert_eq!(code, Some(0), "{told}");
+        let mut value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        value.as_object_mut().expect("an object").remove("machine").expect("what depends on the machine");
+        value.to_string()
+    };
+    let first = json(&[]);
+    assert!(first.contains("\"trades\":[{") && first.contains("\"currency\":\"USD\""), "{first}");
+    assert_eq!(json(&[]), first);
+    assert_eq!(json(&["--threading", "shared"]), first);
+    let (code, out, told) = program(&["backtest", "--config", &file, "--check-lookahead", "3"]);
+    assert!(code == Some(0) && out.contains("no decision depends on what came later"), "{out}{told}");
+    let (code, out, told) = program(&["backtest", "--config", &file]);
+    assert!(code == Some(0) && out.contains("round trips") && told.is_empty(), "{out}{told}");
+
+    let refused = |args: &[&str], code: i32, what: &str| {
+        let mut all = vec!["backtest", "--config", file.as_str()];
+        all.extend(args);
+        let (found, out, told) = program(&all);
+        assert!(found == Some(code) && out.is_empty() && told.contains(what), "{found:?} {out} {told}");
+    };
+    refused(&["--from", "2024-01-02", "--until", "2024-01-01"], 2, "must be later than");
+    refused(&["--series", "bars-5m"], 2, "bars-1m");
+    refused(&["--fill", "quotes"], 2, "needs quotes");
+    refused(&["--until", "1990-01-01"], 2, "no event lies in the range");
+    let none = path("none");
+    refused(&["--history", none.as_str()], 2, "there is no history here");
+    refused(&["--from", "yesterday"], 2, "2024-08-08");
+}

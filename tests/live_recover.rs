@@ -1,0 +1,286 @@
+//! A live run is killed while a bracket stands and its order rests; another goes on with it: what traded meanwhile is
+//! booked, what is protected is what was filled, and nothing is sent, booked or lost twice.
+
+#[path = "support/live_orders.rs"]
+mod live_orders;
+#[path = "support/order_client.rs"]
+mod order_client;
+
+use algo_trader::domain::event::Event;
+use algo_trader::domain::order::OrderState;
+use algo_trader::domain::{DenyReason, InstrumentId, InstrumentTable, OrderId, OrderStatus, Side};
+use algo_trader::execution::RecordKind;
+use algo_trader::journal::{Entry, JournalReader, Recovery};
+use algo_trader::market::Top;
+use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::recover::Earlier;
+use algo_trader::run::{
+    Config, LiveError, LiveOptions, RecoverError, ReplayOptions, replay_journal, run_live,
+};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use live_orders::{Key, balance, dollars, fills, spot_instruments, thousandths, units, venue};
+use order_client::Trader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Enters with a bracket that no price ends; finding one in force, as after a crash, it takes the entry back two seconds
+/// later and leaves.
+struct Bracketed {
+    instrument: InstrumentId,
+    began: bool,
+    standing: Option<OrderId>,
+}
+
+impl Strategy for Bracketed {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
+        if self.began || !top.is_two_sided() {
+            return;
+        }
+        self.began = true;
+        if let Some(protection) = ctx.protections().first() {
+            self.standing = Some(protection.entry);
+            let _ = ctx.wake_after(Duration::from_secs(2));
+            return;
+        }
+        let of = ctx.instrument(self.instrument).clone();
+        let entry = ctx.bracket(self.instrument, Side::Buy, thousandths(&of, 50));
+        let sent = entry.at_limit(dollars(&of, 60_000)).stop_at(dollars(&of, 1)).send();
+        assert!(sent.is_ok(), "{sent:?}");
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
+        // While it rests, nothing is sold below it: it would be to ourselves.
+        let taken_back = self.standing.map(|entry| ctx.cancel(entry));
+        assert_eq!(taken_back, Some(Ok(())));
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
+        assert_eq!(denied, None, "{order:?}");
+        if self.standing == Some(order.order.id) && order.status == OrderStatus::Canceled {
+            self.standing = None;
+            let above = dollars(ctx.instrument(self.instrument), 900_000);
+            let armed = ctx.protect(order.order.id).stop_at(above).arm();
+            assert!(armed.is_ok(), "{armed:?}");
+        }
+    }
+}
+
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Bracketed { instrument: setup.one_instrument()?, began: false, standing: None }))
+}
+
+static STRATEGIES: &[StrategySpec] =
+    &[StrategySpec { name: "bracketed", doc: "one bracket", params: &[], build }];
+
+const BRACKETED: &str = "[[strategy]]\nname = \"bracketed\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+
+fn options(journal: &Path, interrupt: &Interrupt, recover: Option<PathBuf>) -> LiveOptions {
+    let mut options = LiveOptions { interrupt: interrupt.clone(), recover, ..LiveOptions::default() };
+    options.pipeline.journal = Some(journal.to_owned());
+    options.pipeline.wait = Some(Wait::Backoff);
+    options.pipeline.threading = Some(Threading::Inline);
+    options.pipeline.strategies = STRATEGIES;
+    options
+}
+
+/// The run that is killed; another process, which this test starts.
+#[test]
+fn the_run_that_is_killed() {
+    let Some(dir) = std::env::var_os("RUN_THAT_IS_KILLED").map(PathBuf::from) else { return };
+    let text = std::fs::read_to_string(dir.join("config.toml")).expect("a configuration");
+    let table = InstrumentTable::new(spot_instruments()).expect("distinct");
+    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
+    let ran = run_live(&config, options(&dir.join("run.journal"), &Interrupt::default(), None));
+    panic!("it is killed, and does not end: {:?}", ran.map(|summary| summary.to_json()));
+}
+
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sells so many thousandths to whoever bids 60,000.
+fn sell(bob: &Trader<'_>, thousandths: u32) {
+    let qty = format!("0.{thousandths:03}");
+    let order = [
+        ("symbol", "BTCUSDT"),
+        ("side", "SELL"),
+        ("type", "LIMIT"),
+        ("timeInForce", "IOC"),
+        ("quantity", qty.as_str()),
+        ("price", "60000"),
+    ];
+    let answer = bob.done("POST", "/api/v3/order", &order);
+    assert_eq!(answer["status"], "FILLED", "{answer}");
+}
+
+/// Somebody bids, so that what is sold at the market is bought.
+fn bid(bob: &Trader<'_>) {
+    let order = [
+        ("symbol", "BTCUSDT"),
+        ("side", "BUY"),
+        ("type", "LIMIT"),
+        ("timeInForce", "GTC"),
+        ("quantity", "1"),
+        ("price", "59000"),
+    ];
+    bob.done("POST", "/api/v3/order", &order);
+}
+
+/// What was protected, and what was held, when the first order of the second run was made.
+fn protected_at_the_exit(journal: &Path) -> (i64, i64) {
+    let mut reader = JournalReader::open(journal).expect("a journal");
+    let mut recovery = Recovery::new(reader.header());
+    loop {
+        let entry = reader.next_entry().expect("it reads").expect("an exit is in it");
+        if matches!(&entry, Entry::Record(record) if record.kind == RecordKind::Order) {
+            let desk = recovery.desks().next().expect("one strategy");
+            let covered: i64 = desk.manager.protections().iter().map(|p| p.covered.0).sum();
+            return (covered, desk.positions.iter().map(|p| p.qty.0).sum());
+        }
+        recovery.take(&entry);
+    }
+}
+
+#[test]
+fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
+    let venue = venue(|_| {});
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    bid(&bob);
+    let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", BRACKETED);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (first, second) = (dir.path().join("run.journal"), dir.path().join("second.journal"));
+    std::fs::write(dir.path().join("config.toml"), &live.config.text).expect("written");
+    let (btc, usdt) = (balance(&alice, "BTC"), balance(&alice, "USDT"));
+
+    let exe = std::env::current_exe().expect("this program");
+    let mut child = Command::new(exe)
+        .args(["--exact", "the_run_that_is_killed", "--nocapture"])
+        .env("RUN_THAT_IS_KILLED", dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a process");
+    let entry = until("the bracket's entry rests", || {
+        let open = alice.done("GET", "/api/v3/openOrders", &[]);
+        open.as_array().and_then(|rows| rows.first()).map(|row| row["clientOrderId"].clone())
+    });
+    assert!(matches!(Earlier::read(&first), Err(RecoverError::Running(_))), "it goes on itself");
+    sell(&bob, 12);
+    sell(&bob, 8);
+    std::thread::sleep(Duration::from_millis(200));
+    child.kill().expect("ours");
+    child.wait().expect("ours");
+    // Nobody listens.
+    sell(&bob, 10);
+
+    let interrupt = Interrupt::default();
+    let summary = std::thread::scope(|scope| {
+        let running =
+            scope.spawn(|| run_live(&live.config, options(&second, &interrupt, Some(dir.path().to_owned()))));
+        let exited = until("the exit traded", || {
+            if running.is_finished() {
+                return Some(false);
+            }
+            let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+            let all = all.as_array().expect("orders").clone();
+            all.iter().any(|o| o["side"] == "SELL" && o["status"] == "FILLED").then_some(true)
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        interrupt.raise();
+        let result = running.join().expect("no panic").unwrap_or_else(|error: LiveError| panic!("{error}"));
+        assert!(exited, "{:#}", result.to_json());
+        result
+    });
+    let told = format!("{:#}", summary.to_json());
+
+    // Both orders, each once; the entry under the id that it had, and taken back at the end.
+    let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+    let all = all.as_array().expect("orders");
+    assert_eq!(all.len(), 2, "{all:#?}");
+    let entered = all.iter().find(|o| o["side"] == "BUY").expect("the entry");
+    assert_eq!((&entered["clientOrderId"], &entered["status"]), (&entry, &"CANCELED".into()), "{all:#?}");
+    assert_eq!(alice.done("GET", "/api/v3/openOrders", &[]), serde_json::json!([]));
+
+    // When it was left, what was protected was what was filled, less the commission: to the last digit.
+    let (covered, held) = protected_at_the_exit(&second);
+    let bought = units(&entered["executedQty"]);
+    assert_eq!((bought, held), (3_000_000, 3_000_000 - 3_000), "{told}");
+    assert_eq!(covered, held);
+    let left = all.iter().find(|o| o["side"] == "SELL").expect("the exit");
+    let lot = summary.strategies[0].instrument.lot.0;
+    assert_eq!(units(&left["executedQty"]), held / lot * lot, "whole lots of it are left");
+
+    // Every trade is in one of the journals, once.
+    let trades = alice.done("GET", "/api/v3/myTrades", &[("symbol", "BTCUSDT")]);
+    let trades = trades.as_array().expect("trades").iter().map(|t| t["id"].as_u64().expect("an id"));
+    let mut theirs: Vec<u64> = trades.collect();
+    let mut ours: Vec<u64> = [&first, &second].iter().flat_map(|j| fills(j)).map(|(id, _)| id).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs, "{told}");
+
+    // Position and wallets are the account's.
+    let position = summary.strategies[0].position;
+    assert_eq!(position.qty.0, balance(&alice, "BTC") - btc, "{told}");
+    for (asset, now) in [("BTC", balance(&alice, "BTC")), ("USDT", balance(&alice, "USDT"))] {
+        let wallet = summary.balances.iter().find(|b| b.asset == asset).expect("a wallet");
+        let unit = 10i128.pow(u32::from(wallet.decimals) - 8);
+        assert_eq!((wallet.total, wallet.locked), (i128::from(now) * unit, 0), "{asset}: {told}");
+        assert_eq!(wallet.start, i128::from(if asset == "BTC" { btc } else { usdt }) * unit);
+    }
+    let sent = summary.orders.as_ref().expect("orders were sent");
+    assert_eq!((sent.halts, sent.open_at_end, sent.unknown_at_end), (0, 0, 0), "{told}");
+    assert_eq!((summary.execution.overfills, summary.execution.unknown_reports), (0, 0), "{told}");
+
+    // The second journal replays, what was recovered included.
+    let mut config = live.config.clone();
+    config.journal.path = None;
+    let mut journal = JournalReader::open(&second).expect("a journal");
+    let mut replay = ReplayOptions::default();
+    replay.pipeline.strategies = STRATEGIES;
+    let again = replay_journal(&config, &mut journal, replay).expect("it replays");
+    assert_eq!(again.order_stream_sha256, summary.order_stream_sha256);
+    assert_eq!(again.strategies[0].position, position);
+    let slots = std::iter::from_fn({
+        let mut reader = JournalReader::open(&second).expect("a journal");
+        move || reader.next_slot().expect("it reads")
+    });
+    let reports = slots.filter(|slot| matches!(slot.event(), Event::Report(_))).count();
+    assert!(reports >= 2, "{told}");
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_refused() {
+    let venue = venue(|_| {});
+    let live = live_orders::config(&venue, Key::Hmac, "", BRACKETED);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let journal = dir.path().join("run.journal");
+    let refused = |config: &Config, place: &Path| {
+        let options =
+            options(&dir.path().join("next.journal"), &Interrupt::default(), Some(place.to_owned()));
+        run_live(config, options).expect_err("it may not begin").to_string()
+    };
+    assert!(refused(&live.config, dir.path()).contains("no journal is there"));
+
+    let interrupt = Interrupt::default();
+    interrupt.raise();
+    run_live(&live.config, options(&journal, &interrupt, None)).unwrap_or_else(|error| panic!("{error}"));
+    let mut paper = live.config.clone();
+    paper.trading.mode = algo_trader::run::config::TradingMode::Paper;
+    assert!(refused(&paper, &journal).contains("--recover is for live orders"));
+    let mut other = live.config.clone();
+    other.strategies[0].label = "another".into();
+    let said = refused(&other, &journal);
+    assert!(said.contains("strategy 1 was bracketed") && said.contains("is another"), "{said}");
+    assert!(!dir.path().join("next.journal").exists(), "a journal of a run that never was");
+}

@@ -1,0 +1,202 @@
+//! Risk metrics are what their definitions say, computed the slow way, and known cases to known digits.
+
+use algo_trader::risk::metrics::{
+    Confidence, Holding, LimitUse, Metrics, Rates, Returns, Snapshot, historical, parametric,
+};
+
+#[path = "support/store.rs"]
+mod support;
+
+/// Numbers that look random and come again.
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Standard normal, by Box and Muller.
+    fn normal(&mut self) -> f64 {
+        let (u, v) = (1.0 - self.uniform(), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-12)
+}
+
+fn snapshot<'a>(holdings: &'a [Holding], returns: &'a Returns, limits: &'a [LimitUse]) -> Snapshot<'a> {
+    Snapshot {
+        holdings,
+        returns,
+        equity: 90_000.0,
+        equity_peak: 120_000.0,
+        equity_day_start: 95_000.0,
+        rates: Rates::default(),
+        limits,
+    }
+}
+
+fn holdings(exposures: &[f64]) -> Vec<Holding> {
+    exposures.iter().map(|&exposure| Holding { name: format!("{exposure}"), exposure }).collect()
+}
+
+#[test]
+fn everything_is_what_its_definition_says_the_slow_way() {
+    let mut random = Random(42);
+    for columns in [1usize, 2, 7, 30] {
+        // More prices than the window holds, so that the oldest leave it.
+        let (window, pushes) = (100, 173);
+        let mut returns = Returns::new(columns, window);
+        let mut prices = vec![100.0; columns];
+        let mut all: Vec<Vec<f64>> = Vec::new();
+        returns.push_prices(&prices);
+        for _ in 0..pushes {
+            let market = random.normal();
+            let changes: Vec<f64> =
+                (0..columns).map(|i| 0.01 * (market * (i % 3) as f64 + random.normal())).collect();
+            prices.iter_mut().zip(&changes).for_each(|(price, change)| *price *= 1.0 + change);
+            returns.push_prices(&prices);
+            all.push(changes);
+        }
+        let kept = &all[pushes - window..];
+        let exposures: Vec<f64> = (0..columns).map(|_| 10_000.0 * random.normal()).collect();
+        let held = holdings(&exposures);
+        let m = Metrics::of(&snapshot(&held, &returns, &[]));
+
+        let n = window as f64;
+        let mean = |i: usize| kept.iter().map(|row| row[i]).sum::<f64>() / n;
+        let cov = |i: usize, j: usize| {
+            kept.iter().map(|row| (row[i] - mean(i)) * (row[j] - mean(j))).sum::<f64>() / (n - 1.0)
+        };
+        let mut variance = 0.0;
+        for (i, (volatility, own)) in m.volatilities.iter().zip(&exposures).enumerate() {
+            assert!((volatility - cov(i, i).sqrt()).abs() < 1e-12);
+            for (j, other) in exposures.iter().enumerate() {
+                let expected = cov(i, j) / (cov(i, i) * cov(j, j)).sqrt();
+                assert!((m.correlation.get(i, j) - expected).abs() < 1e-9, "{i} {j}");
+                variance += own * other * cov(i, j);
+            }
+        }
+        assert!((m.volatility - variance.sqrt()).abs() < 1e-6 * variance.sqrt().max(1.0));
+        let gross: f64 = exposures.iter().map(|e| e.abs()).sum();
+        assert!(close(m.gross, gross) && close(m.net, exposures.iter().sum()));
+        assert!(close(m.leverage.expect("equity"), gross / 90_000.0));
+        assert_eq!((m.drawdown, m.drawdown_percent, m.day_profit), (30_000.0, 25.0, -5_000.0));
+
+        let mut losses: Vec<f64> =
+            kept.iter().map(|row| -row.iter().zip(&exposures).map(|(r, e)| r * e).sum::<f64>()).collect();
+        losses.sort_by(f64::total_cmp);
+        // Of 100 periods, 95 lost no more than the 95th; the mean of it and the five beyond it.
+        let at95 = m.losses[0].historical;
+        assert!((at95.value_at_risk - losses[94].max(0.0)).abs() < 1e-6);
+        assert!((at95.expected_shortfall - losses[94..].iter().sum::<f64>() / 6.0).abs() < 1e-6);
+        let at99 = m.losses[1].historical;
+        assert!((at99.value_at_risk - losses[98].max(0.0)).abs() < 1e-6);
+        assert!(at99.expected_shortfall >= at99.value_at_risk && at99.value_at_risk >= at95.value_at_risk);
+        let parts: f64 = exposures.iter().map(|e| (e / gross).powi(2)).sum();
+        assert!(
+            close(m.herfindahl, parts) && m.largest_part <= 1.0 && m.largest_part >= 1.0 / columns as f64
+        );
+    }
+}
+
+#[test]
+fn a_journal_tells_what_its_run_held_when_it_ended() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, summary) = support::journal(dir.path(), 12);
+    let reports = algo_trader::run::risk_report::risk_report(&journal).expect("a good journal");
+    assert_eq!(reports.len(), 1, "all is quoted in USDT");
+    let report = &reports[0];
+    let number = |text: String| text.parse::<f64>().expect("a number");
+    let (mut net_profit, mut gross) = (0.0, 0.0);
+    for result in &summary.strategies {
+        net_profit += number(result.net());
+        let mark = result.mark.0 as f64 / 10f64.powi(result.instrument.price_decimals.into());
+        gross += (number(result.qty()) * mark).abs();
+    }
+    assert!((report.equity - net_profit).abs() < 1e-6, "{} {net_profit}", report.equity);
+    assert!((report.metrics.gross - gross).abs() < 1e-6 * gross.max(1.0), "{} {gross}", report.metrics.gross);
+    assert!(report.periods > 5 && report.metrics.losses.len() == 2, "{report:?}");
+    assert!(report.metrics.drawdown >= 0.0 && report.metrics.rates.orders_per_min > 0.0);
+    assert!(report.metrics.limits.iter().any(|limit| limit.name == "gross_notional_max"));
+}
+
+#[test]
+fn known_cases_to_known_digits() {
+    // A standard normal: the numbers of any table.
+    let p95 = parametric(0.0, 1.0, Confidence::P95);
+    assert!(
+        (p95.value_at_risk - 1.644_854).abs() < 1e-6 && (p95.expected_shortfall - 2.062_713).abs() < 1e-6
+    );
+    let p99 = parametric(0.0, 1.0, Confidence::P99);
+    assert!(
+        (p99.value_at_risk - 2.326_348).abs() < 1e-6 && (p99.expected_shortfall - 2.665_214).abs() < 1e-6
+    );
+    // A mean profit is taken off, and a sure profit is no loss.
+    assert!((parametric(0.5, 1.0, Confidence::P95).value_at_risk - 1.144_854).abs() < 1e-6);
+    assert_eq!(parametric(10.0, 1.0, Confidence::P99).value_at_risk, 0.0);
+    // Losses of 1 to 100.
+    let profits: Vec<f64> = (1..=100).map(|loss| -f64::from(loss)).collect();
+    let tail = historical(&profits, Confidence::P95);
+    assert_eq!((tail.value_at_risk, tail.expected_shortfall), (95.0, 97.5));
+    assert_eq!(historical(&profits, Confidence::P99).value_at_risk, 99.0);
+    assert_eq!(historical(&[], Confidence::P99).value_at_risk, 0.0);
+    assert_eq!(historical(&[5.0], Confidence::P95).value_at_risk, 0.0, "a profit");
+}
+
+#[test]
+fn history_and_the_normal_distribution_agree_on_normal_returns() {
+    let mut random = Random(7);
+    let mut returns = Returns::new(3, 20_000);
+    for _ in 0..10_000 {
+        let moved = [(); 3].map(|()| 100.0 * (1.0 + 0.001 * random.normal()));
+        returns.push_prices(&[100.0; 3]);
+        returns.push_prices(&moved);
+    }
+    // Every other period is the way back: both halves have the same spread, so they are normal alike.
+    let held = holdings(&[1e6, -5e5, 2e5]);
+    let m = Metrics::of(&snapshot(&held, &returns, &[]));
+    for losses in &m.losses {
+        let (history, normal) = (losses.historical, losses.parametric);
+        let off = (history.value_at_risk / normal.value_at_risk - 1.0).abs();
+        assert!(off < 0.05, "{losses:?}");
+        assert!((history.expected_shortfall / normal.expected_shortfall - 1.0).abs() < 0.05, "{losses:?}");
+    }
+}
+
+#[test]
+fn limits_are_told_by_how_near_they_are() {
+    let limit = |name: &str, used: f64, limit: f64| LimitUse { name: name.into(), used, limit };
+    let limits = [
+        limit("far", 10.0, 100.0),
+        limit("over", 120.0, 100.0),
+        limit("near", 99.0, 100.0),
+        limit("none", 0.0, 0.0),
+    ];
+    let returns = Returns::new(0, 10);
+    let m = Metrics::of(&snapshot(&[], &returns, &limits));
+    let told: Vec<_> = m.limits.iter().map(|d| (d.name.as_str(), d.left_percent)).collect();
+    assert_eq!(told, [("over", -20.0), ("none", 0.0), ("near", 1.0), ("far", 90.0)]);
+    assert!(m.losses.is_empty() && m.gross == 0.0 && m.volatility == 0.0);
+}
+
+#[test]
+fn what_is_missing_or_no_number_spoils_nothing() {
+    let mut returns = Returns::new(2, 5);
+    for prices in [[100.0, f64::NAN], [101.0, 50.0], [0.0, -1.0], [f64::INFINITY, 55.0], [102.0, 55.0]] {
+        returns.push_prices(&prices);
+    }
+    let held = holdings(&[f64::NAN, 1_000.0]);
+    let m = Metrics::of(&snapshot(&held, &returns, &[]));
+    assert_eq!((returns.rows(), m.gross), (4, 1_000.0));
+    assert!(m.volatility.is_finite() && m.losses.iter().all(|l| l.historical.value_at_risk.is_finite()));
+    // 101 to 102 over the two periods in which it was missing; 50 to 55 in the one that had it again.
+    let first: f64 = returns.column(0).iter().sum();
+    assert!((first - (0.01 + 102.0 / 101.0 - 1.0)).abs() < 1e-12, "{first}");
+    assert!((returns.column(1).iter().sum::<f64>() - 0.1).abs() < 1e-12);
+}

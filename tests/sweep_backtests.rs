@@ -1,0 +1,168 @@
+//! Sweeps of real backtests: over a history on disk, by the command, on any number of workers.
+
+mod support {
+    pub mod backtest;
+    pub mod history;
+}
+
+use algo_trader::domain::Time;
+use algo_trader::domain::params::ParamValue;
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::sweep::{
+    Axis, Backtests, Choice, Evaluate, EvaluateError, Search, Setting, Space, Span, TargetError, Task, search,
+};
+use algo_trader::statistics::outcome::{Conventions, equity, of_outcome};
+use std::fs;
+use std::path::Path;
+use support::backtest::{LIMITS, config, minutes, run};
+use support::history::Rng;
+use tempfile::tempdir;
+
+const XYZ: &str = "usa:spot:XYZ";
+const CROSS: &str = "[run]\nname = \"cross\"\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:XYZ\"]\n\
+     [strategy.params]\nfast = 3\nslow = 8\ncapital = \"10000\"\nstop_bps = 40";
+
+/// A walk of prices in bars of a minute.
+fn walk(bars: usize) -> Vec<[i64; 4]> {
+    let mut rng = Rng(77);
+    let mut price = 10_000i64;
+    (0..bars)
+        .map(|_| {
+            let open = price;
+            price = (price + rng.below(121) as i64 - 60).max(500);
+            let (high, low) =
+                (open.max(price) + rng.below(20) as i64, open.min(price) - rng.below(20) as i64);
+            [open, high, low, price]
+        })
+        .collect()
+}
+
+fn space(axes: &[&str]) -> Space {
+    Space::new(axes.iter().map(|axis| Axis::parse(axis).expect("a good axis")).collect()).expect("good axes")
+}
+
+#[test]
+fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
+    let dir = tempdir().expect("a place");
+    minutes(dir.path(), XYZ, &walk(800));
+    let (config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+    let space = space(&["fast=2..6:2", "slow=4..12:4"]);
+    let backtests =
+        Backtests::new(&config, &catalogue, &[], &space, Interrupt::default(), Conventions::default())
+            .expect("good axes");
+    let whole = backtests.whole().expect("there is data");
+    let points = space.points(Choice::Grid).expect("few");
+    let tasks: Vec<Task> =
+        points.iter().map(|&point| Task { point, span: whole, with_equity: false }).collect();
+    let stop = Interrupt::default();
+    let mut run_all = Search {
+        evaluate: &backtests,
+        space: &space,
+        workers: 2,
+        results: None,
+        stop: &stop,
+        progress: &mut |_| {},
+    };
+    let done = search(&mut run_all, &tasks).expect("it runs");
+    let mut refused = 0;
+    for (one, point) in done.iter().zip(points) {
+        let mut alone = config.clone();
+        for setting in space.settings(point) {
+            let entries = &mut alone.strategies[0].params.entries;
+            let entry = entries.iter_mut().find(|entry| entry.name == setting.name).expect("it is given");
+            entry.value = ParamValue::Integer(setting.value.parse().expect("a number"));
+        }
+        match (&one.result, run(&alone, &catalogue, &[])) {
+            (Ok(evaluation), Ok(ran)) => {
+                assert_eq!(evaluation.statistics, of_outcome(&ran.outcome, &Conventions::default()));
+                assert!(evaluation.statistics.trades.trades > 10);
+            }
+            (Err(EvaluateError::Refused(_)), Err(_)) => refused += 1,
+            (ours, theirs) => panic!("{ours:?} but {theirs:?}"),
+        }
+    }
+    assert_eq!(refused, 2, "fast 4 and 6 are not less than slow 4");
+    // A part of the time is a backtest of that part.
+    let half = Span { until: Time((whole.from.0 + whole.until.0) / 2), ..whole };
+    let mut shorter = config.clone();
+    (shorter.backtest.from, shorter.backtest.until) = (Some(half.from), Some(half.until));
+    let settings = [Setting { name: "fast", value: "3" }, Setting { name: "slow", value: "8" }];
+    let part = backtests.evaluate(&settings, half, true).expect("it runs");
+    let ran = run(&shorter, &catalogue, &[]).expect("it runs");
+    assert_eq!(part.statistics, of_outcome(&ran.outcome, &Conventions::default()));
+    assert_eq!(part.curve(), equity(&ran.outcome));
+}
+
+#[test]
+fn an_axis_that_is_no_parameter_is_told() {
+    let dir = tempdir().expect("a place");
+    minutes(dir.path(), XYZ, &walk(50));
+    let two = format!(
+        "{CROSS}\n[[strategy]]\nname = \"ma-cross\"\nlabel = \"other\"\ninstruments = [\"usa:spot:XYZ\"]"
+    );
+    let told = |text: &str, axis: &str| {
+        let (config, catalogue) = config(dir.path(), &[XYZ], text);
+        let space = space(&[axis]);
+        Backtests::new(&config, &catalogue, &[], &space, Interrupt::default(), Conventions::default()).err()
+    };
+    assert!(told(CROSS, "fast=2,3").is_none() && told(&two, "other.fast=2,3").is_none());
+    assert!(matches!(told(&two, "fast=2,3"), Some(TargetError::Ambiguous { .. })));
+    let text = |error: Option<TargetError>| error.expect("it is refused").to_string();
+    assert!(text(told(CROSS, "fats=2,3")).contains("did you mean fast?"));
+    assert!(text(told(CROSS, "ma-crosss.fast=2,3")).contains("did you mean ma-cross?"));
+    assert!(text(told(CROSS, "fast=2,high")).contains("fast = high: must be an integer from 2"));
+    assert!(text(told(CROSS, "stop_bps=6000")).contains("stop_bps = 6000"));
+}
+
+fn command(dir: &Path, args: &[&str]) -> u8 {
+    let config = dir.join("test.toml");
+    let history = dir.join("history");
+    let mut all = vec!["algo-trader"];
+    all.extend_from_slice(args);
+    let (config, history) = (config.to_str().expect("UTF-8"), history.to_str().expect("UTF-8"));
+    all.extend_from_slice(&["--config", config, "--history", history]);
+    algo_trader::cli::run_with(all, &[])
+}
+
+#[test]
+fn the_commands_write_the_same_reports_every_time() {
+    let dir = tempdir().expect("a place");
+    minutes(dir.path(), XYZ, &walk(1_200));
+    fs::write(dir.path().join("test.toml"), format!("{LIMITS}\n{CROSS}")).expect("writable");
+    let path = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let results = path("results.jsonl");
+    let sweep = |report: &str, more: &[&str]| {
+        let mut args =
+            vec!["sweep", "--param", "fast=2..6", "--param", "slow=8..20:4", "--walk-forward", "6h,3h"];
+        let report = path(report);
+        args.extend_from_slice(&["--report", &report]);
+        args.extend_from_slice(more);
+        assert_eq!(command(dir.path(), &args), 0);
+        let text = |name: &str| fs::read_to_string(Path::new(&report).join(name)).expect("it is written");
+        (text("sweep.json"), text("index.html"))
+    };
+    let one = sweep("one", &["--workers", "1"]);
+    assert_eq!(one, sweep("two", &["--workers", "2"]));
+    assert_eq!(one, sweep("kept", &["--results", &results]));
+    let kept = fs::read(&results).expect("readable");
+    assert_eq!(one, sweep("again", &["--results", &results]));
+    assert_eq!(fs::read(&results).expect("readable"), kept, "nothing was run again");
+    let json: serde_json::Value = serde_json::from_str(&one.0).expect("JSON");
+    assert_eq!(json["candidates"].as_array().expect("a list").len(), 20);
+    assert_eq!(json["walk_forward"]["windows"].as_array().expect("a list").len(), 4);
+    assert_eq!(one.1.matches("<td class=\"cell").count(), 20);
+
+    let backtest = |report: &str| {
+        let report = path(report);
+        assert_eq!(command(dir.path(), &["backtest", "--report", &report]), 0);
+        fs::read_to_string(Path::new(&report).join("result.json")).expect("it is written")
+    };
+    let result = backtest("sheet");
+    assert_eq!(result, backtest("sheet-again"));
+    let json: serde_json::Value = serde_json::from_str(&result).expect("JSON");
+    assert!(json["statistics"]["trades"]["trades"].as_u64().expect("a count") > 10);
+    // Bad usage is told apart from failure.
+    assert_eq!(command(dir.path(), &["sweep", "--param", "fast"]), 2);
+    assert_eq!(command(dir.path(), &["sweep", "--param", "nothing=1,2"]), 2);
+    assert_eq!(command(dir.path(), &["sweep", "--param", "fast=2,3", "--walk-forward", "9d,9d"]), 2);
+}

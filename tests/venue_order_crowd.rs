@@ -1,0 +1,155 @@
+//! Orders of accounts meet the market that the venue shows, generated or recorded, and what it shows stays as it was.
+
+use algo_trader::domain::{Market, Time};
+use algo_trader::net::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
+use algo_trader::venue::local::demo_instruments;
+use algo_trader::venue::local::serve::{AtEnd, BookView, Pace, Running, Server, ServerOptions};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+#[path = "support/frames.rs"]
+mod frames;
+#[path = "support/order_client.rs"]
+mod order_client;
+use order_client::stream_client::{connect, text};
+use order_client::{Trader, account};
+
+const ORDER: &str = "/api/v3/order";
+const SYMBOL: (&str, &str) = ("symbol", "BTCUSDT");
+/// Longer than anything here takes, on the slowest of machines.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn book(venue: &Running) -> BookView {
+    let began = Instant::now();
+    loop {
+        let book = venue.control().book(Market::Spot, "BTCUSDT", 50);
+        if let Some(book) = book.filter(|book| !book.bids.is_empty() && !book.asks.is_empty()) {
+            return book;
+        }
+        assert!(began.elapsed() < PATIENCE, "there is no book");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn market(trader: &Trader<'_>, side: &str, qty: &str) -> Value {
+    let order = [SYMBOL, ("side", side), ("type", "MARKET"), ("quantity", qty)];
+    trader.done("POST", ORDER, &order)
+}
+
+/// Units of the demo's BTCUSDT in one of its quote asset, and in its tick.
+const UNITS: i64 = 100_000_000;
+const TICK: i64 = 1_000_000;
+
+/// A price of the demo's BTCUSDT, as the venue prints it.
+fn printed(price: i64) -> String {
+    format!("{}.{:08}", price / UNITS, price % UNITS)
+}
+
+#[test]
+fn orders_trade_with_the_generated_market() {
+    let mut options = ServerOptions::generated(3, demo_instruments(), 2_000);
+    options.accounts = vec![account("alice", &[("USDT", "1000000"), ("BTC", "10")])];
+    let venue = Server::start(options).expect("the venue starts");
+    let alice = Trader::new(&venue, "alicehmac");
+    let began = Instant::now();
+    // The first depth frame brings the crowd.
+    let bought = loop {
+        let order = market(&alice, "BUY", "0.002");
+        if order["status"] == "FILLED" {
+            break order;
+        }
+        assert_eq!(order["status"], "EXPIRED", "{order}");
+        assert!(began.elapsed() < PATIENCE, "nobody sells");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let paid: f64 = bought["fills"][0]["price"].as_str().and_then(|p| p.parse().ok()).expect("a price");
+    let best = book(&venue).asks[0].price.0 as f64 / UNITS as f64;
+    assert!((paid / best - 1.0).abs() < 0.02, "paid {paid}, shown {best}");
+    // Between the best prices: whoever sells next sells to it, at its price.
+    let filled = loop {
+        let shown = book(&venue);
+        let price = printed((shown.asks[0].price.0 - TICK).max(shown.bids[0].price.0));
+        let order = [
+            SYMBOL,
+            ("side", "BUY"),
+            ("type", "LIMIT"),
+            ("timeInForce", "GTC"),
+            ("quantity", "0.001"),
+            ("price", &price),
+        ];
+        let id = alice.done("POST", ORDER, &order)["orderId"].as_u64().expect("an id").to_string();
+        let placed = Instant::now();
+        let order = loop {
+            let order = alice.done("GET", ORDER, &[SYMBOL, ("orderId", &id)]);
+            if order["status"] == "FILLED" || placed.elapsed() > Duration::from_secs(3) {
+                break order;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let trades = alice.done("GET", "/api/v3/myTrades", &[SYMBOL, ("orderId", &id)]);
+        if trades[0]["isMaker"] == true {
+            assert_eq!(trades[0]["price"], json!(price));
+            break order;
+        }
+        // The market had moved on, and away, or it took at once: another try.
+        assert!(began.elapsed() < PATIENCE, "nobody sells to it");
+        let _ = alice.rest("DELETE", ORDER, &[SYMBOL, ("orderId", &id)]);
+    };
+    assert_ne!(filled["executedQty"], "0.00000000");
+}
+
+/// Recorded frames of one source.
+struct Recorded {
+    sources: Vec<SourceInfo>,
+    frames: std::vec::IntoIter<(u64, Vec<u8>)>,
+    now: (u64, Vec<u8>),
+}
+
+impl FrameSource for Recorded {
+    fn sources(&self) -> &[SourceInfo] {
+        &self.sources
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        let Some(next) = self.frames.next() else { return Ok(None) };
+        self.now = next;
+        Ok(Some(Frame { received: Time(self.now.0), source: SourceId(0), line: 0, bytes: &self.now.1 }))
+    }
+}
+
+#[test]
+fn orders_trade_with_a_recording_and_its_frames_are_byte_for_byte_the_same() {
+    let Some(recorded) = frames::recorded() else { return };
+    let wanted = |file: &&frames::Recorded| {
+        file.source.market == Market::Spot && file.source.symbol.as_deref() == Some("BTCUSDT")
+    };
+    let file = recorded.iter().find(wanted).expect("BTCUSDT is recorded");
+    let frames: Vec<(u64, Vec<u8>)> =
+        file.timed_frames().take(6_000).map(|(at, frame)| (at, frame.to_vec())).collect();
+    let sent: Vec<Vec<u8>> =
+        frames.iter().map(|(_, frame)| frame.clone()).filter(|f| f.starts_with(b"{\"stream\"")).collect();
+    let (sources, frames) = (vec![file.source.clone()], frames.into_iter());
+    let source = Recorded { sources, frames, now: (0, Vec::new()) };
+    let mut options = ServerOptions::recorded(Box::new(source), Vec::new());
+    (options.pace, options.wait_for_clients, options.at_end) = (Pace::Max, 1, AtEnd::StayOpen);
+    options.accounts = vec![account("alice", &[("USDT", "10000000"), ("BTC", "100")])];
+    let venue = Server::start(options).expect("the venue starts");
+    let alice = Trader::new(&venue, "alicehmac");
+    let path = "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms";
+    let mut client = connect(venue.endpoint(Market::Spot).expect("served"), venue.ca_pem(), path);
+    let mut filled = 0;
+    for (at, expected) in sent.iter().enumerate() {
+        let frame = text(&mut client).expect("a frame");
+        assert_eq!(frame.as_bytes(), *expected, "frame {at}");
+        if at % 1_000 == 999 {
+            let side = if at % 2_000 == 999 { "BUY" } else { "SELL" };
+            let order = market(&alice, side, "0.01");
+            filled += u32::from(order["status"] == "FILLED");
+        }
+    }
+    assert!(filled > 2, "only {filled} orders met the market");
+    let account = alice.done("GET", "/api/v3/account", &[]);
+    let trades = alice.done("GET", "/api/v3/myTrades", &[SYMBOL]);
+    assert!(trades.as_array().is_some_and(|rows| rows.len() as u32 >= filled), "{trades}");
+    assert_eq!(account["balances"].as_array().map(Vec::is_empty), Some(false));
+}
