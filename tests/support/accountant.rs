@@ -195,14 +195,8 @@ impl Accountant {
             let trip = earned - self.cells[s * n + i].opened_at;
             self.cells[s * n + i].opened_at = earned;
             let track = &mut self.tracks[s];
-            if trip < -TOLERANCE {
-                track.in_a_row += 1;
-            } else if trip > TOLERANCE {
-                track.in_a_row = 0;
-            } else {
-                // Too near to nothing to say on which side risk rounds it: counted as risk may have, at its least.
-                track.in_a_row = 0;
-            }
+            // Too near to nothing to say on which side risk rounds it, it is counted as a gain: risk may be stricter.
+            track.in_a_row = if trip < -TOLERANCE { track.in_a_row + 1 } else { 0 };
         } else if before == 0 {
             let cell = &self.cells[s * n + i];
             let fee = i128::from(report.fee) * LIMIT;
