@@ -567,7 +567,7 @@ static PROBE: [StrategySpec; 1] = [StrategySpec {
 fn why_tells_what_the_strategy_saw_who_decided_and_what_became_of_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("j");
-    let text = "[risk]\norders_per_second_max = 1\n[[strategy]]\nname = \"ma-cross\"\ninstruments = \
+    let text = "[risk]\nunset = \"default\"\norders_per_second_max = 1\n[[strategy]]\nname = \"ma-cross\"\ninstruments = \
                 [\"binance:spot:ETHUSDT\"]\n[[strategy]]\nname = \"probe\"\nlabel = \"prober\"\ninstruments = \
                 [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.020\"\n";
     let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");

@@ -7,7 +7,7 @@
 mod accountant;
 
 use accountant::Accountant;
-use algo_trader::domain::event::{Command, Quote, Report, Trade};
+use algo_trader::domain::event::{Command, FeeAsset, Quote, Report, Trade};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Order, OrderId,
@@ -304,6 +304,7 @@ impl World {
             qty: Qty(qty),
             price: Price(price),
             fee: fee - fee % 7,
+            fee_asset: FeeAsset::Quote,
             trade_id: self.trades,
             maker: false,
         })

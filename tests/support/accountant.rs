@@ -166,7 +166,11 @@ impl Accountant {
                 over
             }
             ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => true,
-            ReportKind::Accepted | ReportKind::CancelRejected => false,
+            // Funding and liquidations are no orders': none is generated here.
+            ReportKind::Accepted
+            | ReportKind::CancelRejected
+            | ReportKind::Funding
+            | ReportKind::Liquidated => false,
         };
         if over {
             self.live.remove(at);
