@@ -27,7 +27,10 @@ use support::Rounds;
 
 const LIMITS: &str = "[risk]\norder_notional_max = \"10000000000\"\nposition_notional_max = \"10000000000\"\n\
      gross_notional_max = \"10000000000\"\nopen_orders_max = 1000\norders_per_second_max = 100000\n\
-     price_collar_bps = 10000\n[pipeline]\nstamp_one_in = 1000000\n";
+     price_collar_bps = 10000\nunset = \"default\"\nmark_collar_bps = \"none\"\nfat_finger_multiple = \"none\"\n\
+     book_age_ms_max = \"none\"\nlosses.daily_max = \"none\"\nlosses.strategy_daily_max = \"none\"\n\
+     losses.drawdown_max = \"none\"\nlosses.strategy_drawdown_max = \"none\"\nlosses.velocity_max = \"none\"\n\
+     [pipeline]\nstamp_one_in = 1000000\n";
 
 /// Long while the fast average of trades is above the slow one, short below.
 struct EmaCross {

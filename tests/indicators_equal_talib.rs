@@ -32,6 +32,8 @@ fn absolute(name: &str, close: f64) -> f64 {
         "stddev" => RELATIVE * close,
         // TA-Lib averages by sums that run through all inputs, here of numbers up to 100.
         "stochastic" => 1e-10,
+        // TA-Lib keeps these sums running through all inputs as well, and a slope is a difference of them.
+        "linreg" => 1e-12 * close,
         // A difference of prices, divided by a hundredth of another.
         "cci" => 1e-10,
         _ => ABSOLUTE,

@@ -78,17 +78,19 @@ impl Periods {
     }
 
     /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds.
-    /// Days of which no point is on a Saturday or Sunday are sessions.
+    /// Days are sessions where two of the seven weekdays have no point: which two depends on how far from UTC the
+    /// exchange is, since a Friday's bar may end on a Saturday.
     #[must_use]
     pub fn fitting(points: &[Sample]) -> Self {
         let (Some(first), Some(last)) = (points.first(), points.last()) else {
             return Self::of(PeriodKind::Days);
         };
         let span = last.time.since(first.time);
-        // 1970-01-01 was a Thursday: days 2 and 3 of each week since are a weekend.
-        let weekend = |point: &Sample| matches!(point.time.0 / DAY_NS % 7, 2 | 3);
+        // The first and the last point are where the run began and ended, whatever day that was.
+        let between = points.iter().skip(1).take(points.len().saturating_sub(2));
+        let weekdays = between.fold(0u8, |days, point| days | 1 << (point.time.0 / DAY_NS % 7)).count_ones();
         Self::of(match span {
-            span if span >= 60 * DAY_NS && !points.iter().any(weekend) => PeriodKind::Sessions,
+            span if span >= 60 * DAY_NS && (1..=5).contains(&weekdays) => PeriodKind::Sessions,
             span if span >= 60 * DAY_NS => PeriodKind::Days,
             span if span >= 2 * DAY_NS => PeriodKind::Hours,
             span if span >= 7_200 * S => PeriodKind::Minutes,
@@ -199,9 +201,11 @@ mod tests {
         assert_eq!(kind(&[(0, 1.0), (600 * S, 1.0)]), PeriodKind::Seconds);
         assert_eq!(kind(&[(0, 1.0), (5 * 3_600 * S, 1.0)]), PeriodKind::Minutes);
         assert_eq!(kind(&[(0, 1.0), (9 * DAY_NS, 1.0)]), PeriodKind::Hours);
-        // 1970-01-01 and 1970-03-05 were Thursdays, 1970-01-03 a Saturday.
-        assert_eq!(kind(&[(0, 1.0), (63 * DAY_NS, 1.0)]), PeriodKind::Sessions);
-        assert_eq!(kind(&[(0, 1.0), (2 * DAY_NS, 1.0), (63 * DAY_NS, 1.0)]), PeriodKind::Days);
+        // Tuesdays to Saturdays, as daily bars of New York end by UTC; and six days of the week.
+        let on = |days: fn(u64) -> bool| (0..90).filter(|day| days(day % 7)).map(|day| (day * DAY_NS, 1.0));
+        let curve = |days| on(days).collect::<Vec<_>>();
+        assert_eq!(kind(&curve(|weekday| weekday != 3 && weekday != 4)), PeriodKind::Sessions);
+        assert_eq!(kind(&curve(|weekday| weekday != 3)), PeriodKind::Days);
     }
 
     #[test]

@@ -55,7 +55,10 @@ pub fn config(dir: &Path, names: &[&str], text: &str) -> (Config, Catalogue) {
 /// Limits that no test reaches.
 pub const LIMITS: &str = "[risk]\norder_notional_max = \"1000000000\"\nposition_notional_max = \"1000000000\"\n\
      gross_notional_max = \"1000000000\"\nopen_orders_max = 1000\norders_per_second_max = 100000\n\
-     price_collar_bps = 10000";
+     price_collar_bps = 10000\n\
+     unset = \"default\"\nmark_collar_bps = \"none\"\nfat_finger_multiple = \"none\"\n\
+     book_age_ms_max = \"none\"\nlosses.daily_max = \"none\"\nlosses.strategy_daily_max = \"none\"\n\
+     losses.drawdown_max = \"none\"\nlosses.strategy_drawdown_max = \"none\"\nlosses.velocity_max = \"none\"";
 
 /// Runs over the history.
 pub fn run(
