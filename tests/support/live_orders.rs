@@ -365,8 +365,7 @@ fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
             ladder(bob);
             fresh = Instant::now();
         }
-        let open = alice.try_rest("GET", "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
-        let open = open.filter(|answer| answer.status == 200).map(|answer| answer.json()).unwrap_or_default();
+        let open = asked(alice, "/api/v3/openOrders", &[("symbol", "BTCUSDT")]).unwrap_or_default();
         for order in open.as_array().into_iter().flatten() {
             if units(&order["price"]) != 60_000 * 100_000_000 {
                 continue;
@@ -438,10 +437,15 @@ pub fn run(venue: &Running, live: &LiveConfig, threading: Threading, mut done: i
 /// How many of the account's orders are over; none where the venue does not say.
 pub fn final_orders(alice: &Trader<'_>) -> usize {
     let params = [("symbol", "BTCUSDT"), ("limit", "1000")];
-    let all = alice.try_rest("GET", "/api/v3/allOrders", &params).filter(|answer| answer.status == 200);
-    let Some(all) = all.map(|answer| answer.json()) else { return 0 };
+    let Some(all) = asked(alice, "/api/v3/allOrders", &params) else { return 0 };
     let is_final = |o: &&Value| o["status"] != "NEW" && o["status"] != "PARTIALLY_FILLED";
-    all.as_array().expect("orders").iter().filter(is_final).count()
+    all.as_array().map_or(0, |all| all.iter().filter(is_final).count())
+}
+
+/// What the venue answers, where it does, and with JSON.
+fn asked(trader: &Trader<'_>, path: &str, params: &[(&str, &str)]) -> Option<Value> {
+    let answer = trader.try_rest("GET", path, params).filter(|answer| answer.status == 200)?;
+    serde_json::from_str(&answer.body).ok()
 }
 
 /// What the account held before.

@@ -123,7 +123,7 @@ pub fn try_call(
     headers: &str,
     body: &str,
 ) -> Option<Answer> {
-    let mut wire = wire(endpoint, ca_pem).expect("the connection stands");
+    let mut wire = wire(endpoint, ca_pem).ok()?;
     let length = body.len();
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
