@@ -58,7 +58,7 @@ impl<F: Fn(&[f64], u64) -> f64 + Sync> Evaluate for Market<F> {
         if values.len() == 2 && values[0] >= values[1] {
             return Err(EvaluateError::Refused("the first must be less than the second".into()));
         }
-        if self.fails.load(Ordering::Relaxed) && n % 5 == 0 {
+        if self.fails.load(Ordering::Relaxed) && n.is_multiple_of(5) {
             return Err(EvaluateError::Failed("no luck".into()));
         }
         // Some take longer than others, so that they overtake each other.

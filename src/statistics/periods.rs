@@ -202,7 +202,8 @@ mod tests {
         assert_eq!(kind(&[(0, 1.0), (5 * 3_600 * S, 1.0)]), PeriodKind::Minutes);
         assert_eq!(kind(&[(0, 1.0), (9 * DAY_NS, 1.0)]), PeriodKind::Hours);
         // Tuesdays to Saturdays, as daily bars of New York end by UTC; and six days of the week.
-        let on = |days: fn(u64) -> bool| (0..90).filter(|day| days(day % 7)).map(|day| (day * DAY_NS, 1.0));
+        let on =
+            |days: fn(u64) -> bool| (0..90).filter(move |day| days(day % 7)).map(|day| (day * DAY_NS, 1.0));
         let curve = |days| on(days).collect::<Vec<_>>();
         assert_eq!(kind(&curve(|weekday| weekday != 3 && weekday != 4)), PeriodKind::Sessions);
         assert_eq!(kind(&curve(|weekday| weekday != 3)), PeriodKind::Days);
