@@ -511,7 +511,8 @@ impl Accountant {
         let group = self.groups[i];
         let market = self.table.all()[i].market;
         let (groups, table) = (self.groups.clone(), self.table.clone());
-        let scopes: [(&str, Box<dyn Fn(usize, usize) -> bool>); 5] = [
+        type Counts<'a> = Box<dyn Fn(usize, usize) -> bool + 'a>;
+        let scopes: [(&str, Counts<'_>); 5] = [
             ("instrument", Box::new(move |_, at| at == i)),
             ("strategy", Box::new(move |of, _| of == s)),
             ("group", Box::new(move |_, at| group.is_some() && groups[at] == group)),

@@ -133,7 +133,7 @@ impl Space {
     /// The points to run, in the order of their numbers.
     ///
     /// # Errors
-    /// [`SpaceError::TooMany`] beyond [`POINTS_MAX`].
+    /// [`SpaceError::TooMany`] beyond a million points.
     pub fn points(&self, choice: Choice) -> Result<Vec<Point>, SpaceError> {
         let size = self.size();
         match choice {
