@@ -62,7 +62,9 @@ static STRATEGIES: &[StrategySpec] =
 const RESTS: &str = "[[strategy]]\nname = \"rests\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 fn open_orders(alice: &Trader<'_>) -> Option<Vec<Value>> {
-    let answer = alice.try_rest("GET", "/api/v3/openOrders", &[]).filter(|answer| answer.status == 200)?;
+    let answer = alice
+        .try_rest("GET", "/api/v3/openOrders", &[("symbol", "BTCUSDT")])
+        .filter(|answer| answer.status == 200)?;
     answer.json().as_array().cloned()
 }
 

@@ -38,6 +38,7 @@ use crate::security::{ApiKey, Credentials, KeyError};
 use crate::strategy::desk::DeskState;
 use crate::venue::VenueTerms;
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
+use crate::venue::binance::exchange_info::RateLimit;
 use gateway::{Adopted, Gateway, GatewayParts, WAKE};
 use rest::RestCalls;
 use sessions::Sessions;
@@ -75,6 +76,7 @@ pub struct PreparedOrders {
     pub config: Config,
     /// What else the venue told of its instruments.
     pub terms: VenueTerms,
+    limits: Vec<RateLimit>,
     credentials: Credentials,
     tls: TlsClient,
 }
@@ -116,8 +118,8 @@ impl PreparedOrders {
     /// [`OrdersError`], with what to do.
     pub fn check(config: &Config) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config, terms } = preflight::check(config, &tls)?;
-        Ok(Self { config, terms, credentials, tls })
+        let preflight::Found { credentials, config, terms, limits } = preflight::check(config, &tls)?;
+        Ok(Self { config, terms, limits, credentials, tls })
     }
 
     /// Starts the sending thread and its helpers, with the orders of an earlier run, if there was one, and its epoch.
@@ -132,8 +134,12 @@ impl PreparedOrders {
         thread: OrdersThread,
         resumed: Option<(&Resumed, u64)>,
     ) -> Result<RunningOrders, OrdersError> {
-        let Self { config, credentials, tls, .. } = self;
-        let settings = client_settings(&config.trading, &tls)?;
+        let Self { config, credentials, tls, limits, .. } = self;
+        let mut settings = client_settings(&config.trading, &tls)?;
+        if !limits.is_empty() {
+            // By the usual limits, what others have used could seem to leave nothing.
+            settings.limits = limits;
+        }
         let adopted = resumed.map(|(resumed, epoch)| adopted(resumed, epoch)).unwrap_or_default();
         start_with(&config, settings, credentials, &tls, lanes, answers, clock, thread, adopted)
     }

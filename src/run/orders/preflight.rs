@@ -11,7 +11,7 @@ use crate::net::{Endpoint, TlsClient};
 use crate::run::config::{Config, TradingConfig};
 use crate::run::live::wall_clock;
 use crate::security::Credentials;
-use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError};
+use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError, RateLimit};
 use crate::venue::binance::request::{Request, RestRequest, Timing};
 use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
@@ -98,6 +98,8 @@ pub(super) struct Found {
     /// The configuration with the symbols' present rules and the account's balances.
     pub config: Config,
     pub terms: VenueTerms,
+    /// What the venue lets be asked of it, now.
+    pub limits: Vec<RateLimit>,
 }
 
 /// Asks everything, in the order in which it can fail.
@@ -108,13 +110,13 @@ pub(super) fn check(config: &Config, tls: &TlsClient) -> Result<Found, OrdersErr
     let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading };
     desk.learn_the_time()?;
     desk.check_the_key()?;
-    let (instruments, terms) = desk.adopt(config)?;
+    let (instruments, terms, limits) = desk.adopt(config)?;
     let balances = desk.balances(&instruments)?;
     let mut adopted = config.clone();
     adopted.instruments = instruments;
     adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
     adopted.paper.balances.extend(balances);
-    Ok(Found { credentials: desk.credentials, config: adopted, terms })
+    Ok(Found { credentials: desk.credentials, config: adopted, terms, limits })
 }
 
 struct Asking<'a> {
@@ -210,8 +212,11 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// The instruments by the rules that the venue lists now; what differs from the files is told.
-    fn adopt(&self, config: &Config) -> Result<(InstrumentTable, VenueTerms), PreflightError> {
+    /// The instruments by the rules that the venue lists now, with its limits; what differs from the files is told.
+    fn adopt(
+        &self,
+        config: &Config,
+    ) -> Result<(InstrumentTable, VenueTerms, Vec<RateLimit>), PreflightError> {
         const WHAT: &str = "exchangeInfo";
         let answer = self.good(WHAT, self.get(WHAT, "/api/v3/exchangeInfo")?)?;
         let mut all = config.instruments.all().to_vec();
@@ -244,7 +249,7 @@ impl Asking<'_> {
                 .collect(),
             forms: all.iter().map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol)).collect(),
         };
-        Ok((InstrumentTable::new(all)?, terms))
+        Ok((InstrumentTable::new(all)?, terms, info.rate_limits))
     }
 
     /// What the account has free, of the assets that can be traded.
