@@ -7,7 +7,7 @@ use super::live::LiveOrder;
 use super::losses::Losses;
 use super::rates::Sent;
 use super::recent::{Habits, LastOrders};
-use super::rule::{Case, Judged, Refusal, check_all, reference_price};
+use super::rule::{Case, Judged, Refusal, RuleList, reference_price};
 use super::setup::RiskSetup;
 use super::stage::{Verdict, VerdictBody};
 use super::switch::Switches;
@@ -23,6 +23,7 @@ use crate::pipeline::{Answer, LaneSender};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
+use std::marker::PhantomData;
 
 /// Most orders that can be live at once, over all strategies.
 const LIVE_ORDERS_MAX: usize = 16_384;
@@ -33,8 +34,8 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
 
-/// See the module.
-pub(super) struct Judge {
+/// See the module; `R` are the rules that it runs.
+pub(super) struct Judge<R> {
     pub table: InstrumentTable,
     limits: RiskLimits,
     pub verdicts: LaneSender<Verdict>,
@@ -43,6 +44,8 @@ pub(super) struct Judge {
     answer_delay_ns: u64,
     answer_count: u64,
     live: Vec<LiveOrder>,
+    /// How many of these are of each instrument.
+    live_in: Vec<u32>,
     exposure: Exposure,
     pub wallets: Wallets,
     sent: Vec<Sent>,
@@ -67,6 +70,7 @@ pub(super) struct Judge {
     sweep_at: Time,
     pub denied: Vec<u64>,
     pub watch: Option<WatchSender>,
+    rules: PhantomData<R>,
 }
 
 /// Live orders that bear on a new one.
@@ -85,7 +89,7 @@ struct Open {
     leaving: Qty,
 }
 
-impl Judge {
+impl<R: RuleList> Judge<R> {
     pub fn new(
         table: &InstrumentTable,
         strategies: usize,
@@ -103,6 +107,7 @@ impl Judge {
             answer_delay_ns,
             answer_count: 0,
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
+            live_in: vec![0; instruments],
             exposure: Exposure::new(table, strategies, &[]),
             wallets: Wallets::default(),
             sent: vec![Sent::NOTHING; strategies],
@@ -125,6 +130,7 @@ impl Judge {
             sweep_at: Time(0),
             denied: vec![0; 256],
             watch: None,
+            rules: PhantomData,
         };
         let window = limits.duplicate_window_ns;
         judge.last_orders.extend((0..strategies).map(|_| LastOrders::new(window)));
@@ -186,14 +192,19 @@ impl Judge {
             trades_today: self.trades_today[strategy],
             same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
         };
-        check_all(&case, order.reduce_only)?;
+        R::check(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders.into()) } else { Ok(()) }
     }
 
-    /// What is live already, as far as it bears on `order`; one pass.
+    /// What is live already, as far as it bears on `order`; one pass, as far back as the instrument's orders go.
+    #[inline]
     fn open(&self, order: &Order) -> Open {
         let mut open = Open::default();
-        for live in &self.live {
+        let in_instrument = self.live_in[order.instrument.index()];
+        for live in self.live.iter().rev() {
+            if open.counts.orders == in_instrument {
+                break;
+            }
             let o = &live.state.order;
             if o.instrument != order.instrument {
                 continue;
@@ -267,6 +278,7 @@ impl Judge {
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.order(order, 0, value, 1);
         self.live.push(LiveOrder::new(*order, price, value));
+        self.live_in[order.instrument.index()] += 1;
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
     }
@@ -466,6 +478,7 @@ impl Judge {
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
             self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
+            self.live_in[left.instrument.index()] += 1;
         }
     }
 
@@ -496,7 +509,8 @@ impl Judge {
         if report.kind.is_of_position() {
             return self.on_position(seq, report);
         }
-        let Some(index) = self.live.iter().position(|o| o.state.order.id == report.order) else { return };
+        // Those of late are heard of most.
+        let Some(index) = self.live.iter().rposition(|o| o.state.order.id == report.order) else { return };
         let live = &mut self.live[index];
         let first = live.state.filled == Qty::ZERO;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
@@ -518,6 +532,7 @@ impl Judge {
         if is_final {
             self.wallets.close(report.order);
             self.live.remove(index);
+            self.live_in[order.instrument.index()] -= 1;
         }
         if booked {
             self.look(seq, Some(order.strategy));

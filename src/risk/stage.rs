@@ -4,6 +4,7 @@ use super::approved::Approved;
 use super::judge::Judge;
 pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
 use super::limits::RiskLimits;
+use super::rule::{EveryRule, NoRules, RuleList};
 use super::setup::RiskSetup;
 use super::watch::WatchSender;
 use crate::domain::event::{Event, Kind};
@@ -52,14 +53,14 @@ impl Sequenced for Verdict {
     }
 }
 
-/// See the module.
-pub struct RiskStage {
+/// See the module; `R` are the rules that it runs.
+pub struct RiskStage<R = EveryRule> {
     intents: LaneReceiver<Intent>,
     /// Who judges, apart from where intents come from, so that they are read where they lie.
-    judge: Judge,
+    judge: Judge<R>,
 }
 
-impl RiskStage {
+impl RiskStage<EveryRule> {
     /// Most answers that `strategies` strategies cause in an event beside denials: each loss limit once.
     #[must_use]
     pub const fn latches_per_event_max(strategies: usize) -> usize {
@@ -80,7 +81,24 @@ impl RiskStage {
         let judge = Judge::new(table, strategies, limits, verdicts, answers, answer_delay_ns);
         Self { intents, judge }
     }
+}
 
+impl RiskStage<NoRules> {
+    /// A stage that approves and books everything, to measure the rules against.
+    #[must_use]
+    pub fn without_rules(
+        table: &InstrumentTable,
+        strategies: usize,
+        limits: RiskLimits,
+        intents: LaneReceiver<Intent>,
+        verdicts: LaneSender<Verdict>,
+    ) -> Self {
+        let judge = Judge::new(table, strategies, limits, verdicts, None, 0);
+        Self { intents, judge }
+    }
+}
+
+impl<R: RuleList> RiskStage<R> {
     /// The same with groups, restricted instruments and days.
     #[must_use]
     pub fn with_setup(mut self, setup: &RiskSetup) -> Self {
@@ -140,7 +158,7 @@ impl RiskStage {
     }
 }
 
-impl<S: Shared> Stage<S> for RiskStage {
+impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
     fn name(&self) -> &'static str {
         "risk"
     }
