@@ -10,6 +10,7 @@ mod ctl;
 mod demo;
 pub mod doctor;
 mod export;
+mod fetch_history;
 mod history;
 mod import;
 mod list;
@@ -62,6 +63,8 @@ enum Command {
     Capture(capture::Args),
     /// Takes vendors' files and recordings into the local history
     Import(import::Args),
+    /// Fetches klines and aggregate trades from a venue into the local history
+    FetchHistory(fetch_history::Args),
     /// Tells what the local history has, checks it, removes from it
     History(history::Args),
     /// Writes the local history into CSV or Parquet files
@@ -129,6 +132,7 @@ where
         Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),
+        Command::FetchHistory(args) => fetch_history::run(args),
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
         Command::Risk(args) => risk::run(&args),

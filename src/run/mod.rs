@@ -10,6 +10,7 @@ pub mod capture;
 pub mod config;
 pub mod control;
 pub mod feed;
+pub mod fetch;
 mod followers;
 pub mod interrupt;
 pub mod live;
