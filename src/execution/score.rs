@@ -122,6 +122,11 @@ impl Score {
         }
     }
 
+    /// Whether a price within a bar of `instrument` changes nothing: it has a first price already.
+    pub(super) fn is_calm(&self, instrument: InstrumentId) -> bool {
+        self.begun && self.marks[instrument.index()].0 != 0
+    }
+
     #[inline]
     fn mark(&mut self, instrument: InstrumentId, price: Price) {
         self.marks[instrument.index()] = price;

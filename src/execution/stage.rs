@@ -7,7 +7,7 @@ use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
     ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
 };
-use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::pipeline::{LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
 use crate::strategy::desk::DeskState;
 
@@ -266,6 +266,10 @@ impl<S: Shared> Stage<S> for ExecutionStage {
             keeper.on_report(&report);
         }
         verdicts.take_up_to(seq, |verdict| keeper.on_verdict(verdict));
+    }
+
+    fn is_calm(&self, lull: &Lull) -> bool {
+        self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull.instrument))
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -6,10 +6,10 @@
 use super::clock::StampClock;
 use super::latency::{Interval, Intervals, Sampler, StageHistogram, StageTally};
 use super::ring::{Polled, RingPoller};
-use super::stage::{Shared, Stage};
+use super::stage::{Lull, Shared, Stage};
 use super::stop::{Stop, StopReason};
 use super::wait::Idle;
-use crate::domain::Slot;
+use crate::domain::{Price, Slot};
 use crate::domain::event::Kind;
 use crossbeam_utils::CachePadded;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -251,6 +251,25 @@ impl<S: Shared> Group<S> {
     #[must_use]
     pub fn is_whole_chain(&self) -> bool {
         self.progress.is_some()
+    }
+
+    /// Whether nothing would come of this lull in any stage.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self, lull: &Lull) -> bool {
+        self.is_whole_chain() && self.runner.stages.iter().all(|slot| slot.stage.is_calm(lull))
+    }
+
+    /// Goes on as if the `slots` slots of this lull had been handled, the last of them at `price`.
+    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
+        self.runner.seq += slots;
+        let seq = self.runner.seq;
+        for slot in &mut self.runner.stages {
+            slot.stage.pass_over(seq, price, lull);
+        }
+        if let Some(progress) = &self.progress {
+            progress.set(seq);
+        }
     }
 
     /// Whether the way through the stages of the event with this sequence number is stamped.

@@ -57,6 +57,8 @@ pub(super) struct Judge {
     restricted: Vec<bool>,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
+    /// Instruments that are known by their bars alone.
+    pub of_bars: Vec<bool>,
     /// Whether quotes come of an instrument: then trades do not say what it is worth.
     quoted: Vec<bool>,
     clock_lag_ns: u64,
@@ -117,6 +119,7 @@ impl Judge {
             restricted: vec![false; instruments],
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
+            of_bars: vec![false; instruments],
             quoted: vec![false; instruments],
             clock_lag_ns: 0,
             now: Time(0),
@@ -177,7 +180,8 @@ impl Judge {
             adds: self.exposure.would_add(order, value),
             equity: i128::from(limits.capital) + self.exposure.profit(),
             mark: self.exposure.mark_of(order.instrument),
-            heard: self.heard[index],
+            // Between two bars nothing is to be heard, so silence says nothing.
+            heard: if self.of_bars[index] { self.now } else { self.heard[index] },
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
             same_before: self.last_orders[strategy].same(order, self.now, limits.duplicate_window_ns),
@@ -346,6 +350,12 @@ impl Judge {
         {
             self.exposure.mark(instrument, trade.price);
         }
+    }
+
+    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
+    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
+    pub fn is_calm(&self) -> bool {
+        !self.sweeping && !self.exposure.is_unsettled()
     }
 
     /// Looks at losses, if it is time to.

@@ -8,9 +8,9 @@ use super::setup::RiskSetup;
 use super::watch::WatchSender;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Price, Slot, StrategyId, Wallets,
 };
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Intent, Note};
 use crate::venue::binance::filters::Filters;
@@ -109,6 +109,13 @@ impl RiskStage {
         self
     }
 
+    /// The same where some instruments are known by their bars alone, by instrument: no feed of theirs can fall silent.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
+        self.judge.of_bars = bars;
+        self
+    }
+
     /// The same, telling each change of the kill switch.
     #[must_use]
     pub fn with_watch(mut self, watch: Option<WatchSender>) -> Self {
@@ -184,6 +191,14 @@ impl<S: Shared> Stage<S> for RiskStage {
         judge.on_time(seq);
         intents.take_up_to(seq, |intent| judge.on_intent(intent));
         judge.sweep_if_due(seq);
+    }
+
+    fn is_calm(&self, _lull: &Lull) -> bool {
+        self.judge.is_calm()
+    }
+
+    fn pass_over(&mut self, _seq: u64, _price: Price, lull: &Lull) {
+        self.judge.now = lull.ends;
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

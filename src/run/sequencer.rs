@@ -8,11 +8,11 @@
 
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, Level, Slot, Time};
+use crate::domain::{InstrumentId, Level, Price, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
-    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
+    Answer, AnswerQueue, Group, Idle, LaneReceiver, Lull, Progress, RingProducer, StampClock, Stop,
 };
 use disruptor::Producer;
 use std::collections::VecDeque;
@@ -257,6 +257,43 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Publishes an event that lies ready as slots, the head first, at the present time.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish_event(&mut self, slots: &[Slot], read: u64) -> Result<(), Stopped> {
+        let now = self.stamp(read);
+        let Some((first, others)) = slots.split_first() else { return Ok(()) };
+        let mut first = *first;
+        first.stamp(self.time, now, delta(read, now));
+        self.put(&first)?;
+        for chunk in others.chunks(self.chunk_slots) {
+            self.put_all(chunk)?;
+        }
+        self.event_published();
+        Ok(())
+    }
+
+    /// Whether all stages run here, nothing is under way, and nothing would come of this lull. Elsewhere, whatever it
+    /// would be, it has to be published.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self, lull: &Lull) -> bool {
+        let Some(local) = &self.local else { return false };
+        self.queue.is_empty() && local.seq() == self.seq && local.is_calm(lull)
+    }
+
+    /// Goes on as if the `slots` slots of this lull had been published, the last of them at `price`; to be called where
+    /// [it is calm](Self::is_calm).
+    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
+        self.time = self.time.max(lull.ends);
+        if let Some(local) = &mut self.local {
+            local.pass_over(slots, price, lull);
+            self.seq += slots;
+        }
+    }
+
     /// Publishes a slot exactly as a journal holds it. Its time is the journal's.
     ///
     /// # Errors
@@ -413,6 +450,20 @@ impl Sequencer {
             self.full()?;
         }
         self.seq += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn put_all(&mut self, slots: &[Slot]) -> Result<(), Stopped> {
+        let all = || slots.iter();
+        while self
+            .producer
+            .try_batch_publish(slots.len(), |room| room.zip(all()).for_each(|(to, from)| *to = *from))
+            .is_err()
+        {
+            self.full()?;
+        }
+        self.seq += slots.len() as u64;
         Ok(())
     }
 
