@@ -180,6 +180,9 @@ impl Keeper {
                 self.counts.intents += 1;
                 self.counts.orders += 1;
                 let client_id = self.record(seq, RecordKind::Order, order, None);
+                if let Some(score) = &mut self.score {
+                    score.decided(order.id, verdict.decided);
+                }
                 self.live.push(OrderState::new(order));
                 self.gateway.push(GatewayMessage::New { seq, order: approved, client_id });
             }
@@ -236,6 +239,9 @@ impl Keeper {
         }
         self.counts.rejected += u64::from(report.kind == ReportKind::Rejected);
         if self.live[index].status.is_final() {
+            if let Some(score) = &mut self.score {
+                score.ended(report.order);
+            }
             self.live.remove(index);
         }
     }

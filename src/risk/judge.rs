@@ -19,6 +19,7 @@ use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, Slot,
     StrategyId, Time, Wallets,
 };
+use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent};
@@ -69,6 +70,15 @@ pub(super) struct Judge {
     sweep_at: Time,
     pub denied: Vec<u64>,
     pub watch: Option<WatchSender>,
+}
+
+/// What an order was decided by, as [`Verdict::decided`] has it.
+#[inline]
+fn decided_by(order: &Order, top: &Top) -> [Price; 2] {
+    match order.extras.stop_price {
+        Price(stop) if order.kind.is_conditional() && stop > 0 => [Price(stop); 2],
+        _ => [top.bid.price, top.ask.price],
+    }
 }
 
 /// Live orders that bear on a new one.
@@ -229,6 +239,7 @@ impl Judge {
 
     #[inline]
     pub fn on_intent(&mut self, intent: &Intent) {
+        let mut decided = [Price(0); 2];
         let body = match &intent.action {
             &Action::Cancel { order, strategy, instrument } => {
                 self.count_cancel(strategy);
@@ -236,9 +247,12 @@ impl Judge {
             }
             Action::Hold(order) => VerdictBody::Held(*order),
             Action::Note(note) => VerdictBody::Note(*note),
-            Action::New(order) => self.on_order(order, intent),
+            Action::New(order) => {
+                decided = decided_by(order, &intent.reference);
+                self.on_order(order, intent)
+            }
         };
-        self.verdicts.push(Verdict { seq: intent.seq, body });
+        self.verdicts.push(Verdict { seq: intent.seq, decided, body });
     }
 
     #[inline]
@@ -436,7 +450,7 @@ impl Judge {
             asked += 1;
             live.asked_at = Some(self.now);
             let body = VerdictBody::Cancel { order: id, strategy, instrument };
-            self.verdicts.push(Verdict { seq, body });
+            self.verdicts.push(Verdict { seq, decided: [Price(0); 2], body });
             self.count_cancel(strategy);
         }
         self.sweeping = left;

@@ -20,6 +20,9 @@ use crate::venue::binance::filters::Filters;
 pub struct Verdict {
     /// The event that caused it.
     pub seq: u64,
+    /// What its order was decided by: the best bid and ask then, or, of one that waited for a price, that price twice.
+    /// Zero where no order is asked for.
+    pub decided: [Price; 2],
     /// What it says.
     pub body: VerdictBody,
 }
