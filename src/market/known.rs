@@ -96,6 +96,11 @@ impl BarUnits {
     #[inline]
     fn values(self, high: i64, low: i64, close: i64, volume: i64) -> BarValues {
         let price = |price: i64| price as f64 * self.price;
-        BarValues { high: price(high), low: price(low), close: price(close), volume: volume as f64 * self.qty }
+        BarValues {
+            high: price(high),
+            low: price(low),
+            close: price(close),
+            volume: volume as f64 * self.qty,
+        }
     }
 }

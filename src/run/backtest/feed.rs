@@ -135,7 +135,9 @@ impl Feed {
 
     #[cold]
     fn make_more(&mut self) -> Result<bool, HistoryError> {
-        let (Slots::Made(slots), Some(events)) = (&mut self.slots, &mut self.events) else { return Ok(false) };
+        let (Slots::Made(slots), Some(events)) = (&mut self.slots, &mut self.events) else {
+            return Ok(false);
+        };
         slots.clear();
         while slots.len() < SLOTS_AT_ONCE
             && let Some(event) = events.next_event()?

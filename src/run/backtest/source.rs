@@ -173,17 +173,13 @@ impl HistorySource {
                 None => None,
             };
             let path = self.due.peek().map(|Reverse((time, turn, _))| (*time, *turn));
-            let next = match (feed, path) {
-                (Some(at), Some(path)) if (at, FEED) < path => at,
-                (Some(at), None) => at,
-                (_, Some((at, _))) => at,
-                (None, None) => return Ok(Ok(Published { events, goes_on: false })),
-            };
-            if next >= cut {
+            let of_feed = feed.filter(|at| path.is_none_or(|path| (*at, FEED) < path));
+            let next = of_feed.or(path.map(|(at, _)| at));
+            let Some(next) = next.filter(|next| *next < cut) else {
                 return Ok(Ok(Published { events, goes_on: false }));
-            }
+            };
             let published = match &mut self.feed {
-                Some(feed) if path.is_none_or(|path| (next, FEED) < path) => {
+                Some(feed) if of_feed.is_some() => {
                     sequencer.advance(next).and_then(|()| sequencer.publish_event(feed.take(), 0)).map(|()| 1)
                 }
                 _ => self.publish_points(feed.unwrap_or(Time(u64::MAX)).min(cut), sequencer)?,
@@ -214,11 +210,16 @@ impl HistorySource {
         let position = sequencer.position(lane.instrument);
         let mut walked = 0;
         if let Some(within) = path.within() {
-            let ends = if others > within { within } else { time };
-            let lull = Lull { instrument: lane.instrument, opens: path.opens(), ends };
+            // Up to its close, if nothing else happens until then; else to the next point.
+            let alone = others > within;
+            let lull = Lull {
+                instrument: lane.instrument,
+                opens: path.opens(),
+                ends: if alone { within } else { time },
+            };
             if sequencer.is_calm(&lull) {
                 let (mut points, mut last) = (0, None);
-                while path.within().is_some() && path.due().is_some_and(|due| due <= ends) {
+                while path.within().is_some() && (alone || walked == 0) {
                     walked += 1;
                     if let Some(point) = path.next(self.rule, position) {
                         (points, last) = (points + 1, Some(point.close));

@@ -236,8 +236,12 @@ impl Evaluate for Backtests<'_> {
         config.journal.path = None;
         let pipeline =
             PipelineOptions { epoch: 0, strategies: self.strategies, ..PipelineOptions::default() };
-        let options =
-            BacktestOptions { interrupt: self.interrupt.clone(), pipeline, kept: self.kept.clone(), ..BacktestOptions::default() };
+        let options = BacktestOptions {
+            interrupt: self.interrupt.clone(),
+            pipeline,
+            kept: self.kept.clone(),
+            ..BacktestOptions::default()
+        };
         let ran = match run_backtest(&config, Source::History(self.catalogue), options) {
             Ok(_) if self.interrupt.is_raised() => {
                 return Err(EvaluateError::Failed("interrupted".to_owned()));
