@@ -9,8 +9,8 @@ use super::ring::{Polled, RingPoller};
 use super::stage::{Lull, Shared, Stage};
 use super::stop::{Stop, StopReason};
 use super::wait::Idle;
-use crate::domain::{Price, Slot};
 use crate::domain::event::Kind;
+use crate::domain::{Price, Slot};
 use crossbeam_utils::CachePadded;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -187,6 +187,17 @@ impl<S: Shared> Group<S> {
             progress.set(after);
         }
         Step::Worked(after - before)
+    }
+
+    /// Handles slots that their publisher hands over itself, rather than by the ring: where all stages run on its thread, it
+    /// would only be read where it was just written.
+    #[inline]
+    pub fn handle<'s>(&mut self, slots: impl Iterator<Item = &'s Slot>) {
+        // Where a stage fails, the flag is raised, and the publisher sees it.
+        let _ = self.runner.run(slots, &self.stop);
+        if let Some(progress) = &self.progress {
+            progress.set(self.runner.seq);
+        }
     }
 
     /// Runs until the producer is gone and everything is handled, or the run is stopped.

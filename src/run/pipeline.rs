@@ -438,6 +438,7 @@ impl Pipeline {
             idle: Idle::crowded(feed.wait, topology.crowded),
             stop: stop.clone(),
             live: parts.live,
+            simulated: !parts.timed,
         });
         let Started { sampler, indicators, .. } = parts;
         Ok(Self {

@@ -41,6 +41,8 @@ pub struct Sequencer {
     idle: Idle,
     stop: Stop,
     live: bool,
+    /// Whether slots are handed to the stages of this thread past the ring.
+    direct: bool,
     seq: u64,
     time: Time,
     /// Events before which the sequencer had to wait for the stages.
@@ -72,13 +74,17 @@ pub struct SequencerParts {
     pub stop: Stop,
     /// Time is the wall clock's: answers enter when they are there, and no stage is waited for.
     pub live: bool,
+    /// Events are no real ones: where all stages run on the feed's thread, they are handed over past the ring.
+    pub simulated: bool,
 }
 
 impl Sequencer {
     /// A sequencer at sequence number 0.
     #[must_use]
     pub fn new(parts: SequencerParts) -> Self {
+        let alone = parts.local.as_ref().is_some_and(Group::is_whole_chain);
         Self {
+            direct: parts.simulated && alone,
             producer: parts.producer,
             local: parts.local,
             progress: parts.progress,
@@ -446,6 +452,9 @@ impl Sequencer {
 
     #[inline]
     fn put(&mut self, slot: &Slot) -> Result<(), Stopped> {
+        if self.direct {
+            return self.put_all(std::slice::from_ref(slot));
+        }
         while self.producer.try_publish(|s| *s = *slot).is_err() {
             self.full()?;
         }
@@ -455,6 +464,13 @@ impl Sequencer {
 
     #[inline]
     fn put_all(&mut self, slots: &[Slot]) -> Result<(), Stopped> {
+        if self.direct {
+            if let Some(local) = &mut self.local {
+                local.handle(slots.iter());
+            }
+            self.seq += slots.len() as u64;
+            return Ok(());
+        }
         let all = || slots.iter();
         while self
             .producer
@@ -476,6 +492,13 @@ impl Sequencer {
         last: bool,
     ) -> Result<(), Stopped> {
         let packs = levels.chunks(LEVELS_PER_SLOT);
+        if self.direct {
+            head.map_or(Ok(()), |head| self.put(head))?;
+            let count = packs.len();
+            return (1..).zip(packs).try_for_each(|(n, pack)| {
+                self.put(&Slot::levels(instrument, pack, last && n == count))
+            });
+        }
         let slots = packs.len() + usize::from(head.is_some());
         loop {
             let packs = packs.clone();
