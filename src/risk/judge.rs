@@ -19,6 +19,7 @@ use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, Slot,
     StrategyId, Time, Wallets,
 };
+use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent};
@@ -60,6 +61,8 @@ pub(super) struct Judge<R> {
     restricted: Vec<bool>,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
+    /// Instruments that are known by their bars alone.
+    pub of_bars: Vec<bool>,
     /// Whether quotes come of an instrument: then trades do not say what it is worth.
     quoted: Vec<bool>,
     clock_lag_ns: u64,
@@ -71,6 +74,15 @@ pub(super) struct Judge<R> {
     pub denied: Vec<u64>,
     pub watch: Option<WatchSender>,
     rules: PhantomData<R>,
+}
+
+/// What an order was decided by, as [`Verdict::decided`] has it.
+#[inline]
+fn decided_by(order: &Order, top: &Top) -> [Price; 2] {
+    match order.extras.stop_price {
+        Price(stop) if order.kind.is_conditional() && stop > 0 => [Price(stop); 2],
+        _ => [top.bid.price, top.ask.price],
+    }
 }
 
 /// Live orders that bear on a new one.
@@ -122,6 +134,7 @@ impl<R: RuleList> Judge<R> {
             restricted: vec![false; instruments],
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
+            of_bars: vec![false; instruments],
             quoted: vec![false; instruments],
             clock_lag_ns: 0,
             now: Time(0),
@@ -183,7 +196,8 @@ impl<R: RuleList> Judge<R> {
             adds: self.exposure.would_add(order, value),
             equity: i128::from(limits.capital) + self.exposure.profit(),
             mark: self.exposure.mark_of(order.instrument),
-            heard: self.heard[index],
+            // Between two bars nothing is to be heard, so silence says nothing.
+            heard: if self.of_bars[index] { self.now } else { self.heard[index] },
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
             same_before: self.last_orders[strategy].same(order, self.now, limits.duplicate_window_ns),
@@ -236,6 +250,7 @@ impl<R: RuleList> Judge<R> {
 
     #[inline]
     pub fn on_intent(&mut self, intent: &Intent) {
+        let mut decided = [Price(0); 2];
         let body = match &intent.action {
             &Action::Cancel { order, strategy, instrument } => {
                 self.count_cancel(strategy);
@@ -243,9 +258,12 @@ impl<R: RuleList> Judge<R> {
             }
             Action::Hold(order) => VerdictBody::Held(*order),
             Action::Note(note) => VerdictBody::Note(*note),
-            Action::New(order) => self.on_order(order, intent),
+            Action::New(order) => {
+                decided = decided_by(order, &intent.reference);
+                self.on_order(order, intent)
+            }
         };
-        self.verdicts.push(Verdict { seq: intent.seq, body });
+        self.verdicts.push(Verdict { seq: intent.seq, decided, body });
     }
 
     #[inline]
@@ -360,6 +378,12 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
+    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
+    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
+    pub fn is_calm(&self) -> bool {
+        !self.sweeping && !self.exposure.is_unsettled()
+    }
+
     /// Looks at losses, if it is time to.
     #[inline]
     pub fn on_time(&mut self, seq: u64) {
@@ -438,7 +462,7 @@ impl<R: RuleList> Judge<R> {
             asked += 1;
             live.asked_at = Some(self.now);
             let body = VerdictBody::Cancel { order: id, strategy, instrument };
-            self.verdicts.push(Verdict { seq, body });
+            self.verdicts.push(Verdict { seq, decided: [Price(0); 2], body });
             self.count_cancel(strategy);
         }
         self.sweeping = left;

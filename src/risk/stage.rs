@@ -9,9 +9,9 @@ use super::setup::RiskSetup;
 use super::watch::WatchSender;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Price, Slot, StrategyId, Wallets,
 };
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Intent, Note};
 use crate::venue::binance::filters::Filters;
@@ -21,6 +21,9 @@ use crate::venue::binance::filters::Filters;
 pub struct Verdict {
     /// The event that caused it.
     pub seq: u64,
+    /// What its order was decided by: the best bid and ask then, or, of one that waited for a price, that price twice.
+    /// Zero where no order is asked for.
+    pub decided: [Price; 2],
     /// What it says.
     pub body: VerdictBody,
 }
@@ -127,6 +130,13 @@ impl<R: RuleList> RiskStage<R> {
         self
     }
 
+    /// The same where some instruments are known by their bars alone, by instrument: no feed of theirs can fall silent.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
+        self.judge.of_bars = bars;
+        self
+    }
+
     /// The same, telling each change of the kill switch.
     #[must_use]
     pub fn with_watch(mut self, watch: Option<WatchSender>) -> Self {
@@ -202,6 +212,14 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
         judge.on_time(seq);
         intents.take_up_to(seq, |intent| judge.on_intent(intent));
         judge.sweep_if_due(seq);
+    }
+
+    fn is_calm(&self, _lull: &Lull) -> bool {
+        self.judge.is_calm()
+    }
+
+    fn pass_over(&mut self, _seq: u64, _price: Price, lull: &Lull) {
+        self.judge.now = lull.ends;
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
