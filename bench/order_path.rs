@@ -190,7 +190,7 @@ impl Primitives {
         self.sealed.clear();
         let begun = Instant::now();
         let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
-        let place = Request::Place { order, instrument, client_id };
+        let place = Request::Place { order, instrument, client_id, expires_maker: false };
         let auth = self.signed_by.as_ref().map_or(Auth::Session, Auth::Signed);
         let text = self.writer.write(n, &place, timing, auth).expect("it fits");
         let key = (n as u32).to_le_bytes();
@@ -334,7 +334,12 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
         let client_id = ClientOrderId::derive(epoch, order.id);
         let begun = Instant::now();
         let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
-        let place = Request::Place { order: &order, instrument: &instrument, client_id: &client_id };
+        let place = Request::Place {
+            order: &order,
+            instrument: &instrument,
+            client_id: &client_id,
+            expires_maker: false,
+        };
         let call = rest_writer.write(&place, timing, &rest_key).expect("it fits");
         let target = format!("{}?{}", call.path, call.query);
         let key = [("X-MBX-APIKEY", desk.key.as_str())];

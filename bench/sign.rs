@@ -92,7 +92,12 @@ fn signed<'a>(
         rows.push(Row { name: format!("{kind}: {name}"), beside, calls, call });
     };
     let (order, id, timing) = orders.at(0);
-    let place = Request::Place { order: &order, instrument: &orders.instrument, client_id: &id };
+    let place = Request::Place {
+        order: &order,
+        instrument: &orders.instrument,
+        client_id: &id,
+        expires_maker: false,
+    };
     let mut ws = WsRequest::new();
     ws.write(1, &place, timing, Auth::Signed(credentials)).expect("it fits");
     let payload = ws.signed_text().to_vec();
@@ -110,7 +115,12 @@ fn signed<'a>(
         "WebSocket order, written and signed",
         Box::new(move |call| {
             let (order, id, timing) = orders.at(call);
-            let place = Request::Place { order: &order, instrument: &orders.instrument, client_id: &id };
+            let place = Request::Place {
+                order: &order,
+                instrument: &orders.instrument,
+                client_id: &id,
+                expires_maker: false,
+            };
             black_box(ws.write(call, &place, timing, Auth::Signed(credentials)).expect("it fits"));
         }),
     );
@@ -145,7 +155,12 @@ fn unsigned<'a>(rows: &mut Vec<Row<'a>>, calls: u64, orders: &'a Orders) {
         "WebSocket order of a session",
         Box::new(move |call| {
             let (order, id, timing) = orders.at(call);
-            let place = Request::Place { order: &order, instrument: &orders.instrument, client_id: &id };
+            let place = Request::Place {
+                order: &order,
+                instrument: &orders.instrument,
+                client_id: &id,
+                expires_maker: false,
+            };
             black_box(ws.write(call, &place, timing, Auth::Session).expect("it fits"));
         }),
     );

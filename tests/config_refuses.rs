@@ -70,6 +70,13 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[trading]\nstandby = [\"binance:spot:ETHUSDT\", \"binance:spot:XRPUSDT\"]",
+        &[
+            "my.toml:4:11: trading.standby = [\"binance:spot:ETHUSDT\", \"binance:spot:XRPUSDT\"]: is of no use: only [trading] pairs_file adds what stands by, with mode = \"live\"",
+            "my.toml:4:36: trading.standby = \"binance:spot:XRPUSDT\": must be the name of a spot instrument of [instruments] files",
+        ],
+    ),
+    (
         "[instruments]\nfiles = [\"instruments/binance-spot.toml\", \"instruments/binance-usdm.toml\"]\n[trading]\nmode = \"live\"\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"binance:spot:BTCUSDT\", \"binance:usdm:BTCUSDT\"]",
         &[
             "my.toml:7:40: strategy.instruments = \"binance:usdm:BTCUSDT\": must be a spot instrument: live orders are sent for spot alone; use [trading] mode = \"paper\", or take it out of this strategy",

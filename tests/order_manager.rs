@@ -5,7 +5,7 @@ use algo_trader::domain::event::{Command, Event, Report, Rules, Trade};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Level, Market, Notional, Order, OrderId,
-    OrderKind, OrderStatus, Price, Qty, Side, Slot, StrategyId, Time, TimeInForce,
+    OrderKind, OrderStatus, PausedBy, Price, Qty, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::execution::{ExecutionStage, GatewayMessage, Record, RecordKind};
 use algo_trader::journal::{Entry, JournalHeader, JournalReader, JournalStrategy, Recovery, recover};
@@ -325,7 +325,7 @@ impl World {
                 let index = instrument.index();
                 self.paused[index] ^= true;
                 let command = if self.paused[index] { Command::Pause } else { Command::Unpause };
-                Slot::command(command(instrument))
+                Slot::command(command(instrument, PausedBy::Operator))
             }
             1 => Slot::clock(),
             2..=40 => Slot::trade(&Trade {

@@ -130,7 +130,7 @@ proptest! {
     ) {
         let instrument = instrument(Market::Spot, &symbol, decimals.0, decimals.1);
         let id = ClientOrderId::derive(1_723_161_253, order.id);
-        let request = Request::Place { order: &order, instrument: &instrument, client_id: &id };
+        let request = Request::Place { order: &order, instrument: &instrument, client_id: &id, expires_maker: false };
         let credentials = hmac();
 
         let mut plain = OrderBytes::new();
@@ -174,7 +174,12 @@ fn every_operation_has_its_method_path_and_parameters() {
     let (client, number) = (OrderRef::Client(&id), OrderRef::Venue(9));
     let (instrument, order, client_id) = (&btc, &limit, &id);
     let rows = [
-        (Request::Place { order, instrument, client_id }, "order.place", "POST /api/v3/order", place),
+        (
+            Request::Place { order, instrument, client_id, expires_maker: false },
+            "order.place",
+            "POST /api/v3/order",
+            place,
+        ),
         (Request::Test { order, instrument, client_id }, "order.test", "POST /api/v3/order/test", place),
         (
             Request::Cancel { instrument, order: client },

@@ -146,11 +146,11 @@ impl Projector {
 
     fn command(&self, command: Command) -> Body {
         match command {
-            Command::Pause(id) => {
-                Body::Command { command: "pause".to_owned(), instrument: Some(self.instrument(id)) }
+            Command::Pause(id, by) => {
+                Body::Command { command: format!("pause by {by}"), instrument: Some(self.instrument(id)) }
             }
-            Command::Unpause(id) => {
-                Body::Command { command: "unpause".to_owned(), instrument: Some(self.instrument(id)) }
+            Command::Unpause(id, by) => {
+                Body::Command { command: format!("unpause by {by}"), instrument: Some(self.instrument(id)) }
             }
             // Of everything, or of more than one thing: as it is called in the program.
             other => Body::Command { command: format!("{other:?}").to_lowercase(), instrument: None },

@@ -9,9 +9,10 @@
 //! enter, only after the last.
 
 use super::ids::{InstrumentId, OrderId, StrategyId};
-use super::kill::{Kill, Scope};
+use super::kill::{Kill, Scope, VenueId};
 use super::number::{Level, Notional, Price, Qty};
 use super::order::{ReportKind, Side};
+use super::pause::PausedBy;
 use super::reason::DenyReason;
 use super::time::Time;
 
@@ -273,10 +274,14 @@ pub enum Command {
     Halt,
     /// Trade again.
     Resume,
-    /// The same of one instrument; its tops of book are not to be traded on until it is resumed.
-    Pause(InstrumentId),
-    /// Trade the instrument again.
-    Unpause(InstrumentId),
+    /// The same of one instrument, by somebody's word; its tops of book are not to be traded on until nobody holds it.
+    Pause(InstrumentId, PausedBy),
+    /// He holds the instrument back no more.
+    Unpause(InstrumentId, PausedBy),
+    /// Nothing can be sent to this part of a venue now: deny every order, also one that reduces.
+    Suspend(VenueId),
+    /// Orders can be sent there again.
+    Reopen(VenueId),
     /// Take back what is open, and send nothing that could rest or add to a position.
     Kill(Kill),
     /// Trade again what was stopped so.
@@ -439,10 +444,12 @@ impl Slot {
         let (code, instrument, scope, terms) = match c {
             Command::Halt => (0, none, 0, 0),
             Command::Resume => (1, none, 0, 0),
-            Command::Pause(instrument) => (2, instrument, 0, 0),
-            Command::Unpause(instrument) => (3, instrument, 0, 0),
+            Command::Pause(instrument, by) => (2, instrument, by as u64, 0),
+            Command::Unpause(instrument, by) => (3, instrument, by as u64, 0),
             Command::Kill(kill) => (4, kill.scope.instrument(), kill.scope.code(), kill.terms()),
             Command::Release(scope) => (5, scope.instrument(), scope.code(), 0),
+            Command::Suspend(venue) => (6, none, Scope::Venue(venue).code(), 0),
+            Command::Reopen(venue) => (7, none, Scope::Venue(venue).code(), 0),
         };
         Self::head(Kind::Command, FIRST | LAST, instrument, [code, scope, terms, 0, 0])
     }
@@ -677,10 +684,17 @@ impl Slot {
             Kind::Command => match w[3] {
                 0 => Event::Command(Command::Halt),
                 1 => Event::Command(Command::Resume),
-                2 => Event::Command(Command::Pause(instrument)),
-                3 => Event::Command(Command::Unpause(instrument)),
+                2 => PausedBy::from_code(w[4])
+                    .map_or(Event::Clock, |by| Event::Command(Command::Pause(instrument, by))),
+                3 => PausedBy::from_code(w[4])
+                    .map_or(Event::Clock, |by| Event::Command(Command::Unpause(instrument, by))),
                 4 => Kill::read(w[4], w[5]).map_or(Event::Clock, |kill| Event::Command(Command::Kill(kill))),
                 5 => Scope::read(w[4]).map_or(Event::Clock, |s| Event::Command(Command::Release(s))),
+                6 | 7 => match Scope::read(w[4]) {
+                    Some(Scope::Venue(venue)) if w[3] == 6 => Event::Command(Command::Suspend(venue)),
+                    Some(Scope::Venue(venue)) => Event::Command(Command::Reopen(venue)),
+                    _ => Event::Clock,
+                },
                 _ => Event::Clock,
             },
             Kind::Rules => Event::Rules(Rules {
@@ -778,9 +792,11 @@ mod tests {
             value: -7,
         };
         assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
-        for command in
-            [Command::Halt, Command::Resume, Command::Pause(instrument), Command::Unpause(instrument)]
-        {
+        let commands =
+            [Command::Halt, Command::Resume, Command::Suspend(VenueId(255)), Command::Reopen(VenueId(0))];
+        let paused = PausedBy::ALL.map(|by| Command::Pause(instrument, by));
+        let unpaused = PausedBy::ALL.map(|by| Command::Unpause(instrument, by));
+        for command in commands.into_iter().chain(paused).chain(unpaused) {
             assert_eq!(Slot::command(command).event(), Event::Command(command));
         }
         let rules = Rules {

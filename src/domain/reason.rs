@@ -99,6 +99,10 @@ reasons! {
         ConsecutiveLosses = 31, "consecutive-losses";
         /// Money was lost faster than configured, over all strategies. Latches.
         LossVelocity = 32, "loss-velocity";
+        /// The instrument is paused.
+        Paused = 33, "paused";
+        /// Nothing can be sent to the instrument's part of the venue now.
+        Suspended = 34, "suspended";
         /// The venue's filter of this name: price off the tick, or out of the venue's range.
         PriceFilter = 40, "PRICE_FILTER";
         /// The venue's filter of this name: quantity off the step, under the minimum or over the maximum.

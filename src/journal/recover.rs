@@ -10,7 +10,9 @@ use super::reader::JournalReader;
 use crate::domain::event::{Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
-use crate::domain::{InstrumentTable, Notional, OrderId, Slot, StrategyId, Time, Wallets};
+use crate::domain::{
+    InstrumentId, InstrumentTable, Notional, OrderId, PausedBy, Pauses, Slot, StrategyId, Time, Wallets,
+};
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
 use crate::strategy::manager::Redo;
@@ -27,8 +29,8 @@ pub struct Recovered {
     pub wallets: Vec<AssetBalance>,
     /// Trades booked of each order that was with the venue.
     pub booked: BTreeMap<OrderId, Vec<u64>>,
-    /// Instruments that were paused.
-    pub paused: Vec<bool>,
+    /// Which instruments were held back, by whose word that nobody says anew.
+    pub paused: Vec<(InstrumentId, PausedBy)>,
     /// Whether all trading was halted.
     pub halted: bool,
     /// The last event.
@@ -78,7 +80,8 @@ pub struct Recovery {
     denied: Vec<OrderId>,
     wallets: Wallets,
     booked: BTreeMap<OrderId, Vec<u64>>,
-    paused: Vec<bool>,
+    paused: Pauses,
+    instruments: usize,
     halted: bool,
     seq: u64,
     time: Time,
@@ -114,7 +117,10 @@ impl Recovery {
             redo: header.strategies.iter().map(|_| Redo::default()).collect(),
             strategies,
             denied: Vec::new(),
-            paused: vec![false; instruments],
+            paused: InstrumentTable::new(header.instruments.clone())
+                .map(|table| Pauses::new(&table))
+                .unwrap_or_default(),
+            instruments,
             halted: false,
             seq: 0,
             time: Time(0),
@@ -136,7 +142,7 @@ impl Recovery {
         if slot.is_first() {
             self.time = slot.time();
         }
-        if !slot.is_last() || slot.instrument().index() >= self.paused.len() {
+        if !slot.is_last() || slot.instrument().index() >= self.instruments {
             return;
         }
         match slot.event() {
@@ -180,16 +186,17 @@ impl Recovery {
         match command {
             Command::Halt => self.halted = true,
             Command::Resume => self.halted = false,
-            Command::Pause(instrument) => self.paused[instrument.index()] = true,
-            Command::Unpause(instrument) => self.paused[instrument.index()] = false,
             // Kept over a restart by a file of its own.
             Command::Kill(_) | Command::Release(_) => {}
+            Command::Pause(..) | Command::Unpause(..) | Command::Suspend(_) | Command::Reopen(_) => {
+                self.paused.take(command);
+            }
         }
     }
 
     fn record(&mut self, record: &Record) {
         let index = record.order.strategy.index();
-        let known = record.order.instrument.index() < self.paused.len();
+        let known = record.order.instrument.index() < self.instruments;
         let (Some(desk), Some(redo)) = (self.desks.get_mut(index), self.redo.get_mut(index)) else { return };
         if known {
             desk.redo(&record.action(), redo);
@@ -216,11 +223,16 @@ impl Recovery {
         for desk in &mut self.desks {
             desk.end_denied(&self.denied);
         }
+        let ids = (0..u16::MAX).take(self.instruments).map(InstrumentId);
+        let kept = PausedBy::ALL.into_iter().filter(|by| by.is_kept());
+        let kept: Vec<PausedBy> = kept.collect();
+        let held = |id| kept.iter().map(move |by| (id, *by));
+        let paused = ids.flat_map(held).filter(|(id, by)| self.paused.is_paused_by(*id, *by)).collect();
         Recovered {
             desks: self.desks.into_iter().map(|desk| desk.state).collect(),
             wallets: self.wallets.assets().to_vec(),
             booked: self.booked,
-            paused: self.paused,
+            paused,
             halted: self.halted,
             seq: self.seq,
             time: self.time,

@@ -16,13 +16,13 @@ use crate::domain::event::{Command, Denial, Report, Rules};
 use crate::domain::order::{Applied, ReportKind};
 use crate::domain::wallet::WalletFill;
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, Slot,
-    StrategyId, Time, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderId, OrderKind, Pauses, Price, Qty, Scope,
+    Side, Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
 use crate::strategy::desk::DeskState;
-use crate::strategy::{Action, Intent};
+use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 use std::marker::PhantomData;
 
@@ -57,7 +57,9 @@ pub(super) struct Judge<R> {
     losses: Losses,
     switches: Switches,
     halted: bool,
-    paused: Vec<bool>,
+    paused: Pauses,
+    /// The order that the next new one is a part of, or protects.
+    parent: Option<OrderId>,
     restricted: Vec<bool>,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
@@ -130,7 +132,8 @@ impl<R: RuleList> Judge<R> {
             losses: Losses::new(limits.losses, super::DayBoundary::default(), strategies),
             switches: Switches::new(table, strategies),
             halted: false,
-            paused: vec![false; instruments],
+            paused: Pauses::new(table),
+            parent: None,
             restricted: vec![false; instruments],
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
@@ -188,7 +191,9 @@ impl<R: RuleList> Judge<R> {
             exchange_counts: OpenCounts { orders: self.live.len() as u32, ..OpenCounts::default() },
             payable,
             quote_left,
-            halted: self.halted || self.paused[index],
+            halted: self.halted,
+            paused: self.paused.is_paused(order.instrument),
+            suspended: self.paused.is_suspended(order.instrument),
             killed: self.switches.stops(order.strategy, order.instrument),
             restricted: self.restricted[index],
             value,
@@ -237,7 +242,10 @@ impl<R: RuleList> Judge<R> {
                     open.leaving = Qty(open.leaving.0.saturating_add(live.state.leaves().0));
                 }
             }
-            if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
+            // What leaves a position is not held up by the rest of the entry, or of its parts, that it protects.
+            let family = self.parent.is_some() && (self.parent == Some(o.id) || self.parent == live.parent);
+            let entry = order.reduce_only && family;
+            if o.side != order.side && !entry && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
                     (None, _) => o.price,
                     (Some(best), Side::Buy) => best.min(o.price),
@@ -257,10 +265,17 @@ impl<R: RuleList> Judge<R> {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
             Action::Hold(order) => VerdictBody::Held(*order),
-            Action::Note(note) => VerdictBody::Note(*note),
+            Action::Note(note) => {
+                if let Change::ChildOf(parent) = note.change {
+                    self.parent = Some(parent);
+                }
+                VerdictBody::Note(*note)
+            }
             Action::New(order) => {
                 decided = decided_by(order, &intent.reference);
-                self.on_order(order, intent)
+                let body = self.on_order(order, intent);
+                self.parent = None;
+                body
             }
         };
         self.verdicts.push(Verdict { seq: intent.seq, decided, body });
@@ -295,7 +310,7 @@ impl<R: RuleList> Judge<R> {
         self.last_orders[strategy].ordered(order, self.now);
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.order(order, 0, value, 1);
-        self.live.push(LiveOrder::new(*order, price, value));
+        self.live.push(LiveOrder { parent: self.parent, ..LiveOrder::new(*order, price, value) });
         self.live_in[order.instrument.index()] += 1;
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
@@ -317,18 +332,13 @@ impl<R: RuleList> Judge<R> {
     }
 
     pub fn on_command(&mut self, command: Command) {
-        let (instrument, paused) = match command {
-            Command::Halt | Command::Resume => {
-                self.halted = command == Command::Halt;
-                return;
+        match command {
+            Command::Halt | Command::Resume => self.halted = command == Command::Halt,
+            Command::Kill(kill) => self.kill(&kill),
+            Command::Release(scope) => self.release(scope),
+            _ => {
+                self.paused.take(command);
             }
-            Command::Pause(instrument) => (instrument, true),
-            Command::Unpause(instrument) => (instrument, false),
-            Command::Kill(kill) => return self.kill(&kill),
-            Command::Release(scope) => return self.release(scope),
-        };
-        if let Some(flag) = self.paused.get_mut(instrument.index()) {
-            *flag = paused;
         }
     }
 

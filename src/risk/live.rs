@@ -1,7 +1,7 @@
 //! An order that is not over, as risk remembers it.
 
 use crate::domain::order::OrderState;
-use crate::domain::{Order, Price, Time};
+use crate::domain::{Order, OrderId, Price, Time};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -12,12 +12,14 @@ pub(super) struct LiveOrder {
     pub price: Price,
     /// What of it has not traded is worth, units of 10^-8 quote.
     pub value: i128,
+    /// The order that it is a part of, or protects.
+    pub parent: Option<OrderId>,
     /// When the kill switch asked for its cancel.
     pub asked_at: Option<Time>,
 }
 
 impl LiveOrder {
     pub const fn new(order: Order, price: Price, value: i128) -> Self {
-        Self { state: OrderState::new(order), price, value, asked_at: None }
+        Self { state: OrderState::new(order), price, value, parent: None, asked_at: None }
     }
 }

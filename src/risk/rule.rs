@@ -46,6 +46,10 @@ pub struct Case<'a> {
     pub quote_left: Option<i128>,
     /// Whether an operator halted trading.
     pub halted: bool,
+    /// Whether anybody holds the instrument back.
+    pub paused: bool,
+    /// Whether nothing can be sent for it.
+    pub suspended: bool,
     /// Why the kill switch stops it, if it does.
     pub killed: Option<DenyReason>,
     /// Whether the instrument is not to be traded.
@@ -296,6 +300,8 @@ const fn at(index: usize) -> Option<&'static RuleSpec> {
 
 const TABLE: &[RuleSpec] = &[
     rules::halt::RULE,
+    rules::suspended::RULE,
+    rules::paused::RULE,
     rules::kill::RULE,
     rules::limits_set::RULE,
     rules::tradable::RULE,

@@ -4,7 +4,8 @@
 //! finds its positions, orders and protections in its context, and nothing else of the earlier run. The venue is asked
 //! how each order stands, and what traded meanwhile is booked. The new run has a journal of its own, which begins with what was
 //! recovered, so that it replays and can be recovered itself; and the earlier run's epoch, since its orders go on under
-//! their ids. A pause or halt of the earlier run stays.
+//! their ids. A halt of the earlier run stays, and
+//! a pause by an operator or for a difference; by the venue and by the pairs file it is said anew.
 
 use super::config::Config;
 use crate::domain::Slot;
@@ -134,8 +135,7 @@ impl Earlier {
     /// What stays paused and halted, as events for the new run's ring.
     #[must_use]
     pub fn standing_commands(&self) -> Vec<Slot> {
-        let paused = self.recovered.paused.iter().zip(&self.header.instruments);
-        let paused = paused.filter(|(paused, _)| **paused).map(|(_, of)| Command::Pause(of.id));
+        let paused = self.recovered.paused.iter().map(|(id, by)| Command::Pause(*id, *by));
         let halted = self.recovered.halted.then_some(Command::Halt);
         paused.chain(halted).map(Slot::command).collect()
     }

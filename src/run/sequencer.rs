@@ -206,6 +206,14 @@ impl Sequencer {
         self.queue.next_due().is_some_and(|due| due <= time)
     }
 
+    /// Publishes an event of our own at the present time: what was never read is measured from its entry.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn publish_own(&mut self, slot: Slot) -> Result<(), Stopped> {
+        self.publish(slot, self.clock.raw())
+    }
+
     /// Publishes an event of one slot at the present time. `read` is the raw stamp of its bytes.
     ///
     /// # Errors
@@ -327,7 +335,7 @@ impl Sequencer {
         for _ in 0..ROUNDS_MAX {
             let until = self.time.plus_nanos(latency_ns + self.floor_ns + 1);
             self.advance(until)?;
-            self.publish(Slot::clock(), self.clock.raw())?;
+            self.publish_own(Slot::clock())?;
             self.await_all()?;
             if self.queue.is_empty() {
                 break;

@@ -8,8 +8,8 @@ use crate::calendar::Hours;
 use crate::domain::event::{FEE_DECIMALS, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{
-    Extras, Instrument, InstrumentId, InstrumentTable, OrderId, OrderKind, PlaceError, Position, Price, Qty,
-    Side, Time, TimeInForce,
+    Extras, Instrument, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Pauses, PlaceError,
+    Position, Price, Qty, Side, Time, TimeInForce,
 };
 use crate::market::{Top, message::Values};
 use crate::venue::NativeForms;
@@ -29,8 +29,8 @@ pub struct View {
     pub now: Time,
     /// The event being handled.
     pub seq: u64,
-    /// Instruments that an operator, or a difference from the venue's books, paused.
-    pub paused: Vec<bool>,
+    /// Which instruments are held back, and by whom.
+    pub paused: Pauses,
     /// Instruments that are known by their bars alone. What is triggered within one of those leaves at its own price,
     /// by an order that says so: conditional, and immediate or cancel.
     pub bars: Vec<bool>,
@@ -52,7 +52,7 @@ impl View {
             values: vec![None; indicators],
             now: Time(0),
             seq: 0,
-            paused: vec![false; table.len()],
+            paused: Pauses::new(table),
             bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
@@ -75,11 +75,19 @@ impl View {
         self.tops.get(instrument.index()).copied().unwrap_or_default()
     }
 
-    /// Whether the instrument is paused.
+    /// Whether anybody holds the instrument back.
     #[inline]
     #[must_use]
     pub fn is_paused(&self, instrument: InstrumentId) -> bool {
-        self.paused.get(instrument.index()).copied().unwrap_or_default()
+        self.paused.is_paused(instrument)
+    }
+
+    /// Whether this order has to wait: nothing can be sent, or the instrument is paused and it does not reduce.
+    #[inline]
+    #[must_use]
+    pub fn holds_back(&self, order: &Order) -> bool {
+        self.paused.is_suspended(order.instrument)
+            || (self.paused.is_paused(order.instrument) && !order.reduce_only)
     }
 
     /// Whether the instrument is known by its bars alone.

@@ -73,7 +73,7 @@ impl Flatten {
                 let o = &o.order;
                 o.instrument == instrument && o.reduce_only && o.kind == OrderKind::Market
             });
-            if leaving || !view.top(instrument).is_two_sided() {
+            if leaving || !view.top(instrument).is_two_sided() || view.paused.is_suspended(instrument) {
                 continue;
             }
             let wanted = Wanted {

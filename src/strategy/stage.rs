@@ -116,7 +116,7 @@ impl StrategyStage {
             by_instrument,
             market,
             intents,
-            tops: Vec::with_capacity(64),
+            tops: Vec::with_capacity(table.len().max(64)),
             bars: Vec::with_capacity(64),
         }
     }
@@ -252,19 +252,21 @@ impl StrategyStage {
         }
     }
 
-    /// A paused instrument's top is not to be traded on; strategies are told as of any other change of it.
+    /// The top of an instrument that is held back is not to be traded on; strategies are told as of any other change of it.
     fn on_command(&mut self, command: Command) {
-        let (instrument, paused) = match command {
-            Command::Pause(instrument) => (instrument, true),
-            Command::Unpause(instrument) => (instrument, false),
-            Command::Halt | Command::Resume => return,
+        match command {
             // What is stopped is denied by risk, which says so; here it is closed, where that was asked for.
             Command::Kill(kill) => return self.flatten.kill(&kill),
             Command::Release(scope) => return self.flatten.release(scope),
-        };
-        if let Some(flag) = self.view.paused.get_mut(instrument.index()) {
-            *flag = paused;
-            self.tops.push((instrument, self.view.top(instrument), Told::All));
+            _ => {}
+        }
+        if !self.view.paused.take(command) {
+            return;
+        }
+        for of in self.view.table.all() {
+            if self.view.paused.concerned(command, of.id) && !self.by_instrument[of.id.index()].is_empty() {
+                self.tops.push((of.id, self.view.top(of.id), Told::All));
+            }
         }
     }
 

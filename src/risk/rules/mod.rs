@@ -22,6 +22,7 @@ pub(super) mod order_rate;
 pub(super) mod order_rates;
 pub(super) mod order_size;
 pub(super) mod order_to_trade;
+pub(super) mod paused;
 pub(super) mod position;
 pub(super) mod price;
 pub(super) mod reduce_only;
@@ -36,6 +37,7 @@ pub(super) mod self_trade;
 pub(super) mod share;
 pub(super) mod stale_book;
 pub(super) mod stale_clock;
+pub(super) mod suspended;
 pub(super) mod tradable;
 
 #[cfg(test)]

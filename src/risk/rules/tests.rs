@@ -66,6 +66,8 @@ impl Sample {
             payable: true,
             quote_left: None,
             halted: false,
+            paused: false,
+            suspended: false,
             killed: None,
             restricted: false,
             value: 0,
@@ -439,6 +441,8 @@ fn switches_and_lists() {
         check(rule, &case)
     };
     assert_eq!(of("halt", |c| c.halted = true), Err(DenyReason::Halted.into()));
+    assert_eq!(of("paused", |c| c.paused = true), Err(DenyReason::Paused.into()));
+    assert_eq!(of("suspended", |c| c.suspended = true), Err(DenyReason::Suspended.into()));
     assert_eq!(of("restricted", |c| c.restricted = true), Err(DenyReason::Restricted.into()));
     let killed = |c: &mut Case<'_>| c.killed = Some(DenyReason::Drawdown);
     assert_eq!(

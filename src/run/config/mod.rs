@@ -245,7 +245,8 @@ impl Config {
         let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
-        let trading = TradingConfig::check(&raw.trading, &mut checks);
+        let mut trading = TradingConfig::check(&raw.trading, &mut checks);
+        trading.standby = trading::standby(&raw.trading, &trading, &instruments, &mut checks);
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
         }

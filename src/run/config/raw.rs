@@ -199,6 +199,7 @@ raw! {
         reconcile_seconds: Given<i64>,
         rules_seconds: Given<i64>,
         pairs_file: Option<String>,
+        standby: Given<Vec<Spanned<String>>>,
         on_exit: Given<String>,
         exit_seconds: Given<i64>,
         rest_threads: Given<i64>,

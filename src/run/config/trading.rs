@@ -8,7 +8,7 @@ use super::choices::choices;
 use super::instruments::Instruments;
 use super::raw::{Given, RawStrategy, RawTrading};
 use super::sections::{Wait, path};
-use crate::domain::Market;
+use crate::domain::{InstrumentId, Market};
 use crate::venue::binance::request::RecvWindow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +68,10 @@ pub struct TradingConfig {
     pub reconcile: Duration,
     /// Between two readings of the venue's rules.
     pub rules_every: Duration,
-    /// A file that says which pairs are paused or removed, looked at while running.
+    /// A file that says which pairs are paused, removed or added, looked at while running.
     pub pairs_file: Option<PathBuf>,
+    /// Instruments that stand by: known from the start, followed and traded once that file adds them.
+    pub standby: Vec<InstrumentId>,
     /// What becomes of open orders at the end.
     pub on_exit: OnExit,
     /// How long the end waits for the venue.
@@ -99,6 +101,7 @@ impl TradingConfig {
             reconcile,
             rules_every,
             pairs_file: path(raw.pairs_file.as_deref()),
+            standby: Vec::new(),
             on_exit: checks.choice(&raw.on_exit, OnExit::ALL, OnExit::Cancel),
             exit_timeout,
             rest_threads: checks.integer(&raw.rest_threads, 1..=8, 2),
@@ -120,6 +123,28 @@ fn variable(given: &Given<String>, default: &str, checks: &mut Checks<'_>) -> St
         return default.to_owned();
     }
     name.clone()
+}
+
+/// Instruments that stand by until the pairs file adds them.
+pub(super) fn standby(
+    raw: &RawTrading,
+    trading: &TradingConfig,
+    instruments: &Instruments,
+    checks: &mut Checks<'_>,
+) -> Vec<InstrumentId> {
+    let (Some(given), Some(table)) = (&raw.standby, &instruments.table) else { return Vec::new() };
+    if !given.get_ref().is_empty() && (trading.mode != TradingMode::Live || trading.pairs_file.is_none()) {
+        let expected = "is of no use: only [trading] pairs_file adds what stands by, with mode = \"live\"";
+        checks.refuse(&given.span(), expected);
+    }
+    let mut standby = Vec::new();
+    for name in given.get_ref() {
+        match table.by_name(name.get_ref()) {
+            Some(of) if of.market == Market::Spot => standby.push(of.id),
+            _ => checks.refuse(&name.span(), "must be the name of a spot instrument of [instruments] files"),
+        }
+    }
+    standby
 }
 
 /// Refuses instruments of strategies that live orders cannot be sent for.

@@ -5,7 +5,7 @@ use super::outcome::{LiveOutcome, MarketOutcome};
 use super::sink::Sink;
 use super::socket::{Socket, Sockets};
 use super::{LiveError, LiveStatus, ProgressReport, wall_clock};
-use crate::domain::{Market, Time};
+use crate::domain::{Instrument, Market, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceId, SourceInfo, TlsClient};
 use crate::pipeline::{StageHistogram, StampClock, Wait};
@@ -14,6 +14,7 @@ use crate::run::feed::Feed;
 use crate::run::interrupt::Interrupt;
 use crate::run::sequencer::Stopped;
 use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
+use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -73,9 +74,13 @@ impl Prepared {
                 weight_per_minute: endpoints.weight_per_minute,
                 seed: u64::from_le_bytes(seed),
             };
-            (StreamClient::new(market, settings, config.instruments.all()), endpoints)
+            let standby = &config.trading.standby;
+            (StreamClient::with_standby(market, settings, config.instruments.all(), standby), endpoints)
         };
-        let markets: Vec<_> = Market::ALL.into_iter().map(client).filter(|(c, _)| c.lines() > 0).collect();
+        let waits =
+            |market| config.trading.standby.iter().any(|id| config.instruments.get(*id).market == market);
+        let markets: Vec<_> =
+            Market::ALL.into_iter().map(client).filter(|(c, _)| c.lines() > 0 || waits(c.market())).collect();
         if markets.is_empty() {
             return Err(LiveError::Nothing(
                 "none of [venue] streams exists in the markets of the instruments",
@@ -107,6 +112,8 @@ pub(super) struct LiveFeed {
     pub(super) book_sources: Vec<SourceInfo>,
     pub(super) requests: Vec<Request>,
     pub(super) clock: StampClock,
+    /// Instruments that stood by and are to be followed from now on.
+    pub(super) additions: Option<Receiver<Instrument>>,
     wait: Wait,
     read_latency: StageHistogram,
     tls_latency: StageHistogram,
@@ -154,6 +161,7 @@ impl LiveFeed {
             book_sources: config.instruments.all().iter().map(book_source).collect(),
             requests: Vec::with_capacity(1_024),
             clock,
+            additions: None,
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
             tls_latency: StageHistogram::new("tls", "bytes read to the first record decrypted"),
@@ -244,6 +252,10 @@ impl LiveFeed {
             worked = true;
             self.take(found, now, sink)?;
         }
+        while let Some(instrument) = self.additions.as_ref().and_then(|more| more.try_recv().ok()) {
+            worked = true;
+            self.add(&instrument, now);
+        }
         for market in 0..self.markets.len() {
             if now >= self.markets[market].client.next_deadline() {
                 self.markets[market].client.poll(now, &mut self.requests);
@@ -254,6 +266,16 @@ impl LiveFeed {
         worked |= round.worked;
         self.outcome.clock_events += u64::from(round.ticked);
         Ok(worked)
+    }
+
+    /// Follows an instrument that stood by.
+    #[cold]
+    fn add(&mut self, instrument: &Instrument, now: Time) {
+        for followed in &mut self.markets {
+            if followed.client.add(instrument, now) {
+                log::warn!("{} is followed from now on", instrument.name());
+            }
+        }
     }
 
     /// Reads one socket and publishes what is new.

@@ -200,11 +200,12 @@ fn live(
         }
         None => None,
     };
+    let (more, additions) = crossbeam_channel::unbounded();
     let lanes = match &prepared_orders {
         Some(_) => {
             let (sender, lanes) = OrderLanes::new()?;
             pipeline_options.handover = Some(sender);
-            Some(lanes)
+            Some(lanes.adding(more))
         }
         None => None,
     };
@@ -222,6 +223,7 @@ fn live(
         &pipeline.topology.housekeeping,
     )?;
     feed.decoding.sampler = pipeline.sampler;
+    feed.additions = (!config.trading.standby.is_empty()).then_some(additions);
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => {
             let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
@@ -232,7 +234,7 @@ fn live(
     for slot in standing {
         // A fault that stops this shows in the summary.
         let sequencer = &mut pipeline.sequencer;
-        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish(slot, 0));
+        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(slot));
     }
     let vitals = Vitals::default();
     let control = match (control, pipeline.commands.take()) {
@@ -285,7 +287,7 @@ fn stay_stopped(pipeline: &mut Pipeline, kills: &[Kill]) {
         // A fault that stops this shows in the summary.
         let _ = sequencer
             .advance(wall_clock())
-            .and_then(|()| sequencer.publish(Slot::command(Command::Kill(*kill)), 0));
+            .and_then(|()| sequencer.publish_own(Slot::command(Command::Kill(*kill))));
     }
 }
 
@@ -362,6 +364,6 @@ fn pump(pipeline: &mut Pipeline) -> bool {
         return worked;
     }
     // A fault that stops this shows in the summary.
-    let _ = sequencer.advance(now).and_then(|()| sequencer.publish(Slot::clock(), 0));
+    let _ = sequencer.advance(now).and_then(|()| sequencer.publish_own(Slot::clock()));
     true
 }

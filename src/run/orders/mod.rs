@@ -25,7 +25,7 @@ pub use outcome::OrdersOutcome;
 pub use preflight::PreflightError;
 
 use crate::domain::order::OrderState;
-use crate::domain::{ClientOrderId, InstrumentTable, Market};
+use crate::domain::{ClientOrderId, Instrument, InstrumentTable, Market};
 use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover};
 use crate::journal::Resumed;
 use crate::net::TlsClient;
@@ -39,7 +39,9 @@ use crate::strategy::desk::DeskState;
 use crate::venue::VenueTerms;
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
 use crate::venue::binance::exchange_info::RateLimit;
+use crossbeam_channel::Sender;
 use gateway::{Adopted, Gateway, GatewayParts, WAKE};
+use pairs::PairsWatch;
 use rest::RestCalls;
 use sessions::Sessions;
 use std::sync::Arc;
@@ -87,6 +89,7 @@ pub struct OrderLanes {
     waker: Arc<mio::Waker>,
     receiver: HandoverReceiver,
     closing: Closing,
+    additions: Option<Sender<Instrument>>,
 }
 
 /// How the sending thread runs.
@@ -163,7 +166,13 @@ impl OrderLanes {
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
         let (sender, receiver) = handover(slots, Arc::clone(&waker));
         let closing = sender.closing();
-        Ok((sender, Self { poll, waker, receiver, closing }))
+        Ok((sender, Self { poll, waker, receiver, closing, additions: None }))
+    }
+
+    /// The same, where the feed is told of instruments that stood by and are to be followed.
+    #[must_use]
+    pub fn adding(self, additions: Sender<Instrument>) -> Self {
+        Self { additions: Some(additions), ..self }
     }
 }
 
@@ -248,7 +257,7 @@ fn start_with(
     thread: OrdersThread,
     adopted: Vec<Adopted>,
 ) -> Result<RunningOrders, OrdersError> {
-    let OrderLanes { poll, waker, receiver, closing } = lanes;
+    let OrderLanes { poll, waker, receiver, closing, additions } = lanes;
     let key = Arc::new(ApiKey::new(credentials.api_key.as_str())?);
     let (venue, trading) = (&config.venue, &config.trading);
     let endpoint = &venue.endpoints(Market::Spot).rest;
@@ -267,7 +276,9 @@ fn start_with(
     let pairs = match trading.pairs_file.clone() {
         Some(path) => {
             let (control, keep) = (Arc::clone(&control), thread.housekeeping.clone());
-            Some(pairs::watch(path, table.clone(), control, Arc::clone(&waker), keep)?)
+            let watch =
+                PairsWatch { path, table: table.clone(), additions, control, wake: Arc::clone(&waker) };
+            Some(watch.start(keep)?)
         }
         None => None,
     };
@@ -285,6 +296,7 @@ fn start_with(
         exit_timeout: trading.exit_timeout,
         adopted,
         pairs,
+        standby: trading.standby.clone(),
     };
     let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
         match thread.core {

@@ -1,4 +1,4 @@
-//! Pairs paused, removed and resumed while a run goes on: a file that says how each is to be (`[trading] pairs_file`).
+//! Pairs paused, removed, resumed and added while a run goes on: a file that says how each is to be (`[trading] pairs_file`).
 //!
 //! One line an instrument: its name and a word. What is not named trades, so an empty file, or none, pauses nothing.
 //!
@@ -6,17 +6,19 @@
 //! binance:spot:BTCUSDT  paused     # no new orders; cancels and what only reduces go out
 //! binance:spot:ETHUSDT  removed    # the same, and its open orders are taken back
 //! binance:spot:BNBUSDT  resumed    # takes the venue's numbers over, after a difference halted it
+//! binance:spot:SOLUSDT  added      # one of `[trading] standby` is followed and traded from now on
 //! ```
 //!
 //! A file, since it can be written by hand, by a script and by a configuration tool, is there after a restart, and says what
 //! holds instead of what was done. It is looked at five times a second by a thread of its own. What changed goes to the
 //! order client, which tells the ring, so that risk and strategies know, the journal has it, and a replay does the same.
-//! A line that cannot be read is told once and changes nothing.
+//! One that is added has its streams opened by the feed, and trades once its rules were read anew; it stays so for the
+//! rest of the run. A line that cannot be read is told once and changes nothing.
 
 use super::gateway::OrdersControl;
-use crate::domain::{InstrumentId, InstrumentTable};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable};
 use crate::run::affinity::keep_to;
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ enum Wanted {
     Paused,
     Removed,
     Resumed,
+    Added,
 }
 
 /// What is to be done with a pair.
@@ -39,6 +42,7 @@ pub(super) enum PairChange {
     Pause(InstrumentId),
     Remove(InstrumentId),
     Resume(InstrumentId),
+    Add(InstrumentId),
 }
 
 type Pairs = BTreeMap<InstrumentId, Wanted>;
@@ -54,6 +58,7 @@ fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
             (Some("paused"), None) => Some(Wanted::Paused),
             (Some("removed"), None) => Some(Wanted::Removed),
             (Some("resumed"), None) => Some(Wanted::Resumed),
+            (Some("added"), None) => Some(Wanted::Added),
             _ => None,
         };
         match (table.by_name(name), wanted) {
@@ -62,7 +67,7 @@ fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
             }
             (None, _) => problems.push(format!("line {}: {name} is no instrument of this run", index + 1)),
             (Some(_), None) => problems.push(format!(
-                "line {}: after {name} must stand one word: paused, removed or resumed",
+                "line {}: after {name} must stand one word: paused, removed, resumed or added",
                 index + 1
             )),
         }
@@ -72,14 +77,18 @@ fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
 
 /// What has to be done to come from one state to the other.
 fn changes(before: &Pairs, now: &Pairs) -> Vec<PairChange> {
+    let held = |was: Option<&Wanted>| matches!(was, Some(Wanted::Paused | Wanted::Removed));
     let told = now.iter().filter(|(id, wanted)| before.get(id) != Some(wanted));
-    let told = told.map(|(id, wanted)| match wanted {
-        Wanted::Paused => PairChange::Pause(*id),
-        Wanted::Removed => PairChange::Remove(*id),
-        Wanted::Resumed => PairChange::Resume(*id),
+    let told = told.flat_map(|(id, wanted)| match wanted {
+        Wanted::Paused => [Some(PairChange::Pause(*id)), None],
+        Wanted::Removed => [Some(PairChange::Remove(*id)), None],
+        Wanted::Resumed => [Some(PairChange::Resume(*id)), None],
+        Wanted::Added => {
+            [Some(PairChange::Add(*id)), held(before.get(id)).then_some(PairChange::Resume(*id))]
+        }
     });
-    let gone = before.iter().filter(|(id, was)| !now.contains_key(id) && **was != Wanted::Resumed);
-    told.chain(gone.map(|(id, _)| PairChange::Resume(*id))).collect()
+    let gone = before.iter().filter(|(id, was)| !now.contains_key(id) && held(Some(was)));
+    told.flatten().chain(gone.map(|(id, _)| PairChange::Resume(*id))).collect()
 }
 
 /// When it was written last, and how long it is; `None` without a file.
@@ -88,47 +97,58 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((found.modified().ok()?, found.len()))
 }
 
-/// Watches the file until the orders' thread is over; what it says at the start is there at once.
-pub(super) fn watch(
-    path: PathBuf,
-    table: InstrumentTable,
-    control: Arc<OrdersControl>,
-    wake: Arc<mio::Waker>,
-    cores: Vec<usize>,
-) -> std::io::Result<Receiver<PairChange>> {
-    let (out, found) = unbounded();
-    let mut pairs = Pairs::new();
-    let mut last = None;
-    let mut look = move || {
-        let now = stamp(&path);
-        if now == last {
-            return true;
-        }
-        last = now;
-        // A file that is gone says nothing; one that is being replaced is there a moment later.
-        let (wanted, problems) = read(&std::fs::read_to_string(&path).unwrap_or_default(), &table);
-        for problem in problems {
-            log::error!("{}: {problem}", path.display());
-        }
-        for change in changes(&pairs, &wanted) {
-            log::warn!("{}: {change:?}", path.display());
-            if out.send(change).is_err() {
-                return false;
+/// What a watch of the file needs.
+pub(super) struct PairsWatch {
+    pub path: PathBuf,
+    pub table: InstrumentTable,
+    /// Where the feed hears of what is added.
+    pub additions: Option<Sender<Instrument>>,
+    pub control: Arc<OrdersControl>,
+    pub wake: Arc<mio::Waker>,
+}
+
+impl PairsWatch {
+    /// Watches the file until the orders' thread is over; what it says at the start is there at once.
+    pub fn start(self, cores: Vec<usize>) -> std::io::Result<Receiver<PairChange>> {
+        let Self { path, table, additions, control, wake } = self;
+        let (out, found) = unbounded();
+        let mut pairs = Pairs::new();
+        let mut last = None;
+        let mut look = move || {
+            let now = stamp(&path);
+            if now == last {
+                return true;
             }
-        }
-        pairs = wanted;
-        // A waker that cannot wake means a change that is seen a millisecond later.
-        let _ = wake.wake();
-        true
-    };
-    look();
-    std::thread::Builder::new().name("at-pairs".into()).spawn(move || {
-        keep_to(&cores);
-        while !control.is_over() && look() {
-            std::thread::sleep(LOOK_EVERY);
-        }
-    })?;
-    Ok(found)
+            last = now;
+            // A file that is gone says nothing; one that is being replaced is there a moment later.
+            let (wanted, problems) = read(&std::fs::read_to_string(&path).unwrap_or_default(), &table);
+            for problem in problems {
+                log::error!("{}: {problem}", path.display());
+            }
+            for change in changes(&pairs, &wanted) {
+                log::warn!("{}: {change:?}", path.display());
+                if let (PairChange::Add(id), Some(additions)) = (change, &additions) {
+                    // A feed that is over follows nothing any more.
+                    let _ = additions.send(table.get(id).clone());
+                }
+                if out.send(change).is_err() {
+                    return false;
+                }
+            }
+            pairs = wanted;
+            // A waker that cannot wake means a change that is seen a millisecond later.
+            let _ = wake.wake();
+            true
+        };
+        look();
+        std::thread::Builder::new().name("at-pairs".into()).spawn(move || {
+            keep_to(&cores);
+            while !control.is_over() && look() {
+                std::thread::sleep(LOOK_EVERY);
+            }
+        })?;
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
@@ -164,5 +184,9 @@ mod tests {
         assert_eq!(changes(&both, &removed), [PairChange::Remove(a)]);
         assert_eq!(changes(&removed, &none), [PairChange::Resume(a)]);
         assert_eq!(changes(&both, &none), [PairChange::Resume(a)], "what was resumed trades anyway");
+        let added = Pairs::from([(a, Wanted::Added)]);
+        assert_eq!(changes(&none, &added), [PairChange::Add(a)]);
+        assert_eq!(changes(&removed, &added), [PairChange::Add(a), PairChange::Resume(a)]);
+        assert_eq!(changes(&added, &none), [], "what was added stays");
     }
 }

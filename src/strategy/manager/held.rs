@@ -281,8 +281,10 @@ impl Desk {
         if order.qty.0 <= 0 {
             return self.release(view, held.order, OrderStatus::Canceled);
         }
-        let paused = view.is_paused(order.instrument) && !order.reduce_only;
-        if paused || !view.top(order.instrument).is_two_sided() || !self.is_alone(view, held.order) {
+        if view.holds_back(&order)
+            || !view.top(order.instrument).is_two_sided()
+            || !self.is_alone(view, held.order)
+        {
             return false;
         }
         let iceberg_qty = order.extras.iceberg_qty;

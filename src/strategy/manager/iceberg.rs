@@ -41,7 +41,7 @@ impl Desk {
     fn next_slice(&mut self, view: &View, parent: OrderId) -> Option<Order> {
         let state = self.state.orders.iter().find(|o| o.order.id == parent).copied()?;
         let whole = state.order;
-        let paused = view.is_paused(whole.instrument) && !whole.reduce_only;
+        let paused = view.holds_back(&whole);
         if state.leaves().0 <= 0 || !self.has_room(2) || paused || !view.top(whole.instrument).is_two_sided()
         {
             return None;

@@ -189,7 +189,10 @@ impl Desk {
         if self.restless {
             self.attend(view);
         }
-        if !self.state.manager.protections.is_empty() && top.is_two_sided() {
+        if !self.state.manager.protections.is_empty()
+            && top.is_two_sided()
+            && !view.paused.is_suspended(instrument)
+        {
             self.guard_all(view, instrument, top);
         }
     }

@@ -1,58 +1,33 @@
-//! Orders: placing, cancelling, and what answers and events say of them.
+//! Orders: placing and cancelling, and what the answers to that say.
 //!
 //! Owns: the decisions of the order path. An order that cannot be sent now is refused at once, never queued: its price is
 //! of now. A cancel waits until it can be sent. An order refused for its time (−1021) is rejected, as it was surely not
 //! executed and its price is old by now; a cancel is dated and signed anew.
 
-use super::super::limits::{Cost, NotNow};
-use super::super::request::{OrderRef, Request};
+use super::super::limits::Cost;
+use super::super::request::Request;
 use super::OrderClient;
-use super::codes::{Class, Reaction, RefusalKind, VenueRefusal};
-use super::event::{Change, Execution, OrderRow, UserEvent, order_row, trade_row};
+use super::asking::{ASK_PAUSES, order_ref};
+use super::codes::{Class, Reaction, RefusalKind};
+use super::event::order_row;
 use super::flight::Asked;
-use super::ledger::{Booking, TradeFact, booking, shown};
 use super::line::{Form, Sending};
-use super::message::{Outputs, SessionId};
-use super::notice::{LocalRefusal, Notice, SessionEnd};
+use super::message::Outputs;
+use super::notice::{LocalRefusal, Notice};
 use super::orders::{NotAdded, OrderKey};
 use super::reply::Reply;
-use super::tracked::{CancelState, End, Fill, Phase, Tracked, rejected};
-use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Side, Time};
+use super::tracked::{CancelState, End, Phase, Tracked, rejected};
+use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
 use std::time::Duration;
-
-/// Cancels of one order before a refusal is believed.
-const CANCEL_TRIES: u8 = 4;
-/// Pauses between questions for one order: they double from the first to the last.
-const ASK_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// Weights of questions.
-const STATUS_WEIGHT: u32 = 4;
-const ORDER_TRADES_WEIGHT: u32 = 5;
-/// Most trades in one answer.
-const TRADES_LIMIT: u16 = 1_000;
-
-/// Trades kept whose order is not known.
-const UNCLAIMED_MAX: usize = 4_096;
-
-/// A trade whose order is not known: of one placed elsewhere, or of ours whose number was not told yet.
-#[derive(Debug)]
-pub(super) struct Unclaimed {
-    instrument: InstrumentId,
-    venue_order: u64,
-    side: Side,
-    fill: Fill,
-    told: bool,
-}
-
-fn pause(asks: u32) -> Duration {
-    ASK_PAUSES.0.saturating_mul(1 << asks.min(6)).min(ASK_PAUSES.1)
-}
 
 impl OrderClient {
     /// Sends an order. This is the hot path: nothing is allocated where the order goes to a session.
     pub(super) fn place(&mut self, now: Time, order: &Order, client_id: &ClientOrderId, out: &mut Outputs) {
         if let Err(why) = self.try_place(now, order, client_id, out) {
+            self.hold_orders(now, &why);
             out.notice(Notice::NotSent { order: order.id, why });
             out.report(rejected(order));
+            self.tell_trading(now, out);
         }
     }
 
@@ -70,7 +45,12 @@ impl OrderClient {
             NotAdded::Duplicate => LocalRefusal::DuplicateId,
             NotAdded::Full => LocalRefusal::TooManyOrders,
         })?;
-        let request = Request::Place { order, instrument: &listed.instrument, client_id };
+        let request = Request::Place {
+            order,
+            instrument: &listed.instrument,
+            client_id,
+            expires_maker: listed.expires_maker(order),
+        };
         let sending =
             Sending { asked: Asked::Place(key), cost: Cost::ORDER, activity: self.ledger.activity() };
         let sent = self.line.send(route, Form::Request(&request), sending, now, out);
@@ -140,7 +120,7 @@ impl OrderClient {
         }
     }
 
-    fn send_cancel(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
+    pub(super) fn send_cancel(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
         let Some(tracked) = self.orders.get(key) else { return };
         if !matches!(tracked.cancel, CancelState::Wanted(due) if due <= now) {
             return;
@@ -232,24 +212,6 @@ impl OrderClient {
         }
     }
 
-    /// What an answer says of an order.
-    fn stands(&mut self, now: Time, key: OrderKey, row: &OrderRow<'_>, out: &mut Outputs) {
-        let (venue_id, standing) = (row.venue_id, row.standing);
-        self.change(now, key, out, |order, out| match standing {
-            None => order.accepted(venue_id, out),
-            Some(standing) => {
-                order.executed(standing.executed);
-                match standing.end {
-                    None => order.accepted(venue_id, out),
-                    Some(end) => {
-                        order.venue_id = venue_id;
-                        order.ended(end, Some(standing.executed), out);
-                    }
-                }
-            }
-        });
-    }
-
     pub(super) fn canceled(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
         let Some(tracked) = self.orders.get(key) else { return };
         let id = tracked.order.id;
@@ -278,16 +240,6 @@ impl OrderClient {
         }
     }
 
-    /// Asks how an order stands.
-    pub(super) fn check(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
-        self.change(now, key, out, |order, _| {
-            if order.phase != Phase::Done {
-                order.check = true;
-                order.ask_at = Some(order.ask_at.map_or(now, |due| due.min(now)));
-            }
-        });
-    }
-
     pub(super) fn canceled_all(
         &mut self,
         now: Time,
@@ -311,347 +263,5 @@ impl OrderClient {
                 self.want_cancel(key, now.plus(ASK_PAUSES.0));
             }
         }
-    }
-
-    /// An order in a list: ours, or one placed elsewhere.
-    pub(super) fn row(
-        &mut self,
-        now: Time,
-        instrument: InstrumentId,
-        row: &serde_json::Value,
-        out: &mut Outputs,
-    ) {
-        let Some(listed) = self.instruments.get(instrument) else { return };
-        let Some(order) = order_row(row, &listed.instrument) else { return };
-        let key = self.orders.find(order.client_id.as_bytes());
-        match key.or_else(|| self.orders.find_venue(instrument, order.venue_id)) {
-            Some(key) => self.stands(now, key, &order, out),
-            None => self.external_row(instrument, &order, out),
-        }
-    }
-
-    fn external_row(&mut self, instrument: InstrumentId, row: &OrderRow<'_>, out: &mut Outputs) {
-        let (Some(standing), Some(side)) = (row.standing, row.side) else { return };
-        let open = standing.end.is_none();
-        let known = self.externals.insert((instrument, row.venue_id), open);
-        if known != Some(open) && (open || known.is_some()) {
-            let (qty, executed, venue_id) = (standing.qty, standing.executed, row.venue_id);
-            out.notice(Notice::ExternalOrder { instrument, venue_id, side, qty, executed, open });
-        }
-        if !open {
-            self.externals.remove(&(instrument, row.venue_id));
-        }
-    }
-
-    pub(super) fn status(&mut self, now: Time, key: OrderKey, sent: Time, reply: &Reply, out: &mut Outputs) {
-        let Some(tracked) = self.orders.get_mut(key) else { return };
-        tracked.asking = false;
-        tracked.asks = tracked.asks.saturating_add(1);
-        let again = now.plus(pause(tracked.asks));
-        let row = match &reply.result {
-            Ok(value) => {
-                let listed = self.instruments.get(tracked.order.instrument);
-                listed.and_then(|listed| order_row(value, &listed.instrument))
-            }
-            Err(_) => None,
-        };
-        if let Some(row) = row.filter(|row| row.standing.is_some()) {
-            tracked.check = false;
-            tracked.ask_at = None;
-            let was_sent = tracked.cancel == CancelState::Sent;
-            self.stands(now, key, &row, out);
-            // The venue has it still: either the cancel came first, or it was lost.
-            self.change(now, key, out, |order, out| {
-                if order.is_live() && was_sent {
-                    if order.cancel_tries < CANCEL_TRIES {
-                        order.cancel = CancelState::Wanted(again);
-                    } else {
-                        order.cancel_refused(out);
-                    }
-                }
-            });
-            return;
-        }
-        // The engine may work on it until the window and its own deadline are over.
-        let hopeless = tracked
-            .sent
-            .plus_nanos(self.line.recv_window.nanos())
-            .plus(self.settings.engine_deadline)
-            .plus(self.settings.clock_error_max);
-        let gone = match reply.code() {
-            -2013 => tracked.phase == Phase::Unknown && sent >= hopeless,
-            -2026 => true,
-            _ => false,
-        };
-        if gone {
-            let never = tracked.phase == Phase::Unknown;
-            let end = if never { End::Rejected } else { End::Canceled };
-            if never {
-                let mut why = VenueRefusal::new(reply.status, reply.code(), "it was never there");
-                why.kind = RefusalKind::NeverArrived;
-                out.notice(Notice::Refused { order: tracked.order.id, why });
-            }
-            self.change(now, key, out, |order, out| order.ended(end, None, out));
-            return;
-        }
-        let due = match reply.code() {
-            // No use asking much before it can be believed.
-            -2013 if tracked.phase == Phase::Unknown && again < hopeless && tracked.asks > 6 => hopeless,
-            _ => again,
-        };
-        self.change(now, key, out, |order, _| order.ask_at = Some(due));
-    }
-
-    pub(super) fn order_trades(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
-        let Some(tracked) = self.orders.get_mut(key) else { return };
-        tracked.asking = false;
-        tracked.asks = tracked.asks.saturating_add(1);
-        tracked.ask_at = None;
-        let again = now.plus(pause(tracked.asks));
-        let instrument = tracked.order.instrument;
-        if let Ok(rows) = &reply.result {
-            self.trade_rows(now, instrument, rows, out);
-        }
-        self.change(now, key, out, |order, _| {
-            if order.lacks_fills() {
-                order.ask_at = Some(again);
-            }
-        });
-    }
-
-    /// Books the rows of a list of trades; returns how many there are, how many were new, and the last one's number.
-    pub(super) fn trade_rows(
-        &mut self,
-        now: Time,
-        instrument: InstrumentId,
-        rows: &serde_json::Value,
-        out: &mut Outputs,
-    ) -> Option<(usize, u64, u64)> {
-        let rows = rows.as_array()?;
-        let listed = self.instruments.get(instrument)?;
-        let trades: Option<Vec<TradeFact>> =
-            rows.iter().map(|row| trade_row(row, &listed.instrument)).collect();
-        let trades = trades?;
-        let newest = trades.iter().map(|trade| trade.trade_id).max().unwrap_or(0);
-        let new = trades.iter().filter(|trade| self.trade(now, instrument, None, trade, out)).count();
-        Some((rows.len(), new as u64, newest))
-    }
-
-    /// Books a trade, unless it is booked; returns whether it was new. `key` is its order's, where that is known.
-    fn trade(
-        &mut self,
-        now: Time,
-        instrument: InstrumentId,
-        key: Option<OrderKey>,
-        trade: &TradeFact,
-        out: &mut Outputs,
-    ) -> bool {
-        let Some(listed) = self.instruments.get(instrument) else { return false };
-        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
-        let booked = self.ledger.book(listed, trade);
-        let tracked = key.and_then(|key| self.orders.get_mut(key)).filter(|one| one.reported.is_some());
-        let booking = match (booked, tracked) {
-            (booked, Some(earlier)) => {
-                if !earlier.is_news(trade.trade_id) {
-                    return false;
-                }
-                booked.unwrap_or_else(|| booking(listed, trade))
-            }
-            (Some(booked), None) => booked,
-            (None, None) => return false,
-        };
-        if booking.third {
-            let (asset, amount) = (trade.commission_asset.clone(), shown(trade.commission));
-            out.notice(Notice::ThirdAssetCommission { asset, amount });
-        }
-        let &TradeFact { trade_id, qty, price, side, maker, .. } = trade;
-        let Booking { fee, fee_asset, .. } = booking;
-        match key {
-            Some(key) => {
-                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
-                self.change(now, key, out, |order, out| {
-                    order.venue_id = trade.venue_order;
-                    order.fill(&fill, out);
-                });
-            }
-            None => {
-                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
-                let venue_order = trade.venue_order;
-                if self.unclaimed.len() >= UNCLAIMED_MAX {
-                    self.unclaimed.remove(0);
-                }
-                self.unclaimed.push(Unclaimed { instrument, venue_order, side, fill, told: false });
-                self.tell_external(out);
-            }
-        }
-        true
-    }
-
-    /// Tells of trades that are no order's of ours. While an order's number is not known, they may be its.
-    pub(super) fn tell_external(&mut self, out: &mut Outputs) {
-        if self.unclaimed.iter().all(|one| one.told) {
-            return;
-        }
-        let nameless: Vec<InstrumentId> = self
-            .orders
-            .unfinished()
-            .filter(|(_, order)| order.venue_id == 0)
-            .map(|(_, order)| order.order.instrument)
-            .collect();
-        for one in self.unclaimed.iter_mut().filter(|one| !one.told && !nameless.contains(&one.instrument)) {
-            one.told = true;
-            let (instrument, side) = (one.instrument, one.side);
-            let Fill { trade_id, qty, price, .. } = one.fill;
-            out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price });
-        }
-    }
-
-    pub(super) fn user_event(
-        &mut self,
-        now: Time,
-        session: SessionId,
-        event: UserEvent<'_>,
-        out: &mut Outputs,
-    ) {
-        match event {
-            UserEvent::Execution(execution) => self.execution(now, &execution, out),
-            UserEvent::Elsewhere { traded } => {
-                if traded {
-                    // What it did to balances that we share is not known: take the venue's.
-                    self.ledger.disturbed();
-                    self.looks.adopt();
-                }
-            }
-            UserEvent::Transfer { asset, amount, ms } => {
-                if !self.ledger.transfer(asset, amount, ms) {
-                    return;
-                }
-                out.notice(Notice::Transfer { asset: asset.to_owned(), amount: shown(amount) });
-            }
-            UserEvent::Terminated => self.end_session(now, session, SessionEnd::StreamEnded, out),
-            UserEvent::Shutdown => self.replace_session(now, session, out),
-            UserEvent::Other => {}
-        }
-    }
-
-    fn execution(&mut self, now: Time, execution: &Execution<'_>, out: &mut Outputs) {
-        let instrument = execution.instrument;
-        let key = self.orders.find(execution.client_id.as_bytes());
-        let key = key.or_else(|| self.orders.find_venue(instrument, execution.venue_id));
-        if let Some(trade) = &execution.trade {
-            self.trade(now, instrument, key, trade, out);
-        }
-        let Some(key) = key else {
-            let standing = Some(execution.standing);
-            let (venue_id, client_id, side) = (execution.venue_id, execution.client_id, Some(execution.side));
-            return self.external_row(instrument, &OrderRow { venue_id, client_id, standing, side }, out);
-        };
-        let standing = execution.standing;
-        self.change(now, key, out, |order, out| {
-            if order.phase == Phase::Done {
-                return; // Late: what it says of the state is old.
-            }
-            if execution.change == Change::Replaced {
-                out.notice(Notice::Amended { order: order.order.id });
-            }
-            match standing.end {
-                None => {
-                    order.accepted(execution.venue_id, out);
-                    order.executed(standing.executed);
-                }
-                Some(end) => {
-                    order.venue_id = execution.venue_id;
-                    order.ended(end, Some(standing.executed), out);
-                }
-            }
-        });
-    }
-
-    /// Sends what is due for orders: questions and cancels.
-    pub(super) fn poll_orders(&mut self, now: Time, out: &mut Outputs) {
-        let mut at = 0;
-        while let Some(key) = self.orders.attention().get(at).copied() {
-            self.send_cancel(now, key, out);
-            self.ask(now, key, out);
-            let idle = self.orders.get(key).is_none_or(|order| {
-                let waits = matches!(order.cancel, CancelState::Wanted(_));
-                order.phase == Phase::Done || (order.ask_at.is_none() && !order.asking && !waits)
-            });
-            if idle {
-                self.orders.attended(key);
-            } else {
-                at += 1;
-            }
-        }
-    }
-
-    fn ask(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
-        let Some(tracked) = self.orders.get(key) else { return };
-        if tracked.asking || tracked.ask_at.is_none_or(|due| due > now) {
-            return;
-        }
-        let doubt = tracked.phase == Phase::Unknown || tracked.check;
-        let status = doubt || tracked.venue_id == 0;
-        if !doubt && !tracked.lacks_fills() {
-            // It was answered meanwhile.
-            if let Some(tracked) = self.orders.get_mut(key) {
-                tracked.ask_at = None;
-            }
-            return;
-        }
-        let Some(tracked) = self.orders.get(key) else { return };
-        let client_id = tracked.client_id;
-        let which = order_ref(tracked, &client_id);
-        let venue_id = tracked.venue_id;
-        let Some(listed) = self.instruments.get(tracked.order.instrument) else { return };
-        let instrument = &listed.instrument;
-        let (request, asked, weight) = if status {
-            (Request::Status { instrument, order: which }, Asked::Status(key), STATUS_WEIGHT)
-        } else {
-            let limit = Some(TRADES_LIMIT);
-            let request = Request::Trades { instrument, order_id: Some(venue_id), from_id: None, limit };
-            (request, Asked::OrderTrades(key), ORDER_TRADES_WEIGHT)
-        };
-        let sending = Sending { asked, cost: Cost::query(weight), activity: self.ledger.activity() };
-        let route = self.query_route();
-        let sent = self.line.send(route, Form::Request(&request), sending, now, out);
-        let later = match &sent {
-            Err(LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. }))) => {
-                self.line.until(why, now)
-            }
-            _ => now,
-        };
-        let Some(tracked) = self.orders.get_mut(key) else { return };
-        match sent {
-            Ok(()) => {
-                tracked.asking = true;
-                tracked.ask_at = None;
-            }
-            Err(_) => tracked.ask_at = Some(later.max(now.plus(ASK_PAUSES.0))),
-        }
-    }
-
-    /// When something is due for an order.
-    pub(super) fn orders_due(&self) -> Time {
-        let never = Time(u64::MAX);
-        let due = |key: &OrderKey| {
-            let Some(order) = self.orders.get(*key) else { return Time(0) };
-            let cancel = match order.cancel {
-                CancelState::Wanted(due) => due,
-                CancelState::No | CancelState::Sent => never,
-            };
-            // While one question is under way the next one waits for its answer.
-            let ask = if order.asking { never } else { order.ask_at.unwrap_or(never) };
-            ask.min(cancel)
-        };
-        self.orders.attention().iter().map(due).min().unwrap_or(never)
-    }
-}
-
-/// By the venue's number where that is known: it stays when somebody amends the order.
-fn order_ref<'a>(tracked: &Tracked, client_id: &'a ClientOrderId) -> OrderRef<'a> {
-    match tracked.venue_id {
-        0 => OrderRef::Client(client_id),
-        venue_id => OrderRef::Venue(venue_id),
     }
 }

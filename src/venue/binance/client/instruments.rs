@@ -5,7 +5,8 @@
 //!
 //! What the pipeline has to know enters its ring: changed rules ([`Output::Rules`]), in the instrument's own units, and
 //! whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the symbol does not trade, where
-//! it is paused, or where its numbers differ. Invariant: each is told when it changes, and not again.
+//! it is paused, or where its numbers differ. Each reason stands by itself: one that is over lets go of nothing that
+//! another holds. Invariant: each is told when it changes, and not again.
 
 use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
 use super::super::filters::{AccountState, MarketState, Terms};
@@ -13,7 +14,7 @@ use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
 use super::rescale::{exactly, rules_of};
 use crate::domain::event::Command;
-use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, Price, Qty};
+use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, PausedBy, Price, Qty};
 use std::collections::HashMap;
 
 /// An instrument.
@@ -22,9 +23,10 @@ pub struct Listed {
     pub instrument: Instrument,
     /// By the venue's last word; none before the first.
     pub rules: Option<Symbol>,
-    pub pause: Option<InstrumentPause>,
-    /// Whether the ring was last told that it takes no orders.
-    told_paused: bool,
+    /// Why it takes no orders, a bit a reason.
+    pauses: u8,
+    /// By whose word the ring was told that it takes none, a bit each.
+    told: u8,
 }
 
 /// See the module.
@@ -56,10 +58,10 @@ impl Instruments {
         self.by_symbol.insert(instrument.symbol.clone(), instrument.id);
         let known = self.by_id[at].take().filter(|known| known.instrument.symbol == instrument.symbol);
         let new = known.is_none();
-        let told_paused = known.as_ref().is_some_and(|known| known.told_paused);
-        let (rules, pause) = known.map_or((None, None), |known| (known.rules, known.pause));
-        let pause = pause.filter(|why| *why != InstrumentPause::Removed);
-        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pause, told_paused });
+        let (rules, pauses, told) =
+            known.map_or((None, 0, 0), |known| (known.rules, known.pauses, known.told));
+        let pauses = pauses & !bit(InstrumentPause::Removed);
+        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pauses, told });
         new
     }
 
@@ -79,20 +81,31 @@ impl Instruments {
         self.iter().count()
     }
 
-    /// Stops an instrument's new orders, or lets them pass again.
-    pub fn pause(&mut self, id: InstrumentId, why: Option<InstrumentPause>, out: &mut Outputs) {
+    /// Stops an instrument's new orders for this reason.
+    pub fn hold(&mut self, id: InstrumentId, why: InstrumentPause, out: &mut Outputs) {
         if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
-            set_pause(listed, why, out);
+            hold(listed, why, out);
         }
     }
 
-    /// Lets an instrument's new orders pass again, and tells the ring, whatever it was told before: a pause may be an
-    /// earlier run's.
+    /// This reason is over.
+    pub fn release(&mut self, id: InstrumentId, why: InstrumentPause, out: &mut Outputs) {
+        if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
+            release(listed, why, out);
+        }
+    }
+
+    /// Lets go of what a person paused and of what a difference halted, and tells the ring, whatever it was told before:
+    /// a pause may be an earlier run's. The venue's own reasons stay.
     pub fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
         if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
-            listed.told_paused = true;
-            if listed.pause.take().is_some() {
-                out.notice(Notice::InstrumentPaused { instrument: id, why: None });
+            listed.told |= told_bit(PausedBy::File) | told_bit(PausedBy::Difference);
+            let before = listed.pauses;
+            for why in [InstrumentPause::Paused, InstrumentPause::Removed, InstrumentPause::Difference] {
+                listed.pauses &= !bit(why);
+            }
+            if listed.pauses != before {
+                out.notice(Notice::InstrumentPaused { instrument: id, why: listed.pause() });
             }
             tell(listed, out);
         }
@@ -101,7 +114,7 @@ impl Instruments {
     /// Whether an order may be sent.
     pub fn check(&self, order: &Order) -> Result<&Listed, LocalRefusal> {
         let listed = self.get(order.instrument).ok_or(LocalRefusal::UnknownInstrument)?;
-        if let Some(why) = listed.pause {
+        if let Some(why) = listed.pause() {
             return Err(LocalRefusal::Instrument(why));
         }
         if let Some(symbol) = &listed.rules {
@@ -122,12 +135,10 @@ impl Instruments {
                 if let Some(at) = problem {
                     out.notice(Notice::Unusable { instrument: id, problem: unusable.swap_remove(at) });
                 }
-                set_pause(listed, Some(InstrumentPause::NotListed), out);
+                hold(listed, InstrumentPause::NotListed, out);
                 continue;
             };
-            if listed.pause == Some(InstrumentPause::NotListed) {
-                set_pause(listed, None, out);
-            }
+            release(listed, InstrumentPause::NotListed, out);
             let before = listed.rules.as_ref();
             if before.is_none_or(|old| old.status != symbol.status)
                 && (before.is_some() || symbol.status != SymbolStatus::Trading)
@@ -151,24 +162,65 @@ impl Instruments {
 }
 
 impl Listed {
-    fn is_held_back(&self) -> bool {
-        self.pause.is_some() || self.rules.as_ref().is_some_and(|symbol| !symbol.status.takes_orders())
+    /// Why it takes no orders: the first reason, of several.
+    pub fn pause(&self) -> Option<InstrumentPause> {
+        InstrumentPause::ALL.into_iter().find(|why| self.is_held_for(*why))
+    }
+
+    /// Whether it takes no orders for this reason.
+    pub fn is_held_for(&self, why: InstrumentPause) -> bool {
+        self.pauses & bit(why) != 0
+    }
+
+    /// Whether a resting order of ours that this one would meet is to end without a trade: what only reduces a position
+    /// is not held up by one, and where the venue can it takes the resting one away.
+    pub fn expires_maker(&self, order: &Order) -> bool {
+        order.reduce_only
+            && self
+                .rules
+                .as_ref()
+                .is_some_and(|symbol| symbol.self_trade_modes.iter().any(|mode| mode == "EXPIRE_MAKER"))
+    }
+
+    fn is_held_by(&self, by: PausedBy) -> bool {
+        let held = InstrumentPause::ALL.into_iter().any(|why| why.by() == by && self.is_held_for(why));
+        let closed = || self.rules.as_ref().is_some_and(|symbol| !symbol.status.takes_orders());
+        held || (by == PausedBy::Venue && closed())
     }
 }
 
-/// Tells the ring whether orders are taken, where that changed.
+const fn bit(why: InstrumentPause) -> u8 {
+    1 << why as u8
+}
+
+const fn told_bit(by: PausedBy) -> u8 {
+    1 << by as u8
+}
+
+/// Tells the ring whether orders are taken, by each whose word on it changed.
 fn tell(listed: &mut Listed, out: &mut Outputs) {
-    let (held_back, id) = (listed.is_held_back(), listed.instrument.id);
-    if listed.told_paused != held_back {
-        listed.told_paused = held_back;
-        out.push(Output::Command(if held_back { Command::Pause(id) } else { Command::Unpause(id) }));
+    let id = listed.instrument.id;
+    for by in PausedBy::ALL {
+        let held = listed.is_held_by(by);
+        if (listed.told & told_bit(by) != 0) != held {
+            listed.told ^= told_bit(by);
+            out.push(Output::Command(if held { Command::Pause(id, by) } else { Command::Unpause(id, by) }));
+        }
     }
 }
 
-fn set_pause(listed: &mut Listed, why: Option<InstrumentPause>, out: &mut Outputs) {
-    if listed.pause != why {
-        listed.pause = why;
-        out.notice(Notice::InstrumentPaused { instrument: listed.instrument.id, why });
+fn hold(listed: &mut Listed, why: InstrumentPause, out: &mut Outputs) {
+    if !listed.is_held_for(why) {
+        listed.pauses |= bit(why);
+        out.notice(Notice::InstrumentPaused { instrument: listed.instrument.id, why: Some(why) });
+    }
+    tell(listed, out);
+}
+
+fn release(listed: &mut Listed, why: InstrumentPause, out: &mut Outputs) {
+    if listed.is_held_for(why) {
+        listed.pauses &= !bit(why);
+        out.notice(Notice::InstrumentPaused { instrument: listed.instrument.id, why: listed.pause() });
     }
     tell(listed, out);
 }

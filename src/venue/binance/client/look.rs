@@ -13,19 +13,15 @@ use super::super::limits::{Cost, NotNow};
 use super::super::request::Request;
 use super::OrderClient;
 use super::flight::Asked;
-use super::ledger::{amount, shown};
 use super::line::{Form, Sending};
-use super::message::{Output, Outputs};
-use super::notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice};
-use super::reply::Reply;
-use super::tracked::Phase;
+use super::message::Outputs;
+use super::notice::LocalRefusal;
 use crate::domain::{InstrumentId, Time};
-use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Pause before a question that went wrong is asked again, or a look that saw something move is repeated.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 /// Between two readings of `exchangeInfo` for the sake of refusals.
 const INFO_PAUSE: Duration = Duration::from_secs(5);
 /// Weights.
@@ -35,50 +31,50 @@ const ACCOUNT_WEIGHT: u32 = 20;
 const TRADES_WEIGHT: u32 = 20;
 const INFO_WEIGHT: u32 = 20;
 /// Trades in one answer.
-const TRADES_LIMIT: u16 = 1_000;
+pub(super) const TRADES_LIMIT: u16 = 1_000;
 /// Symbols named in one `exchangeInfo`; of more, everything is asked for.
 const SYMBOLS_NAMED_MAX: usize = 100;
 
 /// Why a look is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Start,
     Gap,
     Routine,
 }
 
 #[derive(Debug, Clone)]
-struct Question {
-    asked: Asked,
-    due: Time,
-    under_way: bool,
+pub(super) struct Question {
+    pub(super) asked: Asked,
+    pub(super) due: Time,
+    pub(super) under_way: bool,
 }
 
 #[derive(Debug)]
-struct Look {
-    kind: Kind,
+pub(super) struct Look {
+    pub(super) kind: Kind,
     /// When it began: answers to what was asked before are not its own.
-    began: Time,
-    now: Vec<Question>,
-    then: VecDeque<Vec<Asked>>,
+    pub(super) began: Time,
+    pub(super) now: Vec<Question>,
+    pub(super) then: VecDeque<Vec<Asked>>,
     /// Balances at the start's beginning, and what had been counted by then.
-    first: Option<BTreeMap<String, i128>>,
-    activity: u64,
+    pub(super) first: Option<BTreeMap<String, i128>>,
+    pub(super) activity: u64,
     /// Fills that it brought.
-    fills: u64,
+    pub(super) fills: u64,
     /// The newest trade of each instrument before it, which a clean look proves complete.
-    newest: Vec<(InstrumentId, u64)>,
+    pub(super) newest: Vec<(InstrumentId, u64)>,
 }
 
 /// A question that is asked again and again.
 #[derive(Debug, Clone, Copy)]
-struct Routine {
-    due: Time,
-    under_way: bool,
+pub(super) struct Routine {
+    pub(super) due: Time,
+    pub(super) under_way: bool,
 }
 
 impl Routine {
-    const NEVER: Self = Self { due: Time(u64::MAX), under_way: false };
+    pub(super) const NEVER: Self = Self { due: Time(u64::MAX), under_way: false };
 }
 
 /// See the module.
@@ -86,27 +82,27 @@ impl Routine {
 pub struct Looks {
     clock: Routine,
     info: Routine,
-    rights: Routine,
-    rights_known: bool,
+    pub(super) rights: Routine,
+    pub(super) rights_known: bool,
     /// Whether requests could be dated at the last poll: before, nothing signed is asked.
     dated: bool,
     info_known: bool,
     /// When it was last read.
     info_at: Time,
-    started: bool,
-    look: Option<Look>,
+    pub(super) started: bool,
+    pub(super) look: Option<Look>,
     /// When the next routine look is due.
-    next: Time,
+    pub(super) next: Time,
     /// The stream had a gap that was not looked at.
-    gap: bool,
+    pub(super) gap: bool,
     /// A difference that stays is to be taken over: it comes from trading elsewhere, or a person has looked.
-    adopt: bool,
+    pub(super) adopt: bool,
     /// What differed at the last look: venue less ours.
-    differences: BTreeMap<String, i128>,
+    pub(super) differences: BTreeMap<String, i128>,
     /// Looks in a row that found a difference.
-    differing: u32,
+    pub(super) differing: u32,
     /// Instruments whose trades were never looked at.
-    unlearnt: Vec<InstrumentId>,
+    pub(super) unlearnt: Vec<InstrumentId>,
 }
 
 impl Default for Looks {
@@ -364,282 +360,6 @@ impl OrderClient {
         sent.map_err(|why| self.later(now, &why))
     }
 
-    /// An answer to a question of this file.
-    pub(super) fn looked(
-        &mut self,
-        now: Time,
-        asked: Asked,
-        sent: Time,
-        activity: u64,
-        reply: Reply,
-        out: &mut Outputs,
-    ) {
-        match asked {
-            Asked::Info => {
-                out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
-                self.looks.info_failed(now);
-            }
-            Asked::Restrictions => self.rights(now, &reply, out),
-            _ => {
-                let Some(mut look) = self.looks.look.take() else { return };
-                let at = look.now.iter().position(|q| q.under_way && q.asked == asked);
-                let Some(at) = at.filter(|_| sent >= look.began) else {
-                    self.looks.look = Some(look);
-                    return;
-                };
-                match self.take_answer(now, &mut look, asked, sent, activity, &reply, out) {
-                    Answer::Done => {
-                        look.now.swap_remove(at);
-                    }
-                    Answer::More => look.now[at] = question(asked, now),
-                    Answer::Later => look.now[at] = question(asked, now.plus(AGAIN)),
-                    Answer::Failed => {
-                        out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
-                        look.now[at] = question(asked, now.plus(AGAIN));
-                    }
-                    Answer::Over => return,
-                }
-                self.next_stage(now, look, out);
-            }
-        }
-    }
-
-    fn next_stage(&mut self, now: Time, mut look: Look, out: &mut Outputs) {
-        while look.now.is_empty() {
-            match look.then.pop_front() {
-                Some(stage) => {
-                    if look.kind == Kind::Gap && look.then.is_empty() {
-                        // Orders and trades are known: what is left is to compare.
-                        self.looks.gap = false;
-                        out.notice(Notice::GapClosed { fills: look.fills });
-                    }
-                    look.now = questions(stage);
-                }
-                None => {
-                    self.looks.next = now.plus(self.settings.reconcile_every);
-                    return;
-                }
-            }
-        }
-        self.looks.look = Some(look);
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "an answer with all that it is judged by")]
-    fn take_answer(
-        &mut self,
-        now: Time,
-        look: &mut Look,
-        asked: Asked,
-        sent: Time,
-        activity: u64,
-        reply: &Reply,
-        out: &mut Outputs,
-    ) -> Answer {
-        let Ok(value) = &reply.result else { return Answer::Failed };
-        match asked {
-            Asked::OpenOrders(only) => self.open_orders_are(now, only, sent, value, out),
-            Asked::Trades(id) => self.trades_are(now, look, id, value, out),
-            _ => self.account_is(now, look, activity, value, out),
-        }
-    }
-
-    fn open_orders_are(
-        &mut self,
-        now: Time,
-        only: Option<InstrumentId>,
-        sent: Time,
-        value: &Value,
-        out: &mut Outputs,
-    ) -> Answer {
-        let Some(rows) = value.as_array() else { return Answer::Failed };
-        let mut listed_ids = Vec::with_capacity(rows.len());
-        for row in rows {
-            let symbol = row.get("symbol").and_then(Value::as_str).unwrap_or_default();
-            let Some(id) = self.instruments.find(symbol).map(|l| l.instrument.id) else { continue };
-            if let Some(venue_id) = row.get("orderId").and_then(Value::as_u64) {
-                listed_ids.push((id, venue_id));
-            }
-            self.row(now, id, row, out);
-        }
-        // Those that we know as open, were so before we asked, and are not listed: ask for each.
-        let missing: Vec<_> = self
-            .orders
-            .unfinished()
-            .filter(|(_, o)| o.phase == Phase::Open && o.sent < sent)
-            .filter(|(_, o)| only.is_none_or(|only| only == o.order.instrument))
-            .filter(|(_, o)| !listed_ids.contains(&(o.order.instrument, o.venue_id)))
-            .map(|(key, _)| key)
-            .collect();
-        missing.into_iter().for_each(|key| self.check(now, key, out));
-        let gone = |id: &InstrumentId, venue_id: &u64| {
-            only.is_none_or(|only| only == *id) && !listed_ids.contains(&(*id, *venue_id))
-        };
-        self.externals.retain(|(id, venue_id), _| !gone(id, venue_id));
-        Answer::Done
-    }
-
-    fn trades_are(
-        &mut self,
-        now: Time,
-        look: &mut Look,
-        id: InstrumentId,
-        value: &Value,
-        out: &mut Outputs,
-    ) -> Answer {
-        let newest = value.as_array().and_then(|rows| {
-            let ids = rows.iter().map(|row| row.get("id").and_then(Value::as_u64));
-            ids.collect::<Option<Vec<u64>>>().map(|ids| ids.into_iter().max().unwrap_or(0))
-        });
-        let unlearnt = self.looks.unlearnt.iter().position(|other| *other == id);
-        if look.kind == Kind::Start || unlearnt.is_some() {
-            let Some(newest) = newest else { return Answer::Failed };
-            self.ledger.known_up_to(id, newest);
-            if let Some(at) = unlearnt {
-                self.looks.unlearnt.swap_remove(at);
-                self.instruments.pause(id, None, out);
-            }
-            return Answer::Done;
-        }
-        let Some((rows, new, newest)) = self.trade_rows(now, id, value, out) else { return Answer::Failed };
-        look.fills += new;
-        self.ledger.complete_up_to(id, newest);
-        if rows < usize::from(TRADES_LIMIT) { Answer::Done } else { Answer::More }
-    }
-
-    fn account_is(
-        &mut self,
-        now: Time,
-        look: &mut Look,
-        activity: u64,
-        value: &Value,
-        out: &mut Outputs,
-    ) -> Answer {
-        let Some(balances) = balances(value) else { return Answer::Failed };
-        if value.get("canTrade").and_then(Value::as_bool) == Some(false) {
-            self.stop_for_key(KeyProblem::AccountMayNotTrade, out);
-        }
-        let moved = activity != self.ledger.activity();
-        if look.kind == Kind::Start {
-            return match look.first.take() {
-                None => {
-                    look.first = Some(balances);
-                    look.activity = activity;
-                    Answer::Done
-                }
-                Some(first) if first == balances && !moved && look.activity == activity => {
-                    self.ledger.rebase(&balances);
-                    self.looks.started = true;
-                    self.looks.gap = false;
-                    out.notice(Notice::Reconciled);
-                    Answer::Done
-                }
-                // Something moved: begin anew.
-                Some(_) => {
-                    self.looks.next = now.plus(AGAIN);
-                    Answer::Over
-                }
-            };
-        }
-        if moved {
-            return Answer::Later;
-        }
-        self.tell_external(out);
-        self.compare(now, look, &balances, out)
-    }
-
-    /// Whether something is under way that could explain a difference.
-    fn in_flight(&self) -> bool {
-        self.orders.unfinished().any(|(_, order)| order.phase != Phase::Open || order.lacks_fills())
-    }
-
-    fn compare(
-        &mut self,
-        now: Time,
-        look: &Look,
-        venue: &BTreeMap<String, i128>,
-        out: &mut Outputs,
-    ) -> Answer {
-        let ours = self.ledger.amounts();
-        let assets = venue.keys().chain(ours.keys());
-        let differences: BTreeMap<String, i128> = assets
-            .map(|asset| {
-                (asset, venue.get(asset).copied().unwrap_or(0) - ours.get(asset).copied().unwrap_or(0))
-            })
-            .filter(|(_, difference)| *difference != 0)
-            .map(|(asset, difference)| (asset.clone(), difference))
-            .collect();
-        let busy = self.in_flight();
-        let mut stays = Vec::new();
-        for (asset, difference) in &differences {
-            let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
-            let halts = stayed && !self.looks.adopt;
-            let held = venue.get(asset).copied().unwrap_or(0);
-            if stayed && !halts {
-                self.ledger.adopt(asset, held);
-            }
-            let (venue, ours) = (shown(held), shown(held - difference));
-            out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
-            if halts {
-                stays.push(asset.clone());
-            }
-        }
-        let ids: Vec<InstrumentId> = self
-            .instruments
-            .iter()
-            .filter(|l| stays.contains(&l.instrument.base) || stays.contains(&l.instrument.quote))
-            .map(|l| l.instrument.id)
-            .collect();
-        for id in ids {
-            if self.instruments.get(id).is_some_and(|l| l.pause.is_none()) {
-                out.push(Output::Halt(id));
-                self.instruments.pause(id, Some(InstrumentPause::Difference), out);
-            }
-        }
-        if differences.is_empty() {
-            // Everything is in the balances, so every trade until then is booked.
-            look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));
-            if !self.looks.differences.is_empty() || look.kind == Kind::Gap {
-                out.notice(Notice::Reconciled);
-            }
-            self.looks.differences = differences;
-            self.looks.adopt = false;
-            self.looks.differing = 0;
-            return Answer::Done;
-        }
-        self.looks.differences = differences;
-        // Soon again, and less soon the longer it differs.
-        let pause = AGAIN.saturating_mul(1 << self.looks.differing.min(6));
-        self.looks.differing += 1;
-        self.looks.next = now.plus(pause.min(self.settings.reconcile_every));
-        Answer::Over
-    }
-
-    fn rights(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
-        let Ok(value) = &reply.result else {
-            let what = Asked::Restrictions.label();
-            out.notice(Notice::QueryFailed { what, code: reply.code() });
-            let gone = matches!(reply.status, 404 | 410);
-            // A venue that does not have this question says nothing against the key.
-            self.looks.rights_known |= gone;
-            self.looks.rights = match gone {
-                true => Routine::NEVER,
-                false => Routine { due: now.plus(AGAIN), under_way: false },
-            };
-            return;
-        };
-        let flag = |name: &str| value.get(name).and_then(Value::as_bool);
-        match (flag("enableSpotAndMarginTrading"), flag("enableWithdrawals")) {
-            (Some(false), _) => self.stop_for_key(KeyProblem::MayNotTrade, out),
-            (_, Some(true)) if !self.settings.allow_withdrawal_keys => {
-                self.stop_for_key(KeyProblem::MayWithdraw, out);
-            }
-            _ => {}
-        }
-        self.key_taken = true;
-        self.looks.rights_known = true;
-        self.looks.rights = Routine::NEVER;
-    }
-
     /// When something is due to be asked.
     pub(super) fn looks_due(&self) -> Time {
         let never = Time(u64::MAX);
@@ -657,25 +377,11 @@ impl OrderClient {
     }
 }
 
-/// What became of a question.
-enum Answer {
-    /// It is answered.
-    Done,
-    /// It is answered in part: ask on.
-    More,
-    /// Something moved meanwhile: ask again.
-    Later,
-    /// It went wrong: ask again.
-    Failed,
-    /// The look is over.
-    Over,
-}
-
-fn question(asked: Asked, due: Time) -> Question {
+pub(super) fn question(asked: Asked, due: Time) -> Question {
     Question { asked, due, under_way: false }
 }
 
-fn questions(asked: Vec<Asked>) -> Vec<Question> {
+pub(super) fn questions(asked: Vec<Asked>) -> Vec<Question> {
     asked.into_iter().map(|asked| question(asked, Time(0))).collect()
 }
 
@@ -684,17 +390,4 @@ fn routine(now: Time, sent: Result<(), Time>) -> Routine {
         Ok(()) => Routine { due: now, under_way: true },
         Err(due) => Routine { due, under_way: false },
     }
-}
-
-/// Free and locked together, of every asset of which there is something.
-fn balances(account: &Value) -> Option<BTreeMap<String, i128>> {
-    let rows = account.get("balances")?.as_array()?;
-    let read = |row: &Value| {
-        let asset = row.get("asset")?.as_str()?.to_owned();
-        let free = amount(row.get("free")?.as_str()?)?;
-        let locked = amount(row.get("locked")?.as_str()?)?;
-        Some((asset, free.checked_add(locked)?))
-    };
-    let all: Option<BTreeMap<String, i128>> = rows.iter().map(read).collect();
-    all.map(|all| all.into_iter().filter(|(_, held)| *held != 0).collect())
 }

@@ -52,6 +52,10 @@ pub enum Input<'a> {
     },
     /// Trade this instrument too; or know it anew. Its id is what orders name it by.
     AddInstrument(&'a Instrument),
+    /// This instrument is not to be traded before it is [admitted](Self::Admit). To be said before [`Start`](Self::Start).
+    StandBy(InstrumentId),
+    /// Trade an instrument that stood by, as soon as its rules were read anew.
+    Admit(InstrumentId),
     /// Take no new orders for this instrument; cancels still go out.
     Pause(InstrumentId),
     /// Take orders for this instrument again, also after a difference halted it.

@@ -13,15 +13,20 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `message`, `notice`, `settings` | what goes in and comes out |
-//! | `codes`, `reply`, `event` | what the venue says |
-//! | `tracked`, `orders`, `entry`, `adopt` | orders: one, all, what is asked and answered for them, those of an earlier run |
+//! | `answers`, `codes`, `reply`, `event` | what the venue says |
+//! | `trading` | whether orders are taken at all |
+//! | `tracked`, `orders`, `adopt` | orders: one, all, those of an earlier run |
+//! | `entry`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session` | opening, replacing, watching and losing sessions |
-//! | `ledger`, `look`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
+//! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
 
 mod adopt;
+mod answers;
+mod asking;
 mod clock;
 mod codes;
+mod compare;
 mod entry;
 mod event;
 mod flight;
@@ -29,6 +34,7 @@ mod instruments;
 mod ledger;
 mod line;
 mod look;
+mod looked;
 mod message;
 mod notice;
 mod orders;
@@ -36,9 +42,12 @@ mod reply;
 mod rescale;
 mod session;
 mod settings;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod trades;
+mod trading;
 
 pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning};
 pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outputs, SessionId};
@@ -46,24 +55,19 @@ pub use notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice, Paused, Sess
 pub use reply::FRAME_BYTES_MAX;
 pub use settings::{ClientSettings, RestUse};
 
-use super::exchange_info::{ExchangeInfo, InfoError};
-use super::limits::{Budget, TooMuch};
-use crate::domain::{InstrumentTable, Time};
+use super::limits::Budget;
+use crate::domain::{InstrumentId, InstrumentTable, Time, VenueId};
 use crate::security::Credentials;
-use codes::Reaction as React;
-use flight::{Asked, InFlight, Way};
 use instruments::Instruments;
 use ledger::Ledger;
 use line::{Line, Route};
 use look::Looks;
 use orders::Orders;
-use reply::Reply;
-use serde_json::Value;
 use session::Sessions;
 use std::collections::HashMap;
 
 /// An order placed elsewhere, by instrument and the venue's number.
-type Externals = HashMap<(crate::domain::InstrumentId, u64), bool>;
+type Externals = HashMap<(InstrumentId, u64), bool>;
 
 /// See the module.
 #[derive(Debug)]
@@ -75,15 +79,25 @@ pub struct OrderClient {
     ledger: Ledger,
     sessions: Sessions,
     looks: Looks,
+    /// Instruments that stood by, to be traded once their rules were read.
+    admitted: Vec<InstrumentId>,
     /// Orders placed elsewhere, and whether they are open.
     externals: Externals,
     /// Trades whose order is not known.
-    unclaimed: Vec<entry::Unclaimed>,
+    unclaimed: Vec<trades::Unclaimed>,
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
     /// What was last told of whether orders are taken.
     told: Option<Result<(), Paused>>,
+    /// The part of a venue that its instruments are of; none where there are none.
+    venue: Option<VenueId>,
+    /// Whether the ring was told that nothing can be sent there.
+    told_suspended: bool,
+    /// Until when no order is tried, since one could not be sent for this reason.
+    held: (Time, Paused),
+    /// Whether that was so at the last poll.
+    told_held: bool,
     stopped: bool,
 }
 
@@ -101,11 +115,16 @@ impl OrderClient {
             ledger: Ledger::default(),
             sessions: Sessions::new(&settings),
             looks: Looks::default(),
+            admitted: Vec::new(),
             externals: Externals::new(),
             unclaimed: Vec::new(),
             key_problem: None,
             key_taken: false,
             told: None,
+            venue: trading::venue_of(table),
+            told_suspended: false,
+            held: (Time(0), Paused::Limits),
+            told_held: false,
             stopped: true,
             settings,
         }
@@ -130,14 +149,19 @@ impl OrderClient {
             Input::CancelAll { instrument } => self.cancel_all(now, instrument, out),
             Input::AddInstrument(instrument) => {
                 if self.instruments.add(instrument) && self.looks.learn_trades_of(instrument.id) {
-                    self.instruments.pause(instrument.id, Some(InstrumentPause::Starting), out);
+                    self.instruments.hold(instrument.id, InstrumentPause::Starting, out);
                 }
                 self.looks.read_info(now);
             }
-            Input::Pause(id) => self.instruments.pause(id, Some(InstrumentPause::Paused), out),
+            Input::StandBy(id) => self.instruments.hold(id, InstrumentPause::Standby, out),
+            Input::Admit(id) => {
+                self.admitted.push(id);
+                self.looks.read_info(now);
+            }
+            Input::Pause(id) => self.instruments.hold(id, InstrumentPause::Paused, out),
             Input::Resume(id) => self.resume(id, out),
             Input::RemoveInstrument(id) => {
-                self.instruments.pause(id, Some(InstrumentPause::Removed), out);
+                self.instruments.hold(id, InstrumentPause::Removed, out);
                 self.cancel_all(now, Some(id), out);
             }
             Input::SessionOpened(session) => self.session_opened(now, session, out),
@@ -171,26 +195,11 @@ impl OrderClient {
             if matches!(self.told, Some(Ok(()))) {
                 next = next.min(self.line.clock.trusted_until().plus_nanos(1));
             }
+            if self.told_held {
+                next = next.min(self.held.0);
+            }
         }
         next
-    }
-
-    /// Whether orders are taken now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn trading(&self, now: Time) -> Result<(), Paused> {
-        if self.stopped {
-            Err(Paused::Stopped)
-        } else if self.key_problem.is_some() {
-            Err(Paused::Key)
-        } else if !self.looks.is_started() {
-            Err(Paused::Starting)
-        } else if !self.line.clock.trusted(now) {
-            Err(Paused::Clock)
-        } else {
-            Ok(())
-        }
     }
 
     /// What the account should have of an asset, free and locked together, in units of 10^-18.
@@ -225,13 +234,10 @@ impl OrderClient {
         self.tell_trading(now, out);
     }
 
-    fn resume(&mut self, id: crate::domain::InstrumentId, out: &mut Outputs) {
-        match self.instruments.get(id).and_then(|listed| listed.pause) {
-            // Its trades are being looked at: it resumes by itself.
-            Some(InstrumentPause::Starting) => return,
+    fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
+        if self.instruments.get(id).is_some_and(|listed| listed.is_held_for(InstrumentPause::Difference)) {
             // A person has looked: the venue's numbers count.
-            Some(InstrumentPause::Difference) => self.looks.adopt(),
-            _ => {}
+            self.looks.adopt();
         }
         self.instruments.resume(id, out);
     }
@@ -239,157 +245,6 @@ impl OrderClient {
     fn stop(&mut self, out: &mut Outputs) {
         self.stopped = true;
         self.sessions.close_all(out);
-    }
-
-    fn tell_trading(&mut self, now: Time, out: &mut Outputs) {
-        let trading = self.trading(now);
-        if self.told != Some(trading) {
-            self.told = Some(trading);
-            out.notice(match trading {
-                Ok(()) => Notice::Trading,
-                Err(why) => Notice::Paused(why),
-            });
-        }
-    }
-
-    fn http_reply(
-        &mut self,
-        now: Time,
-        id: HttpId,
-        answer: Result<HttpReply<'_>, HttpFailure>,
-        out: &mut Outputs,
-    ) {
-        let Some(request) = self.line.flight.take(id.0) else {
-            // Given up on. What it says of the request comes too late; a ban that it tells of does not.
-            if let Ok(reply) = answer {
-                self.obey_ban(now, &Reply::http(&reply), out);
-            }
-            return;
-        };
-        if request.way != Way::Http {
-            return;
-        }
-        match answer {
-            Ok(reply) if request.asked == Asked::Info && reply.status == 200 => {
-                self.info(now, request, &reply, out);
-            }
-            Ok(reply) => self.answered(now, request, Reply::http(&reply), out),
-            Err(HttpFailure::NotSent) => self.not_sent(now, request, out),
-            Err(HttpFailure::Lost | HttpFailure::TooLarge) => self.lost(now, request, out),
-        }
-    }
-
-    /// An answer to `request`: counts first, then what it says.
-    fn answered(&mut self, now: Time, request: InFlight, reply: Reply, out: &mut Outputs) {
-        let InFlight { asked, way, sent, activity, permit } = request;
-        let venue_now = self.line.clock.venue_time(now);
-        self.line.budget.answered(permit, &reply.told, venue_now);
-        self.obey_ban(now, &reply, out);
-        if reply.result.is_err() {
-            match reply.meaning().reaction {
-                React::Resync => {
-                    self.line.clock.distrust();
-                    self.looks.measure_clock(now);
-                    out.notice(Notice::ClockRefused);
-                }
-                React::Stop if self.line.budget.blocked_until() <= venue_now => self.key_refused(&reply, out),
-                _ => {}
-            }
-        }
-        match asked {
-            Asked::Place(key) => self.placed(now, key, &reply, out),
-            Asked::Cancel(key) => self.canceled(now, key, &reply, out),
-            Asked::CancelAll(instrument) => self.canceled_all(now, instrument, sent, &reply, out),
-            Asked::Status(key) => self.status(now, key, sent, &reply, out),
-            Asked::OrderTrades(key) => self.order_trades(now, key, &reply, out),
-            Asked::Logon | Asked::Subscribe | Asked::Clock => {
-                self.session_answer(now, asked, way, sent, &reply, out);
-            }
-            Asked::Info | Asked::Restrictions | Asked::OpenOrders(_) | Asked::Account | Asked::Trades(_) => {
-                self.looked(now, asked, sent, activity, reply, out)
-            }
-        }
-    }
-
-    /// No answer will come, and the request may have arrived.
-    fn lost(&mut self, now: Time, request: InFlight, out: &mut Outputs) {
-        self.answered(now, request, Reply::none(), out);
-    }
-
-    /// Not a byte was sent.
-    fn not_sent(&mut self, now: Time, request: InFlight, out: &mut Outputs) {
-        if let Asked::Place(key) = request.asked {
-            let venue_now = self.line.clock.venue_time(now);
-            self.line.budget.lost(request.permit, venue_now);
-            self.refuse_here(now, key, LocalRefusal::NoConnection, out);
-        } else {
-            self.lost(now, request, out);
-        }
-    }
-
-    fn obey_ban(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
-        if let Some(too_much) = reply.too_much() {
-            self.too_much(now, too_much, out);
-        }
-    }
-
-    fn too_much(&mut self, now: Time, too_much: TooMuch, out: &mut Outputs) {
-        let before = self.line.budget.blocked_until();
-        self.line.budget.refused(too_much, self.line.clock.venue_time(now));
-        let blocked = self.line.budget.blocked_until();
-        if blocked != before {
-            let until = match too_much.retry {
-                super::limits::Retry::After(seconds) => {
-                    now.plus(std::time::Duration::from_secs(seconds.min(4 * 86_400)))
-                }
-                _ => self.line.clock.local_time(blocked),
-            };
-            self.line.silent_until = self.line.silent_until.max(until);
-        }
-        let until = self.line.clock.local_time(blocked);
-        out.notice(Notice::TooMuch { status: too_much.status, until });
-    }
-
-    fn key_refused(&mut self, reply: &Reply, out: &mut Outputs) {
-        let refusal = reply.refusal();
-        // A ban is answered so, too, as seen from outside the documentation; it ends by itself.
-        let address = refusal.message.split_once("request ip: ").map(|(_, rest)| rest.trim().to_owned());
-        let problem = match refusal.code {
-            -2014 => KeyProblem::NotAKey,
-            -1022 => KeyProblem::BadSignature,
-            -2015 if self.key_taken => KeyProblem::RefusedNow { address },
-            -2015 => KeyProblem::Refused { address },
-            code => KeyProblem::Unauthorised { code },
-        };
-        self.stop_for_key(problem, out);
-    }
-
-    fn stop_for_key(&mut self, problem: KeyProblem, out: &mut Outputs) {
-        if self.key_problem.is_none() {
-            out.notice(Notice::Key(problem.clone()));
-            self.key_problem = Some(problem);
-        }
-    }
-
-    fn info(&mut self, now: Time, request: InFlight, reply: &HttpReply<'_>, out: &mut Outputs) {
-        let counts = Reply::http(&HttpReply { body: b"{}", ..*reply });
-        let venue_now = self.line.clock.venue_time(now);
-        self.line.budget.answered(request.permit, &counts.told, venue_now);
-        let instruments = &self.instruments;
-        let wanted = |symbol: &str| instruments.find(symbol).is_some();
-        let read: Result<ExchangeInfo, InfoError> =
-            ExchangeInfo::read_wanted(reply.body, self.settings.fees, &wanted);
-        match read {
-            Ok(info) => {
-                self.line.budget.learn(&info.rate_limits);
-                self.instruments.learn(info, out);
-                self.looks.info_read(now, self.settings.info_every);
-            }
-            Err(_) => {
-                out.notice(Notice::Unreadable { bytes: reply.body.len(), what: "exchangeInfo" });
-                self.looks.info_failed(now);
-            }
-        }
     }
 
     /// A way to ask something: a session that is ready, or HTTP.
@@ -404,52 +259,5 @@ impl OrderClient {
             RestUse::Fallback => Ok(self.query_route()),
             RestUse::Never => self.sessions.route().ok_or(LocalRefusal::NoConnection),
         }
-    }
-
-    /// One whole text message of a session.
-    fn session_frame(&mut self, now: Time, session: SessionId, frame: &[u8], out: &mut Outputs) {
-        if !self.sessions.heard(session, now) {
-            return;
-        }
-        let read = (frame.len() <= FRAME_BYTES_MAX).then(|| serde_json::from_slice::<Value>(frame).ok());
-        let Some(Some(frame_value)) = read else {
-            return self.unreadable(now, session, frame.len(), "no JSON, or too large", out);
-        };
-        match frame_value.get("id") {
-            Some(Value::Null) => {
-                // The venue's word on the session as a whole: the key is taken no more.
-                let reply = Reply::session(frame_value);
-                if reply.result.is_err() && reply.meaning().reaction == React::Stop {
-                    self.key_refused(&reply, out);
-                }
-            }
-            Some(id) => {
-                let Some(request) = id.as_u64().and_then(|id| self.line.flight.take(id)) else {
-                    return self.obey_ban(now, &Reply::session(frame_value), out);
-                };
-                if request.way == Way::Session(session) {
-                    self.answered(now, request, Reply::session(frame_value), out);
-                } else {
-                    self.lost(now, request, out);
-                }
-            }
-            None => match event::read(&frame_value, &self.instruments) {
-                Some(event) => self.user_event(now, session, event, out),
-                None => self.unreadable(now, session, frame.len(), "an event lacks a field", out),
-            },
-        }
-    }
-
-    fn unreadable(
-        &mut self,
-        now: Time,
-        session: SessionId,
-        bytes: usize,
-        what: &'static str,
-        out: &mut Outputs,
-    ) {
-        out.notice(Notice::Unreadable { bytes, what });
-        // What it said is not known, so the stream has a gap.
-        self.end_session(now, session, SessionEnd::Unreadable, out);
     }
 }

@@ -6,7 +6,7 @@ use super::super::request::RequestError;
 use super::codes::VenueRefusal;
 use super::message::SessionId;
 use crate::domain::decimal::Scaled;
-use crate::domain::{ClientOrderId, InstrumentId, OrderId, Price, Qty, Side, Time};
+use crate::domain::{ClientOrderId, InstrumentId, OrderId, PausedBy, Price, Qty, Side, Time};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -53,19 +53,38 @@ pub enum LocalRefusal {
 pub enum InstrumentPause {
     /// On request.
     #[error("paused")]
-    Paused,
+    Paused = 0,
     /// A difference between the venue's numbers and ours stayed.
     #[error("halted, since the venue's numbers and ours differ: look, then resume it")]
-    Difference,
+    Difference = 1,
     /// On request, for good.
     #[error("removed")]
-    Removed,
+    Removed = 2,
     /// It was added just now, and its trades are being looked at.
     #[error("being looked at")]
-    Starting,
+    Starting = 3,
     /// The venue lists it no more.
     #[error("not listed any more")]
-    NotListed,
+    NotListed = 4,
+    /// It was not added yet.
+    #[error("standing by: add it by the pairs file")]
+    Standby = 5,
+}
+
+impl InstrumentPause {
+    /// Every reason there is.
+    pub const ALL: [Self; 6] =
+        [Self::Paused, Self::Difference, Self::Removed, Self::Starting, Self::NotListed, Self::Standby];
+
+    /// By whose word.
+    #[must_use]
+    pub const fn by(self) -> PausedBy {
+        match self {
+            Self::Paused | Self::Removed => PausedBy::File,
+            Self::Difference => PausedBy::Difference,
+            Self::Starting | Self::NotListed | Self::Standby => PausedBy::Venue,
+        }
+    }
 }
 
 /// Why no orders are taken at all.
@@ -80,6 +99,12 @@ pub enum Paused {
     /// The key, or what it may do, is wrong.
     #[error("the key is refused")]
     Key,
+    /// The venue wants silence, or our share of a rate limit is used up; it ends by itself.
+    #[error("the venue wants silence, or the rate limit is used up")]
+    Limits,
+    /// There was nothing to send an order by a moment ago.
+    #[error("there is no connection to send orders by")]
+    NoConnection,
     /// On request.
     #[error("stopped")]
     Stopped,

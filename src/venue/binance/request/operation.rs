@@ -24,6 +24,8 @@ pub enum Request<'a> {
         instrument: &'a Instrument,
         /// Its id.
         client_id: &'a ClientOrderId,
+        /// Whether a resting order of our own that it would meet ends instead of trading with it.
+        expires_maker: bool,
     },
     /// Has an order checked as [`Place`](Self::Place) would be, and not placed.
     Test {
@@ -123,8 +125,11 @@ impl Request<'_> {
     #[inline]
     pub fn write(&self, params: &mut impl Params) -> Result<(), RequestError> {
         match *self {
-            Self::Place { order, instrument, client_id } | Self::Test { order, instrument, client_id } => {
-                place(order, spot(instrument)?, client_id, params);
+            Self::Place { order, instrument, client_id, expires_maker } => {
+                place(order, spot(instrument)?, client_id, expires_maker, params);
+            }
+            Self::Test { order, instrument, client_id } => {
+                place(order, spot(instrument)?, client_id, false, params);
             }
             Self::Cancel { instrument, order } | Self::Status { instrument, order } => {
                 match order {
@@ -160,9 +165,16 @@ fn spot(instrument: &Instrument) -> Result<&Instrument, RequestError> {
     if instrument.market == Market::Spot { Ok(instrument) } else { Err(RequestError::NotSpot) }
 }
 
-/// The same parameters as [`encode_order`](super::super::encode::encode_order), which a test compares.
+/// The same parameters as [`encode_order`](super::super::encode::encode_order), which a test compares, and what is done
+/// where it meets our own.
 #[inline]
-fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, params: &mut impl Params) {
+fn place(
+    order: &Order,
+    instrument: &Instrument,
+    client_id: &ClientOrderId,
+    expires_maker: bool,
+    params: &mut impl Params,
+) {
     let extras = &order.extras;
     if extras.iceberg_qty.0 != 0 {
         params.decimal(Name::IcebergQty, extras.iceberg_qty.0, instrument.qty_decimals);
@@ -173,6 +185,9 @@ fn place(order: &Order, instrument: &Instrument, client_id: &ClientOrderId, para
         params.decimal(Name::Price, order.price.0, instrument.price_decimals);
     }
     params.decimal(Name::Quantity, order.qty.0, instrument.qty_decimals);
+    if expires_maker {
+        params.token(Name::SelfTradePreventionMode, b"EXPIRE_MAKER");
+    }
     let side: &[u8] = match order.side {
         Side::Buy => b"BUY",
         Side::Sell => b"SELL",

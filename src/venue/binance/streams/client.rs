@@ -103,48 +103,76 @@ impl StreamClient {
     /// A client for those of `instruments` that are of `market`; nothing is connected yet.
     #[must_use]
     pub fn new(market: Market, settings: StreamSettings, instruments: &[Instrument]) -> Self {
-        let of_market: Vec<_> = instruments.iter().filter(|i| i.market == market).cloned().collect();
-        let mut groups = Vec::new();
-        let mut lines: Vec<Line> = Vec::new();
-        let (min, max) = settings.pause;
-        for group in plan(&of_market, &settings.streams, settings.streams_per_connection_max) {
-            let mut of_group = Vec::new();
-            for _ in 0..settings.redundancy.clamp(1, 4) {
-                let seed =
-                    settings.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(lines.len() as u64 + 1);
-                of_group.push(lines.len() as u16);
-                lines.push(Line::new(groups.len(), Backoff::new(min, max, seed)));
-            }
-            groups.push(GroupState { group, lines: of_group, live: false });
-        }
-        let mut watched: Vec<Option<Watched>> = instruments.iter().map(|_| None).collect();
-        let diffs =
-            settings.streams.iter().any(|s| s.kind == StreamKind::Diffs && s.markets.contains(&market));
-        for (index, state) in groups.iter().enumerate() {
-            for id in &state.group.instruments {
-                let book = diffs.then(|| BookWatch::new(market != Market::Spot));
-                watched[id.index()] = Some(Watched::new(&instruments[id.index()].symbol, index, book));
-            }
-        }
+        Self::with_standby(market, settings, instruments, &[])
+    }
+
+    /// The same, where some instruments are not followed before they are [added](Self::add).
+    #[must_use]
+    pub fn with_standby(
+        market: Market,
+        settings: StreamSettings,
+        instruments: &[Instrument],
+        standby: &[InstrumentId],
+    ) -> Self {
         let queue = SnapshotQueue::new(
             market,
             settings.snapshot_levels,
             settings.weight_per_minute,
             settings.seed ^ 0x5EED,
         );
-        Self {
+        let mut client = Self {
             market,
             settings,
-            groups,
-            lines,
-            watched,
+            groups: Vec::new(),
+            lines: Vec::new(),
+            watched: instruments.iter().map(|_| None).collect(),
             queue,
             connects: VecDeque::with_capacity(CONNECTS_MAX),
             connections: 0,
             next_deadline: Time(0),
             held_back: false,
             counts: StreamCounts::default(),
+        };
+        let followed = |i: &&Instrument| i.market == market && !standby.contains(&i.id);
+        let followed: Vec<_> = instruments.iter().filter(followed).cloned().collect();
+        client.follow(&followed);
+        client
+    }
+
+    /// Spreads the streams of these instruments, which are not followed yet, over connections of their own.
+    fn follow(&mut self, instruments: &[Instrument]) {
+        let (settings, market) = (&self.settings, self.market);
+        let (min, max) = settings.pause;
+        let diffs =
+            settings.streams.iter().any(|s| s.kind == StreamKind::Diffs && s.markets.contains(&market));
+        for group in plan(instruments, &settings.streams, settings.streams_per_connection_max) {
+            let index = self.groups.len();
+            for id in &group.instruments {
+                let Some(of) = instruments.iter().find(|i| i.id == *id) else { continue };
+                let book = diffs.then(|| BookWatch::new(market != Market::Spot));
+                self.watched[id.index()] = Some(Watched::new(&of.symbol, index, book));
+            }
+            let mut of_group = Vec::new();
+            for _ in 0..settings.redundancy.clamp(1, 4) {
+                let number = self.lines.len();
+                let seed = settings.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(number as u64 + 1);
+                of_group.push(number as u16);
+                self.lines.push(Line::new(index, Backoff::new(min, max, seed)));
+            }
+            self.groups.push(GroupState { group, lines: of_group, live: false });
         }
+    }
+
+    /// Follows an instrument that stood by, over connections of its own: those that are open are not touched. False where
+    /// it is of another market, or followed already.
+    pub fn add(&mut self, instrument: &Instrument, now: Time) -> bool {
+        let stands_by = self.watched.get(instrument.id.index()).is_some_and(Option::is_none);
+        if instrument.market != self.market || !stands_by {
+            return false;
+        }
+        self.follow(std::slice::from_ref(instrument));
+        self.next_deadline = now;
+        true
     }
 
     /// Which market.

@@ -295,3 +295,33 @@ fn a_book_that_was_in_step_and_is_refused_is_no_book_to_trade_on() {
     rig.client.fetched(instrument, 30, None, rig.now, &mut rig.out);
     assert_eq!((rig.client.books_synced(), rig.client.books_aside()), ((1, 1), 0), "it is shown again");
 }
+
+#[test]
+fn one_that_stood_by_is_followed_by_connections_of_its_own_and_the_others_are_not_touched() {
+    let all = instruments(2);
+    let client = StreamClient::with_standby(Market::Spot, settings(), &all, &[all[1].id]);
+    let mut rig = Rig { client, now: Time(BEGIN), out: Vec::new(), next_id: 1 };
+    let first = rig.connect(10);
+    let targets = |asked: &[Request]| -> Vec<String> {
+        let target = |r: &Request| match r {
+            Request::Connect { target, .. } => Some(target.clone()),
+            _ => None,
+        };
+        asked.iter().filter_map(target).collect()
+    };
+    assert_eq!((rig.client.lines(), rig.client.books_synced().1), (1, 1));
+    assert!(rig.client.add(&all[1], rig.now) && !rig.client.add(&all[1], rig.now), "once");
+    assert!(!rig.client.add(&all[0], rig.now), "it is followed already");
+    let asked = rig.pass(10);
+    assert_eq!(targets(&asked), ["/stream?streams=s1usdt@trade/s1usdt@depth@100ms"]);
+    assert!(!asked.iter().any(|r| matches!(r, Request::Close { .. } | Request::Interrupted { .. })));
+    let second = asked.iter().find_map(|r| match r {
+        Request::Connect { connection, .. } => Some(*connection),
+        _ => None,
+    });
+    let second = second.expect("connected");
+    assert_ne!(first, second);
+    let mut out = Vec::new();
+    rig.client.opened(second, rig.now, &mut out);
+    assert_eq!((rig.client.lines(), rig.client.books_synced().1), (2, 2));
+}

@@ -4,27 +4,30 @@
 //! sealed, handed to the kernel. REST is made by helper threads. What comes back enters the ring by a lane of its own;
 //! where that is full it waits here, in order, and nothing is dropped.
 
+mod control;
+mod ending;
+mod outputs;
+
+pub use control::OrdersControl;
+
 use super::outcome::{OrderLatencies, OrdersOutcome};
 use super::pairs::PairChange;
-use super::rest::{RestCall, RestCalls, RestDone};
+use super::rest::{RestCalls, RestDone};
 use super::sessions::Sessions;
-use crate::domain::event::Report;
-use crate::domain::order::{OrderState, ReportKind};
-use crate::domain::{ClientOrderId, OrderId, Qty, Slot, Time};
+use crate::domain::order::OrderState;
+use crate::domain::{ClientOrderId, InstrumentId, OrderId, Qty, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
 use crate::net::websocket::{ConnectionError, Incoming};
 use crate::pipeline::{Answer, Idle, LaneSender, StampClock, Wait};
 use crate::run::live::wall_clock;
-use crate::venue::binance::client::{
-    HttpCall, HttpFailure, HttpId, HttpReply, Input, Notice, OrderClient, Output, Outputs, SessionId,
-};
+use crate::venue::binance::client::{HttpFailure, HttpId, HttpReply, Input, OrderClient, Outputs, SessionId};
 use crossbeam_channel::Receiver;
 use mio::{Events, Token};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The waker's token; sessions have theirs by their numbers, which are smaller.
@@ -37,39 +40,6 @@ const SLEEP_MAX: Duration = Duration::from_millis(5);
 const BURST: usize = 64;
 /// Answers that wait for room in the ring's lane before the room for more is taken.
 const WAITING: usize = 4_096;
-
-/// What the run asks of the thread, and what it sees of it.
-#[derive(Debug, Default)]
-pub struct OrdersControl {
-    stage: AtomicU8,
-    trading: AtomicBool,
-    /// How orders of an earlier run stand is known.
-    settled: AtomicBool,
-    over: AtomicBool,
-}
-
-const RUNNING: u8 = 0;
-const FINISH_KEEP: u8 = 1;
-const FINISH_CANCEL: u8 = 2;
-
-impl OrdersControl {
-    /// Asks for the end: what is under way is waited for, open orders are cancelled first where `cancel` says so.
-    pub fn finish(&self, cancel: bool) {
-        self.stage.store(if cancel { FINISH_CANCEL } else { FINISH_KEEP }, Ordering::Release);
-    }
-
-    /// Whether orders are taken, and how those of an earlier run stand is known.
-    #[must_use]
-    pub fn is_trading(&self) -> bool {
-        self.trading.load(Ordering::Acquire) && self.settled.load(Ordering::Acquire)
-    }
-
-    /// Whether the thread has ended.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-}
 
 /// What a gateway is made of.
 pub(super) struct GatewayParts {
@@ -88,6 +58,8 @@ pub(super) struct GatewayParts {
     pub adopted: Vec<Adopted>,
     /// How pairs are to be, where a file says it.
     pub pairs: Option<Receiver<PairChange>>,
+    /// Instruments that are not traded before they are added.
+    pub standby: Vec<InstrumentId>,
 }
 
 /// An order of an earlier run, with its trades that were booked then.
@@ -116,9 +88,6 @@ fn ours() -> HashMap<OrderId, Ours> {
     ours.clear();
     ours
 }
-
-/// Between two attempts of the end to cancel an order.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Stamps of the order at hand, for what it makes the client send.
 #[derive(Clone, Copy)]
@@ -174,6 +143,9 @@ impl Gateway {
         let mut idle = Idle::crowded(self.parts.wait, self.parts.crowded);
         let mut empty_rounds = 0u32;
         self.adopt();
+        for id in std::mem::take(&mut self.parts.standby) {
+            self.ask(wall_clock(), Input::StandBy(id));
+        }
         self.ask(wall_clock(), Input::Start);
         loop {
             let sleeps = self.parts.wait == Wait::Backoff && empty_rounds > EMPTY_ROUNDS;
@@ -372,6 +344,7 @@ impl Gateway {
                 PairChange::Pause(id) => Input::Pause(id),
                 PairChange::Remove(id) => Input::RemoveInstrument(id),
                 PairChange::Resume(id) => Input::Resume(id),
+                PairChange::Add(id) => Input::Admit(id),
             };
             self.ask(wall_clock(), input);
         }
@@ -413,207 +386,5 @@ impl Gateway {
         self.parts.client.poll(now, &mut self.out);
         self.carry_out(now, None);
         true
-    }
-
-    /// Does what the client asked for.
-    #[inline]
-    fn carry_out(&mut self, now: Time, stamps: Option<OrderStamps>) {
-        let mut out = std::mem::take(&mut self.out);
-        let mut list = std::mem::take(&mut out.list);
-        for output in list.drain(..) {
-            match output {
-                Output::SessionText { session, text } => self.send(session, out.text(&text), stamps),
-                Output::Report(report) => self.report(&report),
-                Output::Http(call) => self.call(&call, out.text(&call.target), now),
-                Output::OpenSession(id) => {
-                    if let Err(error) = self.parts.sessions.open(id) {
-                        log::warn!("order session {}: {error}", id.0);
-                        *self.outcome.endings.entry(error.label()).or_default() += 1;
-                        self.failed.push(id);
-                    }
-                }
-                Output::CloseSession(id) => {
-                    self.parts.sessions.drop(id);
-                }
-                Output::Command(command) => self.answer(Slot::command(command)),
-                Output::Rules(rules) => {
-                    self.outcome.rules += 1;
-                    self.answer(Slot::rules(&rules));
-                }
-                Output::Halt(instrument) => {
-                    self.outcome.halts += 1;
-                    log::error!("instrument {} takes no orders until it is resumed", instrument.0);
-                }
-                Output::Notice(notice) => self.notice(&notice),
-            }
-        }
-        out.list = list;
-        out.clear();
-        self.out = out;
-        // What could not be sent, and what the client makes of that, comes after.
-        while let Some(id) = self.failed.pop() {
-            self.ask(now, Input::SessionClosed(id));
-        }
-        while let Some(id) = self.unsent.pop() {
-            self.ask(now, Input::HttpReply { id, answer: Err(HttpFailure::NotSent) });
-        }
-    }
-
-    /// Masks, seals and hands one message to the socket.
-    #[inline]
-    fn send(&mut self, id: SessionId, text: &[u8], stamps: Option<OrderStamps>) {
-        let Some(at) = self.parts.sessions.find(id) else { return };
-        let connection = &mut self.parts.sessions.all[at].connection;
-        let clock = &self.parts.clock;
-        let queued = connection.queue_text(text).and_then(|()| connection.seal());
-        let sealed = clock.raw();
-        match queued.and_then(|()| connection.flush()) {
-            Ok(()) => {
-                self.outcome.messages_sent += 1;
-                self.outcome.bytes_sent += text.len() as u64;
-                if let Some(stamps) = stamps {
-                    let handed = clock.raw();
-                    self.latencies.seal.record(clock.nanos(stamps.written, sealed));
-                    self.latencies.socket.record(clock.nanos(sealed, handed));
-                    self.latencies.whole.record(clock.nanos(stamps.caused, handed));
-                }
-            }
-            Err(error) => {
-                log::warn!("order session {}: {error}", id.0);
-                *self.outcome.endings.entry(error.label()).or_default() += 1;
-                self.lost_at.get_or_insert_with(Instant::now);
-                self.parts.sessions.drop(id);
-                self.failed.push(id);
-            }
-        }
-    }
-
-    fn call(&mut self, call: &HttpCall, target: &[u8], now: Time) {
-        let left = Duration::from_nanos(call.deadline.0.saturating_sub(now.0));
-        self.outcome.rest_calls += 1;
-        let asked = self.parts.rest.call(RestCall {
-            id: call.id.0,
-            method: call.method,
-            target: String::from_utf8_lossy(target).into_owned(),
-            with_key: call.key,
-            priority: call.priority,
-            deadline: Instant::now() + left,
-        });
-        if !asked {
-            self.outcome.rest_failed += 1;
-            self.unsent.push(call.id);
-        }
-    }
-
-    #[inline]
-    fn report(&mut self, report: &Report) {
-        self.outcome.reports += 1;
-        match report.kind {
-            ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => {
-                self.ours.remove(&report.order);
-            }
-            ReportKind::Fill => {
-                if let Some(ours) = self.ours.get_mut(&report.order) {
-                    ours.left = Qty(ours.left.0.saturating_sub(report.qty.0));
-                    if ours.left.0 <= 0 {
-                        self.ours.remove(&report.order);
-                    }
-                }
-            }
-            ReportKind::Accepted | ReportKind::CancelRejected => {}
-            // A spot account has neither.
-            ReportKind::Funding | ReportKind::Liquidated => {}
-        }
-        self.answer(Slot::report(report));
-    }
-
-    #[inline]
-    fn answer(&mut self, slot: Slot) {
-        self.answer_count += 1;
-        // Due at once, behind what came before: it has happened already.
-        let answer = Answer { due: Time(0), cause_seq: 0, origin: 2, number: self.answer_count, slot };
-        if self.waiting.is_empty() && self.parts.answers.events_room() > 0 {
-            self.parts.answers.push(answer);
-        } else {
-            self.waiting.push_back(answer);
-        }
-    }
-
-    /// Gives the ring what waited for room.
-    fn give(&mut self) -> bool {
-        let mut worked = false;
-        while !self.waiting.is_empty() && self.parts.answers.events_room() > 0 {
-            let Some(answer) = self.waiting.pop_front() else { break };
-            self.parts.answers.push(answer);
-            worked = true;
-        }
-        worked
-    }
-
-    #[cold]
-    fn notice(&mut self, notice: &Notice) {
-        match notice {
-            Notice::Trading => self.parts.control.trading.store(true, Ordering::Release),
-            Notice::Paused(_) => self.parts.control.trading.store(false, Ordering::Release),
-            Notice::SessionReady(_) => {
-                if let Some(lost) = self.lost_at {
-                    self.outcome.reconnected_after.push(lost.elapsed());
-                }
-            }
-            Notice::StreamGap => self.caught_up = false,
-            Notice::GapClosed { .. } => self.caught_up = true,
-            Notice::Reconciled if self.caught_up => {
-                if let Some(lost) = self.lost_at.take() {
-                    let took = lost.elapsed();
-                    self.outcome.recovered_after.push(took);
-                    log::info!("a lost session is made good after {took:.1?}");
-                }
-            }
-            _ => {}
-        }
-        self.outcome.take(notice);
-    }
-
-    /// Whether the end was asked for and is reached.
-    fn is_over(&mut self) -> bool {
-        let stage = self.parts.control.stage.load(Ordering::Acquire);
-        if stage == RUNNING {
-            return false;
-        }
-        let begun = *self.finishing.get_or_insert_with(Instant::now);
-        if stage == FINISH_CANCEL {
-            self.cancel_ours();
-        }
-        let (open, unknown) = self.parts.client.open_orders();
-        let settled = if stage == FINISH_CANCEL { open == 0 } else { unknown == 0 };
-        (settled && self.waiting.is_empty()) || begun.elapsed() >= self.parts.exit_timeout
-    }
-
-    /// Asks for the cancel of every order of ours that was not asked for a moment ago.
-    fn cancel_ours(&mut self) {
-        let now = Instant::now();
-        let due = |o: &Ours| o.asked.is_none_or(|asked| now.duration_since(asked) >= ASK_AGAIN);
-        let next = |ours: &mut HashMap<OrderId, Ours>| {
-            let (id, order) = ours.iter_mut().find(|(_, order)| due(order))?;
-            order.asked = Some(now);
-            Some((*id, order.client_id))
-        };
-        while let Some((order, client_id)) = next(&mut self.ours) {
-            self.ask(wall_clock(), Input::Cancel { order, client_id: &client_id });
-        }
-    }
-
-    fn end(mut self) -> OrdersOutcome {
-        (self.outcome.open_at_end, self.outcome.unknown_at_end) = self.parts.client.open_orders();
-        self.outcome.refusals = self.parts.client.refusals();
-        self.ask(wall_clock(), Input::Stop);
-        while let Some(session) = self.parts.sessions.all.first() {
-            let id = session.id;
-            self.parts.sessions.drop(id);
-        }
-        self.give();
-        self.outcome.latencies = self.latencies.into_list();
-        self.parts.control.over.store(true, Ordering::Release);
-        self.outcome
     }
 }

@@ -1,0 +1,208 @@
+//! Asking the venue how an order stands, and for its trades, until it has said.
+//!
+//! Owns: when an order is asked about, and when `not found` is believed.
+
+use super::super::limits::{Cost, NotNow};
+use super::super::request::{OrderRef, Request};
+use super::OrderClient;
+use super::codes::{RefusalKind, VenueRefusal};
+use super::event::order_row;
+use super::flight::Asked;
+use super::line::{Form, Sending};
+use super::message::Outputs;
+use super::notice::{LocalRefusal, Notice};
+use super::orders::OrderKey;
+use super::reply::Reply;
+use super::tracked::{CancelState, End, Phase, Tracked};
+use crate::domain::{ClientOrderId, Time};
+use std::time::Duration;
+
+/// Cancels of one order before a refusal is believed.
+const CANCEL_TRIES: u8 = 4;
+/// Pauses between questions for one order: they double from the first to the last.
+pub(super) const ASK_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// Weights of questions.
+const STATUS_WEIGHT: u32 = 4;
+const ORDER_TRADES_WEIGHT: u32 = 5;
+/// Most trades in one answer.
+const TRADES_LIMIT: u16 = 1_000;
+
+fn pause(asks: u32) -> Duration {
+    ASK_PAUSES.0.saturating_mul(1 << asks.min(6)).min(ASK_PAUSES.1)
+}
+
+impl OrderClient {
+    /// Asks how an order stands.
+    pub(super) fn check(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
+        self.change(now, key, out, |order, _| {
+            if order.phase != Phase::Done {
+                order.check = true;
+                order.ask_at = Some(order.ask_at.map_or(now, |due| due.min(now)));
+            }
+        });
+    }
+
+    pub(super) fn status(&mut self, now: Time, key: OrderKey, sent: Time, reply: &Reply, out: &mut Outputs) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        tracked.asking = false;
+        tracked.asks = tracked.asks.saturating_add(1);
+        let again = now.plus(pause(tracked.asks));
+        let row = match &reply.result {
+            Ok(value) => {
+                let listed = self.instruments.get(tracked.order.instrument);
+                listed.and_then(|listed| order_row(value, &listed.instrument))
+            }
+            Err(_) => None,
+        };
+        if let Some(row) = row.filter(|row| row.standing.is_some()) {
+            tracked.check = false;
+            tracked.ask_at = None;
+            let was_sent = tracked.cancel == CancelState::Sent;
+            self.stands(now, key, &row, out);
+            // The venue has it still: either the cancel came first, or it was lost.
+            self.change(now, key, out, |order, out| {
+                if order.is_live() && was_sent {
+                    if order.cancel_tries < CANCEL_TRIES {
+                        order.cancel = CancelState::Wanted(again);
+                    } else {
+                        order.cancel_refused(out);
+                    }
+                }
+            });
+            return;
+        }
+        // The engine may work on it until the window and its own deadline are over.
+        let hopeless = tracked
+            .sent
+            .plus_nanos(self.line.recv_window.nanos())
+            .plus(self.settings.engine_deadline)
+            .plus(self.settings.clock_error_max);
+        let gone = match reply.code() {
+            -2013 => tracked.phase == Phase::Unknown && sent >= hopeless,
+            -2026 => true,
+            _ => false,
+        };
+        if gone {
+            let never = tracked.phase == Phase::Unknown;
+            let end = if never { End::Rejected } else { End::Canceled };
+            if never {
+                let mut why = VenueRefusal::new(reply.status, reply.code(), "it was never there");
+                why.kind = RefusalKind::NeverArrived;
+                out.notice(Notice::Refused { order: tracked.order.id, why });
+            }
+            self.change(now, key, out, |order, out| order.ended(end, None, out));
+            return;
+        }
+        let due = match reply.code() {
+            // No use asking much before it can be believed.
+            -2013 if tracked.phase == Phase::Unknown && again < hopeless && tracked.asks > 6 => hopeless,
+            _ => again,
+        };
+        self.change(now, key, out, |order, _| order.ask_at = Some(due));
+    }
+
+    pub(super) fn order_trades(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        tracked.asking = false;
+        tracked.asks = tracked.asks.saturating_add(1);
+        tracked.ask_at = None;
+        let again = now.plus(pause(tracked.asks));
+        let instrument = tracked.order.instrument;
+        if let Ok(rows) = &reply.result {
+            self.trade_rows(now, instrument, rows, out);
+        }
+        self.change(now, key, out, |order, _| {
+            if order.lacks_fills() {
+                order.ask_at = Some(again);
+            }
+        });
+    }
+
+    /// Sends what is due for orders: questions and cancels.
+    pub(super) fn poll_orders(&mut self, now: Time, out: &mut Outputs) {
+        let mut at = 0;
+        while let Some(key) = self.orders.attention().get(at).copied() {
+            self.send_cancel(now, key, out);
+            self.ask(now, key, out);
+            let idle = self.orders.get(key).is_none_or(|order| {
+                let waits = matches!(order.cancel, CancelState::Wanted(_));
+                order.phase == Phase::Done || (order.ask_at.is_none() && !order.asking && !waits)
+            });
+            if idle {
+                self.orders.attended(key);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
+        let Some(tracked) = self.orders.get(key) else { return };
+        if tracked.asking || tracked.ask_at.is_none_or(|due| due > now) {
+            return;
+        }
+        let doubt = tracked.phase == Phase::Unknown || tracked.check;
+        let status = doubt || tracked.venue_id == 0;
+        if !doubt && !tracked.lacks_fills() {
+            // It was answered meanwhile.
+            if let Some(tracked) = self.orders.get_mut(key) {
+                tracked.ask_at = None;
+            }
+            return;
+        }
+        let Some(tracked) = self.orders.get(key) else { return };
+        let client_id = tracked.client_id;
+        let which = order_ref(tracked, &client_id);
+        let venue_id = tracked.venue_id;
+        let Some(listed) = self.instruments.get(tracked.order.instrument) else { return };
+        let instrument = &listed.instrument;
+        let (request, asked, weight) = if status {
+            (Request::Status { instrument, order: which }, Asked::Status(key), STATUS_WEIGHT)
+        } else {
+            let limit = Some(TRADES_LIMIT);
+            let request = Request::Trades { instrument, order_id: Some(venue_id), from_id: None, limit };
+            (request, Asked::OrderTrades(key), ORDER_TRADES_WEIGHT)
+        };
+        let sending = Sending { asked, cost: Cost::query(weight), activity: self.ledger.activity() };
+        let route = self.query_route();
+        let sent = self.line.send(route, Form::Request(&request), sending, now, out);
+        let later = match &sent {
+            Err(LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. }))) => {
+                self.line.until(why, now)
+            }
+            _ => now,
+        };
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        match sent {
+            Ok(()) => {
+                tracked.asking = true;
+                tracked.ask_at = None;
+            }
+            Err(_) => tracked.ask_at = Some(later.max(now.plus(ASK_PAUSES.0))),
+        }
+    }
+
+    /// When something is due for an order.
+    pub(super) fn orders_due(&self) -> Time {
+        let never = Time(u64::MAX);
+        let due = |key: &OrderKey| {
+            let Some(order) = self.orders.get(*key) else { return Time(0) };
+            let cancel = match order.cancel {
+                CancelState::Wanted(due) => due,
+                CancelState::No | CancelState::Sent => never,
+            };
+            // While one question is under way the next one waits for its answer.
+            let ask = if order.asking { never } else { order.ask_at.unwrap_or(never) };
+            ask.min(cancel)
+        };
+        self.orders.attention().iter().map(due).min().unwrap_or(never)
+    }
+}
+
+/// By the venue's number where that is known: it stays when somebody amends the order.
+pub(super) fn order_ref<'a>(tracked: &Tracked, client_id: &'a ClientOrderId) -> OrderRef<'a> {
+    match tracked.venue_id {
+        0 => OrderRef::Client(client_id),
+        venue_id => OrderRef::Venue(venue_id),
+    }
+}

@@ -1,0 +1,81 @@
+//! Comparing the venue's balances with what fills imply. A difference that is the same twice, with nothing under way that
+//! could explain it, halts the asset's instruments.
+
+use super::OrderClient;
+use super::ledger::shown;
+use super::look::{AGAIN, Kind, Look};
+use super::looked::Answer;
+use super::message::{Output, Outputs};
+use super::notice::{InstrumentPause, Notice};
+use super::tracked::Phase;
+use crate::domain::{InstrumentId, Time};
+use std::collections::BTreeMap;
+
+impl OrderClient {
+    /// Whether something is under way that could explain a difference.
+    fn in_flight(&self) -> bool {
+        self.orders.unfinished().any(|(_, order)| order.phase != Phase::Open || order.lacks_fills())
+    }
+
+    pub(super) fn compare(
+        &mut self,
+        now: Time,
+        look: &Look,
+        venue: &BTreeMap<String, i128>,
+        out: &mut Outputs,
+    ) -> Answer {
+        let ours = self.ledger.amounts();
+        let assets = venue.keys().chain(ours.keys());
+        let differences: BTreeMap<String, i128> = assets
+            .map(|asset| {
+                (asset, venue.get(asset).copied().unwrap_or(0) - ours.get(asset).copied().unwrap_or(0))
+            })
+            .filter(|(_, difference)| *difference != 0)
+            .map(|(asset, difference)| (asset.clone(), difference))
+            .collect();
+        let busy = self.in_flight();
+        let mut stays = Vec::new();
+        for (asset, difference) in &differences {
+            let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
+            let halts = stayed && !self.looks.adopt;
+            let held = venue.get(asset).copied().unwrap_or(0);
+            if stayed && !halts {
+                self.ledger.adopt(asset, held);
+            }
+            let (venue, ours) = (shown(held), shown(held - difference));
+            out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
+            if halts {
+                stays.push(asset.clone());
+            }
+        }
+        let ids: Vec<InstrumentId> = self
+            .instruments
+            .iter()
+            .filter(|l| stays.contains(&l.instrument.base) || stays.contains(&l.instrument.quote))
+            .map(|l| l.instrument.id)
+            .collect();
+        for id in ids {
+            if self.instruments.get(id).is_some_and(|l| !l.is_held_for(InstrumentPause::Difference)) {
+                out.push(Output::Halt(id));
+                self.instruments.hold(id, InstrumentPause::Difference, out);
+            }
+        }
+        if differences.is_empty() {
+            // Everything is in the balances, so every trade until then is booked.
+            look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));
+            if !self.looks.differences.is_empty() || look.kind == Kind::Gap {
+                out.notice(Notice::Reconciled);
+            }
+            self.looks.differences = differences;
+            self.looks.adopt = false;
+            self.looks.differing = 0;
+            return Answer::Done;
+        }
+        self.looks.differences = differences;
+        // Soon again, and less soon the longer it differs.
+        let pause = AGAIN.saturating_mul(1 << self.looks.differing.min(6));
+        self.looks.differing += 1;
+        self.looks.next = now.plus(pause.min(self.settings.reconcile_every));
+        Answer::Over
+    }
+}

@@ -1,0 +1,113 @@
+//! Rules and statuses that change.
+
+use super::*;
+
+#[test]
+fn a_tick_that_changes_and_a_symbol_that_stops_are_followed() {
+    let mut rig = Rig::started();
+    rig.forget();
+    let read = |rig: &mut Rig, body: &Value| {
+        for _ in 0..70 {
+            rig.run(10_000, &Rig::quiet);
+            if let Some((id, _)) = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).cloned() {
+                let body = body.to_string();
+                let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
+                rig.calls.clear();
+                rig.input(Input::HttpReply { id, answer: Ok(reply) });
+                return;
+            }
+        }
+        panic!("exchangeInfo is not read again");
+    };
+    read(&mut rig, &info("TRADING", "0.00001000"));
+    assert_eq!(rig.notes(|n| matches!(n, Notice::RulesChanged(_))), 1);
+    let ticks: Vec<Price> = rig.rules.iter().map(|rules| rules.tick).collect();
+    assert_eq!((ticks, &rig.commands[..]), (vec![Price(1_000)], &[][..]), "told once, and that alone");
+    rig.place(1);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "0.102644 is off the new tick");
+    let named = |n: &Notice| matches!(n, Notice::NotSent { why: LocalRefusal::Rule(rule), .. } if rule.to_string().contains("PRICE_FILTER"));
+    assert_eq!(rig.notes(named), 1, "{:?}", rig.notices);
+    read(&mut rig, &info("HALT", "0.00000100"));
+    assert_eq!(rig.notes(|n| matches!(n, Notice::StatusChanged { .. })), 1);
+    assert_eq!(rig.commands, [Command::Pause(InstrumentId(0), PausedBy::Venue)]);
+    read(&mut rig, &info("BREAK", "0.00000100"));
+    assert_eq!(rig.commands.len(), 1, "it takes no orders still");
+    rig.place(2);
+    assert_eq!(rig.told(), [ReportKind::Rejected]);
+    read(&mut rig, &info("TRADING", "0.00000100"));
+    rig.place(3);
+    assert_eq!(rig.told(), []);
+    assert_eq!(rig.commands[1..], [Command::Unpause(InstrumentId(0), PausedBy::Venue)]);
+    // What a person paused stays so, whatever the venue says; and a person is obeyed whatever was told before.
+    rig.input(Input::Pause(InstrumentId(0)));
+    read(&mut rig, &info("HALT", "0.00000100"));
+    read(&mut rig, &info("TRADING", "0.00000100"));
+    let pause = |by| Command::Pause(InstrumentId(0), by);
+    let unpause = |by| Command::Unpause(InstrumentId(0), by);
+    let told = [pause(PausedBy::File), pause(PausedBy::Venue), unpause(PausedBy::Venue)];
+    assert_eq!(rig.commands[2..], told, "each by whose word it is");
+    rig.place(4);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "the file holds it still");
+    rig.input(Input::Resume(InstrumentId(0)));
+    rig.input(Input::Resume(InstrumentId(0)));
+    let told = [unpause(PausedBy::Difference), unpause(PausedBy::File)];
+    assert_eq!(rig.commands[5..], [told, told].concat());
+    rig.place(5);
+    assert_eq!(rig.told(), []);
+}
+
+#[test]
+fn after_a_refusal_by_a_filter_the_rules_are_read_anew_but_not_each_time() {
+    let mut rig = Rig::started();
+    let reads = |rig: &Rig| rig.calls.iter().filter(|(_, call)| call.contains("exchangeInfo")).count();
+    rig.after(10_000);
+    for number in 1..=3 {
+        rig.place(number);
+        rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
+    }
+    assert_eq!(reads(&rig), 1, "{:?}", rig.calls);
+    let answer = |rig: &mut Rig| {
+        let call = rig.calls.iter().rev().find(|(_, call)| call.contains("exchangeInfo"));
+        let (id, body) = (call.expect("asked").0, info("TRADING", "0.00000100").to_string());
+        let answer = Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() });
+        rig.input(Input::HttpReply { id, answer });
+    };
+    answer(&mut rig);
+    rig.place(4);
+    rig.refuse("order.place", 400, -1013, "Filter failure: LOT_SIZE");
+    assert_eq!(reads(&rig), 1, "it was read a moment ago");
+    rig.run(6_000, &Rig::quiet);
+    assert_eq!(reads(&rig), 2);
+    answer(&mut rig);
+    rig.place(5);
+    rig.refuse("order.place", 400, -2010, "Account has insufficient balance for requested action.");
+    rig.run(20_000, &Rig::quiet);
+    assert_eq!(reads(&rig), 2, "that says nothing of rules");
+}
+
+#[test]
+fn one_that_stands_by_trades_once_it_was_admitted_and_its_rules_were_read() {
+    let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+    let (id, by) = (InstrumentId(0), PausedBy::Venue);
+    rig.input(Input::StandBy(id));
+    assert_eq!(rig.commands, [Command::Pause(id, by)], "before anything can be asked for");
+    rig.input(Input::Start);
+    rig.settle();
+    rig.place(1);
+    assert_eq!(rig.told(), [ReportKind::Rejected]);
+    rig.forget();
+    rig.after(10);
+    rig.input(Input::Resume(id));
+    rig.place(2);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "to resume it is not to add it");
+    rig.forget();
+    rig.input(Input::Admit(id));
+    assert_eq!(rig.commands, [], "its rules are being read");
+    let call = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).expect("asked for").0;
+    let body = info("TRADING", "0.00000100").to_string();
+    let answer = Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() });
+    rig.input(Input::HttpReply { id: call, answer });
+    assert_eq!(rig.commands, [Command::Unpause(id, by)]);
+    rig.place(3);
+    assert_eq!(rig.told(), []);
+}

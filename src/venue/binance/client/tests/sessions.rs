@@ -1,0 +1,108 @@
+//! Sessions that go down, fall silent or cannot be read; bans, and times in which nothing can be sent.
+
+use super::*;
+
+#[test]
+fn a_session_that_goes_down_is_replaced_before_it_is_closed() {
+    let mut rig = Rig::started();
+    let old = *rig.opened.last().expect("a session");
+    rig.frame(&json!({"event": {"e": "serverShutdown", "E": START_MS}}));
+    let new = *rig.opened.last().expect("another");
+    assert!(new != old && rig.closed.is_empty());
+    rig.place(1);
+    assert_eq!(rig.texts.last().expect("sent").0, old, "orders go on by the old one");
+    rig.input(Input::SessionOpened(new));
+    rig.run(100, &Rig::quiet);
+    rig.place(2);
+    assert_eq!(rig.texts.last().expect("sent").0, new);
+    assert!(rig.closed.is_empty());
+    rig.run(6_000, &Rig::quiet);
+    assert_eq!(rig.closed, [old]);
+    assert_eq!(rig.notes(|notice| matches!(notice, Notice::StreamGap)), 0);
+}
+
+#[test]
+fn a_silent_session_is_asked_and_then_closed_and_another_is_opened() {
+    let mut rig = Rig::started();
+    let session = *rig.opened.last().expect("a session");
+    let opened = rig.opened.len();
+    for _ in 0..200 {
+        rig.after(100);
+    }
+    assert_eq!(rig.closed, [session]);
+    assert!(rig.opened.len() > opened);
+    assert_eq!(rig.notes(|n| matches!(n, Notice::SessionLost { why: SessionEnd::Silent, .. })), 1);
+    assert_eq!(rig.notes(|n| matches!(n, Notice::StreamGap)), 1);
+}
+
+#[test]
+fn a_message_that_cannot_be_read_ends_the_session_and_its_orders_are_asked_for() {
+    for bytes in [
+        b"{\"id\":1,\"sta".to_vec(),
+        b"<html>".to_vec(),
+        vec![b'['; 1_000_000],
+        vec![b' '; FRAME_BYTES_MAX + 1],
+    ] {
+        let mut rig = Rig::started();
+        rig.place(1);
+        let session = *rig.opened.last().expect("a session");
+        rig.input(Input::SessionFrame(session, &bytes));
+        assert_eq!(rig.notes(|n| matches!(n, Notice::Unreadable { .. })), 1);
+        assert_eq!((rig.closed.len(), rig.client.open_orders()), (1, (1, 1)));
+    }
+}
+
+#[test]
+fn a_ban_is_kept_and_cancels_wait_for_its_end() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    rig.frame(&event(&id, "NEW", "NEW", "0.00000000", None));
+    rig.place(2);
+    let until = rig.server_ms() + 7_000;
+    let request = rig.last("order.place")["id"].clone();
+    rig.frame(&json!({"id": request, "status": 418, "error": {"code": -1003, "msg": "Way too much request weight used",
+        "data": {"serverTime": until - 7_000, "retryAfter": until}}}));
+    assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Rejected]);
+    rig.forget();
+    rig.cancel(1);
+    rig.place(3);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "an order is refused at once");
+    assert_eq!(rig.commands, [], "that the venue wants silence was told with its word");
+    assert_eq!(rig.notes(|n| matches!(n, Notice::CancelWaits { .. })), 1);
+    while rig.server_ms() < until {
+        assert!(rig.texts.is_empty() && rig.calls.is_empty(), "silence");
+        rig.after(50);
+    }
+    rig.after(50);
+    assert_eq!(rig.count("order.cancel"), 1);
+    assert_eq!(rig.client.refusals(), 1);
+    assert_eq!(rig.commands, [Command::Reopen(VenueId(0))]);
+    rig.place(4);
+    assert_eq!(rig.told(), [], "orders are taken again");
+}
+
+#[test]
+fn while_nothing_can_be_sent_the_ring_is_told_once_and_told_again_when_it_can() {
+    let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+    rig.input(Input::Start);
+    for number in 1..=100 {
+        rig.place(number);
+    }
+    assert_eq!(rig.commands, [Command::Suspend(VenueId(0))], "before the account was looked at");
+    rig.settle();
+    assert_eq!(rig.commands[1..], [Command::Reopen(VenueId(0))]);
+    // No session, and REST without a connection.
+    let session = *rig.opened.last().expect("a session");
+    rig.forget();
+    rig.input(Input::SessionClosed(session));
+    assert_eq!(rig.commands, [], "orders go by REST");
+    rig.place(101);
+    let unsent = rig.calls.iter().find(|(_, call)| call.starts_with("POST /api/v3/order?")).expect("tried").0;
+    rig.input(Input::HttpReply { id: unsent, answer: Err(HttpFailure::NotSent) });
+    assert_eq!(rig.commands, [Command::Suspend(VenueId(0))]);
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::NoConnection));
+    rig.settle();
+    assert_eq!(rig.commands[1..], [Command::Reopen(VenueId(0))], "with the next session");
+    rig.place(102);
+    assert_eq!(rig.count("order.place"), 1);
+}

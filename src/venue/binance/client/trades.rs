@@ -1,0 +1,115 @@
+//! Trades: each is booked once, to the order that it is of.
+//!
+//! Owns: what becomes of a trade that an event, a list or an answer tells of, and trades whose order is not known: of one
+//! placed elsewhere, or of ours whose number was not told yet.
+
+use super::OrderClient;
+use super::event::trade_row;
+use super::ledger::{Booking, TradeFact, booking, shown};
+use super::message::Outputs;
+use super::notice::Notice;
+use super::orders::OrderKey;
+use super::tracked::Fill;
+use crate::domain::{InstrumentId, Side, Time};
+
+/// Trades kept whose order is not known.
+const UNCLAIMED_MAX: usize = 4_096;
+
+/// A trade whose order is not known: of one placed elsewhere, or of ours whose number was not told yet.
+#[derive(Debug)]
+pub(super) struct Unclaimed {
+    pub instrument: InstrumentId,
+    pub venue_order: u64,
+    pub fill: Fill,
+    side: Side,
+    told: bool,
+}
+
+impl OrderClient {
+    /// Books the rows of a list of trades; returns how many there are, how many were new, and the last one's number.
+    pub(super) fn trade_rows(
+        &mut self,
+        now: Time,
+        instrument: InstrumentId,
+        rows: &serde_json::Value,
+        out: &mut Outputs,
+    ) -> Option<(usize, u64, u64)> {
+        let rows = rows.as_array()?;
+        let listed = self.instruments.get(instrument)?;
+        let trades: Option<Vec<TradeFact>> =
+            rows.iter().map(|row| trade_row(row, &listed.instrument)).collect();
+        let trades = trades?;
+        let newest = trades.iter().map(|trade| trade.trade_id).max().unwrap_or(0);
+        let new = trades.iter().filter(|trade| self.trade(now, instrument, None, trade, out)).count();
+        Some((rows.len(), new as u64, newest))
+    }
+
+    /// Books a trade, unless it is booked; returns whether it was new. `key` is its order's, where that is known.
+    pub(super) fn trade(
+        &mut self,
+        now: Time,
+        instrument: InstrumentId,
+        key: Option<OrderKey>,
+        trade: &TradeFact,
+        out: &mut Outputs,
+    ) -> bool {
+        let Some(listed) = self.instruments.get(instrument) else { return false };
+        let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
+        let booked = self.ledger.book(listed, trade);
+        let tracked = key.and_then(|key| self.orders.get_mut(key)).filter(|one| one.reported.is_some());
+        let booking = match (booked, tracked) {
+            (booked, Some(earlier)) => {
+                if !earlier.is_news(trade.trade_id) {
+                    return false;
+                }
+                booked.unwrap_or_else(|| booking(listed, trade))
+            }
+            (Some(booked), None) => booked,
+            (None, None) => return false,
+        };
+        if booking.third {
+            let (asset, amount) = (trade.commission_asset.clone(), shown(trade.commission));
+            out.notice(Notice::ThirdAssetCommission { asset, amount });
+        }
+        let &TradeFact { trade_id, qty, price, side, maker, .. } = trade;
+        let Booking { fee, fee_asset, .. } = booking;
+        match key {
+            Some(key) => {
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
+                self.change(now, key, out, |order, out| {
+                    order.venue_id = trade.venue_order;
+                    order.fill(&fill, out);
+                });
+            }
+            None => {
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
+                let venue_order = trade.venue_order;
+                if self.unclaimed.len() >= UNCLAIMED_MAX {
+                    self.unclaimed.remove(0);
+                }
+                self.unclaimed.push(Unclaimed { instrument, venue_order, side, fill, told: false });
+                self.tell_external(out);
+            }
+        }
+        true
+    }
+
+    /// Tells of trades that are no order's of ours. While an order's number is not known, they may be its.
+    pub(super) fn tell_external(&mut self, out: &mut Outputs) {
+        if self.unclaimed.iter().all(|one| one.told) {
+            return;
+        }
+        let nameless: Vec<InstrumentId> = self
+            .orders
+            .unfinished()
+            .filter(|(_, order)| order.venue_id == 0)
+            .map(|(_, order)| order.order.instrument)
+            .collect();
+        for one in self.unclaimed.iter_mut().filter(|one| !one.told && !nameless.contains(&one.instrument)) {
+            one.told = true;
+            let (instrument, side) = (one.instrument, one.side);
+            let Fill { trade_id, qty, price, .. } = one.fill;
+            out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price });
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Whether orders are taken at all, and telling the ring where that changes: what cannot be sent is denied by risk, with
+//! a reason that strategies see, instead of being refused here one by one.
+
+use super::super::limits::{NotNow, Retry, TooMuch};
+use super::message::{Output, Outputs};
+use super::notice::{KeyProblem, LocalRefusal, Notice, Paused};
+use super::reply::Reply;
+use super::{OrderClient, RestUse};
+use crate::domain::event::Command;
+use crate::domain::{InstrumentTable, Market, Time, VenueId, kill};
+use std::time::Duration;
+
+/// After an order that found nothing to be sent by, none is tried for this long, unless a session is there sooner.
+const CONNECTION_PAUSE: Duration = Duration::from_millis(250);
+
+/// The part of a venue that the table's spot instruments are of.
+pub(super) fn venue_of(table: &InstrumentTable) -> Option<VenueId> {
+    let at = table.all().iter().position(|instrument| instrument.market == Market::Spot)?;
+    kill::venues_of(table).get(at).copied()
+}
+
+impl OrderClient {
+    /// Whether orders are taken now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn trading(&self, now: Time) -> Result<(), Paused> {
+        if self.stopped {
+            Err(Paused::Stopped)
+        } else if self.key_problem.is_some() {
+            Err(Paused::Key)
+        } else if !self.looks.is_started() {
+            Err(Paused::Starting)
+        } else if !self.line.clock.trusted(now) {
+            Err(Paused::Clock)
+        } else if self.is_held(now) {
+            Err(self.held.1)
+        } else if self.settings.rest == RestUse::Never && self.sessions.route().is_none() {
+            Err(Paused::NoConnection)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An order could not be sent: none is tried for a while, and the ring is told, so that they are not refused here one
+    /// by one.
+    pub(super) fn hold_orders(&mut self, now: Time, why: &LocalRefusal) {
+        let (until, paused) = match why {
+            LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. })) => {
+                (self.line.until(why, now), Paused::Limits)
+            }
+            LocalRefusal::NoConnection => (now.plus(CONNECTION_PAUSE), Paused::NoConnection),
+            _ => return,
+        };
+        if until > self.held.0 {
+            self.held = (until, paused);
+        }
+    }
+
+    fn is_held(&self, now: Time) -> bool {
+        let (until, why) = self.held;
+        now < until && (why != Paused::NoConnection || self.sessions.route().is_none())
+    }
+
+    pub(super) fn tell_trading(&mut self, now: Time, out: &mut Outputs) {
+        let trading = self.trading(now);
+        self.told_held = self.is_held(now);
+        if self.told != Some(trading) {
+            self.told = Some(trading);
+            out.notice(match trading {
+                Ok(()) => Notice::Trading,
+                Err(why) => Notice::Paused(why),
+            });
+        }
+        if let Some(venue) = self.venue
+            && self.told_suspended != trading.is_err()
+        {
+            self.told_suspended = trading.is_err();
+            out.push(Output::Command(match trading {
+                Ok(()) => Command::Reopen(venue),
+                Err(_) => Command::Suspend(venue),
+            }));
+        }
+    }
+
+    pub(super) fn obey_ban(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
+        if let Some(too_much) = reply.too_much() {
+            self.too_much(now, too_much, out);
+        }
+    }
+
+    fn too_much(&mut self, now: Time, too_much: TooMuch, out: &mut Outputs) {
+        let before = self.line.budget.blocked_until();
+        self.line.budget.refused(too_much, self.line.clock.venue_time(now));
+        let blocked = self.line.budget.blocked_until();
+        if blocked != before {
+            let until = match too_much.retry {
+                Retry::After(seconds) => now.plus(std::time::Duration::from_secs(seconds.min(4 * 86_400))),
+                _ => self.line.clock.local_time(blocked),
+            };
+            self.line.silent_until = self.line.silent_until.max(until);
+        }
+        let until = self.line.clock.local_time(blocked);
+        if until > self.held.0 {
+            self.held = (until, Paused::Limits);
+        }
+        out.notice(Notice::TooMuch { status: too_much.status, until });
+    }
+
+    pub(super) fn key_refused(&mut self, reply: &Reply, out: &mut Outputs) {
+        let refusal = reply.refusal();
+        // A ban is answered so, too, as seen from outside the documentation; it ends by itself.
+        let address = refusal.message.split_once("request ip: ").map(|(_, rest)| rest.trim().to_owned());
+        let problem = match refusal.code {
+            -2014 => KeyProblem::NotAKey,
+            -1022 => KeyProblem::BadSignature,
+            -2015 if self.key_taken => KeyProblem::RefusedNow { address },
+            -2015 => KeyProblem::Refused { address },
+            code => KeyProblem::Unauthorised { code },
+        };
+        self.stop_for_key(problem, out);
+    }
+
+    pub(super) fn stop_for_key(&mut self, problem: KeyProblem, out: &mut Outputs) {
+        if self.key_problem.is_none() {
+            out.notice(Notice::Key(problem.clone()));
+            self.key_problem = Some(problem);
+        }
+    }
+}
