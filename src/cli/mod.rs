@@ -16,6 +16,7 @@ mod import;
 mod list;
 mod many;
 mod output;
+mod pnl;
 mod replay;
 mod risk;
 mod run;
@@ -71,6 +72,8 @@ enum Command {
     Export(export::Args),
     /// Tells what a run holds, what it could lose, and how near it is to its limits
     Risk(risk::Args),
+    /// Tells what a run earned, by strategy, instrument and day, at average cost or first in, first out
+    Pnl(pnl::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -136,6 +139,7 @@ where
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
         Command::Risk(args) => risk::run(&args),
+        Command::Pnl(args) => pnl::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -16,6 +16,7 @@ pub mod interrupt;
 pub mod live;
 pub mod orders;
 pub mod pipeline;
+pub mod pnl;
 pub mod recover;
 pub mod replay;
 pub mod risk_report;
