@@ -12,6 +12,7 @@ use super::setup::RiskSetup;
 use super::stage::{Verdict, VerdictBody};
 use super::switch::Switches;
 use super::watch::{Switched, WatchSender};
+use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Report, Rules};
 use crate::domain::order::{Applied, ReportKind};
 use crate::domain::wallet::WalletFill;
@@ -55,6 +56,7 @@ pub(super) struct Judge {
     halted: bool,
     paused: Vec<bool>,
     restricted: Vec<bool>,
+    pub hours: Hours,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
     /// Whether quotes come of an instrument: then trades do not say what it is worth.
@@ -115,6 +117,7 @@ impl Judge {
             halted: false,
             paused: vec![false; instruments],
             restricted: vec![false; instruments],
+            hours: Hours::none(),
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
             quoted: vec![false; instruments],
@@ -172,6 +175,7 @@ impl Judge {
             halted: self.halted || self.paused[index],
             killed: self.switches.stops(order.strategy, order.instrument),
             restricted: self.restricted[index],
+            closed: !self.hours.is_open(order.strategy, order.instrument, self.now),
             value,
             scopes: self.exposure.scopes(order.strategy, order.instrument),
             adds: self.exposure.would_add(order, value),

@@ -50,6 +50,8 @@ pub struct Case<'a> {
     pub killed: Option<DenyReason>,
     /// Whether the instrument is not to be traded.
     pub restricted: bool,
+    /// Whether the market, or the strategy, is outside its trading hours.
+    pub closed: bool,
     /// What the order is worth, units of 10^-8 quote, rounded up.
     pub value: i128,
     /// The exposures that it would add to, from the instrument's to the whole.
@@ -259,6 +261,7 @@ const TABLE: &[RuleSpec] = &[
     rules::limits_set::RULE,
     rules::tradable::RULE,
     rules::restricted::RULE,
+    rules::trading_hours::RULE,
     rules::book::RULE,
     rules::stale_book::RULE,
     rules::stale_clock::RULE,

@@ -6,6 +6,7 @@ pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
 use super::limits::RiskLimits;
 use super::setup::RiskSetup;
 use super::watch::WatchSender;
+use crate::calendar::Hours;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId, Wallets,
@@ -85,6 +86,13 @@ impl RiskStage {
     #[must_use]
     pub fn with_setup(mut self, setup: &RiskSetup) -> Self {
         self.judge.set_up(setup);
+        self
+    }
+
+    /// The same where instruments and strategies have trading hours.
+    #[must_use]
+    pub fn with_hours(mut self, hours: Hours) -> Self {
+        self.judge.hours = hours;
         self
     }
 

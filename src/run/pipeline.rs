@@ -272,9 +272,8 @@ impl Pipeline {
             OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
-        let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
-            .with_rounding(rounding)
-            .with_hours(config.trading_hours());
+        let mut strategy =
+            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
         if let Some(simulation) = &simulation {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
@@ -298,6 +297,7 @@ impl Pipeline {
             delay_ns,
         )
         .with_setup(&config.risk.setup)
+        .with_hours(config.trading_hours())
         .with_wallets(wallets()?.resuming(&resumed.wallets))
         .with_filters(filters)
         .resuming(&resumed.desks)

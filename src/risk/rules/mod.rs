@@ -37,6 +37,7 @@ pub(super) mod share;
 pub(super) mod stale_book;
 pub(super) mod stale_clock;
 pub(super) mod tradable;
+pub(super) mod trading_hours;
 
 #[cfg(test)]
 mod tests;
