@@ -2,7 +2,7 @@
 
 use super::approved::Approved;
 use super::exposure::Exposure;
-use super::limits::RiskLimits;
+use super::limits::{OwnLimits, RiskLimits, Scale};
 use super::live::LiveOrder;
 use super::losses::Losses;
 use super::rates::Sent;
@@ -38,6 +38,7 @@ const ASK_AGAIN_NS: u64 = 500_000_000;
 pub(super) struct Judge {
     pub table: InstrumentTable,
     limits: RiskLimits,
+    own_limits: OwnLimits,
     pub verdicts: LaneSender<Verdict>,
     /// Absent when a journal is replayed: its denials are in the journal already.
     pub answers: Option<LaneSender<Answer>>,
@@ -100,6 +101,7 @@ impl Judge {
         let mut judge = Self {
             table: table.clone(),
             limits,
+            own_limits: OwnLimits::default(),
             verdicts,
             answers,
             answer_delay_ns,
@@ -139,6 +141,7 @@ impl Judge {
         let strategies = self.sent.len();
         self.exposure = Exposure::new(&self.table, strategies, &setup.groups);
         self.losses = Losses::new(self.limits.losses, setup.day.clone(), strategies);
+        self.own_limits.clone_from(&setup.own_limits);
         for (restricted, given) in self.restricted.iter_mut().zip(&setup.restricted) {
             *restricted = *given;
         }
@@ -178,6 +181,13 @@ impl Judge {
             closed: !self.hours.is_open(order.strategy, order.instrument, self.now),
             value,
             scopes: self.exposure.scopes(order.strategy, order.instrument),
+            levels: [
+                self.own_limits.of_instrument(order.instrument, limits),
+                self.own_limits.of_strategy(order.strategy, limits),
+                &limits.scales[Scale::Group as usize],
+                &limits.scales[Scale::Account as usize],
+                &limits.scales[Scale::Portfolio as usize],
+            ],
             adds: self.exposure.would_add(order, value),
             equity: i128::from(limits.capital) + self.exposure.profit(),
             mark: self.exposure.mark_of(order.instrument),

@@ -1,7 +1,7 @@
 //! The rules' one table; they run in the table's order and the first denial stands.
 
 use super::exposure::Sum;
-use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES};
+use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES, ScaleLimits};
 use super::rates::Counted;
 use super::rules;
 use crate::domain::decimal::POW10;
@@ -56,6 +56,8 @@ pub struct Case<'a> {
     pub value: i128,
     /// The exposures that it would add to, from the instrument's to the whole.
     pub scopes: [&'a Sum; SCALES],
+    /// The limits of each: those of this very instrument and strategy, where they have their own.
+    pub levels: [&'a ScaleLimits; SCALES],
     /// What it would add.
     pub adds: Sum,
     /// Capital and profit, units of 10^-8 quote.

@@ -25,7 +25,7 @@ fn check(c: &Case<'_>) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         if limits.leverage_max == u32::MAX {
             continue;
         }

@@ -71,6 +71,7 @@ impl Sample {
             closed: false,
             value: 0,
             scopes: [0, 1, 2, 3, 4].map(|scale| &self.scopes[scale]),
+            levels: [0, 1, 2, 3, 4].map(|scale| &self.limits.scales[scale]),
             adds: Sum::default(),
             equity: 0,
             mark: Price(0),

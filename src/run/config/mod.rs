@@ -245,7 +245,8 @@ impl Config {
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
-        let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
+        let labels: Vec<&str> = strategies.iter().map(|strategy| strategy.label.as_str()).collect();
+        let risk = RiskConfig::check(&raw.risk, &instruments, &labels, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
         let trading = TradingConfig::check(&raw.trading, &mut checks);

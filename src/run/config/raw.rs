@@ -131,6 +131,8 @@ raw! {
         group: RawScale,
         account: RawScale,
         portfolio: RawPortfolio,
+        instruments: BTreeMap<String, Spanned<RawScale>>,
+        strategies: BTreeMap<String, Spanned<RawScale>>,
         rates: RawRates,
         strategy_rates: RawStrategyRates,
         losses: RawLosses,
