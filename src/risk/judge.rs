@@ -1,6 +1,7 @@
 //! Who judges: the state that risk keeps of orders, positions and limits, and what it makes of an intent.
 
 use super::approved::Approved;
+use super::carried::Carried;
 use super::exposure::Exposure;
 use super::limits::{OwnLimits, RiskLimits, Scale};
 use super::live::LiveOrder;
@@ -31,6 +32,8 @@ const LIVE_ORDERS_MAX: usize = 16_384;
 pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
 /// Losses are looked at this often between fills and orders, ns of the sequencer's time.
 const LOOK_EVERY_NS: u64 = 10_000_000;
+/// Snapshots are published this often, and after each trade, ns of the sequencer's time.
+const PUBLISH_EVERY_NS: u64 = 250_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
 
@@ -69,7 +72,8 @@ pub(super) struct Judge {
     sweeping: bool,
     sweep_at: Time,
     pub denied: Vec<u64>,
-    pub watch: Option<WatchSender>,
+    watch: Option<WatchSender>,
+    publish_at: Time,
 }
 
 /// Live orders that bear on a new one.
@@ -130,6 +134,7 @@ impl Judge {
             sweep_at: Time(0),
             denied: vec![0; 256],
             watch: None,
+            publish_at: Time(0),
         };
         let window = limits.duplicate_window_ns;
         judge.last_orders.extend((0..strategies).map(|_| LastOrders::new(window)));
@@ -325,8 +330,12 @@ impl Judge {
 
     fn release(&mut self, scope: Scope) {
         self.exposure.settle();
+        // What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
+        let watched = scope != Scope::All && self.switches.cause(scope) == Some(DenyReason::Surveillance);
         self.switches.release(scope);
-        self.losses.forget(scope, &self.exposure);
+        if !watched {
+            self.losses.forget(scope, &self.exposure);
+        }
         self.tell(Switched::Released(scope));
     }
 
@@ -368,6 +377,42 @@ impl Judge {
         if self.now >= self.look_at {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
+            if self.now >= self.publish_at {
+                self.publish();
+            }
+        }
+    }
+
+    /// Whoever is to be told has room for what there is to tell.
+    pub fn watched_by(&mut self, watch: Option<WatchSender>) {
+        self.watch = watch;
+        self.publish();
+    }
+
+    /// Copies what others may see; nothing where they look just now: the next time is soon enough.
+    #[cold]
+    fn publish(&mut self) {
+        let Some(mut snapshot) = self.watch.as_ref().and_then(WatchSender::snapshot) else { return };
+        self.publish_at = self.now.plus_nanos(PUBLISH_EVERY_NS);
+        snapshot.time = self.now;
+        self.losses.copy_to(&mut snapshot, &self.exposure);
+        self.exposure.copy_to(&mut snapshot);
+        snapshot.sent.clear();
+        snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
+        snapshot.sent_all = self.sent_all.counted(self.now);
+        snapshot.trades_today.clone_from(&self.trades_today);
+    }
+
+    /// Goes on from what an earlier run left to losses and the day's counts.
+    pub fn carry(&mut self, carried: &Carried) {
+        self.losses.carry(carried, &self.exposure);
+        if carried.day_ends_ns == 0 {
+            return;
+        }
+        self.sent_all.carry(&carried.whole);
+        for (at, track) in carried.strategies.iter().enumerate().take(self.sent.len()) {
+            self.sent[at].carry(track);
+            self.trades_today[at] = track.trades;
         }
     }
 
@@ -545,6 +590,7 @@ impl Judge {
         if let Some(earned) = filled.closed {
             self.losses.closed(strategy, earned);
         }
+        self.publish_at = self.now;
         let traded = &mut self.trades_today[strategy.index()];
         *traded = traded.saturating_add(1);
         if first {

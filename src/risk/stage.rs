@@ -1,6 +1,7 @@
 //! The risk stage: judges each intent at the event that asked for it.
 
 use super::approved::Approved;
+use super::carried::Carried;
 use super::judge::Judge;
 pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
 use super::limits::RiskLimits;
@@ -117,10 +118,19 @@ impl RiskStage {
         self
     }
 
-    /// The same, telling each change of the kill switch.
+    /// The same with what an earlier run of the name leaves to losses and the day's counts.
+    #[must_use]
+    pub fn carrying(mut self, carried: Option<&Carried>) -> Self {
+        if let Some(carried) = carried {
+            self.judge.carry(carried);
+        }
+        self
+    }
+
+    /// The same, telling each change of the kill switch, and what it knows.
     #[must_use]
     pub fn with_watch(mut self, watch: Option<WatchSender>) -> Self {
-        self.judge.watch = watch;
+        self.judge.watched_by(watch);
         self
     }
 

@@ -24,9 +24,9 @@ use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
     Topology, TopologyError, Wait, build_ring, lane, lane_within_thread,
 };
-use crate::risk::RiskStage;
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use crate::risk::watch::WatchSender;
+use crate::risk::{Carried, RiskStage};
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::sizing::{Sizer, SizingSpec};
@@ -62,6 +62,8 @@ pub struct PipelineOptions {
     pub terms: Option<VenueTerms>,
     /// What an earlier run left, to go on with; its epoch is then this run's.
     pub resumed: Option<Resumed>,
+    /// What losses and the day's counts go on from.
+    pub carried: Option<Carried>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.
@@ -301,6 +303,7 @@ impl Pipeline {
         .with_wallets(wallets()?.resuming(&resumed.wallets))
         .with_filters(filters)
         .resuming(&resumed.desks)
+        .carrying(options.carried.as_ref())
         .with_watch(options.watch.take());
         tell_of_missing_limits(config);
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
@@ -549,6 +552,7 @@ fn journal_writer(
     }
     header.terms.clone_from(&options.terms);
     header.resumed.clone_from(&options.resumed);
+    header.carried.clone_from(&options.carried);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -575,6 +579,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         balances: None,
         terms: None,
         resumed: None,
+        carried: None,
     }
 }
 

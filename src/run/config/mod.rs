@@ -255,8 +255,8 @@ impl Config {
         }
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
-        let control = ControlConfig::check(&raw.control);
         let accounting = checks.choice(&raw.accounting.method, &Method::LABELS, Method::Average);
+        let control = ControlConfig::check(&raw.control);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
@@ -278,8 +278,8 @@ impl Config {
                 trading,
                 control,
                 venue,
-                hours,
                 accounting,
+                hours,
                 surveillance,
                 log,
                 report,

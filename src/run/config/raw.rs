@@ -97,6 +97,7 @@ raw! {
         momentum_ignition: Given<String>,
         marking_the_close: Given<String>,
         quiet_seconds: Given<i64>,
+        throttle_seconds: Given<i64>,
     }
     RawMarket {
         bar: Given<String>,
@@ -207,11 +208,11 @@ raw! {
         rest_threads: Given<i64>,
         wait: Given<String>,
     }
-    RawControl {
-        dir: Option<String>,
-    }
     RawAccounting {
         method: Given<String>,
+    }
+    RawControl {
+        dir: Option<String>,
     }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,
