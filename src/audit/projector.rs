@@ -8,8 +8,8 @@ use crate::domain::decimal::Scaled;
 use crate::domain::event::{Command, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules};
 use crate::domain::order::{Extras, ReportKind, TimeInForce};
 use crate::domain::{
-    ClientOrderId, Instrument, InstrumentId, Notional, Order, OrderId, Price, Qty, Side, Slot, StrategyId,
-    Time,
+    ClientOrderId, Instrument, InstrumentId, Notional, Order, OrderId, Price, Qty, Scope, Side, Slot,
+    StrategyId, Time, kill,
 };
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
@@ -145,15 +145,38 @@ impl Projector {
     }
 
     fn command(&self, command: Command) -> Body {
-        match command {
-            Command::Pause(id, by) => {
-                Body::Command { command: format!("pause by {by}"), instrument: Some(self.instrument(id)) }
+        let (name, instrument, scope) = match command {
+            Command::Pause(id, by) => (format!("pause by {by}"), Some(self.instrument(id)), None),
+            Command::Unpause(id, by) => (format!("unpause by {by}"), Some(self.instrument(id)), None),
+            Command::Halt => ("halt".to_owned(), None, None),
+            Command::Resume => ("resume".to_owned(), None, None),
+            Command::Kill(kill) => ("kill".to_owned(), None, Some(self.scope(kill.scope))),
+            Command::Release(scope) => ("release".to_owned(), None, Some(self.scope(scope))),
+            Command::Suspend(venue) => ("suspend".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
+            Command::Reopen(venue) => ("reopen".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
+        };
+        let (cause, flatten) = match command {
+            Command::Kill(kill) => (Some(kill.cause.label()), kill.flatten),
+            _ => (None, false),
+        };
+        Body::Command { command: name, instrument, scope, cause, flatten }
+    }
+
+    /// As an operator would write it.
+    fn scope(&self, scope: Scope) -> String {
+        match scope {
+            Scope::All => "all".to_owned(),
+            Scope::Venue(id) => {
+                let venues = kill::venues_in(&self.instruments);
+                venues
+                    .get(usize::from(id.0))
+                    .map_or_else(|| scope.to_string(), |name| format!("venue {name}"))
             }
-            Command::Unpause(id, by) => {
-                Body::Command { command: format!("unpause by {by}"), instrument: Some(self.instrument(id)) }
+            Scope::Strategy(id) => {
+                let label = self.strategies.get(id.index());
+                label.map_or_else(|| scope.to_string(), |label| format!("strategy {label}"))
             }
-            // Of everything, or of more than one thing: as it is called in the program.
-            other => Body::Command { command: format!("{other:?}").to_lowercase(), instrument: None },
+            Scope::Instrument(id) => format!("instrument {}", self.instrument(id)),
         }
     }
 

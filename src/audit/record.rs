@@ -85,9 +85,18 @@ pub enum Body {
     Command {
         /// Which.
         command: String,
-        /// Of which instrument, if of one.
+        /// Of which instrument, if it pauses one.
         #[serde(skip_serializing_if = "Option::is_none")]
         instrument: Option<String>,
+        /// Of a kill or a release: of what, as an operator writes it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scope: Option<String>,
+        /// Of a kill: why, by the reason that orders are denied by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<&'static str>,
+        /// Of a kill: whether positions are closed too.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        flatten: bool,
     },
     /// A strategy's intent, risk's decision on it, and where that is `approved`, the order that is handed over.
     Order {

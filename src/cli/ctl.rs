@@ -6,6 +6,7 @@ use crate::run::Config;
 use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};
 use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
 use crate::run::interrupt::Interrupt;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,12 @@ enum What {
     },
     /// Tells what is stopped, and whether the engine lives
     Status {
-        /// Print JSON
+        /// Print JSON, the risk metrics among it
         #[arg(long)]
         json: bool,
+        /// Print the risk metrics too: what is held, what it could lose, how far each limit is
+        #[arg(long)]
+        metrics: bool,
     },
     /// Cancels everything when the engine's heartbeat stops; a process of its own, with a key of its own
     Watchdog {
@@ -122,13 +126,19 @@ pub fn run(args: Args) -> Outcome {
                 !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
             })
         }
-        What::Status { json } => match ask(&paths.socket, &ControlRequest::Status) {
-            Ok(reply) => {
-                show(&reply, json);
-                Outcome::Done
+        What::Status { json, metrics } => {
+            let request = if json || metrics { ControlRequest::Metrics } else { ControlRequest::Status };
+            match ask(&paths.socket, &request) {
+                Ok(reply) => {
+                    show(&reply, json);
+                    if metrics && !json {
+                        show_metrics(reply.metrics.as_ref());
+                    }
+                    Outcome::Done
+                }
+                Err(error) => tell(&error),
             }
-            Err(error) => tell(&error),
-        },
+        }
         What::Watchdog { after_ms, key_file, once } => {
             watchdog(&config, &paths, Duration::from_millis(after_ms), key_file, once)
         }
@@ -181,6 +191,57 @@ fn show(reply: &ControlReply, json: bool) {
     for s in &reply.stopped {
         println!("STOPPED {}: {}, by {} ({}) since {}", s.scope, s.cause, s.by, s.reason, s.since);
     }
+}
+
+/// The metrics as the process tells them.
+fn show_metrics(metrics: Option<&Value>) {
+    let Some(m) = metrics else {
+        println!("no risk metrics yet");
+        return;
+    };
+    let number = |value: &Value| value.as_f64().unwrap_or_default();
+    let seconds = number(&m["age_ms"]) / 1_000.0;
+    println!(
+        "risk of {} instruments, reckoned {seconds:.1} s ago in {} us, amounts in quote",
+        m["instruments"], m["took_us"]
+    );
+    println!(
+        "  equity {:.2}, day {:+.2}, drawdown {:.2} ({:.2} %)",
+        number(&m["equity"]),
+        number(&m["day_profit"]),
+        number(&m["drawdown"]),
+        number(&m["drawdown_percent"])
+    );
+    let leverage = m["leverage"].as_f64().map_or_else(|| "-".to_owned(), |leverage| format!("{leverage:.2}"));
+    println!("  gross {:.2}, net {:+.2}, leverage {leverage}", number(&m["gross"]), number(&m["net"]));
+    for at in m["losses"].as_array().into_iter().flatten() {
+        println!(
+            "  {:.0} %, over {} s: at risk {:.2} (normal {:.2}), shortfall {:.2} (normal {:.2})",
+            number(&at["confidence"]),
+            m["period_seconds"],
+            number(&at["historical"]["value_at_risk"]),
+            number(&at["parametric"]["value_at_risk"]),
+            number(&at["historical"]["expected_shortfall"]),
+            number(&at["parametric"]["expected_shortfall"])
+        );
+    }
+    println!(
+        "  volatility {:.2}, largest part {:.0} %, concentration {:.2}, {} orders in the last minute",
+        number(&m["volatility"]),
+        100.0 * number(&m["largest_part"]),
+        number(&m["herfindahl"]),
+        m["rates"]["orders_per_min"]
+    );
+    for limit in m["limits"].as_array().into_iter().flatten() {
+        println!(
+            "  {:>6.1} % left of {}: {:.2} of {:.2}",
+            number(&limit["left_percent"]),
+            limit["name"].as_str().unwrap_or_default(),
+            number(&limit["used"]),
+            number(&limit["limit"])
+        );
+    }
+    println!("   100.0 % left of {} more limits", m["limits_unused"]);
 }
 
 fn tell(error: &ControlError) -> Outcome {

@@ -3,7 +3,7 @@
 //! Operators, signals and files turn it on by the reason [`DenyReason::Killed`], a loss limit by its own.
 
 use super::ids::{InstrumentId, StrategyId};
-use super::instrument::InstrumentTable;
+use super::instrument::{Instrument, InstrumentTable};
 use super::reason::DenyReason;
 use std::fmt;
 
@@ -79,8 +79,14 @@ impl Kill {
 /// The parts of venues that a table has instruments of, in the order of their first instruments.
 #[must_use]
 pub fn venues(table: &InstrumentTable) -> Vec<String> {
+    venues_in(table.all())
+}
+
+/// The same of a table's instruments.
+#[must_use]
+pub fn venues_in(instruments: &[Instrument]) -> Vec<String> {
     let mut venues: Vec<String> = Vec::new();
-    for instrument in table.all() {
+    for instrument in instruments {
         let name = format!("{}:{}", instrument.venue, instrument.market);
         if !venues.contains(&name) {
             venues.push(name);
@@ -93,7 +99,7 @@ pub fn venues(table: &InstrumentTable) -> Vec<String> {
 #[must_use]
 pub fn venues_of(table: &InstrumentTable) -> Vec<VenueId> {
     let all = venues(table);
-    let of = |i: &super::instrument::Instrument| {
+    let of = |i: &Instrument| {
         let name = format!("{}:{}", i.venue, i.market);
         let at = all.iter().position(|venue| *venue == name).unwrap_or_default();
         VenueId(u8::try_from(at).unwrap_or(u8::MAX))

@@ -103,6 +103,10 @@ reasons! {
         Paused = 33, "paused";
         /// Nothing can be sent to the instrument's part of the venue now.
         Suspended = 34, "suspended";
+        /// Surveillance stopped it until an operator releases it, or, of a strategy that is throttled, for a while.
+        Surveillance = 35, "surveillance";
+        /// The instrument or the strategy is outside its trading hours, and the order does not only reduce a position.
+        TradingHours = 36, "trading-hours";
         /// The venue's filter of this name: price off the tick, or out of the venue's range.
         PriceFilter = 40, "PRICE_FILTER";
         /// The venue's filter of this name: quantity off the step, under the minimum or over the maximum.
@@ -277,7 +281,5 @@ reasons! {
         /// Two orders cancel each other only if they are two, of one instrument, of one size where of one side, and
         /// at most one of them is with the venue.
         NotLinkable = 9, "not-linkable";
-        /// The instrument or the strategy is outside its trading hours, and the order does not only reduce a position.
-        MarketClosed = 10, "market-closed";
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::BarSpec;
+use crate::risk::Carried;
 use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -73,6 +74,9 @@ pub struct JournalHeader {
     /// What it began with, where it goes on where another run ended.
     #[serde(default)]
     pub resumed: Option<Resumed>,
+    /// What its losses and the day's counts went on from, where an earlier run of its name left some.
+    #[serde(default)]
+    pub carried: Option<Carried>,
 }
 
 /// A strategy of a run.

@@ -11,6 +11,7 @@
 
 use super::limits::{QUOTE_DECIMALS, SCALES, Scale};
 use super::rule::quote_units;
+use super::snapshot::RiskSnapshot;
 use crate::domain::decimal::POW10;
 use crate::domain::event::Report;
 use crate::domain::{
@@ -254,6 +255,25 @@ impl Exposure {
                 self.value_cell(strategy, instrument);
             }
         }
+    }
+
+    /// Copies what is exposed.
+    pub fn copy_to(&self, snapshot: &mut RiskSnapshot) {
+        snapshot.marks.clone_from(&self.marks);
+        snapshot.cells.clear();
+        snapshot.cells.extend(self.cells.iter().map(|cell| cell.sum.gross));
+        snapshot.values.clear();
+        snapshot.values.resize(self.instruments, 0);
+        for cells in self.cells.chunks(self.instruments.max(1)) {
+            for (value, cell) in snapshot.values.iter_mut().zip(cells) {
+                *value += cell.value;
+            }
+        }
+        snapshot.by_instrument.clone_from(&self.by_instrument);
+        snapshot.by_strategy.clone_from(&self.by_strategy);
+        snapshot.by_group.clone_from(&self.by_group);
+        snapshot.by_account.clone_from(&self.by_account);
+        snapshot.portfolio = self.whole;
     }
 
     /// Takes over a position of an earlier run, at its own price until the market says another.

@@ -1,8 +1,9 @@
 //! Who judges: the state that risk keeps of orders, positions and limits, and what it makes of an intent.
 
 use super::approved::Approved;
+use super::carried::Carried;
 use super::exposure::Exposure;
-use super::limits::RiskLimits;
+use super::limits::{OwnLimits, RiskLimits, Scale};
 use super::live::LiveOrder;
 use super::losses::Losses;
 use super::rates::Sent;
@@ -12,6 +13,7 @@ use super::setup::RiskSetup;
 use super::stage::{Verdict, VerdictBody};
 use super::switch::Switches;
 use super::watch::{Switched, WatchSender};
+use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Report, Rules};
 use crate::domain::order::{Applied, ReportKind};
 use crate::domain::wallet::WalletFill;
@@ -32,6 +34,8 @@ const LIVE_ORDERS_MAX: usize = 16_384;
 pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
 /// Losses are looked at this often between fills and orders, ns of the sequencer's time.
 const LOOK_EVERY_NS: u64 = 10_000_000;
+/// Snapshots are published this often, and after each trade, ns of the sequencer's time.
+const PUBLISH_EVERY_NS: u64 = 250_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
 
@@ -39,6 +43,7 @@ const ASK_AGAIN_NS: u64 = 500_000_000;
 pub(super) struct Judge<R> {
     pub table: InstrumentTable,
     limits: RiskLimits,
+    own_limits: OwnLimits,
     pub verdicts: LaneSender<Verdict>,
     /// Absent when a journal is replayed: its denials are in the journal already.
     pub answers: Option<LaneSender<Answer>>,
@@ -61,6 +66,7 @@ pub(super) struct Judge<R> {
     /// The order that the next new one is a part of, or protects.
     parent: Option<OrderId>,
     restricted: Vec<bool>,
+    pub hours: Hours,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
     /// Instruments that are known by their bars alone.
@@ -74,7 +80,8 @@ pub(super) struct Judge<R> {
     sweeping: bool,
     sweep_at: Time,
     pub denied: Vec<u64>,
-    pub watch: Option<WatchSender>,
+    watch: Option<WatchSender>,
+    publish_at: Time,
     rules: PhantomData<R>,
 }
 
@@ -116,6 +123,7 @@ impl<R: RuleList> Judge<R> {
         let mut judge = Self {
             table: table.clone(),
             limits,
+            own_limits: OwnLimits::default(),
             verdicts,
             answers,
             answer_delay_ns,
@@ -135,6 +143,7 @@ impl<R: RuleList> Judge<R> {
             paused: Pauses::new(table),
             parent: None,
             restricted: vec![false; instruments],
+            hours: Hours::none(),
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
             of_bars: vec![false; instruments],
@@ -147,6 +156,7 @@ impl<R: RuleList> Judge<R> {
             denied: vec![0; 256],
             watch: None,
             rules: PhantomData,
+            publish_at: Time(0),
         };
         let window = limits.duplicate_window_ns;
         judge.last_orders.extend((0..strategies).map(|_| LastOrders::new(window)));
@@ -158,6 +168,7 @@ impl<R: RuleList> Judge<R> {
         let strategies = self.sent.len();
         self.exposure = Exposure::new(&self.table, strategies, &setup.groups);
         self.losses = Losses::new(self.limits.losses, setup.day.clone(), strategies);
+        self.own_limits.clone_from(&setup.own_limits);
         for (restricted, given) in self.restricted.iter_mut().zip(&setup.restricted) {
             *restricted = *given;
         }
@@ -196,8 +207,16 @@ impl<R: RuleList> Judge<R> {
             suspended: self.paused.is_suspended(order.instrument),
             killed: self.switches.stops(order.strategy, order.instrument),
             restricted: self.restricted[index],
+            closed: !self.hours.is_open(order.strategy, order.instrument, self.now),
             value,
             scopes: self.exposure.scopes(order.strategy, order.instrument),
+            levels: [
+                self.own_limits.of_instrument(order.instrument, limits),
+                self.own_limits.of_strategy(order.strategy, limits),
+                &limits.scales[Scale::Group as usize],
+                &limits.scales[Scale::Account as usize],
+                &limits.scales[Scale::Portfolio as usize],
+            ],
             adds: self.exposure.would_add(order, value),
             equity: i128::from(limits.capital) + self.exposure.profit(),
             mark: self.exposure.mark_of(order.instrument),
@@ -351,8 +370,12 @@ impl<R: RuleList> Judge<R> {
 
     fn release(&mut self, scope: Scope) {
         self.exposure.settle();
+        // What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
+        let watched = scope != Scope::All && self.switches.cause(scope) == Some(DenyReason::Surveillance);
         self.switches.release(scope);
-        self.losses.forget(scope, &self.exposure);
+        if !watched {
+            self.losses.forget(scope, &self.exposure);
+        }
         self.tell(Switched::Released(scope));
     }
 
@@ -400,6 +423,42 @@ impl<R: RuleList> Judge<R> {
         if self.now >= self.look_at {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
+            if self.now >= self.publish_at {
+                self.publish();
+            }
+        }
+    }
+
+    /// Whoever is to be told has room for what there is to tell.
+    pub fn watched_by(&mut self, watch: Option<WatchSender>) {
+        self.watch = watch;
+        self.publish();
+    }
+
+    /// Copies what others may see; nothing where they look just now: the next time is soon enough.
+    #[cold]
+    fn publish(&mut self) {
+        let Some(mut snapshot) = self.watch.as_ref().and_then(WatchSender::snapshot) else { return };
+        self.publish_at = self.now.plus_nanos(PUBLISH_EVERY_NS);
+        snapshot.time = self.now;
+        self.losses.copy_to(&mut snapshot, &self.exposure);
+        self.exposure.copy_to(&mut snapshot);
+        snapshot.sent.clear();
+        snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
+        snapshot.sent_all = self.sent_all.counted(self.now);
+        snapshot.trades_today.clone_from(&self.trades_today);
+    }
+
+    /// Goes on from what an earlier run left to losses and the day's counts.
+    pub fn carry(&mut self, carried: &Carried) {
+        self.losses.carry(carried, &self.exposure);
+        if carried.day_ends_ns == 0 {
+            return;
+        }
+        self.sent_all.carry(&carried.whole);
+        for (at, track) in carried.strategies.iter().enumerate().take(self.sent.len()) {
+            self.sent[at].carry(track);
+            self.trades_today[at] = track.trades;
         }
     }
 
@@ -580,6 +639,7 @@ impl<R: RuleList> Judge<R> {
         if let Some(earned) = filled.closed {
             self.losses.closed(strategy, earned);
         }
+        self.publish_at = self.now;
         let traded = &mut self.trades_today[strategy.index()];
         *traded = traded.saturating_add(1);
         if first {

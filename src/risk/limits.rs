@@ -4,6 +4,8 @@
 //! type, or a window of zero; that one is not written at all is told apart by [`RiskLimits::unset`] alone, which denies
 //! every order that does not reduce.
 
+use crate::domain::{InstrumentId, StrategyId};
+
 /// Decimals of the quote amounts in [`RiskLimits`].
 pub const QUOTE_DECIMALS: u8 = 8;
 
@@ -55,6 +57,33 @@ impl ScaleLimits {
         share_pct_max: u32::MAX,
         open_orders_max: u32::MAX,
     };
+}
+
+/// Limits that single instruments and strategies have of their own, by their ids. One that has none, has its level's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OwnLimits {
+    /// By instrument.
+    pub instruments: Vec<Option<ScaleLimits>>,
+    /// By strategy.
+    pub strategies: Vec<Option<ScaleLimits>>,
+}
+
+impl OwnLimits {
+    /// Those of an instrument.
+    #[inline]
+    #[must_use]
+    pub fn of_instrument<'a>(&'a self, id: InstrumentId, limits: &'a RiskLimits) -> &'a ScaleLimits {
+        let own = self.instruments.get(id.index()).and_then(Option::as_ref);
+        own.unwrap_or(&limits.scales[Scale::Instrument as usize])
+    }
+
+    /// Those of a strategy.
+    #[inline]
+    #[must_use]
+    pub fn of_strategy<'a>(&'a self, id: StrategyId, limits: &'a RiskLimits) -> &'a ScaleLimits {
+        let own = self.strategies.get(id.index()).and_then(Option::as_ref);
+        own.unwrap_or(&limits.scales[Scale::Strategy as usize])
+    }
 }
 
 /// How many a second, a minute and a day.

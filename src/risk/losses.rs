@@ -3,9 +3,11 @@
 //! A loss that is over its limit throws the kill switch, of the strategy or of everything; an operator releases it, and
 //! from then on losses are counted anew. What is counted is profit, realised and not, fees taken off.
 
+use super::carried::{Carried, CarriedTrack};
 use super::day::DayBoundary;
 use super::exposure::Exposure;
 use super::limits::LossLimits;
+use super::snapshot::{LossTrack, RiskSnapshot};
 use crate::domain::{DenyReason, Kill, Scope, StrategyId, Time};
 
 /// Slices that the window of the loss velocity is cut into.
@@ -75,6 +77,41 @@ impl Losses {
             track.day_start = exposure.profit_of(StrategyId(index));
         }
         true
+    }
+
+    /// Goes on from what an earlier run left. A day that has ended since begins anew with the first event.
+    pub fn carry(&mut self, carried: &Carried, exposure: &Exposure) {
+        let track = |track: &CarriedTrack, profit: i128| {
+            let from = if carried.from_here { profit } else { 0 };
+            Track { day_start: from + i128::from(track.day_start), peak: from + i128::from(track.peak) }
+        };
+        self.day_ends = Time(carried.day_ends_ns);
+        self.whole = track(&carried.whole, exposure.profit());
+        for (index, kept) in (0..=u8::MAX).zip(&carried.strategies).take(self.strategies.len()) {
+            self.strategies[usize::from(index)] = track(kept, exposure.profit_of(StrategyId(index)));
+            self.in_a_row[usize::from(index)] = kept.losses_in_a_row;
+        }
+    }
+
+    /// Copies what profits are compared with.
+    pub fn copy_to(&self, snapshot: &mut RiskSnapshot, exposure: &Exposure) {
+        let told = |track: &Track, profit: i128| LossTrack {
+            profit,
+            day_start: track.day_start,
+            peak: track.peak.max(profit),
+            ..LossTrack::default()
+        };
+        let profit = exposure.profit();
+        let best = self.best.iter().copied().max().unwrap_or(profit);
+        let fell = if self.limits.velocity_max == i64::MAX { 0 } else { best.saturating_sub(profit).max(0) };
+        snapshot.day_ends = self.day_ends;
+        snapshot.whole = LossTrack { fell, ..told(&self.whole, profit) };
+        snapshot.strategies.clear();
+        let all = (0..=u8::MAX).zip(self.strategies.iter().zip(&self.in_a_row));
+        snapshot.strategies.extend(all.map(|(index, (track, in_a_row))| LossTrack {
+            losses_in_a_row: *in_a_row,
+            ..told(track, exposure.profit_of(StrategyId(index)))
+        }));
     }
 
     /// A strategy closed a position that earned so much.

@@ -8,6 +8,7 @@
 //! command, like an operator's, so that the journal has it.
 
 pub mod approved;
+mod carried;
 mod day;
 mod exposure;
 mod judge;
@@ -20,11 +21,13 @@ mod recent;
 pub mod rule;
 pub mod rules;
 mod setup;
+pub mod snapshot;
 pub mod stage;
 mod switch;
 pub mod watch;
 
 pub use approved::Approved;
+pub use carried::{Carried, CarriedTrack};
 pub use day::DayBoundary;
 pub use exposure::Sum;
 pub use limits::RiskLimits;

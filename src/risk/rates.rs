@@ -3,6 +3,7 @@
 //! A window is counted in slices, and the slice that it begins in is counted whole: what is said is never less than what
 //! was sent, and at most a thirty-first of the window too much.
 
+use super::carried::CarriedTrack;
 use crate::domain::Time;
 
 /// How many, of one kind.
@@ -134,6 +135,11 @@ impl Sent {
     #[inline]
     pub fn cancel(&mut self, now: Time) {
         self.cancels.add(now);
+    }
+
+    /// Goes on from what was sent before this run, in the same day.
+    pub fn carry(&mut self, track: &CarriedTrack) {
+        (self.orders.day, self.cancels.day) = (track.orders, track.cancels);
     }
 
     /// A new day begins.

@@ -1,7 +1,7 @@
 //! The rules' one table; they run in the table's order and the first denial stands.
 
 use super::exposure::Sum;
-use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES};
+use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES, ScaleLimits};
 use super::rates::Counted;
 use super::rules;
 use crate::domain::decimal::POW10;
@@ -54,10 +54,14 @@ pub struct Case<'a> {
     pub killed: Option<DenyReason>,
     /// Whether the instrument is not to be traded.
     pub restricted: bool,
+    /// Whether the market, or the strategy, is outside its trading hours.
+    pub closed: bool,
     /// What the order is worth, units of 10^-8 quote, rounded up.
     pub value: i128,
     /// The exposures that it would add to, from the instrument's to the whole.
     pub scopes: [&'a Sum; SCALES],
+    /// The limits of each: those of this very instrument and strategy, where they have their own.
+    pub levels: [&'a ScaleLimits; SCALES],
     /// What it would add.
     pub adds: Sum,
     /// Capital and profit, units of 10^-8 quote.
@@ -306,6 +310,7 @@ const TABLE: &[RuleSpec] = &[
     rules::limits_set::RULE,
     rules::tradable::RULE,
     rules::restricted::RULE,
+    rules::trading_hours::RULE,
     rules::book::RULE,
     rules::stale_book::RULE,
     rules::stale_clock::RULE,

@@ -1,6 +1,7 @@
 //! What risk is told at the start besides its limits.
 
 use super::day::DayBoundary;
+use super::limits::OwnLimits;
 
 /// See the module. What is by instrument is in the order of the table; what is missing at the end is as if not given.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,6 +10,8 @@ pub struct RiskSetup {
     pub groups: Vec<Option<u16>>,
     /// Whether an instrument is not to be traded.
     pub restricted: Vec<bool>,
+    /// Limits of single instruments and strategies.
+    pub own_limits: OwnLimits,
     /// When a day begins.
     pub day: DayBoundary,
 }

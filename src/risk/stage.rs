@@ -1,12 +1,14 @@
 //! The risk stage: judges each intent at the event that asked for it.
 
 use super::approved::Approved;
+use super::carried::Carried;
 use super::judge::Judge;
 pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
 use super::limits::RiskLimits;
 use super::rule::{EveryRule, NoRules, RuleList};
 use super::setup::RiskSetup;
 use super::watch::WatchSender;
+use crate::calendar::Hours;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Price, Slot, StrategyId, Wallets,
@@ -109,6 +111,13 @@ impl<R: RuleList> RiskStage<R> {
         self
     }
 
+    /// The same where instruments and strategies have trading hours.
+    #[must_use]
+    pub fn with_hours(mut self, hours: Hours) -> Self {
+        self.judge.hours = hours;
+        self
+    }
+
     /// The same with wallets, whose balances bound what can be ordered.
     #[must_use]
     pub fn with_wallets(mut self, wallets: Wallets) -> Self {
@@ -137,10 +146,19 @@ impl<R: RuleList> RiskStage<R> {
         self
     }
 
-    /// The same, telling each change of the kill switch.
+    /// The same with what an earlier run of the name leaves to losses and the day's counts.
+    #[must_use]
+    pub fn carrying(mut self, carried: Option<&Carried>) -> Self {
+        if let Some(carried) = carried {
+            self.judge.carry(carried);
+        }
+        self
+    }
+
+    /// The same, telling each change of the kill switch, and what it knows.
     #[must_use]
     pub fn with_watch(mut self, watch: Option<WatchSender>) -> Self {
-        self.judge.watch = watch;
+        self.judge.watched_by(watch);
         self
     }
 

@@ -1,8 +1,11 @@
-//! What the kill switch did, told to whoever keeps it over a restart.
+//! What risk tells others, without waiting for them: each change of the kill switch, to whoever keeps it over a restart,
+//! and now and then a snapshot of all that it knows.
 //!
-//! The stage writes no file: it hands each change over, without waiting, and another thread writes it down.
+//! The stage writes no file: another thread does.
 
+use super::snapshot::{RiskSnapshot, SharedSnapshot};
 use crate::domain::{Kill, Scope, Time};
+use std::sync::{Arc, MutexGuard};
 
 /// Changes that may wait for the other thread: more than there are switches in any run that is real.
 const SLOTS: usize = 4_096;
@@ -18,30 +21,49 @@ pub enum Switched {
 
 /// The stage's end.
 #[derive(Debug)]
-pub struct WatchSender(rtrb::Producer<(Switched, Time)>);
+pub struct WatchSender {
+    changes: rtrb::Producer<(Switched, Time)>,
+    snapshot: SharedSnapshot,
+}
 
 /// The other end.
 #[derive(Debug)]
-pub struct WatchReceiver(rtrb::Consumer<(Switched, Time)>);
+pub struct WatchReceiver {
+    changes: rtrb::Consumer<(Switched, Time)>,
+    snapshot: SharedSnapshot,
+}
 
 /// Both ends.
 #[must_use]
 pub fn watch() -> (WatchSender, WatchReceiver) {
     let (sender, receiver) = rtrb::RingBuffer::new(SLOTS);
-    (WatchSender(sender), WatchReceiver(receiver))
+    let snapshot = SharedSnapshot::default();
+    let shared = Arc::clone(&snapshot);
+    (WatchSender { changes: sender, snapshot: shared }, WatchReceiver { changes: receiver, snapshot })
 }
 
 impl WatchSender {
     /// Tells what happened at `now`.
     pub(super) fn tell(&mut self, switched: Switched, now: Time) {
         // Nobody reads any more, or far too slowly: what is stopped stays stopped in this run all the same.
-        let _ = self.0.push((switched, now));
+        let _ = self.changes.push((switched, now));
+    }
+
+    /// The snapshot, to be written; none while it is read.
+    pub(super) fn snapshot(&self) -> Option<MutexGuard<'_, RiskSnapshot>> {
+        self.snapshot.try_lock().ok()
     }
 }
 
 impl WatchReceiver {
     /// The next change, and when it was.
     pub fn next_change(&mut self) -> Option<(Switched, Time)> {
-        self.0.pop().ok()
+        self.changes.pop().ok()
+    }
+
+    /// Where snapshots are.
+    #[must_use]
+    pub fn snapshot(&self) -> SharedSnapshot {
+        Arc::clone(&self.snapshot)
     }
 }

@@ -1,6 +1,6 @@
 //! What follows a run's journal beside the run: the store's thread and the audit trail's.
 
-use super::audit::{AuditRequest, AuditThread};
+use super::audit::{AuditNotes, AuditRequest, AuditThread};
 use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::pipeline::Topology;
@@ -39,6 +39,11 @@ impl Followers {
         if let (Some(audit), Some(journal)) = (&self.audit, &self.journal) {
             audit.follow(journal, &topology.housekeeping);
         }
+    }
+
+    /// By which others have something recorded in the trail, if there is one.
+    pub fn notes(&self) -> Option<AuditNotes> {
+        self.audit.as_ref().map(AuditThread::notes)
     }
 
     /// Waits until they have everything, and tells it in the run's summary. The trail first: a store's temporary

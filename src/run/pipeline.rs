@@ -24,9 +24,9 @@ use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
     Topology, TopologyError, Wait, build_ring, lane, lane_within_thread,
 };
-use crate::risk::RiskStage;
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use crate::risk::watch::WatchSender;
+use crate::risk::{Carried, RiskStage};
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::strategy::sizing::{Sizer, SizingSpec};
@@ -63,6 +63,8 @@ pub struct PipelineOptions {
     pub terms: Option<VenueTerms>,
     /// What an earlier run left, to go on with; its epoch is then this run's.
     pub resumed: Option<Resumed>,
+    /// What losses and the day's counts go on from.
+    pub carried: Option<Carried>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.
@@ -275,9 +277,8 @@ impl Pipeline {
             OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
-        let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
-            .with_rounding(rounding)
-            .with_hours(config.trading_hours());
+        let mut strategy =
+            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
         if let Some(simulation) = &simulation {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
@@ -304,9 +305,11 @@ impl Pipeline {
             delay_ns,
         )
         .with_setup(&config.risk.setup)
+        .with_hours(config.trading_hours())
         .with_wallets(wallets()?.resuming(&resumed.wallets))
         .with_filters(filters)
         .resuming(&resumed.desks)
+        .carrying(options.carried.as_ref())
         .with_watch(options.watch.take());
         let risk = match &simulation {
             Some(simulation) => risk.with_bars(simulation.of_bars()),
@@ -560,6 +563,7 @@ fn journal_writer(
     }
     header.terms.clone_from(&options.terms);
     header.resumed.clone_from(&options.resumed);
+    header.carried.clone_from(&options.carried);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -586,6 +590,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         balances: None,
         terms: None,
         resumed: None,
+        carried: None,
     }
 }
 

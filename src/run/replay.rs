@@ -236,6 +236,7 @@ fn journaled(
     pipeline_options.epoch = journal.header().epoch;
     pipeline_options.terms.clone_from(&journal.header().terms);
     pipeline_options.resumed.clone_from(&journal.header().resumed);
+    pipeline_options.carried.clone_from(&journal.header().carried);
     // What the account held is in the journal, since no configuration says it.
     let mut config = config.clone();
     if let Some(balances) = &journal.header().balances {

@@ -1,13 +1,16 @@
 //! Surveillance of a run, beside it: what its journal shows is looked at, and what is found goes into the audit trail.
 //!
 //! A warning is recorded and logged. To throttle a strategy or to halt trading is for whoever can send commands into the
-//! run: a [`Reactor`], which is told and says whether it could. What became of it is in the record.
+//! run: a [`Reactor`], which is told and says whether it could. What became of it is in the record. In a live run that
+//! is the control thread: [`reactions`] are the two ends between it and the trail's thread.
 
 use super::config::Config;
 use crate::audit::Body;
 use crate::domain::Instrument;
 use crate::journal::Entry;
 use crate::surveillance::{Observer, Reaction, Surveillance};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::time::Duration;
 
 /// What is to be done, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,32 @@ pub struct Reacting {
 
 /// Throttles and halts; an error says why it could not.
 pub type Reactor = Box<dyn FnMut(&Reacting) -> Result<(), String> + Send>;
+
+/// A reaction that waits to be carried out, and by which it is told what became of it.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub what: Reacting,
+    pub done: Sender<Result<(), String>>,
+}
+
+/// How long a reaction waits for whoever carries it out.
+const CARRIED_OUT_WITHIN: Duration = Duration::from_secs(2);
+
+/// A reactor, and where its reactions arrive.
+pub(super) fn reactions() -> (Reactor, Receiver<Wanted>) {
+    let (wanted, arrives) = unbounded();
+    let reactor = move |what: &Reacting| {
+        let (done, told) = bounded(1);
+        let over = || "the run has ended".to_owned();
+        wanted.send(Wanted { what: what.clone(), done }).map_err(|_| over())?;
+        match told.recv_timeout(CARRIED_OUT_WITHIN) {
+            Ok(done) => done,
+            Err(error) if error.is_timeout() => Err("nobody answered in time".to_owned()),
+            Err(_) => Err(over()),
+        }
+    };
+    (Box::new(reactor), arrives)
+}
 
 /// See the module.
 pub struct Watch {
@@ -58,6 +87,12 @@ impl Watch {
     pub fn reacting_by(mut self, reactor: Reactor) -> Self {
         self.reactor = Some(reactor);
         self
+    }
+
+    /// The same where nobody acts yet.
+    #[must_use]
+    pub(super) fn reacting_else_by(self, reactor: Reactor) -> Self {
+        if self.reactor.is_some() { self } else { self.reacting_by(reactor) }
     }
 
     /// Takes one entry in, and adds what was found to `records`.

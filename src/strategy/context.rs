@@ -4,7 +4,6 @@ use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
 use super::sizing::{Ask, NoSize};
-use crate::calendar::Hours;
 use crate::domain::event::{FEE_DECIMALS, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{
@@ -38,8 +37,6 @@ pub struct View {
     pub forms: Vec<NativeForms>,
     /// By which orders are rounded before anybody sees them; empty: they are not.
     pub rounding: Vec<Filters>,
-    /// When what may be traded, by whom.
-    pub hours: Hours,
 }
 
 impl View {
@@ -56,7 +53,6 @@ impl View {
             bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
-            hours: Hours::none(),
         }
     }
 

@@ -258,9 +258,6 @@ impl Desk {
         if said && view.is_of_bars(wanted.instrument) {
             return self.refuse(PlaceError::BadTrigger);
         }
-        if !wanted.reduce_only && !view.hours.is_open(self.strategy, wanted.instrument, view.now) {
-            return self.refuse(PlaceError::MarketClosed);
-        }
         let by_distance = matches!(trail, Trail::Distance(_));
         // A note of the distance goes with it.
         if !self.has_room(1 + usize::from(by_distance)) {

@@ -5,7 +5,6 @@ use super::desk::{Desk, Settled};
 use super::flatten::Flatten;
 use super::intent::Intent;
 use super::{Strategy, StrategySpec};
-use crate::calendar::Hours;
 use crate::domain::event::{Command, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
 use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Price, Slot, StrategyId, Time};
@@ -139,13 +138,6 @@ impl StrategyStage {
     #[must_use]
     pub fn with_rounding(mut self, filters: Vec<Filters>) -> Self {
         self.view.rounding = filters;
-        self
-    }
-
-    /// The same where instruments and strategies have trading hours: outside of them only orders that reduce are placed.
-    #[must_use]
-    pub fn with_hours(mut self, hours: Hours) -> Self {
-        self.view.hours = hours;
         self
     }
 

@@ -39,9 +39,9 @@ use crate::domain::{InstrumentId, StrategyId, Time};
 pub enum Reaction {
     /// It is recorded and logged.
     Warn,
-    /// The strategy may send no new orders for a while.
+    /// The strategy is stopped for a while: its open orders are taken back, and no new ones pass.
     Throttle,
-    /// Trading is halted until an operator resumes it.
+    /// Everything is stopped until an operator releases it.
     Halt,
 }
 

@@ -27,7 +27,7 @@ fn check(c: &Case<'_>) -> Judged {
     }
     // Without equity there is no leverage that would do.
     let equity = c.equity.max(0);
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         if limits.leverage_max == u32::MAX {
             continue;
         }

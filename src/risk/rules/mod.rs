@@ -39,6 +39,7 @@ pub(super) mod stale_book;
 pub(super) mod stale_clock;
 pub(super) mod suspended;
 pub(super) mod tradable;
+pub(super) mod trading_hours;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ fn check(c: &Case<'_>) -> Judged {
     if c.adds.long <= 0 {
         return Ok(());
     }
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         over(scope.long + c.adds.long, limits.long_notional_max.into(), reason)?;
     }
     Ok(())

@@ -23,7 +23,7 @@ const REASONS: [DenyReason; SCALES] = [
 /// A buy can only take the net up and a sell only down, so only that side is judged: the other way stays open.
 #[inline]
 fn check(c: &Case<'_>) -> Judged {
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         let limit = i128::from(limits.net_notional_max);
         if c.adds.up > 0 {
             over(scope.up + c.adds.up, limit, reason)?;

@@ -22,7 +22,7 @@ const REASONS: [DenyReason; SCALES] = [
 
 #[inline]
 fn check(c: &Case<'_>) -> Judged {
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         over_count(u64::from(scope.orders) + 1, limits.open_orders_max.into(), reason)?;
     }
     Ok(())

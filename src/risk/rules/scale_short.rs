@@ -26,7 +26,7 @@ fn check(c: &Case<'_>) -> Judged {
     if c.adds.short <= 0 {
         return Ok(());
     }
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         over(scope.short + c.adds.short, limits.short_notional_max.into(), reason)?;
     }
     Ok(())

@@ -26,7 +26,7 @@ fn check(c: &Case<'_>) -> Judged {
         return Ok(());
     }
     let whole = c.scopes[Scale::Portfolio as usize].gross + c.adds.gross;
-    for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
+    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         let gross = scope.gross + c.adds.gross;
         if limits.share_pct_max == u32::MAX || gross <= i128::from(c.limits.share_from) {
             continue;

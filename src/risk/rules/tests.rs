@@ -70,8 +70,10 @@ impl Sample {
             suspended: false,
             killed: None,
             restricted: false,
+            closed: false,
             value: 0,
             scopes: [0, 1, 2, 3, 4].map(|scale| &self.scopes[scale]),
+            levels: [0, 1, 2, 3, 4].map(|scale| &self.limits.scales[scale]),
             adds: Sum::default(),
             equity: 0,
             mark: Price(0),
@@ -444,6 +446,7 @@ fn switches_and_lists() {
     assert_eq!(of("paused", |c| c.paused = true), Err(DenyReason::Paused.into()));
     assert_eq!(of("suspended", |c| c.suspended = true), Err(DenyReason::Suspended.into()));
     assert_eq!(of("restricted", |c| c.restricted = true), Err(DenyReason::Restricted.into()));
+    assert_eq!(of("trading-hours", |c| c.closed = true), Err(DenyReason::TradingHours.into()));
     let killed = |c: &mut Case<'_>| c.killed = Some(DenyReason::Drawdown);
     assert_eq!(
         of("kill", killed),
@@ -503,6 +506,7 @@ fn all_at_once_is_each_rule_of_the_table_in_turn() {
         case.own_opposite = (below(4) == 0).then(|| Price(6_000_000 + below(100) - 50));
         (case.payable, case.halted) = (below(20) > 0, below(20) == 0);
         case.killed = (below(20) == 0).then_some(DenyReason::Killed);
+        case.closed = below(20) == 0;
         for reducing in [false, true] {
             let binding = RULES.iter().filter(|rule| !reducing || rule.binds_reducing);
             let in_turn = binding.map(|rule| (rule.check)(&case)).find(Result::is_err).unwrap_or(Ok(()));

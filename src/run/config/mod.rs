@@ -245,7 +245,8 @@ impl Config {
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
-        let risk = RiskConfig::check(&raw.risk, &instruments, &mut checks);
+        let labels: Vec<&str> = strategies.iter().map(|strategy| strategy.label.as_str()).collect();
+        let risk = RiskConfig::check(&raw.risk, &instruments, &labels, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
         let mut trading = TradingConfig::check(&raw.trading, &mut checks);
@@ -255,8 +256,8 @@ impl Config {
         }
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
-        let control = ControlConfig::check(&raw.control);
         let accounting = checks.choice(&raw.accounting.method, &Method::LABELS, Method::Average);
+        let control = ControlConfig::check(&raw.control);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
@@ -278,8 +279,8 @@ impl Config {
                 trading,
                 control,
                 venue,
-                hours,
                 accounting,
+                hours,
                 surveillance,
                 log,
                 report,

@@ -97,6 +97,7 @@ raw! {
         momentum_ignition: Given<String>,
         marking_the_close: Given<String>,
         quiet_seconds: Given<i64>,
+        throttle_seconds: Given<i64>,
     }
     RawMarket {
         bar: Given<String>,
@@ -131,6 +132,8 @@ raw! {
         group: RawScale,
         account: RawScale,
         portfolio: RawPortfolio,
+        instruments: BTreeMap<String, Spanned<RawScale>>,
+        strategies: BTreeMap<String, Spanned<RawScale>>,
         rates: RawRates,
         strategy_rates: RawStrategyRates,
         losses: RawLosses,
@@ -206,11 +209,11 @@ raw! {
         rest_threads: Given<i64>,
         wait: Given<String>,
     }
-    RawControl {
-        dir: Option<String>,
-    }
     RawAccounting {
         method: Given<String>,
+    }
+    RawControl {
+        dir: Option<String>,
     }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,

@@ -3,6 +3,8 @@
 //! Invariant: a limit is in force only if it was written: as a value, as `"none"`, or, all that are not, by
 //! `unset = "default"`. One that is missing denies every order that does not reduce.
 
+mod own;
+
 use super::check::Checks;
 use super::instruments::Instruments;
 use super::raw::{Given, RawLosses, RawPortfolio, RawRates, RawRisk, RawScale, RawStrategyRates};
@@ -55,17 +57,27 @@ const MS: u64 = 1_000_000;
 const DAY_MS: u32 = 86_400_000;
 
 impl RiskConfig {
-    pub(super) fn check(raw: &RawRisk, instruments: &Instruments, checks: &mut Checks<'_>) -> Self {
+    pub(super) fn check(
+        raw: &RawRisk,
+        instruments: &Instruments,
+        strategies: &[&str],
+        checks: &mut Checks<'_>,
+    ) -> Self {
         let filters = checks.choice(&raw.filters, &OffStep::LABELS, OffStep::Round);
         let defaults = checks.choice(&raw.unset, &[("deny", false), ("default", true)], false);
-        let (setup, groups) = set_up(raw, instruments, checks);
+        let (mut setup, groups) = set_up(raw, instruments, checks);
         let mut reader = Reader { checks, defaults, missing: Vec::new() };
-        let limits = limits(raw, &mut reader);
-        Self { limits, setup, groups, missing: reader.missing, filters }
+        let (limits, [whole, capital]) = limits(raw, &mut reader);
+        let missing = reader.missing;
+        let table = instruments.table.as_ref();
+        let against = own::Against { limits: &limits, whole: &whole, capital: &capital, table, strategies };
+        setup.own_limits = own::own_limits(raw, &against, checks);
+        Self { limits, setup, groups, missing, filters }
     }
 }
 
-fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> RiskLimits {
+/// The limits, and of them the one on everything together and the capital, which others are checked against.
+fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
     let capital = r.amount(&raw.capital, "capital", 1_000_000);
     let order = r.amount(&raw.order_notional_max, "order_notional_max", 50_000);
     let order_qty = r.amount_if(&raw.order_qty_max, "order_qty_max", None);
@@ -93,7 +105,7 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> RiskLimits {
         i64::MAX => u64::MAX,
         ms => ms as u64 * MS,
     };
-    RiskLimits {
+    let limits = RiskLimits {
         unset: !r.missing.is_empty(),
         capital: if capital.value == i64::MAX { 0 } else { capital.value },
         order_notional_max: order.value,
@@ -118,7 +130,8 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> RiskLimits {
         same_way_max: same_way.number(),
         same_way_window_ns: u64::from(r.checks.integer(&raw.same_way_window_ms, 1..=DAY_MS, 60_000)) * MS,
         losses,
-    }
+    };
+    (limits, [gross, capital])
 }
 
 impl Limit {
@@ -387,7 +400,8 @@ fn set_up(raw: &RawRisk, instruments: &Instruments, checks: &mut Checks<'_>) -> 
             groups[index] = Some(number);
         }
     }
-    (RiskSetup { groups, restricted, day }, raw.groups.keys().cloned().collect())
+    let setup = RiskSetup { groups, restricted, day, ..RiskSetup::default() };
+    (setup, raw.groups.keys().cloned().collect())
 }
 
 /// The place of an instrument in the table.

@@ -15,9 +15,9 @@ choices! {
         Off = "off",
         /// It is recorded in the audit trail and logged.
         Warn = "warn",
-        /// The strategy may send no new orders for a while.
+        /// The strategy is stopped for a while.
         Throttle = "throttle",
-        /// Trading is halted.
+        /// Everything is stopped until an operator releases it.
         Halt = "halt",
     }
 }
@@ -48,6 +48,8 @@ pub struct SurveillanceConfig {
     pub marking_the_close: OnAlert,
     /// Seconds in which an alert is not repeated.
     pub quiet_seconds: u32,
+    /// Seconds for which a strategy is throttled.
+    pub throttle_seconds: u32,
 }
 
 impl SurveillanceConfig {
@@ -60,6 +62,7 @@ impl SurveillanceConfig {
             momentum_ignition: choice(&raw.momentum_ignition),
             marking_the_close: choice(&raw.marking_the_close),
             quiet_seconds: checks.integer(&raw.quiet_seconds, 1..=86_400, 60),
+            throttle_seconds: checks.integer(&raw.throttle_seconds, 1..=86_400, 60),
         }
     }
 }

@@ -3,11 +3,11 @@
 //! Written to a file beside it, forced to the disk, and renamed over the old one: at any moment the file is the old or the
 //! new list, whole. A file that cannot be read stops the start: what it held may not trade.
 
+use super::file::write_whole;
 use crate::domain::{DenyReason, Kill, Scope};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -32,7 +32,8 @@ pub struct Stopped {
 pub enum LatchedError {
     /// The file cannot be read or written.
     #[error(
-        "{path}: {error}; what is stopped must be kept over a restart: make the file readable and writable"
+        "{path}: {error}; what is stopped, and what was lost, must be kept over a restart: make the file readable and \
+         writable"
     )]
     Io {
         /// Which.
@@ -41,10 +42,10 @@ pub enum LatchedError {
         #[source]
         error: io::Error,
     },
-    /// The file is no list of what is stopped.
+    /// The file is not what it should be.
     #[error(
-        "{path}: {problem}; it says what may not trade, and cannot be guessed: mend it, or, if nothing is to stay stopped, \
-         remove it"
+        "{path}: {problem}; it says what may not trade, or what was lost, and cannot be guessed: mend it, or, if nothing \
+         is to stay stopped and no loss to be counted on, remove it"
     )]
     Damaged {
         /// Which.
@@ -108,16 +109,7 @@ impl Latched {
     fn write(&self) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(&self.stopped)?;
         text.push('\n');
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        // The name is on the disk only once its directory is.
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+        write_whole(&self.path, &text)
     }
 }
 

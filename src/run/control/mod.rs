@@ -8,12 +8,22 @@
 //!                              └── signs of life of the feed's thread ─▶ NAME.heartbeat
 //! ```
 //!
-//! Owns: the four files `NAME.sock`, `NAME.kill`, `NAME.heartbeat` and `NAME.latched`, NAME being the run's. Invariant:
-//! nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever may
-//! open the socket may stop and release: it is readable and writable by its owner alone.
+//! Owns: the five files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched` and `NAME.losses`, NAME being the run's.
+//! Invariant: nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever
+//! may open the socket may stop and release: it is readable and writable by its owner alone. Who came, what they asked for
+//! and what became of it is in the audit trail, where there is one; a release that it cannot take is refused.
+//!
+//! Surveillance stops by the same way (`reacting`). Beside the listening thread another keeps losses over a restart and
+//! reckons risk metrics (`keeper`), from what risk publishes.
 
+mod access;
+mod file;
+mod keeper;
 mod latched;
+mod losses;
+mod metrics;
 mod names;
+mod reacting;
 mod request;
 mod server;
 mod vitals;
@@ -25,10 +35,17 @@ pub use request::{ControlReply, ControlRequest};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;
+use super::audit::AuditNotes;
 use super::config::Config;
-use crate::domain::{Kill, Scope};
+use super::watch::Wanted;
+use crate::domain::{Kill, Scope, Time};
 use crate::pipeline::{Answer, LaneSender};
+use crate::risk::Carried;
 use crate::risk::watch::WatchReceiver;
+use crossbeam_channel::Receiver;
+use keeper::{Keeper, SharedMetrics};
+use losses::KeptLosses;
+use metrics::Reckoner;
 use server::Server;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -51,6 +68,8 @@ pub struct ControlPaths {
     pub heartbeat: PathBuf,
     /// What is stopped.
     pub latched: PathBuf,
+    /// What was lost.
+    pub losses: PathBuf,
 }
 
 /// Why a process cannot be controlled.
@@ -95,6 +114,7 @@ impl ControlPaths {
             kill: file("kill"),
             heartbeat: file("heartbeat"),
             latched: file("latched"),
+            losses: file("losses"),
         }
     }
 
@@ -113,14 +133,31 @@ pub struct PreparedControl {
     paths: ControlPaths,
     names: ScopeNames,
     latched: Latched,
+    losses: Option<KeptLosses>,
     listener: UnixListener,
+}
+
+/// What the control threads are joined to.
+pub(in crate::run) struct ControlLinks {
+    /// By which commands enter the ring.
+    pub commands: LaneSender<Answer>,
+    /// What risk tells.
+    pub watch: WatchReceiver,
+    /// The engine's signs of life.
+    pub vitals: Vitals,
+    /// By which is recorded who came; none where there is no audit trail.
+    pub notes: Option<AuditNotes>,
+    /// What surveillance asks for.
+    pub reactions: Option<Receiver<Wanted>>,
+    /// The run's epoch.
+    pub epoch: u64,
 }
 
 /// The thread that listens.
 #[derive(Debug)]
 pub struct Control {
     over: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    threads: [JoinHandle<()>; 2],
 }
 
 impl PreparedControl {
@@ -130,6 +167,7 @@ impl PreparedControl {
     /// [`ControlError`], with what to do.
     pub fn open(config: &Config, paths: ControlPaths) -> Result<Self, ControlError> {
         let latched = Latched::open(&paths.latched)?;
+        let losses = KeptLosses::read(&paths.losses)?;
         let path = &paths.socket;
         if UnixStream::connect(path).is_ok() {
             return Err(ControlError::Taken(path.clone()));
@@ -142,7 +180,16 @@ impl PreparedControl {
             Ok(listener)
         });
         let listener = made.map_err(|error| ControlError::Socket { path: path.clone(), error })?;
-        Ok(Self { names: ScopeNames::new(config), latched, listener, paths })
+        Ok(Self { names: ScopeNames::new(config), latched, losses, listener, paths })
+    }
+
+    /// What the run before left to this one's losses. `goes_on` is the epoch of the run that this one goes on from by its
+    /// journal, if it does.
+    #[must_use]
+    pub fn carried(&self, config: &Config, now: Time, goes_on: Option<u64>) -> Option<Carried> {
+        let losses = self.losses.as_ref()?;
+        log::info!("{}", losses.told());
+        Some(losses.carried(&labels(config), &config.risk.setup.day, now, goes_on))
     }
 
     /// What the last run left stopped, as commands for this one. What has no name in it any more is told, and kept.
@@ -170,32 +217,55 @@ impl PreparedControl {
     ///
     /// # Errors
     /// Whatever the operating system says.
-    pub fn start(
+    pub(in crate::run) fn start(
         self,
-        commands: LaneSender<Answer>,
-        watch: WatchReceiver,
-        vitals: Vitals,
+        config: &Config,
+        links: ControlLinks,
         housekeeping: &[usize],
     ) -> io::Result<Control> {
         let over = Arc::new(AtomicBool::new(false));
-        let mut server = Server::new(self, commands, watch, vitals)?;
+        let metrics = SharedMetrics::default();
+        let keeper = Keeper {
+            snapshot: links.watch.snapshot(),
+            labels: labels(config),
+            epoch: links.epoch,
+            path: self.paths.losses.clone(),
+            reckoner: Reckoner::new(config),
+            metrics: Arc::clone(&metrics),
+            kept: None,
+        };
+        let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
+        let mut server = Server::new(self, links, metrics, throttle)?;
         let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
-        let thread = std::thread::Builder::new().name("at-control".into()).spawn(move || {
+        let listening = std::thread::Builder::new().name("at-control".into()).spawn(move || {
             keep_to(&cores);
             server.run(&flag);
         })?;
-        Ok(Control { over, thread })
+        let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
+        let keeping = std::thread::Builder::new().name("at-risk-keeper".into()).spawn(move || {
+            keep_to(&cores);
+            keeper.run(&flag);
+        })?;
+        Ok(Control { over, threads: [listening, keeping] })
     }
 }
 
 impl Control {
-    /// Ends the listening; what is stopped is on the disk then.
+    /// Ends the listening; what is stopped, and what was lost, is on the disk then.
     pub fn finish(self) {
         self.over.store(true, Ordering::Release);
-        if self.thread.join().is_err() {
-            log::error!("the thread that listens to operators died; please report this");
+        for thread in self.threads {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                log::error!("the thread {name} died; please report this");
+            }
         }
     }
+}
+
+/// The names by which strategies are kept.
+fn labels(config: &Config) -> Vec<String> {
+    config.strategies.iter().map(|strategy| strategy.label.clone()).collect()
 }
 
 /// Asks a running process.

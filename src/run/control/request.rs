@@ -30,6 +30,8 @@ pub enum ControlRequest {
     },
     /// How it stands.
     Status,
+    /// The same, with the risk metrics.
+    Metrics,
 }
 
 /// An answer.
@@ -53,4 +55,7 @@ pub struct ControlReply {
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,
+    /// The risk metrics, where they were asked for and there are any yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub metrics: Option<serde_json::Value>,
 }

@@ -1,19 +1,23 @@
 //! The loop of the control thread.
 
+use super::access::{self, Peer};
+use super::keeper::SharedMetrics;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
+use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest};
-use super::vitals::Vitals;
-use super::{ControlPaths, PreparedControl};
+use super::{ControlLinks, ControlPaths, PreparedControl};
+use crate::audit::Body;
 use crate::domain::event::Command;
 use crate::domain::{DenyReason, Kill, Scope, Slot, Time};
-use crate::pipeline::{Answer, LaneSender};
-use crate::risk::watch::{Switched, WatchReceiver};
+use crate::pipeline::Answer;
+use crate::risk::watch::Switched;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::SigId;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,6 +44,7 @@ const TEXT_CHARS_MAX: usize = 200;
 
 struct Client {
     stream: UnixStream,
+    peer: Option<Peer>,
     text: Vec<u8>,
     since: Instant,
 }
@@ -47,6 +52,7 @@ struct Client {
 /// Who asked for a kill of this scope, until risk says that it is done.
 struct Asked {
     scope: Scope,
+    cause: DenyReason,
     by: String,
     reason: String,
 }
@@ -54,12 +60,14 @@ struct Asked {
 /// See the module.
 pub(super) struct Server {
     paths: ControlPaths,
-    names: ScopeNames,
+    pub(super) names: ScopeNames,
     latched: Latched,
-    commands: LaneSender<Answer>,
+    pub(super) links: ControlLinks,
     command_count: u64,
-    watch: WatchReceiver,
-    vitals: Vitals,
+    metrics: SharedMetrics,
+    pub(super) throttles: Throttles,
+    /// Who asked how it stands last: whoever goes on asking is recorded once.
+    asking: Option<Peer>,
     poll: Poll,
     listener: UnixListener,
     signals: UnixStream,
@@ -73,11 +81,11 @@ pub(super) struct Server {
 impl Server {
     pub fn new(
         prepared: PreparedControl,
-        commands: LaneSender<Answer>,
-        watch: WatchReceiver,
-        vitals: Vitals,
+        links: ControlLinks,
+        metrics: SharedMetrics,
+        throttle: Duration,
     ) -> io::Result<Self> {
-        let PreparedControl { paths, names, latched, listener } = prepared;
+        let PreparedControl { paths, names, latched, listener, .. } = prepared;
         let poll = Poll::new()?;
         let mut listener = UnixListener::from_std(listener);
         let (signals, raised) = std::os::unix::net::UnixStream::pair()?;
@@ -90,10 +98,11 @@ impl Server {
             paths,
             names,
             latched,
-            commands,
+            links,
             command_count: 0,
-            watch,
-            vitals,
+            metrics,
+            throttles: Throttles { last: throttle, running: Vec::new() },
+            asking: None,
             poll,
             listener,
             signals,
@@ -120,6 +129,7 @@ impl Server {
                 }
             }
             self.hear();
+            self.react();
             if due(looked, LOOK) {
                 looked = Some(Instant::now());
                 self.look_for_file();
@@ -146,7 +156,8 @@ impl Server {
             };
             let token = Token(CLIENTS + free);
             if self.poll.registry().register(&mut stream, token, Interest::READABLE).is_ok() {
-                self.clients[free] = Some(Client { stream, text: Vec::new(), since: Instant::now() });
+                let peer = Peer::of(&stream);
+                self.clients[free] = Some(Client { stream, peer, text: Vec::new(), since: Instant::now() });
             }
         }
     }
@@ -169,12 +180,12 @@ impl Server {
         };
         let line = client.text.iter().position(|byte| *byte == b'\n');
         if let Some(end) = line {
-            let text = client.text[..end].to_vec();
-            let reply = self.answer(&text);
+            let (text, peer) = (client.text[..end].to_vec(), client.peer);
+            let reply = self.answer(&text, peer);
             let mut line = serde_json::to_vec(&reply).unwrap_or_default();
             line.push(b'\n');
             if let Some(Some(client)) = self.clients.get_mut(at) {
-                // A few kilobytes always fit the socket's buffer; whoever has gone does not read them.
+                // An answer fits the socket's buffer; whoever has gone does not read it.
                 let _ = client.stream.write_all(&line);
             }
         }
@@ -191,25 +202,75 @@ impl Server {
         }
     }
 
-    fn answer(&mut self, line: &[u8]) -> ControlReply {
-        let done = match serde_json::from_slice::<ControlRequest>(line) {
+    fn answer(&mut self, line: &[u8], peer: Option<Peer>) -> ControlReply {
+        let request = serde_json::from_slice::<ControlRequest>(line);
+        let done = match &request {
             Err(error) => Err(format!("not a request: {error}")),
-            Ok(ControlRequest::Status) => Ok(()),
+            Ok(ControlRequest::Status | ControlRequest::Metrics) => Ok(()),
             Ok(ControlRequest::Kill { scope, flatten, operator, reason }) => {
-                self.kill_named(&scope, flatten, &operator, &reason)
+                self.kill_named(scope, *flatten, operator, reason)
             }
-            Ok(ControlRequest::Release { scope, operator, reason }) => {
-                self.release_named(&scope, &operator, &reason)
+            Ok(asked @ ControlRequest::Release { scope, operator, reason }) => {
+                let recorded = access::asked(peer, Some(asked), &Ok(()));
+                self.release_named(scope, operator, reason, recorded)
             }
         };
+        self.note_request(peer, request.as_ref().ok(), &done);
+        let asked_metrics = matches!(request, Ok(ControlRequest::Metrics));
+        let vitals = &self.links.vitals;
         ControlReply {
             error: done.err(),
             run: self.paths.socket.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default(),
             pid: std::process::id(),
-            events: self.vitals.events(),
-            seen_ms_ago: u64::try_from(self.vitals.since().as_millis()).unwrap_or(u64::MAX),
+            events: vitals.events(),
+            seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             stopped: self.latched.stopped.clone(),
+            metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
+    }
+
+    /// Records a request, unless that was done already, or the same process asks how it stands again.
+    fn note_request(
+        &mut self,
+        peer: Option<Peer>,
+        request: Option<&ControlRequest>,
+        done: &Result<(), String>,
+    ) {
+        match request {
+            Some(ControlRequest::Status | ControlRequest::Metrics) => {
+                if peer.is_some() && std::mem::replace(&mut self.asking, peer) == peer {
+                    return;
+                }
+            }
+            Some(ControlRequest::Release { .. }) if done.is_ok() => return,
+            _ => {}
+        }
+        self.note(access::asked(peer, request, done));
+    }
+
+    /// Has something recorded; false where the trail's writer is gone. Without a trail there is nothing to record in.
+    pub(super) fn note(&self, body: Body) -> bool {
+        let noted = self.links.notes.as_ref().is_none_or(|notes| notes.note(body));
+        if !noted {
+            log::error!(
+                "the audit trail takes no records any more: what operators do is in the log and the journal alone"
+            );
+        }
+        noted
+    }
+
+    fn newest_metrics(&self) -> Option<serde_json::Value> {
+        let newest = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let (metrics, at) = newest.as_ref()?;
+        let mut told = serde_json::to_value(metrics).ok()?;
+        told["age_ms"] = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX).into();
+        Some(told)
+    }
+
+    /// Whether it is stopped by its own switch.
+    pub(super) fn is_stopped(&self, scope: Scope) -> bool {
+        let name = self.names.show(scope);
+        self.latched.stopped.iter().any(|stopped| stopped.scope == name)
     }
 
     fn kill_named(&mut self, scope: &str, flatten: bool, operator: &str, reason: &str) -> Result<(), String> {
@@ -217,30 +278,64 @@ impl Server {
         said("reason", reason)?;
         let scopes = self.names.read(scope).map_err(|error| error.to_string())?;
         for scope in scopes {
-            self.kill(scope, flatten, operator, reason)?;
+            self.kill(scope, DenyReason::Killed, flatten, operator, reason)?;
         }
         Ok(())
     }
 
-    fn kill(&mut self, scope: Scope, flatten: bool, by: &str, reason: &str) -> Result<(), String> {
-        self.send(Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten }))?;
-        self.asked.retain(|asked| asked.scope != scope);
-        self.asked.push(Asked { scope, by: by.to_owned(), reason: reason.to_owned() });
+    pub(super) fn kill(
+        &mut self,
+        scope: Scope,
+        cause: DenyReason,
+        flatten: bool,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), String> {
+        self.send(Command::Kill(Kill { scope, cause, flatten }))?;
+        if self.throttles.forget(scope) && self.is_stopped(scope) {
+            // It is stopped already, and from now on by whoever stops it again: no throttle's end releases it.
+            self.take_over(scope, by, reason);
+            return Ok(());
+        }
+        self.asked.retain(|asked| (asked.scope, asked.cause) != (scope, cause));
+        self.asked.push(Asked { scope, cause, by: by.to_owned(), reason: reason.to_owned() });
         Ok(())
     }
 
-    fn release_named(&mut self, scope: &str, operator: &str, reason: &str) -> Result<(), String> {
+    fn take_over(&mut self, scope: Scope, by: &str, reason: &str) {
+        let name = self.names.show(scope);
+        let Some(stopped) = self.latched.stopped.iter().find(|stopped| stopped.scope == name) else { return };
+        let taken = Stopped { by: by.to_owned(), reason: reason.to_owned(), ..stopped.clone() };
+        if let Err(error) = self.latched.add(taken) {
+            log::error!("{error}");
+        }
+    }
+
+    /// `recorded` is what the trail is to say of it: what it cannot take is not done.
+    fn release_named(
+        &mut self,
+        scope: &str,
+        operator: &str,
+        reason: &str,
+        recorded: Body,
+    ) -> Result<(), String> {
         said("operator", operator)?;
         said("reason", reason)?;
         let stopped = |name: &str| self.latched.stopped.iter().any(|s| s.scope == name);
         let scopes = match self.names.read(scope) {
             Ok(scopes) => scopes,
             // Of a strategy or an instrument that this run does not have, what is kept of it can go.
-            Err(_) if stopped(scope.trim()) => {
-                return self.latched.remove(scope.trim()).map_err(|error| error.to_string());
-            }
+            Err(_) if stopped(scope.trim()) => Vec::new(),
             Err(error) => return Err(error.to_string()),
         };
+        if !self.note(recorded) {
+            return Err("the audit trail cannot record it; end the run, see what its log says of the trail, and start it \
+                        again: what is stopped stays stopped"
+                .to_owned());
+        }
+        if scopes.is_empty() {
+            return self.latched.remove(scope.trim()).map_err(|error| error.to_string());
+        }
         log::warn!("{scope} is released by {operator}: {reason}");
         for scope in scopes {
             self.send(Command::Release(scope))?;
@@ -248,8 +343,8 @@ impl Server {
         Ok(())
     }
 
-    fn send(&mut self, command: Command) -> Result<(), String> {
-        if self.commands.events_room() == 0 {
+    pub(super) fn send(&mut self, command: Command) -> Result<(), String> {
+        if self.links.commands.events_room() == 0 {
             return Err(
                 "the engine takes no commands: it hangs, or has too many of them; kill the process, \
                         whose watchdog cancels what is open"
@@ -259,16 +354,18 @@ impl Server {
         self.command_count += 1;
         // Due at once.
         let (due, number, slot) = (Time(0), self.command_count, Slot::command(command));
-        self.commands.push(Answer { due, cause_seq: 0, origin: 3, number, slot });
+        self.links.commands.push(Answer { due, cause_seq: 0, origin: 3, number, slot });
         Ok(())
     }
 
     fn on_signal(&mut self) {
         let mut room = [0; 64];
         while matches!(self.signals.read(&mut room), Ok(n) if n > 0) {}
-        if let Err(error) = self.kill(Scope::All, false, "SIGUSR1", "a signal") {
+        let done = self.kill(Scope::All, DenyReason::Killed, false, "SIGUSR1", "a signal");
+        if let Err(error) = &done {
             log::error!("SIGUSR1: {error}");
         }
+        self.note(access::came("SIGUSR1", "kill all".to_owned(), "a signal", &done));
     }
 
     /// The file stops what its lines name, or everything; taking it away releases nothing.
@@ -301,21 +398,25 @@ impl Server {
         }
         let by = self.paths.kill.display().to_string();
         for scope in scopes {
-            if let Err(error) = self.kill(scope, false, &by, "a file") {
+            let done = self.kill(scope, DenyReason::Killed, false, &by, "a file");
+            if let Err(error) = &done {
                 log::error!("{by}: {error}");
                 self.file_seen = false;
             }
+            let what = format!("kill {}", self.names.show(scope));
+            self.note(access::came(&by, what, "a file", &done));
         }
     }
 
     /// Hears what the kill switch did, and writes it down.
     fn hear(&mut self) {
-        while let Some((switched, at)) = self.watch.next_change() {
+        while let Some((switched, at)) = self.links.watch.next_change() {
             let kept = match switched {
                 Switched::Killed(kill) => self.note_kill(&kill, at),
                 Switched::Released(scope) => {
                     let name = self.names.show(scope);
                     log::warn!("{name} trades again");
+                    self.throttles.forget(scope);
                     self.latched.remove(&name)
                 }
             };
@@ -327,14 +428,15 @@ impl Server {
 
     fn note_kill(&mut self, kill: &Kill, at: Time) -> Result<(), LatchedError> {
         let scope = self.names.show(kill.scope);
-        let asked = self.asked.iter().position(|a| a.scope == kill.scope).map(|at| self.asked.remove(at));
+        let theirs = |asked: &Asked| (asked.scope, asked.cause) == (kill.scope, kill.cause);
+        let asked = self.asked.iter().position(theirs).map(|at| self.asked.remove(at));
         if self.latched.stopped.iter().any(|s| s.scope == scope) {
             // It was stopped by the run before.
             return Ok(());
         }
         let (by, reason) = match asked {
-            Some(asked) if kill.cause == DenyReason::Killed => (asked.by, asked.reason),
-            _ => ("limit".to_owned(), format!("[risk.losses]: {}", kill.cause)),
+            Some(asked) => (asked.by, asked.reason),
+            None => ("limit".to_owned(), format!("[risk.losses]: {}", kill.cause)),
         };
         log::error!(
             "KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again"
@@ -349,13 +451,14 @@ impl Server {
     }
 
     fn beat(&mut self) {
-        let beats = self.vitals.beats();
-        if beats == self.beats || self.vitals.since() > ALIVE {
+        let vitals = &self.links.vitals;
+        let beats = vitals.beats();
+        if beats == self.beats || vitals.since() > ALIVE {
             return;
         }
         self.beats = beats;
         // One write of a short line: a reader sees the old one or the new one, and either will do.
-        if let Err(error) = fs::write(&self.paths.heartbeat, format!("{beats} {}\n", self.vitals.events())) {
+        if let Err(error) = fs::write(&self.paths.heartbeat, format!("{beats} {}\n", vitals.events())) {
             log::warn!("{}: {error}", self.paths.heartbeat.display());
         }
     }

@@ -16,9 +16,9 @@ pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
-use super::audit::AuditRequest;
+use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
-use super::control::{ControlError, ControlPaths, PreparedControl, Vitals};
+use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
 use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
@@ -27,6 +27,7 @@ use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
 use super::store::StoreRequest;
 use super::summary::Summary;
+use super::watch::Wanted;
 use crate::domain::event::Command;
 use crate::domain::{Kill, Market, Slot, Time};
 use crate::history::CaptureError;
@@ -35,6 +36,7 @@ use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
 use crate::risk::watch::watch;
+use crossbeam_channel::Receiver;
 use feed::{LiveFeed, Loop};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -138,17 +140,34 @@ pub enum LiveError {
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
-    let followers = Followers::start(options.store.take(), options.audit.take(), journal)?;
+    let mut audit = options.audit.take();
+    let mut reactions = None;
+    if ControlPaths::of(config, journal.as_deref()).is_some()
+        && let Some(request) = &mut audit
+    {
+        let (reactor, wanted) = super::watch::reactions();
+        request.watch = request.watch.take().map(|watch| watch.reacting_else_by(reactor));
+        reactions = Some(wanted);
+    }
+    let followers = Followers::start(options.store.take(), audit, journal)?;
     options.pipeline.journal.clone_from(&followers.journal);
-    let mut result = on_a_thread_of_its_own(|| live(config, options, |topology| followers.follow(topology)))
-        .map_err(LiveError::from)
-        .and_then(|ran| ran);
+    let beside = Beside { notes: followers.notes(), reactions };
+    let mut result =
+        on_a_thread_of_its_own(|| live(config, options, beside, |topology| followers.follow(topology)))
+            .map_err(LiveError::from)
+            .and_then(|ran| ran);
     followers.finish(match &mut result {
         Ok(summary) => Some(summary),
         Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
         Err(_) => None,
     });
     result
+}
+
+/// What the control threads have to do with what follows the journal.
+struct Beside {
+    notes: Option<AuditNotes>,
+    reactions: Option<Receiver<Wanted>>,
 }
 
 /// The wall clock.
@@ -160,6 +179,7 @@ pub(in crate::run) fn wall_clock() -> Time {
 fn live(
     config: &Config,
     mut options: LiveOptions,
+    beside: Beside,
     journal_exists: impl FnOnce(&Topology),
 ) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
@@ -196,7 +216,10 @@ fn live(
         Some(paths) => {
             let (told, heard) = watch();
             (pipeline_options.watch, pipeline_options.commanded) = (Some(told), true);
-            Some((PreparedControl::open(config, paths)?, heard))
+            let prepared = PreparedControl::open(config, paths)?;
+            let goes_on = resumed.as_ref().map(|_| epoch);
+            pipeline_options.carried = prepared.carried(config, wall_clock(), goes_on);
+            Some((prepared, heard))
         }
         None => None,
     };
@@ -241,7 +264,10 @@ fn live(
         (Some((prepared, heard)), Some(commands)) => {
             stay_stopped(&mut pipeline, &prepared.kills());
             let housekeeping = &pipeline.topology.housekeeping;
-            Some(prepared.start(commands, heard, vitals.clone(), housekeeping)?)
+            let Beside { notes, reactions } = beside;
+            let vitals = vitals.clone();
+            let links = ControlLinks { commands, watch: heard, vitals, notes, reactions, epoch };
+            Some(prepared.start(config, links, housekeeping)?)
         }
         _ => None,
     };

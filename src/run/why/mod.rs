@@ -166,6 +166,9 @@ fn run_again(
                 oversubscribe: true,
                 answers_recorded: true,
                 epoch: header.epoch,
+                terms: header.terms.clone(),
+                resumed: header.resumed.clone(),
+                carried: header.carried.clone(),
                 strategies,
                 ..PipelineOptions::default()
             },

@@ -1,0 +1,18 @@
+//! Trading hours of the instrument's market and of the strategy.
+//!
+//! What was placed before a market closed stays; what the order manager holds is judged when it goes out.
+
+use crate::domain::DenyReason;
+use crate::risk::rule::{Case, Judged, RuleSpec, when};
+
+pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
+    name: "trading-hours",
+    doc: "outside the sessions that [hours] gives the market, or hours gives the strategy; what reduces passes",
+    binds_reducing: false,
+    check,
+};
+
+#[inline]
+fn check(c: &Case<'_>) -> Judged {
+    when(c.closed, DenyReason::TradingHours)
+}
