@@ -37,33 +37,11 @@ use support::Rounds;
 /// The ratio to reach.
 const TARGET: f64 = 0.40;
 
-/// Answers come as soon as they can and no limit binds: every event may be answered with an order.
-const CONFIG: &str = r#"
-[run]
-epoch = 1723161253
+/// No limit binds.
+const UNBOUND: &str = include_str!("unbound.toml");
+const EVERY_EVENT: &str = r#"
 [instruments]
 files = ["instruments/binance-spot.toml", "instruments/binance-usdm.toml", "instruments/binance-coinm.toml"]
-[pipeline]
-answer_delay_us = 1
-[risk]
-unset = "default"
-order_notional_max = "10000000000"
-position_notional_max = "10000000000"
-gross_notional_max = "10000000000"
-open_orders_max = 1000
-orders_per_second_max = 100000
-price_collar_bps = 10000
-mark_collar_bps = "none"
-fat_finger_multiple = "none"
-book_age_ms_max = "none"
-[risk.losses]
-daily_max = "none"
-strategy_daily_max = "none"
-drawdown_max = "none"
-strategy_drawdown_max = "none"
-velocity_max = "none"
-[paper]
-order_latency_us = 0
 [[strategy]]
 name = "every-event"
 instruments = ["binance:spot:BTCUSDT", "binance:spot:ETHUSDT", "binance:usdm:BTCUSDT", "binance:usdm:ETHUSDT"]
@@ -184,7 +162,7 @@ fn main() {
     let rounds = support::number("--rounds", 5).max(1);
     // Asked before anything is pinned: afterwards there is one core.
     let host = support::host();
-    let config = Config::from_text_with_built_in(CONFIG, "frame_to_order")
+    let config = Config::from_text_with_built_in(&format!("{UNBOUND}{EVERY_EVENT}"), "frame_to_order")
         .unwrap_or_else(|error| panic!("the benchmark's configuration: {error}"));
     let mut frames = market::recorded().unwrap_or_else(market::generated);
     let clock = StampClock::new();

@@ -115,6 +115,7 @@ fn ours(core: CoreId, offer: Offer, clock: &StampClock) -> StageHistogram {
         idle: Idle::new(Wait::Spin),
         stop,
         live: false,
+        simulated: false,
     });
     thread::sleep(SETTLE);
     offer.run(clock, |n| {

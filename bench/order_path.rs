@@ -213,6 +213,8 @@ struct Row {
     path_ns: [Vec<u64>; 2],
     primitives_ns: [Vec<u64>; 2],
     rest_ns: Vec<u64>,
+    /// Of the path: the client's part, and framing and sealing.
+    parts_ns: [Vec<u64>; 2],
 }
 
 fn quantile(values: &mut [u64], q: f64) -> u64 {
@@ -256,8 +258,13 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
     desk.until("quiet", |d| d.client.next_deadline() > now());
 
     let (mut lane_in, mut lane_out) = rtrb::RingBuffer::<(Order, ClientOrderId)>::new(16);
-    let mut row =
-        Row { name, path_ns: Default::default(), primitives_ns: Default::default(), rest_ns: Vec::new() };
+    let mut row = Row {
+        name,
+        path_ns: Default::default(),
+        primitives_ns: Default::default(),
+        rest_ns: Vec::new(),
+        parts_ns: Default::default(),
+    };
     let mut primitives = Primitives {
         writer: WsRequest::new(),
         signed_by: (!ed25519).then_some(own),
@@ -288,6 +295,7 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
             let (order, client_id) = lane_out.pop().expect("an order");
             let input = Input::Place { order: &order, client_id: &client_id };
             desk.client.handle(now(), input, &mut desk.out);
+            let written = begun.elapsed().as_nanos() as u64;
             let mut sent = 0;
             for output in &desk.out.list {
                 if let (Output::SessionText { text, .. }, Some((_, connection))) = (output, &mut desk.session)
@@ -297,7 +305,10 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
                     sent += 1;
                 }
             }
-            row.path_ns[turn].push(begun.elapsed().as_nanos() as u64);
+            let sealed = begun.elapsed().as_nanos() as u64;
+            row.path_ns[turn].push(sealed);
+            row.parts_ns[0].push(written);
+            row.parts_ns[1].push(sealed - written);
             assert_eq!(sent, 1, "one order, one message: {:?}", desk.out.list);
         }
         desk.session.as_mut().expect("open").1.flush().expect("sent");
@@ -366,9 +377,9 @@ fn main() {
     if !wants_json() {
         println!("{}; {orders} orders each, ns", host());
         println!(
-            "| session | path p50 | p99 | p99.9 | primitives p50 | ratio p50 (at most {TARGET}) | warm: path | primitives | ratio | by REST, to the answer, p50 |"
+            "| session | path p50 | p99 | p99.9 | of it the client | framing, sealing | primitives p50 | ratio p50 (at most {TARGET}) | warm: path | primitives | ratio | by REST, to the answer, p50 |"
         );
-        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     }
     for (name, ed25519) in [("Ed25519, logged on", true), ("HMAC, each signed", false)] {
         let mut row = measure(name, ed25519, &venue, &tls, orders);
@@ -376,17 +387,18 @@ fn main() {
         let primitives = quantile(&mut row.primitives_ns[0], 0.5);
         let warm = [quantile(&mut row.path_ns[1], 0.5), quantile(&mut row.primitives_ns[1], 0.5)];
         let rest = quantile(&mut row.rest_ns, 0.5);
+        let [client, seal] = [0, 1].map(|part| quantile(&mut row.parts_ns[part], 0.5));
         let (ratio, warm_ratio) = (path[0] as f64 / primitives as f64, warm[0] as f64 / warm[1] as f64);
         if wants_json() {
             let row = serde_json::json!({
                 "session": row.name, "path_p50_ns": path[0], "path_p99_ns": path[1], "path_p999_ns": path[2],
                 "primitives_p50_ns": primitives, "ratio_p50": ratio, "warm_path_p50_ns": warm[0],
-                "warm_primitives_p50_ns": warm[1], "warm_ratio_p50": warm_ratio, "rest_p50_ns": rest,
+                "client_p50_ns": client, "seal_p50_ns": seal, "warm_primitives_p50_ns": warm[1], "warm_ratio_p50": warm_ratio, "rest_p50_ns": rest,
             });
             println!("{row}");
         } else {
             println!(
-                "| {} | {} | {} | {} | {primitives} | {ratio:.2} {} | {} | {} | {warm_ratio:.2} | {rest} |",
+                "| {} | {} | {} | {} | {client} | {seal} | {primitives} | {ratio:.2} {} | {} | {} | {warm_ratio:.2} | {rest} |",
                 row.name,
                 path[0],
                 path[1],

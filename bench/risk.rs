@@ -1,9 +1,9 @@
 //! What risk takes for an intent: `cargo bench --bench risk`.
 //!
 //! `rules`: a stage with every limit in force, 200 instruments in ten groups, three strategies and 50 open orders judges
-//! an order that passes every rule, and books it; then, not timed, the order is cancelled. `no rules`: the same stage
-//! passes on what needs no judging, which is what it would do with an empty list of rules. Both alternate in one run,
-//! a batch each. Nothing may be allocated in either.
+//! an order that passes every rule, and books it; then, not timed, the order is cancelled. `no rules`: the same with an
+//! empty list of rules, which books the order, its exposure and its rates all the same, since what is judged later
+//! depends on that. `passed on`: what needs neither. All alternate in one run, a batch each. Nothing may be allocated.
 //!
 //! `--intents N`; `--json` prints one object a row.
 
@@ -21,7 +21,9 @@ use algo_trader::market::Top;
 use algo_trader::market::book::BookKeeper;
 use algo_trader::pipeline::{LaneReceiver, LaneSender, Stage, Stop, lane};
 use algo_trader::risk::limits::{LossLimits, Pace, RateLimits, ScaleLimits};
-use algo_trader::risk::{RiskLimits, RiskSetup, RiskStage, Verdict, VerdictBody};
+use algo_trader::risk::{
+    EveryRule, NoRules, RiskLimits, RiskSetup, RiskStage, RuleList, Verdict, VerdictBody,
+};
 use algo_trader::strategy::{Action, Intent};
 use algo_trader::venue::local::generated_instruments;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -115,8 +117,8 @@ fn limits() -> RiskLimits {
     }
 }
 
-struct World {
-    risk: RiskStage,
+struct World<R> {
+    risk: RiskStage<R>,
     books: BookKeeper,
     intents: LaneSender<Intent>,
     verdicts: LaneReceiver<Verdict>,
@@ -127,16 +129,17 @@ struct World {
     orders: u64,
 }
 
-impl World {
-    fn new() -> Self {
+type Lanes = (LaneReceiver<Intent>, LaneSender<Verdict>);
+
+impl<R: RuleList> World<R> {
+    fn new(stage: impl FnOnce(&InstrumentTable, Lanes) -> RiskStage<R>) -> Self {
         let table = InstrumentTable::new(generated_instruments(INSTRUMENTS)).expect("distinct");
         let stop = Stop::new();
         let (intents, intents_in) = lane("intents", 1_024, 64, &stop);
         let (verdicts_out, verdicts) = lane("verdicts", 1_024, 128, &stop);
         let groups = (0..INSTRUMENTS).map(|i| Some((i % 10) as u16)).collect();
         let setup = RiskSetup { groups, ..RiskSetup::default() };
-        let risk = RiskStage::new(&table, STRATEGIES, limits(), intents_in, verdicts_out, None, 0)
-            .with_setup(&setup);
+        let risk = stage(&table, (intents_in, verdicts_out)).with_setup(&setup);
         let mut tops = Vec::new();
         let mut sizes = Vec::new();
         for i in table.all() {
@@ -243,50 +246,76 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
     values[((values.len() - 1) as f64 * q) as usize]
 }
 
-fn main() {
-    let intents = number("--intents", 200_000);
-    let mut world = World::new();
-    let (mut rules, mut bare) = (Vec::new(), Vec::new());
-    rules.reserve(intents);
-    bare.reserve(intents);
-    let mut allocated = 0;
-    let rounds = intents / BATCH;
-    for round in 0..rounds + rounds / 10 {
-        if round % 64 == 0 {
-            world.quotes();
-        }
-        let orders: [Order; BATCH] = std::array::from_fn(|n| {
-            world.order((round * 7 + n * 13) % INSTRUMENTS, (round + n) % STRATEGIES)
-        });
-        let warm = round >= rounds / 10;
+/// Nanoseconds an intent of each batch, and what was allocated meanwhile.
+#[derive(Default)]
+struct Timed {
+    ns: Vec<f64>,
+    allocated: u64,
+}
+
+impl Timed {
+    fn time(&mut self, counts: bool, work: impl FnOnce()) {
         let before = ALLOCATED.load(Ordering::Relaxed);
         let begun = Instant::now();
-        let approved = world.ask(&orders);
-        let judged = begun.elapsed();
-        let begun = Instant::now();
-        for order in &orders {
-            world.push(Action::Hold(*order), order.instrument);
-        }
-        world.slot(Slot::clock());
-        while world.verdicts.pop_up_to(world.seq).is_some() {}
-        let passed = begun.elapsed();
-        if warm {
-            allocated += ALLOCATED.load(Ordering::Relaxed) - before;
-            rules.push(judged.as_nanos() as f64 / BATCH as f64);
-            bare.push(passed.as_nanos() as f64 / BATCH as f64);
-        }
-        assert!(approved, "every order passes every rule");
-        for order in &orders {
-            world.report(order, ReportKind::Canceled);
+        work();
+        let took = begun.elapsed().as_nanos() as f64 / BATCH as f64;
+        if counts {
+            self.allocated += ALLOCATED.load(Ordering::Relaxed) - before;
+            self.ns.push(took);
         }
     }
-    let [p50, p99] = [0.5, 0.99].map(|q| quantile(&mut rules, q));
-    let [bare50, bare99] = [0.5, 0.99].map(|q| quantile(&mut bare, q));
+}
+
+/// One batch of orders, judged or booked alone, and cancelled again.
+fn round<R: RuleList>(world: &mut World<R>, round: usize, counts: bool, timed: &mut Timed) {
+    if round.is_multiple_of(64) {
+        world.quotes();
+    }
+    let orders: [Order; BATCH] =
+        std::array::from_fn(|n| world.order((round * 7 + n * 13) % INSTRUMENTS, (round + n) % STRATEGIES));
+    let mut approved = false;
+    timed.time(counts, || approved = world.ask(&orders));
+    assert!(approved, "every order passes every rule");
+    for order in &orders {
+        world.report(order, ReportKind::Canceled);
+    }
+}
+
+fn main() {
+    let intents = number("--intents", 200_000);
+    let mut every: World<EveryRule> = World::new(|table, (intents, verdicts)| {
+        RiskStage::new(table, STRATEGIES, limits(), intents, verdicts, None, 0)
+    });
+    let mut none: World<NoRules> = World::new(|table, (intents, verdicts)| {
+        RiskStage::without_rules(table, STRATEGIES, limits(), intents, verdicts)
+    });
+    let [mut rules, mut bare, mut passed] = [Timed::default(), Timed::default(), Timed::default()];
+    for timed in [&mut rules, &mut bare, &mut passed] {
+        timed.ns.reserve(intents);
+    }
+    let rounds = intents / BATCH;
+    for n in 0..rounds + rounds / 10 {
+        let counts = n >= rounds / 10;
+        round(&mut every, n, counts, &mut rules);
+        round(&mut none, n, counts, &mut bare);
+        let orders: [Order; BATCH] = std::array::from_fn(|n| none.order(n * 13 % INSTRUMENTS, 0));
+        passed.time(counts, || {
+            for order in &orders {
+                none.push(Action::Hold(*order), order.instrument);
+            }
+            none.slot(Slot::clock());
+            while none.verdicts.pop_up_to(none.seq).is_some() {}
+        });
+    }
+    let allocated = rules.allocated + bare.allocated + passed.allocated;
+    let [p50, p99] = [0.5, 0.99].map(|q| quantile(&mut rules.ns, q));
+    let [bare50, bare99] = [0.5, 0.99].map(|q| quantile(&mut bare.ns, q));
+    let [passed50, passed99] = [0.5, 0.99].map(|q| quantile(&mut passed.ns, q));
     let ratio = p50 / bare50;
     if wants_json() {
         println!(
             "{{\"rules_p50_ns\":{p50:.1},\"rules_p99_ns\":{p99:.1},\"bare_p50_ns\":{bare50:.1},\"bare_p99_ns\":{bare99:.1},\
-             \"ratio\":{ratio:.3},\"allocations\":{allocated}}}"
+             \"passed_on_p50_ns\":{passed50:.1},\"ratio\":{ratio:.3},\"allocations\":{allocated}}}"
         );
         return;
     }
@@ -297,6 +326,7 @@ fn main() {
     println!("{:<10} {:>8} {:>8}", "", "p50", "p99");
     println!("{:<10} {p50:>8.1} {p99:>8.1}   {}", "rules", verdict(p50, TARGET_NS));
     println!("{:<10} {bare50:>8.1} {bare99:>8.1}", "no rules");
+    println!("{:<10} {passed50:>8.1} {passed99:>8.1}", "passed on");
     println!("{ratio:.2} times no rules   {}", verdict(ratio, TARGET_RATIO));
     println!("{allocated} allocations   {}", verdict(allocated as f64, 0.0));
 }

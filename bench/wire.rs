@@ -44,33 +44,11 @@ const FRAMES_A_SECOND: f64 = 200_000.0;
 /// Frames of one latency pass.
 const PACED: usize = 40_000;
 
-/// Answers come as soon as they can and no limit binds.
-const CONFIG: &str = r#"
-[run]
-epoch = 1723161253
+/// No limit binds.
+const UNBOUND: &str = include_str!("unbound.toml");
+const INSTRUMENTS: &str = r#"
 [instruments]
 files = ["instruments/binance-usdm.toml"]
-[pipeline]
-answer_delay_us = 1
-[risk]
-unset = "default"
-order_notional_max = "10000000000"
-position_notional_max = "10000000000"
-gross_notional_max = "10000000000"
-open_orders_max = 1000
-orders_per_second_max = 100000
-price_collar_bps = 10000
-mark_collar_bps = "none"
-fat_finger_multiple = "none"
-book_age_ms_max = "none"
-[risk.losses]
-daily_max = "none"
-strategy_daily_max = "none"
-drawdown_max = "none"
-strategy_drawdown_max = "none"
-velocity_max = "none"
-[paper]
-order_latency_us = 0
 "#;
 
 const EVERY_EVENT: &str = r#"
@@ -256,7 +234,7 @@ fn config(venue: &str, strategies: &str, streams: &[String]) -> Config {
     let streams =
         if names.is_empty() { String::new() } else { format!("streams = [{}]\n", names.join(", ")) };
     let venue = venue.replacen("[venue]\n", &format!("[venue]\n{streams}"), 1);
-    Config::from_text_with_built_in(&format!("{CONFIG}{venue}{strategies}"), "wire")
+    Config::from_text_with_built_in(&format!("{UNBOUND}{INSTRUMENTS}{venue}{strategies}"), "wire")
         .unwrap_or_else(|error| panic!("the benchmark's configuration: {error}"))
 }
 

@@ -224,3 +224,35 @@ fn equity_is_taken_at_closes_not_on_a_guessed_path() {
     let prices: Vec<_> = ran.outcome.prices.iter().map(|p| p.price.0).collect();
     assert_eq!(prices, [10_000, 10_051, 10_081, 10_000, 10_081]);
 }
+
+#[test]
+fn slippage_is_what_a_fill_cost_against_the_price_that_decided_it() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[FIRST, CALM, [10_081, 10_300, 9_800, 10_000]]);
+    let text = format!("[[strategy]]\nname = \"bracket\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+    assert_eq!(fills(&ran), [(1, 1_000, 10_075), (2, -1_000, 9_900)]);
+    let decided: Vec<_> = ran.outcome.fills.iter().map(|fill| fill.decided).collect();
+    // The entry by the close before; the stop by its own price, at which it fills: it costs nothing.
+    assert_eq!(decided, [Some([Price(10_051); 2]), Some([Price(9_900); 2])]);
+    let all = algo_trader::statistics::outcome::of_outcome(&ran.outcome, &Default::default());
+    // One share: 24 cents, of 100.51 and 99.00 that both would have come to.
+    let (cost, bps) = (all.slippage.expect("known"), all.slippage_bps.expect("known"));
+    assert!((cost - 0.24).abs() < 1e-12 && (bps - 0.24 / 199.51 * 1e4).abs() < 1e-9, "{cost} {bps}");
+}
+
+#[test]
+fn how_old_a_book_is_is_not_asked_where_there_are_bars_alone() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[FIRST, CALM, CALM]);
+    let text = format!("{LIMITS}\n[[strategy]]\nname = \"market\"\ninstruments = [\"{XYZ}\"]");
+    for age in ["book_age_ms_max = 1", ""] {
+        let text = text.replace("book_age_ms_max = \"none\"", age);
+        let catalogue = Catalogue::open(&dir.path().join("history")).expect("there");
+        let more = known_to(&catalogue, &[XYZ.to_owned()], 3);
+        let config = Config::from_text_and(&text, "t.toml", dir.path(), &more).expect("good");
+        let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+        assert_eq!((fills(&ran), ran.summary.denials), (vec![(1, 1_000, 10_075)], vec![]), "{age:?}");
+    }
+}

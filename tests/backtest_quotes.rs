@@ -155,3 +155,28 @@ fn fees_are_those_of_the_tier() {
     // Bought at 100.03, worth the middle of the quotes.
     assert!((ran.outcome.number(lost) - 0.05 - 0.250_075).abs() < 1e-12, "{lost}");
 }
+
+#[test]
+fn slippage_at_quotes_is_half_the_spread_and_what_the_market_moved() {
+    let shown = [
+        quote(at(0), (10_000, 9_000), (10_004, 9_000)),
+        quote(at(1_000), (10_000, 8_000), (10_004, 9_000)),
+        quote(at(2_000), (10_010, 8_000), (10_014, 9_000)),
+        quote(at(3_000), (10_010, 7_000), (10_014, 9_000)),
+    ];
+    for (latency, price) in [("1ms", 10_004), ("2500ms", 10_014)] {
+        let ran = ran("buy", &format!("[backtest]\norder_latency = \"{latency}\""), &shown, &[]);
+        assert_eq!(ran.outcome.fills.len(), 1, "{latency}");
+        let fill = ran.outcome.fills[0];
+        assert_eq!(
+            (fill.price, fill.decided),
+            (Price(price), Some([Price(10_000), Price(10_004)])),
+            "{latency}"
+        );
+        let all = algo_trader::statistics::outcome::of_outcome(&ran.outcome, &Default::default());
+        let cost = (price - 10_002) as f64 / 100.0 * 5.0;
+        assert!((all.slippage.expect("known") - cost).abs() < 1e-12, "{latency}: {:?}", all.slippage);
+        let bps = cost / (100.02 * 5.0) * 1e4;
+        assert!((all.slippage_bps.expect("known") - bps).abs() < 1e-9, "{latency}: {:?}", all.slippage_bps);
+    }
+}

@@ -79,6 +79,7 @@ fn outcome(hours: u64, name: &str) -> Outcome {
                 price: Price(price),
                 fee,
                 maker: hour % 3 == 0,
+                decided: Some([Price(price - 10), Price(price)]),
             });
             if side == Side::Buy {
                 outcome.trips.push(RoundTrip {

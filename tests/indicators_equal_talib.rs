@@ -7,6 +7,7 @@ use algo_trader::market::indicator::{AnyIndicator, BarValues, Indicator, REGISTR
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::env;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What is asked for.
@@ -34,8 +35,9 @@ fn absolute(name: &str, close: f64) -> f64 {
         "stochastic" => 1e-10,
         // TA-Lib keeps these sums running through all inputs as well, and a slope is a difference of them.
         "linreg" => 1e-12 * close,
-        // A difference of prices, divided by a hundredth of another.
-        "cci" => 1e-10,
+        // A difference of prices up to 500, whose rounding is 500 × 2^-53, divided by 0.015 of a mean deviation that
+        // is as little as half a cent where a market hardly moves: 8e-10, of an indicator that goes by hundreds.
+        "cci" => 1e-9,
         _ => ABSOLUTE,
     }
 }
@@ -197,6 +199,48 @@ fn recorded_bars_give_talibs_values() {
     let Some(text) = talib_file("quotes.csv") else { return };
     let compared: Vec<f64> = compare("quotes.csv", &text).iter().map(|bar| bar.close).collect();
     assert_eq!(compared, closes(&quotes));
+}
+
+/// Bars of a minute as a vendor's zip has them, prices in ten-thousandths; `at` is the first column of theirs.
+fn minutes(path: &Path, at: usize) -> Vec<BarValues> {
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(path).expect("it opens")).expect("a zip");
+    let mut text = String::new();
+    zip.by_index(0).expect("a file in it").read_to_string(&mut text).expect("text");
+    let bar = |line: &str| {
+        let fields: Vec<f64> = line.split(',').map(|field| field.parse().expect("a number")).collect();
+        let price = |n: usize| fields[at + n] / 10_000.0;
+        BarValues { high: price(1), low: price(2), close: price(3), volume: fields[at + 4] }
+    };
+    text.lines().map(bar).collect()
+}
+
+#[test]
+fn every_recorded_file_of_minutes_gives_talibs_values() {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let shared = env::var_os("ALGO_TRADER_SHARED").map_or_else(default, PathBuf::from);
+    let Ok(folder) = std::fs::read_dir(shared.join("stocks/minute")) else {
+        assert!(
+            env::var_os("ALGO_TRADER_REQUIRE_SHARED").is_none_or(|v| v != "1"),
+            "stocks/minute is absent"
+        );
+        return println!("SKIPPED: no {}/stocks/minute; set ALGO_TRADER_SHARED", shared.display());
+    };
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    let mut all = 0;
+    for path in files.iter().filter(|path| path.extension().is_some_and(|e| e == "zip")) {
+        let stem = path.file_stem().expect("a name").to_str().expect("UTF-8");
+        let sides: &[(&str, usize)] =
+            if stem.ends_with("_trade") { &[("", 1)] } else { &[("-bid", 1), ("-ask", 6)] };
+        for &(side, at) in sides {
+            let name = format!("minute-{stem}{side}.csv");
+            let Some(text) = talib_file(&name) else { return };
+            let bars = minutes(path, at);
+            assert_eq!(compare(&name, &text), bars, "{name}");
+            all += bars.len();
+        }
+    }
+    assert!(all > 5_000, "{all} bars");
 }
 
 fn closes(quotes: &str) -> Vec<f64> {

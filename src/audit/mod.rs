@@ -22,6 +22,7 @@
 pub mod chain;
 pub mod error;
 pub mod export;
+mod limits;
 pub mod projector;
 pub mod record;
 pub mod scribe;

@@ -2,6 +2,7 @@
 
 use super::chain::Anchor;
 use super::error::AuditError;
+use super::limits::{Changed, changed};
 use super::projector::Projector;
 use super::record::Body;
 use super::writer::TrailWriter;
@@ -50,7 +51,18 @@ impl Scribe {
         let known = if last { found.entry } else { 0 };
         let ended = last && found.ended;
         if !last {
-            writer.append(projector.at(), &Projector::beginning(follower.header(), key))?;
+            let header = follower.header();
+            writer.append(projector.at(), &Projector::beginning(header, key))?;
+            let changes = if found.runs.is_empty() {
+                Vec::new()
+            } else {
+                changed(&found.config_text, &header.config_text)
+            };
+            for Changed { limit, from, to } in changes {
+                let who = format!("configuration {}", header.config_name);
+                let why = "the configuration of this run, against the run before it".to_owned();
+                writer.append(projector.at(), &Body::Limit { who, limit, from, to, why })?;
+            }
         } else if !ended {
             let at = super::Stamp { entry: known, ..projector.at() };
             writer.append(at, &Body::Resumed { cut_bytes })?;

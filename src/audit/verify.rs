@@ -78,6 +78,8 @@ pub struct Verified {
     pub anchored: Option<u64>,
     /// Runs in it, in their order.
     pub runs: Vec<String>,
+    /// The configuration of the last of them.
+    pub config_text: String,
     /// Whether the last run came to its end.
     pub ended: bool,
     /// Of the last run, the journal's entries that were taken in.
@@ -92,6 +94,7 @@ struct Head {
     entry: u64,
     kind: String,
     run: Option<String>,
+    config_text: Option<String>,
 }
 
 /// Verifies a trail against its own chain and against `anchors`.
@@ -107,6 +110,7 @@ pub fn verify(mut trail: impl BufRead, anchors: &[Anchor]) -> io::Result<Result<
         head: Link::origin(),
         anchored: None,
         runs: Vec::new(),
+        config_text: String::new(),
         ended: false,
         entry: 0,
         bytes: 0,
@@ -143,6 +147,7 @@ pub fn verify(mut trail: impl BufRead, anchors: &[Anchor]) -> io::Result<Result<
         found.entry = head.entry;
         if let Some(run) = head.run.filter(|_| head.kind == "run") {
             found.runs.push(run);
+            found.config_text = head.config_text.unwrap_or_default();
         }
         found.ended = head.kind == "end" || found.ended && head.kind != "run";
     }

@@ -123,6 +123,7 @@ impl Args {
                 given: self.columns.clone().map_or(Vec::new(), |list| list.0),
                 every: self.every.clone(),
             },
+            source: None,
             configured: instruments,
         }
     }

@@ -10,11 +10,13 @@ mod ctl;
 mod demo;
 pub mod doctor;
 mod export;
+mod fetch_history;
 mod history;
 mod import;
 mod list;
 mod many;
 mod output;
+mod pnl;
 mod replay;
 mod risk;
 mod run;
@@ -62,12 +64,16 @@ enum Command {
     Capture(capture::Args),
     /// Takes vendors' files and recordings into the local history
     Import(import::Args),
+    /// Fetches klines and aggregate trades from a venue into the local history
+    FetchHistory(fetch_history::Args),
     /// Tells what the local history has, checks it, removes from it
     History(history::Args),
     /// Writes the local history into CSV or Parquet files
     Export(export::Args),
     /// Tells what a run holds, what it could lose, and how near it is to its limits
     Risk(risk::Args),
+    /// Tells what a run earned, by strategy, instrument and day, at average cost or first in, first out
+    Pnl(pnl::Args),
     /// Lists what a configuration can name: strategies, indicators, risk rules
     List(list::Args),
     /// Tells how well this host is tuned for low latency, and what to change
@@ -129,9 +135,11 @@ where
         Command::Audit(args) => audit::run(args, strategies),
         Command::Capture(args) => capture::run(args),
         Command::Import(args) => import::run(args),
+        Command::FetchHistory(args) => fetch_history::run(args),
         Command::History(args) => history::run(args),
         Command::Export(args) => export::run(args),
         Command::Risk(args) => risk::run(&args),
+        Command::Pnl(args) => pnl::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
         Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {

@@ -71,6 +71,26 @@ pub struct FillRow {
     pub fee: i64,
     /// Whether the order rested.
     pub maker: bool,
+    /// The best bid and ask when its order was decided; of a market that is known by its bars or trades alone, the last
+    /// price twice; of an order that waited for a price, that price twice. None where nobody decided it: a liquidation.
+    pub decided: Option<[Price; 2]>,
+}
+
+impl FillRow {
+    /// Twice what the fill cost more than at the middle of the prices that it was decided by, and twice what it would have
+    /// come to there, in the notional's units; a fill at a better price cost less than nothing.
+    #[must_use]
+    pub fn slippage_doubled(&self) -> Option<(Notional, Notional)> {
+        let [bid, ask] = self.decided.filter(|prices| prices.iter().all(|price| price.0 > 0))?;
+        let middle = bid.times(self.qty).plus(ask.times(self.qty));
+        let traded = self.price.times(self.qty);
+        let worse = traded.plus(traded).minus(middle);
+        let cost = match self.side {
+            Side::Buy => worse,
+            Side::Sell => Notional(-worse.0),
+        };
+        Some((cost, middle))
+    }
 }
 
 /// From the opening of a position to its end.

@@ -5,10 +5,16 @@
 //! are the same to the last digit. Fees are kept in the assets that they were paid in, and converted when asked for, at
 //! a price that the caller vouches for.
 
+use super::decimal::POW10;
+use super::event::{FeeAsset, Report};
+use super::instrument::Instrument;
 use super::ledger::Position;
 use super::number::{Notional, Price, Qty};
-use super::order::Side;
+use super::order::{ReportKind, Side};
 use std::collections::{BTreeMap, VecDeque};
+
+/// Decimals of amounts of fees.
+const FEE_DECIMALS: u8 = 8;
 
 /// What a closing is set against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,6 +36,7 @@ pub struct Profit {
     lots: VecDeque<(Qty, Price)>,
     fifo: Notional,
     fees: BTreeMap<String, i128>,
+    fees_in_base: Notional,
     by_day: BTreeMap<i64, Day>,
 }
 
@@ -40,8 +47,24 @@ pub struct Day {
     pub realised: Notional,
     /// Fees paid, by asset, units of 10^-8.
     pub fees: BTreeMap<String, i128>,
+    /// Those that were taken in the base asset, each at its fill's price, in the notional's units.
+    pub fees_in_base: Notional,
     /// Fills.
     pub fills: u64,
+}
+
+impl Method {
+    /// Both, with their names in configuration and output.
+    pub const LABELS: [(&'static str, Self); 2] = [("average", Self::Average), ("fifo", Self::Fifo)];
+
+    /// Its name.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Average => "average",
+            Self::Fifo => "fifo",
+        }
+    }
 }
 
 impl Profit {
@@ -53,20 +76,59 @@ impl Profit {
 
     /// Books a fill on a day, which is any number that tells days apart. `qty` is positive; `fee` in units of 10^-8 of
     /// `fee_asset`, negative for a rebate.
-    pub fn book(&mut self, day: i64, side: Side, qty: Qty, price: Price, fee: i64, fee_asset: &str) {
+    pub fn book(&mut self, on: i64, side: Side, qty: Qty, price: Price, fee: i64, fee_asset: &str) {
         let before = self.realised();
         // The fee is kept by its asset alone.
         self.average.apply(side, qty, price, 0);
         self.book_lots(side.signed(qty), price);
         let gained = self.realised().minus(before);
-        let day = self.by_day.entry(day).or_default();
+        let day = self.by_day.entry(on).or_default();
         day.realised = day.realised.plus(gained);
         day.fills += 1;
+        self.pay(on, fee.into(), fee_asset);
+    }
+
+    /// Books what the venue said of an order's trade or of the position itself, on a day. A fee in the base asset leaves
+    /// less of it, and costs its worth at the fill's own price: what is held is then what the account has.
+    pub fn book_report(&mut self, day: i64, report: &Report, of: &Instrument) {
+        let &Report { side, qty, price, fee, .. } = report;
+        match (report.kind, report.fee_asset) {
+            // A commission in a third asset counts at the worth that it was booked with.
+            (ReportKind::Funding | ReportKind::Commission, _) => self.pay(day, fee.into(), &of.quote),
+            (ReportKind::Fill | ReportKind::Liquidated, FeeAsset::Quote) => {
+                self.book(day, side, qty, price, fee, &of.quote);
+            }
+            (ReportKind::Fill | ReportKind::Liquidated, FeeAsset::Base) => {
+                self.book(day, side, qty, price, 0, &of.base);
+                let way = if fee < 0 { Side::Buy } else { Side::Sell };
+                self.book(day, way, Qty(fee).abs(), price, 0, &of.base);
+                let worth = price.times(Qty(fee));
+                self.fees_in_base = self.fees_in_base.plus(worth);
+                let on = self.by_day.entry(day).or_default();
+                on.fees_in_base = on.fees_in_base.plus(worth);
+                // It is no trade.
+                on.fills -= 1;
+                let decimals = of.qty_decimals.min(FEE_DECIMALS);
+                let unit = i128::from(POW10[usize::from(FEE_DECIMALS - decimals)]);
+                self.pay(day, i128::from(fee).saturating_mul(unit), &of.base);
+            }
+            _ => {}
+        }
+    }
+
+    fn pay(&mut self, day: i64, fee: i128, asset: &str) {
+        let day = self.by_day.entry(day).or_default();
         if fee != 0 {
             for fees in [&mut self.fees, &mut day.fees] {
-                *fees.entry(fee_asset.to_owned()).or_default() += i128::from(fee);
+                *fees.entry(asset.to_owned()).or_default() += fee;
             }
         }
+    }
+
+    /// Fees that were taken in the base asset, each at its fill's price, in the notional's units.
+    #[must_use]
+    pub fn fees_in_base(&self) -> Notional {
+        self.fees_in_base
     }
 
     fn book_lots(&mut self, mut left: Qty, price: Price) {

@@ -365,7 +365,8 @@ impl Legs {
             Side::Sell => (self.base, i128::from(qty.0).saturating_mul(self.qty_scale)),
             Side::Buy => {
                 let lot = Qty(self.lot.0.max(1));
-                let lots = i128::from(qty.0).saturating_add(i128::from(lot.0) - 1) / i128::from(lot.0);
+                // In 64 bits, whose division takes a tenth of the time.
+                let lots = i128::from(qty.0.max(0).unsigned_abs().div_ceil(lot.0.unsigned_abs()));
                 let fee = ledger::fee(worst.times(lot), self.notional_decimals, self.fee_rate);
                 let fees = lots.saturating_mul(fee.into()).saturating_mul(self.fee_scale);
                 let value = worst.times(qty).0.saturating_mul(self.notional_scale);

@@ -12,7 +12,8 @@ use crate::domain::performance::{
     EquityPoint, FillRow, FundingRow, Outcome, PricePoint, Provenance, RoundTrip, scale,
 };
 use crate::domain::{
-    Event, Instrument, InstrumentId, InstrumentTable, Notional, Position, Price, Qty, Side, Slot, Time,
+    Event, Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot,
+    Time,
 };
 
 /// What a score is to be.
@@ -48,6 +49,8 @@ pub struct Score {
     /// Whether the market has said anything since the last point.
     told: bool,
     begun: bool,
+    /// What live orders were decided by: bid and ask.
+    decided: Vec<(OrderId, [Price; 2])>,
     decisions: Vec<(Time, Record)>,
 }
 
@@ -75,6 +78,7 @@ impl Score {
             market_time: Time(0),
             told: false,
             begun: false,
+            decided: Vec::new(),
             decisions: Vec::new(),
         }
     }
@@ -120,6 +124,11 @@ impl Score {
                 self.begin(positions);
             }
         }
+    }
+
+    /// Whether a price within a bar of `instrument` changes nothing: it has a first price already.
+    pub(super) fn is_calm(&self, instrument: InstrumentId) -> bool {
+        self.begun && self.marks[instrument.index()].0 != 0
     }
 
     #[inline]
@@ -192,7 +201,9 @@ impl Score {
             let row = FundingRow { time, strategy, instrument, qty, price, paid: fee };
             return self.outcome.funding.push(row);
         }
-        self.outcome.fills.push(FillRow { time, strategy, instrument, order, side, qty, price, fee, maker });
+        let decided = self.decided.iter().find(|(of, _)| *of == order).map(|(_, prices)| *prices);
+        let row = FillRow { time, strategy, instrument, order, side, qty, price, fee, maker, decided };
+        self.outcome.fills.push(row);
         let after = positions[strategy.index()][instrument.index()].qty.0;
         let before = after - side.signed(qty).0;
         let closing = if (before > 0) == (side == Side::Sell) { qty.0.min(before.abs()) } else { 0 };
@@ -246,6 +257,16 @@ impl Score {
             trip.exit_time = Some(self.now);
             *place = None;
         }
+    }
+
+    /// An order leaves for the venue.
+    pub(super) fn decided(&mut self, order: OrderId, by: [Price; 2]) {
+        self.decided.push((order, by));
+    }
+
+    /// An order is over.
+    pub(super) fn ended(&mut self, order: OrderId) {
+        self.decided.retain(|(of, _)| *of != order);
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
     ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
 };
-use crate::pipeline::{LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::pipeline::{LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
 use crate::strategy::desk::DeskState;
 
@@ -180,6 +180,9 @@ impl Keeper {
                 self.counts.intents += 1;
                 self.counts.orders += 1;
                 let client_id = self.record(seq, RecordKind::Order, order, None);
+                if let Some(score) = &mut self.score {
+                    score.decided(order.id, verdict.decided);
+                }
                 self.live.push(OrderState::new(order));
                 self.gateway.push(GatewayMessage::New { seq, order: approved, client_id });
             }
@@ -236,6 +239,9 @@ impl Keeper {
         }
         self.counts.rejected += u64::from(report.kind == ReportKind::Rejected);
         if self.live[index].status.is_final() {
+            if let Some(score) = &mut self.score {
+                score.ended(report.order);
+            }
             self.live.remove(index);
         }
     }
@@ -266,6 +272,10 @@ impl<S: Shared> Stage<S> for ExecutionStage {
             keeper.on_report(&report);
         }
         verdicts.take_up_to(seq, |verdict| keeper.on_verdict(verdict));
+    }
+
+    fn is_calm(&self, lull: &Lull) -> bool {
+        self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull.instrument))
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

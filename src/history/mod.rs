@@ -4,12 +4,14 @@
 //! error that names the file, never silence.
 //!
 //! [`recording`] and [`capture`] hold raw frames and decode none. [`import`] makes [`segment`]s of vendors' files and of
-//! recordings, [`catalogue`] knows them, [`events`] reads them merged by time, and [`export`] writes them out.
+//! recordings, [`catalogue`] knows them, [`events`] reads them merged by time, and [`export`] writes them out;
+//! [`fetched`] is what a venue is asked for.
 
 pub mod capture;
 pub mod catalogue;
 pub mod events;
 pub mod export;
+pub mod fetched;
 pub mod import;
 pub mod recording;
 pub mod segment;

@@ -4,7 +4,7 @@ use super::writer::JournalWriter;
 use crate::domain::Slot;
 use crate::domain::event::Kind;
 use crate::execution::Record;
-use crate::pipeline::{LaneReceiver, Shared, Stage, Stop, StopReason};
+use crate::pipeline::{LaneReceiver, Lull, Shared, Stage, Stop, StopReason};
 use sha2::{Digest, Sha256};
 
 /// Bytes gathered before they are hashed.
@@ -126,6 +126,11 @@ impl<S: Shared> Stage<S> for JournalStage {
 
     fn ends_events(&self) -> bool {
         self.writer.is_some()
+    }
+
+    fn is_calm(&self, _lull: &Lull) -> bool {
+        // A journal has every event.
+        self.writer.is_none()
     }
 
     fn on_event_end(&mut self) -> bool {

@@ -110,7 +110,7 @@ impl BarBuilder {
     #[must_use]
     pub fn closes_at(&self) -> Option<Time> {
         let Rule::Time { length_ns, grace_ns, .. } = self.rule else { return None };
-        self.bar.map(|bar| bar.start.plus_nanos(length_ns).plus_nanos(grace_ns))
+        self.bar.as_ref().map(|bar| bar.start.plus_nanos(length_ns).plus_nanos(grace_ns))
     }
 
     /// The bar that time alone closes at `now`.
@@ -139,9 +139,14 @@ impl BarBuilder {
     #[inline]
     fn on_timed(&mut self, trade: &Trade, length_ns: u64, offset_ns: u64) -> Option<Bar> {
         let at = trade.venue_time.0;
-        // Before the first Monday there is one short week.
-        let start = Time(at.checked_sub(offset_ns).map_or(0, |since| at - since % length_ns));
-        let open = self.bar.map_or(self.closed_until, |bar| bar.start);
+        let open = self.bar.as_ref().map_or(self.closed_until, |bar| bar.start);
+        let within = at.checked_sub(open.0).is_some_and(|since| since < length_ns) && open.0 >= offset_ns;
+        let start = match self.bar {
+            // Nearly every trade is in the open bar, and a division takes as long as all the rest.
+            Some(_) if within => open,
+            // Before the first Monday there is one short week.
+            _ => Time(at.checked_sub(offset_ns).map_or(0, |since| at - since % length_ns)),
+        };
         if start < open {
             self.late += 1;
             return None;

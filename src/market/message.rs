@@ -22,6 +22,14 @@ impl Top {
         self.valid && self.bid.qty.0 > 0 && self.ask.qty.0 > 0
     }
 
+    /// What is shown of a market that is known by its bars alone: a price, on both sides.
+    #[inline]
+    #[must_use]
+    pub fn of_path(price: Price) -> Self {
+        let level = Level { price, qty: Qty(1) };
+        Self { bid: level, ask: level, valid: true }
+    }
+
     /// The middle, rounded down to a price unit.
     #[inline]
     #[must_use]

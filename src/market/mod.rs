@@ -6,11 +6,13 @@
 pub mod bar;
 pub mod book;
 pub mod indicator;
+pub mod known;
 pub mod message;
 pub mod request;
 pub mod stage;
 
 pub use bar::{BarBuilder, BarSpec};
+pub use known::{KnownIndicators, KnownValues};
 pub use message::{Bar, MarketMessage, Top};
 pub use request::IndicatorRequest;
 pub use stage::{MarketSettings, MarketStage, Sourcing, TopSource};

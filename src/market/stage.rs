@@ -2,13 +2,14 @@
 
 use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
-use super::indicator::{AnyIndicator, BarValues, Indicator, imbalance::imbalance_of};
+use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
+use super::known::{BarUnits, KnownIndicators, KnownValues};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
-use crate::domain::decimal::POW10;
 use crate::domain::event::{Event, Kind, Kline, Quote, Trade};
-use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Qty, Side, Slot, Time};
-use crate::pipeline::{LaneSender, Stage};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Side, Slot, Time};
+use crate::pipeline::{LaneSender, Lull, Stage};
+use std::sync::Arc;
 
 /// How the market stage makes bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +65,34 @@ struct InstrumentState {
     watched: bool,
     sourcing: Sourcing,
     bars: BarBuilder,
-    price_unit: f64,
-    qty_unit: f64,
-    closes: Vec<(u16, AnyIndicator)>,
+    units: BarUnits,
+    closes: Vec<(u16, Source)>,
     imbalances: Vec<(u16, usize)>,
+}
+
+/// Where an indicator's values come from.
+enum Source {
+    /// They are computed.
+    Computed(AnyIndicator),
+    /// They are known already, bar by bar; and the number of the next bar.
+    Known(Arc<KnownValues>, usize),
+}
+
+impl Source {
+    fn next(&mut self, units: BarUnits, bar: &Bar) -> Option<Values> {
+        match self {
+            Self::Computed(indicator) => {
+                let values = indicator.update_bar(&units.of_bar(bar))?;
+                let mut all: Values = [0.0; 3];
+                all.iter_mut().zip(values.as_slice()).for_each(|(to, from)| *to = *from);
+                Some(all)
+            }
+            Self::Known(values, next) => {
+                *next += 1;
+                values.at(*next - 1)
+            }
+        }
+    }
 }
 
 /// What the books of one instrument went through.
@@ -125,8 +150,7 @@ impl MarketStage {
                 watched: *watched,
                 sourcing: Sourcing::default(),
                 bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
-                price_unit: 1.0 / POW10[usize::from(i.price_decimals)] as f64,
-                qty_unit: 1.0 / POW10[usize::from(i.qty_decimals)] as f64,
+                units: BarUnits::of(i),
                 closes: Vec::new(),
                 imbalances: Vec::new(),
             })
@@ -134,7 +158,7 @@ impl MarketStage {
         for (slot, request) in (0u16..).zip(requests) {
             let state = &mut states[request.instrument.index()];
             match &request.body {
-                IndicatorBody::Closes(key) => state.closes.push((slot, key.build()?)),
+                IndicatorBody::Closes(key) => state.closes.push((slot, Source::Computed(key.build()?))),
                 IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
             }
         }
@@ -146,6 +170,20 @@ impl MarketStage {
     pub fn with_sourcing(mut self, sourcing: &[Sourcing]) -> Self {
         for (state, sourcing) in self.states.iter_mut().zip(sourcing) {
             state.sourcing = *sourcing;
+        }
+        self
+    }
+
+    /// The same with values that are known already, where they are; `requests` are those that it was made with.
+    #[must_use]
+    pub fn with_known(mut self, known: &dyn KnownIndicators, requests: &[IndicatorRequest]) -> Self {
+        for (slot, request) in (0u16..).zip(requests) {
+            let closes = self.states[request.instrument.index()].closes.iter_mut();
+            if let Some((_, source)) = closes.into_iter().find(|(of, _)| *of == slot)
+                && let Some(values) = known.known(request)
+            {
+                *source = Source::Known(values, 0);
+            }
         }
         self
     }
@@ -205,8 +243,7 @@ impl MarketStage {
             return;
         }
         if state.sourcing.top == TopSource::Bars {
-            let level = Level { price: kline.close, qty: Qty(1) };
-            state.top = Top { bid: level, ask: level, valid: true };
+            state.top = Top::of_path(kline.close);
             state.sent = state.top;
             // A bar under way shows only where it opened: what it has come to since is a guess of its path.
             let shown = kline.closed || kline.high == kline.low;
@@ -243,20 +280,9 @@ impl InstrumentState {
             return;
         }
         // Indicators first: a strategy that hears of a bar finds the indicators that the bar made.
-        let price = |price: Price| price.0 as f64 * self.price_unit;
-        let seen = BarValues {
-            high: price(bar.high),
-            low: price(bar.low),
-            close: price(bar.close),
-            volume: bar.volume.0 as f64 * self.qty_unit,
-        };
-        for (slot, indicator) in &mut self.closes {
-            if let Some(values) = indicator.update_bar(&seen) {
-                let mut all: Values = [0.0; 3];
-                for (to, from) in all.iter_mut().zip(values.as_slice()) {
-                    *to = *from;
-                }
-                out.push(MarketMessage { seq, body: MarketBody::Value { slot: *slot, values: all } });
+        for (slot, source) in &mut self.closes {
+            if let Some(values) = source.next(self.units, bar) {
+                out.push(MarketMessage { seq, body: MarketBody::Value { slot: *slot, values } });
             }
         }
         out.push(MarketMessage { seq, body: MarketBody::Bar(*bar) });
@@ -386,6 +412,19 @@ impl Stage<BookKeeper> for MarketStage {
         {
             self.states[instrument.index()].book_changed(seq, sync, &mut self.out);
         }
+    }
+
+    fn is_calm(&self, lull: &Lull) -> bool {
+        let state = &self.states[lull.instrument.index()];
+        let shown = state.watched && state.sourcing.bars_given && state.sourcing.top == TopSource::Bars;
+        shown && lull.ends < self.next_bar_close
+    }
+
+    fn pass_over(&mut self, _seq: u64, price: Price, lull: &Lull) {
+        self.now = lull.ends;
+        let state = &mut self.states[lull.instrument.index()];
+        state.top = Top::of_path(price);
+        state.sent = state.top;
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -156,7 +156,11 @@ impl HttpClient {
 }
 
 fn told(error: &ureq::Error, body_bytes_max: u64) -> HttpError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    // What our own TLS said comes as an error of I/O, which names no source of its own.
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = match error {
+        ureq::Error::Io(io) => Some(io),
+        other => Some(other),
+    };
     while let Some(inner) = cause {
         let io = inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
         let tls = inner.downcast_ref::<rustls::Error>();

@@ -6,11 +6,11 @@
 use super::clock::StampClock;
 use super::latency::{Interval, Intervals, Sampler, StageHistogram, StageTally};
 use super::ring::{Polled, RingPoller};
-use super::stage::{Shared, Stage};
+use super::stage::{Lull, Shared, Stage};
 use super::stop::{Stop, StopReason};
 use super::wait::Idle;
-use crate::domain::Slot;
 use crate::domain::event::Kind;
+use crate::domain::{Price, Slot};
 use crossbeam_utils::CachePadded;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -189,6 +189,17 @@ impl<S: Shared> Group<S> {
         Step::Worked(after - before)
     }
 
+    /// Handles slots that their publisher hands over itself, rather than by the ring: where all stages run on its thread, it
+    /// would only be read where it was just written.
+    #[inline]
+    pub fn handle<'s>(&mut self, slots: impl Iterator<Item = &'s Slot>) {
+        // Where a stage fails, the flag is raised, and the publisher sees it.
+        let _ = self.runner.run(slots, &self.stop);
+        if let Some(progress) = &self.progress {
+            progress.set(self.runner.seq);
+        }
+    }
+
     /// Runs until the producer is gone and everything is handled, or the run is stopped.
     pub fn run(mut self, mut idle: Idle) -> GroupResult<S> {
         loop {
@@ -251,6 +262,25 @@ impl<S: Shared> Group<S> {
     #[must_use]
     pub fn is_whole_chain(&self) -> bool {
         self.progress.is_some()
+    }
+
+    /// Whether nothing would come of this lull in any stage.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self, lull: &Lull) -> bool {
+        self.is_whole_chain() && self.runner.stages.iter().all(|slot| slot.stage.is_calm(lull))
+    }
+
+    /// Goes on as if the `slots` slots of this lull had been handled, the last of them at `price`.
+    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
+        self.runner.seq += slots;
+        let seq = self.runner.seq;
+        for slot in &mut self.runner.stages {
+            slot.stage.pass_over(seq, price, lull);
+        }
+        if let Some(progress) = &self.progress {
+            progress.set(seq);
+        }
     }
 
     /// Whether the way through the stages of the event with this sequence number is stamped.

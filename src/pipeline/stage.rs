@@ -1,6 +1,6 @@
 //! What a stage is, and what the stages of one thread share.
 
-use crate::domain::Slot;
+use crate::domain::{InstrumentId, Price, Slot, Time};
 
 /// What the stages of one thread share: kept once, from the same slots, and lent to each of them.
 ///
@@ -28,6 +28,21 @@ impl Shared for () {
     }
 
     fn on_slot(&mut self, _slot: &Slot) {}
+}
+
+/// Events of a simulated market that only say where a price has got to within a bar: a stretch of its path.
+///
+/// Where every stage is sure that nothing would come of them, they are passed over: nothing is published, and each stage
+/// is told where the stretch ended. Events are counted as if they had been there, so a run that passes them over and one
+/// that does not are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lull {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Whether the first of them is where a bar opens, which strategies may be told.
+    pub opens: bool,
+    /// When the last of them is.
+    pub ends: Time,
 }
 
 /// One step of the way from an event to an order. Sees every slot in ring order, keeps its own state, reads no clock,
@@ -59,6 +74,15 @@ pub trait Stage<S: Shared = ()>: Send {
     fn on_event_end(&mut self) -> bool {
         true
     }
+
+    /// Whether nothing at all would come of the events of this lull.
+    fn is_calm(&self, _lull: &Lull) -> bool {
+        false
+    }
+
+    /// Goes on as if the events of this lull had been, the last of them at `price` and with the number `seq`. Called only
+    /// where every stage is calm.
+    fn pass_over(&mut self, _seq: u64, _price: Price, _lull: &Lull) {}
 
     /// Called once, after the last slot.
     fn on_finish(&mut self) {}

@@ -38,6 +38,16 @@ impl DayBoundary {
         self.next(now).unwrap_or(Time(u64::MAX))
     }
 
+    /// The date on which the day began that ends at `end`: what a day is called by.
+    #[must_use]
+    pub fn date_of(&self, end: Time) -> String {
+        let last = Timestamp::from_nanosecond(i128::from(end.0.saturating_sub(1)));
+        let Ok(stamp) = last else { return String::new() };
+        let at = self.zone.to_datetime(stamp);
+        let began = if at.time() < self.starts { at.date().yesterday().ok() } else { Some(at.date()) };
+        began.map_or_else(String::new, |date| date.to_string())
+    }
+
     fn next(&self, now: Time) -> Option<Time> {
         let stamp = Timestamp::from_nanosecond(i128::from(now.0)).ok()?;
         let mut date = self.zone.to_datetime(stamp).date();
@@ -79,6 +89,16 @@ mod tests {
         // Two in the morning is left out that day: it begins when clocks have jumped.
         let left_out = DayBoundary::new("02:30", "America/New_York").expect("a zone");
         assert_eq!(left_out.next_after(at("2024-03-10T06:00:00Z")), at("2024-03-10T07:30:00Z"));
+    }
+
+    #[test]
+    fn a_day_is_called_by_the_date_on_which_it_began() {
+        let utc = DayBoundary::default();
+        assert_eq!(utc.date_of(utc.next_after(at("2024-08-09T23:59:59Z"))), "2024-08-09");
+        let evening = DayBoundary::new("17:00", "America/New_York").expect("a zone");
+        for (now, date) in [("2024-08-09T20:59:00Z", "2024-08-08"), ("2024-08-09T21:00:00Z", "2024-08-09")] {
+            assert_eq!(evening.date_of(evening.next_after(at(now))), date, "{now}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::live::LiveOrder;
 use super::losses::Losses;
 use super::rates::Sent;
 use super::recent::{Habits, LastOrders};
-use super::rule::{Case, Judged, Refusal, check_all, reference_price};
+use super::rule::{Case, Judged, Refusal, RuleList, reference_price};
 use super::setup::RiskSetup;
 use super::stage::{Verdict, VerdictBody};
 use super::switch::Switches;
@@ -19,10 +19,12 @@ use crate::domain::{
     DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderId, OrderKind, Pauses, Price, Qty, Scope,
     Side, Slot, StrategyId, Time, Wallets,
 };
+use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
+use std::marker::PhantomData;
 
 /// Most orders that can be live at once, over all strategies.
 const LIVE_ORDERS_MAX: usize = 16_384;
@@ -33,8 +35,8 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
 
-/// See the module.
-pub(super) struct Judge {
+/// See the module; `R` are the rules that it runs.
+pub(super) struct Judge<R> {
     pub table: InstrumentTable,
     limits: RiskLimits,
     pub verdicts: LaneSender<Verdict>,
@@ -43,6 +45,8 @@ pub(super) struct Judge {
     answer_delay_ns: u64,
     answer_count: u64,
     live: Vec<LiveOrder>,
+    /// How many of these are of each instrument.
+    live_in: Vec<u32>,
     exposure: Exposure,
     pub wallets: Wallets,
     sent: Vec<Sent>,
@@ -59,6 +63,8 @@ pub(super) struct Judge {
     restricted: Vec<bool>,
     pub filters: Vec<Filters>,
     heard: Vec<Time>,
+    /// Instruments that are known by their bars alone.
+    pub of_bars: Vec<bool>,
     /// Whether quotes come of an instrument: then trades do not say what it is worth.
     quoted: Vec<bool>,
     clock_lag_ns: u64,
@@ -69,6 +75,16 @@ pub(super) struct Judge {
     sweep_at: Time,
     pub denied: Vec<u64>,
     pub watch: Option<WatchSender>,
+    rules: PhantomData<R>,
+}
+
+/// What an order was decided by, as [`Verdict::decided`] has it.
+#[inline]
+fn decided_by(order: &Order, top: &Top) -> [Price; 2] {
+    match order.extras.stop_price {
+        Price(stop) if order.kind.is_conditional() && stop > 0 => [Price(stop); 2],
+        _ => [top.bid.price, top.ask.price],
+    }
 }
 
 /// Live orders that bear on a new one.
@@ -87,7 +103,7 @@ struct Open {
     leaving: Qty,
 }
 
-impl Judge {
+impl<R: RuleList> Judge<R> {
     pub fn new(
         table: &InstrumentTable,
         strategies: usize,
@@ -105,6 +121,7 @@ impl Judge {
             answer_delay_ns,
             answer_count: 0,
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
+            live_in: vec![0; instruments],
             exposure: Exposure::new(table, strategies, &[]),
             wallets: Wallets::default(),
             sent: vec![Sent::NOTHING; strategies],
@@ -120,6 +137,7 @@ impl Judge {
             restricted: vec![false; instruments],
             filters: table.all().iter().map(Filters::from).collect(),
             heard: vec![Time(0); instruments],
+            of_bars: vec![false; instruments],
             quoted: vec![false; instruments],
             clock_lag_ns: 0,
             now: Time(0),
@@ -128,6 +146,7 @@ impl Judge {
             sweep_at: Time(0),
             denied: vec![0; 256],
             watch: None,
+            rules: PhantomData,
         };
         let window = limits.duplicate_window_ns;
         judge.last_orders.extend((0..strategies).map(|_| LastOrders::new(window)));
@@ -182,7 +201,8 @@ impl Judge {
             adds: self.exposure.would_add(order, value),
             equity: i128::from(limits.capital) + self.exposure.profit(),
             mark: self.exposure.mark_of(order.instrument),
-            heard: self.heard[index],
+            // Between two bars nothing is to be heard, so silence says nothing.
+            heard: if self.of_bars[index] { self.now } else { self.heard[index] },
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
             same_before: self.last_orders[strategy].same(order, self.now, limits.duplicate_window_ns),
@@ -191,14 +211,19 @@ impl Judge {
             trades_today: self.trades_today[strategy],
             same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
         };
-        check_all(&case, order.reduce_only)?;
+        R::check(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders.into()) } else { Ok(()) }
     }
 
-    /// What is live already, as far as it bears on `order`; one pass.
+    /// What is live already, as far as it bears on `order`; one pass, as far back as the instrument's orders go.
+    #[inline]
     fn open(&self, order: &Order) -> Open {
         let mut open = Open::default();
-        for live in &self.live {
+        let in_instrument = self.live_in[order.instrument.index()];
+        for live in self.live.iter().rev() {
+            if open.counts.orders == in_instrument {
+                break;
+            }
             let o = &live.state.order;
             if o.instrument != order.instrument {
                 continue;
@@ -233,6 +258,7 @@ impl Judge {
 
     #[inline]
     pub fn on_intent(&mut self, intent: &Intent) {
+        let mut decided = [Price(0); 2];
         let body = match &intent.action {
             &Action::Cancel { order, strategy, instrument } => {
                 self.count_cancel(strategy);
@@ -246,12 +272,13 @@ impl Judge {
                 VerdictBody::Note(*note)
             }
             Action::New(order) => {
+                decided = decided_by(order, &intent.reference);
                 let body = self.on_order(order, intent);
                 self.parent = None;
                 body
             }
         };
-        self.verdicts.push(Verdict { seq: intent.seq, body });
+        self.verdicts.push(Verdict { seq: intent.seq, decided, body });
     }
 
     #[inline]
@@ -284,6 +311,7 @@ impl Judge {
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.order(order, 0, value, 1);
         self.live.push(LiveOrder { parent: self.parent, ..LiveOrder::new(*order, price, value) });
+        self.live_in[order.instrument.index()] += 1;
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
     }
@@ -358,6 +386,12 @@ impl Judge {
         {
             self.exposure.mark(instrument, trade.price);
         }
+    }
+
+    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
+    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
+    pub fn is_calm(&self) -> bool {
+        !self.sweeping && !self.exposure.is_unsettled()
     }
 
     /// Looks at losses, if it is time to.
@@ -438,7 +472,7 @@ impl Judge {
             asked += 1;
             live.asked_at = Some(self.now);
             let body = VerdictBody::Cancel { order: id, strategy, instrument };
-            self.verdicts.push(Verdict { seq, body });
+            self.verdicts.push(Verdict { seq, decided: [Price(0); 2], body });
             self.count_cancel(strategy);
         }
         self.sweeping = left;
@@ -478,6 +512,7 @@ impl Judge {
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
             self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
+            self.live_in[left.instrument.index()] += 1;
         }
     }
 
@@ -512,7 +547,8 @@ impl Judge {
         if report.kind.is_of_position() {
             return self.on_position(seq, report);
         }
-        let Some(index) = self.live.iter().position(|o| o.state.order.id == report.order) else { return };
+        // Those of late are heard of most.
+        let Some(index) = self.live.iter().rposition(|o| o.state.order.id == report.order) else { return };
         let live = &mut self.live[index];
         let first = live.state.filled == Qty::ZERO;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
@@ -534,6 +570,7 @@ impl Judge {
         if is_final {
             self.wallets.close(report.order);
             self.live.remove(index);
+            self.live_in[order.instrument.index()] -= 1;
         }
         if booked {
             self.look(seq, Some(order.strategy));

@@ -29,7 +29,7 @@ pub use day::DayBoundary;
 pub use exposure::Sum;
 pub use limits::RiskLimits;
 pub use rates::{Counted, Pulse};
-pub use rule::{RULES, Refusal, RuleSpec};
+pub use rule::{EveryRule, NoRules, RULES, Refusal, RuleList, RuleSpec};
 pub use rules::filters;
 pub use setup::RiskSetup;
 pub use stage::{RiskStage, Verdict, VerdictBody};

@@ -199,6 +199,16 @@ pub(super) fn basis_points(price: i128, bps: u32) -> i128 {
     }
 }
 
+/// An amount so many times over.
+#[inline]
+pub(super) fn times(amount: i128, n: u32) -> i128 {
+    // Nearly every amount fits 64 bits, whose product always fits 128 and takes a tenth of the time.
+    match i64::try_from(amount) {
+        Ok(amount) => i128::from(amount) * i128::from(n),
+        Err(_) => amount.saturating_mul(n.into()),
+    }
+}
+
 /// Denies for `reason` where `denied`; for rules without a number.
 #[inline]
 pub(super) fn when(denied: bool, reason: DenyReason) -> Judged {
@@ -221,6 +231,37 @@ pub(super) fn over_count(value: u64, limit: u64, reason: DenyReason) -> Judged {
 pub(super) fn refusal(value: i128, limit: i128, reason: DenyReason) -> Refusal {
     let fit = |n: i128| i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX });
     Refusal { reason, limit: fit(limit), value: fit(value) }
+}
+
+/// Which rules a stage runs. A type, so that no configuration and no command can leave rules out.
+pub trait RuleList: Send + 'static {
+    /// Runs them, those alone that bind reducing orders where `reducing`.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first rule that denies.
+    fn check(case: &Case<'_>, reducing: bool) -> Judged;
+}
+
+/// All of [`RULES`]: what trades.
+#[derive(Debug)]
+pub struct EveryRule;
+
+impl RuleList for EveryRule {
+    #[inline]
+    fn check(case: &Case<'_>, reducing: bool) -> Judged {
+        check_all(case, reducing)
+    }
+}
+
+/// None: what the stage takes beside its rules, to measure them against.
+#[derive(Debug)]
+pub struct NoRules;
+
+impl RuleList for NoRules {
+    #[inline]
+    fn check(_: &Case<'_>, _: bool) -> Judged {
+        Ok(())
+    }
 }
 
 /// Every rule, in the order they run.

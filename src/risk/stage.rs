@@ -4,13 +4,14 @@ use super::approved::Approved;
 use super::judge::Judge;
 pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
 use super::limits::RiskLimits;
+use super::rule::{EveryRule, NoRules, RuleList};
 use super::setup::RiskSetup;
 use super::watch::WatchSender;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Price, Slot, StrategyId, Wallets,
 };
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Sequenced, Shared, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Intent, Note};
 use crate::venue::binance::filters::Filters;
@@ -20,6 +21,9 @@ use crate::venue::binance::filters::Filters;
 pub struct Verdict {
     /// The event that caused it.
     pub seq: u64,
+    /// What its order was decided by: the best bid and ask then, or, of one that waited for a price, that price twice.
+    /// Zero where no order is asked for.
+    pub decided: [Price; 2],
     /// What it says.
     pub body: VerdictBody,
 }
@@ -52,14 +56,14 @@ impl Sequenced for Verdict {
     }
 }
 
-/// See the module.
-pub struct RiskStage {
+/// See the module; `R` are the rules that it runs.
+pub struct RiskStage<R = EveryRule> {
     intents: LaneReceiver<Intent>,
     /// Who judges, apart from where intents come from, so that they are read where they lie.
-    judge: Judge,
+    judge: Judge<R>,
 }
 
-impl RiskStage {
+impl RiskStage<EveryRule> {
     /// Most answers that `strategies` strategies cause in an event beside denials: each loss limit once.
     #[must_use]
     pub const fn latches_per_event_max(strategies: usize) -> usize {
@@ -80,7 +84,24 @@ impl RiskStage {
         let judge = Judge::new(table, strategies, limits, verdicts, answers, answer_delay_ns);
         Self { intents, judge }
     }
+}
 
+impl RiskStage<NoRules> {
+    /// A stage that approves and books everything, to measure the rules against.
+    #[must_use]
+    pub fn without_rules(
+        table: &InstrumentTable,
+        strategies: usize,
+        limits: RiskLimits,
+        intents: LaneReceiver<Intent>,
+        verdicts: LaneSender<Verdict>,
+    ) -> Self {
+        let judge = Judge::new(table, strategies, limits, verdicts, None, 0);
+        Self { intents, judge }
+    }
+}
+
+impl<R: RuleList> RiskStage<R> {
     /// The same with groups, restricted instruments and days.
     #[must_use]
     pub fn with_setup(mut self, setup: &RiskSetup) -> Self {
@@ -106,6 +127,13 @@ impl RiskStage {
     #[must_use]
     pub fn resuming(mut self, desks: &[DeskState]) -> Self {
         self.judge.resume(desks);
+        self
+    }
+
+    /// The same where some instruments are known by their bars alone, by instrument: no feed of theirs can fall silent.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
+        self.judge.of_bars = bars;
         self
     }
 
@@ -140,7 +168,7 @@ impl RiskStage {
     }
 }
 
-impl<S: Shared> Stage<S> for RiskStage {
+impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
     fn name(&self) -> &'static str {
         "risk"
     }
@@ -184,6 +212,14 @@ impl<S: Shared> Stage<S> for RiskStage {
         judge.on_time(seq);
         intents.take_up_to(seq, |intent| judge.on_intent(intent));
         judge.sweep_if_due(seq);
+    }
+
+    fn is_calm(&self, _lull: &Lull) -> bool {
+        self.judge.is_calm()
+    }
+
+    fn pass_over(&mut self, _seq: u64, _price: Price, lull: &Lull) {
+        self.judge.now = lull.ends;
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -17,7 +17,7 @@ use crate::journal::{
 };
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
-use crate::market::{IndicatorRequest, MarketStage, Sourcing, TopSource};
+use crate::market::{IndicatorRequest, KnownIndicators, MarketStage, Sourcing, TopSource};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
@@ -35,6 +35,7 @@ use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 use thiserror::Error;
@@ -85,6 +86,8 @@ pub struct Simulation {
     pub sourcing: Vec<Sourcing>,
     /// What is to be scored.
     pub score: ScoreSettings,
+    /// Values of indicators that are known already.
+    pub known: Option<Arc<dyn KnownIndicators>>,
 }
 
 impl Simulation {
@@ -280,6 +283,9 @@ impl Pipeline {
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
             strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
             market = market.with_sourcing(&simulation.sourcing);
+            if let Some(known) = &simulation.known {
+                market = market.with_known(known.as_ref(), &requests);
+            }
         } else {
             strategy = strategy.with_forms(forms);
         }
@@ -302,6 +308,10 @@ impl Pipeline {
         .with_filters(filters)
         .resuming(&resumed.desks)
         .with_watch(options.watch.take());
+        let risk = match &simulation {
+            Some(simulation) => risk.with_bars(simulation.of_bars()),
+            None => risk,
+        };
         tell_of_missing_limits(config);
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
@@ -428,6 +438,7 @@ impl Pipeline {
             idle: Idle::crowded(feed.wait, topology.crowded),
             stop: stop.clone(),
             live: parts.live,
+            simulated: !parts.timed,
         });
         let Started { sampler, indicators, .. } = parts;
         Ok(Self {

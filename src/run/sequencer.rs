@@ -9,11 +9,11 @@
 use super::fee_rates::FeeRates;
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, InstrumentTable, Level, Slot, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
-    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
+    Answer, AnswerQueue, Group, Idle, LaneReceiver, Lull, Progress, RingProducer, StampClock, Stop,
 };
 use disruptor::Producer;
 use std::collections::VecDeque;
@@ -42,6 +42,8 @@ pub struct Sequencer {
     idle: Idle,
     stop: Stop,
     live: bool,
+    /// Whether slots are handed to the stages of this thread past the ring.
+    direct: bool,
     seq: u64,
     time: Time,
     /// Events before which the sequencer had to wait for the stages.
@@ -75,13 +77,17 @@ pub struct SequencerParts {
     pub stop: Stop,
     /// Time is the wall clock's: answers enter when they are there, and no stage is waited for.
     pub live: bool,
+    /// Events are no real ones: where all stages run on the feed's thread, they are handed over past the ring.
+    pub simulated: bool,
 }
 
 impl Sequencer {
     /// A sequencer at sequence number 0.
     #[must_use]
     pub fn new(parts: SequencerParts) -> Self {
+        let alone = parts.local.as_ref().is_some_and(Group::is_whole_chain);
         Self {
+            direct: parts.simulated && alone,
             producer: parts.producer,
             local: parts.local,
             progress: parts.progress,
@@ -283,6 +289,43 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Publishes an event that lies ready as slots, the head first, at the present time.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish_event(&mut self, slots: &[Slot], read: u64) -> Result<(), Stopped> {
+        let now = self.stamp(read);
+        let Some((first, others)) = slots.split_first() else { return Ok(()) };
+        let mut first = *first;
+        first.stamp(self.time, now, delta(read, now));
+        self.put(&first)?;
+        for chunk in others.chunks(self.chunk_slots) {
+            self.put_all(chunk)?;
+        }
+        self.event_published();
+        Ok(())
+    }
+
+    /// Whether all stages run here, nothing is under way, and nothing would come of this lull. Elsewhere, whatever it
+    /// would be, it has to be published.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self, lull: &Lull) -> bool {
+        let Some(local) = &self.local else { return false };
+        self.queue.is_empty() && local.seq() == self.seq && local.is_calm(lull)
+    }
+
+    /// Goes on as if the `slots` slots of this lull had been published, the last of them at `price`; to be called where
+    /// [it is calm](Self::is_calm).
+    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
+        self.time = self.time.max(lull.ends);
+        if let Some(local) = &mut self.local {
+            local.pass_over(slots, price, lull);
+            self.seq += slots;
+        }
+    }
+
     /// Publishes a slot exactly as a journal holds it. Its time is the journal's.
     ///
     /// # Errors
@@ -435,10 +478,34 @@ impl Sequencer {
 
     #[inline]
     fn put(&mut self, slot: &Slot) -> Result<(), Stopped> {
+        if self.direct {
+            return self.put_all(std::slice::from_ref(slot));
+        }
         while self.producer.try_publish(|s| *s = *slot).is_err() {
             self.full()?;
         }
         self.seq += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn put_all(&mut self, slots: &[Slot]) -> Result<(), Stopped> {
+        if self.direct {
+            if let Some(local) = &mut self.local {
+                local.handle(slots.iter());
+            }
+            self.seq += slots.len() as u64;
+            return Ok(());
+        }
+        let all = || slots.iter();
+        while self
+            .producer
+            .try_batch_publish(slots.len(), |room| room.zip(all()).for_each(|(to, from)| *to = *from))
+            .is_err()
+        {
+            self.full()?;
+        }
+        self.seq += slots.len() as u64;
         Ok(())
     }
 
@@ -451,6 +518,13 @@ impl Sequencer {
         last: bool,
     ) -> Result<(), Stopped> {
         let packs = levels.chunks(LEVELS_PER_SLOT);
+        if self.direct {
+            head.map_or(Ok(()), |head| self.put(head))?;
+            let count = packs.len();
+            return (1..)
+                .zip(packs)
+                .try_for_each(|(n, pack)| self.put(&Slot::levels(instrument, pack, last && n == count)));
+        }
         let slots = packs.len() + usize::from(head.is_some());
         loop {
             let packs = packs.clone();

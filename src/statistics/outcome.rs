@@ -22,6 +22,7 @@ pub fn of_outcome(outcome: &Outcome, by: &Conventions) -> Statistics {
     let equity = equity(outcome);
     let benchmark = buy_and_hold(outcome);
     let everything = Selection { strategy: None, instrument: None };
+    let slippage = everything.slippage(outcome);
     statistics(&Inputs {
         equity: &equity,
         exposure: &exposure(outcome),
@@ -31,7 +32,8 @@ pub fn of_outcome(outcome: &Outcome, by: &Conventions) -> Statistics {
         traded: everything.traded(outcome),
         fees: everything.fees(outcome),
         funding: everything.funding(outcome),
-        slippage: None,
+        slippage: slippage.map(|(cost, _)| cost),
+        decided: slippage.map_or(0.0, |(_, value)| value),
         periods: by.periods,
         risk_free: by.risk_free,
     })
@@ -177,6 +179,19 @@ impl Selection {
     fn traded(&self, outcome: &Outcome) -> f64 {
         let value = |fill: &FillRow| outcome.amount(fill.instrument, fill.price.times(fill.qty));
         outcome.number(self.fills(outcome).map(value).fold(0, i128::saturating_add))
+    }
+
+    /// What fills cost against the prices that they were decided by, and what they would have come to at those.
+    fn slippage(&self, outcome: &Outcome) -> Option<(f64, f64)> {
+        let (mut cost, mut value, mut known) = (0i128, 0i128, false);
+        for fill in self.fills(outcome) {
+            if let Some((more, decided)) = fill.slippage_doubled() {
+                cost = cost.saturating_add(outcome.amount(fill.instrument, more));
+                value = value.saturating_add(outcome.amount(fill.instrument, decided));
+                known = true;
+            }
+        }
+        known.then(|| (outcome.number(cost) / 2.0, outcome.number(value) / 2.0))
     }
 
     fn fees(&self, outcome: &Outcome) -> f64 {

@@ -35,6 +35,8 @@ pub struct Inputs<'a> {
     pub funding: f64,
     /// What fills cost against the prices at which orders were decided, where that is known; positive is a cost.
     pub slippage: Option<f64>,
+    /// What those fills would have come to at the prices at which their orders were decided.
+    pub decided: f64,
     /// What a period is; [`Periods::fitting`] where not given.
     pub periods: Option<Periods>,
     /// A year's return without risk.
@@ -110,8 +112,15 @@ pub struct Statistics {
     pub fees: f64,
     /// Funding paid; negative was received.
     pub funding: f64,
-    /// What fills cost against the prices at which orders were decided, where that is known.
+    /// Implementation shortfall of what was filled (Perold 1988): what fills cost against the middle of bid and ask, or
+    /// the last price where that is all there is, when their orders were decided; positive is a cost. So half the spread,
+    /// what the market moved on an order's way, gaps, and what a model of slippage adds are in it; a resting order's fill
+    /// is usually below nothing. Of an order that waited for a price it counts from that price. Fees are not in it, nor
+    /// orders that never filled, nor liquidations.
     pub slippage: Option<f64>,
+    /// The same in hundredths of a per cent of what those fills would have come to at the prices when they were decided.
+    #[serde(default)]
+    pub slippage_bps: Option<f64>,
     /// Of the trades.
     pub trades: TradeStatistics,
 }
@@ -169,6 +178,7 @@ pub fn statistics(of: &Inputs<'_>) -> Statistics {
         fees: of.fees,
         funding: of.funding,
         slippage: of.slippage,
+        slippage_bps: of.slippage.filter(|_| of.decided > 0.0).map(|cost| cost / of.decided * 10_000.0),
         trades: TradeStatistics::of(of.trades),
     }
 }

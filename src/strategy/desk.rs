@@ -58,6 +58,8 @@ pub struct Desk {
     pub state: DeskState,
     timers: BinaryHeap<Reverse<(Time, u64)>>,
     timer_count: u64,
+    /// Whether a timer was set that the stage has not seen yet.
+    timer_set: bool,
     outbox: Vec<Intent>,
     /// Held orders that ended without an answer from outside; the strategy is yet to hear of it.
     pub(super) notices: Vec<OrderState>,
@@ -124,6 +126,7 @@ impl Desk {
             state,
             timers: BinaryHeap::with_capacity(TIMERS_MAX),
             timer_count: 0,
+            timer_set: false,
             outbox: Vec::with_capacity(INTENTS_PER_EVENT_MAX),
             notices: Vec::with_capacity(OPEN_ORDERS_MAX),
             restless: false,
@@ -147,6 +150,23 @@ impl Desk {
     /// Requests made in this event, taken out.
     pub fn take_intents(&mut self) -> std::vec::Drain<'_, Intent> {
         self.outbox.drain(..)
+    }
+
+    /// Whether nothing is left of this event: nothing to send, to tell or to look after, and no timer that was set.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.outbox.is_empty() && self.notices.is_empty() && !self.restless && !self.timer_set
+    }
+
+    /// Whether no price could make it do anything.
+    pub(super) fn is_calm(&self) -> bool {
+        self.is_quiet() && self.state.manager.is_idle()
+    }
+
+    /// Notes that timers have been looked at.
+    #[inline]
+    pub(super) fn timers_seen(&mut self) {
+        self.timer_set = false;
     }
 
     /// A held order that ended, of which the strategy is to hear.
@@ -360,6 +380,7 @@ impl Desk {
             return self.refuse(PlaceError::TooManyTimers);
         }
         self.timer_count += 1;
+        self.timer_set = true;
         self.timers.push(Reverse((time, self.timer_count)));
         Ok(self.timer_count)
     }

@@ -171,6 +171,10 @@ impl Strategy for MaCross {
         let _ = self.go(ctx, above, |this, ctx, top| this.size(ctx, above, top));
     }
 
+    fn heeds_quotes(&self) -> bool {
+        self.pending.is_some()
+    }
+
     fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
         let (Some(capital), Some(above)) = (self.capital, self.pending) else { return };
         if !top.is_two_sided() || ctx.open_orders(self.instrument).next().is_some() {

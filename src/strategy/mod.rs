@@ -45,6 +45,11 @@ pub trait Strategy: Send {
     fn on_fill(&mut self, _ctx: &mut Context<'_>, _fill: &Report) {}
     /// One of this strategy's orders changed state; `denied` says why, if risk denied it.
     fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+    /// Whether [`on_quote`](Self::on_quote) would do anything now. A backtest over bars passes over those moments of a
+    /// bar at which nobody has anything to do; what says no here is not called at them.
+    fn heeds_quotes(&self) -> bool {
+        true
+    }
     /// A timer asked for with [`Context::wake_after`] is due.
     fn on_timer(&mut self, _ctx: &mut Context<'_>, _timer: u64) {}
 }

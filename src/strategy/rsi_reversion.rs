@@ -96,6 +96,10 @@ impl RsiReversion {
 }
 
 impl Strategy for RsiReversion {
+    fn heeds_quotes(&self) -> bool {
+        false
+    }
+
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let (Some(rsi), Some(bands)) = (ctx.indicator(self.rsi), ctx.indicator(self.bands)) else { return };
         if ctx.quote(self.instrument).is_none() || ctx.open_orders(self.instrument).next().is_some() {

@@ -8,11 +8,11 @@ use super::{Strategy, StrategySpec};
 use crate::calendar::Hours;
 use crate::domain::event::{Command, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Slot, StrategyId, Time};
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Price, Slot, StrategyId, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
-use crate::pipeline::{LaneReceiver, LaneSender, Stage};
+use crate::pipeline::{LaneReceiver, LaneSender, Lull, Stage};
 use crate::venue::NativeForms;
 use crate::venue::binance::filters::Filters;
 
@@ -333,8 +333,12 @@ impl StrategyStage {
     fn send_intents(&mut self) {
         while let Some(index) = self.active.pop() {
             let seat = &mut self.seats[index];
+            if seat.desk.is_quiet() {
+                continue;
+            }
             seat.tell_notices(&self.view);
             let desk = &mut seat.desk;
+            desk.timers_seen();
             for intent in desk.take_intents() {
                 self.intents.push(intent);
             }
@@ -406,6 +410,18 @@ impl Stage<BookKeeper> for StrategyStage {
             self.close_what_is_stopped();
         }
         self.send_intents();
+    }
+
+    fn is_calm(&self, lull: &Lull) -> bool {
+        let calm = |seat: &Seat| seat.desk.is_calm() && !(lull.opens && seat.strategy.heeds_quotes());
+        self.next_timer > lull.ends
+            && !self.flatten.is_due(lull.ends)
+            && self.by_instrument[lull.instrument.index()].iter().all(|&index| calm(&self.seats[index]))
+    }
+
+    fn pass_over(&mut self, seq: u64, price: Price, lull: &Lull) {
+        (self.view.seq, self.view.now) = (seq, lull.ends);
+        self.view.tops[lull.instrument.index()] = Top::of_path(price);
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

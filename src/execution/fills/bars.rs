@@ -88,6 +88,17 @@ impl BarMarket {
         }
     }
 
+    /// Whether no order rests or waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.resting.is_empty() && self.waiting.is_empty()
+    }
+
+    /// The path has come to `price` within a bar, with nobody there. Points of the path before are not remembered: only
+    /// what is triggered at one asks for it.
+    pub(super) fn pass_over(&mut self, price: Price) {
+        (self.price, self.open) = (Some(price), true);
+    }
+
     /// A bar opens: what waited fills, and what rests beyond the open fills there.
     fn begin(&mut self, open: Price, teller: &mut Teller) {
         for order in std::mem::take(&mut self.waiting) {

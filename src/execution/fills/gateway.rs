@@ -17,10 +17,10 @@ use super::teller::{ANSWERS_PER_EVENT_MAX, Teller};
 use super::tiers::FeeTiers;
 use crate::domain::event::{Event, Kind, Kline};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, InstrumentTable, Order, OrderId, Side, Slot, Time, Wallets};
+use crate::domain::{InstrumentId, InstrumentTable, Order, OrderId, Price, Side, Slot, Time, Wallets};
 use crate::execution::stage::GatewayMessage;
 use crate::market::book::BookKeeper;
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Stage};
 use std::collections::VecDeque;
 
 /// What is known of an instrument's market, and so how its orders fill.
@@ -315,6 +315,19 @@ impl Stage<BookKeeper> for FillGateway {
             venue.arrivals(now, books);
         }
         messages.take_up_to(seq, |message| venue.send(message));
+    }
+
+    fn is_calm(&self, lull: &Lull) -> bool {
+        let venue = &self.venue;
+        let quiet = venue.in_flight.is_empty() && !venue.teller.account.is_marked();
+        quiet && matches!(&venue.markets[lull.instrument.index()], Market::Bars(market) if market.is_empty())
+    }
+
+    fn pass_over(&mut self, _seq: u64, price: Price, lull: &Lull) {
+        self.venue.teller.now = lull.ends;
+        if let Market::Bars(market) = &mut self.venue.markets[lull.instrument.index()] {
+            market.pass_over(price);
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -136,10 +136,12 @@ impl CatalogueWriter {
                 for old in entry.segments.iter().filter(same) {
                     let bars = segment.series_name().is_some_and(|name| name.kind == SeriesKind::Bars);
                     let (from, until) = (segment.first.max(old.first), segment.last.min(old.last));
-                    // Files may touch at one moment; two bars may not end at one.
+                    // Files may touch at one moment; two bars may not end at one, nor may trades of one id.
                     let times = from < until
                         || (from == until
-                            && (bars || (old.first, old.last) == (segment.first, segment.last)));
+                            && (bars
+                                || ((old.first, old.last) == (segment.first, segment.last)
+                                    && !apart(old, segment))));
                     if times {
                         return Err(HistoryError::Overlap(Box::new(Overlap {
                             file: new.source.clone(),
@@ -178,6 +180,14 @@ impl CatalogueWriter {
         }
         Ok(())
     }
+}
+
+/// Whether ids tell that two segments, all of one moment, are of different trades.
+fn apart(one: &super::Segment, other: &super::Segment) -> bool {
+    let trades =
+        one.series_name().is_some_and(|n| matches!(n.kind, SeriesKind::Trades | SeriesKind::AggTrades));
+    let known = one.first_id > 0 && other.first_id > 0;
+    trades && known && (one.last_id < other.first_id || other.last_id < one.first_id)
 }
 
 fn escape(c: char) -> String {

@@ -93,6 +93,8 @@ pub struct ImportOptions {
     pub adjust: Option<PathBuf>,
     /// Columns and length of bars (CSV).
     pub columns: Columns,
+    /// What the catalogue calls the source, where that is not the file's path.
+    pub source: Option<String>,
     /// Instruments whose frames are known where a file has those of many (captures).
     pub configured: Vec<Instrument>,
 }
@@ -217,7 +219,7 @@ pub fn import_file(
     }
     let entry = Entry {
         id,
-        source: path.display().to_string(),
+        source: options.source.clone().unwrap_or_else(|| path.display().to_string()),
         source_bytes: source.bytes,
         sha256: source.sha256,
         taken_as,

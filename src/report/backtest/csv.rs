@@ -105,10 +105,11 @@ pub(super) fn equity(outcome: &Outcome) -> String {
 
 /// `fills.csv`: a line a fill, as they were booked.
 pub(super) fn fills(outcome: &Outcome) -> String {
-    let mut out = String::from("time,strategy,instrument,order,side,quantity,price,fee,maker\n");
+    let mut out = String::from("time,strategy,instrument,order,side,quantity,price,fee,maker,slippage\n");
     let line = |fill: &FillRow| {
+        let slippage = fill.slippage_doubled().map(|(cost, _)| outcome.amount(fill.instrument, cost));
         format!(
-            "{},{},{},{},{},{},{},{},{}\n",
+            "{},{},{},{},{},{},{},{},{},{}\n",
             moment(fill.time),
             strategy(outcome, fill.strategy),
             instrument(outcome, fill.instrument),
@@ -117,7 +118,8 @@ pub(super) fn fills(outcome: &Outcome) -> String {
             qty(outcome, fill.instrument, fill.qty),
             price(outcome, fill.instrument, fill.price),
             fee(fill.fee),
-            fill.maker
+            fill.maker,
+            number(slippage.map(|doubled| outcome.number(doubled) / 2.0))
         )
     };
     outcome.fills.iter().for_each(|fill| out.push_str(&line(fill)));

@@ -121,7 +121,8 @@ fn trading(s: &Statistics) -> Vec<Row> {
         ("Fees", money(s.fees)),
     ];
     if s.slippage.is_some() {
-        rows.push(("Slippage", or_nothing(s.slippage, money)));
+        rows.push(("Slippage, against the price at decision", or_nothing(s.slippage, money)));
+        rows.push(("… in basis points", or_nothing(s.slippage_bps, |bps| decimal(bps, 2))));
     }
     if s.funding != 0.0 {
         rows.push(("Funding", money(s.funding)));

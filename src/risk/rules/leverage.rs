@@ -2,7 +2,7 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::SCALES;
-use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal, times};
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "leverage",
@@ -25,14 +25,15 @@ fn check(c: &Case<'_>) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
+    // Without equity there is no leverage that would do.
+    let equity = c.equity.max(0);
     for ((scope, limits), reason) in c.scopes.iter().zip(&c.limits.scales).zip(REASONS) {
         if limits.leverage_max == u32::MAX {
             continue;
         }
-        let gross = (scope.gross + c.adds.gross).saturating_mul(100);
-        // Without equity there is no leverage that would do.
-        if gross > c.equity.max(0).saturating_mul(limits.leverage_max.into()) {
-            let told = gross.checked_div(c.equity.max(0)).unwrap_or(i128::MAX);
+        let gross = times(scope.gross + c.adds.gross, 100);
+        if gross > times(equity, limits.leverage_max) {
+            let told = gross.checked_div(equity).unwrap_or(i128::MAX);
             return Err(refusal(told, limits.leverage_max.into(), reason));
         }
     }

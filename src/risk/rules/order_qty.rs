@@ -15,8 +15,8 @@ fn check(c: &Case<'_>) -> Judged {
     }
     // Both with the decimals of both, so that nothing is rounded.
     let qty = i128::from(c.order.qty.0) * i128::from(POW10[usize::from(QUOTE_DECIMALS)]);
-    let scale = 10i128.pow(u32::from(c.instrument.qty_decimals));
-    let limit = i128::from(c.limits.order_qty_max).saturating_mul(scale);
+    let scale = i128::from(POW10[usize::from(c.instrument.qty_decimals)]);
+    let limit = i128::from(c.limits.order_qty_max) * scale;
     match over(qty, limit, DenyReason::QuantityTooLarge) {
         Ok(()) => Ok(()),
         // Told in units of 10^-8.

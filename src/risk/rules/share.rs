@@ -2,7 +2,7 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::{SCALES, Scale};
-use crate::risk::rule::{Case, Judged, RuleSpec, refusal};
+use crate::risk::rule::{Case, Judged, RuleSpec, refusal, times};
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "share",
@@ -31,7 +31,7 @@ fn check(c: &Case<'_>) -> Judged {
         if limits.share_pct_max == u32::MAX || gross <= i128::from(c.limits.share_from) {
             continue;
         }
-        let (part, room) = (gross.saturating_mul(100), whole.saturating_mul(limits.share_pct_max.into()));
+        let (part, room) = (times(gross, 100), times(whole, limits.share_pct_max));
         if part > room {
             let told = part.checked_div(whole).unwrap_or(100);
             return Err(refusal(told, limits.share_pct_max.into(), reason));

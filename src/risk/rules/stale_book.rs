@@ -1,4 +1,5 @@
-//! A market that was silent for long may no longer be where it was.
+//! A market that was silent for long may no longer be where it was. One that a backtest knows by its bars alone is never
+//! silent: nothing could be heard of it between two of them.
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{RuleSpec, over_count};

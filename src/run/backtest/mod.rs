@@ -6,8 +6,10 @@
 //! same outcome, byte by byte, on any threads.
 
 mod fault;
+mod feed;
 pub mod funding;
 mod instruments;
+mod kept;
 pub mod lookahead;
 mod path;
 mod plan;
@@ -15,6 +17,7 @@ mod source;
 
 pub use fault::BacktestError;
 pub use instruments::{Named, known_to, named_in};
+pub use kept::Kept;
 pub use lookahead::{Difference, LookaheadReport, check_lookahead};
 pub use plan::Plan;
 
@@ -29,9 +32,11 @@ use crate::domain::Time;
 use crate::domain::performance::{Outcome, Provenance};
 use crate::execution::Record;
 use crate::history::Catalogue;
+use crate::market::KnownIndicators;
 use crate::net::FrameSource;
 use crate::pipeline::{StopReason, Threading};
 use source::HistorySource;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Where events come from.
@@ -53,6 +58,8 @@ pub struct BacktestOptions {
     pub cut: Option<Time>,
     /// Whether every decision is kept.
     pub decisions: bool,
+    /// What it shares with other runs over the same history.
+    pub kept: Option<Arc<Kept>>,
     /// For the pipeline; everything in one thread where it does not say how to spread it.
     pub pipeline: PipelineOptions,
 }
@@ -88,8 +95,14 @@ pub fn run_backtest(
     })?
 }
 
-fn build(config: &Config, plan: &Plan, options: &mut BacktestOptions) -> Result<Pipeline, BacktestError> {
+fn build(
+    config: &Config,
+    plan: &Plan,
+    known: Option<Arc<dyn KnownIndicators>>,
+    options: &mut BacktestOptions,
+) -> Result<Pipeline, BacktestError> {
     let mut simulation = plan.simulation.clone();
+    simulation.known = known;
     simulation.score.decisions = options.decisions;
     let mut pipeline = std::mem::take(&mut options.pipeline);
     pipeline.threading = pipeline.threading.or(Some(Threading::Inline));
@@ -108,22 +121,26 @@ fn over_history(
     mut options: BacktestOptions,
 ) -> Result<Ran, BacktestError> {
     let plan = Plan::of_history(config, catalogue)?;
-    let mut source = HistorySource::open(config, catalogue, &plan)?;
-    let mut pipeline = build(config, &plan, &mut options)?;
+    let mut source = HistorySource::open(config, catalogue, &plan, options.kept.as_ref())?;
+    let mut pipeline = build(config, &plan, source.known(), &mut options)?;
     let begun = Instant::now();
     let (mut events, mut failure) = (0u64, None);
     let cut = options.cut.unwrap_or(Time(u64::MAX));
     let outcome = loop {
-        match source.publish_next(cut, &mut pipeline.sequencer) {
-            Ok(Some(Ok(()))) => events += 1,
-            Ok(Some(Err(stopped))) => break Err(stopped),
-            Ok(None) => break Ok(()),
+        match source.publish(cut, &mut pipeline.sequencer) {
+            Ok(Ok(published)) => {
+                events += published.events;
+                if !published.goes_on {
+                    break Ok(());
+                }
+            }
+            Ok(Err(stopped)) => break Err(stopped),
             Err(error) => {
                 failure = Some(error);
                 break Ok(());
             }
         }
-        if events.is_multiple_of(LOOK_EVERY) && !looked(&pipeline, &mut options, events) {
+        if !looked(&pipeline, &mut options, events) {
             break Err(Stopped);
         }
     };
@@ -141,7 +158,7 @@ fn over_frames(
     mut options: BacktestOptions,
 ) -> Result<Ran, BacktestError> {
     let plan = Plan::of_frames(config, &*frames)?;
-    let mut pipeline = build(config, &plan, &mut options)?;
+    let mut pipeline = build(config, &plan, None, &mut options)?;
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
     feed.sampler = pipeline.sampler;
     let sources = frames.sources().to_vec();

@@ -51,6 +51,13 @@ impl BarPath {
         }
     }
 
+    /// When the last point before its close is due; `None` where only the close is left.
+    #[inline]
+    pub fn within(&self) -> Option<Time> {
+        let third = self.ends.since(self.begins) / 3;
+        (self.step < 3).then(|| self.begins.plus_nanos(2 * third))
+    }
+
     /// Whether the next point is where it opens.
     pub fn opens(&self) -> bool {
         self.step == 0

@@ -291,7 +291,7 @@ fn simulation(
     };
     let interval_ns = u64::from(b.equity_seconds) * 1_000_000_000;
     let score = ScoreSettings { currency, start: b.balance, interval_ns, watched, decisions: false };
-    Ok(Simulation { fills, sourcing, score })
+    Ok(Simulation { fills, sourcing, score, known: None })
 }
 
 /// What the futures wallet holds at first: what is configured of it, or else all there is.

@@ -1,26 +1,58 @@
 //! The events of a history on their way into the sequencer: the series merged, and the bars that orders fill against
 //! spread over their paths.
 //!
-//! At one moment what ended comes before what begins: closes of bars, then other events, then opens.
+//! At one moment what ended comes before what begins: closes of bars, then other events, then opens. What of a path would
+//! be of use to nobody is passed over ([`Lull`]): most strategies have nothing to do within most bars.
 
 use super::fault::BacktestError;
+use super::feed::Feed;
+use super::kept::{Kept, KeptBars, KnownOfRun};
 use super::path::BarPath;
 use super::plan::Plan;
-use crate::domain::event::Kind;
+use crate::domain::event::Kline;
 use crate::domain::{InstrumentId, Slot, Time};
 use crate::history::catalogue::{Series, SeriesKind};
-use crate::history::events::HistoryEvent;
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
-use crate::market::TopSource;
+use crate::market::{KnownIndicators, TopSource};
+use crate::pipeline::Lull;
 use crate::run::config::{Config, PathRule};
 use crate::run::sequencer::{Sequencer, Stopped};
 use crate::venue::Decoded;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// The bars of a series.
+enum Bars {
+    /// Read as they are needed.
+    Read(Box<HistoryEvents>),
+    /// Kept, and the number of the next.
+    Kept(KeptBars, usize),
+}
+
+impl Bars {
+    #[inline]
+    fn next(&mut self) -> Result<Option<(Time, Kline)>, HistoryError> {
+        match self {
+            Self::Kept(kept, next) => {
+                *next += 1;
+                Ok(kept.bars().get(*next - 1).map(|timed| (timed.time, timed.bar)))
+            }
+            Self::Read(events) => {
+                while let Some(event) = events.next_event()? {
+                    if let Decoded::Kline(bar) = event.decoded {
+                        return Ok(Some((event.time, bar)));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+}
 
 /// A series of bars on its path.
 struct PathLane {
-    events: HistoryEvents,
+    bars: Bars,
     path: Option<BarPath>,
     instrument: InstrumentId,
     /// When the last bar ended.
@@ -29,6 +61,7 @@ struct PathLane {
 
 impl PathLane {
     /// When the next point is due and in which of the turns of that moment; `None` at the end.
+    #[inline]
     fn due(&mut self) -> Result<Option<(Time, u8)>, HistoryError> {
         loop {
             if let Some(path) = &self.path
@@ -36,11 +69,9 @@ impl PathLane {
             {
                 return Ok(Some((due, if path.opens() { OPENS } else { ENDS })));
             }
-            let Some(event) = self.events.next_event()? else { return Ok(None) };
-            if let Decoded::Kline(bar) = event.decoded {
-                self.path = Some(BarPath::new(bar, event.time, self.ended));
-                self.ended = event.time;
-            }
+            let Some((time, bar)) = self.bars.next()? else { return Ok(None) };
+            self.path = Some(BarPath::new(bar, time, self.ended));
+            self.ended = time;
         }
     }
 }
@@ -49,37 +80,70 @@ const ENDS: u8 = 0;
 const FEED: u8 = 1;
 const OPENS: u8 = 2;
 
+/// What was published at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Published {
+    /// How many events.
+    pub events: u64,
+    /// Whether there is more.
+    pub goes_on: bool,
+}
+
+/// Events that are published before anything else is looked at.
+const EVENTS_AT_ONCE: u64 = 4_096;
+
 /// See the module.
 pub(super) struct HistorySource {
     /// All series but those on a path.
-    feed: Option<HistoryEvents>,
+    feed: Option<Feed>,
     paths: Vec<PathLane>,
     /// When each is due that has anything left: time, turn, place.
     due: BinaryHeap<Reverse<(Time, u8, usize)>>,
     rule: PathRule,
-    /// Measuring means nothing here: events are not received.
-    read: u64,
+    known: Option<Arc<dyn KnownIndicators>>,
 }
 
 impl HistorySource {
-    /// The plan's series from the catalogue.
-    pub fn open(config: &Config, catalogue: &Catalogue, plan: &Plan) -> Result<Self, BacktestError> {
-        let table = &config.instruments;
+    /// The plan's series from the catalogue, or from what is kept of it.
+    pub fn open(
+        config: &Config,
+        catalogue: &Catalogue,
+        plan: &Plan,
+        kept: Option<&Arc<Kept>>,
+    ) -> Result<Self, BacktestError> {
+        let (table, query) = (&config.instruments, &plan.query);
         let on_path = |series: &&Series| {
             let instrument = table.by_name(&series.name.instrument);
             series.name.kind == SeriesKind::Bars
                 && instrument.is_some_and(|i| plan.simulation.sourcing[i.id.index()].top == TopSource::Bars)
         };
         let open = |series: &[Series], query: &Query| HistoryEvents::open(catalogue, series, table, query);
-        let feed: Vec<Series> = plan.series.iter().filter(|s| !on_path(s)).cloned().collect();
-        let feed = if feed.is_empty() { None } else { Some(open(&feed, &plan.query)?) };
-        let mut paths = Vec::new();
+        let others: Vec<Series> = plan.series.iter().filter(|s| !on_path(s)).cloned().collect();
+        let mut feed = None;
+        if !others.is_empty() {
+            let kept = kept.map(|kept| kept.feed(catalogue, &others, table, query)).transpose()?.flatten();
+            feed = Some(match kept {
+                Some(kept) => Feed::kept(kept, query.from, query.until),
+                None => Feed::read(open(&others, query)?),
+            });
+        }
+        let (mut paths, mut shared) = (Vec::new(), Vec::new());
         for series in plan.series.iter().filter(on_path) {
             let Some(instrument) = table.by_name(&series.name.instrument) else { continue };
-            let events = open(std::slice::from_ref(series), &plan.query)?;
-            paths.push(PathLane { events, path: None, instrument: instrument.id, ended: Time(0) });
+            let kept = kept.map(|kept| kept.bars(catalogue, series, table, query)).transpose()?.flatten();
+            let bars = match kept {
+                Some(kept) => {
+                    shared.push((instrument.clone(), kept.clone()));
+                    Bars::Kept(kept, 0)
+                }
+                None => Bars::Read(Box::new(open(std::slice::from_ref(series), query)?)),
+            };
+            paths.push(PathLane { bars, path: None, instrument: instrument.id, ended: Time(0) });
         }
-        let mut source = Self { feed, paths, due: BinaryHeap::new(), rule: config.backtest.path, read: 0 };
+        let known = kept.filter(|_| !shared.is_empty()).map(|kept| KnownOfRun::new(Arc::clone(kept), shared));
+        let known = known.map(|known| Arc::new(known) as Arc<dyn KnownIndicators>);
+        let (due, rule) = (BinaryHeap::new(), config.backtest.path);
+        let mut source = Self { feed, paths, due, rule, known };
         for place in 0..source.paths.len() {
             if let Some((time, turn)) = source.paths[place].due()? {
                 source.due.push(Reverse((time, turn, place)));
@@ -88,73 +152,97 @@ impl HistorySource {
         Ok(source)
     }
 
-    /// Publishes the next event that is due before `cut`; `None` where there is none.
-    #[inline]
-    pub fn publish_next(
-        &mut self,
-        cut: Time,
-        sequencer: &mut Sequencer,
-    ) -> Result<Option<Result<(), Stopped>>, HistoryError> {
-        let feed = match &mut self.feed {
-            Some(feed) => feed.peek()?,
-            None => None,
-        };
-        let path = self.due.peek().map(|Reverse((time, turn, _))| (*time, *turn));
-        let of_feed = match (feed, path) {
-            (Some(at), Some(path)) => (at, FEED) < path,
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (None, None) => return Ok(None),
-        };
-        if !of_feed {
-            return self.publish_point(cut, sequencer);
-        }
-        let Some(events) = self.feed.as_mut().filter(|_| feed.is_some_and(|at| at < cut)) else {
-            return Ok(None);
-        };
-        let Some(event) = events.next_event()? else { return Ok(None) };
-        Ok(Some(publish(&event, self.read, sequencer)))
+    /// What is known of the indicators over its bars.
+    pub fn known(&self) -> Option<Arc<dyn KnownIndicators>> {
+        self.known.clone()
     }
 
-    fn publish_point(
+    /// Publishes some of the events that are due before `cut`.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where a file cannot be read; what was published before is good.
+    pub fn publish(
         &mut self,
         cut: Time,
         sequencer: &mut Sequencer,
-    ) -> Result<Option<Result<(), Stopped>>, HistoryError> {
-        let Some(&Reverse((time, _, place))) = self.due.peek() else { return Ok(None) };
-        if time >= cut {
-            return Ok(None);
+    ) -> Result<Result<Published, Stopped>, HistoryError> {
+        let mut events = 0;
+        while events < EVENTS_AT_ONCE {
+            let feed = match &mut self.feed {
+                Some(feed) => feed.due()?,
+                None => None,
+            };
+            let path = self.due.peek().map(|Reverse((time, turn, _))| (*time, *turn));
+            let of_feed = feed.filter(|at| path.is_none_or(|path| (*at, FEED) < path));
+            let next = of_feed.or(path.map(|(at, _)| at));
+            let Some(next) = next.filter(|next| *next < cut) else {
+                return Ok(Ok(Published { events, goes_on: false }));
+            };
+            let published = match &mut self.feed {
+                Some(feed) if of_feed.is_some() => {
+                    sequencer.advance(next).and_then(|()| sequencer.publish_event(feed.take(), 0)).map(|()| 1)
+                }
+                _ => self.publish_points(feed.unwrap_or(Time(u64::MAX)).min(cut), sequencer)?,
+            };
+            match published {
+                Ok(more) => events += more,
+                Err(stopped) => return Ok(Err(stopped)),
+            }
         }
-        self.due.pop();
+        Ok(Ok(Published { events, goes_on: true }))
+    }
+
+    /// Publishes the next point of a path, or passes over a stretch of it that ends before `others` and every other path
+    /// has something to say.
+    fn publish_points(
+        &mut self,
+        others: Time,
+        sequencer: &mut Sequencer,
+    ) -> Result<Result<u64, Stopped>, HistoryError> {
+        let Some(Reverse((time, _, place))) = self.due.pop() else { return Ok(Ok(0)) };
         // Answers that are due by now tell the position that the path may be chosen by.
         if let Err(stopped) = sequencer.advance(time) {
-            return Ok(Some(Err(stopped)));
+            return Ok(Err(stopped));
         }
+        let others = self.due.peek().map_or(others, |Reverse((next, ..))| others.min(*next));
         let lane = &mut self.paths[place];
+        let Some(path) = &mut lane.path else { return Ok(Ok(0)) };
         let position = sequencer.position(lane.instrument);
-        let point = lane.path.as_mut().and_then(|path| path.next(self.rule, position));
+        let mut walked = 0;
+        if let Some(within) = path.within() {
+            // Up to its close, if nothing else happens until then; else to the next point.
+            let alone = others > within;
+            let lull = Lull {
+                instrument: lane.instrument,
+                opens: path.opens(),
+                ends: if alone { within } else { time },
+            };
+            if sequencer.is_calm(&lull) {
+                let (mut points, mut last) = (0, None);
+                while path.within().is_some() && (alone || walked == 0) {
+                    walked += 1;
+                    if let Some(point) = path.next(self.rule, position) {
+                        (points, last) = (points + 1, Some(point.close));
+                    }
+                }
+                if let Some(price) = last {
+                    sequencer.pass_over(2 * points, price, &lull);
+                }
+            }
+        }
+        let point = if walked == 0 {
+            walked = 1;
+            path.next(self.rule, position)
+        } else {
+            None
+        };
         if let Some((time, turn)) = lane.due()? {
             self.due.push(Reverse((time, turn, place)));
         }
-        Ok(Some(match point {
-            Some(kline) => sequencer.publish_pair(Slot::kline(&kline), self.read),
+        let published = match point {
+            Some(kline) => sequencer.publish_event(&Slot::kline(&kline), 0),
             None => Ok(()),
-        }))
-    }
-}
-
-#[inline]
-fn publish(event: &HistoryEvent<'_>, read: u64, sequencer: &mut Sequencer) -> Result<(), Stopped> {
-    sequencer.advance(event.time)?;
-    match &event.decoded {
-        Decoded::Trade(trade) => sequencer.publish(Slot::trade(trade), read),
-        Decoded::Quote(quote) => sequencer.publish(Slot::quote(quote), read),
-        Decoded::DepthDiff(head) => sequencer.publish_depth(Kind::DepthDiff, head, event.levels, read),
-        Decoded::DepthSnapshot(head) => {
-            sequencer.publish_depth(Kind::DepthSnapshot, head, event.levels, read)
-        }
-        Decoded::DepthPartial(head) => sequencer.publish_depth(Kind::DepthPartial, head, event.levels, read),
-        Decoded::Kline(kline) => sequencer.publish_pair(Slot::kline(kline), read),
-        Decoded::Ignored | Decoded::UnknownInstrument => Ok(()),
+        };
+        Ok(published.map(|()| walked))
     }
 }

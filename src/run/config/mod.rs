@@ -34,6 +34,7 @@ pub use trading::{OnExit, OrderEntry, TradingConfig, TradingMode};
 pub use venue::{EndpointConfig, VenueConfig};
 
 use crate::domain::params::ConfigProblem;
+use crate::domain::pnl::Method;
 use crate::domain::{Instrument, InstrumentTable, Market};
 use check::Checks;
 use document::Document;
@@ -88,6 +89,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// `[venue]`.
     pub venue: VenueConfig,
+    /// `[accounting]`: what a closing is set against.
+    pub accounting: Method,
     /// `[hours]`, by venue and market.
     pub hours: BTreeMap<String, HoursConfig>,
     /// `[surveillance]`.
@@ -253,6 +256,7 @@ impl Config {
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);
         let control = ControlConfig::check(&raw.control);
+        let accounting = checks.choice(&raw.accounting.method, &Method::LABELS, Method::Average);
         let log = LogConfig::check(&raw.log, &mut checks);
         let report = ReportConfig::check(&raw.report, &mut checks);
         let backtest = BacktestConfig::check(&raw.backtest, &mut checks);
@@ -275,6 +279,7 @@ impl Config {
                 control,
                 venue,
                 hours,
+                accounting,
                 surveillance,
                 log,
                 report,
@@ -367,7 +372,7 @@ mod tests {
         assert_eq!(shown.trading, empty.trading);
         assert_eq!(shown.control, empty.control);
         assert_eq!(shown.venue, empty.venue);
-        assert_eq!(shown.hours, empty.hours);
+        assert_eq!((&shown.hours, shown.accounting), (&empty.hours, empty.accounting));
         assert_eq!(shown.surveillance, empty.surveillance);
         assert_eq!(shown.log, empty.log);
         assert_eq!(shown.report, empty.report);

@@ -34,6 +34,7 @@ raw! {
         trading: RawTrading,
         control: RawControl,
         venue: RawVenue,
+        accounting: RawAccounting,
         hours: BTreeMap<String, Spanned<String>>,
         surveillance: RawSurveillance,
         log: RawLog,
@@ -207,6 +208,9 @@ raw! {
     }
     RawControl {
         dir: Option<String>,
+    }
+    RawAccounting {
+        method: Given<String>,
     }
     RawVenue {
         streams: Given<Vec<Spanned<String>>>,

@@ -1,6 +1,8 @@
 //! What a sweep runs: backtests of one configuration over the local history, each with some parameters set otherwise.
 //!
-//! Each run begins with nothing known, as a backtest does: the indicators of a testing stretch warm up within it.
+//! Each run begins with nothing known, as a backtest does: the indicators of a testing stretch warm up within it. Runs
+//! share what is equal: events are read and decoded once, and each indicator over the bars of a stretch is computed once
+//! ([`Kept`]), as far as memory goes.
 
 use super::{Evaluate, EvaluateError, Evaluation, Setting, Space, Span};
 use crate::domain::Time;
@@ -8,12 +10,13 @@ use crate::domain::params::{
     ConfigProblem, ParamEntry, ParamKind, ParamSpec, ParamTable, ParamValue, not_known,
 };
 use crate::history::Catalogue;
-use crate::run::backtest::{BacktestError, BacktestOptions, Plan, Source, run_backtest};
+use crate::run::backtest::{BacktestError, BacktestOptions, Kept, Plan, Source, run_backtest};
 use crate::run::config::{Config, StrategyConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::pipeline::{PipelineError, PipelineOptions};
 use crate::statistics::outcome::{Conventions, equity, of_outcome};
 use crate::strategy::{BUILT_IN, StrategySpec};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why an axis is no parameter of the configuration.
@@ -73,6 +76,7 @@ pub struct Backtests<'a> {
     interrupt: Interrupt,
     conventions: Conventions,
     targets: Vec<Target>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl<'a> Backtests<'a> {
@@ -107,7 +111,23 @@ impl<'a> Backtests<'a> {
             }
             targets.push(target);
         }
-        Ok(Self { config, catalogue, strategies, interrupt, conventions, targets })
+        let b = &config.backtest;
+        let kept = Some(Arc::new(Kept::new(b.from, b.until, Kept::fitting_memory())));
+        Ok(Self { config, catalogue, strategies, interrupt, conventions, targets, kept })
+    }
+
+    /// The same, sharing so many bytes at most; 0: nothing.
+    #[must_use]
+    pub fn sharing(mut self, bytes_max: usize) -> Self {
+        let b = &self.config.backtest;
+        self.kept = (bytes_max > 0).then(|| Arc::new(Kept::new(b.from, b.until, bytes_max)));
+        self
+    }
+
+    /// How much is shared, bytes.
+    #[must_use]
+    pub fn shared_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes())
     }
 
     /// All that a result depends on but its parameters and span, for [`super::ResultsFile`].
@@ -216,8 +236,12 @@ impl Evaluate for Backtests<'_> {
         config.journal.path = None;
         let pipeline =
             PipelineOptions { epoch: 0, strategies: self.strategies, ..PipelineOptions::default() };
-        let options =
-            BacktestOptions { interrupt: self.interrupt.clone(), pipeline, ..BacktestOptions::default() };
+        let options = BacktestOptions {
+            interrupt: self.interrupt.clone(),
+            pipeline,
+            kept: self.kept.clone(),
+            ..BacktestOptions::default()
+        };
         let ran = match run_backtest(&config, Source::History(self.catalogue), options) {
             Ok(_) if self.interrupt.is_raised() => {
                 return Err(EvaluateError::Failed("interrupted".to_owned()));

@@ -37,8 +37,8 @@ pub enum NotAdded {
 pub struct Orders {
     places: Vec<Place>,
     free: Vec<u32>,
-    by_client_id: HashMap<ClientOrderId, OrderKey>,
-    by_venue_id: HashMap<(InstrumentId, u64), OrderKey>,
+    by_client_id: Keys<ClientOrderId>,
+    by_venue_id: Keys<(InstrumentId, u64)>,
     /// Orders that something has to be done for: asked for, cancelled.
     attention: Vec<OrderKey>,
     /// Those that are over, in the order in which they are to be forgotten.
@@ -46,10 +46,13 @@ pub struct Orders {
     remember: Duration,
 }
 
+/// Nobody outside chooses the ids in it, so its hash is a fast one.
+type Keys<K> = HashMap<K, OrderKey, foldhash::fast::RandomState>;
+
 /// An empty map with twice the room for `size`, so that entries which come and go never make it grow. Its memory has been
 /// used once: else the first order of each page would wait for the kernel to find that page, some microseconds.
-fn touched<K: Eq + Hash>(size: usize, keys: impl Iterator<Item = K>) -> HashMap<K, OrderKey> {
-    let mut map = HashMap::with_capacity(2 * size);
+fn touched<K: Eq + Hash>(size: usize, keys: impl Iterator<Item = K>) -> Keys<K> {
+    let mut map = Keys::with_capacity_and_hasher(2 * size, Default::default());
     map.extend(keys.map(|key| (key, OrderKey { at: 0, generation: 0 })));
     map.clear();
     map

@@ -85,17 +85,21 @@ impl Filters {
     }
 
     fn check_prices(&self, terms: &Terms) -> Result<(), FilterBreach> {
-        let mut limits = terms.limit_prices().peekable();
-        if terms.kind.has_limit() && limits.peek().is_none() {
-            return self.price_breach(Subject::Price, Price(0), Bound::Positive);
+        if terms.kind.has_limit() {
+            if terms.price.is_none() && terms.pegged_price.is_none() {
+                return self.price_breach(Subject::Price, Price(0), Bound::Positive);
+            }
+            for price in [terms.price, terms.pegged_price].into_iter().flatten() {
+                self.check_price(Subject::Price, price)?;
+            }
         }
-        limits.try_for_each(|price| self.check_price(Subject::Price, price))?;
         match terms.stop_price.filter(|_| terms.kind.is_algo()) {
             Some(stop) => self.check_price(Subject::StopPrice, stop),
             None => Ok(()),
         }
     }
 
+    #[inline]
     fn check_price(&self, subject: Subject, price: Price) -> Result<(), FilterBreach> {
         if price.0 <= 0 {
             return self.price_breach(subject, price, Bound::Positive);
@@ -113,11 +117,13 @@ impl Filters {
         Ok(())
     }
 
+    #[cold]
     fn price_breach(&self, subject: Subject, price: Price, bound: Bound) -> Result<(), FilterBreach> {
         let found = self.shown_price(price);
         Err(FilterBreach { filter: FilterName::PriceFilter, subject, found, bound })
     }
 
+    #[inline]
     fn check_lot(
         &self,
         filter: FilterName,
@@ -161,6 +167,7 @@ impl Filters {
         Ok(())
     }
 
+    #[inline]
     fn check_percent(
         &self,
         filter: FilterName,
@@ -188,22 +195,28 @@ impl Filters {
     /// Every value that the notional filters bind, and whether it is a market order's.
     fn check_notional(&self, terms: &Terms, market: &MarketState) -> Result<(), FilterBreach> {
         let unpriced = !terms.kind.has_limit();
-        let check = |minutes, check: &dyn Fn(Notional) -> Result<(), FilterBreach>| match terms.size {
-            Size::Quote(value) => check(value),
+        let values = |minutes| match terms.size {
+            Size::Quote(value) => [Some(value), None],
             Size::Base(qty) if unpriced => {
-                market.reference_for(minutes).map_or(Ok(()), |price| check(price.times(qty)))
+                [market.reference_for(minutes).map(|price| price.times(qty)), None]
             }
-            Size::Base(qty) => terms.limit_prices().try_for_each(|price| check(price.times(qty))),
+            Size::Base(qty) => [terms.price, terms.pegged_price].map(|price| price.map(|p| p.times(qty))),
         };
         if let Some(filter) = self.min_notional.filter(|filter| !unpriced || filter.market) {
-            check(filter.minutes, &|value| self.value_at_least(FilterName::MinNotional, value, filter.min))?;
+            for value in values(filter.minutes).into_iter().flatten() {
+                self.value_at_least(FilterName::MinNotional, value, filter.min)?;
+            }
         }
         let Some(filter) = self.notional else { return Ok(()) };
-        if !unpriced || filter.min_market {
-            check(filter.minutes, &|value| self.value_at_least(FilterName::Notional, value, filter.min))?;
+        for value in values(filter.minutes).into_iter().flatten() {
+            if !unpriced || filter.min_market {
+                self.value_at_least(FilterName::Notional, value, filter.min)?;
+            }
         }
-        if !unpriced || filter.max_market {
-            check(filter.minutes, &|value| self.value_at_most(FilterName::Notional, value, filter.max))?;
+        for value in values(filter.minutes).into_iter().flatten() {
+            if !unpriced || filter.max_market {
+                self.value_at_most(FilterName::Notional, value, filter.max)?;
+            }
         }
         Ok(())
     }
@@ -230,23 +243,25 @@ impl Filters {
         }
     }
 
+    #[inline]
     fn value_at_least(&self, filter: FilterName, value: Notional, min: Notional) -> Result<(), FilterBreach> {
-        self.value_when(value < min, filter, value, Bound::AtLeast(self.shown_value(min)))
+        if value >= min {
+            return Ok(());
+        }
+        self.value_breach(filter, value, Bound::AtLeast(self.shown_value(min)))
     }
 
+    #[inline]
     fn value_at_most(&self, filter: FilterName, value: Notional, max: Notional) -> Result<(), FilterBreach> {
-        self.value_when(value > max, filter, value, Bound::AtMost(self.shown_value(max)))
+        if value <= max {
+            return Ok(());
+        }
+        self.value_breach(filter, value, Bound::AtMost(self.shown_value(max)))
     }
 
-    fn value_when(
-        &self,
-        breached: bool,
-        filter: FilterName,
-        value: Notional,
-        bound: Bound,
-    ) -> Result<(), FilterBreach> {
-        let found = self.shown_value(value);
-        if breached { Err(FilterBreach { filter, subject: Subject::Value, found, bound }) } else { Ok(()) }
+    #[cold]
+    fn value_breach(&self, filter: FilterName, value: Notional, bound: Bound) -> Result<(), FilterBreach> {
+        Err(FilterBreach { filter, subject: Subject::Value, found: self.shown_value(value), bound })
     }
 
     /// The filters on what is open once these orders are, too.
@@ -267,11 +282,10 @@ impl Filters {
                 return Err(FilterBreach { filter, subject, found: shown(position), bound });
             }
         }
-        let count = |counts: &dyn Fn(&Terms) -> bool| legs.iter().filter(|leg| counts(leg)).count() as u64;
         let adding = Adding {
             orders: legs.len() as u64,
-            algo: count(&|leg| leg.kind.is_algo()),
-            iceberg: count(&Terms::is_iceberg),
+            algo: legs.iter().filter(|leg| leg.kind.is_algo()).count() as u64,
+            iceberg: legs.iter().filter(|leg| leg.is_iceberg()).count() as u64,
             lists: u64::from(is_list),
         };
         adding.check(&self.counts, &account.symbol, &SYMBOL_COUNTS)?;
@@ -313,6 +327,7 @@ const EXCHANGE_COUNTS: CountFilters = [
 ];
 
 impl Adding {
+    #[inline]
     fn check(&self, max: &CountLimits, open: &OpenCounts, names: &CountFilters) -> Result<(), FilterBreach> {
         let rows = [
             (self.orders, open.orders, max.orders, Subject::OpenOrders),
@@ -330,6 +345,7 @@ impl Adding {
     }
 }
 
+#[inline]
 fn at_most(filter: FilterName, subject: Subject, count: i128, max: Option<u32>) -> Result<(), FilterBreach> {
     match max {
         Some(max) if count > i128::from(max) => {

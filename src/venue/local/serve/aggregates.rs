@@ -9,8 +9,8 @@ use super::listing::Trade;
 use crate::domain::Qty;
 use std::collections::VecDeque;
 
-/// Aggregates that REST can show.
-const KEPT: usize = 1_000;
+/// Aggregates that REST can show: more than one answer has, so that whoever fetches a history has to ask again.
+const KEPT: usize = 20_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Aggregates {

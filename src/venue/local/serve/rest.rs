@@ -68,7 +68,7 @@ static ROUTES: &[Route] = &[
     get("/depth", depth_weight, depth),
     get("/trades", |call| by_market(call, 25, 5), trade_calls::trades),
     spot("/historicalTrades", |_| 25, trade_calls::historical),
-    spot("/aggTrades", |_| 4, trade_calls::aggregates),
+    get("/aggTrades", |call| by_market(call, 4, 20), trade_calls::aggregates),
     get("/klines", klines::weight, klines::answer),
     spot("/uiKlines", klines::weight, klines::answer),
     spot("/avgPrice", |_| 2, ticker_calls::average),

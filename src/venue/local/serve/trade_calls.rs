@@ -52,7 +52,7 @@ pub(super) fn aggregates(call: &Call<'_>) -> Result<Answer, Answer> {
     };
     let of = &listing.instrument;
     let rows = wanted.into_iter().map(|a| {
-        json!({
+        let mut row = json!({
             "a": a.id,
             "p": shown(a.price.0, of.price_decimals),
             "q": shown(a.qty.0, of.qty_decimals),
@@ -60,8 +60,11 @@ pub(super) fn aggregates(call: &Call<'_>) -> Result<Answer, Answer> {
             "l": a.last_id,
             "T": call.time(a.ms),
             "m": a.maker_side == Side::Buy,
-            "M": true,
-        })
+        });
+        if call.market == Market::Spot {
+            row["M"] = json!(true);
+        }
+        row
     });
     Ok(Answer::json(200, Value::from_iter(rows).to_string()))
 }

@@ -1,0 +1,72 @@
+//! `algo-trader pnl`: what a run earned, by strategy, instrument and day.
+
+use super::Outcome;
+use crate::domain::pnl::Method;
+use crate::run::pnl::{PnlReport, pnl_report};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Days are those of [risk.losses] day_starts and zone. Both methods come to the same in all, and differ
+in when it was realised.
+
+Examples:
+  algo-trader pnl --journal run.journal
+  algo-trader pnl --journal run.journal --method fifo --json     # of a run that still goes on, too"
+)]
+pub struct Args {
+    /// The run's journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// What a closing is set against, instead of [accounting] method
+    #[arg(long, value_parser = method)]
+    method: Option<Method>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let known = Method::LABELS.iter().find(|(label, _)| *label == text);
+    known.map(|(_, method)| *method).ok_or_else(|| "must be average or fifo".to_owned())
+}
+
+pub fn run(args: &Args) -> Outcome {
+    match pnl_report(&args.journal, args.method) {
+        Ok(report) if args.json => println!("{:#}", json!(report)),
+        Ok(report) => print(&report),
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+    }
+    Outcome::Done
+}
+
+fn print(report: &PnlReport) {
+    println!("{}, by the method {}", report.time, report.method);
+    if report.lines.is_empty() {
+        println!("nothing was traded");
+    }
+    for line in &report.lines {
+        println!("{} in {}: {} {}", line.strategy, line.instrument, line.net, line.quote);
+        println!(
+            "  realised {}, unrealised {} ({} at {}), fees {}, {} fills",
+            line.realised, line.unrealised, line.qty, line.mark, line.fees, line.fills
+        );
+        for (asset, fees) in line.fees_by_asset.iter().filter(|(asset, _)| **asset != line.quote) {
+            println!("  of the fees {fees} {asset} were taken in {asset}");
+        }
+        for day in &line.days {
+            println!("  {}: {} ({} before fees), {} fills", day.day, day.net, day.realised, day.fills);
+        }
+    }
+    for (title, sums) in
+        [("by strategy", &report.strategies), ("by day, realised", &report.days), ("in all", &report.whole)]
+    {
+        for sum in sums {
+            println!("{title}: {} {} {}", sum.of, sum.net, sum.quote);
+        }
+    }
+}

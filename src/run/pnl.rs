@@ -1,0 +1,304 @@
+//! What a run earned, by strategy, instrument and day, from its journal: of one that ended, or of one that goes on.
+//!
+//! Every amount is exact. By either method the whole is the same; what differs is when it was realised. Positions are
+//! valued at the mark that risk goes by: the mid of the newest quote, or, where none came, the last trade. A fee in the
+//! base asset is converted at its fill's own price. (A commission in a third asset is in no report, and so not here: the
+//! run's log has it.)
+
+use super::config::{Config, ConfigError};
+use crate::domain::decimal::Scaled;
+use crate::domain::event::{Event, Kind};
+use crate::domain::pnl::{Method, Profit};
+use crate::domain::{Instrument, InstrumentTable, Notional, Price, Slot, Time};
+use crate::journal::{Entry, Follower, JournalError, Next};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use thiserror::Error;
+
+/// What one strategy earned in one instrument. Amounts are decimals in the quote asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PnlLine {
+    /// Whose.
+    pub strategy: String,
+    /// In what.
+    pub instrument: String,
+    /// The asset of the amounts.
+    pub quote: String,
+    /// What is held, signed.
+    pub qty: String,
+    /// What it is valued at.
+    pub mark: String,
+    /// Earned by what was closed, before fees.
+    pub realised: String,
+    /// What closing the rest at the mark would add.
+    pub unrealised: String,
+    /// All fees, those in the base asset at their fills' prices.
+    pub fees: String,
+    /// Fees as they were taken, by asset.
+    pub fees_by_asset: BTreeMap<String, String>,
+    /// Realised and not, less fees.
+    pub net: String,
+    /// Fills.
+    pub fills: u64,
+    /// By day, the days on which something happened.
+    pub days: Vec<PnlDay>,
+}
+
+/// What one day brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PnlDay {
+    /// The date on which the day began.
+    pub day: String,
+    /// Realised, before fees.
+    pub realised: String,
+    /// Fees.
+    pub fees: String,
+    /// Realised less fees.
+    pub net: String,
+    /// Fills.
+    pub fills: u64,
+}
+
+/// A sum in one quote asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PnlSum {
+    /// Of what: a strategy, a day, or `all`.
+    pub of: String,
+    /// The asset.
+    pub quote: String,
+    /// Realised and not, less fees; of a day, what was realised, less fees.
+    pub net: String,
+}
+
+/// The whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PnlReport {
+    /// `average` or `fifo`.
+    pub method: &'static str,
+    /// Up to when the journal was read.
+    pub time: String,
+    /// By strategy and instrument, of those in which something was filled.
+    pub lines: Vec<PnlLine>,
+    /// Sums by strategy.
+    pub strategies: Vec<PnlSum>,
+    /// Sums by day.
+    pub days: Vec<PnlSum>,
+    /// Sums of everything.
+    pub whole: Vec<PnlSum>,
+}
+
+/// Why there is none.
+#[derive(Debug, Error)]
+pub enum PnlError {
+    /// The journal does not read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal ends before its header.
+    #[error("{0}: ends before its header: nothing was journaled")]
+    Empty(String),
+    /// What it was made with is of no use to this version.
+    #[error("{path}: its configuration is refused by this version:\n{error}")]
+    Config {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// Its instruments cannot be.
+    #[error("{0}: its instruments do not fit together: the file is damaged")]
+    Instruments(String),
+}
+
+/// Decimals of fees.
+const FEE_DECIMALS: u8 = 8;
+
+/// With as few digits as it takes.
+fn shown(value: i128, decimals: u8) -> String {
+    format!("{:#}", Scaled { value, decimals })
+}
+
+/// Reads a journal. `method` stands in place of `[accounting] method`.
+///
+/// # Errors
+/// [`PnlError`].
+pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlError> {
+    let name = path.display().to_string();
+    let mut follower = Follower::open(path)?.ok_or_else(|| PnlError::Empty(name.clone()))?;
+    let header = follower.header().clone();
+    let table =
+        InstrumentTable::new(header.instruments.clone()).map_err(|_| PnlError::Instruments(name.clone()))?;
+    let config = Config::from_text_with_instruments(&header.config_text, &header.config_name, table.clone())
+        .map_err(|error| PnlError::Config { path: name.clone(), error })?;
+    let method = method.unwrap_or(config.accounting);
+    let finest = table.all().iter().map(Instrument::notional_decimals).max();
+    let mut books = Books {
+        decimals: finest.unwrap_or_default().max(FEE_DECIMALS),
+        marks: vec![Price(0); table.len()],
+        quoted: vec![false; table.len()],
+        time: Time(0),
+        day_ends: Time(0),
+        profits: BTreeMap::new(),
+        table,
+        config,
+        method,
+    };
+    while let Next::Entry(entry, _) = follower.next_entry()? {
+        if let Entry::Slot(slot) = entry {
+            books.take(&slot);
+        }
+    }
+    Ok(books.report())
+}
+
+/// Profits as they come.
+struct Books {
+    table: InstrumentTable,
+    config: Config,
+    method: Method,
+    /// That every amount is added up with: those of the finest notional.
+    decimals: u8,
+    marks: Vec<Price>,
+    quoted: Vec<bool>,
+    time: Time,
+    /// When the day ends, which it is known by.
+    day_ends: Time,
+    /// By strategy and instrument.
+    profits: BTreeMap<(u8, u16), Profit>,
+}
+
+impl Books {
+    fn take(&mut self, slot: &Slot) {
+        if slot.is_first() {
+            self.time = slot.time();
+        }
+        match slot.kind() {
+            Kind::Quote | Kind::Trade => self.mark(slot),
+            Kind::Report => {
+                let Event::Report(report) = slot.event() else { return };
+                if self.time >= self.day_ends {
+                    self.day_ends = self.config.risk.setup.day.next_after(self.time);
+                }
+                let Some(of) = self.table.all().get(report.instrument.index()) else { return };
+                let day = i64::try_from(self.day_ends.0).unwrap_or(i64::MAX);
+                let key = (report.strategy.0, report.instrument.0);
+                let profit = self.profits.entry(key).or_insert_with(|| Profit::new(self.method));
+                profit.book_report(day, &report, of);
+            }
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, slot: &Slot) {
+        let index = slot.instrument().index();
+        let (Some(mark), Some(quoted)) = (self.marks.get_mut(index), self.quoted.get_mut(index)) else {
+            return;
+        };
+        if let Some(quote) = slot.as_quote() {
+            *quoted = true;
+            if quote.bid.qty.0 > 0 && quote.ask.qty.0 > 0 {
+                let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
+                *mark = Price(bid + ask.saturating_sub(bid) / 2);
+            }
+        } else if let Some(trade) = slot.as_trade()
+            && !*quoted
+        {
+            *mark = trade.price;
+        }
+    }
+}
+
+/// Realised, unrealised and fees, in the units of [`Books::decimals`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Amounts {
+    realised: i128,
+    unrealised: i128,
+    fees: i128,
+}
+
+impl Amounts {
+    fn net(&self) -> i128 {
+        self.realised + self.unrealised - self.fees
+    }
+}
+
+/// Sums by what they are of and by quote asset.
+type Sums = BTreeMap<(String, String), i128>;
+
+impl Books {
+    /// An amount with the decimals of all; what is far beyond any account is held at the limit.
+    fn amount(&self, value: i128, decimals: u8) -> i128 {
+        let power = u32::from(self.decimals.saturating_sub(decimals));
+        value.saturating_mul(10i128.saturating_pow(power))
+    }
+
+    fn fees(&self, by_asset: &BTreeMap<String, i128>, in_base: Notional, of: &Instrument) -> i128 {
+        let in_quote = by_asset.get(&of.quote).copied().unwrap_or_default();
+        self.amount(in_quote, FEE_DECIMALS) + self.amount(in_base.0, of.notional_decimals())
+    }
+
+    fn report(&self) -> PnlReport {
+        let (mut lines, mut strategies, mut days, mut whole) =
+            (Vec::new(), Sums::new(), Sums::new(), Sums::new());
+        for (&(strategy, instrument), profit) in &self.profits {
+            let Some(of) = self.table.all().get(usize::from(instrument)) else { continue };
+            let label = self.config.strategies.get(usize::from(strategy)).map(|s| s.label.clone());
+            let label = label.unwrap_or_else(|| format!("#{strategy}"));
+            let mark = self.marks[usize::from(instrument)];
+            let money = of.notional_decimals();
+            let amounts = Amounts {
+                realised: self.amount(profit.realised().0, money),
+                unrealised: self.amount(profit.unrealised(mark).0, money),
+                fees: self.fees(profit.fees(), profit.fees_in_base(), of),
+            };
+            *strategies.entry((label.clone(), of.quote.clone())).or_default() += amounts.net();
+            *whole.entry(("all".to_owned(), of.quote.clone())).or_default() += amounts.net();
+            let told = profit.days().iter().map(|(day, on)| {
+                let day = self.config.risk.setup.day.date_of(Time(u64::try_from(*day).unwrap_or_default()));
+                let realised = self.amount(on.realised.0, money);
+                let fees = self.fees(&on.fees, on.fees_in_base, of);
+                *days.entry((day.clone(), of.quote.clone())).or_default() += realised - fees;
+                PnlDay {
+                    day,
+                    realised: self.shown(realised),
+                    fees: self.shown(fees),
+                    net: self.shown(realised - fees),
+                    fills: on.fills,
+                }
+            });
+            let told: Vec<PnlDay> = told.collect();
+            let by_asset = |(asset, paid): (&String, &i128)| (asset.clone(), shown(*paid, FEE_DECIMALS));
+            lines.push(PnlLine {
+                strategy: label,
+                instrument: of.name(),
+                quote: of.quote.clone(),
+                qty: shown(profit.qty().0.into(), of.qty_decimals),
+                mark: shown(mark.0.into(), of.price_decimals),
+                realised: self.shown(amounts.realised),
+                unrealised: self.shown(amounts.unrealised),
+                fees: self.shown(amounts.fees),
+                fees_by_asset: profit.fees().iter().map(by_asset).collect(),
+                net: self.shown(amounts.net()),
+                fills: told.iter().map(|day| day.fills).sum(),
+                days: told,
+            });
+        }
+        PnlReport {
+            method: self.method.label(),
+            time: self.time.to_string(),
+            lines,
+            strategies: self.sums(strategies),
+            days: self.sums(days),
+            whole: self.sums(whole),
+        }
+    }
+
+    fn shown(&self, value: i128) -> String {
+        shown(value, self.decimals)
+    }
+
+    fn sums(&self, all: Sums) -> Vec<PnlSum> {
+        let sum = |((of, quote), net): ((String, String), i128)| PnlSum { of, quote, net: self.shown(net) };
+        all.into_iter().map(sum).collect()
+    }
+}
