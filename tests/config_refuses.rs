@@ -72,7 +72,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[trading]\nstandby = [\"binance:spot:ETHUSDT\", \"binance:spot:XRPUSDT\"]",
         &[
-            "my.toml:4:11: trading.standby = [\"binance:spot:ETHUSDT\", \"binance:spot:XRPUSDT\"]: is of no use: only [trading] pairs_file adds what stands by, with mode = \"live\"",
+            "my.toml:4:11: trading.standby = [\"binance:spot:ETHUSDT\", \"binance:spot:X…: is of no use: only [trading] pairs_file adds what stands by, with mode = \"live\"",
             "my.toml:4:36: trading.standby = \"binance:spot:XRPUSDT\": must be the name of a spot instrument of [instruments] files",
         ],
     ),

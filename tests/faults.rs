@@ -22,7 +22,8 @@ use algo_trader::run::run_live;
 use algo_trader::venue::local::serve::{Control, Fault, Running};
 use fault_proxy::FaultProxy;
 use live_orders::{
-    Key, LiveConfig, PERSISTENT, STEPS_TAKEN, Start, assert_booked, config, final_orders, options, run, venue,
+    Key, LiveConfig, PERSISTENT, STEPS_TAKEN, Start, assert_booked, config, final_orders, options, run,
+    take_fees_in_eth, venue,
 };
 use order_client::Trader;
 use std::collections::BTreeMap;
@@ -273,6 +274,10 @@ fn case(seed: u64) {
         format!("order_entry = \"{entry}\"\nrecv_window_ms = 1000\nreconcile_seconds = 1\nrules_seconds = 1");
     let mut live = config(&venue, key, &trading, PERSISTENT);
     through(&proxy, &venue, &mut live);
+    let in_third = chance.below(3) == 0;
+    if in_third {
+        take_fees_in_eth(&venue);
+    }
     let alice = Trader::new(&venue, "alicehmac");
     let start = Start::of(&alice);
     let mut wrecker = Wrecker { proxy: &proxy, venue: venue.control(), chance, did: BTreeMap::new() };
@@ -294,7 +299,7 @@ fn case(seed: u64) {
     let told = assert_booked(&alice, &live, &ran, &start);
     let (s, sent) = (&ran.summary, ran.summary.orders.as_ref().expect("orders were sent"));
     println!(
-        "case {seed}: {family:?}, {key:?} by {entry}; {did:?}; {} orders, {} fills, {} rejected, {} sessions, {} unknown and settled, {} gaps closed",
+        "case {seed}: {family:?}, {key:?} by {entry}, commissions in ETH: {in_third}; {did:?}; {} orders, {} fills, {} rejected, {} sessions, {} unknown and settled, {} gaps closed",
         s.execution.orders,
         s.execution.fills,
         s.execution.rejected,
@@ -306,6 +311,7 @@ fn case(seed: u64) {
     let taken = s.execution.orders - s.execution.rejected;
     assert!(taken >= STEPS_TAKEN as u64, "only {taken} orders were taken: {told}");
     assert!(s.execution.fills >= 20, "only {} fills: {told}", s.execution.fills);
+    assert_eq!(in_third, sent.count("ThirdAssetCommission") > 0, "{told}");
     if !matches!(family, Family::Bans | Family::All) {
         assert_eq!(sent.refusals, 0, "too much was asked of the venue: {told}");
     }

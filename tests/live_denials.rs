@@ -163,9 +163,13 @@ fn while_nothing_can_be_sent_orders_are_denied_and_none_reaches_the_client() {
         .collect();
     let sent = summary.orders.as_ref().expect("orders were sent");
     println!("{denied} denied, {} refused by the client, {commands:?}", sent.count("NotSent"));
-    assert!(denied >= 50, "only {denied} were denied: {told}");
+    assert!(denied >= 8, "only {denied} were denied: {told}");
     // Those that were approved before the venue's word was in the ring.
-    assert!(sent.count("NotSent") <= 10, "{} reached the client: {told}", sent.count("NotSent"));
+    assert!(
+        sent.count("NotSent") * 4 <= denied as u64,
+        "{} reached the client: {told}",
+        sent.count("NotSent")
+    );
     assert!(commands.len() >= 4 && !commands[commands.len() - 1], "{commands:?}");
     assert!(commands.chunks(2).all(|pair| pair == [true, false]), "told once each: {commands:?}");
     // An event of the run's own is measured from its entry, not from nothing.

@@ -7,12 +7,14 @@ mod live_orders;
 mod order_client;
 
 use algo_trader::domain::Market;
+use algo_trader::domain::event::Kind;
+use algo_trader::journal::JournalReader;
 use algo_trader::pipeline::Threading;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
 use live_orders::{
-    Key, PERSISTENT, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, config, final_orders, options, run,
-    venue,
+    Key, PERSISTENT, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, commissions, config, final_orders,
+    options, run, take_fees_in_eth, venue,
 };
 use order_client::Trader;
 use std::time::{Duration, Instant};
@@ -61,6 +63,21 @@ fn every_order_type_and_side_is_booked_as_the_account_says_with_each_order_signe
 #[test]
 fn every_order_type_and_side_is_booked_as_the_account_says_by_rest() {
     every_type_and_side(Key::Hmac, "order_entry = \"rest\"", Threading::Inline);
+}
+
+#[test]
+fn a_commission_in_a_third_asset_is_booked_as_the_account_says_and_among_the_fees_at_its_worth() {
+    let venue = venue(|_| {});
+    take_fees_in_eth(&venue);
+    let live = config(&venue, Key::Ed25519, "reconcile_seconds = 1", SCRIPTED);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    let ran = run(&venue, &live, Threading::Shared, || final_orders(&alice) == STEPS_TAKEN);
+    let told = assert_booked(&alice, &live, &ran, &start);
+    let taken = commissions(&ran.journal);
+    assert!(taken.len() >= 20, "{told}");
+    let position = ran.summary.strategies[0].position;
+    assert_eq!((position.fees_in_base.0, position.fees > 0), (0, true), "{told}");
 }
 
 /// What a run that may not begin says.
@@ -112,6 +129,48 @@ fn a_pair_is_paused_and_resumed_by_a_file_while_running() {
     });
     assert_eq!(orders_while_paused, Some(0), "nothing is sent while it is paused");
     assert_booked(&alice, &live, &ran, &start);
+}
+
+#[test]
+fn a_pair_that_stood_by_is_followed_and_traded_once_a_file_adds_it() {
+    let venue = venue(|_| {});
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let pairs = dir.path().join("pairs");
+    let trading = format!("pairs_file = {pairs:?}\nstandby = [\"binance:spot:BTCUSDT\"]");
+    let live = config(&venue, Key::Hmac, &trading, PERSISTENT);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    let begun = Instant::now();
+    let mut added = None;
+    let ran = run(&venue, &live, Threading::Inline, || {
+        if begun.elapsed() > Duration::from_millis(2_000) && added.is_none() {
+            let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+            added = Some((wall_ns(), all.as_array().map(Vec::len)));
+            std::fs::write(&pairs, "binance:spot:BTCUSDT added\n").expect("written");
+        }
+        final_orders(&alice) >= STEPS_TAKEN
+    });
+    let told = assert_booked(&alice, &live, &ran, &start);
+    let (added, orders) = added.expect("it was added");
+    assert_eq!(orders, Some(0), "nothing is sent while it stands by");
+    let table = &live.config.instruments;
+    let first = |name: &str| {
+        let id = table.by_name(name).expect("listed").id;
+        let mut journal = JournalReader::open(&ran.journal).expect("a journal");
+        let slots = std::iter::from_fn(|| journal.next_slot().expect("it reads"));
+        let mut of =
+            slots.filter(|slot| matches!(slot.kind(), Kind::Trade | Kind::Quote | Kind::DepthSnapshot));
+        of.find(|slot| slot.instrument() == id).map(|slot| slot.time().0)
+    };
+    let (btc, eth) = (first("binance:spot:BTCUSDT"), first("binance:spot:ETHUSDT"));
+    assert!(btc.is_some_and(|time| time >= added), "nothing is heard of it before: {told}");
+    assert!(eth.is_some_and(|time| time < added), "the others are followed meanwhile: {told}");
+}
+
+/// The wall clock, ns.
+fn wall_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_nanos() as u64
 }
 
 #[test]

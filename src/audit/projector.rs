@@ -115,6 +115,11 @@ impl Projector {
         };
         let order = self.whose(report.order, report.strategy, report.instrument, None);
         let reply = match report.kind {
+            ReportKind::Commission => {
+                let (asset, amount) = report.paid().map_or((String::new(), 0), |(a, n)| (a.to_string(), n));
+                let amount = Scaled { value: amount.into(), decimals: FEE_DECIMALS }.to_string();
+                return Body::Commission { order, asset, amount, worth: fee(), trade_id: report.trade_id };
+            }
             ReportKind::Funding => return of_position("funding"),
             ReportKind::Liquidated => return of_position("liquidated"),
             ReportKind::Accepted => "accepted",

@@ -160,6 +160,20 @@ pub enum Body {
         /// The venue's id.
         trade_id: u64,
     },
+    /// A commission was taken in an asset that is neither bought nor paid with.
+    Commission {
+        /// For which order.
+        #[serde(flatten)]
+        order: Whose,
+        /// The asset.
+        asset: String,
+        /// How much of it.
+        amount: String,
+        /// What that is worth in the quote asset; zero where no price is known.
+        worth: String,
+        /// The venue's trade id.
+        trade_id: u64,
+    },
     /// What happened to a position without an order.
     Position {
         /// `funding` or `liquidated`.

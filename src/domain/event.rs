@@ -8,6 +8,7 @@
 //! An event of several slots carries [`FIRST`] on its first and [`LAST`] on its last slot; stages act, and answers
 //! enter, only after the last.
 
+use super::asset::AssetCode;
 use super::ids::{InstrumentId, OrderId, StrategyId};
 use super::kill::{Kill, Scope, VenueId};
 use super::number::{Level, Notional, Price, Qty};
@@ -236,6 +237,40 @@ pub struct Report {
 }
 
 impl Report {
+    /// A commission was taken in an asset that is neither bought nor paid with: so much of it, in units of 10^-8, for a
+    /// trade of an order. Its worth is worked out as it enters the ring.
+    #[must_use]
+    pub fn commission(
+        instrument: InstrumentId,
+        order: OrderId,
+        strategy: StrategyId,
+        trade_id: u64,
+        asset: AssetCode,
+        amount: i64,
+    ) -> Self {
+        Self {
+            instrument,
+            order,
+            strategy,
+            side: Side::Buy,
+            kind: ReportKind::Commission,
+            qty: Qty(amount),
+            // Where other reports have a price this one has the asset.
+            price: Price(asset.word() as i64),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id,
+            maker: false,
+        }
+    }
+
+    /// What a commission in a third asset took: the asset, and how much in units of 10^-8. `None` for every other report.
+    #[must_use]
+    pub fn paid(&self) -> Option<(AssetCode, i64)> {
+        let is_one = self.kind == ReportKind::Commission;
+        is_one.then(|| (AssetCode::from_word(self.price.0 as u64), self.qty.0))
+    }
+
     /// What a fee took of the quantity: of what was bought, that much less came.
     #[inline]
     #[must_use]

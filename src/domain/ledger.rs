@@ -22,7 +22,7 @@ pub struct Position {
     pub cost: Notional,
     /// Profit of what was closed, before fees, in the notional's units.
     pub realised: Notional,
-    /// Fees paid in the quote asset, in units of 10^-8.
+    /// Fees paid in the quote asset, in units of 10^-8; and in third assets, each at its worth when it was booked.
     pub fees: i64,
     /// Fees that were taken in the base asset, each at its fill's price, in the notional's units.
     pub fees_in_base: Notional,
@@ -64,7 +64,9 @@ impl Position {
     /// Books a report that is of the position and no order.
     pub fn apply_report(&mut self, report: &super::event::Report) {
         match report.kind {
-            super::order::ReportKind::Funding => self.charge(report.fee),
+            super::order::ReportKind::Funding | super::order::ReportKind::Commission => {
+                self.charge(report.fee)
+            }
             super::order::ReportKind::Liquidated => {
                 self.apply(report.side, report.qty, report.price, report.fee);
             }

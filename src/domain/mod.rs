@@ -4,6 +4,7 @@
 //! I/O, reads no clock. Invariant: money is exact; a price of one instrument is never compared with another's
 //! without going through the instrument.
 
+pub mod asset;
 pub mod decimal;
 pub mod event;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod reason;
 pub mod time;
 pub mod wallet;
 
+pub use asset::AssetCode;
 pub use decimal::DecimalError;
 pub use event::{Event, Slot};
 pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};

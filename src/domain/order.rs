@@ -310,6 +310,9 @@ pub enum ReportKind {
     Funding = 6,
     /// Of a position and no order: it was closed for want of margin.
     Liquidated = 7,
+    /// Of a position and no order's course: a commission was taken in a third asset, see
+    /// [`Report::paid`](super::event::Report::paid); the report's fee says what that is worth.
+    Commission = 8,
 }
 
 impl ReportKind {
@@ -325,6 +328,7 @@ impl ReportKind {
             5 => Some(ReportKind::CancelRejected),
             6 => Some(ReportKind::Funding),
             7 => Some(ReportKind::Liquidated),
+            8 => Some(ReportKind::Commission),
             _ => None,
         }
     }
@@ -333,7 +337,7 @@ impl ReportKind {
     #[inline]
     #[must_use]
     pub const fn is_of_position(self) -> bool {
-        matches!(self, ReportKind::Funding | ReportKind::Liquidated)
+        matches!(self, ReportKind::Funding | ReportKind::Liquidated | ReportKind::Commission)
     }
 }
 
@@ -443,7 +447,9 @@ impl OrderState {
             ReportKind::Rejected => OrderStatus::Rejected,
             ReportKind::Canceled => OrderStatus::Canceled,
             ReportKind::Expired => OrderStatus::Expired,
-            ReportKind::Fill | ReportKind::Funding | ReportKind::Liquidated => self.status,
+            ReportKind::Fill | ReportKind::Funding | ReportKind::Liquidated | ReportKind::Commission => {
+                self.status
+            }
         };
         let changed = next != self.status;
         self.status = next;

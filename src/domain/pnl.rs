@@ -93,7 +93,8 @@ impl Profit {
     pub fn book_report(&mut self, day: i64, report: &Report, of: &Instrument) {
         let &Report { side, qty, price, fee, .. } = report;
         match (report.kind, report.fee_asset) {
-            (ReportKind::Funding, _) => self.pay(day, fee.into(), &of.quote),
+            // A commission in a third asset counts at the worth that it was booked with.
+            (ReportKind::Funding | ReportKind::Commission, _) => self.pay(day, fee.into(), &of.quote),
             (ReportKind::Fill | ReportKind::Liquidated, FeeAsset::Quote) => {
                 self.book(day, side, qty, price, fee, &of.quote);
             }

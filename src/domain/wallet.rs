@@ -3,7 +3,7 @@
 //! A wallet belongs to a part of a venue: `binance:spot` and `binance:usdm` have each their own USDT.
 //! - Spot: from its approval on, a buy locks what it can cost at the worst, its fee included, and a sell what it sells.
 //!   A fill moves both assets; what an order no longer needs is free again. Fees are paid in the quote asset, or taken
-//!   from what was bought.
+//!   from what was bought, or in a third asset.
 //! - Futures: a fill adds realised profit and takes the fee. Margin is not modelled: nothing is locked or refused, and a
 //!   loss can take a wallet below nothing.
 //!
@@ -11,6 +11,7 @@
 //! rounded. Identities, at every moment: free + locked = total; and everything valued at any one price for each
 //! instrument = the start valued so + realised + unrealised profit − fees.
 
+use super::asset::AssetCode;
 use super::event::{FEE_DECIMALS, FeeAsset};
 use super::ids::{InstrumentId, OrderId};
 use super::instrument::{FeeRate, Instrument, InstrumentTable, Market};
@@ -319,6 +320,20 @@ impl Wallets {
         let qty = i128::from(fill.side.signed(fill.qty).0).saturating_mul(legs.qty_scale);
         self.assets[legs.base].add(qty.saturating_sub(in_base));
         self.assets[legs.quote].add(value.saturating_neg().saturating_sub(fee));
+    }
+
+    /// Takes what a trade of the instrument cost in a third asset, in units of 10^-8, out of the instrument's wallet. An
+    /// asset that nothing is traded in there is not accounted for.
+    pub fn pay(&mut self, instrument: InstrumentId, asset: AssetCode, amount: i64) {
+        let Some(legs) = self.legs(instrument) else { return };
+        let of = &self.assets[legs.quote];
+        let same = |a: &AssetBalance| {
+            a.market == of.market && a.venue == of.venue && AssetCode::of(&a.asset) == Some(asset)
+        };
+        if let Some(at) = self.assets.iter().position(same) {
+            let asset = &mut self.assets[at];
+            asset.add(-i128::from(amount).saturating_mul(scale(START_DECIMALS, asset.decimals)));
+        }
     }
 
     /// Frees what is left of an order that is final.

@@ -192,6 +192,10 @@ impl Score {
     pub(super) fn on_report(&mut self, report: &Report, positions: &[Vec<Position>]) {
         let &Report { strategy, instrument, order, side, qty, price, fee, maker, .. } = report;
         let time = self.now;
+        // No simulated venue takes one; the positions have it in any case.
+        if report.kind == ReportKind::Commission {
+            return;
+        }
         if report.kind == ReportKind::Funding {
             let qty = side.signed(qty);
             let row = FundingRow { time, strategy, instrument, qty, price, paid: fee };

@@ -176,6 +176,9 @@ impl Recovery {
             self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
             self.booked.entry(order).or_default().push(trade_id);
         }
+        if let Some((asset, amount)) = report.paid() {
+            self.wallets.pay(report.instrument, asset, amount);
+        }
         // What is with the venue no more need not be asked for.
         if !desk.state.with_the_venue().any(|live| live.order.id == report.order) {
             self.booked.remove(&report.order);

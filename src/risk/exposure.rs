@@ -304,7 +304,8 @@ impl Exposure {
     fn change(&mut self, report: &Report, book: impl FnOnce(&mut Position)) -> Filled {
         let &Report { strategy, instrument, price, .. } = report;
         let at = self.at(strategy, instrument);
-        if self.marks[instrument.index()].0 == 0 {
+        // A commission in a third asset has none.
+        if self.marks[instrument.index()].0 == 0 && report.paid().is_none() {
             self.marks[instrument.index()] = price;
         }
         let decimals = self.decimals[instrument.index()];

@@ -584,6 +584,10 @@ impl<R: RuleList> Judge<R> {
         }
         let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
         let &Report { order, instrument, side, price, fee, fee_asset, strategy, .. } = report;
+        if let Some((asset, amount)) = report.paid() {
+            self.wallets.pay(instrument, asset, amount);
+            return self.look(seq, Some(strategy));
+        }
         let realised = filled.realised;
         self.wallets.fill(&WalletFill {
             order,

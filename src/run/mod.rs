@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod capture;
 pub mod config;
 pub mod control;
+mod fee_rates;
 pub mod feed;
 pub mod fetch;
 mod followers;

@@ -6,9 +6,10 @@
 //! Live it waits for nobody: time is the wall clock's, never going back, and an answer enters when it is there and due.
 //! The journal keeps the places, and a replay of it puts every answer where it was.
 
+use super::fee_rates::FeeRates;
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, Level, Price, Slot, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
@@ -48,6 +49,8 @@ pub struct Sequencer {
     /// Events before which the sequencer had to wait for the stages.
     drains: u64,
     entered: u64,
+    /// What commissions in third assets are worth, where that is asked for.
+    fee_rates: Option<Box<FeeRates>>,
     /// Net positions by instrument, as the answers that entered say; empty where nobody asks.
     net: Vec<i64>,
 }
@@ -101,8 +104,14 @@ impl Sequencer {
             time: Time(0),
             drains: 0,
             entered: 0,
+            fee_rates: None,
             net: Vec::new(),
         }
+    }
+
+    /// Has commissions in third assets be valued as they enter, by the prices that are published.
+    pub fn value_fees(&mut self, table: &InstrumentTable) {
+        self.fee_rates = Some(Box::new(FeeRates::new(table)));
     }
 
     /// Has positions be followed from the answers that enter. What a feed makes of them is then the same on any threads.
@@ -191,6 +200,12 @@ impl Sequencer {
         self.collect();
         while self.queue.next_due().is_some_and(|due| due <= time) {
             let Some(mut answer) = self.queue.pop() else { break };
+            if let Some(rates) = &self.fee_rates
+                && answer.slot.kind() == Kind::Report
+                && let Some(valued) = rates.valued(&answer.slot)
+            {
+                answer.slot = valued;
+            }
             answer.slot.stamp(self.time, self.clock.raw(), 0);
             self.entered += 1;
             self.put(&answer.slot)?;
@@ -220,6 +235,9 @@ impl Sequencer {
     /// [`Stopped`].
     #[inline]
     pub fn publish(&mut self, mut slot: Slot, read: u64) -> Result<(), Stopped> {
+        if let Some(rates) = &mut self.fee_rates {
+            rates.see(&slot);
+        }
         let now = self.stamp(read);
         slot.stamp(self.time, now, delta(read, now));
         self.put(&slot)?;
@@ -503,9 +521,9 @@ impl Sequencer {
         if self.direct {
             head.map_or(Ok(()), |head| self.put(head))?;
             let count = packs.len();
-            return (1..).zip(packs).try_for_each(|(n, pack)| {
-                self.put(&Slot::levels(instrument, pack, last && n == count))
-            });
+            return (1..)
+                .zip(packs)
+                .try_for_each(|(n, pack)| self.put(&Slot::levels(instrument, pack, last && n == count)));
         }
         let slots = packs.len() + usize::from(head.is_some());
         loop {

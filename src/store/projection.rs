@@ -286,6 +286,7 @@ impl Projection {
             ReportKind::CancelRejected => "cancel-rejected",
             ReportKind::Funding => "funding",
             ReportKind::Liquidated => "liquidated",
+            ReportKind::Commission => "commission",
         };
         self.tell_step(&state, event, out);
         if report.kind != ReportKind::Fill {

@@ -54,10 +54,12 @@ fn reported(report: &Report, time: Time) -> Option<Seen> {
             trade_id: report.trade_id,
         },
         ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => Act::Ended { order },
-        // Funding and liquidation are the venue's doing.
-        ReportKind::Accepted | ReportKind::CancelRejected | ReportKind::Funding | ReportKind::Liquidated => {
-            return None;
-        }
+        // Funding, liquidation and commissions are the venue's doing.
+        ReportKind::Accepted
+        | ReportKind::CancelRejected
+        | ReportKind::Funding
+        | ReportKind::Liquidated
+        | ReportKind::Commission => return None,
     };
     Some(Seen { time, instrument: report.instrument, act })
 }

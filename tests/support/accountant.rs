@@ -170,7 +170,8 @@ impl Accountant {
             ReportKind::Accepted
             | ReportKind::CancelRejected
             | ReportKind::Funding
-            | ReportKind::Liquidated => false,
+            | ReportKind::Liquidated
+            | ReportKind::Commission => false,
         };
         if over {
             self.live.remove(at);

@@ -452,11 +452,12 @@ fn asked(trader: &Trader<'_>, path: &str, params: &[(&str, &str)]) -> Option<Val
 pub struct Start {
     base: i64,
     quote: i64,
+    third: i64,
 }
 
 impl Start {
     pub fn of(alice: &Trader<'_>) -> Self {
-        Self { base: balance(alice, "BTC"), quote: balance(alice, "USDT") }
+        Self { base: balance(alice, "BTC"), quote: balance(alice, "USDT"), third: balance(alice, "ETH") }
     }
 }
 
@@ -478,20 +479,31 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
 
     let position = s.strategies[0].position;
     assert_eq!(booked.iter().map(|(_, qty)| qty).sum::<i64>(), position.qty.0, "{told}");
-    let (mut base, mut quote, mut fees) = (0, 0, [0i64; 2]);
+    let (mut base, mut quote, mut fees) = (0, 0, [0i64; 3]);
     for trade in trades {
         let sign = if trade["isBuyer"] == true { 1 } else { -1 };
         base += sign * units(&trade["qty"]);
         quote -= sign * units(&trade["quoteQty"]);
-        fees[usize::from(trade["commissionAsset"] == "USDT")] += units(&trade["commission"]);
+        let asset = ["BTC", "USDT", "ETH"].iter().position(|asset| trade["commissionAsset"] == **asset);
+        fees[asset.expect("one of them")] += units(&trade["commission"]);
     }
     let decimals = u32::from(s.strategies[0].instrument.qty_decimals);
-    let (base_now, quote_now) = (balance(alice, "BTC"), balance(alice, "USDT"));
+    let (base_now, quote_now, third_now) =
+        (balance(alice, "BTC"), balance(alice, "USDT"), balance(alice, "ETH"));
     assert_eq!(base_now - start.base, base - fees[0], "{told}");
     assert_eq!(quote_now - start.quote, quote - fees[1], "{told}");
+    assert_eq!(start.third - third_now, fees[2], "{told}");
+    // What was taken of a third asset is told, once, and is among the fees at its worth.
+    let taken = commissions(&ran.journal);
+    assert_eq!(taken.iter().map(|(amount, _)| amount).sum::<i64>(), fees[2], "{told}");
+    let worth: i64 = taken.iter().map(|(_, worth)| worth).sum();
+    assert_eq!(position.fees, fees[1] + worth, "{told}");
+    // Before its first price what an ETH is worth is not known.
+    let mut priced = taken.iter().skip_while(|(_, worth)| *worth == 0);
+    assert!(priced.all(|(amount, worth)| worth > amount), "an ETH is worth more than a dollar: {taken:?}");
     // Commissions in what was bought included: the position is what the account has more than before.
     assert_eq!(position.qty.0 * 10i64.pow(8 - decimals), base_now - start.base, "{told}");
-    for (asset, now) in [("BTC", base_now), ("USDT", quote_now)] {
+    for (asset, now) in [("BTC", base_now), ("USDT", quote_now), ("ETH", third_now)] {
         let wallet = s.balances.iter().find(|b| b.asset == asset).expect("a wallet");
         let unit = 10i128.pow(u32::from(wallet.decimals) - 8);
         assert_eq!((wallet.total, wallet.locked), (i128::from(now) * unit, 0), "{asset}: {told}");
@@ -521,6 +533,23 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
     assert_eq!(again.order_stream_sha256, s.order_stream_sha256, "the journal replays to it");
     assert_eq!(again.strategies[0].position, position);
     told
+}
+
+/// Commissions in a third asset in the journal: how much, and its worth, in units of 10^-8.
+pub fn commissions(journal: &Path) -> Vec<(i64, i64)> {
+    let mut journal = JournalReader::open(journal).expect("a journal");
+    let slots = std::iter::from_fn(|| journal.next_slot().expect("it reads"));
+    let taken = |slot: Slot| match slot.event() {
+        Event::Report(report) => report.paid().map(|(_, amount)| (amount, report.fee)),
+        _ => None,
+    };
+    slots.filter_map(taken).collect()
+}
+
+/// Has the venue take commissions in ETH, which a trade of BTCUSDT neither buys nor pays with.
+pub fn take_fees_in_eth(venue: &Running) {
+    let fault = serde_json::from_str(r#"{"fault":"fees-in","asset":"ETH","price":300000000000}"#);
+    assert!(venue.control().inject(fault.expect("it reads")), "the venue is gone");
 }
 
 /// Fills in the journal: trade id, and signed quantity less what was taken of it.

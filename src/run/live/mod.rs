@@ -250,6 +250,7 @@ fn live(
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => {
             let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
+            pipeline.sequencer.value_fees(&config.instruments);
             start_orders(prepared, lanes, &mut pipeline, wait, resumed)?
         }
         _ => None,

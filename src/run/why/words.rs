@@ -26,6 +26,9 @@ pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
                 "fill: {side} {qty} at {price}, fee {fee} in the {fee_asset} asset, {made}, trade {trade_id}"
             ))
         }
+        Body::Commission { order, asset, amount, worth, trade_id } if of(order) => Some(format!(
+            "commission of {amount} {asset}, worth {worth} in the quote asset, trade {trade_id}"
+        )),
         _ => None,
     }
 }

@@ -117,8 +117,8 @@ impl Gateway {
                 }
             }
             ReportKind::Accepted | ReportKind::CancelRejected => {}
-            // A spot account has neither.
-            ReportKind::Funding | ReportKind::Liquidated => {}
+            // A commission ends nothing; the others a spot account does not have.
+            ReportKind::Commission | ReportKind::Funding | ReportKind::Liquidated => {}
         }
         self.answer(Slot::report(report));
     }

@@ -251,7 +251,7 @@ pub enum Notice {
         /// The trade.
         trade_id: u64,
     },
-    /// A commission was taken in an asset that is neither bought nor paid with: the report says no fee.
+    /// A commission was taken in an asset that is neither bought nor paid with: a report of its own says so.
     #[error("a commission of {amount} {asset} was taken")]
     ThirdAssetCommission {
         /// The asset.

@@ -8,7 +8,7 @@ use super::message::Outputs;
 use super::notice::Notice;
 use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
-use crate::domain::{ClientOrderId, Order, Price, Qty, Time};
+use crate::domain::{AssetCode, ClientOrderId, Order, Price, Qty, Time};
 use std::collections::BTreeSet;
 
 /// Where an order stands.
@@ -59,6 +59,8 @@ pub struct Fill {
     /// In units of 10^-8 quote, or of quantity.
     pub fee: i64,
     pub fee_asset: FeeAsset,
+    /// What was taken of a third asset, in units of 10^-8.
+    pub paid: Option<(AssetCode, i64)>,
     pub maker: bool,
 }
 
@@ -193,8 +195,12 @@ impl Tracked {
         if self.phase == Phase::Done {
             out.notice(Notice::LateFill { order: self.order.id, trade_id: fill.trade_id });
         }
-        let Fill { trade_id, qty, price, fee, fee_asset, maker } = *fill;
+        let Fill { trade_id, qty, price, fee, fee_asset, paid, maker } = *fill;
         out.report(Report { qty, price, fee, fee_asset, trade_id, maker, ..self.report(ReportKind::Fill) });
+        if let Some((asset, amount)) = paid {
+            let Order { instrument, id, strategy, .. } = self.order;
+            out.report(Report::commission(instrument, id, strategy, trade_id, asset, amount));
+        }
         if self.filled == self.order.qty {
             self.end.get_or_insert(End::Filled);
         }

@@ -5,12 +5,13 @@
 
 use super::OrderClient;
 use super::event::trade_row;
-use super::ledger::{Booking, TradeFact, booking, shown};
+use super::ledger::{AMOUNT_DECIMALS, Booking, TradeFact, booking, shown};
 use super::message::Outputs;
 use super::notice::Notice;
 use super::orders::OrderKey;
 use super::tracked::Fill;
-use crate::domain::{InstrumentId, Side, Time};
+use crate::domain::event::FEE_DECIMALS;
+use crate::domain::{AssetCode, InstrumentId, Side, Time};
 
 /// Trades kept whose order is not known.
 const UNCLAIMED_MAX: usize = 4_096;
@@ -23,6 +24,15 @@ pub(super) struct Unclaimed {
     pub fill: Fill,
     side: Side,
     told: bool,
+}
+
+/// What a trade cost in a third asset, in units of 10^-8, rounded up; an asset whose name is too long for a report is
+/// only told.
+fn third(booking: &Booking, trade: &TradeFact) -> Option<(AssetCode, i64)> {
+    let asset = booking.third.then(|| AssetCode::of(&trade.commission_asset)).flatten()?;
+    let unit = 10i128.pow(u32::from(AMOUNT_DECIMALS - FEE_DECIMALS));
+    let units = trade.commission.div_euclid(unit) + i128::from(trade.commission.rem_euclid(unit) != 0);
+    Some((asset, i64::try_from(units).ok()?))
 }
 
 impl OrderClient {
@@ -67,6 +77,7 @@ impl OrderClient {
             (Some(booked), None) => booked,
             (None, None) => return false,
         };
+        let paid = third(&booking, trade);
         if booking.third {
             let (asset, amount) = (trade.commission_asset.clone(), shown(trade.commission));
             out.notice(Notice::ThirdAssetCommission { asset, amount });
@@ -75,14 +86,14 @@ impl OrderClient {
         let Booking { fee, fee_asset, .. } = booking;
         match key {
             Some(key) => {
-                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, paid, maker };
                 self.change(now, key, out, |order, out| {
                     order.venue_id = trade.venue_order;
                     order.fill(&fill, out);
                 });
             }
             None => {
-                let fill = Fill { trade_id, qty, price, fee, fee_asset, maker };
+                let fill = Fill { trade_id, qty, price, fee, fee_asset, paid, maker };
                 let venue_order = trade.venue_order;
                 if self.unclaimed.len() >= UNCLAIMED_MAX {
                     self.unclaimed.remove(0);

@@ -72,7 +72,9 @@ impl OrderClient {
                 Err(why) => Notice::Paused(why),
             });
         }
+        // A client that is stopped ends with its run: there is nobody left to tell.
         if let Some(venue) = self.venue
+            && !self.stopped
             && self.told_suspended != trading.is_err()
         {
             self.told_suspended = trading.is_err();

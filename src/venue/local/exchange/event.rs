@@ -80,7 +80,7 @@ pub struct LastFill {
 pub struct Commission {
     /// In units of the asset.
     pub amount: i128,
-    /// The asset that was received.
+    /// The asset that was received, or the one that commissions are taken in.
     pub asset: AssetId,
 }
 

@@ -107,6 +107,14 @@ impl Exchange {
         market.map(|market| market.rules.status = status).is_some()
     }
 
+    /// Has commissions be taken in an asset at a price in units of 10^-8 quote, as Binance does in BNB, from accounts that
+    /// have enough of it; returns whether there is such an asset.
+    pub fn take_fees_in(&mut self, asset: &str, price: i64) -> bool {
+        let asset = self.funds.find_asset(asset);
+        self.funds.take_fees_in(asset.map(|asset| (asset, price)));
+        asset.is_some()
+    }
+
     /// Says what a symbol last traded at before the first trade here; returns whether there is such a one.
     pub fn set_last_price(&mut self, symbol: SymbolId, price: Price) -> bool {
         let market = self.markets.get_mut(usize::from(symbol.0));

@@ -38,6 +38,8 @@ pub(super) struct Funds {
     assets: Vec<Asset>,
     accounts: Vec<Vec<Balance>>,
     groups: Vec<Option<u32>>,
+    /// The asset that commissions are taken in where there is enough of it, and its price in units of 10^-8 quote.
+    fees_in: Option<(AssetId, i64)>,
     /// Moved since the last [`positions`](Self::positions), in the order in which they first moved.
     moved: Vec<(AccountId, AssetId)>,
 }
@@ -145,6 +147,32 @@ impl Funds {
         self.add(account, asset, -commission);
         self.assets[usize::from(asset.0)].commissions += commission;
         commission
+    }
+
+    /// Has commissions be taken in this asset where an account has enough of it; in what was received again where `None`.
+    pub fn take_fees_in(&mut self, asset: Option<(AssetId, i64)>) {
+        self.fees_in = asset.filter(|(_, price)| *price > 0);
+    }
+
+    /// Takes the commission on a trade worth `worth` of the quote asset in the asset set for that, if one is that is not
+    /// traded here and of which there is enough; cut to eight decimals.
+    pub fn take_third(
+        &mut self,
+        account: AccountId,
+        traded: [AssetId; 2],
+        worth: i128,
+        rate: i64,
+    ) -> Option<(AssetId, i128)> {
+        let (asset, price) = self.fees_in.filter(|(asset, _)| !traded.contains(asset))?;
+        let unit = |of| 10i128.pow(u32::from(self.decimals(of).saturating_sub(COMMISSION_DECIMALS)));
+        let due = worth / unit(traded[1]) * i128::from(rate) / 100_000_000;
+        let amount = due * 100_000_000 / i128::from(price) * unit(asset);
+        if self.balance(account, asset).free < amount {
+            return None;
+        }
+        self.add(account, asset, -amount);
+        self.assets[usize::from(asset.0)].commissions += amount;
+        Some((asset, amount))
     }
 
     fn moving(&mut self, account: AccountId, asset: AssetId) -> &mut Balance {

@@ -134,7 +134,11 @@ impl Batch<'_> {
         let rules = &self.market.rules.instrument;
         let rate = if maker { rules.maker_fee } else { rules.taker_fee };
         let (asset, received) = self.exchange(&order, price, qty);
-        let amount = self.funds.take_commission(order.account, asset, received, rate.0);
+        let traded = [self.market.base.asset, self.market.quote.asset];
+        let quote = worth.0 * self.market.quote.scale;
+        let third = self.funds.take_third(order.account, traded, quote, rate.0);
+        let (asset, amount) = third
+            .unwrap_or_else(|| (asset, self.funds.take_commission(order.account, asset, received, rate.0)));
         let commission = Commission { amount, asset };
         self.market.trades.push_back(AccountTrade {
             id: self.market.engine.last_trade_id(),

@@ -138,6 +138,15 @@ impl Server {
                 let until = self.now().plus(Duration::from_millis(ms));
                 self.api.maintain_until(until);
             }
+            Fault::FeesIn { asset, price } => {
+                let now = self.now();
+                let mut known = false;
+                self.api.change(now, |exchange, _| known = exchange.take_fees_in(&asset, price));
+                match known {
+                    true => self.stats.fault("fees-in", 1),
+                    false => log::error!("no asset {asset:?}"),
+                }
+            }
             Fault::Symbol { symbol, status } => {
                 let found = self.api.exchange().symbol(&symbol).zip(SymbolStatus::from_label(&status));
                 match found {

@@ -168,6 +168,14 @@ pub enum Fault {
         /// `TRADING`, `HALT`, `BREAK`, `CANCEL_ONLY`, `END_OF_DAY`.
         status: String,
     },
+    /// Commissions of spot are taken in one asset from now on, as Binance takes them in BNB, from accounts that have
+    /// enough of it.
+    FeesIn {
+        /// Which.
+        asset: String,
+        /// What one of it is worth in any quote asset, in units of 10^-8.
+        price: i64,
+    },
     /// User events do not come as they should, to any account. One that is reordered comes after the next one.
     UserEvents {
         /// What is done to them. A delay holds the events after it as well, so that their order stays.
