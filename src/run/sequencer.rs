@@ -503,9 +503,9 @@ impl Sequencer {
         if self.direct {
             head.map_or(Ok(()), |head| self.put(head))?;
             let count = packs.len();
-            return (1..).zip(packs).try_for_each(|(n, pack)| {
-                self.put(&Slot::levels(instrument, pack, last && n == count))
-            });
+            return (1..)
+                .zip(packs)
+                .try_for_each(|(n, pack)| self.put(&Slot::levels(instrument, pack, last && n == count)));
         }
         let slots = packs.len() + usize::from(head.is_some());
         loop {
