@@ -224,19 +224,7 @@ impl<R: RuleList> World<R> {
     }
 
     fn report(&mut self, order: &Order, kind: ReportKind) {
-        let report = Report {
-            instrument: order.instrument,
-            order: order.id,
-            strategy: order.strategy,
-            side: order.side,
-            kind,
-            qty: Qty(0),
-            price: Price(0),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: 0,
-            maker: false,
-        };
+        let report = Report::of(order, kind);
         self.slot(Slot::report(&report));
     }
 }

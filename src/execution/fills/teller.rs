@@ -112,19 +112,7 @@ impl Teller {
 
     /// Says something of an order that is no fill.
     pub(super) fn say(&mut self, order: &Order, kind: ReportKind) {
-        self.tell(&Report {
-            instrument: order.instrument,
-            order: order.id,
-            strategy: order.strategy,
-            side: order.side,
-            kind,
-            qty: Qty::ZERO,
-            price: Price(0),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: 0,
-            maker: false,
-        });
+        self.tell(&Report::of(order, kind));
     }
 
     /// Ends an order of which `rested` rested.
@@ -147,21 +135,7 @@ impl Teller {
         self.trade_count += 1;
         let trade_id = self.trade_count;
         self.account.filled(order, qty, price, fee, rested);
-        let Order { instrument, id, strategy, side, .. } = *order;
-        let (kind, fee_asset) = (ReportKind::Fill, FeeAsset::Quote);
-        self.tell(&Report {
-            instrument,
-            order: id,
-            strategy,
-            side,
-            kind,
-            qty,
-            price,
-            fee,
-            fee_asset,
-            trade_id,
-            maker,
-        });
+        self.tell(&Report { qty, price, fee, trade_id, maker, ..Report::of(order, ReportKind::Fill) });
     }
 
     /// What happened to a position without an order.

@@ -12,7 +12,7 @@ mod resting;
 
 use self::resting::Resting;
 use super::stage::GatewayMessage;
-use crate::domain::event::{FEE_DECIMALS, FeeAsset, Report, Trade};
+use crate::domain::event::{FEE_DECIMALS, Report, Trade};
 use crate::domain::ledger;
 use crate::domain::order::ReportKind;
 use crate::domain::{
@@ -116,19 +116,7 @@ impl PaperVenue {
     }
 
     fn say(&mut self, order: &Order, kind: ReportKind) {
-        let report = Report {
-            instrument: order.instrument,
-            order: order.id,
-            strategy: order.strategy,
-            side: order.side,
-            kind,
-            qty: Qty::ZERO,
-            price: Price(0),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: 0,
-            maker: false,
-        };
+        let report = Report::of(order, kind);
         self.answer(&report);
     }
 
@@ -138,19 +126,8 @@ impl PaperVenue {
         let fee = ledger::fee(price.times(qty), instrument.notional_decimals(), rate);
         const { assert!(FEE_DECIMALS == 8) };
         self.trade_count += 1;
-        let report = Report {
-            instrument: order.instrument,
-            order: order.id,
-            strategy: order.strategy,
-            side: order.side,
-            kind: ReportKind::Fill,
-            qty,
-            price,
-            fee,
-            fee_asset: FeeAsset::Quote,
-            trade_id: self.trade_count,
-            maker,
-        };
+        let trade_id = self.trade_count;
+        let report = Report { qty, price, fee, trade_id, maker, ..Report::of(order, ReportKind::Fill) };
         self.answer(&report);
     }
 

@@ -135,19 +135,7 @@ impl Tracked {
     }
 
     fn report(&self, kind: ReportKind) -> Report {
-        Report {
-            instrument: self.order.instrument,
-            order: self.order.id,
-            strategy: self.order.strategy,
-            side: self.order.side,
-            kind,
-            qty: Qty::ZERO,
-            price: Price(0),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: 0,
-            maker: false,
-        }
+        Report::of(&self.order, kind)
     }
 
     /// Its answer was lost.
