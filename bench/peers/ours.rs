@@ -15,11 +15,13 @@ use algo_trader::market::Top;
 use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Updates of the two averages; the shorter is compared with the longer from the first trade after so many.
 const FAST: f64 = 500.0;
 const SLOW: f64 = 2_000.0;
+
+/// Between two rounds of quotes: 100 ms.
+const EVERY: u64 = 100_000_000;
 
 /// Long while the fast average of trades is above the slow one, short below.
 struct EmaCross {
@@ -67,7 +69,8 @@ impl Strategy for Maker {
         if !top.is_two_sided() || ctx.now() < self.next {
             return;
         }
-        self.next = ctx.now().plus(Duration::from_millis(100));
+        // On a grid of time, as the peer has it, whenever the first quote after its point comes.
+        self.next = Time((ctx.now().0 / EVERY + 1) * EVERY);
         loop {
             let live = |o: &&OrderState| o.status != OrderStatus::PendingCancel;
             let Some(id) = ctx.open_orders(self.btc).find(live).map(|o| o.order.id) else { break };

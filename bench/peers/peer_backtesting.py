@@ -15,7 +15,8 @@ FAST, SLOW = int(sys.argv[3]), int(sys.argv[4])
 
 
 def average(values, n):
-    return pd.Series(values).rolling(n).mean()
+    # Zero while there is none: the library would begin a bar later than the first average there is.
+    return np.nan_to_num(pd.Series(values).rolling(n).mean().to_numpy())
 
 
 class Cross(Strategy):
@@ -24,7 +25,7 @@ class Cross(Strategy):
         self.slow = self.I(average, self.data.Close, SLOW)
 
     def next(self):
-        if self.fast[-1] > self.slow[-1]:
+        if self.fast[-1] > self.slow[-1] > 0:
             if not self.position:
                 self.buy()
         elif self.position:

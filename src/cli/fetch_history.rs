@@ -168,7 +168,7 @@ fn line(at: &FetchProgress<'_>, seconds: f64) -> String {
     let left = if at.part > 0.0 {
         format!("{:.0} s left", seconds / at.part * (1.0 - at.part))
     } else {
-        "time left not known yet".to_owned()
+        "time left unknown yet".to_owned()
     };
     let waiting = match at.waiting {
         None => String::new(),
@@ -181,14 +181,15 @@ fn line(at: &FetchProgress<'_>, seconds: f64) -> String {
             format!("; waits {why}, {:.0} s", left.as_secs_f64().ceil())
         }
     };
+    // What is cut off on a narrow terminal is the name.
     format!(
-        "{bar} {:3.0} % {}/{} {}: {} rows, {:.0} a second, {left}{waiting}",
+        "{bar} {:3.0} %, {} rows, {:.0} a second, {left}{waiting}; {}/{} {}",
         at.part * 100.0,
+        at.rows,
+        at.rows as f64 / seconds,
         at.number,
         at.series,
         at.name,
-        at.rows,
-        at.rows as f64 / seconds
     )
 }
 
@@ -265,10 +266,10 @@ mod tests {
         };
         assert_eq!(
             line(&at, 30.0),
-            "[###############.....]  75 % 2/2 binance:spot:BTCUSDT bars-1m: 3000 rows, 100 a second, 10 s left; \
-             waits as the venue said, 7 s"
+            "[###############.....]  75 %, 3000 rows, 100 a second, 10 s left; waits as the venue said, 7 s; \
+             2/2 binance:spot:BTCUSDT bars-1m"
         );
         let at = FetchProgress { part: 0.0, rows: 0, waiting: None, ..at };
-        assert!(line(&at, 1.0).contains("time left not known yet"));
+        assert!(line(&at, 1.0).contains("time left unknown yet"));
     }
 }

@@ -16,7 +16,8 @@ pub enum HistoryError {
     },
     /// No history there.
     #[error(
-        "{0}: there is no history here; make one with `algo-trader import`, or say where it is with --dir"
+        "{0}: there is no history here; make one with `algo-trader import` or `algo-trader fetch-history`, or say where it \
+         is with --dir"
     )]
     Missing(String),
     /// A line of the catalogue that says nothing.

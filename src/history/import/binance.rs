@@ -5,7 +5,7 @@
 //! of 1e15 or more is µs. Trades have the venue's time as theirs, bars their end; quotes the transaction's.
 
 use super::fault::{NameFault, RowFault};
-use super::input::columns;
+use super::input::{columns, columns_or_one_more};
 use super::number::{Numbers, integer, turnover};
 use super::sink::{Sink, Spec};
 use super::{Format, ImportOptions, Line};
@@ -98,17 +98,13 @@ impl Dump {
     #[inline]
     fn trade(&mut self, series: usize, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
         // Spot has one column more, whether it was the best match.
-        let cut = line.iter().filter(|&&b| b == b',').count();
-        let line = if cut == 6 { &line[..memchr::memrchr(b',', line).unwrap_or(line.len())] } else { line };
-        let [id, price, qty, _, time, maker] = columns::<6>(line, TRADES)?;
+        let [id, price, qty, _, time, maker] = columns_or_one_more::<6>(line, TRADES)?;
         self.put(series, [id, price, qty, time, maker], false, sink)
     }
 
     #[inline]
     fn agg_trade(&mut self, series: usize, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
-        let cut = line.iter().filter(|&&b| b == b',').count();
-        let line = if cut == 7 { &line[..memchr::memrchr(b',', line).unwrap_or(line.len())] } else { line };
-        let [id, price, qty, _, _, time, maker] = columns::<7>(line, AGG_TRADES)?;
+        let [id, price, qty, _, _, time, maker] = columns_or_one_more::<7>(line, AGG_TRADES)?;
         self.put(series, [id, price, qty, time, maker], true, sink)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns: unpacking. Knows no format. Invariant: a file that ends early is an error, never a shorter file.
 
-use super::fault::ImportError;
+use super::fault::{ImportError, RowFault};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -229,21 +229,39 @@ fn trimmed(line: &[u8]) -> &[u8] {
 pub(super) fn columns<'a, const N: usize>(
     line: &'a [u8],
     what: &'static str,
-) -> Result<[&'a [u8]; N], super::fault::RowFault> {
+) -> Result<[&'a [u8]; N], RowFault> {
+    let (columns, found) = split(line);
+    if found == N { Ok(columns) } else { Err(RowFault::Columns { found, expected: N, what }) }
+}
+
+/// A row's columns, of which there must be `N`, or one more that is passed over.
+#[inline]
+pub(super) fn columns_or_one_more<'a, const N: usize>(
+    line: &'a [u8],
+    what: &'static str,
+) -> Result<[&'a [u8]; N], RowFault> {
+    let (columns, found) = split(line);
+    if found == N || found == N + 1 {
+        Ok(columns)
+    } else {
+        Err(RowFault::Columns { found, expected: N, what })
+    }
+}
+
+/// The first `N` columns, and how many there are.
+#[inline]
+fn split<const N: usize>(line: &[u8]) -> ([&[u8]; N], usize) {
     let mut columns = [&line[..0]; N];
     let (mut found, mut start) = (0, 0);
-    for (at, &byte) in line.iter().enumerate() {
-        if byte == b',' {
-            if let Some(column) = columns.get_mut(found) {
-                *column = &line[start..at];
-            }
-            found += 1;
-            start = at + 1;
+    for at in memchr::memchr_iter(b',', line) {
+        if let Some(column) = columns.get_mut(found) {
+            *column = &line[start..at];
         }
+        found += 1;
+        start = at + 1;
     }
     if let Some(column) = columns.get_mut(found) {
         *column = &line[start..];
     }
-    found += 1;
-    if found == N { Ok(columns) } else { Err(super::fault::RowFault::Columns { found, expected: N, what }) }
+    (columns, found + 1)
 }

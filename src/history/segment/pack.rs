@@ -16,47 +16,80 @@ const DELTA: u8 = 1;
 
 /// Appends `values` to `out`.
 pub(super) fn pack(values: &[i64], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.push(PLAIN);
-    values.chunks(RUN).for_each(|run| pack_run(run, out));
-    let plain = out.len() - start;
-    out.push(DELTA);
-    let mut previous = 0i64;
-    let mut deltas = [0i64; RUN];
+    // Sizes are known before a bit is written, so only what is kept is packed.
+    let (mut plain, mut delta, mut previous) = (0, 0, 0i64);
     for run in values.chunks(RUN) {
-        for (delta, &value) in deltas.iter_mut().zip(run) {
-            *delta = value.wrapping_sub(previous);
-            previous = value;
-        }
-        pack_run(&deltas[..run.len()], out);
+        plain += Span::of(run).bytes(run.len());
+        let deltas = differences(run, previous);
+        delta += Span::of(&deltas[..run.len()]).bytes(run.len());
+        previous = run[run.len() - 1];
     }
-    if out.len() - start - plain < plain {
-        out.drain(start..start + plain);
-    } else {
-        out.truncate(start + plain);
+    out.reserve(1 + plain.min(delta));
+    if delta >= plain {
+        out.push(PLAIN);
+        return values.chunks(RUN).for_each(|run| pack_run(run, out));
+    }
+    out.push(DELTA);
+    previous = 0;
+    for run in values.chunks(RUN) {
+        pack_run(&differences(run, previous)[..run.len()], out);
+        previous = run[run.len() - 1];
+    }
+}
+
+/// Each value's difference to the one before it.
+#[inline]
+fn differences(run: &[i64], before: i64) -> [i64; RUN] {
+    let mut deltas = [0i64; RUN];
+    deltas[0] = run[0].wrapping_sub(before);
+    for ((delta, value), before) in deltas[1..].iter_mut().zip(&run[1..]).zip(run) {
+        *delta = value.wrapping_sub(*before);
+    }
+    deltas
+}
+
+/// The smallest value of a run and the bits of what is above it.
+#[derive(Clone, Copy)]
+struct Span {
+    low: i64,
+    width: u32,
+}
+
+impl Span {
+    #[inline]
+    fn of(run: &[i64]) -> Self {
+        let (low, high) = run.iter().fold((i64::MAX, i64::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+        Self { low, width: 64 - (high.wrapping_sub(low) as u64).leading_zeros() }
+    }
+
+    /// How long a run of so many values is, packed.
+    fn bytes(self, count: usize) -> usize {
+        let low_bits = (64 - zigzag(self.low).leading_zeros()).max(1);
+        low_bits.div_ceil(7) as usize + 1 + (count * self.width as usize).div_ceil(8)
     }
 }
 
 fn pack_run(run: &[i64], out: &mut Vec<u8>) {
-    let (Some(&low), Some(&high)) = (run.iter().min(), run.iter().max()) else { return };
-    let width = 64 - (high.wrapping_sub(low) as u64).leading_zeros();
+    let Span { low, width } = Span::of(run);
     varint(zigzag(low), out);
     out.push(width as u8);
     if width == 0 {
         return;
     }
-    let (mut bits, mut held) = (0u128, 0u32);
+    let (mut bits, mut held) = (0u64, 0u32);
     for &value in run {
-        bits |= u128::from(value.wrapping_sub(low) as u64) << held;
+        let value = value.wrapping_sub(low) as u64;
+        bits |= value << held;
         held += width;
         if held >= 64 {
-            out.extend_from_slice(&(bits as u64).to_le_bytes());
-            bits >>= 64;
+            out.extend_from_slice(&bits.to_le_bytes());
             held -= 64;
+            // What of the value did not find room: nothing where it ended with the word.
+            bits = if held == 0 { 0 } else { value >> (width - held) };
         }
     }
     let rest = held.div_ceil(8) as usize;
-    out.extend_from_slice(&(bits as u64).to_le_bytes()[..rest]);
+    out.extend_from_slice(&bits.to_le_bytes()[..rest]);
 }
 
 /// Replaces `out` with the `count` values that `input` begins with; `input` then begins after them.
@@ -170,7 +203,42 @@ mod tests {
         packed
     }
 
+    /// The format as it is described: both ways written out bit by bit, and the shorter kept.
+    fn naive(values: &[i64]) -> Vec<u8> {
+        let way = |mode: u8, values: &[i64]| {
+            let mut out = vec![mode];
+            for run in values.chunks(RUN) {
+                let (low, high) = (*run.iter().min().expect("some"), *run.iter().max().expect("some"));
+                let width = 64 - (high.wrapping_sub(low) as u64).leading_zeros();
+                varint(zigzag(low), &mut out);
+                out.push(width as u8);
+                let bit = |at: usize| run[at / width as usize].wrapping_sub(low) >> (at % width as usize) & 1;
+                let bits: Vec<i64> = (0..run.len() * width as usize).map(bit).collect();
+                out.extend(
+                    bits.chunks(8).map(|b| b.iter().rev().fold(0, |byte, bit| byte << 1 | *bit as u8)),
+                );
+            }
+            out
+        };
+        let before = std::iter::once(&0).chain(values);
+        let deltas: Vec<i64> = values.iter().zip(before).map(|(v, before)| v.wrapping_sub(*before)).collect();
+        let (plain, delta) = (way(PLAIN, values), way(DELTA, &deltas));
+        if delta.len() < plain.len() { delta } else { plain }
+    }
+
     proptest! {
+        #[test]
+        fn the_bytes_are_those_of_the_format(values in proptest::collection::vec(any::<i64>(), 0..400), shift in 0u32..64) {
+            let mut sum = 0i64;
+            let sums = values.iter().map(|v| { sum = sum.wrapping_add(v >> shift); sum }).collect::<Vec<_>>();
+            let shifted = values.iter().map(|v| v >> shift).collect::<Vec<_>>();
+            for values in [shifted, sums] {
+                let mut bytes = Vec::new();
+                pack(&values, &mut bytes);
+                prop_assert_eq!(bytes, naive(&values));
+            }
+        }
+
         #[test]
         fn every_column_comes_back(values in proptest::collection::vec(any::<i64>(), 0..700), shift in 0u32..64) {
             round_trip(&values.iter().map(|v| v >> shift).collect::<Vec<_>>());
