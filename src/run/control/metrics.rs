@@ -311,8 +311,8 @@ mod tests {
         assert_eq!(
             left,
             [
-                ("losses.daily_max", 80.0),
                 (position.as_str(), 80.0),
+                ("losses.daily_max", 80.0),
                 ("orders_per_second_max of strategy rsi-reversion", 80.0),
                 ("losses.drawdown_max", 88.0),
                 ("gross_notional_max", 90.0),
