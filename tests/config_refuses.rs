@@ -28,7 +28,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, audit, market, risk, paper, trading, control, venue, hours, surveillance, log, report, backtest, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, audit, market, risk, paper, trading, control, venue, accounting, hours, surveillance, log, report, backtest, strategy",
         ],
     ),
     // Values of the wrong kind.

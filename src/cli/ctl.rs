@@ -18,6 +18,7 @@ so does a file NAME.kill beside the socket, which may name what to stop, one a l
 
 Examples:
   algo-trader ctl --config config/binance-live.toml --dir . status
+  algo-trader ctl --config my.toml status --metrics
   algo-trader ctl --config my.toml kill all --operator anna --reason \"prices look wrong\"
   algo-trader ctl --config my.toml kill strategy ma-cross --flatten --operator anna --reason \"losing\"
   algo-trader ctl --config my.toml release all --operator anna --reason \"checked with the venue\"

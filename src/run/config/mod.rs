@@ -414,7 +414,7 @@ mod tests {
                 _ => comment.clear(),
             }
         }
-        assert_eq!(checked, 51, "every integer outside [pipeline.cores] and the strategies");
+        assert_eq!(checked, 52, "every integer outside [pipeline.cores] and the strategies");
     }
 
     #[test]

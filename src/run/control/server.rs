@@ -236,14 +236,12 @@ impl Server {
         request: Option<&ControlRequest>,
         done: &Result<(), String>,
     ) {
-        match request {
-            Some(ControlRequest::Status | ControlRequest::Metrics) => {
-                if peer.is_some() && std::mem::replace(&mut self.asking, peer) == peer {
-                    return;
-                }
-            }
-            Some(ControlRequest::Release { .. }) if done.is_ok() => return,
-            _ => {}
+        let asks = matches!(request, Some(ControlRequest::Status | ControlRequest::Metrics));
+        if asks && peer.is_some() && std::mem::replace(&mut self.asking, peer) == peer {
+            return;
+        }
+        if matches!(request, Some(ControlRequest::Release { .. })) && done.is_ok() {
+            return;
         }
         self.note(access::asked(peer, request, done));
     }

@@ -1,0 +1,366 @@
+//! What guards a live run, over loopback: surveillance that stops what it found, losses that outlive a restart, metrics
+//! while it runs, and a trail of who came and what they did.
+
+#[path = "support/live_orders.rs"]
+mod live_orders;
+#[path = "support/order_client.rs"]
+mod order_client;
+
+use algo_trader::audit::verify_file;
+use algo_trader::domain::order::OrderState;
+use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price};
+use algo_trader::journal::JournalReader;
+use algo_trader::market::Top;
+use algo_trader::pipeline::Threading;
+use algo_trader::run::audit::{AuditRequest, trail_of};
+use algo_trader::run::config::TradingMode;
+use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
+use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::watch::Watch;
+use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use algo_trader::surveillance::{Act, Alert, Detector, Reaction, Seen, Surveillance};
+use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use serde_json::Value;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Keeps ten buys far below the market.
+struct Rests {
+    instrument: InstrumentId,
+    of: Instrument,
+    next: i64,
+}
+
+impl Strategy for Rests {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
+        if instrument != self.instrument || !top.is_two_sided() {
+            return;
+        }
+        for _ in ctx.open_orders(instrument).count()..10 {
+            self.next = (self.next + 1) % 1_000;
+            let price: Price = dollars(&self.of, 58_000 - self.next);
+            let qty = thousandths(&self.of, 1);
+            let _ = ctx.buy(instrument, qty).at_limit(price).send();
+        }
+    }
+
+    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+}
+
+/// Buys at the market and sells again, four times, which costs its fees; then holds a little.
+struct Loses {
+    instrument: InstrumentId,
+    of: Instrument,
+    trips: u32,
+}
+
+impl Strategy for Loses {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
+        let idle =
+            instrument == self.instrument && top.is_two_sided() && ctx.open_orders(instrument).count() == 0;
+        if !idle || self.trips == 8 {
+            return;
+        }
+        let qty = thousandths(&self.of, 100);
+        let sent = if ctx.position(instrument).qty.0 > 0 {
+            ctx.sell(instrument, qty).at_market().send()
+        } else {
+            ctx.buy(instrument, qty).at_market().send()
+        };
+        self.trips += u32::from(sent.is_ok());
+    }
+
+    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+}
+
+fn rests(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    Ok(Box::new(Rests { instrument, of: setup.table.get(instrument).clone(), next: 0 }))
+}
+
+fn loses(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    let instrument = setup.one_instrument()?;
+    Ok(Box::new(Loses { instrument, of: setup.table.get(instrument).clone(), trips: 0 }))
+}
+
+static STRATEGIES: &[StrategySpec] = &[
+    StrategySpec { name: "rests", doc: "orders that rest", params: &[], build: rests },
+    StrategySpec { name: "loses", doc: "trades that cost", params: &[], build: loses },
+];
+
+const RESTS: &str = "[[strategy]]\nname = \"rests\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+const LOSES: &str = "[[strategy]]\nname = \"loses\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+
+/// Finds the tenth order of anybody, once.
+struct Tenth(u32);
+
+impl Detector for Tenth {
+    fn name(&self) -> &'static str {
+        "tenth-order"
+    }
+
+    fn take(&mut self, seen: &Seen) -> Option<Alert> {
+        let Act::Order { strategy, .. } = seen.act else { return None };
+        self.0 += 1;
+        (self.0 == 10).then(|| Alert {
+            detector: self.name(),
+            time: seen.time,
+            strategy,
+            instrument: seen.instrument,
+            detail: "so many".into(),
+        })
+    }
+}
+
+fn who() -> (String, String) {
+    ("anna".into(), "a test".into())
+}
+
+fn release(scope: &str) -> ControlRequest {
+    let (operator, reason) = who();
+    ControlRequest::Release { scope: scope.into(), operator, reason }
+}
+
+/// The process's answer, once it listens.
+fn asked(paths: &ControlPaths, request: &ControlRequest) -> ControlReply {
+    let begun = Instant::now();
+    loop {
+        match ask(&paths.socket, request) {
+            Ok(reply) => return reply,
+            Err(error) if begun.elapsed() > Duration::from_secs(60) => panic!("{error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+fn until(paths: &ControlPaths, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
+    let begun = Instant::now();
+    loop {
+        let reply = asked(paths, &ControlRequest::Metrics);
+        if good(&reply) {
+            return reply;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {reply:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs it on paper while `during` looks on.
+fn run<T>(
+    live: &LiveConfig,
+    dir: &Path,
+    journal: &str,
+    change: impl FnOnce(&mut LiveOptions),
+    during: impl FnOnce(&ControlPaths) -> T,
+) -> (Summary, T) {
+    let interrupt = Interrupt::default();
+    let mut options = live_orders::options(&dir.join(journal), &interrupt, Threading::Inline);
+    options.pipeline.strategies = STRATEGIES;
+    change(&mut options);
+    let paths = ControlPaths::new(dir, &live.config.run.name);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_live(&live.config, options));
+        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| during(&paths)));
+        interrupt.raise();
+        let summary = running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
+        match seen {
+            Ok(seen) => (summary, seen),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The same with a trail, and with somebody who reacts to the tenth order.
+fn watched<T>(
+    live: &LiveConfig,
+    dir: &Path,
+    reaction: Reaction,
+    during: impl FnOnce(&ControlPaths) -> T,
+) -> (Summary, Vec<Value>) {
+    let detectors: Vec<(Box<dyn Detector>, Reaction)> = vec![(Box::new(Tenth(0)), reaction)];
+    let watch = Watch::with(Surveillance::new(detectors, 1), &live.config);
+    let audit = AuditRequest::new(&live.config).expect("a trail is kept unless told otherwise");
+    let audit = AuditRequest { watch: Some(watch), ..audit };
+    let (summary, _) = run(live, dir, "run.journal", |options| options.audit = Some(audit), during);
+    let trail = trail_of(&dir.join("run.journal"));
+    verify_file(&trail, &[]).expect("the trail is as it was written");
+    let text = std::fs::read_to_string(trail).expect("a trail");
+    let records = text.lines().map(|line| serde_json::from_str(&line[65..]).expect("a record"));
+    (summary, records.collect())
+}
+
+fn on_paper(strategy: &str, trading: &str) -> (algo_trader::venue::local::serve::Running, LiveConfig) {
+    let venue = venue(|_| {});
+    let mut live = config(&venue, Key::Hmac, trading, strategy);
+    live.config.trading.mode = TradingMode::Paper;
+    (venue, live)
+}
+
+fn kinds<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| record["kind"] == kind).collect()
+}
+
+fn denied(summary: &Summary, reason: DenyReason) -> u64 {
+    summary.denials.iter().find(|d| d.0 == reason.label()).map_or(0, |d| d.1)
+}
+
+#[test]
+fn surveillance_halts_everything_until_a_named_operator_releases_it_and_the_trail_says_who_did_what() {
+    let (_venue, live) = on_paper(RESTS, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (summary, records) = watched(&live, dir.path(), Reaction::Halt, |paths| {
+        let halted = until(paths, "it is halted", |reply| !reply.stopped.is_empty());
+        let stopped = &halted.stopped[0];
+        assert_eq!((stopped.scope.as_str(), stopped.cause.as_str()), ("all", "surveillance"));
+        assert_eq!((stopped.by.as_str(), stopped.reason.as_str()), ("surveillance", "tenth-order: so many"));
+        let open = |reply: &ControlReply| reply.metrics.as_ref().and_then(|m| m["open_orders"].as_u64());
+        until(paths, "nothing is open", |reply| open(reply) == Some(0));
+        // Somebody who talks nonsense, and somebody who asks for what is not there.
+        let mut nonsense = UnixStream::connect(&paths.socket).expect("it listens");
+        nonsense.write_all(b"{\"do\":\"everything\"}\n").expect("it reads");
+        let mut reply = String::new();
+        std::io::Read::read_to_string(&mut nonsense, &mut reply).expect("it answers");
+        assert!(reply.contains("not a request"), "{reply}");
+        assert!(ask(&paths.socket, &release("strategy nobody")).is_err());
+        asked(paths, &release("all"));
+        until(paths, "it is released", |reply| reply.stopped.is_empty());
+        until(paths, "it trades again", |reply| open(reply) == Some(10));
+    });
+    assert!(denied(&summary, DenyReason::Surveillance) > 0, "{:?}", summary.denials);
+    let alerts = kinds(&records, "alert");
+    assert_eq!((alerts.len(), &alerts[0]["reaction"]), (1, &Value::from("halt")), "{alerts:?}");
+    let commands: Vec<_> =
+        kinds(&records, "command").iter().map(|c| (c["command"].clone(), c["scope"].clone())).collect();
+    let pair = |command: &str, scope: &str| (Value::from(command), Value::from(scope));
+    assert_eq!(commands, [pair("kill", "all"), pair("release", "all")]);
+    assert_eq!(kinds(&records, "command")[0]["cause"], "surveillance");
+    let accesses: Vec<_> = kinds(&records, "access")
+        .iter()
+        .map(|a| {
+            let text = |key: &str| a[key].as_str().expect("text").to_owned();
+            (text("who"), text("what"), a["allowed"] == true, text("detail"))
+        })
+        .collect();
+    let came = |who: &str, what: &str, allowed: bool, detail: &str| {
+        let fits = accesses.iter().filter(|a| {
+            (a.1.as_str(), a.2) == (what, allowed) && a.0.starts_with(who) && a.3.contains(detail)
+        });
+        assert_eq!(fits.count(), 1, "{who} {what} {allowed} {detail}: {accesses:#?}");
+    };
+    came("surveillance", "kill all", true, "reason: tenth-order: so many");
+    came("user ", "something that is no request", false, "refused: not a request");
+    came("anna", "release strategy nobody", false, "refused: there is no strategy");
+    came("anna", "release all", true, "reason: a test");
+    came("user ", "metrics", true, &format!("process {}", std::process::id()));
+}
+
+#[test]
+fn surveillance_throttles_one_strategy_for_a_while() {
+    let (_venue, mut live) = on_paper(&format!("{RESTS}{LOSES}"), "");
+    live.config.surveillance.throttle_seconds = 1;
+    let dir = tempfile::tempdir().expect("a directory");
+    let begun = Instant::now();
+    let (summary, records) = watched(&live, dir.path(), Reaction::Throttle, |paths| {
+        let stopped = until(paths, "it is throttled", |reply| !reply.stopped.is_empty()).stopped;
+        assert_eq!(stopped.len(), 1, "{stopped:?}");
+        assert!(stopped[0].scope.starts_with("strategy ") && stopped[0].by == "surveillance", "{stopped:?}");
+        until(paths, "it is throttled no longer", |reply| reply.stopped.is_empty());
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+    });
+    assert!(denied(&summary, DenyReason::Surveillance) > 0, "{:?}", summary.denials);
+    let alerts = kinds(&records, "alert");
+    assert_eq!(alerts[0]["reaction"], "throttle", "{alerts:?}");
+    let name = format!("strategy {}", alerts[0]["strategy"].as_str().expect("a name"));
+    let commands: Vec<_> = kinds(&records, "command").iter().map(|c| c["scope"].clone()).collect();
+    assert_eq!(commands, [name.as_str(), name.as_str()], "stopped, and released");
+    let released = kinds(&records, "access").into_iter().filter(|a| a["what"] == format!("release {name}"));
+    assert_eq!(released.map(|a| a["who"].clone()).collect::<Vec<_>>(), ["surveillance"]);
+}
+
+/// What a file of losses says was lost since the day began, units of 10^-8.
+fn lost(paths: &ControlPaths) -> i64 {
+    let text = std::fs::read_to_string(&paths.losses).unwrap_or_default();
+    let kept: Value = serde_json::from_str(&text).unwrap_or_default();
+    let number = |key: &str| kept["whole"][key].as_i64().unwrap_or_default();
+    number("day_start") - number("profit")
+}
+
+#[test]
+fn what_was_lost_before_a_restart_counts_after_it_and_metrics_tell_how_far_the_limit_is() {
+    let (_venue, mut live) = on_paper(LOSES, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let paths = ControlPaths::new(dir.path(), &live.config.run.name);
+    let all_trips = |reply: &ControlReply| {
+        let orders = reply.metrics.as_ref().map(|m| &m["rates"]["orders_per_min"]);
+        orders.and_then(Value::as_f64).is_some_and(|n| n >= 8.0)
+    };
+    let quiet = |reply: &ControlReply| {
+        all_trips(reply) && reply.metrics.as_ref().is_some_and(|m| m["open_orders"] == 0)
+    };
+    run(
+        &live,
+        dir.path(),
+        "first.journal",
+        |_| {},
+        |paths| {
+            until(paths, "it made its trips", quiet);
+        },
+    );
+    let first = lost(&paths);
+    assert!(first > 1_000_000_000, "trips cost: {first}");
+    live.config.risk.limits.losses.daily_max = first + first / 2;
+    // Somewhere else nothing was lost before, and the same trips are within the limit.
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let (fresh, ()) = run(
+        &live,
+        elsewhere.path(),
+        "run.journal",
+        |_| {},
+        |paths| {
+            let reply = until(paths, "it made its trips", quiet);
+            let metrics = reply.metrics.expect("there are some");
+            let limits = metrics["limits"].as_array().expect("a list");
+            let daily = limits.iter().find(|l| l["name"] == "losses.daily_max").expect("it is used");
+            let left = daily["left_percent"].as_f64().expect("a number");
+            assert!(left > 0.0 && left < 100.0, "{daily}");
+            // At least once a second, in a process that runs.
+            let number = |reply: &ControlReply| reply.metrics.as_ref().and_then(|m| m["number"].as_u64());
+            let at = number(&asked(paths, &ControlRequest::Metrics)).expect("a number");
+            let (begun, wanted) = (Instant::now(), Some(at + 3));
+            until(paths, "they are reckoned again", |reply| number(reply) >= wanted);
+            let took = begun.elapsed();
+            println!("3 reckonings in {took:?}; {} us each", metrics["took_us"]);
+            assert!(took < Duration::from_secs(10), "{took:?}");
+        },
+    );
+    assert_eq!(denied(&fresh, DenyReason::DailyLoss), 0, "{:?}", fresh.denials);
+    let (second, ()) = run(
+        &live,
+        dir.path(),
+        "second.journal",
+        |_| {},
+        |paths| {
+            let stopped = until(paths, "the day's limit is met", |reply| !reply.stopped.is_empty()).stopped;
+            assert_eq!((stopped[0].scope.as_str(), stopped[0].cause.as_str()), ("all", "daily-loss"));
+        },
+    );
+    assert!(second.execution.orders < 8, "it was stopped before it had lost as much by itself");
+    // What the first run left is in the second one's journal: it decides alike when it is replayed.
+    let mut reader = JournalReader::open(&dir.path().join("second.journal")).expect("a journal");
+    assert!(reader.header().carried.is_some());
+    let mut options = ReplayOptions::default();
+    options.pipeline.strategies = STRATEGIES;
+    let replayed = replay_journal(&live.config, &mut reader, options).expect("it replays");
+    assert_eq!(replayed.order_stream_sha256, second.order_stream_sha256);
+    // A file that says nothing of use keeps a run from starting.
+    std::fs::write(&paths.losses, "{}").expect("written");
+    let third = dir.path().join("third.journal");
+    let mut options = live_orders::options(&third, &Interrupt::default(), Threading::Inline);
+    options.pipeline.strategies = STRATEGIES;
+    let refused = run_live(&live.config, options).expect_err("it may not start").to_string();
+    assert!(refused.contains(".losses") && refused.contains("cannot be guessed"), "{refused}");
+}

@@ -1,0 +1,191 @@
+//! Profit by either method is that of its fills, by strategy, instrument and day, and what the wallets hold agrees.
+
+#[path = "support/pipeline.rs"]
+mod support;
+
+use algo_trader::domain::decimal::parse;
+use algo_trader::domain::event::{Event, FeeAsset};
+use algo_trader::domain::order::ReportKind;
+use algo_trader::domain::pnl::Method;
+use algo_trader::domain::{InstrumentTable, Market, Side};
+use algo_trader::journal::{Entry, JournalReader};
+use algo_trader::pipeline::Threading;
+use algo_trader::run::pnl::{PnlReport, pnl_report};
+use algo_trader::run::{Config, Summary, replay_frames};
+use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::time::Duration;
+use support::threads;
+
+/// Decimals in which everything is added up here.
+const FINE: u8 = 18;
+
+fn exact(text: &str) -> i128 {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let part = format!("{part:0<width$}", width = usize::from(FINE));
+    sign * (whole.parse::<i128>().expect("digits") * 10i128.pow(FINE.into())
+        + part.parse::<i128>().expect("digits"))
+}
+
+/// Ninety seconds around a change of the day, from the first of January 2025, midnight.
+fn run(journal: &Path) -> (Config, Summary) {
+    let text = include_str!("../config/demo.toml").replace(
+        "unset = \"default\"\n",
+        "unset = \"default\"\n[risk.losses]\nday_starts = \"00:01\"\ndaily_max = \"none\"\nvelocity_max = \"none\"\n",
+    );
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let config =
+        Config::from_text_with_instruments(&text, "demo.toml", table).unwrap_or_else(|e| panic!("{e}"));
+    let mut flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(150);
+    flow.duration = Duration::from_secs(90);
+    let mut source = FlowSource::new(&flow).expect("a market that can be made");
+    let mut options = threads(Threading::Inline);
+    options.pipeline.journal = Some(journal.to_owned());
+    let summary = replay_frames(&config, &mut source, options).expect("a good run");
+    (config, summary)
+}
+
+/// What one strategy did in one instrument, the slow and obvious way; amounts with [`FINE`] decimals.
+#[derive(Default)]
+struct Naive {
+    cash: i128,
+    qty: i128,
+    fees: i128,
+    lots: VecDeque<(i128, i128)>,
+    realised: BTreeMap<bool, i128>,
+    fills: u64,
+}
+
+type All = BTreeMap<(String, String), Naive>;
+
+fn naive(config: &Config, journal: &Path) -> All {
+    let mut reader = JournalReader::open(journal).expect("a journal");
+    let mut all = All::new();
+    let mut begun = None;
+    while let Some(entry) = reader.next_entry().expect("it reads") {
+        let Entry::Slot(slot) = entry else { continue };
+        let begin = *begun.get_or_insert(slot.time().0 / 86_400_000_000_000 * 86_400_000_000_000);
+        let Event::Report(fill) = slot.event() else { continue };
+        if fill.kind != ReportKind::Fill {
+            continue;
+        }
+        assert_eq!(fill.fee_asset, FeeAsset::Quote, "on paper");
+        let of = config.instruments.get(fill.instrument);
+        let key = (config.strategies[fill.strategy.index()].label.clone(), of.name());
+        let of_key = all.entry(key).or_default();
+        let unit = 10i128.pow(u32::from(FINE - of.price_decimals - of.qty_decimals));
+        let signed = i128::from(fill.qty.0) * if fill.side == Side::Buy { 1 } else { -1 };
+        of_key.cash -= signed * i128::from(fill.price.0) * unit;
+        of_key.qty += signed;
+        of_key.fees += i128::from(fill.fee) * 10i128.pow(u32::from(FINE - 8));
+        of_key.fills += 1;
+        // The first minute is of the day before.
+        let later = slot.time().0 - begin >= 60_000_000_000;
+        let mut left = signed;
+        while left != 0 {
+            match of_key.lots.front_mut() {
+                Some((lot, price)) if lot.signum() != left.signum() => {
+                    let part = lot.abs().min(left.abs()) * lot.signum();
+                    *of_key.realised.entry(later).or_default() +=
+                        part * (i128::from(fill.price.0) - *price) * unit;
+                    *lot -= part;
+                    left += part;
+                    if *lot == 0 {
+                        of_key.lots.pop_front();
+                    }
+                }
+                _ => {
+                    of_key.lots.push_back((left, fill.price.0.into()));
+                    left = 0;
+                }
+            }
+        }
+    }
+    all
+}
+
+fn sum<'a>(amounts: impl Iterator<Item = &'a String>) -> i128 {
+    amounts.map(|text| exact(text)).sum()
+}
+
+fn agrees(report: &PnlReport, config: &Config, all: &All) {
+    assert_eq!(report.lines.len(), all.len());
+    for line in &report.lines {
+        let naive = &all[&(line.strategy.clone(), line.instrument.clone())];
+        let of = config.instruments.by_name(&line.instrument).expect("there");
+        let mark = parse(line.mark.as_bytes(), of.price_decimals).expect("a price");
+        let unit = 10i128.pow(u32::from(FINE - of.price_decimals - of.qty_decimals));
+        let worth = naive.qty * i128::from(mark) * unit;
+        assert_eq!(
+            parse(line.qty.trim_start_matches('-').as_bytes(), of.qty_decimals).map(i128::from),
+            Ok(naive.qty.abs())
+        );
+        assert_eq!(
+            exact(&line.net),
+            naive.cash + worth - naive.fees,
+            "{} {}",
+            line.strategy,
+            line.instrument
+        );
+        assert_eq!((exact(&line.fees), line.fills), (naive.fees, naive.fills));
+        assert_eq!(exact(&line.realised) + exact(&line.unrealised) - exact(&line.fees), exact(&line.net));
+        assert_eq!(sum(line.days.iter().map(|day| &day.realised)), exact(&line.realised));
+        assert_eq!(sum(line.days.iter().map(|day| &day.fees)), naive.fees);
+    }
+    let nets = sum(report.lines.iter().map(|line| &line.net));
+    assert_eq!(sum(report.whole.iter().map(|all| &all.net)), nets);
+    assert_eq!(sum(report.strategies.iter().map(|strategy| &strategy.net)), nets);
+    let realised = sum(report.days.iter().map(|day| &day.net));
+    assert_eq!(realised + sum(report.lines.iter().map(|line| &line.unrealised)), nets);
+}
+
+#[test]
+fn both_methods_come_to_what_the_fills_and_the_wallets_say() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let (config, summary) = run(&journal);
+    let all = naive(&config, &journal);
+    assert!(summary.execution.fills > 20, "{:?}", summary.execution);
+    let average = pnl_report(&journal, None).expect("a report");
+    let fifo = pnl_report(&journal, Some(Method::Fifo)).expect("a report");
+    assert_eq!((average.method, fifo.method), ("average", "fifo"));
+    agrees(&average, &config, &all);
+    agrees(&fifo, &config, &all);
+    let mut days = 0;
+    for (one, other) in fifo.lines.iter().zip(&average.lines) {
+        let naive = &all[&(one.strategy.clone(), one.instrument.clone())];
+        assert_eq!(exact(&one.realised), naive.realised.values().sum::<i128>(), "first in, first out");
+        for day in &one.days {
+            let later = day.day == "2025-01-01";
+            assert!(later || day.day == "2024-12-31", "{}", day.day);
+            assert_eq!(exact(&day.realised), naive.realised.get(&later).copied().unwrap_or_default());
+        }
+        days = days.max(one.days.len());
+        // What the summary says of positions at average cost.
+        let held = summary
+            .strategies
+            .iter()
+            .find(|s| s.label == other.strategy && s.instrument.name() == other.instrument);
+        let held = held.expect("it traded");
+        let unit = 10i128.pow(u32::from(FINE - held.instrument.notional_decimals()));
+        assert_eq!(exact(&other.realised), held.position.realised.0 * unit);
+    }
+    assert_eq!(days, 2, "there were two days");
+    // A spot wallet has what was earned less what the position is worth: to the last digit.
+    let spot = |line: &&algo_trader::run::pnl::PnlLine| line.instrument.starts_with("binance:spot:");
+    let came: i128 = average
+        .lines
+        .iter()
+        .filter(spot)
+        .map(|line| {
+            let of = &all[&(line.strategy.clone(), line.instrument.clone())];
+            of.cash - of.fees
+        })
+        .sum();
+    let usdt =
+        summary.balances.iter().find(|b| b.market == Market::Spot && b.asset == "USDT").expect("a wallet");
+    let unit = 10i128.pow(u32::from(FINE - usdt.decimals));
+    assert_eq!((usdt.total - usdt.start) * unit, came);
+}
