@@ -11,7 +11,7 @@
 
 mod support;
 
-use algo_trader::domain::event::{FeeAsset, Quote, Report};
+use algo_trader::domain::event::{Quote, Report};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
     Extras, InstrumentId, InstrumentTable, Level, Order, OrderId, OrderKind, Price, Qty, Side, Slot,

@@ -218,7 +218,9 @@ fn surveillance_halts_everything_until_a_named_operator_releases_it_and_the_trai
         assert_eq!((stopped.scope.as_str(), stopped.cause.as_str()), ("all", "surveillance"));
         assert_eq!((stopped.by.as_str(), stopped.reason.as_str()), ("surveillance", "tenth-order: so many"));
         let open = |reply: &ControlReply| reply.metrics.as_ref().and_then(|m| m["open_orders"].as_u64());
-        until(paths, "nothing is open", |reply| open(reply) == Some(0));
+        let events = until(paths, "nothing is open", |reply| open(reply) == Some(0)).events;
+        // Its quotes go on, and it tries to order at each.
+        until(paths, "the market goes on", |reply| reply.events > events + 60);
         // Somebody who talks nonsense, and somebody who asks for what is not there.
         let mut nonsense = UnixStream::connect(&paths.socket).expect("it listens");
         nonsense.write_all(b"{\"do\":\"everything\"}\n").expect("it reads");

@@ -2,7 +2,7 @@
 //!
 //! A warning is recorded and logged. To throttle a strategy or to halt trading is for whoever can send commands into the
 //! run: a [`Reactor`], which is told and says whether it could. What became of it is in the record. In a live run that
-//! is the control thread: [`reactions`] are the two ends between it and the trail's thread.
+//! is the control thread: `reactions` are the two ends between it and the trail's thread.
 
 use super::config::Config;
 use crate::audit::Body;

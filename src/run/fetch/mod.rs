@@ -1,7 +1,7 @@
 //! Fetching a venue's history: its REST interface is asked for what the local history lacks.
 //!
 //! Owns: the order of calls, of one market after another series by series. What to ask for and how rows are kept is in
-//! `history/fetched`; limits and failures are the [`caller`]'s. Invariant: whenever it ends, by whatever, what was
+//! `history/fetched`; limits and failures are `caller`'s. Invariant: whenever it ends, by whatever, what was
 //! received is in the history at the next start, once.
 
 mod caller;
