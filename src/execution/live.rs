@@ -7,7 +7,7 @@
 use super::stage::GatewayMessage;
 use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::{ReportKind, Side};
-use crate::domain::{InstrumentId, OrderId, Price, Qty, Slot, StrategyId, Time};
+use crate::domain::{Price, Qty, Slot, Time};
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Shared, Stage, StampClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -183,28 +183,22 @@ impl LiveGateway {
 /// The report that a message never left this process.
 #[must_use]
 pub fn rejection(message: &GatewayMessage) -> Report {
-    let blank = |order: OrderId, strategy: StrategyId, instrument: InstrumentId, side: Side, kind| Report {
-        instrument,
-        order,
-        strategy,
-        side,
-        kind,
-        qty: Qty::ZERO,
-        price: Price(0),
-        fee: 0,
-        fee_asset: FeeAsset::Quote,
-        trade_id: 0,
-        maker: false,
-    };
     match message {
-        GatewayMessage::New { order, .. } => {
-            let o = order.get();
-            blank(o.id, o.strategy, o.instrument, o.side, ReportKind::Rejected)
-        }
+        GatewayMessage::New { order, .. } => Report::of(order.get(), ReportKind::Rejected),
         // Of a refused cancel the side says nothing: no quantity comes with it.
-        GatewayMessage::Cancel { order, strategy, instrument, .. } => {
-            blank(*order, *strategy, *instrument, Side::Buy, ReportKind::CancelRejected)
-        }
+        GatewayMessage::Cancel { order, strategy, instrument, .. } => Report {
+            instrument: *instrument,
+            order: *order,
+            strategy: *strategy,
+            side: Side::Buy,
+            kind: ReportKind::CancelRejected,
+            qty: Qty::ZERO,
+            price: Price(0),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: 0,
+            maker: false,
+        },
     }
 }
 
