@@ -1,43 +1,36 @@
 //! Who judges: the state that risk keeps of orders, positions and limits, and what it makes of an intent.
 
-use super::approved::Approved;
-use super::carried::Carried;
-use super::exposure::Exposure;
-use super::limits::{OwnLimits, RiskLimits, Scale};
-use super::live::LiveOrder;
-use super::losses::Losses;
-use super::rates::Sent;
-use super::recent::{Habits, LastOrders};
-use super::rule::{Case, Judged, Refusal, RuleList, reference_price};
-use super::setup::RiskSetup;
-use super::stage::{Verdict, VerdictBody};
-use super::switch::Switches;
-use super::watch::{Switched, WatchSender};
+mod books;
+mod stops;
+
+pub use stops::KILL_CANCELS_PER_EVENT_MAX;
+
 use crate::calendar::Hours;
-use crate::domain::event::{Command, Denial, Report, Rules};
-use crate::domain::order::{Applied, ReportKind};
-use crate::domain::wallet::WalletFill;
+use crate::domain::event::{Command, Denial, Rules};
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Kill, Order, OrderId, OrderKind, Pauses, Price, Qty, Scope,
-    Side, Slot, StrategyId, Time, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Pauses, Price, Qty, Side, Slot,
+    StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
-use crate::strategy::desk::DeskState;
+use crate::risk::approved::Approved;
+use crate::risk::exposure::Exposure;
+use crate::risk::limits::{OwnLimits, RiskLimits, Scale};
+use crate::risk::live::LiveOrder;
+use crate::risk::losses::Losses;
+use crate::risk::rates::Sent;
+use crate::risk::recent::{Habits, LastOrders};
+use crate::risk::rule::{Case, Judged, Refusal, RuleList, reference_price};
+use crate::risk::setup::RiskSetup;
+use crate::risk::stage::{Verdict, VerdictBody};
+use crate::risk::switch::Switches;
+use crate::risk::watch::WatchSender;
 use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 use std::marker::PhantomData;
 
 /// Most orders that can be live at once, over all strategies.
 const LIVE_ORDERS_MAX: usize = 16_384;
-/// Cancels that a kill may cause in one event; what is left follows with the next.
-pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
-/// Losses are looked at this often between fills and orders, ns of the sequencer's time.
-const LOOK_EVERY_NS: u64 = 10_000_000;
-/// Snapshots are published this often, and after each trade, ns of the sequencer's time.
-const PUBLISH_EVERY_NS: u64 = 250_000_000;
-/// A cancel that was not answered is asked for again after this, ns.
-const ASK_AGAIN_NS: u64 = 500_000_000;
 
 /// See the module; `R` are the rules that it runs.
 pub(super) struct Judge<R> {
@@ -137,7 +130,7 @@ impl<R: RuleList> Judge<R> {
             habits: vec![Habits::NONE; strategies * instruments],
             last_orders: Vec::new(),
             trades_today: vec![0; strategies],
-            losses: Losses::new(limits.losses, super::DayBoundary::default(), strategies),
+            losses: Losses::new(limits.losses, crate::risk::DayBoundary::default(), strategies),
             switches: Switches::new(table, strategies),
             halted: false,
             paused: Pauses::new(table),
@@ -361,31 +354,6 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    fn kill(&mut self, kill: &Kill) {
-        if self.switches.kill(kill) {
-            self.tell(Switched::Killed(*kill));
-        }
-        (self.sweeping, self.sweep_at) = (true, self.now);
-    }
-
-    fn release(&mut self, scope: Scope) {
-        self.exposure.settle();
-        // What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
-        let watched = scope != Scope::All && self.switches.cause(scope) == Some(DenyReason::Surveillance);
-        self.switches.release(scope);
-        if !watched {
-            self.losses.forget(scope, &self.exposure);
-        }
-        self.tell(Switched::Released(scope));
-    }
-
-    fn tell(&mut self, switched: Switched) {
-        let now = self.now;
-        if let Some(watch) = &mut self.watch {
-            watch.tell(switched, now);
-        }
-    }
-
     /// Something of an instrument's market came in. Slots of every kind but [`Kind::Levels`](crate::domain::event::Kind).
     #[inline]
     pub fn on_market(&mut self, slot: &Slot) {
@@ -411,135 +379,6 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
-    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
-    pub fn is_calm(&self) -> bool {
-        !self.sweeping && !self.exposure.is_unsettled()
-    }
-
-    /// Looks at losses, if it is time to.
-    #[inline]
-    pub fn on_time(&mut self, seq: u64) {
-        if self.now >= self.look_at {
-            self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
-            self.look(seq, None);
-            if self.now >= self.publish_at {
-                self.publish();
-            }
-        }
-    }
-
-    /// Whoever is to be told has room for what there is to tell.
-    pub fn watched_by(&mut self, watch: Option<WatchSender>) {
-        self.watch = watch;
-        self.publish();
-    }
-
-    /// Copies what others may see; nothing where they look just now: the next time is soon enough.
-    #[cold]
-    fn publish(&mut self) {
-        let Some(mut snapshot) = self.watch.as_ref().and_then(WatchSender::snapshot) else { return };
-        self.publish_at = self.now.plus_nanos(PUBLISH_EVERY_NS);
-        snapshot.time = self.now;
-        self.losses.copy_to(&mut snapshot, &self.exposure);
-        self.exposure.copy_to(&mut snapshot);
-        snapshot.sent.clear();
-        snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
-        snapshot.sent_all = self.sent_all.counted(self.now);
-        snapshot.trades_today.clone_from(&self.trades_today);
-    }
-
-    /// Goes on from what an earlier run left to losses and the day's counts.
-    pub fn carry(&mut self, carried: &Carried) {
-        self.losses.carry(carried, &self.exposure);
-        if carried.day_ends_ns == 0 {
-            return;
-        }
-        self.sent_all.carry(&carried.whole);
-        for (at, track) in carried.strategies.iter().enumerate().take(self.sent.len()) {
-            self.sent[at].carry(track);
-            self.trades_today[at] = track.trades;
-        }
-    }
-
-    /// Takes back what is open of what is stopped, if something may be.
-    #[inline]
-    pub fn sweep_if_due(&mut self, seq: u64) {
-        if self.sweeping && self.now >= self.sweep_at {
-            self.sweep(seq);
-        }
-    }
-
-    /// Looks at losses: of all, and of one strategy or each.
-    #[inline]
-    fn look(&mut self, seq: u64, strategy: Option<StrategyId>) {
-        if self.losses.new_day(self.now, &mut self.exposure) {
-            self.sent.iter_mut().for_each(Sent::new_day);
-            self.sent_all.new_day();
-            self.trades_today.fill(0);
-        }
-        if self.exposure.is_unsettled() {
-            self.exposure.settle();
-        }
-        if let Some(kill) = self.losses.of_all(self.now, &self.exposure) {
-            self.latch(seq, &kill);
-        }
-        let all = 0..self.losses.strategies();
-        for index in strategy.map_or(all, |s| s.index()..s.index() + 1) {
-            let Ok(index) = u8::try_from(index) else { break };
-            if let Some(kill) = self.losses.of_strategy(StrategyId(index), &self.exposure) {
-                self.latch(seq, &kill);
-            }
-        }
-    }
-
-    /// A loss is over its limit: stops at once, and says so in the ring, where everybody else hears of it.
-    #[cold]
-    fn latch(&mut self, seq: u64, kill: &Kill) {
-        if self.switches.cause(kill.scope).is_some() {
-            return;
-        }
-        self.kill(kill);
-        let Some(answers) = &mut self.answers else { return };
-        self.answer_count += 1;
-        answers.push(Answer {
-            due: self.now.plus_nanos(self.answer_delay_ns),
-            cause_seq: seq,
-            origin: 0,
-            number: self.answer_count,
-            slot: Slot::command(Command::Kill(*kill)),
-        });
-    }
-
-    /// Takes back what is open of what is stopped.
-    #[cold]
-    fn sweep(&mut self, seq: u64) {
-        let (mut asked, mut left) = (0, false);
-        for at in 0..self.live.len() {
-            let live = &mut self.live[at];
-            let Order { id, strategy, instrument, .. } = live.state.order;
-            if self.switches.stops(strategy, instrument).is_none() {
-                continue;
-            }
-            left = true;
-            if live.asked_at.is_some_and(|asked| self.now.since(asked) < ASK_AGAIN_NS) {
-                continue;
-            }
-            if asked == KILL_CANCELS_PER_EVENT_MAX {
-                break;
-            }
-            asked += 1;
-            live.asked_at = Some(self.now);
-            let body = VerdictBody::Cancel { order: id, strategy, instrument };
-            self.verdicts.push(Verdict { seq, decided: [Price(0); 2], body });
-            self.count_cancel(strategy);
-        }
-        self.sweeping = left;
-        // Where there was more than an event may cause, the next goes on.
-        let pause = if asked == KILL_CANCELS_PER_EVENT_MAX { 0 } else { LOOK_EVERY_NS };
-        self.sweep_at = self.now.plus_nanos(pause);
-    }
-
     fn deny(&mut self, seq: u64, order: &Order, refusal: &Refusal) {
         let &Refusal { reason, limit, value } = refusal;
         self.denied[reason as usize] += 1;
@@ -554,104 +393,6 @@ impl<R: RuleList> Judge<R> {
             number: self.answer_count,
             slot: Slot::denial(&denial),
         });
-    }
-
-    /// Takes over what an earlier run left: positions, and orders that were with the venue, which need what they needed.
-    pub fn resume(&mut self, desks: &[DeskState]) {
-        for (strategy, desk) in (0u8..).zip(desks) {
-            for (instrument, position) in (0u16..).zip(&desk.positions) {
-                self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);
-            }
-        }
-        for state in desks.iter().flat_map(DeskState::with_the_venue) {
-            let left = Order { qty: state.leaves(), ..state.order };
-            // Without a quote yet: at its own price, or at what the position came to.
-            let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
-            self.wallets.lock(&left, price);
-            let value = self.exposure.value(left.instrument, price, left.qty);
-            self.exposure.order(&left, 0, value, 1);
-            self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
-            self.live_in[left.instrument.index()] += 1;
-        }
-    }
-
-    /// What happened to a position without an order.
-    #[cold]
-    fn on_position(&mut self, seq: u64, report: &Report) {
-        let filled = self.exposure.of_position(report);
-        if let Some(earned) = filled.closed {
-            self.losses.closed(report.strategy, earned);
-        }
-        let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
-        let &Report { order, instrument, side, price, fee, fee_asset, strategy, .. } = report;
-        if let Some((asset, amount)) = report.paid() {
-            self.wallets.pay(instrument, asset, amount);
-            return self.look(seq, Some(strategy));
-        }
-        let realised = filled.realised;
-        self.wallets.fill(&WalletFill {
-            order,
-            instrument,
-            side,
-            qty: traded,
-            price,
-            fee,
-            fee_asset,
-            realised,
-        });
-        self.look(seq, Some(strategy));
-    }
-
-    pub fn on_report(&mut self, seq: u64, report: &Report) {
-        if report.kind.is_of_position() {
-            return self.on_position(seq, report);
-        }
-        // Those of late are heard of most.
-        let Some(index) = self.live.iter().rposition(|o| o.state.order.id == report.order) else { return };
-        let live = &mut self.live[index];
-        let first = live.state.filled == Qty::ZERO;
-        let applied = live.state.apply(report.kind, report.qty, report.trade_id);
-        if report.kind == ReportKind::CancelRejected {
-            // Asked again at the next sweep, if it is to be.
-            live.asked_at = None;
-        }
-        let (order, is_final) = (live.state.order, live.state.status.is_final());
-        let (before, leaves) = (live.value, live.state.leaves());
-        let after = if is_final { 0 } else { self.exposure.value(order.instrument, live.price, leaves) };
-        live.value = after;
-        let booked = applied == Applied::Changed && report.kind == ReportKind::Fill;
-        if before != after || is_final {
-            self.exposure.order(&order, before, after, if is_final { -1 } else { 0 });
-        }
-        if booked {
-            self.on_fill(&order, report, first);
-        }
-        if is_final {
-            self.wallets.close(report.order);
-            self.live.remove(index);
-            self.live_in[order.instrument.index()] -= 1;
-        }
-        if booked {
-            self.look(seq, Some(order.strategy));
-        }
-    }
-
-    fn on_fill(&mut self, order: &Order, report: &Report, first: bool) {
-        let &Report { order: id, instrument, side, qty, price, fee, fee_asset, .. } = report;
-        let strategy = order.strategy;
-        let filled = self.exposure.fill(report);
-        if let Some(earned) = filled.closed {
-            self.losses.closed(strategy, earned);
-        }
-        self.publish_at = self.now;
-        let traded = &mut self.trades_today[strategy.index()];
-        *traded = traded.saturating_add(1);
-        if first {
-            let habits = &mut self.habits[strategy.index() * self.table.len() + instrument.index()];
-            habits.traded(side, self.now, self.limits.same_way_window_ns);
-        }
-        let realised = filled.realised;
-        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
     }
 
     /// Profit of everything, as losses are counted by; units of 10^-8 quote.

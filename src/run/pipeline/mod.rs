@@ -1,143 +1,45 @@
 //! Assembling a pipeline: the ring, the lanes, the stages, the threads. Read top to bottom, it is the way of an order.
 
+mod journal;
+mod options;
+mod parts;
+mod seats;
+
+pub use journal::journal_header;
+pub use options::{PipelineError, PipelineOptions, Simulation, StageWrapper};
+pub(in crate::run) use seats::seat_strategies;
+
 use super::affinity::{available_cores, keep_to, pin};
-use super::config::{
-    Config, FillRule, JournalSync, StrategyConfig, Threading as ThreadingChoice, Wait as WaitChoice,
-};
+use super::config::{Config, FillRule, Threading as ThreadingChoice, Wait as WaitChoice};
 use super::sequencer::{Sequencer, SequencerParts};
-use crate::domain::params::ConfigProblem;
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, Position, StrategyId, Wallets};
-use crate::execution::fills::{FillGateway, FillSettings, MarketModel};
-use crate::execution::live::HandoverSender;
+use crate::domain::{Instrument, InstrumentTable, Position, Wallets};
+use crate::execution::fills::{FillGateway, FillSettings};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
-use crate::execution::score::{Score, ScoreSettings};
+use crate::execution::score::Score;
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
-use crate::journal::{
-    JournalError, JournalHeader, JournalStage, JournalStrategy, JournalWriter, Resumed, SyncPolicy,
-};
+use crate::journal::JournalStage;
+use crate::market::MarketStage;
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
-use crate::market::{IndicatorRequest, KnownIndicators, MarketStage, Sourcing, TopSource};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
-    Topology, TopologyError, Wait, build_ring, lane, lane_within_thread,
+    Topology, TopologyError, Wait, build_ring, lane,
 };
+use crate::risk::RiskStage;
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
-use crate::risk::watch::WatchSender;
-use crate::risk::{Carried, RiskStage};
+use crate::strategy::StrategyStage;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
-use crate::strategy::sizing::{Sizer, SizingSpec};
-use crate::strategy::stage::Seat;
-use crate::strategy::{Setup, StrategySpec, StrategyStage};
 use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
-use std::path::PathBuf;
-use std::sync::Arc;
+use journal::journal_writer;
+use parts::{BooksOf, Lanes};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
-use thiserror::Error;
-
-/// What may differ from the configuration for one run.
-#[derive(Default)]
-pub struct PipelineOptions {
-    /// Instead of `[pipeline] threading`.
-    pub threading: Option<Threading>,
-    /// Instead of `[pipeline] wait`.
-    pub wait: Option<Wait>,
-    /// Instead of `[pipeline] oversubscribe = false`.
-    pub oversubscribe: bool,
-    /// Instead of `[journal] path`.
-    pub journal: Option<PathBuf>,
-    /// A ready-made journal writer, for tests.
-    pub journal_writer: Option<JournalWriter>,
-    /// Answers come from the events themselves (a journal is replayed), not from the stages.
-    pub answers_recorded: bool,
-    /// The feed is live: time is the wall clock's.
-    pub live: bool,
-    /// The run's epoch, where the configuration gives none.
-    pub epoch: u64,
-    /// What the venue told of its instruments, instead of what instrument files say.
-    pub terms: Option<VenueTerms>,
-    /// What an earlier run left, to go on with; its epoch is then this run's.
-    pub resumed: Option<Resumed>,
-    /// What losses and the day's counts go on from.
-    pub carried: Option<Carried>,
-    /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
-    pub handover: Option<HandoverSender>,
-    /// What stands in place of a venue and its feed in a backtest.
-    pub simulation: Option<Simulation>,
-    /// Is told each change of the kill switch.
-    pub watch: Option<WatchSender>,
-    /// Commands come from outside, by [`Pipeline::commands`].
-    pub commanded: bool,
-    /// More strategies than the built-in ones.
-    pub strategies: &'static [StrategySpec],
-    /// Another stage in place of the named one, for tests: it is given the real one.
-    pub wrap: Option<StageWrapper>,
-}
-
-/// What stands in place of a venue and its feed in a backtest.
-#[derive(Debug, Clone)]
-pub struct Simulation {
-    /// How orders fill.
-    pub fills: FillSettings,
-    /// What each instrument's tops and bars are made of.
-    pub sourcing: Vec<Sourcing>,
-    /// What is to be scored.
-    pub score: ScoreSettings,
-    /// Values of indicators that are known already.
-    pub known: Option<Arc<dyn KnownIndicators>>,
-}
-
-impl Simulation {
-    /// Instruments that are known by their bars alone.
-    fn of_bars(&self) -> Vec<bool> {
-        self.sourcing.iter().map(|sourcing| sourcing.top == TopSource::Bars).collect()
-    }
-
-    /// Instruments whose books matter.
-    fn with_books(&self) -> Vec<bool> {
-        let of_depth = |model: &MarketModel| matches!(model, MarketModel::Depth { .. });
-        self.fills.models.iter().map(of_depth).collect()
-    }
-}
-
-/// Wraps a stage, for tests.
-pub type StageWrapper = Box<dyn FnMut(TradingStage) -> TradingStage + Send>;
 
 /// A stage of this pipeline: those on one thread share the books.
 pub type TradingStage = Box<dyn Stage<BookKeeper>>;
-
-/// Why a pipeline cannot be assembled.
-#[derive(Debug, Error)]
-pub enum PipelineError {
-    /// The threads asked for cannot be.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Strategies do not fit; each problem with file and line.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Strategies(Vec<ConfigProblem>),
-    /// A strategy does not fit its instruments or indicators.
-    #[error("strategy {label:?}: {problem}")]
-    Setup {
-        /// Which.
-        label: String,
-        /// Why.
-        problem: String,
-    },
-    /// More strategies than a run can hold.
-    #[error("a run holds at most 255 strategies, and {0} are configured")]
-    TooManyStrategies(usize),
-    /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
-    Thread(#[source] std::io::Error),
-}
 
 /// Slots of a ring that one thread writes and reads.
 const RING_SLOTS_INLINE: usize = 256;
@@ -491,29 +393,6 @@ fn tell_of_missing_limits(config: &Config) {
     }
 }
 
-/// Makes lanes as long as the threads of their ends ask for.
-struct Lanes<'a> {
-    topology: &'a Topology,
-    lane_slots: usize,
-    stop: &'a Stop,
-}
-
-impl Lanes<'_> {
-    fn lane<T>(
-        &self,
-        name: &'static str,
-        ends: [Role; 2],
-        per_event_max: usize,
-    ) -> (LaneSender<T>, LaneReceiver<T>) {
-        let together = self.topology.threads.iter().any(|t| ends.iter().all(|end| t.roles.contains(end)));
-        if together {
-            lane_within_thread(name, per_event_max, self.stop)
-        } else {
-            lane(name, self.lane_slots.max(per_event_max * 8), per_event_max, self.stop)
-        }
-    }
-}
-
 struct Started {
     /// Whether events come in real time: the whole way is timed, and threads are pinned.
     timed: bool,
@@ -524,133 +403,4 @@ struct Started {
     indicators: usize,
     live: bool,
     books_of: BooksOf,
-}
-
-/// Which books a thread keeps: those that any of its stages needs, each once.
-struct BooksOf {
-    market: Vec<bool>,
-    strategy: Vec<bool>,
-    gateway: Vec<bool>,
-}
-
-impl BooksOf {
-    fn wants(&self, roles: &[Role], instrument: InstrumentId) -> bool {
-        roles.iter().any(|role| match role {
-            Role::Market => self.market[instrument.index()],
-            Role::Strategy => self.strategy[instrument.index()],
-            Role::Gateway => self.gateway[instrument.index()],
-            Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
-        })
-    }
-}
-
-fn journal_writer(
-    config: &Config,
-    options: &mut PipelineOptions,
-    epoch: u64,
-) -> Result<Option<JournalWriter>, PipelineError> {
-    if let Some(writer) = options.journal_writer.take() {
-        return Ok(Some(writer));
-    }
-    let Some(path) = options.journal.as_ref().or(config.journal.path.as_ref()) else { return Ok(None) };
-    let policy = match config.journal.sync {
-        JournalSync::Never => SyncPolicy::Never,
-        JournalSync::EachOrder => SyncPolicy::EachOrder,
-    };
-    let mut header = journal_header(config, epoch);
-    if options.handover.is_some() {
-        header.balances = Some(config.paper.balances.clone());
-    }
-    header.terms.clone_from(&options.terms);
-    header.resumed.clone_from(&options.resumed);
-    header.carried.clone_from(&options.carried);
-    Ok(Some(JournalWriter::create(path, &header, policy)?))
-}
-
-/// What a journal says of a run with this configuration.
-#[must_use]
-pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
-    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-    let strategy = |s: &StrategyConfig| JournalStrategy {
-        label: s.label.clone(),
-        name: s.name.clone(),
-        instruments: s.instruments.clone(),
-    };
-    JournalHeader {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        epoch,
-        config_name: config.file.clone(),
-        config_text: config.text.clone(),
-        instruments: config.instruments.all().to_vec(),
-        run_name: config.run.name.clone(),
-        started_ns: started.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
-        strategies: config.strategies.iter().map(strategy).collect(),
-        bar: config.market.bar,
-        bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
-        balances: None,
-        terms: None,
-        resumed: None,
-        carried: None,
-    }
-}
-
-/// Makes the strategies of the configuration and gathers what they ask of the market stage.
-pub(super) fn seat_strategies(
-    config: &Config,
-    more: &'static [StrategySpec],
-) -> Result<(Vec<Seat>, Vec<IndicatorRequest>), PipelineError> {
-    let table: &InstrumentTable = &config.instruments;
-    if config.strategies.len() > 255 {
-        return Err(PipelineError::TooManyStrategies(config.strategies.len()));
-    }
-    let mut requests = Vec::new();
-    let mut seats = Vec::new();
-    let mut problems = Vec::new();
-    for (id, wanted) in (0u8..).zip(&config.strategies) {
-        let specs = || more.iter().chain(crate::strategy::BUILT_IN);
-        let Some(spec) = specs().find(|s| s.name == wanted.name) else {
-            let known: Vec<_> = specs().map(|s| s.name).collect();
-            problems.push(wanted.unknown_name(&known));
-            continue;
-        };
-        let params = match wanted.check(spec.params) {
-            Ok(params) => params,
-            Err(more) => {
-                problems.extend(more);
-                continue;
-            }
-        };
-        if let Some(untradable) = wanted.instruments.iter().map(|i| table.get(*i)).find(|i| !i.tradable()) {
-            let problem =
-                format!("{} is data only: inverse contracts have no accounting yet", untradable.name());
-            return Err(PipelineError::Setup { label: wanted.label.clone(), problem });
-        }
-        let mut wants_book = false;
-        let mut setup = Setup {
-            strategy: StrategyId(id),
-            instruments: &wanted.instruments,
-            table,
-            params: &params,
-            indicators: &mut requests,
-            wants_book: &mut wants_book,
-        };
-        let strategy = match (spec.build)(&mut setup) {
-            Ok(strategy) => strategy,
-            Err(crate::strategy::registry::BuildError::Parameter(problem)) => {
-                problems.push(problem);
-                continue;
-            }
-            Err(error) => {
-                return Err(PipelineError::Setup { label: wanted.label.clone(), problem: error.to_string() });
-            }
-        };
-        let instruments: Vec<InstrumentId> = wanted.instruments.clone();
-        let mut desk = Desk::new(StrategyId(id), table.len());
-        desk.sizer = wanted.sizing.as_ref().and_then(|(method, params)| {
-            let spec = SizingSpec::find(method)?;
-            Some(Sizer::new(spec, params, &instruments, table.len()))
-        });
-        seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
-    }
-    if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
 }

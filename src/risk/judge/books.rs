@@ -1,0 +1,112 @@
+//! What happened: reports of orders and positions, and what an earlier run left.
+//!
+//! Owns: how each is booked, to exposure, wallets and losses alike, and once.
+
+use super::Judge;
+use crate::domain::event::Report;
+use crate::domain::order::{Applied, ReportKind};
+use crate::domain::wallet::WalletFill;
+use crate::domain::{InstrumentId, Order, Qty, StrategyId};
+use crate::risk::live::LiveOrder;
+use crate::risk::rule::RuleList;
+use crate::strategy::desk::DeskState;
+
+impl<R: RuleList> Judge<R> {
+    /// Takes over what an earlier run left: positions, and orders that were with the venue, which need what they needed.
+    pub fn resume(&mut self, desks: &[DeskState]) {
+        for (strategy, desk) in (0u8..).zip(desks) {
+            for (instrument, position) in (0u16..).zip(&desk.positions) {
+                self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);
+            }
+        }
+        for state in desks.iter().flat_map(DeskState::with_the_venue) {
+            let left = Order { qty: state.leaves(), ..state.order };
+            // Without a quote yet: at its own price, or at what the position came to.
+            let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
+            self.wallets.lock(&left, price);
+            let value = self.exposure.value(left.instrument, price, left.qty);
+            self.exposure.order(&left, 0, value, 1);
+            self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
+            self.live_in[left.instrument.index()] += 1;
+        }
+    }
+
+    /// What happened to a position without an order.
+    #[cold]
+    fn on_position(&mut self, seq: u64, report: &Report) {
+        let filled = self.exposure.of_position(report);
+        if let Some(earned) = filled.closed {
+            self.losses.closed(report.strategy, earned);
+        }
+        let traded = if report.kind == ReportKind::Liquidated { report.qty } else { Qty::ZERO };
+        let &Report { order, instrument, side, price, fee, fee_asset, strategy, .. } = report;
+        if let Some((asset, amount)) = report.paid() {
+            self.wallets.pay(instrument, asset, amount);
+            return self.look(seq, Some(strategy));
+        }
+        let realised = filled.realised;
+        self.wallets.fill(&WalletFill {
+            order,
+            instrument,
+            side,
+            qty: traded,
+            price,
+            fee,
+            fee_asset,
+            realised,
+        });
+        self.look(seq, Some(strategy));
+    }
+
+    pub fn on_report(&mut self, seq: u64, report: &Report) {
+        if report.kind.is_of_position() {
+            return self.on_position(seq, report);
+        }
+        // Those of late are heard of most.
+        let Some(index) = self.live.iter().rposition(|o| o.state.order.id == report.order) else { return };
+        let live = &mut self.live[index];
+        let first = live.state.filled == Qty::ZERO;
+        let applied = live.state.apply(report.kind, report.qty, report.trade_id);
+        if report.kind == ReportKind::CancelRejected {
+            // Asked again at the next sweep, if it is to be.
+            live.asked_at = None;
+        }
+        let (order, is_final) = (live.state.order, live.state.status.is_final());
+        let (before, leaves) = (live.value, live.state.leaves());
+        let after = if is_final { 0 } else { self.exposure.value(order.instrument, live.price, leaves) };
+        live.value = after;
+        let booked = applied == Applied::Changed && report.kind == ReportKind::Fill;
+        if before != after || is_final {
+            self.exposure.order(&order, before, after, if is_final { -1 } else { 0 });
+        }
+        if booked {
+            self.on_fill(&order, report, first);
+        }
+        if is_final {
+            self.wallets.close(report.order);
+            self.live.remove(index);
+            self.live_in[order.instrument.index()] -= 1;
+        }
+        if booked {
+            self.look(seq, Some(order.strategy));
+        }
+    }
+
+    fn on_fill(&mut self, order: &Order, report: &Report, first: bool) {
+        let &Report { order: id, instrument, side, qty, price, fee, fee_asset, .. } = report;
+        let strategy = order.strategy;
+        let filled = self.exposure.fill(report);
+        if let Some(earned) = filled.closed {
+            self.losses.closed(strategy, earned);
+        }
+        self.publish_at = self.now;
+        let traded = &mut self.trades_today[strategy.index()];
+        *traded = traded.saturating_add(1);
+        if first {
+            let habits = &mut self.habits[strategy.index() * self.table.len() + instrument.index()];
+            habits.traded(side, self.now, self.limits.same_way_window_ns);
+        }
+        let realised = filled.realised;
+        self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
+    }
+}

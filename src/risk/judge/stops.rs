@@ -1,0 +1,179 @@
+//! What stops: losses that are looked at, switches that are thrown, and the cancels that follow.
+//!
+//! Owns: when it is time to look, to publish and to take back. Invariant: what a switch stops is asked back until nothing
+//! of it is left, so many in one event and again where nobody answered.
+
+use super::Judge;
+use crate::domain::event::Command;
+use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId};
+use crate::pipeline::Answer;
+use crate::risk::carried::Carried;
+use crate::risk::rates::Sent;
+use crate::risk::rule::RuleList;
+use crate::risk::stage::{Verdict, VerdictBody};
+use crate::risk::watch::{Switched, WatchSender};
+
+/// Losses are looked at this often between fills and orders, ns of the sequencer's time.
+const LOOK_EVERY_NS: u64 = 10_000_000;
+/// Snapshots are published this often, and after each trade, ns of the sequencer's time.
+const PUBLISH_EVERY_NS: u64 = 250_000_000;
+/// A cancel that was not answered is asked for again after this, ns.
+const ASK_AGAIN_NS: u64 = 500_000_000;
+/// Cancels that a kill may cause in one event; what is left follows with the next.
+pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
+
+impl<R: RuleList> Judge<R> {
+    pub(super) fn kill(&mut self, kill: &Kill) {
+        if self.switches.kill(kill) {
+            self.tell(Switched::Killed(*kill));
+        }
+        (self.sweeping, self.sweep_at) = (true, self.now);
+    }
+
+    pub(super) fn release(&mut self, scope: Scope) {
+        self.exposure.settle();
+        // What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
+        let watched = scope != Scope::All && self.switches.cause(scope) == Some(DenyReason::Surveillance);
+        self.switches.release(scope);
+        if !watched {
+            self.losses.forget(scope, &self.exposure);
+        }
+        self.tell(Switched::Released(scope));
+    }
+
+    fn tell(&mut self, switched: Switched) {
+        let now = self.now;
+        if let Some(watch) = &mut self.watch {
+            watch.tell(switched, now);
+        }
+    }
+
+    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
+    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
+    pub fn is_calm(&self) -> bool {
+        !self.sweeping && !self.exposure.is_unsettled()
+    }
+
+    /// Looks at losses, if it is time to.
+    #[inline]
+    pub fn on_time(&mut self, seq: u64) {
+        if self.now >= self.look_at {
+            self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
+            self.look(seq, None);
+            if self.now >= self.publish_at {
+                self.publish();
+            }
+        }
+    }
+
+    /// Whoever is to be told has room for what there is to tell.
+    pub fn watched_by(&mut self, watch: Option<WatchSender>) {
+        self.watch = watch;
+        self.publish();
+    }
+
+    /// Copies what others may see; nothing where they look just now: the next time is soon enough.
+    #[cold]
+    fn publish(&mut self) {
+        let Some(mut snapshot) = self.watch.as_ref().and_then(WatchSender::snapshot) else { return };
+        self.publish_at = self.now.plus_nanos(PUBLISH_EVERY_NS);
+        snapshot.time = self.now;
+        self.losses.copy_to(&mut snapshot, &self.exposure);
+        self.exposure.copy_to(&mut snapshot);
+        snapshot.sent.clear();
+        snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
+        snapshot.sent_all = self.sent_all.counted(self.now);
+        snapshot.trades_today.clone_from(&self.trades_today);
+    }
+
+    /// Goes on from what an earlier run left to losses and the day's counts.
+    pub fn carry(&mut self, carried: &Carried) {
+        self.losses.carry(carried, &self.exposure);
+        if carried.day_ends_ns == 0 {
+            return;
+        }
+        self.sent_all.carry(&carried.whole);
+        for (at, track) in carried.strategies.iter().enumerate().take(self.sent.len()) {
+            self.sent[at].carry(track);
+            self.trades_today[at] = track.trades;
+        }
+    }
+
+    /// Takes back what is open of what is stopped, if something may be.
+    #[inline]
+    pub fn sweep_if_due(&mut self, seq: u64) {
+        if self.sweeping && self.now >= self.sweep_at {
+            self.sweep(seq);
+        }
+    }
+
+    /// Looks at losses: of all, and of one strategy or each.
+    #[inline]
+    pub(super) fn look(&mut self, seq: u64, strategy: Option<StrategyId>) {
+        if self.losses.new_day(self.now, &mut self.exposure) {
+            self.sent.iter_mut().for_each(Sent::new_day);
+            self.sent_all.new_day();
+            self.trades_today.fill(0);
+        }
+        if self.exposure.is_unsettled() {
+            self.exposure.settle();
+        }
+        if let Some(kill) = self.losses.of_all(self.now, &self.exposure) {
+            self.latch(seq, &kill);
+        }
+        let all = 0..self.losses.strategies();
+        for index in strategy.map_or(all, |s| s.index()..s.index() + 1) {
+            let Ok(index) = u8::try_from(index) else { break };
+            if let Some(kill) = self.losses.of_strategy(StrategyId(index), &self.exposure) {
+                self.latch(seq, &kill);
+            }
+        }
+    }
+
+    /// A loss is over its limit: stops at once, and says so in the ring, where everybody else hears of it.
+    #[cold]
+    fn latch(&mut self, seq: u64, kill: &Kill) {
+        if self.switches.cause(kill.scope).is_some() {
+            return;
+        }
+        self.kill(kill);
+        let Some(answers) = &mut self.answers else { return };
+        self.answer_count += 1;
+        answers.push(Answer {
+            due: self.now.plus_nanos(self.answer_delay_ns),
+            cause_seq: seq,
+            origin: 0,
+            number: self.answer_count,
+            slot: Slot::command(Command::Kill(*kill)),
+        });
+    }
+
+    /// Takes back what is open of what is stopped.
+    #[cold]
+    fn sweep(&mut self, seq: u64) {
+        let (mut asked, mut left) = (0, false);
+        for at in 0..self.live.len() {
+            let live = &mut self.live[at];
+            let Order { id, strategy, instrument, .. } = live.state.order;
+            if self.switches.stops(strategy, instrument).is_none() {
+                continue;
+            }
+            left = true;
+            if live.asked_at.is_some_and(|asked| self.now.since(asked) < ASK_AGAIN_NS) {
+                continue;
+            }
+            if asked == KILL_CANCELS_PER_EVENT_MAX {
+                break;
+            }
+            asked += 1;
+            live.asked_at = Some(self.now);
+            let body = VerdictBody::Cancel { order: id, strategy, instrument };
+            self.verdicts.push(Verdict { seq, decided: [Price(0); 2], body });
+            self.count_cancel(strategy);
+        }
+        self.sweeping = left;
+        // Where there was more than an event may cause, the next goes on.
+        let pause = if asked == KILL_CANCELS_PER_EVENT_MAX { 0 } else { LOOK_EVERY_NS };
+        self.sweep_at = self.now.plus_nanos(pause);
+    }
+}

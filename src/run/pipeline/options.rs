@@ -1,0 +1,113 @@
+//! What one run may have otherwise than its configuration says, and why it cannot be assembled.
+
+use super::TradingStage;
+use crate::domain::params::ConfigProblem;
+use crate::execution::fills::{FillSettings, MarketModel};
+use crate::execution::live::HandoverSender;
+use crate::execution::score::ScoreSettings;
+use crate::journal::{JournalError, JournalWriter, Resumed};
+use crate::market::{KnownIndicators, Sourcing, TopSource};
+use crate::pipeline::{Threading, TopologyError, Wait};
+use crate::risk::Carried;
+use crate::risk::watch::WatchSender;
+use crate::strategy::StrategySpec;
+use crate::venue::VenueTerms;
+use std::path::PathBuf;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What may differ from the configuration for one run.
+#[derive(Default)]
+pub struct PipelineOptions {
+    /// Instead of `[pipeline] threading`.
+    pub threading: Option<Threading>,
+    /// Instead of `[pipeline] wait`.
+    pub wait: Option<Wait>,
+    /// Instead of `[pipeline] oversubscribe = false`.
+    pub oversubscribe: bool,
+    /// Instead of `[journal] path`.
+    pub journal: Option<PathBuf>,
+    /// A ready-made journal writer, for tests.
+    pub journal_writer: Option<JournalWriter>,
+    /// Answers come from the events themselves (a journal is replayed), not from the stages.
+    pub answers_recorded: bool,
+    /// The feed is live: time is the wall clock's.
+    pub live: bool,
+    /// The run's epoch, where the configuration gives none.
+    pub epoch: u64,
+    /// What the venue told of its instruments, instead of what instrument files say.
+    pub terms: Option<VenueTerms>,
+    /// What an earlier run left, to go on with; its epoch is then this run's.
+    pub resumed: Option<Resumed>,
+    /// What losses and the day's counts go on from.
+    pub carried: Option<Carried>,
+    /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
+    pub handover: Option<HandoverSender>,
+    /// What stands in place of a venue and its feed in a backtest.
+    pub simulation: Option<Simulation>,
+    /// Is told each change of the kill switch.
+    pub watch: Option<WatchSender>,
+    /// Commands come from outside, by [`Pipeline::commands`].
+    pub commanded: bool,
+    /// More strategies than the built-in ones.
+    pub strategies: &'static [StrategySpec],
+    /// Another stage in place of the named one, for tests: it is given the real one.
+    pub wrap: Option<StageWrapper>,
+}
+
+/// What stands in place of a venue and its feed in a backtest.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// How orders fill.
+    pub fills: FillSettings,
+    /// What each instrument's tops and bars are made of.
+    pub sourcing: Vec<Sourcing>,
+    /// What is to be scored.
+    pub score: ScoreSettings,
+    /// Values of indicators that are known already.
+    pub known: Option<Arc<dyn KnownIndicators>>,
+}
+
+impl Simulation {
+    /// Instruments that are known by their bars alone.
+    pub(super) fn of_bars(&self) -> Vec<bool> {
+        self.sourcing.iter().map(|sourcing| sourcing.top == TopSource::Bars).collect()
+    }
+
+    /// Instruments whose books matter.
+    pub(super) fn with_books(&self) -> Vec<bool> {
+        let of_depth = |model: &MarketModel| matches!(model, MarketModel::Depth { .. });
+        self.fills.models.iter().map(of_depth).collect()
+    }
+}
+
+/// Wraps a stage, for tests.
+pub type StageWrapper = Box<dyn FnMut(TradingStage) -> TradingStage + Send>;
+
+/// Why a pipeline cannot be assembled.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// The threads asked for cannot be.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Strategies do not fit; each problem with file and line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Strategies(Vec<ConfigProblem>),
+    /// A strategy does not fit its instruments or indicators.
+    #[error("strategy {label:?}: {problem}")]
+    Setup {
+        /// Which.
+        label: String,
+        /// Why.
+        problem: String,
+    },
+    /// More strategies than a run can hold.
+    #[error("a run holds at most 255 strategies, and {0} are configured")]
+    TooManyStrategies(usize),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}

@@ -1,0 +1,46 @@
+//! Parts that threads share or are joined by: the lanes between stages, and the books that a thread keeps.
+
+use crate::domain::InstrumentId;
+use crate::pipeline::topology::Role;
+use crate::pipeline::{LaneReceiver, LaneSender, Stop, Topology, lane, lane_within_thread};
+
+/// Makes lanes as long as the threads of their ends ask for.
+pub(super) struct Lanes<'a> {
+    pub topology: &'a Topology,
+    pub lane_slots: usize,
+    pub stop: &'a Stop,
+}
+
+impl Lanes<'_> {
+    pub fn lane<T>(
+        &self,
+        name: &'static str,
+        ends: [Role; 2],
+        per_event_max: usize,
+    ) -> (LaneSender<T>, LaneReceiver<T>) {
+        let together = self.topology.threads.iter().any(|t| ends.iter().all(|end| t.roles.contains(end)));
+        if together {
+            lane_within_thread(name, per_event_max, self.stop)
+        } else {
+            lane(name, self.lane_slots.max(per_event_max * 8), per_event_max, self.stop)
+        }
+    }
+}
+
+/// Which books a thread keeps: those that any of its stages needs, each once.
+pub(super) struct BooksOf {
+    pub market: Vec<bool>,
+    pub strategy: Vec<bool>,
+    pub gateway: Vec<bool>,
+}
+
+impl BooksOf {
+    pub fn wants(&self, roles: &[Role], instrument: InstrumentId) -> bool {
+        roles.iter().any(|role| match role {
+            Role::Market => self.market[instrument.index()],
+            Role::Strategy => self.strategy[instrument.index()],
+            Role::Gateway => self.gateway[instrument.index()],
+            Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
+        })
+    }
+}
