@@ -7,11 +7,11 @@ mod support {
     pub mod history;
 }
 
-use algo_trader::domain::{Price, Qty, Side};
+use algo_trader::domain::{Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::Config;
-use algo_trader::run::backtest::known_to;
+use algo_trader::run::backtest::{Ran, known_to};
 use algo_trader::strategy::StrategySpec;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run};
 use tempfile::tempdir;
@@ -160,9 +160,9 @@ fn resting_orders_fill_where_the_path_passes_them() {
     assert_eq!(traded("late-stop", "", &[FIRST, CALM, fall, CALM]), [], "10,075 is above the stop again");
 }
 
-#[test]
-fn a_cross_over_spy_earns_what_numpy_says() {
-    let Some(folder) = recordings::folder("stocks") else { return };
+/// A cross of averages over SPY, with parts of a share that small; none where there are no recordings.
+fn spy(qty_decimals: u8) -> Option<(Config, Ran)> {
+    let folder = recordings::folder("stocks")?;
     let dir = tempdir().expect("a directory");
     let history = dir.path().join("history");
     let options = ImportOptions::default();
@@ -170,27 +170,56 @@ fn a_cross_over_spy_earns_what_numpy_says() {
         support::history::import(&history, ImportKind::Stocks, &folder.join("daily/spy.zip"), &options);
     assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
     let catalogue = Catalogue::open(&history).expect("a history");
-    let more = known_to(&catalogue, &["usa:spot:SPY".into()], 9);
+    let more = known_to(&catalogue, &["usa:spot:SPY".into()], qty_decimals);
     let text = format!(
         "{LIMITS}\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:SPY\"]\n[strategy.params]\n\
          fast = 20\nslow = 50\ncapital = \"100000\"\nstop_bps = 0"
     );
     let config = Config::from_text_and(&text, "spy.toml", dir.path(), &more).expect("good");
     let ran = run(&config, &catalogue, &[]).expect("runs");
+    Some((config, ran))
+}
+
+/// The day of New York in which it began.
+fn day(time: Time) -> String {
+    let stamp = jiff::Timestamp::from_nanosecond(time.0.into()).expect("a time");
+    stamp.to_zoned(NEW_YORK.clone()).strftime("%Y%m%d").to_string()
+}
+
+#[test]
+fn a_cross_over_spy_in_whole_shares_makes_the_trades_that_backtesting_py_makes() {
+    let Some((config, ran)) = spy(0) else { return };
+    let outcome = &ran.outcome;
+    let text = include_str!("expected/backtesting_spy.json");
+    let expected: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let unit = 10f64.powi(config.instruments.all()[0].price_decimals.into());
+    let shares = 10i64.pow(config.instruments.all()[0].qty_decimals.into());
+    let trades = expected["trades"].as_array().expect("trades");
+    assert!(trades.len() > 50 && outcome.trips.len() == trades.len(), "{}", outcome.trips.len());
+    for (trip, trade) in outcome.trips.iter().zip(trades) {
+        let (entered, qty) = (trade[0].as_str().expect("a day"), trade[1].as_i64().expect("shares"));
+        assert_eq!((entered, qty * shares), (day(trip.entry_time).as_str(), trip.qty.0), "{trade}");
+        assert_eq!(trade[3].as_str().map(str::to_owned), trip.exit_time.map(day));
+        let entry = trip.entry_value.0 as f64 / trip.qty.0 as f64 / unit;
+        assert!((entry / trade[2].as_f64().expect("a price") - 1.0).abs() < 1e-12, "{trade}: {entry}");
+        if let Some(price) = trade[4].as_f64() {
+            let exit = trip.exit_value.0 as f64 / trip.exit_qty.0 as f64 / unit;
+            assert!((exit / price - 1.0).abs() < 1e-12, "{trade}: {exit}");
+        }
+    }
+    let (equity, wanted) = (outcome.number(outcome.end()), expected["equity"].as_f64().expect("a number"));
+    assert!((equity / wanted - 1.0).abs() < 1e-9, "{equity} is not {wanted}");
+}
+
+#[test]
+fn a_cross_over_spy_earns_what_numpy_says() {
+    let Some((config, ran)) = spy(9) else { return };
     let outcome = &ran.outcome;
 
     let expected: serde_json::Value = serde_json::from_str(include_str!("backtest_spy.json")).expect("JSON");
     let trades = expected["trades"].as_array().expect("trades");
     assert_eq!(outcome.trips.len(), trades.len());
     let unit = 10f64.powi(config.instruments.all()[0].price_decimals.into());
-    let day = |time: algo_trader::domain::Time| {
-        // The day of New York in which it began.
-        jiff::Timestamp::from_nanosecond(time.0.into())
-            .expect("a time")
-            .to_zoned(NEW_YORK.clone())
-            .strftime("%Y%m%d")
-            .to_string()
-    };
     for (trip, trade) in outcome.trips.iter().zip(trades) {
         assert_eq!(trade[0], day(trip.entry_time));
         let entry = trip.entry_value.0 as f64 / trip.qty.0 as f64 / unit;

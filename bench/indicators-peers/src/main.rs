@@ -33,7 +33,7 @@ use indicator::{BarValues, Indicator};
 use std::hint::black_box;
 use std::time::Instant;
 use ta::Next;
-use yata::core::{IndicatorConfig, IndicatorInstance, Method, MovingAverageConstructor};
+use yata::core::{IndicatorConfig, IndicatorInstance, Method};
 use yata::helpers::MA;
 
 const BARS: usize = 4_096;
@@ -119,10 +119,8 @@ macro_rules! case {
             library: $library,
             indicator: $name,
             run: |bars, updates| {
-                let first = &bars[0];
-                let _ = first;
-                #[allow(clippy::redundant_closure_call)]
-                let mut $i = ($make)(first);
+                #[allow(clippy::redundant_closure_call, unused_mut)]
+                let mut $i = ($make)(&bars[0]);
                 each(bars, updates, |$bar| {
                     black_box($step);
                 });
@@ -138,8 +136,6 @@ fn cases() -> Vec<Case> {
     use ta::indicators as of_ta;
     use yata::indicators as of_yata;
     use yata::methods as method;
-    let value = |bar: &Bar| bar.ours.close;
-    let _ = value;
     vec![
         case!("none", "nothing", |_: &Bar| (), |i, bar| (&i, bar.ours.close)),
         case!("ours", "sma 20", |_: &Bar| own::Sma::new(20).expect(OK), |i, bar| i.update(bar.ours.close)),
