@@ -248,6 +248,36 @@ fn a_file_stops_everything_and_one_venue_error_in_ten_keeps_nothing_open() {
     assert!(took.0 < Duration::from_secs(5) && took.0 + took.1 < Duration::from_secs(15), "{took:?}");
 }
 
+#[test]
+fn what_is_written_over_a_kill_file_is_another_word() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let alice = Trader::new(&venue, "alicehmac");
+    let dir = tempfile::tempdir().expect("a directory");
+    run(&live, dir.path(), "run.journal", |paths| {
+        until_open(&alice, "at first", |n| n == RESTING);
+        let stopped = |what: &str, scopes: &[&str]| {
+            until_status(paths, what, |reply| {
+                reply.stopped.iter().map(|stopped| stopped.scope.as_str()).eq(scopes.iter().copied())
+            });
+        };
+        // As a whole: what is read half written means everything.
+        let written = |text: &str| {
+            let aside = paths.kill.with_extension("aside");
+            std::fs::write(&aside, text).expect("written");
+            std::fs::rename(&aside, &paths.kill).expect("moved");
+        };
+        written("strategy rests\n");
+        stopped("the strategy", &["strategy rests"]);
+        asked(paths, &release("strategy rests"));
+        stopped("released, though the file is there still", &[]);
+        until_open(&alice, "after the release", |n| n == RESTING);
+        written("instrument binance:spot:BTCUSDT\n");
+        stopped("what the file says now", &["instrument binance:spot:BTCUSDT"]);
+        until_open(&alice, "after the file", |n| n == 0);
+    });
+}
+
 /// When the venue took each cancel of `wanted` orders that are over, by its clock, ms; those that were over before are in
 /// `known`.
 fn cancelled_at(alice: &Trader<'_>, known: &mut std::collections::HashSet<u64>, since_ms: u64) -> Vec<u64> {

@@ -180,6 +180,11 @@ fn a_terminal_shows_one_line_that_is_never_wider_than_it() {
     let bare = progress.iter().filter(|l| !l.contains('\n'));
     assert!(bare.clone().count() > 0 && bare.clone().all(|l| l.chars().count() < 40), "{progress:?}");
     assert!(last.contains("order stream sha256"), "the line is gone before the summary: {last:?}");
+    // A word alone may be wider: it can be taken up whole.
+    let fits = |line: &str| line.chars().count() <= 40 || line.split_whitespace().count() == 1;
+    let wide: Vec<&str> = last.lines().filter(|line| !fits(line.trim_end_matches('\r'))).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(last.contains("fills ") && last.contains(", net "), "tables are records here: {last}");
     assert!(!shown.contains("\x1b[3") && !shown.contains("\x1b[0"), "no colours");
 }
 
@@ -209,4 +214,55 @@ fn what_cannot_be_is_told_with_what_to_do() {
     let rig = Rig::new("ca_file = \"\"\naccept_any_certificate = true");
     let output = rig.run(&["--seconds", "1"]);
     refused(&output, 0, "certificates are NOT checked");
+}
+
+#[test]
+fn nobody_who_reads_ends_nothing() {
+    let rig = Rig::new("");
+    let journal = rig.path("unread.journal");
+    let closed = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        writer
+    };
+    let mut command = rig.command(&["--seconds", "1", "--journal", &journal]);
+    let output = command.stdout(closed()).stderr(Stdio::piped()).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for arguments in
+        [&["list", "strategies"][..], &["doctor"], &["replay", &journal], &["pnl", "--journal", &journal]]
+    {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).stdout(closed()).stderr(Stdio::piped());
+        text(&command.output().expect("the program starts").stderr);
+    }
+    let mut command = rig.command(&["--seconds", "1"]);
+    let status = command.stdout(closed()).stderr(closed()).status().expect("the program starts");
+    assert_eq!(status.code(), Some(0), "messages alike");
+}
+
+#[test]
+fn a_run_that_hears_nothing_is_not_a_good_one() {
+    let rig = Rig::new("");
+    let Rig { venue, dir, config } = rig;
+    // Nobody listens there any more.
+    drop(venue);
+    let output = Command::new(PROGRAM)
+        .args(["run", "--seconds", "1", "--wait", "backoff", "--config"])
+        .arg(&config)
+        .output()
+        .expect("the program starts");
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("not one frame came from the venue"), "{err}");
+    let out = dir.path().join("captured");
+    let output = Command::new(PROGRAM)
+        .args(["capture", "--seconds", "1", "--config"])
+        .arg(&config)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .expect("the program starts");
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("not one frame came from the venue"), "{err}");
 }

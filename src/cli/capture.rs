@@ -198,7 +198,13 @@ fn live(args: &Args, out: &Path, config: &Config, interrupt: Interrupt) -> Outco
             if !args.json {
                 print!("{}", outcome.text());
             }
-            tell(args, out, &captured, problem)
+            match super::run::tell_silence(Some(&outcome), config) {
+                Outcome::Done => tell(args, out, &captured, problem),
+                failed => {
+                    problem.iter().for_each(|problem| eprintln!("{problem}"));
+                    failed
+                }
+            }
         }
         Err(error) => {
             eprintln!("{error}");

@@ -14,10 +14,10 @@ use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::verify_file;
 use crate::domain::{Instrument, InstrumentTable};
 use crate::journal::JournalReader;
-use crate::run::audit::trail_of;
 use crate::run::{Config, Pace, ReplayOptions, replay_journal};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,36 +79,50 @@ fn temporary(extension: &str) -> PathBuf {
     std::env::temp_dir().join(name)
 }
 
-/// The journal of a demo: where it was asked for, or in a temporary place from which it is removed at the end.
-struct DemoJournal {
-    path: PathBuf,
-    temporary: bool,
+/// The files of a demo: its journal where it was asked for, and a directory of its own for what goes with it. What one
+/// demo lost, or what was stopped in it, is nothing to the next, nor to another user of this machine.
+struct DemoFiles {
+    dir: PathBuf,
+    journal: PathBuf,
+    /// The journal is to be left, though nobody asked for it.
+    kept: bool,
 }
 
-impl DemoJournal {
-    fn new(asked: Option<&PathBuf>) -> Self {
-        match asked {
-            Some(path) => Self { path: path.clone(), temporary: false },
-            None => Self { path: temporary("journal"), temporary: true },
+impl DemoFiles {
+    fn new(asked: Option<&PathBuf>) -> Result<Self, Outcome> {
+        let dir = temporary("d");
+        if let Err(error) = std::fs::DirBuilder::new().mode(0o700).create(&dir) {
+            eprintln!(
+                "the demo's own files cannot go to {}: {error}; name another place with TMPDIR",
+                dir.display()
+            );
+            return Err(Outcome::Failed);
         }
+        let journal = asked.cloned().unwrap_or_else(|| dir.join("demo.journal"));
+        Ok(Self { dir, journal, kept: false })
     }
-}
 
-impl DemoJournal {
-    /// Leaves it where it is.
+    /// Whether the journal goes with the demo.
+    fn journal_goes(&self) -> bool {
+        !self.kept && self.journal.starts_with(&self.dir)
+    }
+
+    /// Leaves the journal where it is.
     fn keep(&mut self) {
-        self.temporary = false;
+        self.kept = true;
+    }
+
+    /// Lets what controls the run be with the demo's own files, unless the configuration says where.
+    fn hold_control(&self, config: &mut Config) {
+        config.control.dir.get_or_insert_with(|| self.dir.clone());
     }
 }
 
-impl Drop for DemoJournal {
+impl Drop for DemoFiles {
     fn drop(&mut self) {
-        if self.temporary {
-            // Nothing is lost if it stays: it is a temporary file.
-            let trail = trail_of(&self.path);
-            for path in [&self.path, &anchors_of(&trail), &trail] {
-                let _ = std::fs::remove_file(path);
-            }
+        if !(self.kept && self.journal.starts_with(&self.dir)) {
+            // Nothing is lost if it stays: it is a temporary directory.
+            let _ = std::fs::remove_dir_all(&self.dir);
         }
     }
 }

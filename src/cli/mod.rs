@@ -3,6 +3,31 @@
 //! Owns: arguments, what is printed and the exit status: 0 done, 1 the work failed, 2 bad usage or configuration.
 //! Holds no logic that a test could want without a terminal.
 
+/// Writes for whoever reads. One who has stopped reading (`| head`) is no reason to end a run, where the standard macros
+/// of these names would panic.
+macro_rules! write_to {
+    ($stream:expr, $text:expr) => {{
+        let _ = std::io::Write::write_fmt(&mut $stream, $text);
+    }};
+}
+/// See `write_to`.
+macro_rules! print {
+    ($($text:tt)*) => { write_to!(std::io::stdout(), format_args!($($text)*)) };
+}
+/// See `write_to`.
+macro_rules! println {
+    () => { print!("\n") };
+    ($($text:tt)*) => { print!("{}\n", format_args!($($text)*)) };
+}
+/// See `write_to`.
+macro_rules! eprint {
+    ($($text:tt)*) => { write_to!(std::io::stderr(), format_args!($($text)*)) };
+}
+/// See `write_to`.
+macro_rules! eprintln {
+    ($($text:tt)*) => { eprint!("{}\n", format_args!($($text)*)) };
+}
+
 mod audit;
 mod backtest;
 mod capture;
@@ -23,6 +48,7 @@ mod run;
 mod status_line;
 mod store;
 mod sweep;
+mod table;
 mod tear_sheet;
 mod venue;
 mod why;

@@ -1,12 +1,14 @@
 //! What replay, demo and run print: the same summary, the same report.
 
+use super::table::{folded, number, table, words};
+use crate::domain::wallet::AssetBalance;
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
     self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
 };
 pub use crate::report::units::count as grouped;
-use crate::run::summary::amount;
+use crate::run::summary::{StrategyResult, amount};
 use crate::run::{AuditSummary, Config, StoreSummary, Summary};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -43,15 +45,15 @@ fn stages(latencies: &[StageHistogram]) -> Vec<StageLatency> {
     latencies.iter().filter(|s| !s.histogram.is_empty()).map(stage).collect()
 }
 
-/// The summary for a person.
-pub fn text(summary: &Summary, config: &Config) -> String {
+/// The summary for a person, so wide at most.
+pub fn text(summary: &Summary, config: &Config, width: usize) -> String {
     let mut t = String::new();
     // Writing to a String cannot fail.
-    let _ = write_text(&mut t, summary, config);
-    t
+    let _ = write_text(&mut t, summary, config, width);
+    folded(&t, width)
 }
 
-fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result {
+fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std::fmt::Result {
     if let Some(f) = &s.feed {
         writeln!(
             t,
@@ -123,38 +125,41 @@ fn write_text(t: &mut String, s: &Summary, config: &Config) -> std::fmt::Result 
     }
     writeln!(t, "order stream sha256 {}", s.order_stream_sha256)?;
     writeln!(t)?;
-    writeln!(
-        t,
-        "{:<18} {:<24} {:>7} {:>12} {:>14} {:>14} {:>12} {:>14}",
-        "strategy", "instrument", "fills", "position", "realised", "unrealised", "fees", "net"
-    )?;
-    for r in &s.strategies {
-        writeln!(
-            t,
-            "{:<18} {:<24} {:>7} {:>12} {:>14} {:>14} {:>12} {:>14} {}",
-            r.label,
-            r.instrument.name(),
-            r.position.fills,
-            r.qty(),
-            r.realised(),
-            r.unrealised(),
-            r.fees(),
-            r.net(),
-            r.instrument.quote
-        )?;
-    }
+    let heads = [
+        words("strategy", 18),
+        words("instrument", 24),
+        number("fills", 7),
+        number("position", 12),
+        number("realised", 14),
+        number("unrealised", 14),
+        number("fees", 12),
+        number("net", 14),
+    ];
+    let row = |r: &StrategyResult| {
+        let fills = r.position.fills.to_string();
+        let [label, name, quote] =
+            [&r.label, &r.instrument.name(), &r.instrument.quote].map(ToString::to_string);
+        vec![label, name, fills, r.qty(), r.realised(), r.unrealised(), r.fees(), r.net(), quote]
+    };
+    t.push_str(&table(&heads, &s.strategies.iter().map(row).collect::<Vec<_>>(), width));
     if !s.balances.is_empty() {
-        let heads = ["wallet", "asset", "start", "total", "free", "locked"];
-        let [wallet, asset, start, total, free, locked] = heads;
-        writeln!(t, "\n{wallet:<18} {asset:<8} {start:>20} {total:>24} {free:>24} {locked:>20}")?;
-    }
-    for b in &s.balances {
-        let [start, total, free, locked] = [b.start, b.total, b.free(), b.locked].map(|v| amount(b, v));
-        let wallet = format!("{}:{}", b.venue, b.market);
-        writeln!(t, "{wallet:<18} {:<8} {start:>20} {total:>24} {free:>24} {locked:>20}", b.asset)?;
+        let heads = [
+            words("wallet", 18),
+            words("asset", 8),
+            number("start", 20),
+            number("total", 24),
+            number("free", 24),
+            number("locked", 20),
+        ];
+        let row = |b: &AssetBalance| {
+            let [start, total, free, locked] = [b.start, b.total, b.free(), b.locked].map(|v| amount(b, v));
+            vec![format!("{}:{}", b.venue, b.market), b.asset.to_string(), start, total, free, locked]
+        };
+        t.push('\n');
+        t.push_str(&table(&heads, &s.balances.iter().map(row).collect::<Vec<_>>(), width));
     }
     writeln!(t)?;
-    t.push_str(&latency::summary_table(&stages(&s.latencies)));
+    t.push_str(&latency::summary_table_within(&stages(&s.latencies), width.min(100)));
     Ok(())
 }
 

@@ -255,11 +255,11 @@ pub fn print(
     title: &str,
     paced: bool,
 ) -> Outcome {
-    let mut outcome = Outcome::Done;
+    let mut outcome = super::run::tell_silence(summary.live.as_ref(), config);
     if common.json {
         println!("{:#}", curves.added_to(summary.to_json()));
     } else {
-        print!("{}", output::text(summary, config));
+        print!("{}", output::text(summary, config, super::table::width()));
     }
     if summary.store.as_ref().is_some_and(|store| !store.caught_up) {
         if common.json

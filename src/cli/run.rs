@@ -7,7 +7,7 @@ use super::status_line::StatusLine;
 use crate::domain::Market;
 use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
-use crate::run::live::ProgressReport;
+use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
 use crate::run::recover::next_journal;
 use crate::run::{Config, LiveError, LiveOptions, Pipeline, run_live};
@@ -117,6 +117,19 @@ fn tell_that_orders_are_real(config: &Config) {
         "  at the end open orders are {}; [trading] mode = \"paper\" sends none",
         if trading.on_exit == OnExit::Cancel { "cancelled" } else { "kept" }
     );
+}
+
+/// Says that a venue was never heard of, where that is so: an empty run is not a good one.
+pub fn tell_silence(live: Option<&LiveOutcome>, config: &Config) -> Outcome {
+    if !live.is_some_and(LiveOutcome::heard_nothing) {
+        return Outcome::Done;
+    }
+    eprintln!(
+        "not one frame came from the venue: is there a way to it from here? the messages above say what was tried, and \
+         [venue] in {} where",
+        config.file
+    );
+    Outcome::Failed
 }
 
 /// Says why a run failed, and what it had done until then.

@@ -5,6 +5,7 @@
 
 use super::config::{Config, ConfigError, QUOTE_DECIMALS};
 use crate::domain::decimal::Scaled;
+use crate::domain::wallet::StartingBalance;
 use crate::domain::{Instrument, InstrumentTable, Time};
 use crate::journal::{Follower, JournalError, Next};
 use crate::risk::metrics::{Holding, LimitUse, Metrics, Rates, Returns, Snapshot};
@@ -34,7 +35,7 @@ pub struct RiskReport {
     pub periods: usize,
     /// What is held.
     pub holdings: Vec<Holding>,
-    /// Equity: what the configuration says there was at first, and the profit.
+    /// Equity: what the account had at first, or `[risk] capital` where that is not known, and the profit.
     pub equity: f64,
     /// The metrics.
     pub metrics: Metrics,
@@ -233,14 +234,18 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     }
     gathered.take(&mut batch);
     gathered.close_bar();
-    let reports = quotes.iter().enumerate().map(|(at, quote)| report(at, quote, &config, &table, &gathered));
+    let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
+    let reports = quotes
+        .iter()
+        .enumerate()
+        .map(|(at, quote)| report(at, quote, (&config, balances), &table, &gathered));
     Ok(reports.flatten().collect())
 }
 
 fn report(
     at: usize,
     quote: &str,
-    config: &Config,
+    (config, balances): (&Config, &[StartingBalance]),
     table: &InstrumentTable,
     gathered: &Gathered,
 ) -> Option<RiskReport> {
@@ -254,13 +259,11 @@ fn report(
             Holding { name: instrument.name(), exposure }
         })
         .collect();
-    let capital: f64 = config
-        .paper
-        .balances
-        .iter()
-        .filter(|balance| balance.asset == quote)
-        .map(|balance| float(Scaled { value: balance.amount.into(), decimals: QUOTE_DECIMALS }))
-        .sum();
+    // What the account had, where that is known; else what risk counts leverage from.
+    let balances = balances.iter().filter(|balance| balance.asset == quote);
+    let owned = balances.map(|balance| i128::from(balance.amount)).reduce(|sum, amount| sum + amount);
+    let capital = owned.unwrap_or_else(|| config.risk.limits.capital.into());
+    let capital = float(Scaled { value: capital, decimals: QUOTE_DECIMALS });
     let gross: f64 = holdings.iter().map(|h| h.exposure.abs()).sum();
     let quote_amount = |value: i64| float(Scaled { value: value.into(), decimals: QUOTE_DECIMALS });
     let rates = gathered.rates();

@@ -3,7 +3,7 @@
 use super::super::output::Curves;
 use super::super::replay::{progress, show, show_topology, start_log};
 use super::super::{Outcome, many};
-use super::{Args, DemoJournal, conclude, configuration, source};
+use super::{Args, DemoFiles, conclude, configuration, source};
 use crate::domain::Instrument;
 use crate::run::audit::trail_of;
 use crate::run::interrupt::Interrupt;
@@ -19,13 +19,17 @@ pub(super) fn run(
         Ok(source) => source,
         Err(outcome) => return outcome,
     };
-    let config = match configuration(&args, instruments) {
+    let mut config = match configuration(&args, instruments) {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
     start_log(&config);
-    let mut journal = DemoJournal::new(args.common.journal.as_ref());
-    args.common.journal = Some(journal.path.clone());
+    let mut own = match DemoFiles::new(args.common.journal.as_ref()) {
+        Ok(own) => own,
+        Err(outcome) => return outcome,
+    };
+    own.hold_control(&mut config);
+    args.common.journal = Some(own.journal.clone());
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
         return show_topology(&config, &pipeline);
@@ -60,7 +64,7 @@ pub(super) fn run(
     let result = replay_frames(&config, &mut source, options);
     if result.as_ref().is_ok_and(|s| s.store.as_ref().is_some_and(|store| !store.caught_up)) {
         // What the database lacks is in the journal alone.
-        journal.keep();
+        own.keep();
     }
     let hash = result.as_ref().ok().map(|summary| summary.order_stream_sha256.clone());
     if args.common.report.is_none() && !args.common.json {
@@ -83,6 +87,6 @@ pub(super) fn run(
         "algo-trader list strategies            what can be configured".to_owned(),
         "algo-trader doctor                     how well this host is tuned".to_owned(),
     ];
-    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&journal.path));
-    conclude(&args, (&journal.path, &trail), &config, &hash, strategies, &next)
+    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&own.journal));
+    conclude(&args, (&own.journal, &trail), &config, &hash, strategies, &next)
 }

@@ -5,7 +5,7 @@ use super::super::output::Curves;
 use super::super::replay::{print, show_topology, start_log};
 use super::super::run::{progress, tell_failure};
 use super::account::DemoAccount;
-use super::{Args, DemoJournal, conclude, configuration, temporary};
+use super::{Args, DemoFiles, conclude, configuration, temporary};
 use crate::domain::{Instrument, Market};
 use crate::net::Endpoint;
 use crate::run::audit::trail_of;
@@ -36,8 +36,9 @@ fn demo(
 ) -> Result<Outcome, Outcome> {
     let mut config = configuration(args, instruments.clone())?;
     start_log(&config);
-    let mut journal = DemoJournal::new(args.common.journal.as_ref());
-    args.common.journal = Some(journal.path.clone());
+    let mut own = DemoFiles::new(args.common.journal.as_ref())?;
+    own.hold_control(&mut config);
+    args.common.journal = Some(own.journal.clone());
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
         return Ok(show_topology(&config, &pipeline));
@@ -74,7 +75,7 @@ fn demo(
         }
     }
     let mut audit = args.common.audit_request(&config, "demo");
-    if let Some(audit) = audit.as_mut().filter(|audit| journal.temporary && audit.trail.is_none()) {
+    if let Some(audit) = audit.as_mut().filter(|audit| own.journal_goes() && audit.trail.is_none()) {
         audit.trail = Some(files.join("demo.audit"));
     }
     let options = LiveOptions {
@@ -102,8 +103,8 @@ fn demo(
     if let Some(store) = &mut summary.store {
         if !store.caught_up {
             // What the database lacks is in the journal alone.
-            journal.keep();
-        } else if journal.temporary {
+            own.keep();
+        } else if own.journal_goes() {
             store.journal = None;
         }
     }
@@ -122,7 +123,7 @@ fn demo(
     if !matches!(outcome, Outcome::Done) {
         return Ok(outcome);
     }
-    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&journal.path), |audit| audit.trail.clone());
+    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
     let next = [
         format!("algo-trader audit verify {}     the audit trail of the demo's runs", trail.display()),
         format!("algo-trader store status --store {place}     what the database holds"),
@@ -131,7 +132,7 @@ fn demo(
         "algo-trader replay RECORDING.gz          recorded markets at any speed".to_owned(),
         "algo-trader doctor                       how well this host is tuned".to_owned(),
     ];
-    Ok(conclude(args, (&journal.path, &trail), &config, &summary.order_stream_sha256, strategies, &next))
+    Ok(conclude(args, (&own.journal, &trail), &config, &summary.order_stream_sha256, strategies, &next))
 }
 
 /// The database that was asked for, or an SQLite file among the demo's other results.

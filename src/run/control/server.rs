@@ -74,7 +74,8 @@ pub(super) struct Server {
     signal: SigId,
     clients: Vec<Option<Client>>,
     asked: Vec<Asked>,
-    file_seen: bool,
+    /// What the kill file said when it was last obeyed.
+    file_done: Option<String>,
     beats: u64,
 }
 
@@ -109,7 +110,7 @@ impl Server {
             signal,
             clients: (0..CLIENTS_MAX).map(|_| None).collect(),
             asked: Vec::new(),
-            file_seen: false,
+            file_done: None,
             beats: 0,
         })
     }
@@ -371,13 +372,14 @@ impl Server {
         let text = match fs::read_to_string(&self.paths.kill) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.file_seen = false;
+                self.file_done = None;
                 return;
             }
             // What is there and cannot be read means no less.
             Err(_) => String::new(),
         };
-        if std::mem::replace(&mut self.file_seen, true) {
+        // What it said once is done: whoever released it since meant that. What is written over it is another word.
+        if self.file_done.as_ref() == Some(&text) {
             return;
         }
         let mut scopes = Vec::new();
@@ -395,11 +397,12 @@ impl Server {
             scopes.push(Scope::All);
         }
         let by = self.paths.kill.display().to_string();
+        self.file_done = Some(text);
         for scope in scopes {
             let done = self.kill(scope, DenyReason::Killed, false, &by, "a file");
             if let Err(error) = &done {
                 log::error!("{by}: {error}");
-                self.file_seen = false;
+                self.file_done = None;
             }
             let what = format!("kill {}", self.names.show(scope));
             self.note(access::came(&by, what, "a file", &done));

@@ -62,6 +62,12 @@ impl LiveOutcome {
         })
     }
 
+    /// Whether not one frame came from any market: no venue was ever reached, or it had nothing to say.
+    #[must_use]
+    pub fn heard_nothing(&self) -> bool {
+        self.markets.iter().all(|market| market.counts.accepted == 0)
+    }
+
     /// The same for a person, a few lines.
     #[must_use]
     pub fn text(&self) -> String {
