@@ -244,6 +244,10 @@ fn nobody_who_reads_ends_nothing() {
 fn a_run_that_hears_nothing_is_not_a_good_one() {
     let rig = Rig::new("");
     let Rig { venue, dir, config } = rig;
+    let (issuer, written) = (dir.path().join("ca.pem"), std::fs::read_to_string(&config).expect("there"));
+    std::fs::copy(venue.ca_file.path(), &issuer).expect("copied");
+    let written = written.replace(&format!("{:?}", venue.ca_file.path()), &format!("{issuer:?}"));
+    std::fs::write(&config, written).expect("written");
     // Nobody listens there any more.
     drop(venue);
     let output = Command::new(PROGRAM)

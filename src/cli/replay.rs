@@ -122,9 +122,10 @@ pub fn start_log(config: &Config) {
         // A line of progress may stand there: what is told takes its place.
         let over =
             fern::Dispatch::new().format(|out, message, _| out.finish(format_args!("\r\x1b[K{message}")));
-        dispatch = dispatch.chain(over.chain(std::io::stderr()));
+        dispatch = dispatch.chain(over.chain(fern::Output::call(|record| eprintln!("{}", record.args()))));
     } else {
-        dispatch = dispatch.chain(std::io::stderr());
+        // By way of ours, which goes on where nobody reads.
+        dispatch = dispatch.chain(fern::Output::call(|record| eprintln!("{}", record.args())));
     }
     if let Some(path) = &config.log.file {
         match fern::log_file(path) {
