@@ -199,13 +199,16 @@ fn one_of_two_is_cut(venue: &Running, instruments: Vec<Instrument>, markets: usi
     let mut run = LiveRun::start(&config);
     let mut cuts = 0;
     while !venue.stats().feed_ended {
-        // Each cut was made good: both bring what the other may lose.
+        // Each cut was made good, and what was on its way by then has come, on whichever of the two it was: what the
+        // older one had still to bring, the newer one was too late for.
         let upgrades = 2 * markets as u64 + cuts;
         let mut both = None;
         run.until("every connection", |s| {
-            let whole = s.connections_live == 2 * markets && venue.stats().upgrades >= upgrades;
-            let goes_on = whole && s.frames > *both.get_or_insert(s.frames) + 50;
-            goes_on || venue.stats().feed_ended
+            let stats = venue.stats();
+            let whole = s.connections_live == 2 * markets && stats.upgrades >= upgrades;
+            let on_its_way = stats.frames_sent.saturating_sub(s.frames);
+            let goes_on = whole && s.frames > *both.get_or_insert(s.frames + 2 * on_its_way + 50);
+            goes_on || stats.feed_ended
         });
         if venue.stats().feed_ended {
             break;
