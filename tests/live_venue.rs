@@ -265,7 +265,7 @@ fn recorded_frames_over_two_connections_of_which_one_is_cut_again_and_again_all_
     let open = || Recording::open(&paths, &RecordingOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     let expected = ids_of_frames(&mut open());
     let mut options = ServerOptions::recorded(Box::new(open()), instruments.clone());
-    options.pace = Pace::Times(60.0);
+    options.pace = Pace::Times(30.0);
     options.wait_for_clients = 2;
     let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
     one_of_two_is_cut(&venue, instruments, 1, &expected);
