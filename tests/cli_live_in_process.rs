@@ -8,7 +8,7 @@ use algo_trader::cli::run_with;
 use local_live::{ca_file, sections};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn run(args: &[&str]) -> u8 {
     run_with(std::iter::once("algo-trader").chain(args.iter().copied()), &[])
@@ -39,7 +39,7 @@ fn what_one_command_writes_of_a_venue_the_others_take() {
 
     let [journal, report] = ["run.journal", "report"].map(path);
     let store = format!("sqlite:{}", path("run.db"));
-    let live = ["run", "--config", &config, "--seconds", "2", "--wait", "backoff"];
+    let live = ["run", "--config", &config, "--seconds", "4", "--wait", "backoff"];
     let outputs = ["--journal", &journal, "--report", &report, "--store", &store];
     assert_eq!(run(&[&live[..], &outputs[..]].concat()), 0);
     assert_eq!(run(&[&live[..], &["--json", "--threading", "shared"][..]].concat()), 0);
@@ -72,13 +72,17 @@ fn what_one_command_writes_of_a_venue_the_others_take() {
     assert_eq!(run(&["capture", "verify", &cut]), 1, "what was damaged is found");
     drop(venue);
 
-    // Served until a signal comes.
-    let ender = std::thread::spawn(|| {
-        std::thread::sleep(Duration::from_millis(1_500));
+    // Served until a signal comes; by the time that its authority is written, the command listens for one.
+    let ca_out = path("ca.pem");
+    let written = ca_out.clone();
+    let ender = std::thread::spawn(move || {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !Path::new(&written).is_file() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let own = std::process::id().to_string();
         assert!(Command::new("kill").args(["-INT", &own]).status().expect("kill runs").success());
     });
-    let ca_out = path("ca.pem");
     let serve =
         ["venue", "serve", "--config", &config, "--ca-out", &ca_out, "--admin", "0", "--speed", "max"];
     assert_eq!(run(&[&serve[..], &["--wait-for-client", "--recorded"][..], &recordings[..]].concat()), 0);

@@ -341,18 +341,19 @@ fn told_to_wait_it_asks_for_nothing_until_then() {
         answers += u64::from(at.waiting.is_none());
         if at.waiting.is_none() && answers == 4 {
             // Whoever asks during a ban is counted, so that one call alone may be refused.
-            venue.inject(Fault::Ban { status: 418, seconds: 2 });
             banned = Some(Instant::now());
+            venue.inject(Fault::Ban { status: 418, seconds: 5 });
         }
         if at.waiting.is_none() && answers == 8 {
-            venue.inject(Fault::Rest { status: 429, count: 1, delay_ms: 0, retry_after_s: 1 });
             banned = Some(Instant::now());
+            venue.inject(Fault::Rest { status: 429, count: 1, delay_ms: 0, retry_after_s: 1 });
         }
     });
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
     assert_eq!(outcome.counts.refusals, 2, "each once: nothing was asked before its time");
     assert_eq!((venue.running.stats().rest_banned, outcome.counts.failures), (1, 0));
-    assert!(over[0] >= Duration::from_millis(1_900) && over[1] >= Duration::from_millis(990), "{over:?}");
+    assert!(over[0] >= Duration::from_millis(4_900) && over[1] >= Duration::from_millis(990), "{over:?}");
+    // Of the ban what was left when it was met.
     assert!(outcome.counts.waited >= Duration::from_millis(2_800), "{:?}", outcome.counts);
     assert_eq!(rig.aggregates(), venue.aggregates(START, END));
 }

@@ -44,7 +44,17 @@ fn a_live_capture_replays_without_a_gap_and_with_every_book_right() {
     // Two connections carry the same: what the second one brings is no news, and is not captured.
     let config = config(&venue, &authority, "redundancy = 2\n");
     let out = dir.path().join("capture");
-    let options = LiveCapture { duration: Some(Duration::from_secs(3)), ..LiveCapture::default() };
+    // Ended once there is enough of it, however long that takes.
+    let mut options = LiveCapture { duration: Some(Duration::from_secs(120)), ..LiveCapture::default() };
+    let (interrupt, mut whole) = (options.interrupt.clone(), None);
+    options.progress = Some(Box::new(move |status| {
+        if status.connections_live == 4 && status.books_synced == 3 {
+            let begun = *whole.get_or_insert(status.frames);
+            if status.frames > begun + 1_500 {
+                interrupt.raise();
+            }
+        }
+    }));
     let (captured, outcome, problem) =
         capture_live(&config, &CaptureOptions::new(out.clone()), options).expect("a capture");
     assert_eq!(problem, None);
@@ -72,7 +82,7 @@ fn a_venue_that_cannot_be_trusted_is_not_captured() {
     let dir = tempfile::tempdir().expect("a directory");
     let (venue, authority) = serve(dir.path(), Tls::Expired);
     let config = config(&venue, &authority, "");
-    let options = LiveCapture { duration: Some(Duration::from_secs(20)), ..LiveCapture::default() };
+    let options = LiveCapture { duration: Some(Duration::from_secs(120)), ..LiveCapture::default() };
     let out = dir.path().join("capture");
     let (captured, _, problem) =
         capture_live(&config, &CaptureOptions::new(out), options).expect("files at least");

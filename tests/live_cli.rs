@@ -29,7 +29,7 @@ impl Rig {
         };
         // Spot's other instrument is not served: its streams say nothing, and its book is refused.
         let text = format!(
-            "[instruments]\nfiles = [{spot:?}]\n[risk]\nunset = \"default\"\n[venue]\nsilence_ms = 2000\n{ca}{more}\n[venue.spot]\n{}\
+            "[instruments]\nfiles = [{spot:?}]\n[risk]\nunset = \"default\"\n[venue]\nsilence_ms = 20000\n{ca}{more}\n[venue.spot]\n{}\
              [[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:spot:ETHUSDT\"]\n\
              [strategy.params]\nqty = \"0.100\"\nthreshold = 0.05\nhold_ms = 50\n",
             venue.endpoints()
@@ -64,7 +64,7 @@ fn text(bytes: &[u8]) -> String {
 fn a_run_ends_by_itself_with_json_a_report_and_a_journal_that_replays() {
     let rig = Rig::new("");
     let (journal, report) = (rig.path("run.journal"), rig.path("report"));
-    let output = rig.run(&["--seconds", "2", "--json", "--journal", &journal, "--report", &report]);
+    let output = rig.run(&["--seconds", "6", "--json", "--journal", &journal, "--report", &report]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
     let spot = &summary["live"]["markets"]["spot"];
@@ -94,7 +94,8 @@ fn ctrl_c_ends_it_cleanly_and_a_pipe_gets_no_control_characters() {
     let report = rig.path("report");
     let child = rig.command(&["--report", &report]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("the program starts");
-    std::thread::sleep(Duration::from_millis(1_500));
+    wire::wait_for("a book", || rig.venue.opened() == 1 && rig.venue.depth_requests() >= 2);
+    std::thread::sleep(Duration::from_millis(500));
     interrupt(&child);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -113,7 +114,7 @@ fn status(rig: &Rig, what: &str, good: impl Fn(&Value) -> bool) -> Value {
         if good(&told) {
             return told;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {told} {}", text(&output.stderr));
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what}: {told} {}", text(&output.stderr));
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -165,7 +166,7 @@ fn a_terminal_shows_one_line_that_is_never_wider_than_it() {
     }
     let rig = Rig::new("");
     let inner = format!(
-        "stty rows 24 cols 40; {PROGRAM} run --config {} --seconds 2 --wait backoff",
+        "stty rows 24 cols 40; {PROGRAM} run --config {} --seconds 6 --wait backoff",
         rig.config.display()
     );
     let mut script = Command::new("script");
@@ -208,7 +209,8 @@ fn what_cannot_be_is_told_with_what_to_do() {
     let rig = Rig::new("ca_file = \"/does/not/exist.pem\"");
     refused(&rig.run(&["--seconds", "1"]), 2, "/does/not/exist.pem");
     let rig = Rig::new("ca_file = \"\"");
-    let output = rig.run(&["--seconds", "5"]);
+    // It ends by itself, and at once.
+    let output = rig.run(&["--seconds", "100"]);
     refused(&output, 1, "its issuer is not trusted (add it to [venue] ca_file if it is yours)");
     assert_eq!(rig.venue.opened(), 0);
     let rig = Rig::new("ca_file = \"\"\naccept_any_certificate = true");

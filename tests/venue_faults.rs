@@ -14,6 +14,12 @@ use stream_client::{Client, connect, get, text, text_or_close, wire};
 
 const TICKER: &str = "btcusdt@bookTicker";
 
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often is tried what a machine that has no time spoils: a client that is behind notices no pause.
+const TRIES: u64 = 10;
+
 /// A brisk market with one listener to its quotes.
 fn listened() -> (Running, Client) {
     let mut options = ServerOptions::generated(5, demo_instruments(), 2_000);
@@ -46,7 +52,7 @@ fn quotes_around(venue: &Running, client: &mut Client, fault: Fault, name: &str,
     let began = Instant::now();
     while counted(venue, name) < count {
         quotes.push(quote(client));
-        assert!(began.elapsed() < Duration::from_secs(10), "{name} never happened");
+        assert!(began.elapsed() < PATIENCE, "{name} never happened");
     }
     // All that was queued before the count was read, and what comes after.
     let until = venue.stats().frames_sent + 50;
@@ -83,47 +89,65 @@ fn frames_are_dropped_and_the_venues_book_has_them() {
     let mut client = connect(endpoint, venue.ca_pem(), "/ws/btcusdt@depth@100ms");
     let stream = Some("btcusdt@depth@100ms".to_owned());
     venue.control().inject(Fault::Stream { action: StreamAction::Drop, stream, nth: 2, count: 3, ms: 0 });
-    let (mut gaps, mut last) = (0, None);
-    for _ in 0..10 {
+    let (mut gaps, mut last, mut after) = (0, None, 0);
+    while after < 5 {
         let diff: Value = serde_json::from_str(&text(&mut client).expect("a diff")).expect("JSON");
         gaps += u64::from(last.is_some_and(|last: u64| diff["U"].as_u64() != Some(last + 1)));
         last = diff["u"].as_u64();
+        after += u32::from(gaps >= 3);
     }
     assert_eq!((gaps, counted(&venue, "drop")), (3, 3));
     assert_eq!(venue.stats().gaps, 0, "the server's own book has every diff");
 }
 
-#[test]
-fn a_delayed_stream_stands_still_and_then_catches_up_in_order() {
-    let (venue, mut client) = listened();
-    let before = quote(&mut client);
-    venue.control().inject(on_quotes(StreamAction::Delay, 1, 1, 400));
-    let (mut last, mut longest) = (before, Duration::ZERO);
+/// The longest wait for a quote among those that come in so long a time; they come in order.
+fn longest_wait(client: &mut Client, time: Duration) -> Duration {
+    let (mut last, mut longest) = (0, Duration::ZERO);
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(1_000) {
+    while began.elapsed() < time {
         let asked = Instant::now();
-        let next = quote(&mut client);
+        let next = quote(client);
         longest = longest.max(asked.elapsed());
         assert!(next > last, "in order");
         last = next;
     }
-    assert!(longest > Duration::from_millis(250), "{longest:?}");
-    assert_eq!(counted(&venue, "delay"), 1);
+    longest
+}
+
+#[test]
+fn a_delayed_stream_stands_still_and_then_catches_up_in_order() {
+    let (venue, mut client) = listened();
+    quote(&mut client);
+    let mut seen = Vec::new();
+    for tries in 1..=TRIES {
+        assert!(venue.control().inject(on_quotes(StreamAction::Delay, 1, 1, 400)));
+        seen.push(longest_wait(&mut client, Duration::from_millis(1_000)));
+        let began = Instant::now();
+        while counted(&venue, "delay") < tries {
+            assert!(began.elapsed() < PATIENCE, "it never happened");
+            quote(&mut client);
+        }
+        if seen.last().is_some_and(|longest| *longest > Duration::from_millis(250)) {
+            return;
+        }
+    }
+    panic!("it never stood still: {seen:?}");
 }
 
 #[test]
 fn a_stall_silences_every_stream_for_its_time() {
     let (venue, mut client) = listened();
     quote(&mut client);
-    venue.control().inject(Fault::Stall { ms: 500 });
-    let (began, mut longest) = (Instant::now(), Duration::ZERO);
-    while began.elapsed() < Duration::from_millis(1_200) {
-        let asked = Instant::now();
-        quote(&mut client);
-        longest = longest.max(asked.elapsed());
+    let mut seen = Vec::new();
+    for tries in 1..=TRIES {
+        assert!(venue.control().inject(Fault::Stall { ms: 500 }));
+        seen.push(longest_wait(&mut client, Duration::from_millis(1_200)));
+        assert_eq!((venue.stats().clients, counted(&venue, "stall")), (1, tries));
+        if seen.last().is_some_and(|longest| (350..1_000).contains(&longest.as_millis())) {
+            return;
+        }
     }
-    assert!((350..1_000).contains(&longest.as_millis()), "{longest:?}");
-    assert_eq!(venue.stats().clients, 1);
+    panic!("it never was silent for half a second: {seen:?}");
 }
 
 #[test]
@@ -184,7 +208,6 @@ fn a_huge_frame_is_huge() {
 fn bytes_trickle_and_then_flow_again() {
     let (venue, mut client) = listened();
     quote(&mut client);
-    venue.control().inject(Fault::Trickle { ms: 900, bytes_per_s: 1_000 });
     let mut counted = |from_ms: u64, to_ms: u64, began: Instant| {
         let (mut seen, range) = (0, Duration::from_millis(from_ms)..Duration::from_millis(to_ms));
         while began.elapsed() < range.end {
@@ -193,12 +216,19 @@ fn bytes_trickle_and_then_flow_again() {
         }
         seen
     };
-    let began = Instant::now();
-    // What was on its way comes first. A quote has 120 bytes.
-    let slow = counted(300, 800, began);
-    assert!(slow <= 20, "{slow} quotes in half a second at 1,000 bytes a second");
-    let quick = counted(1_000, 2_000, began);
-    assert!(quick > 100, "{quick}");
+    let mut seen = Vec::new();
+    for _ in 0..TRIES {
+        assert!(venue.control().inject(Fault::Trickle { ms: 900, bytes_per_s: 1_000 }));
+        let began = Instant::now();
+        // What was on its way comes first. A quote has 120 bytes, so that a few come in half a second.
+        let slow = counted(300, 800, began);
+        let quick = counted(1_000, 2_000, began);
+        seen.push((slow, quick));
+        if slow <= 20 && quick > 100 {
+            return;
+        }
+    }
+    panic!("they never trickled and then flowed: {seen:?}");
 }
 
 #[test]
@@ -266,7 +296,7 @@ fn a_bad_certificate_is_refused_by_a_client_that_verifies() {
         assert!(error.contains(expected), "{mode:?}: {error}");
         let began = Instant::now();
         while venue.stats().tls_failures == before {
-            assert!(began.elapsed() < Duration::from_secs(5), "{mode:?} is counted");
+            assert!(began.elapsed() < PATIENCE, "{mode:?} is counted");
         }
     }
     venue.control().inject(Fault::Tls { mode: Tls::Good });

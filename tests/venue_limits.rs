@@ -13,6 +13,9 @@ use tungstenite::Message;
 mod stream_client;
 use stream_client::{connect, get, send, text, text_or_close, wire};
 
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn options() -> ServerOptions {
     ServerOptions::generated(9, demo_instruments(), 500)
 }
@@ -24,7 +27,7 @@ fn start(options: ServerOptions) -> Running {
 fn wait_for(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what} did not happen");
+        assert!(began.elapsed() < PATIENCE, "{what} did not happen");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -120,9 +123,11 @@ fn rest_answers_have_the_documented_shapes_and_mistakes_the_documented_codes() {
 fn a_client_that_talks_too_much_is_closed_with_1008() {
     let venue = start(options());
     let mut client = connect(venue.endpoint(Market::Spot).expect("served"), venue.ca_pem(), "/ws");
+    // All at once, so that they come within a second.
     for _ in 0..6 {
-        client.send(Message::Pong(Vec::new().into())).expect("sent");
+        client.write(Message::Pong(Vec::new().into())).expect("there is room");
     }
+    client.flush().expect("sent");
     assert_eq!(text_or_close(&mut client), Err(Some(1008)));
     wait_for("its end", || venue.stats().clients == 0);
     assert_eq!(venue.stats().cut_chatty, 1);
@@ -133,7 +138,8 @@ fn a_client_that_answers_pings_lives_and_one_that_does_not_is_cut() {
     let mut options = options();
     options.liveness = Liveness {
         ping_every: Duration::from_millis(50),
-        pong_within: Duration::from_millis(600),
+        // As much time as a busy machine may need to answer.
+        pong_within: Duration::from_secs(4),
         ..Liveness::default()
     };
     // Twenty pongs a second are more than the real venue takes.
@@ -143,9 +149,9 @@ fn a_client_that_answers_pings_lives_and_one_that_does_not_is_cut() {
     let _silent = connect(endpoint, venue.ca_pem(), "/ws");
     let mut lively = connect(endpoint, venue.ca_pem(), "/ws/btcusdt@bookTicker");
     let began = Instant::now();
-    while venue.stats().cut_silent == 0 || began.elapsed() < Duration::from_millis(1_500) {
+    while venue.stats().cut_silent == 0 || began.elapsed() < Duration::from_secs(6) {
         assert!(text(&mut lively).is_some());
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
     }
     let stats = venue.stats();
     assert_eq!((stats.cut_silent, stats.clients), (1, 1));

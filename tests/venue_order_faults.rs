@@ -128,10 +128,10 @@ fn bans_maintenance_wrong_clocks_and_closed_symbols_are_told_as_the_venue_does()
 fn a_ban_ends_when_it_said_it_would() {
     let venue = quiet();
     let alice = Trader::new(&venue, "alicehmac");
-    assert!(venue.control().inject(Fault::Ban { status: 418, seconds: 1 }));
     let began = Instant::now();
+    assert!(venue.control().inject(Fault::Ban { status: 418, seconds: 1 }));
     while alice.rest("GET", "/api/v3/openOrders", &[]).status != 200 {
-        assert!(began.elapsed() < Duration::from_secs(20), "the ban goes on");
+        assert!(began.elapsed() < Duration::from_secs(60), "the ban goes on");
     }
     assert!(began.elapsed() > Duration::from_millis(500), "there was none");
 }

@@ -5,6 +5,7 @@ use algo_trader::domain::Market;
 use algo_trader::venue::local::demo_instruments;
 use algo_trader::venue::local::serve::{Running, Server, ServerOptions};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[path = "support/order_client.rs"]
 mod order_client;
@@ -15,12 +16,17 @@ const ORDER: &str = "/api/v3/order";
 
 /// A market that has not begun, so that only the accounts trade; two accounts.
 fn quiet() -> Running {
+    quiet_with(|_| {})
+}
+
+fn quiet_with(more: impl FnOnce(&mut ServerOptions)) -> Running {
     let mut options = ServerOptions::generated(11, demo_instruments(), 200);
     options.wait_for_clients = 99;
     options.accounts = vec![
         account("alice", &[("USDT", "1000000"), ("BTC", "10"), ("ETH", "5")]),
         account("bob", &[("USDT", "1000000"), ("BTC", "10")]),
     ];
+    more(&mut options);
     Server::start(options).expect("the venue starts")
 }
 
@@ -460,7 +466,8 @@ fn too_many_orders_are_refused_until_the_window_ends() {
 
 #[test]
 fn weight_is_one_budget_and_what_is_done_costs_none() {
-    let venue = quiet();
+    // A window so long that none ends in between.
+    let venue = quiet_with(|options| options.limits.weight_window = Duration::from_secs(100_000));
     let alice = Trader::new(&venue, "alicehmac");
     let used = |answer: &order_client::stream_client::Answer| {
         answer.header("x-mbx-used-weight-1m").and_then(|used| used.parse::<u64>().ok()).expect("a weight")

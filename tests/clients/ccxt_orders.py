@@ -6,7 +6,7 @@ import sys
 import ccxt
 import ccxt.pro
 from ccxt_market import CONFIG
-from checks import CA, PAIR, Checks, araises, equal, fault, holds, keys, raises
+from checks import CA, PAIR, Checks, araises, equal, fault, holds, keys, raises, stats, wait_until
 
 
 def client(name, kind=ccxt.binance):
@@ -167,7 +167,10 @@ class UserData:
         return round((await self.ex.fetch_order_book(PAIR, 5))["bids"][0][0] * 0.9, 2)
 
     async def check_orders_are_watched(self):
+        before = stats()["api_requests"]
         watched = asyncio.create_task(self.ex.watch_orders(PAIR))
+        # However long it takes until it listens.
+        await asyncio.to_thread(wait_until, lambda: stats()["api_requests"] > before, "a subscription")
         await asyncio.sleep(0.5)
         order = await self.ex.create_order(PAIR, "limit", "buy", 0.01, await self.low())
         told = await watched

@@ -15,7 +15,7 @@ import traceback
 import urllib.request
 
 # A client that hangs is a failure, not a pause.
-CHECK_SECONDS = 20
+CHECK_SECONDS = 60
 
 REST = os.environ["VENUE_REST"]
 STREAM = os.environ["VENUE_STREAM"]
@@ -34,7 +34,13 @@ def fault(**what):
     """Has the venue misbehave."""
     url = os.environ["VENUE_ADMIN"] + "/admin/fault"
     request = urllib.request.Request(url, json.dumps(what).encode(), method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5).read()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60).read()
+
+
+def stats():
+    """What the venue has counted."""
+    url = os.environ["VENUE_ADMIN"] + "/admin/stats"
+    return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60))
 
 
 class Checks:

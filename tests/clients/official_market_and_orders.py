@@ -94,7 +94,7 @@ class ConnectorChecks:
 
 
 SDK = Spot(
-    config_rest_api=ConfigurationRestAPI(api_key=API_KEY, api_secret=SECRET, base_path=REST, timeout=5000),
+    config_rest_api=ConfigurationRestAPI(api_key=API_KEY, api_secret=SECRET, base_path=REST, timeout=30_000),
     config_ws_api=ConfigurationWebSocketAPI(api_key=API_KEY, api_secret=SECRET, stream_url=WS_API),
     config_ws_streams=ConfigurationWebSocketStreams(stream_url=STREAM),
 )

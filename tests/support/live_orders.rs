@@ -12,6 +12,7 @@ use algo_trader::domain::{
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
 use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::control::ControlPaths;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
@@ -404,17 +405,29 @@ pub struct Ran {
 
 /// Runs the scripted strategy until `done` says so.
 pub fn run(venue: &Running, live: &LiveConfig, threading: Threading, mut done: impl FnMut() -> bool) -> Ran {
+    run_asked(venue, live, threading, |_| done())
+}
+
+/// The same, where who says so can ask the run how it is.
+pub fn run_asked(
+    venue: &Running,
+    live: &LiveConfig,
+    threading: Threading,
+    mut done: impl FnMut(&ControlPaths) -> bool,
+) -> Ran {
     let (alice, bob) = (Trader::new(venue, "alicehmac"), Trader::new(venue, "bobhmac"));
     ladder(&bob);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let journal = dir.path().join("run.journal");
     let (interrupt, over) = (Interrupt::default(), AtomicBool::new(false));
+    let paths = ControlPaths::new(dir.path(), &live.config.run.name);
     let summary = std::thread::scope(|scope| {
         let running = scope.spawn(|| run_live(&live.config, options(&journal, &interrupt, threading)));
         scope.spawn(|| nibble(&alice, &bob, &over));
-        let end = Instant::now() + Duration::from_secs(90);
+        // Not how long it takes, but how long a machine that has no time may take.
+        let end = Instant::now() + Duration::from_secs(400);
         let done = loop {
-            if done() {
+            if done(&paths) {
                 break true;
             }
             if running.is_finished() || Instant::now() > end {

@@ -19,13 +19,19 @@ use std::time::{Duration, Instant};
 /// One side of a book: price and quantity.
 pub type Levels = BTreeMap<i64, i64>;
 
+/// A status, and how many there were before it.
+type Numbered = (u64, LiveStatus);
+
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// See the module.
 pub struct LiveRun {
     pub config: Config,
     pub journal: PathBuf,
     _dir: tempfile::TempDir,
     interrupt: Interrupt,
-    status: Arc<Mutex<LiveStatus>>,
+    status: Arc<Mutex<Numbered>>,
     thread: Option<JoinHandle<Result<Summary, LiveError>>>,
 }
 
@@ -33,10 +39,13 @@ impl LiveRun {
     pub fn start(config: &Config) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let journal = dir.path().join("run.journal");
-        let (interrupt, status) = (Interrupt::default(), Arc::new(Mutex::new(LiveStatus::default())));
+        let (interrupt, status) = (Interrupt::default(), Arc::new(Mutex::new(Numbered::default())));
         let mut options = LiveOptions { interrupt: interrupt.clone(), ..LiveOptions::default() };
         let shown = Arc::clone(&status);
-        options.progress = Some(Box::new(move |s| *shown.lock().expect("no panic") = *s));
+        options.progress = Some(Box::new(move |s| {
+            let mut shown = shown.lock().expect("no panic");
+            *shown = (shown.0 + 1, *s);
+        }));
         options.pipeline.journal = Some(journal.clone());
         options.pipeline.wait = Some(Wait::Backoff);
         let own = config.clone();
@@ -44,16 +53,29 @@ impl LiveRun {
         Self { config: config.clone(), journal, _dir: dir, interrupt, status, thread: Some(thread) }
     }
 
-    /// Waits until the run is as wanted.
+    /// Waits until the run is as wanted, by what it says from now on: what it said before may be over.
     pub fn until(&self, what: &str, mut good: impl FnMut(&LiveStatus) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
+        // The next one may have been under way.
+        let fresh = self.status.lock().expect("no panic").0 + 2;
         loop {
-            let status = *self.status.lock().expect("no panic");
-            if good(&status) {
+            let (number, status) = *self.status.lock().expect("no panic");
+            if number >= fresh && good(&status) {
                 return;
             }
             assert!(Instant::now() < end, "{what}: still {status:?}");
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until nothing more comes: a venue that has gone quiet was heard to its end, and all is in step.
+    pub fn until_quiet(&self) {
+        let (mut before, mut times) = (u64::MAX, 0);
+        while times < 2 {
+            self.until_whole();
+            let (_, status) = *self.status.lock().expect("no panic");
+            times = if status.frames == before { times + 1 } else { 0 };
+            before = status.frames;
         }
     }
 

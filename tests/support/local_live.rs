@@ -12,7 +12,7 @@ use algo_trader::pipeline::Shared;
 use algo_trader::run::live::MarketOutcome;
 use algo_trader::run::{Config, LiveError, LiveStatus, Summary};
 use algo_trader::venue::local::demo_instruments;
-use algo_trader::venue::local::serve::{BookView, Fault, Running, Server, ServerOptions};
+use algo_trader::venue::local::serve::{BookView, Fault, Running, Server, ServerOptions, Stats};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -25,8 +25,9 @@ const LEVELS: usize = 200;
 pub fn sections(venue: &Running, ca: &Path, more: &str) -> String {
     let usual = [
         format!("ca_file = {ca:?}"),
-        "silence_ms = 3000".into(),
-        "open_timeout_ms = 1500".into(),
+        // Patient where the test is not about patience: a machine that has no time is no venue that has failed.
+        "silence_ms = 20000".into(),
+        "open_timeout_ms = 20000".into(),
         "reconnect_min_ms = 20".into(),
         "reconnect_max_ms = 200".into(),
         "overlap_ms = 300".into(),
@@ -110,11 +111,26 @@ impl Rig {
         assert!(self.venue.control().inject(fault), "the venue is gone");
     }
 
-    /// Makes something go wrong, gives it `ms` to show, waits until all is well, and looks.
-    pub fn suffer(&mut self, what: &str, fault: Fault, ms: u64) {
+    /// Makes something go wrong, waits until the venue has `seen` what comes of it (what it counted before and now),
+    /// and until all is well, and looks.
+    pub fn suffer(&mut self, what: &str, fault: Fault, seen: impl Fn(&Stats, &Stats) -> bool) {
+        let before = self.venue.stats();
         self.inject(fault);
-        std::thread::sleep(Duration::from_millis(ms));
+        self.until_seen(what, |now| seen(&before, now));
         self.recover(what);
+    }
+
+    /// Waits until the venue's counts are as wanted.
+    pub fn until_seen(&self, what: &str, seen: impl Fn(&Stats) -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let stats = self.venue.stats();
+            if seen(&stats) {
+                return;
+            }
+            assert!(Instant::now() < end, "{what}: {stats:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub fn recover(&mut self, what: &str) {
@@ -123,15 +139,18 @@ impl Rig {
     }
 
     /// Looks at the venue's books for a while, in which several diffs come: often, since the venue makes the diffs of
-    /// 100 ms of a futures market's, and between them has ids that no client sees.
+    /// 100 ms of a futures market's, and between them has ids that no client sees; and so many times, since a machine
+    /// that has little time looks rarely.
     pub fn look(&mut self, after: &str) {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_millis(400) {
+        let mut times = 0;
+        while began.elapsed() < Duration::from_millis(400) || times < 80 {
             for instrument in self.run.config.instruments.all() {
                 let book = self.venue.book(instrument.market, &instrument.symbol, LEVELS);
                 let Some(book) = book else { continue };
                 self.looks.push(Look { after: after.into(), instrument: instrument.id, book });
             }
+            times += 1;
             std::thread::sleep(Duration::from_millis(4));
         }
     }

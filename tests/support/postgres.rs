@@ -34,10 +34,7 @@ impl Server {
         };
         let dir = tempfile::tempdir().expect("a directory");
         let user = (id("-u", None) == Some(0)).then(|| id("-u", Some("nobody")).expect("there is a nobody"));
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("it is bound").port();
-        drop(free);
-        let mut server = Self { bin, dir, user, child: None, port };
+        let mut server = Self { bin, dir, user, child: None, port: 0 };
         server.own(server.dir.path());
         let data = server.data();
         let initdb = server
@@ -49,18 +46,17 @@ impl Server {
         let initdb = initdb.expect("initdb runs");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         server.certificates();
-        let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nssl = on\n\
-             ssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\nmax_connections = 20\nshared_buffers = '64MB'\n",
-            server.dir.path().display()
-        );
-        fs::write(data.join("postgresql.auto.conf"), settings).expect("our directory");
         fs::write(
             data.join("pg_hba.conf"),
             "hostssl all careful all scram-sha-256\nhost all at all trust\nlocal all at trust\n",
         )
         .expect("our directory");
-        server.up();
+        // Between its choice and its use another program may take a port.
+        let up = (0..10).any(|_| {
+            server.choose_port();
+            server.try_up()
+        });
+        assert!(up, "the server does not start");
         server.sql("postgres", &format!("CREATE ROLE careful LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
         Some(server)
     }
@@ -92,8 +88,30 @@ impl Server {
         postgres::Client::connect(&config, postgres::NoTls).expect("the server is up")
     }
 
-    /// Starts it, again perhaps, and waits until it answers.
+    fn choose_port(&mut self) {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        self.port = free.local_addr().expect("it is bound").port();
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nssl = on\n\
+             ssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\nmax_connections = 20\nshared_buffers = '64MB'\n",
+            self.port,
+            self.dir.path().display()
+        );
+        fs::write(self.data().join("postgresql.auto.conf"), settings).expect("our directory");
+    }
+
+    /// Starts it again, and waits until it answers.
     pub fn up(&mut self) {
+        // While it was down, its port may have been lent to a connection.
+        let up = (0..60).any(|times| {
+            std::thread::sleep(Duration::from_secs(u64::from(times > 0)));
+            self.try_up()
+        });
+        assert!(up, "the server does not start");
+    }
+
+    /// Starts it, and waits until it answers; false where it ends instead.
+    fn try_up(&mut self) -> bool {
         let data = self.data();
         let mut command = self.command("postgres");
         command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(Stdio::null());
@@ -102,9 +120,15 @@ impl Server {
         let socket = self.dir.path().display();
         let config = format!("host={socket} port={} user=at dbname=postgres", self.port);
         while let Err(error) = postgres::Client::connect(&config, postgres::NoTls) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "the server does not start: {error}");
+            let child = self.child.as_mut().expect("just started");
+            if child.try_wait().expect("it can be asked").is_some() {
+                self.child = None;
+                return false;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "the server does not start: {error}");
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
     }
 
     /// Stops it as a power cut would: no check point, connections cut.

@@ -31,7 +31,7 @@ pub fn trusting(ca_pem: &str) -> Arc<ClientConfig> {
 /// A connection, as far as TLS; the TLS error where there is one.
 pub fn wire(endpoint: &Endpoint, ca_pem: Option<&str>) -> std::io::Result<Box<dyn Wire>> {
     let mut socket = TcpStream::connect(endpoint.address)?;
-    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    socket.set_read_timeout(Some(Duration::from_secs(60)))?;
     socket.set_nodelay(true)?;
     let Some(ca_pem) = ca_pem else { return Ok(Box::new(socket)) };
     let name = ServerName::try_from("127.0.0.1").expect("a name");

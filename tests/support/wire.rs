@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One side of a book: price and quantity in units of 10^-8.
 pub type Levels = BTreeMap<i64, i64>;
@@ -85,9 +85,27 @@ pub enum Fault {
 enum ToConnection {
     Frame(Arc<str>, Arc<str>),
     Fault(Fault),
+    /// To be answered once everything before it is written.
+    Written(Sender<()>),
+}
+
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done`.
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 struct Shared {
+    /// TCP connections that were taken.
+    accepted: AtomicU64,
+    /// Faults that were done, each connection counted.
+    faults_done: AtomicU64,
     books: Mutex<BTreeMap<String, Book>>,
     connections: Mutex<Vec<(u64, Sender<ToConnection>, TcpStream)>>,
     welcome: Mutex<Welcome>,
@@ -148,6 +166,8 @@ impl Venue {
         };
         let books = symbols.iter().enumerate().map(|(n, s)| (s.clone(), book(n))).collect();
         let shared = Arc::new(Shared {
+            accepted: AtomicU64::new(0),
+            faults_done: AtomicU64::new(0),
             books: Mutex::new(books),
             connections: Mutex::new(Vec::new()),
             welcome: Mutex::new(Welcome::Upgrade),
@@ -178,9 +198,7 @@ impl Venue {
             let mut random = 0x9E37_79B9_7F4A_7C15u64;
             while making.running.load(SeqCst) {
                 std::thread::sleep(pace);
-                if making.moving.load(SeqCst) {
-                    making.step(&mut random);
-                }
+                making.step(&mut random);
             }
         });
         Self { address, ca_file, shared }
@@ -195,23 +213,47 @@ impl Venue {
         *self.shared.welcome.lock().expect("no panic") = welcome;
     }
 
-    /// Does something to every open connection.
+    /// Does something to every open connection; returns once it is done.
     pub fn fault(&self, fault: &Fault) {
-        for (_, sender, _) in self.shared.connections.lock().expect("no panic").iter() {
-            let _ = sender.send(ToConnection::Fault(fault.clone()));
+        self.fault_at_most(usize::MAX, fault);
+    }
+
+    /// Does something to the oldest open connection; returns once it is done.
+    pub fn fault_one(&self, fault: &Fault) {
+        self.fault_at_most(1, fault);
+    }
+
+    fn fault_at_most(&self, count: usize, fault: &Fault) {
+        let done = self.shared.faults_done.load(SeqCst);
+        let mut sent = 0;
+        for (_, sender, _) in self.shared.connections.lock().expect("no panic").iter().take(count) {
+            sent += u64::from(sender.send(ToConnection::Fault(fault.clone())).is_ok());
         }
+        assert!(sent > 0, "no connection is open");
+        wait_for("the fault", || self.shared.faults_done.load(SeqCst) >= done + sent);
     }
 
-    /// Does something to the oldest open connection.
-    pub fn fault_one(&self, fault: Fault) {
-        let connections = self.shared.connections.lock().expect("no panic");
-        let (_, sender, _) = connections.first().expect("a connection is open");
-        let _ = sender.send(ToConnection::Fault(fault));
-    }
-
-    /// Stops the market, so that books can be compared.
-    pub fn freeze(&self, frozen: bool) {
-        self.shared.moving.store(!frozen, SeqCst);
+    /// Stops the market and sends what is left of it, so that books can be compared.
+    pub fn freeze(&self) {
+        self.shared.moving.store(false, SeqCst);
+        // A step that was begun is over.
+        drop(self.shared.books.lock().expect("no panic"));
+        // What is queued is written: a word to each connection comes behind it.
+        let words: Vec<_> = {
+            let connections = self.shared.connections.lock().expect("no panic");
+            let word = |sender: &Sender<ToConnection>| {
+                let (said, heard) = channel();
+                let _ = sender.send(ToConnection::Written(said));
+                heard
+            };
+            connections.iter().map(|(_, sender, _)| word(sender)).collect()
+        };
+        // Where the connection ended meanwhile, the other end of the word is gone.
+        let end = Instant::now() + PATIENCE;
+        words.iter().for_each(|heard| {
+            let left = end.saturating_duration_since(Instant::now());
+            assert_ne!(heard.recv_timeout(left), Err(RecvTimeoutError::Timeout), "frames are not written");
+        });
     }
 
     /// The next so many depth requests are answered with 429.
@@ -227,8 +269,14 @@ impl Venue {
         self.shared.connections.lock().expect("no panic").len()
     }
 
+    /// Connections that became WebSockets.
     pub fn opened(&self) -> u64 {
         self.shared.opened.load(SeqCst)
+    }
+
+    /// Connections taken, whatever became of them.
+    pub fn accepted(&self) -> u64 {
+        self.shared.accepted.load(SeqCst)
     }
 
     pub fn pongs(&self) -> u64 {
@@ -269,6 +317,9 @@ impl Shared {
             *random % n
         };
         let mut books = self.books.lock().expect("no panic");
+        if !self.moving.load(SeqCst) {
+            return;
+        }
         let connections = self.connections.lock().expect("no panic");
         let send = |stream: String, data: String| {
             let frame: Arc<str> = format!(r#"{{"stream":"{stream}","data":{data}}}"#).into();

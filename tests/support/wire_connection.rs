@@ -27,6 +27,7 @@ fn head(stream: &mut Tls) -> Option<String> {
 
 pub fn serve(mut socket: TcpStream, config: &Arc<ServerConfig>, shared: &Arc<Shared>) {
     let welcome = *shared.welcome.lock().expect("no panic");
+    shared.accepted.fetch_add(1, SeqCst);
     let _ = socket.set_nodelay(true);
     match welcome {
         Welcome::Alert => {
@@ -129,10 +130,15 @@ fn follow(mut stream: Tls, socket: TcpStream, path: &str, answer: &[u8], shared:
         hold: None,
         reorder: false,
         cut_at: None,
+        done: 0,
         id,
     };
     connection.run(shared);
     shared.connections.lock().expect("no panic").retain(|(other, _, _)| *other != id);
+    // What was meant for a connection that has ended is done.
+    let left = connection.receiver.try_iter().filter(|what| matches!(what, ToConnection::Fault(_)));
+    connection.done += left.count() as u64;
+    connection.tell(shared);
 }
 
 struct Following {
@@ -145,17 +151,24 @@ struct Following {
     reorder: bool,
     hold: Option<Arc<str>>,
     cut_at: Option<std::time::Instant>,
+    /// Faults that were done and not told yet.
+    done: u64,
     id: u64,
 }
 
 impl Following {
+    /// Tells that faults were done.
+    fn tell(&mut self, shared: &Shared) {
+        shared.faults_done.fetch_add(std::mem::take(&mut self.done), SeqCst);
+    }
+
     fn run(&mut self, shared: &Shared) {
         loop {
             if self.cut_at.is_some_and(|at| std::time::Instant::now() >= at) {
                 let _ = self.socket.shutdown(Shutdown::Both);
                 return;
             }
-            let mut frames = 0;
+            let (mut frames, mut written) = (0, Vec::new());
             loop {
                 match self.receiver.recv_timeout(Duration::from_millis(2)) {
                     Ok(ToConnection::Frame(stream, frame)) => {
@@ -168,17 +181,29 @@ impl Following {
                         }
                     }
                     Ok(ToConnection::Fault(fault)) => {
+                        // Of those that concern frames to come, the frames tell.
+                        self.done +=
+                            u64::from(!matches!(fault, Fault::Drop(_) | Fault::Duplicate | Fault::Reorder));
+                        if matches!(fault, Fault::Stall(_) | Fault::SlowFrame) {
+                            self.tell(shared);
+                        }
                         if !self.fault(fault) {
                             return;
                         }
                         break;
                     }
+                    Ok(ToConnection::Written(said)) => written.push(said),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
             if self.ws.flush().is_err() {
                 return;
+            }
+            self.tell(shared);
+            // Whoever asked may have gone.
+            for said in written {
+                let _ = said.send(());
             }
             match self.ws.read() {
                 Ok(Message::Text(text)) => {
@@ -201,6 +226,7 @@ impl Following {
     fn frame(&mut self, frame: Arc<str>) -> Result<(), Error> {
         if self.leave_out > 0 {
             self.leave_out -= 1;
+            self.done += u64::from(self.leave_out == 0);
             return Ok(());
         }
         if std::mem::take(&mut self.reorder) {
@@ -210,9 +236,11 @@ impl Following {
         self.ws.write(Message::text(frame.as_ref()))?;
         if std::mem::take(&mut self.twice) {
             self.ws.write(Message::text(frame.as_ref()))?;
+            self.done += 1;
         }
         if let Some(held) = self.hold.take() {
             self.ws.write(Message::text(held.as_ref()))?;
+            self.done += 1;
         }
         Ok(())
     }

@@ -308,6 +308,7 @@ mod tests {
     use crossbeam_channel::bounded;
     use proptest::prelude::*;
     use std::io::{Cursor, Read};
+    use std::sync::atomic::AtomicU64;
 
     struct Outcome {
         frames: Vec<(Time, u64, Vec<u8>)>,
@@ -388,15 +389,27 @@ mod tests {
 
     #[test]
     fn a_reader_in_an_endless_line_ends_when_told_to_stop() {
-        let mut reader = reader(Box::new(std::io::repeat(b'x')), 64, 1000);
+        struct Endless(Arc<AtomicU64>);
+        impl Read for Endless {
+            fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                out.fill(b'x');
+                Ok(out.len())
+            }
+        }
+        let reads = Arc::new(AtomicU64::new(0));
+        let mut reader = reader(Box::new(Endless(Arc::clone(&reads))), 64, 1000);
         let stop = reader.limits.stop.clone();
         let thread = std::thread::spawn(move || {
             let mut chunk = Chunk::default();
             reader.fill(&mut chunk);
             chunk.counts.malformed
         });
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        assert!(!thread.is_finished());
+        // Far beyond the longest line that is kept.
+        while reads.load(Ordering::Relaxed) < 100 {
+            assert!(!thread.is_finished());
+            std::thread::yield_now();
+        }
         stop.store(true, Ordering::Relaxed);
         assert_eq!(thread.join().expect("no panic"), 1);
     }
