@@ -59,7 +59,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     // Trading: what is no name of a variable may be the secret, and is not shown.
     (
-        "[trading]\nmode = \"real\"\norder_entry = \"fix\"\nkey_env = \"NhqPtmdSJYdKjVHjA7PZj4\"\nsecret_env = \"\"\nrecv_window_ms = 60001\non_exit = \"hold\"",
+        "[trading]\nmode = \"real\"\norder_entry = \"fix\"\nkey_env = \"NhqPtmdSJYdKjVHjA7PZj4\"\nsecret_env = \"\"\nrecv_window_ms = 60001\non_exit = \"hold\"\nself_trade_prevention = \"EXPIRE_MAKER\"",
         &[
             "my.toml:2:8: trading.mode = \"real\": must be one of paper, live",
             "my.toml:3:15: trading.order_entry = \"fix\": must be one of websocket, rest",
@@ -67,6 +67,7 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:5:14: trading.secret_env: must be the name of an environment variable, 1 to 64 capital letters, digits or _; the key itself has no place here, since this text is kept in journals",
             "my.toml:6:18: trading.recv_window_ms = 60001: must be an integer from 1 to 60000",
             "my.toml:7:11: trading.on_exit = \"hold\": must be one of cancel, keep",
+            "my.toml:8:25: trading.self_trade_prevention = \"EXPIRE_MAKER\": must be one of default, none, expire-taker, expire-maker, expire-both, decrement, transfer",
         ],
     ),
     (

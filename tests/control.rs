@@ -173,9 +173,7 @@ fn a_kill_takes_back_what_is_open_and_stays_over_a_restart_until_it_is_released(
         took
     });
     println!("from the command to no open order: {took:?}");
-    // One may meet a machine that has no time.
-    let in_time = took.iter().filter(|t| **t < Duration::from_secs(5)).count();
-    assert!(in_time > took.len() / 2, "{took:?}");
+    assert!(took.iter().all(|t| *t < Duration::from_secs(5)), "{took:?}");
     assert!(denied(&summary, DenyReason::Killed) > 0, "{:?}", summary.denials);
     // The next run of that name is stopped before its first event.
     let (summary, ()) = run(&live, dir.path(), "second.journal", |paths| {
@@ -250,6 +248,7 @@ fn a_file_stops_everything_and_one_venue_error_in_ten_keeps_nothing_open() {
         "one answer in ten an error: from the file to no open order {:?}, to none unknown {:?}",
         took.0, took.1
     );
+    assert!(took.0 < Duration::from_secs(5) && took.0 + took.1 < Duration::from_secs(15), "{took:?}");
 }
 
 #[test]

@@ -8,17 +8,19 @@ mod order_client;
 
 use algo_trader::domain::Market;
 use algo_trader::domain::event::Kind;
-use algo_trader::journal::JournalReader;
+use algo_trader::journal::{JournalReader, recover};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::control::{ControlPaths, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::pnl::pnl_report;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
 use algo_trader::venue::local::serve::Running;
 use live_orders::{
-    Key, PERSISTENT, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, commissions, config, final_orders,
-    options, run, run_asked, take_fees_in_eth, venue,
+    Key, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, commissions, config,
+    final_orders, options, run, run_asked, take_fees_in_eth, units, venue,
 };
 use order_client::Trader;
+use serde_json::json;
 
 fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let venue = venue(|_| {});
@@ -79,6 +81,64 @@ fn a_commission_in_a_third_asset_is_booked_as_the_account_says_and_among_the_fee
     assert!(taken.len() >= 20, "{told}");
     let position = ran.summary.strategies[0].position;
     assert_eq!((position.fees_in_base.0, position.fees > 0), (0, true), "{told}");
+}
+
+/// Runs with commissions in ETH, which stands by and so has no price until it is added.
+fn with_a_late_price(adds: bool) -> (Ran, Vec<(i64, i64)>, String) {
+    let venue = venue(|_| {});
+    take_fees_in_eth(&venue);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let pairs = dir.path().join("pairs");
+    std::fs::write(&pairs, "").expect("written");
+    let trading = format!("pairs_file = {pairs:?}\nstandby = [\"binance:spot:ETHUSDT\"]");
+    let live = config(&venue, Key::Ed25519, &trading, SCRIPTED);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    let mut added: Option<Instant> = None;
+    let ran = run(&venue, &live, Threading::Shared, || {
+        if final_orders(&alice) < STEPS_TAKEN {
+            return false;
+        }
+        if adds && added.is_none() {
+            std::fs::write(&pairs, "binance:spot:ETHUSDT added\n").expect("written");
+        }
+        added.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(if adds { 8 } else { 0 })
+    });
+    let told = assert_booked(&alice, &live, &ran, &start);
+    let taken = commissions(&ran.journal);
+    (ran, taken, told)
+}
+
+#[test]
+fn a_commission_before_its_assets_first_price_is_told_as_unpriced_and_counts_once_there_is_one() {
+    let (ran, taken, told) = with_a_late_price(false);
+    let amounts: i64 = taken.iter().map(|(amount, _)| amount).sum();
+    assert!(taken.len() >= 20 && taken.iter().all(|(_, worth)| *worth == 0), "{told}");
+    let report = pnl_report(&ran.journal, None).expect("a report");
+    assert_eq!(
+        (units(&json!(report.lines[0].unpriced["ETH"])), report.lines[0].fees.as_str()),
+        (amounts, "0")
+    );
+
+    let unpriced = |ran: &Ran| recover(&ran.journal).expect("it reads").1.unpriced.len();
+    assert_eq!(unpriced(&ran), taken.len(), "a later run has them to value");
+
+    let (ran, taken, told) = with_a_late_price(true);
+    assert_eq!(unpriced(&ran), 0, "{told}");
+    let early: Vec<_> = taken.iter().filter(|(amount, worth)| *amount != 0 && *worth == 0).collect();
+    let late: Vec<_> = taken.iter().filter(|(amount, _)| *amount == 0).collect();
+    assert_eq!(
+        (early.len() >= 20, early.len()),
+        (true, late.len()),
+        "each is valued, once: {taken:?} {told}"
+    );
+    let worth: i64 = late.iter().map(|(_, worth)| worth).sum();
+    assert!(
+        worth > early.iter().map(|(amount, _)| amount).sum::<i64>(),
+        "an ETH is worth more than a dollar"
+    );
+    let report = pnl_report(&ran.journal, None).expect("a report");
+    assert!(report.lines[0].unpriced.is_empty(), "{report:?}");
 }
 
 /// What a run that may not begin says.

@@ -14,6 +14,7 @@ use algo_trader::journal::{Entry, JournalReader, Recovery};
 use algo_trader::market::Top;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::pnl::pnl_report;
 use algo_trader::run::recover::Earlier;
 use algo_trader::run::{
     Config, LiveError, LiveOptions, RecoverError, ReplayOptions, replay_journal, run_live,
@@ -75,7 +76,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 static STRATEGIES: &[StrategySpec] =
     &[StrategySpec { name: "bracketed", doc: "one bracket", params: &[], build }];
 
-const BRACKETED: &str = "[[strategy]]\nname = \"bracketed\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+const BRACKETED: &str = "[accounting]\nmethod = \"fifo\"\n[[strategy]]\nname = \"bracketed\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 fn options(journal: &Path, interrupt: &Interrupt, recover: Option<PathBuf>) -> LiveOptions {
     let mut options = LiveOptions { interrupt: interrupt.clone(), recover, ..LiveOptions::default() };
@@ -241,6 +242,18 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     let sent = summary.orders.as_ref().expect("orders were sent");
     assert_eq!((sent.halts, sent.open_at_end, sent.unknown_at_end), (0, 0, 0), "{told}");
     assert_eq!((summary.execution.overfills, summary.execution.unknown_reports), (0, 0), "{told}");
+
+    // What the second earned goes on from what the first left.
+    let (line, result) =
+        (pnl_report(&second, None).expect("a report").lines.remove(0), &summary.strategies[0]);
+    assert_eq!((line.realised, line.fees), (result.realised(), result.fees()), "{told}");
+    assert_eq!((line.qty, line.fills), (result.qty(), position.fills), "{told}");
+    // What the first had not written when it was killed came anew.
+    let earlier = line.days.iter().find(|day| day.day == "earlier").map_or(0, |day| day.fills);
+    assert_eq!(earlier, fills(&first).len() as u64, "{:?} {told}", line.days);
+    assert_eq!(line.days.iter().map(|day| day.fills).sum::<u64>(), line.fills, "{:?}", line.days);
+    // All was bought at one price.
+    assert_eq!((result.realised.0 < 0, result.realised), (true, position.realised), "{told}");
 
     // The second journal replays, what was recovered included.
     let mut config = live.config.clone();

@@ -213,6 +213,7 @@ fn one_of_two_is_cut(venue: &Running, instruments: Vec<Instrument>, markets: usi
         if venue.stats().feed_ended {
             break;
         }
+        std::thread::sleep(Duration::from_millis(250));
         assert!(venue.control().inject(Fault::CutOne { market: None }));
         cuts += markets as u64;
     }

@@ -247,8 +247,7 @@ fn an_order_is_written_and_signed_without_allocating() {
             WATCHED.set(round > 0);
             let client_id = ClientOrderId::derive(1_723_161_253, OrderId(round));
             let timing = Timing { timestamp: 1_723_161_253_000 + round, recv_window: window };
-            let place =
-                Place { order: &order, instrument: spot, client_id: &client_id, expires_maker: false };
+            let place = Place { order: &order, instrument: spot, client_id: &client_id, self_trade: None };
             let cancel = Cancel { instrument: spot, order: OrderRef::Client(&client_id) };
             let mut written = 0;
             for request in [&place, &cancel] {

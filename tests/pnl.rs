@@ -7,11 +7,14 @@ use algo_trader::domain::decimal::parse;
 use algo_trader::domain::event::{Event, FeeAsset};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::pnl::Method;
-use algo_trader::domain::{InstrumentTable, Market, Side};
-use algo_trader::journal::{Entry, JournalReader};
+use algo_trader::domain::{InstrumentId, InstrumentTable, Market, Qty, Side};
+use algo_trader::journal::{Entry, JournalReader, recover};
+use algo_trader::market::Top;
 use algo_trader::pipeline::Threading;
 use algo_trader::run::pnl::{PnlReport, pnl_report};
 use algo_trader::run::{Config, Summary, replay_frames};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -29,12 +32,46 @@ fn exact(text: &str) -> i128 {
         + part.parse::<i128>().expect("digits"))
 }
 
-/// Ninety seconds around a change of the day, from the first of January 2025, midnight.
-fn run(journal: &Path) -> (Config, Summary) {
+/// Buys twice and sells once, again and again, so that what is closed is never all that is held.
+struct Gatherer {
+    instrument: InstrumentId,
+    quotes: i64,
+}
+
+impl Strategy for Gatherer {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {
+        self.quotes += 1;
+        if self.quotes % 50 != 0 || !top.is_two_sided() {
+            return;
+        }
+        let turn = self.quotes / 50;
+        let lot = ctx.instrument(self.instrument).lot.0;
+        let qty = Qty(lot * (100 + turn % 7));
+        let order =
+            if turn % 3 == 0 { ctx.sell(self.instrument, qty) } else { ctx.buy(self.instrument, qty) };
+        // One that is denied is left out.
+        let _ = order.at_market().send();
+    }
+}
+
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Gatherer { instrument: setup.one_instrument()?, quotes: 0 }))
+}
+
+static GATHERER: &[StrategySpec] = &[StrategySpec { name: "gatherer", doc: "gathers", params: &[], build }];
+
+/// Ninety seconds around a change of the day, from the first of January 2025, midnight; with the demo's strategies, or
+/// one that gathers.
+fn run(journal: &Path, method: Method, gathers: bool) -> (Config, Summary) {
     let text = include_str!("../config/demo.toml").replace(
         "unset = \"default\"\n",
         "unset = \"default\"\n[risk.losses]\nday_starts = \"00:01\"\ndaily_max = \"none\"\nvelocity_max = \"none\"\n",
     );
+    let demo = text.split("[[strategy]]").next().expect("a first part");
+    let own =
+        format!("{demo}\n[[strategy]]\nname = \"gatherer\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n");
+    let text = if gathers { own } else { text };
+    let text = format!("{text}\n[accounting]\nmethod = \"{}\"\n", method.label());
     let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
     let config =
         Config::from_text_with_instruments(&text, "demo.toml", table).unwrap_or_else(|e| panic!("{e}"));
@@ -43,6 +80,9 @@ fn run(journal: &Path) -> (Config, Summary) {
     let mut source = FlowSource::new(&flow).expect("a market that can be made");
     let mut options = threads(Threading::Inline);
     options.pipeline.journal = Some(journal.to_owned());
+    if gathers {
+        options.pipeline.strategies = GATHERER;
+    }
     let summary = replay_frames(&config, &mut source, options).expect("a good run");
     (config, summary)
 }
@@ -145,7 +185,7 @@ fn agrees(report: &PnlReport, config: &Config, all: &All) {
 fn both_methods_come_to_what_the_fills_and_the_wallets_say() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("run.journal");
-    let (config, summary) = run(&journal);
+    let (config, summary) = run(&journal, Method::Average, false);
     let all = naive(&config, &journal);
     assert!(summary.execution.fills > 20, "{:?}", summary.execution);
     let average = pnl_report(&journal, None).expect("a report");
@@ -188,4 +228,40 @@ fn both_methods_come_to_what_the_fills_and_the_wallets_say() {
         summary.balances.iter().find(|b| b.market == Market::Spot && b.asset == "USDT").expect("a wallet");
     let unit = 10i128.pow(u32::from(FINE - usdt.decimals));
     assert_eq!((usdt.total - usdt.start) * unit, came);
+}
+
+#[test]
+fn the_summary_is_by_the_method_that_is_configured_and_orders_are_not_changed_by_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [(_, average, _), (config, fifo, journal)] = [Method::Average, Method::Fifo].map(|method| {
+        let journal = dir.path().join(method.label());
+        let (config, summary) = run(&journal, method, true);
+        (config, summary, journal)
+    });
+    assert_eq!((average.accounting, fifo.accounting), (Method::Average, Method::Fifo));
+    assert_eq!(average.order_stream_sha256, fifo.order_stream_sha256);
+    let all = naive(&config, &journal);
+    let told = pnl_report(&journal, None).expect("a report");
+    assert_eq!(told.method, "fifo", "it is the journal's own method");
+    let (_, recovered) = recover(&journal).expect("it reads");
+    let index = |label: &str| config.strategies.iter().position(|s| s.label == label).expect("configured");
+    let mut differ = 0;
+    for (one, other) in fifo.strategies.iter().zip(&average.strategies) {
+        assert_eq!((one.position, one.mark), (other.position, other.mark));
+        assert_eq!(one.realised.plus(one.unrealised), other.realised.plus(other.unrealised));
+        assert_eq!((one.net(), one.fees()), (other.net(), other.fees()));
+        differ += usize::from(one.realised != other.realised);
+        let lots = &recovered.lots[index(&one.label)][one.instrument.id.index()];
+        assert_eq!((lots.realised(), lots.qty()), (one.realised, one.position.qty), "from the journal");
+        assert_eq!(lots.unrealised(one.mark), one.unrealised, "lot by lot");
+        let Some(naive) = all.get(&(one.label.clone(), one.instrument.name())) else {
+            assert_eq!((one.position.fills, one.realised().as_str()), (0, "0"));
+            continue;
+        };
+        assert_eq!(exact(&one.realised()), naive.realised.values().sum::<i128>(), "first in, first out");
+        let line =
+            told.lines.iter().find(|l| l.strategy == one.label && l.instrument == one.instrument.name());
+        assert_eq!(line.map(|line| &line.realised), Some(&one.realised()));
+    }
+    assert!(differ > 0, "the methods never differed: nothing was shown");
 }

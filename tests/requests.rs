@@ -130,7 +130,7 @@ proptest! {
     ) {
         let instrument = instrument(Market::Spot, &symbol, decimals.0, decimals.1);
         let id = ClientOrderId::derive(1_723_161_253, order.id);
-        let request = Request::Place { order: &order, instrument: &instrument, client_id: &id, expires_maker: false };
+        let request = Request::Place { order: &order, instrument: &instrument, client_id: &id, self_trade: None };
         let credentials = hmac();
 
         let mut plain = OrderBytes::new();
@@ -175,7 +175,7 @@ fn every_operation_has_its_method_path_and_parameters() {
     let (instrument, order, client_id) = (&btc, &limit, &id);
     let rows = [
         (
-            Request::Place { order, instrument, client_id, expires_maker: false },
+            Request::Place { order, instrument, client_id, self_trade: None },
             "order.place",
             "POST /api/v3/order",
             place,

@@ -1,6 +1,7 @@
 //! What replay, demo and run print: the same summary, the same report.
 
 use super::table::{folded, number, table, words};
+use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
@@ -142,6 +143,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         vec![label, name, fills, r.qty(), r.realised(), r.unrealised(), r.fees(), r.net(), quote]
     };
     t.push_str(&table(&heads, &s.strategies.iter().map(row).collect::<Vec<_>>(), width));
+    if s.accounting == Method::Fifo {
+        writeln!(t, "realised by the oldest lots first (fifo)")?;
+    }
     if !s.balances.is_empty() {
         let heads = [
             words("wallet", 18),

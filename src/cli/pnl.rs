@@ -58,6 +58,9 @@ fn print(report: &PnlReport) {
         for (asset, fees) in line.fees_by_asset.iter().filter(|(asset, _)| **asset != line.quote) {
             println!("  of the fees {fees} {asset} were taken in {asset}");
         }
+        for (asset, fees) in &line.unpriced {
+            println!("  not in these sums: {fees} {asset} of fees, which no price was known of");
+        }
         for day in &line.days {
             println!("  {}: {} ({} before fees), {} fills", day.day, day.net, day.realised, day.fills);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The name of an asset of at most eight characters of ASCII, such as `BNB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct AssetCode(u64);
 
 impl AssetCode {

@@ -164,7 +164,8 @@ impl Report {
     }
 
     /// A commission was taken in an asset that is neither bought nor paid with: so much of it, in units of 10^-8, for a
-    /// trade of an order. Its worth is worked out as it enters the ring.
+    /// trade of an order. Its worth is worked out as it enters the ring; where no price is known then, a second one with
+    /// no amount brings it behind the first price.
     #[must_use]
     pub fn commission(
         instrument: InstrumentId,

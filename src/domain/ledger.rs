@@ -104,7 +104,7 @@ impl Position {
 }
 
 /// `a × b ÷ c` rounded toward zero, without overflow for any cost that an i64 price and quantity can make.
-fn mul_div(a: i128, b: i128, c: i128) -> i128 {
+pub(super) fn mul_div(a: i128, b: i128, c: i128) -> i128 {
     match a.checked_mul(b) {
         Some(product) => product / c,
         None => {

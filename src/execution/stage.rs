@@ -5,7 +5,8 @@ use super::score::Score;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
-    ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Slot, StrategyId,
+    ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Lots, Order, OrderId, Position, Slot,
+    StrategyId,
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
@@ -84,6 +85,8 @@ struct Keeper {
     gateway: LaneSender<GatewayMessage>,
     live: Vec<OrderState>,
     positions: Vec<Vec<Position>>,
+    /// The same lot by lot, where profit is told by FIFO.
+    lots: Option<Vec<Vec<Lots>>>,
     counts: ExecutionCounts,
     /// Of a backtest.
     score: Option<Box<Score>>,
@@ -106,6 +109,7 @@ impl ExecutionStage {
             gateway,
             live: Vec::with_capacity(LIVE_ORDERS_MAX),
             positions: vec![vec![Position::default(); table.len()]; strategies],
+            lots: None,
             counts: ExecutionCounts::default(),
             score: None,
         };
@@ -132,6 +136,28 @@ impl ExecutionStage {
             positions.iter_mut().zip(&desk.positions).for_each(|(mine, theirs)| *mine = *theirs);
         }
         self
+    }
+
+    /// The same, keeping the lots of its positions. `left` are those of an earlier run, by strategy and instrument; where
+    /// they are not those of its position, the position is one lot at its cost.
+    #[must_use]
+    pub fn with_lots(mut self, left: &[Vec<Lots>]) -> Self {
+        let lots = self.keeper.positions.iter().enumerate().map(|(strategy, positions)| {
+            let lots = positions.iter().enumerate().map(|(instrument, position)| {
+                let left = left.get(strategy).and_then(|left| left.get(instrument));
+                let fits = left.filter(|left| left.qty() == position.qty);
+                fits.cloned().unwrap_or_else(|| Lots::carried(position))
+            });
+            lots.collect::<Vec<_>>()
+        });
+        self.keeper.lots = Some(lots.collect());
+        self
+    }
+
+    /// Lots by strategy and instrument, where they are kept.
+    #[must_use]
+    pub fn lots(&self) -> Option<&[Vec<Lots>]> {
+        self.keeper.lots.as_deref()
     }
 
     /// What happened.
@@ -214,9 +240,16 @@ impl Keeper {
         }
     }
 
+    fn book_lots(&mut self, report: &Report) {
+        if let Some(lots) = &mut self.lots {
+            lots[report.strategy.index()][report.instrument.index()].book_report(report);
+        }
+    }
+
     fn on_report(&mut self, report: &Report) {
         if report.kind.is_of_position() {
             self.positions[report.strategy.index()][report.instrument.index()].apply_report(report);
+            self.book_lots(report);
             if let Some(score) = &mut self.score {
                 score.on_report(report, &self.positions);
             }
@@ -231,6 +264,7 @@ impl Keeper {
             Applied::Changed if report.kind == ReportKind::Fill => {
                 self.counts.fills += 1;
                 self.positions[report.strategy.index()][report.instrument.index()].book(report);
+                self.book_lots(report);
                 if let Some(score) = &mut self.score {
                     score.on_report(report, &self.positions);
                 }

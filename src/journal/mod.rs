@@ -14,6 +14,6 @@ pub mod writer;
 pub use follower::{Follower, Next};
 pub use format::{Entry, JournalError, JournalHeader, JournalStrategy};
 pub use reader::JournalReader;
-pub use recover::{Recovered, Recovery, Resumed, recover};
+pub use recover::{Recovered, Recovery, Resumed, Unpriced, recover};
 pub use stage::JournalStage;
 pub use writer::{JournalSink, JournalWriter, SyncPolicy};

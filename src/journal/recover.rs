@@ -11,7 +11,8 @@ use crate::domain::event::{Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    InstrumentId, InstrumentTable, Notional, OrderId, PausedBy, Pauses, Slot, StrategyId, Time, Wallets,
+    AssetCode, InstrumentId, InstrumentTable, Lots, Notional, OrderId, PausedBy, Pauses, Slot, StrategyId,
+    Time, Wallets,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -27,6 +28,10 @@ pub struct Recovered {
     pub desks: Vec<DeskState>,
     /// What the wallets held, where the run had any.
     pub wallets: Vec<AssetBalance>,
+    /// What the positions consist of, by strategy and instrument.
+    pub lots: Vec<Vec<Lots>>,
+    /// Commissions whose worth is not known.
+    pub unpriced: Vec<Unpriced>,
     /// Trades booked of each order that was with the venue.
     pub booked: BTreeMap<OrderId, Vec<u64>>,
     /// Which instruments were held back, by whose word that nobody says anew.
@@ -48,13 +53,52 @@ pub struct Resumed {
     pub desks: Vec<DeskState>,
     /// See [`Recovered::wallets`].
     pub wallets: Vec<AssetBalance>,
+    /// See [`Recovered::lots`]; an older journal has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lots: Vec<Vec<Lots>>,
+    /// See [`Recovered::unpriced`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpriced: Vec<Unpriced>,
     /// See [`Recovered::booked`].
     pub booked: BTreeMap<OrderId, Vec<u64>>,
+}
+
+/// A commission in a third asset that had no price by the end, and so is in no sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpriced {
+    instrument: InstrumentId,
+    order: OrderId,
+    strategy: StrategyId,
+    trade_id: u64,
+    asset: AssetCode,
+    /// Units of 10^-8.
+    amount: i64,
 }
 
 /// Order numbers left out between two runs: a journal that lost its end with the power may lack orders that were sent,
 /// and a number is never used twice.
 const NUMBERS_LEFT_OUT: u64 = 1 << 20;
+
+impl Unpriced {
+    fn of(report: &Report) -> Option<Self> {
+        let &Report { instrument, order, strategy, trade_id, .. } = report;
+        let (asset, amount) = report.paid()?;
+        Some(Self { instrument, order, strategy, trade_id, asset, amount })
+    }
+
+    fn is_of(&self, report: &Report) -> bool {
+        let trade = (report.instrument, report.order, report.trade_id);
+        let is_asset = report.paid().is_some_and(|(asset, _)| asset == self.asset);
+        is_asset && trade == (self.instrument, self.order, self.trade_id)
+    }
+
+    /// As it was reported.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let &Self { instrument, order, strategy, trade_id, asset, amount } = self;
+        Report::commission(instrument, order, strategy, trade_id, asset, amount)
+    }
+}
 
 impl Recovered {
     /// Orders that were with the venue, or on their way, as far as the journal knows: it has to be asked about them.
@@ -65,9 +109,9 @@ impl Recovered {
     /// What the next run begins with.
     #[must_use]
     pub fn resume(self) -> Resumed {
-        let Self { mut desks, wallets, booked, .. } = self;
+        let Self { mut desks, wallets, lots, unpriced, booked, .. } = self;
         desks.iter_mut().for_each(|desk| desk.order_count += NUMBERS_LEFT_OUT);
-        Resumed { desks, wallets, booked }
+        Resumed { desks, wallets, lots, unpriced, booked }
     }
 }
 
@@ -79,6 +123,8 @@ pub struct Recovery {
     redo: Vec<Redo>,
     denied: Vec<OrderId>,
     wallets: Wallets,
+    lots: Vec<Vec<Lots>>,
+    unpriced: Vec<Unpriced>,
     booked: BTreeMap<OrderId, Vec<u64>>,
     paused: Pauses,
     instruments: usize,
@@ -110,8 +156,20 @@ impl Recovery {
             .ok()
             .and_then(|table| Wallets::new(&table, header.balances.as_deref()?).ok())
             .unwrap_or_default();
+        let desks: Vec<Desk> = ids.map(|(id, _)| desk(id)).collect();
+        let left = |strategy: usize, instrument: usize| resumed?.lots.get(strategy)?.get(instrument);
+        let lots_of = |(strategy, desk): (usize, &Desk)| {
+            let positions = desk.state.positions.iter().enumerate();
+            let lots = positions.map(|(instrument, position)| {
+                let left = left(strategy, instrument).filter(|left| left.qty() == position.qty);
+                left.cloned().unwrap_or_else(|| Lots::carried(position))
+            });
+            lots.collect::<Vec<_>>()
+        };
         Self {
-            desks: ids.map(|(id, _)| desk(id)).collect(),
+            lots: desks.iter().enumerate().map(lots_of).collect(),
+            unpriced: resumed.map(|resumed| resumed.unpriced.clone()).unwrap_or_default(),
+            desks,
             wallets: wallets.resuming(resumed.map_or(&[], |resumed| &resumed.wallets)),
             booked: resumed.map(|resumed| resumed.booked.clone()).unwrap_or_default(),
             redo: header.strategies.iter().map(|_| Redo::default()).collect(),
@@ -171,6 +229,12 @@ impl Recovery {
         let before = realised(desk);
         let settled = desk.on_report(report);
         let realised = realised(desk).minus(before);
+        if report.kind.is_of_position() || settled.is_some_and(|settled| settled.changed) {
+            let of = self.lots.get_mut(report.strategy.index());
+            if let Some(lots) = of.and_then(|lots| lots.get_mut(report.instrument.index())) {
+                lots.book_report(report);
+            }
+        }
         if report.kind == ReportKind::Fill && settled.is_some_and(|settled| settled.changed) {
             let &Report { order, instrument, side, qty, price, fee, fee_asset, trade_id, .. } = report;
             self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
@@ -178,6 +242,11 @@ impl Recovery {
         }
         if let Some((asset, amount)) = report.paid() {
             self.wallets.pay(report.instrument, asset, amount);
+            match amount {
+                0 => self.unpriced.retain(|waiting| !waiting.is_of(report)),
+                _ if report.fee == 0 => self.unpriced.extend(Unpriced::of(report)),
+                _ => {}
+            }
         }
         // What is with the venue no more need not be asked for.
         if !desk.state.with_the_venue().any(|live| live.order.id == report.order) {
@@ -234,6 +303,8 @@ impl Recovery {
         Recovered {
             desks: self.desks.into_iter().map(|desk| desk.state).collect(),
             wallets: self.wallets.assets().to_vec(),
+            lots: self.lots,
+            unpriced: self.unpriced,
             booked: self.booked,
             paused,
             halted: self.halted,

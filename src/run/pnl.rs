@@ -2,15 +2,18 @@
 //!
 //! Every amount is exact. By either method the whole is the same; what differs is when it was realised. Positions are
 //! valued at the mark that risk goes by: the mid of the newest quote, or, where none came, the last trade. A fee in the
-//! base asset is converted at its fill's own price. (A commission in a third asset is in no report, and so not here: the
-//! run's log has it.)
+//! base asset is converted at its fill's own price, one in a third asset at its asset's price when it was taken, or, where
+//! none was known, at the first that came; what has none to the end is told apart, in its asset. Of a run that went on
+//! where another ended, what that one left is of the day `earlier`.
 
 use super::config::{Config, ConfigError};
+use super::fee_rates::FeeRates;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::{Event, Kind};
+use crate::domain::order::ReportKind;
 use crate::domain::pnl::{Method, Profit};
-use crate::domain::{Instrument, InstrumentTable, Notional, Price, Slot, Time};
-use crate::journal::{Entry, Follower, JournalError, Next};
+use crate::domain::{Instrument, InstrumentTable, Notional, Position, Price, Slot, Time};
+use crate::journal::{Entry, Follower, JournalError, Next, Resumed, Unpriced};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,10 +36,12 @@ pub struct PnlLine {
     pub realised: String,
     /// What closing the rest at the mark would add.
     pub unrealised: String,
-    /// All fees, those in the base asset at their fills' prices.
+    /// All fees, those in the base asset at their fills' prices, those in third assets at theirs; the unpriced left out.
     pub fees: String,
     /// Fees as they were taken, by asset.
     pub fees_by_asset: BTreeMap<String, String>,
+    /// Of those, what no price was known of, by asset: in no sum.
+    pub unpriced: BTreeMap<String, String>,
     /// Realised and not, less fees.
     pub net: String,
     /// Fills.
@@ -48,7 +53,7 @@ pub struct PnlLine {
 /// What one day brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PnlDay {
-    /// The date on which the day began.
+    /// The date on which the day began; `earlier` for what an earlier run left.
     pub day: String,
     /// Realised, before fees.
     pub realised: String,
@@ -139,10 +144,14 @@ pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlE
         time: Time(0),
         day_ends: Time(0),
         profits: BTreeMap::new(),
+        rates: FeeRates::new(&table),
         table,
         config,
         method,
     };
+    if let Some(resumed) = &header.resumed {
+        books.go_on(resumed);
+    }
     while let Next::Entry(entry, _) = follower.next_entry()? {
         if let Entry::Slot(slot) = entry {
             books.take(&slot);
@@ -165,15 +174,41 @@ struct Books {
     day_ends: Time,
     /// By strategy and instrument.
     profits: BTreeMap<(u8, u16), Profit>,
+    /// What commissions in third assets are worth.
+    rates: FeeRates,
 }
 
 impl Books {
+    fn go_on(&mut self, left: &Resumed) {
+        for (strategy, desk) in (0..=u8::MAX).zip(&left.desks) {
+            for (position, of) in desk.positions.iter().zip(self.table.all()) {
+                let lots = left.lots.get(usize::from(strategy)).and_then(|lots| lots.get(of.id.index()));
+                if *position != Position::default() {
+                    let profit = Profit::carrying(self.method, position, lots, of);
+                    self.profits.insert((strategy, of.id.0), profit);
+                }
+            }
+        }
+        for report in left.unpriced.iter().map(Unpriced::report) {
+            let key = (report.strategy.0, report.instrument.0);
+            let of = self.table.all().get(report.instrument.index());
+            if let (Some(profit), Some(of)) = (self.profits.get_mut(&key), of) {
+                profit.book_report(Profit::EARLIER, &report, of);
+            }
+        }
+    }
+
     fn take(&mut self, slot: &Slot) {
         if slot.is_first() {
             self.time = slot.time();
         }
         match slot.kind() {
-            Kind::Quote | Kind::Trade => self.mark(slot),
+            Kind::Quote | Kind::Trade => {
+                self.mark(slot);
+                if self.rates.see(slot) {
+                    self.value();
+                }
+            }
             Kind::Report => {
                 let Event::Report(report) = slot.event() else { return };
                 if self.time >= self.day_ends {
@@ -184,8 +219,19 @@ impl Books {
                 let key = (report.strategy.0, report.instrument.0);
                 let profit = self.profits.entry(key).or_insert_with(|| Profit::new(self.method));
                 profit.book_report(day, &report, of);
+                if report.kind == ReportKind::Commission && report.fee == 0 {
+                    self.value();
+                }
             }
             _ => {}
+        }
+    }
+
+    fn value(&mut self) {
+        for ((_, instrument), profit) in &mut self.profits {
+            let Some(of) = self.table.all().get(usize::from(*instrument)) else { continue };
+            let worth = |asset, amount| self.rates.worth(asset, amount, &of.quote);
+            profit.value(worth);
         }
     }
 
@@ -232,9 +278,17 @@ impl Books {
         value.saturating_mul(10i128.saturating_pow(power))
     }
 
-    fn fees(&self, by_asset: &BTreeMap<String, i128>, in_base: Notional, of: &Instrument) -> i128 {
+    fn fees(&self, by_asset: &BTreeMap<String, i128>, third: i128, base: Notional, of: &Instrument) -> i128 {
         let in_quote = by_asset.get(&of.quote).copied().unwrap_or_default();
-        self.amount(in_quote, FEE_DECIMALS) + self.amount(in_base.0, of.notional_decimals())
+        self.amount(in_quote + third, FEE_DECIMALS) + self.amount(base.0, of.notional_decimals())
+    }
+
+    /// The date of the day that ends then.
+    fn day(&self, ends: i64) -> String {
+        match u64::try_from(ends) {
+            Ok(ends) => self.config.risk.setup.day.date_of(Time(ends)),
+            Err(_) => "earlier".to_owned(),
+        }
     }
 
     fn report(&self) -> PnlReport {
@@ -249,14 +303,14 @@ impl Books {
             let amounts = Amounts {
                 realised: self.amount(profit.realised().0, money),
                 unrealised: self.amount(profit.unrealised(mark).0, money),
-                fees: self.fees(profit.fees(), profit.fees_in_base(), of),
+                fees: self.fees(profit.fees(), profit.fees_in_third(), profit.fees_in_base(), of),
             };
             *strategies.entry((label.clone(), of.quote.clone())).or_default() += amounts.net();
             *whole.entry(("all".to_owned(), of.quote.clone())).or_default() += amounts.net();
             let told = profit.days().iter().map(|(day, on)| {
-                let day = self.config.risk.setup.day.date_of(Time(u64::try_from(*day).unwrap_or_default()));
+                let day = self.day(*day);
                 let realised = self.amount(on.realised.0, money);
-                let fees = self.fees(&on.fees, on.fees_in_base, of);
+                let fees = self.fees(&on.fees, on.fees_in_third, on.fees_in_base, of);
                 *days.entry((day.clone(), of.quote.clone())).or_default() += realised - fees;
                 PnlDay {
                     day,
@@ -278,6 +332,7 @@ impl Books {
                 unrealised: self.shown(amounts.unrealised),
                 fees: self.shown(amounts.fees),
                 fees_by_asset: profit.fees().iter().map(by_asset).collect(),
+                unpriced: profit.unpriced().iter().map(by_asset).collect(),
                 net: self.shown(amounts.net()),
                 fills: told.iter().map(|day| day.fills).sum(),
                 days: told,

@@ -7,7 +7,7 @@
 //! The journal keeps the places, and a replay of it puts every answer where it was.
 
 use super::fee_rates::FeeRates;
-use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT};
+use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Time};
 use crate::market::book::BookKeeper;
@@ -109,9 +109,10 @@ impl Sequencer {
         }
     }
 
-    /// Has commissions in third assets be valued as they enter, by the prices that are published.
-    pub fn value_fees(&mut self, table: &InstrumentTable) {
-        self.fee_rates = Some(Box::new(FeeRates::new(table)));
+    /// Has commissions in third assets be valued as they enter, by the prices that are published; and those that an
+    /// earlier run could not value, by the first.
+    pub fn value_fees(&mut self, table: &InstrumentTable, unpriced: impl IntoIterator<Item = Report>) {
+        self.fee_rates = Some(Box::new(FeeRates::new(table).owing(unpriced)));
     }
 
     /// Has positions be followed from the answers that enter. What a feed makes of them is then the same on any threads.
@@ -200,7 +201,7 @@ impl Sequencer {
         self.collect();
         while self.queue.next_due().is_some_and(|due| due <= time) {
             let Some(mut answer) = self.queue.pop() else { break };
-            if let Some(rates) = &self.fee_rates
+            if let Some(rates) = &mut self.fee_rates
                 && answer.slot.kind() == Kind::Report
                 && let Some(valued) = rates.valued(&answer.slot)
             {
@@ -235,14 +236,19 @@ impl Sequencer {
     /// [`Stopped`].
     #[inline]
     pub fn publish(&mut self, mut slot: Slot, read: u64) -> Result<(), Stopped> {
-        if let Some(rates) = &mut self.fee_rates {
-            rates.see(&slot);
-        }
+        let first = self.fee_rates.as_mut().is_some_and(|rates| rates.see(&slot));
         let now = self.stamp(read);
         slot.stamp(self.time, now, delta(read, now));
         self.put(&slot)?;
         self.event_published();
-        Ok(())
+        if first { self.publish_late_worths() } else { Ok(()) }
+    }
+
+    /// Publishes what commissions are worth whose asset had no price before.
+    #[cold]
+    fn publish_late_worths(&mut self) -> Result<(), Stopped> {
+        let late = self.fee_rates.as_mut().map(|rates| rates.late()).unwrap_or_default();
+        late.into_iter().try_for_each(|slot| self.publish_own(slot))
     }
 
     /// Publishes a bar: two slots.

@@ -9,8 +9,9 @@ use super::pipeline::Pipeline;
 use super::store::StoreSummary;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::FEE_DECIMALS;
+use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
-use crate::domain::{Instrument, Position, Price};
+use crate::domain::{Instrument, Lots, Notional, Position, Price};
 use crate::execution::live::HandoverCounts;
 use crate::execution::score::Score;
 use crate::execution::{ExecutionCounts, ExecutionStage, LiveGateway, PaperGateway};
@@ -32,8 +33,12 @@ pub struct StrategyResult {
     pub label: String,
     /// The instrument.
     pub instrument: Instrument,
-    /// Its position and profit.
+    /// Its position and profit, by average cost.
     pub position: Position,
+    /// Realised by the configured method, before fees, in the notional's units.
+    pub realised: Notional,
+    /// What closing what is open at the mark would add, by the same method.
+    pub unrealised: Notional,
     /// The last middle price, for what is open.
     pub mark: Price,
 }
@@ -76,6 +81,8 @@ pub struct Summary {
     pub denials: Vec<(&'static str, u64)>,
     /// Requests that strategies made and that could not become intents.
     pub refused: u64,
+    /// What their profit was realised by.
+    pub accounting: Method,
     /// Results, by strategy and instrument.
     pub strategies: Vec<StrategyResult>,
     /// What the wallets hold; empty where no balances are configured.
@@ -156,6 +163,7 @@ impl Summary {
             live_orders: 0,
             denials: Vec::new(),
             refused: 0,
+            accounting: config.accounting,
             strategies: Vec::new(),
             balances: Vec::new(),
             indicators: (indicators, 0),
@@ -179,6 +187,7 @@ impl Summary {
         }
         let mut labels: Vec<(String, Vec<crate::domain::InstrumentId>)> = Vec::new();
         let mut positions: Vec<Vec<Position>> = Vec::new();
+        let mut lots: Option<Vec<Vec<Lots>>> = None;
         for result in results {
             summary.latencies.extend(result.latencies);
             summary.intervals.extend(result.intervals);
@@ -202,6 +211,7 @@ impl Summary {
                     summary.execution = execution.counts();
                     summary.live_orders = execution.live().len();
                     positions = execution.positions().to_vec();
+                    lots = execution.lots().map(<[_]>::to_vec);
                 } else if let Some(journal) = any.downcast_ref::<JournalStage>() {
                     summary.order_stream_sha256 = journal.order_stream_sha256();
                     summary.journal_bytes = journal.journal_bytes();
@@ -212,13 +222,23 @@ impl Summary {
                 }
             }
         }
-        for ((label, instruments), positions) in labels.iter().zip(&positions) {
+        for (strategy, ((label, instruments), positions)) in labels.iter().zip(&positions).enumerate() {
             for id in instruments {
                 let mark = summary.books.get(id.index()).map_or(Price(0), |(_, b)| b.top.mid());
+                let position = positions[id.index()];
+                let (realised, unrealised) = match &lots {
+                    Some(lots) => {
+                        let lots = &lots[strategy][id.index()];
+                        (lots.realised(), lots.unrealised(mark))
+                    }
+                    None => (position.realised, position.unrealised(mark)),
+                };
                 summary.strategies.push(StrategyResult {
                     label: label.clone(),
                     instrument: table.get(*id).clone(),
-                    position: positions[id.index()],
+                    position,
+                    realised,
+                    unrealised,
                     mark,
                 });
             }
@@ -314,6 +334,7 @@ impl Summary {
         put("refused_requests", json!(self.refused));
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
+        put("accounting", json!(self.accounting.label()));
         put("strategies", self.strategies.iter().map(StrategyResult::to_json).collect());
         put("balances", self.balances.iter().map(balance_json).collect());
         put("books", self.books.iter().map(|(i, b)| book_json(i, b)).collect());
@@ -377,21 +398,21 @@ pub struct BookTotals {
 }
 
 impl StrategyResult {
-    /// Realised profit before fees, as exact decimal text.
+    /// Realised profit before fees by the configured method, as exact decimal text.
     #[must_use]
     pub fn realised(&self) -> String {
         let decimals = self.instrument.notional_decimals();
-        format!("{:#}", Scaled { value: self.position.realised.0, decimals })
+        format!("{:#}", Scaled { value: self.realised.0, decimals })
     }
 
     /// Profit of what is open at the last middle price.
     #[must_use]
     pub fn unrealised(&self) -> String {
         let decimals = self.instrument.notional_decimals();
-        format!("{:#}", Scaled { value: self.position.unrealised(self.mark).0, decimals })
+        format!("{:#}", Scaled { value: self.unrealised.0, decimals })
     }
 
-    /// Fees paid; those taken in the base asset at their fills' prices.
+    /// Fees paid; those taken in the base asset at their fills' prices, those in third assets at their worth.
     #[must_use]
     pub fn fees(&self) -> String {
         let (value, decimals) = self.exact_fees();
@@ -411,7 +432,7 @@ impl StrategyResult {
     #[must_use]
     pub fn net(&self) -> String {
         let decimals = self.instrument.notional_decimals();
-        let gross = self.position.realised.plus(self.position.unrealised(self.mark));
+        let gross = self.realised.plus(self.unrealised);
         let (fees, fine) = self.exact_fees();
         let net = gross.0.saturating_mul(10i128.pow(u32::from(fine - decimals))).saturating_sub(fees);
         format!("{:#}", Scaled { value: net, decimals: fine })

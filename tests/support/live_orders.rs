@@ -14,6 +14,7 @@ use algo_trader::market::Top;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::control::ControlPaths;
 use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::pnl::pnl_report;
 use algo_trader::run::{Config, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
@@ -522,6 +523,22 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
         assert_eq!((wallet.total, wallet.locked), (i128::from(now) * unit, 0), "{asset}: {told}");
     }
 
+    if let Some(line) = pnl_report(&ran.journal, None).expect("a report").lines.first() {
+        let paid = |asset: &str| line.fees_by_asset.get(asset).map_or(0, |paid| exact(paid));
+        assert_eq!(["BTC", "USDT", "ETH"].map(paid), fees.map(at_8), "{line:?} {told}");
+        assert_eq!(
+            (&line.fees, &line.realised),
+            (&s.strategies[0].fees(), &s.strategies[0].realised()),
+            "{told}"
+        );
+        // What all came to, less what is held, is the money that the account has more, but for what went in a third asset.
+        let held = i128::from(position.qty.0) * exact(&line.mark) / 10i128.pow(decimals);
+        assert_eq!(exact(&line.net) - held + at_8(worth), at_8(quote_now - start.quote), "{line:?} {told}");
+        assert_eq!(line.days.iter().map(|day| exact(&day.fees)).sum::<i128>(), exact(&line.fees), "{line:?}");
+    } else {
+        assert_eq!(trades.len(), 0, "{told}");
+    }
+
     let open = alice.done("GET", "/api/v3/openOrders", &[]);
     assert_eq!(open, serde_json::json!([]), "an order is live that is not known: {told}");
     assert_eq!((sent.open_at_end, sent.unknown_at_end, s.live_orders), (0, 0, 0), "{told}");
@@ -546,6 +563,19 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
     assert_eq!(again.order_stream_sha256, s.order_stream_sha256, "the journal replays to it");
     assert_eq!(again.strategies[0].position, position);
     told
+}
+
+/// A decimal in units of 10^-18.
+fn exact(text: &str) -> i128 {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let number = |digits: &str| digits.parse::<i128>().expect("digits");
+    sign * (number(whole) * 10i128.pow(18) + number(&format!("{part:0<18}")))
+}
+
+/// An amount in units of 10^-8, in units of 10^-18.
+fn at_8(amount: i64) -> i128 {
+    i128::from(amount) * 10i128.pow(10)
 }
 
 /// Commissions in a third asset in the journal: how much, and its worth, in units of 10^-8.

@@ -199,6 +199,7 @@ raw! {
         secret_env: Given<String>,
         key_file: Option<String>,
         recv_window_ms: Given<i64>,
+        self_trade_prevention: Given<String>,
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
         rules_seconds: Given<i64>,

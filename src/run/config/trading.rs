@@ -9,7 +9,7 @@ use super::instruments::Instruments;
 use super::raw::{Given, RawStrategy, RawTrading};
 use super::sections::{Wait, path};
 use crate::domain::{InstrumentId, Market};
-use crate::venue::binance::request::RecvWindow;
+use crate::venue::binance::request::{RecvWindow, SelfTradeMode};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
@@ -59,6 +59,8 @@ pub struct TradingConfig {
     pub key_file: Option<PathBuf>,
     /// How long a request is good.
     pub recv_window: RecvWindow,
+    /// The mode of self-trade prevention that orders name; none leaves it to the venue.
+    pub self_trade: Option<SelfTradeMode>,
     /// The longest that the venue works on an order; an order without an answer is not believed lost before. Binance's,
     /// and no key: a test's venue is sooner.
     pub engine_deadline: Duration,
@@ -96,6 +98,7 @@ impl TradingConfig {
             secret_env: variable(&raw.secret_env, "ALGO_TRADER_API_SECRET", checks),
             key_file: path(raw.key_file.as_deref()),
             recv_window: RecvWindow::from_millis(recv_window).unwrap_or(RecvWindow::MAX),
+            self_trade: checks.choice(&raw.self_trade_prevention, SelfTradeMode::CHOICES, None),
             engine_deadline: Duration::from_secs(10),
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,

@@ -31,7 +31,7 @@ use super::watch::Wanted;
 use crate::domain::event::Command;
 use crate::domain::{Kill, Market, Slot, Time};
 use crate::history::CaptureError;
-use crate::journal::Resumed;
+use crate::journal::{Resumed, Unpriced};
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait};
@@ -250,7 +250,8 @@ fn live(
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => {
             let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
-            pipeline.sequencer.value_fees(&config.instruments);
+            let unpriced = resumed.iter().flat_map(|(resumed, _)| &resumed.unpriced).map(Unpriced::report);
+            pipeline.sequencer.value_fees(&config.instruments, unpriced);
             start_orders(prepared, lanes, &mut pipeline, wait, resumed)?
         }
         _ => None,

@@ -206,6 +206,7 @@ fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSet
             OrderEntry::WebSocket => RestUse::Fallback,
             OrderEntry::Rest => RestUse::Always,
         },
+        self_trade: trading.self_trade,
         allow_withdrawal_keys: trading.allow_withdrawal_keys,
         // Checked before the start, and where it cannot be asked for, taken as configured.
         check_key: !trading.allow_withdrawal_keys,

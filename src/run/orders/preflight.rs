@@ -11,7 +11,7 @@ use crate::net::{Endpoint, TlsClient};
 use crate::run::config::{Config, TradingConfig};
 use crate::run::live::wall_clock;
 use crate::security::Credentials;
-use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError, RateLimit};
+use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError, RateLimit, Symbol};
 use crate::venue::binance::request::{Request, RestRequest, Timing};
 use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
@@ -86,6 +86,19 @@ pub enum PreflightError {
         name: String,
         /// Why.
         problem: String,
+    },
+    /// A strategy trades a symbol that does not allow the configured mode of self-trade prevention.
+    #[error(
+        "{name} does not allow self-trade prevention {mode}, which [trading] self_trade_prevention asks for; it allows \
+         {allowed}: choose one of them, or \"default\""
+    )]
+    SelfTrade {
+        /// The instrument.
+        name: String,
+        /// The configured mode, as the venue calls it.
+        mode: &'static str,
+        /// What the venue lists.
+        allowed: String,
     },
     /// The instruments as the venue lists them make no table.
     #[error("the instruments as the venue lists them: {0}")]
@@ -226,7 +239,12 @@ impl Asking<'_> {
         let info = ExchangeInfo::read_wanted(&answer.body, fees, &spot)?;
         for ours in all.iter_mut().filter(|i| i.market == Market::Spot) {
             match info.symbol(&ours.symbol) {
-                Some(symbol) => take_over(ours, &symbol.instrument),
+                Some(symbol) => {
+                    if trades(config, ours.id) {
+                        self.allows_self_trade_mode(ours, symbol)?;
+                    }
+                    take_over(ours, &symbol.instrument);
+                }
                 None => {
                     let unusable = info.unusable.iter().find(|u| u.symbol == ours.symbol);
                     let problem =
@@ -250,6 +268,20 @@ impl Asking<'_> {
             forms: all.iter().map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol)).collect(),
         };
         Ok((InstrumentTable::new(all)?, terms, info.rate_limits))
+    }
+
+    /// Whether orders in a symbol may name the configured mode of self-trade prevention.
+    fn allows_self_trade_mode(&self, of: &Instrument, symbol: &Symbol) -> Result<(), PreflightError> {
+        match self.trading.self_trade {
+            Some(mode) if !mode.is_among(&symbol.self_trade_modes) => {
+                let allowed = match &*symbol.self_trade_modes {
+                    [] => "none that can be named".to_owned(),
+                    modes => modes.join(", "),
+                };
+                Err(PreflightError::SelfTrade { name: of.name(), mode: mode.name(), allowed })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the account has free, of the assets that can be traded.

@@ -12,6 +12,7 @@ pub(in crate::run) use seats::seat_strategies;
 use super::affinity::{available_cores, keep_to, pin};
 use super::config::{Config, FillRule, Threading as ThreadingChoice, Wait as WaitChoice};
 use super::sequencer::{Sequencer, SequencerParts};
+use crate::domain::pnl::Method;
 use crate::domain::{Instrument, InstrumentTable, Position, Wallets};
 use crate::execution::fills::{FillGateway, FillSettings};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
@@ -222,6 +223,10 @@ impl Pipeline {
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
             .resuming(&resumed.desks)
             .with_score(score);
+        let execution = match config.accounting {
+            Method::Fifo => execution.with_lots(&resumed.lots),
+            Method::Average => execution,
+        };
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
         let mut answers = vec![denials_in];

@@ -26,9 +26,16 @@ pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
                 "fill: {side} {qty} at {price}, fee {fee} in the {fee_asset} asset, {made}, trade {trade_id}"
             ))
         }
-        Body::Commission { order, asset, amount, worth, trade_id } if of(order) => Some(format!(
-            "commission of {amount} {asset}, worth {worth} in the quote asset, trade {trade_id}"
-        )),
+        Body::Commission { order, asset, amount, worth, trade_id } if of(order) => {
+            let is_late = amount.bytes().all(|digit| matches!(digit, b'0' | b'.'));
+            Some(if is_late {
+                format!(
+                    "the commission in {asset} had no price; it is worth {worth} in the quote asset, trade {trade_id}"
+                )
+            } else {
+                format!("commission of {amount} {asset}, worth {worth} in the quote asset, trade {trade_id}")
+            })
+        }
         _ => None,
     }
 }

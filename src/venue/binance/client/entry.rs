@@ -49,7 +49,7 @@ impl OrderClient {
             order,
             instrument: &listed.instrument,
             client_id,
-            expires_maker: listed.expires_maker(order),
+            self_trade: listed.self_trade(order, self.settings.self_trade),
         };
         let sending =
             Sending { asked: Asked::Place(key), cost: Cost::ORDER, activity: self.ledger.activity() };

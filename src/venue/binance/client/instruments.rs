@@ -10,6 +10,7 @@
 
 use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
 use super::super::filters::{AccountState, MarketState, Terms};
+use super::super::request::SelfTradeMode;
 use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
 use super::rescale::{exactly, rules_of};
@@ -172,14 +173,14 @@ impl Listed {
         self.pauses & bit(why) != 0
     }
 
-    /// Whether a resting order of ours that this one would meet is to end without a trade: what only reduces a position
-    /// is not held up by one, and where the venue can it takes the resting one away.
-    pub fn expires_maker(&self, order: &Order) -> bool {
-        order.reduce_only
-            && self
-                .rules
-                .as_ref()
-                .is_some_and(|symbol| symbol.self_trade_modes.iter().any(|mode| mode == "EXPIRE_MAKER"))
+    /// What is to be done where this order would meet a resting one of ours: the configured mode. But what only reduces
+    /// a position is not held up by one, and where the venue can it takes the resting one away.
+    pub fn self_trade(&self, order: &Order, configured: Option<SelfTradeMode>) -> Option<SelfTradeMode> {
+        let can = |mode: SelfTradeMode| {
+            self.rules.as_ref().is_some_and(|symbol| mode.is_among(&symbol.self_trade_modes))
+        };
+        let expires_maker = order.reduce_only && can(SelfTradeMode::ExpireMaker);
+        if expires_maker { Some(SelfTradeMode::ExpireMaker) } else { configured }
     }
 
     fn is_held_by(&self, by: PausedBy) -> bool {

@@ -2,7 +2,7 @@
 
 use super::super::exchange_info::{Fees, RateKind, RateLimit};
 use super::super::limits::BudgetSettings;
-use super::super::request::RecvWindow;
+use super::super::request::{RecvWindow, SelfTradeMode};
 use crate::domain::instrument::FeeRate;
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ pub struct ClientSettings {
     pub request_timeout: Duration,
     /// When orders go by REST.
     pub rest: RestUse,
+    /// The mode of self-trade prevention that orders name; none is the symbol's own. It has to be among those that the
+    /// symbols allow.
+    pub self_trade: Option<SelfTradeMode>,
     /// Whether a key that may withdraw is taken.
     pub allow_withdrawal_keys: bool,
     /// Whether the key's rights are asked for at the start (`/sapi/v1/account/apiRestrictions`).
@@ -75,6 +78,7 @@ impl Default for ClientSettings {
             engine_deadline: Duration::from_secs(10),
             request_timeout: Duration::from_secs(11),
             rest: RestUse::Fallback,
+            self_trade: None,
             allow_withdrawal_keys: false,
             check_key: true,
             reconcile_every: Duration::from_secs(30),

@@ -14,11 +14,13 @@
 mod name;
 mod operation;
 mod rest;
+mod self_trade;
 mod websocket;
 
 pub use name::Name;
 pub use operation::{OrderRef, Request};
 pub use rest::{RestCall, RestRequest};
+pub use self_trade::SelfTradeMode;
 pub use websocket::{Auth, WsParams, WsRequest};
 
 use crate::security::{Algorithm, SignError};

@@ -1,7 +1,7 @@
 //! What is asked of the venue, and which parameters say it.
 
 use super::super::filters::OrderType;
-use super::{Name, Params, RequestError};
+use super::{Name, Params, RequestError, SelfTradeMode};
 use crate::domain::{ClientOrderId, Instrument, Market, Order, OrderKind, Side, TimeInForce};
 
 /// Which order a question is about.
@@ -24,8 +24,8 @@ pub enum Request<'a> {
         instrument: &'a Instrument,
         /// Its id.
         client_id: &'a ClientOrderId,
-        /// Whether a resting order of our own that it would meet ends instead of trading with it.
-        expires_maker: bool,
+        /// What is done where it would meet an order of our own; the symbol's own mode where none is named.
+        self_trade: Option<SelfTradeMode>,
     },
     /// Has an order checked as [`Place`](Self::Place) would be, and not placed.
     Test {
@@ -125,11 +125,11 @@ impl Request<'_> {
     #[inline]
     pub fn write(&self, params: &mut impl Params) -> Result<(), RequestError> {
         match *self {
-            Self::Place { order, instrument, client_id, expires_maker } => {
-                place(order, spot(instrument)?, client_id, expires_maker, params);
+            Self::Place { order, instrument, client_id, self_trade } => {
+                place(order, spot(instrument)?, client_id, self_trade, params);
             }
             Self::Test { order, instrument, client_id } => {
-                place(order, spot(instrument)?, client_id, false, params);
+                place(order, spot(instrument)?, client_id, None, params);
             }
             Self::Cancel { instrument, order } | Self::Status { instrument, order } => {
                 match order {
@@ -172,7 +172,7 @@ fn place(
     order: &Order,
     instrument: &Instrument,
     client_id: &ClientOrderId,
-    expires_maker: bool,
+    self_trade: Option<SelfTradeMode>,
     params: &mut impl Params,
 ) {
     let extras = &order.extras;
@@ -185,8 +185,8 @@ fn place(
         params.decimal(Name::Price, order.price.0, instrument.price_decimals);
     }
     params.decimal(Name::Quantity, order.qty.0, instrument.qty_decimals);
-    if expires_maker {
-        params.token(Name::SelfTradePreventionMode, b"EXPIRE_MAKER");
+    if let Some(mode) = self_trade {
+        params.token(Name::SelfTradePreventionMode, mode.name().as_bytes());
     }
     let side: &[u8] = match order.side {
         Side::Buy => b"BUY",

@@ -3,6 +3,7 @@
 mod account;
 mod orders;
 mod rules;
+mod self_trade;
 mod sessions;
 
 use super::*;
@@ -75,7 +76,11 @@ impl Rig {
 
     /// One that trades.
     fn started() -> Self {
-        let mut rig = Self::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+        Self::started_with(ClientSettings::default())
+    }
+
+    fn started_with(settings: ClientSettings) -> Self {
+        let mut rig = Self::with(ClientSettings { check_key: false, ..settings });
         rig.input(Input::Start);
         rig.settle();
         assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
@@ -181,6 +186,10 @@ impl Rig {
     }
 
     fn place(&mut self, number: u64) -> (Order, ClientOrderId) {
+        self.place_reducing(number, false)
+    }
+
+    fn place_reducing(&mut self, number: u64, reduce_only: bool) -> (Order, ClientOrderId) {
         let order = Order {
             id: OrderId(number),
             strategy: StrategyId(3),
@@ -188,7 +197,7 @@ impl Rig {
             side: Side::Buy,
             kind: OrderKind::Limit,
             tif: TimeInForce::Gtc,
-            reduce_only: false,
+            reduce_only,
             qty: Qty(100_000_000),
             price: Price(10_264_400),
             extras: crate::domain::order::Extras::default(),
@@ -239,8 +248,8 @@ fn info(status: &str, tick: &str) -> Value {
             "icebergAllowed": true, "ocoAllowed": true, "isSpotTradingAllowed": true,
             "filters": [{"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "100000.00000000", "tickSize": tick},
                 {"filterType": "LOT_SIZE", "minQty": "0.00010000", "maxQty": "100000.00000000", "stepSize": "0.00010000"}],
-            "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "NONE",
-            "allowedSelfTradePreventionModes": ["NONE"]}]})
+            "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+            "allowedSelfTradePreventionModes": ["EXPIRE_MAKER", "EXPIRE_TAKER", "DECREMENT"]}]})
 }
 
 /// An `executionReport`: what happened, the status, the cumulative quantity, and the trade (id, quantity).
