@@ -167,12 +167,12 @@ fn limits_that_are_not_those_of_the_run_before_are_in_the_trail_of_both() {
     let first = support::config();
     assert_eq!(run("first.journal", &first), [] as [Value; 0], "there was none before it");
     assert_eq!(run("second.journal", &first), [] as [Value; 0], "nothing was changed");
-    let text = format!("{}\n[risk.portfolio]\nopen_orders_max = 7\n", first.text);
+    let text = format!("{}\n[risk.portfolio]\nopen_orders_max = 700\n", first.text);
     let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
     let changed = Config::from_text_with_instruments(&text, "tighter.toml", table).expect("good");
     let told = run("third.journal", &changed);
     assert_eq!(told.len(), 1, "{told:?}");
     let of = |key: &str| told[0][key].as_str().unwrap_or_default().to_owned();
-    assert_eq!((of("limit").as_str(), of("to").as_str()), ("risk.portfolio.open_orders_max", "7"));
+    assert_eq!((of("limit").as_str(), of("to").as_str()), ("risk.portfolio.open_orders_max", "700"));
     assert_eq!((of("from").as_str(), of("who").as_str()), ("not written", "configuration tighter.toml"));
 }

@@ -307,6 +307,179 @@ fn mistakes_all_over_the_file_are_told_together() {
     );
 }
 
+/// Limits of which one keeps another from ever being met, behind `[risk]` and the rest by default; what is said of each.
+const CONTRADICTIONS: &[(&str, &[&str])] = &[
+    // Messages are orders and cancels together; what a second allows alone may not be above a longer time's.
+    (
+        "[risk.rates]\norders_per_second_max = 100\nmessages_per_second_max = 10",
+        &[
+            "my.toml:4:25: risk.rates.orders_per_second_max = 100: must not be above rates.messages_per_second_max = 10, which would always be met first: lower this one, or raise rates.messages_per_second_max",
+        ],
+    ),
+    (
+        "[risk.rates]\ncancels_per_second_max = 50\nmessages_per_day_max = 40\norders_per_minute_max = 41",
+        &[
+            "my.toml:4:26: risk.rates.cancels_per_second_max = 50: must not be above rates.messages_per_day_max = 40, which would always be met first: lower this one, or raise rates.messages_per_day_max",
+            "my.toml:6:25: risk.rates.orders_per_minute_max = 41: must not be above rates.messages_per_day_max = 40, which would always be met first: lower this one, or raise rates.messages_per_day_max",
+        ],
+    ),
+    (
+        "[risk.rates]\norders_per_second_max = 11\norders_per_day_max = 10",
+        &[
+            "my.toml:4:25: risk.rates.orders_per_second_max = 11: must not be above rates.orders_per_day_max = 10, which would always be met first: lower this one, or raise rates.orders_per_day_max",
+        ],
+    ),
+    // A strategy sends no more than all do.
+    (
+        "[risk.strategy_rates]\norders_per_minute_max = 1000\n[risk.rates]\norders_per_minute_max = 10",
+        &[
+            "my.toml:4:25: risk.strategy_rates.orders_per_minute_max = 1000: must not be above rates.orders_per_minute_max = 10, which would always be met first: lower this one, or raise rates.orders_per_minute_max",
+        ],
+    ),
+    (
+        "orders_per_second_max = 20\n[risk.rates]\nmessages_per_minute_max = 19",
+        &[
+            "my.toml:3:25: risk.orders_per_second_max = 20: must not be above rates.messages_per_minute_max = 19, which would always be met first: lower this one, or raise rates.messages_per_minute_max",
+        ],
+    ),
+    // Levels lie within each other.
+    (
+        "[risk.instrument]\nopen_orders_max = 50\n[risk.portfolio]\nopen_orders_max = 5",
+        &[
+            "my.toml:4:19: risk.instrument.open_orders_max = 50: must not be above portfolio.open_orders_max = 5, which would always be met first: lower this one, or raise portfolio.open_orders_max",
+        ],
+    ),
+    (
+        "[risk.strategy]\nleverage_max = \"9\"\n[risk.portfolio]\nleverage_max = \"2\"",
+        &[
+            "my.toml:4:16: risk.strategy.leverage_max = \"9\": must not be above portfolio.leverage_max = \"2\", which would always be met first: lower this one, or raise portfolio.leverage_max",
+        ],
+    ),
+    (
+        "[risk.instrument]\nlong_notional_max = \"101\"\nshare_pct_max = 50\n[risk.account]\nlong_notional_max = \"100\"\nshare_pct_max = 40\n[risk.group]\nshort_notional_max = \"300000\"",
+        &[
+            "my.toml:4:21: risk.instrument.long_notional_max = \"101\": must not be above account.long_notional_max = \"100\", which would always be met first: lower this one, or raise account.long_notional_max",
+            "my.toml:5:17: risk.instrument.share_pct_max = 50: must not be above account.share_pct_max = 40, which would always be met first: lower this one, or raise account.share_pct_max",
+            "my.toml:10:22: risk.group.short_notional_max = \"300000\": must not be above gross_notional_max = \"250000\", its default, which would always be met first: lower this one, or write gross_notional_max",
+        ],
+    ),
+    (
+        "[risk.strategy]\nnet_notional_max = \"9\"\ngross_notional_max = \"8\"\n[risk.portfolio]\nnet_notional_max = \"250001\"",
+        &[
+            "my.toml:4:20: risk.strategy.net_notional_max = \"9\": must not be above strategy.gross_notional_max = \"8\", which would always be met first: lower this one, or raise strategy.gross_notional_max",
+            "my.toml:7:20: risk.portfolio.net_notional_max = \"250001\": must not be above gross_notional_max = \"250000\", its default, which would always be met first: lower this one, or write gross_notional_max",
+        ],
+    ),
+    // A strategy's position in one instrument, and its orders there, lie within all of them.
+    (
+        "position_notional_max = \"250001\"",
+        &[
+            "my.toml:3:25: risk.position_notional_max = \"250001\": must not be above gross_notional_max = \"250000\", its default, which would always be met first: lower this one, or write gross_notional_max",
+        ],
+    ),
+    (
+        "order_notional_max = \"200001\"",
+        &[
+            "my.toml:3:22: risk.order_notional_max = \"200001\": must not be above twice position_notional_max = \"100000\", its default, which would always be met first: lower this one, or write position_notional_max",
+        ],
+    ),
+    (
+        "order_notional_max = \"201\"\nposition_notional_max = \"none\"\nopen_orders_max = 6\n[risk.account]\ngross_notional_max = \"100\"\nopen_orders_max = 5",
+        &[
+            "my.toml:3:22: risk.order_notional_max = \"201\": must not be above twice account.gross_notional_max = \"100\", which would always be met first: lower this one, or raise account.gross_notional_max",
+            "my.toml:5:19: risk.open_orders_max = 6: must not be above account.open_orders_max = 5, which would always be met first: lower this one, or raise account.open_orders_max",
+        ],
+    ),
+    // What one instrument or strategy has of its own is tighter than what each has, and than what it lies within.
+    (
+        "[risk.instrument]\ngross_notional_max = \"1000\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"1000.01\"\nlong_notional_max = \"1000.01\"",
+        &[
+            "my.toml:6:22: risk.instruments.binance:spot:BTCUSDT.gross_notional_max = \"1000.01\": must not be above instrument.gross_notional_max = \"1000\", which would always be met first: lower this one, or raise instrument.gross_notional_max",
+            "my.toml:7:21: risk.instruments.binance:spot:BTCUSDT.long_notional_max = \"1000.01\": must not be above instrument.gross_notional_max = \"1000\", which would always be met first: lower this one, or raise instrument.gross_notional_max",
+        ],
+    ),
+    (
+        "[risk.strategies.a]\nopen_orders_max = 8\n[risk.portfolio]\nopen_orders_max = 7",
+        &[
+            "my.toml:4:19: risk.strategies.a.open_orders_max = 8: must not be above portfolio.open_orders_max = 7, which would always be met first: lower this one, or raise portfolio.open_orders_max",
+        ],
+    ),
+    (
+        "[risk.group]\nopen_orders_max = 7\n[risk.groups]\nmajors = [\"binance:spot:BTCUSDT\"]\n[risk.instruments.\"binance:spot:BTCUSDT\"]\nopen_orders_max = 8",
+        &[
+            "my.toml:8:19: risk.instruments.binance:spot:BTCUSDT.open_orders_max = 8: must not be above group.open_orders_max = 7, which would always be met first: lower this one, or raise group.open_orders_max",
+        ],
+    ),
+    // A strategy may not lose more than all, nor anybody more in a day than from the peak.
+    (
+        "[risk.losses]\ndaily_max = \"10\"\nstrategy_daily_max = \"11\"\ndrawdown_max = \"9\"\nvelocity_max = \"9.01\"",
+        &[
+            "my.toml:4:13: risk.losses.daily_max = \"10\": must not be above losses.drawdown_max = \"9\", which would always be met first: lower this one, or raise losses.drawdown_max",
+            "my.toml:5:22: risk.losses.strategy_daily_max = \"11\": must not be above losses.daily_max = \"10\", which would always be met first: lower this one, or raise losses.daily_max",
+            "my.toml:7:16: risk.losses.velocity_max = \"9.01\": must not be above losses.drawdown_max = \"9\", which would always be met first: lower this one, or raise losses.drawdown_max",
+        ],
+    ),
+];
+
+/// Limits that look alike and do not contradict each other.
+const NO_CONTRADICTIONS: &[&str] = &[
+    // At the limit itself, and sixty times a second's above a minute's.
+    "orders_per_second_max = 10\n[risk.rates]\norders_per_second_max = 10\norders_per_minute_max = 10\nmessages_per_day_max = 10",
+    "order_notional_max = \"200\"\nposition_notional_max = \"100\"\ngross_notional_max = \"100\"",
+    // None under a number: the number binds. A default contradicts nobody either.
+    "position_notional_max = \"none\"\norder_notional_max = \"none\"\ngross_notional_max = \"5\"",
+    "gross_notional_max = \"5\"\n[risk.portfolio]\nopen_orders_max = 1\n[risk.rates]\norders_per_second_max = 1\n[risk.losses]\ndrawdown_max = \"1\"",
+    "[risk.instrument]\ngross_notional_max = \"7\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"none\"",
+    // None above a number.
+    "[risk.instrument]\nopen_orders_max = 100000\n[risk.portfolio]\nopen_orders_max = \"none\"",
+    // Nets do not add up; an instrument need not be in a group; a strategy trades on more than one account.
+    "[risk.instrument]\nnet_notional_max = \"100\"\n[risk.portfolio]\nnet_notional_max = \"1\"",
+    "[risk.instrument]\nopen_orders_max = 9\n[risk.group]\nopen_orders_max = 8\n[risk.groups]\nmajors = [\"binance:spot:BTCUSDT\"]",
+    "[risk.strategy]\nopen_orders_max = 9\n[risk.account]\nopen_orders_max = 8",
+    // Tighter than each has.
+    "[risk.strategy]\nopen_orders_max = 9\n[risk.strategies.a]\nopen_orders_max = 8\n[risk.portfolio]\nopen_orders_max = 9",
+];
+
+fn with_limits(limits: &str) -> String {
+    let files = "[\"instruments/binance-spot.toml\", \"instruments/binance-usdm.toml\"]";
+    format!(
+        "[risk]\nunset = \"default\"\n{limits}\n[instruments]\nfiles = {files}\n[[strategy]]\nname = \"a\"\ninstruments = \
+         [\"binance:spot:BTCUSDT\"]"
+    )
+}
+
+#[test]
+fn a_limit_that_another_keeps_from_ever_being_met_is_refused() {
+    for (limits, expected) in CONTRADICTIONS {
+        assert_eq!(refusal(&with_limits(limits)), *expected, "of {limits:?}");
+    }
+    for limits in NO_CONTRADICTIONS {
+        assert_eq!(refusal(&with_limits(limits)), [""; 0], "of {limits:?}");
+    }
+    // Of one account, what a strategy may have open lies within what the account may; and of grouped instruments.
+    let one = with_limits("[risk.strategy]\nopen_orders_max = 9\n[risk.account]\nopen_orders_max = 8")
+        .replace(", \"instruments/binance-usdm.toml\"", "");
+    assert_eq!(refusal(&one).len(), 1);
+    let all = "majors = [\"binance:spot:BTCUSDT\", \"binance:spot:ETHUSDT\"]";
+    let limits = "[risk.instrument]\nopen_orders_max = 9\n[risk.group]\nopen_orders_max = 8\n[risk.groups]\n";
+    let grouped = with_limits(&format!("{limits}{all}")).replace(", \"instruments/binance-usdm.toml\"", "");
+    assert_eq!(refusal(&grouped).len(), 1);
+    // A limit that is missing denies what does not reduce; it contradicts nobody.
+    assert_eq!(refusal("[risk]\nposition_notional_max = \"250001\""), [""; 0]);
+}
+
+#[test]
+fn a_limit_of_ones_own_holds_beside_that_of_its_level() {
+    let text = with_limits(
+        "[risk.instrument]\ngross_notional_max = \"7\"\nopen_orders_max = 5\n\
+         [risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"none\"\nopen_orders_max = 3",
+    );
+    let config = Config::from_text_with_built_in(&text, "my.toml").expect("good");
+    let btc = config.instruments.by_name("binance:spot:BTCUSDT").expect("built in").id;
+    let of = config.risk.setup.own_limits.of_instrument(btc, &config.risk.limits);
+    assert_eq!((of.gross_notional_max, of.open_orders_max), (700_000_000, 3));
+}
+
 /// Loads a configuration with one instrument file from disk.
 fn load(instruments: &str, rest: &str) -> Result<Config, ConfigError> {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -21,6 +21,7 @@ use live_orders::{
 };
 use order_client::Trader;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let venue = venue(|_| {});

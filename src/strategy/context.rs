@@ -3,8 +3,7 @@
 use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
-use super::sizing::{Ask, NoSize};
-use crate::domain::event::{FEE_DECIMALS, Rules};
+use crate::domain::event::Rules;
 use crate::domain::order::OrderState;
 use crate::domain::{
     Extras, Instrument, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Pauses, PlaceError,
@@ -166,61 +165,6 @@ impl<'a> Context<'a> {
     /// Begins a sell order: `ctx.sell(btc, qty).at_market().send()`.
     pub fn sell(&mut self, instrument: InstrumentId, qty: Qty) -> OrderRequest<'_, 'a> {
         OrderRequest::new(self, instrument, Side::Sell, qty)
-    }
-
-    /// How much to trade at `entry`, by the strategy's `sizing`: whole lots, never more than that allows. A method that
-    /// goes by the loss needs `stop`, where the position would be left.
-    ///
-    /// ```
-    /// # use algo_trader::domain::{InstrumentId, Price, Qty};
-    /// # use algo_trader::strategy::Context;
-    /// # fn enter(ctx: &mut Context<'_>, btc: InstrumentId, entry: Price, stop: Price) {
-    /// let Ok(qty) = ctx.size(btc, entry, Some(stop)) else { return };
-    /// let _ = ctx.bracket(btc, algo_trader::domain::Side::Buy, qty).stop_at(stop).send();
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NoSize`]: [`NotConfigured`](NoSize::NotConfigured) where the strategy has no `sizing`, else why it allows nothing.
-    pub fn size(
-        &mut self,
-        instrument: InstrumentId,
-        entry: Price,
-        stop: Option<Price>,
-    ) -> Result<Qty, NoSize> {
-        let sizer = self.desk.sizer.as_ref().ok_or(NoSize::NotConfigured)?;
-        let of = self.view.table.get(instrument);
-        let ask = Ask {
-            instrument: of,
-            entry,
-            stop,
-            profit: self.profit_in(&of.quote),
-            atr: sizer.atr(instrument),
-            instruments: sizer.instruments(),
-        };
-        let sized = sizer.size(&ask, self.view.seq)?;
-        self.desk.sized = Some(sized);
-        Ok(sized.qty)
-    }
-
-    /// What this strategy earned in an asset, open positions at the middle of the book, less fees; units of 10^-8.
-    fn profit_in(&self, quote: &str) -> i128 {
-        let held = self.view.table.all().iter().zip(&self.desk.state.positions);
-        let held = held.filter(|(of, position)| position.fills > 0 && of.quote == quote);
-        held.map(|(of, position)| {
-            // Before there is a book, what is open is worth what it cost.
-            let top = self.view.top(of.id);
-            let open = if top.is_two_sided() { position.unrealised(top.mid()).0 } else { 0 };
-            let earned = position.realised.0.saturating_add(open);
-            let units = |decimals: u8| 10i128.pow(u32::from(decimals));
-            // Rounded down, also where it is a loss.
-            let earned = match of.notional_decimals().checked_sub(FEE_DECIMALS) {
-                Some(more) => earned.div_euclid(units(more)),
-                None => earned.saturating_mul(units(FEE_DECIMALS - of.notional_decimals())),
-            };
-            earned.saturating_sub(position.fees.into())
-        })
-        .fold(0, i128::saturating_add)
     }
 
     /// Takes an order back.

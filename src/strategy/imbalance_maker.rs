@@ -4,7 +4,7 @@
 //! the opposite touch; after another `hold_ms` it is closed at the market.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, Setup, Strategy, StrategySpec};
+use super::{Context, IndicatorHandle, Setup, Stops, Strategy, StrategySpec};
 use crate::domain::order::OrderState;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::{DenyReason, InstrumentId, Market, OrderId, OrderStatus, PlaceError, Qty, Side, Time};
@@ -28,7 +28,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         },
         ParamSpec {
             name: "qty",
-            doc: "order size, in the base asset",
+            doc: "order size, in the base asset; where the strategy has sizing, that decides",
             kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.100" },
         },
         ParamSpec {
@@ -54,6 +54,7 @@ struct ImbalanceMaker {
 fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     let definition = setup.table.get(instrument);
+    setup.size_entries(Stops::None);
     let hold_ms = u64::try_from(setup.params.integer("hold_ms")).unwrap_or_default();
     Ok(Box::new(ImbalanceMaker {
         instrument,
@@ -78,6 +79,15 @@ impl ImbalanceMaker {
         Ok(())
     }
 
+    /// Joins a side, by the strategy's sizing or else the parameter, unless that allows nothing.
+    fn enter(&mut self, ctx: &mut Context<'_>, side: Side, top: &Top) -> Result<(), PlaceError> {
+        let entry = if side == Side::Buy { top.bid.price } else { top.ask.price };
+        match ctx.size_or(self.qty, self.instrument, entry, None) {
+            Qty::ZERO => Ok(()),
+            qty => self.rest(ctx, side, qty, top),
+        }
+    }
+
     fn decide(&mut self, ctx: &mut Context<'_>, top: &Top) -> Result<(), PlaceError> {
         let Some([imbalance, ..]) = ctx.indicator(self.imbalance) else { return Ok(()) };
         let held = ctx.position_in_lots(self.instrument).0;
@@ -86,9 +96,9 @@ impl ImbalanceMaker {
         } else if held < 0 {
             self.rest(ctx, Side::Buy, Qty(-held), top)
         } else if imbalance > self.threshold {
-            self.rest(ctx, Side::Buy, self.qty, top)
+            self.enter(ctx, Side::Buy, top)
         } else if imbalance < -self.threshold && self.can_short {
-            self.rest(ctx, Side::Sell, self.qty, top)
+            self.enter(ctx, Side::Sell, top)
         } else {
             Ok(())
         }

@@ -1,7 +1,7 @@
 //! Moving-average cross: long while the fast average is above the slow one, short (futures) or flat (spot) below.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, NoSize, Setup, SetupError, Strategy, StrategySpec};
+use super::{Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
 use crate::domain::event::FEE_DECIMALS;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::wallet::START_DECIMALS;
@@ -31,7 +31,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         ParamSpec {
             name: "capital",
             doc: "in place of qty: all of this much of the quote asset and what it earned, at the price of the next \
-                  quote after the cross (of bars: the next open), fees not set aside; 0 for qty",
+                  quote after the cross (of bars: the next open), fees not set aside; 0 for qty, or sizing",
             kind: ParamKind::Decimal { min: "0", max: "10000000000", default: "0" },
         },
         ParamSpec {
@@ -70,12 +70,17 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
         0 => setup.params.decimal("qty", definition.qty_decimals)?,
         _ => 0,
     };
+    let stop_bps = setup.params.integer("stop_bps");
+    // What trades all of its capital asks for no size.
+    if capital == 0 {
+        setup.size_entries(if stop_bps > 0 { Stops::Given } else { Stops::None });
+    }
     Ok(Box::new(MaCross {
         capital: (capital > 0).then_some(capital),
         pending: None,
         instrument,
         qty: Qty(qty),
-        stop_bps: setup.params.integer("stop_bps"),
+        stop_bps,
         can_short: definition.market != Market::Spot,
         fast: setup.indicator(instrument, "sma", &[fast])?,
         slow: setup.indicator(instrument, "sma", &[slow])?,
@@ -93,12 +98,8 @@ impl MaCross {
     /// How much to hold, long where `up`: by the strategy's sizing, or else the parameter.
     fn size(&self, ctx: &mut Context<'_>, up: bool, top: &Top) -> Qty {
         let entry = if up { top.ask.price } else { top.bid.price };
-        match ctx.size(self.instrument, entry, self.stop(up, top)) {
-            Ok(qty) => qty,
-            Err(NoSize::NotConfigured) => self.qty,
-            // What may not be risked is not: what is held is closed all the same.
-            Err(_) => Qty::ZERO,
-        }
+        // What may not be risked is not: what is held is closed all the same.
+        ctx.size_or(self.qty, self.instrument, entry, self.stop(up, top))
     }
 
     /// Where a fresh entry is left with a loss.

@@ -58,6 +58,15 @@ pub trait Strategy: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndicatorHandle(pub(crate) u16);
 
+/// Whether a strategy that is sized says where its entries would be left with a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stops {
+    /// Of each entry.
+    Given,
+    /// Never: a method that goes by the loss is refused.
+    None,
+}
+
 /// What a strategy is given to set itself up: its instruments, its parameters, the indicators it may ask for.
 pub struct Setup<'a> {
     /// Its place in the configuration.
@@ -70,6 +79,7 @@ pub struct Setup<'a> {
     pub params: &'a Params,
     pub(crate) indicators: &'a mut Vec<IndicatorRequest>,
     pub(crate) wants_book: &'a mut bool,
+    pub(crate) sized: &'a mut Option<Stops>,
 }
 
 /// Why a strategy could not be set up.
@@ -123,6 +133,12 @@ impl Setup<'_> {
     /// Asks for [`Strategy::on_book`].
     pub fn want_book(&mut self) {
         *self.wants_book = true;
+    }
+
+    /// Says that entries are sized by [`Context::size`]. Where a strategy does not say so, a configured `sizing` would be
+    /// ignored, and is refused instead.
+    pub fn size_entries(&mut self, stops: Stops) {
+        *self.sized = Some(stops);
     }
 
     /// The one instrument of a strategy that trades one.

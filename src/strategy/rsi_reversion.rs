@@ -2,11 +2,11 @@
 //! image for what may be sold short.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, Setup, SetupError, Strategy, StrategySpec};
+use super::{Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
 use crate::domain::decimal::POW10;
 use crate::domain::params::{ParamKind, ParamSpec};
-use crate::domain::{InstrumentId, Market, PlaceError, Qty};
-use crate::market::Bar;
+use crate::domain::{InstrumentId, Market, PlaceError, Qty, Side};
+use crate::market::{Bar, Top};
 
 /// Its line in the registry.
 pub const SPEC: StrategySpec = StrategySpec {
@@ -40,7 +40,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         },
         ParamSpec {
             name: "qty",
-            doc: "position size, in the base asset",
+            doc: "position size, in the base asset; where the strategy has sizing, that decides",
             kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.100" },
         },
     ],
@@ -64,6 +64,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     if oversold >= overbought {
         return Err(SetupError::Parameters("oversold must be less than overbought").into());
     }
+    setup.size_entries(Stops::None);
     let deviations = (setup.params.float("bb_deviations") * 1_000.0).round() as i64;
     let definition = setup.table.get(instrument);
     Ok(Box::new(RsiReversion {
@@ -79,7 +80,14 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 }
 
 impl RsiReversion {
-    fn decide(&self, ctx: &mut Context<'_>, close: f64, rsi: f64, bands: [f64; 3]) -> Result<(), PlaceError> {
+    fn decide(
+        &self,
+        ctx: &mut Context<'_>,
+        top: &Top,
+        close: f64,
+        rsi: f64,
+        bands: [f64; 3],
+    ) -> Result<(), PlaceError> {
         let [upper, middle, lower] = bands;
         let held = ctx.position_in_lots(self.instrument).0;
         if held > 0 && close >= middle {
@@ -87,11 +95,25 @@ impl RsiReversion {
         } else if held < 0 && close <= middle {
             ctx.buy(self.instrument, Qty(-held)).at_market().reduce_only().send()?;
         } else if held == 0 && rsi < self.oversold && close < lower {
-            ctx.buy(self.instrument, self.qty).at_market().send()?;
+            self.enter(ctx, Side::Buy, top)?;
         } else if held == 0 && self.can_short && rsi > self.overbought && close > upper {
-            ctx.sell(self.instrument, self.qty).at_market().send()?;
+            self.enter(ctx, Side::Sell, top)?;
         }
         Ok(())
+    }
+
+    /// Takes a position, by the strategy's sizing or else the parameter, unless that allows nothing.
+    fn enter(&self, ctx: &mut Context<'_>, side: Side, top: &Top) -> Result<(), PlaceError> {
+        let entry = if side == Side::Buy { top.ask.price } else { top.bid.price };
+        let qty = ctx.size_or(self.qty, self.instrument, entry, None);
+        if qty == Qty::ZERO {
+            return Ok(());
+        }
+        let order = match side {
+            Side::Buy => ctx.buy(self.instrument, qty),
+            Side::Sell => ctx.sell(self.instrument, qty),
+        };
+        order.at_market().send().map(drop)
     }
 }
 
@@ -102,11 +124,12 @@ impl Strategy for RsiReversion {
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let (Some(rsi), Some(bands)) = (ctx.indicator(self.rsi), ctx.indicator(self.bands)) else { return };
-        if ctx.quote(self.instrument).is_none() || ctx.open_orders(self.instrument).next().is_some() {
+        let Some(top) = ctx.quote(self.instrument) else { return };
+        if ctx.open_orders(self.instrument).next().is_some() {
             return;
         }
         let close = bar.close.0 as f64 * self.price_unit;
         // A refusal is counted by the desk; the next bar decides anew.
-        let _ = self.decide(ctx, close, rsi[0], bands);
+        let _ = self.decide(ctx, &top, close, rsi[0], bands);
     }
 }

@@ -4,7 +4,7 @@ use algo_trader::domain::params::{ParamKind, ParamSpec};
 use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Side};
 use algo_trader::market::Bar;
 use algo_trader::strategy::registry::BuildError;
-use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use algo_trader::strategy::{Context, Setup, Stops, Strategy, StrategySpec};
 use std::collections::VecDeque;
 
 /// The strategy as configurations, help and checks know it.
@@ -19,7 +19,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         },
         ParamSpec {
             name: "qty",
-            doc: "quantity of an order, in the base asset",
+            doc: "quantity of an order, in the base asset; where the strategy has sizing, that decides",
             kind: ParamKind::Decimal { min: "0.00000001", max: "1000000", default: "0.010" },
         },
         ParamSpec {
@@ -49,6 +49,8 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     // Exact: a quantity is a whole number of the instrument's smallest printed unit.
     let qty = Qty(setup.params.decimal("qty", setup.table.get(instrument).qty_decimals)?);
+    // A `sizing` in the configuration is refused unless somebody asks for it: below, each entry does, with its stop.
+    setup.size_entries(Stops::Given);
     let bars = usize::try_from(setup.params.integer("bars")).unwrap_or(2);
     Ok(Box::new(Breakout {
         instrument,
@@ -71,7 +73,11 @@ impl Breakout {
         let basis_point = top.ask.price.0 / 10_000;
         let stop = Price(top.ask.price.0 - basis_point * self.stop_bps);
         let target = Price(top.ask.price.0 + basis_point * self.target_bps);
-        ctx.bracket(self.instrument, Side::Buy, self.qty)
+        let qty = ctx.size_or(self.qty, self.instrument, top.ask.price, Some(stop));
+        if qty == Qty::ZERO {
+            return Ok(());
+        }
+        ctx.bracket(self.instrument, Side::Buy, qty)
             .stop_at(stop)
             .take_profit_at(target)
             .send()

@@ -1,25 +1,24 @@
 //! `[risk]`: what no order may exceed, and the losses that stop everything.
 //!
 //! Invariant: a limit is in force only if it was written: as a value, as `"none"`, or, all that are not, by
-//! `unset = "default"`. One that is missing denies every order that does not reduce.
+//! `unset = "default"`. One that is missing denies every order that does not reduce. One that another keeps from ever being
+//! met is refused: whoever wrote it meant something else.
 
+mod levels;
+mod limit;
 mod own;
+mod rates;
 
 use super::check::Checks;
 use super::instruments::Instruments;
-use super::raw::{Given, RawLosses, RawPortfolio, RawRates, RawRisk, RawScale, RawStrategyRates};
-use super::sections::{QUOTE, QUOTE_DECIMALS, QUOTE_MAX};
+use super::raw::{Given, RawLosses, RawRisk};
 use crate::domain::InstrumentTable;
-use crate::risk::limits::{LossLimits, Pace, RateLimits, SCALES, Scale, ScaleLimits};
+use crate::risk::limits::LossLimits;
 use crate::risk::{DayBoundary, RiskLimits, RiskSetup};
 use crate::venue::binance::filters::OffStep;
-use std::ops::{Range, RangeInclusive};
+use levels::Levels;
+use limit::{Limit, Reader};
 use toml::Spanned;
-
-/// How a limit is turned off.
-const NONE: &str = "none";
-/// Said behind what a limit must be.
-const OR_NONE: &str = ", or \"none\"";
 
 /// The checked section.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,21 +33,6 @@ pub struct RiskConfig {
     pub missing: Vec<String>,
     /// What becomes of an order that is off a step of the venue.
     pub filters: OffStep,
-}
-
-/// A limit as it is, and where it was written with a value of its own.
-struct Limit {
-    value: i64,
-    written: Option<Range<usize>>,
-    name: String,
-}
-
-/// Reads limits, and keeps those that are missing.
-struct Reader<'c, 'd> {
-    checks: &'c mut Checks<'d>,
-    /// Whether a limit that is not written has its default.
-    defaults: bool,
-    missing: Vec<String>,
 }
 
 /// Milliseconds, as the hot path has them.
@@ -66,25 +50,30 @@ impl RiskConfig {
         let filters = checks.choice(&raw.filters, &OffStep::LABELS, OffStep::Round);
         let defaults = checks.choice(&raw.unset, &[("deny", false), ("default", true)], false);
         let (mut setup, groups) = set_up(raw, instruments, checks);
-        let mut reader = Reader { checks, defaults, missing: Vec::new() };
-        let (limits, [whole, capital]) = limits(raw, &mut reader);
-        let missing = reader.missing;
         let table = instruments.table.as_ref();
-        let against = own::Against { limits: &limits, whole: &whole, capital: &capital, table, strategies };
+        let mut reader = Reader { checks, defaults, missing: Vec::new() };
+        let (limits, levels, capital) = limits(raw, table, &setup.groups, &mut reader);
+        let missing = reader.missing;
+        let groups_of = setup.groups.as_slice();
+        let against =
+            own::Against { levels: &levels, capital: &capital, table, groups: groups_of, strategies };
         setup.own_limits = own::own_limits(raw, &against, checks);
         Self { limits, setup, groups, missing, filters }
     }
 }
 
-/// The limits, and of them the one on everything together and the capital, which others are checked against.
-fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
+/// The limits, and of them those of the levels and the capital, which others are checked against.
+fn limits(
+    raw: &RawRisk,
+    table: Option<&InstrumentTable>,
+    groups: &[Option<u16>],
+    r: &mut Reader<'_, '_>,
+) -> (RiskLimits, Levels, Limit) {
     let capital = r.amount(&raw.capital, "capital", 1_000_000);
     let order = r.amount(&raw.order_notional_max, "order_notional_max", 50_000);
     let order_qty = r.amount_if(&raw.order_qty_max, "order_qty_max", None);
     let position = r.amount(&raw.position_notional_max, "position_notional_max", 100_000);
     let gross = r.amount(&raw.gross_notional_max, "gross_notional_max", 250_000);
-    r.within(&order, 2, &position);
-    r.within(&position, 1, &gross);
     let open_orders = r.count(&raw.open_orders_max, "open_orders_max", 1..=1_000, Some(32));
     let per_second = r.count(&raw.orders_per_second_max, "orders_per_second_max", 1..=100_000, Some(50));
     let collar = r.count(&raw.price_collar_bps, "price_collar_bps", 1..=10_000, Some(500));
@@ -97,9 +86,14 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
     let share_from = r.amount(&raw.share_from, "share_from", 10_000);
     let order_to_trade = r.count(&raw.order_to_trade_max, "order_to_trade_max", 1..=100_000, None);
     let same_way = r.count(&raw.same_way_max, "same_way_max", 1..=100_000, None);
-    let scales = scales(raw, &gross, &capital, r);
-    let rates = rates(&raw.rates, r);
-    let strategy_rates = strategy_rates(&raw.strategy_rates, &per_second, r);
+    let levels = Levels::read(raw, gross, &capital, table, groups, r);
+    let around = levels.around_positions();
+    // What is held may be turned around by one order.
+    r.within(&order, std::iter::once((2, &position)).chain(around.iter().map(|level| (2, &level.gross))));
+    r.within(&position, around.iter().map(|level| (1, &level.gross)));
+    r.within(&open_orders, around.iter().map(|level| (1, &level.open_orders)));
+    let orders_per_second_max = per_second.number();
+    let [rates, strategy_rates] = rates::rates(raw, per_second, r);
     let losses = losses(&raw.losses, r);
     let millis = |limit: &Limit| match limit.value {
         i64::MAX => u64::MAX,
@@ -111,9 +105,9 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
         order_notional_max: order.value,
         order_qty_max: order_qty.value,
         position_notional_max: position.value,
-        gross_notional_max: gross.value,
+        gross_notional_max: levels.portfolio.gross.value,
         open_orders_max: open_orders.number(),
-        orders_per_second_max: per_second.number(),
+        orders_per_second_max,
         price_collar_bps: collar.number(),
         mark_collar_bps: mark_collar.number(),
         fat_finger_multiple: fat_finger.number(),
@@ -121,7 +115,7 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
         clock_lag_max_ns: millis(&clock_lag),
         duplicate_window_ns: if duplicate.value == i64::MAX { 0 } else { millis(&duplicate) },
         quote_free_min: if quote_free.value == i64::MAX { i64::MIN } else { quote_free.value },
-        scales,
+        scales: levels.limits(),
         share_from: if share_from.value == i64::MAX { 0 } else { share_from.value },
         rates,
         strategy_rates,
@@ -131,230 +125,7 @@ fn limits(raw: &RawRisk, r: &mut Reader<'_, '_>) -> (RiskLimits, [Limit; 2]) {
         same_way_window_ns: u64::from(r.checks.integer(&raw.same_way_window_ms, 1..=DAY_MS, 60_000)) * MS,
         losses,
     };
-    (limits, [gross, capital])
-}
-
-impl Limit {
-    /// As a count, the largest of which is no limit.
-    fn number(&self) -> u32 {
-        u32::try_from(self.value).unwrap_or(u32::MAX)
-    }
-
-    fn is_finite(&self) -> bool {
-        self.written.is_some()
-    }
-}
-
-impl Reader<'_, '_> {
-    /// An amount of the quote asset; the default is in whole ones.
-    fn amount(&mut self, given: &Given<String>, name: &str, default: i64) -> Limit {
-        self.amount_if(given, name, Some(default))
-    }
-
-    fn amount_if(&mut self, given: &Given<String>, name: &str, default: Option<i64>) -> Limit {
-        self.decimal(given, name, QUOTE_DECIMALS, 1..=QUOTE_MAX, default.map(|whole| whole * QUOTE))
-    }
-
-    fn decimal(
-        &mut self,
-        given: &Given<String>,
-        name: &str,
-        decimals: u8,
-        range: RangeInclusive<i64>,
-        default: Option<i64>,
-    ) -> Limit {
-        let (value, written) = match given {
-            None => (self.unwritten(name, default), None),
-            Some(given) if given.get_ref() == NONE => (i64::MAX, None),
-            Some(given) => match self.checks.decimal(given, decimals, range) {
-                Some(value) => (value, Some(given.span())),
-                None => {
-                    self.or_none();
-                    (i64::MAX, None)
-                }
-            },
-        };
-        Limit { value, written, name: name.to_owned() }
-    }
-
-    /// A number that can be turned off.
-    fn count(
-        &mut self,
-        given: &Given<toml::Value>,
-        name: &str,
-        range: RangeInclusive<u32>,
-        default: Option<u32>,
-    ) -> Limit {
-        let name = name.to_owned();
-        let Some(given) = given else {
-            let value = self.unwritten(&name, default.map(i64::from));
-            return Limit { value, written: None, name };
-        };
-        if given.get_ref().as_str() == Some(NONE) {
-            return Limit { value: i64::MAX, written: None, name };
-        }
-        let number = given.get_ref().as_integer().and_then(|n| u32::try_from(n).ok());
-        match number.filter(|n| range.contains(n)) {
-            Some(n) => Limit { value: n.into(), written: Some(given.span()), name },
-            None => {
-                let expected = format!("must be an integer from {} to {}", range.start(), range.end());
-                self.checks.refuse(&given.span(), expected);
-                self.or_none();
-                Limit { value: i64::MAX, written: None, name }
-            }
-        }
-    }
-
-    fn unwritten(&mut self, name: &str, default: Option<i64>) -> i64 {
-        if !self.defaults {
-            self.missing.push(name.to_owned());
-        }
-        default.unwrap_or(i64::MAX)
-    }
-
-    /// The last refusal is of a limit.
-    fn or_none(&mut self) {
-        if let Some(problem) = self.checks.problems.last_mut() {
-            problem.expected.push_str(OR_NONE);
-        }
-    }
-
-    /// Refuses a limit that another, written as well, keeps from ever being met.
-    fn within(&mut self, inner: &Limit, times: i64, outer: &Limit) {
-        let (Some(at), true) = (&inner.written, outer.is_finite()) else { return };
-        if inner.value > outer.value.saturating_mul(times) {
-            let twice = if times == 2 { "twice " } else { "" };
-            let why = format!("must not be above {twice}{}, which would always be met first", outer.name);
-            self.checks.refuse(at, why);
-        }
-    }
-}
-
-fn scales(raw: &RawRisk, whole: &Limit, capital: &Limit, r: &mut Reader<'_, '_>) -> [ScaleLimits; SCALES] {
-    let mut scales = [ScaleLimits::NONE; SCALES];
-    let named = [
-        (Scale::Instrument, "instrument", &raw.instrument),
-        (Scale::Strategy, "strategy", &raw.strategy),
-        (Scale::Group, "group", &raw.group),
-        (Scale::Account, "account", &raw.account),
-    ];
-    for (scale, name, raw) in named {
-        scales[scale as usize] = one_scale(raw, name, whole, capital, r);
-    }
-    scales[Scale::Portfolio as usize] = portfolio(&raw.portfolio, whole, capital, r);
-    scales
-}
-
-fn one_scale(
-    raw: &RawScale,
-    name: &str,
-    whole: &Limit,
-    capital: &Limit,
-    r: &mut Reader<'_, '_>,
-) -> ScaleLimits {
-    let key = |key: &str| format!("{name}.{key}");
-    let gross = r.amount_if(&raw.gross_notional_max, &key("gross_notional_max"), None);
-    r.within(&gross, 1, whole);
-    let share = r.count(&raw.share_pct_max, &key("share_pct_max"), 1..=100, None);
-    let rest = RawPortfolio {
-        long_notional_max: raw.long_notional_max.clone(),
-        short_notional_max: raw.short_notional_max.clone(),
-        net_notional_max: raw.net_notional_max.clone(),
-        leverage_max: raw.leverage_max.clone(),
-        open_orders_max: raw.open_orders_max.clone(),
-    };
-    let limits = sides(&rest, name, &gross, capital, r);
-    ScaleLimits { gross_notional_max: gross.value, share_pct_max: share.number(), ..limits }
-}
-
-fn portfolio(raw: &RawPortfolio, whole: &Limit, capital: &Limit, r: &mut Reader<'_, '_>) -> ScaleLimits {
-    sides(raw, "portfolio", whole, capital, r)
-}
-
-/// What every level has.
-fn sides(
-    raw: &RawPortfolio,
-    name: &str,
-    gross: &Limit,
-    capital: &Limit,
-    r: &mut Reader<'_, '_>,
-) -> ScaleLimits {
-    let key = |key: &str| format!("{name}.{key}");
-    let long = r.amount_if(&raw.long_notional_max, &key("long_notional_max"), None);
-    let short = r.amount_if(&raw.short_notional_max, &key("short_notional_max"), None);
-    let net = r.amount_if(&raw.net_notional_max, &key("net_notional_max"), None);
-    for side in [&long, &short, &net] {
-        r.within(side, 1, gross);
-    }
-    let leverage = r.decimal(&raw.leverage_max, &key("leverage_max"), 2, 1..=100_000, None);
-    if let (Some(at), i64::MAX) = (&leverage.written, capital.value) {
-        r.checks.refuse(at, "needs capital, which equity is counted from");
-    }
-    let open = r.count(&raw.open_orders_max, &key("open_orders_max"), 1..=100_000, None);
-    ScaleLimits {
-        long_notional_max: long.value,
-        short_notional_max: short.value,
-        net_notional_max: net.value,
-        leverage_max: leverage.number(),
-        open_orders_max: open.number(),
-        ..ScaleLimits::NONE
-    }
-}
-
-/// The three limits of one kind of message.
-fn pace(given: [&Given<toml::Value>; 3], name: &str, r: &mut Reader<'_, '_>) -> Pace {
-    let second = r.count(given[0], &format!("{name}_per_second_max"), 1..=100_000, None);
-    let (minute, day) = minute_and_day(given[1], given[2], name, &second, r);
-    Pace { second: second.number(), minute, day }
-}
-
-fn minute_and_day(
-    minute: &Given<toml::Value>,
-    day: &Given<toml::Value>,
-    name: &str,
-    second: &Limit,
-    r: &mut Reader<'_, '_>,
-) -> (u32, u32) {
-    let minute = r.count(minute, &format!("{name}_per_minute_max"), 1..=6_000_000, None);
-    let day = r.count(day, &format!("{name}_per_day_max"), 1..=1_000_000_000, None);
-    r.within(second, 1, &minute);
-    r.within(&minute, 1, &day);
-    (minute.number(), day.number())
-}
-
-fn rates(raw: &RawRates, r: &mut Reader<'_, '_>) -> RateLimits {
-    let RawRates {
-        orders_per_second_max,
-        orders_per_minute_max,
-        orders_per_day_max,
-        cancels_per_second_max,
-        cancels_per_minute_max,
-        cancels_per_day_max,
-        messages_per_second_max,
-        messages_per_minute_max,
-        messages_per_day_max,
-    } = raw;
-    let orders = [orders_per_second_max, orders_per_minute_max, orders_per_day_max];
-    let cancels = [cancels_per_second_max, cancels_per_minute_max, cancels_per_day_max];
-    let messages = [messages_per_second_max, messages_per_minute_max, messages_per_day_max];
-    RateLimits {
-        orders: pace(orders, "rates.orders", r),
-        cancels: pace(cancels, "rates.cancels", r),
-        messages: pace(messages, "rates.messages", r),
-    }
-}
-
-fn strategy_rates(raw: &RawStrategyRates, second: &Limit, r: &mut Reader<'_, '_>) -> RateLimits {
-    let name = "strategy_rates.orders";
-    let (minute, day) = minute_and_day(&raw.orders_per_minute_max, &raw.orders_per_day_max, name, second, r);
-    let cancels = [&raw.cancels_per_second_max, &raw.cancels_per_minute_max, &raw.cancels_per_day_max];
-    let messages = [&raw.messages_per_second_max, &raw.messages_per_minute_max, &raw.messages_per_day_max];
-    RateLimits {
-        // The second's is a rule of its own.
-        orders: Pace { second: u32::MAX, minute, day },
-        cancels: pace(cancels, "strategy_rates.cancels", r),
-        messages: pace(messages, "strategy_rates.messages", r),
-    }
+    (limits, levels, capital)
 }
 
 fn losses(raw: &RawLosses, r: &mut Reader<'_, '_>) -> LossLimits {
@@ -364,8 +135,11 @@ fn losses(raw: &RawLosses, r: &mut Reader<'_, '_>) -> LossLimits {
     let strategy_drawdown = r.amount(&raw.strategy_drawdown_max, "losses.strategy_drawdown_max", 20_000);
     let consecutive = r.count(&raw.consecutive_max, "losses.consecutive_max", 1..=10_000, None);
     let velocity = r.amount(&raw.velocity_max, "losses.velocity_max", 10_000);
-    r.within(&strategy_daily, 1, &daily);
-    r.within(&strategy_drawdown, 1, &drawdown);
+    // What was lost in a day, or in a short time, is below the peak by at least as much.
+    r.within(&strategy_daily, [(1, &daily), (1, &strategy_drawdown), (1, &drawdown)]);
+    r.within(&strategy_drawdown, [(1, &drawdown)]);
+    r.within(&daily, [(1, &drawdown)]);
+    r.within(&velocity, [(1, &drawdown)]);
     let window_s = r.checks.integer(&raw.velocity_window_s, 1u32..=86_400, 60);
     LossLimits {
         daily_max: daily.value,

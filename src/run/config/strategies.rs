@@ -1,7 +1,8 @@
 //! `[[strategy]]`: which strategies run, on what, with which parameters.
 //!
 //! Knows no strategy: names and parameters are checked by who has the registry, through
-//! [`StrategyConfig::unknown_name`] and [`StrategyConfig::check`], so that refusals keep file and line.
+//! [`StrategyConfig::unknown_name`], [`StrategyConfig::check`] and [`StrategyConfig::unfit_sizing`], so that refusals keep
+//! file and line.
 
 use super::check::Checks;
 use super::hours::HoursConfig;
@@ -36,6 +37,8 @@ pub struct StrategyConfig {
     pub hours: Option<HoursConfig>,
     /// The refusal of its name, made while the place is known.
     name_problem: ConfigProblem,
+    /// The same of its sizing, if it has one.
+    sizing_problem: Option<ConfigProblem>,
 }
 
 impl StrategyConfig {
@@ -43,6 +46,12 @@ impl StrategyConfig {
     #[must_use]
     pub fn unknown_name(&self, known: &[&str]) -> ConfigProblem {
         ConfigProblem { expected: not_known("a strategy", &self.name, known), ..self.name_problem.clone() }
+    }
+
+    /// The refusal of this strategy's sizing, if it has one: what was `expected` of it.
+    #[must_use]
+    pub fn unfit_sizing(&self, expected: String) -> Option<ConfigProblem> {
+        self.sizing_problem.as_ref().map(|problem| ConfigProblem { expected, ..problem.clone() })
     }
 
     /// The parameters, checked against what the strategy takes.
@@ -100,6 +109,7 @@ fn one(
         instruments: found?,
         params,
         sizing,
+        sizing_problem: raw.sizing.as_ref().map(|given| checks.document.problem(&given.span(), "")),
         hours,
         name_problem: checks.document.problem(&at, ""),
     })

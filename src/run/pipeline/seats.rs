@@ -1,13 +1,14 @@
 //! The strategies of a configuration, made and seated.
 
 use super::PipelineError;
+use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
 use crate::market::IndicatorRequest;
-use crate::run::config::Config;
+use crate::run::config::{Config, StrategyConfig};
 use crate::strategy::desk::Desk;
-use crate::strategy::sizing::{Sizer, SizingSpec};
+use crate::strategy::sizing::{METHODS, Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
-use crate::strategy::{Setup, StrategySpec};
+use crate::strategy::{Setup, Stops, StrategySpec};
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
 pub(in crate::run) fn seat_strategies(
@@ -40,7 +41,7 @@ pub(in crate::run) fn seat_strategies(
                 format!("{} is data only: inverse contracts have no accounting yet", untradable.name());
             return Err(PipelineError::Setup { label: wanted.label.clone(), problem });
         }
-        let mut wants_book = false;
+        let (mut wants_book, mut sized) = (false, None);
         let mut setup = Setup {
             strategy: StrategyId(id),
             instruments: &wanted.instruments,
@@ -48,6 +49,7 @@ pub(in crate::run) fn seat_strategies(
             params: &params,
             indicators: &mut requests,
             wants_book: &mut wants_book,
+            sized: &mut sized,
         };
         let strategy = match (spec.build)(&mut setup) {
             Ok(strategy) => strategy,
@@ -61,11 +63,39 @@ pub(in crate::run) fn seat_strategies(
         };
         let instruments: Vec<InstrumentId> = wanted.instruments.clone();
         let mut desk = Desk::new(StrategyId(id), table.len());
-        desk.sizer = wanted.sizing.as_ref().and_then(|(method, params)| {
-            let spec = SizingSpec::find(method)?;
-            Some(Sizer::new(spec, params, &instruments, table.len()))
-        });
+        if let Some((method, params)) = &wanted.sizing
+            && let Some(spec) = SizingSpec::find(method)
+        {
+            let needs_stop = spec.method(params).needs_stop();
+            problems.extend(unfit(wanted, spec, needs_stop, sized));
+            desk.sizer = Some(Sizer::new(spec, params, &instruments, table.len()));
+        }
         seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
     }
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
+}
+
+/// Refuses a sizing that the strategy, as it set itself up, would ignore or could never trade by.
+fn unfit(
+    wanted: &StrategyConfig,
+    spec: &SizingSpec,
+    needs_stop: bool,
+    sized: Option<Stops>,
+) -> Option<ConfigProblem> {
+    let (name, method) = (&wanted.name, spec.name);
+    match sized {
+        Some(stops) if !needs_stop || stops == Stops::Given => None,
+        Some(_) => {
+            let others: Vec<&str> =
+                METHODS.iter().map(|spec| spec.name).filter(|name| *name != method).collect();
+            wanted.unfit_sizing(format!(
+                "{method} goes by the loss at a stop, and {name} as it is configured here enters without one: it would \
+                 never trade; choose one of {}",
+                others.join(", ")
+            ))
+        }
+        None => wanted.unfit_sizing(format!(
+            "would be ignored: {name} as it is configured here does not ask for sizes; leave sizing out"
+        )),
+    }
 }

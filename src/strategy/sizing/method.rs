@@ -51,6 +51,14 @@ pub enum Method {
     },
 }
 
+impl Method {
+    /// Whether it goes by the loss, and so has no size without a stop.
+    #[must_use]
+    pub fn needs_stop(&self) -> bool {
+        matches!(self, Self::RiskPerTrade { .. })
+    }
+}
+
 /// One way to size an order.
 pub struct SizingSpec {
     /// Its name, `method = "…"`.

@@ -2,12 +2,13 @@
 //!
 //! A strategy asks its context for a size; by which method, its configuration says (`sizing = { method = … }`). What
 //! comes out is whole lots, never more than the method, the cap and the instrument allow: every rounding is down. What
-//! is too small to be an order is no order.
+//! is too small to be an order is no order. A strategy that does not say that it asks has a configured `sizing` refused.
 //!
 //! Equity is the strategy's own: its capital, what it earned and what its open positions earn at the middle of the book,
 //! less fees, over the instruments that are quoted in the same asset. All of it exact integers; the average true range
 //! alone is a statistic, and is rounded up before anything is divided by it.
 
+mod asked;
 mod atr;
 mod method;
 

@@ -1,12 +1,13 @@
 //! `[risk.instruments."VENUE:MARKET:SYMBOL"]` and `[risk.strategies.LABEL]`: limits of one instrument or strategy.
 //!
-//! What is not written there is that of its level, `[risk.instrument]` or `[risk.strategy]`: so a limit that is missing
-//! there still denies.
+//! They are tighter than those of their level, `[risk.instrument]` or `[risk.strategy]`, which hold beside them: one that
+//! is above its level's is refused, and so a limit that is missing there still denies.
 
-use super::{Limit, Reader, one_scale};
+use super::levels::{Level, Levels};
+use super::limit::{Limit, Reader};
 use crate::domain::InstrumentTable;
 use crate::domain::params::not_known;
-use crate::risk::limits::{OwnLimits, RiskLimits, Scale, ScaleLimits};
+use crate::risk::limits::{OwnLimits, ScaleLimits};
 use crate::run::config::check::Checks;
 use crate::run::config::raw::{RawRisk, RawScale};
 use std::collections::BTreeMap;
@@ -14,69 +15,65 @@ use toml::Spanned;
 
 /// What they are checked against.
 pub(super) struct Against<'a> {
-    pub limits: &'a RiskLimits,
-    pub whole: &'a Limit,
+    pub levels: &'a Levels,
     pub capital: &'a Limit,
     pub table: Option<&'a InstrumentTable>,
+    /// To which group an instrument belongs.
+    pub groups: &'a [Option<u16>],
     pub strategies: &'a [&'a str],
 }
 
 /// The limits of single instruments and strategies.
 pub(super) fn own_limits(raw: &RawRisk, against: &Against<'_>, checks: &mut Checks<'_>) -> OwnLimits {
+    let &Against { levels, capital, table, groups, strategies } = against;
     let mut own = OwnLimits::default();
-    if let Some(table) = against.table {
+    if let Some(table) = table {
         let names: Vec<String> = table.all().iter().map(|instrument| instrument.name()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let of = Scale::Instrument;
-        own.instruments = read(&raw.instruments, "instruments", "an instrument", &names, of, against, checks);
+        let what = What { section: "instruments", one: "an instrument", names: &names, capital };
+        let around = |at: usize| levels.around_instruments(groups.get(at).is_some_and(Option::is_some));
+        own.instruments = read(&raw.instruments, &what, &levels.instrument, around, checks);
     }
-    let (names, of) = (against.strategies, Scale::Strategy);
-    own.strategies = read(&raw.strategies, "strategies", "a strategy", names, of, against, checks);
+    let what = What { section: "strategies", one: "a strategy", names: strategies, capital };
+    own.strategies = read(&raw.strategies, &what, &levels.strategy, |_| levels.around_strategies(), checks);
     own
 }
 
-fn read(
+/// What has limits of its own.
+struct What<'a> {
+    section: &'a str,
+    one: &'a str,
+    names: &'a [&'a str],
+    capital: &'a Limit,
+}
+
+/// Those of one section; what is not written, or `"none"`, is as the level has it. `around` says what else one lies
+/// within, by its place among the names.
+fn read<'l>(
     raw: &BTreeMap<String, Spanned<RawScale>>,
-    section: &str,
-    what: &str,
-    names: &[&str],
-    of: Scale,
-    against: &Against<'_>,
+    what: &What<'_>,
+    level: &'l Level,
+    around: impl Fn(usize) -> Vec<&'l Level>,
     checks: &mut Checks<'_>,
 ) -> Vec<Option<ScaleLimits>> {
     if raw.is_empty() {
         return Vec::new();
     }
-    let mut all = vec![None; names.len()];
-    let level = &against.limits.scales[of as usize];
+    let mut all = vec![None; what.names.len()];
     for (name, given) in raw {
-        let Some(at) = names.iter().position(|known| known == name) else {
-            checks.refuse(&given.span(), not_known(what, name, names));
+        let Some(at) = what.names.iter().position(|known| known == name) else {
+            checks.refuse(&given.span(), not_known(what.one, name, what.names));
             continue;
         };
         // Limits that are missing are missed at the level.
         let mut reader = Reader { checks, defaults: true, missing: Vec::new() };
-        let raw = given.get_ref();
-        let own = one_scale(raw, &format!("{section}.{name:?}"), against.whole, against.capital, &mut reader);
-        all[at] = Some(over(level, &own, raw));
+        let name = format!("{}.{name:?}", what.section);
+        let own = Level::read(given.get_ref(), &name, what.capital, &mut reader);
+        let wider: Vec<&Level> = std::iter::once(level).chain(around(at)).collect();
+        own.within(&wider, &mut reader);
+        all[at] = Some(own.limits().tighter(&level.limits()));
     }
     all
-}
-
-/// The level's limits with those that were written in their place.
-fn over(level: &ScaleLimits, own: &ScaleLimits, raw: &RawScale) -> ScaleLimits {
-    fn pick<T, L>(given: &Option<T>, own: L, level: L) -> L {
-        if given.is_some() { own } else { level }
-    }
-    ScaleLimits {
-        long_notional_max: pick(&raw.long_notional_max, own.long_notional_max, level.long_notional_max),
-        short_notional_max: pick(&raw.short_notional_max, own.short_notional_max, level.short_notional_max),
-        gross_notional_max: pick(&raw.gross_notional_max, own.gross_notional_max, level.gross_notional_max),
-        net_notional_max: pick(&raw.net_notional_max, own.net_notional_max, level.net_notional_max),
-        leverage_max: pick(&raw.leverage_max, own.leverage_max, level.leverage_max),
-        share_pct_max: pick(&raw.share_pct_max, own.share_pct_max, level.share_pct_max),
-        open_orders_max: pick(&raw.open_orders_max, own.open_orders_max, level.open_orders_max),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,82 @@
+//! Sizes as a strategy asks its context for them.
+
+use super::{Ask, NoSize};
+use crate::domain::event::FEE_DECIMALS;
+use crate::domain::{InstrumentId, Price, Qty};
+use crate::strategy::Context;
+
+impl Context<'_> {
+    /// How much to trade at `entry`, by the strategy's `sizing`: whole lots, never more than that allows. A method that
+    /// goes by the loss needs `stop`, where the position would be left.
+    ///
+    /// ```
+    /// # use algo_trader::domain::{InstrumentId, Price, Qty};
+    /// # use algo_trader::strategy::Context;
+    /// # fn enter(ctx: &mut Context<'_>, btc: InstrumentId, entry: Price, stop: Price) {
+    /// let Ok(qty) = ctx.size(btc, entry, Some(stop)) else { return };
+    /// let _ = ctx.bracket(btc, algo_trader::domain::Side::Buy, qty).stop_at(stop).send();
+    /// # }
+    /// ```
+    ///
+    /// A configured `sizing` is refused at the start unless the strategy said that it asks:
+    /// [`Setup::size_entries`](crate::strategy::Setup::size_entries).
+    ///
+    /// # Errors
+    /// [`NoSize`]: [`NotConfigured`](NoSize::NotConfigured) where the strategy has no `sizing`, else why it allows nothing.
+    pub fn size(
+        &mut self,
+        instrument: InstrumentId,
+        entry: Price,
+        stop: Option<Price>,
+    ) -> Result<Qty, NoSize> {
+        let sizer = self.desk.sizer.as_ref().ok_or(NoSize::NotConfigured)?;
+        let of = self.view.table.get(instrument);
+        let ask = Ask {
+            instrument: of,
+            entry,
+            stop,
+            profit: self.profit_in(&of.quote),
+            atr: sizer.atr(instrument),
+            instruments: sizer.instruments(),
+        };
+        let sized = sizer.size(&ask, self.view.seq)?;
+        self.desk.sized = Some(sized);
+        Ok(sized.qty)
+    }
+
+    /// The same where a strategy has a quantity of its own: `otherwise` without a `sizing`, and nothing where that allows
+    /// nothing.
+    pub fn size_or(
+        &mut self,
+        otherwise: Qty,
+        instrument: InstrumentId,
+        entry: Price,
+        stop: Option<Price>,
+    ) -> Qty {
+        match self.size(instrument, entry, stop) {
+            Ok(qty) => qty,
+            Err(NoSize::NotConfigured) => otherwise,
+            Err(_) => Qty::ZERO,
+        }
+    }
+
+    /// What this strategy earned in an asset, open positions at the middle of the book, less fees; units of 10^-8.
+    fn profit_in(&self, quote: &str) -> i128 {
+        let held = self.view.table.all().iter().zip(&self.desk.state.positions);
+        let held = held.filter(|(of, position)| position.fills > 0 && of.quote == quote);
+        held.map(|(of, position)| {
+            // Before there is a book, what is open is worth what it cost.
+            let top = self.view.top(of.id);
+            let open = if top.is_two_sided() { position.unrealised(top.mid()).0 } else { 0 };
+            let earned = position.realised.0.saturating_add(open);
+            let units = |decimals: u8| 10i128.pow(u32::from(decimals));
+            // Rounded down, also where it is a loss.
+            let earned = match of.notional_decimals().checked_sub(FEE_DECIMALS) {
+                Some(more) => earned.div_euclid(units(more)),
+                None => earned.saturating_mul(units(FEE_DECIMALS - of.notional_decimals())),
+            };
+            earned.saturating_sub(position.fees.into())
+        })
+        .fold(0, i128::saturating_add)
+    }
+}
