@@ -299,7 +299,7 @@ fn demo(balances: &str, journal: Option<std::path::PathBuf>) -> (Config, Summary
 }
 
 fn denied(summary: &Summary) -> u64 {
-    summary.denials.iter().find(|(reason, _)| *reason == "insufficient-balance").map_or(0, |d| d.1)
+    summary.denials.iter().find(|d| d.0 == "insufficient-balance").map_or(0, |d| d.1)
 }
 
 #[test]

@@ -81,8 +81,14 @@ fn the_rows_are_what_the_run_says_of_itself(given: &Given, db: &mut dyn Database
     assert_eq!(count(db, "fills"), did.fills);
     let live = "order_now WHERE status IN ('pending-new', 'open', 'partially-filled', 'pending-cancel')";
     assert_eq!(count(db, live), given.summary.live_orders as u64);
-    for (reason, n) in &given.summary.denials {
+    assert_eq!(count(db, "denials WHERE rule IS NOT NULL"), did.denials);
+    for (reason, n, last) in &given.summary.denials {
         assert_eq!(count(db, &format!("orders WHERE denied = '{reason}'")), *n, "{reason}");
+        let Some(last) = last else { continue };
+        let sql = "SELECT CAST(rule_limit AS TEXT), CAST(order_value AS TEXT), unit FROM denial_list WHERE reason = ";
+        let rows = db.query(&format!("{sql}'{reason}' ORDER BY seq"));
+        let told = rows.last().map(|row| [trimmed(&row[0]), trimmed(&row[1]), row[2].clone()]);
+        assert_eq!(told, Some([trimmed(&last.limit), trimmed(&last.value), last.unit.clone()]), "{reason}");
     }
     let held = db.query(
         "SELECT strategy, instrument, CAST(qty AS TEXT), CAST(realised AS TEXT), CAST(unrealised AS TEXT), \

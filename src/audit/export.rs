@@ -15,8 +15,9 @@ pub enum ExportFormat {
     JsonLines,
 }
 
-/// The columns of CSV: fields of records, `detail` for those that only a few kinds have.
-pub const COLUMNS: [&str; 22] = [
+/// The columns of CSV: fields of records, `detail` for those that only a few kinds have. Of a denial `limit` is the limit
+/// of its rule, in `unit`s; of a limit that somebody changed, its name.
+pub const COLUMNS: [&str; 26] = [
     "n",
     "time",
     "seq",
@@ -27,6 +28,10 @@ pub const COLUMNS: [&str; 22] = [
     "client_id",
     "decision",
     "reason",
+    "rule",
+    "limit",
+    "value",
+    "unit",
     "reply",
     "side",
     "type",

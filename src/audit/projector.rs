@@ -5,7 +5,7 @@
 
 use super::record::{Body, Stamp, Terms, Whose};
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Command, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules};
+use crate::domain::event::{Command, Denial, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules};
 use crate::domain::order::{Extras, ReportKind, TimeInForce};
 use crate::domain::{
     ClientOrderId, Instrument, InstrumentId, Notional, Order, OrderId, Price, Qty, Scope, Side, Slot,
@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalHeader};
+use crate::risk::{rule_of, units};
 use crate::strategy::manager::Trail;
 use crate::strategy::{Action, Change};
 use sha2::{Digest, Sha256};
@@ -88,17 +89,25 @@ impl Projector {
         }
         match slot.event() {
             Event::Report(report) => Some(self.report(&report)),
-            Event::Denial(denial) => Some(Body::Reply {
-                reply: "denied",
-                reason: Some(denial.reason.label()),
-                order: self.whose(denial.order, denial.strategy, denial.instrument, None),
-            }),
+            Event::Denial(denial) => Some(self.denial(&denial)),
             Event::Command(command) => Some(self.command(command)),
             Event::Rules(rules) => Some(self.rules(&rules)),
             Event::Interrupted(instrument) => {
                 Some(Body::Interrupted { instrument: self.instrument(instrument) })
             }
             _ => None,
+        }
+    }
+
+    fn denial(&self, denial: &Denial) -> Body {
+        let &Denial { reason, limit, value, instrument, .. } = denial;
+        let instrument_of = self.instruments.get(instrument.index());
+        Body::Reply {
+            reply: "denied",
+            reason: Some(reason.label()),
+            rule: rule_of(reason).map(|rule| rule.name),
+            told: instrument_of.and_then(|of| units::told(reason, limit, value, of)),
+            order: self.whose(denial.order, denial.strategy, instrument, None),
         }
     }
 
@@ -146,7 +155,7 @@ impl Projector {
                 };
             }
         };
-        Body::Reply { reply, reason: None, order }
+        Body::Reply { reply, reason: None, rule: None, told: None, order }
     }
 
     fn command(&self, command: Command) -> Body {
@@ -201,11 +210,13 @@ impl Projector {
         let (order, id) = (&record.order, Some(record.client_id));
         match record.kind {
             RecordKind::Order => {
-                return Body::Order { decision: "approved", reason: None, order: self.terms(order, id) };
+                let order = self.terms(order, id);
+                return Body::Order { decision: "approved", reason: None, rule: None, order };
             }
             RecordKind::Denied => {
                 let reason = record.denied.map(|reason| reason.label());
-                return Body::Order { decision: "denied", reason, order: self.terms(order, id) };
+                let rule = record.denied.and_then(rule_of).map(|rule| rule.name);
+                return Body::Order { decision: "denied", reason, rule, order: self.terms(order, id) };
             }
             RecordKind::Held => return Body::Held { order: self.terms(order, id) },
             _ => {}

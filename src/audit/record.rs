@@ -5,6 +5,7 @@
 //! be read without the run's configuration.
 
 use crate::domain::Time;
+use crate::risk::Told;
 use serde::Serialize;
 
 /// Where in a run a record stands.
@@ -105,6 +106,9 @@ pub enum Body {
         /// Why it was denied.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
+        /// The rule that denied it; its limit is in the reply that follows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'static str>,
         /// The order.
         #[serde(flatten)]
         order: Terms,
@@ -136,6 +140,12 @@ pub enum Body {
         /// Why, where it is a denial.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
+        /// The rule that denied it, as `algo-trader list risk-rules` has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'static str>,
+        /// The rule's `limit`, the `value` that the order came to, and their `unit`, where the rule compares numbers.
+        #[serde(flatten)]
+        told: Option<Told>,
         /// The order.
         #[serde(flatten)]
         order: Whose,

@@ -364,8 +364,9 @@ fn to_text(ran: &Ran) -> String {
         "orders",
         format!("{} ({} denied, {} rejected, {} cancels)", e.orders, e.denials, e.rejected, e.cancels),
     );
-    for (reason, count) in &ran.summary.denials {
-        line("  denied", format!("{reason}: {count}"));
+    for (reason, count, told) in &ran.summary.denials {
+        let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
+        line("  denied", format!("{reason}: {count}{told}"));
     }
     line("fills", grouped(o.fills.len() as u64));
     line("fees", money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()));

@@ -114,8 +114,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         grouped(e.rejected),
         s.live_orders
     )?;
-    for (reason, count) in &s.denials {
-        writeln!(t, "  denied {reason}: {}", grouped(*count))?;
+    for (reason, count, told) in &s.denials {
+        let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
+        writeln!(t, "  denied {reason}: {}{told}", grouped(*count))?;
     }
     writeln!(t, "indicators: {} computed, {} still warming up", s.indicators.0, s.indicators.1)?;
     if let Some(store) = &s.store {

@@ -1,7 +1,7 @@
 //! `algo-trader audit why`: how an order came about.
 
 use super::Outcome;
-use crate::run::why::{Why, why};
+use crate::run::why::{Compared, SizingFacts, Why, why};
 use crate::strategy::StrategySpec;
 use std::path::PathBuf;
 
@@ -61,15 +61,23 @@ fn print(told: &Why, decision: &serde_json::Value) {
         println!("  {param}");
     }
     if let Some(sizing) = &told.sizing {
-        println!("\nhow it was sized\n  {}, of an equity of {}", sizing.method, sizing.equity);
-        println!(
-            "  {} over {} a unit: {}, allowed {}",
-            sizing.budget, sizing.unit, sizing.wanted, sizing.qty
-        );
+        let SizingFacts { method, base, quote, equity, budget, unit, unit_is, wanted, qty } = sizing;
+        println!("\nhow it was sized\n  {method}\n  equity {equity} {quote}");
+        if !method.starts_with("fixed-qty") {
+            println!("  {budget} {quote} over {unit} {quote} for one {base} ({unit_is})");
+        }
+        println!("  wanted {wanted} {base}, allowed {qty} {base}");
     }
     println!("\nwhat the rules said");
     for rule in &told.rules {
-        println!("  {} {:<16} {}", if rule.passed { "passed" } else { "DENIED" }, rule.rule, rule.detail);
+        println!("  {} {:<17} {}", if rule.passed { "passed" } else { "DENIED" }, rule.rule, rule.detail);
+        let limited = rule.compared.iter().filter(|compared| !compared.told.is_unlimited());
+        for Compared { reason, told } in limited.clone() {
+            println!("  {:<24} {reason}: {told}", "");
+        }
+        if limited.count() == 0 && !rule.compared.is_empty() {
+            println!("  {:<24} no limit is set", "");
+        }
     }
     if told.rules.is_empty() {
         println!("  nothing yet: the order manager held it until it was triggered");

@@ -24,7 +24,9 @@ mod setup;
 pub mod snapshot;
 pub mod stage;
 mod switch;
+pub mod units;
 pub mod watch;
+mod witness;
 
 pub use approved::Approved;
 pub use carried::{Carried, CarriedTrack};
@@ -36,3 +38,5 @@ pub use rule::{EveryRule, NoRules, RULES, Refusal, RuleList, RuleSpec};
 pub use rules::filters;
 pub use setup::RiskSetup;
 pub use stage::{RiskStage, Verdict, VerdictBody};
+pub use units::{Told, Unit, rule_of};
+pub use witness::{Comparison, Heard, WatchedRules};

@@ -4,6 +4,9 @@ use super::exposure::Sum;
 use super::limits::{QUOTE_DECIMALS, RiskLimits, SCALES, ScaleLimits};
 use super::rates::Counted;
 use super::rules;
+use super::units::Unit;
+use super::witness::Comparison;
+pub(super) use super::witness::{Nobody, Witness};
 use crate::domain::decimal::POW10;
 use crate::domain::{DenyReason, Instrument, Notional, Order, OrderKind, Price, Qty, Side, Time};
 use crate::market::Top;
@@ -114,8 +117,14 @@ pub struct RuleSpec {
     pub doc: &'static str,
     /// Whether it also binds orders that only reduce a position.
     pub binds_reducing: bool,
+    /// What it denies for.
+    pub reasons: &'static [DenyReason],
+    /// What its limit, and what an order comes to, are counted in.
+    pub unit: Unit,
     /// The rule.
     pub check: fn(&Case<'_>) -> Judged,
+    /// The rule once more, telling what it compares, for who asks why; none where it compares no numbers.
+    pub measure: Option<fn(&Case<'_>, &mut Vec<Comparison>) -> Judged>,
 }
 
 impl Case<'_> {
@@ -221,20 +230,26 @@ pub(super) fn when(denied: bool, reason: DenyReason) -> Judged {
 
 /// Denies what is over its limit.
 #[inline]
-pub(super) fn over(value: i128, limit: i128, reason: DenyReason) -> Judged {
+pub(super) fn over(w: &mut impl Witness, value: i128, limit: i128, reason: DenyReason) -> Judged {
+    w.saw(value, limit, reason);
     if value > limit { Err(refusal(value, limit, reason)) } else { Ok(()) }
 }
 
 /// Denies what is over its limit.
 #[inline]
-pub(super) fn over_count(value: u64, limit: u64, reason: DenyReason) -> Judged {
+pub(super) fn over_count(w: &mut impl Witness, value: u64, limit: u64, reason: DenyReason) -> Judged {
+    w.saw(value.into(), limit.into(), reason);
     if value > limit { Err(refusal(value.into(), limit.into(), reason)) } else { Ok(()) }
 }
 
 #[cold]
 pub(super) fn refusal(value: i128, limit: i128, reason: DenyReason) -> Refusal {
-    let fit = |n: i128| i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX });
     Refusal { reason, limit: fit(limit), value: fit(value) }
+}
+
+/// A number as a refusal carries it.
+pub(super) fn fit(n: i128) -> i64 {
+    i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// Which rules a stage runs. A type, so that no configuration and no command can leave rules out.
@@ -243,7 +258,7 @@ pub trait RuleList: Send + 'static {
     ///
     /// # Errors
     /// The [`Refusal`] of the first rule that denies.
-    fn check(case: &Case<'_>, reducing: bool) -> Judged;
+    fn check(&mut self, case: &Case<'_>, reducing: bool) -> Judged;
 }
 
 /// All of [`RULES`]: what trades.
@@ -252,7 +267,7 @@ pub struct EveryRule;
 
 impl RuleList for EveryRule {
     #[inline]
-    fn check(case: &Case<'_>, reducing: bool) -> Judged {
+    fn check(&mut self, case: &Case<'_>, reducing: bool) -> Judged {
         check_all(case, reducing)
     }
 }
@@ -263,7 +278,7 @@ pub struct NoRules;
 
 impl RuleList for NoRules {
     #[inline]
-    fn check(_: &Case<'_>, _: bool) -> Judged {
+    fn check(&mut self, _: &Case<'_>, _: bool) -> Judged {
         Ok(())
     }
 }

@@ -3,11 +3,12 @@
 use super::approved::Approved;
 use super::carried::Carried;
 use super::judge::Judge;
-pub use super::judge::KILL_CANCELS_PER_EVENT_MAX;
+pub use super::judge::{Denied, KILL_CANCELS_PER_EVENT_MAX};
 use super::limits::RiskLimits;
 use super::rule::{EveryRule, NoRules, RuleList};
 use super::setup::RiskSetup;
 use super::watch::WatchSender;
+use super::witness::WatchedRules;
 use crate::calendar::Hours;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
@@ -83,7 +84,7 @@ impl RiskStage<EveryRule> {
         answers: Option<LaneSender<Answer>>,
         answer_delay_ns: u64,
     ) -> Self {
-        let judge = Judge::new(table, strategies, limits, verdicts, answers, answer_delay_ns);
+        let judge = Judge::new(table, strategies, limits, verdicts, answers, answer_delay_ns, EveryRule);
         Self { intents, judge }
     }
 }
@@ -98,8 +99,30 @@ impl RiskStage<NoRules> {
         intents: LaneReceiver<Intent>,
         verdicts: LaneSender<Verdict>,
     ) -> Self {
-        let judge = Judge::new(table, strategies, limits, verdicts, None, 0);
+        let judge = Judge::new(table, strategies, limits, verdicts, None, 0, NoRules);
         Self { intents, judge }
+    }
+}
+
+impl RiskStage<WatchedRules> {
+    /// A stage for a replay that asks why: it judges as any, sends no denials back, and keeps what `rules` compared.
+    #[must_use]
+    pub fn watching(
+        table: &InstrumentTable,
+        strategies: usize,
+        limits: RiskLimits,
+        intents: LaneReceiver<Intent>,
+        verdicts: LaneSender<Verdict>,
+        rules: WatchedRules,
+    ) -> Self {
+        let judge = Judge::new(table, strategies, limits, verdicts, None, 0, rules);
+        Self { intents, judge }
+    }
+
+    /// The rules, with what they compared.
+    #[must_use]
+    pub fn rules(&self) -> &WatchedRules {
+        &self.judge.rules
     }
 }
 
@@ -168,9 +191,9 @@ impl<R: RuleList> RiskStage<R> {
         &self.judge.wallets
     }
 
-    /// Denials by reason, those that happened.
-    pub fn denials(&self) -> impl Iterator<Item = (DenyReason, u64)> + '_ {
-        DenyReason::ALL.iter().map(|r| (*r, self.judge.denied[*r as usize])).filter(|d| d.1 > 0)
+    /// Denials by reason, those that happened, each with the last of them.
+    pub fn denials(&self) -> impl Iterator<Item = (DenyReason, Denied)> + '_ {
+        DenyReason::ALL.iter().map(|r| (*r, self.judge.denied[*r as usize])).filter(|d| d.1.count > 0)
     }
 
     /// Profit of everything, realised and not, fees taken off, as losses are counted by; units of 10^-8 quote.

@@ -20,7 +20,9 @@ use crate::market::MarketStage;
 use crate::market::stage::BookCounts;
 use crate::pipeline::latency::Interval;
 use crate::pipeline::{StageHistogram, StopReason, Topology};
-use crate::risk::RiskStage;
+use crate::risk::stage::Denied;
+use crate::risk::units::told;
+use crate::risk::{RiskStage, Told};
 use crate::strategy::StrategyStage;
 use serde_json::{Map, Value, json};
 use std::any::Any;
@@ -77,8 +79,8 @@ pub struct Summary {
     pub execution: ExecutionCounts,
     /// Orders still live at the end.
     pub live_orders: usize,
-    /// Denials by reason.
-    pub denials: Vec<(&'static str, u64)>,
+    /// Denials by reason: how many, and limit and value of the last where its rule has them.
+    pub denials: Vec<(&'static str, u64, Option<Told>)>,
     /// Requests that strategies made and that could not become intents.
     pub refused: u64,
     /// What their profit was realised by.
@@ -205,7 +207,9 @@ impl Summary {
                     summary.refused = seats.iter().map(|s| s.desk.refused).sum();
                     summary.indicators.1 = strategy.indicators_warming_up();
                 } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
-                    summary.denials = risk.denials().map(|(r, n)| (r.label(), n)).collect();
+                    let last = |reason, d: &Denied| told(reason, d.limit, d.value, table.get(d.instrument));
+                    summary.denials =
+                        risk.denials().map(|(r, d)| (r.label(), d.count, last(r, &d))).collect();
                     summary.balances = risk.wallets().assets().to_vec();
                 } else if let Some(execution) = any.downcast_ref::<ExecutionStage>() {
                     summary.execution = execution.counts();
@@ -322,8 +326,12 @@ impl Summary {
         put("denials", json!(e.denials));
         put(
             "denials_by_reason",
-            self.denials.iter().map(|(r, n)| ((*r).to_owned(), json!(n))).collect::<Map<_, _>>().into(),
+            self.denials.iter().map(|(r, n, _)| ((*r).to_owned(), json!(n))).collect::<Map<_, _>>().into(),
         );
+        let last = |(reason, _, told): &(&str, u64, Option<Told>)| {
+            told.as_ref().map(|told| ((*reason).to_owned(), json!(told)))
+        };
+        put("last_denial_by_reason", self.denials.iter().filter_map(last).collect::<Map<_, _>>().into());
         put("orders", json!(e.orders));
         put("cancels", json!(e.cancels));
         put("fills", json!(e.fills));

@@ -2,7 +2,8 @@
 
 use super::error::StoreError;
 use super::row::{
-    BarRow, Batch, Columns, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row, TABLES, Watermark,
+    BarRow, Batch, Columns, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row, TABLES,
+    Watermark,
 };
 use super::url::PostgresUrl;
 use super::{RunId, RunStatus, Store, StoreOptions, facts, password, schema};
@@ -29,6 +30,7 @@ pub struct PostgresStore {
 struct Copies {
     orders: Statement,
     order_events: Statement,
+    denials: Statement,
     fills: Statement,
     positions: Statement,
     bars: Statement,
@@ -169,6 +171,7 @@ impl PostgresStore {
         }
         copy(&mut transaction, &copies.orders, run, &batch.orders, text)?;
         copy(&mut transaction, &copies.order_events, run, &batch.order_events, text)?;
+        copy(&mut transaction, &copies.denials, run, &batch.denials, text)?;
         copy(&mut transaction, &copies.fills, run, &batch.fills, text)?;
         copy(&mut transaction, &copies.positions, run, &batch.positions, text)?;
         copy(&mut transaction, &copies.bars, run, &batch.bars, text)?;
@@ -231,6 +234,7 @@ impl Copies {
         Ok(Self {
             orders: client.prepare(&copy_sql::<OrderRow>())?,
             order_events: client.prepare(&copy_sql::<OrderEventRow>())?,
+            denials: client.prepare(&copy_sql::<DenialRow>())?,
             fills: client.prepare(&copy_sql::<FillRow>())?,
             positions: client.prepare(&copy_sql::<PositionRow>())?,
             bars: client.prepare(&copy_sql::<BarRow>())?,

@@ -5,10 +5,12 @@
 //! execution.
 
 use super::facts;
-use super::row::{BarRow, Batch, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark};
+use super::row::{
+    BarRow, Batch, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark,
+};
 use super::worth::Worth;
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Event, FEE_DECIMALS, FeeAsset, Kind, Report};
+use crate::domain::event::{Denial, Event, FEE_DECIMALS, FeeAsset, Kind, Report};
 use crate::domain::order::{Applied, Extras, OrderState, ReportKind, TimeInForce};
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, Position, Qty, Side, Slot, StrategyId, Time};
 use crate::execution::{Record, RecordKind};
@@ -18,6 +20,7 @@ use crate::market::message::MarketBody;
 use crate::market::stage::MarketSettings;
 use crate::market::{Bar, MarketMessage, MarketStage, Top};
 use crate::pipeline::{LaneReceiver, Shared, Stage, Stop, lane};
+use crate::risk::rule_of;
 use std::collections::{BTreeMap, HashMap};
 
 /// See the module.
@@ -184,8 +187,10 @@ impl Projection {
         }
         if slot.is_last() {
             self.unfinished = true;
-            if let Event::Report(report) = slot.event() {
-                self.on_report(&report, out);
+            match slot.event() {
+                Event::Report(report) => self.on_report(&report, out),
+                Event::Denial(denial) => self.on_denial(&denial, out),
+                _ => {}
             }
         }
         Ok(())
@@ -259,6 +264,27 @@ impl Projection {
             });
         }
         Ok(())
+    }
+
+    fn on_denial(&self, denial: &Denial, out: &mut Batch) {
+        if !self.is_new() {
+            return;
+        }
+        let rule = rule_of(denial.reason);
+        let instrument = self.table.get(denial.instrument);
+        let exact = rule.and_then(|rule| rule.unit.exact(denial.limit, denial.value, instrument));
+        out.denials.push(DenialRow {
+            seq: self.seq,
+            time_ns: self.time,
+            order_no: denial.order.0,
+            strategy: u64::from(denial.strategy.0),
+            instrument: u64::from(denial.instrument.0),
+            reason: denial.reason.label(),
+            rule: rule.map(|rule| rule.name),
+            rule_limit: exact.and_then(|exact| exact.limit),
+            order_value: exact.and_then(|exact| exact.value),
+            unit: exact.map(|exact| exact.unit.to_owned()),
+        });
     }
 
     fn on_report(&mut self, report: &Report, out: &mut Batch) {

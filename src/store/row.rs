@@ -183,6 +183,29 @@ rows! {
         /// Traded so far.
         filled: Scaled,
     }
+    /// A denial.
+    DenialRow in "denials" {
+        /// The event that told it.
+        seq: u64,
+        /// When.
+        time_ns: Time,
+        /// Of which order.
+        order_no: u64,
+        /// Whose.
+        strategy: u64,
+        /// Of what.
+        instrument: u64,
+        /// Why.
+        reason: &'static str,
+        /// The rule that denied.
+        rule: Option<&'static str>,
+        /// Its limit, if it compares numbers.
+        rule_limit: Option<Scaled>,
+        /// What the order came to, if it is a number.
+        order_value: Option<Scaled>,
+        /// The unit of both.
+        unit: Option<String>,
+    }
     /// A fill.
     FillRow in "fills" {
         /// The event.
@@ -280,9 +303,10 @@ rows! {
 }
 
 /// The tables that batches go into, in the order in which they are written.
-pub const TABLES: [&str; 6] = [
+pub const TABLES: [&str; 7] = [
     OrderRow::TABLE,
     OrderEventRow::TABLE,
+    DenialRow::TABLE,
     FillRow::TABLE,
     PositionRow::TABLE,
     BarRow::TABLE,
@@ -311,6 +335,8 @@ pub struct Batch {
     pub orders: Vec<OrderRow>,
     /// Steps of orders.
     pub order_events: Vec<OrderEventRow>,
+    /// Denials.
+    pub denials: Vec<DenialRow>,
     /// Fills.
     pub fills: Vec<FillRow>,
     /// Positions.
@@ -328,6 +354,7 @@ impl Batch {
     pub fn rows(&self) -> usize {
         self.orders.len()
             + self.order_events.len()
+            + self.denials.len()
             + self.fills.len()
             + self.positions.len()
             + self.bars.len()
@@ -341,6 +368,7 @@ impl Batch {
         Batch {
             orders: beyond(&mut self.orders, seq),
             order_events: beyond(&mut self.order_events, seq),
+            denials: beyond(&mut self.denials, seq),
             fills: beyond(&mut self.fills, seq),
             positions: beyond(&mut self.positions, seq),
             bars: beyond(&mut self.bars, seq),
@@ -358,6 +386,7 @@ impl Batch {
     pub fn unwritten(&mut self, mut rest: Batch) {
         self.orders.append(&mut rest.orders);
         self.order_events.append(&mut rest.order_events);
+        self.denials.append(&mut rest.denials);
         self.fills.append(&mut rest.fills);
         self.positions.append(&mut rest.positions);
         self.bars.append(&mut rest.bars);

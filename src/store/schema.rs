@@ -40,6 +40,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0001_tables.sql"),
     include_str!("schema/0002_views.sql"),
     include_str!("schema/0003_order_extras.sql"),
+    include_str!("schema/0004_denials.sql"),
 ];
 
 /// The version this program knows.

@@ -6,7 +6,9 @@ use algo_trader::domain::InstrumentTable;
 use algo_trader::journal::JournalHeader;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::{Config, PipelineOptions, ReplayOptions, Summary, replay_frames};
-use algo_trader::store::row::{BarRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row};
+use algo_trader::store::row::{
+    BarRow, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row,
+};
 use algo_trader::store::{
     Batch, LoaderSettings, RunId, RunStatus, Store, StoreError, StoreOptions, StoreUrl, Watermark,
 };
@@ -130,6 +132,7 @@ pub trait Database {
         table("strategies", &["strategy", "label", "name"]);
         table(OrderRow::TABLE, OrderRow::COLUMNS);
         table(OrderEventRow::TABLE, OrderEventRow::COLUMNS);
+        table(DenialRow::TABLE, DenialRow::COLUMNS);
         table(FillRow::TABLE, FillRow::COLUMNS);
         table(PositionRow::TABLE, PositionRow::COLUMNS);
         table(BarRow::TABLE, BarRow::COLUMNS);

@@ -27,7 +27,6 @@ use crate::risk::switch::Switches;
 use crate::risk::watch::WatchSender;
 use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
-use std::marker::PhantomData;
 
 /// Most orders that can be live at once, over all strategies.
 const LIVE_ORDERS_MAX: usize = 16_384;
@@ -72,10 +71,28 @@ pub(super) struct Judge<R> {
     /// Whether an order of a killed scope may be live.
     sweeping: bool,
     sweep_at: Time,
-    pub denied: Vec<u64>,
+    /// By reason.
+    pub denied: Vec<Denied>,
     watch: Option<WatchSender>,
     publish_at: Time,
-    rules: PhantomData<R>,
+    pub rules: R,
+}
+
+/// How often was denied for one reason, and the last of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Denied {
+    /// How often.
+    pub count: u64,
+    /// The last limit, in the unit of the reason's rule; zero where that has none.
+    pub limit: i64,
+    /// What that order came to.
+    pub value: i64,
+    /// What it was of.
+    pub instrument: InstrumentId,
+}
+
+impl Denied {
+    const NEVER: Self = Self { count: 0, limit: 0, value: 0, instrument: InstrumentId(0) };
 }
 
 /// What an order was decided by, as [`Verdict::decided`] has it.
@@ -111,6 +128,7 @@ impl<R: RuleList> Judge<R> {
         verdicts: LaneSender<Verdict>,
         answers: Option<LaneSender<Answer>>,
         answer_delay_ns: u64,
+        rules: R,
     ) -> Self {
         let instruments = table.len();
         let mut judge = Self {
@@ -146,9 +164,9 @@ impl<R: RuleList> Judge<R> {
             look_at: Time(0),
             sweeping: false,
             sweep_at: Time(0),
-            denied: vec![0; 256],
+            denied: vec![Denied::NEVER; 256],
             watch: None,
-            rules: PhantomData,
+            rules,
             publish_at: Time(0),
         };
         let window = limits.duplicate_window_ns;
@@ -223,7 +241,7 @@ impl<R: RuleList> Judge<R> {
             trades_today: self.trades_today[strategy],
             same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
         };
-        R::check(&case, order.reduce_only)?;
+        self.rules.check(&case, order.reduce_only)?;
         if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders.into()) } else { Ok(()) }
     }
 
@@ -381,9 +399,11 @@ impl<R: RuleList> Judge<R> {
 
     fn deny(&mut self, seq: u64, order: &Order, refusal: &Refusal) {
         let &Refusal { reason, limit, value } = refusal;
-        self.denied[reason as usize] += 1;
-        let Some(answers) = &mut self.answers else { return };
         let Order { id: order, strategy, instrument, .. } = *order;
+        let denied = &mut self.denied[reason as usize];
+        denied.count += 1;
+        (denied.limit, denied.value, denied.instrument) = (limit, value, instrument);
+        let Some(answers) = &mut self.answers else { return };
         let denial = Denial { instrument, order, strategy, reason, limit, value };
         self.answer_count += 1;
         answers.push(Answer {

@@ -5,14 +5,44 @@
 
 use crate::domain::{DenyReason, OrderKind};
 use crate::risk::rule::{Case, Judged, RuleSpec};
+use crate::risk::units::Unit;
 use crate::venue::binance::filters::{AccountState, FilterName, MarketState, Terms};
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "filters",
     doc: "the venue's filters: tick, lot, value, counts and what else it has; the refusal names the filter",
     binds_reducing: true,
+    reasons: FILTERS,
+    unit: Unit::None,
     check,
+    measure: None,
 };
+
+/// One for each filter, and the two by which the journals of before had them.
+const FILTERS: &[DenyReason] = &[
+    DenyReason::BadQuantity,
+    DenyReason::NotionalTooSmall,
+    DenyReason::PriceFilter,
+    DenyReason::LotSize,
+    DenyReason::IcebergParts,
+    DenyReason::MarketLotSize,
+    DenyReason::TrailingDelta,
+    DenyReason::PercentPrice,
+    DenyReason::PercentPriceBySide,
+    DenyReason::MinNotional,
+    DenyReason::Notional,
+    DenyReason::MaxAsset,
+    DenyReason::MaxPosition,
+    DenyReason::MaxNumOrders,
+    DenyReason::MaxNumAlgoOrders,
+    DenyReason::MaxNumIcebergOrders,
+    DenyReason::MaxNumOrderLists,
+    DenyReason::ExchangeMaxNumOrders,
+    DenyReason::ExchangeMaxNumAlgoOrders,
+    DenyReason::ExchangeMaxNumIcebergOrders,
+    DenyReason::ExchangeMaxNumOrderLists,
+    DenyReason::MaxNumOrderAmends,
+];
 
 /// Whether the filters let the order pass; otherwise the first that does not.
 fn check(c: &Case<'_>) -> Judged {

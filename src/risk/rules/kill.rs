@@ -4,13 +4,29 @@
 
 use crate::domain::{DenyReason, OrderKind};
 use crate::risk::rule::{Case, Judged, RuleSpec};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "kill",
     doc: "the kill switch, and the loss limits that throw it; only market orders that reduce pass",
     binds_reducing: true,
+    reasons: KILLS,
+    unit: Unit::None,
     check,
+    measure: None,
 };
+
+/// Of a person's kill, of the losses, and of surveillance.
+const KILLS: &[DenyReason] = &[
+    DenyReason::Killed,
+    DenyReason::DailyLoss,
+    DenyReason::StrategyDailyLoss,
+    DenyReason::Drawdown,
+    DenyReason::StrategyDrawdown,
+    DenyReason::ConsecutiveLosses,
+    DenyReason::LossVelocity,
+    DenyReason::Surveillance,
+];
 
 #[inline]
 fn check(c: &Case<'_>) -> Judged {

@@ -2,13 +2,17 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::SCALES;
-use crate::risk::rule::{Case, Judged, RuleSpec, refusal, times};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, refusal, times};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "leverage",
     doc: "leverage_max: gross exposure over capital and profit, of an instrument, a strategy, a group, an account, all",
     binds_reducing: false,
-    check,
+    reasons: &REASONS,
+    unit: Unit::Times,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 /// By level.
@@ -21,7 +25,7 @@ const REASONS: [DenyReason; SCALES] = [
 ];
 
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
@@ -32,9 +36,12 @@ fn check(c: &Case<'_>) -> Judged {
             continue;
         }
         let gross = times(scope.gross + c.adds.gross, 100);
+        let told = || gross.checked_div(equity).unwrap_or(i128::MAX);
+        if W::LISTENS {
+            w.saw(told(), limits.leverage_max.into(), reason);
+        }
         if gross > times(equity, limits.leverage_max) {
-            let told = gross.checked_div(equity).unwrap_or(i128::MAX);
-            return Err(refusal(told, limits.leverage_max.into(), reason));
+            return Err(refusal(told(), limits.leverage_max.into(), reason));
         }
     }
     Ok(())

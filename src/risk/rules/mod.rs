@@ -46,13 +46,19 @@ mod tests;
 
 use super::limits::Pace;
 use super::rates::Pulse;
-use super::rule::{Judged, over_count};
+use super::rule::{Judged, Witness, over_count};
 use crate::domain::DenyReason;
 
 /// Denies where `sent` and `more` are over the second's, the minute's or the day's limit.
 #[inline]
-fn pace(sent: &Pulse, more: u64, limits: &Pace, reasons: [DenyReason; 3]) -> Judged {
-    over_count(u64::from(sent.second) + more, limits.second.into(), reasons[0])?;
-    over_count(u64::from(sent.minute) + more, limits.minute.into(), reasons[1])?;
-    over_count(u64::from(sent.day) + more, limits.day.into(), reasons[2])
+fn pace(
+    w: &mut impl Witness,
+    sent: &Pulse,
+    more: u64,
+    limits: &Pace,
+    [second, minute, day]: [DenyReason; 3],
+) -> Judged {
+    over_count(w, u64::from(sent.second) + more, limits.second.into(), second)?;
+    over_count(w, u64::from(sent.minute) + more, limits.minute.into(), minute)?;
+    over_count(w, u64::from(sent.day) + more, limits.day.into(), day)
 }

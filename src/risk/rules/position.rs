@@ -1,17 +1,21 @@
 //! A strategy's position in one instrument, were its open orders to fill.
 
 use crate::domain::{DenyReason, Notional, Qty, Side};
-use crate::risk::rule::{Case, Judged, RuleSpec, over};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "position",
     doc: "position_notional_max, as if every open order of that side filled",
     binds_reducing: false,
-    check,
+    reasons: &[DenyReason::PositionLimit],
+    unit: Unit::Quote,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let worst = match c.order.side {
         Side::Buy => i128::from(c.position.0) + i128::from(c.open_buy.0) + i128::from(c.order.qty.0),
         Side::Sell => i128::from(c.position.0) - i128::from(c.open_sell.0) - i128::from(c.order.qty.0),
@@ -21,5 +25,5 @@ fn check(c: &Case<'_>) -> Judged {
         Ok(qty) => price.times(Qty(qty)),
         Err(_) => Notional(i128::from(price.0).saturating_mul(worst.abs())),
     };
-    over(c.quote_units(value), c.limits.position_notional_max.into(), DenyReason::PositionLimit)
+    over(w, c.quote_units(value), c.limits.position_notional_max.into(), DenyReason::PositionLimit)
 }

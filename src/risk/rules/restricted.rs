@@ -2,10 +2,14 @@
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{RuleSpec, when};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "restricted",
     doc: "restricted: instruments that are not to be traded",
     binds_reducing: false,
+    reasons: &[DenyReason::Restricted],
+    unit: Unit::None,
     check: |c| when(c.restricted, DenyReason::Restricted),
+    measure: None,
 };

@@ -2,13 +2,17 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::SCALES;
-use crate::risk::rule::{Case, Judged, RuleSpec, over};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "scale-net",
     doc: "net_notional_max of an instrument, a strategy, a group, an account, everything; open orders counted in full",
     binds_reducing: false,
-    check,
+    reasons: &REASONS,
+    unit: Unit::Quote,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 /// By level.
@@ -22,14 +26,14 @@ const REASONS: [DenyReason; SCALES] = [
 
 /// A buy can only take the net up and a sell only down, so only that side is judged: the other way stays open.
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
         let limit = i128::from(limits.net_notional_max);
         if c.adds.up > 0 {
-            over(scope.up + c.adds.up, limit, reason)?;
+            over(w, scope.up + c.adds.up, limit, reason)?;
         }
         if c.adds.down < 0 {
-            over(-(scope.down + c.adds.down), limit, reason)?;
+            over(w, -(scope.down + c.adds.down), limit, reason)?;
         }
     }
     Ok(())

@@ -2,13 +2,17 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::SCALES;
-use crate::risk::rule::{Case, Judged, RuleSpec, over};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "scale-short",
     doc: "short_notional_max of an instrument, a strategy, a group, an account, everything; open orders counted in full",
     binds_reducing: false,
-    check,
+    reasons: &REASONS,
+    unit: Unit::Quote,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 /// By level.
@@ -22,12 +26,12 @@ const REASONS: [DenyReason; SCALES] = [
 
 /// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     if c.adds.short <= 0 {
         return Ok(());
     }
     for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
-        over(scope.short + c.adds.short, limits.short_notional_max.into(), reason)?;
+        over(w, scope.short + c.adds.short, limits.short_notional_max.into(), reason)?;
     }
     Ok(())
 }

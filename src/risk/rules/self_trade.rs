@@ -2,12 +2,16 @@
 
 use crate::domain::{DenyReason, OrderKind};
 use crate::risk::rule::{Case, Judged, RuleSpec, when};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "self-trade",
     doc: "no order that would meet one of our own resting orders",
     binds_reducing: true,
+    reasons: &[DenyReason::SelfTrade],
+    unit: Unit::None,
     check,
+    measure: None,
 };
 
 #[inline]

@@ -2,14 +2,18 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::{SCALES, Scale};
-use crate::risk::rule::{Case, Judged, RuleSpec, refusal, times};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, refusal, times};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "share",
     doc: "share_pct_max: part of the whole gross exposure that an instrument, strategy, group or account may have, \
           judged above share_from",
     binds_reducing: false,
-    check,
+    reasons: &REASONS,
+    unit: Unit::Percent,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 /// By level; the whole has all of the whole.
@@ -21,7 +25,7 @@ const REASONS: [DenyReason; SCALES - 1] = [
 ];
 
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
@@ -32,9 +36,12 @@ fn check(c: &Case<'_>) -> Judged {
             continue;
         }
         let (part, room) = (times(gross, 100), times(whole, limits.share_pct_max));
+        let told = || part.checked_div(whole).unwrap_or(100);
+        if W::LISTENS {
+            w.saw(told(), limits.share_pct_max.into(), reason);
+        }
         if part > room {
-            let told = part.checked_div(whole).unwrap_or(100);
-            return Err(refusal(told, limits.share_pct_max.into(), reason));
+            return Err(refusal(told(), limits.share_pct_max.into(), reason));
         }
     }
     Ok(())

@@ -2,11 +2,20 @@
 //! silent: nothing could be heard of it between two of them.
 
 use crate::domain::DenyReason;
-use crate::risk::rule::{RuleSpec, over_count};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over_count};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "stale-book",
     doc: "book_age_ms_max: how long an instrument's market may have been silent",
     binds_reducing: false,
-    check: |c| over_count(c.now.since(c.heard), c.limits.book_age_max_ns, DenyReason::StaleBook),
+    reasons: &[DenyReason::StaleBook],
+    unit: Unit::Nanos,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
+
+#[inline]
+fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+    over_count(w, c.now.since(c.heard), c.limits.book_age_max_ns, DenyReason::StaleBook)
+}

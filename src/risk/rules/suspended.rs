@@ -2,10 +2,14 @@
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{RuleSpec, when};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "suspended",
     doc: "no order while none can be sent to the instrument's part of the venue",
     binds_reducing: true,
+    reasons: &[DenyReason::Suspended],
+    unit: Unit::None,
     check: |c| when(c.suspended, DenyReason::Suspended),
+    measure: None,
 };

@@ -9,7 +9,8 @@ use crate::market::Top;
 use crate::risk::exposure::Sum;
 use crate::risk::limits::{RiskLimits, SCALES, Scale, ScaleLimits};
 use crate::risk::rates::{Counted, Pulse};
-use crate::risk::rule::{Case, Judged, RULES, Refusal, check_all};
+use crate::risk::rule::{Case, Judged, RULES, Refusal, RuleList, check_all};
+use crate::risk::{Comparison, Heard, WatchedRules};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
 /// The touch, in the sample's units of a hundredth.
@@ -470,6 +471,20 @@ fn switches_and_lists() {
     assert_eq!(check("tradable", &inverse.case()).is_ok(), inverse.instrument.tradable());
 }
 
+/// Whatever was heard held, but what the refusal says, which is the last of it. None of these orders is denied by a rule
+/// that asks for more than its limit.
+fn what_was_heard(heard: &Heard, judged: Judged) {
+    let compared = heard.iter().flat_map(|(_, compared)| compared);
+    let broken: Vec<Comparison> = compared.filter(|c| c.value > c.limit).copied().collect();
+    match judged {
+        Err(Refusal { reason, limit, value }) if value > limit => {
+            assert_eq!(broken, [Comparison { reason, limit, value }]);
+            assert_eq!(heard.last().and_then(|(_, compared)| compared.last()), broken.last());
+        }
+        _ => assert_eq!(broken, [], "{judged:?}"),
+    }
+}
+
 #[test]
 fn all_at_once_is_each_rule_of_the_table_in_turn() {
     let mut random = 0x9E37_79B9_7F4A_7C15u64;
@@ -511,6 +526,9 @@ fn all_at_once_is_each_rule_of_the_table_in_turn() {
             let binding = RULES.iter().filter(|rule| !reducing || rule.binds_reducing);
             let in_turn = binding.map(|rule| (rule.check)(&case)).find(Result::is_err).unwrap_or(Ok(()));
             assert_eq!(check_all(&case, reducing), in_turn, "{case:?}");
+            let mut watched = WatchedRules::of(case.order.id);
+            assert_eq!(watched.check(&case, reducing), in_turn, "{case:?}");
+            what_was_heard(watched.heard(), in_turn);
             let what = in_turn.map_or_else(|refusal| refusal.reason.label(), |()| "passes");
             *seen.entry(what).or_insert(0) += 1;
         }

@@ -4,12 +4,16 @@
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{Case, Judged, RuleSpec, when};
+use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "trading-hours",
     doc: "outside the sessions that [hours] gives the market, or hours gives the strategy; what reduces passes",
     binds_reducing: false,
+    reasons: &[DenyReason::TradingHours],
+    unit: Unit::None,
     check,
+    measure: None,
 };
 
 #[inline]

@@ -28,15 +28,15 @@ use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
     Topology, TopologyError, Wait, build_ring, lane,
 };
-use crate::risk::RiskStage;
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
+use crate::risk::{RiskStage, WatchedRules};
 use crate::strategy::StrategyStage;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
 use journal::journal_writer;
-use parts::{BooksOf, Lanes};
+use parts::{BooksOf, Lanes, RiskFurniture};
 use std::thread::JoinHandle;
 
 /// A stage of this pipeline: those on one thread share the books.
@@ -198,25 +198,32 @@ impl Pipeline {
             Wallets::new(table, &config.paper.balances)
                 .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })
         };
-        let risk = RiskStage::new(
-            table,
-            strategies,
-            config.risk.limits,
-            intents_in,
-            verdicts_out,
-            answering.then_some(denials_out),
-            delay_ns,
-        )
-        .with_setup(&config.risk.setup)
-        .with_hours(config.trading_hours())
-        .with_wallets(wallets()?.resuming(&resumed.wallets))
-        .with_filters(filters)
-        .resuming(&resumed.desks)
-        .carrying(options.carried.as_ref())
-        .with_watch(options.watch.take());
-        let risk = match &simulation {
-            Some(simulation) => risk.with_bars(simulation.of_bars()),
-            None => risk,
+        let furniture = RiskFurniture {
+            config,
+            wallets: wallets()?.resuming(&resumed.wallets),
+            filters,
+            resumed: &resumed,
+            carried: options.carried.as_ref(),
+            watch: options.watch.take(),
+            of_bars: simulation.as_ref().map(Simulation::of_bars),
+        };
+        let limits = config.risk.limits;
+        let denials_out = answering.then_some(denials_out);
+        let risk: TradingStage = match options.asked.filter(|_| denials_out.is_none()) {
+            Some(order) => {
+                let rules = WatchedRules::of(order);
+                let risk = RiskStage::watching(table, strategies, limits, intents_in, verdicts_out, rules);
+                Box::new(furniture.put_into(risk))
+            }
+            None => Box::new(furniture.put_into(RiskStage::new(
+                table,
+                strategies,
+                limits,
+                intents_in,
+                verdicts_out,
+                denials_out,
+                delay_ns,
+            ))),
         };
         tell_of_missing_limits(config);
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
@@ -262,14 +269,8 @@ impl Pipeline {
             Box::new(PaperGateway::new(table, paper, gateway_in, answering.then_some(fills_out)))
         };
 
-        let mut stages: Vec<TradingStage> = vec![
-            Box::new(market),
-            Box::new(strategy),
-            Box::new(risk),
-            Box::new(execution),
-            Box::new(journal),
-            gateway,
-        ];
+        let mut stages: Vec<TradingStage> =
+            vec![Box::new(market), Box::new(strategy), risk, Box::new(execution), Box::new(journal), gateway];
         if let Some(wrap) = &mut options.wrap {
             stages = stages.into_iter().map(wrap).collect();
         }

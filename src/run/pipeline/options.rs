@@ -1,6 +1,7 @@
 //! What one run may have otherwise than its configuration says, and why it cannot be assembled.
 
 use super::TradingStage;
+use crate::domain::OrderId;
 use crate::domain::params::ConfigProblem;
 use crate::execution::fills::{FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
@@ -49,6 +50,8 @@ pub struct PipelineOptions {
     pub watch: Option<WatchSender>,
     /// Commands come from outside, by [`Pipeline::commands`].
     pub commanded: bool,
+    /// Risk keeps what its rules compared for this order, to tell why; only with `answers_recorded`.
+    pub asked: Option<OrderId>,
     /// More strategies than the built-in ones.
     pub strategies: &'static [StrategySpec],
     /// Another stage in place of the named one, for tests: it is given the real one.

@@ -1,8 +1,14 @@
-//! Parts that threads share or are joined by: the lanes between stages, and the books that a thread keeps.
+//! Parts that threads share or are joined by: the lanes between stages, and the books that a thread keeps; and what a
+//! risk stage has whatever rules it runs.
 
-use crate::domain::InstrumentId;
+use crate::domain::{InstrumentId, Wallets};
+use crate::journal::Resumed;
 use crate::pipeline::topology::Role;
 use crate::pipeline::{LaneReceiver, LaneSender, Stop, Topology, lane, lane_within_thread};
+use crate::risk::watch::WatchSender;
+use crate::risk::{Carried, RiskStage, RuleList};
+use crate::run::config::Config;
+use crate::venue::binance::filters::Filters;
 
 /// Makes lanes as long as the threads of their ends ask for.
 pub(super) struct Lanes<'a> {
@@ -42,5 +48,34 @@ impl BooksOf {
             Role::Gateway => self.gateway[instrument.index()],
             Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
         })
+    }
+}
+
+/// What a risk stage has beside its limits and lanes.
+pub(super) struct RiskFurniture<'a> {
+    pub config: &'a Config,
+    pub wallets: Wallets,
+    pub filters: Vec<Filters>,
+    pub resumed: &'a Resumed,
+    pub carried: Option<&'a Carried>,
+    pub watch: Option<WatchSender>,
+    /// By instrument, in a simulation.
+    pub of_bars: Option<Vec<bool>>,
+}
+
+impl RiskFurniture<'_> {
+    pub fn put_into<R: RuleList>(self, risk: RiskStage<R>) -> RiskStage<R> {
+        let risk = risk
+            .with_setup(&self.config.risk.setup)
+            .with_hours(self.config.trading_hours())
+            .with_wallets(self.wallets)
+            .with_filters(self.filters)
+            .resuming(&self.resumed.desks)
+            .carrying(self.carried)
+            .with_watch(self.watch);
+        match self.of_bars {
+            Some(of_bars) => risk.with_bars(of_bars),
+            None => risk,
+        }
     }
 }

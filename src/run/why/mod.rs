@@ -4,22 +4,26 @@
 //! The journal has what happened and what was decided. What a strategy saw in between, tops of book and indicator
 //! values, follows from that: the run is run again up to the event that the order answers.
 
+mod rules;
 mod told;
 mod words;
 
-pub use told::{IndicatorValue, RuleResult, SizingFacts, StrategyFacts, Told, Why, WhyError};
+pub use told::{Compared, IndicatorValue, RuleResult, SizingFacts, StrategyFacts, Told, Why, WhyError};
 
 use super::config::Config;
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions, seat_strategies};
 use crate::audit::{Body, Projector};
 use crate::domain::decimal::Scaled;
+use crate::domain::event::{Denial, Event, Kind};
 use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, OrderId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::{Entry, JournalError, JournalHeader, JournalReader};
 use crate::market::indicator::find;
 use crate::market::request::{IndicatorBody, IndicatorRequest};
 use crate::pipeline::{StopReason, Threading, Wait};
+use crate::risk::{Heard, RiskStage, WatchedRules};
 use crate::strategy::{StrategySpec, StrategyStage};
+use rules::rules;
 use std::collections::VecDeque;
 use std::path::Path;
 use words::{book, concerning, describe, sizing};
@@ -32,6 +36,8 @@ struct Found {
     seq: u64,
     time: Time,
     record: Record,
+    /// What risk said of it, once that was in the ring.
+    denial: Option<Denial>,
     decision: Body,
     events: Vec<Told>,
     afterwards: Vec<Told>,
@@ -55,8 +61,8 @@ pub fn why(journal: &Path, wanted: &str, strategies: &'static [StrategySpec]) ->
     };
     let config = Config::from_text_with_instruments(&header.config_text, &header.config_name, table.clone())
         .map_err(|error| WhyError::Config { journal: name.clone(), error })?;
-    let stage = run_again(journal, &header, &config, strategies, found.seq)?;
     let order = &found.record.order;
+    let (stage, heard) = run_again(journal, &header, &config, strategies, found.seq, order.id)?;
     let instrument = table.get(order.instrument);
     let desk = stage.seats().get(order.strategy.index()).map(|seat| &seat.desk.state);
     let position = desk.and_then(|desk| desk.positions.get(order.instrument.index()));
@@ -78,7 +84,7 @@ pub fn why(journal: &Path, wanted: &str, strategies: &'static [StrategySpec]) ->
                 now.then(|| sizing(&sized, instrument))
             },
         ),
-        rules: rules(&found.record),
+        rules: rules(&found.record, &heard, found.denial.as_ref(), instrument),
         afterwards: found.afterwards,
     })
 }
@@ -125,9 +131,17 @@ fn search(
                 events.reverse();
                 let decision = body.unwrap_or(Body::End {});
                 let (seq, time) = (at.seq, at.time);
-                found = Some(Found { seq, time, record: *record, decision, events, afterwards: Vec::new() });
+                let (record, denial, afterwards) = (*record, None, Vec::new());
+                found = Some(Found { seq, time, record, denial, decision, events, afterwards });
             }
             (_, Some(found)) => {
+                if let Entry::Slot(slot) = &entry
+                    && slot.kind() == Kind::Denial
+                    && let Event::Denial(denial) = slot.event()
+                    && denial.order == id
+                {
+                    found.denial = Some(denial);
+                }
                 if let Some(text) = body.as_ref().and_then(|body| concerning(body, id.0)) {
                     found.afterwards.push(told(text));
                 }
@@ -142,14 +156,16 @@ fn is_order(kind: RecordKind) -> bool {
     matches!(kind, RecordKind::Order | RecordKind::Denied | RecordKind::Held)
 }
 
-/// Runs the journal's events again up to `seq`, and hands out the strategies as they then are.
+/// Runs the journal's events again up to `seq`, and hands out the strategies as they then are, and what the rules
+/// compared for `order`.
 fn run_again(
     journal: &Path,
     header: &JournalHeader,
     config: &Config,
     strategies: &'static [StrategySpec],
     seq: u64,
-) -> Result<Box<StrategyStage>, WhyError> {
+    order: OrderId,
+) -> Result<(Box<StrategyStage>, Heard), WhyError> {
     let mut config = config.clone();
     config.journal.path = None;
     if let Some(balances) = &header.balances {
@@ -169,6 +185,7 @@ fn run_again(
                 terms: header.terms.clone(),
                 resumed: header.resumed.clone(),
                 carried: header.carried.clone(),
+                asked: Some(order),
                 strategies,
                 ..PipelineOptions::default()
             },
@@ -183,11 +200,20 @@ fn run_again(
             return Err(again("it ended before".to_owned()));
         }
         let stop = pipeline.stop.clone();
-        let stages = pipeline.finish().into_iter().flat_map(|group| group.stages);
-        let found = stages.filter_map(|stage| stage.into_any().downcast().ok()).next();
+        let (mut found, mut heard) = (None, Heard::new());
+        for stage in pipeline.finish().into_iter().flat_map(|group| group.stages) {
+            match stage.into_any().downcast::<StrategyStage>() {
+                Ok(strategies) => found = Some(strategies),
+                Err(other) => {
+                    if let Some(risk) = other.downcast_ref::<RiskStage<WatchedRules>>() {
+                        heard.clone_from(risk.rules().heard());
+                    }
+                }
+            }
+        }
         match stop.reason() {
             Some(reason) if reason != StopReason::Interrupted => Err(again(reason.to_string())),
-            _ => found.ok_or_else(|| again("its strategies are gone".to_owned())),
+            _ => found.map(|found| (found, heard)).ok_or_else(|| again("its strategies are gone".to_owned())),
         }
     })?
 }
@@ -236,22 +262,4 @@ fn facts(config: &Config, strategy: usize, more: &'static [StrategySpec]) -> Str
         doc: spec.map_or("", |spec| spec.doc).to_owned(),
         params: params.collect(),
     }
-}
-
-/// What the rules said: they run in the order of their table, and the first denial stands.
-fn rules(record: &Record) -> Vec<RuleResult> {
-    if let Some(reason) = record.denied {
-        let (rule, detail) = (reason.label().to_owned(), "denied".to_owned());
-        return vec![RuleResult { rule, passed: false, detail }];
-    }
-    if record.kind == RecordKind::Held {
-        return Vec::new();
-    }
-    let binding = crate::risk::RULES.iter().filter(|rule| !record.order.reduce_only || rule.binds_reducing);
-    let passed = |rule: &crate::risk::RuleSpec| RuleResult {
-        rule: rule.name.to_owned(),
-        passed: true,
-        detail: rule.doc.to_owned(),
-    };
-    binding.map(passed).collect()
 }

@@ -74,14 +74,20 @@ pub struct StrategyFacts {
 /// How an order was sized.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SizingFacts {
-    /// By which method, with which settings.
+    /// By which method, with which settings, in words.
     pub method: String,
+    /// The asset that is bought or sold.
+    pub base: String,
+    /// The asset that it is paid with.
+    pub quote: String,
     /// The strategy's equity, in the quote asset.
     pub equity: String,
     /// What could be spent or lost, in the quote asset; zero for a fixed quantity.
     pub budget: String,
     /// What one whole of the base asset costs or loses.
     pub unit: String,
+    /// What that is: its price, the distance to the stop, or the average true range.
+    pub unit_is: &'static str,
     /// The quantity before lots, caps and smallest sizes.
     pub wanted: String,
     /// The quantity that was allowed.
@@ -97,6 +103,19 @@ pub struct RuleResult {
     pub passed: bool,
     /// Why not, or what it compares.
     pub detail: String,
+    /// What it compared, by what it would have denied for; of the rule that denied, that alone. Empty where it compares
+    /// no numbers, or had none to compare.
+    pub compared: Vec<Compared>,
+}
+
+/// A limit that an order was held against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// What the order is denied for if it does not pass.
+    pub reason: String,
+    /// The limit, what the order came to, and their unit.
+    #[serde(flatten)]
+    pub told: crate::risk::Told,
 }
 
 /// Why a journal does not tell.

@@ -6,19 +6,21 @@ use crate::domain::decimal::Scaled;
 use crate::domain::event::Event;
 use crate::domain::{Instrument, InstrumentTable, Qty, Slot};
 use crate::market::Top;
-use crate::strategy::sizing::{AMOUNT_DECIMALS, Sized};
+use crate::risk::units;
+use crate::strategy::sizing::{AMOUNT_DECIMALS, Method, Sized};
 
 /// What a record of the trail says of order `id`.
 pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
     let of = |order: &crate::audit::record::Whose| order.order == id;
     match body {
-        Body::Order { decision, reason, order } if of(&order.whose) => {
+        Body::Order { decision, reason, order, .. } if of(&order.whose) => {
             Some(format!("{decision}{}", reason.map(|r| format!(": {r}")).unwrap_or_default()))
         }
         Body::Cancel { order } if of(order) => Some("a cancel is sent".to_owned()),
         Body::Manager { change, order } if of(order) => Some(change.clone()),
-        Body::Reply { reply, reason, order } if of(order) => {
-            Some(format!("{reply}{}", reason.map(|r| format!(": {r}")).unwrap_or_default()))
+        Body::Reply { reply, reason, told, order, .. } if of(order) => {
+            let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
+            Some(format!("{reply}{reason}{}", told.as_ref().map(|t| format!(", {t}")).unwrap_or_default()))
         }
         Body::Fill { order, side, qty, price, fee, fee_asset, maker, trade_id } if of(order) => {
             let made = if *maker { "maker" } else { "taker" };
@@ -64,7 +66,11 @@ pub(super) fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
         Event::DepthPartial(d) => format!("{name}: best {} bids and {} asks", d.bids, d.asks),
         Event::Kline(_) => format!("{name}: bar of the venue"),
         Event::Report(r) => format!("{name}: the venue on order {}: {:?}", r.order.0, r.kind),
-        Event::Denial(d) => format!("{name}: order {} was denied: {}", d.order.0, d.reason),
+        Event::Denial(d) => {
+            let told = instrument.and_then(|of| units::told(d.reason, d.limit, d.value, of));
+            let told = told.map(|told| format!(", {told}")).unwrap_or_default();
+            format!("{name}: order {} was denied: {}{told}", d.order.0, d.reason)
+        }
         Event::Command(c) => format!("command: {c:?}"),
         Event::Interrupted(_) => format!("{name}: market data interrupted"),
         Event::Rules(_) => format!("{name}: the venue changed its rules"),
@@ -93,11 +99,67 @@ pub(super) fn book(top: &Top, instrument: &Instrument) -> String {
 pub(super) fn sizing(sized: &Sized, instrument: &Instrument) -> SizingFacts {
     let qty = |qty: Qty| Scaled { value: qty.0.into(), decimals: instrument.qty_decimals }.to_string();
     SizingFacts {
-        method: format!("{:?}", sized.method),
+        method: method(sized.method, instrument),
+        base: instrument.base.clone(),
+        quote: instrument.quote.clone(),
+        unit_is: match sized.method {
+            Method::RiskPerTrade { .. } => "the distance to the stop",
+            Method::VolatilityTarget { .. } | Method::EqualRisk { .. } => "the average true range",
+            _ => "the price",
+        },
         equity: Scaled { value: sized.equity, decimals: AMOUNT_DECIMALS }.to_string(),
         budget: Scaled { value: sized.budget.0, decimals: instrument.notional_decimals() }.to_string(),
         unit: Scaled { value: sized.unit.0.into(), decimals: instrument.price_decimals }.to_string(),
         wanted: qty(sized.wanted),
         qty: qty(sized.qty),
+    }
+}
+
+/// A method with its settings, in words.
+fn method(method: Method, instrument: &Instrument) -> String {
+    let amount = |value: i64| format!("{:#}", Scaled { value: value.into(), decimals: AMOUNT_DECIMALS });
+    // A per cent is ten thousand parts per million.
+    let percent = |share: i64| format!("{:#} %", Scaled { value: share.into(), decimals: 4 });
+    match method {
+        Method::FixedQty { qty } => format!("fixed-qty: {} {}", amount(qty), instrument.base),
+        Method::FixedNotional { notional } => {
+            format!("fixed-notional: worth {} {}", amount(notional), instrument.quote)
+        }
+        Method::PercentOfEquity { share } => {
+            format!("percent-of-equity: worth {} of the equity", percent(share))
+        }
+        Method::RiskPerTrade { share } => {
+            format!("risk-per-trade: {} of the equity is lost if the stop is reached", percent(share))
+        }
+        Method::VolatilityTarget { share, period } => format!(
+            "volatility-target: the average true range of {period} bars moves {} of the equity",
+            percent(share)
+        ),
+        Method::Kelly { share } => format!("kelly: worth {} of the equity", percent(share)),
+        Method::EqualRisk { share, period } => format!(
+            "equal-risk: the average true range of {period} bars moves {} of the equity, divided among the strategy's \
+             instruments",
+            percent(share)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Market;
+    use crate::domain::instrument::tests::sample;
+
+    #[test]
+    fn a_method_is_told_with_its_units() {
+        let told = |m| method(m, &sample(Market::Spot, "BTCUSDT"));
+        let expected = "risk-per-trade: 0.5 % of the equity is lost if the stop is reached";
+        assert_eq!(told(Method::RiskPerTrade { share: 5_000 }), expected);
+        assert_eq!(told(Method::FixedQty { qty: 1_250_000 }), "fixed-qty: 0.0125 BTC");
+        assert_eq!(
+            told(Method::FixedNotional { notional: 10_000_000_000 }),
+            "fixed-notional: worth 100 USDT"
+        );
+        assert_eq!(told(Method::Kelly { share: 100_000 }), "kelly: worth 10 % of the equity");
     }
 }

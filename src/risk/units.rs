@@ -1,0 +1,215 @@
+//! The units of the rules' limits, and a limit and what an order came to as a person reads them.
+//!
+//! Rules compare integers; everybody who shows what they compared goes by the [`Unit`] of the rule's line in the table.
+
+use super::limits::QUOTE_DECIMALS;
+use super::recent::SIZES;
+use super::rule::{RULES, RuleSpec};
+use crate::domain::decimal::Scaled;
+use crate::domain::{DenyReason, Instrument};
+use serde::Serialize;
+use std::fmt;
+
+/// What a rule's limit is counted in, and what an order comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nothing: the rule says yes or no.
+    None,
+    /// An amount of the quote asset, units of 10^-8.
+    Quote,
+    /// An amount of the base asset, units of 10^-8.
+    Base,
+    /// A quantity, units of the instrument.
+    Qty,
+    /// The same as a sum of as many as [`SIZES`] orders.
+    QtyOfSizes,
+    /// A price, units of the instrument; below zero where it is a sell's, which may not be under its limit.
+    Price,
+    /// A number of these.
+    Count(&'static str),
+    /// Hundredths.
+    Percent,
+    /// Hundredths of a whole, so many times something.
+    Times,
+    /// Nanoseconds.
+    Nanos,
+}
+
+/// A limit, and what an order came to, as exact numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exact<'a> {
+    /// The limit; none where there is none.
+    pub limit: Option<Scaled>,
+    /// What the order came to; none where it is over every number.
+    pub value: Option<Scaled>,
+    /// The unit of both: an asset, `%`, `ms`, `times`, or what is counted.
+    pub unit: &'a str,
+}
+
+/// The same as a person reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The limit, an exact decimal; `none` where there is none.
+    pub limit: String,
+    /// What the order came to, an exact decimal; `unbounded` where it is over every number.
+    pub value: String,
+    /// The unit of both: an asset, `%`, `ms`, `times`, or what is counted.
+    pub unit: String,
+}
+
+impl Told {
+    /// Whether there is no limit.
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.limit == NO_LIMIT
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, value, unit } = self;
+        if self.is_unlimited() {
+            return write!(f, "{value} {unit}, no limit");
+        }
+        write!(f, "{value} {unit}, limit {limit} {unit}")
+    }
+}
+
+const NO_LIMIT: &str = "none";
+const UNBOUNDED: &str = "unbounded";
+
+impl Unit {
+    /// `limit` and `value` of an order of `instrument` as exact numbers; nothing where the rule had none.
+    #[must_use]
+    pub fn exact(self, limit: i64, value: i64, instrument: &Instrument) -> Option<Exact<'_>> {
+        // No comparison refuses zero by zero: a refusal that has neither is that of a rule that compares nothing.
+        if self == Self::None || (limit, value) == (0, 0) {
+            return None;
+        }
+        let unlimited = match self {
+            Self::Count(_) => limit >= i64::from(u32::MAX),
+            _ => limit == i64::MAX,
+        };
+        let number = |number| self.scaled(number, instrument);
+        let unit = match self {
+            Self::None => return None,
+            Self::Quote | Self::Price => &instrument.quote,
+            Self::Base | Self::Qty | Self::QtyOfSizes => &instrument.base,
+            Self::Count(what) => what,
+            Self::Percent => "%",
+            Self::Times => "times",
+            Self::Nanos => "ms",
+        };
+        let limit = (!unlimited).then(|| number(limit));
+        Some(Exact { limit, value: (value != i64::MAX).then(|| number(value)), unit })
+    }
+
+    /// The same as a person reads them.
+    #[must_use]
+    pub fn tell(self, limit: i64, value: i64, instrument: &Instrument) -> Option<Told> {
+        let Exact { limit, value, unit } = self.exact(limit, value, instrument)?;
+        let text = |number: Option<Scaled>, otherwise: &str| match (self, number) {
+            (_, None) => otherwise.to_owned(),
+            (Self::Qty | Self::Price, Some(number)) => number.to_string(),
+            (_, Some(number)) => format!("{number:#}"),
+        };
+        Some(Told { limit: text(limit, NO_LIMIT), value: text(value, UNBOUNDED), unit: unit.to_owned() })
+    }
+
+    /// A number of this unit, exact.
+    fn scaled(self, number: i64, instrument: &Instrument) -> Scaled {
+        let value = i128::from(number);
+        let (value, decimals) = match self {
+            Self::None | Self::Count(_) | Self::Percent => (value, 0),
+            Self::Quote | Self::Base => (value, QUOTE_DECIMALS),
+            Self::Qty => (value, instrument.qty_decimals),
+            // An eighth is 125 thousandths.
+            Self::QtyOfSizes => (value * (1_000 / SIZES as i128), instrument.qty_decimals + 3),
+            Self::Price => (value.abs(), instrument.price_decimals),
+            Self::Times => (value, 2),
+            Self::Nanos => (value, 6),
+        };
+        Scaled { value, decimals }
+    }
+}
+
+const _: () = assert!(1_000 % SIZES == 0);
+
+/// The rule that denies for `reason`; none for those of the journals of before whose rule is gone.
+#[must_use]
+pub fn rule_of(reason: DenyReason) -> Option<&'static RuleSpec> {
+    RULES.iter().find(|rule| rule.reasons.contains(&reason))
+}
+
+/// Limit and value of a denial for `reason`, as a person reads them; nothing where its rule has none.
+#[must_use]
+pub fn told(reason: DenyReason, limit: i64, value: i64, instrument: &Instrument) -> Option<Told> {
+    rule_of(reason)?.unit.tell(limit, value, instrument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Market;
+    use crate::domain::instrument::tests::sample;
+
+    #[test]
+    fn every_reason_is_of_a_rule_and_of_one_alone() {
+        for reason in DenyReason::ALL {
+            let rules: Vec<_> = RULES.iter().filter(|rule| rule.reasons.contains(reason)).collect();
+            // Two limits have rules of their own, and a place in a rule of all levels: the first is the one that is set.
+            let twice = matches!(reason, DenyReason::OrderRate | DenyReason::GrossExposure);
+            let expected = if twice { 2 } else { 1 };
+            assert_eq!(rules.len(), expected, "{reason}");
+        }
+        assert_eq!(rule_of(DenyReason::OrderRate).map(|rule| rule.name), Some("order-rate"));
+        assert_eq!(rule_of(DenyReason::GrossExposure).map(|rule| rule.name), Some("gross"));
+        for rule in RULES {
+            assert_eq!(rule.unit == Unit::None, rule.measure.is_none(), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn limits_and_values_are_told_in_units_that_a_person_reads() {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let told = |reason, limit, value| {
+            let told = told(reason, limit, value, &instrument)?;
+            Some(format!("{} {} {}", told.limit, told.value, told.unit))
+        };
+        for (reason, limit, value, expected) in [
+            (DenyReason::OrderTooLarge, 100_000_000_000, 150_000_000_001, "1000 1500.00000001 USDT"),
+            (DenyReason::PortfolioNet, 50_000_000, 150_000_000, "0.5 1.5 USDT"),
+            (DenyReason::MinimumBalance, 1_000_000_000, -500_000_000, "10 -5 USDT"),
+            (DenyReason::QuantityTooLarge, 25_000_000, 25_000_001, "0.25 0.25000001 BTC"),
+            (DenyReason::NotReducing, 0, 1_500, "0.000 1.500 BTC"),
+            // Eight times 0.101, and ten times a sum of 0.080.
+            (DenyReason::FatFinger, 800, 808, "0.1 0.101 BTC"),
+            (DenyReason::FatFinger, 801, 803, "0.100125 0.100375 BTC"),
+            (DenyReason::BadPrice, 6_030_010, 6_030_020, "60300.10 60300.20 USDT"),
+            (DenyReason::MarkCollar, -5_940_000, -5_939_990, "59400.00 59399.90 USDT"),
+            (DenyReason::OrderRate, 9, 10, "9 10 orders"),
+            (DenyReason::AllCancelsDay, 100, 101, "100 101 cancels"),
+            (DenyReason::GroupLeverage, 300, 312, "3 3.12 times"),
+            (DenyReason::GroupLeverage, 300, i64::MAX, "3 unbounded times"),
+            (DenyReason::StrategyShare, 40, 41, "40 41 %"),
+            (DenyReason::StaleBook, 5_000_000_000, 5_000_000_001, "5000 5000.000001 ms"),
+        ] {
+            assert_eq!(told(reason, limit, value).as_deref(), Some(expected), "{reason}");
+        }
+        assert_eq!(told(DenyReason::Halted, 0, 0), None);
+        assert_eq!(told(DenyReason::LotSize, 0, 0), None);
+        assert_eq!(told(DenyReason::OpenOrders, 0, 0), None, "no order can be live any more");
+    }
+
+    #[test]
+    fn a_limit_that_is_not_set_is_told_as_none() {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let shown = |unit: Unit, limit, value| unit.tell(limit, value, &instrument).map(|t| t.to_string());
+        let count = shown(Unit::Count("orders"), u32::MAX.into(), 3);
+        assert_eq!(count.as_deref(), Some("3 orders, no limit"));
+        let amount = shown(Unit::Quote, i64::MAX, 1_250_000_000);
+        assert_eq!(amount.as_deref(), Some("12.5 USDT, no limit"));
+        let amount = shown(Unit::Quote, 1_000_000_000, 1_250_000_000);
+        assert_eq!(amount.as_deref(), Some("12.5 USDT, limit 10 USDT"));
+    }
+}
