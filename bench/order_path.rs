@@ -190,7 +190,7 @@ impl Primitives {
         self.sealed.clear();
         let begun = Instant::now();
         let timing = Timing { timestamp: now().0 / 1_000_000, recv_window: RecvWindow::from_millis(5_000) };
-        let place = Request::Place { order, instrument, client_id, expires_maker: false };
+        let place = Request::Place { order, instrument, client_id, self_trade: None };
         let auth = self.signed_by.as_ref().map_or(Auth::Session, Auth::Signed);
         let text = self.writer.write(n, &place, timing, auth).expect("it fits");
         let key = (n as u32).to_le_bytes();
@@ -338,7 +338,7 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
             order: &order,
             instrument: &instrument,
             client_id: &client_id,
-            expires_maker: false,
+            self_trade: None,
         };
         let call = rest_writer.write(&place, timing, &rest_key).expect("it fits");
         let target = format!("{}?{}", call.path, call.query);

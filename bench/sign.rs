@@ -96,7 +96,7 @@ fn signed<'a>(
         order: &order,
         instrument: &orders.instrument,
         client_id: &id,
-        expires_maker: false,
+        self_trade: None,
     };
     let mut ws = WsRequest::new();
     ws.write(1, &place, timing, Auth::Signed(credentials)).expect("it fits");
@@ -119,7 +119,7 @@ fn signed<'a>(
                 order: &order,
                 instrument: &orders.instrument,
                 client_id: &id,
-                expires_maker: false,
+                self_trade: None,
             };
             black_box(ws.write(call, &place, timing, Auth::Signed(credentials)).expect("it fits"));
         }),
@@ -159,7 +159,7 @@ fn unsigned<'a>(rows: &mut Vec<Row<'a>>, calls: u64, orders: &'a Orders) {
                 order: &order,
                 instrument: &orders.instrument,
                 client_id: &id,
-                expires_maker: false,
+                self_trade: None,
             };
             black_box(ws.write(call, &place, timing, Auth::Session).expect("it fits"));
         }),

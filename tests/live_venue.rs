@@ -56,7 +56,7 @@ struct Heard {
 }
 
 impl Heard {
-    fn to_the_end(&mut self, venue: &Running, status: &LiveStatus) -> bool {
+    fn is_at_the_end(&mut self, venue: &Running, status: &LiveStatus) -> bool {
         let same = venue.stats().feed_ended && status.frames == self.frames;
         self.times = if same { self.times + 1 } else { 0 };
         self.frames = status.frames;
@@ -88,7 +88,7 @@ fn two_markets_on_redundant_connections_equal_the_venues_books_after_a_cut() {
         if !cut && whole && status.frames > 400 {
             cut = venue.control().inject(Fault::Cut { market: Some(Market::Spot) });
         }
-        heard.to_the_end(&venue, status) && whole
+        heard.is_at_the_end(&venue, status) && whole
     });
     assert!(cut, "{:?}", summary.live);
     let live = summary.live.as_ref().expect("a live run");
@@ -129,7 +129,7 @@ fn recorded_frames_served_again_give_the_recorded_quotes() {
         Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
     let dir = tempfile::tempdir().expect("a directory");
     let mut heard = Heard::default();
-    let summary = follow(&config, &dir.path().join("run.journal"), |status| heard.to_the_end(&venue, status));
+    let summary = follow(&config, &dir.path().join("run.journal"), |status| heard.is_at_the_end(&venue, status));
     let (feed, books) = (summary.feed.expect("a live run"), summary.book_totals());
     assert_eq!(feed.frames, venue.stats().frames, "every frame came");
     assert_eq!((feed.decode_errors, books.gaps, books.crossed), (0, 0, 0));
