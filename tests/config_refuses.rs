@@ -67,7 +67,7 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:5:14: trading.secret_env: must be the name of an environment variable, 1 to 64 capital letters, digits or _; the key itself has no place here, since this text is kept in journals",
             "my.toml:6:18: trading.recv_window_ms = 60001: must be an integer from 1 to 60000",
             "my.toml:7:11: trading.on_exit = \"hold\": must be one of cancel, keep",
-            "my.toml:8:25: trading.self_trade_prevention = \"EXPIRE_MAKER\": must be one of default, none, expire-taker, expire-maker, expire-both, decrement, transfer",
+            "my.toml:8:25: trading.self_trade_prevention = \"EXPIRE_MAKER\": must be one of default, none, expire-taker, expire-maker, expire-both, decrement, transfer; did you mean \"expire-maker\"?",
         ],
     ),
     (
