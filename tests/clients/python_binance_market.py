@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from decimal import Decimal
 
 import binance.ws.depthcache
@@ -53,7 +54,11 @@ class Rest:
         equal(older, trades[10:15], "trades from an id")
 
     def check_aggregates_are_walked_through(self):
-        newest = self.client.get_aggregate_trades(symbol=SYMBOL, limit=100)
+        # A market that has just begun has few, and the newest may still grow.
+        end = time.monotonic() + CHECK_SECONDS
+        while len(newest := self.client.get_aggregate_trades(symbol=SYMBOL, limit=100)) < 60:
+            holds(time.monotonic() < end, f"{len(newest)} aggregates")
+            time.sleep(0.1)
         begin = newest[0]["a"]
         walked = []
         for row in self.client.aggregate_trade_iter(SYMBOL, last_id=begin):
