@@ -92,12 +92,8 @@ fn signed<'a>(
         rows.push(Row { name: format!("{kind}: {name}"), beside, calls, call });
     };
     let (order, id, timing) = orders.at(0);
-    let place = Request::Place {
-        order: &order,
-        instrument: &orders.instrument,
-        client_id: &id,
-        self_trade: None,
-    };
+    let place =
+        Request::Place { order: &order, instrument: &orders.instrument, client_id: &id, self_trade: None };
     let mut ws = WsRequest::new();
     ws.write(1, &place, timing, Auth::Signed(credentials)).expect("it fits");
     let payload = ws.signed_text().to_vec();

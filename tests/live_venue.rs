@@ -129,7 +129,8 @@ fn recorded_frames_served_again_give_the_recorded_quotes() {
         Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|error| panic!("{error}"));
     let dir = tempfile::tempdir().expect("a directory");
     let mut heard = Heard::default();
-    let summary = follow(&config, &dir.path().join("run.journal"), |status| heard.is_at_the_end(&venue, status));
+    let summary =
+        follow(&config, &dir.path().join("run.journal"), |status| heard.is_at_the_end(&venue, status));
     let (feed, books) = (summary.feed.expect("a live run"), summary.book_totals());
     assert_eq!(feed.frames, venue.stats().frames, "every frame came");
     assert_eq!((feed.decode_errors, books.gaps, books.crossed), (0, 0, 0));

@@ -21,7 +21,7 @@ pub enum Unit {
     Base,
     /// A quantity, units of the instrument.
     Qty,
-    /// The same as a sum of as many as [`SIZES`] orders.
+    /// The same as a sum of as many orders as habits are kept of.
     QtyOfSizes,
     /// A price, units of the instrument; below zero where it is a sell's, which may not be under its limit.
     Price,

@@ -48,7 +48,7 @@ pub struct PipelineOptions {
     pub simulation: Option<Simulation>,
     /// Is told each change of the kill switch.
     pub watch: Option<WatchSender>,
-    /// Commands come from outside, by [`Pipeline::commands`].
+    /// Commands come from outside, by [`Pipeline::commands`](super::Pipeline::commands).
     pub commanded: bool,
     /// Risk keeps what its rules compared for this order, to tell why; only with `answers_recorded`.
     pub asked: Option<OrderId>,
