@@ -201,7 +201,8 @@ fn live(args: &Args, out: &Path, config: &Config, interrupt: Interrupt) -> Outco
             match super::run::tell_silence(Some(&outcome), config) {
                 Outcome::Done => tell(args, out, &captured, problem),
                 failed => {
-                    problem.iter().for_each(|problem| eprintln!("{problem}"));
+                    let written = captured.report.first_error.as_ref().map(ToString::to_string);
+                    problem.iter().chain(&written).for_each(|problem| eprintln!("{problem}"));
                     failed
                 }
             }

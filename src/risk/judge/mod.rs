@@ -403,15 +403,19 @@ impl<R: RuleList> Judge<R> {
         let denied = &mut self.denied[reason as usize];
         denied.count += 1;
         (denied.limit, denied.value, denied.instrument) = (limit, value, instrument);
+        self.answer(seq, || Slot::denial(&Denial { instrument, order, strategy, reason, limit, value }));
+    }
+
+    /// Says something in the ring, caused by the event `seq`; nothing where a journal says it already.
+    fn answer(&mut self, seq: u64, slot: impl FnOnce() -> Slot) {
         let Some(answers) = &mut self.answers else { return };
-        let denial = Denial { instrument, order, strategy, reason, limit, value };
         self.answer_count += 1;
         answers.push(Answer {
             due: self.now.plus_nanos(self.answer_delay_ns),
             cause_seq: seq,
             origin: 0,
             number: self.answer_count,
-            slot: Slot::denial(&denial),
+            slot: slot(),
         });
     }
 

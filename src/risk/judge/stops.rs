@@ -6,7 +6,6 @@
 use super::Judge;
 use crate::domain::event::Command;
 use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId};
-use crate::pipeline::Answer;
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -137,15 +136,7 @@ impl<R: RuleList> Judge<R> {
             return;
         }
         self.kill(kill);
-        let Some(answers) = &mut self.answers else { return };
-        self.answer_count += 1;
-        answers.push(Answer {
-            due: self.now.plus_nanos(self.answer_delay_ns),
-            cause_seq: seq,
-            origin: 0,
-            number: self.answer_count,
-            slot: Slot::command(Command::Kill(*kill)),
-        });
+        self.answer(seq, || Slot::command(Command::Kill(*kill)));
     }
 
     /// Takes back what is open of what is stopped.
