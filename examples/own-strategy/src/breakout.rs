@@ -77,11 +77,7 @@ impl Breakout {
         if qty == Qty::ZERO {
             return Ok(());
         }
-        ctx.bracket(self.instrument, Side::Buy, qty)
-            .stop_at(stop)
-            .take_profit_at(target)
-            .send()
-            .map(drop)
+        ctx.bracket(self.instrument, Side::Buy, qty).stop_at(stop).take_profit_at(target).send().map(drop)
     }
 }
 
