@@ -79,6 +79,7 @@ fn shift(batch: &mut Batch, by: u64) {
     batch.orders.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
     batch.order_events.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
     batch.fills.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
+    batch.denials.iter_mut().for_each(|r| (r.seq, r.order_no) = (r.seq + by, r.order_no + by * 256));
     batch.positions.iter_mut().for_each(|r| r.seq += by);
     batch
         .bars
@@ -123,6 +124,7 @@ fn sqlite(dir: &Path, journal: &Path, header: &JournalHeader, rounds: usize) {
             insert(&client, &batch.orders);
             insert(&client, &batch.order_events);
             insert(&client, &batch.fills);
+            insert(&client, &batch.denials);
             insert(&client, &batch.positions);
             insert(&client, &batch.bars);
             insert(&client, &batch.equity);
@@ -234,6 +236,7 @@ fn texts(batch: &Batch) -> Vec<(String, Vec<u8>)> {
         text(&batch.orders),
         text(&batch.order_events),
         text(&batch.fills),
+        text(&batch.denials),
         text(&batch.positions),
         text(&batch.bars),
         text(&batch.equity),

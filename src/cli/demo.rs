@@ -5,20 +5,18 @@
 
 mod account;
 mod direct;
+mod proof;
 mod wire;
 
 use super::Outcome;
 use super::many::{self, Measure};
 use super::replay::{Common, parse_speed};
-use crate::audit::verify::{anchors_of, read_anchors};
-use crate::audit::verify_file;
 use crate::domain::{Instrument, InstrumentTable};
-use crate::journal::JournalReader;
-use crate::run::{Config, Pace, ReplayOptions, replay_journal};
+use crate::run::{Config, Pace};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEMO_TEXT: &str = include_str!("../../config/demo.toml");
@@ -153,60 +151,6 @@ fn source(args: &Args, instruments: Vec<Instrument>) -> Result<FlowSource, Outco
         eprintln!("{error}");
         Outcome::BadUsage
     })
-}
-
-/// Replays the journal, says whether the same order stream came out, and what to do next.
-fn conclude(
-    args: &Args,
-    (journal, trail): (&Path, &Path),
-    config: &Config,
-    hash: &str,
-    strategies: &'static [StrategySpec],
-    next: &[String],
-) -> Outcome {
-    let proof = prove(journal, config, strategies);
-    if !args.common.json {
-        println!();
-        match &proof {
-            Ok(again) if again == hash => {
-                println!("the journal of this run was replayed: the same order stream, to the byte");
-            }
-            Ok(again) => println!("THE JOURNAL REPLAYS TO ANOTHER ORDER STREAM: {again}; please report this"),
-            Err(problem) => println!("the journal could not be replayed: {problem}"),
-        }
-        tell_trail(trail);
-        println!("next:");
-        for line in next {
-            println!("  {line}");
-        }
-    }
-    if proof.as_deref() == Ok(hash) { Outcome::Done } else { Outcome::Failed }
-}
-
-/// Says whether the audit trail is whole.
-fn tell_trail(trail: &Path) {
-    if !trail.exists() {
-        return;
-    }
-    let anchors = anchors_of(trail);
-    let anchors = if anchors.exists() { read_anchors(&anchors) } else { Ok(Vec::new()) };
-    match anchors.and_then(|anchors| verify_file(trail, &anchors)) {
-        Ok(found) => println!(
-            "its audit trail was verified: {} records, each as it was written{}",
-            found.records,
-            if found.anchored == Some(found.records) { ", anchored to the last" } else { "" }
-        ),
-        Err(error) => println!("ITS AUDIT TRAIL DOES NOT VERIFY: {error}; please report this"),
-    }
-}
-
-/// Replays the journal and says what order stream came out.
-fn prove(path: &Path, config: &Config, strategies: &'static [StrategySpec]) -> Result<String, String> {
-    let mut journal = JournalReader::open(path).map_err(|e| e.to_string())?;
-    let mut options = ReplayOptions::default();
-    options.pipeline.strategies = strategies;
-    let summary = replay_journal(config, &mut journal, options).map_err(|e| e.to_string())?;
-    Ok(summary.order_stream_sha256)
 }
 
 fn configuration(args: &Args, instruments: Vec<Instrument>) -> Result<Config, Outcome> {

@@ -15,23 +15,28 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
-/// What was measured beside the run itself: one more run a point.
+/// What is told beside a run's summary: what was measured in further runs, one a point, and what was proven of it.
 #[derive(Default)]
-pub struct Curves {
+pub struct Beside {
     /// By offered rate.
     pub rates: Vec<RatePoint>,
     /// By number of instruments.
     pub instruments: Vec<InstrumentPoint>,
+    /// What a demo proves of itself.
+    pub proof: Option<Value>,
 }
 
-impl Curves {
-    /// A summary's JSON with the curves that there are.
+impl Beside {
+    /// A summary's JSON with what there is.
     pub fn added_to(&self, mut summary: Value) -> Value {
         if !self.rates.is_empty() {
             summary["rates"] = json!(self.rates);
         }
         if !self.instruments.is_empty() {
             summary["instruments"] = json!(self.instruments);
+        }
+        if let Some(proof) = &self.proof {
+            summary["proof"] = proof.clone();
         }
         summary
     }
@@ -213,7 +218,7 @@ pub fn audit_line(audit: &AuditSummary) -> String {
 /// Writes the latency report.
 pub fn report(
     summary: &Summary,
-    curves: Curves,
+    beside: Beside,
     title: &str,
     dir: &Path,
     paced: bool,
@@ -261,8 +266,8 @@ pub fn report(
                 count: i.count,
             })
             .collect(),
-        rates: curves.rates,
-        instruments: curves.instruments,
+        rates: beside.rates,
+        instruments: beside.instruments,
         notes: vec![
             format!(
                 "One stamp costs {:.1} ns here; every stage's figure contains one.",

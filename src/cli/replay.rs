@@ -1,6 +1,6 @@
 //! `algo-trader replay`: recorded frames, or a journal, through the pipeline.
 
-use super::output::Curves;
+use super::output::Beside;
 use super::{Outcome, output};
 use crate::history::{Recording, RecordingOptions};
 use crate::journal::JournalReader;
@@ -210,7 +210,7 @@ pub fn show(
     result: Result<Summary, ReplayError>,
     config: &Config,
     common: &Common,
-    curves: Curves,
+    beside: Beside,
     title: &str,
     paced: bool,
 ) -> Outcome {
@@ -241,7 +241,7 @@ pub fn show(
     if summary.stopped.is_some() && matches!(outcome, Outcome::Done) {
         eprintln!("interrupted: what follows is what was handled until then");
     }
-    if let Outcome::Failed = print(&summary, config, common, curves, title, paced) {
+    if let Outcome::Failed = print(&summary, config, common, beside, title, paced) {
         outcome = Outcome::Failed;
     }
     outcome
@@ -252,13 +252,13 @@ pub fn print(
     summary: &Summary,
     config: &Config,
     common: &Common,
-    curves: Curves,
+    beside: Beside,
     title: &str,
     paced: bool,
 ) -> Outcome {
     let mut outcome = super::run::tell_silence(summary.live.as_ref(), config);
     if common.json {
-        println!("{:#}", curves.added_to(summary.to_json()));
+        println!("{:#}", beside.added_to(summary.to_json()));
     } else {
         print!("{}", output::text(summary, config, super::table::width()));
     }
@@ -277,7 +277,7 @@ pub fn print(
         outcome = Outcome::Failed;
     }
     if let Some(dir) = &common.report {
-        match output::report(summary, curves, title, dir, paced) {
+        match output::report(summary, beside, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),
             Err(error) => {
                 eprintln!("{error}");
@@ -357,8 +357,8 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
             }
         }
     }
-    let curves = Curves { rates, ..Curves::default() };
-    show(result, &config, &args.common, curves, "Replay of recorded frames", pace != Pace::Max)
+    let beside = Beside { rates, ..Beside::default() };
+    show(result, &config, &args.common, beside, "Replay of recorded frames", pace != Pace::Max)
 }
 
 /// Every source must be of an instrument that is configured: precision cannot be guessed.
@@ -450,5 +450,5 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
     if journal.torn() {
         eprintln!("{}: was cut; replayed to its last whole block", path.display());
     }
-    show(result, &config, &args.common, Curves::default(), "Replay of a journal", false)
+    show(result, &config, &args.common, Beside::default(), "Replay of a journal", false)
 }

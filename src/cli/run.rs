@@ -1,7 +1,7 @@
 //! `algo-trader run`: live market data in; paper fills out, or orders, as the configuration says.
 
 use super::Outcome;
-use super::output::Curves;
+use super::output::Beside;
 use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
 use crate::domain::Market;
@@ -94,7 +94,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     let title = if live { "Live market data, live orders" } else { "Live market data, paper fills" };
     match run_live(&config, options) {
-        Ok(summary) => print(&summary, &config, common, Curves::default(), title, false),
+        Ok(summary) => print(&summary, &config, common, Beside::default(), title, false),
         Err(error) => tell_failure(error, &config, common, title),
     }
 }
@@ -138,7 +138,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
     match error {
         LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. } => {
             eprintln!("what follows is what was handled until then");
-            print(&summary, config, common, Curves::default(), title, false);
+            print(&summary, config, common, Beside::default(), title, false);
             Outcome::Failed
         }
         LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,

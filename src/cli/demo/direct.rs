@@ -1,9 +1,10 @@
 //! The demo without a network: the generator's frames go straight into the pipeline.
 
-use super::super::output::Curves;
+use super::super::output::Beside;
 use super::super::replay::{progress, show, show_topology, start_log};
 use super::super::{Outcome, many};
-use super::{Args, DemoFiles, conclude, configuration, source};
+use super::proof::Proof;
+use super::{Args, DemoFiles, configuration, source};
 use crate::domain::Instrument;
 use crate::run::audit::trail_of;
 use crate::run::interrupt::Interrupt;
@@ -66,7 +67,11 @@ pub(super) fn run(
         // What the database lacks is in the journal alone.
         own.keep();
     }
-    let hash = result.as_ref().ok().map(|summary| summary.order_stream_sha256.clone());
+    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&own.journal));
+    let proof = result
+        .as_ref()
+        .ok()
+        .map(|s| Proof::of(&s.order_stream_sha256, (&own.journal, &trail), &config, strategies));
     if args.common.report.is_none() && !args.common.json {
         args.common.report = Some(config.report.dir.join("demo"));
     }
@@ -77,16 +82,19 @@ pub(super) fn run(
             return Outcome::Failed;
         }
     };
-    let curves = Curves { instruments: points, ..Curves::default() };
+    let proof_json = proof.as_ref().map(Proof::to_json);
+    let beside = Beside { instruments: points, proof: proof_json, ..Beside::default() };
     let paced = pace != Pace::Max;
-    let outcome = show(result, &config, &args.common, curves, "Demo on a generated market", paced);
-    let (Outcome::Done, Some(hash)) = (&outcome, hash) else { return outcome };
+    let outcome = show(result, &config, &args.common, beside, "Demo on a generated market", paced);
+    let (Outcome::Done, Some(proof)) = (&outcome, proof) else { return outcome };
     let next = [
         "algo-trader demo                       the same over TLS, with a database".to_owned(),
         "algo-trader replay RECORDING.gz        recorded markets".to_owned(),
         "algo-trader list strategies            what can be configured".to_owned(),
         "algo-trader doctor                     how well this host is tuned".to_owned(),
     ];
-    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&own.journal));
-    conclude(&args, (&own.journal, &trail), &config, &hash, strategies, &next)
+    if !args.common.json {
+        proof.tell(&next);
+    }
+    proof.outcome()
 }

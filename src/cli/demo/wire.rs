@@ -1,11 +1,12 @@
 //! The demo as it is: a local venue serves the generated market over TLS, and the demo connects to it as to any venue.
 
 use super::super::Outcome;
-use super::super::output::Curves;
+use super::super::output::Beside;
 use super::super::replay::{print, show_topology, start_log};
 use super::super::run::{progress, tell_failure};
 use super::account::DemoAccount;
-use super::{Args, DemoFiles, conclude, configuration, temporary};
+use super::proof::Proof;
+use super::{Args, DemoFiles, configuration, temporary};
 use crate::domain::{Instrument, Market};
 use crate::net::Endpoint;
 use crate::run::audit::trail_of;
@@ -108,7 +109,10 @@ fn demo(
             store.journal = None;
         }
     }
-    let outcome = print(&summary, &config, &args.common, Curves::default(), title, false);
+    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
+    let proof = Proof::of(&summary.order_stream_sha256, (&own.journal, &trail), &config, strategies);
+    let beside = Beside { proof: Some(proof.to_json()), ..Beside::default() };
+    let outcome = print(&summary, &config, &args.common, beside, title, false);
     match served {
         Ok(served) if !args.common.json => println!(
             "the venue sent {} frames over {} connections and answered {} REST calls",
@@ -123,7 +127,6 @@ fn demo(
     if !matches!(outcome, Outcome::Done) {
         return Ok(outcome);
     }
-    let trail = summary.audit.as_ref().map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
     let next = [
         format!("algo-trader audit verify {}     the audit trail of the demo's runs", trail.display()),
         format!("algo-trader store status --store {place}     what the database holds"),
@@ -132,7 +135,10 @@ fn demo(
         "algo-trader replay RECORDING.gz          recorded markets at any speed".to_owned(),
         "algo-trader doctor                       how well this host is tuned".to_owned(),
     ];
-    Ok(conclude(args, (&own.journal, &trail), &config, &summary.order_stream_sha256, strategies, &next))
+    if !args.common.json {
+        proof.tell(&next);
+    }
+    Ok(proof.outcome())
 }
 
 /// The database that was asked for, or an SQLite file among the demo's other results.
