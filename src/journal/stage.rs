@@ -137,11 +137,14 @@ impl<S: Shared> Stage<S> for JournalStage {
         if self.failed {
             return false;
         }
-        if let Some(writer) = &mut self.writer {
-            let outcome = writer.flush_before_gateway();
-            self.after_write(outcome);
+        match &mut self.writer {
+            Some(writer) if writer.is_due() => {
+                let outcome = writer.write_block();
+                self.after_write(outcome);
+                !self.failed
+            }
+            _ => true,
         }
-        !self.failed
     }
 
     fn on_finish(&mut self) {

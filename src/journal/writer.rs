@@ -37,7 +37,9 @@ impl JournalSink for File {
 pub struct JournalWriter {
     sink: Box<dyn JournalSink>,
     policy: SyncPolicy,
-    block: Vec<u8>,
+    /// The block, in room that is made once: what is beyond its length is of blocks before.
+    room: Vec<u8>,
+    len: usize,
     orders_in_block: bool,
     bytes: u64,
 }
@@ -80,10 +82,11 @@ impl JournalWriter {
         policy: SyncPolicy,
     ) -> io::Result<Self> {
         sink.write_all(MAGIC)?;
-        let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
-        block.resize(BLOCK_HEAD, 0);
-        let mut writer = Self { sink, policy, block, orders_in_block: false, bytes: MAGIC.len() as u64 };
-        writer.block.extend_from_slice(&serde_json::to_vec(header)?);
+        let header = serde_json::to_vec(header)?;
+        let room = vec![0; (2 * BLOCK_BYTES).max(BLOCK_HEAD + header.len())];
+        let (len, bytes) = (BLOCK_HEAD, MAGIC.len() as u64);
+        let mut writer = Self { sink, policy, room, len, orders_in_block: false, bytes };
+        writer.put(header.len()).copy_from_slice(&header);
         writer.write_block()?;
         Ok(writer)
     }
@@ -91,34 +94,45 @@ impl JournalWriter {
     /// Adds a slot.
     #[inline]
     pub fn slot(&mut self, slot: &Slot) {
-        // In one piece: the room is asked for once.
-        let mut entry = [TAG_SLOT; 65];
-        entry[1..].copy_from_slice(&slot.canonical());
-        self.block.extend_from_slice(&entry);
+        self.add(TAG_SLOT, &slot.canonical());
     }
 
     /// Adds a record.
     #[inline]
     pub fn record(&mut self, record: &Record) {
         if record.is_long() {
-            self.block.push(TAG_LONG_RECORD);
-            self.block.extend_from_slice(&record.canonical_long());
+            self.add(TAG_LONG_RECORD, &record.canonical_long());
         } else {
-            self.block.push(TAG_RECORD);
-            self.block.extend_from_slice(&record.canonical());
+            self.add(TAG_RECORD, &record.canonical());
         }
         self.orders_in_block = true;
     }
 
-    /// Called before the gateway may see what was added: writes if an order is among it, or the block is large.
-    ///
-    /// # Errors
-    /// Whatever the sink says; the run must stop.
-    pub fn flush_before_gateway(&mut self) -> io::Result<()> {
-        if self.orders_in_block || self.block.len() >= BLOCK_BYTES {
-            self.write_block()?;
+    #[inline]
+    fn add<const N: usize>(&mut self, tag: u8, entry: &[u8; N]) {
+        // In one piece: the room is asked for once.
+        let room = self.put(1 + N);
+        room[0] = tag;
+        room[1..].copy_from_slice(entry);
+    }
+
+    /// Takes the next `bytes` of the block, to be filled.
+    #[inline]
+    fn put(&mut self, bytes: usize) -> &mut [u8] {
+        let (from, to) = (self.len, self.len + bytes);
+        if to > self.room.len() {
+            // A book of many levels is one event, and an event is never cut.
+            self.room.resize(2 * to, 0);
         }
-        Ok(())
+        self.len = to;
+        &mut self.room[from..to]
+    }
+
+    /// Whether the block has to be written before the gateway may see what was added: an order is in it, or it is large.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.orders_in_block || self.len >= BLOCK_BYTES
     }
 
     /// Writes what is left, and that the run came to its end.
@@ -126,7 +140,7 @@ impl JournalWriter {
     /// # Errors
     /// Whatever the sink says.
     pub fn finish(&mut self) -> io::Result<()> {
-        self.block.push(TAG_END);
+        self.put(1)[0] = TAG_END;
         self.write_block()?;
         self.sink.flush()?;
         self.sink.sync()
@@ -138,20 +152,25 @@ impl JournalWriter {
         self.bytes
     }
 
-    fn write_block(&mut self) -> io::Result<()> {
-        let payload = self.block.len() - BLOCK_HEAD;
+    /// Writes what was added.
+    ///
+    /// # Errors
+    /// Whatever the sink says; the run must stop.
+    pub fn write_block(&mut self) -> io::Result<()> {
+        let block = &mut self.room[..self.len];
+        let payload = block.len() - BLOCK_HEAD;
         if payload == 0 {
             return Ok(());
         }
-        let sum = crc(&self.block[BLOCK_HEAD..]);
-        self.block[0..4].copy_from_slice(&(payload as u32).to_le_bytes());
-        self.block[4..8].copy_from_slice(&sum.to_le_bytes());
-        self.sink.write_all(&self.block)?;
+        let sum = crc(&block[BLOCK_HEAD..]);
+        block[0..4].copy_from_slice(&(payload as u32).to_le_bytes());
+        block[4..8].copy_from_slice(&sum.to_le_bytes());
+        self.sink.write_all(block)?;
         if self.orders_in_block && self.policy == SyncPolicy::EachOrder {
             self.sink.sync()?;
         }
-        self.bytes += self.block.len() as u64;
-        self.block.truncate(BLOCK_HEAD);
+        self.bytes += self.len as u64;
+        self.len = BLOCK_HEAD;
         self.orders_in_block = false;
         Ok(())
     }

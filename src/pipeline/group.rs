@@ -65,8 +65,8 @@ struct Runner<S: Shared> {
     shared_used: bool,
     shared_latency: StageTally,
     stages: Vec<StageSlot<S>>,
-    /// Whether any stage wants levels: nearly all slots hold some.
-    levels_wanted: bool,
+    /// Positions of the stages that want levels: nearly all slots hold some.
+    levels_to: Vec<usize>,
     clock: StampClock,
     sampler: Sampler,
     hop: StageTally,
@@ -129,13 +129,14 @@ impl<S: Shared> Group<S> {
                 stage,
             })
             .collect();
+        let levels_to = (0..).zip(&stages).filter(|(_, s)| s.wants_levels).map(|(index, _)| index).collect();
         let runner = Runner {
             shared_used: shared.is_used(),
             shared_latency: StageTally::new(shared_name, "event handled by what the stages share"),
             shared,
             // A stage alone is bounded by the stamps of its thread: there is nothing to save.
             sampler: if stages.len() > 1 { sampler } else { Sampler::every() },
-            levels_wanted: stages.iter().any(|s| s.wants_levels),
+            levels_to,
             stages,
             clock,
             hop: StageTally::new(hop_name, "slot published to entry into this group's first stage"),
@@ -343,22 +344,32 @@ impl<S: Shared> Runner<S> {
             self.shared.on_slot(slot);
         }
         if !slot.is_last() {
-            let is_levels = slot.kind() == Kind::Levels;
-            if !is_levels || self.levels_wanted {
-                self.middle(slot, is_levels);
+            if slot.kind() == Kind::Levels {
+                self.levels(slot);
+            } else {
+                self.middle(slot);
             }
             return true;
         }
         self.last(slot, stop)
     }
 
-    /// Hands a slot that its event goes on after to the stages that want it.
-    fn middle(&mut self, slot: &Slot, is_levels: bool) {
-        for (index, s) in self.stages.iter_mut().enumerate() {
-            if !is_levels || s.wants_levels {
+    /// Hands levels that its event goes on after to the stages that want them.
+    #[inline]
+    fn levels(&mut self, slot: &Slot) {
+        for &index in &self.levels_to {
+            if let Some(s) = self.stages.get_mut(index) {
                 self.running = index;
                 s.stage.on_slot(self.seq, slot, &self.shared);
             }
+        }
+    }
+
+    /// Hands another slot that its event goes on after to the stages.
+    fn middle(&mut self, slot: &Slot) {
+        for (index, s) in self.stages.iter_mut().enumerate() {
+            self.running = index;
+            s.stage.on_slot(self.seq, slot, &self.shared);
         }
     }
 
