@@ -29,7 +29,11 @@ fn its_json_says_that_it_replays_and_that_its_trail_is_whole() {
         assert_eq!(replayed["order_stream_sha256"], told["order_stream_sha256"]);
         assert!(told["frames"].as_u64() > Some(1_000), "{told:#}");
         let trail = &told["proof"]["audit_trail"];
-        assert_eq!((&trail["whole"], &trail["anchored_to_the_last"]), (&true.into(), &true.into()), "{told:#}");
+        assert_eq!(
+            (&trail["whole"], &trail["anchored_to_the_last"]),
+            (&true.into(), &true.into()),
+            "{told:#}"
+        );
         assert!(trail["records"].as_u64() > Some(0), "{trail}");
         for made in [&journal, &format!("{journal}.audit"), &format!("{journal}.audit.anchors")] {
             // The next run writes its own.

@@ -305,16 +305,22 @@ impl Slot {
     /// The slot without what was measured (publishing stamp and latency): what is journaled and hashed.
     #[must_use]
     pub fn canonical(&self) -> [u8; 64] {
-        let mut words = self.words;
-        if self.kind() != Kind::Levels {
-            words[0] &= 0xffff_ffff;
-            words[2] = 0;
-        }
         let mut bytes = [0u8; 64];
-        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+        self.put_canonical(&mut bytes);
+        bytes
+    }
+
+    /// Writes [`Self::canonical`] where it is to be.
+    #[inline]
+    pub fn put_canonical(&self, bytes: &mut [u8; 64]) {
+        // All of it first, which is a few wide moves, and then what is left out.
+        for (to, word) in bytes.chunks_exact_mut(8).zip(self.words) {
             to.copy_from_slice(&word.to_le_bytes());
         }
-        bytes
+        if self.kind() != Kind::Levels {
+            bytes[4..8].fill(0);
+            bytes[16..24].fill(0);
+        }
     }
 
     /// A slot from its canonical bytes.

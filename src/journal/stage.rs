@@ -90,6 +90,26 @@ impl JournalStage {
             self.stop.stop(StopReason::StageFailed { stage: "journal", message });
         }
     }
+
+    /// An event's last slot: what goes into the order stream of it, and of what it caused. Kept apart, since most slots
+    /// are levels.
+    #[inline(never)]
+    fn last(&mut self, seq: u64, slot: &Slot) {
+        if matches!(slot.kind(), Kind::Report | Kind::Denial) {
+            self.stream.add(&slot.canonical());
+        }
+        let Self { records, stream, writer, .. } = self;
+        records.take_up_to(seq, |record| {
+            if record.is_long() {
+                stream.add(&record.canonical_long());
+            } else {
+                stream.add(&record.canonical());
+            }
+            if let Some(writer) = writer {
+                writer.record(record);
+            }
+        });
+    }
 }
 
 impl<S: Shared> Stage<S> for JournalStage {
@@ -105,23 +125,9 @@ impl<S: Shared> Stage<S> for JournalStage {
         if let Some(writer) = &mut self.writer {
             writer.slot(slot);
         }
-        if !slot.is_last() {
-            return;
+        if slot.is_last() {
+            self.last(seq, slot);
         }
-        if matches!(slot.kind(), Kind::Report | Kind::Denial) {
-            self.stream.add(&slot.canonical());
-        }
-        let Self { records, stream, writer, .. } = self;
-        records.take_up_to(seq, |record| {
-            if record.is_long() {
-                stream.add(&record.canonical_long());
-            } else {
-                stream.add(&record.canonical());
-            }
-            if let Some(writer) = writer {
-                writer.record(record);
-            }
-        });
     }
 
     fn ends_events(&self) -> bool {

@@ -94,7 +94,12 @@ impl JournalWriter {
     /// Adds a slot.
     #[inline]
     pub fn slot(&mut self, slot: &Slot) {
-        self.add(TAG_SLOT, &slot.canonical());
+        if let [tag, room @ ..] = self.put(65)
+            && let Some(room) = room.first_chunk_mut()
+        {
+            *tag = TAG_SLOT;
+            slot.put_canonical(room);
+        }
     }
 
     /// Adds a record.
@@ -110,7 +115,6 @@ impl JournalWriter {
 
     #[inline]
     fn add<const N: usize>(&mut self, tag: u8, entry: &[u8; N]) {
-        // In one piece: the room is asked for once.
         let room = self.put(1 + N);
         room[0] = tag;
         room[1..].copy_from_slice(entry);
@@ -121,11 +125,17 @@ impl JournalWriter {
     fn put(&mut self, bytes: usize) -> &mut [u8] {
         let (from, to) = (self.len, self.len + bytes);
         if to > self.room.len() {
-            // A book of many levels is one event, and an event is never cut.
-            self.room.resize(2 * to, 0);
+            self.widen(to);
         }
         self.len = to;
         &mut self.room[from..to]
+    }
+
+    /// Makes room for more: a book of many levels is one event, and an event is never cut.
+    #[cold]
+    #[inline(never)]
+    fn widen(&mut self, bytes: usize) {
+        self.room.resize(2 * bytes, 0);
     }
 
     /// Whether the block has to be written before the gateway may see what was added: an order is in it, or it is large.
