@@ -5,8 +5,10 @@
 //! sent, answered and cancelled. `primitives`: the same request written and signed by the request writer alone, a
 //! WebSocket header and mask put on it, and the whole sealed by a plain rustls connection with the same keys exchanged.
 //! Both do every order in one run and take turns in going first, since what goes first finds the caches as answers and
-//! waiting left them. The ratio is of first to first, as orders come; second to second is shown as warm. Beside it, not compared: a whole order by REST over a warm connection,
-//! from signing to its answer. (The lane here holds bare orders: only risk can make the approved ones.)
+//! waiting left them; and before each the client rehearses, as the sending thread does when it has nothing else to do. The
+//! ratio is of first to first, as orders come; second to second is shown as warm. Every other pair of turns comes without
+//! a rehearsal, and is shown as cold. Beside it, not compared: a whole order by REST over a warm connection, from signing
+//! to its answer. (The lane here holds bare orders: only risk can make the approved ones.)
 //!
 //! `--orders N`; `--json` prints one object a row.
 
@@ -135,6 +137,13 @@ impl Desk {
         self.carry_out();
     }
 
+    /// What the sending thread does while there is nothing to do.
+    fn idle(&mut self) {
+        self.client.rehearse(now(), &mut self.out);
+        assert!(self.out.list.is_empty(), "a rehearsal asks for nothing");
+        self.out.clear();
+    }
+
     fn until(&mut self, what: &str, mut good: impl FnMut(&Self) -> bool) {
         let end = Instant::now() + Duration::from_secs(30);
         while !good(self) {
@@ -212,6 +221,8 @@ struct Row {
     /// Of the orders that they had first, as orders come, and of those that the other had just done.
     path_ns: [Vec<u64>; 2],
     primitives_ns: [Vec<u64>; 2],
+    /// Path and primitives that went first without a rehearsal.
+    cold_ns: [Vec<u64>; 2],
     rest_ns: Vec<u64>,
     /// Of the path: the client's part, and framing and sealing.
     parts_ns: [Vec<u64>; 2],
@@ -262,6 +273,7 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
         name,
         path_ns: Default::default(),
         primitives_ns: Default::default(),
+        cold_ns: Default::default(),
         rest_ns: Vec::new(),
         parts_ns: Default::default(),
     };
@@ -284,10 +296,19 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
         };
         let client_id = ClientOrderId::derive(epoch, order.id);
         let reports = desk.reports;
+        let rehearsed = n % 4 < 2;
+        if rehearsed {
+            desk.idle();
+        }
         // What goes first finds the caches as answers and waiting left them, so each goes first as often.
         for (turn, path) in [n % 2 == 0, n % 2 == 1].into_iter().enumerate() {
             if !path {
-                row.primitives_ns[turn].push(primitives.seal(n, &order, &instrument, &client_id));
+                let took = primitives.seal(n, &order, &instrument, &client_id);
+                match (rehearsed, turn) {
+                    (true, _) => row.primitives_ns[turn].push(took),
+                    (false, 0) => row.cold_ns[1].push(took),
+                    (false, _) => {}
+                }
                 continue;
             }
             lane_in.push((order, client_id)).expect("room");
@@ -306,9 +327,15 @@ fn measure(name: &'static str, ed25519: bool, venue: &Running, tls: &TlsClient, 
                 }
             }
             let sealed = begun.elapsed().as_nanos() as u64;
-            row.path_ns[turn].push(sealed);
-            row.parts_ns[0].push(written);
-            row.parts_ns[1].push(sealed - written);
+            match (rehearsed, turn) {
+                (true, _) => row.path_ns[turn].push(sealed),
+                (false, 0) => row.cold_ns[0].push(sealed),
+                (false, _) => {}
+            }
+            if rehearsed && turn == 0 {
+                row.parts_ns[0].push(written);
+                row.parts_ns[1].push(sealed - written);
+            }
             assert_eq!(sent, 1, "one order, one message: {:?}", desk.out.list);
         }
         desk.session.as_mut().expect("open").1.flush().expect("sent");
@@ -377,9 +404,11 @@ fn main() {
     if !wants_json() {
         println!("{}; {orders} orders each, ns", host());
         println!(
-            "| session | path p50 | p99 | p99.9 | of it the client | framing, sealing | primitives p50 | ratio p50 (at most {TARGET}) | warm: path | primitives | ratio | by REST, to the answer, p50 |"
+            "| session | path p50 | p99 | p99.9 | of it the client | framing, sealing | primitives p50 | ratio p50 (at most {TARGET}) | warm: path | primitives | ratio | cold: path | primitives | ratio | by REST, to the answer, p50 |"
         );
-        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        println!(
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        );
     }
     for (name, ed25519) in [("Ed25519, logged on", true), ("HMAC, each signed", false)] {
         let mut row = measure(name, ed25519, &venue, &tls, orders);
@@ -387,18 +416,21 @@ fn main() {
         let primitives = quantile(&mut row.primitives_ns[0], 0.5);
         let warm = [quantile(&mut row.path_ns[1], 0.5), quantile(&mut row.primitives_ns[1], 0.5)];
         let rest = quantile(&mut row.rest_ns, 0.5);
+        let cold = [0, 1].map(|which| quantile(&mut row.cold_ns[which], 0.5));
+        let cold_ratio = cold[0] as f64 / cold[1] as f64;
         let [client, seal] = [0, 1].map(|part| quantile(&mut row.parts_ns[part], 0.5));
         let (ratio, warm_ratio) = (path[0] as f64 / primitives as f64, warm[0] as f64 / warm[1] as f64);
         if wants_json() {
             let row = serde_json::json!({
                 "session": row.name, "path_p50_ns": path[0], "path_p99_ns": path[1], "path_p999_ns": path[2],
                 "primitives_p50_ns": primitives, "ratio_p50": ratio, "warm_path_p50_ns": warm[0],
-                "client_p50_ns": client, "seal_p50_ns": seal, "warm_primitives_p50_ns": warm[1], "warm_ratio_p50": warm_ratio, "rest_p50_ns": rest,
+                "client_p50_ns": client, "seal_p50_ns": seal, "warm_primitives_p50_ns": warm[1], "warm_ratio_p50": warm_ratio,
+                "cold_path_p50_ns": cold[0], "cold_primitives_p50_ns": cold[1], "cold_ratio_p50": cold_ratio, "rest_p50_ns": rest,
             });
             println!("{row}");
         } else {
             println!(
-                "| {} | {} | {} | {} | {client} | {seal} | {primitives} | {ratio:.2} {} | {} | {} | {warm_ratio:.2} | {rest} |",
+                "| {} | {} | {} | {} | {client} | {seal} | {primitives} | {ratio:.2} {} | {} | {} | {warm_ratio:.2} | {} | {} | {cold_ratio:.2} | {rest} |",
                 row.name,
                 path[0],
                 path[1],
@@ -406,6 +438,8 @@ fn main() {
                 verdict(ratio, TARGET),
                 warm[0],
                 warm[1],
+                cold[0],
+                cold[1],
             );
         }
     }

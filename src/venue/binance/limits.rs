@@ -213,6 +213,19 @@ impl Budget {
     /// # Errors
     /// [`NotNow`], with the time to ask again; what is granted meanwhile to others may move it.
     pub fn ask(&mut self, cost: Cost, now: Time) -> Result<Permit, NotNow> {
+        self.may_ask(cost, now)?;
+        for kind in RateKind::ALL {
+            self.in_flight[index(kind)] += cost.of(kind);
+        }
+        Ok(Permit { cost, sent: now })
+    }
+
+    /// Whether [`ask`](Self::ask) would give leave now.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline(never)]
+    pub fn may_ask(&mut self, cost: Cost, now: Time) -> Result<(), NotNow> {
         let until = match cost.purpose {
             Purpose::Order => self.blocked_until.max(self.orders_blocked_until),
             Purpose::Cancel | Purpose::Query => self.blocked_until,
@@ -245,13 +258,7 @@ impl Budget {
                 }
             }
         }
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
-        for kind in RateKind::ALL {
-            self.in_flight[index(kind)] += cost.of(kind);
-        }
-        Ok(Permit { cost, sent: now })
+        refused.map_or(Ok(()), Err)
     }
 
     /// Notes that the request was answered, whatever the answer, and what the venue said it has counted.

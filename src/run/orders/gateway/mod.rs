@@ -34,6 +34,8 @@ use std::time::{Duration, Instant};
 pub(super) const WAKE: Token = Token(usize::MAX);
 /// Empty rounds before a thread that backs off sleeps in the poll.
 const EMPTY_ROUNDS: u32 = 64;
+/// Of empty rounds, after how many an order's way is rehearsed.
+const REHEARSE_ROUNDS: u32 = 16;
 /// The longest sleep: deadlines of the client are seen no later than so much after they are due.
 const SLEEP_MAX: Duration = Duration::from_millis(5);
 /// Orders taken before the sockets are looked at again.
@@ -181,6 +183,9 @@ impl Gateway {
                 empty_rounds = 0;
                 idle.reset();
             } else {
+                if empty_rounds.is_multiple_of(REHEARSE_ROUNDS) {
+                    self.rehearse();
+                }
                 empty_rounds = empty_rounds.saturating_add(1);
                 // A thread that backs off sleeps in the poll.
                 if self.parts.wait != Wait::Backoff {
@@ -239,6 +244,13 @@ impl Gateway {
         self.latencies.write.record(clock.nanos(taken, written));
         self.outcome.orders += 1;
         self.carry_out(now, Some(OrderStamps { caused: task.caused, written }));
+    }
+
+    /// Keeps the way of an order in the processor's caches while there is none.
+    fn rehearse(&mut self) {
+        self.parts.client.rehearse(wall_clock(), &mut self.out);
+        debug_assert!(self.out.list.is_empty(), "a rehearsal asks for nothing");
+        self.out.clear();
     }
 
     fn ask(&mut self, now: Time, input: Input<'_>) {

@@ -31,6 +31,27 @@ impl OrderClient {
         }
     }
 
+    /// Goes an order's way without sending one. An order comes after a pause in which other work has driven its code and
+    /// data out of the processor's caches, and waits for memory more than it computes: who has nothing to do rehearses,
+    /// and the next order finds them there. It is the last order's way again, up to where that would be counted and
+    /// handed out: nothing of the client changes, and nothing is asked for.
+    pub fn rehearse(&mut self, now: Time, out: &mut Outputs) {
+        let Some((order, client_id)) = &self.rehearsed else { return };
+        // What hinders an order is told when one comes.
+        if self.trading(now).is_err() {
+            return;
+        }
+        let (Ok(listed), Ok(route)) = (self.instruments.check(order), self.order_route()) else { return };
+        std::hint::black_box(self.orders.next_place(client_id));
+        let request = Request::Place {
+            order,
+            instrument: &listed.instrument,
+            client_id,
+            self_trade: listed.self_trade(order, self.settings.self_trade),
+        };
+        self.line.rehearse(route, Form::Request(&request), Cost::ORDER, now, out);
+    }
+
     fn try_place(
         &mut self,
         now: Time,
@@ -54,8 +75,9 @@ impl OrderClient {
         let sending =
             Sending { asked: Asked::Place(key), cost: Cost::ORDER, activity: self.ledger.activity() };
         let sent = self.line.send(route, Form::Request(&request), sending, now, out);
-        if sent.is_err() {
-            self.orders.forget(key);
+        match sent {
+            Ok(()) => self.rehearsed = Some((*order, *client_id)),
+            Err(_) => self.orders.forget(key),
         }
         sent
     }

@@ -113,6 +113,7 @@ impl Instruments {
     }
 
     /// Whether an order may be sent.
+    #[inline(never)]
     pub fn check(&self, order: &Order) -> Result<&Listed, LocalRefusal> {
         let listed = self.get(order.instrument).ok_or(LocalRefusal::UnknownInstrument)?;
         if let Some(why) = listed.pause() {

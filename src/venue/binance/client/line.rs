@@ -98,6 +98,18 @@ impl Line {
         }
     }
 
+    /// Writes a request for a session as [`send`](Self::send) does, and goes no further: nothing is counted or handed out.
+    pub fn rehearse(&mut self, route: Route, form: Form<'_>, cost: Cost, now: Time, out: &mut Outputs) {
+        let (Route::Session { logged_on, .. }, Some(id)) = (route, self.flight.next_id()) else { return };
+        if now < self.silent_until || self.budget.may_ask(cost, self.clock.venue_time(now)).is_err() {
+            return;
+        }
+        let (timing, mut plain) = (self.timing(now), Plain::new());
+        if let Ok(text) = text_of(&mut self.ws, &mut plain, &self.credentials, id, form, timing, logged_on) {
+            out.keep(&[text]);
+        }
+    }
+
     /// Writes a request and hands it out.
     pub fn send(
         &mut self,
@@ -119,20 +131,9 @@ impl Line {
         let deadline = now.plus(self.request_timeout);
         let (way, output, permit) = match route {
             Route::Session { id: session, logged_on } => {
-                let mut plain = super::super::bytes::FixedBytes::<96>::new();
-                let auth = if logged_on { Auth::Session } else { Auth::Signed(&self.credentials) };
-                let signed = Auth::Signed(&self.credentials);
-                let bytes: &[u8] = match form {
-                    Form::Request(request @ Request::Logon) => self.ws.write(id, request, timing, signed)?,
-                    Form::Request(request) => self.ws.write(id, request, timing, auth)?,
-                    Form::SubscribeSigned => {
-                        let method = "userDataStream.subscribe.signature";
-                        self.ws.write_with(id, method, timing, signed, |_| Ok(()))?
-                    }
-                    Form::Clock => bare(&mut plain, id, b"time"),
-                    Form::Subscribe => bare(&mut plain, id, b"userDataStream.subscribe"),
-                    Form::Signed(_) | Form::Plain(_) => return Err(LocalRefusal::NoConnection),
-                };
+                let mut plain = Plain::new();
+                let bytes =
+                    text_of(&mut self.ws, &mut plain, &self.credentials, id, form, timing, logged_on)?;
                 let permit = self.budget.ask(cost, venue_now)?;
                 let text = out.keep(&[bytes]);
                 (Way::Session(session), Output::SessionText { session, text }, permit)
@@ -168,8 +169,37 @@ impl Line {
     }
 }
 
+/// Room for a request without parameters.
+type Plain = super::super::bytes::FixedBytes<96>;
+
+/// Writes a request of a session. One piece of code for those that are sent and those that are rehearsed.
+#[inline(never)]
+fn text_of<'b>(
+    ws: &'b mut WsRequest,
+    plain: &'b mut Plain,
+    credentials: &Credentials,
+    id: u64,
+    form: Form<'_>,
+    timing: Timing,
+    logged_on: bool,
+) -> Result<&'b [u8], LocalRefusal> {
+    let signed = Auth::Signed(credentials);
+    let auth = if logged_on { Auth::Session } else { signed };
+    Ok(match form {
+        Form::Request(request @ Request::Logon) => ws.write(id, request, timing, signed)?,
+        Form::Request(request) => ws.write(id, request, timing, auth)?,
+        Form::SubscribeSigned => {
+            let method = "userDataStream.subscribe.signature";
+            ws.write_with(id, method, timing, signed, |_| Ok(()))?
+        }
+        Form::Clock => bare(plain, id, b"time"),
+        Form::Subscribe => bare(plain, id, b"userDataStream.subscribe"),
+        Form::Signed(_) | Form::Plain(_) => return Err(LocalRefusal::NoConnection),
+    })
+}
+
 /// A request without parameters.
-fn bare<'b>(bytes: &'b mut super::super::bytes::FixedBytes<96>, id: u64, method: &[u8]) -> &'b [u8] {
+fn bare<'b>(bytes: &'b mut Plain, id: u64, method: &[u8]) -> &'b [u8] {
     bytes.text(b"{\"id\":");
     bytes.integer(id);
     bytes.text(b",\"method\":\"");

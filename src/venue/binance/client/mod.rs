@@ -56,7 +56,7 @@ pub use reply::FRAME_BYTES_MAX;
 pub use settings::{ClientSettings, RestUse};
 
 use super::limits::Budget;
-use crate::domain::{InstrumentId, InstrumentTable, Time, VenueId};
+use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, Order, Time, VenueId};
 use crate::security::Credentials;
 use instruments::Instruments;
 use ledger::Ledger;
@@ -99,6 +99,8 @@ pub struct OrderClient {
     /// Whether that was so at the last poll.
     told_held: bool,
     stopped: bool,
+    /// The last order that was sent, for [`rehearse`](Self::rehearse).
+    rehearsed: Option<(Order, ClientOrderId)>,
 }
 
 impl OrderClient {
@@ -126,6 +128,7 @@ impl OrderClient {
             held: (Time(0), Paused::Limits),
             told_held: false,
             stopped: true,
+            rehearsed: None,
             settings,
         }
     }

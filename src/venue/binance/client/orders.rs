@@ -95,6 +95,12 @@ impl Orders {
         Ok(key)
     }
 
+    /// Whether there is a place for one more, looked for where [`add`](Self::add) would look; takes nothing.
+    pub fn next_place(&self, client_id: &ClientOrderId) -> bool {
+        let place = self.free.last().and_then(|at| self.places.get(*at as usize));
+        place.is_some_and(|place| place.tracked.is_none()) | self.by_client_id.contains_key(client_id)
+    }
+
     /// Takes back what [`add`](Self::add) did: the order was not sent.
     pub fn forget(&mut self, key: OrderKey) {
         let Some(place) = self.places.get_mut(key.at as usize) else { return };

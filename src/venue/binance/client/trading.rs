@@ -24,6 +24,7 @@ impl OrderClient {
     ///
     /// # Errors
     /// Why not.
+    #[inline(never)]
     pub fn trading(&self, now: Time) -> Result<(), Paused> {
         if self.stopped {
             Err(Paused::Stopped)

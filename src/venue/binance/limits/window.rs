@@ -24,6 +24,8 @@ pub(super) struct Window {
     pub clock_error: u64,
     /// Number of the latest window that the venue may be in.
     newest: u64,
+    /// When that one begins and ends, so that a moment well within it is known without a division.
+    span: (u64, u64),
     counts: [Count; 2],
 }
 
@@ -36,6 +38,7 @@ impl Window {
             reserve: 0,
             clock_error: 0,
             newest: 0,
+            span: (0, 0),
             counts: [Count::default(); 2],
         }
     }
@@ -46,8 +49,11 @@ impl Window {
 
     /// The first and last window that the venue may be in.
     fn possible(&self, now: Time) -> (u64, u64) {
-        let first = now.0.saturating_sub(self.clock_error) / self.length();
-        (first, now.0.saturating_add(self.clock_error) / self.length())
+        let (from, to) = (now.0.saturating_sub(self.clock_error), now.0.saturating_add(self.clock_error));
+        if self.span.0 <= from && to < self.span.1 {
+            return (self.newest, self.newest);
+        }
+        (from / self.length(), to / self.length())
     }
 
     /// Turns to the window that the venue may be in by now; time that goes back changes nothing.
@@ -56,6 +62,8 @@ impl Window {
         if last > self.newest {
             let before = if last == self.newest + 1 { self.counts[1] } else { Count::default() };
             (self.newest, self.counts) = (last, [before, Count::default()]);
+            let begins = last.saturating_mul(self.length());
+            self.span = (begins, begins.saturating_add(self.length()));
         }
     }
 
