@@ -120,6 +120,33 @@ fn without_faults_everything_agrees_and_nothing_is_unknown() {
 }
 
 #[test]
+fn rehearsals_change_nothing_of_what_is_asked_for() {
+    let (mut said, mut orders) = (0, 0);
+    for seed in cases(25) {
+        let told = [false, true].map(|rehearses| {
+            let mut chance = Chance::new(seed);
+            let faults = Faults {
+                lose_reply: chance.below(30),
+                cut: chance.below(30),
+                ban: chance.below(10),
+                ..Faults::default()
+            };
+            let mut world = World::new(seed, faults);
+            (world.rehearses, world.log) = (rehearses, Some(Vec::new()));
+            world.run(world.now.plus_nanos(25 * SECOND));
+            orders += world.sent.len();
+            world.log.unwrap_or_default()
+        });
+        let [without, with] = &told;
+        let differs = without.iter().zip(with).find(|(a, b)| a != b);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(without.len(), with.len(), "seed {seed}");
+        said += with.len();
+    }
+    assert!(said > 5_000 && orders > 1_000, "{said} {orders}");
+}
+
+#[test]
 fn lost_requests_and_lost_or_unknown_answers_leave_no_doubt() {
     let sums = stories("lost", 150, |chance| Faults {
         lose_request: chance.below(60),

@@ -146,6 +146,10 @@ pub struct World {
     /// Nobody places or cancels any more.
     pub stop_acting: bool,
     pub trace: bool,
+    /// Before everything that happens the client rehearses.
+    pub rehearses: bool,
+    /// What the client asked for, where it is kept.
+    pub log: Option<Vec<String>>,
 }
 
 fn btcusdt() -> Instrument {
@@ -247,6 +251,8 @@ impl World {
             others_orders: Vec::new(),
             stop_acting: false,
             trace: std::env::var_os("ALGO_TRADER_TRACE").is_some(),
+            rehearses: false,
+            log: None,
         };
         world.schedule(50, Happening::Others);
         world.schedule(100, Happening::Act);
@@ -290,6 +296,11 @@ impl World {
             let text: String = text.chars().take(420).collect();
             println!("{:>9} < {text}", self.now.0 / MS % 10_000_000);
         }
+        if self.rehearses {
+            self.client.rehearse(self.now, &mut self.out);
+            assert!(self.out.list.is_empty(), "a rehearsal asks for nothing: {:?}", self.out.list);
+            self.out.clear();
+        }
         self.client.handle(self.now, input, &mut self.out);
         self.obey();
     }
@@ -321,6 +332,14 @@ impl World {
     }
 
     fn obey_one(&mut self, output: Output) {
+        if let Some(log) = &mut self.log {
+            let text = match &output {
+                Output::SessionText { text, .. } => self.out.text(text),
+                Output::Http(call) => self.out.text(&call.target),
+                _ => b"",
+            };
+            log.push(format!("{} {output:?} {}", self.now.0, String::from_utf8_lossy(text)));
+        }
         match output {
             Output::OpenSession(id) => {
                 let delay = self.delay();
