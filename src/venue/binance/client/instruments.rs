@@ -8,8 +8,8 @@
 //! it is paused, or where its numbers differ. Each reason stands by itself: one that is over lets go of nothing that
 //! another holds. Invariant: each is told when it changes, and not again.
 
-use super::super::exchange_info::{ExchangeInfo, Symbol, SymbolStatus};
-use super::super::filters::{AccountState, MarketState, Terms};
+use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolStatus};
+use super::super::filters::{MarketState, Terms};
 use super::super::request::SelfTradeMode;
 use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
@@ -240,6 +240,9 @@ fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), 
         trailing_bps: order.extras.trailing_bps,
     };
     let scaled = Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order };
-    symbol.check(&Terms::from(&scaled), &MarketState::default(), &AccountState::default())?;
+    let terms = Terms::from(&scaled);
+    symbol.takes(&terms).map_err(OrderRefusal::from)?;
+    // How much is open, and where the market is, risk has judged: what is left are the order's own numbers.
+    symbol.filters.check_values(&terms, &MarketState::default()).map_err(OrderRefusal::from)?;
     Ok(())
 }
