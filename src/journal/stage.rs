@@ -91,6 +91,18 @@ impl JournalStage {
         }
     }
 
+    /// A slot that the block had no room for.
+    #[cold]
+    #[inline(never)]
+    fn widened(&mut self, seq: u64, slot: &Slot) {
+        if let Some(writer) = &mut self.writer {
+            writer.slot(slot);
+        }
+        if slot.is_last() {
+            self.last(seq, slot);
+        }
+    }
+
     /// An event's last slot: what goes into the order stream of it, and of what it caused. Kept apart, since most slots
     /// are levels.
     #[inline(never)]
@@ -122,8 +134,10 @@ impl<S: Shared> Stage<S> for JournalStage {
     }
 
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
-        if let Some(writer) = &mut self.writer {
-            writer.slot(slot);
+        if let Some(writer) = &mut self.writer
+            && !writer.slot_fits(slot)
+        {
+            return self.widened(seq, slot);
         }
         if slot.is_last() {
             self.last(seq, slot);

@@ -92,14 +92,23 @@ impl JournalWriter {
     }
 
     /// Adds a slot.
-    #[inline]
     pub fn slot(&mut self, slot: &Slot) {
-        if let [tag, room @ ..] = self.put(65)
+        self.add(TAG_SLOT, &slot.canonical());
+    }
+
+    /// Adds a slot, if there is room for it in the block as it is; whether there was.
+    #[inline]
+    #[must_use]
+    pub fn slot_fits(&mut self, slot: &Slot) -> bool {
+        if let Some([tag, room @ ..]) = self.room.get_mut(self.len..self.len + 65)
             && let Some(room) = room.first_chunk_mut()
         {
             *tag = TAG_SLOT;
             slot.put_canonical(room);
+            self.len += 65;
+            return true;
         }
+        false
     }
 
     /// Adds a record.
