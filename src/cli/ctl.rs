@@ -70,7 +70,8 @@ enum What {
         /// Milliseconds that the heartbeat may stand still
         #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
         after_ms: u64,
-        /// The file with the watchdog's key; without it, ALGO_TRADER_WATCHDOG_KEY and ALGO_TRADER_WATCHDOG_SECRET
+        /// The file with the watchdog's key, which must not be the engine's; without it, ALGO_TRADER_WATCHDOG_KEY and
+        /// ALGO_TRADER_WATCHDOG_SECRET
         #[arg(long, value_name = "FILE")]
         key_file: Option<PathBuf>,
         /// End after everything was cancelled once
@@ -275,7 +276,7 @@ fn watchdog(
             );
             Outcome::Done
         }
-        Err(error @ (WatchdogError::Keys(_) | WatchdogError::Tls(_))) => {
+        Err(error @ (WatchdogError::Keys(_) | WatchdogError::Shared(_) | WatchdogError::Tls(_))) => {
             eprintln!("{error}");
             Outcome::BadUsage
         }
