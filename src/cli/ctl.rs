@@ -235,11 +235,12 @@ fn show_metrics(metrics: Option<&Value>) {
         m["rates"]["orders_per_min"]
     );
     for limit in m["limits"].as_array().into_iter().flatten() {
+        // JSON has no infinity: a leverage without equity, or what has to stay of nothing, comes as null.
         println!(
             "  {:>6.1} % left of {}: {:.2} of {:.2}",
-            number(&limit["left_percent"]),
+            limit["left_percent"].as_f64().unwrap_or(f64::NEG_INFINITY),
             limit["name"].as_str().unwrap_or_default(),
-            number(&limit["used"]),
+            limit["used"].as_f64().unwrap_or(f64::INFINITY),
             number(&limit["limit"])
         );
     }
