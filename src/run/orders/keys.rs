@@ -75,8 +75,7 @@ fn api_key_by(trading: &TradingConfig, read: impl Fn(&str) -> Option<String>) ->
         Some(path) => Secret::new(std::fs::read(path).ok()?),
         None => Secret::new(read(&trading.key_env)?),
     };
-    let line = text.expose().trim_ascii_start().split(|byte| *byte == b'\n').next()?;
-    ApiKey::new(std::str::from_utf8(line).ok()?).ok()
+    Credentials::api_key_of(&text)
 }
 
 fn from_variables(
