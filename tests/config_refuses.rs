@@ -1,5 +1,6 @@
 //! A configuration that is not good is refused: every reason at once, each with its place and what to do.
 
+use algo_trader::domain::StrategyId;
 use algo_trader::domain::params::{ParamKind, ParamSpec};
 use algo_trader::run::config::{Config, ConfigError, DEFAULT_TEXT};
 use proptest::prelude::*;
@@ -390,12 +391,32 @@ const CONTRADICTIONS: &[(&str, &[&str])] = &[
             "my.toml:5:19: risk.open_orders_max = 6: must not be above account.open_orders_max = 5, which would always be met first: lower this one, or raise account.open_orders_max",
         ],
     ),
-    // What one instrument or strategy has of its own is tighter than what each has, and than what it lies within.
+    // What one instrument or strategy has of its own lies within what it is a part of, and its sides within its gross
+    // exposure: its own, or where it has none that of each.
     (
-        "[risk.instrument]\ngross_notional_max = \"1000\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"1000.01\"\nlong_notional_max = \"1000.01\"",
+        "[risk.instrument]\ngross_notional_max = \"1000\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\nlong_notional_max = \"1000.01\"",
         &[
-            "my.toml:6:22: risk.instruments.binance:spot:BTCUSDT.gross_notional_max = \"1000.01\": must not be above instrument.gross_notional_max = \"1000\", which would always be met first: lower this one, or raise instrument.gross_notional_max",
-            "my.toml:7:21: risk.instruments.binance:spot:BTCUSDT.long_notional_max = \"1000.01\": must not be above instrument.gross_notional_max = \"1000\", which would always be met first: lower this one, or raise instrument.gross_notional_max",
+            "my.toml:6:21: risk.instruments.binance:spot:BTCUSDT.long_notional_max = \"1000.01\": must not be above instrument.gross_notional_max = \"1000\", which would always be met first: lower this one, or raise instrument.gross_notional_max",
+        ],
+    ),
+    (
+        "[risk.instrument]\ngross_notional_max = \"1000\"\n[risk.account]\ngross_notional_max = \"2000\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"2000.01\"\nlong_notional_max = \"2000.02\"",
+        &[
+            "my.toml:8:22: risk.instruments.binance:spot:BTCUSDT.gross_notional_max = \"2000.01\": must not be above account.gross_notional_max = \"2000\", which would always be met first: lower this one, or raise account.gross_notional_max",
+            "my.toml:9:21: risk.instruments.binance:spot:BTCUSDT.long_notional_max = \"2000.02\": must not be above instruments.\"binance:spot:BTCUSDT\".gross_notional_max = \"2000.01\", which would always be met first: lower this one, or raise instruments.\"binance:spot:BTCUSDT\".gross_notional_max",
+        ],
+    ),
+    (
+        "[risk.instrument]\nlong_notional_max = \"5\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"none\"\nshort_notional_max = \"250000.01\"",
+        &[
+            "my.toml:7:22: risk.instruments.binance:spot:BTCUSDT.short_notional_max = \"250000.01\": must not be above gross_notional_max = \"250000\", its default, which would always be met first: lower this one, or write gross_notional_max",
+        ],
+    ),
+    // What no instrument lets pass is never met; what one of them does is.
+    (
+        "position_notional_max = \"901\"\norder_notional_max = \"none\"\n[risk.instrument]\ngross_notional_max = \"800\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"900\"",
+        &[
+            "my.toml:3:25: risk.position_notional_max = \"901\": must not be above instruments.\"binance:spot:BTCUSDT\".gross_notional_max = \"900\", which would always be met first: lower this one, or raise instruments.\"binance:spot:BTCUSDT\".gross_notional_max",
         ],
     ),
     (
@@ -436,8 +457,11 @@ const NO_CONTRADICTIONS: &[&str] = &[
     "[risk.instrument]\nnet_notional_max = \"100\"\n[risk.portfolio]\nnet_notional_max = \"1\"",
     "[risk.instrument]\nopen_orders_max = 9\n[risk.group]\nopen_orders_max = 8\n[risk.groups]\nmajors = [\"binance:spot:BTCUSDT\"]",
     "[risk.strategy]\nopen_orders_max = 9\n[risk.account]\nopen_orders_max = 8",
-    // Tighter than each has.
+    // Tighter than each has, and wider, up to what it lies within.
     "[risk.strategy]\nopen_orders_max = 9\n[risk.strategies.a]\nopen_orders_max = 8\n[risk.portfolio]\nopen_orders_max = 9",
+    "[risk.strategy]\nopen_orders_max = 7\n[risk.strategies.a]\nopen_orders_max = 9\n[risk.portfolio]\nopen_orders_max = 9",
+    "[risk.instrument]\ngross_notional_max = \"1000\"\n[risk.account]\ngross_notional_max = \"2000\"\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"2000\"\nlong_notional_max = \"2000\"",
+    "position_notional_max = \"900\"\nopen_orders_max = 4\n[risk.instrument]\ngross_notional_max = \"800\"\nopen_orders_max = 3\n[risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"900\"\nopen_orders_max = \"none\"",
 ];
 
 fn with_limits(limits: &str) -> String {
@@ -469,15 +493,28 @@ fn a_limit_that_another_keeps_from_ever_being_met_is_refused() {
 }
 
 #[test]
-fn a_limit_of_ones_own_holds_beside_that_of_its_level() {
+fn a_limit_of_ones_own_is_in_place_of_that_of_its_level() {
     let text = with_limits(
-        "[risk.instrument]\ngross_notional_max = \"7\"\nopen_orders_max = 5\n\
-         [risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"none\"\nopen_orders_max = 3",
+        "[risk.instrument]\ngross_notional_max = \"7\"\nlong_notional_max = \"5\"\nshort_notional_max = \"6\"\n\
+         share_pct_max = 20\nopen_orders_max = 5\n[risk.strategy]\nopen_orders_max = 4\n\
+         [risk.instruments.\"binance:spot:BTCUSDT\"]\ngross_notional_max = \"9\"\nlong_notional_max = \"none\"\n\
+         open_orders_max = 3\n[risk.strategies.a]\nopen_orders_max = 8",
     );
     let config = Config::from_text_with_built_in(&text, "my.toml").expect("good");
+    let own = &config.risk.setup.own_limits;
     let btc = config.instruments.by_name("binance:spot:BTCUSDT").expect("built in").id;
-    let of = config.risk.setup.own_limits.of_instrument(btc, &config.risk.limits);
-    assert_eq!((of.gross_notional_max, of.open_orders_max), (700_000_000, 3));
+    let of = own.of_instrument(btc, &config.risk.limits);
+    assert_eq!(of.gross_notional_max, 900_000_000, "wider");
+    assert_eq!(of.open_orders_max, 3, "tighter");
+    assert_eq!(of.long_notional_max, i64::MAX, "turned off");
+    assert_eq!((of.short_notional_max, of.share_pct_max), (600_000_000, 20), "as each");
+    let other = config.instruments.by_name("binance:spot:ETHUSDT").expect("built in").id;
+    let of = own.of_instrument(other, &config.risk.limits);
+    assert_eq!(
+        (of.gross_notional_max, of.long_notional_max, of.open_orders_max),
+        (700_000_000, 500_000_000, 5)
+    );
+    assert_eq!(own.of_strategy(StrategyId(0), &config.risk.limits).open_orders_max, 8, "wider");
 }
 
 /// Loads a configuration with one instrument file from disk.

@@ -353,6 +353,7 @@ fn place(alice: &Trader<'_>, side: Side, price: &str) {
 fn the_watchdog_cancels_everything_when_the_heartbeat_stops_and_nothing_before() {
     let venue = venue(|_| {});
     let live = config(&venue, Key::Hmac, "", RESTS);
+    let of_the_dog = config(&venue, Key::Ed25519, "", RESTS);
     let alice = Trader::new(&venue, "alicehmac");
     for n in 0..12 {
         place(&alice, Side::Buy, &(58_000 - n).to_string());
@@ -366,10 +367,23 @@ fn the_watchdog_cancels_everything_when_the_heartbeat_stops_and_nothing_before()
         heartbeat: heartbeat.clone(),
         // Much longer than a beat may be late on a machine that has no time.
         after: Duration::from_secs(5),
-        key_file: live.config.trading.key_file.clone(),
+        key_file: of_the_dog.config.trading.key_file.clone(),
         once: true,
         interrupt: interrupt.clone(),
     };
+    // With the engine's key it could be locked out with the engine: it does not begin.
+    let shared = WatchdogOptions { key_file: live.config.trading.key_file.clone(), ..options.clone() };
+    let said = watch(&live.config, &shared).expect_err("the engine's key").to_string();
+    assert!(said.starts_with("the watchdog's key is the engine's own, by the file "), "{said}");
+    let text = std::fs::read(shared.key_file.as_ref().expect("a file")).expect("its text");
+    let copy = dir.path().join("copy.key");
+    std::fs::write(&copy, text).expect("written");
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).expect("ours");
+    let shared = WatchdogOptions { key_file: Some(copy), ..options.clone() };
+    let said = watch(&live.config, &shared).expect_err("the engine's key").to_string();
+    assert!(said.starts_with("the watchdog's key is the engine's own, by the API key "), "{said}");
+    assert!(!said.contains("alicehmac"), "{said}");
+    assert_eq!(open_orders(&alice).map(|o| o.len()), Some(24));
     let outcome = std::thread::scope(|scope| {
         let dog = scope.spawn(|| watch(&live.config, &options));
         for beat in 1..70 {

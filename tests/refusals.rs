@@ -59,7 +59,7 @@ fn of<'a>(told: &'a Why, rule: &str) -> &'a RuleResult {
 }
 
 fn limit(limit: &str, value: &str, unit: &str) -> Told {
-    Told { limit: limit.into(), value: value.into(), unit: unit.into() }
+    Told { limit: limit.into(), value: value.into(), unit: unit.into(), subject: None, binds: None }
 }
 
 #[test]
@@ -154,6 +154,74 @@ fn an_order_that_passed_is_told_with_the_limit_of_each_rule_and_what_it_came_to(
     assert_eq!((denier.rule.as_str(), denier.passed), ("order-rate", false));
     assert_eq!(denier.compared[0].told, limit("2", "3", "orders"));
     assert_eq!(of(&denied, "order-size").compared[0].told.limit, "5000", "what it had passed");
+}
+
+/// A maker of orders of `qty` without limits that matter here, and what it has.
+fn run_of(dir: &Path, qty: &str, balances: &str) -> (PathBuf, Summary) {
+    let text = format!(
+        "[risk]\nunset = \"default\"\n{balances}[[strategy]]\nname = \"imbalance-maker\"\ninstruments = \
+         [\"binance:spot:ETHUSDT\"]\n[strategy.params]\nlevels = 2\nthreshold = 0.05\nqty = \"{qty}\"\nhold_ms = 60\n"
+    );
+    let table = algo_trader::domain::InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let config =
+        Config::from_text_with_instruments(&text, "maker.toml", table).expect("a good configuration");
+    let journal = dir.join("run.journal");
+    let options = support::options(Some(journal.clone()));
+    (journal, replay_frames(&config, &mut support::market(4), options).expect("a good run"))
+}
+
+/// Every denial of a run for `reason`: its order, what its strategy was told, and what `audit why` says of the last.
+fn denials_for(dir: &Path, journal: &Path, reason: &str) -> (Vec<(Value, Value)>, Told) {
+    let (_, records) = trail(journal);
+    let denied: Vec<&Value> = records.iter().filter(|r| r["decision"] == "denied").collect();
+    assert!(denied.len() > 5, "{} in {}", denied.len(), dir.display());
+    let told = denied.into_iter().filter(|order| order["reason"] == reason).map(|order| {
+        let reply = records.iter().find(|r| r["reply"] == "denied" && r["order"] == order["order"]);
+        (order.clone(), reply.expect("its strategy was told").clone())
+    });
+    let told: Vec<(Value, Value)> = told.collect();
+    let last = told.last().expect("some are").0["order"].to_string();
+    let why = why(journal, &last, &[]).expect("it is there");
+    let denier = why.rules.last().expect("rules");
+    assert_eq!((denier.passed, denier.compared.len()), (false, 1));
+    assert_eq!(denier.compared[0].reason, reason);
+    assert_eq!(why.afterwards[0].text, format!("denied: {reason}, {}", denier.compared[0].told));
+    (told, denier.compared[0].told.clone())
+}
+
+#[test]
+fn a_filter_of_the_venue_that_denies_is_told_with_what_it_asks_and_what_the_order_has() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Worth some three, of the five that the venue asks for.
+    let (journal, summary) = run_of(dir.path(), "0.001", "");
+    let (denied, last) = denials_for(dir.path(), &journal, "MIN_NOTIONAL");
+    for (order, reply) in &denied {
+        assert_eq!((&reply["rule"], &reply["limit"]), (&"filters".into(), &"5".into()), "{reply}");
+        assert_eq!(units(reply["value"].as_str().expect("a decimal")), worth(order));
+        assert_eq!((&reply["subject"], &reply["binds"]), (&"order value".into(), &"at least".into()));
+        assert_eq!(reply["unit"], "USDT");
+    }
+    assert_eq!(summary.denials, [("MIN_NOTIONAL", denied.len() as u64, Some(last.clone()))]);
+    let value = &last.value;
+    assert_eq!(last.to_string(), format!("order value {value} USDT, must be at least 5 USDT"));
+}
+
+#[test]
+fn an_order_that_its_wallet_cannot_pay_is_told_with_what_it_needs_and_what_is_free() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let balances = "[paper.balances]\n\"binance:spot\" = { USDT = \"1.5\" }\n";
+    let (journal, summary) = run_of(dir.path(), "0.100", balances);
+    let (denied, last) = denials_for(dir.path(), &journal, "insufficient-balance");
+    for (order, reply) in &denied {
+        assert_eq!((&reply["rule"], &order["side"]), (&"balance".into(), &"buy".into()));
+        // The fee is a tenth of a per cent.
+        let (value, worth) = (units(reply["value"].as_str().expect("a decimal")), worth(order));
+        assert!(value > worth && value <= worth + worth / 900, "{value} for {worth}");
+        assert_eq!((&reply["limit"], &reply["unit"]), (&"1.5".into(), &"USDT".into()), "{reply}");
+        assert_eq!((&reply["subject"], &reply["binds"]), (&"cost with its fee".into(), &"at most".into()));
+    }
+    let of_summary = summary.denials.iter().find(|denied| denied.0 == "insufficient-balance");
+    assert_eq!(of_summary.expect("it counts them").2, Some(last));
 }
 
 /// A record without what records of before did not have.

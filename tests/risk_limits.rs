@@ -1,5 +1,6 @@
 //! However orders are asked for, no limit is exceeded at any event, by an accountant who adds everything up anew; and
-//! positions and profits are the sums of their fills.
+//! positions and profits are the sums of their fills. What a loss or a kill stopped is asked back at every event until the
+//! venue has acknowledged it, and then nothing of it is live.
 //!
 //! Two hundred thousand intents, ten million with ALGO_TRADER_LONG_TESTS=1.
 
@@ -16,17 +17,20 @@ use algo_trader::domain::{
 use algo_trader::market::Top;
 use algo_trader::market::book::BookKeeper;
 use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, lane};
-use algo_trader::risk::limits::{LossLimits, Pace, RateLimits, ScaleLimits};
+use algo_trader::risk::limits::{LossLimits, OwnLimits, Pace, RateLimits, ScaleLimits};
+use algo_trader::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use algo_trader::risk::{RiskLimits, RiskSetup, RiskStage, Verdict, VerdictBody};
 use algo_trader::strategy::{Action, Intent};
 use algo_trader::venue::local::demo_instruments;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const STRATEGIES: usize = 3;
 const BEGIN: u64 = 1_723_161_253_000_000_000;
 const UNIT: i64 = 100_000_000;
 /// Verdicts of one event at most: an intent's each, and the cancels of a kill.
 const PER_EVENT: usize = 256;
+/// A cancel that nobody answered is asked for again within this.
+const ASKED_AGAIN_NS: u64 = 500_000_000;
 
 /// A xorshift generator.
 struct Rng(u64);
@@ -78,7 +82,7 @@ fn limits() -> RiskLimits {
         messages: pace(80, 2_000, 120_000),
     };
     let mut scales = [scale; 5];
-    scales[1].open_orders_max = 30;
+    (scales[0].open_orders_max, scales[1].open_orders_max) = (8, 30);
     (scales[3].long_notional_max, scales[3].gross_notional_max) = (70_000 * UNIT, 80_000 * UNIT);
     scales[4] = ScaleLimits { open_orders_max: 60, net_notional_max: 60_000 * UNIT, ..ScaleLimits::NONE };
     RiskLimits {
@@ -118,6 +122,16 @@ fn limits() -> RiskLimits {
     }
 }
 
+/// An instrument whose orders may be more than those of each, and a strategy whose positions have to be smaller.
+fn own_limits() -> OwnLimits {
+    let [of_instruments, of_strategies, ..] = limits().scales;
+    let mut own = OwnLimits { instruments: vec![None; 5], strategies: vec![None; STRATEGIES] };
+    own.instruments[1] = Some(ScaleLimits { open_orders_max: 16, ..of_instruments });
+    own.strategies[1] =
+        Some(ScaleLimits { long_notional_max: 15_000 * UNIT, open_orders_max: 20, ..of_strategies });
+    own
+}
+
 /// One risk stage, the market and the venue around it, and the accountant who looks on.
 struct World {
     rng: Rng,
@@ -137,6 +151,9 @@ struct World {
     denied: BTreeMap<&'static str, u64>,
     cancels: u64,
     kills_told: u64,
+    /// What was stopped and live after the last event, and when a kill asked for an order back last.
+    stopped: BTreeSet<OrderId>,
+    asked_back: BTreeMap<OrderId, Time>,
 }
 
 impl World {
@@ -147,7 +164,9 @@ impl World {
         let (verdicts_out, verdicts) = lane("verdicts", 4_096, PER_EVENT, &stop);
         let (answers_out, answers) = lane("answers", 4_096, PER_EVENT, &stop);
         let groups = vec![Some(0), None, Some(0), Some(1), Some(1)];
-        let setup = RiskSetup { groups: groups.clone(), ..RiskSetup::default() };
+        let setup = RiskSetup { groups: groups.clone(), own_limits: own_limits(), ..RiskSetup::default() };
+        let mut accountant = Accountant::new(&table, STRATEGIES, limits(), groups);
+        accountant.own = own_limits();
         let risk =
             RiskStage::new(&table, STRATEGIES, limits(), intents_in, verdicts_out, Some(answers_out), 0)
                 .with_setup(&setup);
@@ -155,7 +174,7 @@ impl World {
         Self {
             rng: Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             books: BookKeeper::new(table.all(), |_| false),
-            accountant: Accountant::new(&table, STRATEGIES, limits(), groups),
+            accountant,
             risk,
             intents,
             verdicts,
@@ -170,6 +189,8 @@ impl World {
             denied: BTreeMap::new(),
             cancels: 0,
             kills_told: 0,
+            stopped: BTreeSet::new(),
+            asked_back: BTreeMap::new(),
         }
     }
 
@@ -181,25 +202,72 @@ impl World {
             1..=4 => 4_000_000_000,
             n => 10_000_000 + n * 100_000,
         };
-        self.accountant.now = self.now;
         let (slot, command) = self.event();
-        self.seq += 1;
-        let mut slot = slot;
-        slot.stamp(self.now, 0, 0);
-        self.tell(&slot, command);
-        self.accountant.look(None);
         let count = match self.rng.below(8) {
             0 => 16,
             1..=4 => 1 + self.rng.below(3),
             _ => 0,
         };
+        self.happen(slot, command, count);
+    }
+
+    /// An event at the present time, with so many intents; says what a kill asked back at it.
+    fn happen(&mut self, mut slot: Slot, command: Option<Command>, count: u64) -> Vec<OrderId> {
+        self.accountant.now = self.now;
+        self.seq += 1;
+        slot.stamp(self.now, 0, 0);
+        self.tell(&slot, command);
+        self.accountant.look(None);
         let asked: Vec<Intent> = (0..count).map(|_| self.intent()).collect();
         for intent in &asked {
             self.intents.push(*intent);
         }
         Stage::on_slot(&mut self.risk, self.seq, &slot, &self.books);
-        self.take(&asked);
+        let swept = self.take(&asked);
         assert!(self.accountant.violations.is_empty(), "{:#?}", self.accountant.violations);
+        self.assert_asked_back(&swept);
+        swept
+    }
+
+    /// Whatever was stopped and live before this event and still is was asked back, at this one or not long ago.
+    fn assert_asked_back(&mut self, swept: &[OrderId]) {
+        let stopped: BTreeSet<OrderId> = self.accountant.stopped_and_live().collect();
+        // Where losses are as near to their limit as rounding goes, risk stops earlier than the accountant does.
+        self.asked_back.extend(swept.iter().map(|id| (*id, self.now)));
+        // As many as an event may cause: the others follow.
+        if swept.len() < KILL_CANCELS_PER_EVENT_MAX {
+            for id in stopped.intersection(&self.stopped) {
+                let asked = self.asked_back.get(id).map(|at| self.now.since(*at));
+                assert!(asked.is_some_and(|ago| ago < ASKED_AGAIN_NS), "{id:?} was asked back {asked:?} ago");
+            }
+        }
+        self.stopped = stopped;
+    }
+
+    /// Kills `scope`, and lets the venue answer until nothing is asked back any more: some cancels it refuses at first, of
+    /// some it never hears. Says how many orders were stopped.
+    fn kill_and_settle(&mut self, scope: Scope) -> usize {
+        self.now.0 += 20_000_000;
+        let kill = Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: false });
+        let mut outstanding = VecDeque::from(self.happen(Slot::command(kill), Some(kill), 0));
+        let stopped = self.accountant.stopped_and_live().count();
+        let mut silent = 0;
+        // A cancel is heard of half of the time; those that are not are asked for again after half a second.
+        while silent < 3 {
+            let Some(id) = outstanding.pop_front() else {
+                self.now.0 += ASKED_AGAIN_NS + 20_000_000;
+                outstanding.extend(self.happen(Slot::clock(), None, 0));
+                silent = if outstanding.is_empty() { silent + 1 } else { 0 };
+                continue;
+            };
+            let live = self.accountant.live.iter().find(|live| live.order.id == id);
+            let (Some(order), 1..) = (live.map(|live| live.order), self.rng.below(4)) else { continue };
+            let kind = if self.rng.one_in(3) { ReportKind::CancelRejected } else { ReportKind::Canceled };
+            self.now.0 += 11_000_000;
+            let report = Slot::report(&Report::of(&order, kind));
+            outstanding.extend(self.happen(report, None, 0));
+        }
+        stopped
     }
 
     fn instrument(&mut self) -> InstrumentId {
@@ -389,8 +457,8 @@ impl World {
         Intent { seq: self.seq, action: Action::New(order), reference }
     }
 
-    /// Takes what risk said, in order: of each intent, and the cancels of what is stopped.
-    fn take(&mut self, asked: &[Intent]) {
+    /// Takes what risk said, in order: of each intent, and the cancels of what is stopped, which are handed out.
+    fn take(&mut self, asked: &[Intent]) -> Vec<OrderId> {
         let mut asked = asked.iter();
         let mut swept = Vec::new();
         while let Some(Verdict { body, .. }) = self.verdicts.pop_up_to(self.seq) {
@@ -426,6 +494,7 @@ impl World {
             self.kills_told +=
                 u64::from(matches!(answer.slot.event(), algo_trader::domain::Event::Command(_)));
         }
+        swept
     }
 }
 
@@ -449,6 +518,7 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
     let (seeds, each) = if long { (20, 500_000) } else { (4, 50_000) };
     let (mut asked, mut approved, mut denied) = (0, 0, BTreeMap::<&str, u64>::new());
     let (mut fills, mut latched, mut cancels, mut told) = (0, 0, 0, 0);
+    let (mut taken_back, mut by_own) = ([0; 3], 0);
     for seed in 1..=seeds {
         let mut world = World::new(seed);
         let mut steps = 0u64;
@@ -460,8 +530,25 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
             }
         }
         assert_booked(&world);
+        let scopes = [Scope::Strategy(StrategyId(1)), Scope::Instrument(InstrumentId(2)), Scope::All];
+        for (taken, scope) in taken_back.iter_mut().zip(scopes) {
+            let release = Command::Release(Scope::All);
+            world.now.0 += 20_000_000;
+            world.happen(Slot::command(release), Some(release), 0);
+            for _ in 0..200 {
+                world.step();
+            }
+            *taken += world.kill_and_settle(scope);
+            let left: Vec<OrderId> = world.accountant.stopped_and_live().collect();
+            assert!(
+                left.is_empty(),
+                "{left:?} are live although {scope} is killed and every cancel answered"
+            );
+        }
+        assert_booked(&world);
         asked += world.asked;
         approved += world.accountant.approved;
+        by_own += world.accountant.approved_by_own;
         latched += world.accountant.latched;
         cancels += world.cancels;
         told += world.kills_told;
@@ -480,5 +567,9 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
         println!("  {count:>9} {reason}");
     }
     assert!(approved > asked / 200 && fills > approved / 10 && latched > 0 && cancels > 0 && told > 0);
+    println!("  taken back of a strategy, an instrument, everything: {taken_back:?}");
+    println!("  {by_own} orders approved by an instrument's own limit, over that of each");
+    assert!(by_own > 0);
+    assert!(taken_back.iter().all(|taken| *taken > 0), "{taken_back:?}");
     assert!(denied.len() > 25, "the histories meet most limits: {denied:?}");
 }

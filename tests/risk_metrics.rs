@@ -129,6 +129,55 @@ fn a_journal_tells_what_its_run_held_when_it_ended() {
 }
 
 #[test]
+fn a_journal_tells_how_near_its_run_is_to_each_limit_and_what_moves_together() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, summary) = support::journal(dir.path(), 12);
+    let report = &algo_trader::run::risk_report::risk_report(&journal).expect("a good journal")[0];
+    let m = &report.metrics;
+    // What is limited by default, by what the run says of itself.
+    let of = |name: &str| {
+        let found = m.limits.iter().find(|limit| limit.name == name);
+        found.unwrap_or_else(|| panic!("no {name} among {:?}", m.limits))
+    };
+    let gross = of("gross_notional_max");
+    assert_eq!(gross.limit, 250_000.0);
+    // Open orders count as if they had filled: each is worth some hundreds.
+    let open = summary.live_orders as f64 * 1_000.0;
+    assert!(gross.used >= m.gross - 1e-6 && gross.used <= m.gross + open, "{gross:?} {}", m.gross);
+    let drawdown = of("losses.drawdown_max");
+    assert!(
+        drawdown.limit == 50_000.0 && (drawdown.used - m.drawdown).abs() < 1.0,
+        "{drawdown:?} {}",
+        m.drawdown
+    );
+    let kinds: std::collections::BTreeSet<&str> =
+        m.limits.iter().map(|limit| limit.name.split(" of ").next().unwrap_or_default()).collect();
+    for kind in
+        ["position_notional_max", "orders_per_second_max", "book_age_ms_max", "losses.strategy_drawdown_max"]
+    {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+    assert!(report.limits_unused > 0);
+    for limit in &m.limits {
+        let left = 100.0 * (limit.limit - limit.used) / limit.limit;
+        assert!(limit.used > 0.0 && (limit.left_percent - left).abs() < 1e-9, "{limit:?}");
+    }
+
+    let n = report.correlated.len();
+    assert!(n >= 2 && report.correlations.len() == n, "{:?}", report.correlated);
+    for (i, row) in report.correlations.iter().enumerate() {
+        assert_eq!(row.len(), n);
+        for (j, value) in row.iter().enumerate() {
+            assert_eq!(*value, report.correlations[j][i]);
+            assert!(if i == j { *value == 1.0 } else { value.abs() <= 1.0 }, "{i} {j}: {value}");
+        }
+    }
+    let json = serde_json::to_value(report).expect("a value");
+    assert_eq!(json["correlations"][0][0], 1.0);
+    assert_eq!(json["correlated"].as_array().map(Vec::len), Some(n));
+}
+
+#[test]
 fn known_cases_to_known_digits() {
     // A standard normal: the numbers of any table.
     let p95 = parametric(0.0, 1.0, Confidence::P95);

@@ -101,9 +101,9 @@ fn a_cross_of_averages_trades_what_its_sizing_says() {
         "method = \"percent-of-equity\", percent = 50.0, capital = \"10000\", notional_max = \"4900\"",
     );
     assert!(entries(&share, 10_000, |d| (d.equity / 2).min(490_000_000) / d.close()) > 20);
-    // Half a per cent of it, if the stop is reached: 80 hundredths of a per cent below the close.
+    // Half a per cent of it, if the stop is reached: 80 hundredths of a per cent below the close, rounded up.
     let risk = sized(80, "method = \"risk-per-trade\", percent = 0.5, capital = \"10000\"");
-    assert!(entries(&risk, 10_000, |d| d.equity / 200 / (d.close() / 10_000 * 80)) > 20);
+    assert!(entries(&risk, 10_000, |d| d.equity / 200 / (d.close() * 80 + 9_999).div_euclid(10_000)) > 20);
 }
 
 #[test]

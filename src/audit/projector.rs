@@ -100,13 +100,13 @@ impl Projector {
     }
 
     fn denial(&self, denial: &Denial) -> Body {
-        let &Denial { reason, limit, value, instrument, .. } = denial;
+        let &Denial { reason, limit, value, measure, instrument, .. } = denial;
         let instrument_of = self.instruments.get(instrument.index());
         Body::Reply {
             reply: "denied",
             reason: Some(reason.label()),
             rule: rule_of(reason).map(|rule| rule.name),
-            told: instrument_of.and_then(|of| units::told(reason, limit, value, of)),
+            told: instrument_of.and_then(|of| units::told(reason, (limit, value, measure), of)),
             order: self.whose(denial.order, denial.strategy, instrument, None),
         }
     }

@@ -70,7 +70,8 @@ enum What {
         /// Milliseconds that the heartbeat may stand still
         #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
         after_ms: u64,
-        /// The file with the watchdog's key; without it, ALGO_TRADER_WATCHDOG_KEY and ALGO_TRADER_WATCHDOG_SECRET
+        /// The file with the watchdog's key, which must not be the engine's; without it, ALGO_TRADER_WATCHDOG_KEY and
+        /// ALGO_TRADER_WATCHDOG_SECRET
         #[arg(long, value_name = "FILE")]
         key_file: Option<PathBuf>,
         /// End after everything was cancelled once
@@ -234,11 +235,12 @@ fn show_metrics(metrics: Option<&Value>) {
         m["rates"]["orders_per_min"]
     );
     for limit in m["limits"].as_array().into_iter().flatten() {
+        // JSON has no infinity: a leverage without equity, or what has to stay of nothing, comes as null.
         println!(
             "  {:>6.1} % left of {}: {:.2} of {:.2}",
-            number(&limit["left_percent"]),
+            limit["left_percent"].as_f64().unwrap_or(f64::NEG_INFINITY),
             limit["name"].as_str().unwrap_or_default(),
-            number(&limit["used"]),
+            limit["used"].as_f64().unwrap_or(f64::INFINITY),
             number(&limit["limit"])
         );
     }
@@ -275,7 +277,7 @@ fn watchdog(
             );
             Outcome::Done
         }
-        Err(error @ (WatchdogError::Keys(_) | WatchdogError::Tls(_))) => {
+        Err(error @ (WatchdogError::Keys(_) | WatchdogError::Shared(_) | WatchdogError::Tls(_))) => {
             eprintln!("{error}");
             Outcome::BadUsage
         }

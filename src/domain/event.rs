@@ -3,6 +3,7 @@
 use super::asset::AssetCode;
 use super::ids::{InstrumentId, OrderId, StrategyId};
 use super::kill::{Kill, Scope, VenueId};
+use super::measure::Measure;
 use super::number::{Level, Notional, Price, Qty};
 use super::order::{Order, ReportKind, Side};
 use super::pause::PausedBy;
@@ -227,6 +228,8 @@ pub struct Denial {
     pub limit: i64,
     /// What the order came to, in the same unit.
     pub value: i64,
+    /// What the limit is of and how it binds, where the reason does not say that.
+    pub measure: Option<Measure>,
 }
 
 /// An operator's command, or what a difference from the venue's books or a breached limit asks for.

@@ -10,6 +10,7 @@
 
 use super::ids::{InstrumentId, OrderId, StrategyId};
 use super::kill::{Kill, Scope};
+use super::measure::Measure;
 use super::number::{Level, Notional, Price, Qty};
 use super::order::{ReportKind, Side};
 use super::pause::PausedBy;
@@ -200,7 +201,8 @@ impl Slot {
     #[must_use]
     pub fn denial(d: &Denial) -> Self {
         let who = u64::from(d.strategy.0);
-        let body = [d.order.0, who, u64::from(d.reason as u8), d.limit as u64, d.value as u64];
+        let why = u64::from(d.reason as u8) | u64::from(Measure::code(d.measure)) << 8;
+        let body = [d.order.0, who, why, d.limit as u64, d.value as u64];
         Self::head(Kind::Denial, FIRST | LAST, d.instrument, body)
     }
 
@@ -451,6 +453,7 @@ impl Slot {
                     reason,
                     limit: w[6] as i64,
                     value: w[7] as i64,
+                    measure: Measure::from_code((w[5] >> 8) as u16),
                 }),
                 None => Event::Clock,
             },
@@ -499,7 +502,7 @@ impl Kline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::VenueId;
+    use crate::domain::{Binds, Subject, VenueId};
 
     #[test]
     fn every_kind_reads_back_what_was_written() {
@@ -564,7 +567,11 @@ mod tests {
             reason: DenyReason::SelfTrade,
             limit: i64::MAX,
             value: -7,
+            measure: None,
         };
+        assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
+        let measured = Measure { subject: Subject::Sold, binds: Binds::MoreThan };
+        let denial = Denial { measure: Some(measured), ..denial };
         assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
         let commands =
             [Command::Halt, Command::Resume, Command::Suspend(VenueId(255)), Command::Reopen(VenueId(0))];

@@ -24,7 +24,7 @@ pub const START_DECIMALS: u8 = 8;
 /// Finest unit of an asset: with more decimals an account's worth would not surely fit 128 bits.
 const DECIMALS_MAX: u8 = 24;
 /// Orders that can have something locked at once.
-const HOLDS_MAX: usize = 16_384;
+pub const HOLDS_MAX: usize = 16_384;
 
 /// What an asset of a wallet holds before the first order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -119,6 +119,42 @@ struct Hold {
     side: Side,
     worst: Price,
     leaves: Qty,
+}
+
+/// What an order needs of its wallet, and what is free there, in the unit of the asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Which way it trades: a buy needs the quote asset, its fee included, a sell the base asset.
+    pub side: Side,
+    /// How much it needs.
+    pub needed: i128,
+    /// How much is free.
+    pub free: i128,
+    /// Units of the asset in 10^-8 of it.
+    pub unit: i128,
+}
+
+impl Need {
+    /// Whether what is free is enough.
+    #[inline]
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.needed <= self.free
+    }
+
+    /// What would be left free, in units of 10^-8, rounded down; below zero where it is not enough.
+    #[must_use]
+    pub fn left(&self) -> i128 {
+        self.free.saturating_sub(self.needed).div_euclid(self.unit)
+    }
+
+    /// What is needed and what is free in units of 10^-8: the first rounded up; the second down where it is not enough, so
+    /// that it still is less, and else up.
+    #[must_use]
+    pub fn rounded(&self) -> (i128, i128) {
+        let up = |amount: i128| -(amount.saturating_neg().div_euclid(self.unit));
+        (up(self.needed), if self.is_met() { up(self.free) } else { self.free.div_euclid(self.unit) })
+    }
 }
 
 /// A fill, as far as it moves balances.
@@ -274,18 +310,25 @@ impl Wallets {
     /// Whether what is free pays for `order`, if it trades at `worst` (of a buy; its limit, if it has one).
     #[must_use]
     pub fn can_pay(&self, order: &Order, worst: Price) -> bool {
-        let Some(legs) = self.legs(order.instrument).filter(|legs| legs.spot) else { return true };
-        let (slot, amount) = legs.needs(order.side, order.qty, worst);
-        self.holds.len() < HOLDS_MAX && self.assets[slot].free() >= amount
+        self.need(order, worst).is_none_or(|need| self.holds.len() < HOLDS_MAX && need.is_met())
     }
 
-    /// What would be free of the quote asset after a spot buy, its fee included, in units of 10^-8, rounded down.
+    /// What a spot order needs, if it trades at `worst`; none where nothing has to be there.
     #[must_use]
-    pub fn quote_left(&self, order: &Order, worst: Price) -> Option<i128> {
-        let legs = self.legs(order.instrument).filter(|legs| legs.spot && order.side == Side::Buy)?;
-        let (slot, amount) = legs.needs(order.side, order.qty, worst);
+    pub fn need(&self, order: &Order, worst: Price) -> Option<Need> {
+        let legs = self.legs(order.instrument).filter(|legs| legs.spot)?;
+        let (slot, needed) = legs.needs(order.side, order.qty, worst);
         let asset = &self.assets[slot];
-        Some(asset.free().saturating_sub(amount).div_euclid(scale(START_DECIMALS, asset.decimals)))
+        let unit = scale(START_DECIMALS, asset.decimals);
+        Some(Need { side: order.side, needed, free: asset.free(), unit })
+    }
+
+    /// What is free of the asset that a spot instrument is paid with, units of 10^-8, rounded down; none where nothing has
+    /// to be there.
+    #[must_use]
+    pub fn quote_free(&self, instrument: InstrumentId) -> Option<i128> {
+        let asset = &self.assets[self.legs(instrument).filter(|legs| legs.spot)?.quote];
+        Some(asset.free().div_euclid(scale(START_DECIMALS, asset.decimals)))
     }
 
     /// Locks what an approved order needs.

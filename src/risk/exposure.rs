@@ -262,6 +262,8 @@ impl Exposure {
         snapshot.marks.clone_from(&self.marks);
         snapshot.cells.clear();
         snapshot.cells.extend(self.cells.iter().map(|cell| cell.sum.gross));
+        snapshot.cell_orders.clear();
+        snapshot.cell_orders.extend(self.cells.iter().map(|cell| cell.sum.orders));
         snapshot.values.clear();
         snapshot.values.resize(self.instruments, 0);
         for cells in self.cells.chunks(self.instruments.max(1)) {

@@ -57,23 +57,10 @@ impl ScaleLimits {
         share_pct_max: u32::MAX,
         open_orders_max: u32::MAX,
     };
-
-    /// Of each limit the tighter.
-    #[must_use]
-    pub fn tighter(&self, other: &Self) -> Self {
-        Self {
-            long_notional_max: self.long_notional_max.min(other.long_notional_max),
-            short_notional_max: self.short_notional_max.min(other.short_notional_max),
-            gross_notional_max: self.gross_notional_max.min(other.gross_notional_max),
-            net_notional_max: self.net_notional_max.min(other.net_notional_max),
-            leverage_max: self.leverage_max.min(other.leverage_max),
-            share_pct_max: self.share_pct_max.min(other.share_pct_max),
-            open_orders_max: self.open_orders_max.min(other.open_orders_max),
-        }
-    }
 }
 
-/// Limits that single instruments and strategies have of their own, by their ids. One that has none, has its level's.
+/// Limits that hold of single instruments and strategies in place of their level's, by their ids. One that has none, has
+/// its level's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnLimits {
     /// By instrument.

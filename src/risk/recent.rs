@@ -49,6 +49,11 @@ impl Habits {
         (self.side, self.traded) = (side, now);
     }
 
+    /// Trades the same way so far, whichever that is, that a next one could go on with.
+    pub fn standing(&self, now: Time, window_ns: u64) -> u32 {
+        self.same_way(self.side, now, window_ns)
+    }
+
     /// Trades that way so far, if the next one would go on with them.
     #[inline]
     pub fn same_way(&self, side: Side, now: Time, window_ns: u64) -> u32 {

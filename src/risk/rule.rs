@@ -8,7 +8,8 @@ use super::units::Unit;
 use super::witness::Comparison;
 pub(super) use super::witness::{Nobody, Witness};
 use crate::domain::decimal::POW10;
-use crate::domain::{DenyReason, Instrument, Notional, Order, OrderKind, Price, Qty, Side, Time};
+use crate::domain::wallet::Need;
+use crate::domain::{DenyReason, Instrument, Measure, Notional, Order, OrderKind, Price, Qty, Side, Time};
 use crate::market::Top;
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -43,8 +44,8 @@ pub struct Case<'a> {
     pub counts: OpenCounts,
     /// Everybody's live orders anywhere.
     pub exchange_counts: OpenCounts,
-    /// Whether the wallet's free balance pays for it; true where no balances are configured.
-    pub payable: bool,
+    /// What it needs of its wallet; none where no balances are known, or nothing has to be there.
+    pub need: Option<Need>,
     /// What would be left free of the quote asset, units of 10^-8; none where that is not known or not touched.
     pub quote_left: Option<i128>,
     /// Whether an operator halted trading.
@@ -98,11 +99,13 @@ pub struct Refusal {
     pub limit: i64,
     /// What the order came to.
     pub value: i64,
+    /// What the limit is of and how it binds, where the reason does not say that.
+    pub measure: Option<Measure>,
 }
 
 impl From<DenyReason> for Refusal {
     fn from(reason: DenyReason) -> Self {
-        Self { reason, limit: 0, value: 0 }
+        Self { reason, limit: 0, value: 0, measure: None }
     }
 }
 
@@ -244,7 +247,7 @@ pub(super) fn over_count(w: &mut impl Witness, value: u64, limit: u64, reason: D
 
 #[cold]
 pub(super) fn refusal(value: i128, limit: i128, reason: DenyReason) -> Refusal {
-    Refusal { reason, limit: fit(limit), value: fit(value) }
+    Refusal { reason, limit: fit(limit), value: fit(value), measure: None }
 }
 
 /// A number as a refusal carries it.

@@ -41,6 +41,16 @@ pub struct RiskSnapshot {
     pub values: Vec<i128>,
     /// Worst gross exposure, by strategy and, within it, by instrument.
     pub cells: Vec<i128>,
+    /// Open orders, by strategy and, within it, by instrument.
+    pub cell_orders: Vec<u32>,
+    /// Trades the same way that a next one could still go on with, one after the other; likewise.
+    pub same_way: Vec<u32>,
+    /// How long an instrument's market was silent, ns; none before it said anything, and where nothing is to be heard.
+    pub silent_ns: Vec<Option<u64>>,
+    /// How far the venue's clock is from ours, ns.
+    pub clock_lag_ns: u64,
+    /// What is free of an instrument's quote asset in its wallet; none where no balances are known, or none is needed.
+    pub quote_free: Vec<Option<i128>>,
     /// Exposure by instrument.
     pub by_instrument: Vec<Sum>,
     /// By strategy.

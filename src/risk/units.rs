@@ -6,7 +6,7 @@ use super::limits::QUOTE_DECIMALS;
 use super::recent::SIZES;
 use super::rule::{RULES, RuleSpec};
 use crate::domain::decimal::Scaled;
-use crate::domain::{DenyReason, Instrument};
+use crate::domain::{DenyReason, Instrument, Measure, Subject};
 use serde::Serialize;
 use std::fmt;
 
@@ -33,7 +33,14 @@ pub enum Unit {
     Times,
     /// Nanoseconds.
     Nanos,
+    /// That of what the refusal says that it measured.
+    Measured,
+    /// A price, units of the instrument, as it is.
+    PlainPrice,
 }
+
+/// A limit, what an order came to, and what the limit is of where the reason does not say that.
+pub type Numbers = (i64, i64, Option<Measure>);
 
 /// A limit, and what an order came to, as exact numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +62,12 @@ pub struct Told {
     pub value: String,
     /// The unit of both: an asset, `%`, `ms`, `times`, or what is counted.
     pub unit: String,
+    /// What the order has too much or too little of, such as `quantity`; not where the reason says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'static str>,
+    /// How the limit binds it: `at most`, `at least`, `a multiple of` or `more than`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binds: Option<&'static str>,
 }
 
 impl Told {
@@ -67,7 +80,10 @@ impl Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, value, unit } = self;
+        let Self { limit, value, unit, .. } = self;
+        if let (Some(subject), Some(binds)) = (self.subject, self.binds) {
+            return write!(f, "{subject} {value} {unit}, must be {binds} {limit} {unit}");
+        }
         if self.is_unlimited() {
             return write!(f, "{value} {unit}, no limit");
         }
@@ -81,51 +97,88 @@ const UNBOUNDED: &str = "unbounded";
 impl Unit {
     /// `limit` and `value` of an order of `instrument` as exact numbers; nothing where the rule had none.
     #[must_use]
-    pub fn exact(self, limit: i64, value: i64, instrument: &Instrument) -> Option<Exact<'_>> {
+    pub fn exact(self, (limit, value, measure): Numbers, instrument: &Instrument) -> Option<Exact<'_>> {
+        if let Some(measure) = measure {
+            return Self::of(measure.subject).exact((limit, value, None), instrument).or_else(|| {
+                // Nothing at all, where there must be something.
+                let zero = Scaled { value: 0, decimals: 0 };
+                let unit = Self::of(measure.subject).name(instrument)?;
+                Some(Exact { limit: Some(zero), value: Some(zero), unit })
+            });
+        }
         // No comparison refuses zero by zero: a refusal that has neither is that of a rule that compares nothing.
-        if self == Self::None || (limit, value) == (0, 0) {
+        if (limit, value) == (0, 0) {
             return None;
         }
+        let unit = self.name(instrument)?;
         let unlimited = match self {
             Self::Count(_) => limit >= i64::from(u32::MAX),
             _ => limit == i64::MAX,
         };
         let number = |number| self.scaled(number, instrument);
-        let unit = match self {
-            Self::None => return None,
-            Self::Quote | Self::Price => &instrument.quote,
+        let limit = (!unlimited).then(|| number(limit));
+        Some(Exact { limit, value: (value != i64::MAX).then(|| number(value)), unit })
+    }
+
+    /// Its name; none where there is nothing to count.
+    fn name(self, instrument: &Instrument) -> Option<&str> {
+        Some(match self {
+            Self::None | Self::Measured => return None,
+            Self::Quote | Self::Price | Self::PlainPrice => &instrument.quote,
             Self::Base | Self::Qty | Self::QtyOfSizes => &instrument.base,
             Self::Count(what) => what,
             Self::Percent => "%",
             Self::Times => "times",
             Self::Nanos => "ms",
-        };
-        let limit = (!unlimited).then(|| number(limit));
-        Some(Exact { limit, value: (value != i64::MAX).then(|| number(value)), unit })
+        })
+    }
+
+    /// What a subject is counted in.
+    fn of(subject: Subject) -> Self {
+        match subject {
+            Subject::Price | Subject::StopPrice => Self::PlainPrice,
+            Subject::Quantity | Subject::IcebergQty | Subject::Position => Self::Qty,
+            Subject::Value | Subject::Cost => Self::Quote,
+            Subject::Sold => Self::Base,
+            Subject::TrailingDelta => Self::Count("bps"),
+            Subject::Parts => Self::Count("parts"),
+            Subject::OpenOrders | Subject::OpenAlgoOrders => Self::Count("orders"),
+            Subject::OpenIcebergs => Self::Count("icebergs"),
+            Subject::OpenLists => Self::Count("lists"),
+            Subject::Amendments => Self::Count("amendments"),
+        }
     }
 
     /// The same as a person reads them.
     #[must_use]
-    pub fn tell(self, limit: i64, value: i64, instrument: &Instrument) -> Option<Told> {
-        let Exact { limit, value, unit } = self.exact(limit, value, instrument)?;
+    pub fn tell(self, numbers: Numbers, instrument: &Instrument) -> Option<Told> {
+        let Exact { limit, value, unit } = self.exact(numbers, instrument)?;
+        let measure = numbers.2;
         let text = |number: Option<Scaled>, otherwise: &str| match (self, number) {
             (_, None) => otherwise.to_owned(),
             (Self::Qty | Self::Price, Some(number)) => number.to_string(),
             (_, Some(number)) => format!("{number:#}"),
         };
-        Some(Told { limit: text(limit, NO_LIMIT), value: text(value, UNBOUNDED), unit: unit.to_owned() })
+        Some(Told {
+            limit: text(limit, NO_LIMIT),
+            value: text(value, UNBOUNDED),
+            unit: unit.to_owned(),
+            subject: measure.map(|measure| measure.subject.label()),
+            binds: measure.map(|measure| measure.binds.label()),
+        })
     }
 
     /// A number of this unit, exact.
     fn scaled(self, number: i64, instrument: &Instrument) -> Scaled {
         let value = i128::from(number);
         let (value, decimals) = match self {
-            Self::None | Self::Count(_) | Self::Percent => (value, 0),
+            Self::None | Self::Measured | Self::Count(_) | Self::Percent => (value, 0),
             Self::Quote | Self::Base => (value, QUOTE_DECIMALS),
             Self::Qty => (value, instrument.qty_decimals),
             // An eighth is 125 thousandths.
             Self::QtyOfSizes => (value * (1_000 / SIZES as i128), instrument.qty_decimals + 3),
             Self::Price => (value.abs(), instrument.price_decimals),
+            Self::PlainPrice => (value, instrument.price_decimals),
             Self::Times => (value, 2),
             Self::Nanos => (value, 6),
         };
@@ -143,15 +196,15 @@ pub fn rule_of(reason: DenyReason) -> Option<&'static RuleSpec> {
 
 /// Limit and value of a denial for `reason`, as a person reads them; nothing where its rule has none.
 #[must_use]
-pub fn told(reason: DenyReason, limit: i64, value: i64, instrument: &Instrument) -> Option<Told> {
-    rule_of(reason)?.unit.tell(limit, value, instrument)
+pub fn told(reason: DenyReason, numbers: Numbers, instrument: &Instrument) -> Option<Told> {
+    rule_of(reason)?.unit.tell(numbers, instrument)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Market;
     use crate::domain::instrument::tests::sample;
+    use crate::domain::{Binds, Market};
 
     #[test]
     fn every_reason_is_of_a_rule_and_of_one_alone() {
@@ -173,7 +226,7 @@ mod tests {
     fn limits_and_values_are_told_in_units_that_a_person_reads() {
         let instrument = sample(Market::Spot, "BTCUSDT");
         let told = |reason, limit, value| {
-            let told = told(reason, limit, value, &instrument)?;
+            let told = told(reason, (limit, value, None), &instrument)?;
             Some(format!("{} {} {}", told.limit, told.value, told.unit))
         };
         for (reason, limit, value, expected) in [
@@ -202,9 +255,89 @@ mod tests {
     }
 
     #[test]
+    fn what_one_rule_measures_of_many_things_is_told_with_what_it_is_and_how_it_binds() {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let shown = |reason, subject, binds, limit, value| {
+            let measure = Some(Measure { subject, binds });
+            told(reason, (limit, value, measure), &instrument).map(|told| told.to_string())
+        };
+        use DenyReason as R;
+        for (reason, subject, binds, limit, value, expected) in [
+            (
+                R::PriceFilter,
+                Subject::Price,
+                Binds::MultipleOf,
+                10,
+                6_000_011,
+                "price 60000.11 USDT, must be a multiple of 0.1 USDT",
+            ),
+            (
+                R::PriceFilter,
+                Subject::StopPrice,
+                Binds::MoreThan,
+                0,
+                -5,
+                "stop price -0.05 USDT, must be more than 0 USDT",
+            ),
+            (
+                R::LotSize,
+                Subject::Quantity,
+                Binds::AtLeast,
+                20,
+                5,
+                "quantity 0.005 BTC, must be at least 0.02 BTC",
+            ),
+            (R::LotSize, Subject::Quantity, Binds::MoreThan, 0, 0, "quantity 0 BTC, must be more than 0 BTC"),
+            (
+                R::MinNotional,
+                Subject::Value,
+                Binds::AtLeast,
+                500_000_000,
+                499_999_999,
+                "order value 4.99999999 USDT, must be at least 5 USDT",
+            ),
+            (
+                R::MaxAsset,
+                Subject::Quantity,
+                Binds::AtMost,
+                1_000,
+                2_000,
+                "quantity 2 BTC, must be at most 1 BTC",
+            ),
+            (
+                R::MaxNumAlgoOrders,
+                Subject::OpenAlgoOrders,
+                Binds::AtMost,
+                5,
+                6,
+                "number of open stop and take-profit orders with this one 6 orders, must be at most 5 orders",
+            ),
+            (
+                R::InsufficientBalance,
+                Subject::Cost,
+                Binds::AtMost,
+                10_000_000_000,
+                10_010_000_000,
+                "cost with its fee 100.1 USDT, must be at most 100 USDT",
+            ),
+            (
+                R::InsufficientBalance,
+                Subject::Sold,
+                Binds::AtMost,
+                0,
+                100_000_000,
+                "quantity to sell 1 BTC, must be at most 0 BTC",
+            ),
+        ] {
+            assert_eq!(shown(reason, subject, binds, limit, value).as_deref(), Some(expected), "{reason}");
+        }
+    }
+
+    #[test]
     fn a_limit_that_is_not_set_is_told_as_none() {
         let instrument = sample(Market::Spot, "BTCUSDT");
-        let shown = |unit: Unit, limit, value| unit.tell(limit, value, &instrument).map(|t| t.to_string());
+        let shown =
+            |unit: Unit, limit, value| unit.tell((limit, value, None), &instrument).map(|t| t.to_string());
         let count = shown(Unit::Count("orders"), u32::MAX.into(), 3);
         assert_eq!(count.as_deref(), Some("3 orders, no limit"));
         let amount = shown(Unit::Quote, i64::MAX, 1_250_000_000);

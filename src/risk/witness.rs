@@ -4,7 +4,7 @@
 //! [`WatchedRules`] runs it once more with a list that keeps each comparison.
 
 use super::rule::{Case, Judged, RULES, RuleList, check_all, fit};
-use crate::domain::{DenyReason, OrderId};
+use crate::domain::{DenyReason, Measure, OrderId};
 
 /// Hears what a rule compares.
 pub trait Witness {
@@ -12,7 +12,13 @@ pub trait Witness {
     const LISTENS: bool;
 
     /// An order that comes to `value` was held against `limit`; `reason` is what it is denied for if it does not pass.
-    fn saw(&mut self, value: i128, limit: i128, reason: DenyReason);
+    #[inline]
+    fn saw(&mut self, value: i128, limit: i128, reason: DenyReason) {
+        self.measured(value, limit, reason, None);
+    }
+
+    /// The same where the reason does not say what the limit is of.
+    fn measured(&mut self, value: i128, limit: i128, reason: DenyReason, measure: Option<Measure>);
 }
 
 /// Nobody: what trades.
@@ -23,7 +29,7 @@ impl Witness for Nobody {
     const LISTENS: bool = false;
 
     #[inline]
-    fn saw(&mut self, _: i128, _: i128, _: DenyReason) {}
+    fn measured(&mut self, _: i128, _: i128, _: DenyReason, _: Option<Measure>) {}
 }
 
 /// A limit that an order was held against, in the unit of its rule.
@@ -35,13 +41,15 @@ pub struct Comparison {
     pub limit: i64,
     /// What the order came to.
     pub value: i64,
+    /// What the limit is of and how it binds, where the reason does not say that.
+    pub measure: Option<Measure>,
 }
 
 impl Witness for Vec<Comparison> {
     const LISTENS: bool = true;
 
-    fn saw(&mut self, value: i128, limit: i128, reason: DenyReason) {
-        self.push(Comparison { reason, limit: fit(limit), value: fit(value) });
+    fn measured(&mut self, value: i128, limit: i128, reason: DenyReason, measure: Option<Measure>) {
+        self.push(Comparison { reason, limit: fit(limit), value: fit(value), measure });
     }
 }
 

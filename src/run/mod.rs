@@ -14,6 +14,8 @@ pub mod feed;
 pub mod fetch;
 mod followers;
 pub mod interrupt;
+mod journaled_risk;
+pub mod limit_uses;
 pub mod live;
 pub mod orders;
 pub mod pipeline;

@@ -1,13 +1,16 @@
 //! Risk metrics of a run, from its journal: of one that ended, or of one that goes on.
 //!
 //! The rows that a database would get are what is reckoned from: positions with their marks, closes of bars, equity. So
-//! what is told here is what a query would say, and nothing is asked of the run.
+//! what is told here is what a query would say, and nothing is asked of the run. Limits alone are judged by what risk knew,
+//! found by going through the journal as risk did.
 
 use super::config::{Config, ConfigError, QUOTE_DECIMALS};
+use super::journaled_risk::JournaledRisk;
+use super::limit_uses::LimitTable;
 use crate::domain::decimal::Scaled;
 use crate::domain::wallet::StartingBalance;
-use crate::domain::{Instrument, InstrumentTable, Time};
-use crate::journal::{Follower, JournalError, Next};
+use crate::domain::{InstrumentTable, Time};
+use crate::journal::{Entry, Follower, JournalError, Next};
 use crate::risk::metrics::{Holding, LimitUse, Metrics, Rates, Returns, Snapshot};
 use crate::store::projection::Unfit;
 use crate::store::row::{EquityRow, OrderRow, PositionRow};
@@ -21,6 +24,8 @@ use thiserror::Error;
 const WINDOW: usize = 250;
 /// Seconds between points of equity.
 const EQUITY_SECONDS: u32 = 1;
+/// Most instruments whose correlations are told.
+pub const CORRELATED_MAX: usize = 24;
 const SECOND: u64 = 1_000_000_000;
 const DAY: u64 = 86_400 * SECOND;
 
@@ -37,7 +42,15 @@ pub struct RiskReport {
     pub holdings: Vec<Holding>,
     /// Equity: what the account had at first, or `[risk] capital` where that is not known, and the profit.
     pub equity: f64,
-    /// The metrics.
+    /// What correlations are told of: instruments whose price moved, those that are held first, as many as
+    /// [`CORRELATED_MAX`].
+    pub correlated: Vec<String>,
+    /// Correlations of their returns, a row each, in their order.
+    pub correlations: Vec<Vec<f64>>,
+    /// Limits of which nothing is used, and that are not listed: all of each is left.
+    pub limits_unused: usize,
+    /// The metrics. Limits are of the whole run, and amounts of every quote asset alike, as risk counts them; those of
+    /// which something is used are listed.
     pub metrics: Metrics,
 }
 
@@ -216,10 +229,16 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     quotes.dedup();
     let mut projection = Projection::new(&header, Watermark::default(), EQUITY_SECONDS).map_err(unfit)?;
     let mut gathered = Gathered::new(&table, &quotes);
+    let mut risk = JournaledRisk::new(&header, &config, &table);
     let mut batch = Batch::default();
     loop {
         match follower.next_entry()? {
             Next::Entry(entry, block_ends) => {
+                match &entry {
+                    Entry::Slot(slot) => risk.slot(slot),
+                    Entry::Record(record) => risk.record(record),
+                    Entry::End => {}
+                }
                 projection.apply(&entry, block_ends, &mut batch).map_err(unfit)?;
                 if block_ends {
                     gathered.take(&mut batch);
@@ -235,10 +254,11 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     gathered.take(&mut batch);
     gathered.close_bar();
     let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
+    let limits = LimitTable::new(&config).uses(&risk.ends());
     let reports = quotes
         .iter()
         .enumerate()
-        .map(|(at, quote)| report(at, quote, (&config, balances), &table, &gathered));
+        .map(|(at, quote)| report(at, quote, (&config, balances), &table, &gathered, &limits));
     Ok(reports.flatten().collect())
 }
 
@@ -248,6 +268,7 @@ fn report(
     (config, balances): (&Config, &[StartingBalance]),
     table: &InstrumentTable,
     gathered: &Gathered,
+    (limits, limits_unused): &(Vec<LimitUse>, usize),
 ) -> Option<RiskReport> {
     let curve = gathered.profits.get(quote)?;
     let returns = &gathered.returns[at];
@@ -264,28 +285,7 @@ fn report(
     let owned = balances.map(|balance| i128::from(balance.amount)).reduce(|sum, amount| sum + amount);
     let capital = owned.unwrap_or_else(|| config.risk.limits.capital.into());
     let capital = float(Scaled { value: capital, decimals: QUOTE_DECIMALS });
-    let gross: f64 = holdings.iter().map(|h| h.exposure.abs()).sum();
-    let quote_amount = |value: i64| float(Scaled { value: value.into(), decimals: QUOTE_DECIMALS });
     let rates = gathered.rates();
-    // A limit that is "none" is as high as a number goes, and has no distance to it.
-    let limited = |limit: i64| (limit != i64::MAX).then(|| quote_amount(limit));
-    let mut limits: Vec<LimitUse> = limited(config.risk.limits.gross_notional_max)
-        .map(|limit| LimitUse { name: "gross_notional_max".to_owned(), used: gross, limit })
-        .into_iter()
-        .collect();
-    for row in gathered.positions.values() {
-        let Some(instrument) = table.all().get(row.instrument as usize).filter(|i| i.quote == quote) else {
-            continue;
-        };
-        let strategy = config.strategies.get(row.strategy as usize).map_or("", |s| s.label.as_str());
-        if let Some(limit) = limited(config.risk.limits.position_notional_max) {
-            limits.push(LimitUse {
-                name: format!("position_notional_max of {strategy} in {}", Instrument::name(instrument)),
-                used: (float(row.qty) * float(row.mark)).abs(),
-                limit,
-            });
-        }
-    }
     let metrics = Metrics::of(&Snapshot {
         holdings: &holdings,
         returns,
@@ -293,14 +293,29 @@ fn report(
         equity_peak: capital + curve.peak,
         equity_day_start: capital + curve.day_start,
         rates,
-        limits: &limits,
+        limits,
     });
+    let (correlated, correlations) = correlations(&holdings, &metrics);
     Some(RiskReport {
         quote: quote.to_owned(),
         time: gathered.time.to_string(),
         periods: returns.rows(),
         holdings,
         equity: capital + curve.now,
+        correlated,
+        correlations,
+        limits_unused: *limits_unused,
         metrics,
     })
+}
+
+/// The correlations of what moved, what is held first.
+fn correlations(holdings: &[Holding], metrics: &Metrics) -> (Vec<String>, Vec<Vec<f64>>) {
+    let moved = |at: &usize| metrics.volatilities.get(*at).is_some_and(|volatility| *volatility > 0.0);
+    let mut told: Vec<usize> = (0..holdings.len()).filter(moved).collect();
+    // A sort that keeps the order of equals.
+    told.sort_by_key(|at| holdings[*at].exposure == 0.0);
+    told.truncate(CORRELATED_MAX);
+    let row = |a: &usize| told.iter().map(|b| metrics.correlation.get(*a, *b)).collect();
+    (told.iter().map(|at| holdings[*at].name.clone()).collect(), told.iter().map(row).collect())
 }

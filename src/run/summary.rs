@@ -207,7 +207,9 @@ impl Summary {
                     summary.refused = seats.iter().map(|s| s.desk.refused).sum();
                     summary.indicators.1 = strategy.indicators_warming_up();
                 } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
-                    let last = |reason, d: &Denied| told(reason, d.limit, d.value, table.get(d.instrument));
+                    let last = |reason, d: &Denied| {
+                        told(reason, (d.limit, d.value, d.measure), table.get(d.instrument))
+                    };
                     summary.denials =
                         risk.denials().map(|(r, d)| (r.label(), d.count, last(r, &d))).collect();
                     summary.balances = risk.wallets().assets().to_vec();

@@ -28,6 +28,13 @@ impl Credentials {
         Ok(Self { api_key, signer: signer? })
     }
 
+    /// The API key alone of such a text as [`from_text`](Self::from_text) takes, or of itself; none where it is no key.
+    #[must_use]
+    pub fn api_key_of(text: &Secret) -> Option<ApiKey> {
+        let line = text.expose().trim_ascii_start().split(|byte| *byte == b'\n').next()?;
+        ApiKey::new(std::str::from_utf8(line).ok()?).ok()
+    }
+
     /// From one text, as a file has it: the API key in the first line, the secret in the others.
     ///
     /// # Errors

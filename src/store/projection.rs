@@ -272,7 +272,8 @@ impl Projection {
         }
         let rule = rule_of(denial.reason);
         let instrument = self.table.get(denial.instrument);
-        let exact = rule.and_then(|rule| rule.unit.exact(denial.limit, denial.value, instrument));
+        let exact =
+            rule.and_then(|rule| rule.unit.exact((denial.limit, denial.value, denial.measure), instrument));
         out.denials.push(DenialRow {
             seq: self.seq,
             time_ns: self.time,
@@ -284,6 +285,8 @@ impl Projection {
             rule_limit: exact.and_then(|exact| exact.limit),
             order_value: exact.and_then(|exact| exact.value),
             unit: exact.map(|exact| exact.unit.to_owned()),
+            subject: denial.measure.map(|measure| measure.subject.label()),
+            binds: denial.measure.map(|measure| measure.binds.label()),
         });
     }
 

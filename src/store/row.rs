@@ -205,6 +205,10 @@ rows! {
         order_value: Option<Scaled>,
         /// The unit of both.
         unit: Option<String>,
+        /// What the limit is of, where the reason does not say that.
+        subject: Option<&'static str>,
+        /// How it binds.
+        binds: Option<&'static str>,
     }
     /// A fill.
     FillRow in "fills" {

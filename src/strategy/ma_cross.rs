@@ -36,7 +36,8 @@ pub const SPEC: StrategySpec = StrategySpec {
         },
         ParamSpec {
             name: "stop_bps",
-            doc: "protective stop below (above) the entry, hundredths of a per cent; 0 for none",
+            doc: "protective stop below (above) the entry, hundredths of a per cent of the middle price, rounded up to \
+                  the next unit of the price; 0 for none",
             kind: ParamKind::Integer { min: 0, max: 5_000, default: 50 },
         },
     ],
@@ -94,6 +95,14 @@ fn rescaled(amount: i128, from: u8, to: u8) -> i128 {
     if to >= from { amount.saturating_mul(power(to - from)) } else { amount.div_euclid(power(from - to)) }
 }
 
+/// So many ten-thousandths of a price, rounded up: whatever the price, a distance is never none, and never less than
+/// was asked for.
+fn bps_up(price: Price, bps: i64) -> i64 {
+    // The product needs 128 bits; of less than 10,000 ten-thousandths the quotient fits 64.
+    let product = i128::from(price.0) * i128::from(bps);
+    i64::try_from(-(-product).div_euclid(10_000)).unwrap_or(i64::MAX)
+}
+
 impl MaCross {
     /// How much to hold, long where `up`: by the strategy's sizing, or else the parameter.
     fn size(&self, ctx: &mut Context<'_>, up: bool, top: &Top) -> Qty {
@@ -104,9 +113,13 @@ impl MaCross {
 
     /// Where a fresh entry is left with a loss.
     fn stop(&self, up: bool, top: &Top) -> Option<Price> {
-        let away = top.mid().0 / 10_000 * self.stop_bps;
-        let stop = if up { top.bid.price.0 - away } else { top.ask.price.0 + away };
-        (self.stop_bps > 0).then_some(Price(stop))
+        if self.stop_bps == 0 {
+            return None;
+        }
+        let away = bps_up(top.mid(), self.stop_bps);
+        let stop =
+            if up { top.bid.price.0.saturating_sub(away) } else { top.ask.price.0.saturating_add(away) };
+        Some(Price(stop))
     }
 
     /// As much as capital and earnings buy at `price`, in whole lots.
@@ -184,5 +197,50 @@ impl Strategy for MaCross {
         self.pending = None;
         let price = if above { top.ask.price } else { top.bid.price };
         let _ = self.go(ctx, above, |this, ctx, _| this.all_in(ctx, capital, price));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Level;
+
+    fn at(bid: i64, ask: i64) -> Top {
+        Top { bid: Level::new(bid, 1), ask: Level::new(ask, 1), valid: true }
+    }
+
+    fn with(stop_bps: i64) -> MaCross {
+        MaCross {
+            instrument: InstrumentId(0),
+            fast: IndicatorHandle(0),
+            slow: IndicatorHandle(1),
+            qty: Qty(1),
+            capital: None,
+            pending: None,
+            stop_bps,
+            can_short: true,
+            was_above: None,
+        }
+    }
+
+    #[test]
+    fn a_stop_is_as_far_from_a_small_price_as_from_a_large_one() {
+        for (bid, ask, bps, below, above) in [
+            // 50 hundredths of a per cent of a price of few units, of some, and of many.
+            (7, 8, 50, 6, 9),
+            (2_345, 2_345, 50, 2_333, 2_357),
+            (9_999, 9_999, 100, 9_899, 10_099),
+            (9_999, 10_001, 50, 9_949, 10_051),
+            (12_000, 12_000, 50, 11_940, 12_060),
+            (6_000_010, 6_000_010, 50, 5_970_009, 6_030_011),
+            // The largest price there is, by the widest stop.
+            (i64::MAX - 1, i64::MAX - 1, 5_000, i64::MAX / 2, i64::MAX),
+        ] {
+            let cross = with(bps);
+            let top = at(bid, ask);
+            assert_eq!(cross.stop(true, &top), Some(Price(below)), "{bps} below {bid}");
+            assert_eq!(cross.stop(false, &top), Some(Price(above)), "{bps} above {ask}");
+        }
+        assert_eq!(with(0).stop(true, &at(7, 8)), None);
     }
 }

@@ -10,7 +10,7 @@ use algo_trader::domain::{
 };
 use algo_trader::market::Top;
 use algo_trader::risk::RiskLimits;
-use algo_trader::risk::limits::ScaleLimits;
+use algo_trader::risk::limits::{OwnLimits, ScaleLimits};
 use std::collections::VecDeque;
 
 /// Everything is counted in 10^-16 of the quote asset; limits are in 10^-8.
@@ -71,6 +71,10 @@ pub struct Accountant {
     trades_today: Vec<u32>,
     pub approved: u64,
     pub latched: u64,
+    /// Limits of single instruments and strategies, which are in place of their level's; and how many orders were
+    /// approved over that, by such a one.
+    pub own: OwnLimits,
+    pub approved_by_own: u64,
     pub violations: Vec<String>,
 }
 
@@ -104,6 +108,8 @@ impl Accountant {
             trades_today: vec![0; strategies],
             approved: 0,
             latched: 0,
+            own: OwnLimits::default(),
+            approved_by_own: 0,
             violations: Vec::new(),
             table: table.clone(),
         }
@@ -527,7 +533,15 @@ impl Accountant {
                 continue;
             }
             let (before, after) = (self.sums(None, counts), self.sums(Some(live), counts));
-            let limits: ScaleLimits = self.limits.scales[scale];
+            let general: ScaleLimits = self.limits.scales[scale];
+            let own = match *name {
+                "instrument" => self.own.instruments.get(i).copied().flatten(),
+                "strategy" => self.own.strategies.get(s).copied().flatten(),
+                _ => None,
+            };
+            let limits = own.unwrap_or(general);
+            self.approved_by_own +=
+                u64::from(own.is_some() && after[5] > i128::from(general.open_orders_max));
             let gross_limit =
                 if *name == "portfolio" { self.limits.gross_notional_max } else { limits.gross_notional_max };
             let net = |sums: &[i128; 6]| if order.side == Side::Buy { sums[3] } else { -sums[4] };

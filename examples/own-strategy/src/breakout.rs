@@ -61,6 +61,11 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     }))
 }
 
+/// So many ten-thousandths of a price, rounded up: multiplied first, so that a small price loses nothing.
+fn bps(price: i64, bps: i64) -> i64 {
+    i64::try_from((i128::from(price) * i128::from(bps) + 9_999) / 10_000).unwrap_or(i64::MAX)
+}
+
 impl Breakout {
     fn enter(&self, ctx: &mut Context<'_>) -> Result<(), PlaceError> {
         let flat = ctx.position(self.instrument).qty == Qty::ZERO;
@@ -70,9 +75,9 @@ impl Breakout {
         if !flat || waiting {
             return Ok(());
         }
-        let basis_point = top.ask.price.0 / 10_000;
-        let stop = Price(top.ask.price.0 - basis_point * self.stop_bps);
-        let target = Price(top.ask.price.0 + basis_point * self.target_bps);
+        let entry = top.ask.price.0;
+        let stop = Price(entry.saturating_sub(bps(entry, self.stop_bps)));
+        let target = Price(entry.saturating_add(bps(entry, self.target_bps)));
         let qty = ctx.size_or(self.qty, self.instrument, top.ask.price, Some(stop));
         if qty == Qty::ZERO {
             return Ok(());

@@ -7,9 +7,10 @@ pub use stops::KILL_CANCELS_PER_EVENT_MAX;
 
 use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Rules};
+use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Pauses, Price, Qty, Side, Slot,
-    StrategyId, Time, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, Pauses, Price, Qty, Side,
+    Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
@@ -20,7 +21,7 @@ use crate::risk::live::LiveOrder;
 use crate::risk::losses::Losses;
 use crate::risk::rates::Sent;
 use crate::risk::recent::{Habits, LastOrders};
-use crate::risk::rule::{Case, Judged, Refusal, RuleList, reference_price};
+use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleList, over, reference_price};
 use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
@@ -30,6 +31,8 @@ use crate::venue::binance::filters::{Filters, OpenCounts};
 
 /// Most orders that can be live at once, over all strategies.
 const LIVE_ORDERS_MAX: usize = 16_384;
+// What is live has something locked, and nothing else has: there is room for each.
+const _: () = assert!(LIVE_ORDERS_MAX <= HOLDS_MAX);
 
 /// See the module; `R` are the rules that it runs.
 pub(super) struct Judge<R> {
@@ -87,12 +90,14 @@ pub struct Denied {
     pub limit: i64,
     /// What that order came to.
     pub value: i64,
+    /// What the limit is of and how it binds, where the reason does not say that.
+    pub measure: Option<Measure>,
     /// What it was of.
     pub instrument: InstrumentId,
 }
 
 impl Denied {
-    const NEVER: Self = Self { count: 0, limit: 0, value: 0, instrument: InstrumentId(0) };
+    const NEVER: Self = Self { count: 0, limit: 0, value: 0, measure: None, instrument: InstrumentId(0) };
 }
 
 /// What an order was decided by, as [`Verdict::decided`] has it.
@@ -191,9 +196,9 @@ impl<R: RuleList> Judge<R> {
         let open = self.open(order);
         let strategy = order.strategy.index();
         let worst = Case::worst_price(order, &intent.reference, &self.limits);
-        let payable = self.wallets.can_pay(order, worst);
-        let watched = self.limits.quote_free_min != i64::MIN;
-        let quote_left = if watched { self.wallets.quote_left(order, worst) } else { None };
+        let need = self.wallets.need(order, worst);
+        let watched = self.limits.quote_free_min != i64::MIN && order.side == Side::Buy;
+        let quote_left = if watched { need.map(|need| need.left()) } else { None };
         let habits = &self.habits[strategy * self.table.len() + index];
         let limits = &self.limits;
         let case = Case {
@@ -211,7 +216,7 @@ impl<R: RuleList> Judge<R> {
             filters: &self.filters[index],
             counts: open.counts,
             exchange_counts: OpenCounts { orders: self.live.len() as u32, ..OpenCounts::default() },
-            payable,
+            need,
             quote_left,
             halted: self.halted,
             paused: self.paused.is_paused(order.instrument),
@@ -242,7 +247,7 @@ impl<R: RuleList> Judge<R> {
             same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
         };
         self.rules.check(&case, order.reduce_only)?;
-        if self.live.len() >= LIVE_ORDERS_MAX { Err(DenyReason::OpenOrders.into()) } else { Ok(()) }
+        over(&mut Nobody, self.live.len() as i128 + 1, LIVE_ORDERS_MAX as i128, DenyReason::OpenOrders)
     }
 
     /// What is live already, as far as it bears on `order`; one pass, as far back as the instrument's orders go.
@@ -398,12 +403,14 @@ impl<R: RuleList> Judge<R> {
     }
 
     fn deny(&mut self, seq: u64, order: &Order, refusal: &Refusal) {
-        let &Refusal { reason, limit, value } = refusal;
+        let &Refusal { reason, limit, value, measure } = refusal;
         let Order { id: order, strategy, instrument, .. } = *order;
         let denied = &mut self.denied[reason as usize];
         denied.count += 1;
-        (denied.limit, denied.value, denied.instrument) = (limit, value, instrument);
-        self.answer(seq, || Slot::denial(&Denial { instrument, order, strategy, reason, limit, value }));
+        (denied.limit, denied.value, denied.measure, denied.instrument) = (limit, value, measure, instrument);
+        self.answer(seq, || {
+            Slot::denial(&Denial { instrument, order, strategy, reason, limit, value, measure })
+        });
     }
 
     /// Says something in the ring, caused by the event `seq`; nothing where a journal says it already.

@@ -5,7 +5,7 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId};
+use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId, Time};
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -68,6 +68,10 @@ impl<R: RuleList> Judge<R> {
     /// Whoever is to be told has room for what there is to tell.
     pub fn watched_by(&mut self, watch: Option<WatchSender>) {
         self.watch = watch;
+        // Who has nobody to tell may not have looked at what came last.
+        if self.watch.is_some() && self.exposure.is_unsettled() {
+            self.exposure.settle();
+        }
         self.publish();
     }
 
@@ -83,6 +87,16 @@ impl<R: RuleList> Judge<R> {
         snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
         snapshot.sent_all = self.sent_all.counted(self.now);
         snapshot.trades_today.clone_from(&self.trades_today);
+        let (now, window_ns) = (self.now, self.limits.same_way_window_ns);
+        snapshot.same_way.clear();
+        snapshot.same_way.extend(self.habits.iter().map(|habits| habits.standing(now, window_ns)));
+        let silent = |(heard, of_bars): (&Time, &bool)| (heard.0 != 0 && !of_bars).then(|| now.since(*heard));
+        snapshot.silent_ns.clear();
+        snapshot.silent_ns.extend(self.heard.iter().zip(&self.of_bars).map(silent));
+        snapshot.clock_lag_ns = self.clock_lag_ns;
+        let instruments = self.table.all().iter();
+        snapshot.quote_free.clear();
+        snapshot.quote_free.extend(instruments.map(|of| self.wallets.quote_free(of.id)));
     }
 
     /// Goes on from what an earlier run left to losses and the day's counts.

@@ -3,19 +3,21 @@
 //! What a filter measures from, an average of minutes at the venue, is not known here; the touch stands in for it, and
 //! the venue has the last word. So does it where other programs hold or order the same assets.
 
-use crate::domain::{DenyReason, OrderKind};
-use crate::risk::rule::{Case, Judged, RuleSpec};
+use crate::domain::decimal::{POW10, Scaled};
+use crate::domain::{Binds, DenyReason, Instrument, Measure, OrderKind, Subject};
+use crate::risk::limits::QUOTE_DECIMALS;
+use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleSpec, Witness, refusal};
 use crate::risk::units::Unit;
-use crate::venue::binance::filters::{AccountState, FilterName, MarketState, Terms};
+use crate::venue::binance::filters::{AccountState, Bound, FilterBreach, FilterName, MarketState, Terms};
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "filters",
     doc: "the venue's filters: tick, lot, value, counts and what else it has; the refusal names the filter",
     binds_reducing: true,
     reasons: FILTERS,
-    unit: Unit::None,
-    check,
-    measure: None,
+    unit: Unit::Measured,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
 /// One for each filter, and the two by which the journals of before had them.
@@ -44,8 +46,9 @@ const FILTERS: &[DenyReason] = &[
     DenyReason::MaxNumOrderAmends,
 ];
 
-/// Whether the filters let the order pass; otherwise the first that does not.
-fn check(c: &Case<'_>) -> Judged {
+/// Whether the filters let the order pass; otherwise the first that does not, with what it asks. The venue has up to four
+/// limits in one filter, and only the one that was not kept is told.
+fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let reference = Some(c.touch());
     let market = MarketState { reference: None, average: reference, last: reference };
     let account = AccountState {
@@ -64,7 +67,50 @@ fn check(c: &Case<'_>) -> Judged {
         {
             Ok(())
         }
-        Err(breach) => Err(reason(breach.filter).into()),
+        Err(breach) => {
+            let refused = refused(&breach, c.instrument);
+            if W::LISTENS {
+                let Refusal { reason, limit, value, measure } = refused;
+                w.measured(value.into(), limit.into(), reason, measure);
+            }
+            Err(refused)
+        }
+    }
+}
+
+/// A breach as a refusal carries it: both numbers in the unit of what was measured.
+#[cold]
+fn refused(breach: &FilterBreach, instrument: &Instrument) -> Refusal {
+    let reason = reason(breach.filter);
+    let decimals = match breach.subject {
+        Subject::Price | Subject::StopPrice => instrument.price_decimals,
+        Subject::Quantity | Subject::IcebergQty | Subject::Position => instrument.qty_decimals,
+        Subject::Value => QUOTE_DECIMALS,
+        _ => 0,
+    };
+    let (binds, limit) = match breach.bound {
+        Bound::AtLeast(limit) => (Binds::AtLeast, limit),
+        Bound::AtMost(limit) => (Binds::AtMost, limit),
+        Bound::MultipleOf(step) => (Binds::MultipleOf, step),
+        Bound::Positive => (Binds::MoreThan, Scaled { value: 0, decimals }),
+        // Not asked of a filter here: where no price is known, everything passes.
+        Bound::Reference => return reason.into(),
+    };
+    // Rounded away from each other, so that what is not kept does not look kept.
+    let up = binds == Binds::AtMost;
+    let (value, limit) = (in_units(breach.found, decimals, up), in_units(limit, decimals, !up));
+    let measure = Some(Measure { subject: breach.subject, binds });
+    Refusal { measure, ..refusal(value, limit, reason) }
+}
+
+/// A number in units of 10^-`decimals`, rounded up or down where that has fewer than it.
+fn in_units(number: Scaled, decimals: u8, up: bool) -> i128 {
+    let power = |n: u8| POW10.get(usize::from(n)).map_or(i128::MAX, |power| i128::from(*power));
+    match number.decimals.checked_sub(decimals) {
+        None => number.value.saturating_mul(power(decimals - number.decimals)),
+        Some(0) => number.value,
+        Some(over) if up => -(number.value.saturating_neg().div_euclid(power(over))),
+        Some(over) => number.value.div_euclid(power(over)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! No trade with oneself.
 
-use crate::domain::{DenyReason, OrderKind};
-use crate::risk::rule::{Case, Judged, RuleSpec, when};
+use crate::domain::{DenyReason, OrderKind, Side};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, refusal};
 use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
@@ -9,17 +9,27 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     doc: "no order that would meet one of our own resting orders",
     binds_reducing: true,
     reasons: &[DenyReason::SelfTrade],
-    unit: Unit::None,
-    check,
-    measure: None,
+    unit: Unit::Price,
+    check: |c| check(c, &mut Nobody),
+    measure: Some(check),
 };
 
+/// The limit is the price of the resting order, which a buy must be below and a sell above.
 #[inline]
-fn check(c: &Case<'_>) -> Judged {
+fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let Some(own) = c.own_opposite else { return Ok(()) };
     if c.order.kind.is_conditional() {
         return Ok(());
     }
     let meets = c.order.kind == OrderKind::Market || c.order.side.at_least_as_aggressive(c.order.price, own);
-    when(meets, DenyReason::SelfTrade)
+    if !W::LISTENS && !meets {
+        return Ok(());
+    }
+    let sign = if c.order.side == Side::Buy { 1 } else { -1 };
+    let limit = sign * i128::from(own.0);
+    // At the market: at any price.
+    let value =
+        if c.order.kind == OrderKind::Market { i128::MAX } else { sign * i128::from(c.order.price.0) };
+    w.saw(value, limit, DenyReason::SelfTrade);
+    if meets { Err(refusal(value, limit, DenyReason::SelfTrade)) } else { Ok(()) }
 }

@@ -1,9 +1,10 @@
 //! Each rule at its limit, one unit under it and one over it; and all of them at once against each in turn.
 
 use crate::domain::instrument::tests::sample;
+use crate::domain::wallet::Need;
 use crate::domain::{
-    DenyReason, Extras, Instrument, InstrumentId, Level, Market, Order, OrderId, OrderKind, Price, Qty, Side,
-    StrategyId, Time, TimeInForce,
+    Binds, DenyReason, Extras, Instrument, InstrumentId, Level, Market, Measure, Notional, Order, OrderId,
+    OrderKind, Price, Qty, Side, StrategyId, Subject, Time, TimeInForce,
 };
 use crate::market::Top;
 use crate::risk::exposure::Sum;
@@ -11,7 +12,9 @@ use crate::risk::limits::{RiskLimits, SCALES, Scale, ScaleLimits};
 use crate::risk::rates::{Counted, Pulse};
 use crate::risk::rule::{Case, Judged, RULES, Refusal, RuleList, check_all};
 use crate::risk::{Comparison, Heard, WatchedRules};
-use crate::venue::binance::filters::{Filters, OpenCounts};
+use crate::venue::binance::filters::{
+    CountLimits, Filters, LotSize, Multiplier, NotionalRange, OpenCounts, PercentPrice, PriceFilter,
+};
 
 /// The touch, in the sample's units of a hundredth.
 const BID: i64 = 5_999_990;
@@ -25,6 +28,8 @@ struct Sample {
     top: Top,
     limits: RiskLimits,
     scopes: [Sum; SCALES],
+    /// Orders that are open on the symbol, where a filter counts them.
+    open: u32,
 }
 
 impl Sample {
@@ -45,7 +50,7 @@ impl Sample {
         };
         let top = Top { bid: Level::new(BID, 10), ask: Level::new(ASK, 10), valid: true };
         let scopes = [Sum::default(); SCALES];
-        Self { instrument, filters, order, top, limits: RiskLimits::NONE, scopes }
+        Self { instrument, filters, order, top, limits: RiskLimits::NONE, scopes, open: 0 }
     }
 
     fn case(&self) -> Case<'_> {
@@ -64,7 +69,7 @@ impl Sample {
             filters: &self.filters,
             counts: OpenCounts::default(),
             exchange_counts: OpenCounts::default(),
-            payable: true,
+            need: None,
             quote_left: None,
             halted: false,
             paused: false,
@@ -105,7 +110,7 @@ fn at_its_limit(reason: DenyReason, limit: i64, judged: impl Fn(i64) -> Judged) 
     for value in [limit - 1, limit] {
         assert_eq!(judged(value), Ok(()), "{reason}: {value} of {limit}");
     }
-    assert_eq!(judged(limit + 1), Err(Refusal { reason, limit, value: limit + 1 }));
+    assert_eq!(judged(limit + 1), Err(Refusal { reason, limit, value: limit + 1, measure: None }));
 }
 
 /// The same where the rule is a number of the case against a number of the limits.
@@ -156,7 +161,7 @@ fn what_an_order_is() {
         let mut case = s.case();
         assert_eq!(check("fat-finger", &case), Ok(()), "nothing to compare with");
         case.recent_sizes = (80, 8);
-        let refusal = Refusal { reason: DenyReason::FatFinger, limit: 800, value: qty * 8 };
+        let refusal = Refusal { reason: DenyReason::FatFinger, limit: 800, value: qty * 8, measure: None };
         assert_eq!(check("fat-finger", &case), if passes { Ok(()) } else { Err(refusal) });
     }
     for (passed, passes) in [(999, false), (1_000, true), (1_001, true)] {
@@ -164,7 +169,8 @@ fn what_an_order_is() {
         s.limits.duplicate_window_ns = 1_000;
         let mut case = s.case();
         case.same_before = Some(Time(NOW.0 - passed));
-        let refusal = Refusal { reason: DenyReason::Duplicate, limit: 1_000, value: passed as i64 };
+        let (reason, value) = (DenyReason::Duplicate, passed as i64);
+        let refusal = Refusal { reason, limit: 1_000, value, measure: None };
         assert_eq!(check("duplicate", &case), if passes { Ok(()) } else { Err(refusal) });
     }
     for (asked, passes) in [(99, true), (100, true), (101, false)] {
@@ -172,7 +178,7 @@ fn what_an_order_is() {
         (s.order.reduce_only, s.order.side, s.order.qty) = (true, Side::Sell, Qty(asked - 40));
         let mut case = s.case();
         (case.position, case.leaving) = (Qty(100), Qty(40));
-        let refusal = Refusal { reason: DenyReason::NotReducing, limit: 100, value: asked };
+        let refusal = Refusal { reason: DenyReason::NotReducing, limit: 100, value: asked, measure: None };
         assert_eq!(check("reduce-only", &case), if passes { Ok(()) } else { Err(refusal) });
     }
 }
@@ -214,7 +220,7 @@ fn what_is_held_and_open() {
         let mut case = s.case();
         (case.position, case.open_buy, case.open_sell) = (Qty(position), Qty(100), Qty(100));
         let (reason, limit) = (DenyReason::PositionLimit, 300 * 6_000_000_000);
-        let refusal = Refusal { reason, limit, value: 301 * 6_000_000_000 };
+        let refusal = Refusal { reason, limit, value: 301 * 6_000_000_000, measure: None };
         assert_eq!(check("position", &case), if passes { Ok(()) } else { Err(refusal) });
     }
     counted(
@@ -231,7 +237,8 @@ fn what_is_held_and_open() {
         let mut case = s.case();
         assert_eq!(check("minimum-balance", &case), Ok(()), "what is not touched is not judged");
         case.quote_left = Some(left.into());
-        let refusal = Refusal { reason: DenyReason::MinimumBalance, limit: 1_000, value: left };
+        let reason = DenyReason::MinimumBalance;
+        let refusal = Refusal { reason, limit: 1_000, value: left, measure: None };
         assert_eq!(check("minimum-balance", &case), if passes { Ok(()) } else { Err(refusal) });
     }
     for (own, passes) in [(6_000_001, true), (6_000_000, false), (5_999_999, false)] {
@@ -239,11 +246,178 @@ fn what_is_held_and_open() {
         let mut case = s.case();
         case.own_opposite = Some(Price(own));
         assert_eq!(check("self-trade", &case).is_ok(), passes);
+        if !passes {
+            let (reason, value) = (DenyReason::SelfTrade, 6_000_000);
+            let refusal = Refusal { reason, limit: own, value, measure: None };
+            assert_eq!(check("self-trade", &case), Err(refusal));
+        }
     }
-    let s = Sample::new();
-    let mut case = s.case();
-    case.payable = false;
-    assert_eq!(check("balance", &case), Err(DenyReason::InsufficientBalance.into()));
+}
+
+#[test]
+fn what_is_free_pays_for_an_order_and_a_refusal_says_what_it_needs() {
+    let reason = DenyReason::InsufficientBalance;
+    for (side, subject) in [(Side::Buy, Subject::Cost), (Side::Sell, Subject::Sold)] {
+        let measure = Some(Measure { subject, binds: Binds::AtMost });
+        for (needed, free, unit, refused) in [
+            (999, 1_000, 1, None),
+            (1_000, 1_000, 1, None),
+            (1_001, 1_000, 1, Some((1_001, 1_000))),
+            // An asset of finer units than those that are told: what is not enough is told as less.
+            (150, 150, 100, None),
+            (151, 150, 100, Some((2, 1))),
+            (200, 199, 100, Some((2, 1))),
+            (1, 0, 100, Some((1, 0))),
+            (1, -1, 100, Some((1, -1))),
+        ] {
+            let s = Sample::new();
+            let mut case = s.case();
+            assert_eq!(check("balance", &case), Ok(()), "what has no wallet is not judged");
+            case.need = Some(Need { side, needed, free, unit });
+            let refusal = refused.map(|(value, limit)| Refusal { reason, limit, value, measure });
+            assert_eq!(check("balance", &case), refusal.map_or(Ok(()), Err), "{needed} of {free}");
+            let mut watched = WatchedRules::of(case.order.id);
+            let heard = watched.check(&case, false);
+            assert_eq!(heard, refusal.map_or(Ok(()), Err));
+            what_was_heard(watched.heard(), heard);
+        }
+    }
+}
+
+#[test]
+fn what_a_filter_asks_and_what_the_order_has_are_told() {
+    use Binds::{AtLeast, AtMost, MoreThan, MultipleOf};
+    use DenyReason as R;
+    use Subject as S;
+    type Change = fn(&mut Sample);
+    fn lot(s: &mut Sample) {
+        s.filters.lot = Some(LotSize { min: Qty(20), max: Qty(5_000), step: Qty(5) });
+    }
+    fn price(s: &mut Sample) {
+        let (min, max, tick) = (Price(100), Price(9_000_000), Price(10));
+        s.filters.price = Some(PriceFilter { min, max, tick });
+    }
+    fn counts(s: &mut Sample) {
+        s.filters.counts = CountLimits { orders: Some(7), algo: Some(2), iceberg: None, lists: None };
+    }
+    fn percent(s: &mut Sample) {
+        let (up, down) = (Multiplier(110_000_000), Multiplier(90_000_000));
+        s.filters.percent = Some(PercentPrice { up, down, minutes: 5 });
+    }
+    // Of a price of 2 decimals and a quantity of 3 the value has 5; a refusal has 8.
+    fn value(s: &mut Sample) {
+        let (min, max) = (Notional(500_000), Notional(1_000_000_000));
+        s.filters.min_notional = None;
+        s.filters.notional = Some(NotionalRange { min, min_market: true, max, max_market: true, minutes: 5 });
+    }
+    let cases: [(Change, Change, Option<Refusal>); 21] = [
+        (lot, |s| s.order.qty = Qty(20), None),
+        (lot, |s| s.order.qty = Qty(15), of(R::LotSize, S::Quantity, AtLeast, 20, 15)),
+        (lot, |s| s.order.qty = Qty(0), of(R::LotSize, S::Quantity, MoreThan, 0, 0)),
+        (lot, |s| s.order.qty = Qty(-5), of(R::LotSize, S::Quantity, MoreThan, 0, -5)),
+        (lot, |s| s.order.qty = Qty(5_000), None),
+        (lot, |s| s.order.qty = Qty(5_005), of(R::LotSize, S::Quantity, AtMost, 5_000, 5_005)),
+        (lot, |s| s.order.qty = Qty(101), of(R::LotSize, S::Quantity, MultipleOf, 5, 101)),
+        (price, |s| s.order.price = Price(100), None),
+        (price, |s| s.order.price = Price(90), of(R::PriceFilter, S::Price, AtLeast, 100, 90)),
+        (price, |s| s.order.price = Price(0), of(R::PriceFilter, S::Price, MoreThan, 0, 0)),
+        (
+            price,
+            |s| s.order.price = Price(9_000_010),
+            of(R::PriceFilter, S::Price, AtMost, 9_000_000, 9_000_010),
+        ),
+        (
+            price,
+            |s| s.order.price = Price(6_000_001),
+            of(R::PriceFilter, S::Price, MultipleOf, 10, 6_000_001),
+        ),
+        (
+            price,
+            |s| {
+                (s.order.kind, s.order.extras.stop_price) = (OrderKind::Stop, Price(6_000_003));
+            },
+            of(R::PriceFilter, S::StopPrice, MultipleOf, 10, 6_000_003),
+        ),
+        // 1.1 times the touch of a buy is 6,600,011.
+        (percent, |s| s.order.price = Price(6_600_011), None),
+        (
+            percent,
+            |s| s.order.price = Price(6_600_012),
+            of(R::PercentPrice, S::Price, AtMost, 6_600_011, 6_600_012),
+        ),
+        (
+            percent,
+            |s| s.order.price = Price(5_400_008),
+            of(R::PercentPrice, S::Price, AtLeast, 5_400_009, 5_400_008),
+        ),
+        (value, |s| (s.order.price, s.order.qty) = (Price(5_000), Qty(100)), None),
+        (
+            value,
+            |s| (s.order.price, s.order.qty) = (Price(4_999), Qty(100)),
+            of(R::Notional, S::Value, AtLeast, 500_000_000, 499_900_000),
+        ),
+        (
+            value,
+            |s| (s.order.price, s.order.qty) = (Price(10_000_001), Qty(100)),
+            of(R::Notional, S::Value, AtMost, 1_000_000_000_000, 1_000_000_100_000),
+        ),
+        (counts, |s| s.open = 6, None),
+        (counts, |s| s.open = 7, of(R::MaxNumOrders, S::OpenOrders, AtMost, 7, 8)),
+    ];
+    fn of(reason: R, subject: S, binds: Binds, limit: i64, value: i64) -> Option<Refusal> {
+        Some(Refusal { reason, limit, value, measure: Some(Measure { subject, binds }) })
+    }
+    for (filter, order, refusal) in cases {
+        let mut s = Sample::new();
+        let (price_decimals, qty_decimals) = (s.filters.price_decimals, s.filters.qty_decimals);
+        s.filters = Filters { price_decimals, qty_decimals, ..Filters::default() };
+        filter(&mut s);
+        order(&mut s);
+        let mut case = s.case();
+        case.counts.orders = s.open;
+        assert_eq!(check("filters", &case), refusal.map_or(Ok(()), Err), "{:?}", s.order);
+        let mut watched = WatchedRules::of(s.order.id);
+        let heard = watched.check(&case, false);
+        what_was_heard(watched.heard(), heard);
+        if let Some(Refusal { reason, limit, value, measure }) = refusal {
+            let last = watched.heard().last().and_then(|(_, compared)| compared.last().copied());
+            assert_eq!(last, Some(Comparison { reason, limit, value, measure }));
+        }
+    }
+}
+
+#[test]
+fn a_value_of_more_decimals_than_are_told_does_not_look_as_if_it_were_kept() {
+    for (found, bound, value, limit) in [
+        // 10^-9 under, and over, a limit of 5.
+        (4_999_999_999, Bound::AtLeast(5), 499_999_999, 500_000_000),
+        (5_000_000_001, Bound::AtMost(5), 500_000_001, 500_000_000),
+    ] {
+        let mut s = Sample::new();
+        (s.instrument.price_decimals, s.instrument.qty_decimals) = (6, 3);
+        (s.filters.price_decimals, s.filters.qty_decimals) = (6, 3);
+        let (mut min, mut max) = (Notional(0), Notional(i128::MAX));
+        let binds = match bound {
+            Bound::AtLeast(whole) => {
+                min = Notional(whole * 1_000_000_000);
+                Binds::AtLeast
+            }
+            Bound::AtMost(whole) => {
+                max = Notional(whole * 1_000_000_000);
+                Binds::AtMost
+            }
+        };
+        (s.filters.price, s.filters.lot, s.filters.min_notional) = (None, None, None);
+        s.filters.notional = Some(NotionalRange { min, min_market: true, max, max_market: true, minutes: 5 });
+        (s.order.price, s.order.qty) = (Price(found), Qty(1));
+        let measure = Some(Measure { subject: Subject::Value, binds });
+        let refusal = Refusal { reason: DenyReason::Notional, limit, value, measure };
+        assert_eq!(check("filters", &s.case()), Err(refusal));
+    }
+    enum Bound {
+        AtLeast(i128),
+        AtMost(i128),
+    }
 }
 
 /// The limit of a level.
@@ -312,7 +486,8 @@ fn every_exposure_at_every_level() {
     assert_eq!(check("scale-net", &case), Ok(()));
     case.adds.down = -2;
     let reason = R::AccountNet;
-    assert_eq!(check("scale-net", &case), Err(Refusal { reason, limit: 1_000, value: 1_001 }));
+    let refusal = Refusal { reason, limit: 1_000, value: 1_001, measure: None };
+    assert_eq!(check("scale-net", &case), Err(refusal));
     at_its_limit(R::GrossExposure, 1_000, |value| {
         let mut s = Sample::new();
         s.limits.gross_notional_max = 1_000;
@@ -477,8 +652,8 @@ fn what_was_heard(heard: &Heard, judged: Judged) {
     let compared = heard.iter().flat_map(|(_, compared)| compared);
     let broken: Vec<Comparison> = compared.filter(|c| c.value > c.limit).copied().collect();
     match judged {
-        Err(Refusal { reason, limit, value }) if value > limit => {
-            assert_eq!(broken, [Comparison { reason, limit, value }]);
+        Err(Refusal { reason, limit, value, measure }) if value > limit => {
+            assert_eq!(broken, [Comparison { reason, limit, value, measure }]);
             assert_eq!(heard.last().and_then(|(_, compared)| compared.last()), broken.last());
         }
         _ => assert_eq!(broken, [], "{judged:?}"),
@@ -519,7 +694,9 @@ fn all_at_once_is_each_rule_of_the_table_in_turn() {
         case.sent.orders.second = below(7) as u32;
         case.same_way = below(11) as u32;
         case.own_opposite = (below(4) == 0).then(|| Price(6_000_000 + below(100) - 50));
-        (case.payable, case.halted) = (below(20) > 0, below(20) == 0);
+        let free = i128::from(below(20));
+        case.need = Some(Need { side: s.order.side, needed: 1, free, unit: 1 });
+        case.halted = below(20) == 0;
         case.killed = (below(20) == 0).then_some(DenyReason::Killed);
         case.closed = below(20) == 0;
         for reducing in [false, true] {

@@ -18,6 +18,7 @@ use crate::risk::{DayBoundary, RiskLimits, RiskSetup};
 use crate::venue::binance::filters::OffStep;
 use levels::Levels;
 use limit::{Limit, Reader};
+use own::{Against, Own};
 use toml::Spanned;
 
 /// The checked section.
@@ -52,23 +53,21 @@ impl RiskConfig {
         let (mut setup, groups) = set_up(raw, instruments, checks);
         let table = instruments.table.as_ref();
         let mut reader = Reader { checks, defaults, missing: Vec::new() };
-        let (limits, levels, capital) = limits(raw, table, &setup.groups, &mut reader);
+        let (limits, own) = limits(raw, table, &setup.groups, strategies, &mut reader);
         let missing = reader.missing;
-        let groups_of = setup.groups.as_slice();
-        let against =
-            own::Against { levels: &levels, capital: &capital, table, groups: groups_of, strategies };
-        setup.own_limits = own::own_limits(raw, &against, checks);
+        setup.own_limits = own.limits();
         Self { limits, setup, groups, missing, filters }
     }
 }
 
-/// The limits, and of them those of the levels and the capital, which others are checked against.
+/// The limits, and those that single instruments and strategies have of their own.
 fn limits(
     raw: &RawRisk,
     table: Option<&InstrumentTable>,
     groups: &[Option<u16>],
+    strategies: &[&str],
     r: &mut Reader<'_, '_>,
-) -> (RiskLimits, Levels, Limit) {
+) -> (RiskLimits, Own) {
     let capital = r.amount(&raw.capital, "capital", 1_000_000);
     let order = r.amount(&raw.order_notional_max, "order_notional_max", 50_000);
     let order_qty = r.amount_if(&raw.order_qty_max, "order_qty_max", None);
@@ -87,11 +86,14 @@ fn limits(
     let order_to_trade = r.count(&raw.order_to_trade_max, "order_to_trade_max", 1..=100_000, None);
     let same_way = r.count(&raw.same_way_max, "same_way_max", 1..=100_000, None);
     let levels = Levels::read(raw, gross, &capital, table, groups, r);
-    let around = levels.around_positions();
+    let against = Against { levels: &levels, capital: &capital, table, groups, strategies };
+    let own = Own::read(raw, &against, r.checks);
+    let around = levels.around_positions(&own, |level| &level.gross);
     // What is held may be turned around by one order.
-    r.within(&order, std::iter::once((2, &position)).chain(around.iter().map(|level| (2, &level.gross))));
-    r.within(&position, around.iter().map(|level| (1, &level.gross)));
-    r.within(&open_orders, around.iter().map(|level| (1, &level.open_orders)));
+    r.within(&order, std::iter::once((2, &position)).chain(around.iter().map(|gross| (2, *gross))));
+    r.within(&position, around.iter().map(|gross| (1, *gross)));
+    let around = levels.around_positions(&own, |level| &level.open_orders);
+    r.within(&open_orders, around.into_iter().map(|most| (1, most)));
     let orders_per_second_max = per_second.number();
     let [rates, strategy_rates] = rates::rates(raw, per_second, r);
     let losses = losses(&raw.losses, r);
@@ -125,7 +127,7 @@ fn limits(
         same_way_window_ns: u64::from(r.checks.integer(&raw.same_way_window_ms, 1..=DAY_MS, 60_000)) * MS,
         losses,
     };
-    (limits, levels, capital)
+    (limits, own)
 }
 
 fn losses(raw: &RawLosses, r: &mut Reader<'_, '_>) -> LossLimits {

@@ -3,12 +3,10 @@
 //! Amounts are as the limits count them: of every quote asset alike. Returns are of the marks at the snapshots, one period
 //! every ten seconds; so the loss that is told at a confidence is over ten seconds.
 
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, StrategyId};
-use crate::risk::limits::{OwnLimits, SCALES, Scale, ScaleLimits};
-use crate::risk::metrics::{Holding, LimitUse, Metrics, Rates, Returns, Snapshot};
+use crate::risk::metrics::{Holding, Metrics, Rates, Returns, Snapshot};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot};
-use crate::risk::{Counted, RiskLimits, Sum};
-use crate::run::config::{Config, QUOTE_DECIMALS};
+use crate::run::config::Config;
+use crate::run::limit_uses::{LimitTable, amount};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -51,13 +49,8 @@ pub(super) struct LiveMetrics {
 
 /// See the module.
 pub(super) struct Reckoner {
-    names: Vec<String>,
+    table: LimitTable,
     decimals: Vec<u8>,
-    strategies: Vec<String>,
-    groups: Vec<String>,
-    accounts: Vec<String>,
-    limits: RiskLimits,
-    own: OwnLimits,
     capital: f64,
     returns: Returns,
     /// The period of the newest return.
@@ -65,23 +58,14 @@ pub(super) struct Reckoner {
     number: u64,
 }
 
-fn amount(units: i128) -> f64 {
-    units as f64 / 10f64.powi(QUOTE_DECIMALS.into())
-}
-
 impl Reckoner {
     pub fn new(config: &Config) -> Self {
-        let table: &InstrumentTable = &config.instruments;
+        let instruments = config.instruments.all();
         Self {
-            names: table.all().iter().map(Instrument::name).collect(),
-            decimals: table.all().iter().map(|i| i.price_decimals).collect(),
-            strategies: config.strategies.iter().map(|s| s.label.clone()).collect(),
-            groups: config.risk.groups.clone(),
-            accounts: crate::domain::kill::venues(table),
-            limits: config.risk.limits,
-            own: config.risk.setup.own_limits.clone(),
+            table: LimitTable::new(config),
+            decimals: instruments.iter().map(|i| i.price_decimals).collect(),
             capital: amount(config.risk.limits.capital.into()),
-            returns: Returns::new(table.len(), WINDOW),
+            returns: Returns::new(instruments.len(), WINDOW),
             period: 0,
             number: 0,
         }
@@ -90,14 +74,14 @@ impl Reckoner {
     /// The metrics; none before the first event.
     pub fn reckon(&mut self, snapshot: &RiskSnapshot) -> Option<LiveMetrics> {
         let begun = Instant::now();
-        if snapshot.time.0 == 0 || snapshot.values.len() != self.names.len() {
+        if snapshot.time.0 == 0 || snapshot.values.len() != self.table.names.len() {
             return None;
         }
         self.take_prices(snapshot);
         let holding =
             |(name, value): (&String, &i128)| Holding { name: name.clone(), exposure: amount(*value) };
-        let mut holdings: Vec<Holding> = self.names.iter().zip(&snapshot.values).map(holding).collect();
-        let (limits, limits_unused) = self.uses(snapshot);
+        let mut holdings: Vec<Holding> = self.table.names.iter().zip(&snapshot.values).map(holding).collect();
+        let (limits, limits_unused) = self.table.uses(snapshot);
         let LossTrack { profit, day_start, peak, .. } = snapshot.whole;
         let sent = &snapshot.sent_all;
         let trades: u32 = snapshot.trades_today.iter().sum();
@@ -152,130 +136,14 @@ impl Reckoner {
         let prices: Vec<f64> = snapshot.marks.iter().zip(&self.decimals).map(price).collect();
         self.returns.push_prices(&prices);
     }
-
-    /// What is used of each limit that is in force, and of how many nothing is.
-    fn uses(&self, snapshot: &RiskSnapshot) -> (Vec<LimitUse>, usize) {
-        let mut uses = Uses { capital: self.capital + amount(snapshot.whole.profit), ..Uses::default() };
-        let limits = &self.limits;
-        uses.money("gross_notional_max", snapshot.portfolio.gross, limits.gross_notional_max);
-        let scales = &limits.scales;
-        let levels: [(Scale, &str, &[String], &[Sum]); SCALES - 1] = [
-            (Scale::Instrument, "instrument", &self.names, &snapshot.by_instrument),
-            (Scale::Strategy, "strategy", &self.strategies, &snapshot.by_strategy),
-            (Scale::Group, "group", &self.groups, &snapshot.by_group),
-            (Scale::Account, "account", &self.accounts, &snapshot.by_account),
-        ];
-        for (scale, kind, names, sums) in levels {
-            for (at, (name, sum)) in names.iter().zip(sums).enumerate() {
-                let limits = match (scale, u16::try_from(at), u8::try_from(at)) {
-                    (Scale::Instrument, Ok(id), _) => self.own.of_instrument(InstrumentId(id), limits),
-                    (Scale::Strategy, _, Ok(id)) => self.own.of_strategy(StrategyId(id), limits),
-                    _ => &scales[scale as usize],
-                };
-                uses.of_scale(&format!(" of {kind} {name}"), sum, limits);
-            }
-        }
-        uses.of_scale(" of everything", &snapshot.portfolio, &scales[Scale::Portfolio as usize]);
-        for (at, gross) in snapshot.cells.iter().enumerate() {
-            let instrument = self.names.len().max(1);
-            if let (Some(strategy), Some(name)) =
-                (self.strategies.get(at / instrument), self.names.get(at % instrument))
-            {
-                let of = format!("position_notional_max of {strategy} in {name}");
-                uses.money(&of, *gross, limits.position_notional_max);
-            }
-        }
-        self.losses(snapshot, &mut uses);
-        self.rates(snapshot, &mut uses);
-        (uses.used, uses.unused)
-    }
-
-    fn losses(&self, snapshot: &RiskSnapshot, uses: &mut Uses) {
-        let (losses, whole) = (&self.limits.losses, &snapshot.whole);
-        uses.money("losses.daily_max", whole.day_start - whole.profit, losses.daily_max);
-        uses.money("losses.drawdown_max", whole.peak - whole.profit, losses.drawdown_max);
-        uses.money("losses.velocity_max", whole.fell, losses.velocity_max);
-        for (name, track) in self.strategies.iter().zip(&snapshot.strategies) {
-            let of = |limit: &str| format!("losses.{limit} of strategy {name}");
-            let (day, fell) = (track.day_start - track.profit, track.peak - track.profit);
-            uses.money(&of("strategy_daily_max"), day, losses.strategy_daily_max);
-            uses.money(&of("strategy_drawdown_max"), fell, losses.strategy_drawdown_max);
-            let in_a_row = track.losses_in_a_row.into();
-            uses.count(&of("consecutive_max"), in_a_row, losses.consecutive_max);
-        }
-    }
-
-    fn rates(&self, snapshot: &RiskSnapshot, uses: &mut Uses) {
-        let limits = &self.limits;
-        let mut of = |sent: &Counted, rates: &crate::risk::limits::RateLimits, whose: &str| {
-            let kinds = [
-                ("orders", sent.orders, rates.orders),
-                ("cancels", sent.cancels, rates.cancels),
-                ("messages", sent.messages(), rates.messages),
-            ];
-            for (kind, pulse, pace) in kinds {
-                uses.count(&format!("{kind}_per_second_max{whose}"), pulse.second.into(), pace.second);
-                uses.count(&format!("{kind}_per_minute_max{whose}"), pulse.minute.into(), pace.minute);
-                uses.count(&format!("{kind}_per_day_max{whose}"), pulse.day.into(), pace.day);
-            }
-        };
-        of(&snapshot.sent_all, &limits.rates, " of everything");
-        for (name, sent) in self.strategies.iter().zip(&snapshot.sent) {
-            let mut rates = limits.strategy_rates;
-            rates.orders.second = limits.orders_per_second_max;
-            of(sent, &rates, &format!(" of strategy {name}"));
-        }
-    }
-}
-
-/// What was found of limits.
-#[derive(Default)]
-struct Uses {
-    capital: f64,
-    used: Vec<LimitUse>,
-    unused: usize,
-}
-
-impl Uses {
-    fn take(&mut self, name: &str, used: f64, limit: f64) {
-        if used > 0.0 {
-            self.used.push(LimitUse { name: name.to_owned(), used, limit });
-        } else {
-            self.unused += 1;
-        }
-    }
-
-    /// A limit that is "none" is as high as a number goes, and has no distance to it.
-    fn money(&mut self, name: &str, used: i128, limit: i64) {
-        if limit != i64::MAX {
-            self.take(name, amount(used), amount(limit.into()));
-        }
-    }
-
-    fn count(&mut self, name: &str, used: u64, limit: u32) {
-        if limit != u32::MAX {
-            self.take(name, used as f64, limit.into());
-        }
-    }
-
-    fn of_scale(&mut self, whose: &str, sum: &Sum, limits: &ScaleLimits) {
-        let named = |limit: &str| format!("{limit}{whose}");
-        self.money(&named("long_notional_max"), sum.long, limits.long_notional_max);
-        self.money(&named("short_notional_max"), sum.short, limits.short_notional_max);
-        self.money(&named("gross_notional_max"), sum.gross, limits.gross_notional_max);
-        self.money(&named("net_notional_max"), sum.up.max(-sum.down), limits.net_notional_max);
-        self.count(&named("open_orders_max"), sum.orders.into(), limits.open_orders_max);
-        if limits.leverage_max != u32::MAX && self.capital > 0.0 {
-            let limit = f64::from(limits.leverage_max) / 100.0;
-            self.take(&named("leverage_max"), amount(sum.gross) / self.capital, limit);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{Price, Time};
+    use crate::risk::{Counted, Sum};
+    use crate::run::limit_uses::tests::{all_set, all_used};
 
     const QUOTE: i128 = 100_000_000;
 
@@ -329,11 +197,12 @@ mod tests {
 
     #[test]
     fn two_hundred_instruments_take_milliseconds() {
-        let config = Config::embedded_default();
+        // With every limit set, and something used of each.
+        let config = all_set();
         let mut reckoner = Reckoner::new(&config);
-        reckoner.names = (0..200).map(|n| format!("binance:spot:{n}")).collect();
+        reckoner.table.names = (0..200).map(|n| format!("binance:spot:{n}")).collect();
         (reckoner.decimals, reckoner.returns) = (vec![2; 200], Returns::new(200, WINDOW));
-        let mut of = snapshot(200, config.strategies.len());
+        let mut of = all_used(200, config.strategies.len());
         let mut times = Vec::new();
         for period in 1..=WINDOW as u64 + 5 {
             of.time = Time(period * PERIOD_S * SECOND);
@@ -347,7 +216,9 @@ mod tests {
                 reckoner.take_prices(&of);
             }
         }
-        println!("200 instruments over {WINDOW} periods: {times:?} us");
+        let told = reckoner.reckon(&of).expect("there was an event").metrics.limits.len();
+        assert!(told > 200 * (8 + 3 * config.strategies.len()), "{told}");
+        println!("200 instruments over {WINDOW} periods, {told} limits: {times:?} us");
         // The figure is for a core that has nothing else to do; here one in five has to be near it.
         assert!(times.iter().min().is_some_and(|best| *best < 100_000), "{times:?}");
     }

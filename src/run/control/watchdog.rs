@@ -9,12 +9,12 @@ use crate::domain::Market;
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
 use crate::net::tls::TlsSetupError;
 use crate::net::{Endpoint, TlsClient};
-use crate::run::config::Config;
+use crate::run::config::{Config, TradingConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
 use crate::run::orders::KeysError;
 use crate::run::orders::keys;
-use crate::security::Credentials;
+use crate::security::{ApiKey, Credentials};
 use crate::venue::binance::request::{Name, Params, RecvWindow, RequestError, RestRequest, Timing};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -60,6 +60,13 @@ pub enum WatchdogError {
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsSetupError),
+    /// The key is the engine's.
+    #[error(
+        "the watchdog's key is the engine's own, by {0}: what locks that key out, or spends its limits, would keep the \
+         watchdog from cancelling too; make a second key of the account, and give it by --key-file, or by {KEY_ENV} and \
+         {SECRET_ENV}"
+    )]
+    Shared(String),
     /// The venue does not take the key.
     #[error("the watchdog's key is of no use: {0}")]
     Useless(CancelError),
@@ -109,11 +116,19 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
     let mut trading = config.trading.clone();
     (trading.key_env, trading.secret_env) = (KEY_ENV.to_owned(), SECRET_ENV.to_owned());
     trading.key_file = options.key_file.clone();
+    let credentials = keys::load(&trading)?;
+    let theirs = keys::known_api_key(&config.trading);
+    if let Some(by) = shared(&config.trading, &trading, &credentials.api_key, theirs.as_ref()) {
+        return Err(WatchdogError::Shared(by));
+    }
+    if theirs.is_none() {
+        log::info!("the engine's key is not known here: that the watchdog's is another one is not checked");
+    }
     let tls = TlsClient::new(&config.venue.tls)?;
     let mut account = Account {
         http: HttpClient::new(&tls, TIMEOUT, BODY_BYTES_MAX),
         endpoint: config.venue.endpoints(Market::Spot).rest.clone(),
-        credentials: keys::load(&trading)?,
+        credentials,
         offset_ns: 0,
     };
     let open = account.open_orders().map_err(WatchdogError::Useless)?;
@@ -149,6 +164,28 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
         std::thread::sleep(LOOK);
     }
     Ok(outcome)
+}
+
+/// By what the engine's key is the watchdog's, if it is: by where both are read from, or by the key that is read, `ours`
+/// and, where it is known here, `theirs`.
+fn shared(
+    engine: &TradingConfig,
+    watchdog: &TradingConfig,
+    ours: &ApiKey,
+    theirs: Option<&ApiKey>,
+) -> Option<String> {
+    match (&engine.key_file, &watchdog.key_file) {
+        (Some(a), Some(b))
+            if a == b || a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a)) =>
+        {
+            return Some(format!("the file {}, which is [trading] key_file", b.display()));
+        }
+        (None, None) if engine.key_env == watchdog.key_env => {
+            return Some(format!("the variable {}, which is [trading] key_env", engine.key_env));
+        }
+        _ => {}
+    }
+    theirs.filter(|theirs| theirs.as_bytes() == ours.as_bytes()).map(|_| format!("the API key {ours}"))
 }
 
 struct Account {
@@ -254,5 +291,58 @@ impl Account {
                 Err(CancelError::Refused { what, status, said })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> ApiKey {
+        ApiKey::new(text).expect("a good key")
+    }
+
+    /// The engine's section and the watchdog's, by their files; none: their variables.
+    fn sections(engine: Option<&str>, watchdog: Option<&str>) -> (TradingConfig, TradingConfig) {
+        let mut engine_of = Config::embedded_default().trading;
+        engine_of.key_file = engine.map(PathBuf::from);
+        let mut watchdog_of = engine_of.clone();
+        (watchdog_of.key_env, watchdog_of.secret_env) = (KEY_ENV.to_owned(), SECRET_ENV.to_owned());
+        watchdog_of.key_file = watchdog.map(PathBuf::from);
+        (engine_of, watchdog_of)
+    }
+
+    #[test]
+    fn the_engines_key_is_known_by_its_place_and_by_itself_and_told_without_being_shown() {
+        let (whole, other) = ("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba");
+        let found = |engine, watchdog, theirs: Option<&str>| {
+            let (engine, watchdog) = sections(engine, watchdog);
+            shared(&engine, &watchdog, &key(whole), theirs.map(key).as_ref())
+        };
+        assert_eq!(found(None, None, None), None);
+        assert_eq!(found(None, None, Some(other)), None);
+        assert_eq!(found(Some("/a/key"), Some("/a/other"), None), None);
+        assert_eq!(found(Some("/a/key"), None, Some(other)), None);
+        let by_file = found(Some("/a/key"), Some("/a/key"), None).expect("one file");
+        assert_eq!(by_file, "the file /a/key, which is [trading] key_file");
+        for (engine, watchdog) in [(None, None), (Some("/a/key"), Some("/a/other")), (None, Some("/a/other"))]
+        {
+            let by_key = found(engine, watchdog, Some(whole)).expect("one key");
+            assert!(by_key.starts_with("the API key abcd") && !by_key.contains("efgh"), "{by_key}");
+        }
+        let (mut engine, watchdog) = sections(None, None);
+        engine.key_env = KEY_ENV.to_owned();
+        let by_name = shared(&engine, &watchdog, &key(whole), None).expect("one variable");
+        assert!(by_name.contains(KEY_ENV), "{by_name}");
+    }
+
+    #[test]
+    fn one_file_by_two_paths_is_one_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, link) = (dir.path().join("engine.key"), dir.path().join("watchdog.key"));
+        std::fs::write(&file, "x").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        let (engine, watchdog) = sections(file.to_str(), link.to_str());
+        assert!(shared(&engine, &watchdog, &key("abcdefgh"), None).is_some());
     }
 }

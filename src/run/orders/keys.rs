@@ -3,7 +3,7 @@
 //! No message has a byte of a key in it. A file that others may read is refused: its key must be taken for known.
 
 use crate::run::config::TradingConfig;
-use crate::security::{Credentials, KeyError, Secret};
+use crate::security::{ApiKey, Credentials, KeyError, Secret};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -62,6 +62,20 @@ pub fn load(trading: &TradingConfig) -> Result<Credentials, KeysError> {
         Some(path) => from_file(path),
         None => from_variables(trading, |name| std::env::var(name).ok()),
     }
+}
+
+/// The API key that `trading` points at, without its secret; none where this process does not come by it.
+#[must_use]
+pub fn known_api_key(trading: &TradingConfig) -> Option<ApiKey> {
+    api_key_by(trading, |name| std::env::var(name).ok())
+}
+
+fn api_key_by(trading: &TradingConfig, read: impl Fn(&str) -> Option<String>) -> Option<ApiKey> {
+    let text = match &trading.key_file {
+        Some(path) => Secret::new(std::fs::read(path).ok()?),
+        None => Secret::new(read(&trading.key_env)?),
+    };
+    Credentials::api_key_of(&text)
 }
 
 fn from_variables(
@@ -123,6 +137,20 @@ mod tests {
         let one = |name: &str| both(name).filter(|_| name.ends_with("KEY"));
         let said = from_variables(&trading(), one).expect_err("no secret").to_string();
         assert!(said.contains("has no ALGO_TRADER_API_SECRET"), "{said}");
+    }
+
+    #[test]
+    fn the_api_key_alone_is_read_where_it_can_be() {
+        let shown = |key: Option<ApiKey>| key.map(|key| key.as_str().to_owned());
+        let mut wanted = trading();
+        let set = |name: &str| (name == "ALGO_TRADER_API_KEY").then(|| " abcdefgh\n".to_owned());
+        assert_eq!(shown(api_key_by(&wanted, set)).as_deref(), Some("abcdefgh"));
+        assert_eq!(shown(api_key_by(&wanted, |_| None)), None);
+        let kept = file(&format!("ijklmnop\n{SECRET}\n"), 0o600);
+        wanted.key_file = Some(kept.path().into());
+        assert_eq!(shown(api_key_by(&wanted, set)).as_deref(), Some("ijklmnop"));
+        wanted.key_file = Some("/no/such/file".into());
+        assert_eq!(shown(api_key_by(&wanted, set)), None, "not the variable's, which nobody goes by");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn rules(
     let compared = |rule: &RuleSpec| -> Vec<Compared> {
         let of_rule = heard.iter().filter(|(name, _)| *name == rule.name).flat_map(|(_, compared)| compared);
         let told = of_rule.filter_map(|c| {
-            let told = rule.unit.tell(c.limit, c.value, instrument)?;
+            let told = rule.unit.tell((c.limit, c.value, c.measure), instrument)?;
             Some(Compared { reason: c.reason.label().to_owned(), told })
         });
         told.collect()
@@ -58,7 +58,7 @@ fn denied(
 ) -> RuleResult {
     // A journal that ends before the denial entered the ring leaves what was compared as the order was judged again.
     if let Some(denial) = denial {
-        let told = units::told(reason, denial.limit, denial.value, instrument);
+        let told = units::told(reason, (denial.limit, denial.value, denial.measure), instrument);
         compared =
             told.map(|told| Compared { reason: reason.label().to_owned(), told }).into_iter().collect();
     }

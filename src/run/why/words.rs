@@ -67,7 +67,7 @@ pub(super) fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
         Event::Kline(_) => format!("{name}: bar of the venue"),
         Event::Report(r) => format!("{name}: the venue on order {}: {:?}", r.order.0, r.kind),
         Event::Denial(d) => {
-            let told = instrument.and_then(|of| units::told(d.reason, d.limit, d.value, of));
+            let told = instrument.and_then(|of| units::told(d.reason, (d.limit, d.value, d.measure), of));
             let told = told.map(|told| format!(", {told}")).unwrap_or_default();
             format!("{name}: order {} was denied: {}{told}", d.order.0, d.reason)
         }

@@ -3,9 +3,11 @@
 //! Exposures, open orders and shares add up from level to level, so a limit of a narrower level that is above the same
 //! of a wider one is never met, and is refused. Net exposures do not add up: longs of one instrument may be set against
 //! shorts of another, and a portfolio may be held nearer to neutral than each of its instruments. A strategy or a group
-//! lies within an account only where there is one account, and an instrument within a group only if it is in one.
+//! lies within an account only where there is one account, and an instrument within a group only if it is in one. What
+//! one instrument or strategy has of its own is in place of its level's; that of a wider level holds beside it.
 
 use super::limit::{Limit, Reader};
+use super::own::Own;
 use crate::domain::{InstrumentTable, kill};
 use crate::risk::limits::{SCALES, Scale, ScaleLimits};
 use crate::run::config::raw::{RawPortfolio, RawRisk, RawScale};
@@ -63,6 +65,19 @@ impl Level {
         Self { long, short, net, leverage, open_orders, gross: Limit::none(), share: Limit::none() }
     }
 
+    /// Of each limit this one where it was written, otherwise the `level`'s.
+    pub fn or(&self, level: &Self) -> Self {
+        Self {
+            long: self.long.or(&level.long),
+            short: self.short.or(&level.short),
+            gross: self.gross.or(&level.gross),
+            net: self.net.or(&level.net),
+            leverage: self.leverage.or(&level.leverage),
+            share: self.share.or(&level.share),
+            open_orders: self.open_orders.or(&level.open_orders),
+        }
+    }
+
     /// As they are compared with.
     pub fn limits(&self) -> ScaleLimits {
         ScaleLimits {
@@ -79,8 +94,13 @@ impl Level {
     /// Refuses what is never met, since it is above the level's own gross exposure or above what a level of `wider`, the
     /// nearest first, has.
     pub fn within(&self, wider: &[&Level], r: &mut Reader<'_, '_>) {
+        self.within_gross(&self.gross, wider, r);
+    }
+
+    /// The same where the gross exposure is limited by `gross`.
+    pub fn within_gross(&self, gross: &Limit, wider: &[&Level], r: &mut Reader<'_, '_>) {
         let same = |of: fn(&Level) -> &Limit| wider.iter().map(move |level| (1, of(level)));
-        let gross = || std::iter::once((1, &self.gross)).chain(same(|level| &level.gross));
+        let gross = || std::iter::once((1, gross)).chain(same(|level| &level.gross));
         r.within(&self.long, gross().chain(same(|level| &level.long)));
         r.within(&self.short, gross().chain(same(|level| &level.short)));
         r.within(&self.net, gross());
@@ -130,10 +150,16 @@ impl Levels {
         group.into_iter().chain([&self.account, &self.portfolio]).collect()
     }
 
-    /// What a strategy's position in one instrument, its orders there, lie within.
-    pub fn around_positions(&self) -> Vec<&Level> {
-        let mut all = vec![&self.instrument, &self.strategy];
-        all.extend(self.around_instruments(self.all_grouped));
+    /// What a strategy's position in one instrument, its orders there, lie within: the widest that an instrument and a
+    /// strategy have, since nothing that one of them lets pass is never met.
+    pub fn around_positions<'l>(&'l self, own: &'l Own, of: fn(&Level) -> &Limit) -> Vec<&'l Limit> {
+        let widest = |level: &'l Level, own: &'l [Option<Level>]| {
+            let each = own.iter().map(move |own| of(own.as_ref().unwrap_or(level)));
+            each.max_by_key(|limit| limit.value).unwrap_or(of(level))
+        };
+        let mut all =
+            vec![widest(&self.instrument, &own.instruments), widest(&self.strategy, &own.strategies)];
+        all.extend(self.around_instruments(self.all_grouped).into_iter().map(of));
         all
     }
 

@@ -12,6 +12,7 @@ const NONE: &str = "none";
 const OR_NONE: &str = ", or \"none\"";
 
 /// A limit, and where it comes from.
+#[derive(Clone)]
 pub(super) struct Limit {
     /// Its value; `i64::MAX` is none.
     pub value: i64,
@@ -19,12 +20,15 @@ pub(super) struct Limit {
     source: Source,
 }
 
+#[derive(Clone)]
 enum Source {
     /// It was written, here and so.
     Written { at: Range<usize>, text: String },
     /// It was not written, and has this default.
     Default { text: String },
-    /// Nobody gave it a value: it is "none", missing, or refused.
+    /// It was written as "none".
+    Off,
+    /// Nobody gave it a value: it is missing, or refused.
     Nobody,
 }
 
@@ -51,8 +55,19 @@ impl Limit {
     pub fn written(&self) -> Option<&Range<usize>> {
         match &self.source {
             Source::Written { at, .. } => Some(at),
-            Source::Default { .. } | Source::Nobody => None,
+            Source::Default { .. } | Source::Off | Source::Nobody => None,
         }
+    }
+
+    /// This one where it was written, as "none" too; otherwise that of the level.
+    pub fn or(&self, level: &Self) -> Self {
+        let is_written = matches!(self.source, Source::Written { .. } | Source::Off);
+        if is_written { self.clone() } else { level.clone() }
+    }
+
+    /// One that was written as "none".
+    fn off(name: &str) -> Self {
+        Self { value: i64::MAX, name: name.to_owned(), source: Source::Off }
     }
 }
 
@@ -79,7 +94,7 @@ impl Reader<'_, '_> {
             return self.unwritten(name, default, shown);
         };
         if given.get_ref() == NONE {
-            return Limit { name: name.to_owned(), ..Limit::none() };
+            return Limit::off(name);
         }
         let value = self.checks.decimal(given, decimals, range);
         self.given(name, value, given.span(), format!("{:?}", given.get_ref()))
@@ -97,7 +112,7 @@ impl Reader<'_, '_> {
             return self.unwritten(name, default.map(i64::from), |value| value.to_string());
         };
         if given.get_ref().as_str() == Some(NONE) {
-            return Limit { name: name.to_owned(), ..Limit::none() };
+            return Limit::off(name);
         }
         let number = given.get_ref().as_integer().and_then(|n| u32::try_from(n).ok());
         let number = number.filter(|n| range.contains(n));
@@ -143,7 +158,7 @@ impl Reader<'_, '_> {
             let (text, is, raise) = match &outer.source {
                 Source::Written { text, .. } => (text, "", "raise"),
                 Source::Default { text } => (text, ", its default", "write"),
-                Source::Nobody => continue,
+                Source::Off | Source::Nobody => continue,
             };
             if inner.value > outer.value.saturating_mul(times) {
                 let (twice, name) = (if times == 2 { "twice " } else { "" }, &outer.name);

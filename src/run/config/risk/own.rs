@@ -1,13 +1,14 @@
 //! `[risk.instruments."VENUE:MARKET:SYMBOL"]` and `[risk.strategies.LABEL]`: limits of one instrument or strategy.
 //!
-//! They are tighter than those of their level, `[risk.instrument]` or `[risk.strategy]`, which hold beside them: one that
-//! is above its level's is refused, and so a limit that is missing there still denies.
+//! Each is in place of the same of its level, `[risk.instrument]` or `[risk.strategy]`, wider or tighter, and `"none"` is
+//! no limit; what is not written is as there. Limits of wider levels, of the group, the account and everything, hold
+//! beside them, and one that is above such a limit is refused. A limit that is missing at the level still denies.
 
 use super::levels::{Level, Levels};
 use super::limit::{Limit, Reader};
 use crate::domain::InstrumentTable;
 use crate::domain::params::not_known;
-use crate::risk::limits::{OwnLimits, ScaleLimits};
+use crate::risk::limits::OwnLimits;
 use crate::run::config::check::Checks;
 use crate::run::config::raw::{RawRisk, RawScale};
 use std::collections::BTreeMap;
@@ -23,20 +24,35 @@ pub(super) struct Against<'a> {
     pub strategies: &'a [&'a str],
 }
 
-/// The limits of single instruments and strategies.
-pub(super) fn own_limits(raw: &RawRisk, against: &Against<'_>, checks: &mut Checks<'_>) -> OwnLimits {
-    let &Against { levels, capital, table, groups, strategies } = against;
-    let mut own = OwnLimits::default();
-    if let Some(table) = table {
-        let names: Vec<String> = table.all().iter().map(|instrument| instrument.name()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let what = What { section: "instruments", one: "an instrument", names: &names, capital };
-        let around = |at: usize| levels.around_instruments(groups.get(at).is_some_and(Option::is_some));
-        own.instruments = read(&raw.instruments, &what, &levels.instrument, around, checks);
+/// What holds of single instruments and strategies at their level: their own limits, and the level's where they have none.
+#[derive(Default)]
+pub(super) struct Own {
+    pub instruments: Vec<Option<Level>>,
+    pub strategies: Vec<Option<Level>>,
+}
+
+impl Own {
+    pub fn read(raw: &RawRisk, against: &Against<'_>, checks: &mut Checks<'_>) -> Self {
+        let &Against { levels, capital, table, groups, strategies } = against;
+        let mut own = Self::default();
+        if let Some(table) = table {
+            let names: Vec<String> = table.all().iter().map(|instrument| instrument.name()).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let what = What { section: "instruments", one: "an instrument", names: &names, capital };
+            let around = |at: usize| levels.around_instruments(groups.get(at).is_some_and(Option::is_some));
+            own.instruments = read(&raw.instruments, &what, &levels.instrument, around, checks);
+        }
+        let what = What { section: "strategies", one: "a strategy", names: strategies, capital };
+        let around = |_| levels.around_strategies();
+        own.strategies = read(&raw.strategies, &what, &levels.strategy, around, checks);
+        own
     }
-    let what = What { section: "strategies", one: "a strategy", names: strategies, capital };
-    own.strategies = read(&raw.strategies, &what, &levels.strategy, |_| levels.around_strategies(), checks);
-    own
+
+    /// As they are compared with.
+    pub fn limits(&self) -> OwnLimits {
+        let limits = |all: &[Option<Level>]| all.iter().map(|own| own.as_ref().map(Level::limits)).collect();
+        OwnLimits { instruments: limits(&self.instruments), strategies: limits(&self.strategies) }
+    }
 }
 
 /// What has limits of its own.
@@ -47,19 +63,18 @@ struct What<'a> {
     capital: &'a Limit,
 }
 
-/// Those of one section; what is not written, or `"none"`, is as the level has it. `around` says what else one lies
-/// within, by its place among the names.
+/// Those of one section. `around` says within what one lies, by its place among the names.
 fn read<'l>(
     raw: &BTreeMap<String, Spanned<RawScale>>,
     what: &What<'_>,
     level: &'l Level,
     around: impl Fn(usize) -> Vec<&'l Level>,
     checks: &mut Checks<'_>,
-) -> Vec<Option<ScaleLimits>> {
+) -> Vec<Option<Level>> {
     if raw.is_empty() {
         return Vec::new();
     }
-    let mut all = vec![None; what.names.len()];
+    let mut all: Vec<Option<Level>> = what.names.iter().map(|_| None).collect();
     for (name, given) in raw {
         let Some(at) = what.names.iter().position(|known| known == name) else {
             checks.refuse(&given.span(), not_known(what.one, name, what.names));
@@ -69,9 +84,9 @@ fn read<'l>(
         let mut reader = Reader { checks, defaults: true, missing: Vec::new() };
         let name = format!("{}.{name:?}", what.section);
         let own = Level::read(given.get_ref(), &name, what.capital, &mut reader);
-        let wider: Vec<&Level> = std::iter::once(level).chain(around(at)).collect();
-        own.within(&wider, &mut reader);
-        all[at] = Some(own.limits().tighter(&level.limits()));
+        let merged = own.or(level);
+        own.within_gross(&merged.gross, &around(at), &mut reader);
+        all[at] = Some(merged);
     }
     all
 }

@@ -1,62 +1,10 @@
 //! What breaks a filter, and how it would not: enough for a person to mend the order by.
 
 use super::name::FilterName;
+pub use crate::domain::Subject;
 use crate::domain::decimal::Scaled;
 use std::fmt;
 use thiserror::Error;
-
-/// The part of an order, or of what is open beside it, that a filter is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// The limit price, given or pegged.
-    Price,
-    /// The price that triggers a stop.
-    StopPrice,
-    /// The quantity of the base asset.
-    Quantity,
-    /// The part of an iceberg that shows.
-    IcebergQty,
-    /// Price times quantity, or the quote quantity of a market order.
-    Value,
-    /// The distance of a trailing stop, in hundredths of a per cent.
-    TrailingDelta,
-    /// The parts of an iceberg.
-    Parts,
-    /// Base asset held and being bought, this order included.
-    Position,
-    /// Open orders, this one included.
-    OpenOrders,
-    /// Open stop and take-profit orders, this one included.
-    OpenAlgoOrders,
-    /// Open icebergs, this one included.
-    OpenIcebergs,
-    /// Open order lists, this one included.
-    OpenLists,
-    /// Amendments of the order, this one included.
-    Amendments,
-}
-
-impl Subject {
-    /// The words for it in messages.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Subject::Price => "price",
-            Subject::StopPrice => "stop price",
-            Subject::Quantity => "quantity",
-            Subject::IcebergQty => "iceberg quantity",
-            Subject::Value => "order value",
-            Subject::TrailingDelta => "trailing delta",
-            Subject::Parts => "number of iceberg parts",
-            Subject::Position => "position with this order",
-            Subject::OpenOrders => "number of open orders with this one",
-            Subject::OpenAlgoOrders => "number of open stop and take-profit orders with this one",
-            Subject::OpenIcebergs => "number of open icebergs with this one",
-            Subject::OpenLists => "number of open order lists with this one",
-            Subject::Amendments => "number of amendments with this one",
-        }
-    }
-}
 
 /// What a filter asks of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
