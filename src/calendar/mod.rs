@@ -23,7 +23,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("us-equity", include_str!("../../config/hours/us-equity.toml")),
     ("fx", include_str!("../../config/hours/fx.toml")),
     ("fx-oanda", include_str!("../../config/hours/fx-oanda.toml")),
+    ("fx-oanda-nzd", include_str!("../../config/hours/fx-oanda-nzd.toml")),
     ("fx-fxcm", include_str!("../../config/hours/fx-fxcm.toml")),
     ("cme-index", include_str!("../../config/hours/cme-index.toml")),
     ("cme-fx", include_str!("../../config/hours/cme-fx.toml")),
+    ("cme-crypto", include_str!("../../config/hours/cme-crypto.toml")),
+    ("cme-livestock", include_str!("../../config/hours/cme-livestock.toml")),
+    ("cme-dairy", include_str!("../../config/hours/cme-dairy.toml")),
+    ("cme-lumber", include_str!("../../config/hours/cme-lumber.toml")),
 ];
