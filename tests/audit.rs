@@ -46,6 +46,7 @@ fn request(trail: Option<PathBuf>) -> AuditRequest {
         tls: TlsSettings::default(),
         first,
         watch: None,
+        limits: None,
     }
 }
 

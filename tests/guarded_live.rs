@@ -292,12 +292,12 @@ fn what_was_changed_of_the_limits_between_two_runs_is_recorded_though_each_has_a
         let field = |record: &Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
         kinds(&records, "limit").iter().map(|r| ["limit", "from", "to"].map(|name| field(r, name))).collect()
     };
-    let tighter = "[risk.portfolio]\nopen_orders_max = 700\n";
+    let tighter = "[risk.portfolio]\nopen_orders_max = 1700\n";
     assert_eq!(told("first.journal", ""), [] as [[String; 3]; 0], "there was no run before it");
     let changed = |from: &str, to: &str| ["risk.portfolio.open_orders_max", from, to].map(str::to_owned);
-    assert_eq!(told("second.journal", tighter), [changed("not written", "700")]);
+    assert_eq!(told("second.journal", tighter), [changed("not written", "1700")]);
     assert_eq!(told("third.journal", tighter), [] as [[String; 3]; 0], "nothing was changed");
-    assert_eq!(told("fourth.journal", ""), [changed("700", "not written")]);
+    assert_eq!(told("fourth.journal", ""), [changed("1700", "not written")]);
 }
 
 /// Alerts to a webhook at `port` that `ca` vouches for.
@@ -344,7 +344,7 @@ fn what_is_stopped_and_released_is_told_to_a_webhook_however_often_it_has_to_be_
         })
         .collect();
     let stopped = ("stopped", "desk: strategy rests is STOPPED (killed) by anna: a test");
-    let released = ("released", "desk: strategy rests trades again");
+    let released = ("released", "desk: all trades again");
     assert_eq!(told, [stopped, stopped, stopped, released, stopped, released], "each until it is taken");
     let (line, body) = &came[0];
     assert_eq!(line, "POST /hook/secret HTTP/1.1");
