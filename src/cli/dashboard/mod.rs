@@ -1,8 +1,7 @@
 //! `algo-trader ctl dashboard`: a running process on one screen, and the kill switch under a key.
 //!
 //! Reads by the control socket what `ctl status --metrics` reads, and stops by it as `ctl kill` does: there is no other way
-//! in. A thread asks, so that keys are heard while a process does not answer; each command has one of its own, so that none
-//! waits behind a question.
+//! in. Others ask and carry out, so that keys are heard while a process does not answer.
 
 mod prompt;
 mod screen;
@@ -10,9 +9,8 @@ mod view;
 
 use super::table::width;
 use super::{Outcome, ctl};
-use crate::run::control::{ControlError, ControlReply, ControlRequest, ScopeNames, ask};
+use crate::run::control::{Answered, Asker, ControlReply, ControlRequest, ScopeNames, ask};
 use crate::run::interrupt::Interrupt;
-use crossbeam_channel::{Sender, unbounded};
 use prompt::{Key, Prompt, Step, What};
 use screen::Screen;
 use std::path::{Path, PathBuf};
@@ -35,26 +33,21 @@ pub struct Watched {
     pub operator: String,
 }
 
-enum News {
-    Reply(Result<ControlReply, ControlError>),
-    /// Of a command: what it was, and what became of it.
-    Done(ControlRequest, Result<ControlReply, ControlError>),
-}
-
 /// Shows it until the person has seen enough; once, where there is no terminal or it is wanted so.
 pub fn run(watched: &Watched, once: bool) -> Outcome {
     if once || !screen::is_there() {
         return print_once(&watched.socket);
     }
     let interrupt = Interrupt::install().unwrap_or_default();
-    let mut screen = match Screen::take() {
-        Ok(screen) => screen,
+    let taken = Asker::start(&watched.socket, REFRESH).and_then(|asker| Ok((asker, Screen::take()?)));
+    let (asker, mut screen) = match taken {
+        Ok(taken) => taken,
         Err(error) => {
             eprintln!("the terminal cannot be used as a screen: {error}; --once prints the view and ends");
             return Outcome::Failed;
         }
     };
-    watch(watched, &interrupt, &mut screen);
+    watch(watched, &asker, &interrupt, &mut screen);
     Outcome::Done
 }
 
@@ -71,20 +64,11 @@ fn print_once(socket: &Path) -> Outcome {
     }
 }
 
-fn watch(watched: &Watched, interrupt: &Interrupt, screen: &mut Screen) {
-    let (news, heard) = unbounded();
-    let asking = news.clone();
-    let socket = watched.socket.clone();
-    // It ends when nobody hears it any more.
-    std::thread::spawn(move || {
-        while asking.send(News::Reply(ask(&socket, &ControlRequest::Metrics))).is_ok() {
-            std::thread::sleep(REFRESH);
-        }
-    });
+fn watch(watched: &Watched, asker: &Asker, interrupt: &Interrupt, screen: &mut Screen) {
     let mut state = State::new();
     while !interrupt.is_raised() {
-        while let Ok(news) = heard.try_recv() {
-            state.hear(news);
+        while let Some(answered) = asker.heard() {
+            state.hear(answered);
         }
         let size = screen.size();
         if screen.draw(view::lines(&state.shown(&watched.names), size), size).is_err() {
@@ -94,21 +78,14 @@ fn watch(watched: &Watched, interrupt: &Interrupt, screen: &mut Screen) {
             match state.key(key, watched) {
                 Next::Go => {}
                 Next::Quit => return,
-                Next::Do(request) => carry_out(request, watched.socket.clone(), news.clone()),
+                Next::Do(request) => {
+                    if let Err(error) = asker.carry_out(request) {
+                        state.tell(format!("NOT DONE: {error}"), false);
+                    }
+                }
             }
         }
     }
-}
-
-fn carry_out(request: ControlRequest, socket: PathBuf, news: Sender<News>) {
-    std::thread::spawn(move || {
-        let done = ask(&socket, &request);
-        // Nobody hears it where the person has gone.
-        let _ = news.send(News::Done(request, done));
-        // How it stands now, without waiting for the next question.
-        std::thread::sleep(LOOK);
-        let _ = news.send(News::Reply(ask(&socket, &ControlRequest::Metrics)));
-    });
 }
 
 /// What a key asks of the loop.
@@ -131,13 +108,17 @@ impl State {
         Self { reply: None, answered: Instant::now(), problem: None, told: None, prompt: None }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Reply(Ok(reply)) => {
+    fn tell(&mut self, text: String, good: bool) {
+        self.told = Some((text, good, Instant::now()));
+    }
+
+    fn hear(&mut self, answered: Answered) {
+        match answered {
+            Answered::Stands(Ok(reply)) => {
                 (self.reply, self.problem, self.answered) = (Some(reply), None, Instant::now());
             }
-            News::Reply(Err(error)) => self.problem = Some(error.to_string()),
-            News::Done(request, done) => {
+            Answered::Stands(Err(error)) => self.problem = Some(error.to_string()),
+            Answered::Done(request, done) => {
                 let what = match &request {
                     ControlRequest::Kill { scope, .. } => format!("kill {scope}"),
                     ControlRequest::Release { scope, .. } => format!("release {scope}"),

@@ -18,6 +18,7 @@
 //! reckons risk metrics (`keeper`), from what risk publishes.
 
 mod access;
+mod asker;
 pub(in crate::run) mod file;
 mod keeper;
 mod latched;
@@ -31,6 +32,7 @@ mod server;
 mod vitals;
 pub mod watchdog;
 
+pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
 pub use request::{ControlReply, ControlRequest, FeedReply, Via};
