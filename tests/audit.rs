@@ -46,6 +46,7 @@ fn request(trail: Option<PathBuf>) -> AuditRequest {
         tls: TlsSettings::default(),
         first,
         watch: None,
+        limits: None,
     }
 }
 
@@ -633,6 +634,17 @@ fn the_commands_verify_export_load_and_tell_why() {
     assert!(status == Some(0) && json["good"] == true && json["anchored"] == json["records"], "{out}");
     let (status, out, _) = program(&["audit", "export", &trail, "--format", "jsonl"]);
     assert!(status == Some(0) && out.lines().count() as u64 == json["records"].as_u64().expect("a count"));
+    // A span that nothing can be in is a mistake, not an empty answer.
+    for (from, to) in [("2026-03-02", "2026-03-01"), ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z")] {
+        let (status, out, err) = program(&["audit", "export", &trail, "--from", from, "--to", to]);
+        assert!(
+            status == Some(2) && out.is_empty() && err.contains("is not before --to"),
+            "{status:?} {out}{err}"
+        );
+    }
+    let (status, out, _) =
+        program(&["audit", "export", &trail, "--from", "2001-01-01", "--to", "2001-01-02"]);
+    assert!(status == Some(0) && out.lines().count() == 1, "nothing was then, which is an answer: {out}");
     let first =
         lines(&std::fs::read(&trail).expect("a file")).iter().find_map(|line| record(line)["order"].as_u64());
     let first = first.expect("an order").to_string();

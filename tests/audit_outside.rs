@@ -3,6 +3,8 @@
 
 #[path = "support/store.rs"]
 mod support;
+#[path = "support/webhook.rs"]
+mod webhook;
 
 use algo_trader::audit::verify::{anchors_of, read_anchors};
 use algo_trader::audit::verify_file;
@@ -11,76 +13,10 @@ use algo_trader::net::{Endpoint, TlsSettings};
 use algo_trader::run::audit::trail_of;
 use algo_trader::run::{AuditRequest, AuditSummary, Config, replay_frames};
 use algo_trader::venue::local::demo_instruments;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// What came: the request's line and its body.
-type Came = Arc<Mutex<Vec<(String, Value)>>>;
-
-/// A server that answers each request with `status`; its port, and the authority that vouches for it.
-fn server(status: u16, came: &Came) -> (u16, tempfile::NamedTempFile) {
-    let mut ca = CertificateParams::new(Vec::new()).expect("no names");
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
-    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("signed");
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
-    let key = KeyPair::generate().expect("a key");
-    let leaf = leaf.signed_by(&key, &ca).expect("signed");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(leaf.der().to_vec())],
-            PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
-        )
-        .expect("a certificate");
-    let config = Arc::new(config);
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(ca.pem().as_bytes()).expect("written");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let came = Arc::clone(came);
-    std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            let Ok(connection) = ServerConnection::new(Arc::clone(&config)) else { return };
-            let mut stream = BufReader::new(StreamOwned::new(connection, socket));
-            // Requests of one kept-alive connection.
-            while let Some(request) = request(&mut stream) {
-                came.lock().expect("no panic").push(request);
-                let answer = format!("HTTP/1.1 {status} so\r\ncontent-length: 0\r\n\r\n");
-                if stream.get_mut().write_all(answer.as_bytes()).is_err() {
-                    break;
-                }
-            }
-        }
-    });
-    (port, file)
-}
-
-fn request(stream: &mut impl BufRead) -> Option<(String, Value)> {
-    let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
-    while stream.read_line(&mut line).ok()? > 0 && line != "\r\n" {
-        if first.is_empty() {
-            first = line.trim().to_owned();
-        }
-        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = text.trim().parse().ok()?;
-        }
-        line.clear();
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    Some((first, serde_json::from_slice(&body).ok()?))
-}
+use webhook::{Came, server};
 
 fn run(journal: &Path, webhook: Option<Endpoint>, ca: Option<&Path>) -> AuditSummary {
     let mut options = support::options(Some(journal.to_owned()));
@@ -92,6 +28,7 @@ fn run(journal: &Path, webhook: Option<Endpoint>, ca: Option<&Path>) -> AuditSum
         tls: TlsSettings { ca_file: ca.map(Path::to_owned), accept_any_certificate: false },
         first: Vec::new(),
         watch: None,
+        limits: None,
     });
     let summary = replay_frames(&support::config(), &mut support::market(2), options).expect("a good run");
     summary.audit.expect("there is a trail")
@@ -100,7 +37,7 @@ fn run(journal: &Path, webhook: Option<Endpoint>, ca: Option<&Path>) -> AuditSum
 #[test]
 fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
     let (dir, came) = (tempfile::tempdir().expect("a directory"), Came::default());
-    let (port, ca) = server(204, &came);
+    let (port, ca) = server(|_| 204, &came);
     let address = format!("https://127.0.0.1:{port}/anchors/secret");
     let endpoint = Endpoint::parse(&address, "https").expect("an address");
     let journal = dir.path().join("run.journal");
@@ -126,7 +63,7 @@ fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
 #[test]
 fn a_webhook_that_refuses_or_cannot_be_trusted_is_counted_and_the_trail_is_whole() {
     let (dir, came) = (tempfile::tempdir().expect("a directory"), Came::default());
-    let (port, ca) = server(500, &came);
+    let (port, ca) = server(|_| 500, &came);
     let endpoint = Endpoint::parse(&format!("https://127.0.0.1:{port}"), "https").expect("an address");
     let journal = dir.path().join("refused.journal");
     let refused = run(&journal, Some(endpoint.clone()), Some(ca.path()));
@@ -157,6 +94,7 @@ fn limits_that_are_not_those_of_the_run_before_are_in_the_trail_of_both() {
             tls: TlsSettings::default(),
             first: Vec::new(),
             watch: None,
+            limits: None,
         });
         replay_frames(config, &mut support::market(1), options).expect("a good run");
         verify_file(&trail, &[]).expect("whole");

@@ -29,7 +29,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "\"a\\nb\" = 1",
         &[
-            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, audit, market, risk, paper, trading, control, venue, accounting, hours, surveillance, log, report, backtest, strategy",
+            "my.toml:1:1: a\\nb: is not a known key; known: run, instruments, pipeline, journal, store, audit, alerts, market, risk, paper, trading, control, venue, accounting, hours, surveillance, log, report, backtest, strategy",
         ],
     ),
     // Values of the wrong kind.
@@ -801,7 +801,8 @@ sizing = { method = "kely" }
 "#;
     let said = refusal(text);
     let expected = [
-        "my.toml:4:18: hours.binance:spot = \"nyse\": is not a calendar; known: always, us-equity, fx, fx-oanda, fx-fxcm, cme-index, cme-fx",
+        "my.toml:4:18: hours.binance:spot = \"nyse\": is not a calendar; known: always, us-equity, fx, fx-oanda, fx-oanda-nzd, fx-fxcm, cme-index, cme-fx, cme-rates, cme-energy-metals, \
+         cme-grains, cme-crypto, cme-livestock, cme-dairy, cme-lumber",
         "my.toml:5:18: hours.binance:usdm = \"always\": must be of a venue and market of the instruments, such as \"binance:spot\"",
         "my.toml:7:12: surveillance.spoofing = \"wran\": must be one of off, warn, throttle, halt; did you mean \"warn\"?",
         "my.toml:11:9: strategy.hours = \"us-equiti extended\": is not a calendar; did you mean us-equity?",

@@ -86,11 +86,16 @@ fn until_open(alice: &Trader<'_>, what: &str, wanted: impl Fn(usize) -> bool) ->
 
 fn operator(scope: &str, flatten: bool) -> ControlRequest {
     let (operator, reason) = ("anna".into(), "a test".into());
-    ControlRequest::Kill { scope: scope.into(), flatten, operator, reason }
+    ControlRequest::Kill { scope: scope.into(), flatten, operator, reason, via: None }
 }
 
 fn release(scope: &str) -> ControlRequest {
-    ControlRequest::Release { scope: scope.into(), operator: "anna".into(), reason: "tested".into() }
+    ControlRequest::Release {
+        scope: scope.into(),
+        operator: "anna".into(),
+        reason: "tested".into(),
+        via: None,
+    }
 }
 
 /// The process's answer, once it listens.
@@ -181,8 +186,12 @@ fn a_kill_takes_back_what_is_open_and_stays_over_a_restart_until_it_is_released(
         assert_eq!((reply.stopped[0].scope.as_str(), reply.stopped[0].by.as_str()), ("all", "anna"));
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(open_orders(&alice).map(|o| o.len()), Some(0));
-        let nobody =
-            ControlRequest::Release { scope: "all".into(), operator: " ".into(), reason: "x".into() };
+        let nobody = ControlRequest::Release {
+            scope: "all".into(),
+            operator: " ".into(),
+            reason: "x".into(),
+            via: None,
+        };
         let refused = ask(&paths.socket, &nobody);
         assert!(
             matches!(&refused, Err(ControlError::Refused(why)) if why.contains("operator")),

@@ -5,19 +5,22 @@
 mod live_orders;
 #[path = "support/order_client.rs"]
 mod order_client;
+#[path = "support/webhook.rs"]
+mod webhook;
 
 use algo_trader::audit::verify_file;
 use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
+use algo_trader::net::{Endpoint, TlsSettings};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::audit::{AuditRequest, trail_of};
 use algo_trader::run::config::TradingMode;
 use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::watch::Watch;
-use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::run::{AlertRequest, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::surveillance::{Act, Alert, Detector, Reaction, Seen, Surveillance};
@@ -125,7 +128,7 @@ fn who() -> (String, String) {
 
 fn release(scope: &str) -> ControlRequest {
     let (operator, reason) = who();
-    ControlRequest::Release { scope: scope.into(), operator, reason }
+    ControlRequest::Release { scope: scope.into(), operator, reason, via: None }
 }
 
 /// The process's answer, once it listens.
@@ -257,10 +260,141 @@ fn surveillance_halts_everything_until_a_named_operator_releases_it_and_the_trai
         assert_eq!(fits.count(), 1, "{who} {what} {allowed} {detail}: {accesses:#?}");
     };
     came("surveillance", "kill all", true, "reason: tenth-order: so many");
-    came("user ", "something that is no request", false, "refused: not a request");
+    let me = algo_trader::run::users::own();
+    came(&me, "something that is no request", false, "refused: not a request");
     came("anna", "release strategy nobody", false, "refused: there is no strategy");
     came("anna", "release all", true, "reason: a test");
-    came("user ", "metrics", true, &format!("process {}", std::process::id()));
+    came(&me, "metrics", true, &format!("process {}", std::process::id()));
+}
+
+#[test]
+fn what_was_changed_of_the_limits_between_two_runs_is_recorded_though_each_has_a_trail_of_its_own() {
+    let venue = venue(|_| {});
+    let dir = tempfile::tempdir().expect("a directory");
+    let told = |journal: &str, more: &str| -> Vec<[String; 3]> {
+        let mut live = config(&venue, Key::Hmac, "", &format!("{RESTS}{more}"));
+        live.config.trading.mode = TradingMode::Paper;
+        let audit = AuditRequest::new(&live.config).expect("a trail is kept unless told otherwise");
+        run(
+            &live,
+            dir.path(),
+            journal,
+            |options| options.audit = Some(audit),
+            |paths| {
+                until(paths, "it runs", |reply| reply.events > 20);
+            },
+        );
+        let trail = trail_of(&dir.path().join(journal));
+        verify_file(&trail, &[]).expect("the trail is as it was written");
+        let text = std::fs::read_to_string(trail).expect("a trail");
+        let records: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(&line[65..]).expect("a record")).collect();
+        let field = |record: &Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        kinds(&records, "limit").iter().map(|r| ["limit", "from", "to"].map(|name| field(r, name))).collect()
+    };
+    let tighter = "[risk.portfolio]\nopen_orders_max = 1700\n";
+    assert_eq!(told("first.journal", ""), [] as [[String; 3]; 0], "there was no run before it");
+    let changed = |from: &str, to: &str| ["risk.portfolio.open_orders_max", from, to].map(str::to_owned);
+    assert_eq!(told("second.journal", tighter), [changed("not written", "1700")]);
+    assert_eq!(told("third.journal", tighter), [] as [[String; 3]; 0], "nothing was changed");
+    assert_eq!(told("fourth.journal", ""), [changed("1700", "not written")]);
+}
+
+/// Alerts to a webhook at `port` that `ca` vouches for.
+fn alerts(port: u16, ca: &Path) -> AlertRequest {
+    let address = format!("https://127.0.0.1:{port}/hook/secret");
+    AlertRequest {
+        webhook: Endpoint::parse(&address, "https").expect("an address"),
+        tls: TlsSettings { ca_file: Some(ca.to_owned()), accept_any_certificate: false },
+        run: "desk".into(),
+        pauses: (Duration::from_millis(20), Duration::from_millis(100)),
+        give_up_after: Duration::from_secs(60),
+    }
+}
+
+#[test]
+fn what_is_stopped_and_released_is_told_to_a_webhook_however_often_it_has_to_be_sent() {
+    let (_venue, live) = on_paper(RESTS, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let came = webhook::Came::default();
+    // It is down twice, and knows one alert not at all.
+    let (port, ca) = webhook::server(|n| [503, 429, 204, 404].get(n).copied().unwrap_or(200), &came);
+    let (operator, reason) = who();
+    let kill =
+        ControlRequest::Kill { scope: "strategy rests".into(), flatten: false, operator, reason, via: None };
+    run(
+        &live,
+        dir.path(),
+        "run.journal",
+        |options| options.alerts = Some(alerts(port, ca.path())),
+        |paths| {
+            for _ in 0..2 {
+                asked(paths, &kill);
+                until(paths, "it is stopped", |reply| !reply.stopped.is_empty());
+                asked(paths, &release("all"));
+                until(paths, "it is released", |reply| reply.stopped.is_empty());
+            }
+        },
+    );
+    let came = came.lock().expect("no panic").clone();
+    let told: Vec<(&str, &str)> = came
+        .iter()
+        .map(|(_, body)| {
+            (body["kind"].as_str().unwrap_or_default(), body["text"].as_str().unwrap_or_default())
+        })
+        .collect();
+    let stopped = ("stopped", "desk: strategy rests is STOPPED (killed) by anna: a test");
+    let released = ("released", "desk: all trades again");
+    assert_eq!(told, [stopped, stopped, stopped, released, stopped, released], "each until it is taken");
+    let (line, body) = &came[0];
+    assert_eq!(line, "POST /hook/secret HTTP/1.1");
+    for (field, value) in [
+        ("run", "desk"),
+        ("scope", "strategy rests"),
+        ("cause", "killed"),
+        ("by", "anna"),
+        ("reason", "a test"),
+    ] {
+        assert_eq!(body[field], value, "{body}");
+    }
+    assert!(body["time"].as_str().is_some_and(|time| time.starts_with("20")) && body["lost"] == 0, "{body}");
+}
+
+#[test]
+fn surveillance_and_losses_are_told_and_a_webhook_that_is_not_there_holds_nothing_back() {
+    let (_venue, live) = on_paper(RESTS, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    let halted = |name: &str, port: u16| {
+        let detectors: Vec<(Box<dyn Detector>, Reaction)> = vec![(Box::new(Tenth(0)), Reaction::Halt)];
+        let watch = Watch::with(Surveillance::new(detectors, 1), &live.config);
+        let audit = AuditRequest::new(&live.config).expect("a trail is kept unless told otherwise");
+        let begun = Instant::now();
+        let change = |options: &mut LiveOptions| {
+            options.audit = Some(AuditRequest { watch: Some(watch), ..audit });
+            options.alerts = Some(alerts(port, ca.path()));
+        };
+        run(&live, dir.path(), name, change, |paths| {
+            until(paths, "it is halted", |reply| !reply.stopped.is_empty());
+            asked(paths, &release("all"));
+            until(paths, "it is released", |reply| reply.stopped.is_empty());
+        });
+        begun.elapsed()
+    };
+    halted("run.journal", port);
+    let told = came.lock().expect("no panic").clone();
+    let found = |kind: &str| told.iter().find(|(_, body)| body["kind"] == kind).map(|(_, body)| body.clone());
+    let stopped = found("stopped").expect("a halt");
+    assert_eq!((&stopped["cause"], &stopped["by"]), (&"surveillance".into(), &"surveillance".into()));
+    let seen = found("surveillance").expect("what was found");
+    assert_eq!((&seen["cause"], &seen["scope"]), (&"tenth-order".into(), &"strategy rests".into()), "{seen}");
+    assert!(seen["reason"].as_str().is_some_and(|why| why.ends_with("; halt")), "{seen}");
+    // Nobody listens there: the halt and the release are as quick, and the end waits some seconds at most.
+    let closed =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let took = halted("nobody.journal", closed);
+    assert!(took < PATIENCE, "{took:?}");
 }
 
 #[test]

@@ -3,10 +3,16 @@
 #[path = "support/wire.rs"]
 mod wire;
 
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{Termios, tcgetattr};
 use serde_json::Value;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use wire::{Certificate, Venue};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_algo-trader");
@@ -41,6 +47,8 @@ impl Rig {
 
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
+        // Anybody may set these: they say nothing of who it is.
+        command.env("USER", "somebody-else").env_remove("LOGNAME");
         command.arg("run").arg("--config").arg(&self.config).args(["--wait", "backoff"]).args(more);
         command
     }
@@ -155,6 +163,170 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     assert!(text(&output.stderr).contains("KILLED: all is stopped by SIGUSR1"), "{}", text(&output.stderr));
     let kept = std::fs::read_to_string(rig.path("default.latched")).expect("kept");
     assert!(kept.contains("SIGUSR1"), "{kept}");
+}
+
+/// A pseudo-terminal with the dashboard on it.
+struct Dashboard {
+    keys: File,
+    shown: Arc<Mutex<Vec<u8>>>,
+    child: Child,
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl Dashboard {
+    fn open(rig: &Rig, columns: u16, rows: u16, more: &[&str]) -> Self {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).expect("a pseudo-terminal");
+        let (keys, terminal) = (File::from(pair.master), pair.slave);
+        let before = tcgetattr(&terminal).expect("a terminal");
+        let end = || Stdio::from(terminal.try_clone().expect("cloned"));
+        let mut command = Command::new(PROGRAM);
+        command.arg("ctl").arg("--config").arg(&rig.config).arg("--dir").arg(rig.dir.path());
+        command.arg("dashboard").args(more).env("TERM", "xterm");
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("the program starts");
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let (mut from, into) = (keys.try_clone().expect("cloned"), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut room = [0; 4_096];
+            while let Ok(n @ 1..) = from.read(&mut room) {
+                into.lock().expect("no panic").extend_from_slice(&room[..n]);
+            }
+        });
+        Self { keys, shown, child, terminal, before }
+    }
+
+    fn text(&self) -> String {
+        text(&self.shown.lock().expect("no panic"))
+    }
+
+    /// Types, and waits until something is shown that was not before.
+    fn type_until(&mut self, keys: &str, what: &str) {
+        let before = self.text().len();
+        self.keys.write_all(keys.as_bytes()).expect("typed");
+        let begun = Instant::now();
+        while !self.text()[before..].contains(what) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{what:?} is not in {:?}",
+                &self.text()[before..]
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until it has ended; the terminal has to be as it was, on its own screen, with its cursor.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("it ends");
+        let begun = Instant::now();
+        while !self.text().ends_with("\x1b[0m\x1b[?25h\x1b[?1049l") {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "the screen is not given back: {:?}",
+                self.text()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let after = tcgetattr(&self.terminal).expect("a terminal");
+        assert_eq!(after, self.before, "keys are as they were");
+        (status.code(), self.text())
+    }
+}
+
+/// The lines that were drawn, each time that they were.
+fn drawn(shown: &str) -> impl Iterator<Item = &str> {
+    shown.split("\x1b[2K").skip(1).map(|text| text.split('\x1b').next().unwrap_or_default())
+}
+
+#[test]
+fn a_person_watches_and_kills_on_the_dashboard_which_gives_the_terminal_back() {
+    let rig = Rig::new("");
+    let plain = |more: &[&str]| ctl(&rig, &[&["dashboard"], more].concat());
+    let nobody = plain(&["--once"]);
+    assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stderr));
+    assert!(text(&nobody.stderr).contains("is it running"), "{}", text(&nobody.stderr));
+    let journal = rig.path("run.journal");
+    let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    status(&rig, "there are metrics", |told| {
+        told["metrics"]["by_strategy"][0]["orders_per_min"].as_u64() > Some(0)
+    });
+
+    // Into a pipe it is text, once.
+    let output = plain(&[]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for part in
+        ["1/1 connections live, 1/2 books in step", "equity ", "value at risk", "imbalance-maker", "LIMITS"]
+    {
+        assert!(told.contains(part), "{part:?} is missing in {told}");
+    }
+    assert!(!told.contains('\x1b'), "{told:?}");
+
+    // On a small terminal nothing is wider than it, and a signal gives it back.
+    let mut small = Dashboard::open(&rig, 30, 9, &[]);
+    small.type_until("", "q quit");
+    small.type_until("", "equity");
+    let sent =
+        Command::new("kill").args(["-TERM", &small.child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let (code, shown) = small.ended();
+    assert_eq!(code, Some(0), "{shown:?}");
+    let wide: Vec<&str> = drawn(&shown).filter(|line| line.chars().count() > 30).collect();
+    assert!(wide.is_empty() && drawn(&shown).count() > 9 - 2, "{wide:#?}");
+    assert!(!shown.contains("\x1b[10;"), "nothing is below the last row: {shown:?}");
+
+    let mut screen = Dashboard::open(&rig, 100, 30, &["--operator", "anna"]);
+    screen.type_until("", "nothing is stopped");
+    screen.type_until("k", "kill what?");
+    screen.type_until("\x1b", "nothing was done");
+    screen.type_until("k", "kill what?");
+    screen.type_until("s", "imbalance-maker");
+    screen.type_until("imb\t\r", "Why?");
+    screen.type_until("a test\r", "y kills it");
+    screen.type_until("y", "STOPPED strategy imbalance-maker: killed, by anna (a test)");
+    let dashboard = screen.child.id();
+    screen.keys.write_all(b"q").expect("typed");
+    let (code, shown) = screen.ended();
+    assert_eq!(code, Some(0), "{shown:?}");
+    let stopped =
+        status(&rig, "it is stopped", |told| told["stopped"][0]["scope"] == "strategy imbalance-maker");
+    assert_eq!(
+        (&stopped["stopped"][0]["by"], stopped["stopped"].as_array().map(Vec::len)),
+        (&"anna".into(), Some(1))
+    );
+
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let trail = std::fs::read_to_string(format!("{journal}.audit")).expect("a trail");
+    let records = trail.lines().map(|line| serde_json::from_str::<Value>(&line[65..]).expect("a record"));
+    let came: Vec<Value> = records.filter(|record| record["kind"] == "access").collect();
+    let kills: Vec<&Value> = came.iter().filter(|a| a["what"] == "kill strategy imbalance-maker").collect();
+    assert_eq!(kills.len(), 1, "{came:#?}");
+    let detail = kills[0]["detail"].as_str().unwrap_or_default();
+    let (user, number) = me();
+    let process = format!("over the control socket from the dashboard, process {dashboard} of {user}");
+    assert!(detail.starts_with(&process) && detail.ends_with("; reason: a test"), "{detail}");
+    assert!(detail.contains(&number), "{detail}");
+    assert_eq!((&kills[0]["who"], &kills[0]["allowed"]), (&"anna".into(), &true.into()));
+    // Who asks every second is recorded once; who started the run is whose process it is.
+    let asked = came.iter().filter(|a| {
+        let detail = a["detail"].as_str().unwrap_or_default();
+        a["what"] == "metrics" && detail.contains(&format!("process {dashboard} "))
+    });
+    assert_eq!(asked.count(), 1, "{came:#?}");
+    assert_eq!((&came[0]["who"], &came[0]["what"]), (&user.into(), &"run on paper".into()));
+}
+
+/// Whom this test runs as: the name, or `uid N` where there is none, and `uid N`.
+fn me() -> (String, String) {
+    let id = |what: &str| {
+        let output = Command::new("id").arg(what).output().expect("id runs");
+        output.status.success().then(|| text(&output.stdout).trim().to_owned())
+    };
+    let number = format!("uid {}", id("-u").expect("everybody has a number"));
+    (id("-un").unwrap_or_else(|| number.clone()), number)
 }
 
 #[test]

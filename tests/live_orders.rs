@@ -6,6 +6,7 @@ mod live_orders;
 #[path = "support/order_client.rs"]
 mod order_client;
 
+use algo_trader::audit::{ExportFormat, Scribe, Scribed, export};
 use algo_trader::domain::Market;
 use algo_trader::domain::event::Kind;
 use algo_trader::journal::{JournalReader, recover};
@@ -13,14 +14,16 @@ use algo_trader::pipeline::Threading;
 use algo_trader::run::control::{ControlPaths, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::pnl::pnl_report;
+use algo_trader::run::why::why;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
 use algo_trader::venue::local::serve::Running;
 use live_orders::{
-    Key, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, Start, assert_booked, commissions, config,
-    final_orders, options, run, run_asked, take_fees_in_eth, units, venue,
+    Key, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, STRATEGIES, Start, assert_booked, commissions,
+    config, final_orders, options, run, run_asked, take_fees_in_eth, units, venue,
 };
 use order_client::Trader;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
@@ -36,6 +39,7 @@ fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let refused = (STEPS - STEPS_TAKEN) as u64;
     assert_eq!((s.execution.orders, s.execution.rejected), (STEPS as u64, refused), "{told}");
     assert_eq!(sent.refusals, 0, "{told}");
+    assert_refusals_told(&ran.journal, STEPS - STEPS_TAKEN);
 
     let total = s.latencies.iter().find(|l| l.name == "order-total").expect("measured");
     if key == Key::Ed25519 || !trading.contains("rest") {
@@ -52,6 +56,28 @@ fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
             );
         }
     }
+}
+
+/// That the trail, what is exported of it, and `audit why` tell what the venue said of the orders that it refused.
+fn assert_refusals_told(journal: &Path, count: usize) {
+    let said = "-2010 NEW_ORDER_REJECTED: a post-only order would have traded at once";
+    let path = journal.with_extension("audit");
+    let mut scribe = Scribe::open(journal, &path, &[]).expect("a journal").expect("with a header");
+    while scribe.read().expect("it reads") == Scribed::More {}
+    drop(scribe);
+    let trail = std::fs::read(&path).expect("a trail");
+    let lines = trail.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let records = lines.map(|line| serde_json::from_slice::<Value>(&line[65..]).expect("a record"));
+    let rejected: Vec<Value> = records.filter(|record| record["reply"] == "rejected").collect();
+    assert_eq!(rejected.len(), count, "{rejected:#?}");
+    assert!(rejected.iter().all(|record| record["refusal"] == said), "{rejected:#?}");
+    let mut csv = Vec::new();
+    export(trail.as_slice(), None, None, ExportFormat::Csv, &mut csv).expect("exported");
+    assert_eq!(String::from_utf8_lossy(&csv).matches(&format!("refusal={said}")).count(), count);
+    let order = rejected[0]["order"].to_string();
+    let told = why(journal, &order, STRATEGIES).unwrap_or_else(|error| panic!("{error}"));
+    let afterwards: Vec<&str> = told.afterwards.iter().map(|told| told.text.as_str()).collect();
+    assert!(afterwards.contains(&format!("rejected: {said}").as_str()), "{afterwards:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Which limits a run has that the one before it had otherwise: what was changed between them, in the trail that both are in.
+//! Which limits a run has that the one before it had otherwise: what was changed between them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
@@ -14,19 +15,31 @@ pub(super) struct Changed {
     pub to: String,
 }
 
-/// What differs between two configurations; text that is none has no limits.
-pub(super) fn changed(before: &str, after: &str) -> Vec<Changed> {
-    let (before, after) = (limits(before), limits(after));
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let told = |limits: &BTreeMap<String, String>, name: &String| {
-        limits.get(name).cloned().unwrap_or_else(|| "not written".to_owned())
-    };
-    let all = names.into_iter().map(|name| Changed {
-        limit: name.clone(),
-        from: told(&before, name),
-        to: told(&after, name),
-    });
-    all.filter(|changed| changed.from != changed.to).collect()
+/// The limits of a configuration, each by its name, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits(BTreeMap<String, String>);
+
+impl Limits {
+    /// Those of a configuration's text; text that is none has none.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(limits(text))
+    }
+
+    /// What is not as it was `before`.
+    pub(super) fn changed_from(&self, before: &Self) -> Vec<Changed> {
+        let (before, after) = (&before.0, &self.0);
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let told = |limits: &BTreeMap<String, String>, name: &String| {
+            limits.get(name).cloned().unwrap_or_else(|| "not written".to_owned())
+        };
+        let all = names.into_iter().map(|name| Changed {
+            limit: name.clone(),
+            from: told(before, name),
+            to: told(after, name),
+        });
+        all.filter(|changed| changed.from != changed.to).collect()
+    }
 }
 
 fn limits(text: &str) -> BTreeMap<String, String> {
@@ -82,6 +95,7 @@ mod tests {
                       [[strategy]]\nname = \"s\"\nhours = \"always\"\n";
         let after = "[run]\nname = \"b\"\n[risk]\nrestricted = [\"x\"]\nopen_orders_max = 7\n[risk.losses]\ndaily_max = \"1\"\n\
                      [[strategy]]\nname = \"s\"\nhours = \"fx\"\n";
+        let changed = |before: &str, after: &str| Limits::of(after).changed_from(&Limits::of(before));
         let told: Vec<String> = changed(before, after)
             .into_iter()
             .map(|c| format!("{} {} -> {}", c.limit, c.from, c.to))

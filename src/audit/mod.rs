@@ -32,6 +32,7 @@ pub mod writer;
 pub use chain::{Anchor, Link};
 pub use error::AuditError;
 pub use export::{ExportFormat, export};
+pub use limits::Limits;
 pub use projector::Projector;
 pub use record::{Body, Stamp};
 pub use scribe::{Scribe, Scribed};

@@ -16,6 +16,7 @@ use crate::journal::{Entry, JournalHeader};
 use crate::risk::{rule_of, units};
 use crate::strategy::manager::Trail;
 use crate::strategy::{Action, Change};
+use crate::venue::binance::client::refusal_words;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -105,6 +106,7 @@ impl Projector {
         Body::Reply {
             reply: "denied",
             reason: Some(reason.label()),
+            refusal: None,
             rule: rule_of(reason).map(|rule| rule.name),
             told: instrument_of.and_then(|of| units::told(reason, (limit, value, measure), of)),
             order: self.whose(denial.order, denial.strategy, instrument, None),
@@ -155,7 +157,8 @@ impl Projector {
                 };
             }
         };
-        Body::Reply { reply, reason: None, rule: None, told: None, order }
+        let refusal = report.refusal().map(refusal_words);
+        Body::Reply { reply, reason: None, refusal, rule: None, told: None, order }
     }
 
     fn command(&self, command: Command) -> Body {

@@ -140,6 +140,10 @@ pub enum Body {
         /// Why, where it is a denial.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
+        /// Of a refusal: the venue's code with its name in the venue's documentation and what its words came to, or why
+        /// the order was not sent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refusal: Option<String>,
         /// The rule that denied it, as `algo-trader list risk-rules` has it.
         #[serde(skip_serializing_if = "Option::is_none")]
         rule: Option<&'static str>,

@@ -2,7 +2,7 @@
 
 use super::chain::Anchor;
 use super::error::AuditError;
-use super::limits::{Changed, changed};
+use super::limits::{Changed, Limits};
 use super::projector::Projector;
 use super::record::Body;
 use super::writer::TrailWriter;
@@ -40,6 +40,19 @@ impl Scribe {
     /// # Errors
     /// [`AuditError`].
     pub fn open(journal: &Path, trail: &Path, anchors: &[Anchor]) -> Result<Option<Self>, AuditError> {
+        Self::open_after(journal, trail, anchors, None)
+    }
+
+    /// The same of a run before which these limits were in force; without them, those of the trail's last run were.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn open_after(
+        journal: &Path,
+        trail: &Path,
+        anchors: &[Anchor],
+        before: Option<&Limits>,
+    ) -> Result<Option<Self>, AuditError> {
         let Some(follower) = Follower::open(journal)? else { return Ok(None) };
         let (mut writer, found, cut_bytes) = TrailWriter::open(trail, anchors)?;
         let key = follower.run_key();
@@ -53,11 +66,10 @@ impl Scribe {
         if !last {
             let header = follower.header();
             writer.append(projector.at(), &Projector::beginning(header, key))?;
-            let changes = if found.runs.is_empty() {
-                Vec::new()
-            } else {
-                changed(&found.config_text, &header.config_text)
-            };
+            let earlier = (!found.runs.is_empty()).then(|| Limits::of(&found.config_text));
+            let before = before.cloned().or(earlier);
+            let now = Limits::of(&header.config_text);
+            let changes = before.map(|before| now.changed_from(&before)).unwrap_or_default();
             for Changed { limit, from, to } in changes {
                 let who = format!("configuration {}", header.config_name);
                 let why = "the configuration of this run, against the run before it".to_owned();
@@ -130,6 +142,12 @@ impl Scribe {
         at.entry = at.entry.max(self.known);
         self.writer.append(at, body)?;
         self.writer.flush()
+    }
+
+    /// The limits that the run's configuration sets.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits::of(&self.follower.header().config_text)
     }
 
     /// The newest record.

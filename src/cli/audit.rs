@@ -189,6 +189,14 @@ fn print_verified(trail: &Path, found: &Verified) {
 }
 
 fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        eprintln!(
+            "--from {from} is not before --to {to}: nothing is between them; give the earlier moment first"
+        );
+        return Err(Outcome::BadUsage);
+    }
     let known = anchors(&args.trail, None, &[])?;
     verify_file(&args.trail, &known).map_err(|e| failed(&e))?;
     let told = |path: &Path| {

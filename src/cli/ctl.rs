@@ -1,11 +1,13 @@
-//! `algo-trader ctl`: stops, releases and asks a running process, and watches over one.
+//! `algo-trader ctl`: shows, stops, releases and asks a running process, and watches over one.
 
 use super::Outcome;
+use super::dashboard::{self, Watched};
 use super::replay::{load, start_log};
 use crate::run::Config;
 use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};
-use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
+use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ScopeNames, ask};
 use crate::run::interrupt::Interrupt;
+use crate::run::users;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ so does a file NAME.kill beside the socket, which may name what to stop, one a l
 Examples:
   algo-trader ctl --config config/binance-live.toml --dir . status
   algo-trader ctl --config my.toml status --metrics
+  algo-trader ctl --config my.toml dashboard              # the same on a screen, every second; k kills, q quits
   algo-trader ctl --config my.toml kill all --operator anna --reason \"prices look wrong\"
   algo-trader ctl --config my.toml kill strategy ma-cross --flatten --operator anna --reason \"losing\"
   algo-trader ctl --config my.toml release all --operator anna --reason \"checked with the venue\"
@@ -64,6 +67,26 @@ enum What {
         /// Print the risk metrics too: what is held, what it could lose, how far each limit is
         #[arg(long)]
         metrics: bool,
+    },
+    /// Shows the process on a screen, every second: what it holds, earns and risks, how near each limit is, what is stopped
+    #[command(
+        after_help = "Keys: q ends it. k kills, r releases: each asks what (all, a venue, a strategy, an instrument) and why, and does
+nothing until that is confirmed. What is done so is recorded as what `ctl kill` and `ctl release` do, with your name and
+that it came from the dashboard. NO_COLOR=1 takes the colours away. Where it does not write to a terminal it prints the
+view once, and ends.
+
+Examples:
+  algo-trader ctl --config my.toml dashboard
+  algo-trader ctl --config my.toml dashboard --operator anna
+  algo-trader ctl --config my.toml dashboard --once | mail -s risk desk@example.com"
+    )]
+    Dashboard {
+        /// Your name, for what you stop and release; without it, that of your user
+        #[arg(long, value_name = "NAME")]
+        operator: Option<String>,
+        /// Print the view once, and end
+        #[arg(long)]
+        once: bool,
     },
     /// Cancels everything when the engine's heartbeat stops; a process of its own, with a key of its own
     Watchdog {
@@ -117,13 +140,18 @@ pub fn run(args: Args) -> Outcome {
                 flatten,
                 operator: who.operator,
                 reason: who.reason,
+                via: None,
             };
             command(&paths.socket, &request, |reply| reply.stopped.iter().any(|s| covers(&scope, &s.scope)))
         }
         What::Release { scope, who } => {
             let scope = scope.join(" ");
-            let request =
-                ControlRequest::Release { scope: scope.clone(), operator: who.operator, reason: who.reason };
+            let request = ControlRequest::Release {
+                scope: scope.clone(),
+                operator: who.operator,
+                reason: who.reason,
+                via: None,
+            };
             command(&paths.socket, &request, |reply| {
                 !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
             })
@@ -140,6 +168,11 @@ pub fn run(args: Args) -> Outcome {
                 }
                 Err(error) => tell(&error),
             }
+        }
+        What::Dashboard { operator, once } => {
+            let (names, socket) = (ScopeNames::new(&config), paths.socket);
+            let operator = operator.unwrap_or_else(users::own);
+            dashboard::run(&Watched { socket, names, operator }, once)
         }
         What::Watchdog { after_ms, key_file, once } => {
             watchdog(&config, &paths, Duration::from_millis(after_ms), key_file, once)
@@ -247,7 +280,7 @@ fn show_metrics(metrics: Option<&Value>) {
     println!("   100.0 % left of {} more limits", m["limits_unused"]);
 }
 
-fn tell(error: &ControlError) -> Outcome {
+pub(super) fn tell(error: &ControlError) -> Outcome {
     eprintln!("{error}");
     match error {
         ControlError::Refused(_) => Outcome::BadUsage,

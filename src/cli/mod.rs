@@ -32,6 +32,7 @@ mod audit;
 mod backtest;
 mod capture;
 mod ctl;
+mod dashboard;
 mod demo;
 pub mod doctor;
 mod export;
@@ -80,7 +81,7 @@ enum Command {
     Sweep(sweep::Args),
     /// Trades on paper on a venue's live market data
     Run(run::Args),
-    /// Stops, releases and asks a running process, and watches over one
+    /// Shows, stops, releases and asks a running process, and watches over one
     Ctl(ctl::Args),
     /// Takes journals into a database, and tells what one holds
     Store(store::Args),

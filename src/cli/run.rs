@@ -10,7 +10,7 @@ use crate::run::interrupt::Interrupt;
 use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
 use crate::run::recover::next_journal;
-use crate::run::{Config, LiveError, LiveOptions, Pipeline, run_live};
+use crate::run::{AlertRequest, Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,6 +86,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     let options = LiveOptions {
         store,
         audit: common.audit_request(&config, if live { "run with live orders" } else { "run on paper" }),
+        alerts: AlertRequest::new(&config),
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),
         progress: progress(),

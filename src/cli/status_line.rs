@@ -33,7 +33,7 @@ impl Drop for StatusLine {
 }
 
 /// The first `width` characters; where some are left out, the last one says so.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

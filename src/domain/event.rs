@@ -8,6 +8,7 @@ use super::number::{Level, Notional, Price, Qty};
 use super::order::{Order, ReportKind, Side};
 use super::pause::PausedBy;
 use super::reason::DenyReason;
+use super::refusal::Refused;
 use super::time::Time;
 
 pub use super::slot::{FIRST, Kind, LAST, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT, Slot};
@@ -131,7 +132,7 @@ pub struct Report {
     pub kind: ReportKind,
     /// Traded now (fills only).
     pub qty: Qty,
-    /// At (fills only).
+    /// At (fills only; of a refusal it holds the [`refusal`](Self::refusal)).
     pub price: Price,
     /// Fee (fills only): in units of 10^-8 of the quote asset, negative for a rebate; or in units of quantity of the
     /// base asset.
@@ -162,6 +163,22 @@ impl Report {
             trade_id: 0,
             maker: false,
         }
+    }
+
+    /// The order, or its cancel, was refused, and why.
+    #[inline]
+    #[must_use]
+    pub const fn refused(order: &Order, kind: ReportKind, why: Refused) -> Self {
+        // Where fills have a price this one has the reason.
+        Self { price: Price(why.to_word() as i64), ..Self::of(order, kind) }
+    }
+
+    /// Why the order, or its cancel, was refused; `None` where nobody said, and for every other report.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refused> {
+        let is_one = matches!(self.kind, ReportKind::Rejected | ReportKind::CancelRejected);
+        let why = Refused::from_word(self.price.0 as u64);
+        (is_one && why.is_said()).then_some(why)
     }
 
     /// A commission was taken in an asset that is neither bought nor paid with: so much of it, in units of 10^-8, for a

@@ -6,9 +6,11 @@
 
 use super::affinity::keep_to;
 use super::config::Config;
+use super::control::file::write_whole;
+use super::users;
 use super::watch::Watch;
 use crate::audit::verify::{anchors_of, read_anchors};
-use crate::audit::{Anchor, AuditError, Body, Scribe, Scribed};
+use crate::audit::{Anchor, AuditError, Body, Limits, Scribe, Scribed};
 use crate::net::http::{HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient, TlsSettings};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -35,6 +37,8 @@ pub struct AuditRequest {
     pub first: Vec<Body>,
     /// What looks for forbidden patterns in the run.
     pub watch: Option<Watch>,
+    /// The file with the limits that the run before had, which gets this one's; none: those of the trail's last run count.
+    pub limits: Option<PathBuf>,
 }
 
 impl AuditRequest {
@@ -50,16 +54,16 @@ impl AuditRequest {
             tls: config.venue.tls.clone(),
             first: Vec::new(),
             watch: Watch::new(config),
+            limits: None,
         })
     }
 
     /// The same with a record of who started the run, as far as the system says.
     #[must_use]
     pub fn started_by_user(mut self, what: &str) -> Self {
-        let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         self.first.push(Body::Access {
-            who: user.unwrap_or_else(|| "unknown".to_owned()),
+            who: users::own(),
             what: what.to_owned(),
             allowed: true,
             detail: format!("command line, process {} on {}", std::process::id(), host.trim()),
@@ -275,7 +279,7 @@ impl Worker {
         loop {
             let mut step = Scribed::Pending;
             if scribe.is_none() {
-                scribe = Scribe::open(&self.journal, &self.trail, &known)?;
+                scribe = self.open(&known)?;
             }
             if let Some(scribe) = &mut scribe {
                 for body in self.notes.drain(..) {
@@ -314,6 +318,38 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The trail, once the journal has its header. What was changed of the limits is in it, for good, before the file of
+    /// limits says what they are now.
+    fn open(&self, known: &[Anchor]) -> Result<Option<Scribe>, AuditError> {
+        let Some(file) = &self.request.limits else {
+            return Scribe::open(&self.journal, &self.trail, known);
+        };
+        let before = match std::fs::read(file) {
+            Ok(text) => serde_json::from_slice::<Limits>(&text).map_err(std::io::Error::from).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let before = before.unwrap_or_else(|error| {
+            log::error!(
+                "{}: {error}; what was changed of the limits since the run before is not recorded",
+                file.display()
+            );
+            None
+        });
+        let Some(mut scribe) = Scribe::open_after(&self.journal, &self.trail, known, before.as_ref())? else {
+            return Ok(None);
+        };
+        let now = scribe.limits();
+        if before.as_ref() != Some(&now) {
+            scribe.sync()?;
+            let text = serde_json::to_string_pretty(&now).map_err(std::io::Error::from);
+            if let Err(error) = text.and_then(|text| write_whole(file, &(text + "\n"))) {
+                log::error!("{}: {error}; a later change of the limits may not be recorded", file.display());
+            }
+        }
+        Ok(Some(scribe))
     }
 
     /// Hands the newest hash to places outside the trail, once the trail is sure to have its record.

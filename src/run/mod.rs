@@ -4,6 +4,7 @@
 //! markets or orders. Invariant: the same frames and configuration give the same order stream, whatever the threads.
 
 mod affinity;
+pub mod alerts;
 pub mod audit;
 pub mod backtest;
 pub mod capture;
@@ -27,9 +28,11 @@ pub mod sequencer;
 pub mod store;
 pub mod summary;
 pub mod sweep;
+pub mod users;
 pub mod watch;
 pub mod why;
 
+pub use alerts::AlertRequest;
 pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};
 pub use backtest::{BacktestError, BacktestOptions, run_backtest};
 pub use capture::{CaptureRun, Captured, capture_frames};

@@ -4,6 +4,7 @@
 //! run: a [`Reactor`], which is told and says whether it could. What became of it is in the record. In a live run that
 //! is the control thread: `reactions` are the two ends between it and the trail's thread.
 
+use super::alerts::{self, Alerts};
 use super::config::Config;
 use crate::audit::Body;
 use crate::domain::Instrument;
@@ -61,6 +62,7 @@ pub struct Watch {
     strategies: Vec<String>,
     instruments: Vec<String>,
     reactor: Option<Reactor>,
+    alerts: Alerts,
 }
 
 impl Watch {
@@ -79,6 +81,7 @@ impl Watch {
             strategies: config.strategies.iter().map(|s| s.label.clone()).collect(),
             instruments: config.instruments.all().iter().map(Instrument::name).collect(),
             reactor: None,
+            alerts: Alerts::default(),
         }
     }
 
@@ -95,9 +98,16 @@ impl Watch {
         if self.reactor.is_some() { self } else { self.reacting_by(reactor) }
     }
 
+    /// The same where what is found is an alert too.
+    #[must_use]
+    pub(super) fn alerting(mut self, alerts: Alerts) -> Self {
+        self.alerts = alerts;
+        self
+    }
+
     /// Takes one entry in, and adds what was found to `records`.
     pub(super) fn take(&mut self, entry: &Entry, records: &mut Vec<Body>) {
-        let Self { surveillance, observer, strategies, instruments, reactor } = self;
+        let Self { surveillance, observer, strategies, instruments, reactor, alerts } = self;
         let Some(seen) = observer.take(entry) else { return };
         surveillance.take(&seen, |alert, reaction| {
             let strategy = strategies.get(alert.strategy.index()).cloned().unwrap_or_default();
@@ -105,10 +115,8 @@ impl Watch {
             let (detector, detail) = (alert.detector.to_owned(), alert.detail);
             log::warn!("surveillance: {detector} by {strategy} on {instrument}: {detail}");
             let why = format!("{detector}: {detail}");
-            let done = react(
-                reactor,
-                Reacting { reaction, strategy: strategy.clone(), instrument: instrument.clone(), why },
-            );
+            let what = Reacting { reaction, strategy: strategy.clone(), instrument: instrument.clone(), why };
+            let done = react(reactor, &what);
             let reaction = match done {
                 Ok(()) => reaction.label().to_owned(),
                 Err(problem) => {
@@ -119,15 +127,16 @@ impl Watch {
                     format!("{} not done: {problem}", reaction.label())
                 }
             };
+            alerts.raise(alerts::Alert::found(&detector, &what, &reaction));
             records.push(Body::Alert { detector, reaction, strategy, instrument, detail });
         });
     }
 }
 
-fn react(reactor: &mut Option<Reactor>, what: Reacting) -> Result<(), String> {
+fn react(reactor: &mut Option<Reactor>, what: &Reacting) -> Result<(), String> {
     match (what.reaction, reactor) {
         (Reaction::Warn, _) => Ok(()),
-        (_, Some(reactor)) => reactor(&what),
+        (_, Some(reactor)) => reactor(what),
         (_, None) => Err("nothing in this run takes commands".to_owned()),
     }
 }

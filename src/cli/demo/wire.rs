@@ -86,6 +86,7 @@ fn demo(
         store: Some(store),
         audit,
         recover: None,
+        alerts: None,
         pipeline,
     };
     if args.common.report.is_none() && !args.common.json {

@@ -3,6 +3,7 @@
 //! Owns: the files under `config/`, every key, range and default. Reads files and nothing else of the outer world.
 //! Invariant: a [`Config`] that exists is good, and a text that gives none says each reason with file, line and key.
 
+mod alerts;
 mod audit;
 mod backtest;
 mod balances;
@@ -20,6 +21,7 @@ mod surveillance;
 mod trading;
 mod venue;
 
+pub use alerts::AlertConfig;
 pub use audit::AuditConfig;
 pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
 pub use hours::HoursConfig;
@@ -77,6 +79,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[audit]`.
     pub audit: AuditConfig,
+    /// `[alerts]`.
+    pub alerts: AlertConfig,
     /// `[market]`.
     pub market: MarketConfig,
     /// `[risk]`.
@@ -244,6 +248,7 @@ impl Config {
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
+        let alerts = AlertConfig::check(&raw.alerts, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let labels: Vec<&str> = strategies.iter().map(|strategy| strategy.label.as_str()).collect();
         let risk = RiskConfig::check(&raw.risk, &instruments, &labels, &mut checks);
@@ -273,6 +278,7 @@ impl Config {
                 journal,
                 store,
                 audit,
+                alerts,
                 market,
                 risk,
                 paper,
@@ -362,6 +368,7 @@ mod tests {
         assert_eq!(shown.journal, empty.journal);
         assert_eq!(shown.store, empty.store);
         assert_eq!(shown.audit, empty.audit);
+        assert_eq!(shown.alerts, empty.alerts);
         assert_eq!(shown.market, empty.market);
         // Limits have no values but those that are written, or are asked for as these.
         let asked = built_in("[risk]\nunset = \"default\"").expect("good");

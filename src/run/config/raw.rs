@@ -28,6 +28,7 @@ raw! {
         journal: RawJournal,
         store: RawStore,
         audit: RawAudit,
+        alerts: RawAlerts,
         market: RawMarket,
         risk: RawRisk,
         paper: RawPaper,
@@ -88,6 +89,9 @@ raw! {
         path: Option<String>,
         anchors: Option<String>,
         anchor_seconds: Given<i64>,
+        webhook_env: Given<String>,
+    }
+    RawAlerts {
         webhook_env: Given<String>,
     }
     RawSurveillance {

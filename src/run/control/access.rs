@@ -2,6 +2,7 @@
 
 use super::request::ControlRequest;
 use crate::audit::Body;
+use crate::run::users;
 use mio::net::UnixStream;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
@@ -20,19 +21,23 @@ impl Peer {
     }
 }
 
-/// The record of one request: by whom, of what, and whether it was done.
+/// The record of one request: by whom, of what, and whether it was done. An operator is who they say they are; whose
+/// process it was is the kernel's word, and stands beside it.
 pub(super) fn asked(peer: Option<Peer>, request: Option<&ControlRequest>, done: &Result<(), String>) -> Body {
-    let came = peer.map_or_else(
-        || "over the control socket".to_owned(),
-        |peer| format!("over the control socket, process {} of user {}", peer.process, peer.user),
-    );
-    let user = || peer.map_or_else(|| "unknown".to_owned(), |peer| format!("user {}", peer.user));
+    let mut came = "over the control socket".to_owned();
+    if let Some(via) = request.and_then(ControlRequest::via) {
+        came += &format!(" from the {via}");
+    }
+    if let Some(peer) = peer {
+        came += &format!(", process {} of {}", peer.process, users::name_and_number(peer.user));
+    }
+    let user = || peer.map_or_else(|| "unknown".to_owned(), |peer| users::name(peer.user));
     let (who, what, reason) = match request {
-        Some(ControlRequest::Kill { scope, flatten, operator, reason }) => {
+        Some(ControlRequest::Kill { scope, flatten, operator, reason, .. }) => {
             let flatten = if *flatten { " and close positions" } else { "" };
             (operator.clone(), format!("kill {scope}{flatten}"), Some(reason))
         }
-        Some(ControlRequest::Release { scope, operator, reason }) => {
+        Some(ControlRequest::Release { scope, operator, reason, .. }) => {
             (operator.clone(), format!("release {scope}"), Some(reason))
         }
         Some(ControlRequest::Status) => (user(), "status".to_owned(), None),

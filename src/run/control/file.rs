@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Writes `text` to a file beside `path`, forces it to the disk, and renames it to `path`; readable by its owner alone.
-pub(super) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::run) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
     let mut file =

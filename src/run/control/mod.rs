@@ -8,7 +8,8 @@
 //!                              └── signs of life of the feed's thread ─▶ NAME.heartbeat
 //! ```
 //!
-//! Owns: the five files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched` and `NAME.losses`, NAME being the run's.
+//! Owns: the files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched` and `NAME.losses`, NAME being the run's; and where
+//! `NAME.limits` is, which the trail's thread writes.
 //! Invariant: nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever
 //! may open the socket may stop and release: it is readable and writable by its owner alone. Who came, what they asked for
 //! and what became of it is in the audit trail, where there is one; a release that it cannot take is refused.
@@ -17,24 +18,28 @@
 //! reckons risk metrics (`keeper`), from what risk publishes.
 
 mod access;
-mod file;
+mod asker;
+pub(in crate::run) mod file;
 mod keeper;
 mod latched;
 mod losses;
 mod metrics;
 mod names;
+mod overview;
 mod reacting;
 mod request;
 mod server;
 mod vitals;
 pub mod watchdog;
 
+pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
-pub use request::{ControlReply, ControlRequest};
+pub use request::{ControlReply, ControlRequest, FeedReply, Via};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;
+use super::alerts::Alerts;
 use super::audit::AuditNotes;
 use super::config::Config;
 use super::watch::Wanted;
@@ -70,6 +75,8 @@ pub struct ControlPaths {
     pub latched: PathBuf,
     /// What was lost.
     pub losses: PathBuf,
+    /// The limits in force, so that the next run of this name knows what was changed.
+    pub limits: PathBuf,
 }
 
 /// Why a process cannot be controlled.
@@ -115,6 +122,7 @@ impl ControlPaths {
             heartbeat: file("heartbeat"),
             latched: file("latched"),
             losses: file("losses"),
+            limits: file("limits"),
         }
     }
 
@@ -147,6 +155,8 @@ pub(in crate::run) struct ControlLinks {
     pub vitals: Vitals,
     /// By which is recorded who came; none where there is no audit trail.
     pub notes: Option<AuditNotes>,
+    /// By which a person is told at once.
+    pub alerts: Alerts,
     /// What surveillance asks for.
     pub reactions: Option<Receiver<Wanted>>,
     /// The run's epoch.

@@ -42,6 +42,24 @@ impl ScopeNames {
         }
     }
 
+    /// The venues, each part of one by itself.
+    #[must_use]
+    pub fn venues(&self) -> &[String] {
+        &self.venues
+    }
+
+    /// The strategies, by label.
+    #[must_use]
+    pub fn strategies(&self) -> &[String] {
+        &self.strategies
+    }
+
+    /// The instruments.
+    #[must_use]
+    pub fn instruments(&self) -> &[String] {
+        &self.instruments
+    }
+
     /// The scopes that a text such as `strategy ma-cross` names. A venue without its market is all of its parts.
     ///
     /// # Errors

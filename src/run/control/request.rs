@@ -2,6 +2,7 @@
 
 use super::latched::Stopped;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub enum ControlRequest {
         operator: String,
         /// Why.
         reason: String,
+        /// By what it was asked, where that is not the command line.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        via: Option<Via>,
     },
     /// Trade again.
     Release {
@@ -27,11 +31,57 @@ pub enum ControlRequest {
         operator: String,
         /// Why.
         reason: String,
+        /// By what it was asked, where that is not the command line.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        via: Option<Via>,
     },
     /// How it stands.
     Status,
     /// The same, with the risk metrics.
     Metrics,
+}
+
+/// What an operator has in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// `algo-trader ctl dashboard`.
+    Dashboard,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Via::Dashboard => f.write_str("dashboard"),
+        }
+    }
+}
+
+impl ControlRequest {
+    /// By what it was asked, where that is not the command line.
+    #[must_use]
+    pub fn via(&self) -> Option<Via> {
+        match self {
+            Self::Kill { via, .. } | Self::Release { via, .. } => *via,
+            Self::Status | Self::Metrics => None,
+        }
+    }
+}
+
+/// How the feed stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct FeedReply {
+    /// Connections that carry data.
+    pub connections_live: u64,
+    /// Connections there should be.
+    pub connections: u64,
+    /// Books in step with the venue.
+    pub books_synced: u64,
+    /// Books followed.
+    pub books: u64,
+    /// Frames received.
+    pub frames: u64,
 }
 
 /// An answer.
@@ -52,6 +102,9 @@ pub struct ControlReply {
     /// Milliseconds since the engine was seen last.
     #[serde(default)]
     pub seen_ms_ago: u64,
+    /// How the feed stood then.
+    #[serde(default)]
+    pub feed: FeedReply,
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,

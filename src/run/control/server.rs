@@ -4,6 +4,7 @@ use super::access::{self, Peer};
 use super::keeper::SharedMetrics;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
+use super::overview::Overview;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest};
 use super::{ControlLinks, ControlPaths, PreparedControl};
@@ -12,6 +13,7 @@ use crate::domain::event::Command;
 use crate::domain::{DenyReason, Kill, Scope, Slot, Time};
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
+use crate::run::alerts::Alert;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::SigId;
@@ -37,6 +39,10 @@ const BEAT: Duration = Duration::from_millis(250);
 const ALIVE: Duration = Duration::from_secs(2);
 /// A connection that says nothing is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Whoever asks how it stands after so long a silence is recorded anew.
+const ASKS_ON: Duration = Duration::from_secs(60);
+/// Processes that are remembered as asking; those of more are recorded more often than need be.
+const ASKING_MAX: usize = 64;
 /// The longest request.
 const REQUEST_BYTES_MAX: usize = 4_096;
 /// The longest name of an operator and the longest reason.
@@ -66,8 +72,8 @@ pub(super) struct Server {
     command_count: u64,
     metrics: SharedMetrics,
     pub(super) throttles: Throttles,
-    /// Who asked how it stands last: whoever goes on asking is recorded once.
-    asking: Option<Peer>,
+    /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
+    asking: Vec<(Peer, Instant)>,
     poll: Poll,
     listener: UnixListener,
     signals: UnixStream,
@@ -103,7 +109,7 @@ impl Server {
             command_count: 0,
             metrics,
             throttles: Throttles { last: throttle, running: Vec::new() },
-            asking: None,
+            asking: Vec::new(),
             poll,
             listener,
             signals,
@@ -208,10 +214,10 @@ impl Server {
         let done = match &request {
             Err(error) => Err(format!("not a request: {error}")),
             Ok(ControlRequest::Status | ControlRequest::Metrics) => Ok(()),
-            Ok(ControlRequest::Kill { scope, flatten, operator, reason }) => {
+            Ok(ControlRequest::Kill { scope, flatten, operator, reason, .. }) => {
                 self.kill_named(scope, *flatten, operator, reason)
             }
-            Ok(asked @ ControlRequest::Release { scope, operator, reason }) => {
+            Ok(asked @ ControlRequest::Release { scope, operator, reason, .. }) => {
                 let recorded = access::asked(peer, Some(asked), &Ok(()));
                 self.release_named(scope, operator, reason, recorded)
             }
@@ -225,6 +231,7 @@ impl Server {
             pid: std::process::id(),
             events: vitals.events(),
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
+            feed: vitals.feed(),
             stopped: self.latched.stopped.clone(),
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
@@ -238,13 +245,25 @@ impl Server {
         done: &Result<(), String>,
     ) {
         let asks = matches!(request, Some(ControlRequest::Status | ControlRequest::Metrics));
-        if asks && peer.is_some() && std::mem::replace(&mut self.asking, peer) == peer {
+        if asks && peer.is_some_and(|peer| self.asks_again(peer)) {
             return;
         }
         if matches!(request, Some(ControlRequest::Release { .. })) && done.is_ok() {
             return;
         }
         self.note(access::asked(peer, request, done));
+    }
+
+    /// Whether this process asked how it stands a moment ago. It is remembered as one that asks.
+    fn asks_again(&mut self, peer: Peer) -> bool {
+        self.asking.retain(|(_, at)| at.elapsed() < ASKS_ON);
+        let known = self.asking.iter().position(|(known, _)| *known == peer);
+        let oldest = (self.asking.len() >= ASKING_MAX).then_some(0);
+        if let Some(at) = known.or(oldest) {
+            self.asking.remove(at);
+        }
+        self.asking.push((peer, Instant::now()));
+        known.is_some()
     }
 
     /// Has something recorded; false where the trail's writer is gone. Without a trail there is nothing to record in.
@@ -263,6 +282,15 @@ impl Server {
         let (metrics, at) = newest.as_ref()?;
         let mut told = serde_json::to_value(metrics).ok()?;
         told["age_ms"] = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX).into();
+        drop(newest);
+        // A copy, so that the lock is held no longer than copying takes: risk goes on without it.
+        let snapshot = self.links.watch.snapshot().lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let overview = Overview::of(&snapshot, &self.names);
+        if let (Some(told), Ok(serde_json::Value::Object(lists))) =
+            (told.as_object_mut(), serde_json::to_value(overview))
+        {
+            told.extend(lists);
+        }
         Some(told)
     }
 
@@ -417,6 +445,7 @@ impl Server {
                 Switched::Released(scope) => {
                     let name = self.names.show(scope);
                     log::warn!("{name} trades again");
+                    self.links.alerts.raise(Alert::released(&name, at));
                     self.throttles.forget(scope);
                     self.latched.remove(&name)
                 }
@@ -442,6 +471,7 @@ impl Server {
         log::error!(
             "KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again"
         );
+        self.links.alerts.raise(Alert::stopped(&scope, kill.cause.label(), &by, &reason, at));
         self.latched.add(Stopped {
             scope,
             cause: kill.cause.label().to_owned(),

@@ -1,5 +1,6 @@
 //! Signs of life of the engine, from its own thread: what else could tell a process that trades from one that hangs?
 
+use super::request::FeedReply;
 use crate::run::live::LiveStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ pub struct Vitals {
 struct Shared {
     beats: AtomicU64,
     events: AtomicU64,
+    feed: [AtomicU64; 5],
     /// Milliseconds from `begun` to the last beat.
     at_ms: AtomicU64,
 }
@@ -31,6 +33,11 @@ impl Vitals {
     pub fn beat(&self, status: &LiveStatus) {
         let at = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.shared.events.store(status.seq, Ordering::Relaxed);
+        let counts = [status.connections_live, status.connections, status.books_synced, status.books];
+        let counts = counts.map(|count| count as u64).into_iter().chain([status.frames]);
+        for (told, count) in self.shared.feed.iter().zip(counts) {
+            told.store(count, Ordering::Relaxed);
+        }
         self.shared.at_ms.store(at, Ordering::Relaxed);
         self.shared.beats.fetch_add(1, Ordering::Release);
     }
@@ -45,6 +52,14 @@ impl Vitals {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.shared.events.load(Ordering::Relaxed)
+    }
+
+    /// How the feed stood then.
+    #[must_use]
+    pub fn feed(&self) -> FeedReply {
+        let [connections_live, connections, books_synced, books, frames] =
+            std::array::from_fn(|at| self.shared.feed[at].load(Ordering::Relaxed));
+        FeedReply { connections_live, connections, books_synced, books, frames }
     }
 
     /// How long ago that was.

@@ -16,6 +16,7 @@ pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
+use super::alerts::{AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
 use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
@@ -27,7 +28,7 @@ use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
 use super::store::StoreRequest;
 use super::summary::Summary;
-use super::watch::Wanted;
+use super::watch::{Wanted, Watch};
 use crate::domain::event::Command;
 use crate::domain::{Kill, Market, Slot, Time};
 use crate::history::CaptureError;
@@ -58,6 +59,8 @@ pub struct LiveOptions {
     pub store: Option<StoreRequest>,
     /// An audit trail that follows the run, if it has a journal.
     pub audit: Option<AuditRequest>,
+    /// Where a person is told at once of what is stopped.
+    pub alerts: Option<AlertRequest>,
     /// Go on where the run of this journal, or of the newest in this directory, ended.
     pub recover: Option<PathBuf>,
     /// For the pipeline; its epoch and mode are set here.
@@ -141,17 +144,21 @@ pub enum LiveError {
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let mut audit = options.audit.take();
+    let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
+    let alerts = alerting.as_ref().map(AlertThread::alerts).unwrap_or_default();
     let mut reactions = None;
-    if ControlPaths::of(config, journal.as_deref()).is_some()
+    if let Some(paths) = ControlPaths::of(config, journal.as_deref())
         && let Some(request) = &mut audit
     {
+        request.limits.get_or_insert(paths.limits);
         let (reactor, wanted) = super::watch::reactions();
-        request.watch = request.watch.take().map(|watch| watch.reacting_else_by(reactor));
+        let watched = |watch: Watch| watch.reacting_else_by(reactor).alerting(alerts.clone());
+        request.watch = request.watch.take().map(watched);
         reactions = Some(wanted);
     }
     let followers = Followers::start(options.store.take(), audit, journal)?;
     options.pipeline.journal.clone_from(&followers.journal);
-    let beside = Beside { notes: followers.notes(), reactions };
+    let beside = Beside { notes: followers.notes(), alerts, reactions };
     let mut result =
         on_a_thread_of_its_own(|| live(config, options, beside, |topology| followers.follow(topology)))
             .map_err(LiveError::from)
@@ -161,12 +168,17 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
         Err(_) => None,
     });
+    // Last: what the trail's thread found is among it.
+    if let Some(alerting) = alerting {
+        alerting.finish();
+    }
     result
 }
 
 /// What the control threads have to do with what follows the journal.
 struct Beside {
     notes: Option<AuditNotes>,
+    alerts: Alerts,
     reactions: Option<Receiver<Wanted>>,
 }
 
@@ -266,9 +278,9 @@ fn live(
         (Some((prepared, heard)), Some(commands)) => {
             stay_stopped(&mut pipeline, &prepared.kills());
             let housekeeping = &pipeline.topology.housekeeping;
-            let Beside { notes, reactions } = beside;
+            let Beside { notes, alerts, reactions } = beside;
             let vitals = vitals.clone();
-            let links = ControlLinks { commands, watch: heard, vitals, notes, reactions, epoch };
+            let links = ControlLinks { commands, watch: heard, vitals, notes, alerts, reactions, epoch };
             Some(prepared.start(config, links, housekeeping)?)
         }
         _ => None,

@@ -8,6 +8,7 @@ use crate::domain::{Instrument, InstrumentTable, Qty, Slot};
 use crate::market::Top;
 use crate::risk::units;
 use crate::strategy::sizing::{AMOUNT_DECIMALS, Method, Sized};
+use crate::venue::binance::client::refusal_words;
 
 /// What a record of the trail says of order `id`.
 pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
@@ -18,8 +19,8 @@ pub(super) fn concerning(body: &Body, id: u64) -> Option<String> {
         }
         Body::Cancel { order } if of(order) => Some("a cancel is sent".to_owned()),
         Body::Manager { change, order } if of(order) => Some(change.clone()),
-        Body::Reply { reply, reason, told, order, .. } if of(order) => {
-            let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
+        Body::Reply { reply, reason, refusal, told, order, .. } if of(order) => {
+            let reason = reason.or(refusal.as_deref()).map(|r| format!(": {r}")).unwrap_or_default();
             Some(format!("{reply}{reason}{}", told.as_ref().map(|t| format!(", {t}")).unwrap_or_default()))
         }
         Body::Fill { order, side, qty, price, fee, fee_asset, maker, trade_id } if of(order) => {
@@ -65,7 +66,10 @@ pub(super) fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
         Event::DepthSnapshot(d) => format!("{name}: whole book of {} bids and {} asks", d.bids, d.asks),
         Event::DepthPartial(d) => format!("{name}: best {} bids and {} asks", d.bids, d.asks),
         Event::Kline(_) => format!("{name}: bar of the venue"),
-        Event::Report(r) => format!("{name}: the venue on order {}: {:?}", r.order.0, r.kind),
+        Event::Report(r) => {
+            let refusal = r.refusal().map(|why| format!(", {}", refusal_words(why))).unwrap_or_default();
+            format!("{name}: the venue on order {}: {:?}{refusal}", r.order.0, r.kind)
+        }
         Event::Denial(d) => {
             let told = instrument.and_then(|of| units::told(d.reason, (d.limit, d.value, d.measure), of));
             let told = told.map(|told| format!(", {told}")).unwrap_or_default();

@@ -27,7 +27,7 @@ impl OrderClient {
             Err(NotAdded::Duplicate) => return,
             Err(NotAdded::Full) => {
                 out.notice(Notice::NotSent { order: state.order.id, why: LocalRefusal::TooManyOrders });
-                return out.report(rejected(&state.order));
+                return out.report(rejected(&state.order, LocalRefusal::TooManyOrders.refused()));
             }
         };
         self.change(now, key, out, |order, out| {

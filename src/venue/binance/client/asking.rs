@@ -88,7 +88,9 @@ impl OrderClient {
             if never {
                 let mut why = VenueRefusal::new(reply.status, reply.code(), "it was never there");
                 why.kind = RefusalKind::NeverArrived;
-                out.notice(Notice::Refused { order: tracked.order.id, why });
+                let (order, refused) = (tracked.order.id, why.refused());
+                out.notice(Notice::Refused { order, why });
+                self.change(now, key, out, |order, _| order.refused = refused);
             }
             self.change(now, key, out, |order, out| order.ended(end, None, out));
             return;

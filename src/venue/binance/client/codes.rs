@@ -3,6 +3,9 @@
 //! Owns: the classes of BINANCE's codes. Invariant: a code that is not in the table is ambiguous, so that nothing is
 //! believed refused on a guess.
 
+use super::super::filters::FilterName;
+use super::notice::{LocalRefusal, Paused};
+use crate::domain::Refused;
 use std::fmt;
 use thiserror::Error;
 
@@ -109,35 +112,136 @@ pub fn meaning(status: u16, code: i32) -> Meaning {
     }
 }
 
-/// Why the venue refused, as far as a program can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefusalKind {
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])* $variant:ident = $number:literal, $words:literal;)*) => {
+        /// Why the venue refused, as far as a program can tell.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum RefusalKind { $($(#[doc = $doc])* $variant = $number,)* }
+
+        impl RefusalKind {
+            /// In words.
+            #[must_use]
+            pub const fn words(self) -> &'static str {
+                match self { $(RefusalKind::$variant => $words,)* }
+            }
+
+            /// By its number in an event. Journals hold them: none is ever given to another.
+            #[must_use]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(RefusalKind::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+causes! {
     /// A filter; [`VenueRefusal::message`] names it.
-    Filter,
+    Filter = 1, "a filter does not let it pass";
     /// The balance is too small.
-    InsufficientBalance,
+    InsufficientBalance = 2, "the balance is too small";
     /// The symbol does not trade.
-    MarketClosed,
+    MarketClosed = 3, "the market is closed";
     /// A post-only order would have traded.
-    WouldTake,
+    WouldTake = 4, "a post-only order would have traded at once";
     /// A stop price that is passed already.
-    WouldTrigger,
+    WouldTrigger = 5, "its stop price is passed already";
     /// An order with this id is open.
-    DuplicateId,
+    DuplicateId = 6, "an order with this id is open already";
     /// The symbol does not take this type.
-    Unsupported,
+    Unsupported = 7, "the symbol does not take such orders";
     /// The account, or the key, may not.
-    NotPermitted,
+    NotPermitted = 8, "the account, or the key, may not";
     /// Too many orders or requests.
-    TooMuch,
+    TooMuch = 9, "too many orders or requests";
     /// The request's time.
-    Time,
+    Time = 10, "the request's time is not the venue's";
     /// No such order is open.
-    UnknownOrder,
+    UnknownOrder = 11, "no such order is open";
     /// The venue never had it: its answer was lost, and it was not found for as long as it could have come.
-    NeverArrived,
+    NeverArrived = 12, "it never came to the venue";
     /// Anything else; the code says more.
-    Other,
+    Other = 13, "for a reason of its own";
+}
+
+/// Why an order was not sent at all, by the numbers in events; as of [`RefusalKind`] none is ever given to another.
+const NOT_SENT: &[(u8, &str)] = &[
+    (101, "the account is being looked at"),
+    (102, "the venue's clock is not known well enough"),
+    (103, "the key is refused"),
+    (104, "the venue wants silence, or the rate limit is used up"),
+    (105, "there is no connection to send orders by"),
+    (106, "sending is stopped"),
+    (107, "the instrument is not one of the client's"),
+    (108, "the instrument is held back"),
+    (109, "the symbol or its filters do not take it"),
+    (110, "the symbol is listed with other decimals"),
+    (111, "the rate limit has no room"),
+    (112, "the request could not be written"),
+    (113, "there are more orders at once than orders_max"),
+    (114, "an order with this id was placed already"),
+    (115, "no such order is open"),
+];
+
+impl LocalRefusal {
+    /// As an event has it.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        use super::super::exchange_info::OrderRefusal;
+        let cause = match self {
+            Self::NotTrading(Paused::Starting) => 101,
+            Self::NotTrading(Paused::Clock) => 102,
+            Self::NotTrading(Paused::Key) => 103,
+            Self::NotTrading(Paused::Limits) => 104,
+            Self::NotTrading(Paused::NoConnection) | Self::NoConnection => 105,
+            Self::NotTrading(Paused::Stopped) => 106,
+            Self::UnknownInstrument => 107,
+            Self::Instrument(_) => 108,
+            Self::Rule(_) => 109,
+            Self::Precision => 110,
+            Self::Budget(_) => 111,
+            Self::Request(_) => 112,
+            Self::TooManyOrders => 113,
+            Self::DuplicateId => 114,
+            Self::NoSuchOrder => 115,
+        };
+        let filter = match self {
+            Self::Rule(OrderRefusal::Filter(breach)) => filter_number(Some(breach.filter)),
+            _ => 0,
+        };
+        Refused { code: 0, cause, filter }
+    }
+}
+
+fn filter_number(filter: Option<FilterName>) -> u8 {
+    let at = filter.and_then(|filter| FilterName::ALL.iter().position(|known| *known == filter));
+    at.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
+}
+
+/// A refusal that an event has, in words: `-2010 NEW_ORDER_REJECTED: the balance is too small`.
+#[must_use]
+pub fn refusal_words(refused: Refused) -> String {
+    let Refused { code, cause, filter } = refused;
+    let mut told = String::new();
+    if code != 0 {
+        let name = TABLE.iter().find(|row| row.codes.0 <= code && code <= row.codes.1).map(|row| row.name);
+        told = format!("{code} {}", name.unwrap_or("a code that the documentation does not have"));
+    }
+    let not_sent = NOT_SENT.iter().find(|(number, _)| *number == cause).map(|(_, words)| *words);
+    let words = RefusalKind::from_number(cause).map(RefusalKind::words);
+    // What the code says alone is not said twice.
+    let words = words.filter(|_| cause != RefusalKind::Other as u8 || code == 0);
+    if let Some(words) = words.or(not_sent) {
+        let before = match (told.is_empty(), not_sent.is_some()) {
+            (true, true) => "not sent: ",
+            (true, false) => "",
+            (false, _) => ": ",
+        };
+        told += &format!("{before}{words}");
+    }
+    if let Some(filter) = usize::from(filter).checked_sub(1).and_then(|at| FilterName::ALL.get(at)) {
+        told += &format!(", {filter}");
+    }
+    told
 }
 
 /// The longest message that is kept.
@@ -167,8 +271,17 @@ impl VenueRefusal {
     #[must_use]
     pub fn new(status: u16, code: i32, message: &str) -> Self {
         let end = (0..=message.len().min(MESSAGE_BYTES_MAX)).rev().find(|at| message.is_char_boundary(*at));
-        let cut = &message[..end.unwrap_or(0)];
-        Self { kind: kind(status, code, message), status, code, message: cut.to_owned() }
+        // What a venue writes goes into logs and onto screens: it moves no cursor there.
+        let clean = |c: char| if c.is_control() { '?' } else { c };
+        let cut = message[..end.unwrap_or(0)].chars().map(clean).collect();
+        Self { kind: kind(status, code, message), status, code, message: cut }
+    }
+
+    /// As an event has it.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        let filter = filter_number(self.filter().and_then(|name| FilterName::from_name(name.trim())));
+        Refused { code: self.code, cause: self.kind as u8, filter }
     }
 
     /// The filter that did not let the order pass.
@@ -277,5 +390,40 @@ mod tests {
             assert_eq!(VenueRefusal::new(400, code, text).kind, kind, "{text}");
         }
         assert!(VenueRefusal::new(400, -1, &"é".repeat(300)).message.len() <= MESSAGE_BYTES_MAX);
+        assert_eq!(VenueRefusal::new(400, -1, "a\u{1b}[2J\r\nb\u{9b}").message, "a?[2J??b?");
+    }
+
+    #[test]
+    fn a_refusal_in_an_event_is_told_with_its_code_and_what_that_means() {
+        let told = |code, text| refusal_words(VenueRefusal::new(400, code, text).refused());
+        for (code, text, words) in [
+            (
+                -2010,
+                "Account has insufficient balance for requested action.",
+                "-2010 NEW_ORDER_REJECTED: the balance is too small",
+            ),
+            (
+                -1013,
+                "Filter failure: LOT_SIZE",
+                "-1013 INVALID_MESSAGE: a filter does not let it pass, LOT_SIZE",
+            ),
+            (-1013, "Filter failure: A_NEW_ONE", "-1013 INVALID_MESSAGE: a filter does not let it pass"),
+            (-1020, "This operation is not so.", "-1020 UNSUPPORTED_OPERATION"),
+            (-4242, "What?", "-4242 a code that the documentation does not have"),
+            (0, "", "for a reason of its own"),
+        ] {
+            assert_eq!(told(code, text), words, "{text}");
+        }
+        assert_eq!(
+            refusal_words(LocalRefusal::NotTrading(Paused::Clock).refused()),
+            "not sent: the venue's clock is not known well enough"
+        );
+        assert_eq!(refusal_words(Refused::default()), "");
+        // Every number has its words, and no two things have one number.
+        let mut numbers: Vec<u8> = NOT_SENT.iter().map(|(number, _)| *number).collect();
+        numbers.dedup();
+        assert!(
+            numbers.len() == NOT_SENT.len() && numbers.iter().all(|n| RefusalKind::from_number(*n).is_none())
+        );
     }
 }

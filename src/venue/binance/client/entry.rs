@@ -25,8 +25,9 @@ impl OrderClient {
     pub(super) fn place(&mut self, now: Time, order: &Order, client_id: &ClientOrderId, out: &mut Outputs) {
         if let Err(why) = self.try_place(now, order, client_id, out) {
             self.hold_orders(now, &why);
+            let refused = why.refused();
             out.notice(Notice::NotSent { order: order.id, why });
-            out.report(rejected(order));
+            out.report(rejected(order, refused));
             self.tell_trading(now, out);
         }
     }
@@ -84,7 +85,8 @@ impl OrderClient {
 
     /// Not a byte of it was sent.
     pub(super) fn refuse_here(&mut self, now: Time, key: OrderKey, why: LocalRefusal, out: &mut Outputs) {
-        if let Some(tracked) = self.orders.get(key) {
+        if let Some(tracked) = self.orders.get_mut(key) {
+            tracked.refused = why.refused();
             out.notice(Notice::NotSent { order: tracked.order.id, why });
         }
         self.change(now, key, out, |order, out| order.ended(End::Rejected, None, out));
@@ -173,6 +175,7 @@ impl OrderClient {
                 tracked.cancel = CancelState::Wanted(now.plus(ASK_PAUSES.0));
             }
             Err(why) => {
+                tracked.refused = why.refused();
                 out.notice(Notice::NotSent { order: id, why });
                 tracked.cancel_refused(out);
             }
@@ -227,8 +230,12 @@ impl OrderClient {
                     ) {
                         self.looks.doubt_info(now);
                     }
+                    let refused = why.refused();
                     out.notice(Notice::Refused { order: tracked.order.id, why });
-                    self.change(now, key, out, |order, out| order.ended(End::Rejected, None, out));
+                    self.change(now, key, out, |order, out| {
+                        order.refused = refused;
+                        order.ended(End::Rejected, None, out);
+                    });
                 }
             }
         }
@@ -256,8 +263,13 @@ impl OrderClient {
                 self.change(now, key, out, |order, _| order.cancel = CancelState::Wanted(due));
             }
             _ => {
-                out.notice(Notice::CancelRefused { order: id, why: reply.refusal() });
-                self.change(now, key, out, |order, out| order.cancel_refused(out));
+                let why = reply.refusal();
+                let refused = why.refused();
+                out.notice(Notice::CancelRefused { order: id, why });
+                self.change(now, key, out, |order, out| {
+                    order.refused = refused;
+                    order.cancel_refused(out);
+                });
             }
         }
     }

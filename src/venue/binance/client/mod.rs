@@ -49,7 +49,7 @@ mod tracked;
 mod trades;
 mod trading;
 
-pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning};
+pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning, refusal_words};
 pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outputs, SessionId};
 pub use notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice, Paused, SessionEnd};
 pub use reply::FRAME_BYTES_MAX;

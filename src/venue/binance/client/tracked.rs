@@ -8,7 +8,7 @@ use super::message::Outputs;
 use super::notice::Notice;
 use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
-use crate::domain::{AssetCode, ClientOrderId, Order, Price, Qty, Time};
+use crate::domain::{AssetCode, ClientOrderId, Order, Price, Qty, Refused, Time};
 use std::collections::BTreeSet;
 
 /// Where an order stands.
@@ -80,6 +80,8 @@ pub struct Tracked {
     pub executed: Qty,
     /// How it ended, by the venue's word.
     pub end: Option<End>,
+    /// Why it, or its cancel, was refused last.
+    pub refused: Refused,
     pub cancel: CancelState,
     pub cancel_tries: u8,
     /// When to ask the venue how it stands, or for its trades; `None` where there is nothing to ask.
@@ -107,6 +109,7 @@ impl Tracked {
             filled: Qty::ZERO,
             executed: Qty::ZERO,
             end: None,
+            refused: Refused::default(),
             cancel: CancelState::No,
             cancel_tries: 0,
             ask_at: None,
@@ -135,7 +138,12 @@ impl Tracked {
     }
 
     fn report(&self, kind: ReportKind) -> Report {
-        Report::of(&self.order, kind)
+        match kind {
+            ReportKind::Rejected | ReportKind::CancelRejected => {
+                Report::refused(&self.order, kind, self.refused)
+            }
+            _ => Report::of(&self.order, kind),
+        }
     }
 
     /// Its answer was lost.
@@ -246,6 +254,6 @@ impl Tracked {
 }
 
 /// The report that an order was refused before it was ever tracked.
-pub fn rejected(order: &Order) -> Report {
-    Tracked::new(*order, ClientOrderId::derive(0, order.id), Time(0)).report(ReportKind::Rejected)
+pub fn rejected(order: &Order, why: Refused) -> Report {
+    Report::refused(order, ReportKind::Rejected, why)
 }

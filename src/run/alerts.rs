@@ -1,0 +1,296 @@
+//! Alerts: what a person has to know at once goes to a webhook, from a thread of its own.
+//!
+//! Whoever raises one puts it into a bounded queue and goes on: a webhook that is slow, or down, holds back nobody and
+//! nothing of the run. What it does not take is sent again, after ever longer pauses, for as long as it may still matter;
+//! what is given up, and what found no room, is told in the log, which has every alert anyway.
+
+use super::config::Config;
+use super::watch::Reacting;
+use crate::domain::Time;
+use crate::net::backoff::Backoff;
+use crate::net::http::{HttpClient, HttpRequest};
+use crate::net::{Endpoint, TlsClient, TlsSettings};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Alerts that wait at most; more are lost, and counted.
+const QUEUE: usize = 256;
+/// Of one request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of a run waits for what is still in the queue.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AlertKind {
+    /// Something was stopped: by a person, a limit, a file, a signal or surveillance.
+    Stopped,
+    /// It trades again.
+    Released,
+    /// Surveillance found something.
+    Surveillance,
+}
+
+/// An alert, as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Alert {
+    pub kind: AlertKind,
+    /// What it is about, as an operator writes it: `all`, `strategy ma-cross`.
+    pub scope: String,
+    /// The reason that orders are denied by, or the detector.
+    pub cause: String,
+    /// Who did it.
+    pub by: String,
+    pub reason: String,
+    /// By the sequencer's clock, where it is known.
+    pub time: String,
+}
+
+impl Alert {
+    pub fn stopped(scope: &str, cause: &str, by: &str, reason: &str, at: Time) -> Self {
+        let text = str::to_owned;
+        Self {
+            kind: AlertKind::Stopped,
+            scope: text(scope),
+            cause: text(cause),
+            by: text(by),
+            reason: text(reason),
+            time: at.to_string(),
+        }
+    }
+
+    pub fn released(scope: &str, at: Time) -> Self {
+        Self { kind: AlertKind::Released, ..Self::stopped(scope, "", "", "", at) }
+    }
+
+    /// What surveillance found, and what became of it.
+    pub fn found(detector: &str, found: &Reacting, reaction: &str) -> Self {
+        Self {
+            kind: AlertKind::Surveillance,
+            scope: format!("strategy {}", found.strategy),
+            cause: detector.to_owned(),
+            by: "surveillance".to_owned(),
+            reason: format!("{} on {}; {reaction}", found.why, found.instrument),
+            time: String::new(),
+        }
+    }
+
+    /// In one sentence.
+    fn sentence(&self) -> String {
+        let Self { scope, cause, by, reason, .. } = self;
+        match self.kind {
+            AlertKind::Stopped => format!("{scope} is STOPPED ({cause}) by {by}: {reason}"),
+            AlertKind::Released => format!("{scope} trades again"),
+            AlertKind::Surveillance => format!("surveillance: {scope}: {reason}"),
+        }
+    }
+}
+
+/// Where alerts of a run are to go.
+#[derive(Debug, Clone)]
+pub struct AlertRequest {
+    /// The webhook. Its address may hold a secret: only its host is ever told.
+    pub webhook: Endpoint,
+    /// What its client trusts.
+    pub tls: TlsSettings,
+    /// The run's name.
+    pub run: String,
+    /// The first and the longest pause before an alert is sent again.
+    pub pauses: (Duration, Duration),
+    /// An alert that is older is given up.
+    pub give_up_after: Duration,
+}
+
+impl AlertRequest {
+    /// What `[alerts]` asks for, if the environment has an address.
+    #[must_use]
+    pub fn new(config: &Config) -> Option<Self> {
+        let variable = &config.alerts.webhook_env;
+        let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+        match Endpoint::parse(&text, "https") {
+            Ok(webhook) => Some(Self {
+                webhook,
+                tls: config.venue.tls.clone(),
+                run: config.run.name.clone(),
+                pauses: (Duration::from_secs(1), Duration::from_secs(60)),
+                give_up_after: Duration::from_secs(600),
+            }),
+            Err(error) => {
+                log::error!("{variable}: the webhook's address {error}; alerts are in the log alone");
+                None
+            }
+        }
+    }
+}
+
+/// By which alerts are raised; without a webhook they go nowhere.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Alerts(Option<(Sender<Alert>, Arc<AtomicU64>)>);
+
+impl Alerts {
+    /// Raises one; never waits.
+    pub fn raise(&self, alert: Alert) {
+        let Some((queue, lost)) = &self.0 else { return };
+        if let Err(TrySendError::Full(alert)) = queue.try_send(alert) {
+            lost.fetch_add(1, Ordering::Relaxed);
+            log::error!("an alert found no room, and is in the log alone: {}", alert.sentence());
+        }
+    }
+}
+
+/// The thread that sends.
+pub(super) struct AlertThread {
+    alerts: Alerts,
+    over: Sender<Instant>,
+    thread: JoinHandle<()>,
+}
+
+impl AlertThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn start(request: AlertRequest) -> std::io::Result<Self> {
+        let (queue, waiting) = bounded(QUEUE);
+        let (over, ends) = bounded(1);
+        let lost = Arc::new(AtomicU64::new(0));
+        let alerts = Alerts(Some((queue, Arc::clone(&lost))));
+        let worker = Worker { request, waiting, ends, lost, deadline: None, http: None };
+        let thread = std::thread::Builder::new().name("at-alerts".into()).spawn(move || worker.run())?;
+        Ok(Self { alerts, over, thread })
+    }
+
+    /// By which alerts are raised.
+    pub fn alerts(&self) -> Alerts {
+        self.alerts.clone()
+    }
+
+    /// Sends what waits, for some seconds at most.
+    pub fn finish(self) {
+        drop(self.alerts);
+        let _ = self.over.send(Instant::now() + FINISH);
+        if self.thread.join().is_err() {
+            log::error!("the thread at-alerts died; please report this");
+        }
+    }
+}
+
+struct Worker {
+    request: AlertRequest,
+    waiting: Receiver<Alert>,
+    ends: Receiver<Instant>,
+    lost: Arc<AtomicU64>,
+    /// When all has to be over.
+    deadline: Option<Instant>,
+    http: Option<HttpClient>,
+}
+
+/// What became of an attempt.
+enum Sent {
+    Taken,
+    /// It may be taken another time.
+    NotNow(String),
+    /// It will not be, however often it is sent.
+    Never(String),
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let next = self.waiting.recv_timeout(Duration::from_millis(100));
+            if self.deadline.is_none() {
+                self.deadline = self.ends.try_recv().ok();
+            }
+            match next {
+                Ok(alert) => self.deliver(&alert),
+                Err(RecvTimeoutError::Timeout) if self.deadline.is_none() => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends it until it is taken, or given up.
+    fn deliver(&mut self, alert: &Alert) {
+        let (min, max) = self.request.pauses;
+        let mut pauses = Backoff::new(min, max, u64::from(std::process::id()));
+        let give_up = Instant::now() + self.request.give_up_after;
+        loop {
+            let by = self.deadline.unwrap_or(give_up).min(give_up);
+            if Instant::now() >= by {
+                return self.gave_up(alert, "there was no time left");
+            }
+            let why = match self.send(alert, by) {
+                Sent::Taken => return,
+                Sent::NotNow(why) => why,
+                Sent::Never(why) => return self.gave_up(alert, &why),
+            };
+            let again = Instant::now() + pauses.next_pause();
+            if again >= self.deadline.unwrap_or(give_up).min(give_up) {
+                return self.gave_up(alert, &why);
+            }
+            log::warn!("the alert webhook at {}: {why}; it is tried again", self.request.webhook.authority());
+            // The run's end cuts the pause short.
+            let ended = match self.ends.recv_deadline(again) {
+                Ok(deadline) => Some(deadline),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Instant::now()),
+            };
+            self.deadline = self.deadline.or(ended);
+        }
+    }
+
+    fn gave_up(&self, alert: &Alert, why: &str) {
+        log::error!(
+            "the alert webhook at {} did not take an alert, which is in the log alone: {why}: {}",
+            self.request.webhook.authority(),
+            alert.sentence()
+        );
+    }
+
+    fn send(&mut self, alert: &Alert, by: Instant) -> Sent {
+        if self.http.is_none() {
+            match TlsClient::new(&self.request.tls) {
+                Ok(tls) => self.http = Some(HttpClient::new(&tls, TIMEOUT, 64 << 10)),
+                Err(error) => return Sent::Never(error.to_string()),
+            }
+        }
+        let Some(http) = &self.http else { return Sent::Never(String::new()) };
+        let lost = self.lost.load(Ordering::Relaxed);
+        let mut body = serde_json::json!({
+            "run": self.request.run,
+            "process": std::process::id(),
+            "lost": lost,
+            "text": format!("{}: {}", self.request.run, alert.sentence()),
+        });
+        if let (Some(body), Ok(serde_json::Value::Object(fields))) =
+            (body.as_object_mut(), serde_json::to_value(alert))
+        {
+            body.extend(fields);
+        }
+        let body = body.to_string();
+        let left = by.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        let request = HttpRequest {
+            method: "POST",
+            headers: &[("content-type", "application/json")],
+            body: body.as_bytes(),
+            timeout: Some(left.min(TIMEOUT)),
+            ..HttpRequest::default()
+        };
+        match http.request(&self.request.webhook, &request) {
+            Ok(answer) if answer.status < 300 => {
+                self.lost.fetch_sub(lost, Ordering::Relaxed);
+                Sent::Taken
+            }
+            Ok(answer) if answer.status >= 500 || matches!(answer.status, 408 | 425 | 429) => {
+                Sent::NotNow(format!("it answered {}", answer.status))
+            }
+            Ok(answer) => Sent::Never(format!("it answered {}", answer.status)),
+            Err(error) => Sent::NotNow(error.to_string()),
+        }
+    }
+}
