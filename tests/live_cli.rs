@@ -178,7 +178,11 @@ impl Dashboard {
     fn open(rig: &Rig, columns: u16, rows: u16, more: &[&str]) -> Self {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).expect("a pseudo-terminal");
-        let (keys, terminal) = (File::from(pair.master), pair.slave);
+        // Clones are closed in children. One that held the other end of its own terminal would never see it go, and would wait
+        // for ever to be read.
+        let keys = File::from(pair.master.try_clone().expect("cloned"));
+        let terminal = pair.slave.try_clone().expect("cloned");
+        drop(pair);
         let before = tcgetattr(&terminal).expect("a terminal");
         let end = || Stdio::from(terminal.try_clone().expect("cloned"));
         let mut command = Command::new(PROGRAM);
@@ -230,6 +234,14 @@ impl Dashboard {
         let after = tcgetattr(&self.terminal).expect("a terminal");
         assert_eq!(after, self.before, "keys are as they were");
         (status.code(), self.text())
+    }
+}
+
+impl Drop for Dashboard {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
