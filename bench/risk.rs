@@ -4,6 +4,7 @@
 //! an order that passes every rule, and books it; then, not timed, the order is cancelled. `no rules`: the same with an
 //! empty list of rules, which books the order, its exposure and its rates all the same, since what is judged later
 //! depends on that. `passed on`: what needs neither. All alternate in one run, a batch each. Nothing may be allocated.
+//! Intents come and verdicts leave by the lanes of stages that share a thread, as they do by default.
 //!
 //! `--intents N`; `--json` prints one object a row.
 
@@ -19,11 +20,13 @@ use algo_trader::domain::{
 };
 use algo_trader::market::Top;
 use algo_trader::market::book::BookKeeper;
-use algo_trader::pipeline::{LaneReceiver, LaneSender, Stage, Stop, lane};
+use algo_trader::pipeline::{LaneReceiver, LaneSender, Stage, Stop, lane_within_thread};
 use algo_trader::risk::limits::{LossLimits, Pace, RateLimits, ScaleLimits};
+use algo_trader::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use algo_trader::risk::{
     EveryRule, NoRules, RiskLimits, RiskSetup, RiskStage, RuleList, Verdict, VerdictBody,
 };
+use algo_trader::strategy::intent::INTENTS_PER_EVENT_MAX;
 use algo_trader::strategy::{Action, Intent};
 use algo_trader::venue::local::generated_instruments;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -135,8 +138,11 @@ impl<R: RuleList> World<R> {
     fn new(stage: impl FnOnce(&InstrumentTable, Lanes) -> RiskStage<R>) -> Self {
         let table = InstrumentTable::new(generated_instruments(INSTRUMENTS)).expect("distinct");
         let stop = Stop::new();
-        let (intents, intents_in) = lane("intents", 1_024, 64, &stop);
-        let (verdicts_out, verdicts) = lane("verdicts", 1_024, 128, &stop);
+        // As where the stages share a thread, which is the default: no longer than what an event can cause.
+        let intents_max = INTENTS_PER_EVENT_MAX * STRATEGIES;
+        let verdicts_max = intents_max + KILL_CANCELS_PER_EVENT_MAX;
+        let (intents, intents_in) = lane_within_thread("intents", intents_max, &stop);
+        let (verdicts_out, verdicts) = lane_within_thread("verdicts", verdicts_max, &stop);
         let groups = (0..INSTRUMENTS).map(|i| Some((i % 10) as u16)).collect();
         let setup = RiskSetup { groups, ..RiskSetup::default() };
         let risk = stage(&table, (intents_in, verdicts_out)).with_setup(&setup);

@@ -120,7 +120,7 @@ fn without_faults_everything_agrees_and_nothing_is_unknown() {
 }
 
 #[test]
-fn rehearsals_change_nothing_of_what_is_asked_for() {
+fn rehearsals_and_booking_at_once_change_nothing_of_what_is_asked_for() {
     let (mut said, mut orders) = (0, 0);
     for seed in cases(25) {
         let told = [false, true].map(|rehearses| {

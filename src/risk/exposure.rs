@@ -49,11 +49,13 @@ impl Sum {
         orders: 0,
     };
 
+    #[inline]
     fn of(position: i128, buys: i128, sells: i128, orders: u32) -> Self {
         let (up, down) = (position + buys, position - sells);
         Self { long: up.max(0), short: (-down).max(0), gross: up.max(-down), up, down, orders }
     }
 
+    #[inline]
     fn minus(&self, other: &Sum) -> Sum {
         Sum {
             long: self.long - other.long,
@@ -66,27 +68,45 @@ impl Sum {
         }
     }
 
+    /// Adds a difference of money, and one of open orders.
     #[inline]
-    fn replace(&mut self, old: &Sum, new: &Sum) {
-        self.long += new.long - old.long;
-        self.short += new.short - old.short;
-        self.gross += new.gross - old.gross;
-        self.up += new.up - old.up;
-        self.down += new.down - old.down;
-        self.orders = self.orders + new.orders - old.orders;
+    fn shift(&mut self, by: &Sum, orders: i32) {
+        self.long += by.long;
+        self.short += by.short;
+        self.gross += by.gross;
+        self.up += by.up;
+        self.down += by.down;
+        self.orders = self.orders.wrapping_add_signed(orders);
     }
 }
 
-/// One strategy in one instrument.
+/// What one strategy has in one instrument, as every order reads and changes it: a cache line of its own.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 struct Cell {
-    position: Position,
     /// The position at the mark.
     value: i128,
+    /// Open orders, each side.
     buys: i128,
     sells: i128,
+    /// The position.
+    qty: Qty,
     orders: u32,
-    sum: Sum,
+}
+
+const _: () = assert!(size_of::<Cell>() == 64);
+
+impl Cell {
+    #[inline]
+    fn sum(&self) -> Sum {
+        Sum::of(self.value, self.buys, self.sells, self.orders)
+    }
+}
+
+/// The rest of it, which fills alone change.
+#[derive(Debug, Clone, Copy, Default)]
+struct Earned {
+    position: Position,
     /// Profit, realised and not, fees taken off.
     profit: i128,
     /// Realised profit less fees when the position was opened.
@@ -98,6 +118,7 @@ struct Cell {
 pub(super) struct Exposure {
     instruments: usize,
     cells: Vec<Cell>,
+    earned: Vec<Earned>,
     marks: Vec<Price>,
     decimals: Vec<u8>,
     group_of: Vec<Option<u16>>,
@@ -134,6 +155,7 @@ impl Exposure {
         Self {
             instruments,
             cells: vec![Cell::default(); strategies * instruments],
+            earned: vec![Earned::default(); strategies * instruments],
             marks: vec![Price(0); instruments],
             decimals: table.all().iter().map(|i| i.notional_decimals()).collect(),
             group_of,
@@ -157,9 +179,14 @@ impl Exposure {
     }
 
     /// A strategy's position.
-    #[inline]
     pub fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> &Position {
-        &self.cells[self.at(strategy, instrument)].position
+        &self.earned[self.at(strategy, instrument)].position
+    }
+
+    /// How much that is.
+    #[inline]
+    pub fn held(&self, strategy: StrategyId, instrument: InstrumentId) -> Qty {
+        self.cells[self.at(strategy, instrument)].qty
     }
 
     /// The price that an instrument's positions are valued at.
@@ -180,7 +207,7 @@ impl Exposure {
     }
 
     /// The sums that an order of `strategy` in `instrument` would add to, from the narrowest level to the widest.
-    #[inline]
+    #[inline(always)]
     pub fn scopes(&self, strategy: StrategyId, instrument: InstrumentId) -> [&Sum; SCALES] {
         let group = self.group_of[instrument.index()];
         let account = usize::from(self.account_of[instrument.index()].0);
@@ -201,7 +228,7 @@ impl Exposure {
             Side::Buy => (cell.buys + value, cell.sells),
             Side::Sell => (cell.buys, cell.sells + value),
         };
-        Sum::of(cell.value, buys, sells, cell.orders).minus(&cell.sum)
+        Sum::of(cell.value, buys, sells, cell.orders).minus(&cell.sum())
     }
 
     /// What a quantity is worth at a price, rounded up.
@@ -211,17 +238,34 @@ impl Exposure {
         value.clamp(-VALUE_MAX, VALUE_MAX)
     }
 
+    /// Books an order of that value, which [adds](Self::would_add) `adds`.
+    #[inline]
+    pub fn open(&mut self, order: &Order, value: i128, adds: &Sum) {
+        let at = self.at(order.strategy, order.instrument);
+        let cell = &mut self.cells[at];
+        match order.side {
+            Side::Buy => cell.buys += value,
+            Side::Sell => cell.sells += value,
+        }
+        let before = cell.orders;
+        cell.orders = before.saturating_add(1);
+        let orders = cell.orders.wrapping_sub(before).cast_signed();
+        self.shift(order.strategy, order.instrument, adds, orders);
+    }
+
     /// The worth of an open order was `before` and is `after`; `count` is what it adds to the number of open orders.
     #[inline]
     pub fn order(&mut self, order: &Order, before: i128, after: i128, count: i32) {
         let at = self.at(order.strategy, order.instrument);
         let cell = &mut self.cells[at];
+        let was = cell.sum();
         match order.side {
             Side::Buy => cell.buys += after - before,
             Side::Sell => cell.sells += after - before,
         }
         cell.orders = cell.orders.saturating_add_signed(count);
-        self.put(at, order.strategy, order.instrument);
+        let is = cell.sum();
+        self.put(order.strategy, order.instrument, &was, &is);
     }
 
     /// Notes the price that an instrument's positions are valued at.
@@ -261,9 +305,9 @@ impl Exposure {
     pub fn copy_to(&self, snapshot: &mut RiskSnapshot) {
         snapshot.marks.clone_from(&self.marks);
         snapshot.cells.clear();
-        snapshot.cells.extend(self.cells.iter().map(|cell| cell.sum.gross));
+        snapshot.cells.extend(self.cells.iter().map(|cell| cell.sum().gross));
         snapshot.cell_orders.clear();
-        snapshot.cell_orders.extend(self.cells.iter().map(|cell| cell.sum.orders));
+        snapshot.cell_orders.extend(self.cells.iter().map(|cell| cell.orders));
         snapshot.values.clear();
         snapshot.values.resize(self.instruments, 0);
         for cells in self.cells.chunks(self.instruments.max(1)) {
@@ -282,9 +326,8 @@ impl Exposure {
     pub fn take_over(&mut self, strategy: StrategyId, instrument: InstrumentId, position: &Position) {
         let at = self.at(strategy, instrument);
         let decimals = self.decimals[instrument.index()];
-        let cell = &mut self.cells[at];
-        cell.position = *position;
-        cell.trip_start = net(position, decimals);
+        self.earned[at].position = *position;
+        self.earned[at].trip_start = net(position, decimals);
         if position.qty != Qty::ZERO {
             let price = i64::try_from(position.cost.0 / i128::from(position.qty.0)).unwrap_or(i64::MAX);
             self.marks[instrument.index()] = Price(price);
@@ -311,7 +354,7 @@ impl Exposure {
             self.marks[instrument.index()] = price;
         }
         let decimals = self.decimals[instrument.index()];
-        let cell = &mut self.cells[at];
+        let cell = &mut self.earned[at];
         let before = cell.position;
         book(&mut cell.position);
         let after = cell.position;
@@ -337,35 +380,41 @@ impl Exposure {
     fn value_cell(&mut self, strategy: StrategyId, instrument: InstrumentId) {
         let at = self.at(strategy, instrument);
         let (mark, decimals) = (self.marks[instrument.index()], self.decimals[instrument.index()]);
-        let cell = &mut self.cells[at];
-        let position = &cell.position;
+        let earned = &mut self.earned[at];
+        let position = &earned.position;
         let value = quote_units(mark.times(position.qty), decimals);
-        cell.value = value.clamp(-VALUE_MAX, VALUE_MAX);
         let whole = position.realised.plus(position.unrealised(mark)).minus(position.fees_in_base);
         let profit = down(whole, decimals).clamp(-VALUE_MAX, VALUE_MAX) - i128::from(position.fees);
-        let gained = profit - cell.profit;
-        cell.profit = profit;
+        let gained = profit - earned.profit;
+        earned.profit = profit;
         self.profit_by_strategy[strategy.index()] += gained;
         self.profit += gained;
-        self.put(at, strategy, instrument);
+        let cell = &mut self.cells[at];
+        let was = cell.sum();
+        (cell.value, cell.qty) = (value.clamp(-VALUE_MAX, VALUE_MAX), position.qty);
+        let is = cell.sum();
+        self.put(strategy, instrument, &was, &is);
     }
 
     /// Puts a cell's exposure in the place of what it was in every sum.
     #[inline]
-    fn put(&mut self, at: usize, strategy: StrategyId, instrument: InstrumentId) {
-        let cell = &mut self.cells[at];
-        let old = cell.sum;
-        let new = Sum::of(cell.value, cell.buys, cell.sells, cell.orders);
-        cell.sum = new;
-        self.by_instrument[instrument.index()].replace(&old, &new);
-        self.by_strategy[strategy.index()].replace(&old, &new);
+    fn put(&mut self, strategy: StrategyId, instrument: InstrumentId, was: &Sum, is: &Sum) {
+        let orders = is.orders.wrapping_sub(was.orders).cast_signed();
+        self.shift(strategy, instrument, &is.minus(was), orders);
+    }
+
+    /// Adds a difference to every sum that a cell is part of.
+    #[inline]
+    fn shift(&mut self, strategy: StrategyId, instrument: InstrumentId, by: &Sum, orders: i32) {
+        self.by_instrument[instrument.index()].shift(by, orders);
+        self.by_strategy[strategy.index()].shift(by, orders);
         if let Some(group) = self.group_of[instrument.index()] {
-            self.by_group[usize::from(group)].replace(&old, &new);
+            self.by_group[usize::from(group)].shift(by, orders);
         }
         if let Some(account) = self.by_account.get_mut(usize::from(self.account_of[instrument.index()].0)) {
-            account.replace(&old, &new);
+            account.shift(by, orders);
         }
-        self.whole.replace(&old, &new);
+        self.whole.shift(by, orders);
     }
 }
 
@@ -495,7 +544,7 @@ mod tests {
                         exposure.settle();
                         let adds = exposure.would_add(&order, value);
                         let before = *exposure.scopes(strategy, instrument)[Scale::Portfolio as usize];
-                        exposure.order(&order, 0, value, 1);
+                        exposure.open(&order, value, &adds);
                         naive.open.push((order, qty));
                         let after = *exposure.scopes(strategy, instrument)[Scale::Portfolio as usize];
                         proptest::prop_assert_eq!(after.minus(&before), adds);

@@ -35,9 +35,11 @@ pub(super) struct Losses {
     whole: Track,
     strategies: Vec<Track>,
     in_a_row: Vec<u32>,
-    /// The best profit in each slice of the window, and which slice the last is.
+    /// The best profit in each slice of the window, and in all of them; which slice the last is, and when it is over.
     best: [i128; SLICES],
+    best_of_all: i128,
     slice: u64,
+    slice_ends: Time,
     slice_ns: u64,
     last: i128,
 }
@@ -51,7 +53,9 @@ impl Losses {
             strategies: vec![Track::default(); strategies],
             in_a_row: vec![0; strategies],
             best: [0; SLICES],
+            best_of_all: 0,
             slice: 0,
+            slice_ends: Time(0),
             last: 0,
             // The slice that the window begins in counts whole, as rates do.
             slice_ns: limits.velocity_window_ns.div_ceil(SLICES as u64 - 1).max(1),
@@ -102,8 +106,8 @@ impl Losses {
             ..LossTrack::default()
         };
         let profit = exposure.profit();
-        let best = self.best.iter().copied().max().unwrap_or(profit);
-        let fell = if self.limits.velocity_max == i64::MAX { 0 } else { best.saturating_sub(profit).max(0) };
+        let fell = self.best_of_all.saturating_sub(profit).max(0);
+        let fell = if self.limits.velocity_max == i64::MAX { 0 } else { fell };
         snapshot.day_ends = self.day_ends;
         snapshot.whole = LossTrack { fell, ..told(&self.whole, profit) };
         snapshot.strategies.clear();
@@ -129,7 +133,8 @@ impl Losses {
         let whole = matches!(scope, Scope::All);
         if whole {
             self.whole = Track::at(exposure.profit());
-            (self.best, self.last) = ([exposure.profit(); SLICES], exposure.profit());
+            let profit = exposure.profit();
+            (self.best, self.best_of_all, self.last) = ([profit; SLICES], profit, profit);
         }
         for (index, (track, in_a_row)) in
             (0..=u8::MAX).zip(self.strategies.iter_mut().zip(&mut self.in_a_row))
@@ -191,18 +196,31 @@ impl Losses {
         if self.limits.velocity_max == i64::MAX {
             return 0;
         }
-        let slice = now.0 / self.slice_ns;
-        if slice > self.slice {
-            // Until this moment profit was what it was when it was looked at last.
-            let passed = (slice - self.slice).min(SLICES as u64);
-            for n in 1..=passed {
-                self.best[((slice - passed + n) % SLICES as u64) as usize] = self.last;
-            }
-            self.slice = slice;
+        if now >= self.slice_ends {
+            self.roll(now);
         }
         self.last = profit;
-        let now_best = &mut self.best[(self.slice % SLICES as u64) as usize];
+        let now_best = &mut self.best[place(self.slice)];
         *now_best = (*now_best).max(profit);
-        self.best.iter().copied().max().unwrap_or(profit).saturating_sub(profit)
+        self.best_of_all = self.best_of_all.max(profit);
+        self.best_of_all.saturating_sub(profit)
     }
+
+    /// Begins the slice of `now`. Until this moment profit was what it was when it was looked at last.
+    #[inline(never)]
+    fn roll(&mut self, now: Time) {
+        let slice = now.0 / self.slice_ns;
+        let passed = slice.saturating_sub(self.slice).min(SLICES as u64);
+        for n in 1..=passed {
+            self.best[place(slice - passed + n)] = self.last;
+        }
+        self.best_of_all = self.best.iter().copied().max().unwrap_or(self.last);
+        self.slice = self.slice.max(slice);
+        self.slice_ends = Time(self.slice.saturating_add(1).saturating_mul(self.slice_ns));
+    }
+}
+
+#[inline]
+fn place(slice: u64) -> usize {
+    (slice % SLICES as u64) as usize
 }

@@ -17,6 +17,10 @@ pub struct Pulse {
     pub day: u32,
 }
 
+impl Pulse {
+    const NONE: Self = Self { second: 0, minute: 0, day: 0 };
+}
+
 /// What was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
@@ -43,109 +47,113 @@ impl Counted {
 /// Slices that are kept: those of the window, and the one it begins in.
 const SLICES: usize = 32;
 
-/// A count within a window of `SLICE_NS` × 31.
-#[derive(Debug, Clone, Copy)]
-struct Window<const SLICE_NS: u64> {
-    slices: [u32; SLICES],
-    slice: u64,
-    sum: u32,
-}
+/// The smallest slices of which 31 are no less than the window; of the second and of the minute, ns.
+const SLICE_NS: [u64; 2] = [slice_ns(1_000_000_000), slice_ns(60_000_000_000)];
 
-impl<const SLICE_NS: u64> Window<SLICE_NS> {
-    const EMPTY: Self = Self { slices: [0; SLICES], slice: 0, sum: 0 };
-
-    #[inline]
-    fn count(&mut self, now: Time) -> u32 {
-        let slice = now.0 / SLICE_NS;
-        if slice > self.slice {
-            self.roll(slice);
-        }
-        self.sum
-    }
-
-    fn roll(&mut self, slice: u64) {
-        let passed = (slice - self.slice).min(SLICES as u64);
-        for n in 1..=passed {
-            let old = &mut self.slices[((slice - passed + n) % SLICES as u64) as usize];
-            self.sum -= *old;
-            *old = 0;
-        }
-        self.slice = slice;
-    }
-
-    #[inline]
-    fn add(&mut self, now: Time) {
-        self.count(now);
-        let slice = &mut self.slices[(self.slice % SLICES as u64) as usize];
-        if let (Some(more), Some(sum)) = (slice.checked_add(1), self.sum.checked_add(1)) {
-            (*slice, self.sum) = (more, sum);
-        }
-    }
-}
-
-/// The smallest slices of which 31 are no less than the window.
 const fn slice_ns(window_ns: u64) -> u64 {
     window_ns.div_ceil(SLICES as u64 - 1)
 }
 
+/// What a slice counts.
 #[derive(Debug, Clone, Copy)]
-struct Counter {
-    second: Window<{ slice_ns(1_000_000_000) }>,
-    minute: Window<{ slice_ns(60_000_000_000) }>,
-    day: u32,
-}
-
-impl Counter {
-    const EMPTY: Self = Self { second: Window::EMPTY, minute: Window::EMPTY, day: 0 };
-
-    #[inline]
-    fn pulse(&mut self, now: Time) -> Pulse {
-        Pulse { second: self.second.count(now), minute: self.minute.count(now), day: self.day }
-    }
-
-    #[inline]
-    fn add(&mut self, now: Time) {
-        self.second.add(now);
-        self.minute.add(now);
-        self.day = self.day.saturating_add(1);
-    }
+struct Slice {
+    orders: u32,
+    cancels: u32,
 }
 
 /// What somebody sent.
+///
+/// What every order reads and changes comes first and fits a cache line; slices, which all kinds share, are touched where
+/// something is added alone.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(super) struct Sent {
-    orders: Counter,
-    cancels: Counter,
+    /// The first moment at which a slice is over.
+    rolls_at: Time,
+    counted: Counted,
+    /// Numbers of the last slices.
+    last: [u64; 2],
+    slices: [[Slice; SLICES]; 2],
 }
 
 impl Sent {
     /// Nothing yet.
-    pub const NOTHING: Self = Self { orders: Counter::EMPTY, cancels: Counter::EMPTY };
+    pub const NOTHING: Self = Self {
+        rolls_at: Time(0),
+        counted: Counted { orders: Pulse::NONE, cancels: Pulse::NONE },
+        last: [0; 2],
+        slices: [[Slice { orders: 0, cancels: 0 }; SLICES]; 2],
+    };
 
     #[inline]
     pub fn counted(&mut self, now: Time) -> Counted {
-        Counted { orders: self.orders.pulse(now), cancels: self.cancels.pulse(now) }
+        if now >= self.rolls_at {
+            self.roll(now);
+        }
+        self.counted
     }
 
     #[inline]
     pub fn order(&mut self, now: Time) {
-        self.orders.add(now);
+        self.counted(now);
+        let sent = &mut self.counted.orders;
+        add(&mut self.slices[0][place(self.last[0])].orders, &mut sent.second);
+        add(&mut self.slices[1][place(self.last[1])].orders, &mut sent.minute);
+        sent.day = sent.day.saturating_add(1);
     }
 
     #[inline]
     pub fn cancel(&mut self, now: Time) {
-        self.cancels.add(now);
+        self.counted(now);
+        let sent = &mut self.counted.cancels;
+        add(&mut self.slices[0][place(self.last[0])].cancels, &mut sent.second);
+        add(&mut self.slices[1][place(self.last[1])].cancels, &mut sent.minute);
+        sent.day = sent.day.saturating_add(1);
+    }
+
+    /// Forgets what is older than the windows.
+    #[inline(never)]
+    fn roll(&mut self, now: Time) {
+        let Counted { orders, cancels } = &mut self.counted;
+        let sums = [(&mut orders.second, &mut cancels.second), (&mut orders.minute, &mut cancels.minute)];
+        let windows = self.slices.iter_mut().zip(&mut self.last).zip(SLICE_NS).zip(sums);
+        self.rolls_at = Time(u64::MAX);
+        for (((slices, last), slice_ns), (orders, cancels)) in windows {
+            let slice = now.0 / slice_ns;
+            let passed = slice.saturating_sub(*last).min(SLICES as u64);
+            for n in 1..=passed {
+                let old = &mut slices[place(slice - passed + n)];
+                *orders -= old.orders;
+                *cancels -= old.cancels;
+                *old = Slice { orders: 0, cancels: 0 };
+            }
+            *last = slice.max(*last);
+            let over = (*last).saturating_add(1).saturating_mul(slice_ns);
+            self.rolls_at = self.rolls_at.min(Time(over));
+        }
     }
 
     /// Goes on from what was sent before this run, in the same day.
     pub fn carry(&mut self, track: &CarriedTrack) {
-        (self.orders.day, self.cancels.day) = (track.orders, track.cancels);
+        (self.counted.orders.day, self.counted.cancels.day) = (track.orders, track.cancels);
     }
 
     /// A new day begins.
     pub fn new_day(&mut self) {
-        self.orders.day = 0;
-        self.cancels.day = 0;
+        (self.counted.orders.day, self.counted.cancels.day) = (0, 0);
+    }
+}
+
+#[inline]
+fn place(slice: u64) -> usize {
+    (slice % SLICES as u64) as usize
+}
+
+/// One more in a slice and in the sum of slices, as long as both can be told.
+#[inline]
+fn add(slice: &mut u32, sum: &mut u32) {
+    if let (Some(more), Some(all)) = (slice.checked_add(1), sum.checked_add(1)) {
+        (*slice, *sum) = (more, all);
     }
 }
 

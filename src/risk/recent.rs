@@ -8,20 +8,23 @@ pub(super) const SIZES: usize = 8;
 /// compared with the last of them.
 const ORDERS: usize = 1_024;
 
-/// Sizes and ways of one strategy in one instrument.
+/// Sizes and ways of one strategy in one instrument; first, and in one cache line, what every order reads.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
 pub(super) struct Habits {
-    sizes: [i64; SIZES],
-    count: u32,
     sum: i64,
-    side: Side,
-    same_way: u32,
     traded: Time,
+    count: u32,
+    same_way: u32,
+    side: Side,
+    sizes: [i64; SIZES],
 }
+
+const _: () = assert!(size_of::<Habits>() == 96);
 
 impl Habits {
     pub const NONE: Self =
-        Self { sizes: [0; SIZES], count: 0, sum: 0, side: Side::Buy, same_way: 0, traded: Time(0) };
+        Self { sum: 0, traded: Time(0), count: 0, same_way: 0, side: Side::Buy, sizes: [0; SIZES] };
 
     /// Sum and number of the last sizes.
     #[inline]
@@ -70,10 +73,12 @@ struct Ordered {
     side: Side,
 }
 
-/// The last orders of one strategy.
+/// The last orders of one strategy, round a ring. It grows while its oldest could still be repeated, so a strategy that
+/// orders now and then keeps to a few cache lines.
 #[derive(Debug)]
 pub(super) struct LastOrders {
     ring: Vec<Ordered>,
+    /// Where the oldest is; the newest stands before it.
     next: usize,
 }
 
@@ -86,33 +91,41 @@ impl LastOrders {
     /// When the same was ordered last, within the window before `now`.
     #[inline]
     pub fn same(&self, order: &Order, now: Time, window_ns: u64) -> Option<Time> {
-        let (newer, older) = (&self.ring[..self.next], &self.ring[self.next..]);
-        let newest_first = newer.iter().rev().chain(older.iter().rev());
-        newest_first
-            .take_while(|o| now.since(o.at) < window_ns)
-            .find(|o| {
-                o.price == order.price
-                    && o.qty == order.qty
-                    && o.instrument == order.instrument
-                    && o.side == order.side
-            })
-            .map(|o| o.at)
+        // The newest first, round the ring.
+        let mut at = self.next;
+        for _ in 0..self.ring.len() {
+            at = if at == 0 { self.ring.len() } else { at } - 1;
+            let o = &self.ring[at];
+            if now.since(o.at) >= window_ns {
+                break;
+            }
+            if o.price == order.price
+                && o.qty == order.qty
+                && o.instrument == order.instrument
+                && o.side == order.side
+            {
+                return Some(o.at);
+            }
+        }
+        None
     }
 
     /// An order was approved.
     #[inline]
-    pub fn ordered(&mut self, order: &Order, now: Time) {
+    pub fn ordered(&mut self, order: &Order, now: Time, window_ns: u64) {
         let &Order { price, qty, instrument, side, .. } = order;
         let ordered = Ordered { at: now, price, qty, instrument, side };
-        if self.ring.capacity() == 0 {
+        if window_ns == 0 {
             return;
         }
-        if self.ring.len() < ORDERS {
-            self.ring.push(ordered);
-            self.next = self.ring.len() % ORDERS;
-        } else {
-            self.ring[self.next] = ordered;
-            self.next = (self.next + 1) % ORDERS;
+        let is_full = self.ring.len() == ORDERS;
+        match self.ring.get_mut(self.next) {
+            Some(oldest) if is_full || now.since(oldest.at) >= window_ns => *oldest = ordered,
+            _ => self.ring.insert(self.next, ordered),
+        }
+        self.next += 1;
+        if self.next == self.ring.len() {
+            self.next = 0;
         }
     }
 }
@@ -161,7 +174,7 @@ mod tests {
             let naive =
                 all.iter().rev().find(|(at, p)| *p == price && now - at < 1_000).map(|(at, _)| Time(*at));
             assert_eq!(last.same(&order(price), Time(now), 1_000), naive);
-            last.ordered(&order(price), Time(now));
+            last.ordered(&order(price), Time(now), 1_000);
             all.push((now, price));
         }
         assert_eq!(LastOrders::new(0).same(&order(1), Time(now), 0), None);

@@ -146,7 +146,7 @@ pub struct World {
     /// Nobody places or cancels any more.
     pub stop_acting: bool,
     pub trace: bool,
-    /// Before everything that happens the client rehearses.
+    /// Before everything that happens the client rehearses, and after it books at once what could wait.
     pub rehearses: bool,
     /// What the client asked for, where it is kept.
     pub log: Option<Vec<String>>,
@@ -303,6 +303,9 @@ impl World {
         }
         self.client.handle(self.now, input, &mut self.out);
         self.obey();
+        if self.rehearses {
+            self.client.settle();
+        }
     }
 
     fn obey(&mut self) {

@@ -134,12 +134,20 @@ impl<R: RuleList> Judge<R> {
         if let Some(kill) = self.losses.of_all(self.now, &self.exposure) {
             self.latch(seq, &kill);
         }
-        let all = 0..self.losses.strategies();
-        for index in strategy.map_or(all, |s| s.index()..s.index() + 1) {
-            let Ok(index) = u8::try_from(index) else { break };
-            if let Some(kill) = self.losses.of_strategy(StrategyId(index), &self.exposure) {
-                self.latch(seq, &kill);
+        match strategy {
+            Some(strategy) => self.look_at(seq, strategy),
+            None => {
+                for index in (0..=u8::MAX).take(self.losses.strategies()) {
+                    self.look_at(seq, StrategyId(index));
+                }
             }
+        }
+    }
+
+    #[inline]
+    fn look_at(&mut self, seq: u64, strategy: StrategyId) {
+        if let Some(kill) = self.losses.of_strategy(strategy, &self.exposure) {
+            self.latch(seq, &kill);
         }
     }
 

@@ -15,8 +15,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
 };
 
 /// The limit is what is free: of the quote asset for a buy, of the base asset for a sell.
-#[inline]
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     const REASON: DenyReason = DenyReason::InsufficientBalance;
     let Some(need) = &c.need else { return Ok(()) };
     let subject = if need.side == Side::Buy { Subject::Cost } else { Subject::Sold };

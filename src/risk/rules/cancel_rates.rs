@@ -25,8 +25,8 @@ const REASONS: [DenyReason; 6] = [
     DenyReason::AllCancelsDay,
 ];
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let (own, all) = (&c.limits.strategy_rates.cancels, &c.limits.rates.cancels);
     let [second, minute, day, all_second, all_minute, all_day] = REASONS;
     pace(w, &c.sent.cancels, 0, own, [second, minute, day])?;

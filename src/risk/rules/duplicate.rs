@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let Some(before) = c.same_before else { return Ok(()) };
     let (passed, window) = (c.now.since(before), c.limits.duplicate_window_ns);
     w.saw(passed.into(), window.into(), DenyReason::Duplicate);

@@ -15,8 +15,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let (sum, count) = c.recent_sizes;
     if count < SIZES as u32 || c.limits.fat_finger_multiple == u32::MAX {
         return Ok(());

@@ -4,11 +4,13 @@
 //! the venue has the last word. So does it where other programs hold or order the same assets.
 
 use crate::domain::decimal::{POW10, Scaled};
-use crate::domain::{Binds, DenyReason, Instrument, Measure, OrderKind, Subject};
+use crate::domain::{Binds, DenyReason, Instrument, Measure, Order, OrderKind, Subject};
 use crate::risk::limits::QUOTE_DECIMALS;
 use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleSpec, Witness, refusal};
 use crate::risk::units::Unit;
-use crate::venue::binance::filters::{AccountState, Bound, FilterBreach, FilterName, MarketState, Terms};
+use crate::venue::binance::filters::{
+    AccountState, Bound, FilterBreach, FilterName, MarketState, Size, Terms,
+};
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "filters",
@@ -48,7 +50,8 @@ const FILTERS: &[DenyReason] = &[
 
 /// Whether the filters let the order pass; otherwise the first that does not, with what it asks. The venue has up to four
 /// limits in one filter, and only the one that was not kept is told.
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let reference = Some(c.touch());
     let market = MarketState { reference: None, average: reference, last: reference };
     let account = AccountState {
@@ -57,7 +60,15 @@ fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
         base_held: i128::from(c.position.0),
         open_buys: i128::from(c.open_buy.0),
     };
-    match c.filters.check(&Terms::from(c.order), &market, &account) {
+    let judged = if c.order.extras.is_none() {
+        // Nearly every order: written out, what only others have is known not to be there.
+        let Order { side, kind, qty, price, .. } = *c.order;
+        let limit = kind.has_limit().then_some(price);
+        c.filters.check(&Terms::new(side, kind.into(), Size::Base(qty), limit), &market, &account)
+    } else {
+        c.filters.check_apart(&Terms::from(c.order), &market, &account)
+    };
+    match judged {
         Ok(()) => Ok(()),
         // What only reduces may be as little as is left: the venue decides, and a futures venue lets it pass.
         Err(breach)

@@ -3,7 +3,7 @@
 //! An order at the market that only reduces passes: it cannot rest, and is how what is stopped is closed.
 
 use crate::domain::{DenyReason, OrderKind};
-use crate::risk::rule::{Case, Judged, RuleSpec};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness};
 use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
@@ -12,7 +12,7 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     binds_reducing: true,
     reasons: KILLS,
     unit: Unit::None,
-    check,
+    check: |c| check(c, &mut Nobody),
     measure: None,
 };
 
@@ -28,8 +28,8 @@ const KILLS: &[DenyReason] = &[
     DenyReason::Surveillance,
 ];
 
-#[inline]
-fn check(c: &Case<'_>) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, _: &mut impl Witness) -> Judged {
     match c.killed {
         None => Ok(()),
         Some(_) if c.order.reduce_only && c.order.kind == OrderKind::Market => Ok(()),

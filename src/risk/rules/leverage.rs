@@ -24,14 +24,15 @@ const REASONS: [DenyReason; SCALES] = [
     DenyReason::PortfolioLeverage,
 ];
 
-#[inline]
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
     // Without equity there is no leverage that would do.
     let equity = c.equity.max(0);
-    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
+    for (at, &reason) in REASONS.iter().enumerate() {
+        let (scope, limits) = (c.scopes[at], c.levels[at]);
         if limits.leverage_max == u32::MAX {
             continue;
         }

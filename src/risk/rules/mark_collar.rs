@@ -15,8 +15,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     // One that waits for a price is judged when that price is there.
     if c.mark.0 <= 0 || c.order.kind.is_conditional() {
         return Ok(());

@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let (Some(left), limit) = (c.quote_left, i128::from(c.limits.quote_free_min)) else { return Ok(()) };
     w.saw(left, limit, DenyReason::MinimumBalance);
     if left < limit { Err(refusal(left, limit, DenyReason::MinimumBalance)) } else { Ok(()) }

@@ -50,7 +50,7 @@ use super::rule::{Judged, Witness, over_count};
 use crate::domain::DenyReason;
 
 /// Denies where `sent` and `more` are over the second's, the minute's or the day's limit.
-#[inline]
+#[inline(always)]
 fn pace(
     w: &mut impl Witness,
     sent: &Pulse,

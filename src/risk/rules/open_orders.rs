@@ -14,7 +14,7 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     over_count(w, u64::from(c.open_orders) + 1, c.limits.open_orders_max.into(), DenyReason::OpenOrders)
 }

@@ -16,14 +16,14 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     if c.limits.order_qty_max == i64::MAX {
         return Ok(());
     }
     // Both with the decimals of both, so that nothing is rounded.
     let qty = i128::from(c.order.qty.0) * i128::from(POW10[usize::from(QUOTE_DECIMALS)]);
-    let scale = i128::from(POW10[usize::from(c.instrument.qty_decimals)]);
+    let scale = i128::from(POW10[usize::from(c.qty_decimals)]);
     let limit = i128::from(c.limits.order_qty_max) * scale;
     // Told in units of 10^-8.
     let told = || (qty - 1) / scale + 1;

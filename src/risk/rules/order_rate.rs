@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let (sent, limit) = (u64::from(c.sent.orders.second) + 1, c.limits.orders_per_second_max);
     over_count(w, sent, limit.into(), DenyReason::OrderRate)
 }

@@ -26,8 +26,8 @@ const REASONS: [DenyReason; 6] = [
     DenyReason::AllOrdersDay,
 ];
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let (own, all) = (&c.limits.strategy_rates.orders, &c.limits.rates.orders);
     let [second, minute, day, all_second, all_minute, all_day] = REASONS;
     pace(w, &c.sent.orders, 1, own, [second, minute, day])?;

@@ -14,7 +14,7 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     over(w, c.value, c.limits.order_notional_max.into(), DenyReason::OrderTooLarge)
 }

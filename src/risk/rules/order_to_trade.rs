@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let orders = u64::from(c.sent.orders.day) + 1;
     if orders <= u64::from(c.limits.order_to_trade_from) || c.limits.order_to_trade_max == u32::MAX {
         return Ok(());

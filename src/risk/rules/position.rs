@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let worst = match c.order.side {
         Side::Buy => i128::from(c.position.0) + i128::from(c.open_buy.0) + i128::from(c.order.qty.0),
         Side::Sell => i128::from(c.position.0) - i128::from(c.open_sell.0) - i128::from(c.order.qty.0),

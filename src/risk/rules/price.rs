@@ -14,8 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     let order = c.order;
     if !order.kind.has_limit() {
         return Ok(());
@@ -32,7 +32,7 @@ fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
 }
 
 /// Denies a price that is further beyond `from` than the collar: above it for a buy, below it for a sell.
-#[inline]
+#[inline(always)]
 pub(super) fn beyond<W: Witness>(
     w: &mut W,
     side: Side,

@@ -15,7 +15,7 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     over_count(w, u64::from(c.same_way) + 1, c.limits.same_way_max.into(), DenyReason::SameWay)
 }

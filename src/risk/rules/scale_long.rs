@@ -25,12 +25,13 @@ const REASONS: [DenyReason; SCALES] = [
 ];
 
 /// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     if c.adds.long <= 0 {
         return Ok(());
     }
-    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
+    for (at, &reason) in REASONS.iter().enumerate() {
+        let (scope, limits) = (c.scopes[at], c.levels[at]);
         over(w, scope.long + c.adds.long, limits.long_notional_max.into(), reason)?;
     }
     Ok(())

@@ -25,9 +25,10 @@ const REASONS: [DenyReason; SCALES] = [
 ];
 
 /// A buy can only take the net up and a sell only down, so only that side is judged: the other way stays open.
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
-    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+    for (at, &reason) in REASONS.iter().enumerate() {
+        let (scope, limits) = (c.scopes[at], c.levels[at]);
         let limit = i128::from(limits.net_notional_max);
         if c.adds.up > 0 {
             over(w, scope.up + c.adds.up, limit, reason)?;

@@ -24,9 +24,10 @@ const REASONS: [DenyReason; SCALES] = [
     DenyReason::PortfolioOrders,
 ];
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
-    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+    for (at, &reason) in REASONS.iter().enumerate() {
+        let (scope, limits) = (c.scopes[at], c.levels[at]);
         over_count(w, u64::from(scope.orders) + 1, limits.open_orders_max.into(), reason)?;
     }
     Ok(())

@@ -15,8 +15,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
 };
 
 /// The limit is the price of the resting order, which a buy must be below and a sell above.
-#[inline]
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let Some(own) = c.own_opposite else { return Ok(()) };
     if c.order.kind.is_conditional() {
         return Ok(());

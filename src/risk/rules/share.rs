@@ -24,13 +24,14 @@ const REASONS: [DenyReason; SCALES - 1] = [
     DenyReason::AccountShare,
 ];
 
-#[inline]
-fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     if c.adds.gross <= 0 {
         return Ok(());
     }
     let whole = c.scopes[Scale::Portfolio as usize].gross + c.adds.gross;
-    for ((scope, limits), reason) in c.scopes.iter().zip(c.levels).zip(REASONS) {
+    for (at, &reason) in REASONS.iter().enumerate() {
+        let (scope, limits) = (c.scopes[at], c.levels[at]);
         let gross = scope.gross + c.adds.gross;
         if limits.share_pct_max == u32::MAX || gross <= i128::from(c.limits.share_from) {
             continue;

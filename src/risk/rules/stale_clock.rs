@@ -14,7 +14,7 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-#[inline]
-fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
     over_count(w, c.clock_lag_ns, c.limits.clock_lag_max_ns, DenyReason::StaleClock)
 }

@@ -57,6 +57,9 @@ impl Sample {
         let mut case = Case {
             order: &self.order,
             instrument: &self.instrument,
+            tradable: self.instrument.tradable(),
+            qty_decimals: self.instrument.qty_decimals,
+            notional_decimals: self.instrument.notional_decimals(),
             top: &self.top,
             limits: &self.limits,
             now: NOW,

@@ -3,7 +3,7 @@
 //! What was placed before a market closed stays; what the order manager holds is judged when it goes out.
 
 use crate::domain::DenyReason;
-use crate::risk::rule::{Case, Judged, RuleSpec, when};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, when};
 use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
@@ -12,11 +12,11 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     binds_reducing: false,
     reasons: &[DenyReason::TradingHours],
     unit: Unit::None,
-    check,
+    check: |c| check(c, &mut Nobody),
     measure: None,
 };
 
-#[inline]
-fn check(c: &Case<'_>) -> Judged {
+#[inline(always)]
+pub(in crate::risk) fn check(c: &Case<'_>, _: &mut impl Witness) -> Judged {
     when(c.closed, DenyReason::TradingHours)
 }

@@ -116,6 +116,8 @@ pub(super) struct Gateway {
     /// How orders of an earlier run stand is not known yet.
     unsettled: bool,
     ours: HashMap<OrderId, Ours>,
+    /// The order at hand: it is ours once it is on its way, unless it was refused here.
+    fresh: Option<(OrderId, Ours)>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
 }
@@ -134,6 +136,7 @@ impl Gateway {
             finishing: None,
             unsettled: true,
             ours: ours(),
+            fresh: None,
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
@@ -233,7 +236,7 @@ impl Gateway {
         let input = match &task.message {
             GatewayMessage::New { order, client_id, .. } => {
                 let order = order.get();
-                self.ours.insert(order.id, Ours { client_id: *client_id, left: order.qty, asked: None });
+                self.fresh = Some((order.id, Ours { client_id: *client_id, left: order.qty, asked: None }));
                 Input::Place { order, client_id }
             }
             GatewayMessage::Cancel { order, client_id, .. } => Input::Cancel { order: *order, client_id },
@@ -244,6 +247,8 @@ impl Gateway {
         self.latencies.write.record(clock.nanos(taken, written));
         self.outcome.orders += 1;
         self.carry_out(now, Some(OrderStamps { caused: task.caused, written }));
+        // It is on its way: what else is to be kept of it could wait.
+        self.parts.client.settle();
     }
 
     /// Keeps the way of an order in the processor's caches while there is none.

@@ -46,6 +46,7 @@ impl Gateway {
         out.list = list;
         out.clear();
         self.out = out;
+        self.ours.extend(self.fresh.take());
         // What could not be sent, and what the client makes of that, comes after.
         while let Some(id) = self.failed.pop() {
             self.ask(now, Input::SessionClosed(id));
@@ -106,6 +107,7 @@ impl Gateway {
         self.outcome.reports += 1;
         match report.kind {
             ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => {
+                self.fresh.take_if(|(id, _)| *id == report.order);
                 self.ours.remove(&report.order);
             }
             ReportKind::Fill => {

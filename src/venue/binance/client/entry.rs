@@ -10,7 +10,7 @@ use super::OrderClient;
 use super::asking::{ASK_PAUSES, order_ref};
 use super::codes::{Class, Reaction, RefusalKind};
 use super::event::order_row;
-use super::flight::Asked;
+use super::flight::{Asked, InFlight};
 use super::line::{Form, Sending};
 use super::message::Outputs;
 use super::notice::{LocalRefusal, Notice};
@@ -19,6 +19,22 @@ use super::reply::Reply;
 use super::tracked::{CancelState, End, Phase, Tracked, rejected};
 use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
 use std::time::Duration;
+
+/// An order that was handed out and is not booked yet.
+#[derive(Debug)]
+pub(super) struct HandedOut {
+    order: Order,
+    client_id: ClientOrderId,
+    now: Time,
+    request: InFlight,
+}
+
+impl HandedOut {
+    /// When its answer is late.
+    pub fn due(&self, timeout: Duration) -> Time {
+        self.now.plus(timeout)
+    }
+}
 
 impl OrderClient {
     /// Sends an order. This is the hot path: nothing is allocated where the order goes to a session.
@@ -37,6 +53,7 @@ impl OrderClient {
     /// and the next order finds them there. It is the last order's way again, up to where that would be counted and
     /// handed out: nothing of the client changes, and nothing is asked for.
     pub fn rehearse(&mut self, now: Time, out: &mut Outputs) {
+        self.settle();
         let Some((order, client_id)) = &self.rehearsed else { return };
         // What hinders an order is told when one comes.
         if self.trading(now).is_err() {
@@ -63,7 +80,7 @@ impl OrderClient {
         self.trading(now).map_err(LocalRefusal::NotTrading)?;
         let listed = self.instruments.check(order)?;
         let route = self.order_route()?;
-        let key = self.orders.add(order, client_id, now).map_err(|why| match why {
+        let key = self.orders.key_for(client_id).map_err(|why| match why {
             NotAdded::Duplicate => LocalRefusal::DuplicateId,
             NotAdded::Full => LocalRefusal::TooManyOrders,
         })?;
@@ -75,12 +92,21 @@ impl OrderClient {
         };
         let sending =
             Sending { asked: Asked::Place(key), cost: Cost::ORDER, activity: self.ledger.activity() };
-        let sent = self.line.send(route, Form::Request(&request), sending, now, out);
-        match sent {
-            Ok(()) => self.rehearsed = Some((*order, *client_id)),
-            Err(_) => self.orders.forget(key),
-        }
-        sent
+        let request = self.line.hand_out(route, Form::Request(&request), sending, now, out)?;
+        self.handed_out = Some(HandedOut { order: *order, client_id: *client_id, now, request });
+        Ok(())
+    }
+
+    /// Books the order that was handed out last: it waits until its bytes are on their way, for they need none of that.
+    /// Whatever comes next does so first, and a gateway that has sent calls it at once.
+    pub fn settle(&mut self) {
+        let Some(handed_out) = self.handed_out.take() else { return };
+        let due = handed_out.due(self.line.request_timeout);
+        let HandedOut { order, client_id, now, request } = handed_out;
+        let added = self.orders.add(&order, &client_id, now);
+        debug_assert_eq!(added.map(Asked::Place), Ok(request.asked), "nothing was booked meanwhile");
+        self.line.flight.add(request, due);
+        self.rehearsed = Some((order, client_id));
     }
 
     /// Not a byte of it was sent.

@@ -9,7 +9,7 @@
 //! another holds. Invariant: each is told when it changes, and not again.
 
 use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolStatus};
-use super::super::filters::{MarketState, Terms};
+use super::super::filters::{MarketState, Size, Terms};
 use super::super::request::SelfTradeMode;
 use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
@@ -234,13 +234,17 @@ fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), 
     let scaled = |value, from, to| exactly(value, from, to).ok_or(LocalRefusal::Precision);
     let qty = |qty: Qty| scaled(qty.0, instrument.qty_decimals, of.qty_decimals).map(Qty);
     let price = |price: Price| scaled(price.0, instrument.price_decimals, of.price_decimals).map(Price);
-    let extras = Extras {
-        stop_price: price(order.extras.stop_price)?,
-        iceberg_qty: qty(order.extras.iceberg_qty)?,
-        trailing_bps: order.extras.trailing_bps,
+    let terms = if order.extras.is_none() {
+        let limit = if order.kind.has_limit() { Some(price(order.price)?) } else { None };
+        Terms::new(order.side, order.kind.into(), Size::Base(qty(order.qty)?), limit)
+    } else {
+        let extras = Extras {
+            stop_price: price(order.extras.stop_price)?,
+            iceberg_qty: qty(order.extras.iceberg_qty)?,
+            trailing_bps: order.extras.trailing_bps,
+        };
+        Terms::from(&Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order })
     };
-    let scaled = Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order };
-    let terms = Terms::from(&scaled);
     symbol.takes(&terms).map_err(OrderRefusal::from)?;
     // How much is open, and where the market is, risk has judged: what is left are the order's own numbers.
     symbol.filters.check_values(&terms, &MarketState::default()).map_err(OrderRefusal::from)?;

@@ -119,6 +119,20 @@ impl Line {
         now: Time,
         out: &mut Outputs,
     ) -> Result<(), LocalRefusal> {
+        let sent = self.hand_out(route, form, sending, now, out)?;
+        self.flight.add(sent, now.plus(self.request_timeout));
+        Ok(())
+    }
+
+    /// Writes a request and hands it out; who calls this adds it to those under way before anything else is sent.
+    pub fn hand_out(
+        &mut self,
+        route: Route,
+        form: Form<'_>,
+        sending: Sending,
+        now: Time,
+        out: &mut Outputs,
+    ) -> Result<InFlight, LocalRefusal> {
         let Sending { asked, cost, activity } = sending;
         let full = LocalRefusal::TooManyOrders;
         let id = self.flight.next_id().ok_or(full)?;
@@ -128,7 +142,6 @@ impl Line {
         }
         let timing = self.timing(now);
         let venue_now = self.clock.venue_time(now);
-        let deadline = now.plus(self.request_timeout);
         let (way, output, permit) = match route {
             Route::Session { id: session, logged_on } => {
                 let mut plain = Plain::new();
@@ -159,13 +172,13 @@ impl Line {
                     Purpose::Order => 1,
                     Purpose::Query => 2,
                 };
+                let deadline = now.plus(self.request_timeout);
                 let call = HttpCall { id: HttpId(id), method, target, key, priority, deadline };
                 (Way::Http, Output::Http(call), permit)
             }
         };
         out.push(output);
-        self.flight.add(InFlight { asked, way, sent: now, activity, permit }, deadline);
-        Ok(())
+        Ok(InFlight { asked, way, sent: now, activity, permit })
     }
 }
 

@@ -58,6 +58,7 @@ pub use settings::{ClientSettings, RestUse};
 use super::limits::Budget;
 use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, Order, Time, VenueId};
 use crate::security::Credentials;
+use entry::HandedOut;
 use instruments::Instruments;
 use ledger::Ledger;
 use line::{Line, Route};
@@ -99,6 +100,8 @@ pub struct OrderClient {
     /// Whether that was so at the last poll.
     told_held: bool,
     stopped: bool,
+    /// The order that was handed out last, where it is not [booked](Self::settle) yet.
+    handed_out: Option<HandedOut>,
     /// The last order that was sent, for [`rehearse`](Self::rehearse).
     rehearsed: Option<(Order, ClientOrderId)>,
 }
@@ -128,6 +131,7 @@ impl OrderClient {
             held: (Time(0), Paused::Limits),
             told_held: false,
             stopped: true,
+            handed_out: None,
             rehearsed: None,
             settings,
         }
@@ -141,6 +145,7 @@ impl OrderClient {
 
     /// Takes in what happened at `now`, our wall clock's time; what is to be done is appended to `out`.
     pub fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outputs) {
+        self.settle();
         match input {
             Input::Start => self.start(now, out),
             Input::Stop => self.stop(out),
@@ -177,6 +182,7 @@ impl OrderClient {
 
     /// Does what is due by `now`.
     pub fn poll(&mut self, now: Time, out: &mut Outputs) {
+        self.settle();
         while let Some(request) = self.line.flight.take_overdue(now) {
             self.lost(now, request, out);
         }
@@ -193,6 +199,9 @@ impl OrderClient {
     #[must_use]
     pub fn next_deadline(&self) -> Time {
         let mut next = self.line.flight.next_due().min(self.orders.next_due()).min(self.orders_due());
+        if let Some(order) = &self.handed_out {
+            next = next.min(order.due(self.line.request_timeout));
+        }
         if !self.stopped {
             next = next.min(self.sessions_due()).min(self.looks_due());
             if matches!(self.told, Some(Ok(()))) {
@@ -215,7 +224,8 @@ impl OrderClient {
     #[must_use]
     pub fn open_orders(&self) -> (usize, usize) {
         let unknown = self.orders.unfinished().filter(|(_, order)| order.phase == tracked::Phase::Unknown);
-        (self.orders.unfinished().count(), unknown.count())
+        let handed_out = usize::from(self.handed_out.is_some());
+        (self.orders.unfinished().count() + handed_out, unknown.count())
     }
 
     /// Orders placed elsewhere that are open.

@@ -5,7 +5,6 @@
 
 use super::tracked::{Phase, Tracked};
 use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
@@ -38,6 +37,8 @@ pub struct Orders {
     places: Vec<Place>,
     free: Vec<u32>,
     by_client_id: Keys<ClientOrderId>,
+    /// The greatest of them that ever was: what is greater is not among them, which is seen without looking for it.
+    greatest: Option<ClientOrderId>,
     by_venue_id: Keys<(InstrumentId, u64)>,
     /// Orders that something has to be done for: asked for, cancelled.
     attention: Vec<OrderKey>,
@@ -68,6 +69,7 @@ impl Orders {
             places: (0..count).map(|_| Place { generation: 0, tracked: None }).collect(),
             free: (0..count).rev().collect(),
             by_client_id: touched(size, numbers.clone().map(|n| ClientOrderId::derive(0, OrderId(n)))),
+            greatest: None,
             by_venue_id: touched(size, numbers.map(|n| (InstrumentId(0), n))),
             attention: Vec::with_capacity(size),
             over: VecDeque::with_capacity(size),
@@ -75,23 +77,32 @@ impl Orders {
         }
     }
 
-    /// Takes an order in.
-    pub fn add(&mut self, order: &Order, client_id: &ClientOrderId, now: Time) -> Result<OrderKey, NotAdded> {
+    /// The key that [`add`](Self::add) would give an order now. Takes nothing, but for the oldest that is over, where
+    /// there is no room else.
+    pub fn key_for(&mut self, client_id: &ClientOrderId) -> Result<OrderKey, NotAdded> {
+        let is_new = self.greatest.as_ref().is_none_or(|greatest| client_id.as_bytes() > greatest.as_bytes());
+        if !is_new && self.by_client_id.contains_key(client_id) {
+            return Err(NotAdded::Duplicate);
+        }
         // The oldest may be the one whose id comes again: it is looked for before it is forgotten.
         if self.free.is_empty()
-            && !self.by_client_id.contains_key(client_id)
             && let Some((_, oldest)) = self.over.pop_front()
         {
             self.forget(oldest);
         }
-        let Entry::Vacant(entry) = self.by_client_id.entry(*client_id) else {
-            return Err(NotAdded::Duplicate);
-        };
-        let at = self.free.pop().ok_or(NotAdded::Full)?;
-        let place = &mut self.places[at as usize];
-        place.tracked = Some(Tracked::new(*order, *client_id, now));
-        let key = OrderKey { at, generation: place.generation };
-        entry.insert(key);
+        let at = *self.free.last().ok_or(NotAdded::Full)?;
+        Ok(OrderKey { at, generation: self.places[at as usize].generation })
+    }
+
+    /// Takes an order in.
+    pub fn add(&mut self, order: &Order, client_id: &ClientOrderId, now: Time) -> Result<OrderKey, NotAdded> {
+        let key = self.key_for(client_id)?;
+        self.free.pop();
+        self.places[key.at as usize].tracked = Some(Tracked::new(*order, *client_id, now));
+        self.by_client_id.insert(*client_id, key);
+        if self.greatest.as_ref().is_none_or(|greatest| client_id.as_bytes() > greatest.as_bytes()) {
+            self.greatest = Some(*client_id);
+        }
         Ok(key)
     }
 

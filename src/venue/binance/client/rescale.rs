@@ -9,7 +9,12 @@ use crate::domain::event::Rules;
 use crate::domain::{Instrument, Notional, Price, Qty};
 
 /// `value` of `from` decimals in `to` decimals, if that is exact.
+#[inline]
 pub fn exactly(value: i64, from: u8, to: u8) -> Option<i64> {
+    // Most orders have no extras, which are nothing in every unit.
+    if value == 0 || from == to {
+        return Some(value);
+    }
     let unit = POW10.get(usize::from(from.abs_diff(to)))?;
     if from <= to {
         return value.checked_mul(*unit);

@@ -18,6 +18,7 @@ impl Filters {
     ///
     /// # Errors
     /// The first filter that does not, in the order of [`FilterName::ALL`].
+    #[inline(always)]
     pub fn check(
         &self,
         terms: &Terms,
@@ -26,6 +27,20 @@ impl Filters {
     ) -> Result<(), FilterBreach> {
         self.check_values(terms, market)?;
         self.check_room(std::slice::from_ref(terms), false, account)
+    }
+
+    /// [`check`](Self::check) as one call, for where it is rare and would only be in the way.
+    ///
+    /// # Errors
+    /// The same.
+    #[inline(never)]
+    pub fn check_apart(
+        &self,
+        terms: &Terms,
+        market: &MarketState,
+        account: &AccountState,
+    ) -> Result<(), FilterBreach> {
+        self.check(terms, market, account)
     }
 
     /// [`check`](Self::check) of all orders of a list that is placed as one.
@@ -56,6 +71,7 @@ impl Filters {
     ///
     /// # Errors
     /// The first filter that does not let it pass.
+    #[inline(always)]
     pub fn check_values(&self, terms: &Terms, market: &MarketState) -> Result<(), FilterBreach> {
         self.check_prices(terms)?;
         if let Size::Base(qty) = terms.size {
@@ -84,6 +100,7 @@ impl Filters {
         self.check_asset(terms)
     }
 
+    #[inline(always)]
     fn check_prices(&self, terms: &Terms) -> Result<(), FilterBreach> {
         if terms.kind.has_limit() {
             if terms.price.is_none() && terms.pegged_price.is_none() {
@@ -99,7 +116,7 @@ impl Filters {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_price(&self, subject: Subject, price: Price) -> Result<(), FilterBreach> {
         if price.0 <= 0 {
             return self.price_breach(subject, price, Bound::Positive);
@@ -123,7 +140,7 @@ impl Filters {
         Err(FilterBreach { filter: FilterName::PriceFilter, subject, found, bound })
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_lot(
         &self,
         filter: FilterName,
@@ -149,6 +166,7 @@ impl Filters {
         Ok(())
     }
 
+    #[inline(always)]
     fn check_trailing(&self, terms: &Terms) -> Result<(), FilterBreach> {
         let delta = terms.trailing_delta.filter(|_| terms.kind.is_algo());
         let (Some(delta), Some(filter)) = (delta, self.trailing_delta) else { return Ok(()) };
@@ -167,7 +185,7 @@ impl Filters {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_percent(
         &self,
         filter: FilterName,
@@ -193,6 +211,7 @@ impl Filters {
     }
 
     /// Every value that the notional filters bind, and whether it is a market order's.
+    #[inline(always)]
     fn check_notional(&self, terms: &Terms, market: &MarketState) -> Result<(), FilterBreach> {
         let unpriced = !terms.kind.has_limit();
         let values = |minutes| match terms.size {
@@ -221,6 +240,7 @@ impl Filters {
         Ok(())
     }
 
+    #[inline(always)]
     fn check_asset(&self, terms: &Terms) -> Result<(), FilterBreach> {
         if let (Some(max), Size::Base(qty)) = (self.max_base, terms.size)
             && qty > max
@@ -265,6 +285,7 @@ impl Filters {
     }
 
     /// The filters on what is open once these orders are, too.
+    #[inline(always)]
     fn check_room(&self, legs: &[Terms], is_list: bool, account: &AccountState) -> Result<(), FilterBreach> {
         if let Some(max) = self.max_position {
             let buys = legs.iter().filter(|leg| leg.side == Side::Buy);

@@ -55,12 +55,14 @@ impl OrderType {
     }
 
     /// Whether it has a limit price.
+    #[inline]
     #[must_use]
     pub const fn has_limit(self) -> bool {
         !matches!(self, OrderType::Market | OrderType::StopLoss | OrderType::TakeProfit)
     }
 
     /// Whether it waits for a stop price; the venue counts those as algorithmic orders.
+    #[inline]
     #[must_use]
     pub const fn is_algo(self) -> bool {
         !matches!(self, OrderType::Limit | OrderType::LimitMaker | OrderType::Market)
@@ -75,6 +77,7 @@ impl OrderType {
 }
 
 impl From<OrderKind> for OrderType {
+    #[inline]
     fn from(kind: OrderKind) -> Self {
         match kind {
             OrderKind::Market => OrderType::Market,
@@ -135,12 +138,14 @@ impl Terms {
     }
 
     /// Whether part of it is hidden.
+    #[inline]
     #[must_use]
     pub fn is_iceberg(&self) -> bool {
         self.iceberg_qty.is_some_and(|qty| qty != Qty::ZERO)
     }
 
     /// The limit prices that filters bind: given and pegged, of a type that has a limit.
+    #[inline]
     pub(super) fn limit_prices(&self) -> impl Iterator<Item = Price> {
         let has_limit = self.kind.has_limit();
         [self.price, self.pegged_price].into_iter().flatten().filter(move |_| has_limit)
