@@ -348,7 +348,7 @@ const EXCHANGE_COUNTS: CountFilters = [
 ];
 
 impl Adding {
-    #[inline]
+    #[inline(always)]
     fn check(&self, max: &CountLimits, open: &OpenCounts, names: &CountFilters) -> Result<(), FilterBreach> {
         let rows = [
             (self.orders, open.orders, max.orders, Subject::OpenOrders),
@@ -366,7 +366,7 @@ impl Adding {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn at_most(filter: FilterName, subject: Subject, count: i128, max: Option<u32>) -> Result<(), FilterBreach> {
     match max {
         Some(max) if count > i128::from(max) => {
