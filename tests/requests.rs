@@ -103,6 +103,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         stop_price: Price(stop * 6_100_001),
         iceberg_qty: Qty(iceberg * 37),
         trailing_bps: trail * 25,
+        other_leg: 0,
     });
     (kinds, tifs, sides, 1..i64::MAX, 1..i64::MAX, extras)
         .prop_map(|(k, t, s, q, p, extras)| Order { extras, ..order(k, t, s, q, p) })

@@ -60,7 +60,7 @@ pub struct Desk {
     timer_count: u64,
     /// Whether a timer was set that the stage has not seen yet.
     timer_set: bool,
-    outbox: Vec<Intent>,
+    pub(super) outbox: Vec<Intent>,
     /// Held orders that ended without an answer from outside; the strategy is yet to hear of it.
     pub(super) notices: Vec<OrderState>,
     /// Whether the order manager has something to send that waits for room, the book, or another order.
@@ -518,13 +518,61 @@ mod tests {
             let sent = desk.take_intents().filter(|i| i.new_order().is_some()).count();
             assert_eq!((desk.state.manager.held().len(), sent), (held, 1 - held));
         }
-        // Of two that cancel each other one is held here, whatever the venue could do.
+        // Of two that cancel each other one is held here, unless the venue takes both as a list.
         let mut desk = Desk::new(StrategyId(0), 1);
         let a = desk.place(&view, &buy(), Trail::None).expect("a sound order");
         let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
         desk.link(&view, a, b).expect("they can be");
         let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
         assert_eq!(sent, [a]);
+    }
+
+    #[test]
+    fn two_that_cancel_each_other_are_one_list_where_the_venue_holds_such_and_they_can_be() {
+        let target = Wanted { kind: OrderKind::PostOnly, price: Price(95), ..buy() };
+        let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
+        let mut view = view();
+        view.forms[0] = crate::venue::NativeForms::BINANCE_SPOT;
+        let mut desk = Desk::new(StrategyId(3), 1);
+        let a = desk.place(&view, &target, Trail::None).expect("a sound order");
+        desk.good_till(&view, a, Time(9)).expect("it can be");
+        let between = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
+        desk.link(&view, b, a).expect("they can be");
+        assert_eq!(desk.link(&view, a, b), Err(PlaceError::NotLinkable), "they are already");
+        assert_eq!(desk.link(&view, b, between), Err(PlaceError::NotLinkable), "one of them is");
+        let state = |id| desk.order(id).expect("live");
+        assert_eq!((state(a).other_leg(), state(b).other_leg()), (Some(b), Some(a)));
+        assert_eq!(state(between).other_leg(), None);
+        assert!(desk.state.manager.held().is_empty() && desk.state.manager.linked(a).is_none());
+        let sent: Vec<_> =
+            desk.take_intents().map(|i| i.new_order().map(|o| (o.id, o.extras.other_leg))).collect();
+        assert_eq!(sent, [Some((a, 2)), Some((b, -2)), None, Some((between, 0))], "side by side");
+
+        let limit = Wanted { kind: OrderKind::Limit, ..target };
+        let less = Wanted { qty: Qty(9), ..stop };
+        let hides = Wanted { extras: Extras { iceberg_qty: Qty(1), ..Extras::NONE }, ..target };
+        for (target, stop, oco, why) in [
+            (target, stop, false, "the instrument has no lists"),
+            (limit, stop, true, "a list's target is post-only"),
+            (hides, stop, true, "an iceberg"),
+            (target, Wanted { reduce_only: true, ..stop }, true, "one only reduces"),
+        ] {
+            view.forms[0].oco = oco;
+            let mut desk = Desk::new(StrategyId(3), 1);
+            let a = desk.place(&view, &target, Trail::None).expect("a sound order");
+            let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
+            desk.link(&view, a, b).expect("they can be");
+            assert_eq!(
+                (desk.state.manager.linked(a), desk.state.manager.held().len()),
+                (Some(b), 1),
+                "{why}"
+            );
+            assert!(desk.state.orders.iter().all(|o| o.order.other_leg().is_none()), "{why}");
+        }
+        let a = desk.place(&view, &target, Trail::None).expect("a sound order");
+        let b = desk.place(&view, &less, Trail::None).expect("a sound order");
+        assert_eq!(desk.link(&view, a, b), Err(PlaceError::NotLinkable), "of other quantities");
     }
 
     #[test]

@@ -132,7 +132,13 @@ impl Desk {
         };
         let (x, y) = (&first.order, &second.order);
         let sizes = x.side != y.side || first.leaves() == second.leaves();
-        let free = self.state.manager.linked(a).is_none() && self.state.manager.linked(b).is_none();
+        if self.state.manager.linked(a).is_none()
+            && self.state.manager.linked(b).is_none()
+            && self.send_as_list(view, a, b)
+        {
+            return Ok(());
+        }
+        let free = self.is_unlinked(&first.order) && self.is_unlinked(&second.order);
         let (held_a, held_b) = (self.state.manager.is_held(a), self.state.manager.is_held(b));
         // What was sent to a venue that holds such orders itself is still here within its event: it is held instead.
         let holdable = held_a || held_b || self.is_unsent_conditional(a) || self.is_unsent_conditional(b);
@@ -146,6 +152,36 @@ impl Desk {
         }
         self.state.manager.links.push((a, b));
         Ok(())
+    }
+
+    /// Whether nothing cancels it, or is cancelled by it, yet.
+    fn is_unlinked(&self, order: &Order) -> bool {
+        self.state.manager.linked(order.id).is_none() && order.other_leg().is_none()
+    }
+
+    /// Has two orders that were made in this event, and are not sent yet, sent as one list where their venue holds such;
+    /// whether it does. They then need nothing of the order manager: the venue cancels the one for the other.
+    fn send_as_list(&mut self, view: &View, a: OrderId, b: OrderId) -> bool {
+        let at = |id| self.outbox.iter().position(|i| i.new_order().is_some_and(|o| o.id == id));
+        let (Some(a), Some(b)) = (at(a), at(b)) else { return false };
+        let (first, second) = (a.min(b), a.max(b));
+        let of = |at: usize| self.outbox[at].new_order().copied();
+        let (Some(mut leg), Some(mut other)) = (of(first), of(second)) else { return false };
+        let (Some(there), Some(back)) = (leg.id.distance(other.id), other.id.distance(leg.id)) else {
+            return false;
+        };
+        if there <= 0 || !view.forms(leg.instrument).holds_pair(&leg, &other) {
+            return false;
+        }
+        (leg.extras.other_leg, other.extras.other_leg) = (there, back);
+        for (at, order) in [(first, leg), (second, other)] {
+            self.outbox[at].action = Action::New(order);
+            self.replace(&order);
+        }
+        // Side by side: risk judges both at once, and both go out in one request. What is between them comes after: it may
+        // be of the first, and is of nothing that is not sent yet.
+        self.outbox[first + 1..=second].rotate_right(1);
+        true
     }
 
     /// Takes an order back at `time`.

@@ -15,7 +15,7 @@ use super::pairs::PairChange;
 use super::rest::{RestCalls, RestDone};
 use super::sessions::Sessions;
 use crate::domain::order::OrderState;
-use crate::domain::{ClientOrderId, InstrumentId, OrderId, Qty, Time};
+use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Qty, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
@@ -116,6 +116,8 @@ pub(super) struct Gateway {
     /// How orders of an earlier run stand is not known yet.
     unsettled: bool,
     ours: HashMap<OrderId, Ours>,
+    /// The first order of a list, whose second was handed over with it.
+    first_leg: Option<(Order, ClientOrderId)>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
 }
@@ -134,6 +136,7 @@ impl Gateway {
             finishing: None,
             unsettled: true,
             ours: ours(),
+            first_leg: None,
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
@@ -230,11 +233,29 @@ impl Gateway {
         let clock = &self.parts.clock;
         let taken = clock.raw();
         let now = wall_clock();
+        let first_leg;
         let input = match &task.message {
             GatewayMessage::New { order, client_id, .. } => {
                 let order = order.get();
                 self.ours.insert(order.id, Ours { client_id: *client_id, left: order.qty, asked: None });
-                Input::Place { order, client_id }
+                match order.extras.other_leg {
+                    0 => Input::Place { order, client_id },
+                    1.. => {
+                        self.first_leg = Some((*order, *client_id));
+                        self.outcome.orders += 1;
+                        return;
+                    }
+                    ..0 => {
+                        first_leg = self.first_leg.take();
+                        match &first_leg {
+                            Some((first, first_id)) => {
+                                Input::PlacePair { legs: [(first, first_id), (order, client_id)] }
+                            }
+                            // The stage hands over both or neither.
+                            None => Input::Place { order, client_id },
+                        }
+                    }
+                }
             }
             GatewayMessage::Cancel { order, client_id, .. } => Input::Cancel { order: *order, client_id },
         };
