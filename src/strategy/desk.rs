@@ -98,6 +98,8 @@ impl Wanted {
     fn order(&self, id: OrderId, strategy: StrategyId) -> Order {
         let &Wanted { instrument, side, kind, tif, qty, price, reduce_only, extras } = self;
         let price = if kind.has_limit() { price } else { Price(0) };
+        // Which orders are in one list, linking alone says.
+        let extras = Extras { other_leg: 0, ..extras };
         Order { id, strategy, instrument, side, kind, tif, reduce_only, qty, price, extras }
     }
 }
@@ -545,9 +547,17 @@ mod tests {
         assert_eq!((state(a).other_leg(), state(b).other_leg()), (Some(b), Some(a)));
         assert_eq!(state(between).other_leg(), None);
         assert!(desk.state.manager.held().is_empty() && desk.state.manager.linked(a).is_none());
-        let sent: Vec<_> =
-            desk.take_intents().map(|i| i.new_order().map(|o| (o.id, o.extras.other_leg))).collect();
+        let actions: Vec<Action> = desk.take_intents().map(|i| i.action).collect();
+        let leg = |action: &Action| match action {
+            Action::New(order) => Some((order.id, order.extras.other_leg)),
+            _ => None,
+        };
+        let sent: Vec<_> = actions.iter().map(leg).collect();
         assert_eq!(sent, [Some((a, 2)), Some((b, -2)), None, Some((between, 0))], "side by side");
+        // What the journal has of it makes the same desk.
+        let (mut again, mut event) = (Desk::new(StrategyId(3), 1), super::super::manager::Redo::default());
+        actions.iter().for_each(|action| again.redo(action, &mut event));
+        assert_eq!(again.state, desk.state);
 
         let limit = Wanted { kind: OrderKind::Limit, ..target };
         let less = Wanted { qty: Qty(9), ..stop };

@@ -10,8 +10,8 @@ use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Rules};
 use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, Pauses, Price, Qty, Side,
-    Slot, StrategyId, Time, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, PausedBy, Pauses, Price,
+    Qty, Side, Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
@@ -26,7 +26,7 @@ use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleList, over, reference
 use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
-use crate::risk::watch::WatchSender;
+use crate::risk::watch::{Switched, WatchSender};
 use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -398,6 +398,11 @@ impl<R: RuleList> Judge<R> {
             Command::Release(scope) => self.release(scope),
             _ => {
                 self.paused.take(command);
+                match command {
+                    Command::Pause(of, PausedBy::Operator) => self.tell(Switched::Paused(of)),
+                    Command::Unpause(of, PausedBy::Operator) => self.tell(Switched::Resumed(of)),
+                    _ => {}
+                }
             }
         }
     }

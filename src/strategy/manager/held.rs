@@ -181,6 +181,14 @@ impl Desk {
         // Side by side: risk judges both at once, and both go out in one request. What is between them comes after: it may
         // be of the first, and is of nothing that is not sent yet.
         self.outbox[first + 1..=second].rotate_right(1);
+        // The desk has them in the order in which they go out, as one that is built again from the journal does.
+        let orders = &mut self.state.orders;
+        let at = |id| orders.iter().position(|o| o.order.id == id);
+        if let (Some(first), Some(second)) = (at(leg.id), at(other.id))
+            && first < second
+        {
+            orders[first + 1..=second].rotate_right(1);
+        }
         true
     }
 

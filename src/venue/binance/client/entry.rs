@@ -128,7 +128,9 @@ impl OrderClient {
             out.notice(Notice::NotSent { order, why: LocalRefusal::NoSuchOrder });
             return;
         };
-        self.want_cancel(key, now);
+        // The venue takes both of a list back for one request: the second goes out only if its order is there still then.
+        let due = if self.is_taken_back_with(key) { now.plus(ASK_PAUSES.0) } else { now };
+        self.want_cancel(key, due);
         self.send_cancel(now, key, out);
     }
 
@@ -139,6 +141,15 @@ impl OrderClient {
             tracked.cancel_tries = 0;
             self.orders.attend(key);
         }
+    }
+
+    /// Whether the cancel of the other order of its list is under way.
+    fn is_taken_back_with(&self, key: OrderKey) -> bool {
+        let other = self.orders.get(key).and_then(|tracked| {
+            let id = tracked.client_id.with_order(tracked.order.other_leg()?);
+            self.orders.get(self.orders.find(id.as_bytes())?)
+        });
+        other.is_some_and(|other| other.is_live() && other.cancel == CancelState::Sent)
     }
 
     pub(super) fn send_cancel(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
