@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const ONE: &str = "binance:spot:BTCUSDT";
 
 /// Buys a little at the market, once, and keeps five buys far below; every tenth of a second it takes one of these back,
-/// whether or not it may place another, and once two of five are gone it sells what it bought.
+/// whether or not it may place another, and once it is paused and none is left it sells what it bought.
 struct Rests {
     instrument: InstrumentId,
     next: i64,
@@ -44,7 +44,7 @@ impl Strategy for Rests {
         if instrument != self.instrument {
             return;
         }
-        if !self.bought {
+        if !self.bought && ctx.quote(instrument).is_some() {
             self.bought = ctx.buy(instrument, thousandths(&of, 5)).at_market().send().is_ok();
             let _ = ctx.wake_after(Duration::from_millis(100));
         }
@@ -61,14 +61,18 @@ impl Strategy for Rests {
         if let Some(id) = open.first() {
             let _ = ctx.cancel(*id);
         }
-        let held = ctx.position(self.instrument).qty;
-        if open.len() < 4 && held.0 > 0 && !self.left {
+        let held = ctx.position_in_lots(self.instrument);
+        // Paused it sees no quote; and nothing of ours rests that the market order would meet.
+        let alone = ctx.open_orders(self.instrument).next().is_none();
+        if alone && ctx.quote(self.instrument).is_none() && held.0 > 0 && !self.left {
             self.left = ctx.sell(self.instrument, held).at_market().reduce_only().send().is_ok();
         }
         let _ = ctx.wake_after(Duration::from_millis(100));
     }
 
-    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+    fn on_order(&mut self, _ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
+        assert!(order.order.side == Side::Buy || denied.is_none(), "what reduces passes: {denied:?}");
+    }
 }
 
 fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
