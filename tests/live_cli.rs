@@ -168,7 +168,8 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
 #[test]
 fn a_person_pauses_and_resumes_an_instrument_by_ctl_which_says_so() {
     let rig = Rig::new("");
-    let child = rig.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let journal = rig.path("run.journal");
+    let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("the program starts");
     status(&rig, "it listens", |told| told["events"].as_u64() > Some(100));
     let who = ["--operator", "anna", "--reason", "a test"];
