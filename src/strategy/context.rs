@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
         OrderRequest::new(self, instrument, Side::Sell, qty)
     }
 
-    /// Takes an order back.
+    /// Takes an order back; of two that the venue holds as one list it takes both.
     ///
     /// # Errors
     /// [`PlaceError`] where there is no such live order, or too much was asked in this event.

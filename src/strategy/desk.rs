@@ -530,62 +530,6 @@ mod tests {
     }
 
     #[test]
-    fn two_that_cancel_each_other_are_one_list_where_the_venue_holds_such_and_they_can_be() {
-        let target = Wanted { kind: OrderKind::PostOnly, price: Price(95), ..buy() };
-        let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
-        let mut view = view();
-        view.forms[0] = crate::venue::NativeForms::BINANCE_SPOT;
-        let mut desk = Desk::new(StrategyId(3), 1);
-        let a = desk.place(&view, &target, Trail::None).expect("a sound order");
-        desk.good_till(&view, a, Time(9)).expect("it can be");
-        let between = desk.place(&view, &buy(), Trail::None).expect("a sound order");
-        let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
-        desk.link(&view, b, a).expect("they can be");
-        assert_eq!(desk.link(&view, a, b), Err(PlaceError::NotLinkable), "they are already");
-        assert_eq!(desk.link(&view, b, between), Err(PlaceError::NotLinkable), "one of them is");
-        let state = |id| desk.order(id).expect("live");
-        assert_eq!((state(a).other_leg(), state(b).other_leg()), (Some(b), Some(a)));
-        assert_eq!(state(between).other_leg(), None);
-        assert!(desk.state.manager.held().is_empty() && desk.state.manager.linked(a).is_none());
-        let actions: Vec<Action> = desk.take_intents().map(|i| i.action).collect();
-        let leg = |action: &Action| match action {
-            Action::New(order) => Some((order.id, order.extras.other_leg)),
-            _ => None,
-        };
-        let sent: Vec<_> = actions.iter().map(leg).collect();
-        assert_eq!(sent, [Some((a, 2)), Some((b, -2)), None, Some((between, 0))], "side by side");
-        // What the journal has of it makes the same desk.
-        let (mut again, mut event) = (Desk::new(StrategyId(3), 1), super::super::manager::Redo::default());
-        actions.iter().for_each(|action| again.redo(action, &mut event));
-        assert_eq!(again.state, desk.state);
-
-        let limit = Wanted { kind: OrderKind::Limit, ..target };
-        let less = Wanted { qty: Qty(9), ..stop };
-        let hides = Wanted { extras: Extras { iceberg_qty: Qty(1), ..Extras::NONE }, ..target };
-        for (target, stop, oco, why) in [
-            (target, stop, false, "the instrument has no lists"),
-            (limit, stop, true, "a list's target is post-only"),
-            (hides, stop, true, "an iceberg"),
-            (target, Wanted { reduce_only: true, ..stop }, true, "one only reduces"),
-        ] {
-            view.forms[0].oco = oco;
-            let mut desk = Desk::new(StrategyId(3), 1);
-            let a = desk.place(&view, &target, Trail::None).expect("a sound order");
-            let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
-            desk.link(&view, a, b).expect("they can be");
-            assert_eq!(
-                (desk.state.manager.linked(a), desk.state.manager.held().len()),
-                (Some(b), 1),
-                "{why}"
-            );
-            assert!(desk.state.orders.iter().all(|o| o.order.other_leg().is_none()), "{why}");
-        }
-        let a = desk.place(&view, &target, Trail::None).expect("a sound order");
-        let b = desk.place(&view, &less, Trail::None).expect("a sound order");
-        assert_eq!(desk.link(&view, a, b), Err(PlaceError::NotLinkable), "of other quantities");
-    }
-
-    #[test]
     fn timers_come_in_time_order() {
         let mut desk = Desk::new(StrategyId(0), 1);
         let late = desk.wake_at(Time(20)).expect("room");

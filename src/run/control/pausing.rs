@@ -69,6 +69,16 @@ impl Server {
         }
     }
 
+    /// Has something recorded that lets trade again: what the trail cannot take is not done.
+    pub(super) fn record_first(&self, recorded: Body) -> Result<(), String> {
+        if self.note(recorded) {
+            return Ok(());
+        }
+        Err("the audit trail cannot record it; end the run, see what its log says of the trail, and start it again: what is \
+             stopped or paused stays so"
+            .to_owned())
+    }
+
     /// Risk holds an instrument back.
     pub(super) fn note_pause(&mut self, of: InstrumentId, at: Time) -> Result<(), LatchedError> {
         let scope = self.names.of(of);

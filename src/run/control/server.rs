@@ -381,16 +381,6 @@ impl Server {
         Ok(())
     }
 
-    /// Has something recorded that lets trade again: what the trail cannot take is not done.
-    pub(super) fn record_first(&self, recorded: Body) -> Result<(), String> {
-        if self.note(recorded) {
-            return Ok(());
-        }
-        Err("the audit trail cannot record it; end the run, see what its log says of the trail, and start it again: what is \
-             stopped or paused stays so"
-            .to_owned())
-    }
-
     pub(super) fn send(&mut self, command: Command) -> Result<(), String> {
         if self.links.commands.events_room() == 0 {
             return Err(

@@ -154,44 +154,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether nothing cancels it, or is cancelled by it, yet.
-    fn is_unlinked(&self, order: &Order) -> bool {
-        self.state.manager.linked(order.id).is_none() && order.other_leg().is_none()
-    }
-
-    /// Has two orders that were made in this event, and are not sent yet, sent as one list where their venue holds such;
-    /// whether it does. They then need nothing of the order manager: the venue cancels the one for the other.
-    fn send_as_list(&mut self, view: &View, a: OrderId, b: OrderId) -> bool {
-        let at = |id| self.outbox.iter().position(|i| i.new_order().is_some_and(|o| o.id == id));
-        let (Some(a), Some(b)) = (at(a), at(b)) else { return false };
-        let (first, second) = (a.min(b), a.max(b));
-        let of = |at: usize| self.outbox[at].new_order().copied();
-        let (Some(mut leg), Some(mut other)) = (of(first), of(second)) else { return false };
-        let (Some(there), Some(back)) = (leg.id.distance(other.id), other.id.distance(leg.id)) else {
-            return false;
-        };
-        if there <= 0 || !view.forms(leg.instrument).holds_pair(&leg, &other) {
-            return false;
-        }
-        (leg.extras.other_leg, other.extras.other_leg) = (there, back);
-        for (at, order) in [(first, leg), (second, other)] {
-            self.outbox[at].action = Action::New(order);
-            self.replace(&order);
-        }
-        // Side by side: risk judges both at once, and both go out in one request. What is between them comes after: it may
-        // be of the first, and is of nothing that is not sent yet.
-        self.outbox[first + 1..=second].rotate_right(1);
-        // The desk has them in the order in which they go out, as one that is built again from the journal does.
-        let orders = &mut self.state.orders;
-        let at = |id| orders.iter().position(|o| o.order.id == id);
-        if let (Some(first), Some(second)) = (at(leg.id), at(other.id))
-            && first < second
-        {
-            orders[first + 1..=second].rotate_right(1);
-        }
-        true
-    }
-
     /// Takes an order back at `time`.
     ///
     /// # Errors
