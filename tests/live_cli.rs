@@ -165,6 +165,42 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     assert!(kept.contains("SIGUSR1"), "{kept}");
 }
 
+#[test]
+fn a_person_pauses_and_resumes_an_instrument_by_ctl_which_says_so() {
+    let rig = Rig::new("");
+    let journal = rig.path("run.journal");
+    let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    status(&rig, "it listens", |told| told["events"].as_u64() > Some(100));
+    let who = ["--operator", "anna", "--reason", "a test"];
+    let one = "binance:spot:BTCUSDT";
+    let paused = ctl(&rig, &[&["pause", one], who.as_slice()].concat());
+    assert_eq!(paused.status.code(), Some(0), "{}", text(&paused.stderr));
+    let said = text(&paused.stdout);
+    assert!(said.contains(&format!("PAUSED {one}: by anna (a test) since 20")), "{said}");
+    assert!(said.contains("nothing is stopped"), "{said}");
+    let told = status(&rig, "it is paused", |told| told["paused"][0]["scope"] == one);
+    assert_eq!(told["paused"][0]["by"], "anna");
+    for (what, code, said) in [
+        (&["pause", "BTCUSDT"][..], 2, "there is no instrument \"BTCUSDT\" in this run; there are: binance:"),
+        (&["resume", "binance:spot:NONE"], 2, "there is no instrument"),
+        (&["pause", one, "--operator", " ", "--reason", "x"], 2, "needs an operator"),
+    ] {
+        let named: &[&str] = if what.contains(&"--operator") { &[] } else { &who };
+        let output = ctl(&rig, &[what, named].concat());
+        assert_eq!(output.status.code(), Some(code), "{what:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{what:?}: {}", text(&output.stderr));
+    }
+    let resumed = ctl(&rig, &[&["resume", one, "--json"], who.as_slice()].concat());
+    let told: Value = serde_json::from_slice(&resumed.stdout).expect("JSON");
+    assert_eq!((resumed.status.code(), &told["paused"]), (Some(0), &serde_json::json!([])), "{told}");
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let help = text(&ctl(&rig, &["--help"]).stdout);
+    assert!(help.contains("pause binance:spot:BTCUSDT --operator anna"), "{help}");
+}
+
 /// A pseudo-terminal with the dashboard on it.
 struct Dashboard {
     keys: File,

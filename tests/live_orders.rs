@@ -18,7 +18,7 @@ use algo_trader::run::why::why;
 use algo_trader::run::{LiveError, LiveOptions, run_live};
 use algo_trader::venue::local::serve::Running;
 use live_orders::{
-    Key, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, STRATEGIES, Start, assert_booked, commissions,
+    Key, LISTS, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, STRATEGIES, Start, assert_booked, commissions,
     config, final_orders, options, run, run_asked, take_fees_in_eth, units, venue,
 };
 use order_client::Trader;
@@ -39,6 +39,10 @@ fn every_type_and_side(key: Key, trading: &str, threading: Threading) {
     let refused = (STEPS - STEPS_TAKEN) as u64;
     assert_eq!((s.execution.orders, s.execution.rejected), (STEPS as u64, refused), "{told}");
     assert_eq!(sent.refusals, 0, "{told}");
+    let lists = alice.done("GET", "/api/v3/allOrderList", &[]);
+    let lists = lists.as_array().expect("lists");
+    assert_eq!(lists.len(), LISTS, "each pair was one list at the venue: {lists:?}");
+    assert!(lists.iter().all(|list| list["listOrderStatus"] == "ALL_DONE"), "{lists:?}");
     assert_refusals_told(&ran.journal, STEPS - STEPS_TAKEN);
 
     let total = s.latencies.iter().find(|l| l.name == "order-total").expect("measured");

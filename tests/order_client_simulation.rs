@@ -221,6 +221,35 @@ fn all_of_it_at_once() {
             clock: rate(30),
             shutdown: rate(15),
             external: rate(100),
+            ..Faults::default()
         }
     });
+}
+
+#[test]
+fn lists_of_orders_are_placed_once_end_whole_and_are_known_without_faults_and_under_all() {
+    let sums = stories("lists", 60, |_| Faults { lists: 600, ..Faults::default() });
+    assert!(sums.orders > 2_000 && sums.fills > 500, "{sums:?}");
+    assert_eq!((sums.unknown, sums.gaps, sums.bans), (0, 0, 0));
+    let sums = stories("lists and faults", 300, |chance| {
+        let mut rate = |most: u64| chance.below(most);
+        Faults {
+            lose_request: rate(40),
+            lose_reply: rate(40),
+            unknown: rate(150),
+            broken: rate(60),
+            cut: rate(50),
+            event_twice: rate(200),
+            event_lost: rate(50),
+            event_late: rate(200),
+            slow: rate(20),
+            ban: rate(8),
+            lag: rate(300),
+            clock: rate(30),
+            shutdown: rate(15),
+            external: rate(100),
+            lists: 600,
+        }
+    });
+    assert!(sums.unknown > 500 && sums.gaps > 100, "{sums:?}");
 }

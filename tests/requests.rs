@@ -103,6 +103,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         stop_price: Price(stop * 6_100_001),
         iceberg_qty: Qty(iceberg * 37),
         trailing_bps: trail * 25,
+        other_leg: 0,
     });
     (kinds, tifs, sides, 1..i64::MAX, 1..i64::MAX, extras)
         .prop_map(|(k, t, s, q, p, extras)| Order { extras, ..order(k, t, s, q, p) })
@@ -161,6 +162,59 @@ proptest! {
         prop_assert!(verifies(&expected(&of_ws), &signature));
         of_rest.insert("apiKey".into(), "anApiKey".into());
         prop_assert_eq!(of_ws, of_rest);
+    }
+}
+
+#[test]
+fn a_list_has_its_target_and_its_stop_on_the_sides_of_the_market_that_they_belong_to() {
+    let btc = instrument(Market::Spot, "BTCUSDT", 2, 5);
+    let with = |id, kind, side, price, stop| Order {
+        id: OrderId(id),
+        extras: Extras::stop(Price(stop)),
+        ..order(kind, TimeInForce::Gtc, side, 847, price)
+    };
+    let ids = [2, 3].map(|id| ClientOrderId::derive(1, OrderId(id)));
+    let limit_above = "aboveClientOrderId=000000010000000002&abovePrice=23416.10&aboveType=LIMIT_MAKER";
+    let stop_below = "belowClientOrderId=000000010000000003&belowStopPrice=21000.00&belowType=STOP_LOSS";
+    let stop_above = "aboveClientOrderId=000000010000000002&abovePrice=25100.00&aboveStopPrice=25000.00\
+                      &aboveTimeInForce=GTC&aboveType=STOP_LOSS_LIMIT";
+    let profit_below = "belowClientOrderId=000000010000000003&belowStopPrice=22000.00&belowType=TAKE_PROFIT";
+    let common = "listClientOrderId=000000010000000002&newOrderRespType=ACK&quantity=0.00847";
+    for (legs, above, below, side) in [
+        (
+            [
+                with(2, OrderKind::PostOnly, Side::Sell, 2_341_610, 0),
+                with(3, OrderKind::Stop, Side::Sell, 0, 2_100_000),
+            ],
+            limit_above,
+            stop_below,
+            "SELL",
+        ),
+        (
+            [
+                with(2, OrderKind::StopLimit, Side::Buy, 2_510_000, 2_500_000),
+                with(3, OrderKind::TakeProfit, Side::Buy, 0, 2_200_000),
+            ],
+            stop_above,
+            profit_below,
+            "BUY",
+        ),
+    ] {
+        let legs = [(&legs[0], &ids[0]), (&legs[1], &ids[1])];
+        let request = Request::PlacePair { legs, instrument: &btc, self_trade: None };
+        let expected = format!("{above}&{below}&{common}&side={side}&symbol=BTCUSDT&timestamp=1723161253000");
+        let mut ws = WsRequest::new();
+        let timing = Timing { timestamp: 1_723_161_253_000, recv_window: None };
+        let (method, params) = params(ws.write(1, &request, timing, Auth::Session).expect("fits"));
+        let written: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!((method.as_str(), written.join("&")), ("orderList.place.oco", expected));
+        let credentials = hmac();
+        ws.write(1, &request, timing, Auth::Signed(&credentials)).expect("in the order of their names");
+        let mut rest = RestRequest::new();
+        let call = rest.write(&request, timing, &credentials).expect("fits");
+        assert_eq!((call.method, call.path), ("POST", "/api/v3/orderList/oco"));
+        let of_rest = call.query.split_once("&signature=").map(|(text, _)| query(text));
+        assert_eq!(of_rest, Some(params), "both say the same");
     }
 }
 

@@ -268,7 +268,7 @@ impl Projector {
 
     fn terms(&self, order: &Order, client_id: Option<ClientOrderId>) -> Terms {
         let id = order.instrument;
-        let Extras { stop_price, iceberg_qty, trailing_bps } = order.extras;
+        let Extras { stop_price, iceberg_qty, trailing_bps, other_leg: _ } = order.extras;
         Terms {
             whose: self.whose(order.id, order.strategy, id, client_id),
             side: side(order.side),
@@ -284,6 +284,7 @@ impl Projector {
             stop_price: (stop_price.0 != 0).then(|| self.price(id, stop_price)),
             iceberg_qty: (iceberg_qty.0 != 0).then(|| self.qty(id, iceberg_qty)),
             trailing_bps: (trailing_bps != 0).then_some(trailing_bps),
+            in_list_with: order.other_leg().map(|other| other.0),
         }
     }
 

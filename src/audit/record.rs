@@ -276,6 +276,9 @@ pub struct Terms {
     /// How far it trails, hundredths of a per cent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trailing_bps: Option<u16>,
+    /// The order that the venue holds in one list with it, of which one cancels the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_list_with: Option<u64>,
 }
 
 /// Which order of whom.

@@ -1,4 +1,4 @@
-//! `algo-trader ctl`: shows, stops, releases and asks a running process, and watches over one.
+//! `algo-trader ctl`: shows, stops, releases, pauses and asks a running process, and watches over one.
 
 use super::Outcome;
 use super::dashboard::{self, Watched};
@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 #[command(
     after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open and lets
-nothing through but market orders that reduce a position. Without this command: the signal SIGUSR1 stops everything, and
+nothing through but market orders that reduce a position. A pause of one instrument is milder: its new orders are denied,
+its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and
 so does a file NAME.kill beside the socket, which may name what to stop, one a line.
 
 Examples:
@@ -25,6 +26,8 @@ Examples:
   algo-trader ctl --config my.toml kill all --operator anna --reason \"prices look wrong\"
   algo-trader ctl --config my.toml kill strategy ma-cross --flatten --operator anna --reason \"losing\"
   algo-trader ctl --config my.toml release all --operator anna --reason \"checked with the venue\"
+  algo-trader ctl --config my.toml pause binance:spot:BTCUSDT --operator anna --reason \"news at 14:00\"
+  algo-trader ctl --config my.toml resume binance:spot:BTCUSDT --operator anna --reason \"over\" --json
   algo-trader ctl --config my.toml watchdog --after-ms 3000 --key-file watchdog.key"
 )]
 pub struct Args {
@@ -59,7 +62,23 @@ enum What {
         #[command(flatten)]
         who: Who,
     },
-    /// Tells what is stopped, and whether the engine lives
+    /// Takes no new orders of one instrument; open ones stay, cancels and what only reduces a position pass
+    Pause {
+        /// Which: VENUE:MARKET:SYMBOL
+        #[arg(value_name = "INSTRUMENT")]
+        instrument: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Lets go of an instrument that an operator paused; who else holds it back (the venue, a difference) still does
+    Resume {
+        /// Which, as of pause
+        #[arg(value_name = "INSTRUMENT")]
+        instrument: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Tells what is stopped and paused, and whether the engine lives
     Status {
         /// Print JSON, the risk metrics among it
         #[arg(long)]
@@ -111,6 +130,9 @@ struct Who {
     /// Why
     #[arg(long)]
     reason: String,
+    /// Print how it stands then as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// How long a command is waited for.
@@ -142,7 +164,8 @@ pub fn run(args: Args) -> Outcome {
                 reason: who.reason,
                 via: None,
             };
-            command(&paths.socket, &request, |reply| reply.stopped.iter().any(|s| covers(&scope, &s.scope)))
+            let is_done = |reply: &ControlReply| reply.stopped.iter().any(|s| covers(&scope, &s.scope));
+            command(&paths.socket, &request, who.json, is_done)
         }
         What::Release { scope, who } => {
             let scope = scope.join(" ");
@@ -152,9 +175,21 @@ pub fn run(args: Args) -> Outcome {
                 reason: who.reason,
                 via: None,
             };
-            command(&paths.socket, &request, |reply| {
+            command(&paths.socket, &request, who.json, |reply| {
                 !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
             })
+        }
+        What::Pause { instrument, who } => {
+            let Who { operator, reason, json } = who;
+            let request = ControlRequest::Pause { instrument: instrument.clone(), operator, reason };
+            let is_done = |reply: &ControlReply| reply.paused.iter().any(|p| p.scope == instrument.trim());
+            command(&paths.socket, &request, json, is_done)
+        }
+        What::Resume { instrument, who } => {
+            let Who { operator, reason, json } = who;
+            let request = ControlRequest::Resume { instrument: instrument.clone(), operator, reason };
+            let is_done = |reply: &ControlReply| reply.paused.iter().all(|p| p.scope != instrument.trim());
+            command(&paths.socket, &request, json, is_done)
         }
         What::Status { json, metrics } => {
             let request = if json || metrics { ControlRequest::Metrics } else { ControlRequest::Status };
@@ -186,7 +221,12 @@ fn covers(asked: &str, stopped: &str) -> bool {
 }
 
 /// Asks, and waits until it is so.
-fn command(socket: &Path, request: &ControlRequest, done: impl Fn(&ControlReply) -> bool) -> Outcome {
+fn command(
+    socket: &Path,
+    request: &ControlRequest,
+    json: bool,
+    done: impl Fn(&ControlReply) -> bool,
+) -> Outcome {
     if let Err(error) = ask(socket, request) {
         return tell(&error);
     }
@@ -194,7 +234,7 @@ fn command(socket: &Path, request: &ControlRequest, done: impl Fn(&ControlReply)
     loop {
         match ask(socket, &ControlRequest::Status) {
             Ok(reply) if done(&reply) => {
-                show(&reply, false);
+                show(&reply, json);
                 return Outcome::Done;
             }
             Ok(_) if begun.elapsed() < WITHIN => std::thread::sleep(Duration::from_millis(5)),
@@ -225,6 +265,9 @@ fn show(reply: &ControlReply, json: bool) {
     }
     for s in &reply.stopped {
         println!("STOPPED {}: {}, by {} ({}) since {}", s.scope, s.cause, s.by, s.reason, s.since);
+    }
+    for p in &reply.paused {
+        println!("PAUSED {}: by {} ({}) since {}", p.scope, p.by, p.reason, p.since);
     }
 }
 

@@ -20,6 +20,27 @@ pub struct StrategyId(pub u8);
 )]
 pub struct OrderId(pub u64);
 
+impl OrderId {
+    /// The strategy's number is in the lowest byte, the count of its orders above.
+    const COUNT_SHIFT: u32 = 8;
+
+    /// The number of the order that its strategy made so many orders after this one; before it, where negative.
+    #[inline]
+    #[must_use]
+    pub const fn away(self, orders: i8) -> Self {
+        Self(self.0.wrapping_add_signed((orders as i64) << Self::COUNT_SHIFT))
+    }
+
+    /// How many orders its strategy made from this one to `other`; none where that is another strategy's, or further away
+    /// than can be said.
+    #[must_use]
+    pub fn distance(self, other: OrderId) -> Option<i8> {
+        let apart = other.0.wrapping_sub(self.0).cast_signed();
+        let same = apart.trailing_zeros() >= Self::COUNT_SHIFT;
+        i8::try_from(apart >> Self::COUNT_SHIFT).ok().filter(|_| same)
+    }
+}
+
 impl InstrumentId {
     /// The index, for tables kept by instrument.
     #[inline]

@@ -190,11 +190,16 @@ pub struct Extras {
     /// How far a conditional order trails the best price since it was placed, hundredths of a per cent; zero: it does
     /// not trail.
     pub trailing_bps: u16,
+    /// Of two orders that the venue is asked to hold as one list, of which one cancels the other: how many of its
+    /// strategy's order numbers away the other one is. Positive for the one that is asked for first; zero: it is in none.
+    #[serde(default)]
+    pub other_leg: i8,
 }
 
 impl Extras {
     /// Nothing of the kind.
-    pub const NONE: Extras = Extras { stop_price: Price(0), iceberg_qty: Qty(0), trailing_bps: 0 };
+    pub const NONE: Extras =
+        Extras { stop_price: Price(0), iceberg_qty: Qty(0), trailing_bps: 0, other_leg: 0 };
 
     /// Only a trigger price.
     #[must_use]
@@ -206,7 +211,7 @@ impl Extras {
     #[inline]
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        self.stop_price.0 == 0 && self.iceberg_qty.0 == 0 && self.trailing_bps == 0
+        self.stop_price.0 == 0 && self.iceberg_qty.0 == 0 && self.trailing_bps == 0 && self.other_leg == 0
     }
 }
 
@@ -233,6 +238,18 @@ pub struct Order {
     pub price: Price,
     /// What only some orders have.
     pub extras: Extras,
+}
+
+impl Order {
+    /// The order that is in one list with this one, if it is in a list.
+    #[inline]
+    #[must_use]
+    pub const fn other_leg(&self) -> Option<OrderId> {
+        match self.extras.other_leg {
+            0 => None,
+            away => Some(self.id.away(away)),
+        }
+    }
 }
 
 // Orders travel through four lanes: each message keeps to two cache lines.

@@ -115,6 +115,8 @@ struct Legs {
 #[derive(Debug, Clone, Copy)]
 struct Hold {
     order: OrderId,
+    /// The other order of its list: what is locked is for the one of the two that needs more.
+    other: Option<OrderId>,
     instrument: InstrumentId,
     side: Side,
     worst: Price,
@@ -337,7 +339,25 @@ impl Wallets {
         let (slot, amount) = legs.needs(order.side, order.qty, worst);
         self.assets[slot].lock(amount);
         let Order { id, instrument, side, qty, .. } = *order;
-        self.holds.push(Hold { order: id, instrument, side, worst, leaves: qty });
+        self.holds.push(Hold { order: id, other: None, instrument, side, worst, leaves: qty });
+    }
+
+    /// Two orders of one list, each of which has locked what it needs: only one of them can trade, so the larger need stays
+    /// locked, until both are over.
+    pub fn pair(&mut self, a: OrderId, b: OrderId) {
+        let at = |id| self.holds.iter().position(|hold| hold.order == id && hold.other.is_none());
+        let (Some(a), Some(b)) = (at(a), at(b)) else { return };
+        let needs = |hold: &Hold| {
+            let legs = self.legs(hold.instrument)?;
+            Some(legs.needs(hold.side, hold.leaves, hold.worst))
+        };
+        let (Some((slot, of_a)), Some((_, of_b))) = (needs(&self.holds[a]), needs(&self.holds[b])) else {
+            return;
+        };
+        let (stays, goes, freed) = if of_a >= of_b { (a, b, of_b) } else { (b, a, of_a) };
+        self.holds[stays].other = Some(self.holds[goes].order);
+        self.holds.swap_remove(goes);
+        self.assets[slot].lock(-freed);
     }
 
     /// Books a fill: moves what was traded, and frees what it turned out not to need.
@@ -353,7 +373,7 @@ impl Wallets {
             self.assets[legs.quote].add(profit.saturating_sub(fee));
             return;
         }
-        if let Some(hold) = self.holds.iter_mut().find(|hold| hold.order == fill.order) {
+        if let Some(hold) = self.holds.iter_mut().find(|hold| hold.is_of(fill.order)) {
             let (slot, before) = legs.needs(hold.side, hold.leaves, hold.worst);
             hold.leaves = Qty((hold.leaves.0 - fill.qty.0).max(0));
             let (_, after) = legs.needs(hold.side, hold.leaves, hold.worst);
@@ -381,12 +401,25 @@ impl Wallets {
 
     /// Frees what is left of an order that is final.
     pub fn close(&mut self, order: OrderId) {
-        let Some(index) = self.holds.iter().position(|hold| hold.order == order) else { return };
+        let Some(index) = self.holds.iter().position(|hold| hold.is_of(order)) else { return };
+        let hold = &mut self.holds[index];
+        if let Some(other) = hold.other.take() {
+            // The other one needs it still.
+            hold.order = if hold.order == order { other } else { hold.order };
+            return;
+        }
         let hold = self.holds.swap_remove(index);
         if let Some(legs) = self.legs(hold.instrument) {
             let (slot, amount) = legs.needs(hold.side, hold.leaves, hold.worst);
             self.assets[slot].lock(-amount);
         }
+    }
+}
+
+impl Hold {
+    #[inline]
+    fn is_of(&self, order: OrderId) -> bool {
+        self.order == order || self.other == Some(order)
     }
 }
 

@@ -133,6 +133,8 @@ pub struct LiveGateway {
     clock: StampClock,
     counts: HandoverCounts,
     caused: u64,
+    /// Whether the first order of a list was rejected here, whose second is next.
+    rejects_leg: bool,
 }
 
 impl LiveGateway {
@@ -145,7 +147,7 @@ impl LiveGateway {
         clock: StampClock,
     ) -> Self {
         let counts = HandoverCounts::default();
-        Self { messages, sockets, answers, answer_count: 0, clock, counts, caused: 0 }
+        Self { messages, sockets, answers, answer_count: 0, clock, counts, caused: 0, rejects_leg: false }
     }
 
     /// What it did.
@@ -156,13 +158,24 @@ impl LiveGateway {
 
     #[inline]
     fn hand_over(&mut self, message: GatewayMessage) {
+        let (is_new, leg) = match &message {
+            GatewayMessage::New { order, .. } => (true, order.get().extras.other_leg),
+            GatewayMessage::Cancel { .. } => (false, 0),
+        };
         let closed = self.sockets.between.closed.load(Ordering::Acquire);
-        if closed && matches!(message, GatewayMessage::New { .. }) {
+        // Of a list both are handed over or neither: what became of the first becomes of the second.
+        let (closed, full) = match leg {
+            ..0 => (self.rejects_leg && closed, self.rejects_leg && !closed),
+            0 => (closed && is_new, false),
+            1.. => (closed, !closed && self.sockets.lane.slots() < 2),
+        };
+        self.rejects_leg = leg > 0 && (closed || full);
+        if closed {
             self.counts.refused_closed += 1;
             return self.reject(&message);
         }
         let handover = Handover { message, caused: self.caused, handed: self.clock.raw() };
-        if self.sockets.push(handover) {
+        if !full && self.sockets.push(handover) {
             self.counts.handed += 1;
         } else {
             self.counts.refused_full += 1;

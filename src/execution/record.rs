@@ -211,12 +211,14 @@ impl Record {
     /// The long form: the plain one, and what only some orders have.
     #[must_use]
     pub fn canonical_long(&self) -> [u8; LONG_RECORD_BYTES] {
-        let Extras { stop_price, iceberg_qty, trailing_bps } = self.order.extras;
+        let Extras { stop_price, iceberg_qty, trailing_bps, other_leg } = self.order.extras;
         let mut bytes = [0u8; LONG_RECORD_BYTES];
         bytes[..RECORD_BYTES].copy_from_slice(&self.canonical());
         bytes[72..80].copy_from_slice(&stop_price.0.to_le_bytes());
         bytes[80..88].copy_from_slice(&iceberg_qty.0.to_le_bytes());
         bytes[88..90].copy_from_slice(&trailing_bps.to_le_bytes());
+        // Zero in the journals from before there were lists.
+        bytes[90] = other_leg.cast_unsigned();
         bytes
     }
 
@@ -230,6 +232,7 @@ impl Record {
             stop_price: Price(word(0)?),
             iceberg_qty: Qty(word(8)?),
             trailing_bps: u16::from_le_bytes([rest[16], rest[17]]),
+            other_leg: rest[18].cast_signed(),
         };
         Some(record)
     }
@@ -322,8 +325,12 @@ mod tests {
         let mut stop = record;
         stop.order.kind = OrderKind::StopLimit;
         stop.order.extras =
-            Extras { stop_price: Price(i64::MAX), iceberg_qty: Qty(-2), trailing_bps: 65_535 };
+            Extras { stop_price: Price(i64::MAX), iceberg_qty: Qty(-2), trailing_bps: 65_535, other_leg: -3 };
         assert!(stop.is_long() && !record.is_long());
         assert_eq!(Record::from_canonical_long(&stop.canonical_long()), Some(stop));
+        let mut leg = record;
+        leg.order.extras.other_leg = 1;
+        assert!(leg.is_long(), "a leg's other leg is not in the plain form");
+        assert_eq!(Record::from_canonical_long(&leg.canonical_long()), Some(leg));
     }
 }

@@ -14,12 +14,14 @@ pub(super) struct LiveOrder {
     pub value: i128,
     /// The order that it is a part of, or protects.
     pub parent: Option<OrderId>,
+    /// The other order of its list, where that is counted for both: of the two only one can trade.
+    pub counted_by: Option<OrderId>,
     /// When the kill switch asked for its cancel.
     pub asked_at: Option<Time>,
 }
 
 impl LiveOrder {
     pub const fn new(order: Order, price: Price, value: i128) -> Self {
-        Self { state: OrderState::new(order), price, value, parent: None, asked_at: None }
+        Self { state: OrderState::new(order), price, value, parent: None, counted_by: None, asked_at: None }
     }
 }

@@ -31,6 +31,17 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// The same with so many orders more, as if sent just now.
+    #[inline]
+    #[must_use]
+    pub(super) fn and_orders(mut self, more: u32) -> Self {
+        let Pulse { second, minute, day } = &mut self.orders;
+        for count in [second, minute, day] {
+            *count = count.saturating_add(more);
+        }
+        self
+    }
+
     /// Orders and cancels together.
     #[inline]
     #[must_use]

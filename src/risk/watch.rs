@@ -1,22 +1,26 @@
-//! What risk tells others, without waiting for them: each change of the kill switch, to whoever keeps it over a restart,
-//! and now and then a snapshot of all that it knows.
+//! What risk tells others, without waiting for them: each change of the kill switch and each pause by an operator, to
+//! whoever keeps them over a restart, and now and then a snapshot of all that it knows.
 //!
 //! The stage writes no file: another thread does.
 
 use super::snapshot::{RiskSnapshot, SharedSnapshot};
-use crate::domain::{Kill, Scope, Time};
+use crate::domain::{InstrumentId, Kill, Scope, Time};
 use std::sync::{Arc, MutexGuard};
 
 /// Changes that may wait for the other thread: more than there are switches in any run that is real.
 const SLOTS: usize = 4_096;
 
-/// What happened to the kill switch.
+/// What happened to the kill switch, or to an operator's pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switched {
     /// It was thrown.
     Killed(Kill),
     /// It was released.
     Released(Scope),
+    /// An operator paused an instrument.
+    Paused(InstrumentId),
+    /// An operator let go of it.
+    Resumed(InstrumentId),
 }
 
 /// The stage's end.

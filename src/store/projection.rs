@@ -239,7 +239,7 @@ impl Projection {
         if self.is_new() {
             let instrument = self.table.get(order.instrument);
             let has_limit = order.kind.has_limit();
-            let Extras { stop_price, iceberg_qty, trailing_bps } = order.extras;
+            let Extras { stop_price, iceberg_qty, trailing_bps, other_leg: _ } = order.extras;
             out.orders.push(OrderRow {
                 seq: self.seq,
                 time_ns: self.time,

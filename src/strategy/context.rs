@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
         OrderRequest::new(self, instrument, Side::Sell, qty)
     }
 
-    /// Takes an order back.
+    /// Takes an order back; of two that the venue holds as one list it takes both.
     ///
     /// # Errors
     /// [`PlaceError`] where there is no such live order, or too much was asked in this event.
@@ -182,11 +182,17 @@ impl<'a> Context<'a> {
     /// so at least one is a stop, a take-profit or trails, and is held here until it is triggered. Of orders on one side
     /// both are for the same quantity. One that ends without trading leaves the other in force.
     ///
+    /// A venue that has such lists holds the pair itself, in force even where this process is not, if both were asked for
+    /// in this event, on the same side, for the same quantity, good till cancelled, showing all: the one post-only or a
+    /// take-profit, the other a stop. It is then as the venue has it: the first trade of the one, or its trigger, ends the
+    /// other whole, and so does taking one back. Who wants what is left of a target that traded in part to keep its stop
+    /// asks for the target without `post_only`: such a pair is held here.
+    ///
     /// ```
     /// # use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty};
     /// # use algo_trader::strategy::Context;
     /// # fn leave(ctx: &mut Context<'_>, btc: InstrumentId, held: Qty) -> Result<(), PlaceError> {
-    /// let target = ctx.sell(btc, held).at_limit(Price(6_300_000)).send()?;
+    /// let target = ctx.sell(btc, held).at_limit(Price(6_300_000)).post_only().send()?;
     /// let stop = ctx.sell(btc, held).stop_at(Price(6_100_000)).send()?;
     /// ctx.one_cancels_other(target, stop)
     /// # }

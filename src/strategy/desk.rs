@@ -60,7 +60,7 @@ pub struct Desk {
     timer_count: u64,
     /// Whether a timer was set that the stage has not seen yet.
     timer_set: bool,
-    outbox: Vec<Intent>,
+    pub(super) outbox: Vec<Intent>,
     /// Held orders that ended without an answer from outside; the strategy is yet to hear of it.
     pub(super) notices: Vec<OrderState>,
     /// Whether the order manager has something to send that waits for room, the book, or another order.
@@ -98,6 +98,8 @@ impl Wanted {
     fn order(&self, id: OrderId, strategy: StrategyId) -> Order {
         let &Wanted { instrument, side, kind, tif, qty, price, reduce_only, extras } = self;
         let price = if kind.has_limit() { price } else { Price(0) };
+        // Which orders are in one list, linking alone says.
+        let extras = Extras { other_leg: 0, ..extras };
         Order { id, strategy, instrument, side, kind, tif, reduce_only, qty, price, extras }
     }
 }
@@ -518,7 +520,7 @@ mod tests {
             let sent = desk.take_intents().filter(|i| i.new_order().is_some()).count();
             assert_eq!((desk.state.manager.held().len(), sent), (held, 1 - held));
         }
-        // Of two that cancel each other one is held here, whatever the venue could do.
+        // Of two that cancel each other one is held here, unless the venue takes both as a list.
         let mut desk = Desk::new(StrategyId(0), 1);
         let a = desk.place(&view, &buy(), Trail::None).expect("a sound order");
         let b = desk.place(&view, &stop, Trail::None).expect("a sound order");

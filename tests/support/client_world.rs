@@ -85,7 +85,19 @@ pub struct Faults {
     pub shutdown: u64,
     /// An order is placed and traded elsewhere on the account.
     pub external: u64,
+    /// Not a fault: two orders are placed as one list, instead of one by itself.
+    pub lists: u64,
 }
+
+/// What stands before an order's id where it is placed, in a session's text and in a query.
+const ID_MARKS: [&str; 6] = [
+    "\"newClientOrderId\":\"",
+    "newClientOrderId=",
+    "\"aboveClientOrderId\":\"",
+    "aboveClientOrderId=",
+    "\"belowClientOrderId\":\"",
+    "belowClientOrderId=",
+];
 
 /// Status, headers and body, or why there are none.
 type Answered = Result<(u16, Vec<(&'static str, String)>, Vec<u8>), HttpFailure>;
@@ -386,7 +398,7 @@ impl World {
         self.requests += 1;
         self.broken_silence += u64::from(self.now < self.silent_until);
         let text = String::from_utf8_lossy(bytes);
-        for mark in ["\"newClientOrderId\":\"", "newClientOrderId="] {
+        for mark in ID_MARKS {
             if let Some((_, rest)) = text.split_once(mark) {
                 *self.sent.entry(rest[..18].to_owned()).or_default() += 1;
             }
@@ -497,7 +509,8 @@ impl World {
     /// A request of a session arrives.
     fn hear(&mut self, id: SessionId, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let order = text.contains("\"order.place\"") || text.contains("\"order.cancel\"");
+        let order = ["\"order.place\"", "\"order.cancel\"", "\"orderList.place.oco\""];
+        let order = order.iter().any(|method| text.contains(method));
         let request: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
         let refusal = |status: u16, code: i32, data: &str| {
             let id = &request["id"];
@@ -549,7 +562,7 @@ impl World {
     }
 
     fn note_placed(&mut self, text: &str) {
-        for mark in ["\"newClientOrderId\":\"", "newClientOrderId="] {
+        for mark in ID_MARKS {
             if let Some((_, rest)) = text.split_once(mark) {
                 self.placed_at.insert(rest[..18].to_owned(), self.now);
             }
@@ -624,7 +637,8 @@ impl World {
         } else if self.lags(&text) {
             Ok(json(400, -2013))
         } else {
-            let order = text.contains("/api/v3/order?") && !text.starts_with("GET");
+            let order = ["/api/v3/order?", "/api/v3/orderList/oco?"];
+            let order = order.iter().any(|path| text.contains(path)) && !text.starts_with("GET");
             let unknown = order && self.chance.hits(self.faults.unknown);
             let broken = self.chance.hits(self.faults.broken);
             let done = !(unknown || broken) || self.chance.hits(500);
@@ -685,7 +699,46 @@ impl World {
         }
     }
 
+    /// Two orders as one list: a target and a stop around where the market is.
+    fn place_list(&mut self) {
+        let side = if self.chance.hits(500) { Side::Buy } else { Side::Sell };
+        let away = |chance: &mut Chance| chance.below(5_000) as i64 - 500;
+        let (target, stop) = (away(&mut self.chance), away(&mut self.chance));
+        let (target, stop) = match side {
+            Side::Buy => (5_000_000 - target, 5_000_000 + stop),
+            Side::Sell => (5_000_000 + target, 5_000_000 - stop),
+        };
+        let kind = if self.chance.hits(700) { OrderKind::PostOnly } else { OrderKind::TakeProfit };
+        let target = match kind {
+            OrderKind::PostOnly => (kind, Price(target), Extras::NONE),
+            _ => (kind, Price(0), Extras::stop(Price(target))),
+        };
+        let kind = if self.chance.hits(500) { OrderKind::Stop } else { OrderKind::StopLimit };
+        let limit = if kind == OrderKind::StopLimit { Price(stop) } else { Price(0) };
+        let mut legs = [target, (kind, limit, Extras::stop(Price(stop)))];
+        if self.chance.hits(500) {
+            legs.reverse();
+        }
+        let qty = Qty(100 + self.chance.below(20_000) as i64);
+        let legs = legs.map(|(kind, price, extras)| {
+            let id = OrderId(self.next_order);
+            self.next_order += 1;
+            let (strategy, instrument, tif) = (StrategyId(0), InstrumentId(0), TimeInForce::Gtc);
+            let order =
+                Order { id, strategy, instrument, side, kind, tif, reduce_only: false, qty, price, extras };
+            self.states.insert(id, OrderState::new(order));
+            let client_id = ClientOrderId::derive(77, id);
+            self.ids.insert(id, client_id);
+            (order, client_id)
+        });
+        let [(first, first_id), (second, second_id)] = &legs;
+        self.input(Input::PlacePair { legs: [(first, first_id), (second, second_id)] });
+    }
+
     fn place(&mut self) {
+        if self.faults.lists > 0 && self.chance.hits(self.faults.lists) {
+            return self.place_list();
+        }
         let id = OrderId(self.next_order);
         self.next_order += 1;
         let side = if self.chance.hits(500) { Side::Buy } else { Side::Sell };

@@ -143,6 +143,9 @@ pub enum Step {
     /// Waits at the venue for a price that does not come, and is cancelled: a stop beyond or a take-profit before it, with
     /// a limit or without.
     Conditional(Side, Qty, Price, Trigger),
+    /// Two that cancel each other, a post-only target and a stop, which the venue holds as one list: whether the target
+    /// trades, which ends the stop, or is taken back, which ends both.
+    List(Side, Qty, [Price; 2], bool),
 }
 
 /// Which conditional order.
@@ -198,12 +201,21 @@ pub fn every_step(of: &Instrument) -> Vec<Step> {
             Step::Conditional(side, q(10), p(better), Trigger::TakeProfitLimit),
         ]);
     }
+    // Beyond bob's ladder, so that the last trade is between target and stop wherever it was.
+    for (side, target, far, stop) in
+        [(Side::Sell, 60_500, 75_000, 45_000), (Side::Buy, 59_500, 45_000, 75_000)]
+    {
+        steps.push(Step::List(side, q(40), [p(target), p(stop)], true));
+        steps.push(Step::List(side, q(30), [p(far), p(stop)], false));
+    }
     steps
 }
 
 /// Orders of [`every_step`], and how many of these rest or trade: the venue keeps nothing of those that it refuses.
-pub const STEPS: usize = 30;
-pub const STEPS_TAKEN: usize = 28;
+pub const STEPS: usize = 38;
+pub const STEPS_TAKEN: usize = 36;
+/// How many of them are lists of two.
+pub const LISTS: usize = 4;
 
 /// Does its steps one after the other, and nothing after that.
 struct Scripted {
@@ -211,6 +223,8 @@ struct Scripted {
     steps: Vec<Step>,
     next: usize,
     now: Option<(OrderId, Step)>,
+    /// The other order of a list.
+    other: Option<OrderId>,
     cancelled: bool,
     /// Whether a step that was refused, though the venue takes such, is done again.
     persists: bool,
@@ -219,7 +233,7 @@ struct Scripted {
 
 impl Scripted {
     fn go_on(&mut self, ctx: &mut Context<'_>) {
-        while self.now.is_none() {
+        while self.now.is_none() && self.other.is_none() {
             let Some(&step) = self.steps.get(self.next) else { return };
             self.next += 1;
             self.cancelled = false;
@@ -232,7 +246,8 @@ impl Scripted {
                 | Step::RestThenCancel(side, qty, _)
                 | Step::RestThenCancelAtFill(side, qty, _)
                 | Step::Iceberg(side, qty, _)
-                | Step::Conditional(side, qty, ..) => (side, qty),
+                | Step::Conditional(side, qty, ..)
+                | Step::List(side, qty, ..) => (side, qty),
             };
             let order = match side {
                 Side::Buy => ctx.buy(self.instrument, qty),
@@ -253,6 +268,18 @@ impl Scripted {
                 Step::Conditional(_, _, price, Trigger::TakeProfitLimit) => {
                     order.take_profit_limit(price, price).send()
                 }
+                Step::List(_, _, [target, stop], _) => {
+                    order.at_limit(target).post_only().send().and_then(|target| {
+                        let order = match side {
+                            Side::Buy => ctx.buy(self.instrument, qty),
+                            Side::Sell => ctx.sell(self.instrument, qty),
+                        };
+                        let stop = order.stop_at(stop).send()?;
+                        ctx.one_cancels_other(target, stop)?;
+                        self.other = Some(stop);
+                        Ok(target)
+                    })
+                }
             };
             self.now = sent.ok().map(|id| (id, step));
         }
@@ -267,9 +294,15 @@ impl Strategy for Scripted {
     }
 
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, _denied: Option<DenyReason>) {
+        if self.other == Some(order.order.id) && order.status.is_final() {
+            self.other = None;
+            let _ = ctx.wake_after(self.pause);
+        }
         let Some((id, step)) = self.now.filter(|(id, _)| *id == order.order.id) else { return };
         let cancel = match step {
-            Step::RestThenCancel(..) | Step::Conditional(..) => order.status == OrderStatus::Open,
+            Step::RestThenCancel(..) | Step::Conditional(..) | Step::List(.., false) => {
+                order.status == OrderStatus::Open
+            }
             Step::RestThenCancelAtFill(..) | Step::Iceberg(..) => order.filled.0 > 0,
             _ => false,
         };
@@ -299,14 +332,32 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     let steps = every_step(setup.table.get(instrument));
     let pause = Duration::from_millis(2);
-    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false, persists: false, pause }))
+    Ok(Box::new(Scripted {
+        instrument,
+        steps,
+        next: 0,
+        now: None,
+        other: None,
+        cancelled: false,
+        persists: false,
+        pause,
+    }))
 }
 
 fn build_persistent(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     let steps = every_step(setup.table.get(instrument));
     let pause = Duration::from_millis(50);
-    Ok(Box::new(Scripted { instrument, steps, next: 0, now: None, cancelled: false, persists: true, pause }))
+    Ok(Box::new(Scripted {
+        instrument,
+        steps,
+        next: 0,
+        now: None,
+        other: None,
+        cancelled: false,
+        persists: true,
+        pause,
+    }))
 }
 
 /// The scripted strategy.
@@ -358,7 +409,10 @@ pub fn ladder(bob: &Trader<'_>) {
     }
 }
 
-/// Trades with alice's orders at 60,000, a part at a time, until told to stop.
+/// Prices, in dollars, at which bob trades with whatever alice has there.
+const NIBBLED: [i64; 3] = [60_000, 60_500, 59_500];
+
+/// Trades with alice's orders at those prices, a part at a time, until told to stop.
 fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
     let mut fresh = Instant::now();
     while !over.load(Ordering::Relaxed) {
@@ -369,9 +423,11 @@ fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
         }
         let open = asked(alice, "/api/v3/openOrders", &[("symbol", "BTCUSDT")]).unwrap_or_default();
         for order in open.as_array().into_iter().flatten() {
-            if units(&order["price"]) != 60_000 * 100_000_000 {
+            let price = units(&order["price"]) / 100_000_000;
+            if !NIBBLED.contains(&price) {
                 continue;
             }
+            let price = price.to_string();
             let side = if order["side"] == "BUY" { "SELL" } else { "BUY" };
             let opposite = [
                 ("symbol", "BTCUSDT"),
@@ -379,7 +435,7 @@ fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
                 ("type", "LIMIT"),
                 ("timeInForce", "IOC"),
                 ("quantity", "0.01"),
-                ("price", "60000"),
+                ("price", price.as_str()),
             ];
             // Two at once: the second meets the cancel that the first brings about.
             bob.try_rest("POST", "/api/v3/order", &opposite);

@@ -176,6 +176,9 @@ fn head(shown: &Shown) -> Vec<Line> {
         let text = format!("STOPPED {}: {}, by {} ({}) since {}", s.scope, s.cause, s.by, s.reason, s.since);
         say(Tone::Bad, text);
     }
+    for p in &reply.paused {
+        say(Tone::Warn, format!("PAUSED {}: by {} ({}) since {}", p.scope, p.by, p.reason, p.since));
+    }
     let Some(m) = &reply.metrics else {
         say(Tone::Plain, "no risk metrics yet".to_owned());
         return lines;

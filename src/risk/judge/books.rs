@@ -28,6 +28,9 @@ impl<R: RuleList> Judge<R> {
             self.exposure.order(&left, 0, value, 1);
             self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
             self.live_in[left.instrument.index()] += 1;
+            if let Some(other) = left.other_leg() {
+                self.pair(left.id, other);
+            }
         }
     }
 
@@ -73,7 +76,8 @@ impl<R: RuleList> Judge<R> {
         }
         let (order, is_final) = (live.state.order, live.state.status.is_final());
         let (before, leaves) = (live.value, live.state.leaves());
-        let after = if is_final { 0 } else { self.exposure.value(order.instrument, live.price, leaves) };
+        let counts = !is_final && live.counted_by.is_none();
+        let after = if counts { self.exposure.value(order.instrument, live.price, leaves) } else { 0 };
         live.value = after;
         let booked = applied == Applied::Changed && report.kind == ReportKind::Fill;
         if before != after || is_final {
@@ -86,6 +90,9 @@ impl<R: RuleList> Judge<R> {
             self.wallets.close(report.order);
             self.live.remove(index);
             self.live_in[order.instrument.index()] -= 1;
+            if order.other_leg().is_some() {
+                self.part(order.id);
+            }
         }
         if booked {
             self.look(seq, Some(order.strategy));

@@ -1,6 +1,7 @@
 //! Who judges: the state that risk keeps of orders, positions and limits, and what it makes of an intent.
 
 mod books;
+mod lists;
 mod stops;
 
 pub use stops::KILL_CANCELS_PER_EVENT_MAX;
@@ -9,8 +10,8 @@ use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Rules};
 use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
-    DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, Pauses, Price,
-    Qty, Side, Slot, StrategyId, Time, Wallets,
+    DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, PausedBy,
+    Pauses, Price, Qty, Side, Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
@@ -25,7 +26,7 @@ use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleList, over, reference
 use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
-use crate::risk::watch::WatchSender;
+use crate::risk::watch::{Switched, WatchSender};
 use crate::strategy::{Action, Change, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -60,6 +61,8 @@ pub(super) struct Judge<R> {
     paused: Pauses,
     /// The order that the next new one is a part of, or protects.
     parent: Option<OrderId>,
+    /// The first order of a list, whose second comes next: they are judged together.
+    first_leg: Option<Intent>,
     facts: Vec<Facts>,
     pub hours: Hours,
     pub filters: Vec<Filters>,
@@ -174,6 +177,7 @@ impl<R: RuleList> Judge<R> {
             halted: false,
             paused: Pauses::new(table),
             parent: None,
+            first_leg: None,
             facts: table.all().iter().map(Facts::from).collect(),
             hours: Hours::none(),
             filters: table.all().iter().map(Filters::from).collect(),
@@ -208,9 +212,26 @@ impl<R: RuleList> Judge<R> {
 
     #[inline]
     fn judge(&mut self, order: &Order, intent: &Intent, value: i128, adds: Sum) -> Judged {
+        self.judge_beside(order, intent, (value, adds), None)
+    }
+
+    /// Judges an order that is worth and adds so much, beside one that is approved with it, if it is. What that could trade
+    /// is not counted: where there is one, only one of the two can.
+    fn judge_beside(
+        &mut self,
+        order: &Order,
+        intent: &Intent,
+        (value, adds): (i128, Sum),
+        beside: Option<&Order>,
+    ) -> Judged {
         let index = order.instrument.index();
         let facts = self.facts[index];
-        let open = self.open(order);
+        let mut open = self.open(order);
+        let more = u32::from(beside.is_some());
+        open.orders = open.orders.saturating_add(more);
+        open.counts.orders += more;
+        open.counts.algo += u32::from(beside.is_some_and(|beside| beside.kind.is_conditional()));
+        let exchange_orders = self.live.len() as u32 + more;
         let strategy = order.strategy.index();
         let worst = Case::worst_price(order, &intent.reference, &self.limits);
         let need = self.wallets.need(order, worst);
@@ -235,7 +256,7 @@ impl<R: RuleList> Judge<R> {
             own_opposite: open.own_opposite,
             filters: &self.filters[index],
             counts: open.counts,
-            exchange_counts: OpenCounts { orders: self.live.len() as u32, ..OpenCounts::default() },
+            exchange_counts: OpenCounts { orders: exchange_orders, ..OpenCounts::default() },
             need,
             quote_left,
             halted: self.halted,
@@ -261,13 +282,13 @@ impl<R: RuleList> Judge<R> {
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
             same_before: self.last_orders[strategy].same(order, self.now, limits.duplicate_window_ns),
-            sent: self.sent[strategy].counted(self.now),
-            sent_all: self.sent_all.counted(self.now),
+            sent: self.sent[strategy].counted(self.now).and_orders(more),
+            sent_all: self.sent_all.counted(self.now).and_orders(more),
             trades_today: self.trades_today[strategy],
             same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
         };
         self.rules.check(&case, order.reduce_only)?;
-        over(&mut Nobody, self.live.len() as i128 + 1, LIVE_ORDERS_MAX as i128, DenyReason::OpenOrders)
+        over(&mut Nobody, i128::from(exchange_orders) + 1, LIVE_ORDERS_MAX as i128, DenyReason::OpenOrders)
     }
 
     /// What is live already, as far as it bears on `order`; one pass, as far back as the instrument's orders go.
@@ -288,6 +309,8 @@ impl<R: RuleList> Judge<R> {
             open.counts.iceberg += u32::from(o.extras.iceberg_qty.0 != 0);
             if o.strategy == order.strategy {
                 open.orders = open.orders.saturating_add(1);
+            }
+            if o.strategy == order.strategy && live.counted_by.is_none() {
                 let side = match o.side {
                     Side::Buy => &mut open.buy,
                     Side::Sell => &mut open.sell,
@@ -326,6 +349,7 @@ impl<R: RuleList> Judge<R> {
                 }
                 VerdictBody::Note(*note)
             }
+            Action::New(order) if order.extras.other_leg != 0 => return self.on_leg(order, intent),
             Action::New(order) => {
                 decided = decided_by(order, &intent.reference);
                 let body = self.on_order(order, intent);
@@ -394,6 +418,11 @@ impl<R: RuleList> Judge<R> {
             Command::Release(scope) => self.release(scope),
             _ => {
                 self.paused.take(command);
+                match command {
+                    Command::Pause(of, PausedBy::Operator) => self.tell(Switched::Paused(of)),
+                    Command::Unpause(of, PausedBy::Operator) => self.tell(Switched::Resumed(of)),
+                    _ => {}
+                }
             }
         }
     }

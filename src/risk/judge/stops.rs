@@ -40,7 +40,7 @@ impl<R: RuleList> Judge<R> {
         self.tell(Switched::Released(scope));
     }
 
-    fn tell(&mut self, switched: Switched) {
+    pub(super) fn tell(&mut self, switched: Switched) {
         let now = self.now;
         if let Some(watch) = &mut self.watch {
             watch.tell(switched, now);

@@ -40,6 +40,12 @@ pub(super) fn asked(peer: Option<Peer>, request: Option<&ControlRequest>, done: 
         Some(ControlRequest::Release { scope, operator, reason, .. }) => {
             (operator.clone(), format!("release {scope}"), Some(reason))
         }
+        Some(ControlRequest::Pause { instrument, operator, reason }) => {
+            (operator.clone(), format!("pause {instrument}"), Some(reason))
+        }
+        Some(ControlRequest::Resume { instrument, operator, reason }) => {
+            (operator.clone(), format!("resume {instrument}"), Some(reason))
+        }
         Some(ControlRequest::Status) => (user(), "status".to_owned(), None),
         Some(ControlRequest::Metrics) => (user(), "metrics".to_owned(), None),
         None => (user(), "something that is no request".to_owned(), None),

@@ -8,13 +8,13 @@
 //!                              └── signs of life of the feed's thread ─▶ NAME.heartbeat
 //! ```
 //!
-//! Owns: the files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched` and `NAME.losses`, NAME being the run's; and where
+//! Owns: the files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched`, `NAME.paused` and `NAME.losses`, NAME being the run's; and where
 //! `NAME.limits` is, which the trail's thread writes.
 //! Invariant: nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever
 //! may open the socket may stop and release: it is readable and writable by its owner alone. Who came, what they asked for
-//! and what became of it is in the audit trail, where there is one; a release that it cannot take is refused.
+//! and what became of it is in the audit trail, where there is one; a release, or a resume, that it cannot take is refused.
 //!
-//! Surveillance stops by the same way (`reacting`). Beside the listening thread another keeps losses over a restart and
+//! Surveillance stops by the same way (`reacting`), and an operator pauses an instrument by it (`pausing`). Beside the listening thread another keeps losses over a restart and
 //! reckons risk metrics (`keeper`), from what risk publishes.
 
 mod access;
@@ -26,6 +26,7 @@ mod losses;
 mod metrics;
 mod names;
 mod overview;
+mod pausing;
 mod reacting;
 mod request;
 mod server;
@@ -73,6 +74,8 @@ pub struct ControlPaths {
     pub heartbeat: PathBuf,
     /// What is stopped.
     pub latched: PathBuf,
+    /// What an operator paused.
+    pub paused: PathBuf,
     /// What was lost.
     pub losses: PathBuf,
     /// The limits in force, so that the next run of this name knows what was changed.
@@ -121,6 +124,7 @@ impl ControlPaths {
             kill: file("kill"),
             heartbeat: file("heartbeat"),
             latched: file("latched"),
+            paused: file("paused"),
             losses: file("losses"),
             limits: file("limits"),
         }
@@ -141,6 +145,7 @@ pub struct PreparedControl {
     paths: ControlPaths,
     names: ScopeNames,
     latched: Latched,
+    paused: Latched,
     losses: Option<KeptLosses>,
     listener: UnixListener,
 }
@@ -177,6 +182,7 @@ impl PreparedControl {
     /// [`ControlError`], with what to do.
     pub fn open(config: &Config, paths: ControlPaths) -> Result<Self, ControlError> {
         let latched = Latched::open(&paths.latched)?;
+        let paused = Latched::open(&paths.paused)?;
         let losses = KeptLosses::read(&paths.losses)?;
         let path = &paths.socket;
         if UnixStream::connect(path).is_ok() {
@@ -190,7 +196,7 @@ impl PreparedControl {
             Ok(listener)
         });
         let listener = made.map_err(|error| ControlError::Socket { path: path.clone(), error })?;
-        Ok(Self { names: ScopeNames::new(config), latched, losses, listener, paths })
+        Ok(Self { names: ScopeNames::new(config), latched, paused, losses, listener, paths })
     }
 
     /// What the run before left to this one's losses. `goes_on` is the epoch of the run that this one goes on from by its

@@ -96,6 +96,27 @@ impl ScopeNames {
         }
     }
 
+    /// The instrument of this name.
+    ///
+    /// # Errors
+    /// [`NameError`], with what would do.
+    pub fn instrument(&self, name: &str) -> Result<InstrumentId, NameError> {
+        let name = name.trim();
+        let at = self.instruments.iter().position(|known| known == name);
+        at.and_then(|at| u16::try_from(at).ok()).map(InstrumentId).ok_or_else(|| NameError::Unknown {
+            kind: "instrument",
+            name: name.to_owned(),
+            known: self.instruments.join(", "),
+        })
+    }
+
+    /// An instrument's name.
+    #[must_use]
+    pub fn of(&self, instrument: InstrumentId) -> String {
+        let name = self.instruments.get(instrument.index());
+        name.cloned().unwrap_or_else(|| Scope::Instrument(instrument).to_string())
+    }
+
     /// The scope's name, which [`read`](Self::read) takes.
     #[must_use]
     pub fn show(&self, scope: Scope) -> String {

@@ -35,6 +35,24 @@ pub enum ControlRequest {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         via: Option<Via>,
     },
+    /// Take no new orders of an instrument; cancels and what only reduces a position pass, and open orders stay.
+    Pause {
+        /// Which, by name.
+        instrument: String,
+        /// Who.
+        operator: String,
+        /// Why.
+        reason: String,
+    },
+    /// Let go of what an operator paused; whoever else holds it back still does.
+    Resume {
+        /// Which, by name.
+        instrument: String,
+        /// Who.
+        operator: String,
+        /// Why.
+        reason: String,
+    },
     /// How it stands.
     Status,
     /// The same, with the risk metrics.
@@ -63,7 +81,7 @@ impl ControlRequest {
     pub fn via(&self) -> Option<Via> {
         match self {
             Self::Kill { via, .. } | Self::Release { via, .. } => *via,
-            Self::Status | Self::Metrics => None,
+            Self::Pause { .. } | Self::Resume { .. } | Self::Status | Self::Metrics => None,
         }
     }
 }
@@ -108,6 +126,9 @@ pub struct ControlReply {
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,
+    /// What an operator paused; each by an instrument's name.
+    #[serde(default)]
+    pub paused: Vec<Stopped>,
     /// The risk metrics, where they were asked for and there are any yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub metrics: Option<serde_json::Value>,

@@ -10,7 +10,7 @@ use super::request::{ControlReply, ControlRequest};
 use super::{ControlLinks, ControlPaths, PreparedControl};
 use crate::audit::Body;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, Kill, Scope, Slot, Time};
+use crate::domain::{DenyReason, InstrumentId, Kill, Scope, Slot, Time};
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
@@ -68,6 +68,9 @@ pub(super) struct Server {
     paths: ControlPaths,
     pub(super) names: ScopeNames,
     latched: Latched,
+    /// What an operator paused, and what they asked for that risk has not told of yet.
+    pub(super) paused: Latched,
+    pub(super) pausing: Vec<(InstrumentId, Stopped)>,
     pub(super) links: ControlLinks,
     command_count: u64,
     metrics: SharedMetrics,
@@ -92,7 +95,7 @@ impl Server {
         metrics: SharedMetrics,
         throttle: Duration,
     ) -> io::Result<Self> {
-        let PreparedControl { paths, names, latched, listener, .. } = prepared;
+        let PreparedControl { paths, names, latched, paused, listener, .. } = prepared;
         let poll = Poll::new()?;
         let mut listener = UnixListener::from_std(listener);
         let (signals, raised) = std::os::unix::net::UnixStream::pair()?;
@@ -105,6 +108,8 @@ impl Server {
             paths,
             names,
             latched,
+            paused,
+            pausing: Vec::new(),
             links,
             command_count: 0,
             metrics,
@@ -221,6 +226,13 @@ impl Server {
                 let recorded = access::asked(peer, Some(asked), &Ok(()));
                 self.release_named(scope, operator, reason, recorded)
             }
+            Ok(ControlRequest::Pause { instrument, operator, reason }) => {
+                self.pause_named(instrument, operator, reason)
+            }
+            Ok(asked @ ControlRequest::Resume { instrument, operator, reason }) => {
+                let recorded = access::asked(peer, Some(asked), &Ok(()));
+                self.resume_named(instrument, operator, reason, recorded)
+            }
         };
         self.note_request(peer, request.as_ref().ok(), &done);
         let asked_metrics = matches!(request, Ok(ControlRequest::Metrics));
@@ -233,6 +245,7 @@ impl Server {
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             feed: vitals.feed(),
             stopped: self.latched.stopped.clone(),
+            paused: self.paused.stopped.clone(),
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
     }
@@ -248,7 +261,9 @@ impl Server {
         if asks && peer.is_some_and(|peer| self.asks_again(peer)) {
             return;
         }
-        if matches!(request, Some(ControlRequest::Release { .. })) && done.is_ok() {
+        let recorded_before =
+            matches!(request, Some(ControlRequest::Release { .. } | ControlRequest::Resume { .. }));
+        if recorded_before && done.is_ok() {
             return;
         }
         self.note(access::asked(peer, request, done));
@@ -355,11 +370,7 @@ impl Server {
             Err(_) if stopped(scope.trim()) => Vec::new(),
             Err(error) => return Err(error.to_string()),
         };
-        if !self.note(recorded) {
-            return Err("the audit trail cannot record it; end the run, see what its log says of the trail, and start it \
-                        again: what is stopped stays stopped"
-                .to_owned());
-        }
+        self.record_first(recorded)?;
         if scopes.is_empty() {
             return self.latched.remove(scope.trim()).map_err(|error| error.to_string());
         }
@@ -449,6 +460,8 @@ impl Server {
                     self.throttles.forget(scope);
                     self.latched.remove(&name)
                 }
+                Switched::Paused(of) => self.note_pause(of, at),
+                Switched::Resumed(of) => self.note_resume(of),
             };
             if let Err(error) = kept {
                 log::error!("{error}");
@@ -496,7 +509,7 @@ impl Server {
 }
 
 /// Refuses an empty or endless text.
-fn said(what: &str, text: &str) -> Result<(), String> {
+pub(super) fn said(what: &str, text: &str) -> Result<(), String> {
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains(['\n', '\r']) {
         return Err(format!("needs an {what}: 1 to {TEXT_CHARS_MAX} characters on one line")
             .replace("an reason", "a reason"));

@@ -30,7 +30,7 @@ use super::store::StoreRequest;
 use super::summary::Summary;
 use super::watch::{Wanted, Watch};
 use crate::domain::event::Command;
-use crate::domain::{Kill, Market, Slot, Time};
+use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
 use crate::journal::{Resumed, Unpriced};
 use crate::net::tls::TlsSetupError;
@@ -276,7 +276,8 @@ fn live(
     let vitals = Vitals::default();
     let control = match (control, pipeline.commands.take()) {
         (Some((prepared, heard)), Some(commands)) => {
-            stay_stopped(&mut pipeline, &prepared.kills());
+            let kept = prepared.kills().into_iter().map(Command::Kill).chain(prepared.pauses());
+            stay_stopped(&mut pipeline, kept);
             let housekeeping = &pipeline.topology.housekeeping;
             let Beside { notes, alerts, reactions } = beside;
             let vitals = vitals.clone();
@@ -320,14 +321,12 @@ fn live(
     }
 }
 
-/// What the last run left stopped is stopped before the first event.
-fn stay_stopped(pipeline: &mut Pipeline, kills: &[Kill]) {
+/// What the last run left stopped, or paused, is so before the first event.
+fn stay_stopped(pipeline: &mut Pipeline, commands: impl Iterator<Item = Command>) {
     let sequencer = &mut pipeline.sequencer;
-    for kill in kills {
+    for command in commands {
         // A fault that stops this shows in the summary.
-        let _ = sequencer
-            .advance(wall_clock())
-            .and_then(|()| sequencer.publish_own(Slot::command(Command::Kill(*kill))));
+        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(Slot::command(command)));
     }
 }
 

@@ -132,7 +132,13 @@ impl Desk {
         };
         let (x, y) = (&first.order, &second.order);
         let sizes = x.side != y.side || first.leaves() == second.leaves();
-        let free = self.state.manager.linked(a).is_none() && self.state.manager.linked(b).is_none();
+        if self.state.manager.linked(a).is_none()
+            && self.state.manager.linked(b).is_none()
+            && self.send_as_list(view, a, b)
+        {
+            return Ok(());
+        }
+        let free = self.is_unlinked(&first.order) && self.is_unlinked(&second.order);
         let (held_a, held_b) = (self.state.manager.is_held(a), self.state.manager.is_held(b));
         // What was sent to a venue that holds such orders itself is still here within its event: it is held instead.
         let holdable = held_a || held_b || self.is_unsent_conditional(a) || self.is_unsent_conditional(b);

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | stop, stop-limit, take-profit, take-profit-limit, trailing | a trade at the trigger price or beyond | the order goes out under the number it always had |
 //! | protection: stop, trailing stop, take-profit around what an entry filled | the touch it would leave at is there | a market order, reduce-only, for what is covered |
-//! | two orders that cancel each other | one is triggered, or trades | the other is taken back first, then the one goes out for what is left |
+//! | two orders that cancel each other, unless their venue takes them as one list | one is triggered, or trades | the other is taken back first, then the one goes out for what is left |
 //! | iceberg | the part that shows has filled | the next part |
 //! | good till a time | the sequencer's time | the order is taken back |
 //!
@@ -24,6 +24,7 @@
 
 mod held;
 mod iceberg;
+mod lists;
 mod protect;
 mod redo;
 

@@ -274,9 +274,13 @@ impl Desk {
         let leaves = |o: &&OrderState| {
             let order = &o.order;
             let held = self.state.manager.is_held(order.id);
+            // Of two in one list only one can trade: the first stands for both while it is there.
+            let second =
+                order.extras.other_leg < 0 && order.other_leg().is_some_and(|o| self.order(o).is_some());
             order.instrument == instrument
                 && order.side == side
                 && !held
+                && !second
                 && (order.kind == OrderKind::Market || order.reduce_only)
         };
         self.state.orders.iter().filter(leaves).map(|o| o.leaves().0).fold(0, i64::saturating_add)

@@ -77,7 +77,8 @@ pub fn encode_order(
 /// What only some orders have.
 #[cold]
 fn encode_extras(order: &Order, instrument: &Instrument, out: &mut OrderBytes) {
-    let Extras { stop_price, iceberg_qty, trailing_bps } = order.extras;
+    // A list has a request of its own.
+    let Extras { stop_price, iceberg_qty, trailing_bps, other_leg: _ } = order.extras;
     if stop_price.0 != 0 {
         out.text(b"&stopPrice=");
         out.decimal(stop_price.0, instrument.price_decimals);
@@ -175,7 +176,8 @@ mod tests {
     #[test]
     fn a_conditional_order_names_its_trigger_and_futures_have_none_here() {
         let mut stop = order(OrderKind::StopLimit, TimeInForce::Gtc);
-        stop.extras = Extras { stop_price: Price(6_190_000), iceberg_qty: Qty(3), trailing_bps: 50 };
+        stop.extras =
+            Extras { stop_price: Price(6_190_000), iceberg_qty: Qty(3), trailing_bps: 50, other_leg: 0 };
         assert_eq!(
             encoded(&stop, Market::Spot),
             "symbol=BTCUSDT&side=BUY&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.012&price=61837.63\

@@ -75,6 +75,8 @@ pub struct Cost {
 impl Cost {
     /// Of placing one order.
     pub const ORDER: Cost = Cost { purpose: Purpose::Order, weight: 1, orders: 1 };
+    /// Of placing two orders as one list.
+    pub const PAIR: Cost = Cost { purpose: Purpose::Order, weight: 1, orders: 2 };
     /// Of cancelling.
     pub const CANCEL: Cost = Cost { purpose: Purpose::Cancel, weight: 1, orders: 0 };
 

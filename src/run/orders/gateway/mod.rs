@@ -15,7 +15,7 @@ use super::pairs::PairChange;
 use super::rest::{RestCalls, RestDone};
 use super::sessions::Sessions;
 use crate::domain::order::OrderState;
-use crate::domain::{ClientOrderId, InstrumentId, OrderId, Qty, Time};
+use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Qty, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
@@ -118,6 +118,8 @@ pub(super) struct Gateway {
     ours: HashMap<OrderId, Ours>,
     /// The order at hand: it is ours once it is on its way, unless it was refused here.
     fresh: Option<(OrderId, Ours)>,
+    /// The first order of a list, whose second was handed over with it.
+    first_leg: Option<(Order, ClientOrderId)>,
     latencies: OrderLatencies,
     outcome: OrdersOutcome,
 }
@@ -137,6 +139,7 @@ impl Gateway {
             unsettled: true,
             ours: ours(),
             fresh: None,
+            first_leg: None,
             latencies: OrderLatencies::new(),
             outcome: OrdersOutcome::default(),
         }
@@ -233,11 +236,34 @@ impl Gateway {
         let clock = &self.parts.clock;
         let taken = clock.raw();
         let now = wall_clock();
+        let first_leg;
         let input = match &task.message {
             GatewayMessage::New { order, client_id, .. } => {
                 let order = order.get();
-                self.fresh = Some((order.id, Ours { client_id: *client_id, left: order.qty, asked: None }));
-                Input::Place { order, client_id }
+                let ours = Ours { client_id: *client_id, left: order.qty, asked: None };
+                match order.extras.other_leg {
+                    0 => {
+                        self.fresh = Some((order.id, ours));
+                        Input::Place { order, client_id }
+                    }
+                    1.. => {
+                        self.ours.insert(order.id, ours);
+                        self.first_leg = Some((*order, *client_id));
+                        self.outcome.orders += 1;
+                        return;
+                    }
+                    ..0 => {
+                        self.ours.insert(order.id, ours);
+                        first_leg = self.first_leg.take();
+                        match &first_leg {
+                            Some((first, first_id)) => {
+                                Input::PlacePair { legs: [(first, first_id), (order, client_id)] }
+                            }
+                            // The stage hands over both or neither.
+                            None => Input::Place { order, client_id },
+                        }
+                    }
+                }
             }
             GatewayMessage::Cancel { order, client_id, .. } => Input::Cancel { order: *order, client_id },
         };

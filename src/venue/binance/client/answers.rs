@@ -58,6 +58,7 @@ impl OrderClient {
         }
         match asked {
             Asked::Place(key) => self.placed(now, key, &reply, out),
+            Asked::PlacePair(keys) => self.placed_pair(now, keys, &reply, out),
             Asked::Cancel(key) => self.canceled(now, key, &reply, out),
             Asked::CancelAll(instrument) => self.canceled_all(now, instrument, sent, &reply, out),
             Asked::Status(key) => self.status(now, key, sent, &reply, out),
@@ -78,11 +79,18 @@ impl OrderClient {
 
     /// Not a byte was sent.
     fn not_sent(&mut self, now: Time, request: InFlight, out: &mut Outputs) {
-        if let Asked::Place(key) = request.asked {
+        let keys = match &request.asked {
+            Asked::Place(key) => std::slice::from_ref(key),
+            Asked::PlacePair(keys) => keys.as_slice(),
+            _ => &[],
+        };
+        if !keys.is_empty() {
             let venue_now = self.line.clock.venue_time(now);
             self.line.budget.lost(request.permit, venue_now);
             self.hold_orders(now, &LocalRefusal::NoConnection);
-            self.refuse_here(now, key, LocalRefusal::NoConnection, out);
+            for key in keys {
+                self.refuse_here(now, *key, LocalRefusal::NoConnection, out);
+            }
         } else {
             self.lost(now, request, out);
         }

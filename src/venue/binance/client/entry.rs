@@ -14,7 +14,7 @@ use super::flight::{Asked, InFlight};
 use super::line::{Form, Sending};
 use super::message::Outputs;
 use super::notice::{LocalRefusal, Notice};
-use super::orders::{NotAdded, OrderKey};
+use super::orders::OrderKey;
 use super::reply::Reply;
 use super::tracked::{CancelState, End, Phase, Tracked, rejected};
 use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
@@ -80,10 +80,7 @@ impl OrderClient {
         self.trading(now).map_err(LocalRefusal::NotTrading)?;
         let listed = self.instruments.check(order)?;
         let route = self.order_route()?;
-        let key = self.orders.key_for(client_id).map_err(|why| match why {
-            NotAdded::Duplicate => LocalRefusal::DuplicateId,
-            NotAdded::Full => LocalRefusal::TooManyOrders,
-        })?;
+        let key = self.orders.key_for(client_id)?;
         let request = Request::Place {
             order,
             instrument: &listed.instrument,
@@ -157,7 +154,9 @@ impl OrderClient {
             out.notice(Notice::NotSent { order, why: LocalRefusal::NoSuchOrder });
             return;
         };
-        self.want_cancel(key, now);
+        // The venue takes both of a list back for one request: the second goes out only if its order is there still then.
+        let due = if self.is_taken_back_with(key) { now.plus(ASK_PAUSES.0) } else { now };
+        self.want_cancel(key, due);
         self.send_cancel(now, key, out);
     }
 
@@ -168,6 +167,15 @@ impl OrderClient {
             tracked.cancel_tries = 0;
             self.orders.attend(key);
         }
+    }
+
+    /// Whether the cancel of the other order of its list is under way.
+    fn is_taken_back_with(&self, key: OrderKey) -> bool {
+        let other = self.orders.get(key).and_then(|tracked| {
+            let id = tracked.client_id.with_order(tracked.order.other_leg()?);
+            self.orders.get(self.orders.find(id.as_bytes())?)
+        });
+        other.is_some_and(|other| other.is_live() && other.cancel == CancelState::Sent)
     }
 
     pub(super) fn send_cancel(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
@@ -244,36 +252,48 @@ impl OrderClient {
                     None => self.change(now, key, out, |order, out| order.lost(now, out)),
                 }
             }
-            Err(_) if reply.is_ambiguous() => self.change(now, key, out, |order, out| order.lost(now, out)),
-            Err(_) => {
-                let Some(tracked) = self.orders.get(key) else { return };
-                // A refusal of what an event has shown to be there is not believed.
-                if matches!(tracked.phase, Phase::Pending | Phase::Unknown) {
-                    let why = reply.refusal();
-                    if matches!(
-                        why.kind,
-                        RefusalKind::Filter | RefusalKind::MarketClosed | RefusalKind::Unsupported
-                    ) {
-                        self.looks.doubt_info(now);
-                    }
-                    let refused = why.refused();
-                    out.notice(Notice::Refused { order: tracked.order.id, why });
-                    self.change(now, key, out, |order, out| {
-                        order.refused = refused;
-                        order.ended(End::Rejected, None, out);
-                    });
-                }
-            }
+            Err(_) => self.not_placed(now, key, reply, out),
         }
+    }
+
+    /// Placing it was answered by an error.
+    pub(super) fn not_placed(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
+        if reply.is_ambiguous() {
+            return self.change(now, key, out, |order, out| order.lost(now, out));
+        }
+        let Some(tracked) = self.orders.get(key) else { return };
+        // A refusal of what an event has shown to be there is not believed.
+        if !matches!(tracked.phase, Phase::Pending | Phase::Unknown) {
+            return;
+        }
+        let why = reply.refusal();
+        if matches!(why.kind, RefusalKind::Filter | RefusalKind::MarketClosed | RefusalKind::Unsupported) {
+            self.looks.doubt_info(now);
+        }
+        let refused = why.refused();
+        out.notice(Notice::Refused { order: tracked.order.id, why });
+        self.change(now, key, out, |order, out| {
+            order.refused = refused;
+            order.ended(End::Rejected, None, out);
+        });
     }
 
     pub(super) fn canceled(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
         let Some(tracked) = self.orders.get(key) else { return };
         let id = tracked.order.id;
         if let Ok(value) = &reply.result {
-            let listed = self.instruments.get(tracked.order.instrument);
+            let instrument = tracked.order.instrument;
+            if value.get("orderReports").is_some() {
+                // It was in a list: the venue took back all of it.
+                reports_of(value).for_each(|row| self.row(now, instrument, row, out));
+                if self.orders.get(key).is_some_and(Tracked::is_live) {
+                    self.check(now, key, out);
+                }
+                return;
+            }
+            let listed = self.instruments.get(instrument);
             let row = listed.and_then(|listed| order_row(value, &listed.instrument));
-            // Of a leg the whole list is the answer; and what cannot be read says nothing.
+            // What cannot be read says nothing.
             match row.filter(|row| row.standing.is_some()) {
                 Some(row) => self.stands(now, key, &row, out),
                 None => self.check(now, key, out),
@@ -310,11 +330,8 @@ impl OrderClient {
     ) {
         if let Ok(rows) = &reply.result {
             let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-            // Lists hold their orders' reports.
-            let nested =
-                |row: &serde_json::Value| row.get("orderReports").and_then(|r| r.as_array()).cloned();
-            for row in rows.iter().flat_map(|row| nested(row).unwrap_or_else(|| vec![row.clone()])) {
-                self.row(now, instrument, &row, out);
+            for row in rows.iter().flat_map(reports_of) {
+                self.row(now, instrument, row, out);
             }
         }
         // What is live still was on its way, or the answer says nothing: each by itself.
@@ -324,4 +341,10 @@ impl OrderClient {
             }
         }
     }
+}
+
+/// The reports in an answer's row: those of its orders where it is a list, else itself.
+fn reports_of(row: &serde_json::Value) -> impl Iterator<Item = &serde_json::Value> {
+    let nested = row.get("orderReports").and_then(serde_json::Value::as_array);
+    nested.map_or(std::slice::from_ref(row), Vec::as_slice).iter()
 }

@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Place(OrderKey),
+    /// Two orders as one list.
+    PlacePair([OrderKey; 2]),
     Cancel(OrderKey),
     CancelAll(InstrumentId),
     /// How an order stands.
@@ -35,6 +37,7 @@ impl Asked {
     pub const fn label(self) -> &'static str {
         match self {
             Asked::Place(_) => "placing an order",
+            Asked::PlacePair(_) => "placing a list of orders",
             Asked::Cancel(_) => "cancelling an order",
             Asked::CancelAll(_) => "cancelling all orders",
             Asked::Status(_) => "an order's status",

@@ -241,7 +241,7 @@ fn judge(instrument: &Instrument, symbol: &Symbol, order: &Order) -> Result<(), 
         let extras = Extras {
             stop_price: price(order.extras.stop_price)?,
             iceberg_qty: qty(order.extras.iceberg_qty)?,
-            trailing_bps: order.extras.trailing_bps,
+            ..order.extras
         };
         Terms::from(&Order { qty: qty(order.qty)?, price: price(order.price)?, extras, ..*order })
     };

@@ -38,7 +38,13 @@ pub enum Input<'a> {
         /// The id that the venue will know it by; never used before.
         client_id: &'a ClientOrderId,
     },
-    /// Take this order back.
+    /// Place these two as one list, of which one cancels the other. Risk has approved both: a target, post-only or a
+    /// take-profit, and a stop, on one side, for one quantity.
+    PlacePair {
+        /// The two, each with the id that the venue will know it by; never used before.
+        legs: [(&'a Order, &'a ClientOrderId); 2],
+    },
+    /// Take this order back; of a list the venue takes both back.
     Cancel {
         /// Which.
         order: OrderId,

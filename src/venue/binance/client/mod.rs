@@ -16,7 +16,7 @@
 //! | `answers`, `codes`, `reply`, `event` | what the venue says |
 //! | `trading` | whether orders are taken at all |
 //! | `tracked`, `orders`, `adopt` | orders: one, all, those of an earlier run |
-//! | `entry`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
+//! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session` | opening, replacing, watching and losing sessions |
 //! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
@@ -33,6 +33,7 @@ mod flight;
 mod instruments;
 mod ledger;
 mod line;
+mod lists;
 mod look;
 mod looked;
 mod message;
@@ -153,6 +154,7 @@ impl OrderClient {
                 return self.adopt(now, state, client_id, booked, out);
             }
             Input::Place { order, client_id } => return self.place(now, order, client_id, out),
+            Input::PlacePair { legs } => return self.place_pair(now, legs, out),
             Input::Cancel { order, client_id } => return self.cancel(now, order, client_id, out),
             Input::CancelAll { instrument } => self.cancel_all(now, instrument, out),
             Input::AddInstrument(instrument) => {

@@ -3,6 +3,7 @@
 //! Owns: who is known, and for how long. Room is taken at the start; nothing is allocated when an order is added.
 //! Invariant: a key names one order for ever; that of an order which was forgotten finds nothing.
 
+use super::notice::LocalRefusal;
 use super::tracked::{Phase, Tracked};
 use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
 use std::collections::{HashMap, VecDeque};
@@ -29,6 +30,15 @@ pub enum NotAdded {
     Duplicate,
     /// There is no room.
     Full,
+}
+
+impl From<NotAdded> for LocalRefusal {
+    fn from(why: NotAdded) -> Self {
+        match why {
+            NotAdded::Duplicate => LocalRefusal::DuplicateId,
+            NotAdded::Full => LocalRefusal::TooManyOrders,
+        }
+    }
 }
 
 /// See the module.

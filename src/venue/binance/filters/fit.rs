@@ -176,7 +176,7 @@ fn from_terms(order: &Order, terms: &Terms) -> Order {
     let extras = Extras {
         stop_price: terms.stop_price.unwrap_or_default(),
         iceberg_qty: terms.iceberg_qty.unwrap_or_default(),
-        trailing_bps: order.extras.trailing_bps,
+        ..order.extras
     };
     Order { price: terms.price.unwrap_or(order.price), qty, extras, ..*order }
 }

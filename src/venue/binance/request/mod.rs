@@ -18,7 +18,7 @@ mod self_trade;
 mod websocket;
 
 pub use name::Name;
-pub use operation::{OrderRef, Request};
+pub use operation::{Leg, OrderRef, Request};
 pub use rest::{RestCall, RestRequest};
 pub use self_trade::SelfTradeMode;
 pub use websocket::{Auth, WsParams, WsRequest};

@@ -36,7 +36,19 @@ macro_rules! names {
 }
 
 names! {
+    AboveClientOrderId "aboveClientOrderId",
+    AbovePrice "abovePrice",
+    AboveStopPrice "aboveStopPrice",
+    AboveTimeInForce "aboveTimeInForce",
+    AboveTrailingDelta "aboveTrailingDelta",
+    AboveType "aboveType",
     ApiKey "apiKey",
+    BelowClientOrderId "belowClientOrderId",
+    BelowPrice "belowPrice",
+    BelowStopPrice "belowStopPrice",
+    BelowTimeInForce "belowTimeInForce",
+    BelowTrailingDelta "belowTrailingDelta",
+    BelowType "belowType",
     CancelNewClientOrderId "cancelNewClientOrderId",
     CancelOrderId "cancelOrderId",
     CancelOrigClientOrderId "cancelOrigClientOrderId",

@@ -13,6 +13,9 @@ pub enum OrderRef<'a> {
     Venue(u64),
 }
 
+/// An order of a list, and its id.
+pub type Leg<'a> = (&'a Order, &'a ClientOrderId);
+
 /// A request of the spot account.
 #[derive(Debug, Clone, Copy)]
 pub enum Request<'a> {
@@ -25,6 +28,16 @@ pub enum Request<'a> {
         /// Its id.
         client_id: &'a ClientOrderId,
         /// What is done where it would meet an order of our own; the symbol's own mode where none is named.
+        self_trade: Option<SelfTradeMode>,
+    },
+    /// Places two orders as one list, of which one cancels the other (OCO): a target and a stop for the same quantity on
+    /// the same side. The list's own id is that of its first order.
+    PlacePair {
+        /// The two, with their ids.
+        legs: [Leg<'a>; 2],
+        /// Their instrument.
+        instrument: &'a Instrument,
+        /// What is done where one would meet an order of our own; the symbol's own mode where none is named.
         self_trade: Option<SelfTradeMode>,
     },
     /// Has an order checked as [`Place`](Self::Place) would be, and not placed.
@@ -89,6 +102,7 @@ impl Request<'_> {
     pub const fn ws_method(&self) -> &'static str {
         match self {
             Self::Place { .. } => "order.place",
+            Self::PlacePair { .. } => "orderList.place.oco",
             Self::Test { .. } => "order.test",
             Self::Cancel { .. } => "order.cancel",
             Self::CancelAll { .. } => "openOrders.cancelAll",
@@ -106,6 +120,7 @@ impl Request<'_> {
     pub const fn rest(&self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Place { .. } => ("POST", "/api/v3/order"),
+            Self::PlacePair { .. } => ("POST", "/api/v3/orderList/oco"),
             Self::Test { .. } => ("POST", "/api/v3/order/test"),
             Self::Cancel { .. } => ("DELETE", "/api/v3/order"),
             Self::CancelAll { .. } => ("DELETE", "/api/v3/openOrders"),
@@ -127,6 +142,9 @@ impl Request<'_> {
         match *self {
             Self::Place { order, instrument, client_id, self_trade } => {
                 place(order, spot(instrument)?, client_id, self_trade, params);
+            }
+            Self::PlacePair { legs, instrument, self_trade } => {
+                place_pair(legs, spot(instrument)?, self_trade, params);
             }
             Self::Test { order, instrument, client_id } => {
                 place(order, spot(instrument)?, client_id, None, params);
@@ -188,25 +206,99 @@ fn place(
     if let Some(mode) = self_trade {
         params.token(Name::SelfTradePreventionMode, mode.name().as_bytes());
     }
-    let side: &[u8] = match order.side {
-        Side::Buy => b"BUY",
-        Side::Sell => b"SELL",
-    };
-    params.token(Name::Side, side);
+    params.token(Name::Side, side(order.side));
     if extras.stop_price.0 != 0 {
         params.decimal(Name::StopPrice, extras.stop_price.0, instrument.price_decimals);
     }
     params.text(Name::Symbol, &instrument.symbol);
     if order.kind.has_limit() && order.kind != OrderKind::PostOnly {
-        let tif: &[u8] = match order.tif {
-            TimeInForce::Gtc => b"GTC",
-            TimeInForce::Ioc => b"IOC",
-            TimeInForce::Fok => b"FOK",
-        };
-        params.token(Name::TimeInForce, tif);
+        params.token(Name::TimeInForce, tif(order.tif));
     }
     if extras.trailing_bps != 0 {
         params.integer(Name::TrailingDelta, u64::from(extras.trailing_bps));
     }
     params.token(Name::Type, OrderType::from(order.kind).name().as_bytes());
+}
+
+const fn side(side: Side) -> &'static [u8] {
+    match side {
+        Side::Buy => b"BUY",
+        Side::Sell => b"SELL",
+    }
+}
+
+const fn tif(tif: TimeInForce) -> &'static [u8] {
+    match tif {
+        TimeInForce::Gtc => b"GTC",
+        TimeInForce::Ioc => b"IOC",
+        TimeInForce::Fok => b"FOK",
+    }
+}
+
+/// The names of a leg's parameters, in their order.
+struct LegNames {
+    client_id: Name,
+    price: Name,
+    stop_price: Name,
+    tif: Name,
+    trailing_delta: Name,
+    kind: Name,
+}
+
+const ABOVE: LegNames = LegNames {
+    client_id: Name::AboveClientOrderId,
+    price: Name::AbovePrice,
+    stop_price: Name::AboveStopPrice,
+    tif: Name::AboveTimeInForce,
+    trailing_delta: Name::AboveTrailingDelta,
+    kind: Name::AboveType,
+};
+
+const BELOW: LegNames = LegNames {
+    client_id: Name::BelowClientOrderId,
+    price: Name::BelowPrice,
+    stop_price: Name::BelowStopPrice,
+    tif: Name::BelowTimeInForce,
+    trailing_delta: Name::BelowTrailingDelta,
+    kind: Name::BelowType,
+};
+
+fn place_pair(
+    legs: [Leg<'_>; 2],
+    instrument: &Instrument,
+    self_trade: Option<SelfTradeMode>,
+    params: &mut impl Params,
+) {
+    let [(first, list_id), _] = legs;
+    // A sell's target is above the market and its stop below, a buy's the other way round.
+    let first_is_above = first.kind.is_stop() == (first.side == Side::Buy);
+    let [above, below] = if first_is_above { legs } else { [legs[1], legs[0]] };
+    leg(above, &ABOVE, instrument, params);
+    leg(below, &BELOW, instrument, params);
+    params.token(Name::ListClientOrderId, list_id.as_bytes());
+    params.token(Name::NewOrderRespType, b"ACK");
+    params.decimal(Name::Quantity, first.qty.0, instrument.qty_decimals);
+    if let Some(mode) = self_trade {
+        params.token(Name::SelfTradePreventionMode, mode.name().as_bytes());
+    }
+    params.token(Name::Side, side(first.side));
+    params.text(Name::Symbol, &instrument.symbol);
+}
+
+fn leg((order, client_id): Leg<'_>, names: &LegNames, instrument: &Instrument, params: &mut impl Params) {
+    let extras = &order.extras;
+    params.token(names.client_id, client_id.as_bytes());
+    if order.kind.has_limit() {
+        params.decimal(names.price, order.price.0, instrument.price_decimals);
+    }
+    if extras.stop_price.0 != 0 {
+        params.decimal(names.stop_price, extras.stop_price.0, instrument.price_decimals);
+    }
+    if order.kind.has_limit() && order.kind != OrderKind::PostOnly {
+        params.token(names.tif, tif(order.tif));
+    }
+    if extras.trailing_bps != 0 {
+        params.integer(names.trailing_delta, u64::from(extras.trailing_bps));
+    }
+    params.token(names.kind, OrderType::from(order.kind).name().as_bytes());
 }

@@ -1,6 +1,7 @@
 //! The client against literal frames: what a session says goes in, what the client sends is looked at.
 
 mod account;
+mod lists;
 mod orders;
 mod rules;
 mod self_trade;
@@ -244,7 +245,7 @@ fn info(status: &str, tick: &str) -> Value {
             {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100}],
         "exchangeFilters": [], "symbols": [{
             "symbol": "ETHBTC", "status": status, "baseAsset": "ETH", "baseAssetPrecision": 8, "quoteAsset": "BTC",
-            "quotePrecision": 8, "quoteAssetPrecision": 8, "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+            "quotePrecision": 8, "quoteAssetPrecision": 8, "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT"],
             "icebergAllowed": true, "ocoAllowed": true, "isSpotTradingAllowed": true,
             "filters": [{"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "100000.00000000", "tickSize": tick},
                 {"filterType": "LOT_SIZE", "minQty": "0.00010000", "maxQty": "100000.00000000", "stepSize": "0.00010000"}],
