@@ -19,7 +19,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
-static NEW_YORK: TimeZone = jiff::tz::get!("America/New_York");
+/// The zone that stocks' files have their times in.
+const STOCKS_ZONE: &str = "America/New_York";
 
 const TRADE_BAR: &str = "time, open, high, low, close, volume";
 const QUOTE_BAR: &str = "time, bid open, high, low, close, size, ask open, high, low, close, size";
@@ -59,7 +60,8 @@ impl Bars {
     pub fn new(path: &Path, name: &str, stocks: bool, options: &ImportOptions) -> Result<Self, ImportError> {
         let told =
             Told::read(path, name, options).map_err(|fault| ImportError::file(path, fault.to_string()))?;
-        let zone = if stocks { NEW_YORK.clone() } else { TimeZone::UTC };
+        let zone = if stocks { TimeZone::get(STOCKS_ZONE) } else { Ok(TimeZone::UTC) };
+        let zone = zone.map_err(|error| ImportError::file(path, error.to_string()))?;
         let midnight = told.date.and_then(|date| moment(date.at(0, 0, 0, 0), &zone));
         let factors = match &options.adjust {
             Some(from) => Some(Factors::read(from, &told.symbol)?),
