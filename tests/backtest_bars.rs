@@ -16,8 +16,6 @@ use algo_trader::strategy::StrategySpec;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run};
 use tempfile::tempdir;
 
-static NEW_YORK: jiff::tz::TimeZone = jiff::tz::get!("America/New_York");
-
 const XYZ: &str = "usa:spot:XYZ";
 const QTY: Qty = Qty(1_000);
 /// The bar after the entry's, in which nothing happens.
@@ -183,7 +181,8 @@ fn spy(qty_decimals: u8) -> Option<(Config, Ran)> {
 /// The day of New York in which it began.
 fn day(time: Time) -> String {
     let stamp = jiff::Timestamp::from_nanosecond(time.0.into()).expect("a time");
-    stamp.to_zoned(NEW_YORK.clone()).strftime("%Y%m%d").to_string()
+    let new_york = jiff::tz::TimeZone::get("America/New_York").expect("bundled");
+    stamp.to_zoned(new_york).strftime("%Y%m%d").to_string()
 }
 
 #[test]
