@@ -390,9 +390,12 @@ pub fn balance(trader: &Trader<'_>, asset: &str) -> i64 {
     units(&row["free"]) + units(&row["locked"])
 }
 
+/// Orders of a whole ladder.
+const LADDER: usize = 60;
+
 /// A ladder of bob's orders on both sides of 60,000.
 pub fn ladder(bob: &Trader<'_>) {
-    for level in 1..=30 {
+    for level in 1..=LADDER / 2 {
         for (side, price) in [("SELL", 60_000 + 10 * level), ("BUY", 60_000 - 10 * level)] {
             let price = price.to_string();
             let order = [
@@ -417,8 +420,12 @@ fn nibble(alice: &Trader<'_>, bob: &Trader<'_>, over: &AtomicBool) {
     let mut fresh = Instant::now();
     while !over.load(Ordering::Relaxed) {
         if fresh.elapsed() > Duration::from_secs(3) {
-            // What was bought up is offered anew.
-            ladder(bob);
+            // What was bought up is offered anew, but not without end: with 200 open orders an account may place no more,
+            // and those below are of the same one.
+            let open = asked(bob, "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
+            if open.is_some_and(|open| open.as_array().is_some_and(|open| open.len() < LADDER)) {
+                ladder(bob);
+            }
             fresh = Instant::now();
         }
         let open = asked(alice, "/api/v3/openOrders", &[("symbol", "BTCUSDT")]).unwrap_or_default();
