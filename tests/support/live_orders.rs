@@ -328,10 +328,9 @@ impl Strategy for Scripted {
     }
 }
 
-fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+fn scripted(setup: &Setup<'_>, persists: bool, pause: Duration) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     let steps = every_step(setup.table.get(instrument));
-    let pause = Duration::from_millis(2);
     Ok(Box::new(Scripted {
         instrument,
         steps,
@@ -339,25 +338,17 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
         now: None,
         other: None,
         cancelled: false,
-        persists: false,
+        persists,
         pause,
     }))
 }
 
+fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    scripted(setup, false, Duration::from_millis(2))
+}
+
 fn build_persistent(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
-    let instrument = setup.one_instrument()?;
-    let steps = every_step(setup.table.get(instrument));
-    let pause = Duration::from_millis(50);
-    Ok(Box::new(Scripted {
-        instrument,
-        steps,
-        next: 0,
-        now: None,
-        other: None,
-        cancelled: false,
-        persists: true,
-        pause,
-    }))
+    scripted(setup, true, Duration::from_millis(50))
 }
 
 /// The scripted strategy.
