@@ -40,7 +40,7 @@ const VALUE_MAX: i128 = 1 << 100;
 
 impl Sum {
     /// Stands where an instrument has no group: so far below every limit that none is met.
-    const NO_GROUP: Self = Self {
+    pub(super) const NO_GROUP: Self = Self {
         long: -VALUE_MAX,
         short: -VALUE_MAX,
         gross: -VALUE_MAX,
@@ -56,7 +56,7 @@ impl Sum {
     }
 
     #[inline]
-    fn minus(&self, other: &Sum) -> Sum {
+    pub(super) fn minus(&self, other: &Sum) -> Sum {
         Sum {
             long: self.long - other.long,
             short: self.short - other.short,
@@ -135,6 +135,8 @@ pub(super) struct Exposure {
     whole: Sum,
     profit_by_strategy: Vec<i128>,
     profit: i128,
+    /// How often a position was booked or valued anew.
+    changes: u64,
 }
 
 /// What a fill did.
@@ -170,6 +172,7 @@ impl Exposure {
             whole: Sum::default(),
             profit_by_strategy: vec![0; strategies],
             profit: 0,
+            changes: 0,
         }
     }
 
@@ -201,6 +204,12 @@ impl Exposure {
         self.profit
     }
 
+    /// How often that, or what was earned, could have changed.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     #[inline]
     pub fn profit_of(&self, strategy: StrategyId) -> i128 {
         self.profit_by_strategy[strategy.index()]
@@ -218,6 +227,13 @@ impl Exposure {
         scopes[Scale::Account as usize] = self.by_account.get(account).unwrap_or(&Sum::NO_GROUP);
         scopes[Scale::Portfolio as usize] = &self.whole;
         scopes
+    }
+
+    /// Something of each cache line of the cell there and of its instrument's sum.
+    #[inline]
+    pub fn peek(&self, at: usize, instrument: InstrumentId) -> (Qty, [i128; 2]) {
+        let sum = &self.by_instrument[instrument.index()];
+        (self.cells[at].qty, [sum.long, sum.down])
     }
 
     /// What an order of that value would add to each of them.
@@ -378,6 +394,7 @@ impl Exposure {
     }
 
     fn value_cell(&mut self, strategy: StrategyId, instrument: InstrumentId) {
+        self.changes += 1;
         let at = self.at(strategy, instrument);
         let (mark, decimals) = (self.marks[instrument.index()], self.decimals[instrument.index()]);
         let earned = &mut self.earned[at];

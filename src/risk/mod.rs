@@ -18,6 +18,7 @@ mod losses;
 pub mod metrics;
 mod rates;
 mod recent;
+mod room;
 pub mod rule;
 pub mod rules;
 mod setup;

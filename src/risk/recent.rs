@@ -14,8 +14,9 @@ const ORDERS: usize = 1_024;
 pub(super) struct Habits {
     sum: i64,
     traded: Time,
-    count: u32,
+    ordered: Time,
     same_way: u32,
+    count: u8,
     side: Side,
     sizes: [i64; SIZES],
 }
@@ -23,25 +24,45 @@ pub(super) struct Habits {
 const _: () = assert!(size_of::<Habits>() == 96);
 
 impl Habits {
-    pub const NONE: Self =
-        Self { sum: 0, traded: Time(0), count: 0, same_way: 0, side: Side::Buy, sizes: [0; SIZES] };
+    pub const NONE: Self = Self {
+        sum: 0,
+        traded: Time(0),
+        ordered: Time(0),
+        same_way: 0,
+        count: 0,
+        side: Side::Buy,
+        sizes: [0; SIZES],
+    };
+
+    /// Something of each cache line.
+    #[inline]
+    pub fn peek(&self) -> [i64; 2] {
+        [self.sum, self.sizes[SIZES - 1]]
+    }
 
     /// Sum and number of the last sizes.
     #[inline]
     pub fn sizes(&self) -> (i64, u32) {
-        (self.sum, self.count.min(SIZES as u32))
+        (self.sum, u32::from(self.count).min(SIZES as u32))
+    }
+
+    /// Whether an order of late could be repeated by another.
+    #[inline]
+    pub fn may_repeat(&self, now: Time, window_ns: u64) -> bool {
+        now.since(self.ordered) < window_ns
     }
 
     /// An order was approved.
     #[inline]
-    pub fn ordered(&mut self, qty: Qty) {
+    pub fn ordered(&mut self, qty: Qty, now: Time) {
+        self.ordered = now;
         let at = self.count as usize % SIZES;
         // Sums of eight are kept within 64 bits.
         let qty = qty.0.clamp(0, i64::MAX / SIZES as i64);
         self.sum += qty - self.sizes[at];
         self.sizes[at] = qty;
         // From SIZES to twice that and back, so that the place goes round.
-        self.count = if self.count as usize == 2 * SIZES - 1 { SIZES as u32 } else { self.count + 1 };
+        self.count = if self.count as usize == 2 * SIZES - 1 { SIZES as u8 } else { self.count + 1 };
     }
 
     /// An order traded for the first time.
@@ -155,7 +176,7 @@ mod tests {
         let mut habits = Habits::NONE;
         let mut all = Vec::new();
         for qty in 1..100 {
-            habits.ordered(Qty(qty * qty));
+            habits.ordered(Qty(qty * qty), Time(0));
             all.push(qty * qty);
             let last = &all[all.len().saturating_sub(SIZES)..];
             assert_eq!(habits.sizes(), (last.iter().sum(), last.len() as u32));
@@ -167,6 +188,7 @@ mod tests {
         let mut last = LastOrders::new(1_000);
         let mut all: Vec<(u64, i64)> = Vec::new();
         let (mut now, mut random) = (10_000u64, 1u64);
+        let mut habits = Habits::NONE;
         for _ in 0..5_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             now += random >> 33 & 15;
@@ -174,7 +196,10 @@ mod tests {
             let naive =
                 all.iter().rev().find(|(at, p)| *p == price && now - at < 1_000).map(|(at, _)| Time(*at));
             assert_eq!(last.same(&order(price), Time(now), 1_000), naive);
+            assert!(naive.is_none() || habits.may_repeat(Time(now), 1_000));
             last.ordered(&order(price), Time(now), 1_000);
+            habits.ordered(Qty(1), Time(now));
+            assert!(!habits.may_repeat(Time(now + 1_000), 1_000));
             all.push((now, price));
         }
         assert_eq!(LastOrders::new(0).same(&order(1), Time(now), 0), None);

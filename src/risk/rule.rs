@@ -74,6 +74,8 @@ pub struct Case<'a> {
     pub levels: [&'a ScaleLimits; SCALES],
     /// What it would add.
     pub adds: Sum,
+    /// Whether every rule of the levels' exposure is known to pass, see [`room`](super::room).
+    pub roomy: bool,
     /// Capital and profit, units of 10^-8 quote.
     pub equity: i128,
     /// The price that positions are valued at, zero where none is known.
@@ -296,10 +298,20 @@ impl RuleList for NoRules {
 ///
 /// A loop over the table would call each rule by its address. Written out, and each inlined whatever its size, all become
 /// one piece of code: what they share is worked out once, and what a rule judges by is never put into memory for it.
+///
+/// Those in brackets are the ones that [`Case::roomy`] speaks for.
 macro_rules! in_this_order {
-    ($($rule:ident)*) => {
+    ($($before:ident)* [$($level:ident)*] $($after:ident)*) => {
         /// Every rule, in the order they run.
-        pub static RULES: &[RuleSpec] = &[$(rules::$rule::RULE),*];
+        pub static RULES: &[RuleSpec] = &[
+            $(rules::$before::RULE,)*
+            $(rules::$level::RULE,)*
+            $(rules::$after::RULE,)*
+        ];
+
+        /// Those whose passing [`Case::roomy`] tells.
+        #[cfg(test)]
+        pub(super) static OF_LEVELS: &[RuleSpec] = &[$(rules::$level::RULE),*];
 
         /// Runs the rules, those alone that bind reducing orders where `reducing`; the first denial stands.
         ///
@@ -307,9 +319,18 @@ macro_rules! in_this_order {
         /// The [`Refusal`] of the first rule that denies.
         #[inline(always)]
         pub fn check_all(case: &Case<'_>, reducing: bool) -> Judged {
-            $(if !reducing || rules::$rule::RULE.binds_reducing {
-                rules::$rule::check(case, &mut Nobody)?;
-            })*
+            macro_rules! run {
+                ($rule:ident) => {
+                    if !reducing || rules::$rule::RULE.binds_reducing {
+                        rules::$rule::check(case, &mut Nobody)?;
+                    }
+                };
+            }
+            $(run!($before);)*
+            if !case.roomy {
+                $(run!($level);)*
+            }
+            $(run!($after);)*
             Ok(())
         }
     };
@@ -336,13 +357,7 @@ in_this_order! {
     fat_finger
     duplicate
     position
-    gross
-    scale_long
-    scale_short
-    scale_gross
-    scale_net
-    leverage
-    share
+    [gross scale_long scale_short scale_gross scale_net leverage share]
     balance
     minimum_balance
     open_orders

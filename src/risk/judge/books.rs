@@ -27,7 +27,6 @@ impl<R: RuleList> Judge<R> {
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
             self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
-            self.live_in[left.instrument.index()] += 1;
             if let Some(other) = left.other_leg() {
                 self.pair(left.id, other);
             }
@@ -65,9 +64,8 @@ impl<R: RuleList> Judge<R> {
         if report.kind.is_of_position() {
             return self.on_position(seq, report);
         }
-        // Those of late are heard of most.
-        let Some(index) = self.live.iter().rposition(|o| o.state.order.id == report.order) else { return };
-        let live = &mut self.live[index];
+        let Some(index) = self.live.find(report.order) else { return };
+        let live = self.live.at_mut(index);
         let first = live.state.filled == Qty::ZERO;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
         if report.kind == ReportKind::CancelRejected {
@@ -89,7 +87,6 @@ impl<R: RuleList> Judge<R> {
         if is_final {
             self.wallets.close(report.order);
             self.live.remove(index);
-            self.live_in[order.instrument.index()] -= 1;
             if order.other_leg().is_some() {
                 self.part(order.id);
             }

@@ -67,10 +67,9 @@ impl<R: RuleList> Judge<R> {
         self.judge_beside(second, also_asked, adds[1], Some(first))?;
         // The venue's own limit on lists; the rules see orders.
         let Some(max) = self.filters[first.instrument.index()].counts.lists else { return Ok(()) };
-        let one_of_each = self.live.iter().filter(|live| {
-            let order = &live.state.order;
-            order.instrument == first.instrument && order.other_leg().is_some() && live.counted_by.is_none()
-        });
+        let of_instrument = self.live.of(first.instrument);
+        let one_of_each =
+            of_instrument.filter(|live| live.state.order.other_leg().is_some() && live.counted_by.is_none());
         let lists = one_of_each.count() as i128 + 1;
         if lists <= i128::from(max) {
             return Ok(());
@@ -81,12 +80,11 @@ impl<R: RuleList> Judge<R> {
 
     /// Has two live orders of a list count once: nothing where one of them is not live.
     pub(super) fn pair(&mut self, a: OrderId, b: OrderId) {
-        let at = |id| self.live.iter().rposition(|live| live.state.order.id == id);
-        let (Some(a), Some(b)) = (at(a), at(b)) else { return };
-        self.wallets.pair(self.live[a].state.order.id, self.live[b].state.order.id);
-        let (counts, other) = if self.live[a].value >= self.live[b].value { (a, b) } else { (b, a) };
-        let by = self.live[counts].state.order.id;
-        let live = &mut self.live[other];
+        let (Some(at_a), Some(at_b)) = (self.live.find(a), self.live.find(b)) else { return };
+        self.wallets.pair(a, b);
+        let a_counts = self.live.at(at_a).value >= self.live.at(at_b).value;
+        let (by, other) = if a_counts { (a, at_b) } else { (b, at_a) };
+        let live = self.live.at_mut(other);
         self.exposure.order(&live.state.order, live.value, 0, 0);
         (live.value, live.counted_by) = (0, Some(by));
     }

@@ -22,6 +22,9 @@ const ASK_AGAIN_NS: u64 = 500_000_000;
 pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
 
 impl<R: RuleList> Judge<R> {
+    /// What no count of changes comes to.
+    pub(super) const NEVER_LOOKED: u64 = u64::MAX;
+
     pub(super) fn kill(&mut self, kill: &Kill) {
         if self.switches.kill(kill) {
             self.tell(Switched::Killed(*kill));
@@ -37,6 +40,8 @@ impl<R: RuleList> Judge<R> {
         if !watched {
             self.losses.forget(scope, &self.exposure);
         }
+        // What is let go on with its losses is looked at anew.
+        self.looked_at.fill(Self::NEVER_LOOKED);
         self.tell(Switched::Released(scope));
     }
 
@@ -131,21 +136,31 @@ impl<R: RuleList> Judge<R> {
         if self.exposure.is_unsettled() {
             self.exposure.settle();
         }
-        if let Some(kill) = self.losses.of_all(self.now, &self.exposure) {
-            self.latch(seq, &kill);
-        }
+        let changes = self.exposure.changes();
         match strategy {
-            Some(strategy) => self.look_at(seq, strategy),
+            // Time alone loses nothing: the peak and the day's start stay, and the best of a window only falls.
+            Some(strategy) if self.looked_at[strategy.index()] == changes => {}
+            Some(strategy) => {
+                self.look_at_all(seq);
+                self.look_at(seq, strategy, changes);
+            }
             None => {
+                self.look_at_all(seq);
                 for index in (0..=u8::MAX).take(self.losses.strategies()) {
-                    self.look_at(seq, StrategyId(index));
+                    self.look_at(seq, StrategyId(index), changes);
                 }
             }
         }
     }
 
-    #[inline]
-    fn look_at(&mut self, seq: u64, strategy: StrategyId) {
+    fn look_at_all(&mut self, seq: u64) {
+        if let Some(kill) = self.losses.of_all(self.now, &self.exposure) {
+            self.latch(seq, &kill);
+        }
+    }
+
+    fn look_at(&mut self, seq: u64, strategy: StrategyId, changes: u64) {
+        self.looked_at[strategy.index()] = changes;
         if let Some(kill) = self.losses.of_strategy(strategy, &self.exposure) {
             self.latch(seq, &kill);
         }
@@ -166,7 +181,7 @@ impl<R: RuleList> Judge<R> {
     fn sweep(&mut self, seq: u64) {
         let (mut asked, mut left) = (0, false);
         for at in 0..self.live.len() {
-            let live = &mut self.live[at];
+            let live = self.live.at_mut(at);
             let Order { id, strategy, instrument, .. } = live.state.order;
             if self.switches.stops(strategy, instrument).is_none() {
                 continue;

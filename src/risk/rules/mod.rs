@@ -42,7 +42,7 @@ pub(super) mod tradable;
 pub(super) mod trading_hours;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::limits::Pace;
 use super::rates::Pulse;

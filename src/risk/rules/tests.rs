@@ -21,19 +21,19 @@ const BID: i64 = 5_999_990;
 const ASK: i64 = 6_000_010;
 
 /// What a case borrows from.
-struct Sample {
+pub(in crate::risk) struct Sample {
     instrument: Instrument,
     filters: Filters,
     order: Order,
     top: Top,
-    limits: RiskLimits,
-    scopes: [Sum; SCALES],
+    pub limits: RiskLimits,
+    pub scopes: [Sum; SCALES],
     /// Orders that are open on the symbol, where a filter counts them.
     open: u32,
 }
 
 impl Sample {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let instrument = sample(Market::Spot, "BTCUSDT");
         let filters = Filters::from(&instrument);
         let order = Order {
@@ -53,7 +53,7 @@ impl Sample {
         Self { instrument, filters, order, top, limits: RiskLimits::NONE, scopes, open: 0 }
     }
 
-    fn case(&self) -> Case<'_> {
+    pub fn case(&self) -> Case<'_> {
         let mut case = Case {
             order: &self.order,
             instrument: &self.instrument,
@@ -84,6 +84,7 @@ impl Sample {
             scopes: [0, 1, 2, 3, 4].map(|scale| &self.scopes[scale]),
             levels: [0, 1, 2, 3, 4].map(|scale| &self.limits.scales[scale]),
             adds: Sum::default(),
+            roomy: false,
             equity: 0,
             mark: Price(0),
             heard: NOW,
