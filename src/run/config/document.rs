@@ -1,16 +1,12 @@
 //! One TOML text with the places of its keys, so that every refusal can point at what is wrong.
 //!
-//! Owns: the way from text to a raw structure. Invariant: it goes on after a mistake and reports all of them, since
-//! each mistake is one key that can be left out.
+//! Owns: the way from text to parsed values, and from a place in the text to its line, key and source.
 
-use crate::domain::params::{ConfigProblem, not_known};
-use serde::de::DeserializeOwned;
+use super::read::{Keyed, PROBLEMS_MAX, Reader};
+use crate::domain::params::ConfigProblem;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// Enough to mend a file by; a file with more is not a configuration.
-const PROBLEMS_MAX: usize = 50;
 
 /// Longer values are cut in messages.
 const FOUND_CHARS_MAX: usize = 40;
@@ -42,21 +38,10 @@ impl<'a> Document<'a> {
     }
 
     /// The whole text as a raw structure; what does not fit is reported and left out.
-    pub fn read<T: DeserializeOwned + Default>(&self, problems: &mut Vec<ConfigProblem>) -> T {
-        let mut root = self.root.clone();
-        for _ in 0..PROBLEMS_MAX {
-            match T::deserialize(toml::Deserializer::from(root.clone())) {
-                Ok(raw) => return raw,
-                Err(error) => {
-                    let span = error.span().unwrap_or_default();
-                    problems.push(self.misfit(&span, error.message()));
-                    if !leave_out(root.get_mut(), &span) {
-                        break;
-                    }
-                }
-            }
-        }
-        T::default()
+    pub fn read<T: Keyed + Default>(&self, problems: &mut Vec<ConfigProblem>) -> T {
+        let mut raw = T::default();
+        Reader { document: self, problems }.keys(self.root.get_ref(), &mut raw);
+        raw
     }
 
     /// A refusal of the value at `span`.
@@ -92,26 +77,9 @@ impl<'a> Document<'a> {
         table.is_some_and(|table| table.contains_key(name))
     }
 
-    /// What serde says, in terms of the file.
-    fn misfit(&self, span: &Range<usize>, message: &str) -> ConfigProblem {
-        let (said, wanted) = message.rsplit_once(", expected ").unwrap_or((message, ""));
-        if let Some(name) = said.strip_prefix("unknown field `").and_then(|name| name.strip_suffix('`')) {
-            let known: Vec<&str> = wanted.split('`').skip(1).step_by(2).collect();
-            return self.place(span.start, self.path(span), None, not_known("a known key", name, &known));
-        }
-        let number =
-            ["invalid type: integer", "invalid type: floating"].iter().any(|kind| said.starts_with(kind));
-        let wanted = match wanted {
-            "a string" if number => "must be in quotes",
-            "any valid TOML value" => "must fit 64 bits",
-            "i64" => "must be an integer",
-            "a string" => "must be text in quotes",
-            "a boolean" => "must be true or false",
-            "a sequence" => "must be a list",
-            _ if wanted.starts_with("struct ") || wanted == "a map" => "must be a table",
-            _ => return self.problem(span, message),
-        };
-        self.problem(span, wanted)
+    /// A refusal of the key at `span`.
+    pub fn problem_of_key(&self, span: &Range<usize>, expected: String) -> ConfigProblem {
+        self.place(span.start, self.path(span), None, expected)
     }
 
     fn path(&self, span: &Range<usize>) -> String {
@@ -168,23 +136,5 @@ fn find_in_value<'t, 'a>(value: &'t Spanned<DeValue<'a>>, span: &Range<usize>) -
         DeValue::Table(table) => find(table, span),
         DeValue::Array(array) => array.iter().find_map(|item| find_in_value(item, span)),
         _ => None,
-    }
-}
-
-/// Removes the innermost entry whose key is at `span`, or whose value holds it; false if there is none.
-fn leave_out(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
-    if table.iter_mut().any(|(_, value)| leave_out_of_value(value, span)) {
-        return true;
-    }
-    let at = |key: Range<usize>, value: Range<usize>| key == *span || encloses(&value, span);
-    let found = table.iter().find(|(key, value)| at(key.span(), value.span())).map(|(key, _)| key.clone());
-    found.is_some_and(|key| table.remove(&key).is_some())
-}
-
-fn leave_out_of_value(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
-    match value.get_mut() {
-        DeValue::Table(table) => leave_out(table, span),
-        DeValue::Array(array) => array.iter_mut().any(|item| leave_out_of_value(item, span)),
-        _ => false,
     }
 }

@@ -14,6 +14,7 @@ mod document;
 mod hours;
 mod instruments;
 mod raw;
+mod read;
 mod risk;
 mod sections;
 mod strategies;

@@ -1,11 +1,12 @@
-//! The shape of the files as serde reads them: every key that exists, none of them checked.
+//! The shape of the files: every key that exists, none of them checked.
 //!
 //! Owns: the names of keys. What each means, its range and default is said in `config/default.toml` and enforced
 //! where it becomes a checked value. Everything may be absent, so that all that is wrong can be said at once.
 
-use serde::Deserialize;
+use super::read::{FromToml, Keyed, Reader};
 use std::collections::BTreeMap;
 use toml::Spanned;
+use toml::de::DeValue;
 
 /// A value, if there is one, with its place.
 pub(super) type Given<T> = Option<Spanned<T>>;
@@ -13,9 +14,29 @@ pub(super) type Given<T> = Option<Spanned<T>>;
 macro_rules! raw {
     ($($(#[doc = $doc:literal])* $name:ident { $($key:ident: $kind:ty,)* })*) => {$(
         $(#[doc = $doc])*
-        #[derive(Debug, Clone, Default, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Debug, Clone, Default)]
         pub(super) struct $name { $(pub $key: $kind,)* }
+
+        impl Keyed for $name {
+            fn keys(&self) -> &'static [&'static str] {
+                &[$(stringify!($key)),*]
+            }
+
+            fn take(&mut self, key: &str, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> bool {
+                match key {
+                    $(stringify!($key) => reader.put(&mut self.$key, value),)*
+                    _ => return false,
+                }
+                true
+            }
+        }
+
+        impl FromToml for $name {
+            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+                let mut whole = Self::default();
+                reader.table(value, &mut whole).then_some(whole)
+            }
+        }
     )*};
 }
 
