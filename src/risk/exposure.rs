@@ -15,7 +15,8 @@ use super::snapshot::RiskSnapshot;
 use crate::domain::decimal::POW10;
 use crate::domain::event::Report;
 use crate::domain::{
-    InstrumentId, InstrumentTable, Notional, Order, Position, Price, Qty, Side, StrategyId, VenueId, kill,
+    Instrument, InstrumentId, InstrumentTable, Notional, Order, Position, Price, Qty, Side, StrategyId,
+    VenueId, kill,
 };
 
 /// Exposure of a cell, or a sum of them. Amounts are in units of 10^-8 quote.
@@ -113,16 +114,24 @@ struct Earned {
     trip_start: i128,
 }
 
+/// Where an instrument belongs, and what it is worth.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The price that its positions are valued at, zero where none is known.
+    mark: Price,
+    group: Option<u16>,
+    account: VenueId,
+    /// Of its notionals.
+    decimals: u8,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Exposure {
     instruments: usize,
     cells: Vec<Cell>,
     earned: Vec<Earned>,
-    marks: Vec<Price>,
-    decimals: Vec<u8>,
-    group_of: Vec<Option<u16>>,
-    account_of: Vec<VenueId>,
+    places: Vec<Place>,
     /// Strategies with a position, by instrument.
     holders: Vec<Vec<u8>>,
     /// Instruments whose mark moved under a position.
@@ -152,16 +161,21 @@ impl Exposure {
     /// Of `strategies` strategies; `groups` says to which group an instrument belongs.
     pub fn new(table: &InstrumentTable, strategies: usize, groups: &[Option<u16>]) -> Self {
         let instruments = table.len();
-        let group_of: Vec<_> = (0..instruments).map(|i| groups.get(i).copied().flatten()).collect();
-        let group_count = group_of.iter().flatten().map(|g| usize::from(*g) + 1).max().unwrap_or(0);
+        let place = |(at, (i, account)): (usize, (&Instrument, VenueId))| Place {
+            mark: Price(0),
+            group: groups.get(at).copied().flatten(),
+            account,
+            decimals: i.notional_decimals(),
+        };
+        let accounts = kill::venues_of(table);
+        let places: Vec<_> = table.all().iter().zip(accounts).enumerate().map(place).collect();
+        let group_count =
+            places.iter().filter_map(|place| place.group).map(|g| usize::from(g) + 1).max().unwrap_or(0);
         Self {
             instruments,
             cells: vec![Cell::default(); strategies * instruments],
             earned: vec![Earned::default(); strategies * instruments],
-            marks: vec![Price(0); instruments],
-            decimals: table.all().iter().map(|i| i.notional_decimals()).collect(),
-            group_of,
-            account_of: kill::venues_of(table),
+            places,
             holders: vec![Vec::with_capacity(strategies); instruments],
             moved: Vec::with_capacity(instruments),
             is_moved: vec![false; instruments],
@@ -195,7 +209,7 @@ impl Exposure {
     /// The price that an instrument's positions are valued at.
     #[inline]
     pub fn mark_of(&self, instrument: InstrumentId) -> Price {
-        self.marks[instrument.index()]
+        self.places[instrument.index()].mark
     }
 
     /// Profit of everything, and of each strategy: realised and not, fees taken off, units of 10^-8 quote.
@@ -218,13 +232,13 @@ impl Exposure {
     /// The sums that an order of `strategy` in `instrument` would add to, from the narrowest level to the widest.
     #[inline(always)]
     pub fn scopes(&self, strategy: StrategyId, instrument: InstrumentId) -> [&Sum; SCALES] {
-        let group = self.group_of[instrument.index()];
-        let account = usize::from(self.account_of[instrument.index()].0);
+        let Place { group, account, .. } = self.places[instrument.index()];
         let mut scopes = [&Sum::NO_GROUP; SCALES];
         scopes[Scale::Instrument as usize] = &self.by_instrument[instrument.index()];
         scopes[Scale::Strategy as usize] = &self.by_strategy[strategy.index()];
         scopes[Scale::Group as usize] = group.map_or(&Sum::NO_GROUP, |g| &self.by_group[usize::from(g)]);
-        scopes[Scale::Account as usize] = self.by_account.get(account).unwrap_or(&Sum::NO_GROUP);
+        scopes[Scale::Account as usize] =
+            self.by_account.get(usize::from(account.0)).unwrap_or(&Sum::NO_GROUP);
         scopes[Scale::Portfolio as usize] = &self.whole;
         scopes
     }
@@ -250,7 +264,7 @@ impl Exposure {
     /// What a quantity is worth at a price, rounded up.
     #[inline]
     pub fn value(&self, instrument: InstrumentId, price: Price, qty: Qty) -> i128 {
-        let value = quote_units(price.times(qty), self.decimals[instrument.index()]);
+        let value = quote_units(price.times(qty), self.places[instrument.index()].decimals);
         value.clamp(-VALUE_MAX, VALUE_MAX)
     }
 
@@ -288,11 +302,11 @@ impl Exposure {
     #[inline]
     pub fn mark(&mut self, instrument: InstrumentId, mark: Price) {
         let index = instrument.index();
-        let Some(held) = self.marks.get_mut(index) else { return };
-        if *held == mark {
+        let Some(place) = self.places.get_mut(index) else { return };
+        if place.mark == mark {
             return;
         }
-        *held = mark;
+        place.mark = mark;
         if !self.holders[index].is_empty() && !self.is_moved[index] {
             self.is_moved[index] = true;
             self.moved.push(instrument);
@@ -319,7 +333,8 @@ impl Exposure {
 
     /// Copies what is exposed.
     pub fn copy_to(&self, snapshot: &mut RiskSnapshot) {
-        snapshot.marks.clone_from(&self.marks);
+        snapshot.marks.clear();
+        snapshot.marks.extend(self.places.iter().map(|place| place.mark));
         snapshot.cells.clear();
         snapshot.cells.extend(self.cells.iter().map(|cell| cell.sum().gross));
         snapshot.cell_orders.clear();
@@ -341,12 +356,12 @@ impl Exposure {
     /// Takes over a position of an earlier run, at its own price until the market says another.
     pub fn take_over(&mut self, strategy: StrategyId, instrument: InstrumentId, position: &Position) {
         let at = self.at(strategy, instrument);
-        let decimals = self.decimals[instrument.index()];
+        let decimals = self.places[instrument.index()].decimals;
         self.earned[at].position = *position;
         self.earned[at].trip_start = net(position, decimals);
         if position.qty != Qty::ZERO {
             let price = i64::try_from(position.cost.0 / i128::from(position.qty.0)).unwrap_or(i64::MAX);
-            self.marks[instrument.index()] = Price(price);
+            self.places[instrument.index()].mark = Price(price);
             self.holders[instrument.index()].push(strategy.0);
         }
         self.value_cell(strategy, instrument);
@@ -366,10 +381,10 @@ impl Exposure {
         let &Report { strategy, instrument, price, .. } = report;
         let at = self.at(strategy, instrument);
         // A commission in a third asset has none.
-        if self.marks[instrument.index()].0 == 0 && report.paid().is_none() {
-            self.marks[instrument.index()] = price;
+        if self.places[instrument.index()].mark.0 == 0 && report.paid().is_none() {
+            self.places[instrument.index()].mark = price;
         }
-        let decimals = self.decimals[instrument.index()];
+        let decimals = self.places[instrument.index()].decimals;
         let cell = &mut self.earned[at];
         let before = cell.position;
         book(&mut cell.position);
@@ -396,7 +411,7 @@ impl Exposure {
     fn value_cell(&mut self, strategy: StrategyId, instrument: InstrumentId) {
         self.changes += 1;
         let at = self.at(strategy, instrument);
-        let (mark, decimals) = (self.marks[instrument.index()], self.decimals[instrument.index()]);
+        let Place { mark, decimals, .. } = self.places[instrument.index()];
         let earned = &mut self.earned[at];
         let position = &earned.position;
         let value = quote_units(mark.times(position.qty), decimals);
@@ -425,10 +440,11 @@ impl Exposure {
     fn shift(&mut self, strategy: StrategyId, instrument: InstrumentId, by: &Sum, orders: i32) {
         self.by_instrument[instrument.index()].shift(by, orders);
         self.by_strategy[strategy.index()].shift(by, orders);
-        if let Some(group) = self.group_of[instrument.index()] {
+        let Place { group, account, .. } = self.places[instrument.index()];
+        if let Some(group) = group {
             self.by_group[usize::from(group)].shift(by, orders);
         }
-        if let Some(account) = self.by_account.get_mut(usize::from(self.account_of[instrument.index()].0)) {
+        if let Some(account) = self.by_account.get_mut(usize::from(account.0)) {
             account.shift(by, orders);
         }
         self.whole.shift(by, orders);

@@ -165,7 +165,7 @@ impl<R: RuleList> RiskStage<R> {
     /// The same where some instruments are known by their bars alone, by instrument: no feed of theirs can fall silent.
     #[must_use]
     pub fn with_bars(mut self, bars: Vec<bool>) -> Self {
-        self.judge.of_bars = bars;
+        self.judge.know_by_bars(&bars);
         self
     }
 

@@ -65,11 +65,6 @@ pub(super) struct Judge<R> {
     facts: Vec<Facts>,
     pub hours: Hours,
     pub filters: Vec<Filters>,
-    heard: Vec<Time>,
-    /// Instruments that are known by their bars alone.
-    pub of_bars: Vec<bool>,
-    /// Whether quotes come of an instrument: then trades do not say what it is worth.
-    quoted: Vec<bool>,
     clock_lag_ns: u64,
     pub now: Time,
     look_at: Time,
@@ -88,16 +83,36 @@ pub(super) struct Judge<R> {
 /// What every order asks of its instrument, apart from all the rest of it: two hundred fit a few cache lines.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
+    /// When something came of its market last, zero where nothing did.
+    heard: Time,
     tradable: bool,
     restricted: bool,
     qty_decimals: u8,
     notional_decimals: u8,
+    /// Whether it is known by its bars alone.
+    of_bars: bool,
+    /// Whether quotes come of it: then trades do not say what it is worth.
+    quoted: bool,
 }
 
 impl From<&Instrument> for Facts {
     fn from(i: &Instrument) -> Self {
-        let notional_decimals = i.notional_decimals();
-        Self { tradable: i.tradable(), restricted: false, qty_decimals: i.qty_decimals, notional_decimals }
+        Self {
+            heard: Time(0),
+            tradable: i.tradable(),
+            restricted: false,
+            qty_decimals: i.qty_decimals,
+            notional_decimals: i.notional_decimals(),
+            of_bars: false,
+            quoted: false,
+        }
+    }
+}
+
+impl Facts {
+    /// How long nothing came, ns; none before anything did, and where nothing is to be heard.
+    fn silent_ns(&self, now: Time) -> Option<u64> {
+        (self.heard.0 != 0 && !self.of_bars).then(|| now.since(self.heard))
     }
 }
 
@@ -181,9 +196,6 @@ impl<R: RuleList> Judge<R> {
             facts: table.all().iter().map(Facts::from).collect(),
             hours: Hours::none(),
             filters: table.all().iter().map(Filters::from).collect(),
-            heard: vec![Time(0); instruments],
-            of_bars: vec![false; instruments],
-            quoted: vec![false; instruments],
             clock_lag_ns: 0,
             now: Time(0),
             look_at: Time(0),
@@ -198,6 +210,13 @@ impl<R: RuleList> Judge<R> {
         let window = limits.duplicate_window_ns;
         judge.last_orders.extend((0..strategies).map(|_| LastOrders::new(window)));
         judge
+    }
+
+    /// Takes over which instruments are known by their bars alone.
+    pub fn know_by_bars(&mut self, of_bars: &[bool]) {
+        for (facts, of_bars) in self.facts.iter_mut().zip(of_bars) {
+            facts.of_bars = *of_bars;
+        }
     }
 
     /// Takes over what limits alone do not say.
@@ -283,7 +302,7 @@ impl<R: RuleList> Judge<R> {
             equity,
             mark: self.exposure.mark_of(order.instrument),
             // Between two bars nothing is to be heard, so silence says nothing.
-            heard: if self.of_bars[index] { self.now } else { self.heard[index] },
+            heard: if facts.of_bars { self.now } else { facts.heard },
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
             same_before: if habits.may_repeat(self.now, limits.duplicate_window_ns) {
@@ -441,22 +460,19 @@ impl<R: RuleList> Judge<R> {
     #[inline]
     pub fn on_market(&mut self, slot: &Slot) {
         let instrument = slot.instrument();
-        if let Some(heard) = self.heard.get_mut(instrument.index()) {
-            *heard = self.now;
-        }
+        let Some(facts) = self.facts.get_mut(instrument.index()) else { return };
+        facts.heard = self.now;
         if let Some(theirs) = slot.venue_time() {
             self.clock_lag_ns = self.now.0.abs_diff(theirs.0);
         }
         if let Some(quote) = slot.as_quote() {
-            if let Some(quoted) = self.quoted.get_mut(instrument.index()) {
-                *quoted = true;
-            }
+            facts.quoted = true;
             if quote.bid.qty.0 > 0 && quote.ask.qty.0 > 0 {
                 let mid = quote.bid.price.0 + (quote.ask.price.0.saturating_sub(quote.bid.price.0)) / 2;
                 self.exposure.mark(instrument, Price(mid));
             }
         } else if let Some(trade) = slot.as_trade()
-            && self.quoted.get(instrument.index()) == Some(&false)
+            && !facts.quoted
         {
             self.exposure.mark(instrument, trade.price);
         }

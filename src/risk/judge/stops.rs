@@ -5,7 +5,7 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId, Time};
+use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId};
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -95,9 +95,8 @@ impl<R: RuleList> Judge<R> {
         let (now, window_ns) = (self.now, self.limits.same_way_window_ns);
         snapshot.same_way.clear();
         snapshot.same_way.extend(self.habits.iter().map(|habits| habits.standing(now, window_ns)));
-        let silent = |(heard, of_bars): (&Time, &bool)| (heard.0 != 0 && !of_bars).then(|| now.since(*heard));
         snapshot.silent_ns.clear();
-        snapshot.silent_ns.extend(self.heard.iter().zip(&self.of_bars).map(silent));
+        snapshot.silent_ns.extend(self.facts.iter().map(|facts| facts.silent_ns(now)));
         snapshot.clock_lag_ns = self.clock_lag_ns;
         let instruments = self.table.all().iter();
         snapshot.quote_free.clear();
