@@ -5,7 +5,7 @@
 //! other variance does; release 0.6 takes one below 1e-14 for zero, which is every variance of the cheapest coins.
 //!
 //! The variance is Σx²/n - (Σx/n)², for large x a difference of nearly equal numbers that keeps few true digits. Both sums
-//! are therefore of differences to a value of the window (see [`super::window`]): the first term is then at most n + 1
+//! are therefore of differences to a value of the window (see `window.rs`): the first term is then at most n + 1
 //! times the variance, and as a rule near to it, so that digits are kept and an unchanged price has bands of no width.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};

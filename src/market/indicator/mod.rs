@@ -2,7 +2,7 @@
 //!
 //! Owns: the indicators, one file each, and [`REGISTRY`], the one table that config checking, help and docs are made
 //! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) (but for [`cci`], which says
-//! why) on the average of a window: where there is one, an update in as many goes over it (see [`window`]); it never
+//! why) on the average of a window: where there is one, an update in as many goes over it (see `window.rs`); it never
 //! allocates, locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value
 //! that is not a usable number (see [`VALUE_MAX`]) is passed over and leaves no trace.
 //!
