@@ -71,10 +71,6 @@ struct InstrumentState {
 }
 
 /// Where an indicator's values come from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "in a live run every one is of the large variant, and lies in line"
-)]
 enum Source {
     /// They are computed.
     Computed(AnyIndicator),

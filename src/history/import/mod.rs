@@ -347,9 +347,20 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
 
 /// Refuses a bar whose prices contradict each other: open, high, low, close.
 fn check_bar(prices: &[Num; 4]) -> Result<(), RowFault> {
+    // As a rule all are printed alike.
+    let alike = prices.iter().all(|price| price.decimals == prices[0].decimals);
+    let consistent = if alike { in_order(prices.map(|price| price.units)) } else { in_order(scaled(prices)) };
+    if consistent { Ok(()) } else { Err(RowFault::Bar) }
+}
+
+/// The prices in units of the finest.
+#[cold]
+fn scaled(prices: &[Num; 4]) -> [i128; 4] {
     let most = prices.iter().map(|p| p.decimals).max().unwrap_or(0);
-    let [open, high, low, close] =
-        prices.map(|p| i128::from(p.units) * 10i128.pow(u32::from(most - p.decimals)));
-    let good = low <= open.min(close) && high >= open.max(close);
-    if good { Ok(()) } else { Err(RowFault::Bar) }
+    prices.map(|p| i128::from(p.units) * 10i128.pow(u32::from(most - p.decimals)))
+}
+
+/// Whether open, high, low and close can be those of one bar.
+fn in_order<T: Ord + Copy>([open, high, low, close]: [T; 4]) -> bool {
+    low <= open.min(close) && high >= open.max(close)
 }

@@ -4,7 +4,7 @@
 //! number is exact, or is refused, or is counted as rounded.
 
 use super::fault::RowFault;
-use crate::domain::decimal::DECIMALS_MAX;
+use crate::domain::decimal::{DECIMALS_MAX, POW10};
 use crate::history::segment::Num;
 
 /// How numbers are read.
@@ -63,50 +63,153 @@ impl Numbers {
 /// An unsigned integer: an id, a time.
 #[inline]
 pub(super) fn integer(column: &'static str, text: &[u8]) -> Result<u64, RowFault> {
-    let bad = || RowFault::Integer { column, text: shown(text) };
-    if text.is_empty() || text.len() > 19 {
-        return Err(bad());
+    if (8..=16).contains(&text.len())
+        && let Some((last, first)) = two_words(text)
+        && others(first) | others(last) == 0
+    {
+        return Ok(eight_digits(first) * 100_000_000 + eight_digits(last));
     }
-    let (mut value, mut rest) = (0u64, text);
-    // Ids and times have ten digits and more.
-    if let Some((first, after)) = text.split_first_chunk() {
-        (value, rest) = (eight_digits(*first).ok_or_else(bad)?, after);
-    }
-    for &byte in rest {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return Err(bad());
-        }
-        value = value * 10 + u64::from(digit);
-    }
-    Ok(value)
+    other_integer(column, text)
 }
 
-/// What eight digits say; `None` where one is none.
+/// [`integer`] of any length, and why it is none.
+fn other_integer(column: &'static str, text: &[u8]) -> Result<u64, RowFault> {
+    let good = !text.is_empty() && text.len() <= 19 && text.iter().all(u8::is_ascii_digit);
+    if !good {
+        return Err(RowFault::Integer { column, text: shown(text) });
+    }
+    Ok(text.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0')))
+}
+
+/// The values of 8 to 16 digits: of the last eight, the last one highest, and of those before them, zeros where there are
+/// none. What is no digit has a value above nine.
 #[inline]
-fn eight_digits(text: [u8; 8]) -> Option<u64> {
-    let word = u64::from_le_bytes(text);
-    let high = 0xf0f0_f0f0_f0f0_f0f0;
-    // Digits are 0x30 to 0x39: 6 more, and they still begin with 3.
-    let above = (word.wrapping_add(0x0606_0606_0606_0606) & high) >> 4;
-    if (word & high) | above != 0x3333_3333_3333_3333 {
+fn two_words(text: &[u8]) -> Option<(u64, u64)> {
+    let (first, last) = (text.first_chunk::<8>()?, text.last_chunk::<8>()?);
+    // Of the first eight, those that are not among the last eight; of eight, none.
+    let again = 8 * (16 - text.len() as u32);
+    let first = (u64::from_le_bytes(*first) ^ bytes(b'0')).checked_shl(again).unwrap_or(0);
+    Some((u64::from_le_bytes(*last) ^ bytes(b'0'), first))
+}
+
+/// The number of up to sixteen characters, all at once rather than one after the other; `None` for what is no unsigned
+/// decimal number, and for longer ones.
+#[inline]
+fn quick(text: &[u8]) -> Option<Num> {
+    if text.len() <= 8 { quick_word(text) } else { quick_words(text) }
+}
+
+#[inline]
+fn quick_word(text: &[u8]) -> Option<Num> {
+    let word = match (text.first_chunk::<4>(), text.last_chunk::<4>(), text) {
+        (Some(first), Some(last), _) => {
+            let first = u64::from(u32::from_le_bytes(*first)) << (8 * (8 - text.len()));
+            u64::from(u32::from_le_bytes(*last)) << 32 | (first & 0xffff_ffff)
+        }
+        (.., [a, b, c]) => u64::from_le_bytes([0, 0, 0, 0, 0, *a, *b, *c]),
+        (.., [a, b]) => u64::from_le_bytes([0, 0, 0, 0, 0, 0, *a, *b]),
+        // A point alone is no number.
+        (.., [a]) if *a != b'.' => u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, *a]),
+        _ => return None,
+    };
+    // Digits become their values, and what is before the first one stays zero.
+    let mut digits = word ^ (bytes(b'0') << (8 * (8 - text.len())));
+    let points = zeros(digits ^ bytes(b'0' ^ b'.'));
+    let mut decimals = 0;
+    if points != 0 {
+        decimals = points.leading_zeros() / 8;
+        let before = u64::MAX >> (8 * decimals);
+        digits = (digits & !before) | (digits & (before >> 8)) << 8;
+    }
+    (others(digits) == 0).then(|| Num::new(eight_digits(digits) as i64, decimals as u8))
+}
+
+/// [`quick_word`] of 9 to 16 characters. Zeros at the end of the decimals, of which venues print many, are left out.
+#[inline]
+fn quick_words(text: &[u8]) -> Option<Num> {
+    if text.len() > 16 {
+        return longer(text);
+    }
+    let (last, first) = two_words(text)?;
+    let points = [last, first].map(|word| zeros(word ^ bytes(b'0' ^ b'.')));
+    let mut digits = u128::from(last) << 64 | u128::from(first);
+    let mut decimals = 0;
+    if points != [0, 0] {
+        decimals = (u128::from(points[0]) << 64 | u128::from(points[1])).leading_zeros() / 8;
+        let before = u128::MAX >> (8 * decimals);
+        digits = (digits & !before) | (digits & (before >> 8)) << 8;
+        let at_end = (digits.leading_zeros() / 8).min(decimals);
+        digits <<= 8 * at_end;
+        decimals -= at_end;
+    }
+    let (last, first) = ((digits >> 64) as u64, digits as u64);
+    let value = || eight_digits(first) * 100_000_000 + eight_digits(last);
+    (others(first) | others(last) == 0).then(|| Num::new(value() as i64, decimals as u8))
+}
+
+/// [`quick`] of up to 18 digits and a point.
+#[cold]
+fn longer(text: &[u8]) -> Option<Num> {
+    if text.len() > 19 {
         return None;
     }
+    let (mut units, mut point) = (0i64, text.len());
+    for (at, &byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            units = units.checked_mul(10)?.checked_add(i64::from(digit))?;
+        } else if byte == b'.' && point == text.len() {
+            point = at;
+        } else {
+            return None;
+        }
+    }
+    Some(Num::new(units, text.len().saturating_sub(point + 1) as u8).shortest())
+}
+
+/// A byte in each place of a word.
+const fn bytes(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is zero.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    const LOW: u64 = bytes(0x7f);
+    // Of a byte that is zero neither its highest bit is set, nor is there one below it to carry into that.
+    !(((word & LOW) + LOW) | word | LOW)
+}
+
+/// The highest bit of each byte that is more than nine.
+#[inline]
+const fn others(word: u64) -> u64 {
+    (((word & bytes(0x7f)) + bytes(0x7f - 9)) | word) & bytes(0x80)
+}
+
+/// What eight digits say, the first one lowest.
+#[inline]
+const fn eight_digits(ones: u64) -> u64 {
     // Neighbours are joined: ones to pairs, pairs to fours, fours to eight.
-    let ones = word & 0x0f0f_0f0f_0f0f_0f0f;
     let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
 /// A turnover in units of 10^-8; what is finer is cut off.
 #[inline]
 pub(super) fn turnover(column: &'static str, text: &[u8]) -> Result<i128, RowFault> {
+    match quick(text) {
+        Some(Num { units: units @ 0.., decimals: decimals @ 0..=8 }) => {
+            Ok(i128::from(units) * i128::from(POW10[usize::from(8 - decimals)]))
+        }
+        _ => any_turnover(column, text),
+    }
+}
+
+#[cold]
+fn any_turnover(column: &'static str, text: &[u8]) -> Result<i128, RowFault> {
     let bad = || RowFault::Number { column, text: shown(text) };
-    let wide = match quick(text) {
-        Some(num) => Wide { units: num.units.into(), decimals: num.decimals.into() },
-        None => Wide::parse(text).ok_or_else(bad)?,
-    };
+    let wide = Wide::parse(text).ok_or_else(bad)?;
     if wide.units < 0 {
         return Err(RowFault::Negative { column, text: shown(text) });
     }
@@ -121,34 +224,6 @@ pub(super) fn turnover(column: &'static str, text: &[u8]) -> Result<i128, RowFau
 pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(40)]);
     text.into_owned()
-}
-
-/// The number where it has at most 18 digits and no exponent.
-#[inline]
-fn quick(text: &[u8]) -> Option<Num> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    if digits.len() > 18 {
-        return None;
-    }
-    let (mut units, mut point) = (0i64, digits.len());
-    for (at, &byte) in digits.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            units = units * 10 + i64::from(digit);
-        } else if byte == b'.' && point == digits.len() {
-            point = at;
-        } else {
-            return None;
-        }
-    }
-    let decimals = digits.len().saturating_sub(point + 1);
-    if digits.is_empty() || (point == 0 && decimals == 0) {
-        return None;
-    }
-    Some(Num::new(if negative { -units } else { units }, decimals as u8))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +312,16 @@ mod tests {
             let num = read(&text).expect("a number");
             let units = decimal::parse(text.as_bytes(), 9).expect("at most nine decimals");
             prop_assert_eq!(i128::from(num.units) * 10i128.pow(9 - u32::from(num.decimals)), i128::from(units));
+        }
+
+        #[test]
+        fn the_short_way_reads_what_the_long_way_does(text in "[0-9.]{0,20}|[-+0-9.eE,/:]{0,19}|[0-9]{1,9}\\.[0-9]{1,9}") {
+            let long = Wide::parse(text.as_bytes()).map(Wide::shortest);
+            match quick(text.as_bytes()) {
+                Some(num) => prop_assert_eq!(long.and_then(|w| w.rounded(w.decimals as u8)), Some(num.shortest())),
+                // What it does not read is long, has a sign or an exponent, or is none.
+                None => prop_assert!(long.is_none() || text.len() > 18 || text.contains(['-', '+', 'e', 'E'])),
+            }
         }
 
         #[test]

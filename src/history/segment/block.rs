@@ -83,7 +83,7 @@ const HEAD_BYTES: usize = 10;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Block {
-    columns: Vec<Vec<i64>>,
+    columns: [Vec<i64>; COLUMNS.len()],
     scratch: Vec<i64>,
     pub price_decimals: u8,
     pub qty_decimals: u8,
@@ -92,7 +92,7 @@ pub(super) struct Block {
 impl Block {
     pub fn new() -> Self {
         Self {
-            columns: vec![Vec::new(); COLUMNS.len()],
+            columns: std::array::from_fn(|_| Vec::new()),
             scratch: Vec::new(),
             price_decimals: 0,
             qty_decimals: 0,

@@ -58,6 +58,11 @@ struct Span {
 impl Span {
     #[inline]
     fn of(run: &[i64]) -> Self {
+        // Many columns stand still, and that is told sooner than what is smallest.
+        let first = run[0];
+        if run.iter().fold(0, |differing, value| differing | (value ^ first)) == 0 {
+            return Self { low: first, width: 0 };
+        }
         let (low, high) = run.iter().fold((i64::MAX, i64::MIN), |(low, high), &v| (low.min(v), high.max(v)));
         Self { low, width: 64 - (high.wrapping_sub(low) as u64).leading_zeros() }
     }

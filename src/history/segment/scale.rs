@@ -21,7 +21,7 @@ impl Num {
     }
 
     /// The number without zeros at its end.
-    pub(super) fn shortest(mut self) -> Self {
+    pub(in crate::history) fn shortest(mut self) -> Self {
         while self.decimals > 0 && self.units % 10 == 0 {
             self.units /= 10;
             self.decimals -= 1;

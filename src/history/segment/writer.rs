@@ -218,14 +218,18 @@ impl SegmentWriter {
         let Row::Bar { prices, volume, turnover, trades, open_time, close_time, closed } = row else {
             return Ok(RowKind::Bar);
         };
-        for price in prices {
-            self.price(*price)?;
-        }
-        let volume = self.qty(*volume)?;
         let mut units = [0i64; 4];
-        for (units, price) in units.iter_mut().zip(prices) {
-            *units = self.price(*price)?;
-        }
+        let volume = loop {
+            let decimals = self.block.price_decimals;
+            for (units, price) in units.iter_mut().zip(prices) {
+                *units = self.price(*price)?;
+            }
+            let volume = self.qty(*volume)?;
+            // Where one made the precision grow, those before it were scaled to the old one.
+            if self.block.price_decimals == decimals {
+                break volume;
+            }
+        };
         if self.rule == GapRule::Bars && self.stats.rows > 0 && open_time.0 > self.stats.last {
             let len = time.since(*open_time).max(1);
             self.stats.gaps += 1;

@@ -5,7 +5,7 @@
 //! moves by Wilder's smoothing, (previous × (n − 1) + newest) / n.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -16,18 +16,25 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
     build: |params| Ok(AnyIndicator::Atr(Atr::new(period(params[0]))?)),
 };
 
-/// The true range of a bar with this high and low after this close.
+/// The true range of a bar with this high and low after this close: how far apart the three are, which is the largest of
+/// the three differences.
 #[inline]
 pub(super) fn true_range(high: f64, low: f64, previous_close: f64) -> f64 {
-    (high - low).max((high - previous_close).abs()).max((low - previous_close).abs())
+    let top = if high > previous_close { high } else { previous_close };
+    let bottom = if low < previous_close { low } else { previous_close };
+    top - bottom
 }
 
 /// Average true range.
 #[derive(Debug, Clone)]
 pub struct Atr {
     period: u32,
+    /// 1 / the period.
+    share: f64,
     /// Bars still missing.
     missing: u32,
+    /// [`READY`] or not.
+    ready: u64,
     previous_close: f64,
     /// The sum of the first ranges while they are being gathered, the average after.
     average: f64,
@@ -40,28 +47,44 @@ impl Atr {
     /// [`ParamError::OutOfRange`] unless `period` is 1 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self { period, missing: period + 1, previous_close: 0.0, average: 0.0 })
+        Ok(Self::empty(period))
+    }
+
+    fn empty(period: u32) -> Self {
+        let share = 1.0 / f64::from(period);
+        Self { period, share, missing: period + 1, ready: NOT_READY, previous_close: 0.0, average: 0.0 }
     }
 
     /// The next average; `bar` is usable.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self, bar: &BarValues) -> Option<f64> {
+        if self.missing > 0 { self.gather(bar) } else { Some(self.step(bar)) }
+    }
+
+    /// The next average, where there was one before; `bar` is usable.
+    #[inline]
+    pub(super) fn step(&mut self, bar: &BarValues) -> f64 {
         let range = true_range(bar.high, bar.low, self.previous_close);
-        let first = self.missing > self.period;
         self.previous_close = bar.close;
-        let period = f64::from(self.period);
-        if self.missing == 0 {
-            self.average = (self.average * (period - 1.0) + range) / period;
-            return Some(self.average);
-        }
-        self.missing -= 1;
-        if !first {
+        // The division is a multiplication, so that an average does not wait for one each bar.
+        self.average += (range - self.average) * self.share;
+        self.average
+    }
+
+    /// Takes one of the first bars; the range of the very first is none.
+    #[inline(always)]
+    fn gather(&mut self, bar: &BarValues) -> Option<f64> {
+        let range = true_range(bar.high, bar.low, self.previous_close);
+        self.previous_close = bar.close;
+        if self.missing <= self.period {
             self.average += range;
         }
+        self.missing -= 1;
         if self.missing > 0 {
             return None;
         }
-        self.average /= period;
+        self.average /= f64::from(self.period);
+        self.ready = READY;
         Some(self.average)
     }
 }
@@ -73,10 +96,11 @@ impl Indicator for Atr {
 
     #[inline]
     fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
+        if bar.usual(self.ready) {
+            return Some(Values::one(self.step(bar)));
         }
-        self.next(bar).map(Values::one)
+        seldom();
+        if bar.usable() { self.next(bar).map(Values::one) } else { None }
     }
 
     fn warm_up(&self) -> usize {
@@ -84,6 +108,6 @@ impl Indicator for Atr {
     }
 
     fn reset(&mut self) {
-        *self = Self { period: self.period, missing: self.period + 1, previous_close: 0.0, average: 0.0 };
+        *self = Self::empty(self.period);
     }
 }

@@ -4,9 +4,9 @@
 //! that rounding has made negative counts as zero, and the first answer comes with the n-th input. As in TA-Lib 0.8, no
 //! other variance does; release 0.6 takes one below 1e-14 for zero, which is every variance of the cheapest coins.
 //!
-//! The variance is n Σx² - (Σx)², a difference of nearly equal numbers; over plain f64 sums it keeps few true digits
-//! and, after one bad tick, none. Both sums are therefore held to twice the precision, so that the difference is good
-//! to the last bits and an unchanged price has bands of no width.
+//! The variance is Σx²/n - (Σx/n)², for large x a difference of nearly equal numbers that keeps few true digits. Both sums
+//! are therefore of differences to a value of the window (see `window.rs`): the first term is then at most n + 1
+//! times the variance, and as a rule near to it, so that digits are kept and an unchanged price has bands of no width.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::stddev::Stddev;
@@ -48,8 +48,8 @@ impl Indicator for Bollinger {
         if !usable(value) {
             return None;
         }
-        let (middle, deviation) = self.stddev.next(value)?;
-        let distance = self.deviations * deviation;
+        let (middle, variance) = self.stddev.next(value)?;
+        let distance = self.deviations * variance.sqrt();
         Some(Values::three([middle + distance, middle, middle - distance]))
     }
 
@@ -124,18 +124,31 @@ mod tests {
         let scale = 0.5f64.powi(60);
         let (mut small, mut large) = (Bollinger::new(20, 2_000).unwrap(), Bollinger::new(20, 2_000).unwrap());
         for price in walk(1_000) {
-            let small = small.update(price * scale).map(|v| v.values);
-            assert_eq!(small, large.update(price).map(|v| v.values.map(|value| value * scale)));
+            let all = |bands: Option<Values>| bands.map(|v| v.as_slice().to_vec()).unwrap_or_default();
+            let (small, large) = (all(small.update(price * scale)), all(large.update(price)));
+            assert_eq!(small, large.iter().map(|value| value * scale).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn an_unchanged_price_has_no_width_even_after_movement() {
-        let mut bands = Bollinger::new(20, 2_000).unwrap();
-        for price in walk(10_000) {
-            bands.update(price);
+        // Wherever in a turn of the window it begins to stand still.
+        for moved in 10_000..10_020 {
+            let mut bands = Bollinger::new(20, 2_000).unwrap();
+            for price in walk(moved) {
+                bands.update(price);
+            }
+            let last = (0..20).filter_map(|_| bands.update(201.37)).last().unwrap();
+            assert!(last.first() - last.as_slice()[2] < 1e-10, "{last:?}");
         }
-        let last = (0..20).filter_map(|_| bands.update(201.37)).last().unwrap();
-        assert!(last.first() - last.as_slice()[2] < 1e-10, "{last:?}");
+    }
+
+    #[test]
+    fn they_forget_a_bad_tick_wherever_in_a_turn_it_was() {
+        for at in 500..520 {
+            let mut prices = walk(600);
+            prices[at] = 1e9;
+            check(&prices, 20, 2_000);
+        }
     }
 }

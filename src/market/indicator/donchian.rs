@@ -43,8 +43,8 @@ impl Indicator for Donchian {
         if !bar.usable() {
             return None;
         }
-        let (upper, lower) = self.extremes.push(bar.high, bar.low)?;
-        Some(Values::three([upper, (upper + lower) / 2.0, lower]))
+        let [upper, minus_lower] = self.extremes.push(bar.high, bar.low)?;
+        Some(Values::three([upper, (upper - minus_lower) / 2.0, -minus_lower]))
     }
 
     fn warm_up(&self) -> usize {

@@ -5,7 +5,7 @@
 //! fade as its inputs do, so it cannot drift.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -22,6 +22,8 @@ pub struct Ema {
     period: u32,
     k: f64,
     missing: u32,
+    /// [`READY`] or not.
+    ready: u64,
     /// The sum of the seed while it is being gathered, the average after.
     average: f64,
 }
@@ -33,23 +35,38 @@ impl Ema {
     /// [`ParamError::OutOfRange`] unless `period` is 1 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self { period, k: 2.0 / (f64::from(period) + 1.0), missing: period, average: 0.0 })
+        let k = 2.0 / (f64::from(period) + 1.0);
+        Ok(Self { period, k, missing: period, ready: NOT_READY, average: 0.0 })
     }
 
     /// The next average; `value` is usable.
     #[inline]
     pub(super) fn next(&mut self, value: f64) -> Option<f64> {
-        if self.missing == 0 {
-            // In TA-Lib's order of operations, so that roundings agree too.
-            self.average += (value - self.average) * self.k;
-            return Some(self.average);
+        if self.missing > 0 {
+            seldom();
+            return self.gather(value);
         }
+        Some(self.step(value))
+    }
+
+    /// The next average, where there was one before; `value` is usable.
+    #[inline]
+    pub(super) fn step(&mut self, value: f64) -> f64 {
+        // In TA-Lib's order of operations, so that roundings agree too.
+        self.average += (value - self.average) * self.k;
+        self.average
+    }
+
+    /// Takes one of the values of the seed.
+    #[inline(always)]
+    fn gather(&mut self, value: f64) -> Option<f64> {
         self.missing -= 1;
         self.average += value;
         if self.missing > 0 {
             return None;
         }
         self.average /= f64::from(self.period);
+        self.ready = READY;
         Some(self.average)
     }
 }
@@ -57,10 +74,11 @@ impl Ema {
 impl Indicator for Ema {
     #[inline]
     fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
+        if usual(value, self.ready) {
+            return Some(Values::one(self.step(value)));
         }
-        self.next(value).map(Values::one)
+        seldom();
+        if usable(value) { self.next(value).map(Values::one) } else { None }
     }
 
     fn warm_up(&self) -> usize {
@@ -69,6 +87,7 @@ impl Indicator for Ema {
 
     fn reset(&mut self) {
         self.missing = self.period;
+        self.ready = NOT_READY;
         self.average = 0.0;
     }
 }

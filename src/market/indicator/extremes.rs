@@ -1,78 +1,66 @@
-//! The largest and the smallest of the last n values, in constant time on average.
+//! The highest high and the lowest low of the last n bars.
 //!
-//! A value that is older and not larger than another will never be the largest again, so only a falling sequence is
-//! kept: each value enters and leaves it once.
+//! Of a window in two parts, the end of one turn of the ring and the beginning of the next; see [`super::window`].
 
-use std::collections::VecDeque;
-
-/// The largest of the last n values.
-#[derive(Debug, Clone)]
-pub(super) struct Largest {
-    /// Falling, each with its number; never longer than n, for which there is room.
-    candidates: VecDeque<(u64, f64)>,
-    len: u64,
-    count: u64,
-}
-
-impl Largest {
-    /// Of `len` values, at least 1.
-    pub(super) fn new(len: u32) -> Self {
-        let len = len.max(1);
-        Self { candidates: VecDeque::with_capacity(len as usize + 1), len: len.into(), count: 0 }
-    }
-
-    /// Takes a value, which is no NaN, and gives the largest of those in the window, full or not.
-    #[inline]
-    pub(super) fn push(&mut self, value: f64) -> f64 {
-        while self.candidates.back().is_some_and(|(_, kept)| *kept <= value) {
-            self.candidates.pop_back();
-        }
-        self.candidates.push_back((self.count, value));
-        self.count += 1;
-        if self.candidates.front().is_some_and(|(number, _)| number + self.len < self.count) {
-            self.candidates.pop_front();
-        }
-        self.candidates.front().map_or(value, |(_, largest)| *largest)
-    }
-
-    fn missing(&self) -> usize {
-        self.len.saturating_sub(self.count) as usize
-    }
-
-    fn clear(&mut self) {
-        self.candidates.clear();
-        self.count = 0;
-    }
-}
+use super::window::Ring;
 
 /// The highest high and the lowest low of the last n bars.
+///
+/// Lows are kept with the other sign, so that the lowest is the largest and both are looked for at once.
 #[derive(Debug, Clone)]
 pub(super) struct Extremes {
-    high: Largest,
-    low: Largest,
+    /// Those from a place to its turn's end.
+    ring: Ring<[f64; 2]>,
+    /// Those of this turn.
+    turn: [f64; 2],
+}
+
+/// Of no bars.
+const NONE: [f64; 2] = [f64::NEG_INFINITY; 2];
+
+/// The larger of each.
+#[inline]
+fn join(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+    // None is a NaN; asked like this, one instruction does it.
+    [if a[0] > b[0] { a[0] } else { b[0] }, if a[1] > b[1] { a[1] } else { b[1] }]
 }
 
 impl Extremes {
     /// Of `len` bars, at least 1.
     pub(super) fn new(len: u32) -> Self {
-        Self { high: Largest::new(len), low: Largest::new(len) }
+        Self { ring: Ring::new(len, NONE), turn: NONE }
     }
 
-    /// Takes a bar's high and low; gives the highest and the lowest once full.
+    /// Takes a bar's high and low, which are no NaN; gives the highest and the lowest once full, the lowest with the other
+    /// sign.
     #[inline]
-    pub(super) fn push(&mut self, high: f64, low: f64) -> Option<(f64, f64)> {
-        let extremes = (self.high.push(high), -self.low.push(-low));
-        (self.missing() == 0).then_some(extremes)
+    pub(super) fn push(&mut self, high: f64, low: f64) -> Option<[f64; 2]> {
+        let bar = [high, -low];
+        let Some((slot, before)) = self.ring.place() else { return self.end_turn(bar) };
+        *slot = bar;
+        self.turn = join(self.turn, bar);
+        Some(join(before, self.turn))
+    }
+
+    #[inline]
+    fn end_turn(&mut self, bar: [f64; 2]) -> Option<[f64; 2]> {
+        let (newest, before) = self.ring.end_turn(bar)?;
+        let mut all = *newest;
+        for slot in before.iter_mut().rev() {
+            all = join(all, *slot);
+            *slot = all;
+        }
+        self.turn = NONE;
+        Some(all)
     }
 
     /// How many bars it lacks to be full.
     pub(super) fn missing(&self) -> usize {
-        self.high.missing()
+        self.ring.missing()
     }
 
     pub(super) fn clear(&mut self) {
-        self.high.clear();
-        self.low.clear();
+        self.ring.clear();
     }
 }
 
@@ -92,7 +80,7 @@ mod tests {
                 let window = &values[(n + 1).saturating_sub(len)..=n];
                 let high = window.iter().copied().fold(f64::MIN, f64::max);
                 let low = window.iter().copied().fold(f64::MAX, f64::min) - 1.0;
-                assert_eq!(got, (n + 1 >= len).then_some((high, low)));
+                assert_eq!(got, (n + 1 >= len).then_some([high, -low]));
             }
         }
     }

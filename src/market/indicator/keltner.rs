@@ -6,7 +6,7 @@
 use super::atr::Atr;
 use super::ema::Ema;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -29,6 +29,8 @@ pub struct Keltner {
     ranges: f64,
     middle: Ema,
     atr: Atr,
+    /// [`READY`] or not.
+    ready: u64,
 }
 
 impl Keltner {
@@ -42,7 +44,25 @@ impl Keltner {
             ranges: f64::from(ranges_thousandths) / 1000.0,
             middle: Ema::new(period)?,
             atr: Atr::new(atr)?,
+            ready: NOT_READY,
         })
+    }
+}
+
+impl Keltner {
+    /// Takes one of the first bars, up to the first that is answered, or a very large one.
+    #[inline(always)]
+    fn begin(&mut self, bar: &BarValues) -> Option<Values> {
+        let (middle, range) = (self.middle.next(bar.close), self.atr.next(bar));
+        let (middle, range) = (middle?, range?);
+        self.ready = READY;
+        Some(self.channel(middle, range))
+    }
+
+    #[inline]
+    fn channel(&self, middle: f64, range: f64) -> Values {
+        let distance = self.ranges * range;
+        Values::three([middle + distance, middle, middle - distance])
     }
 }
 
@@ -53,12 +73,12 @@ impl Indicator for Keltner {
 
     #[inline]
     fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
+        if bar.usual(self.ready) {
+            let (middle, range) = (self.middle.step(bar.close), self.atr.step(bar));
+            return Some(self.channel(middle, range));
         }
-        let (middle, range) = (self.middle.next(bar.close), self.atr.next(bar));
-        let (middle, distance) = (middle?, self.ranges * range?);
-        Some(Values::three([middle + distance, middle, middle - distance]))
+        seldom();
+        if bar.usable() { self.begin(bar) } else { None }
     }
 
     fn warm_up(&self) -> usize {
@@ -68,5 +88,6 @@ impl Indicator for Keltner {
     fn reset(&mut self) {
         self.middle.reset();
         self.atr.reset();
+        self.ready = NOT_READY;
     }
 }

@@ -4,7 +4,7 @@
 //! rises a value, and where it is at the oldest.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::weighted::WeightedWindow;
+use super::weighted::{WeightedSums, WeightedWindow};
 use super::{AnyIndicator, Indicator, Values, usable};
 
 /// Its line of the registry.
@@ -20,9 +20,11 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 #[derive(Debug, Clone)]
 pub struct Linreg {
     n: f64,
-    /// Σ x and n Σ x² − (Σ x)² for x from 0 to n − 1.
+    /// 1 / n.
+    share: f64,
+    /// Σ x, and 1 / (n Σ x² − (Σ x)²), for x from 0 to n − 1.
     sum_x: f64,
-    divisor: f64,
+    slope_share: f64,
     window: WeightedWindow,
 }
 
@@ -34,8 +36,9 @@ impl Linreg {
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
         let n = f64::from(period);
-        let divisor = n * n * (n * n - 1.0) / 12.0;
-        Ok(Self { n, sum_x: n * (n - 1.0) / 2.0, divisor, window: WeightedWindow::new(period) })
+        let slope_share = 12.0 / (n * n * (n * n - 1.0));
+        let window = WeightedWindow::new(period);
+        Ok(Self { n, share: 1.0 / n, sum_x: n * (n - 1.0) / 2.0, slope_share, window })
     }
 }
 
@@ -45,11 +48,11 @@ impl Indicator for Linreg {
         if !usable(value) {
             return None;
         }
-        let (sum, weighted) = self.window.push(value)?;
+        let WeightedSums { base, sum, weighted } = self.window.push(value)?;
         // Weights begin at 1, x at 0.
         let sum_xy = weighted - sum;
-        let slope = (self.n * sum_xy - self.sum_x * sum) / self.divisor;
-        let intercept = (sum - slope * self.sum_x) / self.n;
+        let slope = (self.n * sum_xy - self.sum_x * sum) * self.slope_share;
+        let intercept = base + (sum - slope * self.sum_x) * self.share;
         Some(Values::three([intercept + slope * (self.n - 1.0), slope, intercept]))
     }
 

@@ -6,7 +6,7 @@
 //! the first hundred values or so.) A fast period above the slow one is exchanged with it.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Ema, Indicator, Values, usable};
+use super::{AnyIndicator, Ema, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -32,6 +32,8 @@ pub struct Macd {
     /// Inputs the fast average has still to be kept from, so that both averages begin together.
     fast_waits: u32,
     fast_waits_at_first: u32,
+    /// [`READY`] or not.
+    ready: u64,
 }
 
 impl Macd {
@@ -48,16 +50,15 @@ impl Macd {
             signal: Ema::new(signal)?,
             fast_waits: slow - fast,
             fast_waits_at_first: slow - fast,
+            ready: NOT_READY,
         })
     }
 }
 
-impl Indicator for Macd {
-    #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
+impl Macd {
+    /// Takes one of the first values, up to the first that is answered.
+    #[inline(always)]
+    fn begin(&mut self, value: f64) -> Option<Values> {
         let slow = self.slow.next(value);
         if self.fast_waits > 0 {
             self.fast_waits -= 1;
@@ -65,7 +66,21 @@ impl Indicator for Macd {
         }
         let macd = self.fast.next(value)? - slow?;
         let signal = self.signal.next(macd)?;
+        self.ready = READY;
         Some(Values::three([macd, signal, macd - signal]))
+    }
+}
+
+impl Indicator for Macd {
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<Values> {
+        if usual(value, self.ready) {
+            let macd = self.fast.step(value) - self.slow.step(value);
+            let signal = self.signal.step(macd);
+            return Some(Values::three([macd, signal, macd - signal]));
+        }
+        seldom();
+        if usable(value) { self.begin(value) } else { None }
     }
 
     fn warm_up(&self) -> usize {
@@ -78,6 +93,7 @@ impl Indicator for Macd {
         self.slow.reset();
         self.signal.reset();
         self.fast_waits = self.fast_waits_at_first;
+        self.ready = NOT_READY;
     }
 }
 

@@ -1,9 +1,10 @@
 //! Streaming indicators, equal to TA-Lib: one value or bar in, at most one set of values out.
 //!
 //! Owns: the indicators, one file each, and [`REGISTRY`], the one table that config checking, help and docs are made
-//! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) (but for
-//! [`cci`], which says why) and never allocates, locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value that is
-//! not a usable number (see [`VALUE_MAX`]) is passed over and leaves no trace.
+//! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) (but for [`cci`], which says
+//! why) on the average of a window: where there is one, an update in as many goes over it (see `window.rs`); it never
+//! allocates, locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value
+//! that is not a usable number (see [`VALUE_MAX`]) is passed over and leaves no trace.
 //!
 //! Inputs and outputs are f64: they are statistics, never money. To add an indicator: its file with a `SPEC`, a
 //! variant of [`AnyIndicator`], a line in [`REGISTRY`].
@@ -77,44 +78,78 @@ pub const VALUE_MAX: f64 = 1e150;
 /// Whether an input may enter an indicator's state; false for NaN.
 #[inline]
 fn usable(value: f64) -> bool {
+    if usual(value, READY) {
+        return true;
+    }
+    seldom();
     value.abs() <= VALUE_MAX
 }
 
+/// Whether an input is from zero to [`VALUE_MAX`], as prices are, and the indicator [`READY`]: told by one comparison of bits,
+/// which are in the order of the numbers, those of numbers below zero and of NaN above all others.
+#[inline]
+fn usual(value: f64, ready: u64) -> bool {
+    value.to_bits() < ready
+}
+
+/// An indicator that answers.
+const READY: u64 = VALUE_MAX.to_bits() + 1;
+
+/// An indicator that does not yet answer, to which no input is usual.
+const NOT_READY: u64 = 0;
+
+/// Marks the way that leads here as seldom gone, so that the usual one is laid out without a jump.
+#[inline]
+#[cold]
+fn seldom() {}
+
 /// What an indicator gives for one input: one to [`OUTPUTS_MAX`] values, in the order of [`IndicatorSpec::outputs`].
+///
+/// By their number, so that one value is not written as three.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Values {
-    values: [f64; OUTPUTS_MAX],
-    len: u8,
+pub struct Values(Count);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Count {
+    One([f64; 1]),
+    Two([f64; 2]),
+    Three([f64; OUTPUTS_MAX]),
 }
 
 impl Values {
     #[inline]
     fn one(value: f64) -> Self {
-        Self { values: [value, 0.0, 0.0], len: 1 }
+        Self(Count::One([value]))
     }
 
     #[inline]
-    fn two([first, second]: [f64; 2]) -> Self {
-        Self { values: [first, second, 0.0], len: 2 }
+    fn two(values: [f64; 2]) -> Self {
+        Self(Count::Two(values))
     }
 
     #[inline]
     fn three(values: [f64; 3]) -> Self {
-        Self { values, len: 3 }
+        Self(Count::Three(values))
     }
 
     /// The first value: the whole answer of a single-valued indicator, `macd` of MACD, `upper` of Bollinger.
     #[inline]
     #[must_use]
     pub fn first(&self) -> f64 {
-        self.values[0]
+        match self.0 {
+            Count::One([first]) | Count::Two([first, _]) | Count::Three([first, ..]) => first,
+        }
     }
 
     /// All values.
     #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[f64] {
-        &self.values[..usize::from(self.len)]
+        match &self.0 {
+            Count::One(values) => values,
+            Count::Two(values) => values,
+            Count::Three(values) => values,
+        }
     }
 }
 
@@ -146,9 +181,21 @@ impl BarValues {
         (self.high + self.low + self.close) / 3.0
     }
 
+    /// Whether it is usable beyond doubt, and the indicator [`READY`].
+    #[inline]
+    fn usual(&self, ready: u64) -> bool {
+        // No part is larger than the sum of their magnitudes, which is NaN where a part is.
+        let pairs = [self.high.abs() + self.close.abs(), self.low.abs() + self.volume.abs()];
+        usual(pairs[0] + pairs[1], ready)
+    }
+
     /// Whether it may enter an indicator's state.
     #[inline]
     fn usable(&self) -> bool {
+        if self.usual(READY) {
+            return true;
+        }
+        seldom();
         usable(self.high) && usable(self.low) && usable(self.close) && usable(self.volume)
     }
 }

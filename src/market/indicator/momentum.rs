@@ -3,8 +3,7 @@
 //! TA-Lib's MOM, x − xₙ, and ROC, 100 (x / xₙ − 1), 0 where xₙ is 0.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::window::Window;
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, VALUE_MAX, Values, seldom, usable};
 
 /// Momentum's line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -27,30 +26,44 @@ pub const RATE_SPEC: IndicatorSpec = IndicatorSpec {
 /// Pairs each value with the one n values before.
 #[derive(Debug, Clone)]
 struct Lagged {
-    window: Window,
-    filled: bool,
+    /// The last n values.
+    values: Box<[f64]>,
+    /// Where the next value goes; beyond [`FIRST_TURN`] until there are n, so that one comparison tells the usual update from
+    /// any other.
+    next: usize,
 }
+
+/// Above any place among values.
+const FIRST_TURN: usize = 1 << 31;
 
 impl Lagged {
     fn new(period: u32) -> Self {
-        Self { window: Window::new(period), filled: false }
+        Self { values: vec![0.0; period.max(1) as usize].into_boxed_slice(), next: FIRST_TURN }
     }
 
     /// The value before, once there is one.
     #[inline]
     fn push(&mut self, value: f64) -> Option<f64> {
-        self.filled = self.window.missing() == 0;
-        let before = self.window.replace_oldest(value);
-        self.filled.then_some(before)
+        if self.next >= self.values.len() {
+            seldom();
+            if let Some(slot) = self.values.get_mut(self.next & !FIRST_TURN) {
+                *slot = value;
+                self.next += 1;
+                return None;
+            }
+            self.next = 0;
+        }
+        let slot = self.values.get_mut(self.next)?;
+        self.next += 1;
+        Some(std::mem::replace(slot, value))
     }
 
     fn missing(&self) -> usize {
-        self.window.missing() + usize::from(!self.filled)
+        if self.next < FIRST_TURN { 0 } else { self.values.len() - (self.next - FIRST_TURN) + 1 }
     }
 
     fn clear(&mut self) {
-        self.window.clear();
-        self.filled = false;
+        self.next = FIRST_TURN;
     }
 }
 
@@ -114,7 +127,12 @@ impl Indicator for Roc {
         }
         let before = self.lagged.push(value)?;
         let rate = (value / before - 1.0) * 100.0;
-        // By nothing, or by next to nothing, it has no rate.
+        // By this much any usable value has a rate.
+        if before > 1.0 / VALUE_MAX {
+            return Some(Values::one(rate));
+        }
+        seldom();
+        // By nothing, or by next to nothing, it has none.
         Some(Values::one(if rate.is_finite() { rate } else { 0.0 }))
     }
 

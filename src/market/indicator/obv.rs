@@ -4,7 +4,7 @@
 //! only its changes say something.
 
 use super::registry::IndicatorSpec;
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -18,7 +18,8 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// On-balance volume.
 #[derive(Debug, Clone, Default)]
 pub struct Obv {
-    begun: bool,
+    /// [`READY`] or not: the first bar has none before it.
+    ready: u64,
     previous_close: f64,
     balance: f64,
 }
@@ -30,11 +31,15 @@ impl Indicator for Obv {
 
     #[inline]
     fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
+        if !bar.usual(self.ready) {
+            seldom();
+            if !bar.usable() {
+                return None;
+            }
         }
-        if !self.begun {
-            self.begun = true;
+        if self.ready == NOT_READY {
+            seldom();
+            self.ready = READY;
             self.balance = bar.volume;
         } else if bar.close > self.previous_close {
             self.balance += bar.volume;
@@ -46,7 +51,7 @@ impl Indicator for Obv {
     }
 
     fn warm_up(&self) -> usize {
-        usize::from(!self.begun)
+        usize::from(self.ready == NOT_READY)
     }
 
     fn reset(&mut self) {

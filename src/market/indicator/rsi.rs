@@ -6,7 +6,7 @@
 //! nothing, and so answers 0 after some 450 unchanged prices whatever went before.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -23,10 +23,15 @@ pub struct Rsi {
     period: u32,
     /// Inputs still missing; the first of them only gives the changes something to start from.
     missing: u32,
+    /// [`READY`] or not.
+    ready: u64,
     previous: f64,
-    /// The sums of the first changes while they are being gathered, the averages after.
-    gain: f64,
-    loss: f64,
+    /// What smoothing leaves of a sum, (n - 1) / n.
+    kept: f64,
+    /// Sums of gains, with the other sign, and of all changes, smoothed once all of the first are there. Both averages are
+    /// these by n, and only their quotient is asked for.
+    minus_gain: f64,
+    movement: f64,
 }
 
 impl Rsi {
@@ -36,38 +41,76 @@ impl Rsi {
     /// [`ParamError::OutOfRange`] unless `period` is 2 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self { period, missing: period + 1, previous: 0.0, gain: 0.0, loss: 0.0 })
+        Ok(Self::empty(period))
+    }
+
+    fn empty(period: u32) -> Self {
+        let kept = f64::from(period - 1) / f64::from(period);
+        Self {
+            period,
+            missing: period + 1,
+            ready: NOT_READY,
+            previous: 0.0,
+            kept,
+            minus_gain: -0.0,
+            movement: 0.0,
+        }
+    }
+
+    /// Takes one of the first values; the change to the very first is none.
+    #[inline(always)]
+    fn gather(&mut self, value: f64) -> Option<Values> {
+        let back = self.previous - value;
+        self.previous = value;
+        if self.missing <= self.period {
+            self.minus_gain += minus_gain(back);
+            self.movement += back.abs();
+        }
+        self.missing -= 1;
+        if self.missing > 0 {
+            return None;
+        }
+        self.ready = READY;
+        Some(self.value())
+    }
+
+    /// The next index, where there was one before; `value` is usable.
+    #[inline]
+    fn step(&mut self, value: f64) -> Values {
+        let back = self.previous - value;
+        self.previous = value;
+        self.minus_gain = self.minus_gain * self.kept + minus_gain(back);
+        self.movement = self.movement * self.kept + back.abs();
+        self.value()
     }
 
     #[inline]
-    fn value(&self) -> f64 {
-        let movement = self.gain + self.loss;
-        if movement == 0.0 { 0.0 } else { 100.0 * (self.gain / movement) }
+    fn value(&mut self) -> Values {
+        // Less than this there is not without there being nothing, and of nothing no part is gain.
+        const LEAST: f64 = f64::from_bits(1);
+        self.movement = if self.movement > LEAST { self.movement } else { LEAST };
+        Values::one(-100.0 * (self.minus_gain / self.movement))
     }
+}
+
+/// What of the way back to the value before is gain, with the other sign, and a zero with it.
+#[inline]
+fn minus_gain(back: f64) -> f64 {
+    if back < 0.0 { back } else { -0.0 }
 }
 
 impl Indicator for Rsi {
     #[inline]
     fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
+        if usual(value, self.ready) {
+            return Some(self.step(value));
         }
-        let change = if self.missing > self.period { 0.0 } else { value - self.previous };
-        self.previous = value;
-        let period = f64::from(self.period);
-        if self.missing == 0 {
-            self.gain *= period - 1.0;
-            self.loss *= period - 1.0;
+        seldom();
+        match (usable(value), self.missing) {
+            (false, _) => None,
+            (true, 0) => Some(self.step(value)),
+            _ => self.gather(value),
         }
-        self.gain += change.max(0.0);
-        self.loss += (-change).max(0.0);
-        self.missing = self.missing.saturating_sub(1);
-        if self.missing > 0 {
-            return None;
-        }
-        self.gain /= period;
-        self.loss /= period;
-        Some(Values::one(self.value()))
     }
 
     fn warm_up(&self) -> usize {
@@ -75,7 +118,7 @@ impl Indicator for Rsi {
     }
 
     fn reset(&mut self) {
-        *self = Self { period: self.period, missing: self.period + 1, previous: 0.0, gain: 0.0, loss: 0.0 };
+        *self = Self::empty(self.period);
     }
 }
 

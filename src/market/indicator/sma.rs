@@ -3,7 +3,7 @@
 //! TA-Lib's SMA: the first answer comes with the n-th input.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::window::{Window, WindowSum};
+use super::window::Mean;
 use super::{AnyIndicator, Indicator, Values, usable};
 
 /// Its line of the registry.
@@ -18,9 +18,7 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// Simple moving average.
 #[derive(Debug, Clone)]
 pub struct Sma {
-    period: f64,
-    window: Window,
-    sum: WindowSum,
+    mean: Mean,
 }
 
 impl Sma {
@@ -30,7 +28,7 @@ impl Sma {
     /// [`ParamError::OutOfRange`] unless `period` is 1 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self { period: period.into(), window: Window::new(period), sum: WindowSum::default() })
+        Ok(Self { mean: Mean::new(period) })
     }
 }
 
@@ -40,18 +38,15 @@ impl Indicator for Sma {
         if !usable(value) {
             return None;
         }
-        let oldest = self.window.replace_oldest(value);
-        self.sum.exchange(value, oldest, self.window.turned());
-        (self.window.missing() == 0).then(|| Values::one(self.sum.value() / self.period))
+        self.mean.push(value).map(Values::one)
     }
 
     fn warm_up(&self) -> usize {
-        self.window.missing()
+        self.mean.missing()
     }
 
     fn reset(&mut self) {
-        self.window.clear();
-        self.sum = WindowSum::default();
+        self.mean.clear();
     }
 }
 

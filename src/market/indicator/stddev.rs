@@ -4,7 +4,7 @@
 //! is made of it, holds here.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::window::{Window, WindowSum, halves, square};
+use super::window::Ring;
 use super::{AnyIndicator, Indicator, Values, usable};
 
 /// Its line of the registry.
@@ -19,10 +19,14 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// Standard deviation.
 #[derive(Debug, Clone)]
 pub struct Stddev {
-    period: f64,
-    window: Window,
-    sum: WindowSum,
-    squares: WindowSum,
+    /// The sums of differences to the base and of their squares, from a place to its turn's end.
+    ring: Ring<[f64; 2]>,
+    /// 1 / n.
+    share: f64,
+    base: f64,
+    /// Of this turn.
+    sum: f64,
+    squares: f64,
 }
 
 impl Stddev {
@@ -32,39 +36,43 @@ impl Stddev {
     /// [`ParamError::OutOfRange`] unless `period` is 2 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self {
-            period: period.into(),
-            window: Window::new(period),
-            sum: WindowSum::default(),
-            squares: WindowSum::default(),
-        })
+        let ring = Ring::new(period, [0.0; 2]);
+        Ok(Self { ring, share: 1.0 / f64::from(period), base: 0.0, sum: 0.0, squares: 0.0 })
     }
 
-    /// n Σx² - (Σx)², which is n² times the variance, each product taken with its rounding error.
-    #[inline]
-    fn scaled_variance(&self) -> f64 {
-        let (sum, sum_rest) = self.sum.parts();
-        let (sum_squared, sum_squared_rest) = square(sum);
-        let (squares, squares_rest) = self.squares.parts();
-        // n has at most 17 bits, so its product with either half is exact.
-        let (high, low) = halves(squares);
-        let n_squares = self.period * squares;
-        let n_squares_rest = (self.period * high - n_squares) + self.period * low;
-        let rest = (n_squares_rest - sum_squared_rest) + (self.period * squares_rest - 2.0 * sum * sum_rest);
-        (n_squares - sum_squared) + rest
-    }
-
-    /// The mean and the deviation, once full; `value` is usable.
+    /// The mean and the variance, once full; `value` is usable.
     #[inline]
     pub(super) fn next(&mut self, value: f64) -> Option<(f64, f64)> {
-        let oldest = self.window.replace_oldest(value);
-        let turned = self.window.turned();
-        self.sum.exchange(value, oldest, turned);
-        self.squares.exchange_squares(value, oldest, turned);
-        if self.window.missing() > 0 {
-            return None;
+        let Some((slot, [sum, squares])) = self.ring.place() else { return self.end_turn(value) };
+        slot[0] = value;
+        let away = value - self.base;
+        self.sum += away;
+        self.squares += away * away;
+        Some(self.answer(sum + self.sum, squares + self.squares))
+    }
+
+    #[inline]
+    fn end_turn(&mut self, base: f64) -> Option<(f64, f64)> {
+        let (newest, before) = self.ring.end_turn([base, 0.0])?;
+        let (mut sum, mut squares) = (0.0, 0.0);
+        *newest = [sum, squares];
+        for slot in before.iter_mut().rev() {
+            let away = slot[0] - base;
+            sum += away;
+            squares += away * away;
+            *slot = [sum, squares];
         }
-        Some((self.sum.value() / self.period, self.scaled_variance().max(0.0).sqrt() / self.period))
+        (self.base, self.sum, self.squares) = (base, 0.0, 0.0);
+        Some(self.answer(sum, squares))
+    }
+
+    #[inline]
+    fn answer(&self, sum: f64, squares: f64) -> (f64, f64) {
+        let mean = sum * self.share;
+        let variance = squares * self.share - mean * mean;
+        // Below zero only where the squares are too small for an f64 to hold all their digits.
+        let variance = if variance > 0.0 { variance } else { 0.0 };
+        (self.base + mean, variance)
     }
 }
 
@@ -74,16 +82,14 @@ impl Indicator for Stddev {
         if !usable(value) {
             return None;
         }
-        self.next(value).map(|(_, deviation)| Values::one(deviation))
+        self.next(value).map(|(_, variance)| Values::one(variance.sqrt()))
     }
 
     fn warm_up(&self) -> usize {
-        self.window.missing()
+        self.ring.missing()
     }
 
     fn reset(&mut self) {
-        self.window.clear();
-        self.sum = WindowSum::default();
-        self.squares = WindowSum::default();
+        self.ring.clear();
     }
 }

@@ -5,7 +5,7 @@
 
 use super::extremes::Extremes;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::sma::Sma;
+use super::window::Mean;
 use super::{AnyIndicator, BarValues, Indicator, Values};
 
 /// Its line of the registry.
@@ -31,8 +31,8 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 #[derive(Debug, Clone)]
 pub struct Stochastic {
     extremes: Extremes,
-    k: Sma,
-    d: Sma,
+    k: Mean,
+    d: Mean,
 }
 
 impl Stochastic {
@@ -42,7 +42,7 @@ impl Stochastic {
     /// [`ParamError::OutOfRange`] unless all are 1 to [`PERIOD_MAX`].
     pub fn new(period: u32, k: u32, d: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into(), k.into(), d.into()])?;
-        Ok(Self { extremes: Extremes::new(period), k: Sma::new(k)?, d: Sma::new(d)? })
+        Ok(Self { extremes: Extremes::new(period), k: Mean::new(k), d: Mean::new(d) })
     }
 }
 
@@ -56,22 +56,22 @@ impl Indicator for Stochastic {
         if !bar.usable() {
             return None;
         }
-        let (highest, lowest) = self.extremes.push(bar.high, bar.low)?;
-        let reach = (highest - lowest) / 100.0;
-        let raw = if reach == 0.0 { 0.0 } else { (bar.close - lowest) / reach };
-        let k = self.k.update(raw)?.first();
-        let d = self.d.update(k)?.first();
+        let [highest, minus_lowest] = self.extremes.push(bar.high, bar.low)?;
+        let reach = (highest + minus_lowest) / 100.0;
+        let raw = if reach == 0.0 { 0.0 } else { (bar.close + minus_lowest) / reach };
+        let k = self.k.push(raw)?;
+        let d = self.d.push(k)?;
         Some(Values::two([k, d]))
     }
 
     fn warm_up(&self) -> usize {
         // What makes one ready also gives the next one its first value.
-        self.extremes.missing().saturating_sub(1) + self.k.warm_up().saturating_sub(1) + self.d.warm_up()
+        self.extremes.missing().saturating_sub(1) + self.k.missing().saturating_sub(1) + self.d.missing()
     }
 
     fn reset(&mut self) {
         self.extremes.clear();
-        self.k.reset();
-        self.d.reset();
+        self.k.clear();
+        self.d.clear();
     }
 }

@@ -5,7 +5,7 @@
 //! was traded it is the newest typical price.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::window::{Window, WindowSum};
+use super::window::Ring;
 use super::{AnyIndicator, BarValues, Indicator, Values};
 
 /// Its line of the registry.
@@ -20,10 +20,10 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// Volume-weighted average price.
 #[derive(Debug, Clone)]
 pub struct Vwap {
-    values: Window,
-    volumes: Window,
-    value: WindowSum,
-    volume: WindowSum,
+    /// The sums of worths and of volumes, from a place to its turn's end.
+    ring: Ring<[f64; 2]>,
+    /// Of this turn.
+    sums: [f64; 2],
 }
 
 impl Vwap {
@@ -33,13 +33,31 @@ impl Vwap {
     /// [`ParamError::OutOfRange`] unless `period` is 1 to [`PERIOD_MAX`].
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
-        Ok(Self {
-            values: Window::new(period),
-            volumes: Window::new(period),
-            value: WindowSum::default(),
-            volume: WindowSum::default(),
-        })
+        Ok(Self { ring: Ring::new(period, [0.0; 2]), sums: [0.0; 2] })
     }
+
+    /// The sums of worths and of volumes over the window, once full.
+    #[inline]
+    fn push(&mut self, worth: f64, volume: f64) -> Option<[f64; 2]> {
+        if let Some((slot, before)) = self.ring.place() {
+            *slot = [worth, volume];
+            self.sums = sum(self.sums, [worth, volume]);
+            return Some(sum(before, self.sums));
+        }
+        let (newest, before) = self.ring.end_turn([worth, volume])?;
+        let mut all = *newest;
+        for slot in before.iter_mut().rev() {
+            all = sum(all, *slot);
+            *slot = all;
+        }
+        self.sums = [0.0; 2];
+        Some(all)
+    }
+}
+
+#[inline]
+fn sum(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+    [a[0] + b[0], a[1] + b[1]]
 }
 
 impl Indicator for Vwap {
@@ -53,24 +71,15 @@ impl Indicator for Vwap {
             return None;
         }
         let price = bar.typical();
-        let worth = price * bar.volume;
-        self.value.exchange(worth, self.values.replace_oldest(worth), self.values.turned());
-        self.volume.exchange(bar.volume, self.volumes.replace_oldest(bar.volume), self.volumes.turned());
-        if self.values.missing() > 0 {
-            return None;
-        }
-        let volume = self.volume.value();
-        Some(Values::one(if volume > 0.0 { self.value.value() / volume } else { price }))
+        let [worth, volume] = self.push(price * bar.volume, bar.volume)?;
+        Some(Values::one(if volume > 0.0 { worth / volume } else { price }))
     }
 
     fn warm_up(&self) -> usize {
-        self.values.missing()
+        self.ring.missing()
     }
 
     fn reset(&mut self) {
-        self.values.clear();
-        self.volumes.clear();
-        self.value = WindowSum::default();
-        self.volume = WindowSum::default();
+        self.ring.clear();
     }
 }

@@ -1,60 +1,66 @@
 //! A window whose values weigh the more the newer they are: 1 for the oldest, n for the newest.
 
-use super::window::{CompensatedSum, Window, WindowSum};
+use super::window::Ring;
 
-/// The sum Σ w x over the last n values, and the plain one; neither drifts (see [`super::window`]).
+/// The sums Σ (x − b) and Σ w (x − b) over the last n values, b being a base; neither drifts (see [`super::window`]).
 #[derive(Debug, Clone)]
 pub(super) struct WeightedWindow {
-    window: Window,
+    /// The plain sum and the weighted one, from a place to its turn's end.
+    ring: Ring<[f64; 2]>,
     len: f64,
-    sum: WindowSum,
-    weighted: CompensatedSum,
-    /// This turn of the ring alone: at its end the window is its values, in their order.
-    turn: CompensatedSum,
-    place: f64,
+    base: f64,
+    /// Of this turn, which weighs up to n.
+    sum: f64,
+    weighted: f64,
+}
+
+/// What is known of a full [`WeightedWindow`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WeightedSums {
+    pub base: f64,
+    pub sum: f64,
+    pub weighted: f64,
 }
 
 impl WeightedWindow {
     /// An empty window of `len` values, at least 1.
     pub(super) fn new(len: u32) -> Self {
-        let none = CompensatedSum::default();
-        Self {
-            window: Window::new(len),
-            len: len.max(1).into(),
-            sum: WindowSum::default(),
-            weighted: none,
-            turn: none,
-            place: 0.0,
-        }
+        let len = len.max(1);
+        Self { ring: Ring::new(len, [0.0; 2]), len: len.into(), base: 0.0, sum: 0.0, weighted: 0.0 }
     }
 
-    /// Takes a value; gives the plain and the weighted sum once full.
+    /// Takes a value; gives the sums once full.
     #[inline]
-    pub(super) fn push(&mut self, value: f64) -> Option<(f64, f64)> {
-        // All that is there weighs one less.
-        self.weighted.exchange(self.len * value, self.sum.value());
-        self.place += 1.0;
-        self.turn.add(self.place * value);
-        let oldest = self.window.replace_oldest(value);
-        let turned = self.window.turned();
-        self.sum.exchange(value, oldest, turned);
-        if turned {
-            self.weighted = std::mem::take(&mut self.turn);
-            self.place = 0.0;
+    pub(super) fn push(&mut self, value: f64) -> Option<WeightedSums> {
+        let Some((slot, [sum, weighted])) = self.ring.place() else { return self.end_turn(value) };
+        slot[0] = value;
+        let value = value - self.base;
+        // All that was there weighs one less.
+        self.weighted += self.len * value - self.sum;
+        self.sum += value;
+        Some(WeightedSums { base: self.base, sum: sum + self.sum, weighted: weighted + self.weighted })
+    }
+
+    #[inline]
+    fn end_turn(&mut self, base: f64) -> Option<WeightedSums> {
+        let (newest, before) = self.ring.end_turn([base, 0.0])?;
+        let (mut sum, mut weighted) = (0.0, 0.0);
+        *newest = [sum, weighted];
+        for slot in before.iter_mut().rev() {
+            sum += slot[0] - base;
+            weighted += sum;
+            *slot = [sum, weighted];
         }
-        (self.window.missing() == 0).then(|| (self.sum.value(), self.weighted.value()))
+        (self.base, self.sum, self.weighted) = (base, 0.0, 0.0);
+        Some(WeightedSums { base, sum, weighted })
     }
 
     /// How many values it lacks to be full.
     pub(super) fn missing(&self) -> usize {
-        self.window.missing()
+        self.ring.missing()
     }
 
     pub(super) fn clear(&mut self) {
-        self.window.clear();
-        self.sum = WindowSum::default();
-        self.weighted = CompensatedSum::default();
-        self.turn = CompensatedSum::default();
-        self.place = 0.0;
+        self.ring.clear();
     }
 }

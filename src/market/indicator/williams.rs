@@ -42,8 +42,8 @@ impl Indicator for Williams {
         if !bar.usable() {
             return None;
         }
-        let (highest, lowest) = self.extremes.push(bar.high, bar.low)?;
-        let reach = (highest - lowest) / -100.0;
+        let [highest, minus_lowest] = self.extremes.push(bar.high, bar.low)?;
+        let reach = (highest + minus_lowest) / -100.0;
         Some(Values::one(if reach == 0.0 { 0.0 } else { (highest - bar.close) / reach }))
     }
 

@@ -28,7 +28,8 @@ pub const HULL_SPEC: IndicatorSpec = IndicatorSpec {
 /// Weighted moving average.
 #[derive(Debug, Clone)]
 pub struct Wma {
-    divisor: f64,
+    /// 1 / the sum of the weights.
+    share: f64,
     window: WeightedWindow,
 }
 
@@ -40,12 +41,12 @@ impl Wma {
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
         let n = f64::from(period);
-        Ok(Self { divisor: n * (n + 1.0) / 2.0, window: WeightedWindow::new(period) })
+        Ok(Self { share: 2.0 / (n * (n + 1.0)), window: WeightedWindow::new(period) })
     }
 
     #[inline]
     fn next(&mut self, value: f64) -> Option<f64> {
-        self.window.push(value).map(|(_, weighted)| weighted / self.divisor)
+        self.window.push(value).map(|sums| sums.base + sums.weighted * self.share)
     }
 }
 
