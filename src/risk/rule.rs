@@ -74,7 +74,7 @@ pub struct Case<'a> {
     pub levels: [&'a ScaleLimits; SCALES],
     /// What it would add.
     pub adds: Sum,
-    /// Whether every rule of the levels' exposure is known to pass, see [`room`](super::room).
+    /// Whether every rule of the levels' exposure is known to pass: none is near its limit.
     pub roomy: bool,
     /// Capital and profit, units of 10^-8 quote.
     pub equity: i128,

@@ -9,7 +9,7 @@ use crate::risk::limits::QUOTE_DECIMALS;
 use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleSpec, Witness, refusal};
 use crate::risk::units::Unit;
 use crate::venue::binance::filters::{
-    AccountState, Bound, FilterBreach, FilterName, MarketState, Size, Terms,
+    AccountState, Bound, FilterBreach, FilterName, MarketState, Plain, Terms,
 };
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
@@ -52,6 +52,25 @@ const FILTERS: &[DenyReason] = &[
 /// limits in one filter, and only the one that was not kept is told.
 #[inline(always)]
 pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
+    if passes_plainly(c) { Ok(()) } else { check_each(c, w) }
+}
+
+/// Whether it is a plain order, as nearly all are, that nothing keeps from passing.
+#[inline(always)]
+fn passes_plainly(c: &Case<'_>) -> bool {
+    let &Order { side, kind, qty, price, ref extras, .. } = c.order;
+    let limit = match kind {
+        OrderKind::Limit | OrderKind::PostOnly => Some(price),
+        OrderKind::Market => None,
+        _ => return false,
+    };
+    let (open, open_anywhere) = (c.counts.orders, c.exchange_counts.orders);
+    extras.is_none()
+        && c.filters.surely_pass(&Plain { side, limit, qty, reference: c.touch(), open, open_anywhere })
+}
+
+#[inline(never)]
+fn check_each<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let reference = Some(c.touch());
     let market = MarketState { reference: None, average: reference, last: reference };
     let account = AccountState {
@@ -60,14 +79,7 @@ pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
         base_held: i128::from(c.position.0),
         open_buys: i128::from(c.open_buy.0),
     };
-    let judged = if c.order.extras.is_none() {
-        // Nearly every order: written out, what only others have is known not to be there.
-        let Order { side, kind, qty, price, .. } = *c.order;
-        let limit = kind.has_limit().then_some(price);
-        c.filters.check(&Terms::new(side, kind.into(), Size::Base(qty), limit), &market, &account)
-    } else {
-        c.filters.check_apart(&Terms::from(c.order), &market, &account)
-    };
+    let judged = c.filters.check(&Terms::from(c.order), &market, &account);
     match judged {
         Ok(()) => Ok(()),
         // What only reduces may be as little as is left: the venue decides, and a futures venue lets it pass.

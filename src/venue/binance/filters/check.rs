@@ -29,20 +29,6 @@ impl Filters {
         self.check_room(std::slice::from_ref(terms), false, account)
     }
 
-    /// [`check`](Self::check) as one call, for where it is rare and would only be in the way.
-    ///
-    /// # Errors
-    /// The same.
-    #[inline(never)]
-    pub fn check_apart(
-        &self,
-        terms: &Terms,
-        market: &MarketState,
-        account: &AccountState,
-    ) -> Result<(), FilterBreach> {
-        self.check(terms, market, account)
-    }
-
     /// [`check`](Self::check) of all orders of a list that is placed as one.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod breach;
 mod check;
 mod fit;
 mod name;
+mod plain;
 mod range;
 mod rules;
 mod terms;
@@ -16,6 +17,7 @@ mod terms;
 pub use breach::{Bound, FilterBreach, Subject};
 pub use fit::{FitPolicy, OffStep, UnknownReference};
 pub use name::FilterName;
+pub use plain::Plain;
 pub use range::PriceRange;
 pub use rules::{
     CountLimits, Filters, LotSize, MinNotional, Multiplier, NotionalRange, PercentPrice, PercentPriceBySide,
