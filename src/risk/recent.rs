@@ -191,7 +191,8 @@ mod tests {
         let mut habits = Habits::NONE;
         for _ in 0..5_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            now += random >> 33 & 15;
+            // Now and then a pause, in which the window passes, or part of it.
+            now += if random >> 50 & 31 == 0 { random >> 33 & 2_047 } else { random >> 33 & 15 };
             let price = (random >> 40 & 63) as i64;
             let naive =
                 all.iter().rev().find(|(at, p)| *p == price && now - at < 1_000).map(|(at, _)| Time(*at));

@@ -70,12 +70,14 @@ mod tests {
         })
     }
 
+    // Most are far away, so that a case often has one limit that binds, and no other to be denied by.
+
     fn limit() -> impl Strategy<Value = i64> {
-        prop_oneof![-1..400i64, 0..4_000i64, Just(i64::MAX)]
+        prop_oneof![30 => Just(i64::MAX), 1 => -1..400i64, 1 => 0..4_000i64]
     }
 
     fn part() -> impl Strategy<Value = u32> {
-        prop_oneof![0..400u32, Just(u32::MAX)]
+        prop_oneof![30 => Just(u32::MAX), 2 => 0..400u32]
     }
 
     fn scale() -> impl Strategy<Value = ScaleLimits> {
@@ -102,9 +104,9 @@ mod tests {
             more in 1..5usize,
             (buys, adding) in (any::<bool>(), 0..200u32),
             scales in array::uniform5(scale()),
-            (gross_max, capital, share_from) in (limit(), -100..4_000i128, limit()),
+            (gross_max, capital, share_from) in (limit(), -100..2_000i128, -1..400i64),
             grouped in any::<bool>(),
-            huge in prop_oneof![Just(0i128), Just(1i128 << 50), Just(1i128 << 57), Just(1i128 << 64), Just(1i128 << 90)],
+            huge in prop_oneof![8 => Just(0i128), 1 => Just(1i128 << 50), 1 => Just(1i128 << 57), 1 => Just(1i128 << 64), 1 => Just(1i128 << 90)],
         ) {
             let mut sample = Sample::new();
             let some = &cells[..more.min(cells.len())];
