@@ -38,7 +38,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("[run]\nepoch = 1.5", &["my.toml:2:9: run.epoch = 1.5: must be an integer"]),
     (
         "[run]\nepoch = 99999999999999999999",
-        &["my.toml:2:9: run.epoch = 99999999999999999999: must be an integer"],
+        &["my.toml:2:9: run.epoch = 99999999999999999999: must fit 64 bits"],
     ),
     ("[run]\nname = true", &["my.toml:2:8: run.name = true: must be text in quotes"]),
     (
