@@ -4,6 +4,7 @@
 //! order is not refused. This answers yes in a few steps, and no wherever it does not know: then
 //! [`Filters::check`] decides.
 
+use super::check::product;
 use super::rules::{Filters, LotSize, Multiplier, PercentPrice};
 use crate::domain::{Price, Qty, Side};
 
@@ -74,7 +75,6 @@ fn kept(n: i64, min: i64, max: i64, step: i64) -> bool {
 
 #[inline(always)]
 fn near(percent: Option<PercentPrice>, price: Price, reference: Price) -> bool {
-    let product = |price: Price, factor: Multiplier| i128::from(price.0) * i128::from(factor.0);
     percent.is_none_or(|percent| {
         let price = product(price, Multiplier::ONE);
         product(reference, percent.down) <= price && price <= product(reference, percent.up)
