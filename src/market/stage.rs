@@ -336,7 +336,7 @@ impl InstrumentState {
         for &(slot, levels) in &self.imbalances {
             let (bids, asks) = (book.qty_within(Side::Buy, levels), book.qty_within(Side::Sell, levels));
             if let Some(ratio) = imbalance_of(bids, asks) {
-                let values = [ratio.to_num::<f64>(), 0.0, 0.0];
+                let values = [ratio.to_f64(), 0.0, 0.0];
                 out.push(MarketMessage { seq, body: MarketBody::Value { slot, values } });
             }
         }
