@@ -5,6 +5,7 @@
 
 use super::catalogue::{Catalogue, HistoryError, Series, SeriesName};
 use super::segment::SegmentReader;
+use crate::domain::event::Trade;
 use crate::domain::{InstrumentId, InstrumentTable, Level, Time};
 use crate::venue::Decoded;
 use std::cmp::Reverse;
@@ -194,6 +195,30 @@ impl HistoryEvents {
         let Some(reader) = &mut self.lanes[series].reader else { return Ok(None) };
         let (decoded, levels) = reader.take();
         Ok(Some(HistoryEvent { time, series, decoded, levels }))
+    }
+
+    /// Hands over the trades that come next, at most `max` and where no other event comes between them, and says how many
+    /// there were; none where the next event is no trade. It is what [`next_event`](Self::next_event) would give, sooner.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
+    #[inline]
+    pub fn next_trades(&mut self, max: usize, take: impl FnMut(Time, &Trade)) -> Result<usize, HistoryError> {
+        if self.taken {
+            self.taken = false;
+            self.advance()?;
+        }
+        let Some((_, series)) = self.current else { return Ok(0) };
+        let Some(reader) = &mut self.lanes[series].reader else { return Ok(0) };
+        let others = match self.others.peek() {
+            None => self.until,
+            // Of two at one moment the series that was chosen first comes first.
+            Some(Reverse((time, other))) if series < *other => Time(time.0.saturating_add(1)),
+            Some(Reverse((time, _))) => *time,
+        };
+        let taken = reader.take_trades(others.min(self.until), max, take);
+        self.taken = taken > 0;
+        Ok(taken)
     }
 
     #[inline]

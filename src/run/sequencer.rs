@@ -306,8 +306,10 @@ impl Sequencer {
         let mut first = *first;
         first.stamp(self.time, now, delta(read, now));
         self.put(&first)?;
-        for chunk in others.chunks(self.chunk_slots) {
-            self.put_all(chunk)?;
+        if !others.is_empty() {
+            for chunk in others.chunks(self.chunk_slots) {
+                self.put_all(chunk)?;
+            }
         }
         self.event_published();
         Ok(())
@@ -485,7 +487,11 @@ impl Sequencer {
     #[inline]
     fn put(&mut self, slot: &Slot) -> Result<(), Stopped> {
         if self.direct {
-            return self.put_all(std::slice::from_ref(slot));
+            if let Some(local) = &mut self.local {
+                local.handle(std::iter::once(slot));
+            }
+            self.seq += 1;
+            return Ok(());
         }
         while self.producer.try_publish(|s| *s = *slot).is_err() {
             self.full()?;

@@ -75,13 +75,21 @@ impl ActiveSeats {
         self.words[seat / 64] |= 1 << (seat % 64);
     }
 
-    /// Takes out the first.
+    /// Words of 64 seats.
     #[inline]
-    fn pop(&mut self) -> Option<usize> {
-        let (index, word) = self.words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
-        let bit = word.trailing_zeros();
-        *word &= *word - 1;
-        Some(index * 64 + bit as usize)
+    fn words(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Takes out the seats of one word.
+    #[inline]
+    fn take_word(&mut self, word: usize) -> impl Iterator<Item = usize> + use<> {
+        let mut bits = std::mem::take(&mut self.words[word]);
+        std::iter::from_fn(move || {
+            let first = (bits != 0).then(|| word * 64 + bits.trailing_zeros() as usize);
+            bits &= bits.wrapping_sub(1);
+            first
+        })
     }
 }
 
@@ -323,19 +331,26 @@ impl StrategyStage {
 
     /// Sends what was asked for, in the order of the seats, and notes the timers that were set.
     fn send_intents(&mut self) {
-        while let Some(index) = self.active.pop() {
-            let seat = &mut self.seats[index];
-            if seat.desk.is_quiet() {
-                continue;
+        // Nobody becomes active by what is done here.
+        for word in 0..self.active.words() {
+            for index in self.active.take_word(word) {
+                if !self.seats[index].desk.is_quiet() {
+                    self.send_of(index);
+                }
             }
-            seat.tell_notices(&self.view);
-            let desk = &mut seat.desk;
-            desk.timers_seen();
-            for intent in desk.take_intents() {
-                self.intents.push(intent);
-            }
-            self.next_timer = desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
         }
+    }
+
+    /// Sends what one seat asked for.
+    fn send_of(&mut self, index: usize) {
+        let seat = &mut self.seats[index];
+        seat.tell_notices(&self.view);
+        let desk = &mut seat.desk;
+        desk.timers_seen();
+        for intent in desk.take_intents() {
+            self.intents.push(intent);
+        }
+        self.next_timer = desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
     }
 }
 
@@ -431,8 +446,9 @@ mod tests {
         for seat in [200, 3, 64, 3, 63, 0, 254] {
             active.add(seat);
         }
-        let all: Vec<_> = std::iter::from_fn(|| active.pop()).collect();
-        assert_eq!(all, [0, 3, 63, 64, 200, 254]);
-        assert!(ActiveSeats::new(0).pop().is_none());
+        let mut all = || (0..active.words()).flat_map(|word| active.take_word(word)).collect::<Vec<_>>();
+        assert_eq!(all(), [0, 3, 63, 64, 200, 254]);
+        assert_eq!(all(), [0; 0], "they are taken out");
+        assert_eq!(ActiveSeats::new(0).words(), 0);
     }
 }

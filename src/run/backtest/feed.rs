@@ -139,10 +139,16 @@ impl Feed {
             return Ok(false);
         };
         slots.clear();
-        while slots.len() < SLOTS_AT_ONCE
-            && let Some(event) = events.next_event()?
-        {
-            push_slots(&event, slots);
+        while slots.len() < SLOTS_AT_ONCE {
+            let trades = events.next_trades(SLOTS_AT_ONCE - slots.len(), |time, trade| {
+                let mut slot = Slot::trade(trade);
+                slot.stamp(time, 0, 0);
+                slots.push(slot);
+            })?;
+            if trades == 0 {
+                let Some(event) = events.next_event()? else { break };
+                push_slots(&event, slots);
+            }
         }
         (self.at, self.end) = (0, slots.len());
         Ok(self.end > 0)
