@@ -222,8 +222,7 @@ impl MarketStage {
         }
         if state.sourcing.top == TopSource::Trades {
             let level = Level { price: trade.price, qty: trade.qty };
-            state.top = Top { bid: level, ask: level, valid: true };
-            state.send_top(seq, &mut self.out);
+            state.show_top(Top { bid: level, ask: level, valid: true }, seq, &mut self.out);
         }
         if state.sourcing.bars_given {
             return;
@@ -269,8 +268,7 @@ impl MarketStage {
         let state = &mut self.states[instrument.index()];
         // Ids may begin anew with the next connection.
         (state.top_id, state.unnumbered) = (0, false);
-        state.top.valid = false;
-        state.send_top(seq, &mut self.out);
+        state.show_top(Top { valid: false, ..state.top }, seq, &mut self.out);
     }
 }
 
@@ -303,12 +301,13 @@ impl InstrumentState {
         self.unnumbered |= quote.update_id == 0;
         if quote.update_id > self.top_id || quote.update_id == 0 {
             self.top_id = self.top_id.max(quote.update_id);
-            self.top = Top { bid: quote.bid, ask: quote.ask, valid: self.trusted(sync) };
+            let valid = self.trusted(sync);
+            self.show_top(Top { bid: quote.bid, ask: quote.ask, valid }, seq, out);
         }
-        self.send_top(seq, out);
     }
 
     fn book_changed(&mut self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
+        let mut shown = self.top;
         if sync.valid() {
             let book = sync.book();
             let top = Top {
@@ -321,14 +320,14 @@ impl InstrumentState {
             // A quote may be ahead of the depth stream: the newer of the two is the top.
             if id >= self.top_id {
                 self.top_id = id;
-                self.top = top;
+                shown = top;
             }
             if self.watched {
                 self.send_imbalances(seq, sync, out);
             }
         }
-        self.top.valid = self.trusted(Some(sync));
-        self.send_top(seq, out);
+        let valid = self.trusted(Some(sync));
+        self.show_top(Top { valid, ..shown }, seq, out);
     }
 
     fn send_imbalances(&self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
@@ -348,11 +347,14 @@ impl InstrumentState {
         if self.depth_seen { sync.is_some_and(BookSync::valid) } else { self.top_id > 0 || self.unnumbered }
     }
 
+    /// Keeps a top, and sends it where it is another than was sent. It is given rather than read from where it is kept: what
+    /// was just written in parts cannot be read at once as a whole, and the processor waits for that, three times here.
     #[inline]
-    fn send_top(&mut self, seq: u64, out: &mut LaneSender<MarketMessage>) {
-        if self.watched && self.top != self.sent {
-            self.sent = self.top;
-            out.push(MarketMessage { seq, body: MarketBody::Top(self.instrument, self.top) });
+    fn show_top(&mut self, top: Top, seq: u64, out: &mut LaneSender<MarketMessage>) {
+        self.top = top;
+        if self.watched && top != self.sent {
+            self.sent = top;
+            out.push(MarketMessage { seq, body: MarketBody::Top(self.instrument, top) });
         }
     }
 }
