@@ -5,9 +5,8 @@
 mod support;
 
 use algo_trader::domain::{Side, Time};
-use algo_trader::history::catalogue::{Entry, Segment, SeriesKind, SeriesName};
-use algo_trader::history::segment::{GapRule, Num, Row, SegmentWriter};
-use algo_trader::history::{Catalogue, CatalogueWriter, HistoryEvents, Query};
+use algo_trader::history::segment::{GapRule, Num, Row};
+use algo_trader::history::{Catalogue, HistoryEvents, Query};
 use std::path::Path;
 use support::Rng;
 use tempfile::tempdir;
@@ -24,39 +23,22 @@ fn peak_bytes() -> Option<u64> {
 
 /// A segment of trades, in the catalogue.
 fn write(dir: &Path, symbol: &str, rows: u64) {
-    let mut history = CatalogueWriter::open(dir).expect("free");
-    let aside = history.aside();
-    let mut writer = SegmentWriter::create(&aside, GapRule::TradeIds).expect("can be made");
-    let (mut rng, mut time) = (Rng(symbol.as_bytes()[0].into()), 1_723_075_200_000_000_000);
-    for id in 1..=rows {
-        time += rng.below(5_000_000);
-        let row = Row::Trade {
-            price: Num::new(6_000_000 + rng.below(5_000) as i64, 2),
-            qty: Num::new(1 + rng.below(100_000) as i64, 5),
-            id,
-            venue_time: Time(time),
-            aggressor: if rng.below(2) == 0 { Side::Buy } else { Side::Sell },
-            aggregate: false,
-        };
-        writer.push(Time(time), &row).expect("good rows");
-    }
-    let stats = writer.finish().expect("can be closed");
-    let name = SeriesName::new(&format!("binance:spot:{symbol}"), SeriesKind::Trades);
-    let file = CatalogueWriter::place(&name, Time(stats.first), "0123456789abcdef");
-    let segment = Segment::new(file, &name, (symbol[..3].into(), "USDT".into()), &stats, true);
-    let entry = Entry {
-        id: symbol.into(),
-        source: "made up".into(),
-        source_bytes: 0,
-        sha256: symbol.into(),
-        taken_as: "test".into(),
-        imported: 0,
-        rows,
-        skipped: 0,
-        rounded: 0,
-        segments: vec![segment],
-    };
-    history.add(entry, &[aside]).expect("can be added");
+    support::add_segment(dir, symbol, GapRule::TradeIds, |writer| {
+        let (mut rng, mut time) = (Rng(symbol.as_bytes()[0].into()), 1_723_075_200_000_000_000);
+        for id in 1..=rows {
+            time += rng.below(5_000_000);
+            let row = Row::Trade {
+                price: Num::new(6_000_000 + rng.below(5_000) as i64, 2),
+                qty: Num::new(1 + rng.below(100_000) as i64, 5),
+                id,
+                venue_time: Time(time),
+                aggressor: if rng.below(2) == 0 { Side::Buy } else { Side::Sell },
+                aggregate: false,
+            };
+            writer.push(Time(time), &row).expect("good rows");
+        }
+        rows
+    });
 }
 
 #[test]

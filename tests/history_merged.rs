@@ -5,9 +5,8 @@
 mod support;
 
 use algo_trader::domain::{Side, Time};
-use algo_trader::history::catalogue::{Entry, Segment, SeriesKind, SeriesName};
-use algo_trader::history::segment::{GapRule, Num, Row, SegmentWriter};
-use algo_trader::history::{Catalogue, CatalogueWriter, HistoryEvents, Query};
+use algo_trader::history::segment::{GapRule, Num, Row};
+use algo_trader::history::{Catalogue, HistoryEvents, Query};
 use algo_trader::venue::Decoded;
 use std::path::Path;
 use support::Rng;
@@ -15,43 +14,26 @@ use tempfile::tempdir;
 
 const BEGIN_NS: u64 = 1_723_075_200_000_000_000;
 
-/// A segment of trades with a quote after some of them where `quotes`, in the catalogue; its rows' times.
+/// A segment of trades, where `quotes` with quotes among them, in the catalogue; its rows' times.
 fn write(dir: &Path, symbol: &str, rows: u64, quotes: bool, rng: &mut Rng) -> Vec<u64> {
-    let mut history = CatalogueWriter::open(dir).expect("free");
-    let aside = history.aside();
-    let mut writer = SegmentWriter::create(&aside, GapRule::None).expect("can be made");
     let (mut time, mut times) = (BEGIN_NS, Vec::new());
-    for id in 1..=rows {
-        // Few moments for many rows, so that series often meet.
-        time += rng.below(3);
-        let price = Num::new(6_000_000 + rng.below(5_000) as i64, 2);
-        let qty = Num::new(1 + rng.below(100_000) as i64, 5);
-        let row = if quotes && rng.below(4) == 0 {
-            Row::Quote { bid: (price, qty), ask: (price, qty), update_id: id }
-        } else {
-            let aggressor = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
-            Row::Trade { price, qty, id, venue_time: Time(time), aggressor, aggregate: rng.below(3) == 0 }
-        };
-        writer.push(Time(time), &row).expect("good rows");
-        times.push(time);
-    }
-    let stats = writer.finish().expect("can be closed");
-    let name = SeriesName::new(&format!("binance:spot:{symbol}"), SeriesKind::Trades);
-    let file = CatalogueWriter::place(&name, Time(stats.first), "0123456789abcdef");
-    let segment = Segment::new(file, &name, (symbol[..3].into(), "USDT".into()), &stats, true);
-    let entry = Entry {
-        id: symbol.into(),
-        source: "made up".into(),
-        source_bytes: 0,
-        sha256: symbol.into(),
-        taken_as: "test".into(),
-        imported: 0,
-        rows,
-        skipped: 0,
-        rounded: 0,
-        segments: vec![segment],
-    };
-    history.add(entry, &[aside]).expect("can be added");
+    support::add_segment(dir, symbol, GapRule::None, |writer| {
+        for id in 1..=rows {
+            // Few moments for many rows, so that series often meet.
+            time += rng.below(3);
+            let price = Num::new(6_000_000 + rng.below(5_000) as i64, 2);
+            let qty = Num::new(1 + rng.below(100_000) as i64, 5);
+            let row = if quotes && rng.below(4) == 0 {
+                Row::Quote { bid: (price, qty), ask: (price, qty), update_id: id }
+            } else {
+                let aggressor = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
+                Row::Trade { price, qty, id, venue_time: Time(time), aggressor, aggregate: rng.below(3) == 0 }
+            };
+            writer.push(Time(time), &row).expect("good rows");
+            times.push(time);
+        }
+        rows
+    });
     times
 }
 

@@ -306,10 +306,8 @@ impl Sequencer {
         let mut first = *first;
         first.stamp(self.time, now, delta(read, now));
         self.put(&first)?;
-        if !others.is_empty() {
-            for chunk in others.chunks(self.chunk_slots) {
-                self.put_all(chunk)?;
-            }
+        for chunk in others.chunks(self.chunk_slots) {
+            self.put_all(chunk)?;
         }
         self.event_published();
         Ok(())

@@ -1,9 +1,10 @@
 //! Making files to import, and reading histories whole.
 #![allow(dead_code)]
 
-use algo_trader::domain::{InstrumentTable, Level};
-use algo_trader::history::catalogue::Series;
+use algo_trader::domain::{InstrumentTable, Level, Time};
+use algo_trader::history::catalogue::{Entry, Segment, Series, SeriesKind, SeriesName};
 use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported, import_file};
+use algo_trader::history::segment::{GapRule, SegmentWriter};
 use algo_trader::history::{Catalogue, CatalogueWriter, HistoryEvents, Query};
 use algo_trader::venue::Decoded;
 use std::fs::{self, File};
@@ -47,6 +48,31 @@ pub fn import(
 ) -> Result<Imported, ImportError> {
     let mut history = CatalogueWriter::open(dir).expect("a history can be made");
     import_file(&mut history, kind, path, options, &mut |_| true)
+}
+
+/// Adds a segment of trades of `binance:spot:` and the symbol, whose rows `add` writes and counts.
+pub fn add_segment(dir: &Path, symbol: &str, gaps: GapRule, add: impl FnOnce(&mut SegmentWriter) -> u64) {
+    let mut history = CatalogueWriter::open(dir).expect("free");
+    let aside = history.aside();
+    let mut writer = SegmentWriter::create(&aside, gaps).expect("can be made");
+    let rows = add(&mut writer);
+    let stats = writer.finish().expect("can be closed");
+    let name = SeriesName::new(&format!("binance:spot:{symbol}"), SeriesKind::Trades);
+    let file = CatalogueWriter::place(&name, Time(stats.first), "0123456789abcdef");
+    let segment = Segment::new(file, &name, (symbol[..3].into(), "USDT".into()), &stats, true);
+    let entry = Entry {
+        id: symbol.into(),
+        source: "made up".into(),
+        source_bytes: 0,
+        sha256: symbol.into(),
+        taken_as: "test".into(),
+        imported: 0,
+        rows,
+        skipped: 0,
+        rounded: 0,
+        segments: vec![segment],
+    };
+    history.add(entry, &[aside]).expect("can be added");
 }
 
 /// Every event of a query, with the instruments they are of.

@@ -111,7 +111,7 @@ impl SegmentReader {
     }
 
     /// Hands over the trades that come next before `end`, at most `max` and no more than the block held has, and says how
-    /// many there were: one by one, as the events of other series may come between them, they take four times as long.
+    /// many there were.
     #[inline]
     pub fn take_trades(&mut self, end: Time, max: usize, mut take: impl FnMut(Time, &Trade)) -> usize {
         let (block, row, at) = (&self.block, self.at.row, self.at.trade);
@@ -124,16 +124,8 @@ impl SegmentReader {
             if kind > RowKind::AggTrade as i64 || time as u64 >= end.0 {
                 break;
             }
-            let trade = Trade {
-                instrument: self.instrument,
-                price: Price(price),
-                qty: Qty(qty),
-                id: id as u64,
-                venue_time: before(time, lag),
-                aggressor: if sold == 0 { Side::Buy } else { Side::Sell },
-                aggregate: kind == RowKind::AggTrade as i64,
-            };
-            take(Time(time as u64), &trade);
+            let aggregate = kind == RowKind::AggTrade as i64;
+            take(Time(time as u64), &trade_of(self.instrument, time, aggregate, [price, qty, id, lag, sold]));
             taken += 1;
         }
         self.at.row += taken;
@@ -145,15 +137,8 @@ impl SegmentReader {
     fn trade(&mut self, time: i64, aggregate: bool) -> Decoded {
         let (block, at) = (&self.block, self.at.trade);
         self.at.trade += 1;
-        Decoded::Trade(Trade {
-            instrument: self.instrument,
-            price: Price(block.at(Col::TradePrice, at)),
-            qty: Qty(block.at(Col::TradeQty, at)),
-            id: block.at(Col::TradeId, at) as u64,
-            venue_time: before(time, block.at(Col::TradeLag, at)),
-            aggressor: if block.at(Col::Sold, at) == 0 { Side::Buy } else { Side::Sell },
-            aggregate,
-        })
+        let columns = [Col::TradePrice, Col::TradeQty, Col::TradeId, Col::TradeLag, Col::Sold];
+        Decoded::Trade(trade_of(self.instrument, time, aggregate, columns.map(|col| block.at(col, at))))
     }
 
     #[inline]
@@ -261,6 +246,25 @@ impl SegmentReader {
             self.block.clear();
             SegmentError::Precision { path: self.path.display().to_string(), what, found, wanted }
         })
+    }
+}
+
+/// A trade from its row's columns: price, quantity, id, lag, and whether the aggressor sold.
+#[inline]
+fn trade_of(
+    instrument: InstrumentId,
+    time: i64,
+    aggregate: bool,
+    [price, qty, id, lag, sold]: [i64; 5],
+) -> Trade {
+    Trade {
+        instrument,
+        price: Price(price),
+        qty: Qty(qty),
+        id: id as u64,
+        venue_time: before(time, lag),
+        aggressor: if sold == 0 { Side::Buy } else { Side::Sell },
+        aggregate,
     }
 }
 

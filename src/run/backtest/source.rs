@@ -166,9 +166,6 @@ impl HistorySource {
         cut: Time,
         sequencer: &mut Sequencer,
     ) -> Result<Result<Published, Stopped>, HistoryError> {
-        if self.due.is_empty() {
-            return self.publish_feed(cut, sequencer);
-        }
         let mut events = 0;
         while events < EVENTS_AT_ONCE {
             let feed = match &mut self.feed {
@@ -193,29 +190,6 @@ impl HistorySource {
             }
         }
         Ok(Ok(Published { events, goes_on: true }))
-    }
-
-    /// The same where nothing is on a path any more.
-    fn publish_feed(
-        &mut self,
-        cut: Time,
-        sequencer: &mut Sequencer,
-    ) -> Result<Result<Published, Stopped>, HistoryError> {
-        let mut events = 0;
-        if let Some(feed) = &mut self.feed {
-            while events < EVENTS_AT_ONCE
-                && let Some(next) = feed.due()?
-                && next < cut
-            {
-                let published =
-                    sequencer.advance(next).and_then(|()| sequencer.publish_event(feed.take(), 0));
-                if let Err(stopped) = published {
-                    return Ok(Err(stopped));
-                }
-                events += 1;
-            }
-        }
-        Ok(Ok(Published { events, goes_on: events == EVENTS_AT_ONCE }))
     }
 
     /// Publishes the next point of a path, or passes over a stretch of it that ends before `others` and every other path
