@@ -7,7 +7,7 @@ mod support {
 }
 
 use algo_trader::domain::params::{ParamKind, ParamSpec};
-use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Slot, Time};
+use algo_trader::domain::{Event, InstrumentId, Passed, PlaceError, Price, Qty, Slot, Stretch, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::market::book::BookKeeper;
 use algo_trader::market::{Bar, Top};
@@ -18,7 +18,7 @@ use algo_trader::run::pipeline::TradingStage;
 use algo_trader::run::sweep::{Axis, Backtests, Choice, Done, Search, Space, Task, search};
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::statistics::outcome::Conventions;
-use algo_trader::strategy::{Context, IndicatorHandle, Strategy, StrategySpec};
+use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -52,6 +52,7 @@ fn walk(seed: u64, bars: usize) -> Vec<[i64; 4]> {
 struct Restless {
     rng: Rng,
     heeds: bool,
+    waits: bool,
     average: IndicatorHandle,
     of: InstrumentId,
 }
@@ -121,9 +122,15 @@ impl Strategy for Restless {
     }
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         // Long stretches in which nothing is done, begun by what an indicator says.
-        let rises = ctx.indicator(self.average).is_some_and(|v| v[0] * 100.0 < bar.close.0 as f64);
+        let rises = ctx.indicator(self.average).is_some_and(|v| bar.close.0 as f64 * 0.01 > v[0]);
         if bar.instrument != self.of || (rises && self.rng.below(3) == 0) {
             self.act(ctx, bar.instrument);
+        }
+    }
+    fn awaits(&self, instrument: InstrumentId, _held: Qty) -> Awaited {
+        match self.waits && instrument == self.of {
+            true => Awaited::when(Condition::above(Measured::Close, self.average)),
+            false => Awaited::ANY_BAR,
         }
     }
     fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
@@ -138,12 +145,14 @@ const fn number(name: &'static str, default: i64) -> ParamSpec {
 static STRATEGIES: &[StrategySpec] = &[StrategySpec {
     name: "restless",
     doc: "does now and then whatever a strategy can do",
-    params: &[number("seed", 1), number("heeds", 0), number("period", 9)],
+    params: &[number("seed", 1), number("heeds", 0), number("waits", 0), number("period", 9)],
     build: |setup| {
         let of = setup.instruments[0];
         let average = setup.indicator(of, "ema", &[setup.params.integer("period").max(1)])?;
         let rng = Rng(setup.params.integer("seed") as u64 * 77 + 5);
-        Ok(Box::new(Restless { rng, heeds: setup.params.integer("heeds") != 0, average, of }))
+        let is = |name| setup.params.integer(name) != 0;
+        let (heeds, waits) = (is("heeds"), is("waits"));
+        Ok(Box::new(Restless { rng, heeds, waits, average, of }))
     },
 }];
 
@@ -152,6 +161,8 @@ struct Counting {
     stage: TradingStage,
     alert: bool,
     slots: Arc<AtomicU64>,
+    /// How many of them closed a bar.
+    closes: Arc<AtomicU64>,
 }
 
 impl Stage<BookKeeper> for Counting {
@@ -163,6 +174,9 @@ impl Stage<BookKeeper> for Counting {
     }
     fn on_slot(&mut self, seq: u64, slot: &Slot, shared: &BookKeeper) {
         self.slots.fetch_add(1, Ordering::Relaxed);
+        if let Event::Kline(bar) = slot.event() {
+            self.closes.fetch_add(u64::from(bar.closed), Ordering::Relaxed);
+        }
         self.stage.on_slot(seq, slot, shared);
     }
     fn room(&self) -> u64 {
@@ -180,6 +194,12 @@ impl Stage<BookKeeper> for Counting {
     fn pass_over(&mut self, seq: u64, price: Price, lull: &Lull) {
         self.stage.pass_over(seq, price, lull);
     }
+    fn shorten(&mut self, stretch: &mut Stretch<'_>) {
+        self.stage.shorten(stretch);
+    }
+    fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
+        self.stage.pass_over_bars(passed, stretch);
+    }
     fn on_finish(&mut self) {
         self.stage.on_finish();
     }
@@ -188,18 +208,20 @@ impl Stage<BookKeeper> for Counting {
     }
 }
 
-/// A run, and how many slots its stages were handed.
-fn run(config: &Config, catalogue: &Catalogue, alert: bool, kept: Option<Arc<Kept>>) -> (Ran, u64) {
-    let slots = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&slots);
+/// A run, and how many slots its stages were handed, and how many of those closed a bar.
+fn run(config: &Config, catalogue: &Catalogue, alert: bool, kept: Option<Arc<Kept>>) -> (Ran, u64, u64) {
+    let (slots, closes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counted, closed) = (Arc::clone(&slots), Arc::clone(&closes));
     let pipeline = PipelineOptions {
         strategies: STRATEGIES,
-        wrap: Some(Box::new(move |stage| Box::new(Counting { stage, alert, slots: Arc::clone(&counted) }))),
+        wrap: Some(Box::new(move |stage| {
+            Box::new(Counting { stage, alert, slots: Arc::clone(&counted), closes: Arc::clone(&closed) })
+        })),
         ..PipelineOptions::default()
     };
     let options = BacktestOptions { decisions: true, pipeline, kept, ..BacktestOptions::default() };
     let ran = run_backtest(config, Source::History(catalogue), options).expect("runs");
-    (ran, slots.load(Ordering::Relaxed))
+    (ran, slots.load(Ordering::Relaxed), closes.load(Ordering::Relaxed))
 }
 
 fn assert_same(one: &Ran, other: &Ran, what: &str) {
@@ -213,8 +235,9 @@ fn assert_same(one: &Ran, other: &Ran, what: &str) {
 fn restless(seed: u64, instruments: &str, more: &str) -> String {
     format!(
         "{more}\n[[strategy]]\nname = \"restless\"\ninstruments = [{instruments}]\n[strategy.params]\nseed = {seed}\n\
-         heeds = {}",
-        seed % 2
+         heeds = {}\nwaits = {}",
+        seed % 2,
+        u8::from(seed % 4 != 2),
     )
 }
 
@@ -223,7 +246,7 @@ fn what_is_passed_over_and_what_is_kept_changes_nothing() {
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), XYZ, &walk(3, 400));
     minutes(dir.path(), ABC, &walk(4, 333));
-    let (mut passed, mut orders, mut closed) = (0, 0, 0);
+    let (mut passed, mut whole_bars, mut orders, mut closed) = (0, 0, 0, 0);
     for seed in 1..=24u64 {
         let instruments =
             if seed % 3 == 0 { "\"usa:spot:XYZ\", \"usa:spot:ABC\"" } else { "\"usa:spot:XYZ\"" };
@@ -243,14 +266,14 @@ fn what_is_passed_over_and_what_is_kept_changes_nothing() {
             let (from, until) = (Time(BEGIN + 50 * MINUTE), Time(BEGIN + 301 * MINUTE));
             (config.backtest.from, config.backtest.until) = (Some(from), Some(until));
         }
-        let (whole, all_slots) = run(&config, &catalogue, true, None);
-        let (calm, slots) = run(&config, &catalogue, false, None);
+        let (whole, all_slots, all_closes) = run(&config, &catalogue, true, None);
+        let (calm, slots, closes) = run(&config, &catalogue, false, None);
         let what = format!("seed {seed}: {all_slots} slots, {slots} of them handled");
         assert_same(&whole, &calm, &what);
         let b = &config.backtest;
         let kept = Arc::new(Kept::new(b.from, b.until, 1 << 30));
         for _ in 0..2 {
-            let (shared, _) = run(&config, &catalogue, false, Some(Arc::clone(&kept)));
+            let (shared, ..) = run(&config, &catalogue, false, Some(Arc::clone(&kept)));
             assert_same(&whole, &shared, &what);
         }
         assert!(kept.bytes() > 0, "{what}");
@@ -259,10 +282,51 @@ fn what_is_passed_over_and_what_is_kept_changes_nothing() {
         assert_same(&whole, &run(&config, &catalogue, false, Some(little)).0, &what);
         assert!(slots < all_slots, "{what}");
         passed += all_slots - slots;
+        whole_bars += all_closes - closes;
         orders += whole.summary.execution.orders;
         closed += whole.outcome.trips.iter().filter(|trip| trip.exit_time.is_some()).count();
     }
+    // Of six stages each.
+    assert!(whole_bars > 6 * 500, "{whole_bars}");
     assert!(passed > 20_000 && orders > 1_000 && closed > 300, "{passed} {orders} {closed}");
+}
+
+#[test]
+fn what_the_built_in_strategies_do_not_wait_for_is_passed_over_and_changes_nothing() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(11, 4_000));
+    let cases = [
+        ("ma-cross", "fast = 5\nslow = 20\nqty = \"1\"\nstop_bps = 0"),
+        ("ma-cross", "fast = 8\nslow = 90\nqty = \"1\"\nstop_bps = 40"),
+        ("ma-cross", "fast = 20\nslow = 50\ncapital = \"5000\"\nstop_bps = 0"),
+        ("rsi-reversion", "rsi_period = 9\nqty = \"1\""),
+        ("rsi-reversion", "oversold = 40.0\noverbought = 60.0\nbb_deviations = 1.0\nqty = \"1\""),
+    ];
+    for (n, (name, params)) in cases.into_iter().enumerate() {
+        for seconds in [45, 3_600, 86_400] {
+            let strategy = |label: &str| {
+                format!(
+                    "[[strategy]]\nname = \"{name}\"\nlabel = \"{label}\"\ninstruments = [\"{XYZ}\"]\n\
+                     [strategy.params]\n{params}\n"
+                )
+            };
+            // Two of a kind, and with another, act at other bars.
+            let other = "[[strategy]]\nname = \"ma-cross\"\nlabel = \"other\"\ninstruments = [\"usa:spot:XYZ\"]\n\
+                         [strategy.params]\nfast = 3\nslow = 200\nqty = \"2\"\nstop_bps = 0\n";
+            let more = if n % 2 == 0 { strategy("two") } else { other.to_owned() };
+            let text = format!("[backtest]\nequity_seconds = {seconds}\n{}{more}", strategy("one"));
+            let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+            let (whole, _, all_closes) = run(&config, &catalogue, true, None);
+            let (calm, _, closes) = run(&config, &catalogue, false, None);
+            let what = format!("{name} {params}: {closes} of {all_closes}");
+            assert_same(&whole, &calm, &what);
+            assert_eq!(whole.outcome.equity, calm.outcome.equity, "{what}");
+            let kept = Arc::new(Kept::new(None, None, 1 << 30));
+            assert_same(&whole, &run(&config, &catalogue, false, Some(kept)).0, &what);
+            assert!(closes * 2 < all_closes, "{what}");
+            assert!(whole.outcome.fills.len() > 10, "{what}: {} fills", whole.outcome.fills.len());
+        }
+    }
 }
 
 #[test]

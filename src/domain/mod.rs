@@ -4,6 +4,7 @@
 //! I/O, reads no clock. Invariant: money is exact; a price of one instrument is never compared with another's
 //! without going through the instrument.
 
+pub mod ahead;
 pub mod asset;
 pub mod decimal;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod slot;
 pub mod time;
 pub mod wallet;
 
+pub use ahead::{Column, KnownValues, Passed, Stretch, TimedBar};
 pub use asset::AssetCode;
 pub use decimal::DecimalError;
 pub use event::Event;

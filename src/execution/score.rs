@@ -13,7 +13,7 @@ use crate::domain::performance::{
 };
 use crate::domain::{
     Event, Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot,
-    Time,
+    Stretch, Time,
 };
 
 /// What a score is to be.
@@ -129,6 +129,27 @@ impl Score {
     /// Whether a price within a bar of `instrument` changes nothing: it has a first price already.
     pub(super) fn is_calm(&self, instrument: InstrumentId) -> bool {
         self.begun && self.marks[instrument.index()].0 != 0
+    }
+
+    /// Takes time and prices from bars, of which only the closes are to be seen.
+    pub(super) fn pass_over_bars(&mut self, stretch: &Stretch<'_>, positions: &[Vec<Position>]) {
+        let mut bars = stretch.bars();
+        while let Some(last) = bars.last() {
+            // Up to the next point only the last price is of any interest.
+            let until = self.next_point;
+            let within =
+                if last.time <= until { bars.len() } else { bars.partition_point(|bar| bar.time <= until) };
+            let (before, after) = bars.split_at(within);
+            if let Some(last) = before.last() {
+                self.mark(stretch.instrument, last.bar.close);
+                (self.told, self.now, self.market_time) = (true, last.time, last.time);
+            }
+            if let Some(first) = after.first() {
+                self.now = first.time;
+                self.pass(positions);
+            }
+            bars = after;
+        }
     }
 
     #[inline]

@@ -5,8 +5,8 @@ use super::score::Score;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{
-    ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Lots, Order, OrderId, Position, Slot,
-    StrategyId,
+    ClientOrderId, DenyReason, InstrumentId, InstrumentTable, Lots, Order, OrderId, Passed, Position, Slot,
+    StrategyId, Stretch,
 };
 use crate::pipeline::{LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::risk::{Approved, Verdict, VerdictBody};
@@ -310,6 +310,13 @@ impl<S: Shared> Stage<S> for ExecutionStage {
 
     fn is_calm(&self, lull: &Lull) -> bool {
         self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull.instrument))
+    }
+
+    fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
+        let Keeper { score, positions, .. } = &mut self.keeper;
+        if let Some(score) = score {
+            score.pass_over_bars(stretch, positions);
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

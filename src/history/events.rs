@@ -5,7 +5,7 @@
 
 use super::catalogue::{Catalogue, HistoryError, Series, SeriesName};
 use super::segment::SegmentReader;
-use crate::domain::event::Trade;
+use crate::domain::event::{Kline, Trade};
 use crate::domain::{InstrumentId, InstrumentTable, Level, Time};
 use crate::venue::Decoded;
 use std::cmp::Reverse;
@@ -204,6 +204,23 @@ impl HistoryEvents {
     /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
     #[inline]
     pub fn next_trades(&mut self, max: usize, take: impl FnMut(Time, &Trade)) -> Result<usize, HistoryError> {
+        self.next_run(|reader, end| reader.take_trades(end, max, take))
+    }
+
+    /// The same of bars.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
+    pub fn next_bars(&mut self, max: usize, take: impl FnMut(Time, Kline)) -> Result<usize, HistoryError> {
+        self.next_run(|reader, end| reader.take_bars(end, max, take))
+    }
+
+    /// Has events be taken that come next and before those of other series.
+    #[inline]
+    fn next_run(
+        &mut self,
+        take: impl FnOnce(&mut SegmentReader, Time) -> usize,
+    ) -> Result<usize, HistoryError> {
         if self.taken {
             self.taken = false;
             self.advance()?;
@@ -216,7 +233,7 @@ impl HistoryEvents {
             Some(Reverse((time, other))) if series < *other => Time(time.0.saturating_add(1)),
             Some(Reverse((time, _))) => *time,
         };
-        let taken = reader.take_trades(others.min(self.until), max, take);
+        let taken = take(reader, others.min(self.until));
         self.taken = taken > 0;
         Ok(taken)
     }

@@ -3,67 +3,36 @@
 //! Values are those that the indicator gives, bar by bar: who reads them sees what it would have computed.
 
 use super::indicator::{AnyIndicator, BarValues, Indicator};
-use super::message::Values;
 use super::request::IndicatorRequest;
-use crate::domain::Instrument;
 use crate::domain::decimal::POW10;
 use crate::domain::event::Kline;
+use crate::domain::{Instrument, KnownValues};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// An indicator's values over a series of bars.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct KnownValues {
-    /// Bars before the first value.
-    warm_up: usize,
-    outputs: usize,
-    values: Vec<f64>,
+/// The values of `indicator` over `bars` of `instrument`.
+#[must_use]
+pub fn known_values<'a>(
+    mut indicator: AnyIndicator,
+    instrument: &Instrument,
+    bars: impl ExactSizeIterator<Item = &'a Kline>,
+) -> KnownValues {
+    values_over(&mut indicator, BarUnits::of(instrument), bars)
 }
 
-impl KnownValues {
-    /// The most bytes that an indicator's values over `bars` bars take, of which it gives `outputs` each.
-    #[must_use]
-    pub const fn bytes_max(outputs: usize, bars: usize) -> usize {
-        bars * outputs * size_of::<f64>()
+/// The values that an indicator goes on to have.
+pub(super) fn values_over<'a>(
+    indicator: &mut AnyIndicator,
+    units: BarUnits,
+    bars: impl ExactSizeIterator<Item = &'a Kline>,
+) -> KnownValues {
+    let (mut known, mut more) = (KnownValues::new(), bars.len());
+    for bar in bars {
+        more -= 1;
+        let values = indicator.update_bar(&units.of_kline(bar));
+        known.push(values.as_ref().map(|values| values.as_slice()), more);
     }
-
-    /// The values of `indicator` over `bars` of `instrument`; none where it skips bars once it is warmed up, as it does
-    /// where a bar is no number that it takes.
-    pub fn of<'a>(
-        mut indicator: AnyIndicator,
-        instrument: &Instrument,
-        bars: impl ExactSizeIterator<Item = &'a Kline>,
-    ) -> Option<Self> {
-        let units = BarUnits::of(instrument);
-        let mut known = Self { warm_up: bars.len(), ..Self::default() };
-        let all = bars.len();
-        for (n, bar) in bars.enumerate() {
-            match indicator.update_bar(&units.of_kline(bar)) {
-                Some(values) => {
-                    let values = values.as_slice();
-                    if known.outputs == 0 {
-                        (known.warm_up, known.outputs) = (n, values.len());
-                        known.values.reserve_exact((all - n) * values.len());
-                    }
-                    known.values.extend_from_slice(values);
-                }
-                None if known.outputs > 0 => return None,
-                None => {}
-            }
-        }
-        Some(known)
-    }
-
-    /// The values after the bar with this number, counted from 0; none while it warmed up.
-    #[inline]
-    #[must_use]
-    pub fn at(&self, bar: usize) -> Option<Values> {
-        let from = bar.checked_sub(self.warm_up)? * self.outputs;
-        let values = self.values.get(from..from + self.outputs)?;
-        let mut all: Values = [0.0; 3];
-        all.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-        Some(all)
-    }
+    known
 }
 
 /// Knows values of indicators over the bars that a run is about to see.

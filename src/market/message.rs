@@ -1,5 +1,7 @@
 //! What the market stage tells the strategy stage: tops of book, bars and indicator values, with their sequence.
 
+pub use crate::domain::ahead::Values;
+use crate::domain::event::Kline;
 use crate::domain::{InstrumentId, Level, Price, Qty, Time};
 use crate::pipeline::Sequenced;
 
@@ -59,8 +61,20 @@ pub struct Bar {
     pub trades: u32,
 }
 
-/// Values of one indicator: as many as it has outputs, the rest zero.
-pub type Values = [f64; 3];
+impl From<&Kline> for Bar {
+    fn from(kline: &Kline) -> Self {
+        Self {
+            instrument: kline.instrument,
+            start: kline.open_time,
+            open: kline.open,
+            high: kline.high,
+            low: kline.low,
+            close: kline.close,
+            volume: kline.volume,
+            trades: u32::try_from(kline.trades).unwrap_or(u32::MAX),
+        }
+    }
+}
 
 /// One message down the lane.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ pub mod request;
 pub mod stage;
 
 pub use bar::{BarBuilder, BarSpec};
-pub use known::{KnownIndicators, KnownValues};
+pub use known::{KnownIndicators, known_values};
 pub use message::{Bar, MarketMessage, Top};
 pub use request::IndicatorRequest;
 pub use stage::{MarketSettings, MarketStage, Sourcing, TopSource};

@@ -3,11 +3,14 @@
 use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
 use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
-use super::known::{BarUnits, KnownIndicators, KnownValues};
+use super::known::{BarUnits, KnownIndicators, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::event::{Event, Kind, Kline, Quote, Trade};
-use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Side, Slot, Time};
+use crate::domain::{
+    Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot, Stretch, Time,
+    TimedBar,
+};
 use crate::pipeline::{LaneSender, Lull, Stage};
 use std::sync::Arc;
 
@@ -71,27 +74,38 @@ struct InstrumentState {
 }
 
 /// Where an indicator's values come from.
-enum Source {
-    /// They are computed.
-    Computed(AnyIndicator),
-    /// They are known already, bar by bar; and the number of the next bar.
-    Known(Arc<KnownValues>, usize),
+struct Source {
+    /// What computes them, once those that are known are used up.
+    indicator: AnyIndicator,
+    /// They are known already, bar by bar: by another run, or because bars were looked at before they came.
+    known: Arc<KnownValues>,
+    /// The number, in what is known, of the next bar.
+    next: usize,
 }
 
 impl Source {
+    fn new(indicator: AnyIndicator) -> Self {
+        Self { indicator, known: Arc::default(), next: 0 }
+    }
+
     fn next(&mut self, units: BarUnits, bar: &Bar) -> Option<Values> {
-        match self {
-            Self::Computed(indicator) => {
-                let values = indicator.update_bar(&units.of_bar(bar))?;
-                let mut all: Values = [0.0; 3];
-                all.iter_mut().zip(values.as_slice()).for_each(|(to, from)| *to = *from);
-                Some(all)
-            }
-            Self::Known(values, next) => {
-                *next += 1;
-                values.at(*next - 1)
-            }
+        if self.next < self.known.bars() {
+            self.next += 1;
+            return self.known.at(self.next - 1);
         }
+        let values = self.indicator.update_bar(&units.of_bar(bar))?;
+        let mut all: Values = [0.0; 3];
+        all.iter_mut().zip(values.as_slice()).for_each(|(to, from)| *to = *from);
+        Some(all)
+    }
+
+    /// How many of these bars, which come next, it is known for: of all, where it was for none.
+    fn look_ahead(&mut self, units: BarUnits, bars: &[TimedBar]) -> usize {
+        if self.next == self.known.bars() {
+            let bars = bars.iter().map(|timed| &timed.bar);
+            (self.known, self.next) = (Arc::new(values_over(&mut self.indicator, units, bars)), 0);
+        }
+        self.known.bars() - self.next
     }
 }
 
@@ -158,7 +172,7 @@ impl MarketStage {
         for (slot, request) in (0u16..).zip(requests) {
             let state = &mut states[request.instrument.index()];
             match &request.body {
-                IndicatorBody::Closes(key) => state.closes.push((slot, Source::Computed(key.build()?))),
+                IndicatorBody::Closes(key) => state.closes.push((slot, Source::new(key.build()?))),
                 IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
             }
         }
@@ -182,7 +196,7 @@ impl MarketStage {
             if let Some((_, source)) = closes.into_iter().find(|(of, _)| *of == slot)
                 && let Some(values) = known.known(request)
             {
-                *source = Source::Known(values, 0);
+                source.known = values;
             }
         }
         self
@@ -250,16 +264,7 @@ impl MarketStage {
             self.out.push(MarketMessage { seq, body: MarketBody::Path { instrument, top, shown } });
         }
         if kline.closed {
-            let bar = Bar {
-                instrument: kline.instrument,
-                start: kline.open_time,
-                open: kline.open,
-                high: kline.high,
-                low: kline.low,
-                close: kline.close,
-                volume: kline.volume,
-                trades: u32::try_from(kline.trades).unwrap_or(u32::MAX),
-            };
+            let bar = Bar::from(kline);
             state.bar_closed(seq, &bar, &mut self.out);
         }
     }
@@ -427,6 +432,28 @@ impl Stage<BookKeeper> for MarketStage {
         let state = &mut self.states[lull.instrument.index()];
         state.top = Top::of_path(price);
         state.sent = state.top;
+    }
+
+    fn shorten(&mut self, stretch: &mut Stretch<'_>) {
+        let state = &mut self.states[stretch.instrument.index()];
+        let closing = self.next_bar_close;
+        stretch.cut_to(stretch.bars().partition_point(|timed| timed.time < closing));
+        for (slot, source) in &mut state.closes {
+            stretch.cut_to(source.look_ahead(state.units, stretch.bars()));
+            let (values, from) = (Arc::clone(&source.known), source.next);
+            stretch.columns.push(Column { slot: *slot, values, from });
+        }
+    }
+
+    fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
+        let Some(last) = stretch.last() else { return };
+        self.now = last.time;
+        let state = &mut self.states[stretch.instrument.index()];
+        state.top = Top::of_path(last.bar.close);
+        state.sent = state.top;
+        for (_, source) in &mut state.closes {
+            source.next += stretch.bars().len();
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

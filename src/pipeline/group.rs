@@ -10,7 +10,7 @@ use super::stage::{Lull, Shared, Stage};
 use super::stop::{Stop, StopReason};
 use super::wait::Idle;
 use crate::domain::event::Kind;
-use crate::domain::{Price, Slot};
+use crate::domain::{Passed, Price, Slot, Stretch};
 use crossbeam_utils::CachePadded;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -281,6 +281,32 @@ impl<S: Shared> Group<S> {
         }
         if let Some(progress) = &self.progress {
             progress.set(seq);
+        }
+    }
+
+    /// Leaves of a stretch what nothing would come of in any stage; `first` is the lull that its first bar is.
+    pub fn shorten(&mut self, first: &Lull, stretch: &mut Stretch<'_>) {
+        if !self.is_calm(first) {
+            return stretch.cut_to(0);
+        }
+        for slot in &mut self.runner.stages {
+            slot.stage.shorten(stretch);
+            if stretch.bars().is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on as if the `slots` slots of this stretch had been handled; `before` is where the price was before its last
+    /// close.
+    pub fn pass_over_bars(&mut self, slots: u64, before: Price, stretch: &Stretch<'_>) {
+        self.runner.seq += slots;
+        let passed = Passed { seq: self.runner.seq, before };
+        for slot in &mut self.runner.stages {
+            slot.stage.pass_over_bars(passed, stretch);
+        }
+        if let Some(progress) = &self.progress {
+            progress.set(passed.seq);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a stage is, and what the stages of one thread share.
 
-use crate::domain::{InstrumentId, Price, Slot, Time};
+use crate::domain::{InstrumentId, Passed, Price, Slot, Stretch, Time};
 
 /// What the stages of one thread share: kept once, from the same slots, and lent to each of them.
 ///
@@ -43,6 +43,8 @@ pub struct Lull {
     pub opens: bool,
     /// When the last of them is.
     pub ends: Time,
+    /// Whether the bar closes with them, and more bars may: a [`Stretch`].
+    pub closes: bool,
 }
 
 /// One step of the way from an event to an order. Sees every slot in ring order, keeps its own state, reads no clock,
@@ -83,6 +85,13 @@ pub trait Stage<S: Shared = ()>: Send {
     /// Goes on as if the events of this lull had been, the last of them at `price` and with the number `seq`. Called only
     /// where every stage is calm.
     fn pass_over(&mut self, _seq: u64, _price: Price, _lull: &Lull) {}
+
+    /// Leaves of a stretch, whose first bar is calm, the bars of which nothing at all would come; stages that come after are
+    /// asked by what is left.
+    fn shorten(&mut self, _stretch: &mut Stretch<'_>) {}
+
+    /// Goes on as if the bars of this stretch had been. Called only where every stage has shortened it to its like.
+    fn pass_over_bars(&mut self, _passed: Passed, _stretch: &Stretch<'_>) {}
 
     /// Called once, after the last slot.
     fn on_finish(&mut self) {}

@@ -12,7 +12,8 @@ use super::witness::WatchedRules;
 use crate::calendar::Hours;
 use crate::domain::event::{Event, Kind};
 use crate::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Position, Price, Slot, StrategyId, Wallets,
+    DenyReason, InstrumentId, InstrumentTable, Order, OrderId, Passed, Position, Price, Slot, StrategyId,
+    Stretch, Wallets,
 };
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Sequenced, Shared, Stage};
 use crate::strategy::desk::DeskState;
@@ -261,6 +262,10 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
 
     fn pass_over(&mut self, _seq: u64, _price: Price, lull: &Lull) {
         self.judge.now = lull.ends;
+    }
+
+    fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
+        self.judge.now = stretch.last().map_or(self.judge.now, |last| last.time);
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

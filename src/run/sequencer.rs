@@ -9,7 +9,7 @@
 use super::fee_rates::FeeRates;
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT, Report};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Stretch, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
@@ -330,6 +330,23 @@ impl Sequencer {
             local.pass_over(slots, price, lull);
             self.seq += slots;
         }
+    }
+
+    /// Leaves of a stretch what nothing would come of; `first` is the lull that its first bar is.
+    pub fn shorten(&mut self, first: &Lull, stretch: &mut Stretch<'_>) {
+        match &mut self.local {
+            Some(local) if self.queue.is_empty() && local.seq() == self.seq => local.shorten(first, stretch),
+            _ => stretch.cut_to(0),
+        }
+    }
+
+    /// Goes on as if the `slots` slots of this stretch had been published; to be called where it was
+    /// [shortened](Self::shorten) to.
+    pub fn pass_over_bars(&mut self, slots: u64, before: Price, stretch: &Stretch<'_>) {
+        let (Some(last), Some(local)) = (stretch.last(), &mut self.local) else { return };
+        self.time = self.time.max(last.time);
+        local.pass_over_bars(slots, before, stretch);
+        self.seq += slots;
     }
 
     /// Publishes a slot exactly as a journal holds it. Its time is the journal's.

@@ -1,7 +1,7 @@
 //! Moving-average cross: long while the fast average is above the slow one, short (futures) or flat (spot) below.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
+use super::{Awaited, Condition, Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
 use crate::domain::event::FEE_DECIMALS;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::wallet::START_DECIMALS;
@@ -187,6 +187,14 @@ impl Strategy for MaCross {
 
     fn heeds_quotes(&self) -> bool {
         self.pending.is_some()
+    }
+
+    fn awaits(&self, _instrument: InstrumentId, _held: Qty) -> Awaited {
+        match self.was_above {
+            Some(true) => Awaited::when(Condition::not_above(self.fast, self.slow)),
+            Some(false) => Awaited::when(Condition::above(self.fast, self.slow)),
+            None => Awaited::ANY_BAR,
+        }
     }
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, top: &Top) {

@@ -3,6 +3,7 @@
 //! Owns: what strategies want. Sends intents to risk and to nobody else; a strategy never sees a socket, a clock or
 //! another strategy. Invariant: the same events give the same intents, whatever else runs in the process.
 
+mod awaited;
 pub mod context;
 pub mod desk;
 mod flatten;
@@ -15,6 +16,7 @@ pub mod rsi_reversion;
 pub mod sizing;
 pub mod stage;
 
+pub use awaited::{Awaited, Condition, Measured};
 pub use context::{Bracket, Context, OrderRequest, Protect};
 pub use intent::{Action, Change, Intent, Note};
 pub use manager::Protection;
@@ -25,7 +27,7 @@ pub use stage::StrategyStage;
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
 use crate::domain::params::Params;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, StrategyId};
+use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Qty, StrategyId};
 use crate::market::book::Book;
 use crate::market::{Bar, IndicatorRequest, Top};
 
@@ -49,6 +51,13 @@ pub trait Strategy: Send {
     /// bar at which nobody has anything to do; what says no here is not called at them.
     fn heeds_quotes(&self) -> bool {
         true
+    }
+    /// What [`on_bar`](Self::on_bar) of this instrument's bars waits for, by what the strategy knows now. A backtest over
+    /// bars passes over those that bring nothing of it, as long as [quotes are not heeded](Self::heeds_quotes) and no order
+    /// is open; live, and wherever there is more to an event, each bar is handed over. So it has to be true: at a bar that
+    /// is not waited for, `on_bar` does nothing and changes nothing. `held` is what is held of the instrument.
+    fn awaits(&self, _instrument: InstrumentId, _held: Qty) -> Awaited {
+        Awaited::ANY_BAR
     }
     /// A timer asked for with [`Context::wake_after`] is due.
     fn on_timer(&mut self, _ctx: &mut Context<'_>, _timer: u64) {}

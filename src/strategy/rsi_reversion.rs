@@ -2,7 +2,9 @@
 //! image for what may be sold short.
 
 use super::registry::BuildError;
-use super::{Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
+use super::{
+    Awaited, Condition, Context, IndicatorHandle, Measured, Setup, SetupError, Stops, Strategy, StrategySpec,
+};
 use crate::domain::decimal::POW10;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::{InstrumentId, Market, PlaceError, Qty, Side};
@@ -120,6 +122,18 @@ impl RsiReversion {
 impl Strategy for RsiReversion {
     fn heeds_quotes(&self) -> bool {
         false
+    }
+
+    fn awaits(&self, _instrument: InstrumentId, held: Qty) -> Awaited {
+        // What is held in less than a lot counts as nothing held, so entries are waited for in any case.
+        let middle = Measured::Output(self.bands, 1);
+        let entries = Awaited::when(Condition::above(self.oversold, self.rsi))
+            .or(Condition::above(self.rsi, self.overbought));
+        match held.0 {
+            0 => entries,
+            held if held > 0 => entries.or(Condition::not_above(middle, Measured::Close)),
+            _ => entries.or(Condition::not_above(Measured::Close, middle)),
+        }
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {

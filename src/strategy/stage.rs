@@ -4,10 +4,13 @@ use super::context::{Context, View};
 use super::desk::{Desk, Settled};
 use super::flatten::Flatten;
 use super::intent::Intent;
-use super::{Strategy, StrategySpec};
+use super::{Awaited, Strategy, StrategySpec};
+use crate::domain::decimal::POW10;
 use crate::domain::event::{Command, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Price, Slot, StrategyId, Time};
+use crate::domain::{
+    Column, DenyReason, InstrumentId, InstrumentTable, Passed, Price, Slot, StrategyId, Stretch, Time,
+};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -365,6 +368,12 @@ impl Seat {
         }
     }
 
+    /// What its strategy waits for in an instrument's bars.
+    #[inline]
+    fn awaits(&self, instrument: InstrumentId) -> Awaited {
+        self.strategy.awaits(instrument, self.desk.state.positions[instrument.index()].qty)
+    }
+
     #[inline]
     fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
         let mut ctx = Context { view, desk: &mut self.desk };
@@ -420,7 +429,12 @@ impl Stage<BookKeeper> for StrategyStage {
     }
 
     fn is_calm(&self, lull: &Lull) -> bool {
-        let calm = |seat: &Seat| seat.desk.is_calm() && !(lull.opens && seat.strategy.heeds_quotes());
+        let quoted = lull.opens || lull.closes;
+        let calm = |seat: &Seat| {
+            seat.desk.is_calm()
+                && !(quoted && seat.strategy.heeds_quotes())
+                && !(lull.closes && seat.awaits(lull.instrument).is_any())
+        };
         self.next_timer > lull.ends
             && !self.flatten.is_due(lull.ends)
             && self.by_instrument[lull.instrument.index()].iter().all(|&index| calm(&self.seats[index]))
@@ -429,6 +443,34 @@ impl Stage<BookKeeper> for StrategyStage {
     fn pass_over(&mut self, seq: u64, price: Price, lull: &Lull) {
         (self.view.seq, self.view.now) = (seq, lull.ends);
         self.view.tops[lull.instrument.index()] = Top::of_path(price);
+    }
+
+    fn shorten(&mut self, stretch: &mut Stretch<'_>) {
+        let busy = |at: Time| at >= self.next_timer || self.flatten.is_due(at);
+        stretch.cut_to(stretch.bars().partition_point(|timed| !busy(timed.time)));
+        let decimals = self.view.table.get(stretch.instrument).price_decimals;
+        let price_unit = 1.0 / POW10[usize::from(decimals)] as f64;
+        for &index in &self.by_instrument[stretch.instrument.index()] {
+            let awaited = self.seats[index].awaits(stretch.instrument);
+            stretch.cut_to(awaited.before(stretch, price_unit));
+        }
+    }
+
+    fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
+        let Some(last) = stretch.last() else { return };
+        (self.view.seq, self.view.now) = (passed.seq, last.time);
+        self.view.tops[stretch.instrument.index()] = Top::of_path(last.bar.close);
+        for Column { slot, values, from } in &stretch.columns {
+            let mut passed = (*from..from + stretch.bars().len()).rev();
+            if let Some(values) = passed.find_map(|bar| values.at(bar)) {
+                self.view.values[usize::from(*slot)] = Some(values);
+            }
+        }
+        for &index in &self.by_instrument[stretch.instrument.index()] {
+            if let Some(sizer) = &mut self.seats[index].desk.sizer {
+                stretch.bars().iter().for_each(|timed| sizer.on_bar(&Bar::from(&timed.bar)));
+            }
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

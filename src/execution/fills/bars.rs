@@ -17,7 +17,7 @@
 use super::teller::Teller;
 use crate::domain::event::Kline;
 use crate::domain::order::ReportKind;
-use crate::domain::{Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
+use crate::domain::{Order, OrderId, OrderKind, Price, Side, Time, TimeInForce, TimedBar};
 use std::collections::VecDeque;
 
 /// Places for orders of one instrument that rest or wait for a bar.
@@ -97,6 +97,16 @@ impl BarMarket {
     /// what is triggered at one asks for it.
     pub(super) fn pass_over(&mut self, price: Price) {
         (self.price, self.open) = (Some(price), true);
+    }
+
+    /// Bars have passed, the last of them this, with nobody there.
+    pub(super) fn pass_over_bars(&mut self, before: Price, last: &TimedBar) {
+        if self.points.len() == POINTS_MAX {
+            self.points.pop_front();
+        }
+        let price = last.bar.close;
+        self.points.push_back(Point { time: last.time, before: Some(before), price });
+        (self.price, self.open, self.volume) = (Some(price), false, last.bar.volume.0);
     }
 
     /// A bar opens: what waited fills, and what rests beyond the open fills there.

@@ -17,7 +17,9 @@ use super::teller::{ANSWERS_PER_EVENT_MAX, Teller};
 use super::tiers::FeeTiers;
 use crate::domain::event::{Event, Kind, Kline};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, InstrumentTable, Order, OrderId, Price, Side, Slot, Time, Wallets};
+use crate::domain::{
+    InstrumentId, InstrumentTable, Order, OrderId, Passed, Price, Side, Slot, Stretch, Time, Wallets,
+};
 use crate::execution::stage::GatewayMessage;
 use crate::market::book::BookKeeper;
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Stage};
@@ -327,6 +329,14 @@ impl Stage<BookKeeper> for FillGateway {
         self.venue.teller.now = lull.ends;
         if let Market::Bars(market) = &mut self.venue.markets[lull.instrument.index()] {
             market.pass_over(price);
+        }
+    }
+
+    fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
+        let Some(last) = stretch.last() else { return };
+        self.venue.teller.now = last.time;
+        if let Market::Bars(market) = &mut self.venue.markets[stretch.instrument.index()] {
+            market.pass_over_bars(passed.before, last);
         }
     }
 

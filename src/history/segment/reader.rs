@@ -105,7 +105,7 @@ impl SegmentReader {
             0 => (self.trade(time, false), &[]),
             1 => (self.trade(time, true), &[]),
             2 => (self.quote(), &[]),
-            6 => (self.bar(time), &[]),
+            6 => (Decoded::Kline(self.bar(time)), &[]),
             kind => self.depth(time, kind),
         }
     }
@@ -133,6 +133,23 @@ impl SegmentReader {
         taken
     }
 
+    /// Hands over the bars that come next before `end`, at most `max` and no more than the block held has, and says how
+    /// many there were.
+    pub fn take_bars(&mut self, end: Time, max: usize, mut take: impl FnMut(Time, Kline)) -> usize {
+        let mut taken = 0;
+        while taken < max && self.at.row < self.block.rows() {
+            let row = self.at.row;
+            let time = self.block.at(Col::Time, row);
+            if self.block.at(Col::Kind, row) != RowKind::Bar as i64 || time as u64 >= end.0 {
+                break;
+            }
+            take(Time(time as u64), self.bar(time));
+            self.at.row += 1;
+            taken += 1;
+        }
+        taken
+    }
+
     #[inline]
     fn trade(&mut self, time: i64, aggregate: bool) -> Decoded {
         let (block, at) = (&self.block, self.at.trade);
@@ -153,12 +170,13 @@ impl SegmentReader {
         })
     }
 
-    fn bar(&mut self, time: i64) -> Decoded {
+    #[inline]
+    fn bar(&mut self, time: i64) -> Kline {
         let (block, at) = (&self.block, self.at.bar);
         self.at.bar += 1;
         let turnover = i128::from(block.at(Col::TurnoverHigh, at)) << 64
             | i128::from(block.at(Col::TurnoverLow, at) as u64);
-        Decoded::Kline(Kline {
+        Kline {
             instrument: self.instrument,
             open: Price(block.at(Col::Open, at)),
             high: Price(block.at(Col::High, at)),
@@ -170,7 +188,7 @@ impl SegmentReader {
             trades: block.at(Col::Trades, at) as u64,
             quote_volume: notional(turnover, self.decimals.0 + self.decimals.1),
             closed: block.at(Col::Closed, at) != 0,
-        })
+        }
     }
 
     #[inline]

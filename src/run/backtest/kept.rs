@@ -6,25 +6,17 @@
 
 use super::fault::BacktestError;
 use super::feed::{KeptSlots, push_slots};
-use crate::domain::event::Kline;
-use crate::domain::{Instrument, InstrumentTable, Slot, Time};
+use crate::domain::{Instrument, InstrumentTable, KnownValues, Slot, Time, TimedBar};
 use crate::history::catalogue::Series;
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::indicator::{IndicatorSpecKey, find};
 use crate::market::request::IndicatorBody;
-use crate::market::{IndicatorRequest, KnownIndicators, KnownValues};
+use crate::market::{IndicatorRequest, KnownIndicators, known_values};
 use crate::venue::Decoded;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// A bar and when it was known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TimedBar {
-    pub time: Time,
-    pub bar: Kline,
-}
 
 /// Bars that are kept, or a stretch of them.
 #[derive(Debug, Clone)]
@@ -228,7 +220,7 @@ impl Kept {
         // Not under the lock: others may compute others meanwhile, and whoever wants this one waits for it.
         let compute = || {
             let seen = bars.bars().iter().map(|timed| &timed.bar);
-            KnownValues::of(indicator.build().ok()?, instrument, seen).map(Arc::new)
+            Some(Arc::new(known_values(indicator.build().ok()?, instrument, seen)))
         };
         values.get_or_init(compute).clone()
     }

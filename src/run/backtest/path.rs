@@ -5,8 +5,8 @@
 //! position that the answers until then tell of. An extreme at which the
 //! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
-use crate::domain::Time;
 use crate::domain::event::Kline;
+use crate::domain::{Price, Time};
 use crate::run::config::PathRule;
 
 /// A bar on its way.
@@ -89,25 +89,40 @@ impl BarPath {
         Some(self.now)
     }
 
+    /// How many points a whole bar has, and where the price is before its close.
+    #[inline]
+    pub fn extent(bar: &Kline, rule: PathRule, position: i64) -> (u64, Price) {
+        let high_first = goes_up(bar, rule, position);
+        let (first, second) = if high_first { (bar.high, bar.low) } else { (bar.low, bar.high) };
+        // What the price is at already is no point.
+        (2 + u64::from(first != bar.open) + u64::from(second != first), second)
+    }
+
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
-        let Kline { open, high, low, close, .. } = self.bar;
-        let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
-        // Where both are as near, a bar that rose is taken to have fallen first.
-        let nearest = if above == below { close < open } else { above < below };
-        match rule {
-            PathRule::HighFirst => true,
-            PathRule::LowFirst => false,
-            PathRule::Adverse if position != 0 => position < 0,
-            PathRule::Favourable if position != 0 => position > 0,
-            PathRule::Adverse | PathRule::Favourable | PathRule::Nearest => nearest,
-        }
+        goes_up(&self.bar, rule, position)
+    }
+}
+
+/// Whether the high of a bar comes before its low.
+#[inline]
+fn goes_up(bar: &Kline, rule: PathRule, position: i64) -> bool {
+    let Kline { open, high, low, close, .. } = *bar;
+    let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
+    // Where both are as near, a bar that rose is taken to have fallen first.
+    let nearest = if above == below { close < open } else { above < below };
+    match rule {
+        PathRule::HighFirst => true,
+        PathRule::LowFirst => false,
+        PathRule::Adverse if position != 0 => position < 0,
+        PathRule::Favourable if position != 0 => position > 0,
+        PathRule::Adverse | PathRule::Favourable | PathRule::Nearest => nearest,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{InstrumentId, Notional, Price, Qty};
+    use crate::domain::{InstrumentId, Notional, Qty};
 
     fn bar(open: i64, high: i64, low: i64, close: i64) -> Kline {
         Kline {
@@ -122,6 +137,32 @@ mod tests {
             trades: 3,
             quote_volume: Notional(9),
             closed: true,
+        }
+    }
+
+    #[test]
+    fn the_extent_of_a_bar_is_that_of_its_walk() {
+        for n in 0..625 {
+            let at = |power: i64| 10 + n / power % 5;
+            let (open, close) = (at(1), at(5));
+            let bar = bar(open, open.max(close).max(at(25)), open.min(close).min(at(125)), close);
+            for rule in [
+                PathRule::Adverse,
+                PathRule::Favourable,
+                PathRule::Nearest,
+                PathRule::HighFirst,
+                PathRule::LowFirst,
+            ] {
+                for position in [-3, 0, 3] {
+                    let points = walk(bar, rule, position);
+                    let before = Price(points[points.len() - 2].1);
+                    assert_eq!(
+                        BarPath::extent(&bar, rule, position),
+                        (points.len() as u64, before),
+                        "{bar:?} {rule}"
+                    );
+                }
+            }
         }
     }
 

@@ -9,50 +9,57 @@ use super::feed::Feed;
 use super::kept::{Kept, KeptBars, KnownOfRun};
 use super::path::BarPath;
 use super::plan::Plan;
-use crate::domain::event::Kline;
-use crate::domain::{InstrumentId, Slot, Time};
+use crate::domain::{Column, InstrumentId, Slot, Stretch, Time, TimedBar};
 use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::{KnownIndicators, TopSource};
 use crate::pipeline::Lull;
 use crate::run::config::{Config, PathRule};
 use crate::run::sequencer::{Sequencer, Stopped};
-use crate::venue::Decoded;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// The bars of a series.
+/// Bars that are read, and looked at, at a time.
+const BARS_AT_ONCE: usize = 1_024;
+
+/// The bars of a series: read some at a time as they are needed, or kept.
 enum Bars {
-    /// Read as they are needed.
-    Read(Box<HistoryEvents>),
-    /// Kept, and the number of the next.
-    Kept(KeptBars, usize),
+    Read(Box<HistoryEvents>, Vec<TimedBar>),
+    Kept(KeptBars),
 }
 
 impl Bars {
-    #[inline]
-    fn next(&mut self) -> Result<Option<(Time, Kline)>, HistoryError> {
+    fn at_hand(&self) -> &[TimedBar] {
         match self {
-            Self::Kept(kept, next) => {
-                *next += 1;
-                Ok(kept.bars().get(*next - 1).map(|timed| (timed.time, timed.bar)))
-            }
-            Self::Read(events) => {
-                while let Some(event) = events.next_event()? {
-                    if let Decoded::Kline(bar) = event.decoded {
-                        return Ok(Some((event.time, bar)));
-                    }
-                }
-                Ok(None)
+            Self::Read(_, bars) => bars,
+            Self::Kept(kept) => kept.bars(),
+        }
+    }
+
+    /// Has the bars at hand be the next ones; false where there are none.
+    fn go_on(&mut self) -> Result<bool, HistoryError> {
+        let Self::Read(events, bars) = self else { return Ok(false) };
+        bars.clear();
+        while bars.len() < BARS_AT_ONCE {
+            let taken =
+                events.next_bars(BARS_AT_ONCE - bars.len(), |time, bar| bars.push(TimedBar { time, bar }))?;
+            // What is no bar is of no use here.
+            if taken == 0 && events.next_event()?.is_none() {
+                break;
             }
         }
+        Ok(!bars.is_empty())
     }
 }
 
 /// A series of bars on its path.
 struct PathLane {
     bars: Bars,
+    /// How many of those at hand have begun.
+    begun: usize,
+    /// Whether all bars of the instrument are these.
+    alone: bool,
     path: Option<BarPath>,
     instrument: InstrumentId,
     /// When the last bar ended.
@@ -69,10 +76,53 @@ impl PathLane {
             {
                 return Ok(Some((due, if path.opens() { OPENS } else { ENDS })));
             }
-            let Some((time, bar)) = self.bars.next()? else { return Ok(None) };
+            if self.begun == self.bars.at_hand().len() {
+                self.begun = 0;
+                if !self.bars.go_on()? {
+                    self.path = None;
+                    return Ok(None);
+                }
+            }
+            let TimedBar { time, bar } = self.bars.at_hand()[self.begun];
+            self.begun += 1;
             self.path = Some(BarPath::new(bar, time, self.ended));
             self.ended = time;
         }
+    }
+
+    /// Passes over the bar that is about to open and those after it, as far as they end before `others` has something to
+    /// say and nothing would come of them; says how many they were.
+    fn pass_over_bars(
+        &mut self,
+        others: Time,
+        rule: PathRule,
+        columns: &mut Vec<Column>,
+        sequencer: &mut Sequencer,
+    ) -> usize {
+        let first = self.begun - 1;
+        let ahead = &self.bars.at_hand()[first..];
+        let ahead = &ahead[..ahead.len().min(BARS_AT_ONCE)];
+        let ahead = &ahead[..ahead.partition_point(|timed| timed.time < others)];
+        let Some(TimedBar { time: ends, .. }) = ahead.first() else { return 0 };
+        let lull = Lull { instrument: self.instrument, opens: true, ends: *ends, closes: true };
+        let mut stretch = Stretch::new(self.instrument, ahead, std::mem::take(columns));
+        sequencer.shorten(&lull, &mut stretch);
+        let passed = stretch.bars().len();
+        if let Some(last) = stretch.last() {
+            let position = sequencer.position(self.instrument);
+            let (mut points, mut before) = (0, last.bar.open);
+            for timed in stretch.bars() {
+                let more;
+                (more, before) = BarPath::extent(&timed.bar, rule, position);
+                points += more;
+            }
+            sequencer.pass_over_bars(2 * points, before, &stretch);
+            self.ended = last.time;
+            self.begun = first + passed;
+            self.path = None;
+        }
+        *columns = stretch.columns;
+        passed
     }
 }
 
@@ -89,6 +139,9 @@ pub(super) struct Published {
     pub goes_on: bool,
 }
 
+/// Points of a bar's path, each an event, whether the price is there already or not.
+const POINTS_MAX: u64 = 4;
+
 /// Events that are published before anything else is looked at.
 const EVENTS_AT_ONCE: u64 = 4_096;
 
@@ -101,6 +154,8 @@ pub(super) struct HistorySource {
     due: BinaryHeap<Reverse<(Time, u8, usize)>>,
     rule: PathRule,
     known: Option<Arc<dyn KnownIndicators>>,
+    /// Room for what indicators will be.
+    columns: Vec<Column>,
 }
 
 impl HistorySource {
@@ -134,16 +189,24 @@ impl HistorySource {
             let bars = match kept {
                 Some(kept) => {
                     shared.push((instrument.clone(), kept.clone()));
-                    Bars::Kept(kept, 0)
+                    Bars::Kept(kept)
                 }
-                None => Bars::Read(Box::new(open(std::slice::from_ref(series), query)?)),
+                None => {
+                    let events = open(std::slice::from_ref(series), query)?;
+                    Bars::Read(Box::new(events), Vec::with_capacity(BARS_AT_ONCE))
+                }
             };
-            paths.push(PathLane { bars, path: None, instrument: instrument.id, ended: Time(0) });
+            let of_it = plan.series.iter().filter(|other| {
+                other.name.kind == SeriesKind::Bars && other.name.instrument == series.name.instrument
+            });
+            let alone = of_it.count() == 1;
+            let (instrument, ended) = (instrument.id, Time(0));
+            paths.push(PathLane { bars, begun: 0, alone, path: None, instrument, ended });
         }
         let known = kept.filter(|_| !shared.is_empty()).map(|kept| KnownOfRun::new(Arc::clone(kept), shared));
         let known = known.map(|known| Arc::new(known) as Arc<dyn KnownIndicators>);
         let (due, rule) = (BinaryHeap::new(), config.backtest.path);
-        let mut source = Self { feed, paths, due, rule, known };
+        let mut source = Self { feed, paths, due, rule, known, columns: Vec::new() };
         for place in 0..source.paths.len() {
             if let Some((time, turn)) = source.paths[place].due()? {
                 source.due.push(Reverse((time, turn, place)));
@@ -206,6 +269,15 @@ impl HistorySource {
         }
         let others = self.due.peek().map_or(others, |Reverse((next, ..))| others.min(*next));
         let lane = &mut self.paths[place];
+        if lane.alone && lane.path.as_ref().is_some_and(BarPath::opens) {
+            let bars = lane.pass_over_bars(others, self.rule, &mut self.columns, sequencer);
+            if bars > 0 {
+                if let Some((time, turn)) = lane.due()? {
+                    self.due.push(Reverse((time, turn, place)));
+                }
+                return Ok(Ok(POINTS_MAX * bars as u64));
+            }
+        }
         let Some(path) = &mut lane.path else { return Ok(Ok(0)) };
         let position = sequencer.position(lane.instrument);
         let mut walked = 0;
@@ -216,6 +288,7 @@ impl HistorySource {
                 instrument: lane.instrument,
                 opens: path.opens(),
                 ends: if alone { within } else { time },
+                closes: false,
             };
             if sequencer.is_calm(&lull) {
                 let (mut points, mut last) = (0, None);

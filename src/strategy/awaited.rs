@@ -1,0 +1,206 @@
+//! What a strategy waits for, bar by bar: a backtest passes over bars that bring none of it.
+//!
+//! A strategy says it in so many words rather than by looking: it cannot see what is to come.
+
+use super::IndicatorHandle;
+use crate::domain::{Column, Stretch};
+
+/// Something with a value at each close.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// The close, in units of the quote asset.
+    Close,
+    /// One of an indicator's outputs, counted from 0.
+    Output(IndicatorHandle, usize),
+    /// The same at all times.
+    Level(f64),
+}
+
+impl From<IndicatorHandle> for Measured {
+    /// An indicator's first output.
+    fn from(indicator: IndicatorHandle) -> Self {
+        Self::Output(indicator, 0)
+    }
+}
+
+impl From<f64> for Measured {
+    fn from(level: f64) -> Self {
+        Self::Level(level)
+    }
+}
+
+/// That one thing is above another at a close, or is not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    left: Measured,
+    right: Measured,
+    above: bool,
+}
+
+impl Condition {
+    /// That `left` > `right`.
+    #[must_use]
+    pub fn above(left: impl Into<Measured>, right: impl Into<Measured>) -> Self {
+        Self { left: left.into(), right: right.into(), above: true }
+    }
+
+    /// That `left` > `right` does not hold.
+    #[must_use]
+    pub fn not_above(left: impl Into<Measured>, right: impl Into<Measured>) -> Self {
+        Self { above: false, ..Self::above(left, right) }
+    }
+}
+
+/// Most conditions that can be waited for at once.
+const CONDITIONS_MAX: usize = 4;
+
+/// What [`on_bar`](super::Strategy::on_bar) waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Awaited {
+    any: bool,
+    conditions: [Option<Condition>; CONDITIONS_MAX],
+}
+
+impl Awaited {
+    /// Any bar: each is handed over.
+    pub const ANY_BAR: Self = Self { any: true, conditions: [None; CONDITIONS_MAX] };
+    /// None: no bar makes the strategy do anything.
+    pub const NO_BAR: Self = Self { any: false, conditions: [None; CONDITIONS_MAX] };
+
+    /// Bars at whose close this holds.
+    #[must_use]
+    pub fn when(condition: Condition) -> Self {
+        Self::NO_BAR.or(condition)
+    }
+
+    /// Those, and bars at whose close this holds; any bar, where that is more than four conditions.
+    #[must_use]
+    pub fn or(mut self, condition: Condition) -> Self {
+        match self.conditions.iter_mut().find(|c| c.is_none()) {
+            Some(free) => *free = Some(condition),
+            None => self.any = true,
+        }
+        self
+    }
+
+    /// Whether it is any bar.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// How many bars of a stretch come before one that is waited for, whose closes are worth so much a unit.
+    pub(super) fn before(&self, stretch: &Stretch<'_>, price_unit: f64) -> usize {
+        if self.any {
+            return 0;
+        }
+        let mut before = stretch.bars().len();
+        for condition in self.conditions.iter().flatten() {
+            let seen = |of| Seen::of(of, stretch, price_unit);
+            let (Some(left), Some(right)) = (seen(condition.left), seen(condition.right)) else { return 0 };
+            // What has no value yet is not known to be waited for or not.
+            let met = |bar: usize| match (left.at(bar), right.at(bar)) {
+                (Some(left), Some(right)) => (left > right) == condition.above,
+                _ => true,
+            };
+            before = (0..before).find(|bar| met(*bar)).unwrap_or(before);
+        }
+        before
+    }
+}
+
+/// Where the values over a stretch are.
+enum Seen<'a> {
+    Closes(&'a Stretch<'a>, f64),
+    Output(&'a Column, usize),
+    Level(f64),
+}
+
+impl<'a> Seen<'a> {
+    fn of(measured: Measured, stretch: &'a Stretch<'a>, price_unit: f64) -> Option<Self> {
+        Some(match measured {
+            Measured::Close => Self::Closes(stretch, price_unit),
+            Measured::Output(indicator, output) => Self::Output(stretch.column(indicator.0)?, output),
+            Measured::Level(level) => Self::Level(level),
+        })
+    }
+
+    #[inline]
+    fn at(&self, bar: usize) -> Option<f64> {
+        match self {
+            Self::Closes(stretch, unit) => Some(stretch.bars()[bar].bar.close.0 as f64 * unit),
+            Self::Output(column, output) => column.values.output(column.from + bar, *output),
+            Self::Level(level) => Some(*level),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Kline;
+    use crate::domain::{InstrumentId, KnownValues, Notional, Price, Qty, Time, TimedBar};
+    use std::sync::Arc;
+
+    fn bars(closes: &[i64]) -> Vec<TimedBar> {
+        let bar = |close: &i64| Kline {
+            instrument: InstrumentId(0),
+            open: Price(1),
+            high: Price(1),
+            low: Price(1),
+            close: Price(*close),
+            volume: Qty(1),
+            open_time: Time(0),
+            close_time: Time(0),
+            trades: 1,
+            quote_volume: Notional(1),
+            closed: true,
+        };
+        closes.iter().map(|close| TimedBar { time: Time(1), bar: bar(close) }).collect()
+    }
+
+    fn before(awaited: Awaited, closes: &[i64], values: &[Option<f64>], from: usize) -> usize {
+        let bars = bars(closes);
+        let mut stretch = Stretch::new(InstrumentId(0), &bars, Vec::new());
+        let mut known = KnownValues::new();
+        values.iter().for_each(|value| known.push(value.as_ref().map(std::slice::from_ref), 0));
+        stretch.columns.push(Column { slot: 3, values: Arc::new(known), from });
+        awaited.before(&stretch, 0.01)
+    }
+
+    #[test]
+    fn what_is_waited_for_ends_what_is_passed_over() {
+        let average = IndicatorHandle(3);
+        let (closes, values) = ([100, 200, 300, 400], [1.0, 2.5, 2.5, 4.0].map(Some));
+        let over = Awaited::when(Condition::above(Measured::Close, average));
+        assert_eq!(before(over, &closes, &values, 0), 2, "3.00 is above 2.5");
+        let not_under = Awaited::when(Condition::not_above(average, Measured::Close));
+        assert_eq!(before(not_under, &closes, &values, 0), 0, "1.00 is not above 1.0");
+        let far = Awaited::when(Condition::above(average, 9.0));
+        assert_eq!(before(far, &closes, &values, 0), 4);
+        assert_eq!(
+            before(far.or(Condition::above(average, 2.0)), &closes, &values, 0),
+            1,
+            "the first of two"
+        );
+        assert_eq!(before(far, &closes[..2], &values, 2), 2);
+        assert_eq!(before(far, &closes, &values, 1), 3, "what is not known is waited for");
+        assert_eq!(before(Awaited::NO_BAR, &closes, &values, 0), 4);
+        assert_eq!(before(Awaited::ANY_BAR, &closes, &values, 0), 0);
+        let five = (0..5).fold(Awaited::NO_BAR, |all, _| all.or(Condition::above(average, 9.0)));
+        assert_eq!(before(five, &closes, &values, 0), 0, "more than it holds are any bar");
+    }
+
+    #[test]
+    fn what_has_no_value_is_waited_for() {
+        let far = Awaited::when(Condition::above(IndicatorHandle(3), 9.0));
+        assert_eq!(before(far, &[1; 4], &[None, Some(1.0), Some(1.0), Some(1.0)], 0), 0, "while it warms up");
+        assert_eq!(
+            before(far, &[1; 4], &[Some(1.0), Some(1.0), None, Some(1.0)], 0),
+            2,
+            "where it has a gap"
+        );
+        let other = Awaited::when(Condition::above(IndicatorHandle(4), 9.0));
+        assert_eq!(before(other, &[1; 4], &[Some(1.0); 4], 0), 0, "what is of another instrument");
+    }
+}
