@@ -47,6 +47,8 @@ impl KnownValues {
     #[inline]
     pub fn push(&mut self, values: Option<&[f64]>, more: usize) {
         match values {
+            // Most indicators have one output, which is added sooner by itself.
+            Some(&[value]) if self.outputs == 1 => self.values.push(value),
             Some(values) => {
                 if self.outputs == 0 {
                     (self.warm_up, self.outputs) = (self.bars, values.len());
@@ -68,6 +70,14 @@ impl KnownValues {
     #[must_use]
     pub fn bars(&self) -> usize {
         self.bars
+    }
+
+    /// The values from one bar on, of each bar as many as it has outputs; none where a bar may have none.
+    #[inline]
+    #[must_use]
+    pub fn since(&self, bar: usize) -> Option<(&[f64], usize)> {
+        let from = bar.checked_sub(self.warm_up)? * self.outputs;
+        if self.missing.is_empty() { Some((self.values.get(from..)?, self.outputs)) } else { None }
     }
 
     /// One of its outputs after the bar with this number, counted from 0; none where it has no value there.

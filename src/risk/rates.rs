@@ -132,6 +132,8 @@ impl Sent {
         for (((slices, last), slice_ns), (orders, cancels)) in windows {
             let slice = now.0 / slice_ns;
             let passed = slice.saturating_sub(*last).min(SLICES as u64);
+            // Where nothing was sent within the window, its slices are empty.
+            let passed = if *orders == 0 && *cancels == 0 { 0 } else { passed };
             for n in 1..=passed {
                 let old = &mut slices[place(slice - passed + n)];
                 *orders -= old.orders;

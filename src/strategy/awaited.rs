@@ -112,6 +112,8 @@ impl Awaited {
 /// Where the values over a stretch are.
 enum Seen<'a> {
     Closes(&'a Stretch<'a>, f64),
+    /// Of each bar so many, the first of them what is looked at.
+    Values(&'a [f64], usize),
     Output(&'a Column, usize),
     Level(f64),
 }
@@ -120,7 +122,13 @@ impl<'a> Seen<'a> {
     fn of(measured: Measured, stretch: &'a Stretch<'a>, price_unit: f64) -> Option<Self> {
         Some(match measured {
             Measured::Close => Self::Closes(stretch, price_unit),
-            Measured::Output(indicator, output) => Self::Output(stretch.column(indicator.0)?, output),
+            Measured::Output(indicator, output) => {
+                let column = stretch.column(indicator.0)?;
+                match column.values.since(column.from) {
+                    Some((values, each)) if output < each => Self::Values(values.get(output..)?, each),
+                    _ => Self::Output(column, output),
+                }
+            }
             Measured::Level(level) => Self::Level(level),
         })
     }
@@ -129,6 +137,7 @@ impl<'a> Seen<'a> {
     fn at(&self, bar: usize) -> Option<f64> {
         match self {
             Self::Closes(stretch, unit) => Some(stretch.bars()[bar].bar.close.0 as f64 * unit),
+            Self::Values(values, each) => values.get(bar * each).copied(),
             Self::Output(column, output) => column.values.output(column.from + bar, *output),
             Self::Level(level) => Some(*level),
         }

@@ -26,6 +26,7 @@ pub struct SegmentReader {
     at: Places,
     instrument: InstrumentId,
     decimals: (u8, u8),
+    turnover: Turnover,
 }
 
 /// The next row, and the next of each kind.
@@ -65,6 +66,7 @@ impl SegmentReader {
             at: Places::default(),
             instrument,
             decimals,
+            turnover: Turnover::to(decimals.0 + decimals.1),
         })
     }
 
@@ -136,18 +138,21 @@ impl SegmentReader {
     /// Hands over the bars that come next before `end`, at most `max` and no more than the block held has, and says how
     /// many there were.
     pub fn take_bars(&mut self, end: Time, max: usize, mut take: impl FnMut(Time, Kline)) -> usize {
-        let mut taken = 0;
-        while taken < max && self.at.row < self.block.rows() {
-            let row = self.at.row;
-            let time = self.block.at(Col::Time, row);
-            if self.block.at(Col::Kind, row) != RowKind::Bar as i64 || time as u64 >= end.0 {
-                break;
-            }
-            take(Time(time as u64), self.bar(time));
-            self.at.row += 1;
-            taken += 1;
+        let (block, row, at) = (&self.block, self.at.row, self.at.bar);
+        let (times, kinds) = (&block.col(Col::Time)[row..], &block.col(Col::Kind)[row..]);
+        let ready = times.iter().zip(kinds).take(max);
+        let ready =
+            ready.take_while(|&(&time, &kind)| kind == RowKind::Bar as i64 && (time as u64) < end.0).count();
+        let columns = BAR_COLUMNS.map(|col| &block.col(col)[at..at + ready]);
+        for (n, &time) in times[..ready].iter().enumerate() {
+            take(
+                Time(time as u64),
+                self.turnover.bar(self.instrument, time, columns.map(|column| column[n])),
+            );
         }
-        taken
+        self.at.row += ready;
+        self.at.bar += ready;
+        ready
     }
 
     #[inline]
@@ -172,23 +177,9 @@ impl SegmentReader {
 
     #[inline]
     fn bar(&mut self, time: i64) -> Kline {
-        let (block, at) = (&self.block, self.at.bar);
+        let at = self.at.bar;
         self.at.bar += 1;
-        let turnover = i128::from(block.at(Col::TurnoverHigh, at)) << 64
-            | i128::from(block.at(Col::TurnoverLow, at) as u64);
-        Kline {
-            instrument: self.instrument,
-            open: Price(block.at(Col::Open, at)),
-            high: Price(block.at(Col::High, at)),
-            low: Price(block.at(Col::Low, at)),
-            close: Price(block.at(Col::Close, at)),
-            volume: Qty(block.at(Col::Volume, at)),
-            open_time: before(time, block.at(Col::OpenLag, at)),
-            close_time: before(time, block.at(Col::CloseLag, at)),
-            trades: block.at(Col::Trades, at) as u64,
-            quote_volume: notional(turnover, self.decimals.0 + self.decimals.1),
-            closed: block.at(Col::Closed, at) != 0,
-        }
+        self.turnover.bar(self.instrument, time, BAR_COLUMNS.map(|col| self.block.at(col, at)))
     }
 
     #[inline]
@@ -291,13 +282,62 @@ fn before(time: i64, lag: i64) -> Time {
     Time(time.wrapping_sub(lag) as u64)
 }
 
-/// A turnover at the decimals of a notional; what is finer is cut off.
-fn notional(turnover: i128, decimals: u8) -> Notional {
-    let unit = |n: u8| 10i128.pow(u32::from(n));
-    Notional(match decimals.checked_sub(TURNOVER_DECIMALS) {
-        Some(more) => turnover.saturating_mul(unit(more)),
-        None => turnover / unit(TURNOVER_DECIMALS - decimals),
-    })
+/// The columns of a bar.
+const BAR_COLUMNS: [Col; 11] = [
+    Col::Open,
+    Col::High,
+    Col::Low,
+    Col::Close,
+    Col::Volume,
+    Col::OpenLag,
+    Col::CloseLag,
+    Col::Trades,
+    Col::TurnoverHigh,
+    Col::TurnoverLow,
+    Col::Closed,
+];
+
+/// How a turnover is brought to the decimals of a notional; what is finer is cut off.
+#[derive(Debug, Clone, Copy)]
+enum Turnover {
+    Same,
+    Times(i128),
+    Over(i128),
+}
+
+impl Turnover {
+    fn to(decimals: u8) -> Self {
+        let unit = |n: u8| 10i128.pow(u32::from(n));
+        match decimals.checked_sub(TURNOVER_DECIMALS) {
+            Some(0) => Self::Same,
+            Some(more) => Self::Times(unit(more)),
+            None => Self::Over(unit(TURNOVER_DECIMALS - decimals)),
+        }
+    }
+
+    /// A bar of its [columns](BAR_COLUMNS).
+    #[inline]
+    fn bar(self, instrument: InstrumentId, time: i64, columns: [i64; BAR_COLUMNS.len()]) -> Kline {
+        let [open, high, low, close, volume, open_lag, close_lag, trades, above, below, closed] = columns;
+        let turnover = i128::from(above) << 64 | i128::from(below as u64);
+        Kline {
+            instrument,
+            open: Price(open),
+            high: Price(high),
+            low: Price(low),
+            close: Price(close),
+            volume: Qty(volume),
+            open_time: before(time, open_lag),
+            close_time: before(time, close_lag),
+            trades: trades as u64,
+            quote_volume: Notional(match self {
+                Self::Same => turnover,
+                Self::Times(by) => turnover.saturating_mul(by),
+                Self::Over(by) => turnover / by,
+            }),
+            closed: closed != 0,
+        }
+    }
 }
 
 enum IndexFault {
