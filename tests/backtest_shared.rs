@@ -6,9 +6,11 @@ mod support {
     pub mod history;
 }
 
+use algo_trader::domain::event::Trade;
 use algo_trader::domain::params::{ParamKind, ParamSpec};
 use algo_trader::domain::{Event, InstrumentId, Passed, PlaceError, Price, Qty, Slot, Stretch, Time};
 use algo_trader::history::Catalogue;
+use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::market::book::BookKeeper;
 use algo_trader::market::{Bar, Top};
 use algo_trader::pipeline::{Lull, Stage, Threading, Wait};
@@ -19,10 +21,11 @@ use algo_trader::run::sweep::{Axis, Backtests, Choice, Done, Search, Space, Task
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::statistics::outcome::Conventions;
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use support::backtest::{BEGIN, MINUTE, config, minutes};
+use support::backtest::{BEGIN, MINUTE, config, minutes, quote, rows, trade};
 use support::history::Rng;
 use tempfile::tempdir;
 
@@ -133,6 +136,11 @@ impl Strategy for Restless {
             false => Awaited::ANY_BAR,
         }
     }
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        if self.rng.below(400) < 3 {
+            self.act(ctx, trade.instrument);
+        }
+    }
     fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
         self.act(ctx, self.of);
     }
@@ -196,6 +204,15 @@ impl Stage<BookKeeper> for Counting {
     }
     fn shorten(&mut self, stretch: &mut Stretch<'_>) {
         self.stage.shorten(stretch);
+    }
+    fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
+        !self.alert && self.stage.is_calm_in_trades(instrument)
+    }
+    fn is_told(&self) -> bool {
+        self.stage.is_told()
+    }
+    fn pass_over_trades(&mut self, seq: u64, trades: &[Slot]) {
+        self.stage.pass_over_trades(seq, trades);
     }
     fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
         self.stage.pass_over_bars(passed, stretch);
@@ -329,6 +346,64 @@ fn what_the_built_in_strategies_do_not_wait_for_is_passed_over_and_changes_nothi
     }
 }
 
+/// Trades of an instrument, some at one moment, and where `quotes` a quote now and then.
+fn ticks(dir: &Path, name: &str, seed: u64, count: u64, quotes: bool) {
+    let mut rng = Rng(seed);
+    let (mut time, mut price) = (BEGIN, 10_000i64);
+    let (mut trades, mut tops) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        time += rng.below(4) * 700_000 * rng.below(90);
+        price = (price + rng.below(21) as i64 - 10).max(1_000);
+        let aggressor = side(rng.below(2) == 0);
+        trades.push(trade(time, price, 1_000 + rng.below(9_000) as i64, aggressor, false));
+        if rng.below(12) == 0 {
+            tops.push(quote(time + 1, (price - 2, 5_000), (price + 2, 5_000)));
+        }
+    }
+    rows(dir, name, SeriesKind::Trades, &trades);
+    if quotes {
+        rows(dir, name, SeriesKind::Quotes, &tops);
+    }
+}
+
+#[test]
+fn trades_in_runs_do_what_they_do_one_by_one() {
+    let dir = tempdir().expect("a directory");
+    ticks(dir.path(), XYZ, 21, 9_000, false);
+    ticks(dir.path(), ABC, 22, 4_000, true);
+    let (mut passed, mut orders, mut denials) = (0, 0, Vec::new());
+    for seed in 1..=16u64 {
+        let both = "\"usa:spot:XYZ\", \"usa:spot:ABC\"";
+        let instruments =
+            [both, "\"usa:spot:XYZ\"", "\"usa:spot:XYZ\"", "\"usa:spot:ABC\""][seed as usize % 4];
+        let more = format!(
+            "[backtest]\nequity_seconds = {}\norder_latency = \"{}\"",
+            [45, 60, 3_600][seed as usize % 3],
+            ["0s", "30s", "2ms", "9s"][seed as usize / 2 % 4]
+        );
+        let (mut config, catalogue) = config(dir.path(), &[XYZ, ABC], &restless(seed, instruments, &more));
+        if seed % 5 == 0 {
+            config.risk.limits.losses.strategy_daily_max = 60_000_000;
+            config.risk.limits.losses.velocity_max = 80_000_000;
+        }
+        if seed % 7 == 1 {
+            let (from, until) = (Time(BEGIN + MINUTE), Time(BEGIN + 3 * MINUTE));
+            (config.backtest.from, config.backtest.until) = (Some(from), Some(until));
+        }
+        let (whole, all_slots, _) = run(&config, &catalogue, true, None);
+        let (calm, slots, _) = run(&config, &catalogue, false, None);
+        let what = format!("seed {seed}: {all_slots} slots, {slots} of them handled");
+        assert_same(&whole, &calm, &what);
+        let kept = Arc::new(Kept::new(config.backtest.from, config.backtest.until, 1 << 30));
+        assert_same(&whole, &run(&config, &catalogue, false, Some(kept)).0, &what);
+        passed += all_slots - slots;
+        orders += whole.summary.execution.orders;
+        denials.extend(whole.summary.denials.iter().map(|denial| denial.0));
+    }
+    let killed = denials.iter().any(|reason| reason.contains("loss"));
+    assert!(passed > 100_000 && orders > 1_000 && killed, "{passed} {orders} {denials:?}");
+}
+
 #[test]
 fn stages_on_other_threads_pass_nothing_over_and_do_the_same() {
     let dir = tempdir().expect("a directory");
@@ -384,7 +459,7 @@ fn a_sweep_that_shares_is_one_that_does_not_whatever_room_there_is() {
         let nothing = swept(&made(Some(0)), &space, 1, parts);
         assert!(nothing.iter().all(|one| one.result.is_ok()), "{:?}", nothing[0]);
         // All of it; the bars and one stretch of indicators, or so; the bars alone; not even those.
-        for bytes in [None, Some(90_000), Some(61_000), Some(10_000)] {
+        for bytes in [None, Some(102_000), Some(73_000), Some(10_000)] {
             let backtests = made(bytes);
             for workers in [1, 2] {
                 let done = swept(&backtests, &space, workers, parts);

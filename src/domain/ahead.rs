@@ -49,11 +49,19 @@ impl KnownValues {
         match values {
             // Most indicators have one output, which is added sooner by itself.
             Some(&[value]) if self.outputs == 1 => self.values.push(value),
+            Some(values) if values.len() == self.outputs => self.values.extend_from_slice(values),
+            _ => self.push_seldom(values, more),
+        }
+        self.bars += 1;
+    }
+
+    /// The first value, and none.
+    #[cold]
+    fn push_seldom(&mut self, values: Option<&[f64]>, more: usize) {
+        match values {
             Some(values) => {
-                if self.outputs == 0 {
-                    (self.warm_up, self.outputs) = (self.bars, values.len());
-                    self.values.reserve_exact((more + 1) * values.len());
-                }
+                (self.warm_up, self.outputs) = (self.bars, values.len());
+                self.values.reserve_exact((more + 1) * values.len());
                 self.values.extend_from_slice(values);
             }
             None if self.outputs > 0 => {
@@ -62,7 +70,6 @@ impl KnownValues {
             }
             None => {}
         }
-        self.bars += 1;
     }
 
     /// Over how many bars they are.
@@ -150,6 +157,14 @@ impl<'a> Stretch<'a> {
     #[inline]
     pub fn cut_to(&mut self, bars: usize) {
         self.bars = &self.bars[..bars.min(self.bars.len())];
+    }
+
+    /// Leaves only what ends before a moment; without looking, where there is no such moment.
+    #[inline]
+    pub fn cut_before(&mut self, moment: Time) {
+        if moment.0 < u64::MAX {
+            self.cut_to(self.bars.partition_point(|timed| timed.time < moment));
+        }
     }
 
     /// The last of the bars.

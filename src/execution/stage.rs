@@ -312,6 +312,17 @@ impl<S: Shared> Stage<S> for ExecutionStage {
         self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull.instrument))
     }
 
+    fn is_calm_in_trades(&self, _instrument: InstrumentId) -> bool {
+        true
+    }
+
+    fn pass_over_trades(&mut self, _seq: u64, trades: &[Slot]) {
+        let Keeper { score, positions, .. } = &mut self.keeper;
+        if let Some(score) = score {
+            trades.iter().for_each(|slot| score.on_slot(slot, positions));
+        }
+    }
+
     fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
         let Keeper { score, positions, .. } = &mut self.keeper;
         if let Some(score) = score {

@@ -1,8 +1,8 @@
 //! The journal stage: hashes the order stream, and writes everything where asked.
 
 use super::writer::JournalWriter;
-use crate::domain::Slot;
 use crate::domain::event::Kind;
+use crate::domain::{InstrumentId, Slot};
 use crate::execution::Record;
 use crate::pipeline::{LaneReceiver, Lull, Shared, Stage, Stop, StopReason};
 use sha2::{Digest, Sha256};
@@ -150,6 +150,10 @@ impl<S: Shared> Stage<S> for JournalStage {
 
     fn is_calm(&self, _lull: &Lull) -> bool {
         // A journal has every event.
+        self.writer.is_none()
+    }
+
+    fn is_calm_in_trades(&self, _instrument: InstrumentId) -> bool {
         self.writer.is_none()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Values are those that the indicator gives, bar by bar: who reads them sees what it would have computed.
 
-use super::indicator::{AnyIndicator, BarValues, Indicator};
+use super::indicator::{AnyIndicator, BarValues};
 use super::request::IndicatorRequest;
 use crate::domain::decimal::POW10;
 use crate::domain::event::Kline;
@@ -27,11 +27,11 @@ pub(super) fn values_over<'a>(
     bars: impl ExactSizeIterator<Item = &'a Kline>,
 ) -> KnownValues {
     let (mut known, mut more) = (KnownValues::new(), bars.len());
-    for bar in bars {
+    let mut bars = bars.map(|bar| units.of_kline(bar));
+    indicator.over_bars(&mut bars, |values| {
         more -= 1;
-        let values = indicator.update_bar(&units.of_kline(bar));
         known.push(values.as_ref().map(|values| values.as_slice()), more);
-    }
+    });
     known
 }
 

@@ -437,7 +437,7 @@ impl Stage<BookKeeper> for MarketStage {
     fn shorten(&mut self, stretch: &mut Stretch<'_>) {
         let state = &mut self.states[stretch.instrument.index()];
         let closing = self.next_bar_close;
-        stretch.cut_to(stretch.bars().partition_point(|timed| timed.time < closing));
+        stretch.cut_before(closing);
         for (slot, source) in &mut state.closes {
             stretch.cut_to(source.look_ahead(state.units, stretch.bars()));
             let (values, from) = (Arc::clone(&source.known), source.next);

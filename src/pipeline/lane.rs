@@ -84,6 +84,13 @@ impl<T> LaneSender<T> {
 }
 
 impl<T> LaneReceiver<T> {
+    /// Whether no message is there.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
     /// The next message, whatever caused it.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {

@@ -93,6 +93,20 @@ pub trait Stage<S: Shared = ()>: Send {
     /// Goes on as if the bars of this stretch had been. Called only where every stage has shortened it to its like.
     fn pass_over_bars(&mut self, _passed: Passed, _stretch: &Stretch<'_>) {}
 
+    /// Whether trades of this instrument may be passed over in runs, as long as nothing comes from the stages before it.
+    fn is_calm_in_trades(&self, _instrument: InstrumentId) -> bool {
+        false
+    }
+
+    /// Whether something may have come from the stages before it that it has not taken yet.
+    fn is_told(&self) -> bool {
+        true
+    }
+
+    /// Goes on as if it had been handed these trades, events of one slot each of which the last has the number `seq`. Called
+    /// only where it is [calm in them](Self::is_calm_in_trades) and was told nothing.
+    fn pass_over_trades(&mut self, _seq: u64, _trades: &[Slot]) {}
+
     /// Called once, after the last slot.
     fn on_finish(&mut self) {}
 

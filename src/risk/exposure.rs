@@ -313,6 +313,11 @@ impl Exposure {
         }
     }
 
+    /// Whether anybody holds an instrument.
+    pub fn is_held(&self, instrument: InstrumentId) -> bool {
+        self.holders.get(instrument.index()).is_none_or(|holders| !holders.is_empty())
+    }
+
     /// Whether positions are to be valued anew.
     #[inline]
     pub fn is_unsettled(&self) -> bool {

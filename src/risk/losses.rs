@@ -185,6 +185,19 @@ impl Losses {
         Some(Kill { scope: Scope::Strategy(strategy), cause, flatten: limits.flatten })
     }
 
+    /// Whether no price could make a loss one that is over a limit.
+    pub fn are_unlimited(&self) -> bool {
+        let limits = &self.limits;
+        let all = [
+            limits.daily_max,
+            limits.drawdown_max,
+            limits.velocity_max,
+            limits.strategy_daily_max,
+            limits.strategy_drawdown_max,
+        ];
+        all.iter().all(|limit| *limit == i64::MAX)
+    }
+
     /// How many strategies there are.
     pub fn strategies(&self) -> usize {
         self.strategies.len()

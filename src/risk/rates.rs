@@ -72,6 +72,10 @@ struct Slice {
     cancels: u32,
 }
 
+impl Slice {
+    const EMPTY: Self = Self { orders: 0, cancels: 0 };
+}
+
 /// What somebody sent.
 ///
 /// What every order reads and changes comes first and fits a cache line; slices, which all kinds share, are touched where
@@ -93,7 +97,7 @@ impl Sent {
         rolls_at: Time(0),
         counted: Counted { orders: Pulse::NONE, cancels: Pulse::NONE },
         last: [0; 2],
-        slices: [[Slice { orders: 0, cancels: 0 }; SLICES]; 2],
+        slices: [[Slice::EMPTY; SLICES]; 2],
     };
 
     #[inline]
@@ -132,13 +136,14 @@ impl Sent {
         for (((slices, last), slice_ns), (orders, cancels)) in windows {
             let slice = now.0 / slice_ns;
             let passed = slice.saturating_sub(*last).min(SLICES as u64);
-            // Where nothing was sent within the window, its slices are empty.
-            let passed = if *orders == 0 && *cancels == 0 { 0 } else { passed };
-            for n in 1..=passed {
+            if passed == SLICES as u64 {
+                (*slices, *orders, *cancels) = ([Slice::EMPTY; SLICES], 0, 0);
+            }
+            for n in 1..=passed % SLICES as u64 {
                 let old = &mut slices[place(slice - passed + n)];
                 *orders -= old.orders;
                 *cancels -= old.cancels;
-                *old = Slice { orders: 0, cancels: 0 };
+                *old = Slice::EMPTY;
             }
             *last = slice.max(*last);
             let over = (*last).saturating_add(1).saturating_mul(slice_ns);

@@ -264,6 +264,22 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
         self.judge.now = lull.ends;
     }
 
+    fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
+        self.judge.is_calm_in_trades(instrument)
+    }
+
+    fn is_told(&self) -> bool {
+        !self.intents.is_empty()
+    }
+
+    fn pass_over_trades(&mut self, seq: u64, trades: &[Slot]) {
+        for (before, slot) in (0..trades.len() as u64).rev().zip(trades) {
+            self.judge.now = slot.time();
+            self.judge.on_market(slot);
+            self.judge.on_time(seq - before);
+        }
+    }
+
     fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
         self.judge.now = stretch.last().map_or(self.judge.now, |last| last.time);
     }

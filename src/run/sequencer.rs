@@ -332,6 +332,27 @@ impl Sequencer {
         }
     }
 
+    /// Publishes trades that lie ready as slots and come before `end`, each with its own time, as far as it can be done for
+    /// many at once; says how many those were.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish_trades(&mut self, trades: &[Slot], end: Time) -> Result<usize, Stopped> {
+        let (Some(local), [first, second, ..]) = (&mut self.local, trades) else { return Ok(0) };
+        let alone = self.direct && self.queue.is_empty() && local.seq() == self.seq;
+        let trades_first = first.kind() == Kind::Trade && second.kind() == Kind::Trade;
+        if !alone || !trades_first || first.time() < self.time {
+            return Ok(0);
+        }
+        let handled = local.handle_trades(trades, end);
+        if let Some(last) = handled.checked_sub(1) {
+            (self.time, self.seq) = (trades[last].time(), local.seq());
+            self.collect();
+        }
+        if self.stop.is_failed() { Err(Stopped) } else { Ok(handled) }
+    }
+
     /// Leaves of a stretch what nothing would come of; `first` is the lull that its first bar is.
     pub fn shorten(&mut self, first: &Lull, stretch: &mut Stretch<'_>) {
         match &mut self.local {

@@ -103,7 +103,15 @@ impl Awaited {
                 (Some(left), Some(right)) => (left > right) == condition.above,
                 _ => true,
             };
-            before = (0..before).find(|bar| met(*bar)).unwrap_or(before);
+            before = match (&left, &right) {
+                // Two averages: by far the most frequent.
+                (Seen::Values(left, 1), Seen::Values(right, 1)) => {
+                    let pairs = left.iter().zip(*right).take(before);
+                    let known = pairs.len();
+                    pairs.map(|(l, r)| (l > r) == condition.above).position(|met| met).unwrap_or(known)
+                }
+                _ => (0..before).find(|bar| met(*bar)).unwrap_or(before),
+            };
         }
         before
     }

@@ -47,6 +47,11 @@ impl Flatten {
         !self.scopes.is_empty() && now >= self.next
     }
 
+    /// When something is to be done; at the end of time where nothing is.
+    pub fn next_due(&self) -> Time {
+        if self.scopes.is_empty() { Time(u64::MAX) } else { self.next }
+    }
+
     /// Until when nothing is to be done after this attempt.
     pub fn done(&mut self, now: Time) {
         self.next = now.plus_nanos(AGAIN_NS);

@@ -446,8 +446,7 @@ impl Stage<BookKeeper> for StrategyStage {
     }
 
     fn shorten(&mut self, stretch: &mut Stretch<'_>) {
-        let busy = |at: Time| at >= self.next_timer || self.flatten.is_due(at);
-        stretch.cut_to(stretch.bars().partition_point(|timed| !busy(timed.time)));
+        stretch.cut_before(self.next_timer.min(self.flatten.next_due()));
         let decimals = self.view.table.get(stretch.instrument).price_decimals;
         let price_unit = 1.0 / POW10[usize::from(decimals)] as f64;
         for &index in &self.by_instrument[stretch.instrument.index()] {

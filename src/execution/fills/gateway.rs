@@ -332,6 +332,25 @@ impl Stage<BookKeeper> for FillGateway {
         }
     }
 
+    fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
+        let venue = &self.venue;
+        let quiet = venue.in_flight.is_empty() && !venue.teller.account.is_marked();
+        quiet && matches!(&venue.markets[instrument.index()], Market::Quotes(market) if market.is_empty())
+    }
+
+    fn pass_over_trades(&mut self, _seq: u64, trades: &[Slot]) {
+        let Some(last) = trades.last() else { return };
+        self.venue.teller.now = last.time();
+        // The last that says when it happened; most do.
+        let told = trades.iter().rev().find_map(|slot| slot.venue_time().map(|at| (at, slot.time())));
+        if let Some((at, now)) = told {
+            self.venue.teller.latencies.saw(at, now);
+        }
+        if let Market::Quotes(market) = &mut self.venue.markets[last.instrument().index()] {
+            market.pass_over(trades);
+        }
+    }
+
     fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
         let Some(last) = stretch.last() else { return };
         self.venue.teller.now = last.time;

@@ -9,7 +9,7 @@
 use super::teller::Teller;
 use crate::domain::event::{Quote, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, TimeInForce};
+use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, Slot, TimeInForce};
 
 /// Places for resting orders of one instrument.
 const RESTING_MAX: usize = 256;
@@ -74,6 +74,19 @@ impl QuoteMarket {
         if !self.resting.is_empty() {
             let side = trade.aggressor.opposite();
             self.meet(side, trade.price, self.touch, trade.qty.0, teller);
+        }
+    }
+
+    /// Whether no order rests.
+    pub(super) fn is_empty(&self) -> bool {
+        self.resting.is_empty()
+    }
+
+    /// Trades have happened with nobody there.
+    pub(super) fn pass_over(&mut self, trades: &[Slot]) {
+        let ours = |slot: &Slot| slot.as_trade().filter(|trade| trade.aggregate == self.aggregates);
+        if let Some(trade) = trades.iter().rev().find_map(ours) {
+            self.last = Some(trade.price);
         }
     }
 

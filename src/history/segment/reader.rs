@@ -143,12 +143,12 @@ impl SegmentReader {
         let ready = times.iter().zip(kinds).take(max);
         let ready =
             ready.take_while(|&(&time, &kind)| kind == RowKind::Bar as i64 && (time as u64) < end.0).count();
-        let columns = BAR_COLUMNS.map(|col| &block.col(col)[at..at + ready]);
+        let [open, high, low, close, volume, open_lag, close_lag, trades, above, below, closed] =
+            BAR_COLUMNS.map(|col| &block.col(col)[at..at + ready]);
         for (n, &time) in times[..ready].iter().enumerate() {
-            take(
-                Time(time as u64),
-                self.turnover.bar(self.instrument, time, columns.map(|column| column[n])),
-            );
+            let prices = [open[n], high[n], low[n], close[n]];
+            let others = [volume[n], open_lag[n], close_lag[n], trades[n], above[n], below[n], closed[n]];
+            take(Time(time as u64), self.turnover.bar(self.instrument, time, prices, others));
         }
         self.at.row += ready;
         self.at.bar += ready;
@@ -177,9 +177,10 @@ impl SegmentReader {
 
     #[inline]
     fn bar(&mut self, time: i64) -> Kline {
-        let at = self.at.bar;
+        let (block, at) = (&self.block, self.at.bar);
         self.at.bar += 1;
-        self.turnover.bar(self.instrument, time, BAR_COLUMNS.map(|col| self.block.at(col, at)))
+        let [open, high, low, close, others @ ..] = BAR_COLUMNS.map(|col| block.at(col, at));
+        self.turnover.bar(self.instrument, time, [open, high, low, close], others)
     }
 
     #[inline]
@@ -317,8 +318,9 @@ impl Turnover {
 
     /// A bar of its [columns](BAR_COLUMNS).
     #[inline]
-    fn bar(self, instrument: InstrumentId, time: i64, columns: [i64; BAR_COLUMNS.len()]) -> Kline {
-        let [open, high, low, close, volume, open_lag, close_lag, trades, above, below, closed] = columns;
+    fn bar(self, instrument: InstrumentId, time: i64, prices: [i64; 4], others: [i64; 7]) -> Kline {
+        let [open, high, low, close] = prices;
+        let [volume, open_lag, close_lag, trades, above, below, closed] = others;
         let turnover = i128::from(above) << 64 | i128::from(below as u64);
         Kline {
             instrument,

@@ -229,6 +229,19 @@ macro_rules! any_indicator {
             $($(#[$doc])* $name($name),)+
         }
 
+        impl AnyIndicator {
+            /// Takes bars, and hands over what each gives: told which indicator it is once, not bar by bar.
+            pub fn over_bars(
+                &mut self,
+                bars: impl Iterator<Item = BarValues>,
+                mut take: impl FnMut(Option<Values>),
+            ) {
+                match self {
+                    $(Self::$name(i) => bars.for_each(|bar| take(i.update_bar(&bar))),)+
+                }
+            }
+        }
+
         impl Indicator for AnyIndicator {
             #[inline]
             fn update(&mut self, value: f64) -> Option<Values> {

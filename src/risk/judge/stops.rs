@@ -5,7 +5,7 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, Kill, Order, Price, Scope, Slot, StrategyId};
+use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId};
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -56,6 +56,11 @@ impl<R: RuleList> Judge<R> {
     /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
     pub fn is_calm(&self) -> bool {
         !self.sweeping && !self.exposure.is_unsettled()
+    }
+
+    /// Whether no price of this instrument could make it do anything but value what is held.
+    pub fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
+        !self.sweeping && (self.losses.are_unlimited() || !self.exposure.is_held(instrument))
     }
 
     /// Looks at losses, if it is time to.

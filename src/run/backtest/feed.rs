@@ -133,6 +133,18 @@ impl Feed {
         &self.slots()[from..from + more]
     }
 
+    /// What lies ready from the event that is [due](Self::due) on, up to so many slots.
+    #[inline]
+    pub fn ready(&self, slots_max: usize) -> &[Slot] {
+        &self.slots()[self.at..self.end.min(self.at + slots_max)]
+    }
+
+    /// Goes on after so many slots of what lay ready.
+    #[inline]
+    pub fn skip(&mut self, slots: usize) {
+        self.at += slots;
+    }
+
     #[cold]
     fn make_more(&mut self) -> Result<bool, HistoryError> {
         let (Slots::Made(slots), Some(events)) = (&mut self.slots, &mut self.events) else {

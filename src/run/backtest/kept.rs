@@ -6,12 +6,15 @@
 
 use super::fault::BacktestError;
 use super::feed::{KeptSlots, push_slots};
+use super::path::{BarPath, First, first_of};
+use crate::domain::event::Kline;
 use crate::domain::{Instrument, InstrumentTable, KnownValues, Slot, Time, TimedBar};
 use crate::history::catalogue::Series;
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::indicator::{IndicatorSpecKey, find};
 use crate::market::request::IndicatorBody;
 use crate::market::{IndicatorRequest, KnownIndicators, known_values};
+use crate::run::config::PathRule;
 use crate::venue::Decoded;
 use std::collections::HashMap;
 use std::fmt;
@@ -21,13 +24,48 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// Bars that are kept, or a stretch of them.
 #[derive(Debug, Clone)]
 pub(super) struct KeptBars {
-    all: Arc<Vec<TimedBar>>,
+    all: Arc<WholeSeries>,
     range: Range<usize>,
 }
 
 impl KeptBars {
     pub fn bars(&self) -> &[TimedBar] {
-        &self.all[self.range.clone()]
+        &self.all.bars[self.range.clone()]
+    }
+
+    /// How many points some of the bars have.
+    pub fn points(&self, bars: Range<usize>, rule: PathRule, position: i64) -> u64 {
+        let from = self.range.start;
+        let before = |bar: usize| match bar.checked_sub(1) {
+            Some(last) => self.all.points[last][first_of(rule, position) as usize],
+            None => 0,
+        };
+        before(from + bars.end) - before(from + bars.start)
+    }
+}
+
+/// The bars of a series, and the points that they have up to the end of each, by what of a bar is [`First`].
+#[derive(Debug)]
+struct WholeSeries {
+    bars: Vec<TimedBar>,
+    points: Vec<[u64; 3]>,
+}
+
+/// Bytes of a bar.
+const BAR_BYTES: usize = size_of::<TimedBar>() + size_of::<[u64; 3]>();
+
+impl WholeSeries {
+    fn with_capacity(bars: usize) -> Self {
+        Self { bars: Vec::with_capacity(bars), points: Vec::with_capacity(bars) }
+    }
+
+    fn push(&mut self, time: Time, bar: Kline) {
+        let mut points = self.points.last().copied().unwrap_or_default();
+        for (sum, first) in points.iter_mut().zip([First::High, First::Low, First::Nearest]) {
+            *sum += BarPath::extent_of(&bar, first).0;
+        }
+        self.points.push(points);
+        self.bars.push(TimedBar { time, bar });
     }
 }
 
@@ -44,7 +82,7 @@ pub struct Kept {
 struct Inner {
     bytes: usize,
     /// By the name of their series; none where they did not fit.
-    bars: HashMap<String, Option<Arc<Vec<TimedBar>>>>,
+    bars: HashMap<String, Option<Arc<WholeSeries>>>,
     /// By the names of theirs.
     feeds: HashMap<String, Option<Arc<KeptSlots>>>,
     values: HashMap<ValuesKey, Values>,
@@ -139,25 +177,25 @@ impl Kept {
         let mut inner = self.inner();
         let name = series.name.to_string();
         if !inner.bars.contains_key(&name) {
-            let room = self.bytes_max.saturating_sub(inner.bytes) / size_of::<TimedBar>();
+            let room = self.bytes_max.saturating_sub(inner.bytes) / BAR_BYTES;
             let mut events = self.read(catalogue, std::slice::from_ref(series), table)?;
-            let mut bars = Some(Vec::with_capacity(room.min(series.rows as usize)));
+            let mut bars = Some(WholeSeries::with_capacity(room.min(series.rows as usize)));
             while let Some(event) = events.next_event()? {
                 let Decoded::Kline(bar) = event.decoded else { continue };
-                let Some(kept) = bars.as_mut().filter(|kept| kept.len() < room) else {
+                let Some(kept) = bars.as_mut().filter(|kept| kept.bars.len() < room) else {
                     bars = None;
                     break;
                 };
-                kept.push(TimedBar { time: event.time, bar });
+                kept.push(event.time, bar);
             }
-            inner.bytes += bars.as_ref().map_or(0, |bars| bars.capacity() * size_of::<TimedBar>());
+            inner.bytes += bars.as_ref().map_or(0, |bars| bars.bars.capacity() * BAR_BYTES);
             inner.bars.insert(name.clone(), bars.map(Arc::new));
         }
         Ok(inner.bars.get(&name).cloned().flatten().map(|all| {
             let before = |time: Option<Time>, none: usize| {
-                time.map_or(none, |time| all.partition_point(|bar| bar.time < time))
+                time.map_or(none, |time| all.bars.partition_point(|bar| bar.time < time))
             };
-            let range = before(query.from, 0)..before(query.until, all.len());
+            let range = before(query.from, 0)..before(query.until, all.bars.len());
             KeptBars { range: range.start.min(range.end)..range.end, all }
         }))
     }

@@ -92,30 +92,58 @@ impl BarPath {
     /// How many points a whole bar has, and where the price is before its close.
     #[inline]
     pub fn extent(bar: &Kline, rule: PathRule, position: i64) -> (u64, Price) {
-        let high_first = goes_up(bar, rule, position);
+        Self::extent_of(bar, first_of(rule, position))
+    }
+
+    /// The same where it is known what comes first.
+    #[inline]
+    pub fn extent_of(bar: &Kline, first: First) -> (u64, Price) {
+        let high_first = first.is_high(bar);
         let (first, second) = if high_first { (bar.high, bar.low) } else { (bar.low, bar.high) };
         // What the price is at already is no point.
         (2 + u64::from(first != bar.open) + u64::from(second != first), second)
     }
 
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
-        goes_up(&self.bar, rule, position)
+        first_of(rule, position).is_high(&self.bar)
     }
 }
 
-/// Whether the high of a bar comes before its low.
+/// Which of a bar's extremes comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    High,
+    Low,
+    /// Whichever is nearer to the open.
+    Nearest,
+}
+
+/// What a rule says for somebody who holds so much.
 #[inline]
-fn goes_up(bar: &Kline, rule: PathRule, position: i64) -> bool {
-    let Kline { open, high, low, close, .. } = *bar;
-    let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
-    // Where both are as near, a bar that rose is taken to have fallen first.
-    let nearest = if above == below { close < open } else { above < below };
+pub(super) fn first_of(rule: PathRule, position: i64) -> First {
+    let high = |first| if first { First::High } else { First::Low };
     match rule {
-        PathRule::HighFirst => true,
-        PathRule::LowFirst => false,
-        PathRule::Adverse if position != 0 => position < 0,
-        PathRule::Favourable if position != 0 => position > 0,
-        PathRule::Adverse | PathRule::Favourable | PathRule::Nearest => nearest,
+        PathRule::HighFirst => First::High,
+        PathRule::LowFirst => First::Low,
+        PathRule::Adverse if position != 0 => high(position < 0),
+        PathRule::Favourable if position != 0 => high(position > 0),
+        PathRule::Adverse | PathRule::Favourable | PathRule::Nearest => First::Nearest,
+    }
+}
+
+impl First {
+    /// Whether of this bar it is the high.
+    #[inline]
+    fn is_high(self, bar: &Kline) -> bool {
+        let Kline { open, high, low, close, .. } = *bar;
+        let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
+        match self {
+            Self::High => true,
+            Self::Low => false,
+            // Where both are as near, a bar that rose is taken to have fallen first.
+            Self::Nearest if above == below => close < open,
+            Self::Nearest => above < below,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::run::config::{Config, PathRule};
 use crate::run::sequencer::{Sequencer, Stopped};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bars that are read, and looked at, at a time.
@@ -34,6 +35,16 @@ impl Bars {
         match self {
             Self::Read(_, bars) => bars,
             Self::Kept(kept) => kept.bars(),
+        }
+    }
+
+    /// How many points these of the bars at hand have.
+    fn points(&self, bars: Range<usize>, rule: PathRule, position: i64) -> u64 {
+        match self {
+            Self::Read(_, read) => {
+                read[bars].iter().map(|timed| BarPath::extent(&timed.bar, rule, position).0).sum()
+            }
+            Self::Kept(kept) => kept.points(bars, rule, position),
         }
     }
 
@@ -102,20 +113,17 @@ impl PathLane {
         let first = self.begun - 1;
         let ahead = &self.bars.at_hand()[first..];
         let ahead = &ahead[..ahead.len().min(BARS_AT_ONCE)];
-        let ahead = &ahead[..ahead.partition_point(|timed| timed.time < others)];
-        let Some(TimedBar { time: ends, .. }) = ahead.first() else { return 0 };
-        let lull = Lull { instrument: self.instrument, opens: true, ends: *ends, closes: true };
         let mut stretch = Stretch::new(self.instrument, ahead, std::mem::take(columns));
-        sequencer.shorten(&lull, &mut stretch);
+        stretch.cut_before(others);
+        if let Some(first) = stretch.bars().first() {
+            let lull = Lull { instrument: self.instrument, opens: true, ends: first.time, closes: true };
+            sequencer.shorten(&lull, &mut stretch);
+        }
         let passed = stretch.bars().len();
         if let Some(last) = stretch.last() {
             let position = sequencer.position(self.instrument);
-            let (mut points, mut before) = (0, last.bar.open);
-            for timed in stretch.bars() {
-                let more;
-                (more, before) = BarPath::extent(&timed.bar, rule, position);
-                points += more;
-            }
+            let points = self.bars.points(first..first + passed, rule, position);
+            let (_, before) = BarPath::extent(&last.bar, rule, position);
             sequencer.pass_over_bars(2 * points, before, &stretch);
             self.ended = last.time;
             self.begun = first + passed;
@@ -141,6 +149,9 @@ pub(super) struct Published {
 
 /// Points of a bar's path, each an event, whether the price is there already or not.
 const POINTS_MAX: u64 = 4;
+
+/// Trades that are published at once, at most.
+const TRADES_AT_ONCE: usize = 256;
 
 /// Events that are published before anything else is looked at.
 const EVENTS_AT_ONCE: u64 = 4_096;
@@ -243,7 +254,18 @@ impl HistorySource {
             };
             let published = match &mut self.feed {
                 Some(feed) if of_feed.is_some() => {
-                    sequencer.advance(next).and_then(|()| sequencer.publish_event(feed.take(), 0)).map(|()| 1)
+                    let end = path.map_or(cut, |(at, _)| cut.min(at));
+                    match sequencer.publish_trades(feed.ready(TRADES_AT_ONCE), end) {
+                        Ok(0) => {
+                            let advanced = sequencer.advance(next);
+                            advanced.and_then(|()| sequencer.publish_event(feed.take(), 0)).map(|()| 1)
+                        }
+                        Ok(trades) => {
+                            feed.skip(trades);
+                            Ok(trades as u64)
+                        }
+                        Err(stopped) => Err(stopped),
+                    }
                 }
                 _ => self.publish_points(feed.unwrap_or(Time(u64::MAX)).min(cut), sequencer)?,
             };
