@@ -9,6 +9,9 @@ use crate::domain::event::Kline;
 use crate::domain::{Price, Time};
 use crate::run::config::PathRule;
 
+/// Steps of a path, each an event, whether the price is there already or not.
+pub(super) const STEPS: u64 = 4;
+
 /// A bar on its way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BarPath {
@@ -104,6 +107,20 @@ impl BarPath {
         (2 + u64::from(first != bar.open) + u64::from(second != first), second)
     }
 
+    /// What is left of it: how many steps, how many of them points, and where the price is before its close.
+    pub fn rest(mut self, rule: PathRule, position: i64) -> (u64, u64, Price) {
+        if self.step == 0 {
+            let (points, before) = Self::extent(&self.bar, rule, position);
+            return (STEPS, points, before);
+        }
+        let steps = STEPS.saturating_sub(u64::from(self.step));
+        let mut points = 1;
+        while self.within().is_some() {
+            points += u64::from(self.next(rule, position).is_some());
+        }
+        (steps, points, self.now.close)
+    }
+
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
         first_of(rule, position).is_high(&self.bar)
     }
@@ -189,6 +206,12 @@ mod tests {
                         (points.len() as u64, before),
                         "{bar:?} {rule}"
                     );
+                    let (mut path, mut gone) = (BarPath::new(bar, Time(6_000), Time(0)), 0);
+                    for steps in (1..=STEPS).rev() {
+                        let left = (steps, points.len() as u64 - gone, before);
+                        assert_eq!(path.rest(rule, position), left, "{bar:?} {rule}");
+                        gone += u64::from(path.next(rule, position).is_some());
+                    }
                 }
             }
         }

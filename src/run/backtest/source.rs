@@ -7,7 +7,7 @@
 use super::fault::BacktestError;
 use super::feed::Feed;
 use super::kept::{Kept, KeptBars, KnownOfRun};
-use super::path::BarPath;
+use super::path::{BarPath, STEPS};
 use super::plan::Plan;
 use crate::domain::{Column, InstrumentId, Slot, Stretch, Time, TimedBar};
 use crate::history::catalogue::{Series, SeriesKind};
@@ -101,36 +101,44 @@ impl PathLane {
         }
     }
 
-    /// Passes over the bar that is about to open and those after it, as far as they end before `others` has something to
-    /// say and nothing would come of them; says how many they were.
+    /// Passes over what is left of the present bar and over those after it, as far as they end before `others` has something
+    /// to say and nothing would come of them; says how many steps of paths those were.
     fn pass_over_bars(
         &mut self,
         others: Time,
         rule: PathRule,
         columns: &mut Vec<Column>,
         sequencer: &mut Sequencer,
-    ) -> usize {
+    ) -> u64 {
+        let Some(path) = self.path else { return 0 };
         let first = self.begun - 1;
         let ahead = &self.bars.at_hand()[first..];
         let ahead = &ahead[..ahead.len().min(BARS_AT_ONCE)];
         let mut stretch = Stretch::new(self.instrument, ahead, std::mem::take(columns));
         stretch.cut_before(others);
         if let Some(first) = stretch.bars().first() {
-            let lull = Lull { instrument: self.instrument, opens: true, ends: first.time, closes: true };
+            let lull =
+                Lull { instrument: self.instrument, opens: path.opens(), ends: first.time, closes: true };
             sequencer.shorten(&lull, &mut stretch);
         }
         let passed = stretch.bars().len();
+        let mut steps = 0;
         if let Some(last) = stretch.last() {
             let position = sequencer.position(self.instrument);
-            let points = self.bars.points(first..first + passed, rule, position);
-            let (_, before) = BarPath::extent(&last.bar, rule, position);
+            let (mut points, mut before);
+            (steps, points, before) = path.rest(rule, position);
+            if passed > 1 {
+                steps += STEPS * (passed as u64 - 1);
+                points += self.bars.points(first + 1..first + passed, rule, position);
+                (_, before) = BarPath::extent(&last.bar, rule, position);
+            }
             sequencer.pass_over_bars(2 * points, before, &stretch);
             self.ended = last.time;
             self.begun = first + passed;
             self.path = None;
         }
         *columns = stretch.columns;
-        passed
+        steps
     }
 }
 
@@ -146,9 +154,6 @@ pub(super) struct Published {
     /// Whether there is more.
     pub goes_on: bool,
 }
-
-/// Points of a bar's path, each an event, whether the price is there already or not.
-const POINTS_MAX: u64 = 4;
 
 /// Trades that are published at once, at most.
 const TRADES_AT_ONCE: usize = 256;
@@ -291,13 +296,13 @@ impl HistorySource {
         }
         let others = self.due.peek().map_or(others, |Reverse((next, ..))| others.min(*next));
         let lane = &mut self.paths[place];
-        if lane.alone && lane.path.as_ref().is_some_and(BarPath::opens) {
-            let bars = lane.pass_over_bars(others, self.rule, &mut self.columns, sequencer);
-            if bars > 0 {
+        if lane.alone {
+            let steps = lane.pass_over_bars(others, self.rule, &mut self.columns, sequencer);
+            if steps > 0 {
                 if let Some((time, turn)) = lane.due()? {
                     self.due.push(Reverse((time, turn, place)));
                 }
-                return Ok(Ok(POINTS_MAX * bars as u64));
+                return Ok(Ok(steps));
             }
         }
         let Some(path) = &mut lane.path else { return Ok(Ok(0)) };
