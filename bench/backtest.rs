@@ -29,7 +29,7 @@ use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{Axis, Backtests, Choice, Search, Space, Task, search};
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::statistics::outcome::Conventions;
-use algo_trader::strategy::{Context, IndicatorHandle, Strategy, StrategySpec};
+use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Strategy, StrategySpec};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Rounds;
@@ -109,6 +109,14 @@ struct BarCross {
 impl Strategy for BarCross {
     fn heeds_quotes(&self) -> bool {
         false
+    }
+
+    fn awaits(&self, _instrument: InstrumentId, _held: Qty) -> Awaited {
+        match self.above {
+            Some(true) => Awaited::when(Condition::not_above(self.fast, self.slow)),
+            Some(false) => Awaited::when(Condition::above(self.fast, self.slow)),
+            None => Awaited::ANY_BAR,
+        }
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, _bar: &Bar) {

@@ -2,7 +2,8 @@
 //! spread over their paths.
 //!
 //! At one moment what ended comes before what begins: closes of bars, then other events, then opens. What of a path would
-//! be of use to nobody is passed over ([`Lull`]): most strategies have nothing to do within most bars.
+//! be of use to nobody is passed over ([`Lull`]), and whole bars too ([`Stretch`]): most strategies have nothing to do within
+//! most bars, and at most of their closes.
 
 use super::fault::BacktestError;
 use super::feed::Feed;
