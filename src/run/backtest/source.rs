@@ -89,11 +89,11 @@ impl PathLane {
                 return Ok(Some((due, if path.opens() { OPENS } else { ENDS })));
             }
             if self.begun == self.bars.at_hand().len() {
-                self.begun = 0;
                 if !self.bars.go_on()? {
-                    self.path = None;
+                    (self.path, self.begun) = (None, self.bars.at_hand().len());
                     return Ok(None);
                 }
+                self.begun = 0;
             }
             let TimedBar { time, bar } = self.bars.at_hand()[self.begun];
             self.begun += 1;
