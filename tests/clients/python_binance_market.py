@@ -48,7 +48,11 @@ class Rest:
         equal(self.client.get_orderbook_ticker(symbol=SYMBOL)["symbol"], SYMBOL, "one quote")
 
     def check_trades(self):
-        trades = self.client.get_recent_trades(symbol=SYMBOL, limit=50)
+        def recent():
+            return self.client.get_recent_trades(symbol=SYMBOL, limit=50)
+
+        # A market that has just begun has none.
+        trades = wait_until(lambda: len(recent()) > 15 and recent(), "trades")
         first = trades[10]["id"]
         older = self.client.get_historical_trades(symbol=SYMBOL, fromId=first, limit=5)
         equal(older, trades[10:15], "trades from an id")
