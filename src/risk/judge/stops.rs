@@ -58,9 +58,11 @@ impl<R: RuleList> Judge<R> {
         !self.sweeping && !self.exposure.is_unsettled()
     }
 
-    /// Whether no price of this instrument could make it do anything but value what is held.
+    /// Whether no price of this instrument could make it do anything but value what is held. What another moved and nobody
+    /// has valued yet may be a loss over its limit, which is seen at the next look.
     pub fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
-        !self.sweeping && (self.losses.are_unlimited() || !self.exposure.is_held(instrument))
+        let at_stake = self.exposure.is_held(instrument) || self.exposure.is_unsettled();
+        !self.sweeping && (self.losses.are_unlimited() || !at_stake)
     }
 
     /// Looks at losses, if it is time to.
