@@ -4,10 +4,10 @@
 //! Holds no logic that a test could want without a terminal.
 
 /// Writes for whoever reads. One who has stopped reading (`| head`) is no reason to end a run, where the standard macros
-/// of these names would panic.
+/// of these names would panic. All of a text is written at once: line by line, a long JSON is as many calls of the system.
 macro_rules! write_to {
     ($stream:expr, $text:expr) => {{
-        let _ = std::io::Write::write_fmt(&mut $stream, $text);
+        let _ = std::io::Write::write_all(&mut $stream, std::fmt::format($text).as_bytes());
     }};
 }
 /// See `write_to`.
