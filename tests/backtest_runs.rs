@@ -15,10 +15,10 @@ use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::backtest::{
-    BacktestError, BacktestOptions, Ran, Source, check_lookahead, run_backtest,
+    BacktestError, BacktestOptions, Ran, Rerun, Source, check_lookahead, run_backtest,
 };
 use algo_trader::run::{Config, PipelineOptions};
-use algo_trader::strategy::{Context, Strategy, StrategySpec};
+use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
 use std::sync::Mutex;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, run};
 use support::history::Rng;
@@ -143,12 +143,48 @@ impl Strategy for Cheat {
     }
 }
 
-static CHEATS: &[StrategySpec] = &[StrategySpec {
-    name: "cheat",
-    doc: "knows what comes",
-    params: &[],
-    build: |setup| Ok(Box::new(Cheat { xyz: setup.one_instrument()? })),
-}];
+/// Says that it waits for rising bars, and sells at others too.
+struct Hasty {
+    xyz: InstrumentId,
+    average: IndicatorHandle,
+}
+
+impl Strategy for Hasty {
+    fn heeds_quotes(&self) -> bool {
+        false
+    }
+    fn awaits(&self, _: InstrumentId, _: Qty) -> Awaited {
+        Awaited::when(Condition::above(Measured::Close, self.average))
+    }
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let Some(average) = ctx.indicator(self.average) else { return };
+        let held = ctx.position(self.xyz).qty;
+        let request = match (bar.close.0 as f64 * 0.01 > average[0], held.0) {
+            (true, 0) => ctx.buy(self.xyz, Qty(1_000)),
+            (false, held) if held > 0 => ctx.sell(self.xyz, Qty(held)),
+            _ => return,
+        };
+        request.at_market().send().expect("sent");
+    }
+}
+
+static CHEATS: &[StrategySpec] = &[
+    StrategySpec {
+        name: "cheat",
+        doc: "knows what comes",
+        params: &[],
+        build: |setup| Ok(Box::new(Cheat { xyz: setup.one_instrument()? })),
+    },
+    StrategySpec {
+        name: "hasty",
+        doc: "acts on what it does not wait for",
+        params: &[],
+        build: |setup| {
+            let xyz = setup.one_instrument()?;
+            Ok(Box::new(Hasty { xyz, average: setup.indicator(xyz, "ema", &[9])? }))
+        },
+    },
+];
 
 #[test]
 fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
@@ -158,11 +194,14 @@ fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
     let closes: Vec<(u64, i64)> = (1u64..).zip(&bars).map(|(n, bar)| (BEGIN + n * MINUTE, bar[3])).collect();
     let check = |text: &str| {
         let (config, catalogue) = config(dir.path(), &[XYZ], text);
-        check_lookahead(12, |cut| {
+        check_lookahead(12, |rerun| {
+            let cut = rerun.cut();
             let there = closes.iter().filter(|(time, _)| cut.is_none_or(|cut| *time < cut.0)).copied();
             *BEFOREHAND.lock().expect("nobody panicked") = there.collect();
             let pipeline = PipelineOptions { strategies: CHEATS, ..PipelineOptions::default() };
-            let options = BacktestOptions { cut, decisions: true, pipeline, ..BacktestOptions::default() };
+            let every_event = rerun == Rerun::EveryEvent;
+            let options =
+                BacktestOptions { cut, decisions: true, every_event, pipeline, ..BacktestOptions::default() };
             run_backtest(&config, Source::History(&catalogue), options).map(|ran| ran.decisions)
         })
         .expect("runs")
@@ -173,7 +212,11 @@ fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
     let caught = check("[[strategy]]\nname = \"cheat\"\ninstruments = [\"usa:spot:XYZ\"]");
     assert!(caught.decisions > 20 && caught.differences.len() == caught.cuts.len(), "{caught:?}");
     let first = caught.differences[0];
-    assert!(first.whole.is_some() && first.shorter.is_none() && first.time < first.cut, "{first:?}");
+    assert!(first.whole.is_some() && first.shorter.is_none(), "{first:?}");
+    assert!(first.cut.is_some_and(|cut| first.time < cut), "{first:?}");
+    let hasty = check("[[strategy]]\nname = \"hasty\"\ninstruments = [\"usa:spot:XYZ\"]");
+    assert_eq!(hasty.differences.len(), 1, "{hasty:?}");
+    assert!(hasty.decisions > 0 && hasty.differences[0].cut.is_none(), "{hasty:?}");
 }
 
 const FUTURE: &str = "binance:usdm:XYZUSDT";
@@ -301,7 +344,10 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     assert_eq!(json(&[]), first);
     assert_eq!(json(&["--threading", "shared"]), first);
     let (code, out, told) = program(&["backtest", "--config", &file, "--check-lookahead", "3"]);
-    assert!(code == Some(0) && out.contains("no decision depends on what came later"), "{out}{told}");
+    assert!(
+        code == Some(0) && out.contains("no decision depends on what came later, or on what was passed"),
+        "{out}{told}"
+    );
     let (code, out, told) = program(&["backtest", "--config", &file]);
     assert!(code == Some(0) && out.contains("round trips") && told.is_empty(), "{out}{told}");
 

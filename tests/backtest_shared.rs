@@ -382,7 +382,8 @@ fn trades_in_runs_do_what_they_do_one_by_one() {
             ["0s", "30s", "2ms", "9s"][seed as usize / 2 % 4]
         );
         let (mut config, catalogue) = config(dir.path(), &[XYZ, ABC], &restless(seed, instruments, &more));
-        if seed % 5 == 0 {
+        // With two instruments too, of which one is held near its limit while the other trades.
+        if seed % 5 == 0 || seed % 8 == 4 {
             config.risk.limits.losses.strategy_daily_max = 60_000_000;
             config.risk.limits.losses.velocity_max = 80_000_000;
         }
@@ -459,7 +460,7 @@ fn a_sweep_that_shares_is_one_that_does_not_whatever_room_there_is() {
         let nothing = swept(&made(Some(0)), &space, 1, parts);
         assert!(nothing.iter().all(|one| one.result.is_ok()), "{:?}", nothing[0]);
         // All of it; the bars and one stretch of indicators, or so; the bars alone; not even those.
-        for bytes in [None, Some(102_000), Some(73_000), Some(10_000)] {
+        for bytes in [None, Some(94_000), Some(65_000), Some(10_000)] {
             let backtests = made(bytes);
             for workers in [1, 2] {
                 let done = swept(&backtests, &space, workers, parts);

@@ -16,6 +16,10 @@ use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Updates of the two averages; the shorter is compared with the longer from the first trade after so many.
 const FAST: f64 = 500.0;
 const SLOW: f64 = 2_000.0;

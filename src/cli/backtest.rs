@@ -13,8 +13,8 @@ use crate::pipeline::Threading;
 use crate::report::backtest::BacktestReport;
 use crate::report::units::count as grouped;
 use crate::run::backtest::{
-    BacktestError, BacktestOptions, LookaheadReport, Plan, Ran, Source, check_lookahead, known_to, named_in,
-    run_backtest,
+    BacktestError, BacktestOptions, LookaheadReport, Plan, Ran, Rerun, Source, check_lookahead, known_to,
+    named_in, run_backtest,
 };
 use crate::run::config::{ConfigError, FillChoice, parse_time};
 use crate::run::interrupt::Interrupt;
@@ -58,7 +58,7 @@ pub struct Args {
     /// What orders fill against: auto, bars, trades, quotes or depth
     #[arg(long, value_name = "MODEL", value_parser = fill)]
     fill: Option<FillChoice>,
-    /// Run again over N shorter histories, and report every decision that a longer one changes
+    /// Run again over N shorter histories, and with no event passed over, and report every decision that changes
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     check_lookahead: Option<u16>,
     /// How stages are spread over threads: inline (the default), shared or dedicated; the result is the same
@@ -212,11 +212,12 @@ fn lookahead(
     interrupt: &Interrupt,
     count: usize,
 ) -> Result<Outcome, BacktestError> {
-    let report = check_lookahead(count, |cut| {
+    let report = check_lookahead(count, |rerun| {
         let options = BacktestOptions {
             interrupt: interrupt.clone(),
-            cut,
+            cut: rerun.cut(),
             decisions: true,
+            every_event: rerun == Rerun::EveryEvent,
             pipeline: pipeline(args, strategies),
             ..BacktestOptions::default()
         };
@@ -238,19 +239,37 @@ fn decision(record: Option<&Record>, config: &Config) -> String {
     format!("{label}: {:?} {} {} {qty:#} {}", record.kind, o.kind.label(), o.side, instrument.name())
 }
 
+/// Whether a shorter history changes a decision, and whether an event does that was passed over.
+fn found(report: &LookaheadReport) -> (bool, bool) {
+    let any = |cut: bool| report.differences.iter().any(|d| d.cut.is_some() == cut);
+    (any(true), any(false))
+}
+
 fn lookahead_text(report: &LookaheadReport, config: &Config) -> String {
     use std::fmt::Write;
     let mut out = format!("{} decisions, {} shorter histories\n", report.decisions, report.cuts.len());
     for d in &report.differences {
         let (whole, shorter) = (decision(d.whole.as_ref(), config), decision(d.shorter.as_ref(), config));
+        let otherwise = match d.cut {
+            Some(cut) => format!("where the history ends at {cut}"),
+            None => "where every event is handed over".into(),
+        };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{}: {whole}; but {shorter} where the history ends at {}", d.time, d.cut);
+        let _ = writeln!(out, "{}: {whole}; but {shorter} {otherwise}", d.time);
     }
-    out.push_str(if report.differences.is_empty() {
-        "no decision depends on what came later\n"
-    } else {
-        "LOOK-AHEAD: these decisions depend on what came later\n"
-    });
+    let (shorter, unawaited) = found(report);
+    if shorter {
+        out.push_str("LOOK-AHEAD: these decisions depend on what came later\n");
+    }
+    if unawaited {
+        out.push_str(
+            "PASSED OVER: a strategy acts on events that it says it does not wait for (Strategy::awaits, heeds_quotes): live, \
+             where each is handed over, it trades otherwise\n",
+        );
+    }
+    if !shorter && !unawaited {
+        out.push_str("no decision depends on what came later, or on what was passed over\n");
+    }
     out
 }
 
@@ -258,7 +277,7 @@ fn lookahead_json(report: &LookaheadReport, config: &Config) -> Value {
     let differences = report.differences.iter().map(|d| {
         json!({
             "time": d.time.to_string(),
-            "cut": d.cut.to_string(),
+            "cut": d.cut.map(|cut| cut.to_string()),
             "whole": decision(d.whole.as_ref(), config),
             "shorter": decision(d.shorter.as_ref(), config),
         })
@@ -267,7 +286,8 @@ fn lookahead_json(report: &LookaheadReport, config: &Config) -> Value {
         "decisions": report.decisions,
         "cuts": report.cuts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "differences": differences.collect::<Vec<_>>(),
-        "lookahead": !report.differences.is_empty(),
+        "lookahead": found(report).0,
+        "passed_over": found(report).1,
     })
 }
 

@@ -2,21 +2,12 @@
 //!
 //! Stretches of bars at which nobody acts are found by it. Strategies never see it: they say what they wait for.
 
-use super::event::Kline;
+use super::bars::{BarColumns, BarRow};
 use super::{InstrumentId, Price, Time};
 use std::sync::Arc;
 
 /// Values of one indicator: as many as it has outputs, the rest zero.
 pub type Values = [f64; 3];
-
-/// A bar and when it was known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimedBar {
-    /// When it was known: at its end.
-    pub time: Time,
-    /// The bar.
-    pub bar: Kline,
-}
 
 /// An indicator's values over a series of bars.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,7 +22,7 @@ pub struct KnownValues {
 }
 
 impl KnownValues {
-    /// None yet, with room for those of so many bars once the first is there.
+    /// None yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -47,8 +38,6 @@ impl KnownValues {
     #[inline]
     pub fn push(&mut self, values: Option<&[f64]>, more: usize) {
         match values {
-            // Most indicators have one output, which is added sooner by itself.
-            Some(&[value]) if self.outputs == 1 => self.values.push(value),
             Some(values) if values.len() == self.outputs => self.values.extend_from_slice(values),
             _ => self.push_seldom(values, more),
         }
@@ -70,6 +59,27 @@ impl KnownValues {
             }
             None => {}
         }
+    }
+
+    /// Adds what it is after each of some more bars; to be called where it has [one output](Self::outputs).
+    #[inline]
+    pub fn extend(&mut self, more: impl ExactSizeIterator<Item = Option<f64>>) {
+        let (from, bars) = (self.values.len(), more.len());
+        self.values.resize(from + bars, 0.0);
+        for (bar, (value, given)) in (self.bars..).zip(self.values[from..].iter_mut().zip(more)) {
+            match given {
+                Some(given) => *value = given,
+                None => self.missing.push(bar),
+            }
+        }
+        self.bars += bars;
+    }
+
+    /// How many values it has after a bar; 0 before the first.
+    #[inline]
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// Over how many bars they are.
@@ -135,13 +145,13 @@ pub struct Stretch<'a> {
     pub instrument: InstrumentId,
     /// What indicators over it will be; told by the stage that computes them.
     pub columns: Vec<Column>,
-    bars: &'a [TimedBar],
+    bars: BarColumns<'a>,
 }
 
 impl<'a> Stretch<'a> {
     /// These bars of `instrument`; `columns` is emptied, and kept for its room.
     #[must_use]
-    pub fn new(instrument: InstrumentId, bars: &'a [TimedBar], mut columns: Vec<Column>) -> Self {
+    pub fn new(instrument: InstrumentId, bars: BarColumns<'a>, mut columns: Vec<Column>) -> Self {
         columns.clear();
         Self { instrument, columns, bars }
     }
@@ -149,28 +159,28 @@ impl<'a> Stretch<'a> {
     /// The bars, as far as nobody has yet said that he would act.
     #[inline]
     #[must_use]
-    pub fn bars(&self) -> &'a [TimedBar] {
-        self.bars
+    pub fn bars(&self) -> &BarColumns<'a> {
+        &self.bars
     }
 
     /// Leaves only the first so many.
     #[inline]
     pub fn cut_to(&mut self, bars: usize) {
-        self.bars = &self.bars[..bars.min(self.bars.len())];
+        if bars < self.bars.len() {
+            self.bars = self.bars.part(0..bars);
+        }
     }
 
-    /// Leaves only what ends before a moment; without looking, where there is no such moment.
+    /// Leaves only what ends before a moment.
     #[inline]
     pub fn cut_before(&mut self, moment: Time) {
-        if moment.0 < u64::MAX {
-            self.cut_to(self.bars.partition_point(|timed| timed.time < moment));
-        }
+        self.cut_to(self.bars.before(moment));
     }
 
     /// The last of the bars.
     #[inline]
     #[must_use]
-    pub fn last(&self) -> Option<&'a TimedBar> {
+    pub fn last(&self) -> Option<BarRow> {
         self.bars.last()
     }
 

@@ -6,6 +6,7 @@
 
 pub mod ahead;
 pub mod asset;
+pub mod bars;
 pub mod decimal;
 pub mod event;
 pub mod ids;
@@ -26,8 +27,9 @@ pub mod slot;
 pub mod time;
 pub mod wallet;
 
-pub use ahead::{Column, KnownValues, Passed, Stretch, TimedBar};
+pub use ahead::{Column, KnownValues, Passed, Stretch};
 pub use asset::AssetCode;
+pub use bars::{BarColumns, BarRow, BarTable, TimedBar};
 pub use decimal::DecimalError;
 pub use event::Event;
 pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};

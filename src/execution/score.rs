@@ -133,19 +133,16 @@ impl Score {
 
     /// Takes time and prices from bars, of which only the closes are to be seen.
     pub(super) fn pass_over_bars(&mut self, stretch: &Stretch<'_>, positions: &[Vec<Position>]) {
-        let mut bars = stretch.bars();
-        while let Some(last) = bars.last() {
+        let mut bars = *stretch.bars();
+        while !bars.is_empty() {
             // Up to the next point only the last price is of any interest.
-            let until = self.next_point;
-            let within =
-                if last.time <= until { bars.len() } else { bars.partition_point(|bar| bar.time <= until) };
-            let (before, after) = bars.split_at(within);
+            let (before, after) = bars.split_at(bars.before(self.next_point.plus_nanos(1)));
             if let Some(last) = before.last() {
-                self.mark(stretch.instrument, last.bar.close);
+                self.mark(stretch.instrument, last.close);
                 (self.told, self.now, self.market_time) = (true, last.time, last.time);
             }
-            if let Some(first) = after.first() {
-                self.now = first.time;
+            if let Some(first) = after.time(0) {
+                self.now = first;
                 self.pass(positions);
             }
             bars = after;

@@ -5,8 +5,8 @@
 
 use super::catalogue::{Catalogue, HistoryError, Series, SeriesName};
 use super::segment::SegmentReader;
-use crate::domain::event::{Kline, Trade};
-use crate::domain::{InstrumentId, InstrumentTable, Level, Time};
+use crate::domain::event::Trade;
+use crate::domain::{BarColumns, InstrumentId, InstrumentTable, Level, Time, TimedBar};
 use crate::venue::Decoded;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -204,38 +204,73 @@ impl HistoryEvents {
     /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
     #[inline]
     pub fn next_trades(&mut self, max: usize, take: impl FnMut(Time, &Trade)) -> Result<usize, HistoryError> {
-        self.next_run(|reader, end| reader.take_trades(end, max, take))
+        let Some((reader, end)) = self.run()? else { return Ok(0) };
+        let taken = reader.take_trades(end, max, take);
+        self.taken = taken > 0;
+        Ok(taken)
     }
 
-    /// The same of bars.
+    /// How many bars come next, at most `max` and where no other event comes between them; none where the next event is no
+    /// bar. They can be [looked at](Self::bar_columns) before they are [taken](Self::skip_bars).
     ///
     /// # Errors
     /// [`HistoryError`] where a file cannot be read or is damaged; events given before are good.
-    pub fn next_bars(&mut self, max: usize, take: impl FnMut(Time, Kline)) -> Result<usize, HistoryError> {
-        self.next_run(|reader, end| reader.take_bars(end, max, take))
+    pub fn bars_ahead(&mut self, max: usize) -> Result<usize, HistoryError> {
+        Ok(self.run()?.map_or(0, |(reader, end)| reader.bars_ahead(end, max)))
     }
 
-    /// Has events be taken that come next and before those of other series.
+    /// The first so many of the [bars ahead](Self::bars_ahead).
+    ///
+    /// # Panics
+    /// If it did not say that they are there.
     #[inline]
-    fn next_run(
-        &mut self,
-        take: impl FnOnce(&mut SegmentReader, Time) -> usize,
-    ) -> Result<usize, HistoryError> {
+    #[must_use]
+    pub fn bar_columns(&self, bars: usize) -> BarColumns<'_> {
+        self.in_use().map_or_else(BarColumns::default, |reader| reader.bar_columns(bars))
+    }
+
+    /// One of the bars ahead, whole; the next is 0.
+    ///
+    /// # Panics
+    /// If [`bars_ahead`](Self::bars_ahead) did not say that it is there.
+    #[inline]
+    #[must_use]
+    pub fn bar_ahead(&self, bar: usize) -> Option<TimedBar> {
+        self.in_use().map(|reader| reader.bar_ahead(bar))
+    }
+
+    /// Takes so many of the bars ahead.
+    pub fn skip_bars(&mut self, bars: usize) {
+        if let Some((_, series)) = self.current
+            && let Some(reader) = &mut self.lanes[series].reader
+            && bars > 0
+        {
+            reader.skip_bars(bars);
+            self.taken = true;
+        }
+    }
+
+    #[inline]
+    fn in_use(&self) -> Option<&SegmentReader> {
+        self.lanes[self.current?.1].reader.as_ref()
+    }
+
+    /// Where the next events are, and when that of another series comes.
+    #[inline]
+    fn run(&mut self) -> Result<Option<(&mut SegmentReader, Time)>, HistoryError> {
         if self.taken {
             self.taken = false;
             self.advance()?;
         }
-        let Some((_, series)) = self.current else { return Ok(0) };
-        let Some(reader) = &mut self.lanes[series].reader else { return Ok(0) };
+        let Some((_, series)) = self.current else { return Ok(None) };
+        let Some(reader) = &mut self.lanes[series].reader else { return Ok(None) };
         let others = match self.others.peek() {
             None => self.until,
             // Of two at one moment the series that was chosen first comes first.
             Some(Reverse((time, other))) if series < *other => Time(time.0.saturating_add(1)),
             Some(Reverse((time, _))) => *time,
         };
-        let taken = take(reader, others.min(self.until));
-        self.taken = taken > 0;
-        Ok(taken)
+        Ok(Some((reader, others.min(self.until))))
     }
 
     #[inline]

@@ -2,37 +2,60 @@
 //!
 //! Values are those that the indicator gives, bar by bar: who reads them sees what it would have computed.
 
-use super::indicator::{AnyIndicator, BarValues};
+use super::indicator::{AnyIndicator, BarValues, Indicator, IndicatorVisitor, Values};
 use super::request::IndicatorRequest;
 use crate::domain::decimal::POW10;
-use crate::domain::event::Kline;
-use crate::domain::{Instrument, KnownValues};
+use crate::domain::{BarColumns, Instrument, KnownValues};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// The values of `indicator` over `bars` of `instrument`.
 #[must_use]
-pub fn known_values<'a>(
+pub fn known_values(
     mut indicator: AnyIndicator,
     instrument: &Instrument,
-    bars: impl ExactSizeIterator<Item = &'a Kline>,
+    bars: &BarColumns<'_>,
 ) -> KnownValues {
     values_over(&mut indicator, BarUnits::of(instrument), bars)
 }
 
 /// The values that an indicator goes on to have.
-pub(super) fn values_over<'a>(
+pub(super) fn values_over(
     indicator: &mut AnyIndicator,
     units: BarUnits,
-    bars: impl ExactSizeIterator<Item = &'a Kline>,
+    bars: &BarColumns<'_>,
 ) -> KnownValues {
-    let (mut known, mut more) = (KnownValues::new(), bars.len());
-    let mut bars = bars.map(|bar| units.of_kline(bar));
-    indicator.over_bars(&mut bars, |values| {
-        more -= 1;
-        known.push(values.as_ref().map(|values| values.as_slice()), more);
-    });
-    known
+    indicator.visited(OverBars { units, bars })
+}
+
+/// The values of an indicator over bars.
+struct OverBars<'a> {
+    units: BarUnits,
+    bars: &'a BarColumns<'a>,
+}
+
+impl IndicatorVisitor for OverBars<'_> {
+    type Answer = KnownValues;
+
+    fn visit(self, indicator: &mut impl Indicator) -> KnownValues {
+        let Self { units, bars } = self;
+        let (ranges, rest) = (bars.highs.iter().zip(bars.lows), bars.closes.iter().zip(bars.volumes));
+        let mut bars =
+            ranges.zip(rest).map(|((high, low), (close, volume))| units.values(*high, *low, *close, *volume));
+        let mut known = KnownValues::new();
+        // How many values there are is known with the first.
+        while known.outputs() == 0
+            && let Some(bar) = bars.next()
+        {
+            known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), bars.len());
+        }
+        if known.outputs() == 1 {
+            known.extend(bars.map(|bar| indicator.update_bar(&bar).map(|values| values.first())));
+        } else {
+            bars.for_each(|bar| known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), 0));
+        }
+        known
+    }
 }
 
 /// Knows values of indicators over the bars that a run is about to see.
@@ -55,10 +78,6 @@ impl BarUnits {
     }
 
     pub fn of_bar(self, bar: &super::Bar) -> BarValues {
-        self.values(bar.high.0, bar.low.0, bar.close.0, bar.volume.0)
-    }
-
-    fn of_kline(self, bar: &Kline) -> BarValues {
         self.values(bar.high.0, bar.low.0, bar.close.0, bar.volume.0)
     }
 

@@ -2,7 +2,7 @@
 
 pub use crate::domain::ahead::Values;
 use crate::domain::event::Kline;
-use crate::domain::{InstrumentId, Level, Price, Qty, Time};
+use crate::domain::{BarRow, InstrumentId, Level, Price, Qty, Time};
 use crate::pipeline::Sequenced;
 
 /// Best bid and ask, and whether they can be trusted.
@@ -59,6 +59,23 @@ pub struct Bar {
     pub volume: Qty,
     /// Trades in it.
     pub trades: u32,
+}
+
+impl Bar {
+    /// Of a row of an instrument's columns.
+    #[must_use]
+    pub fn of(instrument: InstrumentId, row: &BarRow) -> Self {
+        Self {
+            instrument,
+            start: row.start,
+            open: row.open,
+            high: row.high,
+            low: row.low,
+            close: row.close,
+            volume: row.volume,
+            trades: u32::try_from(row.trades).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 impl From<&Kline> for Bar {

@@ -8,8 +8,8 @@ use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::event::{Event, Kind, Kline, Quote, Trade};
 use crate::domain::{
-    Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot, Stretch, Time,
-    TimedBar,
+    BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
+    Stretch, Time,
 };
 use crate::pipeline::{LaneSender, Lull, Stage};
 use std::sync::Arc;
@@ -100,9 +100,8 @@ impl Source {
     }
 
     /// How many of these bars, which come next, it is known for: of all, where it was for none.
-    fn look_ahead(&mut self, units: BarUnits, bars: &[TimedBar]) -> usize {
+    fn look_ahead(&mut self, units: BarUnits, bars: &BarColumns<'_>) -> usize {
         if self.next == self.known.bars() {
-            let bars = bars.iter().map(|timed| &timed.bar);
             (self.known, self.next) = (Arc::new(values_over(&mut self.indicator, units, bars)), 0);
         }
         self.known.bars() - self.next
@@ -449,7 +448,7 @@ impl Stage<BookKeeper> for MarketStage {
         let Some(last) = stretch.last() else { return };
         self.now = last.time;
         let state = &mut self.states[stretch.instrument.index()];
-        state.top = Top::of_path(last.bar.close);
+        state.top = Top::of_path(last.close);
         state.sent = state.top;
         for (_, source) in &mut state.closes {
             source.next += stretch.bars().len();

@@ -106,9 +106,8 @@ impl Awaited {
             before = match (&left, &right) {
                 // Two averages: by far the most frequent.
                 (Seen::Values(left, 1), Seen::Values(right, 1)) => {
-                    let pairs = left.iter().zip(*right).take(before);
-                    let known = pairs.len();
-                    pairs.map(|(l, r)| (l > r) == condition.above).position(|met| met).unwrap_or(known)
+                    let known = before.min(left.len()).min(right.len());
+                    first_met(&left[..known], &right[..known], condition.above).unwrap_or(known)
                 }
                 _ => (0..before).find(|bar| met(*bar)).unwrap_or(before),
             };
@@ -117,9 +116,20 @@ impl Awaited {
     }
 }
 
+/// The first place at which what is to the left is above, or is not; both are as long.
+#[inline]
+fn first_met(left: &[f64], right: &[f64], above: bool) -> Option<usize> {
+    // By eights without a branch among them, since it is met seldom.
+    let eights = left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0);
+    let met = |(l, r): (&[f64; 8], &[f64; 8])| (0..8).fold(false, |met, n| met | ((l[n] > r[n]) == above));
+    let passed = 8 * eights.map(met).take_while(|met| !met).count();
+    let rest = left[passed..].iter().zip(&right[passed..]);
+    rest.map(|(l, r)| (l > r) == above).position(|met| met).map(|place| passed + place)
+}
+
 /// Where the values over a stretch are.
 enum Seen<'a> {
-    Closes(&'a Stretch<'a>, f64),
+    Closes(&'a [i64], f64),
     /// Of each bar so many, the first of them what is looked at.
     Values(&'a [f64], usize),
     Output(&'a Column, usize),
@@ -129,7 +139,7 @@ enum Seen<'a> {
 impl<'a> Seen<'a> {
     fn of(measured: Measured, stretch: &'a Stretch<'a>, price_unit: f64) -> Option<Self> {
         Some(match measured {
-            Measured::Close => Self::Closes(stretch, price_unit),
+            Measured::Close => Self::Closes(stretch.bars().closes, price_unit),
             Measured::Output(indicator, output) => {
                 let column = stretch.column(indicator.0)?;
                 match column.values.since(column.from) {
@@ -144,7 +154,7 @@ impl<'a> Seen<'a> {
     #[inline]
     fn at(&self, bar: usize) -> Option<f64> {
         match self {
-            Self::Closes(stretch, unit) => Some(stretch.bars()[bar].bar.close.0 as f64 * unit),
+            Self::Closes(closes, unit) => closes.get(bar).map(|close| *close as f64 * unit),
             Self::Values(values, each) => values.get(bar * each).copied(),
             Self::Output(column, output) => column.values.output(column.from + bar, *output),
             Self::Level(level) => Some(*level),
@@ -156,10 +166,11 @@ impl<'a> Seen<'a> {
 mod tests {
     use super::*;
     use crate::domain::event::Kline;
-    use crate::domain::{InstrumentId, KnownValues, Notional, Price, Qty, Time, TimedBar};
+    use crate::domain::{BarTable, InstrumentId, KnownValues, Notional, Price, Qty, Time, TimedBar};
+    use proptest::prelude::*;
     use std::sync::Arc;
 
-    fn bars(closes: &[i64]) -> Vec<TimedBar> {
+    fn bars(closes: &[i64]) -> BarTable {
         let bar = |close: &i64| Kline {
             instrument: InstrumentId(0),
             open: Price(1),
@@ -173,12 +184,14 @@ mod tests {
             quote_volume: Notional(1),
             closed: true,
         };
-        closes.iter().map(|close| TimedBar { time: Time(1), bar: bar(close) }).collect()
+        let mut table = BarTable::with_capacity(InstrumentId(0), closes.len());
+        closes.iter().for_each(|close| table.push(TimedBar { time: Time(1), bar: bar(close) }));
+        table
     }
 
     fn before(awaited: Awaited, closes: &[i64], values: &[Option<f64>], from: usize) -> usize {
         let bars = bars(closes);
-        let mut stretch = Stretch::new(InstrumentId(0), &bars, Vec::new());
+        let mut stretch = Stretch::new(InstrumentId(0), bars.columns(), Vec::new());
         let mut known = KnownValues::new();
         values.iter().for_each(|value| known.push(value.as_ref().map(std::slice::from_ref), 0));
         stretch.columns.push(Column { slot: 3, values: Arc::new(known), from });
@@ -206,6 +219,17 @@ mod tests {
         assert_eq!(before(Awaited::ANY_BAR, &closes, &values, 0), 0);
         let five = (0..5).fold(Awaited::NO_BAR, |all, _| all.or(Condition::above(average, 9.0)));
         assert_eq!(before(five, &closes, &values, 0), 0, "more than it holds are any bar");
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_place_is_found_wherever_it_is(values in proptest::collection::vec((0u8..9, 0u8..9), 0..60), above: bool) {
+            let (left, right): (Vec<f64>, Vec<f64>) = values.iter().map(|(l, r)| (f64::from(*l), f64::from(*r))).unzip();
+            let naive = (0..left.len()).find(|n| (left[*n] > right[*n]) == above);
+            prop_assert_eq!(first_met(&left, &right, above), naive);
+            let level = vec![if above { 9.0 } else { -1.0 }; left.len()];
+            prop_assert_eq!(first_met(&left, &level, above), None);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@
 use super::teller::Teller;
 use crate::domain::event::Kline;
 use crate::domain::order::ReportKind;
-use crate::domain::{Order, OrderId, OrderKind, Price, Side, Time, TimeInForce, TimedBar};
+use crate::domain::{BarRow, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
 use std::collections::VecDeque;
 
 /// Places for orders of one instrument that rest or wait for a bar.
@@ -100,13 +100,13 @@ impl BarMarket {
     }
 
     /// Bars have passed, the last of them this, with nobody there.
-    pub(super) fn pass_over_bars(&mut self, before: Price, last: &TimedBar) {
+    pub(super) fn pass_over_bars(&mut self, before: Price, last: &BarRow) {
         if self.points.len() == POINTS_MAX {
             self.points.pop_front();
         }
-        let price = last.bar.close;
+        let price = last.close;
         self.points.push_back(Point { time: last.time, before: Some(before), price });
-        (self.price, self.open, self.volume) = (Some(price), false, last.bar.volume.0);
+        (self.price, self.open, self.volume) = (Some(price), false, last.volume.0);
     }
 
     /// A bar opens: what waited fills, and what rests beyond the open fills there.

@@ -355,7 +355,7 @@ impl Stage<BookKeeper> for FillGateway {
         let Some(last) = stretch.last() else { return };
         self.venue.teller.now = last.time;
         if let Market::Bars(market) = &mut self.venue.markets[stretch.instrument.index()] {
-            market.pass_over_bars(passed.before, last);
+            market.pass_over_bars(passed.before, &last);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::pack::{PADDING, pack, unpack};
 use super::row::RowKind;
-use super::{Corrupt, LEVELS_FULL, LEVELS_MAX, ROWS_MAX};
+use super::{BLOCK_LEVELS_MAX, Corrupt, LEVELS_FULL, LEVELS_MAX, ROWS_FULL, ROWS_MAX};
 
 /// Which rows have a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Block {
     }
 
     pub fn is_full(&self) -> bool {
-        self.rows() >= ROWS_MAX || self.col(Col::LevelPrice).len() >= LEVELS_FULL
+        self.rows() >= ROWS_FULL || self.col(Col::LevelPrice).len() >= LEVELS_FULL
     }
 
     /// Forgets levels beyond `len`: of an event that was refused.
@@ -157,15 +157,15 @@ impl Block {
         let (head, mut input) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(Corrupt::Short)?;
         let word = |at: usize| head[at..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b)) as usize;
         let (rows, levels) = (word(0), word(4));
-        if rows > ROWS_MAX || levels > LEVELS_FULL + LEVELS_MAX {
+        if rows > ROWS_MAX || levels > BLOCK_LEVELS_MAX + LEVELS_MAX {
             return Err(Corrupt::Counts);
         }
         (self.price_decimals, self.qty_decimals) = (head[8], head[9]);
-        self.clear();
         let mut counts = [rows, 0, 0, 0, 0, levels];
         for &(col, group, _, beside) in COLUMNS {
             let count = counts[group as usize];
             if count == 0 {
+                self.columns[col as usize].clear();
                 continue;
             }
             let (before, after) = self.columns.split_at_mut(col as usize);
@@ -205,16 +205,25 @@ impl Block {
 }
 
 fn count_groups(kinds: &[i64], counts: &mut [usize; 6]) -> Result<(), Corrupt> {
+    // A block is of one kind nearly always.
+    if let [first, ..] = kinds
+        && kinds.iter().fold(0, |differing, kind| differing | (kind ^ first)) == 0
+    {
+        counts[group_of(*first)? as usize] += kinds.len();
+        return Ok(());
+    }
     for &kind in kinds {
-        let kind =
-            usize::try_from(kind).ok().and_then(|kind| RowKind::ALL.get(kind)).ok_or(Corrupt::Counts)?;
-        let group = match kind {
-            RowKind::Trade | RowKind::AggTrade => Group::Trade,
-            RowKind::Quote => Group::Quote,
-            RowKind::Diff | RowKind::Snapshot | RowKind::Partial => Group::Depth,
-            RowKind::Bar => Group::Bar,
-        };
-        counts[group as usize] += 1;
+        counts[group_of(kind)? as usize] += 1;
     }
     Ok(())
+}
+
+fn group_of(kind: i64) -> Result<Group, Corrupt> {
+    let kind = usize::try_from(kind).ok().and_then(|kind| RowKind::ALL.get(kind)).ok_or(Corrupt::Counts)?;
+    Ok(match kind {
+        RowKind::Trade | RowKind::AggTrade => Group::Trade,
+        RowKind::Quote => Group::Quote,
+        RowKind::Diff | RowKind::Snapshot | RowKind::Partial => Group::Depth,
+        RowKind::Bar => Group::Bar,
+    })
 }

@@ -20,11 +20,16 @@ pub use row::{DepthRow, Row, RowKind};
 pub use scale::Num;
 pub use writer::{GapRule, Refused, SegmentStats, SegmentWriter};
 
-/// Events in a block.
+/// Events in a block, at most.
 pub const ROWS_MAX: usize = 16_384;
-/// Levels of depth events after which a block is full.
-const LEVELS_FULL: usize = 65_536;
-/// Levels in one event, at most; a block has fewer than this and `LEVELS_FULL` together.
+/// Levels of depth events in a block, at most, but for those of one event more.
+const BLOCK_LEVELS_MAX: usize = 65_536;
+/// Events after which a block is full. What is unpacked of it then stays in a core's own cache until it is read: a backtest
+/// over bars is a third quicker than with blocks of [`ROWS_MAX`], which older files have.
+const ROWS_FULL: usize = 4_096;
+/// Levels after which it is full.
+const LEVELS_FULL: usize = 8_192;
+/// Levels in one event, at most.
 pub const LEVELS_MAX: usize = 1 << 20;
 /// Decimals of a bar's turnover, as venues print it; what is finer is cut off.
 pub const TURNOVER_DECIMALS: u8 = 8;

@@ -100,20 +100,17 @@ fn pack_run(run: &[i64], out: &mut Vec<u8>) {
 /// Replaces `out` with the `count` values that `input` begins with; `input` then begins after them.
 ///
 /// # Errors
-/// [`Corrupt`] where the bytes are not a packed column of that many values.
+/// [`Corrupt`] where the bytes are not a packed column of that many values; `out` is then of no use.
 pub(super) fn unpack(input: &mut &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), Corrupt> {
-    out.clear();
+    // What it held is written over, all of it.
+    out.resize(count, 0);
     let (&mode, rest) = input.split_first().ok_or(Corrupt::Short)?;
     *input = rest;
     if mode > DELTA {
         return Err(Corrupt::Column);
     }
-    out.reserve(count);
-    let mut left = count;
-    while left > 0 {
-        let run = left.min(RUN);
-        unpack_run(input, run, out)?;
-        left -= run;
+    for run in out.chunks_mut(RUN) {
+        unpack_run(input, run)?;
     }
     if mode == DELTA {
         let mut sum = 0i64;
@@ -125,37 +122,71 @@ pub(super) fn unpack(input: &mut &[u8], count: usize, out: &mut Vec<i64>) -> Res
     Ok(())
 }
 
-fn unpack_run(input: &mut &[u8], run: usize, out: &mut Vec<i64>) -> Result<(), Corrupt> {
+fn unpack_run(input: &mut &[u8], run: &mut [i64]) -> Result<(), Corrupt> {
     let low = unzigzag(read_varint(input)?);
     let (&width, rest) = input.split_first().ok_or(Corrupt::Short)?;
-    let width = usize::from(width);
     if width > 64 {
         return Err(Corrupt::Column);
     }
     *input = rest;
-    if width == 0 {
-        out.resize(out.len() + run, low);
-        return Ok(());
-    }
-    let bytes = (run * width).div_ceil(8);
+    let bytes = (run.len() * usize::from(width)).div_ceil(8);
     let padded = input.get(..bytes + PADDING).ok_or(Corrupt::Short)?;
-    if width <= 56 {
-        let mask = (1u64 << width) - 1;
-        out.extend((0..run).map(|i| {
-            let bit = i * width;
-            let word = padded[bit / 8..].first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
-            low.wrapping_add((word >> (bit % 8) & mask) as i64)
-        }));
-    } else {
-        out.extend((0..run).map(|i| {
-            let bit = i * width;
-            let word = padded[bit / 8..].first_chunk::<16>().map_or(0, |word| u128::from_le_bytes(*word));
-            let value = (word >> (bit % 8)) as u64 & (u64::MAX >> (64 - width));
-            low.wrapping_add(value as i64)
-        }));
-    }
+    unpack_bits(padded, low, width, run);
     *input = &input[bytes..];
     Ok(())
+}
+
+/// Widths of which each has its own code: told how wide values are, the compiler knows where each of them lies.
+macro_rules! by_width {
+    ($width:expr, $call:ident $args:tt, else $other:expr; $($known:literal)*) => {
+        match $width {
+            $($known => by_width!(@ $call, $known, $args),)*
+            _ => $other,
+        }
+    };
+    (@ $call:ident, $known:literal, ($($arg:expr),*)) => { $call::<$known>($($arg),*) };
+}
+
+/// Unpacks values of `width` bits, at most 64, each above `low`.
+#[inline]
+fn unpack_bits(padded: &[u8], low: i64, width: u8, run: &mut [i64]) {
+    match width {
+        0 => run.fill(low),
+        1..=FAST_WIDTH_MAX => by_width!(
+            width, unpack_known(padded, low, run), else ();
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40
+            41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56
+        ),
+        _ => {
+            let width = usize::from(width);
+            for (i, value) in run.iter_mut().enumerate() {
+                let bit = i * width;
+                let word = padded[bit / 8..].first_chunk().map_or(0, |word| u128::from_le_bytes(*word));
+                let above = (word >> (bit % 8)) as u64 & (u64::MAX >> (64 - width));
+                *value = low.wrapping_add(above as i64);
+            }
+        }
+    }
+}
+
+/// The widest values of which one lies within eight bytes, wherever among them it begins.
+const FAST_WIDTH_MAX: u8 = 56;
+
+/// Unpacks values of `WIDTH` bits, which are 1 to [`FAST_WIDTH_MAX`].
+fn unpack_known<const WIDTH: usize>(padded: &[u8], low: i64, run: &mut [i64]) {
+    let value = |bytes: &[u8], i: usize| {
+        let bit = i * WIDTH;
+        let word = bytes[bit / 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        low.wrapping_add((word >> (bit % 8) & ((1 << WIDTH) - 1)) as i64)
+    };
+    // Eight values take as many bytes as one has bits, so of each eight the first begins with a byte.
+    let (eights, rest) = run.as_chunks_mut::<8>();
+    for (n, eight) in eights.iter_mut().enumerate() {
+        let bytes = &padded[n * WIDTH..][..WIDTH + 8];
+        *eight = std::array::from_fn(|i| value(bytes, i));
+    }
+    let bytes = &padded[eights.len() * WIDTH..];
+    rest.iter_mut().enumerate().for_each(|(i, of)| *of = value(bytes, i));
 }
 
 fn zigzag(value: i64) -> u64 {

@@ -6,7 +6,7 @@ use super::row::RowKind;
 use super::{Corrupt, END_MAGIC, MAGIC, PLACE_BYTES, Place, SegmentError, TAIL_BYTES, TURNOVER_DECIMALS};
 use crate::domain::decimal::POW10;
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
-use crate::domain::{InstrumentId, Level, Notional, Price, Qty, Side, Time};
+use crate::domain::{BarColumns, InstrumentId, Level, Notional, Price, Qty, Side, Time, TimedBar};
 use crate::venue::Decoded;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -135,24 +135,48 @@ impl SegmentReader {
         taken
     }
 
-    /// Hands over the bars that come next before `end`, at most `max` and no more than the block held has, and says how
-    /// many there were.
-    pub fn take_bars(&mut self, end: Time, max: usize, mut take: impl FnMut(Time, Kline)) -> usize {
-        let (block, row, at) = (&self.block, self.at.row, self.at.bar);
+    /// How many bars come next before `end`, at most `max` and of the block held.
+    pub fn bars_ahead(&self, end: Time, max: usize) -> usize {
+        let (block, row) = (&self.block, self.at.row);
         let (times, kinds) = (&block.col(Col::Time)[row..], &block.col(Col::Kind)[row..]);
         let ready = times.iter().zip(kinds).take(max);
-        let ready =
-            ready.take_while(|&(&time, &kind)| kind == RowKind::Bar as i64 && (time as u64) < end.0).count();
-        let [open, high, low, close, volume, open_lag, close_lag, trades, above, below, closed] =
-            BAR_COLUMNS.map(|col| &block.col(col)[at..at + ready]);
-        for (n, &time) in times[..ready].iter().enumerate() {
-            let prices = [open[n], high[n], low[n], close[n]];
-            let others = [volume[n], open_lag[n], close_lag[n], trades[n], above[n], below[n], closed[n]];
-            take(Time(time as u64), self.turnover.bar(self.instrument, time, prices, others));
+        ready.take_while(|&(&time, &kind)| kind == RowKind::Bar as i64 && (time as u64) < end.0).count()
+    }
+
+    /// The first so many of the [bars ahead](Self::bars_ahead).
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline]
+    pub fn bar_columns(&self, bars: usize) -> BarColumns<'_> {
+        let part = |col| &self.block.col(col)[self.at.bar..self.at.bar + bars];
+        BarColumns {
+            times: &self.block.col(Col::Time)[self.at.row..self.at.row + bars],
+            lags: part(Col::OpenLag),
+            opens: part(Col::Open),
+            highs: part(Col::High),
+            lows: part(Col::Low),
+            closes: part(Col::Close),
+            volumes: part(Col::Volume),
+            trades: part(Col::Trades),
         }
-        self.at.row += ready;
-        self.at.bar += ready;
-        ready
+    }
+
+    /// One of the bars ahead, whole; the next is 0.
+    ///
+    /// # Panics
+    /// If there is no such.
+    #[inline]
+    pub fn bar_ahead(&self, bar: usize) -> TimedBar {
+        let time = self.block.at(Col::Time, self.at.row + bar);
+        TimedBar { time: Time(time as u64), bar: self.bar_at(time, self.at.bar + bar) }
+    }
+
+    /// Passes over so many of the bars ahead.
+    #[inline]
+    pub fn skip_bars(&mut self, bars: usize) {
+        self.at.row += bars;
+        self.at.bar += bars;
     }
 
     #[inline]
@@ -177,9 +201,15 @@ impl SegmentReader {
 
     #[inline]
     fn bar(&mut self, time: i64) -> Kline {
-        let (block, at) = (&self.block, self.at.bar);
+        let bar = self.bar_at(time, self.at.bar);
         self.at.bar += 1;
-        let [open, high, low, close, others @ ..] = BAR_COLUMNS.map(|col| block.at(col, at));
+        bar
+    }
+
+    /// The bar at a place among the block's, which is known at `time`.
+    #[inline]
+    fn bar_at(&self, time: i64, at: usize) -> Kline {
+        let [open, high, low, close, others @ ..] = BAR_COLUMNS.map(|col| self.block.at(col, at));
         self.turnover.bar(self.instrument, time, [open, high, low, close], others)
     }
 
@@ -212,13 +242,14 @@ impl SegmentReader {
         let Some(place) = self.places.get(self.next_block).copied() else { return Ok(false) };
         self.next_block += 1;
         self.at = Places::default();
-        self.block.clear();
         let len = place.len as usize;
-        self.bytes.clear();
         self.bytes.resize(len + PADDING, 0);
-        self.file
-            .read_exact_at(&mut self.bytes[..len], place.offset)
-            .map_err(|error| SegmentError::Io { path: self.path.display().to_string(), error })?;
+        let (packed, padding) = self.bytes.split_at_mut(len);
+        padding.fill(0);
+        if let Err(error) = self.file.read_exact_at(packed, place.offset) {
+            self.block.clear();
+            return Err(SegmentError::Io { path: self.path.display().to_string(), error });
+        }
         let good = match crc32fast::hash(&self.bytes[..len]) == place.crc {
             true => self.block.decode(&self.bytes),
             false => Err(Corrupt::Checksum),

@@ -219,6 +219,15 @@ pub trait Indicator {
     fn reset(&mut self);
 }
 
+/// Work with an indicator, whichever it is.
+pub trait IndicatorVisitor {
+    /// What comes of it.
+    type Answer;
+
+    /// Does it.
+    fn visit(self, indicator: &mut impl Indicator) -> Self::Answer;
+}
+
 /// The enum of all indicators, and its dispatch.
 macro_rules! any_indicator {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -230,14 +239,10 @@ macro_rules! any_indicator {
         }
 
         impl AnyIndicator {
-            /// Takes bars, and hands over what each gives: told which indicator it is once, not bar by bar.
-            pub fn over_bars(
-                &mut self,
-                bars: impl Iterator<Item = BarValues>,
-                mut take: impl FnMut(Option<Values>),
-            ) {
+            /// Has what it is do some work: told which indicator it is once, not update by update.
+            pub fn visited<V: IndicatorVisitor>(&mut self, visitor: V) -> V::Answer {
                 match self {
-                    $(Self::$name(i) => bars.for_each(|bar| take(i.update_bar(&bar))),)+
+                    $(Self::$name(i) => visitor.visit(i),)+
                 }
             }
         }

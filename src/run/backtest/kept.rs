@@ -6,9 +6,11 @@
 
 use super::fault::BacktestError;
 use super::feed::{KeptSlots, push_slots};
-use super::path::{BarPath, First, first_of};
+use super::path::{First, extent_of, first_of, prices_of};
 use crate::domain::event::Kline;
-use crate::domain::{Instrument, InstrumentTable, KnownValues, Slot, Time, TimedBar};
+use crate::domain::{
+    BarColumns, BarTable, Instrument, InstrumentId, InstrumentTable, KnownValues, Slot, Time, TimedBar,
+};
 use crate::history::catalogue::Series;
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::indicator::{IndicatorSpecKey, find};
@@ -29,8 +31,16 @@ pub(super) struct KeptBars {
 }
 
 impl KeptBars {
-    pub fn bars(&self) -> &[TimedBar] {
-        &self.all.bars[self.range.clone()]
+    pub fn columns(&self) -> BarColumns<'_> {
+        self.all.bars.columns().part(self.range.clone())
+    }
+
+    pub fn bar(&self, bar: usize) -> Option<TimedBar> {
+        self.all.bars.bar(self.range.start + bar)
+    }
+
+    pub fn len(&self) -> usize {
+        self.range.len()
     }
 
     /// How many points some of the bars have.
@@ -47,22 +57,22 @@ impl KeptBars {
 /// The bars of a series, and the points that they have up to the end of each, by what of a bar is [`First`].
 #[derive(Debug)]
 struct WholeSeries {
-    bars: Vec<TimedBar>,
+    bars: BarTable,
     points: Vec<[u64; 3]>,
 }
 
 /// Bytes of a bar.
-const BAR_BYTES: usize = size_of::<TimedBar>() + size_of::<[u64; 3]>();
+const BAR_BYTES: usize = BarTable::BAR_BYTES + size_of::<[u64; 3]>();
 
 impl WholeSeries {
-    fn with_capacity(bars: usize) -> Self {
-        Self { bars: Vec::with_capacity(bars), points: Vec::with_capacity(bars) }
+    fn with_capacity(instrument: InstrumentId, bars: usize) -> Self {
+        Self { bars: BarTable::with_capacity(instrument, bars), points: Vec::with_capacity(bars) }
     }
 
     fn push(&mut self, time: Time, bar: Kline) {
         let mut points = self.points.last().copied().unwrap_or_default();
         for (sum, first) in points.iter_mut().zip([First::High, First::Low, First::Nearest]) {
-            *sum += BarPath::extent_of(&bar, first).0;
+            *sum += extent_of(first, prices_of(&bar)).0;
         }
         self.points.push(points);
         self.bars.push(TimedBar { time, bar });
@@ -179,7 +189,9 @@ impl Kept {
         if !inner.bars.contains_key(&name) {
             let room = self.bytes_max.saturating_sub(inner.bytes) / BAR_BYTES;
             let mut events = self.read(catalogue, std::slice::from_ref(series), table)?;
-            let mut bars = Some(WholeSeries::with_capacity(room.min(series.rows as usize)));
+            let mut bars = table
+                .by_name(&series.name.instrument)
+                .map(|instrument| WholeSeries::with_capacity(instrument.id, room.min(series.rows as usize)));
             while let Some(event) = events.next_event()? {
                 let Decoded::Kline(bar) = event.decoded else { continue };
                 let Some(kept) = bars.as_mut().filter(|kept| kept.bars.len() < room) else {
@@ -192,9 +204,8 @@ impl Kept {
             inner.bars.insert(name.clone(), bars.map(Arc::new));
         }
         Ok(inner.bars.get(&name).cloned().flatten().map(|all| {
-            let before = |time: Option<Time>, none: usize| {
-                time.map_or(none, |time| all.bars.partition_point(|bar| bar.time < time))
-            };
+            let before =
+                |time: Option<Time>, none: usize| time.map_or(none, |time| all.bars.columns().before(time));
             let range = before(query.from, 0)..before(query.until, all.bars.len());
             KeptBars { range: range.start.min(range.end)..range.end, all }
         }))
@@ -256,10 +267,7 @@ impl Kept {
             }
         };
         // Not under the lock: others may compute others meanwhile, and whoever wants this one waits for it.
-        let compute = || {
-            let seen = bars.bars().iter().map(|timed| &timed.bar);
-            Some(Arc::new(known_values(indicator.build().ok()?, instrument, seen)))
-        };
+        let compute = || Some(Arc::new(known_values(indicator.build().ok()?, instrument, &bars.columns())));
         values.get_or_init(compute).clone()
     }
 }

@@ -18,7 +18,7 @@ mod source;
 pub use fault::BacktestError;
 pub use instruments::{Named, known_to, named_in};
 pub use kept::Kept;
-pub use lookahead::{Difference, LookaheadReport, check_lookahead};
+pub use lookahead::{Difference, LookaheadReport, Rerun, check_lookahead};
 pub use plan::Plan;
 
 use super::config::Config;
@@ -58,6 +58,8 @@ pub struct BacktestOptions {
     pub cut: Option<Time>,
     /// Whether every decision is kept.
     pub decisions: bool,
+    /// Whether every event is handed over, those too that no strategy waits for.
+    pub every_event: bool,
     /// What it shares with other runs over the same history.
     pub kept: Option<Arc<Kept>>,
     /// For the pipeline; everything in one thread where it does not say how to spread it.
@@ -122,6 +124,7 @@ fn over_history(
 ) -> Result<Ran, BacktestError> {
     let plan = Plan::of_history(config, catalogue)?;
     let mut source = HistorySource::open(config, catalogue, &plan, options.kept.as_ref())?;
+    source.hand_over_all(options.every_event);
     let mut pipeline = build(config, &plan, source.known(), &mut options)?;
     let begun = Instant::now();
     let (mut events, mut failure) = (0u64, None);

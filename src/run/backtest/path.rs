@@ -6,7 +6,7 @@
 //! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
 use crate::domain::event::Kline;
-use crate::domain::{Price, Time};
+use crate::domain::{BarColumns, BarRow, Price, Time};
 use crate::run::config::PathRule;
 
 /// Steps of a path, each an event, whether the price is there already or not.
@@ -94,24 +94,17 @@ impl BarPath {
 
     /// How many points a whole bar has, and where the price is before its close.
     #[inline]
-    pub fn extent(bar: &Kline, rule: PathRule, position: i64) -> (u64, Price) {
-        Self::extent_of(bar, first_of(rule, position))
-    }
-
-    /// The same where it is known what comes first.
-    #[inline]
-    pub fn extent_of(bar: &Kline, first: First) -> (u64, Price) {
-        let high_first = first.is_high(bar);
-        let (first, second) = if high_first { (bar.high, bar.low) } else { (bar.low, bar.high) };
-        // What the price is at already is no point.
-        (2 + u64::from(first != bar.open) + u64::from(second != first), second)
+    pub fn extent(bar: &BarRow, rule: PathRule, position: i64) -> (u64, Price) {
+        let prices = [bar.open, bar.high, bar.low, bar.close].map(|price| price.0);
+        let (points, before) = extent_of(first_of(rule, position), prices);
+        (points, Price(before))
     }
 
     /// What is left of it: how many steps, how many of them points, and where the price is before its close.
     pub fn rest(mut self, rule: PathRule, position: i64) -> (u64, u64, Price) {
         if self.step == 0 {
-            let (points, before) = Self::extent(&self.bar, rule, position);
-            return (STEPS, points, before);
+            let (points, before) = extent_of(first_of(rule, position), prices_of(&self.bar));
+            return (STEPS, points, Price(before));
         }
         let steps = STEPS.saturating_sub(u64::from(self.step));
         let mut points = 1;
@@ -122,7 +115,7 @@ impl BarPath {
     }
 
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
-        first_of(rule, position).is_high(&self.bar)
+        first_of(rule, position).is_high(prices_of(&self.bar))
     }
 }
 
@@ -149,25 +142,56 @@ pub(super) fn first_of(rule: PathRule, position: i64) -> First {
 }
 
 impl First {
-    /// Whether of this bar it is the high.
+    /// Whether of a bar of this open, high, low and close it is the high.
     #[inline]
-    fn is_high(self, bar: &Kline) -> bool {
-        let Kline { open, high, low, close, .. } = *bar;
-        let (above, below) = (high.0.abs_diff(open.0), open.0.abs_diff(low.0));
+    fn is_high(self, [open, high, low, close]: [i64; 4]) -> bool {
         match self {
             Self::High => true,
             Self::Low => false,
-            // Where both are as near, a bar that rose is taken to have fallen first.
-            Self::Nearest if above == below => close < open,
-            Self::Nearest => above < below,
+            Self::Nearest => {
+                let (above, below) = (high.abs_diff(open), open.abs_diff(low));
+                // Where both are as near, a bar that rose is taken to have fallen first.
+                (above < below) | ((above == below) & (close < open))
+            }
         }
     }
+
+    /// How many points these bars have in all.
+    pub fn points(self, bars: &BarColumns<'_>) -> u64 {
+        // Told what comes first once, not bar by bar.
+        match self {
+            Self::High => points(bars, |prices| extent_of(Self::High, prices).0),
+            Self::Low => points(bars, |prices| extent_of(Self::Low, prices).0),
+            Self::Nearest => points(bars, |prices| extent_of(Self::Nearest, prices).0),
+        }
+    }
+}
+
+#[inline]
+fn points(bars: &BarColumns<'_>, of: impl Fn([i64; 4]) -> u64) -> u64 {
+    let (first, last) = (bars.opens.iter().zip(bars.highs), bars.lows.iter().zip(bars.closes));
+    first.zip(last).map(|((open, high), (low, close))| of([*open, *high, *low, *close])).sum()
+}
+
+/// How many points a whole bar of this open, high, low and close has, and where the price is before its close.
+#[inline]
+pub(super) fn extent_of(first: First, prices: [i64; 4]) -> (u64, i64) {
+    let [open, high, low, _] = prices;
+    let (first, second) = if first.is_high(prices) { (high, low) } else { (low, high) };
+    // What the price is at already is no point.
+    (2 + u64::from(first != open) + u64::from(second != first), second)
+}
+
+/// Open, high, low and close.
+#[inline]
+pub(super) fn prices_of(bar: &Kline) -> [i64; 4] {
+    [bar.open, bar.high, bar.low, bar.close].map(|price| price.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{InstrumentId, Notional, Qty};
+    use crate::domain::{BarTable, InstrumentId, Notional, Qty, TimedBar};
 
     fn bar(open: i64, high: i64, low: i64, close: i64) -> Kline {
         Kline {
@@ -201,11 +225,11 @@ mod tests {
                 for position in [-3, 0, 3] {
                     let points = walk(bar, rule, position);
                     let before = Price(points[points.len() - 2].1);
-                    assert_eq!(
-                        BarPath::extent(&bar, rule, position),
-                        (points.len() as u64, before),
-                        "{bar:?} {rule}"
-                    );
+                    let mut table = BarTable::with_capacity(bar.instrument, 1);
+                    table.push(TimedBar { time: Time(6_000), bar });
+                    let extent = BarPath::extent(&table.columns().last().expect("one"), rule, position);
+                    assert_eq!(extent, (points.len() as u64, before), "{bar:?} {rule}");
+                    assert_eq!(first_of(rule, position).points(&table.columns()), points.len() as u64);
                     let (mut path, mut gone) = (BarPath::new(bar, Time(6_000), Time(0)), 0);
                     for steps in (1..=STEPS).rev() {
                         let left = (steps, points.len() as u64 - gone, before);

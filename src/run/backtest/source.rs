@@ -8,9 +8,9 @@
 use super::fault::BacktestError;
 use super::feed::Feed;
 use super::kept::{Kept, KeptBars, KnownOfRun};
-use super::path::{BarPath, STEPS};
+use super::path::{BarPath, STEPS, first_of};
 use super::plan::Plan;
-use crate::domain::{Column, InstrumentId, Slot, Stretch, Time, TimedBar};
+use crate::domain::{BarColumns, Column, InstrumentId, Slot, Stretch, Time, TimedBar};
 use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::{KnownIndicators, TopSource};
@@ -25,43 +25,55 @@ use std::sync::Arc;
 /// Bars that are read, and looked at, at a time.
 const BARS_AT_ONCE: usize = 1_024;
 
-/// The bars of a series: read some at a time as they are needed, or kept.
+/// The bars of a series, some at a time: read as they are needed, or kept.
 enum Bars {
-    Read(Box<HistoryEvents>, Vec<TimedBar>),
+    /// So many of those that come next are looked at.
+    Read(Box<HistoryEvents>, usize),
     Kept(KeptBars),
 }
 
 impl Bars {
-    fn at_hand(&self) -> &[TimedBar] {
+    fn at_hand(&self) -> usize {
         match self {
-            Self::Read(_, bars) => bars,
-            Self::Kept(kept) => kept.bars(),
+            Self::Read(_, ahead) => *ahead,
+            Self::Kept(kept) => kept.len(),
+        }
+    }
+
+    fn columns(&self) -> BarColumns<'_> {
+        match self {
+            Self::Read(events, ahead) => events.bar_columns(*ahead),
+            Self::Kept(kept) => kept.columns(),
+        }
+    }
+
+    /// One of those at hand.
+    fn bar(&self, bar: usize) -> Option<TimedBar> {
+        match self {
+            Self::Read(events, _) => events.bar_ahead(bar),
+            Self::Kept(kept) => kept.bar(bar),
         }
     }
 
     /// How many points these of the bars at hand have.
     fn points(&self, bars: Range<usize>, rule: PathRule, position: i64) -> u64 {
         match self {
-            Self::Read(_, read) => {
-                read[bars].iter().map(|timed| BarPath::extent(&timed.bar, rule, position).0).sum()
-            }
+            Self::Read(..) => first_of(rule, position).points(&self.columns().part(bars)),
             Self::Kept(kept) => kept.points(bars, rule, position),
         }
     }
 
     /// Has the bars at hand be the next ones; false where there are none.
     fn go_on(&mut self) -> Result<bool, HistoryError> {
-        let Self::Read(events, bars) = self else { return Ok(false) };
-        bars.clear();
-        while bars.len() < BARS_AT_ONCE {
-            let taken =
-                events.next_bars(BARS_AT_ONCE - bars.len(), |time, bar| bars.push(TimedBar { time, bar }))?;
+        let Self::Read(events, ahead) = self else { return Ok(false) };
+        events.skip_bars(std::mem::take(ahead));
+        loop {
+            *ahead = events.bars_ahead(BARS_AT_ONCE)?;
             // What is no bar is of no use here.
-            if taken == 0 && events.next_event()?.is_none() {
-                break;
+            if *ahead > 0 || events.next_event()?.is_none() {
+                return Ok(*ahead > 0);
             }
         }
-        Ok(!bars.is_empty())
     }
 }
 
@@ -76,7 +88,12 @@ struct PathLane {
     instrument: InstrumentId,
     /// When the last bar ended.
     ended: Time,
+    /// Of those at hand, the one at which a stretch was found to end.
+    busy: usize,
 }
+
+/// Of no bar at hand.
+const NONE_BUSY: usize = usize::MAX;
 
 impl PathLane {
     /// When the next point is due and in which of the turns of that moment; `None` at the end.
@@ -88,14 +105,14 @@ impl PathLane {
             {
                 return Ok(Some((due, if path.opens() { OPENS } else { ENDS })));
             }
-            if self.begun == self.bars.at_hand().len() {
+            if self.begun == self.bars.at_hand() {
                 if !self.bars.go_on()? {
-                    (self.path, self.begun) = (None, self.bars.at_hand().len());
+                    (self.path, self.begun) = (None, self.bars.at_hand());
                     return Ok(None);
                 }
-                self.begun = 0;
+                (self.begun, self.busy) = (0, NONE_BUSY);
             }
-            let TimedBar { time, bar } = self.bars.at_hand()[self.begun];
+            let Some(TimedBar { time, bar }) = self.bars.bar(self.begun) else { return Ok(None) };
             self.begun += 1;
             self.path = Some(BarPath::new(bar, time, self.ended));
             self.ended = time;
@@ -113,16 +130,23 @@ impl PathLane {
     ) -> u64 {
         let Some(path) = self.path else { return 0 };
         let first = self.begun - 1;
-        let ahead = &self.bars.at_hand()[first..];
-        let ahead = &ahead[..ahead.len().min(BARS_AT_ONCE)];
+        // Somebody waits for its close, or for a moment within it: to ask again until then is of no use.
+        if first == self.busy {
+            return 0;
+        }
+        let ahead = self.bars.at_hand().min(first + BARS_AT_ONCE);
+        let ahead = self.bars.columns().part(first..ahead);
         let mut stretch = Stretch::new(self.instrument, ahead, std::mem::take(columns));
         stretch.cut_before(others);
-        if let Some(first) = stretch.bars().first() {
-            let lull =
-                Lull { instrument: self.instrument, opens: path.opens(), ends: first.time, closes: true };
+        let looked_at = stretch.bars().len();
+        if let Some(ends) = stretch.bars().time(0) {
+            let lull = Lull { instrument: self.instrument, opens: path.opens(), ends, closes: true };
             sequencer.shorten(&lull, &mut stretch);
         }
         let passed = stretch.bars().len();
+        if (1..looked_at).contains(&passed) {
+            self.busy = first + passed;
+        }
         let mut steps = 0;
         if let Some(last) = stretch.last() {
             let position = sequencer.position(self.instrument);
@@ -131,7 +155,7 @@ impl PathLane {
             if passed > 1 {
                 steps += STEPS * (passed as u64 - 1);
                 points += self.bars.points(first + 1..first + passed, rule, position);
-                (_, before) = BarPath::extent(&last.bar, rule, position);
+                (_, before) = BarPath::extent(&last, rule, position);
             }
             sequencer.pass_over_bars(2 * points, before, &stretch);
             self.ended = last.time;
@@ -173,6 +197,8 @@ pub(super) struct HistorySource {
     known: Option<Arc<dyn KnownIndicators>>,
     /// Room for what indicators will be.
     columns: Vec<Column>,
+    /// Whether what nobody waits for is passed over.
+    passes_over: bool,
 }
 
 impl HistorySource {
@@ -210,7 +236,7 @@ impl HistorySource {
                 }
                 None => {
                     let events = open(std::slice::from_ref(series), query)?;
-                    Bars::Read(Box::new(events), Vec::with_capacity(BARS_AT_ONCE))
+                    Bars::Read(Box::new(events), 0)
                 }
             };
             let of_it = plan.series.iter().filter(|other| {
@@ -218,18 +244,23 @@ impl HistorySource {
             });
             let alone = of_it.count() == 1;
             let (instrument, ended) = (instrument.id, Time(0));
-            paths.push(PathLane { bars, begun: 0, alone, path: None, instrument, ended });
+            paths.push(PathLane { bars, begun: 0, alone, path: None, instrument, ended, busy: NONE_BUSY });
         }
         let known = kept.filter(|_| !shared.is_empty()).map(|kept| KnownOfRun::new(Arc::clone(kept), shared));
         let known = known.map(|known| Arc::new(known) as Arc<dyn KnownIndicators>);
         let (due, rule) = (BinaryHeap::new(), config.backtest.path);
-        let mut source = Self { feed, paths, due, rule, known, columns: Vec::new() };
+        let mut source = Self { feed, paths, due, rule, known, columns: Vec::new(), passes_over: true };
         for place in 0..source.paths.len() {
             if let Some((time, turn)) = source.paths[place].due()? {
                 source.due.push(Reverse((time, turn, place)));
             }
         }
         Ok(source)
+    }
+
+    /// Has every event be handed over, or not.
+    pub fn hand_over_all(&mut self, all: bool) {
+        self.passes_over = !all;
     }
 
     /// What is known of the indicators over its bars.
@@ -261,7 +292,8 @@ impl HistorySource {
             let published = match &mut self.feed {
                 Some(feed) if of_feed.is_some() => {
                     let end = path.map_or(cut, |(at, _)| cut.min(at));
-                    match sequencer.publish_trades(feed.ready(TRADES_AT_ONCE), end) {
+                    let at_once = if self.passes_over { TRADES_AT_ONCE } else { 0 };
+                    match sequencer.publish_trades(feed.ready(at_once), end) {
                         Ok(0) => {
                             let advanced = sequencer.advance(next);
                             advanced.and_then(|()| sequencer.publish_event(feed.take(), 0)).map(|()| 1)
@@ -297,7 +329,7 @@ impl HistorySource {
         }
         let others = self.due.peek().map_or(others, |Reverse((next, ..))| others.min(*next));
         let lane = &mut self.paths[place];
-        if lane.alone {
+        if lane.alone && self.passes_over {
             let steps = lane.pass_over_bars(others, self.rule, &mut self.columns, sequencer);
             if steps > 0 {
                 if let Some((time, turn)) = lane.due()? {
@@ -318,7 +350,7 @@ impl HistorySource {
                 ends: if alone { within } else { time },
                 closes: false,
             };
-            if sequencer.is_calm(&lull) {
+            if self.passes_over && sequencer.is_calm(&lull) {
                 let (mut points, mut last) = (0, None);
                 while path.within().is_some() && (alone || walked == 0) {
                     walked += 1;

@@ -1,0 +1,324 @@
+//! Bars in columns: what is looked at of many bars at once lies beside its like.
+//!
+//! Owns: that layout, as a view ([`BarColumns`]) and as what holds one ([`BarTable`]). Whoever needs a bar whole, at which
+//! something happens, asks its holder for it.
+
+use super::event::Kline;
+use super::{InstrumentId, Notional, Price, Qty, Time};
+use std::ops::Range;
+
+/// A bar and when it was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedBar {
+    /// When it was known: at its end.
+    pub time: Time,
+    /// The bar.
+    pub bar: Kline,
+}
+
+/// What is seen of a bar among many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BarRow {
+    /// When it was known: at its end.
+    pub time: Time,
+    /// Its start.
+    pub start: Time,
+    /// First price.
+    pub open: Price,
+    /// Highest.
+    pub high: Price,
+    /// Lowest.
+    pub low: Price,
+    /// Last.
+    pub close: Price,
+    /// Base volume.
+    pub volume: Qty,
+    /// Trades in it.
+    pub trades: u64,
+}
+
+/// Bars of one instrument, one after the other; all columns are as long as the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BarColumns<'a> {
+    /// When each was known: at its end, in nanoseconds as a [`Time`]'s.
+    pub times: &'a [i64],
+    /// How long before that each started, nanoseconds.
+    pub lags: &'a [i64],
+    /// First prices, as those of [`Price`].
+    pub opens: &'a [i64],
+    /// Highest prices.
+    pub highs: &'a [i64],
+    /// Lowest prices.
+    pub lows: &'a [i64],
+    /// Last prices.
+    pub closes: &'a [i64],
+    /// Base volumes, as those of [`Qty`].
+    pub volumes: &'a [i64],
+    /// How many trades.
+    pub trades: &'a [i64],
+}
+
+impl<'a> BarColumns<'a> {
+    /// How many they are.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether they are none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The first so many, and the rest.
+    ///
+    /// # Panics
+    /// If they are fewer.
+    #[inline]
+    #[must_use]
+    pub fn split_at(&self, bars: usize) -> (Self, Self) {
+        (self.part(0..bars), self.part(bars..self.len()))
+    }
+
+    /// Those of a range.
+    ///
+    /// # Panics
+    /// If they are not all there.
+    #[inline]
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self {
+            times: &self.times[range.clone()],
+            lags: &self.lags[range.clone()],
+            opens: &self.opens[range.clone()],
+            highs: &self.highs[range.clone()],
+            lows: &self.lows[range.clone()],
+            closes: &self.closes[range.clone()],
+            volumes: &self.volumes[range.clone()],
+            trades: &self.trades[range],
+        }
+    }
+
+    /// How many of them were known before a moment, of bars in the order of time.
+    #[inline]
+    #[must_use]
+    pub fn before(&self, moment: Time) -> usize {
+        match self.times.last() {
+            Some(&last) if moment <= Time(last as u64) => {
+                self.times.partition_point(|time| Time(*time as u64) < moment)
+            }
+            _ => self.len(),
+        }
+    }
+
+    /// When one of them was known.
+    #[inline]
+    #[must_use]
+    pub fn time(&self, bar: usize) -> Option<Time> {
+        self.times.get(bar).map(|time| Time(*time as u64))
+    }
+
+    /// One of them.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, bar: usize) -> Option<BarRow> {
+        let time = *self.times.get(bar)?;
+        Some(BarRow {
+            time: Time(time as u64),
+            start: Time(time.wrapping_sub(*self.lags.get(bar)?) as u64),
+            open: Price(*self.opens.get(bar)?),
+            high: Price(*self.highs.get(bar)?),
+            low: Price(*self.lows.get(bar)?),
+            close: Price(*self.closes.get(bar)?),
+            volume: Qty(*self.volumes.get(bar)?),
+            trades: *self.trades.get(bar)? as u64,
+        })
+    }
+
+    /// Each of them.
+    pub fn rows(self) -> impl DoubleEndedIterator<Item = BarRow> + 'a {
+        (0..self.len()).filter_map(move |bar| self.row(bar))
+    }
+
+    /// The last of them.
+    #[inline]
+    #[must_use]
+    pub fn last(&self) -> Option<BarRow> {
+        self.row(self.len().checked_sub(1)?)
+    }
+}
+
+/// Bars of one instrument, held whole.
+#[derive(Debug, Clone, Default)]
+pub struct BarTable {
+    instrument: InstrumentId,
+    times: Vec<i64>,
+    lags: Vec<i64>,
+    prices: [Vec<i64>; 4],
+    volumes: Vec<i64>,
+    trades: Vec<i64>,
+    rest: Vec<Rest>,
+}
+
+/// What of a bar is looked at with the whole of it only.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    quote_volume: Notional,
+    close_time: Time,
+    closed: bool,
+}
+
+impl BarTable {
+    /// Bytes that one bar takes.
+    pub const BAR_BYTES: usize = size_of::<[i64; 8]>() + size_of::<Rest>();
+
+    /// None yet, with room for so many bars of `instrument`.
+    #[must_use]
+    pub fn with_capacity(instrument: InstrumentId, bars: usize) -> Self {
+        let column = || Vec::with_capacity(bars);
+        Self {
+            instrument,
+            times: column(),
+            lags: column(),
+            prices: std::array::from_fn(|_| column()),
+            volumes: column(),
+            trades: column(),
+            rest: Vec::with_capacity(bars),
+        }
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, TimedBar { time, bar }: TimedBar) {
+        self.times.push(time.0 as i64);
+        self.lags.push((time.0 as i64).wrapping_sub(bar.open_time.0 as i64));
+        let prices = [bar.open, bar.high, bar.low, bar.close];
+        self.prices.iter_mut().zip(prices).for_each(|(column, price)| column.push(price.0));
+        self.volumes.push(bar.volume.0);
+        self.trades.push(bar.trades as i64);
+        self.rest.push(Rest {
+            quote_volume: bar.quote_volume,
+            close_time: bar.close_time,
+            closed: bar.closed,
+        });
+    }
+
+    /// How many there are.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// For how many there is room.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.times.capacity()
+    }
+
+    /// All of them.
+    #[inline]
+    #[must_use]
+    pub fn columns(&self) -> BarColumns<'_> {
+        let [opens, highs, lows, closes] = &self.prices;
+        BarColumns {
+            times: &self.times,
+            lags: &self.lags,
+            opens,
+            highs,
+            lows,
+            closes,
+            volumes: &self.volumes,
+            trades: &self.trades,
+        }
+    }
+
+    /// One of them, whole.
+    #[must_use]
+    pub fn bar(&self, bar: usize) -> Option<TimedBar> {
+        let (row, rest) = (self.columns().row(bar)?, self.rest.get(bar)?);
+        let bar = Kline {
+            instrument: self.instrument,
+            open: row.open,
+            high: row.high,
+            low: row.low,
+            close: row.close,
+            volume: row.volume,
+            open_time: row.start,
+            close_time: rest.close_time,
+            trades: row.trades,
+            quote_volume: rest.quote_volume,
+            closed: rest.closed,
+        };
+        Some(TimedBar { time: row.time, bar })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(n: i64) -> TimedBar {
+        let bar = Kline {
+            instrument: InstrumentId(7),
+            open: Price(n),
+            high: Price(n + 1),
+            low: Price(n - 1),
+            close: Price(n + 2),
+            volume: Qty(10 * n),
+            open_time: Time(100 * n as u64),
+            close_time: Time(100 * n as u64 + 99),
+            trades: n as u64,
+            quote_volume: Notional(i128::MAX - i128::from(n)),
+            closed: n % 2 == 0,
+        };
+        TimedBar { time: Time(100 * n as u64 + 100), bar }
+    }
+
+    #[test]
+    fn a_table_gives_back_what_was_put_in() {
+        let mut table = BarTable::with_capacity(InstrumentId(7), 3);
+        (1..4).for_each(|n| table.push(bar(n)));
+        assert_eq!(
+            (0..4).map(|n| table.bar(n)).collect::<Vec<_>>(),
+            [Some(bar(1)), Some(bar(2)), Some(bar(3)), None]
+        );
+        let rows: Vec<_> = table.columns().rows().collect();
+        assert_eq!(rows.len(), table.len());
+        assert_eq!(
+            rows[1],
+            BarRow {
+                time: Time(300),
+                start: Time(200),
+                open: Price(2),
+                high: Price(3),
+                low: Price(1),
+                close: Price(4),
+                volume: Qty(20),
+                trades: 2,
+            }
+        );
+    }
+
+    #[test]
+    fn columns_are_cut_by_count_and_by_time() {
+        let mut table = BarTable::with_capacity(InstrumentId(7), 3);
+        (1..4).for_each(|n| table.push(bar(n)));
+        let all = table.columns();
+        let before = |moment| all.before(Time(moment));
+        assert_eq!([before(0), before(200), before(201), before(400), before(401)], [0, 0, 1, 2, 3]);
+        let (first, rest) = all.split_at(1);
+        assert_eq!((first.len(), rest.len()), (1, 2));
+        assert_eq!(rest.row(0), all.row(1));
+        assert_eq!((first.last(), rest.last()), (all.row(0), all.row(2)));
+        assert_eq!((all.part(1..1).last(), all.part(1..1).before(Time(9))), (None, 0));
+    }
+}
