@@ -171,7 +171,9 @@ fn verified_json(trail: &Path, found: &Verified) -> serde_json::Value {
 
 fn print_verified(trail: &Path, found: &Verified) {
     let records = grouped(found.records);
-    println!("{}: {records} records of {} runs, each as it was written", trail.display(), found.runs.len());
+    let runs = found.runs.len();
+    let runs = format!("{runs} run{}", if runs == 1 { "" } else { "s" });
+    println!("{}: {records} records of {runs}, each as it was written", trail.display());
     println!("  last {}:{}", found.records, found.head);
     match found.anchored {
         None => println!(

@@ -203,6 +203,9 @@ fn live(args: &Args, out: &Path, config: &Config, interrupt: Interrupt) -> Outco
                 failed => {
                     let written = captured.report.first_error.as_ref().map(ToString::to_string);
                     problem.iter().chain(&written).for_each(|problem| eprintln!("{problem}"));
+                    if args.json {
+                        println!("{:#}", to_json(&captured));
+                    }
                     failed
                 }
             }
