@@ -166,9 +166,7 @@ impl<'a> Stretch<'a> {
     /// Leaves only the first so many.
     #[inline]
     pub fn cut_to(&mut self, bars: usize) {
-        if bars < self.bars.len() {
-            self.bars = self.bars.part(0..bars);
-        }
+        self.bars.truncate(bars);
     }
 
     /// Leaves only what ends before a moment.

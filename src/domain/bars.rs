@@ -37,9 +37,9 @@ pub struct BarRow {
     pub trades: u64,
 }
 
-/// Bars of one instrument, one after the other; all columns are as long as the first.
+/// Columns of bars of one instrument, one after the other; all are as long as the first.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct BarColumns<'a> {
+pub struct Columns<'a> {
     /// When each was known: at its end, in nanoseconds as a [`Time`]'s.
     pub times: &'a [i64],
     /// How long before that each started, nanoseconds.
@@ -58,19 +58,61 @@ pub struct BarColumns<'a> {
     pub trades: &'a [i64],
 }
 
+/// Some of the bars that lie in columns. To leave some of them away costs nothing: columns are cut where they are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BarColumns<'a> {
+    whole: Columns<'a>,
+    from: usize,
+    bars: usize,
+}
+
+impl<'a> From<Columns<'a>> for BarColumns<'a> {
+    #[inline]
+    fn from(whole: Columns<'a>) -> Self {
+        Self { whole, from: 0, bars: whole.times.len() }
+    }
+}
+
 impl<'a> BarColumns<'a> {
     /// How many they are.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.times.len()
+        self.bars
     }
 
     /// Whether they are none.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.times.is_empty()
+        self.bars == 0
+    }
+
+    #[inline]
+    fn cut(&self, column: &'a [i64]) -> &'a [i64] {
+        &column[self.from..self.from + self.bars]
+    }
+
+    /// Open, high, low and close.
+    #[inline]
+    #[must_use]
+    pub fn prices(&self) -> [&'a [i64]; 4] {
+        [self.whole.opens, self.whole.highs, self.whole.lows, self.whole.closes]
+            .map(|column| self.cut(column))
+    }
+
+    /// Last prices.
+    #[inline]
+    #[must_use]
+    pub fn closes(&self) -> &'a [i64] {
+        self.cut(self.whole.closes)
+    }
+
+    /// Base volumes.
+    #[inline]
+    #[must_use]
+    pub fn volumes(&self) -> &'a [i64] {
+        self.cut(self.whole.volumes)
     }
 
     /// The first so many, and the rest.
@@ -80,7 +122,7 @@ impl<'a> BarColumns<'a> {
     #[inline]
     #[must_use]
     pub fn split_at(&self, bars: usize) -> (Self, Self) {
-        (self.part(0..bars), self.part(bars..self.len()))
+        (self.part(0..bars), self.part(bars..self.bars))
     }
 
     /// Those of a range.
@@ -90,27 +132,26 @@ impl<'a> BarColumns<'a> {
     #[inline]
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
-        Self {
-            times: &self.times[range.clone()],
-            lags: &self.lags[range.clone()],
-            opens: &self.opens[range.clone()],
-            highs: &self.highs[range.clone()],
-            lows: &self.lows[range.clone()],
-            closes: &self.closes[range.clone()],
-            volumes: &self.volumes[range.clone()],
-            trades: &self.trades[range],
-        }
+        assert!(range.start <= range.end && range.end <= self.bars, "{range:?} of {}", self.bars);
+        Self { from: self.from + range.start, bars: range.end - range.start, ..*self }
+    }
+
+    /// Leaves only the first so many.
+    #[inline]
+    pub fn truncate(&mut self, bars: usize) {
+        self.bars = self.bars.min(bars);
     }
 
     /// How many of them were known before a moment, of bars in the order of time.
     #[inline]
     #[must_use]
     pub fn before(&self, moment: Time) -> usize {
-        match self.times.last() {
+        let times = self.cut(self.whole.times);
+        match times.last() {
             Some(&last) if moment <= Time(last as u64) => {
-                self.times.partition_point(|time| Time(*time as u64) < moment)
+                times.partition_point(|time| Time(*time as u64) < moment)
             }
-            _ => self.len(),
+            _ => self.bars,
         }
     }
 
@@ -118,36 +159,38 @@ impl<'a> BarColumns<'a> {
     #[inline]
     #[must_use]
     pub fn time(&self, bar: usize) -> Option<Time> {
-        self.times.get(bar).map(|time| Time(*time as u64))
+        self.cut(self.whole.times).get(bar).map(|time| Time(*time as u64))
     }
 
     /// One of them.
     #[inline]
     #[must_use]
     pub fn row(&self, bar: usize) -> Option<BarRow> {
-        let time = *self.times.get(bar)?;
+        let at = self.from + bar;
+        let time = self.time(bar)?;
+        let whole = &self.whole;
         Some(BarRow {
-            time: Time(time as u64),
-            start: Time(time.wrapping_sub(*self.lags.get(bar)?) as u64),
-            open: Price(*self.opens.get(bar)?),
-            high: Price(*self.highs.get(bar)?),
-            low: Price(*self.lows.get(bar)?),
-            close: Price(*self.closes.get(bar)?),
-            volume: Qty(*self.volumes.get(bar)?),
-            trades: *self.trades.get(bar)? as u64,
+            time,
+            start: Time(time.0.wrapping_sub(*whole.lags.get(at)? as u64)),
+            open: Price(*whole.opens.get(at)?),
+            high: Price(*whole.highs.get(at)?),
+            low: Price(*whole.lows.get(at)?),
+            close: Price(*whole.closes.get(at)?),
+            volume: Qty(*whole.volumes.get(at)?),
+            trades: *whole.trades.get(at)? as u64,
         })
     }
 
     /// Each of them.
     pub fn rows(self) -> impl DoubleEndedIterator<Item = BarRow> + 'a {
-        (0..self.len()).filter_map(move |bar| self.row(bar))
+        (0..self.bars).filter_map(move |bar| self.row(bar))
     }
 
     /// The last of them.
     #[inline]
     #[must_use]
     pub fn last(&self) -> Option<BarRow> {
-        self.row(self.len().checked_sub(1)?)
+        self.row(self.bars.checked_sub(1)?)
     }
 }
 
@@ -229,7 +272,7 @@ impl BarTable {
     #[must_use]
     pub fn columns(&self) -> BarColumns<'_> {
         let [opens, highs, lows, closes] = &self.prices;
-        BarColumns {
+        BarColumns::from(Columns {
             times: &self.times,
             lags: &self.lags,
             opens,
@@ -238,7 +281,7 @@ impl BarTable {
             closes,
             volumes: &self.volumes,
             trades: &self.trades,
-        }
+        })
     }
 
     /// One of them, whole.

@@ -417,6 +417,29 @@ impl Slot {
         })
     }
 
+    /// The first half of a bar, if it is one: what comes with [`Kline::with_tail`] is missing.
+    #[inline]
+    #[must_use]
+    pub fn as_kline_head(&self) -> Option<Kline> {
+        if self.kind() != Kind::Kline {
+            return None;
+        }
+        let w = &self.words;
+        Some(Kline {
+            instrument: self.instrument(),
+            open: Price(w[3] as i64),
+            high: Price(w[4] as i64),
+            low: Price(w[5] as i64),
+            close: Price(w[6] as i64),
+            volume: Qty(w[7] as i64),
+            open_time: Time(0),
+            close_time: Time(0),
+            trades: 0,
+            quote_volume: Notional::ZERO,
+            closed: self.flag(CLOSED),
+        })
+    }
+
     /// The slot, read.
     #[must_use]
     pub fn event(&self) -> Event {
@@ -430,19 +453,7 @@ impl Slot {
             Kind::DepthSnapshot => Event::DepthSnapshot(self.depth_head()),
             Kind::DepthPartial => Event::DepthPartial(self.depth_head()),
             Kind::Levels => Event::Levels,
-            Kind::Kline => Event::Kline(Kline {
-                instrument,
-                open: Price(w[3] as i64),
-                high: Price(w[4] as i64),
-                low: Price(w[5] as i64),
-                close: Price(w[6] as i64),
-                volume: Qty(w[7] as i64),
-                open_time: Time(0),
-                close_time: Time(0),
-                trades: 0,
-                quote_volume: Notional::ZERO,
-                closed: self.flag(CLOSED),
-            }),
+            Kind::Kline => self.as_kline_head().map_or(Event::Clock, Event::Kline),
             Kind::KlineTail => Event::KlineTail,
             Kind::Report => self.as_report().map_or(Event::Clock, Event::Report),
             Kind::Denial => match DenyReason::from_code(w[5] as u8) {

@@ -12,8 +12,8 @@ use crate::domain::performance::{
     EquityPoint, FillRow, FundingRow, Outcome, PricePoint, Provenance, RoundTrip, scale,
 };
 use crate::domain::{
-    Event, Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot,
-    Stretch, Time,
+    Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot, Stretch,
+    Time,
 };
 
 /// What a score is to be.
@@ -99,7 +99,7 @@ impl Score {
                 true
             }
             Kind::Kline => {
-                let Event::Kline(kline) = slot.event() else { return };
+                let Some(kline) = slot.as_kline_head() else { return };
                 if kline.closed || self.marks[kline.instrument.index()].0 == 0 {
                     self.mark(kline.instrument, kline.close);
                 }

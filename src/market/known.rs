@@ -39,7 +39,8 @@ impl IndicatorVisitor for OverBars<'_> {
 
     fn visit(self, indicator: &mut impl Indicator) -> KnownValues {
         let Self { units, bars } = self;
-        let (ranges, rest) = (bars.highs.iter().zip(bars.lows), bars.closes.iter().zip(bars.volumes));
+        let [_, highs, lows, closes] = bars.prices();
+        let (ranges, rest) = (highs.iter().zip(lows), closes.iter().zip(bars.volumes()));
         let mut bars =
             ranges.zip(rest).map(|((high, low), (close, volume))| units.values(*high, *low, *close, *volume));
         let mut known = KnownValues::new();

@@ -6,7 +6,7 @@ use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
 use super::known::{BarUnits, KnownIndicators, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
-use crate::domain::event::{Event, Kind, Kline, Quote, Trade};
+use crate::domain::event::{Kind, Kline, Quote, Trade};
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
     Stretch, Time,
@@ -400,9 +400,7 @@ impl Stage<BookKeeper> for MarketStage {
                 self.states[slot.instrument().index()].depth_seen = true;
             }
             Kind::Kline => {
-                if let Event::Kline(head) = slot.event() {
-                    self.bar_head = Some(head);
-                }
+                self.bar_head = slot.as_kline_head();
             }
             Kind::KlineTail => {
                 if let Some(head) = self.bar_head.take() {

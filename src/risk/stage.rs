@@ -239,7 +239,7 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
             return;
         }
         match slot.kind() {
-            Kind::Trade | Kind::Quote | Kind::Levels => {}
+            Kind::Trade | Kind::Quote | Kind::Levels | Kind::KlineTail | Kind::Clock => {}
             Kind::Report => {
                 if let Some(report) = slot.as_report() {
                     judge.on_report(seq, &report);

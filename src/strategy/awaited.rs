@@ -139,7 +139,7 @@ enum Seen<'a> {
 impl<'a> Seen<'a> {
     fn of(measured: Measured, stretch: &'a Stretch<'a>, price_unit: f64) -> Option<Self> {
         Some(match measured {
-            Measured::Close => Self::Closes(stretch.bars().closes, price_unit),
+            Measured::Close => Self::Closes(stretch.bars().closes(), price_unit),
             Measured::Output(indicator, output) => {
                 let column = stretch.column(indicator.0)?;
                 match column.values.since(column.from) {

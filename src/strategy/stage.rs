@@ -1,16 +1,14 @@
 //! The strategy stage: hands each event to the strategies that want it, in the order of the configuration.
 
 use super::context::{Context, View};
-use super::desk::{Desk, Settled};
+use super::desk::Desk;
 use super::flatten::Flatten;
 use super::intent::Intent;
 use super::{Awaited, Strategy, StrategySpec};
 use crate::domain::decimal::POW10;
-use crate::domain::event::{Command, Event, Kind, Report, Trade};
+use crate::domain::event::{Command, Denial, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{
-    Column, DenyReason, InstrumentId, InstrumentTable, Passed, Price, Slot, StrategyId, Stretch, Time,
-};
+use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Slot, Stretch, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -217,34 +215,27 @@ impl StrategyStage {
         }
     }
 
-    fn settle(&mut self, strategy: StrategyId, slot: &Slot) {
-        let Some(seat) = self.seats.get_mut(strategy.index()) else { return };
-        self.active.add(strategy.index());
-        let (settled, denied): (Option<Settled>, Option<DenyReason>) = match slot.event() {
-            Event::Report(report) => {
-                let settled = seat.desk.on_report(&report);
-                seat.desk.attend(&self.view);
-                if let Some(settled) = settled
-                    && settled.changed
-                    && report.kind == ReportKind::Fill
-                {
-                    // Of an iceberg's part the strategy hears as of the whole.
-                    let report = Report { order: settled.order.order.id, ..report };
-                    seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
-                }
-                (settled, None)
-            }
-            Event::Denial(denial) => {
-                let settled = seat.desk.on_denial(&denial, self.view.now);
-                seat.desk.attend(&self.view);
-                (settled, Some(denial.reason))
-            }
-            _ => (None, None),
-        };
-        if let Some(settled) = settled
-            && settled.changed
-        {
-            seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, denied));
+    fn on_report(&mut self, report: Report) {
+        let Some(seat) = self.seats.get_mut(report.strategy.index()) else { return };
+        self.active.add(report.strategy.index());
+        let settled = seat.desk.on_report(&report).filter(|settled| settled.changed);
+        seat.desk.attend(&self.view);
+        let Some(settled) = settled else { return };
+        if report.kind == ReportKind::Fill {
+            // Of an iceberg's part the strategy hears as of the whole.
+            let report = Report { order: settled.order.order.id, ..report };
+            seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
+        }
+        seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, None));
+    }
+
+    fn on_denial(&mut self, denial: &Denial) {
+        let Some(seat) = self.seats.get_mut(denial.strategy.index()) else { return };
+        self.active.add(denial.strategy.index());
+        let settled = seat.desk.on_denial(denial, self.view.now).filter(|settled| settled.changed);
+        seat.desk.attend(&self.view);
+        if let Some(settled) = settled {
+            seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, Some(denial.reason)));
         }
     }
 
@@ -405,15 +396,19 @@ impl Stage<BookKeeper> for StrategyStage {
         self.read_lane(seq);
         // What happened comes before what is decided, timers included: so records can follow their event in a journal.
         match slot.kind() {
-            Kind::Quote | Kind::Levels => {}
+            Kind::Quote | Kind::Levels | Kind::KlineTail | Kind::Clock => {}
             Kind::Trade => {
                 if let Some(trade) = slot.as_trade() {
                     self.follow(&trade);
                 }
             }
+            Kind::Report => {
+                if let Some(report) = slot.as_report() {
+                    self.on_report(report);
+                }
+            }
             _ => match slot.event() {
-                Event::Report(report) => self.settle(report.strategy, slot),
-                Event::Denial(denial) => self.settle(denial.strategy, slot),
+                Event::Denial(denial) => self.on_denial(&denial),
                 Event::Command(command) => self.on_command(command),
                 Event::Rules(rules) => self.view.change(&rules),
                 _ => {}

@@ -166,9 +166,7 @@ impl Venue {
                 }
             }
             Kind::Kline => {
-                if let Event::Kline(head) = slot.event() {
-                    *bar_head = Some(head);
-                }
+                *bar_head = slot.as_kline_head();
             }
             Kind::KlineTail => {
                 let Some(kline) = bar_head.take().map(|head| head.with_tail(slot)) else { return };

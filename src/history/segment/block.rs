@@ -115,6 +115,12 @@ impl Block {
         self.columns[col as usize][row]
     }
 
+    /// Whether all its events are bars.
+    #[inline]
+    pub fn is_of_bars(&self) -> bool {
+        self.col(Col::Open).len() == self.rows()
+    }
+
     pub fn rows(&self) -> usize {
         self.col(Col::Time).len()
     }

@@ -4,6 +4,7 @@ use super::block::{Block, Col, Unit};
 use super::pack::PADDING;
 use super::row::RowKind;
 use super::{Corrupt, END_MAGIC, MAGIC, PLACE_BYTES, Place, SegmentError, TAIL_BYTES, TURNOVER_DECIMALS};
+use crate::domain::bars::Columns;
 use crate::domain::decimal::POW10;
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
 use crate::domain::{BarColumns, InstrumentId, Level, Notional, Price, Qty, Side, Time, TimedBar};
@@ -139,8 +140,12 @@ impl SegmentReader {
     pub fn bars_ahead(&self, end: Time, max: usize) -> usize {
         let (block, row) = (&self.block, self.at.row);
         let (times, kinds) = (&block.col(Col::Time)[row..], &block.col(Col::Kind)[row..]);
-        let ready = times.iter().zip(kinds).take(max);
-        ready.take_while(|&(&time, &kind)| kind == RowKind::Bar as i64 && (time as u64) < end.0).count()
+        let bars = if block.is_of_bars() {
+            times.len().min(max)
+        } else {
+            kinds.iter().take(max).take_while(|kind| **kind == RowKind::Bar as i64).count()
+        };
+        times[..bars].partition_point(|time| (*time as u64) < end.0)
     }
 
     /// The first so many of the [bars ahead](Self::bars_ahead).
@@ -150,7 +155,7 @@ impl SegmentReader {
     #[inline]
     pub fn bar_columns(&self, bars: usize) -> BarColumns<'_> {
         let part = |col| &self.block.col(col)[self.at.bar..self.at.bar + bars];
-        BarColumns {
+        BarColumns::from(Columns {
             times: &self.block.col(Col::Time)[self.at.row..self.at.row + bars],
             lags: part(Col::OpenLag),
             opens: part(Col::Open),
@@ -159,7 +164,7 @@ impl SegmentReader {
             closes: part(Col::Close),
             volumes: part(Col::Volume),
             trades: part(Col::Trades),
-        }
+        })
     }
 
     /// One of the bars ahead, whole; the next is 0.

@@ -101,17 +101,17 @@ impl BarPath {
     }
 
     /// What is left of it: how many steps, how many of them points, and where the price is before its close.
-    pub fn rest(mut self, rule: PathRule, position: i64) -> (u64, u64, Price) {
+    pub fn rest(&self, rule: PathRule, position: i64) -> (u64, u64, Price) {
         if self.step == 0 {
             let (points, before) = extent_of(first_of(rule, position), prices_of(&self.bar));
             return (STEPS, points, Price(before));
         }
         let steps = STEPS.saturating_sub(u64::from(self.step));
-        let mut points = 1;
-        while self.within().is_some() {
-            points += u64::from(self.next(rule, position).is_some());
+        let (mut path, mut points) = (*self, 1);
+        while path.within().is_some() {
+            points += u64::from(path.next(rule, position).is_some());
         }
-        (steps, points, self.now.close)
+        (steps, points, path.now.close)
     }
 
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
@@ -169,7 +169,8 @@ impl First {
 
 #[inline]
 fn points(bars: &BarColumns<'_>, of: impl Fn([i64; 4]) -> u64) -> u64 {
-    let (first, last) = (bars.opens.iter().zip(bars.highs), bars.lows.iter().zip(bars.closes));
+    let [opens, highs, lows, closes] = bars.prices();
+    let (first, last) = (opens.iter().zip(highs), lows.iter().zip(closes));
     first.zip(last).map(|((open, high), (low, close))| of([*open, *high, *low, *close])).sum()
 }
 

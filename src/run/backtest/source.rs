@@ -128,7 +128,7 @@ impl PathLane {
         columns: &mut Vec<Column>,
         sequencer: &mut Sequencer,
     ) -> u64 {
-        let Some(path) = self.path else { return 0 };
+        let Some(path) = &self.path else { return 0 };
         let first = self.begun - 1;
         // Somebody waits for its close, or for a moment within it: to ask again until then is of no use.
         if first == self.busy {

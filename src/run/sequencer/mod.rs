@@ -6,14 +6,16 @@
 //! Live it waits for nobody: time is the wall clock's, never going back, and an answer enters when it is there and due.
 //! The journal keeps the places, and a replay of it puts every answer where it was.
 
+mod passing;
+
 use super::fee_rates::FeeRates;
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT, Report};
 use crate::domain::order::ReportKind;
-use crate::domain::{InstrumentId, InstrumentTable, Level, Price, Slot, Stretch, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
-    Answer, AnswerQueue, Group, Idle, LaneReceiver, Lull, Progress, RingProducer, StampClock, Stop,
+    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
 };
 use disruptor::Producer;
 use std::collections::VecDeque;
@@ -311,63 +313,6 @@ impl Sequencer {
         }
         self.event_published();
         Ok(())
-    }
-
-    /// Whether all stages run here, nothing is under way, and nothing would come of this lull. Elsewhere, whatever it
-    /// would be, it has to be published.
-    #[inline]
-    #[must_use]
-    pub fn is_calm(&self, lull: &Lull) -> bool {
-        let Some(local) = &self.local else { return false };
-        self.queue.is_empty() && local.seq() == self.seq && local.is_calm(lull)
-    }
-
-    /// Goes on as if the `slots` slots of this lull had been published, the last of them at `price`; to be called where
-    /// [it is calm](Self::is_calm).
-    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
-        self.time = self.time.max(lull.ends);
-        if let Some(local) = &mut self.local {
-            local.pass_over(slots, price, lull);
-            self.seq += slots;
-        }
-    }
-
-    /// Publishes trades that lie ready as slots and come before `end`, each with its own time, as far as it can be done for
-    /// many at once; says how many those were.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    #[inline]
-    pub fn publish_trades(&mut self, trades: &[Slot], end: Time) -> Result<usize, Stopped> {
-        let (Some(local), [first, second, ..]) = (&mut self.local, trades) else { return Ok(0) };
-        let alone = self.direct && self.queue.is_empty() && local.seq() == self.seq;
-        let trades_first = first.kind() == Kind::Trade && second.kind() == Kind::Trade;
-        if !alone || !trades_first || first.time() < self.time {
-            return Ok(0);
-        }
-        let handled = local.handle_trades(trades, end);
-        if let Some(last) = handled.checked_sub(1) {
-            (self.time, self.seq) = (trades[last].time(), local.seq());
-            self.collect();
-        }
-        if self.stop.is_failed() { Err(Stopped) } else { Ok(handled) }
-    }
-
-    /// Leaves of a stretch what nothing would come of; `first` is the lull that its first bar is.
-    pub fn shorten(&mut self, first: &Lull, stretch: &mut Stretch<'_>) {
-        match &mut self.local {
-            Some(local) if self.queue.is_empty() && local.seq() == self.seq => local.shorten(first, stretch),
-            _ => stretch.cut_to(0),
-        }
-    }
-
-    /// Goes on as if the `slots` slots of this stretch had been published; to be called where it was
-    /// [shortened](Self::shorten) to.
-    pub fn pass_over_bars(&mut self, slots: u64, before: Price, stretch: &Stretch<'_>) {
-        let (Some(last), Some(local)) = (stretch.last(), &mut self.local) else { return };
-        self.time = self.time.max(last.time);
-        local.pass_over_bars(slots, before, stretch);
-        self.seq += slots;
     }
 
     /// Publishes a slot exactly as a journal holds it. Its time is the journal's.

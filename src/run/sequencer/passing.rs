@@ -1,0 +1,67 @@
+//! What a backtest does for many events at once, or does not do at all, since nothing would come of it.
+//!
+//! Only where every stage runs on this thread and no answer is under way: elsewhere whatever there is has to be published.
+
+use super::{Sequencer, Stopped};
+use crate::domain::event::Kind;
+use crate::domain::{Price, Slot, Stretch, Time};
+use crate::pipeline::Lull;
+
+impl Sequencer {
+    /// Whether all stages run here, nothing is under way, and nothing would come of this lull. Elsewhere, whatever it
+    /// would be, it has to be published.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self, lull: &Lull) -> bool {
+        let Some(local) = &self.local else { return false };
+        self.queue.is_empty() && local.seq() == self.seq && local.is_calm(lull)
+    }
+
+    /// Goes on as if the `slots` slots of this lull had been published, the last of them at `price`; to be called where
+    /// [it is calm](Self::is_calm).
+    pub fn pass_over(&mut self, slots: u64, price: Price, lull: &Lull) {
+        self.time = self.time.max(lull.ends);
+        if let Some(local) = &mut self.local {
+            local.pass_over(slots, price, lull);
+            self.seq += slots;
+        }
+    }
+
+    /// Publishes trades that lie ready as slots and come before `end`, each with its own time, as far as it can be done for
+    /// many at once; says how many those were.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[inline]
+    pub fn publish_trades(&mut self, trades: &[Slot], end: Time) -> Result<usize, Stopped> {
+        let (Some(local), [first, second, ..]) = (&mut self.local, trades) else { return Ok(0) };
+        let alone = self.direct && self.queue.is_empty() && local.seq() == self.seq;
+        let trades_first = first.kind() == Kind::Trade && second.kind() == Kind::Trade;
+        if !alone || !trades_first || first.time() < self.time {
+            return Ok(0);
+        }
+        let handled = local.handle_trades(trades, end);
+        if let Some(last) = handled.checked_sub(1) {
+            (self.time, self.seq) = (trades[last].time(), local.seq());
+            self.collect();
+        }
+        if self.stop.is_failed() { Err(Stopped) } else { Ok(handled) }
+    }
+
+    /// Leaves of a stretch what nothing would come of; `first` is the lull that its first bar is.
+    pub fn shorten(&mut self, first: &Lull, stretch: &mut Stretch<'_>) {
+        match &mut self.local {
+            Some(local) if self.queue.is_empty() && local.seq() == self.seq => local.shorten(first, stretch),
+            _ => stretch.cut_to(0),
+        }
+    }
+
+    /// Goes on as if the `slots` slots of this stretch had been published; to be called where it was
+    /// [shortened](Self::shorten) to.
+    pub fn pass_over_bars(&mut self, slots: u64, before: Price, stretch: &Stretch<'_>) {
+        let (Some(last), Some(local)) = (stretch.last(), &mut self.local) else { return };
+        self.time = self.time.max(last.time);
+        local.pass_over_bars(slots, before, stretch);
+        self.seq += slots;
+    }
+}
