@@ -12,7 +12,7 @@ use algo_trader::domain::event::{Command, FeeAsset, Quote, Report, Trade};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Order, OrderId,
-    OrderKind, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
+    OrderKind, Position, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::market::Top;
 use algo_trader::market::book::BookKeeper;
@@ -20,6 +20,7 @@ use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, lane}
 use algo_trader::risk::limits::{LossLimits, OwnLimits, Pace, RateLimits, ScaleLimits};
 use algo_trader::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use algo_trader::risk::{RiskLimits, RiskSetup, RiskStage, Verdict, VerdictBody};
+use algo_trader::strategy::desk::DeskState;
 use algo_trader::strategy::{Action, Intent};
 use algo_trader::venue::local::demo_instruments;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -572,4 +573,36 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
     assert!(by_own > 0);
     assert!(taken_back.iter().all(|taken| *taken > 0), "{taken_back:?}");
     assert!(denied.len() > 25, "the histories meet most limits: {denied:?}");
+}
+
+#[test]
+fn a_run_of_trades_is_taken_only_where_no_price_in_it_and_no_loss_elsewhere_can_stop_anything() {
+    let table = InstrumentTable::new(instruments()).expect("five instruments");
+    let books = BookKeeper::new(table.all(), |_| false);
+    let (held, other) = (InstrumentId(0), InstrumentId(1));
+    let mut position = Position::default();
+    position.apply(Side::Buy, Qty(1_000), Price(10_000), 0);
+    let positions = vec![position];
+    let desk = DeskState { positions, ..DeskState::default() };
+    let bid = Level::new(9_000, 5);
+    let quote = Slot::quote(&Quote { instrument: held, bid, ask: Level::new(9_002, 5), update_id: 1 });
+    for (daily_max, limited) in [(UNIT, true), (i64::MAX, false)] {
+        let stop = Stop::new();
+        let ((_asks, asked), (verdicts, _told)) =
+            (lane("intents", 8, 8, &stop), lane("verdicts", 8, 8, &stop));
+        let losses = LossLimits { daily_max, ..LossLimits::NONE };
+        let limits = RiskLimits { losses, ..RiskLimits::NONE };
+        let mut risk =
+            RiskStage::new(&table, 1, limits, asked, verdicts, None, 0).resuming(std::slice::from_ref(&desk));
+        let mut calm_after = |seq: u64, mut slot: Slot, ns: u64| {
+            slot.stamp(Time(BEGIN + ns), 0, 0);
+            Stage::on_slot(&mut risk, seq, &slot, &books);
+            let calm = |of| Stage::<BookKeeper>::is_calm_in_trades(&risk, of);
+            (calm(held), calm(other))
+        };
+        assert_eq!(calm_after(1, Slot::clock(), 0), (!limited, true), "what is held moves what is lost");
+        // Losses are not looked at again so soon: whatever comes next may find one over its limit.
+        assert_eq!(calm_after(2, quote, 1), (!limited, !limited));
+        assert_eq!(calm_after(3, Slot::clock(), 1_000_000_000), (!limited, true));
+    }
 }
