@@ -10,7 +10,7 @@ use std::path::PathBuf;
   algo-trader audit why 256 --journal run.journal
   algo-trader audit why 0shxu4da0000000074 --journal run.journal --json")]
 pub struct Args {
-    /// The order's number within its run, as lists of orders have it (strategy and count in one), or its client order id
+    /// The order's number within its run, as the audit trail has it, or its client order id
     order: String,
     /// The run's journal
     #[arg(long, value_name = "FILE")]

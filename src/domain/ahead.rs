@@ -2,7 +2,7 @@
 //!
 //! Stretches of bars at which nobody acts are found by it. Strategies never see it: they say what they wait for.
 
-use super::bars::{BarColumns, BarRow};
+use super::bars::{Bar, BarColumns};
 use super::{InstrumentId, Price, Time};
 use std::sync::Arc;
 
@@ -175,10 +175,10 @@ impl<'a> Stretch<'a> {
         self.cut_to(self.bars.before(moment));
     }
 
-    /// The last of the bars.
+    /// The last of the bars, and when it was known.
     #[inline]
     #[must_use]
-    pub fn last(&self) -> Option<BarRow> {
+    pub fn last(&self) -> Option<(Time, Bar)> {
         self.bars.last()
     }
 

@@ -16,30 +16,47 @@ pub struct TimedBar {
     pub bar: Kline,
 }
 
-/// What is seen of a bar among many.
+/// A bar, as strategies and indicators see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BarRow {
-    /// When it was known: at its end.
-    pub time: Time,
-    /// Its start.
+pub struct Bar {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// By the venue's clock: of a time bar the start of its interval, of another its first trade.
     pub start: Time,
     /// First price.
     pub open: Price,
-    /// Highest.
+    /// Highest price.
     pub high: Price,
-    /// Lowest.
+    /// Lowest price.
     pub low: Price,
-    /// Last.
+    /// Last price.
     pub close: Price,
     /// Base volume.
     pub volume: Qty,
     /// Trades in it.
-    pub trades: u64,
+    pub trades: u32,
+}
+
+impl From<&Kline> for Bar {
+    fn from(kline: &Kline) -> Self {
+        Self {
+            instrument: kline.instrument,
+            start: kline.open_time,
+            open: kline.open,
+            high: kline.high,
+            low: kline.low,
+            close: kline.close,
+            volume: kline.volume,
+            trades: u32::try_from(kline.trades).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Columns of bars of one instrument, one after the other; all are as long as the first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Columns<'a> {
+    /// Of what.
+    pub instrument: InstrumentId,
     /// When each was known: at its end, in nanoseconds as a [`Time`]'s.
     pub times: &'a [i64],
     /// How long before that each started, nanoseconds.
@@ -165,32 +182,31 @@ impl<'a> BarColumns<'a> {
     /// One of them.
     #[inline]
     #[must_use]
-    pub fn row(&self, bar: usize) -> Option<BarRow> {
-        let at = self.from + bar;
-        let time = self.time(bar)?;
-        let whole = &self.whole;
-        Some(BarRow {
-            time,
+    pub fn bar(&self, bar: usize) -> Option<Bar> {
+        let (at, time, whole) = (self.from + bar, self.time(bar)?, &self.whole);
+        Some(Bar {
+            instrument: whole.instrument,
             start: Time(time.0.wrapping_sub(*whole.lags.get(at)? as u64)),
             open: Price(*whole.opens.get(at)?),
             high: Price(*whole.highs.get(at)?),
             low: Price(*whole.lows.get(at)?),
             close: Price(*whole.closes.get(at)?),
             volume: Qty(*whole.volumes.get(at)?),
-            trades: *whole.trades.get(at)? as u64,
+            trades: u32::try_from(*whole.trades.get(at)? as u64).unwrap_or(u32::MAX),
         })
     }
 
     /// Each of them.
-    pub fn rows(self) -> impl DoubleEndedIterator<Item = BarRow> + 'a {
-        (0..self.bars).filter_map(move |bar| self.row(bar))
+    pub fn bars(self) -> impl Iterator<Item = Bar> + 'a {
+        (0..self.bars).filter_map(move |bar| self.bar(bar))
     }
 
-    /// The last of them.
+    /// The last of them, and when it was known.
     #[inline]
     #[must_use]
-    pub fn last(&self) -> Option<BarRow> {
-        self.row(self.bars.checked_sub(1)?)
+    pub fn last(&self) -> Option<(Time, Bar)> {
+        let last = self.bars.checked_sub(1)?;
+        Some((self.time(last)?, self.bar(last)?))
     }
 }
 
@@ -273,6 +289,7 @@ impl BarTable {
     pub fn columns(&self) -> BarColumns<'_> {
         let [opens, highs, lows, closes] = &self.prices;
         BarColumns::from(Columns {
+            instrument: self.instrument,
             times: &self.times,
             lags: &self.lags,
             opens,
@@ -287,21 +304,21 @@ impl BarTable {
     /// One of them, whole.
     #[must_use]
     pub fn bar(&self, bar: usize) -> Option<TimedBar> {
-        let (row, rest) = (self.columns().row(bar)?, self.rest.get(bar)?);
-        let bar = Kline {
+        let (seen, rest) = (self.columns().bar(bar)?, self.rest.get(bar)?);
+        let kline = Kline {
             instrument: self.instrument,
-            open: row.open,
-            high: row.high,
-            low: row.low,
-            close: row.close,
-            volume: row.volume,
-            open_time: row.start,
+            open: seen.open,
+            high: seen.high,
+            low: seen.low,
+            close: seen.close,
+            volume: seen.volume,
+            open_time: seen.start,
             close_time: rest.close_time,
-            trades: row.trades,
+            trades: *self.trades.get(bar)? as u64,
             quote_volume: rest.quote_volume,
             closed: rest.closed,
         };
-        Some(TimedBar { time: row.time, bar })
+        Some(TimedBar { time: self.columns().time(bar)?, bar: kline })
     }
 }
 
@@ -334,21 +351,8 @@ mod tests {
             (0..4).map(|n| table.bar(n)).collect::<Vec<_>>(),
             [Some(bar(1)), Some(bar(2)), Some(bar(3)), None]
         );
-        let rows: Vec<_> = table.columns().rows().collect();
-        assert_eq!(rows.len(), table.len());
-        assert_eq!(
-            rows[1],
-            BarRow {
-                time: Time(300),
-                start: Time(200),
-                open: Price(2),
-                high: Price(3),
-                low: Price(1),
-                close: Price(4),
-                volume: Qty(20),
-                trades: 2,
-            }
-        );
+        let seen: Vec<Bar> = table.columns().bars().collect();
+        assert_eq!(seen, [1, 2, 3].map(|n| Bar::from(&bar(n).bar)));
     }
 
     #[test]
@@ -360,8 +364,9 @@ mod tests {
         assert_eq!([before(0), before(200), before(201), before(400), before(401)], [0, 0, 1, 2, 3]);
         let (first, rest) = all.split_at(1);
         assert_eq!((first.len(), rest.len()), (1, 2));
-        assert_eq!(rest.row(0), all.row(1));
-        assert_eq!((first.last(), rest.last()), (all.row(0), all.row(2)));
+        assert_eq!(rest.bar(0), all.bar(1));
+        let last = |n| Some((bar(n).time, Bar::from(&bar(n).bar)));
+        assert_eq!((first.last(), rest.last()), (last(1), last(3)));
         assert_eq!((all.part(1..1).last(), all.part(1..1).before(Time(9))), (None, 0));
     }
 }

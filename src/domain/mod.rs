@@ -29,7 +29,7 @@ pub mod wallet;
 
 pub use ahead::{Column, KnownValues, Passed, Stretch};
 pub use asset::AssetCode;
-pub use bars::{BarColumns, BarRow, BarTable, TimedBar};
+pub use bars::{Bar, BarColumns, BarTable, TimedBar};
 pub use decimal::DecimalError;
 pub use event::Event;
 pub use ids::{ClientOrderId, InstrumentId, OrderId, StrategyId};

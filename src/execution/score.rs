@@ -137,9 +137,9 @@ impl Score {
         while !bars.is_empty() {
             // Up to the next point only the last price is of any interest.
             let (before, after) = bars.split_at(bars.before(self.next_point.plus_nanos(1)));
-            if let Some(last) = before.last() {
+            if let Some((time, last)) = before.last() {
                 self.mark(stretch.instrument, last.close);
-                (self.told, self.now, self.market_time) = (true, last.time, last.time);
+                (self.told, self.now, self.market_time) = (true, time, time);
             }
             if let Some(first) = after.time(0) {
                 self.now = first;

@@ -1,8 +1,8 @@
 //! What the market stage tells the strategy stage: tops of book, bars and indicator values, with their sequence.
 
+pub use crate::domain::Bar;
 pub use crate::domain::ahead::Values;
-use crate::domain::event::Kline;
-use crate::domain::{BarRow, InstrumentId, Level, Price, Qty, Time};
+use crate::domain::{InstrumentId, Level, Price, Qty};
 use crate::pipeline::Sequenced;
 
 /// Best bid and ask, and whether they can be trusted.
@@ -37,59 +37,6 @@ impl Top {
     #[must_use]
     pub fn mid(&self) -> Price {
         Price(self.bid.price.0 + (self.ask.price.0 - self.bid.price.0) / 2)
-    }
-}
-
-/// A bar made from trades.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bar {
-    /// Of what.
-    pub instrument: InstrumentId,
-    /// By the venue's clock: of a time bar the start of its interval, of another its first trade.
-    pub start: Time,
-    /// First price.
-    pub open: Price,
-    /// Highest price.
-    pub high: Price,
-    /// Lowest price.
-    pub low: Price,
-    /// Last price.
-    pub close: Price,
-    /// Base volume.
-    pub volume: Qty,
-    /// Trades in it.
-    pub trades: u32,
-}
-
-impl Bar {
-    /// Of a row of an instrument's columns.
-    #[must_use]
-    pub fn of(instrument: InstrumentId, row: &BarRow) -> Self {
-        Self {
-            instrument,
-            start: row.start,
-            open: row.open,
-            high: row.high,
-            low: row.low,
-            close: row.close,
-            volume: row.volume,
-            trades: u32::try_from(row.trades).unwrap_or(u32::MAX),
-        }
-    }
-}
-
-impl From<&Kline> for Bar {
-    fn from(kline: &Kline) -> Self {
-        Self {
-            instrument: kline.instrument,
-            start: kline.open_time,
-            open: kline.open,
-            high: kline.high,
-            low: kline.low,
-            close: kline.close,
-            volume: kline.volume,
-            trades: u32::try_from(kline.trades).unwrap_or(u32::MAX),
-        }
     }
 }
 

@@ -443,8 +443,8 @@ impl Stage<BookKeeper> for MarketStage {
     }
 
     fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
-        let Some(last) = stretch.last() else { return };
-        self.now = last.time;
+        let Some((time, last)) = stretch.last() else { return };
+        self.now = time;
         let state = &mut self.states[stretch.instrument.index()];
         state.top = Top::of_path(last.close);
         state.sent = state.top;

@@ -281,7 +281,7 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
     }
 
     fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
-        self.judge.now = stretch.last().map_or(self.judge.now, |last| last.time);
+        self.judge.now = stretch.last().map_or(self.judge.now, |(time, _)| time);
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -451,8 +451,8 @@ impl Stage<BookKeeper> for StrategyStage {
     }
 
     fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
-        let Some(last) = stretch.last() else { return };
-        (self.view.seq, self.view.now) = (passed.seq, last.time);
+        let Some((time, last)) = stretch.last() else { return };
+        (self.view.seq, self.view.now) = (passed.seq, time);
         self.view.tops[stretch.instrument.index()] = Top::of_path(last.close);
         for Column { slot, values, from } in &stretch.columns {
             let mut passed = (*from..from + stretch.bars().len()).rev();
@@ -462,7 +462,7 @@ impl Stage<BookKeeper> for StrategyStage {
         }
         for &index in &self.by_instrument[stretch.instrument.index()] {
             if let Some(sizer) = &mut self.seats[index].desk.sizer {
-                stretch.bars().rows().for_each(|bar| sizer.on_bar(&Bar::of(stretch.instrument, &bar)));
+                stretch.bars().bars().for_each(|bar| sizer.on_bar(&bar));
             }
         }
     }

@@ -17,7 +17,7 @@
 use super::teller::Teller;
 use crate::domain::event::Kline;
 use crate::domain::order::ReportKind;
-use crate::domain::{BarRow, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
+use crate::domain::{Bar, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
 use std::collections::VecDeque;
 
 /// Places for orders of one instrument that rest or wait for a bar.
@@ -100,12 +100,12 @@ impl BarMarket {
     }
 
     /// Bars have passed, the last of them this, with nobody there.
-    pub(super) fn pass_over_bars(&mut self, before: Price, last: &BarRow) {
+    pub(super) fn pass_over_bars(&mut self, before: Price, (time, last): (Time, Bar)) {
         if self.points.len() == POINTS_MAX {
             self.points.pop_front();
         }
         let price = last.close;
-        self.points.push_back(Point { time: last.time, before: Some(before), price });
+        self.points.push_back(Point { time, before: Some(before), price });
         (self.price, self.open, self.volume) = (Some(price), false, last.volume.0);
     }
 

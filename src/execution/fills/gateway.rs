@@ -351,9 +351,9 @@ impl Stage<BookKeeper> for FillGateway {
 
     fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
         let Some(last) = stretch.last() else { return };
-        self.venue.teller.now = last.time;
+        self.venue.teller.now = last.0;
         if let Market::Bars(market) = &mut self.venue.markets[stretch.instrument.index()] {
-            market.pass_over_bars(passed.before, &last);
+            market.pass_over_bars(passed.before, last);
         }
     }
 

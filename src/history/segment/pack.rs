@@ -136,29 +136,28 @@ fn unpack_run(input: &mut &[u8], run: &mut [i64]) -> Result<(), Corrupt> {
     Ok(())
 }
 
-/// Widths of which each has its own code: told how wide values are, the compiler knows where each of them lies.
-macro_rules! by_width {
-    ($width:expr, $call:ident $args:tt, else $other:expr; $($known:literal)*) => {
-        match $width {
-            $($known => by_width!(@ $call, $known, $args),)*
-            _ => $other,
-        }
-    };
-    (@ $call:ident, $known:literal, ($($arg:expr),*)) => { $call::<$known>($($arg),*) };
+/// Unpacks values of some width, each above a smallest value.
+type Unpack = fn(&[u8], i64, &mut [i64]);
+
+macro_rules! unpackers {
+    ($($width:literal)*) => { [$(unpack_known::<$width>,)*] };
 }
+
+/// By width, as far as a value lies within eight bytes, wherever among them it begins. Each width has code of its own: told
+/// how wide values are, the compiler knows where each of them lies.
+static UNPACKERS: [Unpack; 57] = unpackers!(
+    0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42
+    43 44 45 46 47 48 49 50 51 52 53 54 55 56
+);
 
 /// Unpacks values of `width` bits, at most 64, each above `low`.
 #[inline]
 fn unpack_bits(padded: &[u8], low: i64, width: u8, run: &mut [i64]) {
-    match width {
-        0 => run.fill(low),
-        1..=FAST_WIDTH_MAX => by_width!(
-            width, unpack_known(padded, low, run), else ();
-            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40
-            41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56
-        ),
-        _ => {
-            let width = usize::from(width);
+    let width = usize::from(width);
+    match UNPACKERS.get(width) {
+        _ if width == 0 => run.fill(low),
+        Some(unpack) => unpack(padded, low, run),
+        None => {
             for (i, value) in run.iter_mut().enumerate() {
                 let bit = i * width;
                 let word = padded[bit / 8..].first_chunk().map_or(0, |word| u128::from_le_bytes(*word));
@@ -169,10 +168,7 @@ fn unpack_bits(padded: &[u8], low: i64, width: u8, run: &mut [i64]) {
     }
 }
 
-/// The widest values of which one lies within eight bytes, wherever among them it begins.
-const FAST_WIDTH_MAX: u8 = 56;
-
-/// Unpacks values of `WIDTH` bits, which are 1 to [`FAST_WIDTH_MAX`].
+/// Unpacks values of `WIDTH` bits, at most 56.
 fn unpack_known<const WIDTH: usize>(padded: &[u8], low: i64, run: &mut [i64]) {
     let value = |bytes: &[u8], i: usize| {
         let bit = i * WIDTH;

@@ -156,6 +156,7 @@ impl SegmentReader {
     pub fn bar_columns(&self, bars: usize) -> BarColumns<'_> {
         let part = |col| &self.block.col(col)[self.at.bar..self.at.bar + bars];
         BarColumns::from(Columns {
+            instrument: self.instrument,
             times: &self.block.col(Col::Time)[self.at.row..self.at.row + bars],
             lags: part(Col::OpenLag),
             opens: part(Col::Open),

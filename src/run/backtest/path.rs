@@ -6,7 +6,7 @@
 //! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
 use crate::domain::event::Kline;
-use crate::domain::{BarColumns, BarRow, Price, Time};
+use crate::domain::{Bar, BarColumns, Price, Time};
 use crate::run::config::PathRule;
 
 /// Steps of a path, each an event, whether the price is there already or not.
@@ -94,7 +94,7 @@ impl BarPath {
 
     /// How many points a whole bar has, and where the price is before its close.
     #[inline]
-    pub fn extent(bar: &BarRow, rule: PathRule, position: i64) -> (u64, Price) {
+    pub fn extent(bar: &Bar, rule: PathRule, position: i64) -> (u64, Price) {
         let prices = [bar.open, bar.high, bar.low, bar.close].map(|price| price.0);
         let (points, before) = extent_of(first_of(rule, position), prices);
         (points, Price(before))
@@ -228,7 +228,7 @@ mod tests {
                     let before = Price(points[points.len() - 2].1);
                     let mut table = BarTable::with_capacity(bar.instrument, 1);
                     table.push(TimedBar { time: Time(6_000), bar });
-                    let extent = BarPath::extent(&table.columns().last().expect("one"), rule, position);
+                    let extent = BarPath::extent(&Bar::from(&bar), rule, position);
                     assert_eq!(extent, (points.len() as u64, before), "{bar:?} {rule}");
                     assert_eq!(first_of(rule, position).points(&table.columns()), points.len() as u64);
                     let (mut path, mut gone) = (BarPath::new(bar, Time(6_000), Time(0)), 0);

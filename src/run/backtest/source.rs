@@ -148,7 +148,7 @@ impl PathLane {
             self.busy = first + passed;
         }
         let mut steps = 0;
-        if let Some(last) = stretch.last() {
+        if let Some((time, last)) = stretch.last() {
             let position = sequencer.position(self.instrument);
             let (mut points, mut before);
             (steps, points, before) = path.rest(rule, position);
@@ -158,7 +158,7 @@ impl PathLane {
                 (_, before) = BarPath::extent(&last, rule, position);
             }
             sequencer.pass_over_bars(2 * points, before, &stretch);
-            self.ended = last.time;
+            self.ended = time;
             self.begun = first + passed;
             self.path = None;
         }

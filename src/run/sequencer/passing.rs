@@ -59,8 +59,8 @@ impl Sequencer {
     /// Goes on as if the `slots` slots of this stretch had been published; to be called where it was
     /// [shortened](Self::shorten) to.
     pub fn pass_over_bars(&mut self, slots: u64, before: Price, stretch: &Stretch<'_>) {
-        let (Some(last), Some(local)) = (stretch.last(), &mut self.local) else { return };
-        self.time = self.time.max(last.time);
+        let (Some((time, _)), Some(local)) = (stretch.last(), &mut self.local) else { return };
+        self.time = self.time.max(time);
         local.pass_over_bars(slots, before, stretch);
         self.seq += slots;
     }
