@@ -4,6 +4,7 @@ use super::chain::{Anchor, Link};
 use super::error::AuditError;
 use super::record::{Body, Stamp, Whole};
 use super::verify::{Verified, is_unfinished, verify};
+use crate::journal::LockedFile;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct TrailWriter {
     path: PathBuf,
-    file: File,
+    file: LockedFile,
     buffer: Vec<u8>,
     records: u64,
     head: Link,
@@ -33,18 +34,15 @@ impl TrailWriter {
             std::fs::create_dir_all(dir).map_err(&io)?;
         }
         let options = File::options().read(true).append(true).create(true).open(path);
-        let mut file = options.map_err(&io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(AuditError::Busy { path: path.display().to_string() });
-            }
-            Err(TryLockError::Error(error)) => return Err(io(error)),
-        }
+        let file = options.map_err(&io)?;
+        let mut file = LockedFile::new(file).map_err(|error| match error {
+            TryLockError::WouldBlock => AuditError::Busy { path: path.display().to_string() },
+            TryLockError::Error(error) => io(error),
+        })?;
         let whole = whole_bytes(&mut file).map_err(&io)?;
         let length = file.metadata().map_err(&io)?.len();
         file.seek(SeekFrom::Start(0)).map_err(&io)?;
-        let trail = BufReader::with_capacity(1 << 20, (&file).take(whole));
+        let trail = BufReader::with_capacity(1 << 20, (&*file).take(whole));
         let found = verify(trail, anchors).map_err(&io)?;
         let found = found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
         if whole < length {

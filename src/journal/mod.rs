@@ -6,6 +6,7 @@
 
 pub mod follower;
 pub mod format;
+pub mod locked;
 pub mod reader;
 pub mod recover;
 pub mod stage;
@@ -13,6 +14,7 @@ pub mod writer;
 
 pub use follower::{Follower, Next};
 pub use format::{Entry, JournalError, JournalHeader, JournalStrategy};
+pub use locked::LockedFile;
 pub use reader::JournalReader;
 pub use recover::{Recovered, Recovery, Resumed, Unpriced, recover};
 pub use stage::JournalStage;

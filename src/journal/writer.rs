@@ -3,6 +3,7 @@
 use super::format::{
     JournalError, JournalHeader, MAGIC, TAG_END, TAG_LONG_RECORD, TAG_RECORD, TAG_SLOT, crc,
 };
+use super::locked::LockedFile;
 use crate::domain::Slot;
 use crate::execution::Record;
 use std::fs::File;
@@ -27,7 +28,7 @@ pub trait JournalSink: Write + Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-impl JournalSink for File {
+impl JournalSink for LockedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
     }
@@ -68,7 +69,7 @@ impl JournalWriter {
         })?;
         // Kept while the file is open, so that nobody goes on with a run that goes on itself. A file system without locks
         // has none.
-        let _ = file.try_lock();
+        let file = LockedFile::if_possible(file);
         Self::to_sink(Box::new(file), header, policy).map_err(io)
     }
 

@@ -11,8 +11,8 @@ use super::config::Config;
 use crate::domain::Slot;
 use crate::domain::event::Command;
 use crate::journal::reader::is_journal;
-use crate::journal::{JournalError, JournalHeader, JournalReader, Recovered, recover};
-use std::fs::{File, TryLockError};
+use crate::journal::{JournalError, JournalHeader, JournalReader, LockedFile, Recovered, recover};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -88,7 +88,7 @@ impl Earlier {
         let path = if place.is_dir() { newest_in(place) } else { Some(place.to_owned()) };
         let path = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
         if let Ok(file) = File::open(&path)
-            && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+            && LockedFile::is_held(&file)
         {
             return Err(RecoverError::Running(path));
         }

@@ -4,6 +4,7 @@ use super::entry::Line;
 use super::fault::Overlap;
 use super::{CATALOGUE_NAME, Catalogue, Entry, HistoryError, SeriesKind, SeriesName};
 use crate::domain::Time;
+use crate::journal::LockedFile;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ pub struct CatalogueWriter {
     catalogue: Catalogue,
     file: File,
     /// Holds the lock.
-    _lock: File,
+    _lock: LockedFile,
     written: u64,
 }
 
@@ -34,11 +35,10 @@ impl CatalogueWriter {
         let path = dir.join(LOCK_NAME);
         let lock =
             OpenOptions::new().create(true).append(true).open(&path).map_err(HistoryError::io(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(HistoryError::Locked(dir.display().to_string())),
-            Err(TryLockError::Error(error)) => return Err(HistoryError::io(&path)(error)),
-        }
+        let lock = LockedFile::new(lock).map_err(|error| match error {
+            TryLockError::WouldBlock => HistoryError::Locked(dir.display().to_string()),
+            TryLockError::Error(error) => HistoryError::io(&path)(error),
+        })?;
         let path = dir.join(CATALOGUE_NAME);
         let file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(HistoryError::io(&path))?;
