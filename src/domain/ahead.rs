@@ -75,6 +75,18 @@ impl KnownValues {
         self.bars += bars;
     }
 
+    /// Adds what it is after at most `bars` more bars: `fill` fills the first of their places and says how many, which is
+    /// how many are added. To be called where it has [one output](Self::outputs).
+    #[inline]
+    pub fn extend_many(&mut self, bars: usize, fill: impl FnOnce(&mut [f64]) -> usize) -> usize {
+        let from = self.values.len();
+        self.values.resize(from + bars, 0.0);
+        let filled = fill(&mut self.values[from..]).min(bars);
+        self.values.truncate(from + filled);
+        self.bars += filled;
+        filled
+    }
+
     /// How many values it has after a bar; 0 before the first.
     #[inline]
     #[must_use]

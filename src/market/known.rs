@@ -39,22 +39,28 @@ impl IndicatorVisitor for OverBars<'_> {
 
     fn visit(self, indicator: &mut impl Indicator) -> KnownValues {
         let Self { units, bars } = self;
-        let [_, highs, lows, closes] = bars.prices();
-        let (ranges, rest) = (highs.iter().zip(lows), closes.iter().zip(bars.volumes()));
-        let mut bars =
-            ranges.zip(rest).map(|((high, low), (close, volume))| units.values(*high, *low, *close, *volume));
-        let mut known = KnownValues::new();
+        let ([_, highs, lows, closes], volumes) = (bars.prices(), bars.volumes());
+        let since = |first: usize| {
+            let (ranges, rest) = (highs.iter().zip(lows), closes.iter().zip(volumes));
+            let bars = ranges.zip(rest).skip(first);
+            bars.map(|((high, low), (close, volume))| units.values(*high, *low, *close, *volume))
+        };
+        let (mut known, mut ahead) = (KnownValues::new(), since(0));
         // How many values there are is known with the first.
         while known.outputs() == 0
-            && let Some(bar) = bars.next()
+            && let Some(bar) = ahead.next()
         {
-            known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), bars.len());
+            known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), ahead.len());
         }
-        if known.outputs() == 1 {
-            known.extend(bars.map(|bar| indicator.update_bar(&bar).map(|values| values.first())));
-        } else {
-            bars.for_each(|bar| known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), 0));
+        if known.outputs() != 1 {
+            ahead.for_each(|bar| known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), 0));
+            return known;
         }
+        let left = &closes[closes.len() - ahead.len()..];
+        let close = |n: usize| units.price_of(left.get(n).copied().unwrap_or_default());
+        let taken = known.extend_many(left.len(), |places| indicator.update_many(close, places));
+        let one_by_one = since(closes.len() - left.len() + taken);
+        known.extend(one_by_one.map(|bar| indicator.update_bar(&bar).map(|values| values.first())));
         known
     }
 }
@@ -84,12 +90,16 @@ impl BarUnits {
 
     #[inline]
     fn values(self, high: i64, low: i64, close: i64, volume: i64) -> BarValues {
-        let price = |price: i64| price as f64 * self.price;
         BarValues {
-            high: price(high),
-            low: price(low),
-            close: price(close),
+            high: self.price_of(high),
+            low: self.price_of(low),
+            close: self.price_of(close),
             volume: volume as f64 * self.qty,
         }
+    }
+
+    #[inline]
+    fn price_of(self, price: i64) -> f64 {
+        price as f64 * self.price
     }
 }

@@ -212,6 +212,14 @@ pub trait Indicator {
         self.update(bar.close)
     }
 
+    /// Takes as many values as there is room for answers, `value(0)` and those after it, if it gains by having many at once;
+    /// says how many it took, fewer where one has no answer. Of an indicator with one output that takes values, not bars.
+    /// Each answer is exactly [`update`](Self::update)'s.
+    #[inline]
+    fn update_many(&mut self, _value: impl Fn(usize) -> f64, _answers: &mut [f64]) -> usize {
+        0
+    }
+
     /// How many more inputs until the first answer; 0 when ready. Before any input it is TA-Lib's look-back plus 1.
     fn warm_up(&self) -> usize;
 
@@ -259,6 +267,13 @@ macro_rules! any_indicator {
             fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
                 match self {
                     $(Self::$name(i) => i.update_bar(bar),)+
+                }
+            }
+
+            #[inline]
+            fn update_many(&mut self, value: impl Fn(usize) -> f64, answers: &mut [f64]) -> usize {
+                match self {
+                    $(Self::$name(i) => i.update_many(value, answers),)+
                 }
             }
 
@@ -371,6 +386,35 @@ mod tests {
                 let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -2.0 * VALUE_MAX][n % 5];
                 assert_eq!(disturbed.update(bad), None);
                 assert_eq!(disturbed.update(price), calm.update(price));
+            }
+        }
+    }
+
+    #[test]
+    fn many_at_once_are_answered_as_one_by_one() {
+        for period in [1, 2, 3, 20, 64] {
+            let all = all().into_iter().chain([AnyIndicator::Sma(Sma::new(period).unwrap())]);
+            for (mut many, mut one) in all.clone().zip(all) {
+                let mut prices = walk(700);
+                (prices[333], prices[334], prices[601]) = (f64::NAN, -7.0, f64::INFINITY);
+                let (mut at, mut round) = (0, 0);
+                while at < prices.len() {
+                    let (left, chunk) = (&prices[at..], round * 7 % 50);
+                    round += 1;
+                    let mut answers = vec![0.0; chunk.min(left.len())];
+                    let took = many.update_many(|n| left[n], &mut answers);
+                    for answer in &answers[..took] {
+                        assert_eq!(
+                            one.update(prices[at]).map(|v| v.first().to_bits()),
+                            Some(answer.to_bits())
+                        );
+                        at += 1;
+                    }
+                    if let Some(price) = prices.get(at) {
+                        assert_eq!(many.update(*price), one.update(*price), "{at}");
+                        at += 1;
+                    }
+                }
             }
         }
     }

@@ -47,6 +47,18 @@ impl<P: Copy> Ring<P> {
         Some((slot, *after))
     }
 
+    /// The places that [`Self::place`] would give one after the other, and after them one more; none where it has none.
+    #[inline]
+    pub(super) fn places(&mut self) -> &mut [P] {
+        self.slots.get_mut(self.next as usize..).unwrap_or_default()
+    }
+
+    /// Goes on after so many of its [places](Self::places).
+    #[inline]
+    pub(super) fn skip(&mut self, places: usize) {
+        self.next += places as u32;
+    }
+
     /// Puts `part` in its place where [`Self::place`] had none. If it ended a turn, gives that turn, its last place apart, for
     /// the caller to fold from its end.
     #[inline]
@@ -101,6 +113,29 @@ impl Mean {
         *slot = value;
         self.turn += value - self.base;
         Some(self.base + (before + self.turn) * self.share)
+    }
+
+    /// Takes values, of which `value` gives the first for 0, as far as this turn goes and there are any, and puts the mean
+    /// after each in its place; says how many those were. They are the means that [`Self::push`] would give.
+    #[inline]
+    pub(super) fn push_many(&mut self, value: impl Fn(usize) -> Option<f64>, means: &mut [f64]) -> usize {
+        let (base, share, mut turn) = (self.base, self.share, self.turn);
+        let places = self.ring.places();
+        let many = means.len().min(places.len().saturating_sub(1));
+        let Some(places) = places.get_mut(..=many) else { return 0 };
+        let mut taken = many;
+        for (n, mean) in means[..many].iter_mut().enumerate() {
+            let Some(value) = value(n) else {
+                taken = n;
+                break;
+            };
+            places[n] = value;
+            turn += value - base;
+            *mean = base + (places[n + 1] + turn) * share;
+        }
+        self.turn = turn;
+        self.ring.skip(taken);
+        taken
     }
 
     #[inline]

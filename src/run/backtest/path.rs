@@ -158,20 +158,25 @@ impl First {
 
     /// How many points these bars have in all.
     pub fn points(self, bars: &BarColumns<'_>) -> u64 {
-        // Told what comes first once, not bar by bar.
+        // Told what comes first once, not bar by bar. The price goes from the first extreme where it opened elsewhere, and to
+        // the second where that is another; the nearer is where it opened if either is.
         match self {
-            Self::High => points(bars, |prices| extent_of(Self::High, prices).0),
-            Self::Low => points(bars, |prices| extent_of(Self::Low, prices).0),
-            Self::Nearest => points(bars, |prices| extent_of(Self::Nearest, prices).0),
+            Self::High => points(bars, |open, high, _| high != open),
+            Self::Low => points(bars, |open, _, low| low != open),
+            Self::Nearest => points(bars, |open, high, low| (high != open) & (low != open)),
         }
     }
 }
 
 #[inline]
-fn points(bars: &BarColumns<'_>, of: impl Fn([i64; 4]) -> u64) -> u64 {
-    let [opens, highs, lows, closes] = bars.prices();
-    let (first, last) = (opens.iter().zip(highs), lows.iter().zip(closes));
-    first.zip(last).map(|((open, high), (low, close))| of([*open, *high, *low, *close])).sum()
+fn points(bars: &BarColumns<'_>, to_first: impl Fn(i64, i64, i64) -> bool) -> u64 {
+    let [opens, highs, lows, _] = bars.prices();
+    let extremes = highs.iter().zip(lows);
+    let more = opens
+        .iter()
+        .zip(extremes)
+        .map(|(open, (high, low))| u64::from(to_first(*open, *high, *low)) + u64::from(high != low));
+    2 * opens.len() as u64 + more.sum::<u64>()
 }
 
 /// How many points a whole bar of this open, high, low and close has, and where the price is before its close.
