@@ -263,6 +263,72 @@ fn longs_pay_funding_and_shorts_receive_it_at_the_venues_hours() {
 }
 
 #[test]
+fn funding_rates_of_a_file_are_paid_when_they_were() {
+    let bars = flat(10_001, 490);
+    let dir = tempdir().expect("a directory");
+    let at = |bar: u64| (BEGIN + bar * MINUTE) / 1_000_000;
+    let ran = |strategy: &str, text: &str| {
+        let path = dir.path().join("rates.csv");
+        std::fs::write(&path, text).expect("can be written");
+        let settings = format!("balance = \"5000\"\nfunding_file = \"{}\"", path.display());
+        future(strategy, &settings, &bars)
+    };
+    let paid = |ran: &Ran| {
+        let funding = ran.outcome.funding.iter();
+        funding.map(|paid| (minute(paid.time), paid.paid)).collect::<Vec<_>>()
+    };
+    // Not in order; the first came before anything was held, and the last after the end.
+    let own = format!(
+        "time,instrument,rate\n{},{FUTURE},-0.0001\n\n{}, {FUTURE} ,0.0002\n{},{FUTURE},0.5\n{},{FUTURE},0.5\n",
+        at(200),
+        at(60),
+        at(0),
+        at(500)
+    );
+    let dump = format!(
+        "\u{feff}calc_time,funding_interval_hours,last_funding_rate\n{},8,0.00020000\n{},8,-0.0001\n",
+        at(60),
+        at(200)
+    );
+    for text in [own, dump] {
+        let long = ran("hold-long", &text);
+        assert_eq!(paid(&long), [(60, 20_002_000), (200, -10_001_000)], "{text}");
+        assert_eq!(long.outcome.start - long.outcome.end(), long.outcome.fee(10_001_000));
+        assert_eq!(paid(&ran("hold-short", &text)), [(60, -20_002_000), (200, 10_001_000)]);
+    }
+}
+
+#[test]
+fn a_bad_file_of_funding_rates_is_told_by_its_line() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), FUTURE, &flat(10_001, 3));
+    let path = dir.path().join("rates.csv");
+    let text = format!(
+        "[backtest]\nbalance = \"5000\"\nfunding_file = \"{}\"\n[[strategy]]\nname = \"hold-long\"\n\
+         instruments = [\"{FUTURE}\"]",
+        path.display()
+    );
+    let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+    let told = || run(&config, &catalogue, FUTURES).expect_err("a bad file").to_string();
+    assert!(told().contains("rates.csv"), "it is not there: {}", told());
+    for (text, line, expected) in [
+        ("", 1, "columns time (ms) and rate"),
+        ("time,price\n1,2\n", 1, "columns time (ms) and rate"),
+        ("time,rate\n1700000000000,0.0001\nsoon,0.0001\n", 3, "a time in ms"),
+        ("time,rate\n\n0,0.0001\n", 3, "a time in ms"),
+        ("time,rate\n1700000000000000,0.0001\n", 2, "a time in ms"),
+        ("time,rate\n1700000000000,NaN\n", 2, "at most 8 decimals"),
+        ("time,rate\n1700000000000,0.000000001\n", 2, "at most 8 decimals"),
+        ("time,rate\n1700000000000\n", 2, "at most 8 decimals"),
+        ("time,instrument,rate\n1700000000000,usa:spot:XYZ,0.0001\n", 2, "\"usa:spot:XYZ\" is no USD-M"),
+    ] {
+        std::fs::write(&path, text).expect("can be written");
+        let told = told();
+        assert!(told.contains(&format!("rates.csv:{line}")) && told.contains(expected), "{text:?}: {told}");
+    }
+}
+
+#[test]
 fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquidated() {
     let bars = flat(10_001, 4);
     // 1,000.10 ÷ 10 is 100.01 of margin.
