@@ -198,6 +198,12 @@ impl Losses {
         all.iter().all(|limit| *limit == i64::MAX)
     }
 
+    /// Whether what was earned a while ago counts, and what it counts passes with time.
+    #[inline]
+    pub fn have_window(&self) -> bool {
+        self.limits.velocity_max != i64::MAX
+    }
+
     /// How many strategies there are.
     pub fn strategies(&self) -> usize {
         self.strategies.len()
@@ -206,7 +212,7 @@ impl Losses {
     /// How far profit is below its best within the window.
     #[inline]
     fn fell_within_window(&mut self, now: Time, profit: i128) -> i128 {
-        if self.limits.velocity_max == i64::MAX {
+        if !self.have_window() {
             return 0;
         }
         if now >= self.slice_ends {
