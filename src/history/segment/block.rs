@@ -85,6 +85,8 @@ const HEAD_BYTES: usize = 10;
 pub(super) struct Block {
     columns: [Vec<i64>; COLUMNS.len()],
     scratch: Vec<i64>,
+    /// How many rows, and how many levels, fill it.
+    pub(super) full: (usize, usize),
     pub price_decimals: u8,
     pub qty_decimals: u8,
 }
@@ -94,6 +96,7 @@ impl Block {
         Self {
             columns: std::array::from_fn(|_| Vec::new()),
             scratch: Vec::new(),
+            full: (ROWS_FULL, LEVELS_FULL),
             price_decimals: 0,
             qty_decimals: 0,
         }
@@ -126,7 +129,7 @@ impl Block {
     }
 
     pub fn is_full(&self) -> bool {
-        self.rows() >= ROWS_FULL || self.col(Col::LevelPrice).len() >= LEVELS_FULL
+        self.rows() >= self.full.0 || self.col(Col::LevelPrice).len() >= self.full.1
     }
 
     /// Forgets levels beyond `len`: of an event that was refused.

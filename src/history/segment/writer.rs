@@ -357,3 +357,76 @@ impl SegmentWriter {
 fn lag(time: Time, earlier: Time) -> i64 {
     (time.0 as i64).wrapping_sub(earlier.0 as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BLOCK_LEVELS_MAX, ROWS_MAX, SegmentError, SegmentReader};
+    use super::*;
+    use crate::domain::{InstrumentId, Level};
+    use crate::venue::Decoded;
+    use tempfile::tempdir;
+
+    type Read = Vec<(Time, Decoded, Vec<Level>)>;
+
+    /// Trades, and now and then a book, in blocks that are full with so many rows or levels.
+    fn written(path: &Path, full: (usize, usize)) -> usize {
+        let mut writer = SegmentWriter::create(path, GapRule::None).expect("can be made");
+        writer.block.full = full;
+        let levels: Vec<_> = (1..=100).map(|n| (Num::new(5_000 + n, 1), Num::new(n, 2))).collect();
+        for n in 0..60_000u64 {
+            let (time, price) = (Time(1_000 * n), Num::new(5_000 + n as i64 % 77, 1));
+            let row = match n % 40 {
+                7 => Row::Depth(DepthRow {
+                    kind: RowKind::Snapshot,
+                    first_id: n,
+                    last_id: n,
+                    prev_id: 0,
+                    venue_time: time,
+                    levels: &levels[..n as usize % 100],
+                    bids: 0,
+                }),
+                _ => Row::Trade {
+                    price,
+                    qty: Num::new(1 + n as i64 % 9, 2),
+                    id: n,
+                    venue_time: time,
+                    aggressor: if n % 3 == 0 { Side::Buy } else { Side::Sell },
+                    aggregate: false,
+                },
+            };
+            writer.push(time, &row).expect("sound");
+        }
+        writer.flush();
+        let blocks = writer.places.len();
+        writer.finish().expect("can be closed");
+        blocks
+    }
+
+    fn read(path: &Path, from: Time) -> Result<Read, SegmentError> {
+        let mut reader = SegmentReader::open(path, InstrumentId(0), (1, 2))?;
+        reader.seek(from)?;
+        let mut all = Vec::new();
+        while let Some(time) = reader.peek()? {
+            let (decoded, levels) = reader.take();
+            all.push((time, decoded, levels.to_vec()));
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn files_with_the_larger_blocks_of_before_read_as_those_of_now_and_with_larger_ones_not_at_all() {
+        let dir = tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        let small = written(&path("now"), (super::super::ROWS_FULL, super::super::LEVELS_FULL));
+        let large = written(&path("before"), (ROWS_MAX, BLOCK_LEVELS_MAX));
+        // The first is cut short where a price needs a decimal.
+        assert_eq!((small, large), (1 + 15, 1 + 4));
+        let all = read(&path("now"), Time(0)).expect("whole");
+        assert_eq!(all.len(), 60_000);
+        assert!(read(&path("before"), Time(0)).expect("whole") == all);
+        let from = Time(1_000 * 33_333);
+        assert!(read(&path("before"), from).expect("whole") == all[33_333..]);
+        written(&path("beyond"), (ROWS_MAX + 1, usize::MAX));
+        assert!(matches!(read(&path("beyond"), Time(0)), Err(SegmentError::Corrupt { .. })));
+    }
+}
