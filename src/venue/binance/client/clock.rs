@@ -3,7 +3,7 @@
 //! Each question with a time in its answer bounds the offset: the venue stamped it between our sending and our
 //! receiving. The tightest bound of late counts (that of the fastest round trip), and grows as it ages. A bound that
 //! contradicts it means that one of the clocks was set, and replaces everything. Invariant: if rates differ by less than
-//! [`DRIFT_PPM`], the true offset is within [`VenueClock::error`] of [`VenueClock::offset`].
+//! [`DRIFT_PPM`], the true offset is within [`VenueClock::error_ms`] of [`VenueClock::offset_ms`].
 
 use crate::domain::Time;
 use std::time::Duration;
