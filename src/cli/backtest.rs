@@ -34,8 +34,9 @@ use std::time::Instant;
   algo-trader backtest --config my.toml --report tear-sheet
   algo-trader backtest --config my.toml --json > result.json
 
-The configuration's [backtest] says which history and how its venue behaves; what is given here goes before it.
+The configuration's [backtest] says which history and how its venue behaves; what is given here goes before it. \
 Instruments that no instrument file has are taken as the history knows them.
+
 Next: algo-trader import, algo-trader history list, algo-trader sweep")]
 pub struct Args {
     /// Recordings (named MARKET-SYMBOL-DATE.gz) to run over in place of the history

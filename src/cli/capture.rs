@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
   algo-trader replay captures/today/*.gz
   zcat captures/today/usdm-*.gz | grep '\"trade\"'
 
-Recordings given with --from are merged by receive time and written as a capture: to convert them, to cut out a time
+Recordings given with --from are merged by receive time and written as a capture: to convert them, to cut out a time \
 range, to put many files into few. A range that begins after a book's snapshot has no snapshot of that book."
 )]
 pub struct Args {

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open and lets
-nothing through but market orders that reduce a position. A pause of one instrument is milder: its new orders are denied,
-its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and
+    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open and lets \
+nothing through but market orders that reduce a position. A pause of one instrument is milder: its new orders are denied, \
+its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line.
 
 Examples:
@@ -89,9 +89,9 @@ enum What {
     },
     /// Shows the process on a screen, every second: what it holds, earns and risks, how near each limit is, what is stopped
     #[command(
-        after_help = "Keys: q ends it. k kills, r releases: each asks what (all, a venue, a strategy, an instrument) and why, and does
-nothing until that is confirmed. What is done so is recorded as what `ctl kill` and `ctl release` do, with your name and
-that it came from the dashboard. NO_COLOR=1 takes the colours away. Where it does not write to a terminal it prints the
+        after_help = "Keys: q ends it. k kills, r releases: each asks what (all, a venue, a strategy, an instrument) and why, and does \
+nothing until that is confirmed. What is done so is recorded as what `ctl kill` and `ctl release` do, with your name and \
+that it came from the dashboard. NO_COLOR=1 takes the colours away. Where it does not write to a terminal it prints the \
 view once, and ends.
 
 Examples:

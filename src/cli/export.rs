@@ -17,7 +17,7 @@ use std::time::Instant;
   algo-trader export --out notebook --format csv --instrument binance:spot:BTCUSDT --series bars-1m
   algo-trader export --out notebook --from 2024-08-08T00:00:00Z --until 2024-08-09T00:00:00Z
 
-In a notebook: pandas.read_parquet('notebook/binance_spot_BTCUSDT-bars-1m.parquet'). Prices and quantities are exact
+In a notebook: pandas.read_parquet('notebook/binance_spot_BTCUSDT-bars-1m.parquet'). Prices and quantities are exact \
 decimals there; .astype(float) makes them quick. Depth events have a row for each level.")]
 pub struct Args {
     /// The directory to write into; made where it is not there

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
   algo-trader fetch-history BTCUSDT --agg-trades --from 2024-08-08 --until 2024-08-09
   algo-trader fetch-history BTCUSDT --market usdm --klines 1m --agg-trades --from 2024-08-08T12:00:00Z
 
-Asks only for what the history lacks, so the same command goes on where it was stopped or killed, and adds what is new
+Asks only for what the history lacks, so the same command goes on where it was stopped or killed, and adds what is new \
 when it is run again later. Days of many trades come quicker from the venue's dumps: algo-trader import binance.
 
 Next: algo-trader history list, algo-trader backtest")]
@@ -233,13 +233,17 @@ fn tell(args: &Args, outcome: &FetchOutcome, took: Duration) -> Outcome {
             };
             println!("{}: {} rows fetched; {has}", s.name, s.rows);
         }
+        let next = match &outcome.error {
+            None => format!("; next: algo-trader history list --dir {}", args.dir.display()),
+            Some(_) if rows > 0 => "; they are kept: the same command goes on after them".into(),
+            Some(_) => String::new(),
+        };
         println!(
-            "{rows} rows in {seconds:.1} s; {} calls, {} failed and made again, {} refused, {:.1} s waited; next: algo-trader history list --dir {}",
+            "{rows} rows in {seconds:.1} s; {} calls, {} failed and made again, {} refused, {:.1} s waited{next}",
             counts.calls,
             counts.failures,
             counts.refusals,
             counts.waited.as_secs_f64(),
-            args.dir.display()
         );
     }
     match outcome.error {

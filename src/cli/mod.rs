@@ -180,3 +180,32 @@ where
         Outcome::BadUsage => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// What ends each help, with the command that it is of.
+    fn ends_of(command: &clap::Command, path: &str, ends: &mut Vec<(String, String)>) {
+        let path = format!("{path} {}", command.get_name());
+        ends.extend(command.get_after_help().map(|text| (path.clone(), text.to_string())));
+        command.get_subcommands().for_each(|sub| ends_of(sub, &path, ends));
+    }
+
+    #[test]
+    fn paragraphs_of_help_are_wrapped_to_the_terminal_and_nowhere_else() {
+        let mut ends = Vec::new();
+        ends_of(&Cli::command(), "", &mut ends);
+        assert!(ends.len() > 15, "{}", ends.len());
+        for (command, text) in ends {
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                let [line, next] = [pair[0], pair[1]];
+                let prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+                // A line break of our own within a paragraph leaves a ragged end at any width but ours.
+                assert!(!(prose(line) && prose(next)), "{command}: {line}\n{next}");
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Days are those of [risk.losses] day_starts and zone. Both methods come to the same in all, and differ
+    after_help = "Days are those of [risk.losses] day_starts and zone. Both methods come to the same in all, and differ \
 in when it was realised.
 
 Examples:

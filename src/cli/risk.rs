@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Value at risk, expected shortfall and correlations are over one bar of the run; correlations are told of 24
-instruments at most, those that are held first. Limits are of the whole run, their amounts of every quote asset alike, as risk
+    after_help = "Value at risk, expected shortfall and correlations are over one bar of the run; correlations are told of 24 \
+instruments at most, those that are held first. Limits are of the whole run, their amounts of every quote asset alike, as risk \
 counts them. A limit on one order alone, such as order_notional_max or price_collar_bps, has no distance.
 
 Examples:

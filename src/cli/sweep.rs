@@ -25,8 +25,9 @@ use std::time::{Duration, Instant};
   algo-trader sweep --config my.toml --param fast=5,10,20 --param slow=50,100 --walk-forward 365d,90d --anchored
   algo-trader sweep --config my.toml --param trend.fast=5..50:5 --results sweep.jsonl   (goes on where it was stopped)
 
-A parameter is written LABEL.PARAMETER, or PARAMETER where the configuration has one strategy; its values are a list,
+A parameter is written LABEL.PARAMETER, or PARAMETER where the configuration has one strategy; its values are a list, \
 whose members may be ranges FROM..TO or FROM..TO:STEP.
+
 Next: algo-trader backtest --config my.toml --report DIR, with the parameters that were found")]
 pub struct Args {
     /// Configuration file; the built-in one where not given

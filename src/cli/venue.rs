@@ -38,8 +38,8 @@ enum Command {
   curl --cacert venue-ca.pem 'https://127.0.0.1:9443/api/v3/depth?symbol=BTCUSDT&limit=5'
   curl -X POST localhost:9500/admin/fault -d '{\"fault\":\"stall\",\"ms\":3000}'
 
-Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints.
-Spot takes orders of its accounts: REST at /api/v3/…, the WebSocket API at /ws-api/v3, user
+Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints. \
+Spot takes orders of its accounts: REST at /api/v3/…, the WebSocket API at /ws-api/v3, user \
 events by userDataStream.subscribe and userDataStream.subscribe.signature.
 
 A file of accounts:
@@ -51,9 +51,9 @@ A file of accounts:
   secret = \"alicesecret\"     # HMAC; or public_key = PEM of Ed25519 or RSA
   # reading, trading = true, withdrawals = false, addresses = []
 
-Faults: cut, cut-one, cut-orders, stall, deaf, stream (drop, duplicate, reorder, delay), truncate,
-huge, trickle, no-upgrade, rest, shutdown, expire, tls, order (timeout-done, timeout-lost,
-unavailable-done, unavailable-lost, cut-done, cut-lost, truncated, not-json, huge, unknown-fields,
+Faults: cut, cut-one, cut-orders, stall, deaf, stream (drop, duplicate, reorder, delay), truncate, \
+huge, trickle, no-upgrade, rest, shutdown, expire, tls, order (timeout-done, timeout-lost, \
+unavailable-done, unavailable-lost, cut-done, cut-lost, truncated, not-json, huge, unknown-fields, \
 slow), user-events (as stream), ban, skew, maintenance, symbol. Such as
   --fault '{\"fault\":\"order\",\"how\":\"timeout-done\",\"nth\":5,\"count\":3}'
   --fault '2000:{\"fault\":\"user-events\",\"action\":\"drop\"}'")]
