@@ -117,7 +117,9 @@ impl Mean {
 
     /// Takes values, of which `value` gives the first for 0, as far as this turn goes and there are any, and puts the mean
     /// after each in its place; says how many those were. They are the means that [`Self::push`] would give.
-    #[inline]
+    ///
+    /// A function of its own, so that the sum stays in a register: each of them waits for the one before.
+    #[inline(never)]
     pub(super) fn push_many(&mut self, value: impl Fn(usize) -> Option<f64>, means: &mut [f64]) -> usize {
         let (base, share, mut turn) = (self.base, self.share, self.turn);
         let places = self.ring.places();
