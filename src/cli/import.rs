@@ -193,13 +193,13 @@ pub fn run(args: Args) -> Outcome {
         });
         println!("{all:#}");
     } else {
+        let next = match done.added + done.known {
+            0 => String::new(),
+            _ => format!("; next: algo-trader history list --dir {}", args.dir.display()),
+        };
         println!(
-            "{} imported, {} known already, {} refused: {} rows in {seconds:.1} s; next: algo-trader history list --dir {}",
-            done.added,
-            done.known,
-            done.failed,
-            done.rows,
-            args.dir.display()
+            "{} imported, {} known already, {} refused: {} rows in {seconds:.1} s{next}",
+            done.added, done.known, done.failed, done.rows,
         );
     }
     if done.failed == 0 && done.added + done.known == paths.len() as u64 {

@@ -56,6 +56,7 @@ impl IndicatorVisitor for OverBars<'_> {
             ahead.for_each(|bar| known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), 0));
             return known;
         }
+        // As many at once as the indicator takes, and what is left, which is all to most, one by one.
         let left = &closes[closes.len() - ahead.len()..];
         let close = |n: usize| units.price_of(left.get(n).copied().unwrap_or_default());
         let taken = known.extend_many(left.len(), |places| indicator.update_many(close, places));

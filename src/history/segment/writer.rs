@@ -360,7 +360,7 @@ fn lag(time: Time, earlier: Time) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BLOCK_LEVELS_MAX, ROWS_MAX, SegmentError, SegmentReader};
+    use super::super::{BLOCK_LEVELS_MAX, LEVELS_FULL, ROWS_FULL, ROWS_MAX, SegmentError, SegmentReader};
     use super::*;
     use crate::domain::{InstrumentId, Level};
     use crate::venue::Decoded;
@@ -417,7 +417,7 @@ mod tests {
     fn files_with_the_larger_blocks_of_before_read_as_those_of_now_and_with_larger_ones_not_at_all() {
         let dir = tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name);
-        let small = written(&path("now"), (super::super::ROWS_FULL, super::super::LEVELS_FULL));
+        let small = written(&path("now"), (ROWS_FULL, LEVELS_FULL));
         let large = written(&path("before"), (ROWS_MAX, BLOCK_LEVELS_MAX));
         // The first is cut short where a price needs a decimal.
         assert_eq!((small, large), (1 + 15, 1 + 4));

@@ -146,6 +146,7 @@ impl<R: RuleList> Judge<R> {
         match strategy {
             // Time alone loses nothing: the peak and the day's start stay, and the best of a window only falls.
             Some(strategy) if self.looked_at[strategy.index()] == changes => {}
+            // Where there is a window it is looked at all the same: what is told of it passes with time.
             None if !self.losses.have_window() && self.looked_at.iter().all(|at| *at == changes) => {}
             Some(strategy) => {
                 self.look_at_all(seq);
