@@ -84,6 +84,8 @@ const HEAD_BYTES: usize = 10;
 #[derive(Debug)]
 pub(super) struct Block {
     columns: [Vec<i64>; COLUMNS.len()],
+    /// The one value that all of a column is known to be, where it was decoded and stands still.
+    still: [Option<i64>; COLUMNS.len()],
     scratch: Vec<i64>,
     /// How many rows, and how many levels, fill it.
     pub(super) full: (usize, usize),
@@ -95,6 +97,7 @@ impl Block {
     pub fn new() -> Self {
         Self {
             columns: std::array::from_fn(|_| Vec::new()),
+            still: [None; COLUMNS.len()],
             scratch: Vec::new(),
             full: (ROWS_FULL, LEVELS_FULL),
             price_decimals: 0,
@@ -102,8 +105,10 @@ impl Block {
         }
     }
 
+    /// Adds a value to a column, which was not [decoded](Self::decode).
     #[inline]
     pub fn push(&mut self, col: Col, value: i64) {
+        debug_assert!(self.still[col as usize].is_none());
         self.columns[col as usize].push(value);
     }
 
@@ -140,6 +145,7 @@ impl Block {
 
     pub fn clear(&mut self) {
         self.columns.iter_mut().for_each(Vec::clear);
+        self.still = [None; COLUMNS.len()];
     }
 
     pub fn encode(&mut self, out: &mut Vec<u8>) {
@@ -175,12 +181,15 @@ impl Block {
             let count = counts[group as usize];
             if count == 0 {
                 self.columns[col as usize].clear();
+                self.still[col as usize] = None;
                 continue;
             }
             let (before, after) = self.columns.split_at_mut(col as usize);
             let column = &mut after[0];
-            unpack(&mut input, count, column)?;
+            let still = &mut self.still[col as usize];
+            unpack(&mut input, count, column, still)?;
             if let Some(beside) = beside {
+                *still = None;
                 let beside = before.get(beside as usize).ok_or(Corrupt::Counts)?;
                 column
                     .iter_mut()
@@ -188,7 +197,10 @@ impl Block {
                     .for_each(|(value, beside)| *value = value.wrapping_add(*beside));
             }
             if col == Col::Kind {
-                count_groups(column, &mut counts)?;
+                match self.still[col as usize] {
+                    Some(kind) => counts[group_of(kind)? as usize] += count,
+                    None => count_groups(column, &mut counts)?,
+                }
             }
         }
         if input.len() != PADDING {
@@ -200,27 +212,24 @@ impl Block {
         if all == levels { Ok(()) } else { Err(Corrupt::Counts) }
     }
 
-    /// Multiplies all numbers of a unit; `None` where one does not fit.
+    /// Multiplies all numbers of a unit; `None` where one does not fit, and they are then of no use.
     pub fn multiply(&mut self, unit: Unit, by: i64) -> Option<()> {
+        let mut over = false;
         for &(col, _, of, _) in COLUMNS {
             if of == unit {
+                self.still[col as usize] = None;
+                // Looked at once for all, so that nothing but the next value is waited for.
                 for value in &mut self.columns[col as usize] {
-                    *value = value.checked_mul(by)?;
+                    let (product, overflows) = value.overflowing_mul(by);
+                    (*value, over) = (product, over | overflows);
                 }
             }
         }
-        Some(())
+        if over { None } else { Some(()) }
     }
 }
 
 fn count_groups(kinds: &[i64], counts: &mut [usize; 6]) -> Result<(), Corrupt> {
-    // A block is of one kind nearly always.
-    if let [first, ..] = kinds
-        && kinds.iter().fold(0, |differing, kind| differing | (kind ^ first)) == 0
-    {
-        counts[group_of(*first)? as usize] += kinds.len();
-        return Ok(());
-    }
     for &kind in kinds {
         counts[group_of(kind)? as usize] += 1;
     }

@@ -97,22 +97,40 @@ fn pack_run(run: &[i64], out: &mut Vec<u8>) {
     out.extend_from_slice(&bits.to_le_bytes()[..rest]);
 }
 
-/// Replaces `out` with the `count` values that `input` begins with; `input` then begins after them.
+/// Replaces `out` with the `count` values that `input` begins with; `input` then begins after them. `still` is the one value
+/// that all of `out` is known to be, if it is: columns that stand still are not written anew.
 ///
 /// # Errors
 /// [`Corrupt`] where the bytes are not a packed column of that many values; `out` is then of no use.
-pub(super) fn unpack(input: &mut &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), Corrupt> {
-    // What it held is written over, all of it.
+pub(super) fn unpack(
+    input: &mut &[u8],
+    count: usize,
+    out: &mut Vec<i64>,
+    still: &mut Option<i64>,
+) -> Result<(), Corrupt> {
+    let held = still.take().filter(|_| count <= out.len());
+    // What it held is written over, all of it that is another.
     out.resize(count, 0);
     let (&mode, rest) = input.split_first().ok_or(Corrupt::Short)?;
     *input = rest;
     if mode > DELTA {
         return Err(Corrupt::Column);
     }
+    let (mut first, mut one) = (None, true);
     for run in out.chunks_mut(RUN) {
-        unpack_run(input, run)?;
+        let Packed { low, width, bits } = next_run(input)?;
+        let bytes = (run.len() * usize::from(width)).div_ceil(8);
+        one &= width == 0 && *first.get_or_insert(low) == low;
+        match width {
+            0 if held == Some(low) => {}
+            0 => run.fill(low),
+            _ => unpack_bits(bits.get(..bytes + PADDING).ok_or(Corrupt::Short)?, low, width, run),
+        }
+        *input = bits.get(bytes..).ok_or(Corrupt::Short)?;
     }
-    if mode == DELTA {
+    if mode == PLAIN {
+        *still = first.filter(|_| one);
+    } else {
         let mut sum = 0i64;
         for value in out.iter_mut() {
             sum = sum.wrapping_add(*value);
@@ -122,18 +140,21 @@ pub(super) fn unpack(input: &mut &[u8], count: usize, out: &mut Vec<i64>) -> Res
     Ok(())
 }
 
-fn unpack_run(input: &mut &[u8], run: &mut [i64]) -> Result<(), Corrupt> {
+/// How a run begins, and what follows.
+struct Packed<'a> {
+    low: i64,
+    width: u8,
+    bits: &'a [u8],
+}
+
+#[inline]
+fn next_run<'a>(input: &mut &'a [u8]) -> Result<Packed<'a>, Corrupt> {
     let low = unzigzag(read_varint(input)?);
-    let (&width, rest) = input.split_first().ok_or(Corrupt::Short)?;
-    if width > 64 {
-        return Err(Corrupt::Column);
+    match input.split_first() {
+        Some((&width, bits)) if width <= 64 => Ok(Packed { low, width, bits }),
+        Some(_) => Err(Corrupt::Column),
+        None => Err(Corrupt::Short),
     }
-    *input = rest;
-    let bytes = (run.len() * usize::from(width)).div_ceil(8);
-    let padded = input.get(..bytes + PADDING).ok_or(Corrupt::Short)?;
-    unpack_bits(padded, low, width, run);
-    *input = &input[bytes..];
-    Ok(())
 }
 
 /// Unpacks values of some width, each above a smallest value.
@@ -155,7 +176,6 @@ static UNPACKERS: [Unpack; 57] = unpackers!(
 fn unpack_bits(padded: &[u8], low: i64, width: u8, run: &mut [i64]) {
     let width = usize::from(width);
     match UNPACKERS.get(width) {
-        _ if width == 0 => run.fill(low),
         Some(unpack) => unpack(padded, low, run),
         None => {
             for (i, value) in run.iter_mut().enumerate() {
@@ -229,7 +249,7 @@ mod tests {
         let packed = bytes.len();
         bytes.resize(packed + PADDING, 0);
         let (mut input, mut back) = (&bytes[..], vec![7]);
-        unpack(&mut input, values.len(), &mut back).expect("just packed");
+        unpack(&mut input, values.len(), &mut back, &mut None).expect("just packed");
         assert_eq!(back, values);
         assert_eq!(input.len(), PADDING, "all of it was taken, and no more");
         packed
@@ -281,9 +301,51 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), count in 0usize..400) {
             let mut out = Vec::new();
-            let _ = unpack(&mut &bytes[..], count, &mut out);
+            let _ = unpack(&mut &bytes[..], count, &mut out, &mut None);
             prop_assert!(out.len() <= count);
         }
+    }
+
+    #[test]
+    fn a_column_comes_back_whatever_stood_where_it_is_put() {
+        let still = |value: i64, count: usize| vec![value; count];
+        let sums = |step: i64, count: i64| (0..count).map(|n| n * step).collect::<Vec<_>>();
+        let mixed = |first: i64, then: i64| [still(first, RUN), still(then, RUN)].concat();
+        let columns = [
+            still(5, 300),
+            still(5, 300),
+            still(5, 40),
+            still(5, 301),
+            still(6, 300),
+            mixed(6, 7),
+            mixed(7, 7),
+            mixed(7, 9),
+            still(7, 2 * RUN),
+            sums(7, 300),
+            still(7, 300),
+            mixed(7, -1),
+            sums(1, 200),
+            still(0, 200),
+            still(0, 20),
+            vec![],
+            still(0, 20),
+        ];
+        let (mut held, mut known, mut kept) = (Vec::new(), None, 0);
+        for column in &columns {
+            let mut bytes = Vec::new();
+            pack(column, &mut bytes);
+            bytes.resize(bytes.len() + PADDING, 0);
+            unpack(&mut &bytes[..], column.len(), &mut held, &mut known).expect("just packed");
+            assert_eq!(&held, column);
+            if let Some(value) = known {
+                assert!(column.iter().all(|v| *v == value));
+                kept += 1;
+            }
+        }
+        assert_eq!(
+            kept,
+            columns.iter().filter(|c| c.first().is_some_and(|f| c.iter().all(|v| v == f))).count()
+        );
     }
 
     #[test]

@@ -215,8 +215,13 @@ impl SegmentReader {
     /// The bar at a place among the block's, which is known at `time`.
     #[inline]
     fn bar_at(&self, time: i64, at: usize) -> Kline {
-        let [open, high, low, close, others @ ..] = BAR_COLUMNS.map(|col| self.block.at(col, at));
-        self.turnover.bar(self.instrument, time, [open, high, low, close], others)
+        // Column by column, written out: a map over their names would look each up.
+        let of = |col| self.block.at(col, at);
+        let prices = [of(Col::Open), of(Col::High), of(Col::Low), of(Col::Close)];
+        let lags = [of(Col::OpenLag), of(Col::CloseLag)];
+        let turnover = [of(Col::TurnoverHigh), of(Col::TurnoverLow)];
+        let others = (of(Col::Volume), of(Col::Trades), of(Col::Closed));
+        self.turnover.bar(self.instrument, time, prices, lags, turnover, others)
     }
 
     #[inline]
@@ -320,21 +325,6 @@ fn before(time: i64, lag: i64) -> Time {
     Time(time.wrapping_sub(lag) as u64)
 }
 
-/// The columns of a bar.
-const BAR_COLUMNS: [Col; 11] = [
-    Col::Open,
-    Col::High,
-    Col::Low,
-    Col::Close,
-    Col::Volume,
-    Col::OpenLag,
-    Col::CloseLag,
-    Col::Trades,
-    Col::TurnoverHigh,
-    Col::TurnoverLow,
-    Col::Closed,
-];
-
 /// How a turnover is brought to the decimals of a notional; what is finer is cut off.
 #[derive(Debug, Clone, Copy)]
 enum Turnover {
@@ -353,11 +343,17 @@ impl Turnover {
         }
     }
 
-    /// A bar of its [columns](BAR_COLUMNS).
+    /// A bar of its columns; `others` are volume, number of trades, and whether it is closed.
     #[inline]
-    fn bar(self, instrument: InstrumentId, time: i64, prices: [i64; 4], others: [i64; 7]) -> Kline {
-        let [open, high, low, close] = prices;
-        let [volume, open_lag, close_lag, trades, above, below, closed] = others;
+    fn bar(
+        self,
+        instrument: InstrumentId,
+        time: i64,
+        [open, high, low, close]: [i64; 4],
+        [open_lag, close_lag]: [i64; 2],
+        [above, below]: [i64; 2],
+        (volume, trades, closed): (i64, i64, i64),
+    ) -> Kline {
         let turnover = i128::from(above) << 64 | i128::from(below as u64);
         Kline {
             instrument,
