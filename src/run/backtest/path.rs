@@ -6,7 +6,7 @@
 //! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
 use crate::domain::event::Kline;
-use crate::domain::{Bar, BarColumns, Price, Time};
+use crate::domain::{Bar, BarColumns, InstrumentId, Notional, Price, Qty, Time};
 use crate::run::config::PathRule;
 
 /// Steps of a path, each an event, whether the price is there already or not.
@@ -20,26 +20,57 @@ pub(super) struct BarPath {
     begins: Time,
     ends: Time,
     step: u8,
-    /// Where it has got to.
-    now: Kline,
     high_first: bool,
+    /// Where it has got to, and the extremes that it has been to.
+    price: Price,
+    high: Price,
+    low: Price,
 }
 
 impl BarPath {
+    /// None, or one that is over.
+    pub const OVER: Self = Self {
+        bar: Kline {
+            instrument: InstrumentId(0),
+            open: Price(0),
+            high: Price(0),
+            low: Price(0),
+            close: Price(0),
+            volume: Qty::ZERO,
+            open_time: Time(0),
+            close_time: Time(0),
+            trades: 0,
+            quote_volume: Notional::ZERO,
+            closed: true,
+        },
+        begins: Time(0),
+        ends: Time(0),
+        step: 4,
+        high_first: true,
+        price: Price(0),
+        high: Price(0),
+        low: Price(0),
+    };
+
     /// The path of a bar that is known at `ends`; it does not begin before `after`.
     pub fn new(bar: Kline, ends: Time, after: Time) -> Self {
         let begins = bar.open_time.max(after).min(ends);
-        let open = Kline {
-            high: bar.open,
-            low: bar.open,
-            close: bar.open,
-            volume: crate::domain::Qty::ZERO,
-            quote_volume: crate::domain::Notional::ZERO,
+        let price = bar.open;
+        Self { bar, begins, ends, step: 0, high_first: true, price, high: price, low: price }
+    }
+
+    /// The bar as far as it has got.
+    fn so_far(&self) -> Kline {
+        Kline {
+            high: self.high,
+            low: self.low,
+            close: self.price,
+            volume: Qty::ZERO,
+            quote_volume: Notional::ZERO,
             trades: 0,
             closed: false,
-            ..bar
-        };
-        Self { bar, begins, ends, step: 0, now: open, high_first: true }
+            ..self.bar
+        }
     }
 
     /// When the next point is due; `None` at the end.
@@ -61,6 +92,12 @@ impl BarPath {
         (self.step < 3).then(|| self.begins.plus_nanos(2 * third))
     }
 
+    /// Whether nothing is left of it.
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        self.step >= 4
+    }
+
     /// Whether the next point is where it opens.
     pub fn opens(&self) -> bool {
         self.step == 0
@@ -68,28 +105,46 @@ impl BarPath {
 
     /// The next point; `None` where the price is there already. `position` is what is held.
     pub fn next(&mut self, rule: PathRule, position: i64) -> Option<Kline> {
+        if !self.step(rule, position) {
+            return None;
+        }
+        Some(if self.step == 4 { Kline { closed: true, ..self.bar } } else { self.so_far() })
+    }
+
+    /// Goes on to the next point; false where the price is there already.
+    pub fn step(&mut self, rule: PathRule, position: i64) -> bool {
         self.step += 1;
         match self.step {
-            1 => return Some(self.now),
+            1 => return true,
             2 => self.high_first = self.goes_up(rule, position),
             3 => {}
             _ => {
-                self.now = Kline { closed: true, ..self.bar };
-                return Some(self.now);
+                self.price = self.bar.close;
+                return true;
             }
         }
+        self.go()
+    }
+
+    /// The price that it has come to.
+    pub fn price(&self) -> Price {
+        self.price
+    }
+
+    /// Goes to the extreme that comes now; false where the price is there already.
+    fn go(&mut self) -> bool {
         let up = self.high_first == (self.step == 2);
         let price = if up { self.bar.high } else { self.bar.low };
-        if price == self.now.close {
-            return None;
+        if price == self.price {
+            return false;
         }
-        self.now.close = price;
+        self.price = price;
         if up {
-            self.now.high = price;
+            self.high = price;
         } else {
-            self.now.low = price;
+            self.low = price;
         }
-        Some(self.now)
+        true
     }
 
     /// How many points a whole bar has, and where the price is before its close.
@@ -109,9 +164,9 @@ impl BarPath {
         let steps = STEPS.saturating_sub(u64::from(self.step));
         let (mut path, mut points) = (*self, 1);
         while path.within().is_some() {
-            points += u64::from(path.next(rule, position).is_some());
+            points += u64::from(path.step(rule, position));
         }
-        (steps, points, path.now.close)
+        (steps, points, path.price)
     }
 
     fn goes_up(&self, rule: PathRule, position: i64) -> bool {
@@ -197,7 +252,7 @@ pub(super) fn prices_of(bar: &Kline) -> [i64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BarTable, InstrumentId, Notional, Qty, TimedBar};
+    use crate::domain::{BarTable, TimedBar};
 
     fn bar(open: i64, high: i64, low: i64, close: i64) -> Kline {
         Kline {

@@ -84,7 +84,7 @@ struct PathLane {
     begun: usize,
     /// Whether all bars of the instrument are these.
     alone: bool,
-    path: Option<BarPath>,
+    path: BarPath,
     instrument: InstrumentId,
     /// When the last bar ended.
     ended: Time,
@@ -100,21 +100,19 @@ impl PathLane {
     #[inline]
     fn due(&mut self) -> Result<Option<(Time, u8)>, HistoryError> {
         loop {
-            if let Some(path) = &self.path
-                && let Some(due) = path.due()
-            {
-                return Ok(Some((due, if path.opens() { OPENS } else { ENDS })));
+            if let Some(due) = self.path.due() {
+                return Ok(Some((due, if self.path.opens() { OPENS } else { ENDS })));
             }
             if self.begun == self.bars.at_hand() {
                 if !self.bars.go_on()? {
-                    (self.path, self.begun) = (None, self.bars.at_hand());
+                    self.begun = self.bars.at_hand();
                     return Ok(None);
                 }
                 (self.begun, self.busy) = (0, NONE_BUSY);
             }
             let Some(TimedBar { time, bar }) = self.bars.bar(self.begun) else { return Ok(None) };
             self.begun += 1;
-            self.path = Some(BarPath::new(bar, time, self.ended));
+            self.path = BarPath::new(bar, time, self.ended);
             self.ended = time;
         }
     }
@@ -128,7 +126,9 @@ impl PathLane {
         columns: &mut Vec<Column>,
         sequencer: &mut Sequencer,
     ) -> u64 {
-        let Some(path) = &self.path else { return 0 };
+        if self.path.is_over() {
+            return 0;
+        }
         let first = self.begun - 1;
         // Somebody waits for its close, or for a moment within it: to ask again until then is of no use.
         if first == self.busy {
@@ -140,7 +140,7 @@ impl PathLane {
         stretch.cut_before(others);
         let looked_at = stretch.bars().len();
         if let Some(ends) = stretch.bars().time(0) {
-            let lull = Lull { instrument: self.instrument, opens: path.opens(), ends, closes: true };
+            let lull = Lull { instrument: self.instrument, opens: self.path.opens(), ends, closes: true };
             sequencer.shorten(&lull, &mut stretch);
         }
         let passed = stretch.bars().len();
@@ -151,7 +151,7 @@ impl PathLane {
         if let Some((time, last)) = stretch.last() {
             let position = sequencer.position(self.instrument);
             let (mut points, mut before);
-            (steps, points, before) = path.rest(rule, position);
+            (steps, points, before) = self.path.rest(rule, position);
             if passed > 1 {
                 steps += STEPS * (passed as u64 - 1);
                 points += self.bars.points(first + 1..first + passed, rule, position);
@@ -160,7 +160,7 @@ impl PathLane {
             sequencer.pass_over_bars(2 * points, before, &stretch);
             self.ended = time;
             self.begun = first + passed;
-            self.path = None;
+            self.path = BarPath::OVER;
         }
         *columns = stretch.columns;
         steps
@@ -244,7 +244,15 @@ impl HistorySource {
             });
             let alone = of_it.count() == 1;
             let (instrument, ended) = (instrument.id, Time(0));
-            paths.push(PathLane { bars, begun: 0, alone, path: None, instrument, ended, busy: NONE_BUSY });
+            paths.push(PathLane {
+                bars,
+                begun: 0,
+                alone,
+                path: BarPath::OVER,
+                instrument,
+                ended,
+                busy: NONE_BUSY,
+            });
         }
         let known = kept.filter(|_| !shared.is_empty()).map(|kept| KnownOfRun::new(Arc::clone(kept), shared));
         let known = known.map(|known| Arc::new(known) as Arc<dyn KnownIndicators>);
@@ -338,7 +346,7 @@ impl HistorySource {
                 return Ok(Ok(steps));
             }
         }
-        let Some(path) = &mut lane.path else { return Ok(Ok(0)) };
+        let path = &mut lane.path;
         let position = sequencer.position(lane.instrument);
         let mut walked = 0;
         if let Some(within) = path.within() {
@@ -354,8 +362,8 @@ impl HistorySource {
                 let (mut points, mut last) = (0, None);
                 while path.within().is_some() && (alone || walked == 0) {
                     walked += 1;
-                    if let Some(point) = path.next(self.rule, position) {
-                        (points, last) = (points + 1, Some(point.close));
+                    if path.step(self.rule, position) {
+                        (points, last) = (points + 1, Some(path.price()));
                     }
                 }
                 if let Some(price) = last {

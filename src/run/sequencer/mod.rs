@@ -180,7 +180,9 @@ impl Sequencer {
                 Some(due) if due <= time => {
                     if let Some(mut answer) = self.queue.pop() {
                         self.time = self.time.max(due);
-                        answer.slot.stamp(self.time, self.clock.raw(), 0);
+                        // What is handed over in no real time is not worth a stamp.
+                        let now = if self.direct { 0 } else { self.clock.raw() };
+                        answer.slot.stamp(self.time, now, 0);
                         self.entered += 1;
                         if !self.net.is_empty() {
                             self.follow(&answer.slot);
@@ -307,9 +309,13 @@ impl Sequencer {
         let Some((first, others)) = slots.split_first() else { return Ok(()) };
         let mut first = *first;
         first.stamp(self.time, now, delta(read, now));
-        self.put(&first)?;
-        for chunk in others.chunks(self.chunk_slots) {
-            self.put_all(chunk)?;
+        if self.direct {
+            self.hand_over(std::iter::once(&first).chain(others), slots.len());
+        } else {
+            self.put(&first)?;
+            for chunk in others.chunks(self.chunk_slots) {
+                self.put_all(chunk)?;
+            }
         }
         self.event_published();
         Ok(())
@@ -465,13 +471,19 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Hands slots to the stages of this thread past the ring.
+    #[inline]
+    fn hand_over<'s>(&mut self, slots: impl Iterator<Item = &'s Slot>, count: usize) {
+        if let Some(local) = &mut self.local {
+            local.handle(slots);
+        }
+        self.seq += count as u64;
+    }
+
     #[inline]
     fn put(&mut self, slot: &Slot) -> Result<(), Stopped> {
         if self.direct {
-            if let Some(local) = &mut self.local {
-                local.handle(std::iter::once(slot));
-            }
-            self.seq += 1;
+            self.hand_over(std::iter::once(slot), 1);
             return Ok(());
         }
         while self.producer.try_publish(|s| *s = *slot).is_err() {
@@ -483,13 +495,6 @@ impl Sequencer {
 
     #[inline]
     fn put_all(&mut self, slots: &[Slot]) -> Result<(), Stopped> {
-        if self.direct {
-            if let Some(local) = &mut self.local {
-                local.handle(slots.iter());
-            }
-            self.seq += slots.len() as u64;
-            return Ok(());
-        }
         let all = || slots.iter();
         while self
             .producer
