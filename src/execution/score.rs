@@ -221,13 +221,18 @@ impl Score {
         }
         let decided = self.decided.iter().find(|(of, _)| *of == order).map(|(_, prices)| *prices);
         let row = FillRow { time, strategy, instrument, order, side, qty, price, fee, maker, decided };
-        self.outcome.fills.push(row);
+        grown(&mut self.outcome.fills).push(row);
         let after = positions[strategy.index()][instrument.index()].qty.0;
         let before = after - side.signed(qty).0;
         let closing = if (before > 0) == (side == Side::Sell) { qty.0.min(before.abs()) } else { 0 };
         let opening = qty.0 - closing;
         // The part that closes pays its part of the fee, rounded to it; the part that opens the rest.
-        let closing_fee = (i128::from(fee) * i128::from(closing) / i128::from(qty.0.max(1))) as i64;
+        let closing_fee = match closing {
+            0 => 0,
+            // All of it, which needs no division.
+            _ if closing == qty.0 => fee,
+            _ => (i128::from(fee) * i128::from(closing) / i128::from(qty.0.max(1))) as i64,
+        };
         if closing > 0 {
             self.close(report, Qty(closing), closing_fee, before.abs() == closing);
         }
@@ -240,7 +245,7 @@ impl Score {
         let (strategy, instrument) = (report.strategy, report.instrument);
         let place = &mut self.open[strategy.index()][instrument.index()];
         let index = *place.get_or_insert_with(|| {
-            self.outcome.trips.push(RoundTrip {
+            grown(&mut self.outcome.trips).push(RoundTrip {
                 strategy,
                 instrument,
                 side: report.side,
@@ -325,4 +330,15 @@ impl Score {
         outcome.trips = trips;
         (outcome, decisions)
     }
+}
+
+/// Rows with room for one more, and where there are many for many times as many: room that is not used takes no memory, while
+/// to move to a larger one takes new pages, each of which has to be cleared.
+fn grown<T>(rows: &mut Vec<T>) -> &mut Vec<T> {
+    const MANY: usize = 1_024;
+    const ROOM: usize = 65_536;
+    if rows.len() == rows.capacity() && rows.len() >= MANY {
+        rows.reserve_exact(ROOM.max(3 * rows.len()));
+    }
+    rows
 }
