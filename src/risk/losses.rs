@@ -30,6 +30,8 @@ impl Track {
 #[derive(Debug)]
 pub(super) struct Losses {
     limits: LossLimits,
+    /// Whether there is any.
+    limited: bool,
     day: DayBoundary,
     day_ends: Time,
     whole: Track,
@@ -47,6 +49,8 @@ pub(super) struct Losses {
 impl Losses {
     pub fn new(limits: LossLimits, day: DayBoundary, strategies: usize) -> Self {
         Self {
+            limited: LossLimits { velocity_window_ns: 0, flatten: false, ..limits }
+                != LossLimits { velocity_window_ns: 0, flatten: false, ..LossLimits::NONE },
             day,
             day_ends: Time(0),
             whole: Track::default(),
@@ -183,6 +187,12 @@ impl Losses {
             return None;
         };
         Some(Kill { scope: Scope::Strategy(strategy), cause, flatten: limits.flatten })
+    }
+
+    /// Whether any loss could be over a limit.
+    #[inline]
+    pub fn are_limited(&self) -> bool {
+        self.limited
     }
 
     /// Whether no price could make a loss one that is over a limit.

@@ -142,6 +142,10 @@ impl<R: RuleList> Judge<R> {
         if self.exposure.is_unsettled() {
             self.exposure.settle();
         }
+        // Peaks are of use to limits, and to who is told of them.
+        if !self.losses.are_limited() && self.watch.is_none() {
+            return;
+        }
         let changes = self.exposure.changes();
         match strategy {
             // Time alone loses nothing: the peak and the day's start stay, and the best of a window only falls.
