@@ -50,7 +50,11 @@ pub struct MarketMessage {
 }
 
 /// What a message says.
+///
+/// Its tag is a whole word, so that a message is copied in the words it was written in: a copy that begins within one waits
+/// until they have left the processor.
 #[derive(Debug, Clone, Copy)]
+#[repr(u64)]
 pub enum MarketBody {
     /// The top of book changed, or whether it can be trusted did.
     Top(InstrumentId, Top),
@@ -69,7 +73,7 @@ pub enum MarketBody {
     /// An indicator has a new value.
     Value {
         /// Its slot in the run's table of indicators.
-        slot: u16,
+        slot: usize,
         /// The values.
         values: Values,
     },

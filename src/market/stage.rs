@@ -284,7 +284,7 @@ impl InstrumentState {
         // Indicators first: a strategy that hears of a bar finds the indicators that the bar made.
         for (slot, source) in &mut self.closes {
             if let Some(values) = source.next(self.units, bar) {
-                out.push(MarketMessage { seq, body: MarketBody::Value { slot: *slot, values } });
+                out.push(MarketMessage { seq, body: MarketBody::Value { slot: usize::from(*slot), values } });
             }
         }
         out.push(MarketMessage { seq, body: MarketBody::Bar(*bar) });
@@ -340,7 +340,7 @@ impl InstrumentState {
             let (bids, asks) = (book.qty_within(Side::Buy, levels), book.qty_within(Side::Sell, levels));
             if let Some(ratio) = imbalance_of(bids, asks) {
                 let values = [ratio.to_f64(), 0.0, 0.0];
-                out.push(MarketMessage { seq, body: MarketBody::Value { slot, values } });
+                out.push(MarketMessage { seq, body: MarketBody::Value { slot: usize::from(slot), values } });
             }
         }
     }

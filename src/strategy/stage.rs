@@ -193,7 +193,7 @@ impl StrategyStage {
                 tops.push((*instrument, *top, if *shown { Told::AllOfPath } else { Told::Managers }));
             }
             MarketBody::Bar(bar) => bars.push(*bar),
-            MarketBody::Value { slot, values } => view.values[usize::from(*slot)] = Some(*values),
+            MarketBody::Value { slot, values } => view.values[*slot] = Some(*values),
         });
     }
 

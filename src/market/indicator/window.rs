@@ -122,18 +122,15 @@ impl Mean {
     #[inline(never)]
     pub(super) fn push_many(&mut self, value: impl Fn(usize) -> Option<f64>, means: &mut [f64]) -> usize {
         let (base, share, mut turn) = (self.base, self.share, self.turn);
-        let places = self.ring.places();
-        let many = means.len().min(places.len().saturating_sub(1));
-        let Some(places) = places.get_mut(..=many) else { return 0 };
-        let mut taken = many;
-        for (n, mean) in means[..many].iter_mut().enumerate() {
-            let Some(value) = value(n) else {
-                taken = n;
-                break;
-            };
-            places[n] = value;
+        let mut taken = 0;
+        let Some((mut place, places)) = self.ring.places().split_first_mut() else { return 0 };
+        for (mean, next) in means.iter_mut().zip(places) {
+            let Some(value) = value(taken) else { break };
+            *place = value;
             turn += value - base;
-            *mean = base + (places[n + 1] + turn) * share;
+            *mean = base + (*next + turn) * share;
+            place = next;
+            taken += 1;
         }
         self.turn = turn;
         self.ring.skip(taken);
