@@ -31,6 +31,9 @@ pub struct ScoreSettings {
     pub decisions: bool,
 }
 
+/// Fills for which there is room from the start.
+const FILLS_AT_FIRST: usize = 4_096;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Score {
@@ -65,6 +68,8 @@ impl Score {
             decimals,
             start: scale(i128::from(settings.start), 8, decimals),
             instruments: table.all().to_vec(),
+            fills: Vec::with_capacity(FILLS_AT_FIRST),
+            trips: Vec::with_capacity(FILLS_AT_FIRST / 2),
             ..Outcome::default()
         };
         Self {
@@ -332,13 +337,12 @@ impl Score {
     }
 }
 
-/// Rows with room for one more, and where there are many for many times as many: room that is not used takes no memory, while
-/// to move to a larger one takes new pages, each of which has to be cleared.
+/// Rows with room for one more. What there is no room for gets much of it at once: room that is not used takes no memory, while
+/// each move to a larger one takes new pages, which have to be cleared.
 fn grown<T>(rows: &mut Vec<T>) -> &mut Vec<T> {
-    const MANY: usize = 1_024;
-    const ROOM: usize = 65_536;
-    if rows.len() == rows.capacity() && rows.len() >= MANY {
-        rows.reserve_exact(ROOM.max(3 * rows.len()));
+    const MORE: usize = 65_536;
+    if rows.len() == rows.capacity() {
+        rows.reserve_exact(MORE.max(3 * rows.len()));
     }
     rows
 }
