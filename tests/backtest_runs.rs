@@ -6,6 +6,7 @@ mod recordings;
 mod support {
     pub mod backtest;
     pub mod history;
+    pub mod interrupt;
 }
 
 use algo_trader::domain::{InstrumentId, Notional, Qty};
@@ -15,7 +16,7 @@ use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::backtest::{
-    BacktestError, BacktestOptions, Ran, Rerun, Source, check_lookahead, run_backtest,
+    BacktestError, BacktestOptions, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
 };
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
@@ -194,7 +195,7 @@ fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
     let closes: Vec<(u64, i64)> = (1u64..).zip(&bars).map(|(n, bar)| (BEGIN + n * MINUTE, bar[3])).collect();
     let check = |text: &str| {
         let (config, catalogue) = config(dir.path(), &[XYZ], text);
-        check_lookahead(12, |rerun| {
+        check_lookahead(12, true, |rerun| {
             let cut = rerun.cut();
             let there = closes.iter().filter(|(time, _)| cut.is_none_or(|cut| *time < cut.0)).copied();
             *BEFOREHAND.lock().expect("nobody panicked") = there.collect();
@@ -386,6 +387,45 @@ fn program(args: &[&str]) -> (Option<i32>, String, String) {
         std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output().expect("runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_check_that_is_interrupted_finds_nothing() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 2_000));
+    let (file, history) = (dir.path().join("my.toml"), dir.path().join("history"));
+    let text =
+        format!("{LIMITS}\n[backtest]\nqty_decimals = 3\nhistory = \"{}\"\n{CROSS}", history.display());
+    std::fs::write(&file, text).expect("can be written");
+    // Some hundred runs a second: it is nowhere near its end.
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"))
+        .args(["backtest", "--check-lookahead", "10000", "--config", &file.display().to_string()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    support::interrupt::interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(output.stdout.is_empty() && told.contains("interrupted"), "{told}");
+}
+
+#[test]
+fn how_many_events_there_will_be_is_told_before() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 2_000));
+    let (mut config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+    let told_and_were = |config: &Config| {
+        let options = BacktestOptions::default();
+        let ran = run_backtest(config, Source::History(&catalogue), options).expect("runs");
+        (Plan::of_history(config, &catalogue).expect("there is data").events, ran.events)
+    };
+    assert_eq!(told_and_were(&config), (8_000, 8_000));
+    config.backtest.from = Some(algo_trader::domain::Time(BEGIN + 500 * MINUTE));
+    config.backtest.until = Some(algo_trader::domain::Time(BEGIN + 1_500 * MINUTE));
+    let (told, were) = told_and_were(&config);
+    assert!(told.abs_diff(were) < 20 && were < 4_020, "{told} {were}");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What a person meets who gives the program something it cannot use: a clear message, the right exit status, and
 //! everything else still counted. Never a panic.
 
+#[path = "support/interrupt.rs"]
+mod interrupt;
+
 use algo_trader::domain::Time;
 use algo_trader::history::RecordingWriter;
+use interrupt::interrupt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -169,21 +173,7 @@ fn an_interrupted_replay_ends_cleanly_with_its_report() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // Bit 1 of the signals that are caught is SIGINT's; until it is set, the signal would end the program.
-    let caught = |text: String| {
-        let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?.trim().to_owned();
-        Some(u64::from_str_radix(&mask, 16).ok()? & 2 != 0)
-    };
-    let status = format!("/proc/{}/status", child.id());
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !std::fs::read_to_string(&status).ok().and_then(caught).unwrap_or_default() {
-        assert!(std::time::Instant::now() < end, "it does not listen for signals");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    // The flag is there a moment after the way to end at once.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(kill.success());
+    interrupt(&child);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");

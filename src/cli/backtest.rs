@@ -9,7 +9,7 @@ use crate::domain::performance::{EquityPoint, Outcome as Performance, RoundTrip}
 use crate::domain::{Instrument, Time};
 use crate::execution::Record;
 use crate::history::{Catalogue, HistoryError, Recording, RecordingOptions};
-use crate::pipeline::Threading;
+use crate::pipeline::{StopReason, Threading};
 use crate::report::backtest::BacktestReport;
 use crate::report::units::count as grouped;
 use crate::run::backtest::{
@@ -163,13 +163,9 @@ fn once(
     strategies: &'static [StrategySpec],
     interrupt: &Interrupt,
 ) -> Result<Outcome, BacktestError> {
-    let rows = match catalogue {
-        Some(catalogue) => Plan::of_history(config, catalogue)?.rows,
-        None => 0,
-    };
     let options = BacktestOptions {
         interrupt: interrupt.clone(),
-        progress: progress(rows),
+        progress: progress(events_ahead(config, catalogue)?, String::new()),
         pipeline: pipeline(args, strategies),
         ..BacktestOptions::default()
     };
@@ -189,8 +185,13 @@ fn once(
     Ok(if told { Outcome::Done } else { Outcome::Failed })
 }
 
-/// A line of progress with the rate and what is left, where standard error is a terminal.
-fn progress(rows: u64) -> Option<Box<dyn FnMut(u64, Time) + Send>> {
+/// How many events there will be, about; 0 where nobody knows before.
+fn events_ahead(config: &Config, catalogue: Option<&Catalogue>) -> Result<u64, BacktestError> {
+    catalogue.map_or(Ok(0), |catalogue| Ok(Plan::of_history(config, catalogue)?.events))
+}
+
+/// A line of progress with the rate and what is left, where standard error is a terminal; `of_what` is said first.
+fn progress(ahead: u64, of_what: String) -> Option<Box<dyn FnMut(u64, Time) + Send>> {
     let mut status = StatusLine::new()?;
     let (begun, mut shown) = (Instant::now(), Instant::now());
     Some(Box::new(move |events, time| {
@@ -199,9 +200,9 @@ fn progress(rows: u64) -> Option<Box<dyn FnMut(u64, Time) + Send>> {
         }
         shown = Instant::now();
         let rate = events as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-        let left = rows.saturating_sub(events) as f64 / rate.max(1.0);
-        let of = if rows > 0 { format!(" of {rows}, {left:.0} s left") } else { String::new() };
-        status.show(&format!("{time}  {events} events{of}, {:.2} M/s", rate / 1e6));
+        let left = ahead.saturating_sub(events) as f64 / rate.max(1.0);
+        let of = if ahead > 0 { format!(" of about {ahead}, {left:.0} s left") } else { String::new() };
+        status.show(&format!("{of_what}{time}  {events} events{of}, {:.2} M/s", rate / 1e6));
     }))
 }
 
@@ -213,16 +214,27 @@ fn lookahead(
     interrupt: &Interrupt,
     count: usize,
 ) -> Result<Outcome, BacktestError> {
-    let report = check_lookahead(count, |rerun| {
+    let ahead = events_ahead(config, catalogue)?;
+    // A recording is run frame by frame.
+    let passes_over = catalogue.is_some();
+    let (mut made, runs) = (0, 1 + usize::from(passes_over) + count);
+    let report = check_lookahead(count, passes_over, |rerun| {
+        made += 1;
         let options = BacktestOptions {
             interrupt: interrupt.clone(),
+            progress: progress(ahead, format!("run {made} of {runs}  ")),
             cut: rerun.cut(),
             decisions: true,
             every_event: rerun == Rerun::EveryEvent,
             pipeline: pipeline(args, strategies),
             ..BacktestOptions::default()
         };
-        one_run(args, config, catalogue, options).map(|ran| ran.decisions)
+        let ran = one_run(args, config, catalogue, options)?;
+        // What was decided until then is no run to compare with.
+        if interrupt.is_raised() {
+            return Err(BacktestError::Stopped(StopReason::Interrupted));
+        }
+        Ok(ran.decisions)
     })?;
     if args.json {
         println!("{:#}", lookahead_json(&report, config));

@@ -54,13 +54,14 @@ pub struct LookaheadReport {
     pub differences: Vec<Difference>,
 }
 
-/// Compares the decisions of a whole run with those of one in which no event is passed over, and of `count` runs over shorter
-/// histories, each made by `run`.
+/// Compares the decisions of a whole run with those of one in which no event is passed over, if it `passes_over` any, and of
+/// `count` runs over shorter histories, each made by `run`.
 ///
 /// # Errors
 /// What `run` gives.
 pub fn check_lookahead(
     count: usize,
+    passes_over: bool,
     mut run: impl FnMut(Rerun) -> Result<Vec<(Time, Record)>, BacktestError>,
 ) -> Result<LookaheadReport, BacktestError> {
     let whole = run(Rerun::Whole)?;
@@ -70,7 +71,9 @@ pub fn check_lookahead(
         .collect();
     cuts.dedup();
     let mut report = LookaheadReport { cuts: Vec::new(), decisions: whole.len(), differences: Vec::new() };
-    report.differences.extend(first_difference(None, &whole, &run(Rerun::EveryEvent)?));
+    if passes_over {
+        report.differences.extend(first_difference(None, &whole, &run(Rerun::EveryEvent)?));
+    }
     for decided in cuts {
         let cut = decided.plus_nanos(1);
         let shorter = run(Rerun::Until(cut))?;

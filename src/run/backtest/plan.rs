@@ -4,6 +4,7 @@
 
 use super::fault::BacktestError;
 use super::funding;
+use super::path::STEPS;
 use crate::domain::decimal::Scaled;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{
@@ -25,12 +26,30 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// What was read, by name.
     pub sources: Vec<String>,
-    /// Events that the series have, whatever the range.
-    pub rows: u64,
+    /// How many events there will be, about: as if each series had its own evenly over its time. 0 where nobody knows.
+    pub events: u64,
     pub(super) query: Query,
     pub(super) simulation: Simulation,
     /// How long the end of a run waits for what is under way, ns.
     pub(super) settle_ns: u64,
+}
+
+/// Whether orders for an instrument fill against its bars.
+pub(super) fn on_path(simulation: &Simulation, instrument: &Instrument) -> bool {
+    simulation.sourcing[instrument.id.index()].top == TopSource::Bars
+}
+
+/// How many rows of a series lie in a query's range, about.
+fn rows_in_range(series: &Series, query: &Query) -> u64 {
+    let (first, last) = (series.first(), series.last());
+    let from = query.from.unwrap_or(first).max(first);
+    let until = query.until.unwrap_or(last).min(last);
+    let (part, whole) = (until.since(from), last.since(first));
+    if whole == 0 {
+        series.rows
+    } else {
+        (u128::from(series.rows) * u128::from(part) / u128::from(whole)) as u64
+    }
 }
 
 /// What is known of one instrument.
@@ -136,8 +155,13 @@ impl Plan {
         };
         let simulation = simulation(config, &traded, &known, told)?;
         let sources = series.iter().map(|s| s.name.to_string()).collect();
-        let rows = series.iter().map(|s| s.rows).sum();
-        Ok(Self { sources, rows, query, simulation, settle_ns: settle_ns(config), series })
+        let steps = |s: &Series| match config.instruments.by_name(&s.name.instrument) {
+            // Bars that orders fill against are events all along their path.
+            Some(i) if s.name.kind == SeriesKind::Bars && on_path(&simulation, i) => STEPS,
+            _ => 1,
+        };
+        let events = series.iter().map(|s| rows_in_range(s, &query).saturating_mul(steps(s))).sum();
+        Ok(Self { sources, events, query, simulation, settle_ns: settle_ns(config), series })
     }
 
     /// The plan over recorded frames.
@@ -163,7 +187,7 @@ impl Plan {
         }
         let simulation = simulation(config, &traded, &known, |_| "a recorded feed".into())?;
         let query = Query { from: config.backtest.from, until: config.backtest.until, ..Query::default() };
-        Ok(Self { series: Vec::new(), sources, rows: 0, query, simulation, settle_ns: settle_ns(config) })
+        Ok(Self { series: Vec::new(), sources, events: 0, query, simulation, settle_ns: settle_ns(config) })
     }
 
     /// That no event lies in the range.

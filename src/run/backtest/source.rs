@@ -9,11 +9,11 @@ use super::fault::BacktestError;
 use super::feed::Feed;
 use super::kept::{Kept, KeptBars, KnownOfRun};
 use super::path::{BarPath, STEPS, first_of};
-use super::plan::Plan;
+use super::plan::{Plan, on_path};
 use crate::domain::{BarColumns, Column, InstrumentId, Slot, Stretch, Time, TimedBar};
 use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
-use crate::market::{KnownIndicators, TopSource};
+use crate::market::KnownIndicators;
 use crate::pipeline::Lull;
 use crate::run::config::{Config, PathRule};
 use crate::run::sequencer::{Sequencer, Stopped};
@@ -212,8 +212,7 @@ impl HistorySource {
         let (table, query) = (&config.instruments, &plan.query);
         let on_path = |series: &&Series| {
             let instrument = table.by_name(&series.name.instrument);
-            series.name.kind == SeriesKind::Bars
-                && instrument.is_some_and(|i| plan.simulation.sourcing[i.id.index()].top == TopSource::Bars)
+            series.name.kind == SeriesKind::Bars && instrument.is_some_and(|i| on_path(&plan.simulation, i))
         };
         let open = |series: &[Series], query: &Query| HistoryEvents::open(catalogue, series, table, query);
         let others: Vec<Series> = plan.series.iter().filter(|s| !on_path(s)).cloned().collect();
