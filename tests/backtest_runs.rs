@@ -18,6 +18,7 @@ use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::backtest::{
     BacktestError, BacktestOptions, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
 };
+use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
 use std::sync::Mutex;
@@ -409,6 +410,25 @@ fn a_check_that_is_interrupted_finds_nothing() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(output.stdout.is_empty() && told.contains("interrupted"), "{told}");
+}
+
+#[test]
+fn what_a_run_that_was_cut_short_leaves_says_so() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 3_000));
+    let (config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+    let ran = |interrupt: Interrupt| {
+        let options = BacktestOptions { interrupt, ..BacktestOptions::default() };
+        run_backtest(&config, Source::History(&catalogue), options).expect("runs")
+    };
+    let said = |ran: &Ran| ran.outcome.provenance.settings.iter().find(|(key, _)| key == "stopped").cloned();
+    let whole = ran(Interrupt::default());
+    assert_eq!((whole.events, said(&whole)), (12_000, None));
+    let interrupt = Interrupt::default();
+    interrupt.raise();
+    let cut = ran(interrupt);
+    assert!(cut.events < 8_000, "{}", cut.events);
+    assert_eq!(said(&cut), Some(("stopped".into(), "interrupted".into())));
 }
 
 #[test]

@@ -353,6 +353,7 @@ fn to_json(ran: &Ran) -> Value {
         "start": money(o, o.start),
         "end": money(o, o.end()),
         "events": ran.events,
+        "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),
         "intents": e.intents,
         "denials": e.denials,
         "orders": e.orders,

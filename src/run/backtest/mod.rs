@@ -242,11 +242,10 @@ fn finish(
         return Err(BacktestError::Stopped(reason.clone()));
     }
     let labels = config.strategies.iter().map(|s| s.label.clone()).collect();
-    let provenance = Provenance {
-        name: config.run.name.clone(),
-        settings: plan.settings(config),
-        sources: plan.sources.clone(),
-    };
+    let mut settings = plan.settings(config);
+    // What is kept of a run that was cut short says so.
+    settings.extend(summary.stopped.as_ref().map(|reason| ("stopped".to_owned(), reason.to_string())));
+    let provenance = Provenance { name: config.run.name.clone(), settings, sources: plan.sources.clone() };
     let (outcome, decisions) = match score {
         Some((score, positions)) => score.finish(&positions, labels, provenance),
         None => (Outcome { strategies: labels, provenance, ..Outcome::default() }, Vec::new()),
