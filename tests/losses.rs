@@ -4,11 +4,18 @@
 #[path = "support/pipeline.rs"]
 mod support;
 
-use algo_trader::domain::event::{Command, Event};
-use algo_trader::domain::{DenyReason, InstrumentTable, Qty, Scope};
+use algo_trader::domain::event::{Command, Event, FeeAsset, Report};
+use algo_trader::domain::order::ReportKind;
+use algo_trader::domain::{
+    DenyReason, InstrumentId, InstrumentTable, OrderId, Price, Qty, Scope, Side, Slot, StrategyId, Time,
+};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
-use algo_trader::pipeline::Threading;
+use algo_trader::pipeline::{Stage, Stop, Threading, lane_within_thread};
+use algo_trader::risk::limits::LossLimits;
+use algo_trader::risk::snapshot::LossTrack;
+use algo_trader::risk::watch::watch;
+use algo_trader::risk::{RiskLimits, RiskStage};
 use algo_trader::run::{Config, ReplayOptions, Summary, replay_frames, replay_journal};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use std::path::{Path, PathBuf};
@@ -116,4 +123,57 @@ fn a_limit_that_nobody_wrote_denies_every_order() {
     let summary = run(&config, Threading::Inline, None);
     assert!(denied(&summary, DenyReason::LimitUnset) > 0, "{:?}", summary.denials);
     assert_eq!(summary.execution.orders, 0);
+}
+
+/// What a watcher is told of everything together at some seconds, each after a payment that is no order's, if there is any.
+fn told(limits: LossLimits, paid: &[(u64, i64)]) -> Vec<LossTrack> {
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let limits = RiskLimits { losses: limits, ..config("").risk.limits };
+    let stop = Stop::new();
+    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+    let (sender, receiver) = watch();
+    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+    let mut risk = risk.with_watch(Some(sender));
+    let paid = (1u64..).zip(paid).map(|(seq, &(second, fee))| {
+        let report = Report {
+            instrument: InstrumentId(0),
+            order: OrderId(0),
+            strategy: StrategyId(0),
+            side: Side::Buy,
+            kind: ReportKind::Funding,
+            qty: Qty(1),
+            price: Price(1),
+            fee,
+            fee_asset: FeeAsset::Quote,
+            trade_id: 0,
+            maker: false,
+        };
+        let mut slot = if fee == 0 { Slot::clock() } else { Slot::report(&report) };
+        slot.stamp(Time((1_723_161_255 + second) * 1_000_000_000), 0, 0);
+        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+        receiver.snapshot().lock().expect("nobody panicked").whole
+    });
+    paid.collect()
+}
+
+const TEN: i64 = 1_000_000_000;
+
+#[test]
+fn what_was_lost_leaves_the_window_though_nothing_happens() {
+    let window = LossLimits { velocity_max: i64::MAX - 1, ..LossLimits::NONE };
+    assert_eq!(window.velocity_window_ns, 60_000_000_000);
+    let told = told(window, &[(0, 0), (1, TEN), (2, 0), (58, 0), (62, 0), (66, 0), (70, 0)]);
+    let fell: Vec<_> = told.iter().map(|whole| (whole.profit, whole.fell)).collect();
+    let (lost, ten) = (-i128::from(TEN), i128::from(TEN));
+    assert_eq!((fell[0], fell[2], fell[3]), ((0, 0), (lost, ten), (lost, ten)));
+    // The slice that the window begins in counts whole: four seconds.
+    assert_eq!(fell[6], (lost, 0));
+}
+
+#[test]
+fn who_watches_is_told_the_peak_though_nothing_is_limited() {
+    let told = told(LossLimits::NONE, &[(0, 0), (1, -TEN), (2, 0), (3, TEN), (4, 0)]);
+    let last = told.last().expect("some");
+    assert_eq!((last.profit, last.peak), (0, i128::from(TEN)), "{told:?}");
 }
