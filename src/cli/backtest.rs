@@ -23,7 +23,7 @@ use crate::statistics::outcome::Conventions;
 use crate::strategy::StrategySpec;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -185,6 +185,9 @@ fn once(
     Ok(if told { Outcome::Done } else { Outcome::Failed })
 }
 
+/// Progress is shown this often.
+const SHOWN_EVERY: Duration = Duration::from_millis(200);
+
 /// How many events there will be, about; 0 where nobody knows before.
 fn events_ahead(config: &Config, catalogue: Option<&Catalogue>) -> Result<u64, BacktestError> {
     catalogue.map_or(Ok(0), |catalogue| Ok(Plan::of_history(config, catalogue)?.events))
@@ -195,7 +198,7 @@ fn progress(ahead: u64, of_what: String) -> Option<Box<dyn FnMut(u64, Time) + Se
     let mut status = StatusLine::new()?;
     let (begun, mut shown) = (Instant::now(), Instant::now());
     Some(Box::new(move |events, time| {
-        if shown.elapsed().as_millis() < 200 {
+        if shown.elapsed() < SHOWN_EVERY {
             return;
         }
         shown = Instant::now();
@@ -218,8 +221,16 @@ fn lookahead(
     // A recording is run frame by frame.
     let passes_over = catalogue.is_some();
     let (mut made, runs) = (0, 1 + usize::from(passes_over) + count);
+    // Of runs so short that none of them shows how far it is, it is told how many were made.
+    let (mut status, mut shown) = (StatusLine::new(), Instant::now());
     let report = check_lookahead(count, passes_over, |rerun| {
         made += 1;
+        if let Some(status) = &mut status
+            && shown.elapsed() >= SHOWN_EVERY
+        {
+            shown = Instant::now();
+            status.show(&format!("run {made} of {runs}"));
+        }
         let options = BacktestOptions {
             interrupt: interrupt.clone(),
             progress: progress(ahead, format!("run {made} of {runs}  ")),
