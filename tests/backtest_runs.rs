@@ -393,12 +393,12 @@ fn program(args: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn a_check_that_is_interrupted_finds_nothing() {
     let dir = tempdir().expect("a directory");
-    minutes(dir.path(), XYZ, &walk(5, 2_000));
+    minutes(dir.path(), XYZ, &walk(5, 40_000));
     let (file, history) = (dir.path().join("my.toml"), dir.path().join("history"));
     let text =
         format!("{LIMITS}\n[backtest]\nqty_decimals = 3\nhistory = \"{}\"\n{CROSS}", history.display());
     std::fs::write(&file, text).expect("can be written");
-    // Some hundred runs a second: it is nowhere near its end.
+    // More than a thousand runs of some ten milliseconds: it is nowhere near its end.
     let child = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"))
         .args(["backtest", "--check-lookahead", "10000", "--config", &file.display().to_string()])
         .stdout(std::process::Stdio::piped())

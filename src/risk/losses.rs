@@ -191,7 +191,7 @@ impl Losses {
 
     /// Whether any loss could be over a limit.
     #[inline]
-    pub fn are_limited(&self) -> bool {
+    pub fn have_limits(&self) -> bool {
         self.limited
     }
 

@@ -143,7 +143,7 @@ impl<R: RuleList> Judge<R> {
             self.exposure.settle();
         }
         // Peaks are of use to limits, and to who is told of them.
-        if !self.losses.are_limited() && self.watch.is_none() {
+        if !self.losses.have_limits() && self.watch.is_none() {
             return;
         }
         let changes = self.exposure.changes();

@@ -11,6 +11,8 @@ use crate::run::config::PathRule;
 
 /// Steps of a path, each an event, whether the price is there already or not.
 pub(super) const STEPS: u64 = 4;
+/// The step of a path that is over.
+const LAST_STEP: u8 = STEPS as u8;
 
 /// A bar on its way.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +47,7 @@ impl BarPath {
         },
         begins: Time(0),
         ends: Time(0),
-        step: 4,
+        step: LAST_STEP,
         high_first: true,
         price: Price(0),
         high: Price(0),
@@ -95,7 +97,7 @@ impl BarPath {
     /// Whether nothing is left of it.
     #[inline]
     pub fn is_over(&self) -> bool {
-        self.step >= 4
+        self.step >= LAST_STEP
     }
 
     /// Whether the next point is where it opens.
@@ -108,7 +110,7 @@ impl BarPath {
         if !self.step(rule, position) {
             return None;
         }
-        Some(if self.step == 4 { Kline { closed: true, ..self.bar } } else { self.so_far() })
+        Some(if self.is_over() { Kline { closed: true, ..self.bar } } else { self.so_far() })
     }
 
     /// Goes on to the next point; false where the price is there already.
