@@ -1,9 +1,10 @@
 //! The events of several series in one order of time: what a backtest drives a pipeline with.
 //!
-//! Owns: choosing series, and merging them. Holds one block of each series, whatever their length. Invariant: events
-//! come in the order of (time, place of the series in the selection), a series' own order always kept.
+//! Owns: choosing series, and merging them. Holds one block of each series, whatever their length; of a feed that a capture
+//! has in two parts, one of each. Invariant: events come in the order of (time, place of the series in the selection, part),
+//! the order within a part always kept.
 
-use super::catalogue::{Catalogue, HistoryError, Series, SeriesName};
+use super::catalogue::{Catalogue, HistoryError, Segment, Series, SeriesName};
 use super::segment::SegmentReader;
 use crate::domain::event::Trade;
 use crate::domain::{BarColumns, InstrumentId, InstrumentTable, Level, Time, TimedBar};
@@ -72,9 +73,11 @@ pub struct HistoryEvent<'a> {
     pub levels: &'a [Level],
 }
 
-/// One series: its segments, one after the other.
+/// One series, or one part of it: its segments, one after the other.
 #[derive(Debug)]
 struct Lane {
+    /// The place of its series in the selection.
+    series: usize,
     waiting: VecDeque<PathBuf>,
     reader: Option<SegmentReader>,
     instrument: InstrumentId,
@@ -136,23 +139,24 @@ impl HistoryEvents {
         query: &Query,
     ) -> Result<Self, HistoryError> {
         let mut lanes = Vec::with_capacity(series.len());
-        for series in series {
+        for (place, series) in series.iter().enumerate() {
             let instrument = table.by_name(&series.name.instrument).ok_or_else(|| HistoryError::Unknown {
                 what: "configured instrument",
                 name: series.name.instrument.clone(),
                 known: table.all().iter().map(|i| i.name()).collect::<Vec<_>>().join(", "),
             })?;
-            let wanted = series.segments.iter().filter(|segment| {
+            let wanted = |segment: &&Segment| {
                 query.from.is_none_or(|from| segment.last >= from.0)
                     && query.until.is_none_or(|until| segment.first < until.0)
-            });
-            lanes.push(Lane {
-                waiting: wanted.map(|segment| catalogue.dir().join(&segment.file)).collect(),
+            };
+            lanes.extend(series.parts().into_iter().map(|part| Lane {
+                series: place,
+                waiting: part.into_iter().filter(wanted).map(|s| catalogue.dir().join(&s.file)).collect(),
                 reader: None,
                 instrument: instrument.id,
                 decimals: (instrument.price_decimals, instrument.qty_decimals),
                 from: query.from,
-            });
+            }));
         }
         let mut others = BinaryHeap::with_capacity(lanes.len());
         for (index, lane) in lanes.iter_mut().enumerate() {
@@ -188,11 +192,12 @@ impl HistoryEvents {
             self.taken = false;
             self.advance()?;
         }
-        let Some((time, series)) = self.current.filter(|(time, _)| *time < self.until) else {
+        let Some((time, lane)) = self.current.filter(|(time, _)| *time < self.until) else {
             return Ok(None);
         };
         self.taken = true;
-        let Some(reader) = &mut self.lanes[series].reader else { return Ok(None) };
+        let Lane { reader: Some(reader), series, .. } = &mut self.lanes[lane] else { return Ok(None) };
+        let series = *series;
         let (decoded, levels) = reader.take();
         Ok(Some(HistoryEvent { time, series, decoded, levels }))
     }
@@ -241,8 +246,8 @@ impl HistoryEvents {
 
     /// Takes so many of the bars ahead.
     pub fn skip_bars(&mut self, bars: usize) {
-        if let Some((_, series)) = self.current
-            && let Some(reader) = &mut self.lanes[series].reader
+        if let Some((_, lane)) = self.current
+            && let Some(reader) = &mut self.lanes[lane].reader
             && bars > 0
         {
             reader.skip_bars(bars);
@@ -262,12 +267,12 @@ impl HistoryEvents {
             self.taken = false;
             self.advance()?;
         }
-        let Some((_, series)) = self.current else { return Ok(None) };
-        let Some(reader) = &mut self.lanes[series].reader else { return Ok(None) };
+        let Some((_, lane)) = self.current else { return Ok(None) };
+        let Some(reader) = &mut self.lanes[lane].reader else { return Ok(None) };
         let others = match self.others.peek() {
             None => self.until,
-            // Of two at one moment the series that was chosen first comes first.
-            Some(Reverse((time, other))) if series < *other => Time(time.0.saturating_add(1)),
+            // Of two at one moment the lane that comes first in the selection is first.
+            Some(Reverse((time, other))) if lane < *other => Time(time.0.saturating_add(1)),
             Some(Reverse((time, _))) => *time,
         };
         Ok(Some((reader, others.min(self.until))))

@@ -29,6 +29,17 @@ pub struct Entry {
     pub segments: Vec<Segment>,
 }
 
+/// Which of a capture's files of one time a segment of a feed came from. They overlap, and are read as one; two of the same
+/// part never overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Frames of many symbols, each of which names its own.
+    Streams,
+    /// Frames that name no symbol, such as answers to calls: their file does.
+    Answers,
+}
+
 /// One file of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
@@ -62,6 +73,9 @@ pub struct Segment {
     pub price_decimals: u8,
     /// Decimals of quantities.
     pub qty_decimals: u8,
+    /// Of a capture's file, which part of the feed it has; absent where it is from something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 impl Segment {
@@ -90,6 +104,7 @@ impl Segment {
             bytes: stats.bytes,
             price_decimals: stats.price_decimals,
             qty_decimals: stats.qty_decimals,
+            part: None,
         }
     }
 

@@ -12,7 +12,7 @@ mod fault;
 mod series;
 mod write;
 
-pub use entry::{Entry, Segment};
+pub use entry::{Entry, Part, Segment};
 pub use fault::{HistoryError, Overlap};
 pub use series::{SeriesKind, SeriesName, every_seconds, is_every, split_name};
 pub use write::CatalogueWriter;
@@ -66,7 +66,7 @@ impl Series {
     /// Time of the last event.
     #[must_use]
     pub fn last(&self) -> Time {
-        Time(self.segments.last().map_or(0, |s| s.last))
+        Time(self.segments.iter().map(|s| s.last).max().unwrap_or(0))
     }
 
     /// Bytes on disk.
@@ -75,9 +75,20 @@ impl Series {
         self.segments.iter().map(|s| s.bytes).sum()
     }
 
+    /// Its segments by the part of a feed that they have, each part in order of time: within one they do not overlap.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Vec<&Segment>> {
+        let mut parts: BTreeMap<_, Vec<&Segment>> = BTreeMap::new();
+        for segment in &self.segments {
+            parts.entry(segment.part).or_default().push(segment);
+        }
+        parts.into_values().collect()
+    }
+
     fn count_gaps(&mut self) {
-        for pair in self.segments.windows(2) {
-            let (before, after) = (&pair[0], &pair[1]);
+        let (mut gaps, mut missed) = (0, 0);
+        for pair in self.parts().iter().flat_map(|part| part.windows(2)) {
+            let (before, after) = (pair[0], pair[1]);
             if before.gaps.is_none() || after.gaps.is_none() {
                 continue;
             }
@@ -96,10 +107,12 @@ impl Series {
                 SeriesKind::Quotes => None,
             };
             if let Some(missing) = missing {
-                self.gaps = self.gaps.map(|gaps| gaps + 1);
-                self.missing += missing;
+                gaps += 1;
+                missed += missing;
             }
         }
+        self.gaps = self.gaps.map(|within| within + gaps);
+        self.missing += missed;
     }
 }
 

@@ -130,8 +130,13 @@ impl CatalogueWriter {
     fn check_overlap(&self, new: &Entry) -> Result<(), HistoryError> {
         for entry in &self.catalogue.entries {
             for segment in &new.segments {
+                // What a capture has from streams and from answers is of one time.
+                let apart_by_part = |old: &super::Segment| {
+                    old.part.is_some() && segment.part.is_some() && old.part != segment.part
+                };
                 let same = |old: &&super::Segment| {
-                    old.instrument == segment.instrument && old.series == segment.series
+                    (&old.instrument, &old.series) == (&segment.instrument, &segment.series)
+                        && !apart_by_part(old)
                 };
                 for old in entry.segments.iter().filter(same) {
                     let bars = segment.series_name().is_some_and(|name| name.kind == SeriesKind::Bars);

@@ -101,6 +101,7 @@ mod tests {
             bytes: 0,
             price_decimals: 0,
             qty_decimals: 0,
+            part: None,
         }
     }
 

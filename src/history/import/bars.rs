@@ -105,8 +105,13 @@ impl Bars {
         let name = SeriesName { instrument: named.name, kind, every, adjusted: self.factors.is_some() };
         // When stocks trade is not known here, so nobody can say what is missing.
         let rule = if kind == SeriesKind::Bars && !self.stocks { GapRule::Bars } else { GapRule::None };
-        let series =
-            sink.begin(Spec { name, assets: named.assets, rule, unique: kind == SeriesKind::Bars })?;
+        let series = sink.begin(Spec {
+            name,
+            assets: named.assets,
+            rule,
+            unique: kind == SeriesKind::Bars,
+            part: None,
+        })?;
         self.series = Some(series);
         Ok(series)
     }

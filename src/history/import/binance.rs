@@ -90,7 +90,7 @@ impl Dump {
             Kind::BookTicker => (SeriesKind::Quotes, GapRule::None, None),
         };
         let name = SeriesName { every, ..SeriesName::new(&named.name, kind) };
-        let series = sink.begin(Spec { name, assets: named.assets, rule, unique: true })?;
+        let series = sink.begin(Spec { name, assets: named.assets, rule, unique: true, part: None })?;
         self.series = Some(series);
         Ok(series)
     }

@@ -9,7 +9,7 @@ use super::sink::{Sink, Spec};
 use super::{ImportOptions, PROGRESS_ROWS, Progress, Rows};
 use crate::domain::instrument::FeeRate;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Level, Market, Notional, Price, Qty, Time};
-use crate::history::catalogue::{SeriesKind, SeriesName};
+use crate::history::catalogue::{Part, SeriesKind, SeriesName};
 use crate::history::recording::{Recording, RecordingName, RecordingOptions};
 use crate::history::segment::{DepthRow, GapRule, Num, Row, RowKind, TURNOVER_DECIMALS};
 use crate::net::FrameSource;
@@ -29,14 +29,16 @@ pub(super) fn read(
     rows: &mut Rows<'_>,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<u64, ImportError> {
-    let table = table(path, options)?;
+    let name = name(path)?;
+    let table = table(path, &name, options)?;
     let mut recording = Recording::open(&[path.to_owned()], &RecordingOptions::default())
         .map_err(|error| ImportError::Frames { problem: error.to_string() })?;
     let source = recording.sources().first().cloned();
     let Some(source) = source else { return Err(ImportError::file(path, "is no recording")) };
     let mut decoder = Decoder::new(&table);
     let mut buffer = LevelBuffer::new();
-    let mut made = Made { series: vec![None; table.len()], last: Time(0), levels: Vec::new() };
+    let mut made =
+        Made { part: part(&name), series: vec![None; table.len()], last: Time(0), levels: Vec::new() };
     let mut told = 0;
     loop {
         let frame = match recording.next_frame() {
@@ -81,14 +83,23 @@ fn lines_that_are_no_frames(
     Ok(recording.problems().len())
 }
 
-/// The instruments of the file: the one it is named after, or those that are configured.
-fn table(path: &Path, options: &ImportOptions) -> Result<InstrumentTable, ImportError> {
-    let bad = |problem: String| ImportError::file(path, problem);
-    let name = RecordingName::parse(path).map_err(|fault| {
-        bad(format!(
+fn name(path: &Path) -> Result<RecordingName, ImportError> {
+    RecordingName::parse(path).map_err(|fault| {
+        let problem = format!(
             "{fault}: a recording is called <market>-<symbol>-<date>.gz, such as spot-btcusdt-20240808.gz"
-        ))
-    })?;
+        );
+        ImportError::file(path, problem)
+    })
+}
+
+/// Which part of a feed a capture's file has: its other part lies in other files of the same time.
+fn part(name: &RecordingName) -> Option<Part> {
+    name.part.map(|_| if name.symbol.is_some() { Part::Answers } else { Part::Streams })
+}
+
+/// The instruments of the file: the one it is named after, or those that are configured.
+fn table(path: &Path, name: &RecordingName, options: &ImportOptions) -> Result<InstrumentTable, ImportError> {
+    let bad = |problem: String| ImportError::file(path, problem);
     let instruments = match &name.symbol {
         Some(symbol) => {
             let named = options
@@ -130,6 +141,7 @@ fn instrument(market: Market, symbol: &str, (base, quote): (String, String)) -> 
 
 /// What was made of the frames so far.
 struct Made {
+    part: Option<Part>,
     series: Vec<Option<usize>>,
     last: Time,
     levels: Vec<(Num, Num)>,
@@ -214,7 +226,8 @@ impl Made {
         let name = options.instrument.clone().unwrap_or_else(|| instrument.name());
         let assets = (instrument.base.clone(), instrument.quote.clone());
         let name = SeriesName::new(&name, SeriesKind::Feed);
-        let series = sink.begin(Spec { name, assets, rule: GapRule::Diffs, unique: false })?;
+        let series =
+            sink.begin(Spec { name, assets, rule: GapRule::Diffs, unique: false, part: self.part })?;
         self.series[id.index()] = Some(series);
         Ok(series)
     }

@@ -148,7 +148,7 @@ impl Format for Ohlcv {
                     ..SeriesName::new(&named.name, SeriesKind::Bars)
                 };
                 // Whether the instrument trades at all hours is not known.
-                let spec = Spec { name, assets: named.assets, rule: GapRule::None, unique: true };
+                let spec = Spec { name, assets: named.assets, rule: GapRule::None, unique: true, part: None };
                 *self.series.insert(sink.begin(spec)?)
             }
         };

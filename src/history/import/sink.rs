@@ -6,7 +6,7 @@
 use super::fault::{NameFault, RowFault};
 use crate::domain::instrument::SYMBOL_BYTES_MAX;
 use crate::domain::{Side, Time};
-use crate::history::catalogue::{CatalogueWriter, HistoryError, Segment, SeriesName, split_name};
+use crate::history::catalogue::{CatalogueWriter, HistoryError, Part, Segment, SeriesName, split_name};
 use crate::history::segment::{GapRule, Row, SegmentWriter};
 use std::path::PathBuf;
 
@@ -17,6 +17,7 @@ struct Open {
     rule: GapRule,
     /// Ids rise, so that one that comes again is a row that comes again.
     unique: bool,
+    part: Option<Part>,
     last_id: Option<u64>,
     last_open: Option<Time>,
     last_price: Option<(i64, u8)>,
@@ -43,6 +44,8 @@ pub(super) struct Spec {
     pub assets: (String, String),
     pub rule: GapRule,
     pub unique: bool,
+    /// Of a capture's file, which part of the feed it has.
+    pub part: Option<Part>,
 }
 
 impl<'a> Sink<'a> {
@@ -64,6 +67,7 @@ impl<'a> Sink<'a> {
                 assets: spec.assets,
                 rule: spec.rule,
                 unique: spec.unique,
+                part: spec.part,
                 last_id: None,
                 last_open: None,
                 last_price: None,
@@ -181,7 +185,9 @@ impl<'a> Sink<'a> {
                 }
             };
             let file = CatalogueWriter::place(&open.name, Time(stats.first), id);
-            segments.push(Segment::new(file, &open.name, open.assets, &stats, open.rule != GapRule::None));
+            let counted = open.rule != GapRule::None;
+            let segment = Segment::new(file, &open.name, open.assets, &stats, counted);
+            segments.push(Segment { part: open.part, ..segment });
         }
         Ok((segments, paths))
     }

@@ -120,7 +120,13 @@ impl Tardis {
         let name = SeriesName::new(&named.name, series);
         let series = match sink.find(&name) {
             Some(series) => series,
-            None => sink.begin(Spec { name, assets: named.assets, rule: GapRule::None, unique: false })?,
+            None => sink.begin(Spec {
+                name,
+                assets: named.assets,
+                rule: GapRule::None,
+                unique: false,
+                part: None,
+            })?,
         };
         self.last = ([exchange, b",", symbol].concat(), series);
         Ok(series)

@@ -1,0 +1,167 @@
+//! A capture of streams and of answers, which lie in files of the same time, is one feed once imported: the events are those
+//! that the capture itself gives, and so is a backtest over them.
+
+#[path = "support/frames.rs"]
+mod frames;
+mod support {
+    pub mod backtest;
+    pub mod history;
+}
+
+use algo_trader::domain::{InstrumentTable, Level, Market, Time};
+use algo_trader::history::capture::{Capture, CaptureOptions, WhenFull};
+use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported};
+use algo_trader::history::recording::{Recording, RecordingOptions};
+use algo_trader::history::{Catalogue, HistoryError, Query};
+use algo_trader::net::{FrameSource, SourceId};
+use algo_trader::run::Config;
+use algo_trader::run::backtest::{BacktestOptions, Source, known_to, run_backtest};
+use algo_trader::venue::binance::Decoder;
+use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use algo_trader::venue::{Decoded, LevelBuffer};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use support::history::{import, read_with};
+use tempfile::tempdir;
+
+const STREAMS: SourceId = SourceId(0);
+const ANSWERS: SourceId = SourceId(1);
+
+/// Captures a generated market: streams in files of three seconds, the book twice as an answer, in the midst of them.
+fn captured(dir: &Path) -> Vec<PathBuf> {
+    let usdm: Vec<_> = demo_instruments().into_iter().filter(|i| i.market == Market::UsdM).collect();
+    let flow = FlowConfig { duration: Duration::from_secs(10), ..FlowConfig::new(5, usdm) };
+    let mut market = FlowSource::new(&flow).expect("a market");
+    let sources = [
+        frames::source("streams", Market::UsdM, None),
+        frames::source("book", Market::UsdM, Some("BTCUSDT")),
+    ];
+    let options = CaptureOptions {
+        when_full: WhenFull::Wait,
+        rotate_every: Duration::from_secs(3),
+        ..CaptureOptions::new(dir.into())
+    };
+    let mut capture = Capture::start(&sources, &options).expect("a capture starts");
+    let mut again = None;
+    while let Some(frame) = market.next_frame().expect("frames without end") {
+        let answer = frame.bytes.starts_with(b"{\"lastUpdateId\"");
+        let from = if answer { ANSWERS } else { STREAMS };
+        assert!(capture.push(from, frame.received, frame.bytes));
+        if answer {
+            again = Some((frame.received.plus(Duration::from_secs(2)), frame.bytes.to_vec()));
+        }
+        if let Some((_, book)) = again.take_if(|(due, _)| *due < frame.received) {
+            assert!(capture.push(ANSWERS, frame.received, &book));
+        }
+    }
+    assert!(capture.finish().is_complete());
+    let mut files = algo_trader::history::import::files(&[dir.to_owned()]).expect("files");
+    files.sort();
+    files
+}
+
+fn configured(path: &Path) -> Config {
+    let text = format!(
+        "{}\n[backtest]\nfill = \"depth\"\nbalance = \"100000\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
+         instruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.010\"\nthreshold = 0.1\nhold_ms = 200\n",
+        support::backtest::LIMITS
+    );
+    let catalogue = Catalogue::open(path).expect("a history");
+    let more = known_to(&catalogue, &["binance:usdm:BTCUSDT".into()], 3);
+    Config::from_text_and(&text, "test.toml", path, &more).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn import_all(history: &Path, files: &[PathBuf]) -> Vec<Imported> {
+    let configured = demo_instruments();
+    let options = ImportOptions { configured, ..ImportOptions::default() };
+    let imported = files.iter().map(|file| import(history, ImportKind::Capture, file, &options));
+    imported.map(|one| one.unwrap_or_else(|e| panic!("{e}"))).collect()
+}
+
+fn recording(files: &[PathBuf]) -> Recording {
+    Recording::open(files, &RecordingOptions::default()).expect("a recording")
+}
+
+/// What the capture says, decoded with the instruments of the history.
+fn decoded(files: &[PathBuf], table: &InstrumentTable) -> Vec<(u64, Decoded, Vec<Level>)> {
+    let (mut frames, mut decoder, mut buffer) = (recording(files), Decoder::new(table), LevelBuffer::new());
+    let sources = frames.sources().to_vec();
+    let mut all = Vec::new();
+    while let Some(frame) = frames.next_frame().expect("readable") {
+        let source = &sources[usize::from(frame.source.0)];
+        let event = decoder.decode(source, frame.bytes, &mut buffer).expect("a frame of the market");
+        all.push((frame.received.0, event, buffer.levels.to_vec()));
+    }
+    all
+}
+
+#[test]
+fn streams_and_answers_of_one_time_are_one_feed() {
+    let dir = tempdir().expect("a directory");
+    let (capture, history) = (dir.path().join("capture"), dir.path().join("history"));
+    let files = captured(&capture);
+    let answers: Vec<_> = files.iter().filter(|f| f.to_string_lossy().contains("btcusdt")).collect();
+    assert!(files.len() >= 5 && (1..=2).contains(&answers.len()), "{files:?}");
+    // Whatever comes first, and in several goes.
+    let (first, rest) = files.split_at(2);
+    import_all(&history, rest);
+    import_all(&history, first);
+    assert!(import_all(&history, &files).iter().all(|one| matches!(one, Imported::Known(_))));
+
+    let (events, series, table) = read_with(&history, &Query::default());
+    let expected = decoded(&files, &table);
+    let books = expected.iter().filter(|(_, event, _)| matches!(event, Decoded::DepthSnapshot(_))).count();
+    assert_eq!((events.len(), books), (expected.len(), 2));
+    for (event, (time, decoded, levels)) in events.iter().zip(&expected) {
+        assert_eq!((event.time, event.series, &event.decoded), (*time, 0, decoded));
+        let levels: &[Level] = match decoded {
+            Decoded::DepthDiff(_) | Decoded::DepthSnapshot(_) | Decoded::DepthPartial(_) => levels,
+            _ => &[],
+        };
+        assert_eq!(event.levels, levels);
+    }
+    assert_eq!(series.len(), 1);
+    let (first, last) = (expected.first().expect("events").0, expected.last().expect("events").0);
+    assert_eq!((series[0].first(), series[0].last(), series[0].gaps), (Time(first), Time(last), Some(0)));
+
+    // From the midst on, what is left is the same.
+    let from = Time(first + (last - first) / 2);
+    let later = read_with(&history, &Query { from: Some(from), ..Query::default() }).0;
+    assert_eq!(later.len(), expected.iter().filter(|(time, ..)| *time >= from.0).count());
+}
+
+#[test]
+fn a_backtest_over_an_imported_capture_is_one_over_the_capture() {
+    let dir = tempdir().expect("a directory");
+    let (capture, history) = (dir.path().join("capture"), dir.path().join("history"));
+    let files = captured(&capture);
+    import_all(&history, &files);
+    let config = configured(&history);
+    let catalogue = Catalogue::open(&history).expect("a history");
+    let run = |source| {
+        let options = BacktestOptions::default();
+        run_backtest(&config, source, options).expect("runs").summary
+    };
+    let (over_history, over_capture) =
+        (run(Source::History(&catalogue)), run(Source::Frames(&mut recording(&files))));
+    assert!(over_capture.execution.orders > 20, "{} orders", over_capture.execution.orders);
+    assert_eq!(over_history.execution.orders, over_capture.execution.orders);
+    assert_eq!(over_history.order_stream_sha256, over_capture.order_stream_sha256);
+}
+
+#[test]
+fn streams_of_one_time_twice_are_refused() {
+    let dir = tempdir().expect("a directory");
+    let (capture, history) = (dir.path().join("capture"), dir.path().join("history"));
+    let files = captured(&capture);
+    import_all(&history, &files);
+    // The same frames in one file: other bytes, and nothing new.
+    let again = dir.path().join("again");
+    std::fs::create_dir(&again).expect("a directory");
+    let bytes: Vec<u8> = files[..2].iter().flat_map(|file| std::fs::read(file).expect("readable")).collect();
+    let file = again.join(files[0].file_name().expect("a name"));
+    std::fs::write(&file, bytes).expect("written");
+    let options = ImportOptions { configured: demo_instruments(), ..ImportOptions::default() };
+    let refused = import(&history, ImportKind::Capture, &file, &options);
+    assert!(matches!(refused, Err(ImportError::History(HistoryError::Overlap(_)))), "{refused:?}");
+}
