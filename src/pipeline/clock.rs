@@ -2,6 +2,8 @@
 //!
 //! No decision is ever taken from it; decisions take the sequencer's time from the slot.
 
+use std::sync::OnceLock;
+
 /// Reads raw stamps and turns differences of them into nanoseconds.
 #[derive(Debug, Clone)]
 pub struct StampClock {
@@ -35,15 +37,19 @@ impl StampClock {
         self.clock.delta_as_nanos(start, end)
     }
 
-    /// What one stamp costs on this host, nanoseconds: the mean over many, taken now.
+    /// What one stamp costs on this host, nanoseconds: the mean over many, taken the first time that a process asks. It takes
+    /// a millisecond, and a sweep asks after each of its runs.
     #[must_use]
     pub fn cost_ns(&self) -> f64 {
         const STAMPS: u32 = 100_000;
-        let begin = self.raw();
-        let mut last = begin;
-        for _ in 0..STAMPS {
-            last = std::hint::black_box(self.raw());
-        }
-        self.nanos(begin, last) as f64 / f64::from(STAMPS)
+        static COST_NS: OnceLock<f64> = OnceLock::new();
+        *COST_NS.get_or_init(|| {
+            let begin = self.raw();
+            let mut last = begin;
+            for _ in 0..STAMPS {
+                last = std::hint::black_box(self.raw());
+            }
+            self.nanos(begin, last) as f64 / f64::from(STAMPS)
+        })
     }
 }

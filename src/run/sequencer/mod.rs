@@ -38,6 +38,8 @@ pub struct Sequencer {
     answers: Vec<LaneReceiver<Answer>>,
     queue: AnswerQueue,
     marks: VecDeque<(u64, Time)>,
+    /// How far the stages had come when that was last asked.
+    handled: u64,
     floor_ns: u64,
     chunk_slots: usize,
     clock: StampClock,
@@ -96,6 +98,7 @@ impl Sequencer {
             answers: parts.answers,
             queue: AnswerQueue::new(ANSWERS_WAITING_MAX),
             marks: VecDeque::with_capacity(MARKS_MAX),
+            handled: 0,
             floor_ns: parts.floor_ns,
             chunk_slots: (parts.ring_slots / 4).max(1),
             clock: parts.clock,
@@ -411,7 +414,11 @@ impl Sequencer {
         if let Some(local) = &mut self.local {
             while local.seq() < self.seq && matches!(local.step(), Step::Worked(_)) {}
         }
-        if !self.live && self.progress.seq() < self.seq {
+        // Where every stage runs on this thread, every event is handled. Of other threads nothing is asked here: what one of
+        // them writes takes its time to be read, and the next event would wait for it.
+        if !self.live
+            && !self.local.as_ref().is_some_and(|local| local.is_whole_chain() && local.seq() == self.seq)
+        {
             self.remember();
         }
         // Answers of stages on this thread are there at once; of others, whenever they come.
@@ -451,9 +458,13 @@ impl Sequencer {
             seq = marked;
             self.marks.pop_front();
         }
-        if seq > self.progress.seq() {
-            self.drains += 1;
-            self.await_seq(seq)?;
+        // Read only where what was read before does not do: see `event_published`.
+        if seq > self.handled {
+            self.handled = self.progress.seq();
+            if seq > self.handled {
+                self.drains += 1;
+                self.await_seq(seq)?;
+            }
         }
         self.collect();
         Ok(())
