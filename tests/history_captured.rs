@@ -10,7 +10,7 @@ mod support {
 
 use algo_trader::domain::{InstrumentTable, Level, Market, Time};
 use algo_trader::history::capture::{Capture, CaptureOptions, WhenFull};
-use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported};
+use algo_trader::history::import::{self, ImportError, ImportKind, ImportOptions, Imported};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::history::{Catalogue, HistoryError, Query};
 use algo_trader::net::{FrameSource, SourceId};
@@ -21,8 +21,8 @@ use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use algo_trader::venue::{Decoded, LevelBuffer};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use support::history::{import, read_with};
-use tempfile::tempdir;
+use support::history::{import as import_one, read_with};
+use tempfile::{TempDir, tempdir};
 
 const STREAMS: SourceId = SourceId(0);
 const ANSWERS: SourceId = SourceId(1);
@@ -55,9 +55,7 @@ fn captured(dir: &Path) -> Vec<PathBuf> {
         }
     }
     assert!(capture.finish().is_complete());
-    let mut files = algo_trader::history::import::files(&[dir.to_owned()]).expect("files");
-    files.sort();
-    files
+    import::files(&[dir.to_owned()]).expect("files")
 }
 
 fn configured(path: &Path) -> Config {
@@ -74,12 +72,20 @@ fn configured(path: &Path) -> Config {
 fn import_all(history: &Path, files: &[PathBuf]) -> Vec<Imported> {
     let configured = demo_instruments();
     let options = ImportOptions { configured, ..ImportOptions::default() };
-    let imported = files.iter().map(|file| import(history, ImportKind::Capture, file, &options));
+    let imported = files.iter().map(|file| import_one(history, ImportKind::Capture, file, &options));
     imported.map(|one| one.unwrap_or_else(|e| panic!("{e}"))).collect()
 }
 
 fn recording(files: &[PathBuf]) -> Recording {
     Recording::open(files, &RecordingOptions::default()).expect("a recording")
+}
+
+/// A capture that was imported whole: its directory, its files, and the history beside it.
+fn imported() -> (TempDir, Vec<PathBuf>, PathBuf) {
+    let dir = tempdir().expect("a directory");
+    let (files, history) = (captured(&dir.path().join("capture")), dir.path().join("history"));
+    import_all(&history, &files);
+    (dir, files, history)
 }
 
 /// What the capture says, decoded with the instruments of the history.
@@ -127,15 +133,13 @@ fn streams_and_answers_of_one_time_are_one_feed() {
     // From the midst on, what is left is the same.
     let from = Time(first + (last - first) / 2);
     let later = read_with(&history, &Query { from: Some(from), ..Query::default() }).0;
-    assert_eq!(later.len(), expected.iter().filter(|(time, ..)| *time >= from.0).count());
+    let expected = expected.iter().filter(|(time, ..)| *time >= from.0);
+    assert!(later.iter().map(|e| (e.time, &e.decoded)).eq(expected.map(|(time, event, _)| (*time, event))));
 }
 
 #[test]
 fn a_backtest_over_an_imported_capture_is_one_over_the_capture() {
-    let dir = tempdir().expect("a directory");
-    let (capture, history) = (dir.path().join("capture"), dir.path().join("history"));
-    let files = captured(&capture);
-    import_all(&history, &files);
+    let (_dir, files, history) = imported();
     let config = configured(&history);
     let catalogue = Catalogue::open(&history).expect("a history");
     let run = |source| {
@@ -151,10 +155,7 @@ fn a_backtest_over_an_imported_capture_is_one_over_the_capture() {
 
 #[test]
 fn streams_of_one_time_twice_are_refused() {
-    let dir = tempdir().expect("a directory");
-    let (capture, history) = (dir.path().join("capture"), dir.path().join("history"));
-    let files = captured(&capture);
-    import_all(&history, &files);
+    let (dir, files, history) = imported();
     // The same frames in one file: other bytes, and nothing new.
     let again = dir.path().join("again");
     std::fs::create_dir(&again).expect("a directory");
@@ -162,6 +163,6 @@ fn streams_of_one_time_twice_are_refused() {
     let file = again.join(files[0].file_name().expect("a name"));
     std::fs::write(&file, bytes).expect("written");
     let options = ImportOptions { configured: demo_instruments(), ..ImportOptions::default() };
-    let refused = import(&history, ImportKind::Capture, &file, &options);
+    let refused = import_one(&history, ImportKind::Capture, &file, &options);
     assert!(matches!(refused, Err(ImportError::History(HistoryError::Overlap(_)))), "{refused:?}");
 }

@@ -83,6 +83,7 @@ fn lines_that_are_no_frames(
     Ok(recording.problems().len())
 }
 
+/// What the file's name says.
 fn name(path: &Path) -> Result<RecordingName, ImportError> {
     RecordingName::parse(path).map_err(|fault| {
         let problem = format!(
