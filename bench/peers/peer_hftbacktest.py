@@ -1,7 +1,10 @@
 """hftbacktest: both touches quoted anew every 100 ms, as ours.rs does, over recorded depth, with the probability model of the
 queue (power 3), 1 ms to the venue and back. Reading the recording, and compiling, are not counted.
 
-peer_hftbacktest.py RECORDING.gz [CONVERTED.npy]"""
+peer_hftbacktest.py RECORDING.gz CONVERTED.npy [quotes]
+
+Depth and trades are what it is given, as its converter has it when not told otherwise. With `quotes`, the frames of
+`bookTicker` too, as two events each; it takes them from the feed and goes on."""
 import json
 import os
 import sys
@@ -57,15 +60,14 @@ def run(data):
     return seconds, orders, counts
 
 
-kept = sys.argv[2] if len(sys.argv) > 2 else ""
-if kept and os.path.exists(kept):
+recording, kept, quotes = sys.argv[1], sys.argv[2], "quotes" in sys.argv[3:]
+if os.path.exists(kept):
     data = np.load(kept)
 else:
     out, sys.stdout = sys.stdout, sys.stderr
-    data = binancefutures.convert(sys.argv[1], combined_stream=True)
+    data = binancefutures.convert(recording, opt="t" if quotes else "", combined_stream=True)
     sys.stdout = out
-    if kept:
-        np.save(kept, data)
+    np.save(kept, data)
 run(data[:50_000])
 seconds, orders, (fills, volume) = run(data)
-print(json.dumps({"events": len(data), "seconds": seconds, "orders": orders, "fills": fills, "volume": volume}))
+print(json.dumps({"rows": len(data), "seconds": seconds, "orders": orders, "fills": fills, "volume": volume}))
