@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Values of one indicator: as many as it has outputs, the rest zero.
 pub type Values = [f64; 3];
 
-/// An indicator's values over a series of bars.
+/// An indicator's values over a series of bars: none for the first of them, and then some for each.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KnownValues {
     bars: usize,
@@ -17,15 +17,13 @@ pub struct KnownValues {
     warm_up: usize,
     outputs: usize,
     values: Vec<f64>,
-    /// Bars after the first value that have none, in order: those that are no numbers to the indicator.
-    missing: Vec<usize>,
 }
 
 impl KnownValues {
-    /// None yet.
+    /// That there are none after the first `warm_up` bars.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn none_for(warm_up: usize) -> Self {
+        Self { bars: warm_up, warm_up, ..Self::default() }
     }
 
     /// The most bytes that an indicator's values over `bars` bars take, of which it gives `outputs` each.
@@ -34,57 +32,19 @@ impl KnownValues {
         bars * outputs * size_of::<f64>()
     }
 
-    /// Adds what it is after one more bar; `more` bars will come after it.
-    #[inline]
-    pub fn push(&mut self, values: Option<&[f64]>, more: usize) {
-        match values {
-            Some(values) if values.len() == self.outputs => self.values.extend_from_slice(values),
-            _ => self.push_seldom(values, more),
-        }
-        self.bars += 1;
-    }
-
-    /// The first value, and none.
-    #[cold]
-    fn push_seldom(&mut self, values: Option<&[f64]>, more: usize) {
-        match values {
-            Some(values) => {
-                (self.warm_up, self.outputs) = (self.bars, values.len());
-                self.values.reserve_exact((more + 1) * values.len());
-                self.values.extend_from_slice(values);
-            }
-            None if self.outputs > 0 => {
-                self.missing.push(self.bars);
-                self.values.extend(std::iter::repeat_n(0.0, self.outputs));
-            }
-            None => {}
-        }
-    }
-
-    /// Adds what it is after each of some more bars; to be called where it has [one output](Self::outputs).
-    #[inline]
-    pub fn extend(&mut self, more: impl ExactSizeIterator<Item = Option<f64>>) {
-        let (from, bars) = (self.values.len(), more.len());
-        self.values.resize(from + bars, 0.0);
-        for (bar, (value, given)) in (self.bars..).zip(self.values[from..].iter_mut().zip(more)) {
-            match given {
-                Some(given) => *value = given,
-                None => self.missing.push(bar),
-            }
-        }
-        self.bars += bars;
-    }
-
-    /// Adds what it is after at most `bars` more bars: `fill` fills the first of their places and says how many, which is
-    /// how many are added. To be called where it has [one output](Self::outputs).
-    #[inline]
-    pub fn extend_many(&mut self, bars: usize, fill: impl FnOnce(&mut [f64]) -> usize) -> usize {
+    /// Adds those after one more bar, and after at most `more` bars that come next: `fill` fills the first of the places of
+    /// these, one after the other, and says for how many bars.
+    ///
+    /// `first` has as many values as there were after the bar before, if there were any.
+    pub fn push(&mut self, first: &[f64], more: usize, fill: impl FnOnce(&mut [f64]) -> usize) {
+        self.outputs = first.len();
+        self.values.reserve_exact((more + 1) * self.outputs);
+        self.values.extend_from_slice(first);
         let from = self.values.len();
-        self.values.resize(from + bars, 0.0);
-        let filled = fill(&mut self.values[from..]).min(bars);
-        self.values.truncate(from + filled);
-        self.bars += filled;
-        filled
+        self.values.resize(from + more * self.outputs, 0.0);
+        let filled = fill(&mut self.values[from..]).min(more);
+        self.values.truncate(from + filled * self.outputs);
+        self.bars += 1 + filled;
     }
 
     /// How many values it has after a bar; 0 before the first.
@@ -101,21 +61,18 @@ impl KnownValues {
         self.bars
     }
 
-    /// The values from one bar on, of each bar as many as it has outputs; none where a bar may have none.
+    /// The values from one bar on, of each bar as many as it has outputs; none before the first.
     #[inline]
     #[must_use]
     pub fn since(&self, bar: usize) -> Option<(&[f64], usize)> {
         let from = bar.checked_sub(self.warm_up)? * self.outputs;
-        if self.missing.is_empty() { Some((self.values.get(from..)?, self.outputs)) } else { None }
+        Some((self.values.get(from..)?, self.outputs))
     }
 
     /// One of its outputs after the bar with this number, counted from 0; none where it has no value there.
     #[inline]
     #[must_use]
     pub fn output(&self, bar: usize, output: usize) -> Option<f64> {
-        if !self.missing.is_empty() && self.missing.binary_search(&bar).is_ok() {
-            return None;
-        }
         let from = bar.checked_sub(self.warm_up)? * self.outputs;
         self.values.get(from..from + self.outputs)?.get(output).copied()
     }
@@ -124,9 +81,6 @@ impl KnownValues {
     #[inline]
     #[must_use]
     pub fn at(&self, bar: usize) -> Option<Values> {
-        if !self.missing.is_empty() && self.missing.binary_search(&bar).is_ok() {
-            return None;
-        }
         let from = bar.checked_sub(self.warm_up)? * self.outputs;
         let values = self.values.get(from..from + self.outputs)?;
         let mut all: Values = [0.0; 3];

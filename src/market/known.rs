@@ -2,9 +2,8 @@
 //!
 //! Values are those that the indicator gives, bar by bar: who reads them sees what it would have computed.
 
-use super::indicator::{AnyIndicator, BarValues, Indicator, IndicatorVisitor, Values};
+use super::indicator::{AnyIndicator, BarUnits, Bars, BarsOfColumns, Indicator, IndicatorVisitor};
 use super::request::IndicatorRequest;
-use crate::domain::decimal::POW10;
 use crate::domain::{BarColumns, Instrument, KnownValues};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ pub fn known_values(
     instrument: &Instrument,
     bars: &BarColumns<'_>,
 ) -> KnownValues {
-    values_over(&mut indicator, BarUnits::of(instrument), bars)
+    values_over(&mut indicator, units_of(instrument), bars)
 }
 
 /// The values that an indicator goes on to have.
@@ -40,29 +39,17 @@ impl IndicatorVisitor for OverBars<'_> {
     fn visit(self, indicator: &mut impl Indicator) -> KnownValues {
         let Self { units, bars } = self;
         let ([_, highs, lows, closes], volumes) = (bars.prices(), bars.volumes());
-        let since = |first: usize| {
-            let (ranges, rest) = (highs.iter().zip(lows), closes.iter().zip(volumes));
-            let bars = ranges.zip(rest).skip(first);
-            bars.map(|((high, low), (close, volume))| units.values(*high, *low, *close, *volume))
-        };
-        let (mut known, mut ahead) = (KnownValues::new(), since(0));
-        // How many values there are is known with the first.
-        while known.outputs() == 0
-            && let Some(bar) = ahead.next()
-        {
-            known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), ahead.len());
-        }
-        if known.outputs() != 1 {
-            ahead.for_each(|bar| known.push(indicator.update_bar(&bar).as_ref().map(Values::as_slice), 0));
+        let row = BarsOfColumns { units, highs, lows, closes, volumes };
+        for first in 0..closes.len() {
+            let Some(values) = indicator.advance_bar(&row.bar(first)) else { continue };
+            let more = closes.len() - first - 1;
+            let mut known = KnownValues::none_for(first);
+            known.push(values.as_slice(), more, |places| {
+                indicator.advance_many(&row.since(first + 1), places)
+            });
             return known;
         }
-        // As many at once as the indicator takes, and what is left, which is all to most, one by one.
-        let left = &closes[closes.len() - ahead.len()..];
-        let close = |n: usize| units.price_of(left.get(n).copied().unwrap_or_default());
-        let taken = known.extend_many(left.len(), |places| indicator.update_many(close, places));
-        let one_by_one = since(closes.len() - left.len() + taken);
-        known.extend(one_by_one.map(|bar| indicator.update_bar(&bar).map(|values| values.first())));
-        known
+        KnownValues::none_for(closes.len())
     }
 }
 
@@ -72,35 +59,8 @@ pub trait KnownIndicators: Debug + Send + Sync {
     fn known(&self, request: &IndicatorRequest) -> Option<Arc<KnownValues>>;
 }
 
-/// What turns an instrument's integers into the numbers that indicators see.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct BarUnits {
-    price: f64,
-    qty: f64,
-}
-
-impl BarUnits {
-    pub fn of(instrument: &Instrument) -> Self {
-        let unit = |decimals: u8| 1.0 / POW10[usize::from(decimals)] as f64;
-        Self { price: unit(instrument.price_decimals), qty: unit(instrument.qty_decimals) }
-    }
-
-    pub fn of_bar(self, bar: &super::Bar) -> BarValues {
-        self.values(bar.high.0, bar.low.0, bar.close.0, bar.volume.0)
-    }
-
-    #[inline]
-    fn values(self, high: i64, low: i64, close: i64, volume: i64) -> BarValues {
-        BarValues {
-            high: self.price_of(high),
-            low: self.price_of(low),
-            close: self.price_of(close),
-            volume: volume as f64 * self.qty,
-        }
-    }
-
-    #[inline]
-    fn price_of(self, price: i64) -> f64 {
-        price as f64 * self.price
-    }
+/// What turns an instrument's integers into numbers.
+#[must_use]
+pub(super) fn units_of(instrument: &Instrument) -> BarUnits {
+    BarUnits::new(instrument.price_decimals, instrument.qty_decimals)
 }

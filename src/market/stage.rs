@@ -2,8 +2,8 @@
 
 use super::bar::{BarBuilder, BarSpec};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
-use super::indicator::{AnyIndicator, Indicator, imbalance::imbalance_of};
-use super::known::{BarUnits, KnownIndicators, values_over};
+use super::indicator::{AnyIndicator, BarUnits, Indicator, imbalance::imbalance_of};
+use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::event::{Kind, Kline, Quote, Trade};
@@ -93,7 +93,8 @@ impl Source {
             self.next += 1;
             return self.known.at(self.next - 1);
         }
-        let values = self.indicator.update_bar(&units.of_bar(bar))?;
+        let bar = units.bar(bar.high.0, bar.low.0, bar.close.0, bar.volume.0);
+        let values = self.indicator.advance_bar(&bar)?;
         let mut all: Values = [0.0; 3];
         all.iter_mut().zip(values.as_slice()).for_each(|(to, from)| *to = *from);
         Some(all)
@@ -163,7 +164,7 @@ impl MarketStage {
                 watched: *watched,
                 sourcing: Sourcing::default(),
                 bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
-                units: BarUnits::of(i),
+                units: units_of(i),
                 closes: Vec::new(),
                 imbalances: Vec::new(),
             })

@@ -192,8 +192,8 @@ mod tests {
     fn before(awaited: Awaited, closes: &[i64], values: &[Option<f64>], from: usize) -> usize {
         let bars = bars(closes);
         let mut stretch = Stretch::new(InstrumentId(0), bars.columns(), Vec::new());
-        let mut known = KnownValues::new();
-        values.iter().for_each(|value| known.push(value.as_ref().map(std::slice::from_ref), 0));
+        let mut known = KnownValues::none_for(values.iter().take_while(|value| value.is_none()).count());
+        values.iter().flatten().for_each(|value| known.push(&[*value], 0, |_| 0));
         stretch.columns.push(Column { slot: 3, values: Arc::new(known), from });
         awaited.before(&stretch, 0.01)
     }

@@ -7,7 +7,7 @@
 
 use super::atr::true_range;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -76,21 +76,19 @@ impl Adx {
 }
 
 impl Indicator for Adx {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let (n, all) = (self.period, 2 * self.period);
         let ready = self.bars == all;
         if self.bars > 0 {
             self.add(bar, self.bars >= n);
         }
-        self.previous = *bar;
+        self.previous = **bar;
         self.bars = (self.bars + 1).min(all);
         if self.bars <= n {
             return None;
@@ -110,6 +108,10 @@ impl Indicator for Adx {
             self.index /= period;
         }
         Some(Values::three([self.index, up, down]))
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {

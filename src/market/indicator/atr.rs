@@ -5,7 +5,7 @@
 //! moves by Wilder's smoothing, (previous × (n − 1) + newest) / n.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -33,8 +33,6 @@ pub struct Atr {
     share: f64,
     /// Bars still missing.
     missing: u32,
-    /// [`READY`] or not.
-    ready: u64,
     previous_close: f64,
     /// The sum of the first ranges while they are being gathered, the average after.
     average: f64,
@@ -52,13 +50,17 @@ impl Atr {
 
     fn empty(period: u32) -> Self {
         let share = 1.0 / f64::from(period);
-        Self { period, share, missing: period + 1, ready: NOT_READY, previous_close: 0.0, average: 0.0 }
+        Self { period, share, missing: period + 1, previous_close: 0.0, average: 0.0 }
     }
 
     /// The next average; `bar` is usable.
     #[inline(always)]
     pub(super) fn next(&mut self, bar: &BarValues) -> Option<f64> {
-        if self.missing > 0 { self.gather(bar) } else { Some(self.step(bar)) }
+        if self.missing > 0 {
+            seldom();
+            return self.gather(bar);
+        }
+        Some(self.step(bar))
     }
 
     /// The next average, where there was one before; `bar` is usable.
@@ -84,23 +86,19 @@ impl Atr {
             return None;
         }
         self.average /= f64::from(self.period);
-        self.ready = READY;
         Some(self.average)
     }
 }
 
 impl Indicator for Atr {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if bar.usual(self.ready) {
-            return Some(Values::one(self.step(bar)));
-        }
-        seldom();
-        if bar.usable() { self.next(bar).map(Values::one) } else { None }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
+        self.next(bar).map(Values::one)
     }
 
     fn warm_up(&self) -> usize {

@@ -10,7 +10,7 @@
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::stddev::Stddev;
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Bars, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -42,15 +42,27 @@ impl Bollinger {
     }
 }
 
+/// The bands about a mean, of a variance.
+#[inline]
+fn bands(deviations: f64, (middle, variance): (f64, f64)) -> [f64; 3] {
+    let distance = deviations * variance.sqrt();
+    [middle + distance, middle, middle - distance]
+}
+
 impl Indicator for Bollinger {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let (middle, variance) = self.stddev.next(value)?;
-        let distance = self.deviations * variance.sqrt();
-        Some(Values::three([middle + distance, middle, middle - distance]))
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.stddev.next(*value).map(|of| Values::three(bands(self.deviations, of)))
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        let deviations = self.deviations;
+        self.stddev.next_many(bars, answers, |of| bands(deviations, of))
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {

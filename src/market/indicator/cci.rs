@@ -8,7 +8,7 @@
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::window::Mean;
-use super::{AnyIndicator, BarValues, Indicator, Values, seldom};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -72,15 +72,13 @@ impl Cci {
 }
 
 impl Indicator for Cci {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let price = bar.typical();
         let slot = match self.prices.get_mut(self.next) {
             Some(slot) => slot,

@@ -5,7 +5,7 @@
 
 use super::ema::Ema;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, Usable, Values};
 
 /// The double one's line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -45,11 +45,8 @@ impl Dema {
 
 impl Indicator for Dema {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let first = self.first.next(value)?;
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        let first = self.first.next(*value)?;
         let second = self.second.next(first)?;
         Some(Values::one(2.0 * first - second))
     }
@@ -86,11 +83,8 @@ impl Tema {
 
 impl Indicator for Tema {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let first = self.first.next(value)?;
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        let first = self.first.next(*value)?;
         let second = self.second.next(first)?;
         let third = self.third.next(second)?;
         Some(Values::one(3.0 * first - 3.0 * second + third))

@@ -5,7 +5,7 @@
 
 use super::extremes::Extremes;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -34,17 +34,19 @@ impl Donchian {
 }
 
 impl Indicator for Donchian {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let [upper, minus_lower] = self.extremes.push(bar.high, bar.low)?;
         Some(Values::three([upper, (upper - minus_lower) / 2.0, -minus_lower]))
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {

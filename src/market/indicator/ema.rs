@@ -5,7 +5,7 @@
 //! fade as its inputs do, so it cannot drift.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
+use super::{AnyIndicator, Bars, Indicator, Usable, Values, many, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -22,8 +22,6 @@ pub struct Ema {
     period: u32,
     k: f64,
     missing: u32,
-    /// [`READY`] or not.
-    ready: u64,
     /// The sum of the seed while it is being gathered, the average after.
     average: f64,
 }
@@ -36,7 +34,7 @@ impl Ema {
     pub fn new(period: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into()])?;
         let k = 2.0 / (f64::from(period) + 1.0);
-        Ok(Self { period, k, missing: period, ready: NOT_READY, average: 0.0 })
+        Ok(Self { period, k, missing: period, average: 0.0 })
     }
 
     /// The next average; `value` is usable.
@@ -47,6 +45,12 @@ impl Ema {
             return self.gather(value);
         }
         Some(self.step(value))
+    }
+
+    /// Whether it answers.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.missing == 0
     }
 
     /// The next average, where there was one before; `value` is usable.
@@ -66,19 +70,25 @@ impl Ema {
             return None;
         }
         self.average /= f64::from(self.period);
-        self.ready = READY;
         Some(self.average)
     }
 }
 
 impl Indicator for Ema {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if usual(value, self.ready) {
-            return Some(Values::one(self.step(value)));
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.next(*value).map(Values::one)
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        if self.missing > 0 {
+            return 0;
         }
-        seldom();
-        if usable(value) { self.next(value).map(Values::one) } else { None }
+        let mut ema = self.clone();
+        let taken = many::each(bars, answers, |bar| [ema.step(bar.close)]);
+        *self = ema;
+        taken
     }
 
     fn warm_up(&self) -> usize {
@@ -87,7 +97,6 @@ impl Indicator for Ema {
 
     fn reset(&mut self) {
         self.missing = self.period;
-        self.ready = NOT_READY;
         self.average = 0.0;
     }
 }

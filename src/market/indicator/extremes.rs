@@ -2,6 +2,7 @@
 //!
 //! Of a window in two parts, the end of one turn of the ring and the beginning of the next; see [`super::window`].
 
+use super::many::from_the_end;
 use super::window::Ring;
 
 /// The highest high and the lowest low of the last n bars.
@@ -46,10 +47,10 @@ impl Extremes {
     fn end_turn(&mut self, bar: [f64; 2]) -> Option<[f64; 2]> {
         let (newest, before) = self.ring.end_turn(bar)?;
         let mut all = *newest;
-        for slot in before.iter_mut().rev() {
+        from_the_end(before, |slot| {
             all = join(all, *slot);
             *slot = all;
-        }
+        });
         self.turn = NONE;
         Some(all)
     }

@@ -6,7 +6,7 @@
 use super::atr::Atr;
 use super::ema::Ema;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -29,8 +29,8 @@ pub struct Keltner {
     ranges: f64,
     middle: Ema,
     atr: Atr,
-    /// [`READY`] or not.
-    ready: u64,
+    /// Whether it answers.
+    ready: bool,
 }
 
 impl Keltner {
@@ -44,18 +44,18 @@ impl Keltner {
             ranges: f64::from(ranges_thousandths) / 1000.0,
             middle: Ema::new(period)?,
             atr: Atr::new(atr)?,
-            ready: NOT_READY,
+            ready: false,
         })
     }
 }
 
 impl Keltner {
-    /// Takes one of the first bars, up to the first that is answered, or a very large one.
+    /// Takes one of the first bars, up to the first that is answered.
     #[inline(always)]
     fn begin(&mut self, bar: &BarValues) -> Option<Values> {
         let (middle, range) = (self.middle.next(bar.close), self.atr.next(bar));
         let (middle, range) = (middle?, range?);
-        self.ready = READY;
+        self.ready = true;
         Some(self.channel(middle, range))
     }
 
@@ -67,18 +67,23 @@ impl Keltner {
 }
 
 impl Indicator for Keltner {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if bar.usual(self.ready) {
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
+        if self.ready {
             let (middle, range) = (self.middle.step(bar.close), self.atr.step(bar));
             return Some(self.channel(middle, range));
         }
         seldom();
-        if bar.usable() { self.begin(bar) } else { None }
+        self.begin(bar)
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {
@@ -88,6 +93,6 @@ impl Indicator for Keltner {
     fn reset(&mut self) {
         self.middle.reset();
         self.atr.reset();
-        self.ready = NOT_READY;
+        self.ready = false;
     }
 }

@@ -5,7 +5,7 @@
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::weighted::{WeightedSums, WeightedWindow};
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -44,16 +44,17 @@ impl Linreg {
 
 impl Indicator for Linreg {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let WeightedSums { base, sum, weighted } = self.window.push(value)?;
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        let WeightedSums { base, sum, weighted } = self.window.push(*value)?;
         // Weights begin at 1, x at 0.
         let sum_xy = weighted - sum;
         let slope = (self.n * sum_xy - self.sum_x * sum) * self.slope_share;
         let intercept = base + (sum - slope * self.sum_x) * self.share;
         Some(Values::three([intercept + slope * (self.n - 1.0), slope, intercept]))
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {

@@ -6,7 +6,7 @@
 //! the first hundred values or so.) A fast period above the slow one is exchanged with it.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Ema, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
+use super::{AnyIndicator, Bars, Ema, Indicator, Usable, Values, many, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -32,8 +32,6 @@ pub struct Macd {
     /// Inputs the fast average has still to be kept from, so that both averages begin together.
     fast_waits: u32,
     fast_waits_at_first: u32,
-    /// [`READY`] or not.
-    ready: u64,
 }
 
 impl Macd {
@@ -50,7 +48,6 @@ impl Macd {
             signal: Ema::new(signal)?,
             fast_waits: slow - fast,
             fast_waits_at_first: slow - fast,
-            ready: NOT_READY,
         })
     }
 }
@@ -66,21 +63,41 @@ impl Macd {
         }
         let macd = self.fast.next(value)? - slow?;
         let signal = self.signal.next(macd)?;
-        self.ready = READY;
         Some(Values::three([macd, signal, macd - signal]))
+    }
+
+    /// The next answer, where there was one before; `value` is usable.
+    #[inline]
+    fn step(&mut self, value: f64) -> [f64; 3] {
+        let macd = self.fast.step(value) - self.slow.step(value);
+        let signal = self.signal.step(macd);
+        [macd, signal, macd - signal]
     }
 }
 
 impl Indicator for Macd {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if usual(value, self.ready) {
-            let macd = self.fast.step(value) - self.slow.step(value);
-            let signal = self.signal.step(macd);
-            return Some(Values::three([macd, signal, macd - signal]));
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        if self.signal.is_ready() {
+            return Some(Values::three(self.step(*value)));
         }
         seldom();
-        if usable(value) { self.begin(value) } else { None }
+        self.begin(*value)
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        if !self.signal.is_ready() {
+            return 0;
+        }
+        let mut macd = self.clone();
+        let taken = many::each(bars, answers, |bar| macd.step(bar.close));
+        *self = macd;
+        taken
+    }
+
+    fn outputs(&self) -> usize {
+        3
     }
 
     fn warm_up(&self) -> usize {
@@ -93,7 +110,6 @@ impl Indicator for Macd {
         self.slow.reset();
         self.signal.reset();
         self.fast_waits = self.fast_waits_at_first;
-        self.ready = NOT_READY;
     }
 }
 

@@ -4,7 +4,8 @@
 //! from. Reads no clock, keeps no history but its own window. Invariants: an update is O(1) (but for [`cci`], which says
 //! why) on the average of a window: where there is one, an update in as many goes over it (see `window.rs`); it never
 //! allocates, locks or panics; the n-th value equals TA-Lib's n-th value to 1e-9 relative however long the run; a value
-//! that is not a usable number (see [`VALUE_MAX`]) is passed over and leaves no trace.
+//! that is not a usable number is passed over by [`Indicator::update`] and leaves no trace, and what else goes in is
+//! [`Usable`] by its type; taken many at once, inputs have the answers that they have one by one, to the bit.
 //!
 //! Inputs and outputs are f64: they are statistics, never money. To add an indicator: its file with a `SPEC`, a
 //! variant of [`AnyIndicator`], a line in [`REGISTRY`].
@@ -24,9 +25,11 @@ pub mod donchian;
 pub mod ema;
 mod extremes;
 pub mod imbalance;
+pub mod input;
 pub mod keltner;
 pub mod linreg;
 pub mod macd;
+mod many;
 pub mod momentum;
 #[cfg(test)]
 mod naive;
@@ -51,6 +54,7 @@ pub use cci::Cci;
 pub use dema::{Dema, Tema};
 pub use donchian::Donchian;
 pub use ema::Ema;
+pub use input::{BarUnits, BarValues, Bars, BarsOfColumns, Input, Usable, VALUE_MAX};
 pub use keltner::Keltner;
 pub use linreg::Linreg;
 pub use macd::Macd;
@@ -69,34 +73,6 @@ pub use wma::{Hma, Wma};
 
 /// The most values an indicator gives at once.
 pub const OUTPUTS_MAX: usize = 3;
-
-/// The largest magnitude of an input: squares of it, summed over the longest window, are still finite.
-///
-/// NaN, infinities and anything larger are not prices; one of them in a running sum would spoil it for good.
-pub const VALUE_MAX: f64 = 1e150;
-
-/// Whether an input may enter an indicator's state; false for NaN.
-#[inline]
-fn usable(value: f64) -> bool {
-    if usual(value, READY) {
-        return true;
-    }
-    seldom();
-    value.abs() <= VALUE_MAX
-}
-
-/// Whether an input is from zero to [`VALUE_MAX`], as prices are, and the indicator [`READY`]: told by one comparison of bits,
-/// which are in the order of the numbers, those of numbers below zero and of NaN above all others.
-#[inline]
-fn usual(value: f64, ready: u64) -> bool {
-    value.to_bits() < ready
-}
-
-/// An indicator that answers.
-const READY: u64 = VALUE_MAX.to_bits() + 1;
-
-/// An indicator that does not yet answer, to which no input is usual.
-const NOT_READY: u64 = 0;
 
 /// Marks the way that leads here as seldom gone, so that the usual one is laid out without a jump.
 #[inline]
@@ -153,71 +129,51 @@ impl Values {
     }
 }
 
-/// A bar, as indicators see it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BarValues {
-    /// Highest price.
-    pub high: f64,
-    /// Lowest price.
-    pub low: f64,
-    /// Last price.
-    pub close: f64,
-    /// Base volume.
-    pub volume: f64,
-}
-
-impl BarValues {
-    /// A bar of one value, without extent and volume.
-    #[inline]
-    #[must_use]
-    pub const fn flat(value: f64) -> Self {
-        Self { high: value, low: value, close: value, volume: 0.0 }
-    }
-
-    /// The typical price: the mean of high, low and close.
-    #[inline]
-    #[must_use]
-    pub fn typical(&self) -> f64 {
-        (self.high + self.low + self.close) / 3.0
-    }
-
-    /// Whether it is usable beyond doubt, and the indicator [`READY`].
-    #[inline]
-    fn usual(&self, ready: u64) -> bool {
-        // No part is larger than the sum of their magnitudes, which is NaN where a part is.
-        let pairs = [self.high.abs() + self.close.abs(), self.low.abs() + self.volume.abs()];
-        usual(pairs[0] + pairs[1], ready)
-    }
-
-    /// Whether it may enter an indicator's state.
-    #[inline]
-    fn usable(&self) -> bool {
-        if self.usual(READY) {
-            return true;
-        }
-        seldom();
-        usable(self.high) && usable(self.low) && usable(self.close) && usable(self.volume)
-    }
-}
-
 /// A streaming indicator over a series of values, such as closing prices, or of bars.
+///
+/// One that has answered once answers each input after it.
 pub trait Indicator {
-    /// Takes the next value; answers once warmed up. A value beyond [`VALUE_MAX`] or NaN changes nothing and gives
-    /// `None`.
-    fn update(&mut self, value: f64) -> Option<Values>;
+    /// Takes the next value; answers once warmed up.
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values>;
 
     /// Takes the next bar, of which most indicators see the close alone.
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        self.update(bar.close)
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
+        self.advance(bar.last())
     }
 
-    /// Takes as many values as there is room for answers, `value(0)` and those after it, if it gains by having many at once;
-    /// says how many it took, fewer where one has no answer. Of an indicator with one output that takes values, not bars.
-    /// Each answer is exactly [`update`](Self::update)'s.
+    /// Takes as many bars as there is room for answers, and puts what [`advance_bar`](Self::advance_bar) would answer to them
+    /// one after the other; says how many it took: none where it is not yet warmed up.
     #[inline]
-    fn update_many(&mut self, _value: impl Fn(usize) -> f64, _answers: &mut [f64]) -> usize {
-        0
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        if self.warm_up() > 0 {
+            return 0;
+        }
+        let mut taken = 0;
+        for answer in answers.chunks_exact_mut(self.outputs().max(1)) {
+            let Some(values) = self.advance_bar(&bars.bar(taken)) else { break };
+            answer.iter_mut().zip(values.as_slice()).for_each(|(to, from)| *to = *from);
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Takes the next value, unless it is NaN or beyond [`VALUE_MAX`]: such a one changes nothing and gives `None`.
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<Values> {
+        self.advance(Usable::new(value)?)
+    }
+
+    /// Takes the next bar, unless a part of it is NaN or beyond [`VALUE_MAX`]: such a one changes nothing and gives `None`.
+    #[inline]
+    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
+        self.advance_bar(&Usable::new(*bar)?)
+    }
+
+    /// How many values it gives at once, as many as its [`IndicatorSpec::outputs`].
+    #[inline]
+    fn outputs(&self) -> usize {
+        1
     }
 
     /// How many more inputs until the first answer; 0 when ready. Before any input it is TA-Lib's look-back plus 1.
@@ -257,23 +213,29 @@ macro_rules! any_indicator {
 
         impl Indicator for AnyIndicator {
             #[inline]
-            fn update(&mut self, value: f64) -> Option<Values> {
+            fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
                 match self {
-                    $(Self::$name(i) => i.update(value),)+
+                    $(Self::$name(i) => i.advance(value),)+
                 }
             }
 
             #[inline]
-            fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
+            fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
                 match self {
-                    $(Self::$name(i) => i.update_bar(bar),)+
+                    $(Self::$name(i) => i.advance_bar(bar),)+
                 }
             }
 
             #[inline]
-            fn update_many(&mut self, value: impl Fn(usize) -> f64, answers: &mut [f64]) -> usize {
+            fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
                 match self {
-                    $(Self::$name(i) => i.update_many(value, answers),)+
+                    $(Self::$name(i) => i.advance_many(bars, answers),)+
+                }
+            }
+
+            fn outputs(&self) -> usize {
+                match self {
+                    $(Self::$name(i) => i.outputs(),)+
                 }
             }
 
@@ -360,6 +322,7 @@ mod tests {
                 assert_eq!(answer.is_some(), left == 0, "{}", spec.name);
                 if let Some(values) = answer {
                     assert_eq!(values.as_slice().len(), spec.outputs.len(), "{}", spec.name);
+                    assert_eq!(indicator.outputs(), spec.outputs.len(), "{}", spec.name);
                 }
             }
         }
@@ -390,28 +353,39 @@ mod tests {
         }
     }
 
+    fn bars(len: usize) -> Vec<Usable<BarValues>> {
+        let bar = |(n, close): (usize, f64)| {
+            let spread = (n * 7_919 % 31) as f64 / 10.0;
+            let bar = BarValues { high: close + spread, low: close - spread, close, volume: (n % 17) as f64 };
+            Usable::new(bar).unwrap()
+        };
+        walk(len).into_iter().enumerate().map(bar).collect()
+    }
+
     #[test]
     fn many_at_once_are_answered_as_one_by_one() {
-        for period in [1, 2, 3, 20, 64] {
-            let all = all().into_iter().chain([AnyIndicator::Sma(Sma::new(period).unwrap())]);
+        let bars = bars(700);
+        for period in [1, 2, 3, 5, 20, 64] {
+            let periods =
+                [AnyIndicator::Sma(Sma::new(period).unwrap()), AnyIndicator::Roc(Roc::new(period).unwrap())];
+            let all = all().into_iter().chain(periods);
             for (mut many, mut one) in all.clone().zip(all) {
-                let mut prices = walk(700);
-                (prices[333], prices[334], prices[601]) = (f64::NAN, -7.0, f64::INFINITY);
-                let (mut at, mut round) = (0, 0);
-                while at < prices.len() {
-                    let (left, chunk) = (&prices[at..], round * 7 % 50);
+                let (outputs, mut at, mut round) = (many.outputs(), 0, 0);
+                while at < bars.len() {
+                    let (left, room) = (&bars[at..], round * 7 % 50);
                     round += 1;
-                    let mut answers = vec![0.0; chunk.min(left.len())];
-                    let took = many.update_many(|n| left[n], &mut answers);
-                    for answer in &answers[..took] {
-                        assert_eq!(
-                            one.update(prices[at]).map(|v| v.first().to_bits()),
-                            Some(answer.to_bits())
-                        );
+                    // With room for a part of an answer, which it does not take.
+                    let mut answers = vec![0.0; room.min(left.len()) * outputs + outputs - 1];
+                    let took = many.advance_many(&left, &mut answers);
+                    assert_eq!(took, if one.warm_up() > 0 { 0 } else { room.min(left.len()) });
+                    for answer in answers.chunks_exact(outputs).take(took) {
+                        let want = one.advance_bar(&bars[at]).expect("it has answered before");
+                        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                        assert_eq!(bits(answer), bits(want.as_slice()), "{one:?}");
                         at += 1;
                     }
-                    if let Some(price) = prices.get(at) {
-                        assert_eq!(many.update(*price), one.update(*price), "{at}");
+                    if let Some(bar) = bars.get(at) {
+                        assert_eq!(many.advance_bar(bar), one.advance_bar(bar), "{at}");
                         at += 1;
                     }
                 }

@@ -3,7 +3,7 @@
 //! TA-Lib's MOM, x − xₙ, and ROC, 100 (x / xₙ − 1), 0 where xₙ is 0.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, VALUE_MAX, Values, seldom, usable};
+use super::{AnyIndicator, Bars, Indicator, Usable, VALUE_MAX, Values, many, seldom};
 
 /// Momentum's line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -44,18 +44,48 @@ impl Lagged {
     /// The value before, once there is one.
     #[inline]
     fn push(&mut self, value: f64) -> Option<f64> {
-        if self.next >= self.values.len() {
-            seldom();
-            if let Some(slot) = self.values.get_mut(self.next & !FIRST_TURN) {
-                *slot = value;
-                self.next += 1;
-                return None;
+        let slot = match self.values.get_mut(self.next) {
+            Some(slot) => slot,
+            None => {
+                seldom();
+                if let Some(slot) = self.values.get_mut(self.next & !FIRST_TURN) {
+                    *slot = value;
+                    self.next += 1;
+                    return None;
+                }
+                self.next = 0;
+                self.values.first_mut()?
             }
-            self.next = 0;
-        }
-        let slot = self.values.get_mut(self.next)?;
+        };
         self.next += 1;
         Some(std::mem::replace(slot, value))
+    }
+
+    /// Answers values with what `answer` makes of each and of the one before; none where there is none before.
+    #[inline(always)]
+    fn push_many(
+        &mut self,
+        bars: &impl Bars,
+        answers: &mut [f64],
+        answer: impl Fn(f64, f64) -> f64,
+    ) -> usize {
+        if self.missing() > 0 {
+            return 0;
+        }
+        let (values, mut next) = (&mut *self.values, self.next);
+        let taken = many::each(bars, answers, |bar| {
+            if next >= values.len() {
+                seldom();
+                next = 0;
+            }
+            // There is at least one.
+            let Some(slot) = values.get_mut(next) else { return [0.0] };
+            next += 1;
+            let before = std::mem::replace(slot, bar.close);
+            [answer(bar.close, before)]
+        });
+        self.next = next;
+        taken
     }
 
     fn missing(&self) -> usize {
@@ -86,11 +116,13 @@ impl Momentum {
 
 impl Indicator for Momentum {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        self.lagged.push(value).map(|before| Values::one(value - before))
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.lagged.push(*value).map(|before| Values::one(*value - before))
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        self.lagged.push_many(bars, answers, |value, before| value - before)
     }
 
     fn warm_up(&self) -> usize {
@@ -119,21 +151,28 @@ impl Roc {
     }
 }
 
+/// By how many per cent a usable value differs from another.
+#[inline]
+fn rate(value: f64, before: f64) -> f64 {
+    let rate = (value / before - 1.0) * 100.0;
+    // By this much any usable value has a rate.
+    if before > 1.0 / VALUE_MAX {
+        return rate;
+    }
+    seldom();
+    // By nothing, or by next to nothing, it has none.
+    if rate.is_finite() { rate } else { 0.0 }
+}
+
 impl Indicator for Roc {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let before = self.lagged.push(value)?;
-        let rate = (value / before - 1.0) * 100.0;
-        // By this much any usable value has a rate.
-        if before > 1.0 / VALUE_MAX {
-            return Some(Values::one(rate));
-        }
-        seldom();
-        // By nothing, or by next to nothing, it has none.
-        Some(Values::one(if rate.is_finite() { rate } else { 0.0 }))
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.lagged.push(*value).map(|before| Values::one(rate(*value, before)))
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        self.lagged.push_many(bars, answers, rate)
     }
 
     fn warm_up(&self) -> usize {

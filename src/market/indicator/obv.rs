@@ -4,7 +4,7 @@
 //! only its changes say something.
 
 use super::registry::IndicatorSpec;
-use super::{AnyIndicator, BarValues, Indicator, NOT_READY, READY, Values, seldom};
+use super::{AnyIndicator, BarValues, Bars, Indicator, Usable, Values, many, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -18,40 +18,55 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
 /// On-balance volume.
 #[derive(Debug, Clone, Default)]
 pub struct Obv {
-    /// [`READY`] or not: the first bar has none before it.
-    ready: u64,
+    /// Whether there was a bar before the next one.
+    begun: bool,
     previous_close: f64,
     balance: f64,
 }
 
-impl Indicator for Obv {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
-    }
-
+impl Obv {
+    /// The next balance, where there was one before.
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usual(self.ready) {
-            seldom();
-            if !bar.usable() {
-                return None;
-            }
-        }
-        if self.ready == NOT_READY {
-            seldom();
-            self.ready = READY;
-            self.balance = bar.volume;
-        } else if bar.close > self.previous_close {
+    fn step(&mut self, bar: &BarValues) -> f64 {
+        if bar.close > self.previous_close {
             self.balance += bar.volume;
         } else if bar.close < self.previous_close {
             self.balance -= bar.volume;
         }
         self.previous_close = bar.close;
-        Some(Values::one(self.balance))
+        self.balance
+    }
+}
+
+impl Indicator for Obv {
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
+    }
+
+    #[inline]
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
+        if !self.begun {
+            seldom();
+            *self = Self { begun: true, previous_close: bar.close, balance: bar.volume };
+            return Some(Values::one(self.balance));
+        }
+        Some(Values::one(self.step(bar)))
+    }
+
+    #[inline]
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        if !self.begun {
+            return 0;
+        }
+        let mut obv = self.clone();
+        let taken = many::each(bars, answers, |bar| [obv.step(&bar)]);
+        *self = obv;
+        taken
     }
 
     fn warm_up(&self) -> usize {
-        usize::from(self.ready == NOT_READY)
+        usize::from(!self.begun)
     }
 
     fn reset(&mut self) {

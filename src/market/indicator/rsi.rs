@@ -6,7 +6,7 @@
 //! nothing, and so answers 0 after some 450 unchanged prices whatever went before.
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, Indicator, NOT_READY, READY, Values, seldom, usable, usual};
+use super::{AnyIndicator, Indicator, Usable, Values, seldom};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -23,8 +23,6 @@ pub struct Rsi {
     period: u32,
     /// Inputs still missing; the first of them only gives the changes something to start from.
     missing: u32,
-    /// [`READY`] or not.
-    ready: u64,
     previous: f64,
     /// What smoothing leaves of a sum, (n - 1) / n.
     kept: f64,
@@ -46,15 +44,7 @@ impl Rsi {
 
     fn empty(period: u32) -> Self {
         let kept = f64::from(period - 1) / f64::from(period);
-        Self {
-            period,
-            missing: period + 1,
-            ready: NOT_READY,
-            previous: 0.0,
-            kept,
-            minus_gain: -0.0,
-            movement: 0.0,
-        }
+        Self { period, missing: period + 1, previous: 0.0, kept, minus_gain: -0.0, movement: 0.0 }
     }
 
     /// Takes one of the first values; the change to the very first is none.
@@ -70,7 +60,6 @@ impl Rsi {
         if self.missing > 0 {
             return None;
         }
-        self.ready = READY;
         Some(self.value())
     }
 
@@ -101,16 +90,12 @@ fn minus_gain(back: f64) -> f64 {
 
 impl Indicator for Rsi {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if usual(value, self.ready) {
-            return Some(self.step(value));
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        if self.missing > 0 {
+            seldom();
+            return self.gather(*value);
         }
-        seldom();
-        match (usable(value), self.missing) {
-            (false, _) => None,
-            (true, 0) => Some(self.step(value)),
-            _ => self.gather(value),
-        }
+        Some(self.step(*value))
     }
 
     fn warm_up(&self) -> usize {

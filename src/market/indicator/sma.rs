@@ -4,7 +4,7 @@
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::window::Mean;
-use super::{AnyIndicator, Indicator, READY, Values, usable, usual};
+use super::{AnyIndicator, Bars, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -34,29 +34,13 @@ impl Sma {
 
 impl Indicator for Sma {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        self.mean.push(value).map(Values::one)
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.mean.push(*value).map(Values::one)
     }
 
     #[inline]
-    fn update_many(&mut self, value: impl Fn(usize) -> f64, answers: &mut [f64]) -> usize {
-        if self.warm_up() > 0 {
-            return 0;
-        }
-        let mut taken = 0;
-        while taken < answers.len() {
-            let usual = |n: usize| Some(value(taken + n)).filter(|value| usual(*value, READY));
-            taken += self.mean.push_many(usual, &mut answers[taken..]);
-            // One that ends a turn, or is none.
-            let Some(answer) = answers.get_mut(taken) else { break };
-            let Some(values) = self.update(value(taken)) else { break };
-            *answer = values.first();
-            taken += 1;
-        }
-        taken
+    fn advance_many(&mut self, bars: &impl Bars, answers: &mut [f64]) -> usize {
+        self.mean.push_many(bars, answers)
     }
 
     fn warm_up(&self) -> usize {

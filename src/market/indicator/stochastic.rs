@@ -6,7 +6,7 @@
 use super::extremes::Extremes;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::window::Mean;
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -47,21 +47,23 @@ impl Stochastic {
 }
 
 impl Indicator for Stochastic {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let [highest, minus_lowest] = self.extremes.push(bar.high, bar.low)?;
         let reach = (highest + minus_lowest) / 100.0;
         let raw = if reach == 0.0 { 0.0 } else { (bar.close + minus_lowest) / reach };
         let k = self.k.push(raw)?;
         let d = self.d.push(k)?;
         Some(Values::two([k, d]))
+    }
+
+    fn outputs(&self) -> usize {
+        2
     }
 
     fn warm_up(&self) -> usize {

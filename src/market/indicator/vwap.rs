@@ -4,9 +4,10 @@
 //! has no VWAP. Over a rolling window, not since the beginning of a session, which a bar does not know. Where nothing
 //! was traded it is the newest typical price.
 
+use super::many::from_the_end;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::window::Ring;
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -46,10 +47,10 @@ impl Vwap {
         }
         let (newest, before) = self.ring.end_turn([worth, volume])?;
         let mut all = *newest;
-        for slot in before.iter_mut().rev() {
+        from_the_end(before, |slot| {
             all = sum(all, *slot);
             *slot = all;
-        }
+        });
         self.sums = [0.0; 2];
         Some(all)
     }
@@ -61,15 +62,13 @@ fn sum(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 }
 
 impl Indicator for Vwap {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let price = bar.typical();
         let [worth, volume] = self.push(price * bar.volume, bar.volume)?;
         Some(Values::one(if volume > 0.0 { worth / volume } else { price }))

@@ -1,5 +1,6 @@
 //! A window whose values weigh the more the newer they are: 1 for the oldest, n for the newest.
 
+use super::many::from_the_end;
 use super::window::Ring;
 
 /// The sums Σ (x − b) and Σ w (x − b) over the last n values, b being a base; neither drifts (see [`super::window`]).
@@ -46,11 +47,11 @@ impl WeightedWindow {
         let (newest, before) = self.ring.end_turn([base, 0.0])?;
         let (mut sum, mut weighted) = (0.0, 0.0);
         *newest = [sum, weighted];
-        for slot in before.iter_mut().rev() {
+        from_the_end(before, |slot| {
             sum += slot[0] - base;
             weighted += sum;
             *slot = [sum, weighted];
-        }
+        });
         (self.base, self.sum, self.weighted) = (base, 0.0, 0.0);
         Some(WeightedSums { base, sum, weighted })
     }

@@ -4,7 +4,7 @@
 
 use super::extremes::Extremes;
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
-use super::{AnyIndicator, BarValues, Indicator, Values};
+use super::{AnyIndicator, BarValues, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -33,15 +33,13 @@ impl Williams {
 }
 
 impl Indicator for Williams {
-    fn update(&mut self, value: f64) -> Option<Values> {
-        self.update_bar(&BarValues::flat(value))
+    #[inline]
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.advance_bar(&value.flat())
     }
 
     #[inline]
-    fn update_bar(&mut self, bar: &BarValues) -> Option<Values> {
-        if !bar.usable() {
-            return None;
-        }
+    fn advance_bar(&mut self, bar: &Usable<BarValues>) -> Option<Values> {
         let [highest, minus_lowest] = self.extremes.push(bar.high, bar.low)?;
         let reach = (highest + minus_lowest) / -100.0;
         Some(Values::one(if reach == 0.0 { 0.0 } else { (highest - bar.close) / reach }))

@@ -13,7 +13,8 @@
 //! what rounding leaves is small by how far the window's values are apart, not by how large they are, and the sum of
 //! values that stand still is exact.
 
-use super::seldom;
+use super::many::{BLOCK, zip_closes, zip_closes_from_the_end};
+use super::{Bars, seldom};
 
 /// The last n values, or what is kept of them, in turns of n.
 #[derive(Debug, Clone)]
@@ -47,16 +48,43 @@ impl<P: Copy> Ring<P> {
         Some((slot, *after))
     }
 
-    /// The places that [`Self::place`] would give one after the other, and after them one more; none where it has none.
-    #[inline]
-    pub(super) fn places(&mut self) -> &mut [P] {
-        self.slots.get_mut(self.next as usize..).unwrap_or_default()
+    /// Takes as many bars as there is room for answers, but no further than this turn goes without ending: `step` gives the
+    /// answer to one, of its close, its [place](Self::place), and what the last turn left in the one after. Says how many.
+    #[inline(always)]
+    pub(super) fn in_turn<A>(
+        &mut self,
+        bars: &impl Bars,
+        answers: &mut [A],
+        mut step: impl FnMut(f64, &mut P, P) -> A,
+    ) -> usize {
+        let mut places = self.slots.get_mut(self.next as usize..).unwrap_or_default();
+        let room = places.len().saturating_sub(1).min(answers.len());
+        let (blocks, rest) = answers.get_mut(..room).unwrap_or_default().as_chunks_mut::<BLOCK>();
+        let mut at = 0;
+        for block in blocks {
+            let Some((now, [after, ..])) = places.split_first_chunk_mut::<BLOCK>() else { break };
+            let bars = bars.several::<BLOCK>(at);
+            for n in 0..BLOCK {
+                let after = now.get(n + 1).copied().unwrap_or(*after);
+                block[n] = step(bars[n].close, &mut now[n], after);
+            }
+            at += BLOCK;
+            places = places.get_mut(BLOCK..).unwrap_or_default();
+        }
+        for answer in rest {
+            let Some((place, [after, ..])) = places.split_first_mut() else { break };
+            *answer = step(bars.bar(at).close, place, *after);
+            at += 1;
+            places = places.get_mut(1..).unwrap_or_default();
+        }
+        self.next += at as u32;
+        at
     }
 
-    /// Goes on after so many of its [places](Self::places).
+    /// All its places, where a turn is about to begin; none in the midst of one.
     #[inline]
-    pub(super) fn skip(&mut self, places: usize) {
-        self.next += places as u32;
+    fn turn(&mut self) -> &mut [P] {
+        if self.next == 0 { &mut self.slots } else { &mut [] }
     }
 
     /// Puts `part` in its place where [`Self::place`] had none. If it ended a turn, gives that turn, its last place apart, for
@@ -115,25 +143,62 @@ impl Mean {
         Some(self.base + (before + self.turn) * self.share)
     }
 
-    /// Takes values, of which `value` gives the first for 0, as far as this turn goes and there are any, and puts the mean
-    /// after each in its place; says how many those were. They are the means that [`Self::push`] would give.
-    ///
-    /// A function of its own, so that the sum stays in a register: each of them waits for the one before.
-    #[inline(never)]
-    pub(super) fn push_many(&mut self, value: impl Fn(usize) -> Option<f64>, means: &mut [f64]) -> usize {
-        let (base, share, mut turn) = (self.base, self.share, self.turn);
+    /// Takes the closes of as many bars as there is room for means, and puts the mean after each in its place; none where it
+    /// is not full. They are the means that [`Self::push`] would give. Says how many.
+    #[inline]
+    pub(super) fn push_many(&mut self, bars: &impl Bars, means: &mut [f64]) -> usize {
+        if self.missing() > 0 {
+            return 0;
+        }
         let mut taken = 0;
-        let Some((mut place, places)) = self.ring.places().split_first_mut() else { return 0 };
-        for (mean, next) in means.iter_mut().zip(places) {
-            let Some(value) = value(taken) else { break };
-            *place = value;
-            turn += value - base;
-            *mean = base + (*next + turn) * share;
-            place = next;
+        while taken < means.len() {
+            taken += self.whole_turns(&bars.since(taken), &mut means[taken..]);
+            let (base, share, mut turn) = (self.base, self.share, self.turn);
+            let left = &mut means[taken..];
+            let in_turn = self.ring.in_turn(&bars.since(taken), left, |value, slot, before| {
+                *slot = value;
+                turn += value - base;
+                base + (before + turn) * share
+            });
+            self.turn = turn;
+            taken += in_turn;
+            // One that ends a turn.
+            let Some(mean) = left.get_mut(in_turn) else { break };
+            *mean = self.push(bars.bar(taken).close).unwrap_or_default();
             taken += 1;
         }
-        self.turn = turn;
-        self.ring.skip(taken);
+        taken
+    }
+
+    /// Takes turns from their beginning to their end: their values need no place in the ring.
+    #[inline]
+    fn whole_turns(&mut self, bars: &impl Bars, means: &mut [f64]) -> usize {
+        let (slots, mut base, share) = (self.ring.turn(), self.base, self.share);
+        let mut taken = 0;
+        for means in means.chunks_exact_mut(slots.len().max(1)) {
+            let (Some((_, before)), Some((newest_mean, means))) =
+                (slots.split_first(), means.split_last_mut())
+            else {
+                break;
+            };
+            let bars = bars.since(taken);
+            let mut turn = 0.0;
+            zip_closes(&bars, means, before, |mean, value, before| {
+                turn += value - base;
+                *mean = base + (before + turn) * share;
+            });
+            base = bars.bar(means.len()).close;
+            let Some((newest, before)) = slots.split_last_mut() else { break };
+            let mut sum = 0.0;
+            *newest = sum;
+            zip_closes_from_the_end(&bars, before, |slot, value| {
+                sum += value - base;
+                *slot = sum;
+            });
+            *newest_mean = base + sum * share;
+            taken += slots.len();
+        }
+        self.base = base;
         taken
     }
 

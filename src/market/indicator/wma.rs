@@ -5,7 +5,7 @@
 
 use super::registry::{IndicatorSpec, PERIOD_MAX, Param, ParamError, period};
 use super::weighted::WeightedWindow;
-use super::{AnyIndicator, Indicator, Values, usable};
+use super::{AnyIndicator, Indicator, Usable, Values};
 
 /// Its line of the registry.
 pub const SPEC: IndicatorSpec = IndicatorSpec {
@@ -52,11 +52,8 @@ impl Wma {
 
 impl Indicator for Wma {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        self.next(value).map(Values::one)
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        self.next(*value).map(Values::one)
     }
 
     fn warm_up(&self) -> usize {
@@ -89,11 +86,8 @@ impl Hma {
 
 impl Indicator for Hma {
     #[inline]
-    fn update(&mut self, value: f64) -> Option<Values> {
-        if !usable(value) {
-            return None;
-        }
-        let (half, whole) = (self.half.next(value), self.whole.next(value));
+    fn advance(&mut self, value: Usable<f64>) -> Option<Values> {
+        let (half, whole) = (self.half.next(*value), self.whole.next(*value));
         self.smooth.next(2.0 * half? - whole?).map(Values::one)
     }
 
