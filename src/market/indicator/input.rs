@@ -106,13 +106,13 @@ pub trait Bars {
 
     /// `N` bars from number `first` on; any where there are not as many. A row that knows better than to look for each on
     /// its own saves most of what that costs.
-    #[inline]
+    #[inline(always)]
     fn several<const N: usize>(&self, first: usize) -> [Usable<BarValues>; N] {
         std::array::from_fn(|n| self.bar(first + n))
     }
 
     /// Those without the first so many.
-    #[inline]
+    #[inline(always)]
     fn since(&self, first: usize) -> Since<'_, Self>
     where
         Self: Sized,
@@ -129,24 +129,24 @@ pub struct Since<'a, B> {
 }
 
 impl<B: Bars> Bars for Since<'_, B> {
-    #[inline]
+    #[inline(always)]
     fn bar(&self, n: usize) -> Usable<BarValues> {
         self.row.bar(self.first + n)
     }
 
-    #[inline]
+    #[inline(always)]
     fn several<const N: usize>(&self, first: usize) -> [Usable<BarValues>; N] {
         self.row.several(self.first + first)
     }
 }
 
 impl Bars for &[Usable<BarValues>] {
-    #[inline]
+    #[inline(always)]
     fn bar(&self, n: usize) -> Usable<BarValues> {
         self.get(n).copied().unwrap_or(Usable(BarValues::flat(0.0)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn several<const N: usize>(&self, first: usize) -> [Usable<BarValues>; N] {
         several(self, first, Usable(BarValues::flat(0.0)))
     }
@@ -168,13 +168,13 @@ pub struct BarsOfColumns<'a> {
 }
 
 impl Bars for BarsOfColumns<'_> {
-    #[inline]
+    #[inline(always)]
     fn bar(&self, n: usize) -> Usable<BarValues> {
         let [bar] = self.several(n);
         bar
     }
 
-    #[inline]
+    #[inline(always)]
     fn several<const N: usize>(&self, first: usize) -> [Usable<BarValues>; N] {
         let [highs, lows, closes, volumes] = [self.highs, self.lows, self.closes, self.volumes]
             .map(|column| several::<_, N>(column, first, 0));
@@ -183,7 +183,7 @@ impl Bars for BarsOfColumns<'_> {
 }
 
 /// `N` of these from number `first` on, or as many of `none`.
-#[inline]
+#[inline(always)]
 fn several<T: Copy, const N: usize>(all: &[T], first: usize, none: T) -> [T; N] {
     all.get(first..).and_then(<[T]>::first_chunk).copied().unwrap_or([none; N])
 }
@@ -205,14 +205,14 @@ impl BarUnits {
     }
 
     /// A price.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn price(self, units: i64) -> Usable<f64> {
         Usable(units as f64 * self.price)
     }
 
     /// A bar.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn bar(self, high: i64, low: i64, close: i64, volume: i64) -> Usable<BarValues> {
         let [high, low, close] = [high, low, close].map(|price| self.price(price).0);
