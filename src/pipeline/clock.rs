@@ -38,10 +38,10 @@ impl StampClock {
     }
 
     /// What one stamp costs on this host, nanoseconds: the mean over many, taken the first time that a process asks. It takes
-    /// a millisecond, and a sweep asks after each of its runs.
+    /// half a millisecond, and a sweep asks after each of its runs.
     #[must_use]
     pub fn cost_ns(&self) -> f64 {
-        const STAMPS: u32 = 100_000;
+        const STAMPS: u32 = 20_000;
         static COST_NS: OnceLock<f64> = OnceLock::new();
         *COST_NS.get_or_init(|| {
             let begin = self.raw();

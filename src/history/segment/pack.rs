@@ -4,7 +4,7 @@
 //! that is one value takes no bits. Invariant: [`unpack`] gives what [`pack`] was given, for every i64, and nothing but
 //! an error for bytes that `pack` did not make.
 
-use super::Corrupt;
+use super::{Corrupt, ROWS_FULL};
 
 /// Values in a run.
 const RUN: usize = 128;
@@ -109,7 +109,11 @@ pub(super) fn unpack(
     still: &mut Option<i64>,
 ) -> Result<(), Corrupt> {
     let held = still.take().filter(|_| count <= out.len());
-    // What it held is written over, all of it that is another.
+    // What it held is written over, all of it that is another. Room at once for what blocks after this one may have: pages of
+    // it that are never written to cost nothing, but what grows bit by bit is copied, into fresh pages, each time.
+    if out.capacity() < count {
+        out.reserve_exact(count.next_power_of_two().max(ROWS_FULL) - out.len());
+    }
     out.resize(count, 0);
     let (&mode, rest) = input.split_first().ok_or(Corrupt::Short)?;
     *input = rest;

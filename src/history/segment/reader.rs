@@ -118,6 +118,10 @@ impl SegmentReader {
     #[inline]
     pub fn take_trades(&mut self, end: Time, max: usize, mut take: impl FnMut(Time, &Trade)) -> usize {
         let (block, row, at) = (&self.block, self.at.row, self.at.trade);
+        // Asked before every event of a feed, most of which are none.
+        if block.col(Col::Kind).get(row).is_none_or(|kind| *kind > RowKind::AggTrade as i64) {
+            return 0;
+        }
         let rows = block.col(Col::Time)[row..].iter().zip(&block.col(Col::Kind)[row..]);
         let prices = block.col(Col::TradePrice)[at..].iter().zip(&block.col(Col::TradeQty)[at..]);
         let others = block.col(Col::TradeId)[at..].iter().zip(&block.col(Col::TradeLag)[at..]);
@@ -283,6 +287,7 @@ impl SegmentReader {
         self.scale(Unit::Price, "prices", self.block.price_decimals, self.decimals.0)?;
         self.scale(Unit::Qty, "quantities", self.block.qty_decimals, self.decimals.1)?;
         self.levels.clear();
+        self.levels.reserve_exact(self.block.col(Col::LevelPrice).len().next_power_of_two());
         let levels = self.block.col(Col::LevelPrice).iter().zip(self.block.col(Col::LevelQty));
         self.levels.extend(levels.map(|(price, qty)| Level::new(*price, *qty)));
         Ok(true)
