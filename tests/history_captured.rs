@@ -55,7 +55,7 @@ fn captured(dir: &Path) -> Vec<PathBuf> {
         }
     }
     assert!(capture.finish().is_complete());
-    import::files(&[dir.to_owned()]).expect("files")
+    import::files(&[dir.to_owned()]).expect("files").files
 }
 
 fn configured(path: &Path) -> Config {

@@ -5,7 +5,7 @@ mod support;
 
 use algo_trader::domain::event::{Kline, Quote, Trade};
 use algo_trader::domain::{InstrumentId, Level, Market, Notional, Price, Qty, Side, Time};
-use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported, RowFault};
+use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported, RowFault, files};
 use algo_trader::history::{Catalogue, CatalogueWriter, HistoryError, Query};
 use algo_trader::venue::Decoded;
 use std::fs;
@@ -366,6 +366,30 @@ fn a_file_whose_rows_are_interleaved_is_sorted_where_asked() {
     added(import(&history, ImportKind::Binance, &path, &sort));
     let ids: Vec<u64> = read(&history).iter().map(|r| id_of(&r.decoded)).collect();
     assert_eq!(ids, expected.iter().map(|e| e.3).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_directory_stands_for_what_can_be_imported_in_it_and_below() {
+    let dir = tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("spot/old")).expect("directories");
+    let wanted = ["a.csv", "b.csv.gz", "spot/BTCUSDT-1m.zip", "spot/old/c.csv"];
+    let beside = ["spot/BTCUSDT-1m.zip.CHECKSUM", "manifest.jsonl"];
+    let other = ["spot/README.md", "notes"];
+    for name in wanted.iter().chain(&beside).chain(&other) {
+        std::fs::write(at(name), "").expect("a file");
+    }
+    // A way back to where it began.
+    std::os::unix::fs::symlink(dir.path(), at("spot/up")).expect("a link");
+    let mut found = files(&[dir.path().to_owned()]).expect("files");
+    assert_eq!(found.files, wanted.map(at));
+    found.passed_over.sort();
+    assert_eq!(found.passed_over, [at("notes"), at("spot/README.md")]);
+    // By its own name anything is taken.
+    assert_eq!(files(&[at("notes")]).expect("a file").files, [at("notes")]);
+    std::fs::create_dir(at("empty")).expect("a directory");
+    let error = files(&[at("empty")]).expect_err("nothing in it").to_string();
+    assert!(error.contains("empty") && error.contains(".csv, .zip or .gz"), "{error}");
 }
 
 fn three_instruments(dir: &Path) -> Vec<(u64, usize, u64)> {

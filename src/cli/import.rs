@@ -7,7 +7,7 @@ use crate::domain::{Instrument, Market};
 use crate::history::CatalogueWriter;
 use crate::history::catalogue::{Entry, is_every};
 use crate::history::import::{
-    Columns, ImportError, ImportKind, ImportOptions, Imported, KINDS, Progress, files, import_file,
+    Columns, Found, ImportError, ImportKind, ImportOptions, Imported, KINDS, Progress, files, import_file,
 };
 use crate::run::interrupt::Interrupt;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub struct Args {
     /// What the files are
     #[arg(value_name = "KIND", value_parser = parse_kind, help = kinds_help())]
     kind: ImportKind,
-    /// Files, or directories with them: as they are downloaded, packed or not
+    /// Files, or directories with them or with directories of them: as they are downloaded, packed or not
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// The history's directory; made where it is not there
@@ -148,10 +148,21 @@ pub fn run(args: Args) -> Outcome {
         Ok(config) => config.instruments.all().to_vec(),
         Err(outcome) => return outcome,
     };
-    let paths = match files(&args.paths) {
-        Ok(paths) => paths,
+    let Found { files: mut paths, passed_over } = match files(&args.paths) {
+        Ok(found) => found,
         Err(error) => return failed(&error),
     };
+    if let Some(adjust) = &args.adjust {
+        // Factors that lie among what they are for are not prices.
+        paths.retain(|path| args.paths.contains(path) || !path.starts_with(adjust));
+    }
+    if let [first, others @ ..] = &passed_over[..] {
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        eprintln!("passed over, as no .csv, .zip or .gz: {}{more}", first.display());
+    }
     let mut history = match CatalogueWriter::open(&args.dir) {
         Ok(history) => history,
         Err(error) => return failed(&error),
@@ -188,6 +199,7 @@ pub fn run(args: Args) -> Outcome {
             "added": done.added,
             "known": done.known,
             "failed": done.failed,
+            "passed_over": passed_over,
             "rows": done.rows,
             "elapsed_s": seconds,
         });

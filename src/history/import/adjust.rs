@@ -23,12 +23,19 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    /// Reads the factors of `symbol`: `path` itself, or `<path>/<symbol>.csv` where that is a directory.
-    pub fn read(path: &Path, symbol: &str) -> Result<Self, ImportError> {
+    /// Reads the factors of `symbol`, which `wanted_by` is of: `path` itself, or `<path>/<symbol>.csv` where that is a
+    /// directory.
+    pub fn read(path: &Path, symbol: &str, wanted_by: &Path) -> Result<Self, ImportError> {
         let path =
             if path.is_dir() { path.join(format!("{}.csv", symbol.to_lowercase())) } else { path.to_owned() };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| ImportError::Io { path: path.display().to_string(), error })?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let factors = path.display();
+            let remedy = "import it without --adjust, or say where they are";
+            ImportError::file(
+                wanted_by,
+                format!("has no factors to adjust it by: {factors}: {error}; {remedy}"),
+            )
+        })?;
         let mut rows: Vec<(u32, i64, i64)> = Vec::new();
         for (line, number) in text.lines().zip(1..) {
             let bad = || {
@@ -105,14 +112,17 @@ mod tests {
         let path = dir.path().join("abc.csv");
         std::fs::write(&path, "20000620,0.9,0.1,101\n20050225,0.95,0.5,88\n20501231,1,1,0\n")
             .expect("written");
-        let factors = Factors::read(dir.path(), "ABC").expect("read");
+        let factors = Factors::read(dir.path(), "ABC", Path::new("abc.zip")).expect("read");
         let price = |day, units| factors.of(day).price(Num::new(units, 4)).expect("fits");
         assert_eq!(price(20_000_620, 1_000_000), Num::new(900_000_000, 8));
         assert_eq!(price(20_000_621, 1_000_000), Num::new(4_750_000_000, 8));
         assert_eq!(price(20_200_101, 1_000_000), Num::new(10_000_000_000, 8));
         assert_eq!(factors.of(20_000_101).size(Num::new(7, 0)), Ok(Num::new(70, 0)));
         std::fs::write(&path, "20000620,0.9,0.1,1\n20000620,1,1,1\n").expect("written");
-        let error = Factors::read(&path, "ABC").expect_err("twice").to_string();
+        let error = Factors::read(&path, "ABC", Path::new("abc.zip")).expect_err("twice").to_string();
         assert!(error.contains("line 2"), "{error}");
+        let error =
+            Factors::read(dir.path(), "XYZ", Path::new("daily/xyz.zip")).expect_err("none").to_string();
+        assert!(error.starts_with("daily/xyz.zip: has no factors") && error.contains("xyz.csv"), "{error}");
     }
 }

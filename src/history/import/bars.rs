@@ -64,7 +64,7 @@ impl Bars {
         let zone = zone.map_err(|error| ImportError::file(path, error.to_string()))?;
         let midnight = told.date.and_then(|date| moment(date.at(0, 0, 0, 0), &zone));
         let factors = match &options.adjust {
-            Some(from) => Some(Factors::read(from, &told.symbol)?),
+            Some(from) => Some(Factors::read(from, &told.symbol, path)?),
             None => None,
         };
         Ok(Self {

@@ -313,36 +313,65 @@ fn now() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Where files given by name are: a directory stands for the files in it that are no checksums, in the order of names.
+/// What lies where files were said to be.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files to import, in the order of their names.
+    pub files: Vec<PathBuf>,
+    /// Files of directories that no importer reads, by their names; checksums and manifests, which belong to others, are not
+    /// told of.
+    pub passed_over: Vec<PathBuf>,
+}
+
+/// How the names end of what is imported from a directory. A file given by its own name may be named as it likes.
+const READ: [&str; 3] = ["csv", "zip", "gz"];
+/// And of what lies beside it and says something of it.
+const BESIDE: [&str; 2] = ["CHECKSUM", "jsonl"];
+
+/// Where files given by name are: a directory stands for the files in it and in those below.
 ///
 /// # Errors
-/// [`ImportError`] where a path cannot be read, or a directory has no file.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
-    let mut all = Vec::new();
+/// [`ImportError`] where a path cannot be read, or a directory has no file to import.
+pub fn files(paths: &[PathBuf]) -> Result<Found, ImportError> {
+    let mut all = Found::default();
     for path in paths {
         let io = |error| ImportError::Io { path: path.display().to_string(), error };
         if !std::fs::metadata(path).map_err(io)?.is_dir() {
-            all.push(path.clone());
+            all.files.push(path.clone());
             continue;
         }
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let file = entry.map_err(io)?.path();
-            let left_out = file.extension().is_some_and(|e| e == "CHECKSUM" || e == "jsonl");
-            if file.is_file() && !left_out {
-                found.push(file);
-            }
+        let mut found = Found::default();
+        files_in(path, &mut found)?;
+        if found.files.is_empty() {
+            let problem =
+                "is a directory without files that end in .csv, .zip or .gz: give one with such, or files";
+            return Err(ImportError::file(path, problem));
         }
-        if found.is_empty() {
-            return Err(ImportError::file(
-                path,
-                "is a directory without files: give one with files, or files",
-            ));
-        }
-        found.sort();
-        all.extend(found);
+        found.files.sort();
+        all.files.extend(found.files);
+        all.passed_over.extend(found.passed_over);
     }
     Ok(all)
+}
+
+fn files_in(directory: &Path, found: &mut Found) -> Result<(), ImportError> {
+    let io = |error| ImportError::Io { path: directory.display().to_string(), error };
+    for entry in std::fs::read_dir(directory).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let path = entry.path();
+        // A link to a directory is not followed: it may lead back here.
+        if entry.file_type().map_err(io)?.is_dir() {
+            files_in(&path, found)?;
+        } else if path.is_file() {
+            let ends_in = |ends: &[&str]| path.extension().is_some_and(|e| ends.iter().any(|end| e == *end));
+            if ends_in(&READ) {
+                found.files.push(path);
+            } else if !ends_in(&BESIDE) {
+                found.passed_over.push(path);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a bar whose prices contradict each other: open, high, low, close.
