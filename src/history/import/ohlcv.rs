@@ -14,8 +14,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 const NAMES: [&str; 6] = ["time", "open", "high", "low", "close", "volume"];
-/// Other words for the time and the volume.
-const TIMES: &[&str] = &["time", "timestamp", "date", "datetime", "open_time", "open time", "begin"];
+/// Other words for the time and the volume, the first of them that is there being meant: beside a start, as in what `export`
+/// writes, a plain time is something else.
+const TIMES: &[&str] = &["open_time", "open time", "begin", "time", "timestamp", "date", "datetime"];
 const VOLUMES: &[&str] = &["volume", "vol", "base_volume"];
 
 /// Which column is which.
@@ -108,7 +109,7 @@ impl Ohlcv {
                         5 => VOLUMES,
                         _ => std::slice::from_ref(name),
                     };
-                    header.iter().position(|h| words.contains(&h.as_str()))
+                    words.iter().find_map(|word| header.iter().position(|h| h == word))
                 }
             };
             if place.is_none() && (column < 5 || given.is_some()) {
