@@ -265,7 +265,7 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:4:16: strategy.instruments = \"binance:usdm:SOLUSDT\": is not configured: add an [[instrument]] with symbol = \"SOLUSDT\" to config/instruments/binance-usdm.toml, then use --config my.toml",
             "my.toml:4:40: strategy.instruments = \"binance:usdm:btcusdt\": must be written \"binance:usdm:BTCUSDT\"",
             "my.toml:4:64: strategy.instruments = \"BTCUSDT\": must be written venue:market:SYMBOL, such as \"binance:usdm:BTCUSDT\"",
-            "my.toml:4:75: strategy.instruments = \"kraken:spot:X\": must be written venue:market:SYMBOL, such as \"binance:usdm:BTCUSDT\"",
+            "my.toml:4:75: strategy.instruments = \"kraken:spot:X\": is not known: of kraken only a backtest can have an instrument, once its history is imported; algo-trader history list shows what there is",
         ],
     ),
     (

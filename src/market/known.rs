@@ -47,6 +47,7 @@ impl IndicatorVisitor for OverBars<'_> {
             known.push(values.as_slice(), more, |places| {
                 indicator.advance_many(&row.since(first + 1), places)
             });
+            debug_assert_eq!(known.bars(), closes.len(), "one that has answered answers every bar");
             return known;
         }
         KnownValues::none_for(closes.len())

@@ -366,8 +366,17 @@ mod tests {
     fn many_at_once_are_answered_as_one_by_one() {
         let bars = bars(700);
         for period in [1, 2, 3, 5, 20, 64] {
-            let periods =
-                [AnyIndicator::Sma(Sma::new(period).unwrap()), AnyIndicator::Roc(Roc::new(period).unwrap())];
+            // Those that have a loop of their own, where the default period is not all there is to it.
+            let two = period.max(2);
+            let periods = [
+                AnyIndicator::Sma(Sma::new(period).unwrap()),
+                AnyIndicator::Ema(Ema::new(period).unwrap()),
+                AnyIndicator::Macd(Macd::new(two, two + 7, period).unwrap()),
+                AnyIndicator::Momentum(Momentum::new(period).unwrap()),
+                AnyIndicator::Roc(Roc::new(period).unwrap()),
+                AnyIndicator::Stddev(Stddev::new(two).unwrap()),
+                AnyIndicator::Bollinger(Bollinger::new(two, 1_500).unwrap()),
+            ];
             let all = all().into_iter().chain(periods);
             for (mut many, mut one) in all.clone().zip(all) {
                 let (outputs, mut at, mut round) = (many.outputs(), 0, 0);

@@ -149,6 +149,12 @@ fn find(name: &str, table: &InstrumentTable, sources: &Sources) -> Result<Instru
         (Some(venue), Some(market), Some(symbol), None) if VENUES.iter().any(|(name, _)| *name == venue) => {
             Err(sources.missing(market, symbol))
         }
+        (Some(venue), Some(_), Some(symbol), None) if !venue.is_empty() && !symbol.is_empty() => {
+            Err(format!(
+                "is not known: of {venue} only a backtest can have an instrument, once its history is imported; \
+             algo-trader history list shows what there is"
+            ))
+        }
         _ => Err("must be written venue:market:SYMBOL, such as \"binance:usdm:BTCUSDT\"".to_owned()),
     }
 }
