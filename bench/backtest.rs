@@ -12,18 +12,18 @@
 
 #[path = "../tests/support/recordings.rs"]
 mod recordings;
+#[path = "strategies.rs"]
+mod strategies;
 #[path = "support.rs"]
 mod support;
 
-use algo_trader::domain::event::Trade;
-use algo_trader::domain::order::OrderState;
 use algo_trader::domain::params::{ParamKind, ParamSpec};
-use algo_trader::domain::{InstrumentId, OrderStatus, Price, Qty, Side, Time};
+use algo_trader::domain::{InstrumentId, Qty, Side, Time};
 use algo_trader::history::catalogue::{Entry, Segment, SeriesKind, SeriesName};
 use algo_trader::history::import::{ImportKind, ImportOptions, import_file};
 use algo_trader::history::segment::{GapRule, Num, Row, SegmentWriter};
 use algo_trader::history::{Catalogue, CatalogueWriter, HistoryEvents, Query};
-use algo_trader::market::{Bar, Top};
+use algo_trader::market::Bar;
 use algo_trader::run::backtest::{BacktestOptions, Ran, Source, known_to, run_backtest};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{Axis, Backtests, Choice, Search, Space, Task, search};
@@ -31,7 +31,8 @@ use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::statistics::outcome::Conventions;
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Strategy, StrategySpec};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use strategies::{EmaCross, Maker};
 use support::Rounds;
 
 const LIMITS: &str = "[risk]\norder_notional_max = \"10000000000\"\nposition_notional_max = \"10000000000\"\n\
@@ -40,63 +41,6 @@ const LIMITS: &str = "[risk]\norder_notional_max = \"10000000000\"\nposition_not
      book_age_ms_max = \"none\"\nlosses.daily_max = \"none\"\nlosses.strategy_daily_max = \"none\"\n\
      losses.drawdown_max = \"none\"\nlosses.strategy_drawdown_max = \"none\"\nlosses.velocity_max = \"none\"\n\
      [pipeline]\nstamp_one_in = 1000000\n";
-
-/// Long while the fast average of trades is above the slow one, short below.
-struct EmaCross {
-    btc: InstrumentId,
-    fast: f64,
-    slow: f64,
-    trades: u64,
-    above: Option<bool>,
-}
-
-impl Strategy for EmaCross {
-    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
-        let price = trade.price.0 as f64;
-        if self.trades == 0 {
-            (self.fast, self.slow) = (price, price);
-        }
-        self.trades += 1;
-        self.fast += (price - self.fast) * (2.0 / 501.0);
-        self.slow += (price - self.slow) * (2.0 / 2_001.0);
-        let above = self.fast > self.slow;
-        if self.trades < 2_000 || self.above == Some(above) || ctx.open_orders(self.btc).next().is_some() {
-            return;
-        }
-        self.above = Some(above);
-        let change = (if above { 1_000 } else { -1_000 }) - ctx.position(self.btc).qty.0;
-        let _ = match change {
-            0 => return,
-            more if more > 0 => ctx.buy(self.btc, Qty(more)).at_market().send(),
-            less => ctx.sell(self.btc, Qty(-less)).at_market().send(),
-        };
-    }
-}
-
-/// Quotes both touches, anew every 100 ms.
-struct Maker {
-    btc: InstrumentId,
-    next: Time,
-}
-
-impl Strategy for Maker {
-    fn on_quote(&mut self, ctx: &mut Context<'_>, _: InstrumentId, top: &Top) {
-        if !top.is_two_sided() || ctx.now() < self.next {
-            return;
-        }
-        self.next = ctx.now().plus(Duration::from_millis(100));
-        loop {
-            let live = |o: &&OrderState| o.status != OrderStatus::PendingCancel;
-            let found = ctx.open_orders(self.btc).find(live).map(|o| o.order.id);
-            let Some(id) = found else { break };
-            if ctx.cancel(id).is_err() {
-                break;
-            }
-        }
-        let _ = ctx.buy(self.btc, Qty(10)).at_limit(Price(top.bid.price.0)).post_only().send();
-        let _ = ctx.sell(self.btc, Qty(10)).at_limit(Price(top.ask.price.0)).post_only().send();
-    }
-}
 
 /// Long while the fast average of closes is above the slow one, flat below.
 struct BarCross {
@@ -154,16 +98,13 @@ static STRATEGIES: &[StrategySpec] = &[
         name: "ema-cross",
         doc: "long while the fast average of trades is above the slow one",
         params: &[],
-        build: |setup| {
-            let btc = setup.one_instrument()?;
-            Ok(Box::new(EmaCross { btc, fast: 0.0, slow: 0.0, trades: 0, above: None }))
-        },
+        build: |setup| Ok(Box::new(EmaCross::new(setup.one_instrument()?))),
     },
     StrategySpec {
         name: "maker",
         doc: "quotes both touches",
         params: &[],
-        build: |setup| Ok(Box::new(Maker { btc: setup.one_instrument()?, next: Time(0) })),
+        build: |setup| Ok(Box::new(Maker::new(setup.one_instrument()?))),
     },
 ];
 

@@ -3,29 +3,28 @@
 
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 
 use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price, Side};
 use algo_trader::market::Top;
-use algo_trader::pipeline::Threading;
+use algo_trader::run::Summary;
 use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
 use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{Summary, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::serve::Fault;
 use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use operator::{PATIENCE, asked, release, run_beside, until_reply};
 use order_client::Trader;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// However slow the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Orders that rest.
 const RESTING: usize = 40;
@@ -89,37 +88,8 @@ fn operator(scope: &str, flatten: bool) -> ControlRequest {
     ControlRequest::Kill { scope: scope.into(), flatten, operator, reason, via: None }
 }
 
-fn release(scope: &str) -> ControlRequest {
-    ControlRequest::Release {
-        scope: scope.into(),
-        operator: "anna".into(),
-        reason: "tested".into(),
-        via: None,
-    }
-}
-
-/// The process's answer, once it listens.
-fn asked(paths: &ControlPaths, request: &ControlRequest) -> ControlReply {
-    let begun = Instant::now();
-    loop {
-        match ask(&paths.socket, request) {
-            Ok(reply) => return reply,
-            Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
 fn until_status(paths: &ControlPaths, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
-    let begun = Instant::now();
-    loop {
-        let reply = asked(paths, &ControlRequest::Status);
-        if good(&reply) {
-            return reply;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what}: {reply:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_reply(paths, &ControlRequest::Status, what, good)
 }
 
 /// Runs the strategy while `during` looks on.
@@ -129,20 +99,7 @@ fn run<T>(
     journal: &str,
     during: impl FnOnce(&ControlPaths) -> T,
 ) -> (Summary, T) {
-    let interrupt = Interrupt::default();
-    let mut options = live_orders::options(&dir.join(journal), &interrupt, Threading::Inline);
-    options.pipeline.strategies = STRATEGIES;
-    let paths = ControlPaths::new(dir, &live.config.run.name);
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| run_live(&live.config, options));
-        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| during(&paths)));
-        interrupt.raise();
-        let summary = running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
-        match seen {
-            Ok(seen) => (summary, seen),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    run_beside(live, dir, journal, |options| options.pipeline.strategies = STRATEGIES, during)
 }
 
 fn denied(summary: &Summary, reason: DenyReason) -> u64 {

@@ -3,6 +3,8 @@
 
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 
@@ -12,21 +14,18 @@ use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, InstrumentId, OrderStatus, PausedBy, Side};
 use algo_trader::journal::{JournalReader, recover};
 use algo_trader::market::Top;
-use algo_trader::pipeline::Threading;
 use algo_trader::run::audit::{AuditRequest, trail_of};
-use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
-use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::run::control::{ControlError, ControlPaths, ControlRequest, ask};
+use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use live_orders::{Key, LiveConfig, config, dollars, ladder, thousandths, venue};
+use operator::{PATIENCE, asked, run_beside};
 use order_client::Trader;
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// However slow the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
 const ONE: &str = "binance:spot:BTCUSDT";
 
 /// Buys a little at the market, once, and keeps five buys far below; every tenth of a second it takes one of these back,
@@ -92,18 +91,6 @@ fn resume(instrument: &str) -> ControlRequest {
     ControlRequest::Resume { instrument: instrument.into(), operator: "berta".into(), reason: "over".into() }
 }
 
-/// The process's answer, once it listens.
-fn asked(paths: &ControlPaths, request: &ControlRequest) -> ControlReply {
-    let begun = Instant::now();
-    loop {
-        match ask(&paths.socket, request) {
-            Ok(reply) => return reply,
-            Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
 fn until(what: &str, mut good: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !good() {
@@ -119,23 +106,12 @@ fn orders(alice: &Trader<'_>, path: &str) -> Vec<Value> {
 
 /// Runs the strategy while `during` looks on.
 fn run(live: &LiveConfig, dir: &Path, journal: &str, during: impl FnOnce(&ControlPaths)) -> Summary {
-    let interrupt = Interrupt::default();
-    let path = dir.join(journal);
-    let mut options = live_orders::options(&path, &interrupt, Threading::Inline);
-    options.pipeline.strategies = STRATEGIES;
-    options.audit = AuditRequest::new(&live.config);
-    assert!(options.audit.is_some(), "a trail is kept unless it is turned off");
-    let paths = ControlPaths::new(dir, &live.config.run.name);
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| run_live(&live.config, options));
-        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| during(&paths)));
-        interrupt.raise();
-        let summary = running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
-        if let Err(panic) = seen {
-            std::panic::resume_unwind(panic);
-        }
-        summary
-    })
+    let change = |options: &mut LiveOptions| {
+        options.pipeline.strategies = STRATEGIES;
+        options.audit = AuditRequest::new(&live.config);
+        assert!(options.audit.is_some(), "a trail is kept unless it is turned off");
+    };
+    run_beside(live, dir, journal, change, during).0
 }
 
 fn denied(summary: &Summary) -> u64 {

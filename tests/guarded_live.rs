@@ -3,6 +3,8 @@
 
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 #[path = "support/webhook.rs"]
@@ -25,14 +27,12 @@ use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::surveillance::{Act, Alert, Detector, Reaction, Seen, Surveillance};
 use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use operator::{PATIENCE, asked, release, run_beside, until_reply};
 use serde_json::Value;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// However slow the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Keeps ten buys far below the market.
 struct Rests {
@@ -126,33 +126,8 @@ fn who() -> (String, String) {
     ("anna".into(), "a test".into())
 }
 
-fn release(scope: &str) -> ControlRequest {
-    let (operator, reason) = who();
-    ControlRequest::Release { scope: scope.into(), operator, reason, via: None }
-}
-
-/// The process's answer, once it listens.
-fn asked(paths: &ControlPaths, request: &ControlRequest) -> ControlReply {
-    let begun = Instant::now();
-    loop {
-        match ask(&paths.socket, request) {
-            Ok(reply) => return reply,
-            Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
 fn until(paths: &ControlPaths, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
-    let begun = Instant::now();
-    loop {
-        let reply = asked(paths, &ControlRequest::Metrics);
-        if good(&reply) {
-            return reply;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what}: {reply:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until_reply(paths, &ControlRequest::Metrics, what, good)
 }
 
 /// Runs it on paper while `during` looks on.
@@ -163,21 +138,11 @@ fn run<T>(
     change: impl FnOnce(&mut LiveOptions),
     during: impl FnOnce(&ControlPaths) -> T,
 ) -> (Summary, T) {
-    let interrupt = Interrupt::default();
-    let mut options = live_orders::options(&dir.join(journal), &interrupt, Threading::Inline);
-    options.pipeline.strategies = STRATEGIES;
-    change(&mut options);
-    let paths = ControlPaths::new(dir, &live.config.run.name);
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| run_live(&live.config, options));
-        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| during(&paths)));
-        interrupt.raise();
-        let summary = running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
-        match seen {
-            Ok(seen) => (summary, seen),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    let change = |options: &mut LiveOptions| {
+        options.pipeline.strategies = STRATEGIES;
+        change(options);
+    };
+    run_beside(live, dir, journal, change, during)
 }
 
 /// The same with a trail, and with somebody who reacts to the tenth order.

@@ -44,9 +44,9 @@ pub(super) mod trading_hours;
 #[cfg(test)]
 pub(super) mod tests;
 
-use super::limits::Pace;
+use super::limits::{Pace, SCALES};
 use super::rates::Pulse;
-use super::rule::{Judged, Witness, over_count};
+use super::rule::{Judged, Witness, over, over_count};
 use crate::domain::DenyReason;
 
 /// Denies where `sent` and `more` are over the second's, the minute's or the day's limit.
@@ -61,4 +61,23 @@ fn pace(
     over_count(w, u64::from(sent.second) + more, limits.second.into(), second)?;
     over_count(w, u64::from(sent.minute) + more, limits.minute.into(), minute)?;
     over_count(w, u64::from(sent.day) + more, limits.day.into(), day)
+}
+
+/// Denies what would take an exposure of some level over its limit; `at_level` tells a level's exposure and limit. What
+/// does not add to it is not denied for it: the way out stays open when the market moved it past its limit.
+#[inline(always)]
+fn exposure(
+    w: &mut impl Witness,
+    more: i128,
+    at_level: impl Fn(usize) -> (i128, i64),
+    reasons: &[DenyReason; SCALES],
+) -> Judged {
+    if more <= 0 {
+        return Ok(());
+    }
+    for (at, &reason) in reasons.iter().enumerate() {
+        let (held, limit) = at_level(at);
+        over(w, held + more, limit.into(), reason)?;
+    }
+    Ok(())
 }

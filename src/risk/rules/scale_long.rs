@@ -2,7 +2,8 @@
 
 use crate::domain::DenyReason;
 use crate::risk::limits::SCALES;
-use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over};
+use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness};
+use crate::risk::rules::exposure;
 use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
@@ -24,15 +25,8 @@ const REASONS: [DenyReason; SCALES] = [
     DenyReason::PortfolioLong,
 ];
 
-/// What does not add to an exposure is not denied for it: the way out stays open when the market moved it past its limit.
 #[inline(always)]
 pub(in crate::risk) fn check(c: &Case<'_>, w: &mut impl Witness) -> Judged {
-    if c.adds.long <= 0 {
-        return Ok(());
-    }
-    for (at, &reason) in REASONS.iter().enumerate() {
-        let (scope, limits) = (c.scopes[at], c.levels[at]);
-        over(w, scope.long + c.adds.long, limits.long_notional_max.into(), reason)?;
-    }
-    Ok(())
+    let at_level = |at: usize| (c.scopes[at].long, c.levels[at].long_notional_max);
+    exposure(w, c.adds.long, at_level, &REASONS)
 }
