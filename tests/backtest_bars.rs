@@ -147,6 +147,11 @@ fn resting_orders_fill_where_the_path_passes_them() {
     let rise = [10_080, 10_155, 10_070, 10_100];
     assert_eq!(traded("breakout", "", &[FIRST, CALM, rise]), [(2, 1_000, 10_150)]);
     assert_eq!(traded("stop-limit", "", &[FIRST, CALM, rise]), [(2, 1_000, 10_150)]);
+    // A limit that the path only came to is passed where it goes on from there: from the open, or the next bar's.
+    let from = [9_950, 9_960, 9_900, 9_940];
+    assert_eq!(traded("limit", "", &[FIRST, CALM, from]), [(2, 1_000, 9_950)], "from the open");
+    assert_eq!(traded("limit", "", &[FIRST, CALM, at, from]), [(3, 1_000, 9_950)], "better late");
+    assert_eq!(traded("limit", "", &[FIRST, CALM, [9_950, 9_960, 9_950, 9_955]]), [], "it turned there");
     // It rose to 10,300, so 100 below is 10,200; the fall to 10,150 passes that.
     let trail = [10_081, 10_300, 10_075, 10_150];
     let first_up = "[backtest]\npath = \"high-first\"";
@@ -282,5 +287,34 @@ fn how_old_a_book_is_is_not_asked_where_there_are_bars_alone() {
         let config = Config::from_text_and(&text, "t.toml", dir.path(), &more).expect("good");
         let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
         assert_eq!((fills(&ran), ran.summary.denials), (vec![(1, 1_000, 10_075)], vec![]), "{age:?}");
+    }
+}
+
+#[test]
+fn a_loss_over_its_limit_is_seen_at_the_bar_that_makes_it() {
+    let dir = tempdir().expect("a directory");
+    let fall = |from: i64| [from, from, from - 500, from - 500];
+    // Bought at 100.75; 50 are lost within the third bar after.
+    let bars = [FIRST, CALM, fall(10_000), fall(9_500), fall(9_000), fall(8_500)];
+    minutes(dir.path(), XYZ, &bars);
+    let catalogue = Catalogue::open(&dir.path().join("history")).expect("a history is there");
+    let traded = |limit: &str, path: &str| {
+        let limits = LIMITS.replace("losses.drawdown_max = \"none\"", limit);
+        let text = format!(
+            "{limits}\nlosses.flatten = true\n[backtest]\npath = \"{path}\"\n[[strategy]]\n\
+             name = \"market\"\ninstruments = [\"{XYZ}\"]"
+        );
+        let more = known_to(&catalogue, &[XYZ.into()], 3);
+        let config =
+            Config::from_text_and(&text, "test.toml", dir.path(), &more).unwrap_or_else(|e| panic!("{e}"));
+        fills(&run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}")))
+    };
+    let bought = (1, 1_000, 10_075);
+    assert_eq!(traded("losses.drawdown_max = \"none\"", "adverse"), [bought]);
+    for path in ["adverse", "high-first"] {
+        // From its peak at 100.90 it is 5.90 down at 95.00 and 10.90 at 90.00; the order to leave goes out when the price is
+        // there.
+        assert_eq!(traded("losses.drawdown_max = \"5.95\"", path), [bought, (3, -1_000, 9_000)], "{path}");
+        assert_eq!(traded("losses.drawdown_max = \"5.85\"", path), [bought, (2, -1_000, 9_500)], "{path}");
     }
 }

@@ -8,6 +8,7 @@ mod support {
 
 use algo_trader::domain::{Price, Qty, Side};
 use algo_trader::history::catalogue::SeriesKind;
+use algo_trader::history::import::{ImportKind, ImportOptions};
 use algo_trader::history::segment::Row;
 use algo_trader::run::backtest::Ran;
 use algo_trader::strategy::StrategySpec;
@@ -36,6 +37,14 @@ static SCRIPTS: &[StrategySpec] = &[
         && ctx.open_orders(xyz).next().is_none()
     {
         let _ = ctx.buy(xyz, Qty(5_000)).at_limit(Price(10_003)).send();
+    }),
+    script!("hold", |ctx, xyz, what| if let Happened::Quote(_, top) = what
+        && top.is_two_sided()
+        && ctx.position(xyz).fills == 0
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let lots = 10 * 10i64.pow(ctx.instrument(xyz).qty_decimals.into());
+        let _ = ctx.buy(xyz, Qty(lots)).at_market().send();
     }),
     script!("post", |ctx, xyz, what| if let Happened::Quote(_, top) = what
         && top.bid.price == Price(10_001)
@@ -179,4 +188,65 @@ fn slippage_at_quotes_is_half_the_spread_and_what_the_market_moved() {
         let bps = cost / (100.02 * 5.0) * 1e4;
         assert!((all.slippage_bps.expect("known") - bps).abs() < 1e-9, "{latency}: {:?}", all.slippage_bps);
     }
+}
+
+const FUTURE: &str = "binance:usdm:ABCUSDT";
+
+#[test]
+fn quotes_alone_say_what_a_future_is_worth_to_funding_and_margin() {
+    let dir = tempdir().expect("a directory");
+    let hour = 3_600_000;
+    // A day at 100, then 60: ten are worth 1,000, and 240 of margin and 400 of loss leave nothing.
+    let bid = |at_ms: u64, bid: i64| quote(at(at_ms), (bid, 50_000), (bid + 2, 50_000));
+    let day = (0..24).map(|n| bid(n * hour, 10_000));
+    let quotes: Vec<_> =
+        day.chain([bid(24 * hour, 9_000), bid(25 * hour, 6_000), bid(26 * hour, 5_900)]).collect();
+    rows(dir.path(), FUTURE, SeriesKind::Quotes, &quotes);
+    let ran = |settings: &str| {
+        let text =
+            format!("[backtest]\n{settings}\n[[strategy]]\nname = \"hold\"\ninstruments = [\"{FUTURE}\"]");
+        let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+        run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let held = ran("balance = \"5000\"\nfunding_rate = \"0.0001\"\nfunding_hours = 8");
+    let paid: Vec<_> =
+        held.outcome.funding.iter().map(|f| ((f.time.0 - BEGIN) / MS / hour, f.price.0)).collect();
+    assert_eq!(paid, [(8, 10_001), (16, 10_001), (24, 9_001)], "at the middle");
+    let lost = ran("balance = \"240\"\nleverage = 5");
+    let fills = filled(&lost);
+    assert_eq!(fills.len(), 2, "bought, and liquidated: {fills:?}");
+    assert_eq!((fills[1].0 / hour, fills[1].2), (25, 6_001), "at the middle that took the margin");
+}
+
+#[test]
+fn depth_alone_says_what_a_position_is_worth() {
+    let dir = tempdir().expect("a directory");
+    let mut text = String::from("exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n");
+    for (n, bid) in [100.00, 100.00, 100.00, 104.00].into_iter().enumerate() {
+        for (side, price) in [("bid", bid), ("ask", bid + 0.02)] {
+            let us = 1_723_075_201_000_000u64 + n as u64 * 60_000_000;
+            text += &format!("binance-futures,ABCUSDT,{us},{us},true,{side},{price:.2},500.000\n");
+        }
+    }
+    let name = "binance-futures_incremental_book_L2_2024-08-08_ABCUSDT.csv";
+    let path = support::history::plain(dir.path(), name, &text);
+    let imported = support::history::import(
+        &dir.path().join("history"),
+        ImportKind::Tardis,
+        &path,
+        &ImportOptions::default(),
+    );
+    assert!(imported.is_ok(), "{imported:?}");
+    let text = format!("[[strategy]]\nname = \"hold\"\ninstruments = [\"{FUTURE}\"]");
+    let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+    let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(ran.outcome.fills.len(), 1, "{:?}", ran.outcome.fills);
+    let fill = ran.outcome.fills[0];
+    assert_eq!(fill.price.0, 10_002);
+    // Ten bought at 100.02 with a fee; the middle is 104.01 in the end.
+    let (of, fee) = (fill.instrument, ran.outcome.fee(fill.fee));
+    let gained = ran.outcome.amount(of, Price(10_401).times(fill.qty))
+        - ran.outcome.amount(of, Price(10_002).times(fill.qty));
+    assert_eq!(ran.outcome.end() - ran.outcome.start, gained - fee);
+    assert_eq!(ran.outcome.trips[0].profit, gained - fee);
 }

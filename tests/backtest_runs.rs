@@ -11,7 +11,7 @@ mod support {
 
 use algo_trader::domain::{InstrumentId, Notional, Qty};
 use algo_trader::history::Catalogue;
-use algo_trader::history::import::{ImportKind, ImportOptions};
+use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{Threading, Wait};
@@ -262,6 +262,36 @@ fn longs_pay_funding_and_shorts_receive_it_at_the_venues_hours() {
     assert_eq!(short.outcome.funding[0].paid, -10_001_000);
     assert_eq!(short.outcome.end() - short.outcome.start, short.outcome.fee(10_001_000));
     assert_eq!(future("hold-long", "balance = \"5000\"", &bars).outcome.funding, []);
+}
+
+#[test]
+fn funding_that_was_due_several_times_between_two_events_is_paid_as_often() {
+    // Ten contracts at 100.01 bought in the second bar; a day later the third comes.
+    let dir = tempdir().expect("a directory");
+    let mut text = String::from("time,open,high,low,close,volume\n");
+    for minute in [0, 1, 1_441] {
+        text += &format!("{},100.01,100.01,100.01,100.01,1000\n", (BEGIN + minute * MINUTE) / 1_000_000);
+    }
+    let path = support::history::plain(dir.path(), "BTC.csv", &text);
+    let options = ImportOptions {
+        instrument: Some(FUTURE.into()),
+        base: Some("XYZ".into()),
+        quote: Some("USD".into()),
+        columns: Columns { every: Some("1m".into()), given: Vec::new() },
+        ..ImportOptions::default()
+    };
+    support::history::import(&dir.path().join("history"), ImportKind::Csv, &path, &options)
+        .expect("good bars");
+    for (hours, times) in [(1, 24), (6, 4), (8, 3), (24, 1)] {
+        let text = format!(
+            "[backtest]\nbalance = \"5000\"\nfunding_rate = \"0.0001\"\nfunding_hours = {hours}\n[[strategy]]\n\
+             name = \"hold-long\"\ninstruments = [\"{FUTURE}\"]"
+        );
+        let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+        let ran = run(&config, &catalogue, FUTURES).unwrap_or_else(|e| panic!("{e}"));
+        let paid: i64 = ran.outcome.funding.iter().map(|paid| paid.paid).sum();
+        assert_eq!(paid, times * 10_001_000, "every {hours} hours");
+    }
 }
 
 #[test]

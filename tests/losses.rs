@@ -4,19 +4,21 @@
 #[path = "support/pipeline.rs"]
 mod support;
 
-use algo_trader::domain::event::{Command, Event, FeeAsset, Report};
+use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
-    DenyReason, InstrumentId, InstrumentTable, OrderId, Price, Qty, Scope, Side, Slot, StrategyId, Time,
+    DenyReason, InstrumentId, InstrumentTable, Level, OrderId, Position, Price, Qty, Scope, Side, Slot,
+    StrategyId, Time,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
-use algo_trader::pipeline::{Stage, Stop, Threading, lane_within_thread};
+use algo_trader::pipeline::{Answer, LaneReceiver, Stage, Stop, Threading, lane_within_thread};
 use algo_trader::risk::limits::LossLimits;
 use algo_trader::risk::snapshot::LossTrack;
 use algo_trader::risk::watch::watch;
 use algo_trader::risk::{RiskLimits, RiskStage};
 use algo_trader::run::{Config, ReplayOptions, Summary, replay_frames, replay_journal};
+use algo_trader::strategy::desk::DeskState;
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -176,4 +178,72 @@ fn who_watches_is_told_the_peak_though_nothing_is_limited() {
     let told = told(LossLimits::NONE, &[(0, 0), (1, -TEN), (2, 0), (3, TEN), (4, 0)]);
     let last = told.last().expect("some");
     assert_eq!((last.profit, last.peak), (0, i128::from(TEN)), "{told:?}");
+}
+
+#[test]
+fn what_the_first_event_of_a_day_loses_is_that_days_loss() {
+    // From 23:54:15; the second event is the first after midnight.
+    let told = told(LossLimits::NONE, &[(0, -TEN), (400, TEN), (401, TEN)]);
+    let days: Vec<_> = told.iter().map(|whole| (whole.profit, whole.day_start)).collect();
+    let ten = i128::from(TEN);
+    assert_eq!(days, [(ten, 0), (0, ten), (-ten, ten)]);
+}
+
+/// Causes of what is stopped, as far as it was told by now.
+fn stopped(answers: &mut LaneReceiver<Answer>) -> Vec<DenyReason> {
+    let mut causes = Vec::new();
+    answers.take_all(|answer| {
+        if let Event::Command(Command::Kill(kill)) = answer.slot.event() {
+            causes.push(kill.cause);
+        }
+    });
+    causes
+}
+
+#[test]
+fn an_earlier_runs_positions_are_worth_what_the_market_says_and_its_profit_is_not_this_moments() {
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let (held, other) = (InstrumentId(0), InstrumentId(1));
+    let mut position = Position::default();
+    // Realised long ago: a loss of 20,000. Held since: 10 at 60,000.
+    let of = table.get(held);
+    let (one, price) =
+        (10i64.pow(of.qty_decimals.into()), |dollars: i64| dollars * 10i64.pow(of.price_decimals.into()));
+    position.apply(Side::Buy, Qty(one), Price(price(80_000)), 0);
+    position.apply(Side::Sell, Qty(one), Price(price(60_000)), 0);
+    position.apply(Side::Buy, Qty(10 * one), Price(price(60_000)), 0);
+    let desk = DeskState { positions: vec![position; 1], ..DeskState::default() };
+    let quote = |of: InstrumentId, dollars: i64| {
+        let (bid, ask) = (Level::new(price(dollars), 5), Level::new(price(dollars), 5));
+        Slot::quote(&Quote { instrument: of, bid, ask, update_id: 1 })
+    };
+    let limits =
+        LossLimits { velocity_max: 5_000 * 100_000_000, daily_max: 5_000 * 100_000_000, ..LossLimits::NONE };
+    // Ten seconds after the start losses are looked at in any case.
+    for (silent_s, first, then, expected) in [
+        // Before the restart it had fallen to 58,000; that is nobody's loss now, but 57,000 is.
+        (1, 58_000, 57_600, None),
+        (1, 58_000, 57_400, Some(DenyReason::DailyLoss)),
+        (20, 58_000, 58_000, Some(DenyReason::DailyLoss)),
+    ] {
+        let limits = RiskLimits { losses: limits, ..config("").risk.limits };
+        let stop = Stop::new();
+        let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+        let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+        let (answers_out, mut answers) = lane_within_thread("answers", 128, &stop);
+        let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, Some(answers_out), 0);
+        let mut risk = risk.resuming(std::slice::from_ref(&desk));
+        let mut seq = 0;
+        let mut after = |second: u64, mut slot: Slot| {
+            seq += 1;
+            slot.stamp(Time((1_723_161_255 + second) * 1_000_000_000), 0, 0);
+            Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+            stopped(&mut answers)
+        };
+        assert_eq!(after(0, Slot::clock()), [], "a loss of long ago");
+        assert_eq!(after(silent_s, quote(other, 3_000)), [], "the market has not said what it is worth");
+        let mut causes = after(silent_s + 1, quote(held, first));
+        causes.extend(after(silent_s + 2, quote(held, then)));
+        assert_eq!(causes.first().copied(), expected, "{silent_s} {first} {then}");
+    }
 }

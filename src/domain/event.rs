@@ -45,6 +45,16 @@ pub struct Quote {
     pub update_id: u64,
 }
 
+impl Quote {
+    /// The middle of the two prices, where there are both.
+    #[inline]
+    #[must_use]
+    pub fn middle(&self) -> Option<Price> {
+        let two_sided = self.bid.price.0 > 0 && self.ask.price.0 > 0;
+        two_sided.then(|| self.bid.price.middle(self.ask.price))
+    }
+}
+
 /// Head of a depth event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepthHead {

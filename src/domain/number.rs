@@ -38,6 +38,13 @@ impl Price {
     pub fn times(self, qty: Qty) -> Notional {
         Notional(i128::from(self.0) * i128::from(qty.0))
     }
+
+    /// The price in the middle of this bid and an ask; what is over goes to the bid.
+    #[inline]
+    #[must_use]
+    pub const fn middle(self, ask: Price) -> Price {
+        Price(self.0.saturating_add(ask.0.saturating_sub(self.0) / 2))
+    }
 }
 
 impl Qty {

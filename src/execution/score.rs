@@ -2,8 +2,8 @@
 //!
 //! Owns: when a point of equity is taken. One is taken at the end of each interval in which the market said something,
 //! after every event up to that moment and before the first one later; so a bar that closes at midnight is in the day
-//! that ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes; what
-//! a bar came to on its way is a guess, fills apart, and no price to value anything at.
+//! that ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes and of
+//! books; what a bar came to on its way is a guess, fills apart, and no price to value anything at.
 
 use super::record::Record;
 use crate::domain::event::{FEE_DECIMALS, Kind, Report};
@@ -15,6 +15,7 @@ use crate::domain::{
     Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot, Stretch,
     Time,
 };
+use crate::pipeline::Shared;
 
 /// What a score is to be.
 #[derive(Debug, Clone)]
@@ -88,9 +89,9 @@ impl Score {
         }
     }
 
-    /// Takes time and prices from a slot.
+    /// Takes time and prices from a slot, and from the books that have seen it.
     #[inline]
-    pub(super) fn on_slot(&mut self, slot: &Slot, positions: &[Vec<Position>]) {
+    pub(super) fn on_slot(&mut self, slot: &Slot, positions: &[Vec<Position>], books: &impl Shared) {
         if slot.is_first() {
             self.now = slot.time();
             if self.now > self.next_point && self.begun {
@@ -114,11 +115,19 @@ impl Score {
             Kind::Quote => {
                 let Some(quote) = slot.as_quote() else { return };
                 let index = quote.instrument.index();
-                if !self.traded[index] && quote.bid.price.0 > 0 && quote.ask.price.0 > 0 {
-                    let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
-                    self.marks[index] = Price(bid + (ask - bid) / 2);
+                if let Some(middle) = quote.middle().filter(|_| !self.traded[index]) {
+                    self.marks[index] = middle;
                 }
                 true
+            }
+            Kind::Levels if slot.is_last() => {
+                let index = slot.instrument().index();
+                if !self.traded[index]
+                    && let Some(middle) = books.middle(slot.instrument())
+                {
+                    self.marks[index] = middle;
+                }
+                false
             }
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => true,
             _ => false,

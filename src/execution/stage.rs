@@ -294,10 +294,10 @@ impl<S: Shared> Stage<S> for ExecutionStage {
         false
     }
 
-    fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
+    fn on_slot(&mut self, seq: u64, slot: &Slot, shared: &S) {
         let Self { verdicts, keeper } = self;
         if let Some(score) = &mut keeper.score {
-            score.on_slot(slot, &keeper.positions);
+            score.on_slot(slot, &keeper.positions, shared);
         }
         if !slot.is_last() {
             return;
@@ -319,7 +319,7 @@ impl<S: Shared> Stage<S> for ExecutionStage {
     fn pass_over_trades(&mut self, _seq: u64, trades: &[Slot]) {
         let Keeper { score, positions, .. } = &mut self.keeper;
         if let Some(score) = score {
-            trades.iter().for_each(|slot| score.on_slot(slot, positions));
+            trades.iter().for_each(|slot| score.on_slot(slot, positions, &()));
         }
     }
 

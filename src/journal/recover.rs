@@ -227,7 +227,7 @@ impl Recovery {
             desk.state.positions.get(report.instrument.index()).map_or(Notional::ZERO, |p| p.realised)
         };
         let before = realised(desk);
-        let settled = desk.on_report(report);
+        let settled = desk.on_report(report, self.time);
         let realised = realised(desk).minus(before);
         if report.kind.is_of_position() || settled.is_some_and(|settled| settled.changed) {
             let of = self.lots.get_mut(report.strategy.index());

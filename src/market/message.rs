@@ -36,7 +36,7 @@ impl Top {
     #[inline]
     #[must_use]
     pub fn mid(&self) -> Price {
-        Price(self.bid.price.0 + (self.ask.price.0 - self.bid.price.0) / 2)
+        self.bid.price.middle(self.ask.price)
     }
 }
 

@@ -15,6 +15,11 @@ pub trait Shared: Send + 'static {
 
     /// Takes one slot.
     fn on_slot(&mut self, slot: &Slot);
+
+    /// The middle of an instrument's book, where one is kept, in step with the venue and two-sided.
+    fn middle(&self, _instrument: InstrumentId) -> Option<Price> {
+        None
+    }
 }
 
 /// Stages that share nothing.

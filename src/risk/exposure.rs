@@ -123,6 +123,10 @@ struct Place {
     account: VenueId,
     /// Of its notionals.
     decimals: u8,
+    /// The smallest quantity that can be sold.
+    lot: Qty,
+    /// Whether the mark is what a position of an earlier run cost, since the market has not said another yet.
+    at_cost: bool,
 }
 
 /// See the module.
@@ -137,6 +141,8 @@ pub(super) struct Exposure {
     /// Instruments whose mark moved under a position.
     moved: Vec<InstrumentId>,
     is_moved: Vec<bool>,
+    /// How many instruments are marked at cost.
+    at_cost: usize,
     by_instrument: Vec<Sum>,
     by_strategy: Vec<Sum>,
     by_group: Vec<Sum>,
@@ -166,6 +172,8 @@ impl Exposure {
             group: groups.get(at).copied().flatten(),
             account,
             decimals: i.notional_decimals(),
+            lot: i.lot,
+            at_cost: false,
         };
         let accounts = kill::venues_of(table);
         let places: Vec<_> = table.all().iter().zip(accounts).enumerate().map(place).collect();
@@ -179,6 +187,7 @@ impl Exposure {
             holders: vec![Vec::with_capacity(strategies); instruments],
             moved: Vec::with_capacity(instruments),
             is_moved: vec![false; instruments],
+            at_cost: 0,
             by_instrument: vec![Sum::default(); instruments],
             by_strategy: vec![Sum::default(); strategies],
             by_group: vec![Sum::default(); group_count],
@@ -302,6 +311,9 @@ impl Exposure {
     #[inline]
     pub fn mark(&mut self, instrument: InstrumentId, mark: Price) {
         let index = instrument.index();
+        if self.at_cost > 0 {
+            self.priced(instrument);
+        }
         let Some(place) = self.places.get_mut(index) else { return };
         if place.mark == mark {
             return;
@@ -310,6 +322,29 @@ impl Exposure {
         if !self.holders[index].is_empty() && !self.is_moved[index] {
             self.is_moved[index] = true;
             self.moved.push(instrument);
+        }
+    }
+
+    /// The market has said what an instrument is worth.
+    #[cold]
+    fn priced(&mut self, instrument: InstrumentId) {
+        if let Some(place) = self.places.get_mut(instrument.index())
+            && std::mem::take(&mut place.at_cost)
+        {
+            self.at_cost -= 1;
+        }
+    }
+
+    /// Whether the market has said of everything that an earlier run left what it is worth.
+    #[inline]
+    pub fn is_priced(&self) -> bool {
+        self.at_cost == 0
+    }
+
+    /// Takes over what can be sold at least.
+    pub fn change_lot(&mut self, instrument: InstrumentId, lot: Qty) {
+        if let Some(place) = self.places.get_mut(instrument.index()) {
+            place.lot = lot;
         }
     }
 
@@ -366,7 +401,9 @@ impl Exposure {
         self.earned[at].trip_start = net(position, decimals);
         if position.qty != Qty::ZERO {
             let price = i64::try_from(position.cost.0 / i128::from(position.qty.0)).unwrap_or(i64::MAX);
-            self.places[instrument.index()].mark = Price(price);
+            let place = &mut self.places[instrument.index()];
+            place.mark = Price(price);
+            self.at_cost += usize::from(!std::mem::replace(&mut place.at_cost, true));
             self.holders[instrument.index()].push(strategy.0);
         }
         self.value_cell(strategy, instrument);
@@ -389,16 +426,22 @@ impl Exposure {
         if self.places[instrument.index()].mark.0 == 0 && report.paid().is_none() {
             self.places[instrument.index()].mark = price;
         }
-        let decimals = self.places[instrument.index()].decimals;
+        if self.at_cost > 0 && report.paid().is_none() {
+            self.priced(instrument);
+        }
+        let Place { decimals, lot, .. } = self.places[instrument.index()];
         let cell = &mut self.earned[at];
         let before = cell.position;
         book(&mut cell.position);
         let after = cell.position;
         let realised = after.realised.minus(before.realised);
         let earned = net(&after, decimals);
-        let crossed = before.qty.0 != 0 && before.qty.0.signum() != after.qty.0.signum();
+        // Less than a lot cannot be sold: where a fee is taken from what was bought, it is what a round trip leaves.
+        let is_flat = |qty: Qty| qty.0 == 0 || qty.0.unsigned_abs() < lot.0.unsigned_abs();
+        let crossed =
+            !is_flat(before.qty) && (is_flat(after.qty) || before.qty.0.signum() != after.qty.0.signum());
         let closed = crossed.then(|| earned - cell.trip_start);
-        if before.qty.0 == 0 {
+        if is_flat(before.qty) {
             cell.trip_start = net(&before, decimals);
         } else if crossed {
             cell.trip_start = earned;

@@ -67,24 +67,30 @@ impl Losses {
         }
     }
 
-    /// Whether a new day begins at `now`; it has begun then.
+    /// Whether a new day begins at `now`.
     #[inline]
-    pub fn new_day(&mut self, now: Time, exposure: &mut Exposure) -> bool {
-        if now < self.day_ends {
-            return false;
-        }
-        self.begin_day(now, exposure)
+    pub fn is_new_day(&self, now: Time) -> bool {
+        now >= self.day_ends
     }
 
-    #[cold]
-    fn begin_day(&mut self, now: Time, exposure: &mut Exposure) -> bool {
-        exposure.settle();
+    /// Begins the day of `now`.
+    pub fn begin_day(&mut self, now: Time, exposure: &Exposure) {
         self.day_ends = self.day.next_after(now);
+        self.start_day(exposure);
+    }
+
+    /// The day starts with what is earned so far.
+    pub fn start_day(&mut self, exposure: &Exposure) {
         self.whole.day_start = exposure.profit();
         for (index, track) in (0..=u8::MAX).zip(&mut self.strategies) {
             track.day_start = exposure.profit_of(StrategyId(index));
         }
-        true
+    }
+
+    /// Within the window nothing was earned but what is earned so far: an earlier run's profit is not this moment's.
+    pub fn start_window(&mut self, exposure: &Exposure) {
+        let profit = exposure.profit();
+        (self.best, self.best_of_all, self.last) = ([profit; SLICES], profit, profit);
     }
 
     /// Goes on from what an earlier run left. A day that has ended since begins anew with the first event.
@@ -137,8 +143,7 @@ impl Losses {
         let whole = matches!(scope, Scope::All);
         if whole {
             self.whole = Track::at(exposure.profit());
-            let profit = exposure.profit();
-            (self.best, self.best_of_all, self.last) = ([profit; SLICES], profit, profit);
+            self.start_window(exposure);
         }
         for (index, (track, in_a_row)) in
             (0..=u8::MAX).zip(self.strategies.iter_mut().zip(&mut self.in_a_row))

@@ -227,10 +227,15 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
     fn on_slot(&mut self, seq: u64, slot: &Slot, _shared: &S) {
         let Self { intents, judge } = self;
         if slot.is_first() {
-            judge.now = slot.time();
+            judge.come_to(slot.time());
             match slot.kind() {
                 Kind::Trade | Kind::Quote | Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
                     judge.on_market(slot);
+                }
+                Kind::Kline => {
+                    if let Some(bar) = slot.as_kline_head() {
+                        judge.on_bar(bar.instrument, bar.close);
+                    }
                 }
                 _ => {}
             }
@@ -256,12 +261,13 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
         judge.sweep_if_due(seq);
     }
 
-    fn is_calm(&self, _lull: &Lull) -> bool {
-        self.judge.is_calm()
+    fn is_calm(&self, lull: &Lull) -> bool {
+        self.judge.is_calm(lull.instrument)
     }
 
-    fn pass_over(&mut self, _seq: u64, _price: Price, lull: &Lull) {
-        self.judge.now = lull.ends;
+    fn pass_over(&mut self, _seq: u64, price: Price, lull: &Lull) {
+        self.judge.come_to(lull.ends);
+        self.judge.on_bar(lull.instrument, price);
     }
 
     fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
@@ -274,14 +280,17 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
 
     fn pass_over_trades(&mut self, seq: u64, trades: &[Slot]) {
         for (before, slot) in (0..trades.len() as u64).rev().zip(trades) {
-            self.judge.now = slot.time();
+            self.judge.come_to(slot.time());
             self.judge.on_market(slot);
             self.judge.on_time(seq - before);
         }
     }
 
     fn pass_over_bars(&mut self, _passed: Passed, stretch: &Stretch<'_>) {
-        self.judge.now = stretch.last().map_or(self.judge.now, |(time, _)| time);
+        if let Some((time, last)) = stretch.last() {
+            self.judge.come_to(time);
+            self.judge.on_bar(stretch.instrument, last.close);
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

@@ -18,9 +18,11 @@ pub struct MonthReturn {
     pub value: f64,
 }
 
-/// Months since year 0.
-fn month_of(time: Time) -> i64 {
-    let at = Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC);
+/// The month, counted from year 0, that a stretch of time ends in: what ends at its first midnight was the one before.
+fn month_of(end: Time) -> i64 {
+    let at = Timestamp::from_nanosecond(i128::from(end.0.saturating_sub(1)))
+        .unwrap_or(Timestamp::MAX)
+        .to_zoned(TimeZone::UTC);
     i64::from(at.year()) * 12 + i64::from(at.month()) - 1
 }
 
@@ -28,8 +30,10 @@ fn month_of(time: Time) -> i64 {
 /// month without points has 0; after ruin there is none.
 #[must_use]
 pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
-    let mut ends: Vec<(i64, f64)> = Vec::new();
-    for point in points {
+    let Some((first, rest)) = points.split_first() else { return Vec::new() };
+    // The first point ends nothing: the month begins with it.
+    let mut ends = vec![(month_of(Time(first.time.0.saturating_add(1))), first.value)];
+    for point in rest {
         let month = month_of(point.time);
         match ends.last_mut() {
             Some(end) if end.0 == month => end.1 = point.value,
@@ -37,7 +41,7 @@ pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
         }
     }
     let mut months = Vec::new();
-    let Some(mut before) = points.first().map(|point| point.value) else { return months };
+    let mut before = first.value;
     let mut next = ends.first().map_or(0, |end| end.0);
     for (month, value) in ends {
         let named = |month: i64, value: f64| MonthReturn {
@@ -92,6 +96,25 @@ mod tests {
         let years: Vec<_> =
             yearly(&months).into_iter().map(|(year, value)| (year, (value * 1e6).round())).collect();
         assert_eq!(years, [(2023, 100_000.0), (2024, 100_000.0)]);
+    }
+
+    #[test]
+    fn a_month_ends_with_what_stands_at_midnight() {
+        let at = |date: &str, value: f64| {
+            let time: Timestamp = format!("{date}T00:00:00Z").parse().expect("a moment");
+            Sample::new(Time(time.as_nanosecond().try_into().expect("after 1970")), value)
+        };
+        // Daily bars from New Year on, the last of January and of February known when the next day begins.
+        let points = [
+            at("2024-01-01", 100.0),
+            at("2024-01-02", 105.0),
+            at("2024-02-01", 110.0),
+            at("2024-02-02", 99.0),
+            at("2024-03-01", 121.0),
+        ];
+        let months = monthly(&points);
+        let shown: Vec<_> = months.iter().map(|m| (m.year, m.month, (m.value * 1e6).round() / 1e6)).collect();
+        assert_eq!(shown, [(2024, 1, 0.1), (2024, 2, 0.1)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! An equity curve has a point wherever something happened; ratios want returns over equal periods, and how many of
 //! these a year has. The first point is what the account began with. Of each period the last point counts, whatever
-//! came before it; a period without a point either is none (stock exchanges are closed at weekends: 252 a year) or is
+//! came before it, and a point at midnight is the last of the day that ends there; a period without a point either is none (stock exchanges are closed at weekends: 252 a year) or is
 //! one in which nothing moved (crypto never closes: 365 days a year).
 
 use crate::domain::Time;
@@ -88,7 +88,9 @@ impl Periods {
         let span = last.time.since(first.time);
         // The first and the last point are where the run began and ended, whatever day that was.
         let between = points.iter().skip(1).take(points.len().saturating_sub(2));
-        let weekdays = between.fold(0u8, |days, point| days | 1 << (point.time.0 / DAY_NS % 7)).count_ones();
+        let weekdays = between
+            .fold(0u8, |days, point| days | 1 << (point.time.0.saturating_sub(1) / DAY_NS % 7))
+            .count_ones();
         Self::of(match span {
             span if span >= 60 * DAY_NS && (1..=5).contains(&weekdays) => PeriodKind::Sessions,
             span if span >= 60 * DAY_NS => PeriodKind::Days,
@@ -117,7 +119,8 @@ impl Periods {
         let Some((first, rest)) = points.split_first() else { return Vec::new() };
         let filled = self.kind != PeriodKind::Sessions;
         let length = self.length_ns();
-        let period = |point: &Sample| point.time.0 / length;
+        // What ends at midnight belongs to the day that ends.
+        let period = |point: &Sample| point.time.0.saturating_sub(1) / length;
         let mut sampled = vec![*first];
         let mut rest = rest.iter().peekable();
         let mut last = first;
@@ -126,7 +129,7 @@ impl Periods {
                 // Ends of the periods in between, the one that `last` began included if nothing has ended it yet.
                 let ended = sampled.last().map_or(0, period);
                 let silent = ended + 1..period(point);
-                sampled.extend(silent.map(|p| Sample::new(Time((p + 1) * length - 1), last.value)));
+                sampled.extend(silent.map(|p| Sample::new(Time((p + 1) * length), last.value)));
             }
             last = point;
             if rest.peek().is_none_or(|next| period(next) != period(point)) {
@@ -188,10 +191,26 @@ mod tests {
 
     #[test]
     fn the_last_point_of_a_period_counts_and_a_silent_period_repeats_it() {
-        let points =
-            curve(&[(0, 10.0), (5, 11.0), (DAY_NS - 1, 12.0), (3 * DAY_NS, 13.0), (3 * DAY_NS + 9, 14.0)]);
+        let points = curve(&[
+            (0, 10.0),
+            (5, 11.0),
+            (DAY_NS - 1, 12.0),
+            (3 * DAY_NS + 1, 13.0),
+            (3 * DAY_NS + 9, 14.0),
+        ]);
         assert_eq!(values(&Periods::of(PeriodKind::Sessions).sample(&points)), [10.0, 12.0, 14.0]);
         assert_eq!(values(&Periods::of(PeriodKind::Days).sample(&points)), [10.0, 12.0, 12.0, 12.0, 14.0]);
+    }
+
+    #[test]
+    fn what_stands_at_midnight_ends_the_day_before() {
+        // Bars of half a day from a midnight on, and a run that ends a little later.
+        let half = DAY_NS / 2;
+        let points: Vec<_> = (0..5).map(|n| Sample::new(Time(DAY_NS + n * half), n as f64)).collect();
+        for kind in [PeriodKind::Sessions, PeriodKind::Days] {
+            assert_eq!(values(&Periods::of(kind).sample(&points)), [0.0, 2.0, 4.0], "{kind:?}");
+            assert_eq!(values(&Periods::of(kind).sample(&points[..4])), [0.0, 2.0, 3.0], "{kind:?}");
+        }
     }
 
     #[test]

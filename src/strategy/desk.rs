@@ -400,7 +400,7 @@ impl Desk {
     }
 
     /// Books what the venue says.
-    pub fn on_report(&mut self, report: &Report) -> Option<Settled> {
+    pub fn on_report(&mut self, report: &Report, now: Time) -> Option<Settled> {
         if report.kind.is_of_position() {
             if let Some(position) = self.state.positions.get_mut(report.instrument.index()) {
                 position.apply_report(report);
@@ -420,6 +420,10 @@ impl Desk {
             self.shrink_linked(&order.order, report.qty);
         }
         if order.status.is_final() {
+            if order.filled == Qty::ZERO && matches!(report.kind, ReportKind::Rejected | ReportKind::Expired)
+            {
+                self.exit_refused(order.order.id, now);
+            }
             self.end(order.order.id, order.status);
         }
         Some(Settled { order, changed: applied == Applied::Changed })

@@ -126,7 +126,8 @@ impl MaCross {
     fn all_in(&self, ctx: &Context<'_>, capital: i128, price: Price) -> Qty {
         let (instrument, position) = (ctx.instrument(self.instrument), ctx.position(self.instrument));
         let fees = rescaled(position.fees.into(), FEE_DECIMALS, instrument.notional_decimals());
-        let worth = capital + position.realised.0 + position.unrealised(price).0 - fees;
+        let booked = position.realised.minus(position.fees_in_base);
+        let worth = capital + booked.plus(position.unrealised(price)).0 - fees;
         let lot = i128::from(instrument.lot.0.max(1));
         let qty = worth.max(0) / i128::from(price.0.max(1)) / lot * lot;
         Qty(i64::try_from(qty).unwrap_or(i64::MAX))

@@ -218,7 +218,7 @@ impl StrategyStage {
     fn on_report(&mut self, report: Report) {
         let Some(seat) = self.seats.get_mut(report.strategy.index()) else { return };
         self.active.add(report.strategy.index());
-        let settled = seat.desk.on_report(&report).filter(|settled| settled.changed);
+        let settled = seat.desk.on_report(&report, self.view.now).filter(|settled| settled.changed);
         seat.desk.attend(&self.view);
         let Some(settled) = settled else { return };
         if report.kind == ReportKind::Fill {

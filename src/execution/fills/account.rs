@@ -55,8 +55,9 @@ pub struct Account {
     facts: Vec<(bool, u8)>,
     /// By strategy and instrument.
     positions: Vec<Vec<Position>>,
-    /// Last prices, by instrument; zero before the first.
+    /// Last prices, by instrument; zero before the first. Where nothing trades, middles of quotes and books.
     marks: Vec<Price>,
+    traded: Vec<bool>,
     /// What rests, by instrument and side.
     open: Vec<[i64; 2]>,
     wallets: Wallets,
@@ -92,6 +93,7 @@ impl Account {
             decimals,
             positions: vec![vec![Position::default(); table.len()]; strategies],
             marks: vec![Price(0); table.len()],
+            traded: vec![false; table.len()],
             open: vec![[0; 2]; table.len()],
             facts,
             wallets,
@@ -109,6 +111,14 @@ impl Account {
     pub fn mark(&mut self, instrument: InstrumentId, price: Price) {
         if self.marked {
             self.marks[instrument.index()] = price;
+            self.traded[instrument.index()] = true;
+        }
+    }
+
+    /// Notes the middle of an instrument's best bid and ask, which is a price where it has no trades.
+    pub fn mark_middle(&mut self, instrument: InstrumentId, middle: Price) {
+        if !self.traded[instrument.index()] {
+            self.marks[instrument.index()] = middle;
         }
     }
 
@@ -278,10 +288,15 @@ impl Account {
         if now < self.next_constant {
             return;
         }
-        let first = self.next_constant.0 == 0;
-        self.next_constant = Time((now.0 / every.max(1) + 1).saturating_mul(every.max(1)));
-        // A run begins between two payments.
-        for index in (0..self.facts.len()).filter(|_| !first) {
+        let every = every.max(1);
+        // A run begins between two payments; between two events several may have been due.
+        let due = match self.next_constant.0 {
+            0 => 0,
+            next => (now.0 - next) / every + 1,
+        };
+        self.next_constant = Time((now.0 / every + 1).saturating_mul(every));
+        let rate = FeeRate(rate.0.saturating_mul(i64::try_from(due).unwrap_or(i64::MAX)));
+        for index in (0..self.facts.len()).filter(|_| due > 0) {
             if !self.rated[index] {
                 self.pay(index, rate, &mut paid);
             }

@@ -141,10 +141,11 @@ impl BarMarket {
     fn pass(&mut self, from: Price, to: Price, teller: &mut Teller) {
         let passed = |r: &Resting, touch: bool| {
             let at = trigger(&r.order);
+            // What it comes from counts too: a limit that the path only came to, before, is passed by going on.
             let comes = if rises_to(&r.order) {
-                from < at && (at < to || (at == to && touch))
+                from <= at && (at < to || (at == to && touch && from < to))
             } else {
-                from > at && (at > to || (at == to && touch))
+                from >= at && (at > to || (at == to && touch && from > to))
             };
             comes.then_some(at)
         };

@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::execution::stage::GatewayMessage;
 use crate::market::book::BookKeeper;
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Shared, Stage};
 use std::collections::VecDeque;
 
 /// What is known of an instrument's market, and so how its orders fill.
@@ -161,6 +161,11 @@ impl Venue {
             }
             Kind::Quote => {
                 let Some(quote) = slot.as_quote() else { return };
+                if teller.account.is_marked()
+                    && let Some(middle) = quote.middle()
+                {
+                    teller.account.mark_middle(quote.instrument, middle);
+                }
                 if let Market::Quotes(market) = &mut markets[quote.instrument.index()] {
                     market.on_quote(&quote, teller);
                 }
@@ -181,6 +186,12 @@ impl Venue {
                 }
             }
             _ => {}
+        }
+        if teller.account.is_marked()
+            && let Some(instrument) = books.moved()
+            && let Some(middle) = books.middle(instrument)
+        {
+            teller.account.mark_middle(instrument, middle);
         }
         if let Some(instrument) = books.moved()
             && let Market::Depth(market) = &mut markets[instrument.index()]

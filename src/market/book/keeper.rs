@@ -2,7 +2,7 @@
 
 use super::{BookSync, DepthKind, PendingDiffs};
 use crate::domain::event::{Event, Kind, LEVELS_PER_SLOT};
-use crate::domain::{Instrument, InstrumentId, Slot};
+use crate::domain::{Instrument, InstrumentId, Price, Slot};
 use crate::pipeline::Shared;
 
 /// See the module.
@@ -108,5 +108,10 @@ impl Shared for BookKeeper {
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial | Kind::Interrupted => self.take(slot),
             _ => None,
         };
+    }
+
+    fn middle(&self, instrument: InstrumentId) -> Option<Price> {
+        let (bid, ask) = self.valid(instrument)?.book().top()?;
+        Some(bid.price.middle(ask.price))
     }
 }

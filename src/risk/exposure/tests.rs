@@ -23,6 +23,42 @@ fn profits_are_rounded_down() {
     }
 }
 
+#[test]
+fn what_less_than_a_lot_is_left_of_is_closed() {
+    let (a, b) = (sample(Market::Spot, "A"), sample(Market::Spot, "B"));
+    let instruments = vec![Instrument { lot: Qty(10), ..a }, b];
+    let table = InstrumentTable::new(instruments).expect("two instruments");
+    let mut exposure = Exposure::new(&table, 1, &[]);
+    let mut fill = |instrument: u16, side: Side, qty: i64, price: i64, fee: i64| {
+        let filled = exposure.fill(&Report {
+            instrument: InstrumentId(instrument),
+            order: OrderId(1),
+            strategy: StrategyId(0),
+            side,
+            kind: ReportKind::Fill,
+            qty: Qty(qty),
+            price: Price(price),
+            fee,
+            fee_asset: if side == Side::Buy { FeeAsset::Base } else { FeeAsset::Quote },
+            trade_id: 1,
+            maker: false,
+        });
+        // In units of 10^-5 quote, as the instruments have them.
+        filled.closed.map(|earned| earned / 1_000)
+    };
+    // 100 at 50 less 1; nine lots are sold at 40, and 9 are left, which are less than a lot.
+    assert_eq!(fill(0, Side::Buy, 100, 50, 1), None);
+    assert_eq!(fill(0, Side::Sell, 90, 40, 0), Some(-90 * 10 - 50));
+    // The next trip is counted from there: what is left of the last is sold with it.
+    assert_eq!(fill(0, Side::Buy, 100, 50, 1), None);
+    assert_eq!(fill(0, Side::Sell, 60, 60, 0), None, "four lots are left");
+    assert!(fill(0, Side::Sell, 40, 60, 0).is_some_and(|earned| earned > 0));
+    // Where a lot is 1 there is no such rest.
+    assert_eq!(fill(1, Side::Buy, 100, 50, 1), None);
+    assert_eq!(fill(1, Side::Sell, 98, 40, 0), None);
+    assert_eq!(fill(1, Side::Sell, 1, 40, 0), Some(-99 * 10 - 50));
+}
+
 /// A step: strategy, instrument, kind of step, buy, quantity, price.
 type Step = (u8, u16, u8, bool, i64, i64);
 

@@ -6,7 +6,7 @@ use super::Judge;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, ReportKind};
 use crate::domain::wallet::WalletFill;
-use crate::domain::{InstrumentId, Order, Qty, StrategyId};
+use crate::domain::{InstrumentId, Order, Qty, StrategyId, Time};
 use crate::risk::live::LiveOrder;
 use crate::risk::rule::RuleList;
 use crate::strategy::desk::DeskState;
@@ -14,6 +14,8 @@ use crate::strategy::desk::DeskState;
 impl<R: RuleList> Judge<R> {
     /// Takes over what an earlier run left: positions, and orders that were with the venue, which need what they needed.
     pub fn resume(&mut self, desks: &[DeskState]) {
+        // From the first event on.
+        self.prices_by = (!desks.is_empty()).then_some(Time(0));
         for (strategy, desk) in (0u8..).zip(desks) {
             for (instrument, position) in (0u16..).zip(&desk.positions) {
                 self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);

@@ -68,6 +68,10 @@ pub(super) struct Judge<R> {
     clock_lag_ns: u64,
     pub now: Time,
     look_at: Time,
+    /// Until when losses wait for the market to say what an earlier run's positions are worth; none where they do not.
+    prices_by: Option<Time>,
+    /// Whether a day began while they waited.
+    day_awaits: bool,
     /// How many changes of profit had been when each strategy's losses, and everybody's, were looked at.
     looked_at: Vec<u64>,
     /// Whether an order of a killed scope may be live.
@@ -199,6 +203,8 @@ impl<R: RuleList> Judge<R> {
             clock_lag_ns: 0,
             now: Time(0),
             look_at: Time(0),
+            prices_by: None,
+            day_awaits: false,
             looked_at: vec![Self::NEVER_LOOKED; strategies],
             sweeping: false,
             sweep_at: Time(0),
@@ -438,6 +444,7 @@ impl<R: RuleList> Judge<R> {
         if let Some(filters) = self.filters.get_mut(rules.instrument.index()) {
             filters.change(rules);
         }
+        self.exposure.change_lot(rules.instrument, rules.lot);
     }
 
     pub fn on_command(&mut self, command: Command) {
@@ -468,13 +475,20 @@ impl<R: RuleList> Judge<R> {
         if let Some(quote) = slot.as_quote() {
             facts.quoted = true;
             if quote.bid.qty.0 > 0 && quote.ask.qty.0 > 0 {
-                let mid = quote.bid.price.0 + (quote.ask.price.0.saturating_sub(quote.bid.price.0)) / 2;
-                self.exposure.mark(instrument, Price(mid));
+                self.exposure.mark(instrument, quote.bid.price.middle(quote.ask.price));
             }
         } else if let Some(trade) = slot.as_trade()
             && !facts.quoted
         {
             self.exposure.mark(instrument, trade.price);
+        }
+    }
+
+    /// A bar of an instrument, or its price, has come to this: what it is worth, where nothing else says so.
+    #[inline]
+    pub fn on_bar(&mut self, instrument: InstrumentId, price: Price) {
+        if self.facts.get(instrument.index()).is_some_and(|facts| facts.of_bars) {
+            self.exposure.mark(instrument, price);
         }
     }
 

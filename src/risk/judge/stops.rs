@@ -5,7 +5,7 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId};
+use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId, Time};
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -18,6 +18,8 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 const PUBLISH_EVERY_NS: u64 = 250_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
+/// How long losses wait at most for the market to value what an earlier run left, ns.
+const PRICES_AWAITED_NS: u64 = 10_000_000_000;
 /// Cancels that a kill may cause in one event; what is left follows with the next.
 pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
 
@@ -52,10 +54,48 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    /// Whether the passing of time alone changes nothing: no order is to be taken back, and every position is valued. A
-    /// day that begins meanwhile is noticed with the next event, before which nothing was earned.
-    pub fn is_calm(&self) -> bool {
-        !self.sweeping && !self.exposure.is_unsettled()
+    /// Whether nothing would come of bars of this instrument: no order is to be taken back, and what they say of its worth
+    /// is no loss over its limit and told to nobody.
+    pub fn is_calm(&self, instrument: InstrumentId) -> bool {
+        let at_stake = self.exposure.is_held(instrument) || self.exposure.is_unsettled();
+        !self.sweeping && (!at_stake || (self.losses.are_unlimited() && self.watch.is_none()))
+    }
+
+    /// Time comes to `now`, with an event whose price or fill is not taken in yet: it is the day's that begins here.
+    #[inline]
+    pub fn come_to(&mut self, now: Time) {
+        self.now = now;
+        if self.losses.is_new_day(now) {
+            self.begin_day();
+        }
+    }
+
+    #[cold]
+    fn begin_day(&mut self) {
+        self.exposure.settle();
+        self.losses.begin_day(self.now, &self.exposure);
+        self.day_awaits = self.prices_by.is_some();
+        self.sent.iter_mut().for_each(Sent::new_day);
+        self.sent_all.new_day();
+        self.trades_today.fill(0);
+    }
+
+    /// Whether losses have to wait: an earlier run's positions are worth what the market says, and until it has said so they
+    /// stand at what they cost. Not for ever: what it says nothing of must not keep all other losses from being seen.
+    fn await_prices(&mut self) -> bool {
+        let Some(by) = self.prices_by else { return false };
+        if by == Time(0) {
+            self.prices_by = Some(self.now.plus_nanos(PRICES_AWAITED_NS));
+        }
+        if !self.exposure.is_priced() && (by == Time(0) || self.now < by) {
+            return true;
+        }
+        self.prices_by = None;
+        self.losses.start_window(&self.exposure);
+        if std::mem::take(&mut self.day_awaits) {
+            self.losses.start_day(&self.exposure);
+        }
+        false
     }
 
     /// Whether no price of this instrument could make it do anything but value what is held. What another moved and nobody
@@ -134,13 +174,11 @@ impl<R: RuleList> Judge<R> {
     /// Looks at losses: of all, and of one strategy or each.
     #[inline]
     pub(super) fn look(&mut self, seq: u64, strategy: Option<StrategyId>) {
-        if self.losses.new_day(self.now, &mut self.exposure) {
-            self.sent.iter_mut().for_each(Sent::new_day);
-            self.sent_all.new_day();
-            self.trades_today.fill(0);
-        }
         if self.exposure.is_unsettled() {
             self.exposure.settle();
+        }
+        if self.await_prices() {
+            return;
         }
         // Peaks are of use to limits, and to who is told of them.
         if !self.losses.have_limits() && self.watch.is_none() {

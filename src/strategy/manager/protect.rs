@@ -337,6 +337,12 @@ impl Desk {
         if reason.is_lasting() {
             self.state.manager.protections.retain(|p| p.exit != Some(exit));
         }
+        self.exit_refused(exit, now);
+    }
+
+    /// An exit that the venue did not take, or let expire before any of it traded: asked for again after a while, and not at
+    /// the very next touch, which would be as often as the market moves.
+    pub(in crate::strategy) fn exit_refused(&mut self, exit: OrderId, now: Time) {
         for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
             p.retry_at = now.plus_nanos(RETRY_NS);
         }
@@ -362,6 +368,70 @@ impl Intent {
         match &self.action {
             Action::New(order) => Some(order),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trail;
+    use super::*;
+    use crate::domain::event::FeeAsset;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{InstrumentTable, Level, Market, StrategyId};
+
+    const BTC: InstrumentId = InstrumentId(0);
+
+    #[test]
+    fn an_exit_that_the_venue_refuses_is_asked_for_again_after_a_while_and_not_at_every_touch() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        for refusal in [ReportKind::Rejected, ReportKind::Expired] {
+            let mut view = View::new(&table, 0);
+            let mut desk = Desk::new(StrategyId(0), 1);
+            let wanted = Wanted {
+                instrument: BTC,
+                side: Side::Buy,
+                kind: OrderKind::Limit,
+                tif: TimeInForce::Gtc,
+                qty: Qty(10),
+                price: Price(100),
+                reduce_only: false,
+                extras: Extras::NONE,
+            };
+            let entry = desk.place(&view, &wanted, Trail::None).expect("a sound order");
+            let terms = Terms { stop: Price(90), ..Terms::default() };
+            desk.protect(&view, entry, terms).expect("it can be");
+            let report = |order: OrderId, kind: ReportKind, qty: i64| Report {
+                instrument: BTC,
+                order,
+                strategy: StrategyId(0),
+                side: if order == entry { Side::Buy } else { Side::Sell },
+                kind,
+                qty: Qty(qty),
+                price: Price(100),
+                fee: 0,
+                fee_asset: FeeAsset::Quote,
+                trade_id: 1,
+                maker: false,
+            };
+            desk.on_report(&report(entry, ReportKind::Fill, 10), Time(1));
+            desk.take_intents().for_each(drop);
+            let top = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+            // What one touch sends.
+            let mut touch = |at: u64| {
+                view.now = Time(at);
+                desk.guard(&view, BTC, top);
+                let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
+                for exit in &sent {
+                    desk.on_report(&report(*exit, refusal, 0), Time(at));
+                }
+                sent.len()
+            };
+            let sent: Vec<_> =
+                [10, 20, 30, 10 + RETRY_NS - 1, 10 + RETRY_NS, 20 + RETRY_NS].map(&mut touch).into();
+            assert_eq!(sent, [1, 0, 0, 0, 1, 0], "{refusal:?}");
+            assert_eq!(desk.protection(entry).map(|p| p.covered), Some(Qty(10)), "it is protected still");
         }
     }
 }

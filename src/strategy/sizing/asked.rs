@@ -68,7 +68,8 @@ impl Context<'_> {
             // Before there is a book, what is open is worth what it cost.
             let top = self.view.top(of.id);
             let open = if top.is_two_sided() { position.unrealised(top.mid()).0 } else { 0 };
-            let earned = position.realised.0.saturating_add(open);
+            let booked = position.realised.minus(position.fees_in_base).0;
+            let earned = booked.saturating_add(open);
             let units = |decimals: u8| 10i128.pow(u32::from(decimals));
             // Rounded down, also where it is a loss.
             let earned = match of.notional_decimals().checked_sub(FEE_DECIMALS) {
@@ -78,5 +79,42 @@ impl Context<'_> {
             earned.saturating_sub(position.fees.into())
         })
         .fold(0, i128::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{FeeAsset, Report};
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{InstrumentTable, Market, OrderId, Side, StrategyId};
+    use crate::strategy::context::View;
+    use crate::strategy::desk::Desk;
+
+    #[test]
+    fn commissions_in_the_base_asset_are_no_profit() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        for (side, qty, fee_asset, fee) in
+            [(Side::Buy, 1_000, FeeAsset::Base, 1), (Side::Sell, 999, FeeAsset::Quote, 5)]
+        {
+            desk.state.positions[0].book(&Report {
+                instrument: InstrumentId(0),
+                order: OrderId(1),
+                strategy: StrategyId(0),
+                side,
+                kind: ReportKind::Fill,
+                qty: Qty(qty),
+                price: Price(5_000),
+                fee,
+                fee_asset,
+                trade_id: 1,
+                maker: false,
+            });
+        }
+        // 1.000 bought and 0.999 sold at 50.00: 0.05 is gone, and 5 units of the other fee.
+        let earned = Context { view: &view, desk: &mut desk }.profit_in("USDT");
+        assert_eq!(earned, -5_000_000 - 5);
     }
 }
