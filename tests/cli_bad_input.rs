@@ -180,3 +180,99 @@ fn an_interrupted_replay_ends_cleanly_with_its_report() {
     assert_eq!(summary["stopped"], "interrupted");
     assert!(report.join("index.html").is_file());
 }
+
+/// A recording of a few trades, and the journal of its replay.
+fn journaled(dir: &Path) -> (PathBuf, PathBuf) {
+    let trades: Vec<String> =
+        (0..20_000u64).map(|n| TRADE.replace("\"t\":1", &format!("\"t\":{}", n + 1))).collect();
+    let frames: Vec<&[u8]> = trades.iter().map(String::as_bytes).collect();
+    let (path, journal) = (recording(dir, &frames), dir.join("run.journal"));
+    let journal_text = journal.display().to_string();
+    assert_eq!(replay(&path, &["--journal", &journal_text]).status.code(), Some(0));
+    (path, journal)
+}
+
+#[test]
+fn a_journal_is_replayed_by_itself_and_what_would_be_passed_over_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (recording, journal) = journaled(dir.path());
+    for options in [
+        &["--config", "nowhere.toml"][..],
+        &["--speed", "10"],
+        &["--rate", "10"],
+        &["--rates", "1000,max"],
+        &["--store", "sqlite:x.db"],
+    ] {
+        refused(&replay(&journal, options), 2, &["journal"]);
+    }
+    refused(&replay(&journal, &[&recording.display().to_string()]), 2, &["run.journal", "by itself"]);
+    let again = counts(&replay(&journal, &["--json"]));
+    assert!(again["journal_events"].as_u64().is_some_and(|n| n >= 20_000), "{}", again["journal_events"]);
+    assert!(again["events_per_s"].as_f64().is_some_and(|n| n > 0.0) && again["answers"].is_null(), "{again}");
+    // Damaged in the middle it is replayed to there.
+    let mut bytes = std::fs::read(&journal).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&journal, bytes).expect("written");
+    let output = replay(&journal, &["--json"]);
+    refused(&output, 1, &["damaged from byte", "replayed until then"]);
+    let until: Value = serde_json::from_slice(&output.stdout).expect("JSON on standard output");
+    assert!(until["journal_events"].as_u64().is_some_and(|n| n > 1_000 && n < 20_000), "{until}");
+}
+
+#[test]
+fn what_cannot_be_written_is_told_before_the_run_or_at_its_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = recording(dir.path(), &[TRADE.as_bytes()]);
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"x").expect("written");
+    let output = replay(&path, &["--report", &file.display().to_string()]);
+    refused(&output, 1, &["not a directory"]);
+    assert!(output.stdout.is_empty(), "nothing was run for it");
+    // A result that is nowhere is no result.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+    let output = command.args(["replay", &path.display().to_string(), "--json"]).stdout(full).output();
+    refused(&output.expect("the program starts"), 1, &["the result could not be written", "No space left"]);
+    // Arguments need not be text, nor the places that they name.
+    use std::os::unix::ffi::OsStrExt;
+    let odd = dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+    let output =
+        command.arg("replay").arg(&path).arg("--report").arg(&odd).output().expect("the program starts");
+    refused(&output, 0, &["latency report"]);
+    assert!(odd.join("index.html").is_file());
+    let topology = counts(&replay(&path, &["--show-topology", "--json"]));
+    assert_eq!(topology["threads"].as_array().map(|threads| !threads.is_empty()), Some(true), "{topology}");
+}
+
+#[test]
+fn a_book_that_never_came_and_frames_that_do_not_decode_are_told_with_where_they_are() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let diff = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255343,"s":"BTCUSDT","U":10,"u":12,"b":[["61837.63000000","1.00000000"]],"a":[]}}"#;
+    let path = recording(dir.path(), &[TRADE.as_bytes(), diff.as_bytes(), b"{\"half"]);
+    let output = replay(&path, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("binance:spot:BTCUSDT has no book in the end: no snapshot came"), "{text}");
+    let told = counts(&replay(&path, &["--json"]));
+    assert_eq!(told["problems"][0]["line"], 3, "{told}");
+}
+
+#[test]
+fn a_rate_that_fails_takes_nothing_from_the_run_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, _) = journaled(dir.path());
+    let config = dir.path().join("c.toml");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/instruments/binance-spot.toml");
+    let journal = dir.path().join("configured.journal");
+    let text = format!("[instruments]\nfiles = [{files:?}]\n[journal]\npath = {journal:?}\n");
+    std::fs::write(&config, text).expect("written");
+    let config = config.display().to_string();
+    let told = counts(&replay(&path, &["--config", &config, "--rates", "50000,max", "--json"]));
+    let frames: Vec<_> = told["rates"].as_array().expect("rates").iter().map(|r| &r["frames"]).collect();
+    assert_eq!(frames, [20_000, 20_000], "the journal has the run itself: {told}");
+    std::fs::remove_file(&journal).expect("it is there");
+    let told = counts(&replay(&path, &["--config", &config, "--rates", "max", "--until", "100", "--json"]));
+    assert_eq!(told["rates"][0]["frames"], told["frames"], "as far as the run itself");
+}

@@ -43,7 +43,7 @@ fn what_one_command_writes_of_a_venue_the_others_take() {
     let outputs = ["--journal", &journal, "--report", &report, "--store", &store];
     assert_eq!(run(&[&live[..], &outputs[..]].concat()), 0);
     assert_eq!(run(&[&live[..], &["--json", "--threading", "shared"][..]].concat()), 0);
-    assert_eq!(run(&["replay", &journal, "--config", &config, "--json"]), 0);
+    assert_eq!(run(&["replay", &journal, "--json"]), 0);
     assert_eq!(run(&["store", "status", "--store", &store]), 0);
     assert!(Path::new(&report).join("index.html").is_file());
 

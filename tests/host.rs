@@ -177,7 +177,7 @@ fn an_untuned_host_is_told_each_thing_and_how_to_change_it() {
     assert!(isolated.persistent_fix.contains("isolcpus=managed_irq,domain,1-3 nohz_full=1-3 rcu_nocbs=1-3"));
     assert_eq!(host.finding("cpu-quota").found, "1.50 cores per period of 100000 µs");
     assert_eq!(host.finding("swap").fix, "sysctl -w vm.swappiness=10");
-    assert_eq!(host.finding("interrupts").found, "1 may run on cores 1-3: eth0");
+    assert_eq!(host.finding("interrupts").found, "1 run on cores 1-3: eth0");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn an_interrupt_on_an_isolated_core_is_a_problem() {
     let host = tuned().and(&[("proc/irq/25/effective_affinity_list", "3\n")]);
     let finding = host.finding("interrupts");
     assert_eq!(finding.level, Level::Problem);
-    assert_eq!(finding.found, "1 may run on cores 2-7: eth0-tx-0");
+    assert_eq!(finding.found, "1 run on cores 2-7: eth0-tx-0");
     assert_eq!(finding.fix, "scripts/tune-host --apply --cores 2-7");
 }
 

@@ -54,6 +54,7 @@ fn synthetic() -> LatencyReport {
         stage("tick-to-order", "frame received to order bytes", 1_900.0, 0.3, 22_000, &mut noise),
     ];
     let rate = |offered: f64, p50: u64, tail: u64| RatePoint {
+        frames: 3_000,
         offered_per_s: offered,
         achieved_per_s: offered.min(1_450_000.0),
         p50_ns: p50,
@@ -119,7 +120,7 @@ fn instruments(count: u64) -> InstrumentPoint {
         strategies: count.min(255),
         frames: 12_000 * count,
         frames_per_s: 300_000.0,
-        stages_frames_per_s: 1_500_000.0 / (1.0 + count as f64 / 300.0),
+        stages_frames_per_s: Some(1_500_000.0 / (1.0 + count as f64 / 300.0)),
         peak_memory_bytes: 30_000_000 + 900_000 * count,
         market_memory_bytes: 10_000_000 + 400_000 * count,
         book_bytes: 250_000 * count,
@@ -287,6 +288,7 @@ fn stages_and_rates_without_sense_are_still_a_page() {
         report.stages.push(StageLatency { name: name.into(), doc: String::new(), histogram });
     }
     let point = |offered_per_s| RatePoint {
+        frames: 3_000,
         offered_per_s,
         achieved_per_s: f64::NAN,
         p50_ns: 0,

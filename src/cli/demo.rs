@@ -27,14 +27,19 @@ const LIVE_NAME: &str = "config/demo-live.toml";
 const STRATEGIES_MAX: usize = 255;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "What it did goes to --report, or to latency-reports/demo: the latency report, the database demo.db and \
+the audit trail demo.audit. With --json alone no latency report is written.
+
+Examples:
   algo-trader demo
   algo-trader demo --seconds 60 --seed 7
   algo-trader demo --live-orders --seconds 20
   algo-trader demo --store postgres://trader@localhost/trading
   algo-trader demo --seconds 60 --speed max
   algo-trader demo --instruments 300 --seconds 5 --speed max --json
-  algo-trader demo --instrument-counts 1,10,100,300 --seconds 5 --report latency-reports/pairs")]
+  algo-trader demo --instrument-counts 1,10,100,300 --seconds 5 --report latency-reports/pairs"
+)]
 pub struct Args {
     /// Seconds of market to generate
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -52,12 +57,12 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub instruments: Option<u16>,
     /// Send orders to the demo's venue, over TLS and under a key, instead of filling them on paper: the summary shows how
-    /// long each stretch of their way takes. Spot alone
-    #[arg(long, conflicts_with_all = ["direct", "speed", "instrument_counts", "instruments"])]
+    /// long each stretch of their way takes. Spot alone; a configuration of your own says so by mode = "live"
+    #[arg(long, conflicts_with_all = ["direct", "speed", "instrument_counts", "instruments", "config"])]
     pub live_orders: bool,
     /// Also run, at full speed, with each of these numbers of pairs, for the report's curves of latency, throughput
     /// and memory: 1,10,100,300; implies --direct
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "config", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub instrument_counts: Vec<u16>,
     /// Market events a second and pair
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

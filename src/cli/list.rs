@@ -9,7 +9,6 @@ use crate::strategy::sizing::{METHODS, SizingSpec};
 use crate::strategy::{BUILT_IN, StrategySpec};
 use clap::ValueEnum;
 use serde::Serialize;
-use std::io::Write;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -63,10 +62,8 @@ pub fn run(args: &Args, more: &'static [StrategySpec]) -> Outcome {
         What::Hours => hours(),
     };
     let text = if args.json { format!("{:#}\n", serde_json::json!(items)) } else { text(&items) };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Outcome::Done,
-        Err(_) => Outcome::Failed,
-    }
+    print!("{text}");
+    Outcome::Done
 }
 
 fn text(items: &[Item]) -> String {

@@ -26,20 +26,26 @@ pub enum Measure {
     Run,
 }
 
-/// A point for each number of instruments that was asked for.
-pub fn points(args: &Args, interrupt: &Interrupt) -> Result<Vec<InstrumentPoint>, String> {
+/// A point for each number of instruments that was asked for; where one failed, those before it and why.
+pub fn points(args: &Args, interrupt: &Interrupt) -> (Vec<InstrumentPoint>, Option<String>) {
     let mut points = Vec::new();
     for &count in &args.instrument_counts {
         if interrupt.is_raised() {
             break;
         }
-        let market: InstrumentPoint = child(args, count, Measure::Market)?;
-        let mut point: InstrumentPoint = child(args, count, Measure::Run)?;
-        point.market_memory_bytes = market.peak_memory_bytes;
-        eprintln!("{}", line(&point));
-        points.push(point);
+        let point = child(args, count, Measure::Market).and_then(|market| {
+            let point = child(args, count, Measure::Run)?;
+            Ok(InstrumentPoint { market_memory_bytes: market.peak_memory_bytes, ..point })
+        });
+        match point {
+            Ok(point) => {
+                eprintln!("{}", line(&point));
+                points.push(point);
+            }
+            Err(problem) => return (points, Some(problem)),
+        }
     }
-    Ok(points)
+    (points, None)
 }
 
 fn line(point: &InstrumentPoint) -> String {
@@ -141,7 +147,7 @@ fn point(config: &Config, summary: &Summary) -> InstrumentPoint {
         strategies: config.strategies.len() as u64,
         frames: summary.feed.map_or(0, |feed| feed.lines),
         frames_per_s: summary.events_per_s(),
-        stages_frames_per_s: if mean_ns > 0.0 { 1e9 / mean_ns } else { 0.0 },
+        stages_frames_per_s: (mean_ns > 0.0).then(|| 1e9 / mean_ns),
         peak_memory_bytes: peak_memory_bytes(),
         market_memory_bytes: 0,
         book_bytes: summary.books.iter().map(|(_, book)| book.book_bytes as u64).sum(),

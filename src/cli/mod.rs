@@ -5,25 +5,23 @@
 
 /// Writes for whoever reads. One who has stopped reading (`| head`) is no reason to end a run, where the standard macros
 /// of these names would panic. All of a text is written at once: line by line, a long JSON is as many calls of the system.
-macro_rules! write_to {
-    ($stream:expr, $text:expr) => {{
-        let _ = std::io::Write::write_all(&mut $stream, std::fmt::format($text).as_bytes());
-    }};
-}
-/// See `write_to`.
 macro_rules! print {
-    ($($text:tt)*) => { write_to!(std::io::stdout(), format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::cli::printed::put(&std::fmt::format(format_args!($($text)*))) };
 }
-/// See `write_to`.
+/// See `print`.
 macro_rules! println {
     () => { print!("\n") };
     ($($text:tt)*) => { print!("{}\n", format_args!($($text)*)) };
 }
-/// See `write_to`.
+/// See `print`.
 macro_rules! eprint {
-    ($($text:tt)*) => { write_to!(std::io::stderr(), format_args!($($text)*)) };
+    ($($text:tt)*) => {{
+        // Where messages cannot be written there is nowhere to say so.
+        let text = std::fmt::format(format_args!($($text)*));
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    }};
 }
-/// See `write_to`.
+/// See `print`.
 macro_rules! eprintln {
     ($($text:tt)*) => { eprint!("{}\n", format_args!($($text)*)) };
 }
@@ -43,6 +41,7 @@ mod list;
 mod many;
 mod output;
 mod pnl;
+mod printed;
 mod replay;
 mod risk;
 mod run;
@@ -169,14 +168,21 @@ where
         Command::Pnl(args) => pnl::run(&args),
         Command::List(args) => list::run(&args, strategies),
         Command::Venue(args) => venue::run(args),
-        Command::Doctor(args) => match doctor::run(args.json, &mut std::io::stdout().lock()) {
-            Ok(_) => Outcome::Done,
-            Err(_) => Outcome::Failed,
-        },
+        Command::Doctor(args) => {
+            let mut text = Vec::new();
+            // Writing into memory cannot fail.
+            let _ = doctor::run(args.json, &mut text);
+            print!("{}", String::from_utf8_lossy(&text));
+            Outcome::Done
+        }
     };
+    let unprinted = printed::finish();
+    if let Some(error) = &unprinted {
+        eprintln!("the result could not be written: {error}");
+    }
     match outcome {
-        Outcome::Done => 0,
-        Outcome::Failed => 1,
+        Outcome::Done if unprinted.is_none() => 0,
+        Outcome::Done | Outcome::Failed => 1,
         Outcome::BadUsage => 2,
     }
 }

@@ -1,6 +1,7 @@
 //! What replay, demo and run print: the same summary, the same report.
 
 use super::table::{folded, number, table, words};
+use crate::domain::DenyReason;
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
 use crate::monitor::host::HostFacts;
@@ -92,6 +93,15 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
             )?;
         }
     }
+    if let Some(events) = s.journal_events {
+        writeln!(
+            t,
+            "{} events of the journal in {:.2} s: {} a second",
+            grouped(events),
+            s.elapsed.as_secs_f64(),
+            grouped(s.events_per_s() as u64)
+        )?;
+    }
     if let Some(live) = &s.live {
         t.push_str(&live.text());
     }
@@ -107,6 +117,14 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         grouped(books.bbo_equal),
         grouped(books.bbo_checked)
     )?;
+    for (of, book) in s.books.iter().filter(|(_, book)| book.blind) {
+        let sync = &book.sync;
+        let why = match sync.snapshots {
+            0 => "no snapshot came that its diffs go on from".to_owned(),
+            _ => format!("out of step since the last of {} gaps", grouped(sync.gaps)),
+        };
+        writeln!(t, "  {} has no book in the end: {why}; strategies do not see it", of.name())?;
+    }
     let e = &s.execution;
     writeln!(
         t,
@@ -120,8 +138,19 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         s.live_orders
     )?;
     for (reason, count, told) in &s.denials {
-        let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
+        let told = told.as_ref().map(|told| match *reason == DenyReason::SelfTrade.label() {
+            true => format!("; the last would have met our own order at {} {}", told.limit, told.unit),
+            false => format!("; the last: {told}"),
+        });
+        let told = told.unwrap_or_default();
         writeln!(t, "  denied {reason}: {}{told}", grouped(*count))?;
+    }
+    if s.refused > 0 {
+        writeln!(
+            t,
+            "  {} requests could not become orders: of less than a lot, without a price, or too many at once",
+            grouped(s.refused)
+        )?;
     }
     writeln!(t, "indicators: {} computed, {} still warming up", s.indicators.0, s.indicators.1)?;
     if let Some(store) = &s.store {
@@ -229,7 +258,9 @@ pub fn report(
         core: thread.core,
         wait: thread.wait.label().to_owned(),
     });
-    let omission = if paced {
+    let omission = if summary.journal_events.is_some() {
+        "Events of a journal are measured from when they were put into the ring again."
+    } else if paced {
         "Coordinated omission: a frame that is late is measured from when it was due, not from when it was read."
     } else {
         "At full speed each frame is measured from when it was read: the next one is not due before."
@@ -242,6 +273,9 @@ pub fn report(
         ("instruments".to_owned(), summary.books.len().to_string()),
         ("peak memory, MB".to_owned(), (crate::run::summary::peak_memory_bytes() / 1_000_000).to_string()),
     ];
+    if let Some(events) = summary.journal_events {
+        counts.insert(0, ("events of the journal".to_owned(), grouped(events)));
+    }
     if let Some(f) = &summary.feed {
         counts.insert(0, ("frames".to_owned(), grouped(f.frames)));
         counts.insert(1, ("level updates".to_owned(), grouped(f.levels)));
@@ -249,7 +283,10 @@ pub fn report(
     let report = LatencyReport {
         run: RunFacts {
             title: title.to_owned(),
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: std::env::args_os()
+                .map(|arg| arg.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" "),
             started: jiff::Timestamp::now().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },

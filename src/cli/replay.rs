@@ -6,6 +6,7 @@ use crate::history::{Recording, RecordingOptions};
 use crate::journal::JournalReader;
 use crate::journal::reader::is_journal;
 use crate::net::FrameSource;
+use crate::pipeline::topology::ThreadPlan;
 use crate::pipeline::{Threading, Wait};
 use crate::report::latency::RatePoint;
 use crate::run::interrupt::Interrupt;
@@ -34,7 +35,8 @@ pub struct Args {
     /// Offer frames evenly, so many a second, instead of by their recorded times
     #[arg(long, value_name = "PER_SECOND", value_parser = parse_rate, conflicts_with_all = ["speed", "rates"])]
     rate: Option<f64>,
-    /// Also run at each of these rates, for the report's curve of latency against offered rate: 1000,10000,max
+    /// Also run at each of these rates, for the report's curve of latency against offered rate: 1000,10000,max. A rate
+    /// takes three seconds at most, of frames from the beginning on; max takes them all
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_offered)]
     rates: Vec<Offered>,
     /// Stop once the event with this sequence number is handled
@@ -81,6 +83,15 @@ pub struct Common {
 enum Offered {
     PerSecond(f64),
     Max,
+}
+
+impl std::fmt::Display for Offered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Offered::PerSecond(rate) => write!(f, "{rate} frames a second"),
+            Offered::Max => f.write_str("full speed"),
+        }
+    }
 }
 
 pub fn parse_threading(text: &str) -> Result<Threading, String> {
@@ -169,6 +180,15 @@ impl Common {
         AuditRequest::new(config).map(|audit| audit.started_by_user(what))
     }
 
+    /// Makes the report's directory, if one is asked for: where it cannot be, that is known before the run and not after it.
+    pub fn prepare_report(&self) -> Result<(), Outcome> {
+        let Some(dir) = &self.report else { return Ok(()) };
+        crate::report::latency::prepare(dir).map_err(|error| {
+            eprintln!("the report cannot go there: {error}");
+            Outcome::Failed
+        })
+    }
+
     /// The store that was asked for, if one was.
     pub fn store_request(&self, config: &Config) -> Result<Option<StoreRequest>, Outcome> {
         let url = super::store::address(self.store.as_deref(), config)?;
@@ -177,8 +197,22 @@ impl Common {
 }
 
 /// Shows the topology that a run would have.
-pub fn show_topology(config: &Config, options: &PipelineOptions) -> Outcome {
+pub fn show_topology(config: &Config, options: &PipelineOptions, json: bool) -> Outcome {
     match Pipeline::plan(config, options) {
+        Ok(topology) if json => {
+            let thread = |thread: &ThreadPlan| {
+                let stages: Vec<_> = thread.roles.iter().map(|role| role.label()).collect();
+                let wait = thread.wait.label();
+                serde_json::json!({ "thread": thread.name, "stages": stages, "core": thread.core, "wait": wait })
+            };
+            let threads: Vec<_> = topology.threads.iter().map(thread).collect();
+            let (threading, why) = (topology.threading.label(), &topology.chosen_because);
+            println!(
+                "{:#}",
+                serde_json::json!({ "threading": threading, "because": why, "threads": threads })
+            );
+            Outcome::Done
+        }
         Ok(topology) => {
             print!("{topology}");
             Outcome::Done
@@ -223,9 +257,10 @@ pub fn show(
             eprintln!("{error}");
             return Outcome::BadUsage;
         }
-        Err(ReplayError::Journal(error)) => {
+        Err(ReplayError::Journal { error, summary }) => {
             eprintln!("{error}");
-            return Outcome::Failed;
+            eprintln!("what follows is what was replayed until then");
+            (*summary, Outcome::Failed)
         }
         Err(ReplayError::Source { error, summary }) => {
             eprintln!("{error}");
@@ -294,6 +329,13 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     {
         return run_journal(path, &args, strategies);
     }
+    if let Some(journal) = args.paths.iter().find(|path| is_journal(path)) {
+        eprintln!(
+            "{} is a journal, and is replayed by itself: name no other file beside it",
+            journal.display()
+        );
+        return Outcome::BadUsage;
+    }
     let config = match load(args.common.config.as_deref()) {
         Ok(config) => config,
         Err(outcome) => return outcome,
@@ -301,11 +343,13 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     start_log(&config);
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
-        return show_topology(&config, &pipeline);
+        return show_topology(&config, &pipeline, args.common.json);
     }
-    let open = || Recording::open(&args.paths, &RecordingOptions::default());
+    if let Err(outcome) = args.common.prepare_report() {
+        return outcome;
+    }
     let interrupt = Interrupt::install().unwrap_or_default();
-    let mut recording = match open() {
+    let mut recording = match Recording::open(&args.paths, &RecordingOptions::default()) {
         Ok(recording) => recording,
         Err(error) => {
             eprintln!("{error}");
@@ -335,30 +379,65 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     for problem in recording.problems() {
         eprintln!("{problem}");
     }
+    // What went wrong would go wrong at each rate again.
+    let (rates, whole) = match &result {
+        Ok(_) => rate_points(&args, &config, strategies, &interrupt),
+        Err(_) => (Vec::new(), true),
+    };
+    let beside = Beside { rates, ..Beside::default() };
+    let outcome = show(result, &config, &args.common, beside, "Replay of recorded frames", pace != Pace::Max);
+    match outcome {
+        Outcome::Done if !whole => Outcome::Failed,
+        outcome => outcome,
+    }
+}
+
+/// A point for each rate that was asked for, and whether there is one for each.
+fn rate_points(
+    args: &Args,
+    config: &Config,
+    strategies: &'static [StrategySpec],
+    interrupt: &Interrupt,
+) -> (Vec<RatePoint>, bool) {
+    // The journal, if there is one, has the run itself.
+    let mut config = config.clone();
+    config.journal.path = None;
     let mut rates = Vec::new();
     for offered in &args.rates {
         if interrupt.is_raised() {
             break;
         }
-        let Ok(mut recording) = open() else { break };
-        let mut pipeline = args.common.pipeline_options(strategies);
-        pipeline.journal = None;
-        match rate_point(&config, &mut recording, *offered, pipeline, &interrupt) {
-            Ok(point) => {
+        let pipeline = PipelineOptions { journal: None, ..args.common.pipeline_options(strategies) };
+        let point = Recording::open(&args.paths, &RecordingOptions::default())
+            .map_err(|error| error.to_string())
+            .and_then(|mut recording| {
+                rate_point(&config, &mut recording, *offered, args.until, pipeline, interrupt)
+                    .map_err(|error| error.to_string())
+            });
+        match point {
+            Ok(Some(point)) => {
                 eprintln!(
-                    "offered {:.0}/s: achieved {:.0}/s, p50 {} ns, p99 {} ns, p99.9 {} ns",
-                    point.offered_per_s, point.achieved_per_s, point.p50_ns, point.p99_ns, point.p999_ns
+                    "offered {:.0}/s: achieved {:.0}/s, p50 {} ns, p99 {} ns, p99.9 {} ns, {} frames",
+                    point.offered_per_s,
+                    point.achieved_per_s,
+                    point.p50_ns,
+                    point.p99_ns,
+                    point.p999_ns,
+                    output::grouped(point.frames)
                 );
                 rates.push(point);
             }
+            Ok(None) => break,
             Err(error) => {
-                eprintln!("{error}");
-                return Outcome::Failed;
+                eprintln!("the run at {offered}: {error}");
+                return (rates, false);
             }
         }
     }
-    let beside = Beside { rates, ..Beside::default() };
-    show(result, &config, &args.common, beside, "Replay of recorded frames", pace != Pace::Max)
+    if rates.len() < args.rates.len() {
+        eprintln!("interrupted: {} of {} rates were run", rates.len(), args.rates.len());
+    }
+    (rates, true)
 }
 
 /// Every source must be of an instrument that is configured: precision cannot be guessed.
@@ -373,29 +452,36 @@ fn missing_instrument(config: &Config, source: &dyn FrameSource) -> Option<Strin
 /// Seconds that one point of the rate curve takes, at most.
 const RATE_SECONDS: f64 = 3.0;
 
+/// The run at one rate; none where it was interrupted.
 fn rate_point(
     config: &Config,
     recording: &mut Recording,
     offered: Offered,
+    until: Option<u64>,
     pipeline: PipelineOptions,
     interrupt: &Interrupt,
-) -> Result<RatePoint, ReplayError> {
+) -> Result<Option<RatePoint>, ReplayError> {
     let (pace, frames_max) = match offered {
         Offered::Max => (Pace::Max, None),
         Offered::PerSecond(rate) => (Pace::Rate(rate), Some((rate * RATE_SECONDS) as u64)),
     };
     let options = ReplayOptions {
         pace,
+        until,
         frames_max,
         interrupt: interrupt.clone(),
         pipeline,
         ..ReplayOptions::default()
     };
     let summary = replay_frames(config, recording, options)?;
+    if summary.stopped.is_some() {
+        return Ok(None);
+    }
     let achieved_per_s = summary.events_per_s();
     let total = summary.latencies.iter().find(|l| l.name == "total");
     let at = |q: f64| total.map_or(0, |t| t.histogram.value_at_quantile(q));
-    Ok(RatePoint {
+    Ok(Some(RatePoint {
+        frames: summary.feed.map_or(0, |feed| feed.lines),
         offered_per_s: match offered {
             Offered::Max => achieved_per_s,
             Offered::PerSecond(rate) => rate,
@@ -405,12 +491,23 @@ fn rate_point(
         p99_ns: at(0.99),
         p999_ns: at(0.999),
         max_ns: total.map_or(0, |t| t.histogram.max()),
-    })
+    }))
 }
 
 fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) -> Outcome {
     if args.common.store.is_some() {
         eprintln!("a journal is not replayed into a store: use algo-trader store load");
+        return Outcome::BadUsage;
+    }
+    // Its events come as they are, and by the configuration that it holds.
+    let unheeded = [
+        ("--config", args.common.config.is_some()),
+        ("--speed", args.speed != Pace::Max),
+        ("--rate", args.rate.is_some()),
+        ("--rates", !args.rates.is_empty()),
+    ];
+    if let Some((option, _)) = unheeded.iter().find(|(_, given)| *given) {
+        eprintln!("a journal is replayed at full speed by its own configuration: leave out {option}");
         return Outcome::BadUsage;
     }
     let mut journal = match JournalReader::open(path) {
@@ -442,7 +539,10 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
     start_log(&config);
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
-        return show_topology(&config, &pipeline);
+        return show_topology(&config, &pipeline, args.common.json);
+    }
+    if let Err(outcome) = args.common.prepare_report() {
+        return outcome;
     }
     let interrupt = Interrupt::install().unwrap_or_default();
     let options = ReplayOptions { until: args.until, interrupt, pipeline, ..ReplayOptions::default() };

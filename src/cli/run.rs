@@ -61,7 +61,10 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         }
     }
     if common.show_topology {
-        return show_topology(&config, &pipeline);
+        return show_topology(&config, &pipeline, common.json);
+    }
+    if let Err(outcome) = common.prepare_report() {
+        return outcome;
     }
     let live = config.trading.mode == TradingMode::Live;
     if live {

@@ -13,6 +13,8 @@ pub struct JournalReader {
     header: JournalHeader,
     block: Vec<u8>,
     at: usize,
+    /// Bytes of whole blocks that were read.
+    read: u64,
     records: u64,
     torn: bool,
 }
@@ -20,6 +22,10 @@ pub struct JournalReader {
 /// Whether a file begins as a journal does.
 #[must_use]
 pub fn is_journal(path: &Path) -> bool {
+    // To open a pipe that nobody writes to would wait for ever.
+    if !path.is_file() {
+        return false;
+    }
     let mut magic = [0u8; 8];
     File::open(path).and_then(|mut f| f.read_exact(&mut magic)).is_ok() && is_magic(&magic)
 }
@@ -44,13 +50,14 @@ impl JournalReader {
             return Err(bad("is not a journal of algo-trader"));
         }
         let mut block = Vec::new();
-        if !read_block(&mut file, &mut block, &name)? {
+        if !read_block(&mut file, &mut block, &name, 8)? {
             return Err(bad("ends before its header"));
         }
+        let read = 16 + block.len() as u64;
         let header = serde_json::from_slice(&block).map_err(|e| {
             bad(&format!("its header does not read ({e}); was it written by another version?"))
         })?;
-        Ok(Self { path: name, file, header, block: Vec::new(), at: 0, records: 0, torn: false })
+        Ok(Self { path: name, file, header, block: Vec::new(), at: 0, read, records: 0, torn: false })
     }
 
     /// What the run was.
@@ -92,11 +99,12 @@ impl JournalReader {
     pub fn next_entry(&mut self) -> Result<Option<Entry>, JournalError> {
         if self.at == self.block.len() {
             self.at = 0;
-            if !read_block(&mut self.file, &mut self.block, &self.path)? {
+            if !read_block(&mut self.file, &mut self.block, &self.path, self.read)? {
                 self.torn = !self.block.is_empty();
                 self.block.clear();
                 return Ok(None);
             }
+            self.read += 8 + self.block.len() as u64;
         }
         let Some((entry, bytes)) = entry(&self.block[self.at..]) else { return Err(self.bad_entry()) };
         self.at += bytes;
@@ -111,8 +119,14 @@ impl JournalReader {
     }
 }
 
-/// Reads one block; false at the end. A block that is cut short leaves what there was of it in `block`.
-fn read_block(file: &mut impl Read, block: &mut Vec<u8>, path: &str) -> Result<bool, JournalError> {
+/// Reads one block, which is at the byte `place`; false at the end. A block that is cut short leaves what there was of it in
+/// `block`.
+fn read_block(
+    file: &mut impl Read,
+    block: &mut Vec<u8>,
+    path: &str,
+    place: u64,
+) -> Result<bool, JournalError> {
     let io = |error| JournalError::Io { path: path.to_owned(), error };
     block.clear();
     let mut head = Vec::with_capacity(8);
@@ -123,14 +137,17 @@ fn read_block(file: &mut impl Read, block: &mut Vec<u8>, path: &str) -> Result<b
     };
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let length = word(0) as usize;
-    let bad = |problem: &str| JournalError::Bad { path: path.to_owned(), problem: problem.into() };
+    let bad = |problem: &str| JournalError::Bad {
+        path: path.to_owned(),
+        problem: format!("{problem}: the file is damaged from byte {place} on; what is before it reads"),
+    };
     if length == 0 || length > BLOCK_BYTES_MAX {
-        return Err(bad("a block has an impossible length: the file is damaged"));
+        return Err(bad("a block has an impossible length"));
     }
     block.resize(length, 0);
     match file.read_exact(block) {
         Ok(()) if crc(block) == word(4) => Ok(true),
-        Ok(()) => Err(bad("a block's checksum does not match: the file is damaged")),
+        Ok(()) => Err(bad("a block's checksum does not match")),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(io(error)),
     }

@@ -128,6 +128,8 @@ pub struct BookCounts {
     pub overflow_grown: u64,
     /// Trades that came after their bar had closed.
     pub late_trades: u64,
+    /// Whether depth came, and its book is not in step with it in the end.
+    pub blind: bool,
 }
 
 impl MarketStage {
@@ -214,6 +216,7 @@ impl MarketStage {
             book_bytes: books.get(s.instrument).map_or(0, |sync| sync.book().memory_bytes()),
             overflow_grown: books.get(s.instrument).map_or(0, |sync| sync.book().overflow_grown()),
             late_trades: s.bars.late(),
+            blind: s.depth_seen && books.valid(s.instrument).is_none(),
         };
         self.states.iter().map(counts).collect()
     }

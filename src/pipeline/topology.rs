@@ -139,8 +139,8 @@ pub enum TopologyError {
     },
     /// More spinning threads than cores.
     #[error(
-        "{threads} spinning threads and {cores} cores: choose threading = \"inline\" or \"shared\", wait = \"yield\" \
-         or \"backoff\", or pass --oversubscribe"
+        "{threads} spinning threads and {cores} cores: choose fewer (threading = \"shared\" has two, \"inline\" \
+         one), wait = \"yield\" or \"backoff\", or pass --oversubscribe"
     )]
     TooManySpinning {
         /// Spinning threads.

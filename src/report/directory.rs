@@ -42,6 +42,17 @@ pub(super) fn make(dir: &Path) -> Result<(), ReportError> {
     })
 }
 
+/// Makes the directory and finds out whether it can be written to, before the work whose report it is to hold.
+///
+/// # Errors
+/// [`ReportError::NotADirectory`] if it or a part of its path is a file, [`ReportError::Io`] if the file system refuses.
+pub fn prepare(dir: &Path) -> Result<(), ReportError> {
+    make(dir)?;
+    let probe = dir.join(format!(".{}.probe", std::process::id()));
+    let written = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
+    written.map_err(|error| ReportError::Io { path: dir.to_owned(), error })
+}
+
 /// Writes one file, which appears whole, in place of one of the same name.
 pub(super) fn save(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf, ReportError> {
     let path = dir.join(name);

@@ -76,9 +76,15 @@ pub enum ReplayError {
         /// What was done before.
         summary: Box<Summary>,
     },
-    /// The journal cannot be read.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    /// The journal does not read on. What was replayed before is in the summary.
+    #[error("{error}")]
+    Journal {
+        /// What is wrong with it.
+        #[source]
+        error: JournalError,
+        /// What was done before.
+        summary: Box<Summary>,
+    },
     /// A stage failed. What was done before is in the summary.
     #[error("{reason}")]
     Stopped {
@@ -111,8 +117,12 @@ pub fn replay_frames(
             .and_then(|ran| ran);
     followers.finish(match &mut result {
         Ok(summary) => Some(summary),
-        Err(ReplayError::Source { summary, .. } | ReplayError::Stopped { summary, .. }) => Some(summary),
-        Err(ReplayError::Pipeline(_) | ReplayError::Journal(_)) => None,
+        Err(
+            ReplayError::Source { summary, .. }
+            | ReplayError::Journal { summary, .. }
+            | ReplayError::Stopped { summary, .. },
+        ) => Some(summary),
+        Err(ReplayError::Pipeline(_)) => None,
     });
     result
 }
@@ -145,6 +155,7 @@ fn frames(
     let mut pacer = Pacer::new(options.pace, pipeline.clock.clone(), sleeps);
     let mut failure = None;
     let mut first_event_after = None;
+    let mut cut = false;
     let outcome = loop {
         let frame = match source.next_frame() {
             Ok(Some(frame)) => frame,
@@ -181,15 +192,15 @@ fn frames(
             break Err(stopped);
         }
         first_event_after.get_or_insert_with(|| begun.elapsed());
-        let over = options.until.is_some_and(|until| pipeline.sequencer.seq() >= until)
+        cut = options.until.is_some_and(|until| pipeline.sequencer.seq() >= until)
             || options.frames_max.is_some_and(|max| feed.counts.lines >= max);
-        if over {
+        if cut {
             break Ok(());
         }
     };
     let elapsed_feed = begun.elapsed();
     // A run that is cut short in the middle is left in the middle: nothing is settled.
-    let whole = options.until.is_none() && options.frames_max.is_none() && failure.is_none();
+    let whole = !cut && failure.is_none();
     let settled = outcome.and_then(|()| {
         if whole && !pipeline.stop.is_raised() {
             pipeline.sequencer.settle(settle_ns)?;
@@ -246,9 +257,16 @@ fn journaled(
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
     let begun = Instant::now();
     let mut first_event_after = None;
-    let mut events = 0u64;
+    let (mut events, mut damage) = (0u64, None);
     let outcome: Result<(), Stopped> = loop {
-        let Some(slot) = journal.next_slot()? else { break Ok(()) };
+        let slot = match journal.next_slot() {
+            Ok(Some(slot)) => slot,
+            Ok(None) => break Ok(()),
+            Err(error) => {
+                damage = Some(error);
+                break Ok(());
+            }
+        };
         if let Err(stopped) = pipeline.sequencer.republish(slot) {
             break Err(stopped);
         }
@@ -267,8 +285,13 @@ fn journaled(
     };
     let _: Result<(), Stopped> = outcome.and_then(|()| pipeline.sequencer.await_all());
     let elapsed = begun.elapsed();
-    let summary = Summary::collect(config, pipeline, None, 0, elapsed, first_event_after);
-    finish(summary, None)
+    let mut summary = Summary::collect(config, pipeline, None, 0, elapsed, first_event_after);
+    summary.journal_events = Some(events);
+    let summary = finish(summary, None)?;
+    match damage {
+        Some(error) => Err(ReplayError::Journal { error, summary: Box::new(summary) }),
+        None => Ok(summary),
+    }
 }
 
 /// Offers frames at a pace. What is late is stamped with when it was due, so that a stall shows in the latency of

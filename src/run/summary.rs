@@ -53,6 +53,8 @@ pub type Scored = (Score, Vec<Vec<Position>>);
 pub struct Summary {
     /// What came in; absent when a journal was replayed.
     pub feed: Option<FeedCounts>,
+    /// Events of the journal that was replayed, if one was.
+    pub journal_events: Option<u64>,
     /// What the connections went through, where the feed was live.
     pub live: Option<LiveOutcome>,
     /// What the sending of orders went through, where they were sent.
@@ -150,6 +152,7 @@ impl Summary {
         let results = pipeline.finish();
         let mut summary = Self {
             feed: feed.as_ref().map(|f| f.counts),
+            journal_events: None,
             live: None,
             orders: None,
             handover: None,
@@ -253,10 +256,10 @@ impl Summary {
         (summary, score.map(|score| (score, positions)))
     }
 
-    /// Frames a second.
+    /// Frames a second, or events of a journal.
     #[must_use]
     pub fn events_per_s(&self) -> f64 {
-        let frames = self.feed.map_or(0, |f| f.lines);
+        let frames = self.feed.map_or(self.journal_events.unwrap_or(0), |f| f.lines);
         frames as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
@@ -301,6 +304,16 @@ impl Summary {
                 "frames_by_kind",
                 json!({ "trade": f.trades, "quote": f.quotes, "depth": f.depths, "kline": f.klines }),
             );
+        }
+        if !self.problems.is_empty() || self.unknown.is_some() {
+            let problem = |p: &FrameProblem| json!({ "source": p.source, "line": p.line, "error": p.error.to_string() });
+            put("problems", self.problems.iter().map(problem).collect());
+            let unknown =
+                self.unknown.as_ref().map(|(source, line)| json!({ "source": source, "line": line }));
+            put("first_unknown", json!(unknown));
+        }
+        if let Some(events) = self.journal_events {
+            put("journal_events", json!(events));
         }
         if let Some(live) = &self.live {
             put("live", live.to_json());
@@ -349,7 +362,8 @@ impl Summary {
         put("balances", self.balances.iter().map(balance_json).collect());
         put("books", self.books.iter().map(|(i, b)| book_json(i, b)).collect());
         put("seq", json!(self.seq));
-        put("answers", json!(self.answers));
+        // A journal holds answers among its other events.
+        put("answers", json!(self.journal_events.is_none().then_some(self.answers)));
         put("drains", json!(self.drains));
         put("encoded_bytes", json!(self.encoded_bytes));
         put("journal_bytes", json!(self.journal_bytes));

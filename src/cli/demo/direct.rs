@@ -7,6 +7,7 @@ use super::proof::Proof;
 use super::{Args, DemoFiles, configuration, source};
 use crate::domain::Instrument;
 use crate::run::audit::trail_of;
+use crate::run::config::TradingMode;
 use crate::run::interrupt::Interrupt;
 use crate::run::{Pace, Pipeline, ReplayOptions, replay_frames};
 use crate::strategy::StrategySpec;
@@ -25,6 +26,16 @@ pub(super) fn run(
         Err(outcome) => return outcome,
     };
     start_log(&config);
+    if let Err(outcome) = args.common.prepare_report() {
+        return outcome;
+    }
+    if config.trading.mode == TradingMode::Live {
+        eprintln!(
+            "{} sends orders (mode = \"live\"), and without a network there is nobody to send them to: they are filled on \
+             paper",
+            config.file
+        );
+    }
     let mut own = match DemoFiles::new(args.common.journal.as_ref()) {
         Ok(own) => own,
         Err(outcome) => return outcome,
@@ -33,7 +44,7 @@ pub(super) fn run(
     args.common.journal = Some(own.journal.clone());
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
-        return show_topology(&config, &pipeline);
+        return show_topology(&config, &pipeline, args.common.json);
     }
     if !args.common.json {
         println!(
@@ -51,6 +62,11 @@ pub(super) fn run(
         Ok(store) => store,
         Err(outcome) => return outcome,
     };
+    let files = args.common.report.clone().unwrap_or_else(|| config.report.dir.join("demo"));
+    let mut audit = args.common.audit_request(&config, "demo");
+    if let Some(audit) = audit.as_mut().filter(|audit| own.journal_goes() && audit.trail.is_none()) {
+        audit.trail = Some(files.join("demo.audit"));
+    }
     let pace = args.speed.unwrap_or(Pace::Times(1.0));
     let interrupt = Interrupt::install().unwrap_or_default();
     let options = ReplayOptions {
@@ -58,7 +74,7 @@ pub(super) fn run(
         interrupt: interrupt.clone(),
         progress: progress(),
         store,
-        audit: args.common.audit_request(&config, "demo"),
+        audit,
         pipeline,
         ..ReplayOptions::default()
     };
@@ -67,25 +83,24 @@ pub(super) fn run(
         // What the database lacks is in the journal alone.
         own.keep();
     }
-    let trail = config.audit.path.clone().unwrap_or_else(|| trail_of(&own.journal));
+    let audited = result.as_ref().ok().and_then(|summary| summary.audit.as_ref());
+    let trail = audited.map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
     let proof = result
         .as_ref()
         .ok()
         .map(|s| Proof::of(&s.order_stream_sha256, (&own.journal, &trail), &config, strategies));
     if args.common.report.is_none() && !args.common.json {
-        args.common.report = Some(config.report.dir.join("demo"));
+        args.common.report = Some(files);
     }
-    let points = match many::points(&args, &interrupt) {
-        Ok(points) => points,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return Outcome::Failed;
-        }
-    };
+    let (points, failed) = many::points(&args, &interrupt);
     let proof_json = proof.as_ref().map(Proof::to_json);
     let beside = Beside { instruments: points, proof: proof_json, ..Beside::default() };
     let paced = pace != Pace::Max;
     let outcome = show(result, &config, &args.common, beside, "Demo on a generated market", paced);
+    if let Some(problem) = failed {
+        eprintln!("{problem}");
+        return Outcome::Failed;
+    }
     let (Outcome::Done, Some(proof)) = (&outcome, proof) else { return outcome };
     let next = [
         "algo-trader demo                       the same over TLS, with a database".to_owned(),

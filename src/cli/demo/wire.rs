@@ -9,6 +9,7 @@ use super::proof::Proof;
 use super::{Args, DemoFiles, configuration, temporary};
 use crate::domain::{Instrument, Market};
 use crate::net::Endpoint;
+use crate::pipeline::StopReason;
 use crate::run::audit::trail_of;
 use crate::run::config::TradingMode;
 use crate::run::interrupt::Interrupt;
@@ -37,12 +38,13 @@ fn demo(
 ) -> Result<Outcome, Outcome> {
     let mut config = configuration(args, instruments.clone())?;
     start_log(&config);
+    args.common.prepare_report()?;
     let mut own = DemoFiles::new(args.common.journal.as_ref())?;
     own.hold_control(&mut config);
     args.common.journal = Some(own.journal.clone());
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
-        return Ok(show_topology(&config, &pipeline));
+        return Ok(show_topology(&config, &pipeline, args.common.json));
     }
     let files = args.common.report.clone().unwrap_or_else(|| config.report.dir.join("demo"));
     let store = store(args, &config, &files)?;
@@ -79,9 +81,10 @@ fn demo(
     if let Some(audit) = audit.as_mut().filter(|audit| own.journal_goes() && audit.trail.is_none()) {
         audit.trail = Some(files.join("demo.audit"));
     }
+    let interrupt = Interrupt::install().unwrap_or_default();
     let options = LiveOptions {
         duration: Some(Duration::from_secs(args.seconds)),
-        interrupt: Interrupt::install().unwrap_or_default(),
+        interrupt: interrupt.clone(),
         progress: progress(),
         store: Some(store),
         audit,
@@ -109,6 +112,10 @@ fn demo(
         } else if own.journal_goes() {
             store.journal = None;
         }
+    }
+    if interrupt.is_raised() {
+        eprintln!("interrupted: what follows is what was handled until then");
+        summary.stopped.get_or_insert(StopReason::Interrupted);
     }
     let trail = summary.audit.as_ref().map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
     let proof = Proof::of(&summary.order_stream_sha256, (&own.journal, &trail), &config, strategies);

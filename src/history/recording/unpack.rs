@@ -40,6 +40,8 @@ pub(super) struct Unpacker {
     gzip: Option<Decompress>,
     /// Between the first byte of a gzip member and its last.
     in_member: bool,
+    /// What the unpacker said was wrong, while what came before it is handed out.
+    failed: Option<String>,
     /// Of a capture's file: the block being handed out.
     block: Option<Block>,
 }
@@ -63,7 +65,7 @@ impl Unpacker {
     pub(super) fn new(input: Input) -> io::Result<Self> {
         let buffer = vec![0; INPUT_BYTES].into_boxed_slice();
         let mut unpacker =
-            Self { input, buffer, start: 0, end: 0, gzip: None, in_member: false, block: None };
+            Self { input, buffer, start: 0, end: 0, gzip: None, in_member: false, failed: None, block: None };
         while unpacker.end < HEADER_BYTES {
             match read_some(&mut unpacker.input, &mut unpacker.buffer[unpacker.end..])? {
                 0 => break,
@@ -197,6 +199,9 @@ impl Unpacker {
     /// One step of the unpacker; 0 if it needs more input or a member has ended.
     fn decompress(&mut self, out: &mut [u8]) -> Result<usize, UnpackError> {
         let Some(gzip) = &mut self.gzip else { return Ok(0) };
+        if let Some(error) = self.failed.take() {
+            return Err(UnpackError::Corrupt(error));
+        }
         let (read, written) = (gzip.total_in(), gzip.total_out());
         let result = gzip.decompress(&self.buffer[self.start..self.end], out, FlushDecompress::None);
         let n = usize::try_from(gzip.total_out() - written).unwrap_or(out.len());
@@ -207,8 +212,8 @@ impl Unpacker {
                 self.in_member = false;
             }
             Ok(Status::Ok | Status::BufError) => {}
-            // What came before the error goes first; the unpacker says the same again when called again.
-            Err(_) if n > 0 => {}
+            // What came before the error goes first.
+            Err(error) if n > 0 => self.failed = Some(error.to_string()),
             Err(error) => return Err(UnpackError::Corrupt(error.to_string())),
         }
         Ok(n)

@@ -40,11 +40,7 @@ fn table(points: &[InstrumentPoint]) -> String {
             units::count(point.strategies),
             units::count(point.frames),
             units::rate(point.frames_per_s),
-            if point.stages_frames_per_s > 0.0 {
-                units::rate(point.stages_frames_per_s)
-            } else {
-                "–".into()
-            },
+            point.stages_frames_per_s.map_or_else(|| "–".into(), units::rate),
             units::bytes(point.peak_memory_bytes),
             units::bytes(point.own_memory_bytes()),
             units::bytes(per_instrument),

@@ -18,7 +18,7 @@ pub use model::{
 };
 pub use table::{summary_table, summary_table_within};
 
-pub use crate::report::directory::ReportError;
+pub use crate::report::directory::{ReportError, prepare};
 
 use crate::report::directory;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,7 @@ pub fn write(report: &LatencyReport, dir: &Path) -> Result<Written, ReportError>
     let hgrm = stages
         .map(|(stage, name)| save(name, hgrm::text(&stage.histogram).as_bytes()))
         .collect::<Result<_, _>>()?;
+    forget_earlier(dir, &names);
     let json = json::text(report).map_err(|error| ReportError::Json { name: "latency.json", error })?;
     let json = save("latency.json", json.as_bytes())?;
     // The page last: where it is, what it links to is there too.
@@ -55,13 +56,28 @@ pub fn write(report: &LatencyReport, dir: &Path) -> Result<Written, ReportError>
     Ok(Written { html, json, hgrm })
 }
 
+/// Removes distributions of an earlier report here that this one does not have: they would pass for its own. Which they are
+/// is said by the figures that lie beside them; anything else in the directory is not ours.
+fn forget_earlier(dir: &Path, names: &[String]) {
+    let earlier = std::fs::read(dir.join("latency.json"));
+    let Ok(earlier) = earlier.map(|text| json::stage_names(&text)) else { return };
+    for name in distinct_names(&earlier).iter().filter(|name| !names.contains(name)) {
+        // One that stays is out of date and no more.
+        let _ = std::fs::remove_file(dir.join(name));
+    }
+}
+
 /// A distinct, harmless file name for each stage: its name with only letters, digits, `-` and `_` left.
 fn file_names(stages: &[StageLatency]) -> Vec<String> {
+    distinct_names(&stages.iter().map(|stage| stage.name.clone()).collect::<Vec<_>>())
+}
+
+fn distinct_names(stages: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(stages.len());
     for stage in stages {
         let harmless = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
         // Short enough for every file system.
-        let base: String = stage.name.chars().map(harmless).take(100).collect();
+        let base: String = stage.chars().map(harmless).take(100).collect();
         let base = if base.is_empty() { "stage".to_owned() } else { base };
         let candidates =
             std::iter::once(format!("{base}.hgrm")).chain((2..).map(|n| format!("{base}-{n}.hgrm")));

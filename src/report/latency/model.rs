@@ -80,6 +80,8 @@ pub struct IntervalSample {
 /// Latency at one offered rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RatePoint {
+    /// Frames of the run.
+    pub frames: u64,
     /// Events offered, per second.
     pub offered_per_s: f64,
     /// Events that got through, per second.
@@ -114,8 +116,8 @@ pub struct InstrumentPoint {
     /// Frames a second of the whole process, the making of the market included.
     pub frames_per_s: f64,
     /// Frames a second that decoding and the stages alone would manage on one thread: one over the mean of their
-    /// latency; 0 where they ran on several.
-    pub stages_frames_per_s: f64,
+    /// latency; none where they ran on several.
+    pub stages_frames_per_s: Option<f64>,
     /// The most memory that the run's process held, bytes.
     pub peak_memory_bytes: u64,
     /// The most memory that a process held which only made the same market, bytes.

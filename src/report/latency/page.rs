@@ -235,12 +235,13 @@ fn rate_table(rates: &[RatePoint]) -> String {
         let figures = [point.p50_ns, point.p99_ns, point.p999_ns, point.max_ns];
         let cells: String = figures.iter().map(|&ns| format!("<td>{}</td>", units::nanos(ns))).collect();
         let (offered, achieved) = (units::rate(point.offered_per_s), units::rate(point.achieved_per_s));
-        format!("<tr{class}><td>{offered}</td><td>{achieved}</td>{cells}</tr>\n")
+        let frames = units::count(point.frames);
+        format!("<tr{class}><td>{offered}</td><td>{achieved}</td>{cells}<td>{frames}</td></tr>\n")
     };
     let rows: String = rates.iter().map(row).collect();
     format!(
         "<div class=\"scroll\"><table><thead><tr><th>offered</th><th>achieved</th><th>p50</th><th>p99</th><th>p99.9</th>\
-         <th>max</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+         <th>max</th><th>frames</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

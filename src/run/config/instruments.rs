@@ -44,7 +44,8 @@ pub(super) struct Instruments {
 impl Instruments {
     /// Instruments that come from elsewhere than files.
     pub fn given(config: &str, table: InstrumentTable) -> Self {
-        let sources = Sources { config: config.to_owned(), built_in: true, files: Vec::new() };
+        let given = table.all().iter().map(Instrument::name).collect();
+        let sources = Sources { config: config.to_owned(), built_in: true, files: Vec::new(), given };
         Self { table: Some(table), sources }
     }
 }
@@ -67,11 +68,21 @@ pub(super) struct Sources {
     config: String,
     built_in: bool,
     files: Vec<(Market, String)>,
+    /// Those that do not come from files, by name.
+    given: Vec<String>,
 }
+
+/// Of many instruments so many are named.
+const NAMED_MAX: usize = 5;
 
 impl Sources {
     /// What to do about an instrument that is not configured.
     pub fn missing(&self, market: Market, symbol: &str) -> String {
+        if !self.given.is_empty() {
+            let (named, more) = self.given.split_at(self.given.len().min(NAMED_MAX));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            return format!("is not among the instruments that there are here: {}{more}", named.join(", "));
+        }
         let config = &self.config;
         let (file, listed) = match self.files.iter().find(|(of, _)| *of == market) {
             Some((_, file)) => (file.clone(), String::new()),
@@ -94,7 +105,8 @@ pub(super) fn check(
 ) -> Instruments {
     let config = checks.document.file;
     let unread = |problem: &ConfigProblem| problem.file != config || problem.key.starts_with("instruments");
-    let mut sources = Sources { config: config.to_owned(), built_in, files: Vec::new() };
+    let given = Vec::new();
+    let mut sources = Sources { config: config.to_owned(), built_in, files: Vec::new(), given };
     let mut all: Vec<Instrument> = Vec::new();
     for given in &raw.files {
         let Opened { name, text } = open(given.get_ref());

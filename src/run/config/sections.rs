@@ -316,10 +316,41 @@ const LEVELS: &[(&str, LevelFilter)] = &[
     ("trace", LevelFilter::Trace),
 ];
 
+/// The modules that a level may be given for, or for what is in them.
+const MODULES: [&str; 20] = [
+    "audit",
+    "calendar",
+    "cli",
+    "domain",
+    "execution",
+    "history",
+    "journal",
+    "market",
+    "monitor",
+    "net",
+    "pipeline",
+    "report",
+    "risk",
+    "run",
+    "security",
+    "statistics",
+    "store",
+    "strategy",
+    "surveillance",
+    "venue",
+];
+
 impl LogConfig {
     pub(super) fn check(raw: &RawLog, checks: &mut Checks<'_>) -> Self {
         let mut modules = Vec::with_capacity(raw.modules.len());
         for (module, level) in &raw.modules {
+            let top = module.split("::").next().unwrap_or_default();
+            if !MODULES.contains(&top) {
+                let expected =
+                    format!("there is no module \"{top}\": must begin with one of {}", MODULES.join(", "));
+                checks.refuse(&level.span(), expected);
+                continue;
+            }
             modules.extend(checks.choose(level, LEVELS).map(|level| (module.clone(), level)));
         }
         let level = checks.choice(&raw.level, LEVELS, LevelFilter::Info);
@@ -354,4 +385,18 @@ pub(super) fn path(given: Option<&str>) -> Option<PathBuf> {
 pub(super) fn amount(checks: &mut Checks<'_>, given: &Given<String>, min: i64, default: i64) -> i64 {
     let given = given.as_ref().and_then(|given| checks.decimal(given, QUOTE_DECIMALS, min..=QUOTE_MAX));
     given.unwrap_or(default * QUOTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_can_be_given_for_the_modules_that_there_are() {
+        let source = include_str!("../../lib.rs");
+        let modules = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        let mut modules: Vec<_> = modules.collect();
+        modules.sort_unstable();
+        assert_eq!(modules, MODULES);
+    }
 }

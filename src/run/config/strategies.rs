@@ -48,6 +48,16 @@ impl StrategyConfig {
         ConfigProblem { expected: not_known("a strategy", &self.name, known), ..self.name_problem.clone() }
     }
 
+    /// The refusal of this strategy as it is set up: what is wrong with it.
+    #[must_use]
+    pub fn unfit(&self, why: &str) -> ConfigProblem {
+        let expected = match self.label == self.name {
+            true => why.to_owned(),
+            false => format!("{}: {why}", self.label),
+        };
+        ConfigProblem { expected, ..self.name_problem.clone() }
+    }
+
     /// The refusal of this strategy's sizing, if it has one: what was `expected` of it.
     #[must_use]
     pub fn unfit_sizing(&self, expected: String) -> Option<ConfigProblem> {

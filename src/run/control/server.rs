@@ -408,14 +408,18 @@ impl Server {
 
     /// The file stops what its lines name, or everything; taking it away releases nothing.
     fn look_for_file(&mut self) {
+        let mut why = String::new();
         let text = match fs::read_to_string(&self.paths.kill) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.file_done = None;
                 return;
             }
-            // What is there and cannot be read means no less.
-            Err(_) => String::new(),
+            // What is there and cannot be read means no less; nor does what cannot be looked for.
+            Err(error) => {
+                why = format!(" (it cannot be read: {error})");
+                String::new()
+            }
         };
         // What it said once is done: whoever released it since meant that. What is written over it is another word.
         if self.file_done.as_ref() == Some(&text) {
@@ -435,7 +439,7 @@ impl Server {
         if scopes.is_empty() {
             scopes.push(Scope::All);
         }
-        let by = self.paths.kill.display().to_string();
+        let by = format!("{}{why}", self.paths.kill.display());
         self.file_done = Some(text);
         for scope in scopes {
             let done = self.kill(scope, DenyReason::Killed, false, &by, "a file");

@@ -37,9 +37,9 @@ pub(in crate::run) fn seat_strategies(
             }
         };
         if let Some(untradable) = wanted.instruments.iter().map(|i| table.get(*i)).find(|i| !i.tradable()) {
-            let problem =
-                format!("{} is data only: inverse contracts have no accounting yet", untradable.name());
-            return Err(PipelineError::Setup { label: wanted.label.clone(), problem });
+            let why = format!("{} is data only: inverse contracts have no accounting yet", untradable.name());
+            problems.push(wanted.unfit(&why));
+            continue;
         }
         let (mut wants_book, mut sized) = (false, None);
         let mut setup = Setup {
@@ -58,7 +58,8 @@ pub(in crate::run) fn seat_strategies(
                 continue;
             }
             Err(error) => {
-                return Err(PipelineError::Setup { label: wanted.label.clone(), problem: error.to_string() });
+                problems.push(wanted.unfit(&error.to_string()));
+                continue;
             }
         };
         let instruments: Vec<InstrumentId> = wanted.instruments.clone();

@@ -82,18 +82,14 @@ pub(super) fn interrupts(facts: &HostFacts) -> Verdict {
     let handled = |irq: &&Irq| !irq.handlers.is_empty();
     let on_hot: Vec<&Irq> = lines.iter().filter(handled).filter(|irq| may_hit(irq, &hot)).collect();
     if on_hot.is_empty() {
-        return Verdict::ok(format!(
-            "none of {} lines may run on cores {}",
-            lines.len(),
-            cpu_list::format(&hot)
-        ));
+        return Verdict::ok(format!("none of {} lines run on cores {}", lines.len(), cpu_list::format(&hot)));
     }
     let list = cpu_list::format(&hot);
     let names: BTreeSet<&str> = on_hot.iter().flat_map(|irq| &irq.handlers).map(String::as_str).collect();
     let shown: Vec<&str> = names.iter().take(4).copied().collect();
     let more = names.len().saturating_sub(shown.len());
     let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let found = format!("{} may run on cores {list}: {}{tail}", on_hot.len(), shown.join(", "));
+    let found = format!("{} run on cores {list}: {}{tail}", on_hot.len(), shown.join(", "));
     // Without isolated cores nobody has said yet which cores must be quiet.
     let verdict =
         if facts.cpu.isolated.is_empty() { Verdict::advice(found) } else { Verdict::problem(found) };

@@ -103,6 +103,19 @@ pub(super) fn allowed_cores(facts: &HostFacts) -> Verdict {
     let found = format!("{} of {}", cpu_list::format(cpuset), cpu_list::format(online));
     let missing: Vec<usize> =
         facts.cpu.isolated.iter().filter(|core| !cpuset.contains(core)).copied().collect();
+    // Nothing is pinned yet where this is asked: what is left out was left out by whoever started the process.
+    let plain = |cores: &[usize]| -> Vec<usize> {
+        cores.iter().filter(|core| !facts.cpu.isolated.contains(core)).copied().collect()
+    };
+    let (started, shared) = (plain(&facts.cpu.allowed), plain(cpuset));
+    if missing.is_empty() && !started.is_empty() && started != shared {
+        let few = cpu_list::format(&started);
+        return Verdict::advice(format!(
+            "{found}; this process was started on {few} alone, and plans with that"
+        ))
+        .fix("start it without taskset, or with taskset --cpu-list and all the cores that it is to have")
+        .persistent("the same, where the service or the script is defined");
+    }
     if missing.is_empty() {
         return Verdict::ok(found);
     }

@@ -42,7 +42,8 @@ pub fn latency(points: &[InstrumentPoint], percentile: &str, of: fn(&StagePoint)
 /// Frames a second; nothing without points.
 #[must_use]
 pub fn throughput(points: &[InstrumentPoint]) -> Option<String> {
-    let figures: [fn(&InstrumentPoint) -> f64; 2] = [|p| p.frames_per_s, |p| p.stages_frames_per_s];
+    let figures: [fn(&InstrumentPoint) -> f64; 2] =
+        [|p| p.frames_per_s, |p| p.stages_frames_per_s.unwrap_or(0.0)];
     let text = |value: f64| units::rate(value);
     plot("Frames a second", "frames a second", rate_labels, &lines(points, THROUGHPUT_SERIES, figures, text))
 }

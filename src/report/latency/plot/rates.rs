@@ -77,7 +77,15 @@ mod tests {
     use super::*;
 
     fn point(offered_per_s: f64, achieved_per_s: f64) -> RatePoint {
-        RatePoint { offered_per_s, achieved_per_s, p50_ns: 300, p99_ns: 900, p999_ns: 5_000, max_ns: 90_000 }
+        RatePoint {
+            frames: 3_000,
+            offered_per_s,
+            achieved_per_s,
+            p50_ns: 300,
+            p99_ns: 900,
+            p999_ns: 5_000,
+            max_ns: 90_000,
+        }
     }
 
     #[test]
