@@ -269,6 +269,9 @@ fn show(reply: &ControlReply, json: bool) {
     for p in &reply.paused {
         println!("PAUSED {}: by {} ({}) since {}", p.scope, p.by, p.reason, p.since);
     }
+    for line in reply.held_back() {
+        println!("{line}");
+    }
 }
 
 /// The metrics as the process tells them.

@@ -9,6 +9,7 @@ use crate::net::FrameSource;
 use crate::pipeline::topology::ThreadPlan;
 use crate::pipeline::{Threading, Wait};
 use crate::report::latency::RatePoint;
+use crate::run::config::OnExit;
 use crate::run::interrupt::Interrupt;
 use crate::run::{
     AuditRequest, Config, Pace, Pipeline, PipelineOptions, ReplayError, ReplayOptions, StoreRequest, Summary,
@@ -126,6 +127,11 @@ pub fn start_log(config: &Config) {
     let mut dispatch = fern::Dispatch::new().level(config.log.level).format(|out, message, record| {
         out.finish(format_args!("{:<5} {}: {message}", record.level(), record.target()))
     });
+    // What they log in detail is requests and headers, with the key and signatures among them.
+    let others = config.log.level.min(log::LevelFilter::Warn);
+    for library in ["mio", "rusqlite", "rustls", "tungstenite", "ureq", "ureq_proto", "webpki", "postgres"] {
+        dispatch = dispatch.level_for(library, others);
+    }
     for (module, level) in &config.log.modules {
         dispatch = dispatch.level_for(format!("algo_trader::{module}"), *level);
     }
@@ -296,6 +302,11 @@ pub fn print(
         println!("{:#}", beside.added_to(summary.to_json()));
     } else {
         print!("{}", output::text(summary, config, super::table::width()));
+    }
+    let cancels = config.trading.on_exit == OnExit::Cancel;
+    if summary.orders.as_ref().is_some_and(|sent| cancels && sent.open_at_end > 0) {
+        // The log names them: what was to be cancelled is open.
+        outcome = Outcome::Failed;
     }
     if summary.store.as_ref().is_some_and(|store| !store.caught_up) {
         if common.json

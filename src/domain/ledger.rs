@@ -96,9 +96,13 @@ impl Position {
         self.fees_in_base = self.fees_in_base.plus(price.times(fee));
     }
 
-    /// Profit of what is open if it were closed at `price`, before fees.
+    /// Profit of what is open if it were closed at `price`, before fees. Zero is no price, and while there is none what is
+    /// open is worth what it cost.
     #[must_use]
     pub fn unrealised(&self, price: Price) -> Notional {
+        if price.0 == 0 {
+            return Notional::ZERO;
+        }
         price.times(self.qty).minus(self.cost)
     }
 }

@@ -87,9 +87,13 @@ impl Lots {
         self.realised
     }
 
-    /// What closing everything at `price` would add, before fees, in the notional's units.
+    /// What closing everything at `price` would add, before fees, in the notional's units; nothing while there is no price,
+    /// which zero says.
     #[must_use]
     pub fn unrealised(&self, price: Price) -> Notional {
+        if price.0 == 0 {
+            return Notional::ZERO;
+        }
         let gain = |lot: &Lot| price.times(lot.qty).minus(lot.cost);
         self.held.iter().map(gain).fold(Notional::ZERO, Notional::plus)
     }

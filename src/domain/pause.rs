@@ -75,7 +75,7 @@ impl fmt::Display for PausedBy {
 const SUSPENDED: u8 = 1 << 7;
 
 /// What holds each instrument back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pauses {
     holds: Vec<u8>,
     venue_of: Vec<VenueId>,
@@ -86,6 +86,18 @@ impl Pauses {
     #[must_use]
     pub fn new(table: &InstrumentTable) -> Self {
         Self { holds: vec![0; table.len()], venue_of: venues_of(table) }
+    }
+
+    /// Becomes the same as another, in the room that is there.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.holds.clone_from(&other.holds);
+        self.venue_of.clone_from(&other.venue_of);
+    }
+
+    /// Who holds an instrument back: each by [`PausedBy::label`], and `suspended` where its part of the venue is.
+    pub fn holders(&self, instrument: InstrumentId) -> impl Iterator<Item = &'static str> + '_ {
+        let by = PausedBy::ALL.into_iter().filter(move |by| self.is_paused_by(instrument, *by));
+        by.map(PausedBy::label).chain(self.is_suspended(instrument).then_some("suspended"))
     }
 
     /// Takes a command in; whether it was one of those that pause or let pass.

@@ -6,7 +6,7 @@
 
 use super::exposure::Sum;
 use super::rates::Counted;
-use crate::domain::{Price, Time};
+use crate::domain::{Pauses, Price, Time};
 use std::sync::{Arc, Mutex};
 
 /// What profit is compared with, and what it is.
@@ -67,6 +67,8 @@ pub struct RiskSnapshot {
     pub sent_all: Counted,
     /// Trades of each strategy since the day began.
     pub trades_today: Vec<u32>,
+    /// Who holds which instrument back.
+    pub pauses: Pauses,
 }
 
 /// The snapshot that both sides have.

@@ -140,8 +140,7 @@ impl JournaledRisk {
         if let Some(quote) = slot.as_quote() {
             *quoted = true;
             if quote.bid.qty.0 > 0 && quote.ask.qty.0 > 0 {
-                let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
-                *mark = Price(bid.saturating_add(ask.saturating_sub(bid) / 2));
+                *mark = quote.bid.price.middle(quote.ask.price);
             }
         } else if let Some(trade) = slot.as_trade()
             && !*quoted

@@ -247,7 +247,7 @@ impl Uses {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{Price, Time};
+    use crate::domain::{Pauses, Price, Time};
     use crate::risk::Pulse;
     use crate::risk::snapshot::LossTrack;
 
@@ -335,6 +335,7 @@ pub(super) mod tests {
             sent: vec![counted; strategies],
             sent_all: counted,
             trades_today: vec![3; strategies],
+            pauses: Pauses::default(),
         }
     }
 

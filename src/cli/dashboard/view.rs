@@ -170,7 +170,8 @@ fn head(shown: &Shown) -> Vec<Line> {
         ),
     );
     if reply.stopped.is_empty() {
-        say(Tone::Good, "nothing is stopped".to_owned());
+        let tone = if reply.held_back().is_empty() { Tone::Good } else { Tone::Plain };
+        say(tone, "nothing is stopped".to_owned());
     }
     for s in &reply.stopped {
         let text = format!("STOPPED {}: {}, by {} ({}) since {}", s.scope, s.cause, s.by, s.reason, s.since);
@@ -178,6 +179,9 @@ fn head(shown: &Shown) -> Vec<Line> {
     }
     for p in &reply.paused {
         say(Tone::Warn, format!("PAUSED {}: by {} ({}) since {}", p.scope, p.by, p.reason, p.since));
+    }
+    for line in reply.held_back() {
+        say(Tone::Warn, line);
     }
     let Some(m) = &reply.metrics else {
         say(Tone::Plain, "no risk metrics yet".to_owned());

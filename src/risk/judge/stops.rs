@@ -139,6 +139,7 @@ impl<R: RuleList> Judge<R> {
         snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
         snapshot.sent_all = self.sent_all.counted(self.now);
         snapshot.trades_today.clone_from(&self.trades_today);
+        snapshot.pauses.copy_from(&self.paused);
         let (now, window_ns) = (self.now, self.limits.same_way_window_ns);
         snapshot.same_way.clear();
         snapshot.same_way.extend(self.habits.iter().map(|habits| habits.standing(now, window_ns)));

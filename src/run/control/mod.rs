@@ -43,6 +43,7 @@ use super::affinity::keep_to;
 use super::alerts::Alerts;
 use super::audit::AuditNotes;
 use super::config::Config;
+use super::orders::OrdersLink;
 use super::watch::Wanted;
 use crate::domain::{Kill, Scope, Time};
 use crate::pipeline::{Answer, LaneSender};
@@ -164,6 +165,8 @@ pub(in crate::run) struct ControlLinks {
     pub alerts: Alerts,
     /// What surveillance asks for.
     pub reactions: Option<Receiver<Wanted>>,
+    /// The sending of orders, where they are sent.
+    pub orders: Option<OrdersLink>,
     /// The run's epoch.
     pub epoch: u64,
 }

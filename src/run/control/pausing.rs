@@ -58,7 +58,11 @@ impl Server {
             Ok(of) => {
                 self.record_first(recorded)?;
                 log::warn!("{name} is resumed by {operator}: {reason}");
-                self.send(Command::Unpause(of, PausedBy::Operator))
+                self.send(Command::Unpause(of, PausedBy::Operator))?;
+                if let Some(orders) = &self.links.orders {
+                    orders.looked_at(of);
+                }
+                Ok(())
             }
             // Of an instrument that this run does not have, what is kept of it can go.
             Err(_) if self.paused.stopped.iter().any(|paused| paused.scope == name) => {

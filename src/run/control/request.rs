@@ -102,6 +102,17 @@ pub struct FeedReply {
     pub frames: u64,
 }
 
+/// An instrument that takes no new orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct HeldReply {
+    /// Its name.
+    pub instrument: String,
+    /// Who holds it back: `operator`, `pairs file`, `difference` (the venue's numbers and ours differ), `venue`, or
+    /// `suspended`, where the venue takes no orders at all.
+    pub by: Vec<String>,
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct ControlReply {
@@ -129,7 +140,42 @@ pub struct ControlReply {
     /// What an operator paused; each by an instrument's name.
     #[serde(default)]
     pub paused: Vec<Stopped>,
+    /// Instruments that take no new orders, and who holds them back.
+    #[serde(default)]
+    pub held: Vec<HeldReply>,
+    /// Whether the venue takes orders now; absent where none are sent to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub orders_taken: Option<bool>,
     /// The risk metrics, where they were asked for and there are any yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub metrics: Option<serde_json::Value>,
+}
+
+impl ControlReply {
+    /// What takes no new orders though nobody stopped it, and what others than an operator hold back, a line each.
+    #[must_use]
+    pub fn held_back(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.orders_taken == Some(false) {
+            lines.push(
+                "NO ORDERS: the venue takes none now (no session, or its maintenance); the log says why"
+                    .to_owned(),
+            );
+        }
+        for HeldReply { instrument, by } in &self.held {
+            let why = by.iter().filter_map(|by| match by.as_str() {
+                "operator" => None,
+                "difference" => Some(
+                    "the venue's numbers and ours differ: look, then `algo-trader ctl resume` it".to_owned(),
+                ),
+                "suspended" => Some("the venue takes no orders for it".to_owned()),
+                other => Some(format!("by the {other}")),
+            });
+            let why: Vec<String> = why.collect();
+            if !why.is_empty() {
+                lines.push(format!("HELD BACK {instrument}: {}", why.join("; ")));
+            }
+        }
+        lines
+    }
 }

@@ -6,7 +6,7 @@ use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
 use super::overview::Overview;
 use super::reacting::Throttles;
-use super::request::{ControlReply, ControlRequest};
+use super::request::{ControlReply, ControlRequest, HeldReply};
 use super::{ControlLinks, ControlPaths, PreparedControl};
 use crate::audit::Body;
 use crate::domain::event::Command;
@@ -14,6 +14,7 @@ use crate::domain::{DenyReason, InstrumentId, Kill, Scope, Slot, Time};
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
+use crate::run::orders::OrdersLink;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::SigId;
@@ -164,6 +165,7 @@ impl Server {
         while let Ok((mut stream, _)) = self.listener.accept() {
             let Some(free) = self.clients.iter().position(Option::is_none) else {
                 log::warn!("too many ask at once; one is turned away");
+                self.note(access::asked(Peer::of(&stream), None, &Err("too many ask at once".to_owned())));
                 continue;
             };
             let token = Token(CLIENTS + free);
@@ -191,6 +193,24 @@ impl Server {
             }
         };
         let line = client.text.iter().position(|byte| *byte == b'\n');
+        if line.is_none() && ended && !client.text.is_empty() {
+            // Too long, or gone before it was said: whoever came is in the trail all the same.
+            let (peer, long) = (client.peer, client.text.len() > REQUEST_BYTES_MAX);
+            let why = match long {
+                true => format!("not a request: longer than {REQUEST_BYTES_MAX} bytes"),
+                false => "not a request: cut short".to_owned(),
+            };
+            self.note(access::asked(peer, None, &Err(why.clone())));
+            let reply = ControlReply { error: Some(why), ..ControlReply::default() };
+            let mut line = serde_json::to_vec(&reply).unwrap_or_default();
+            line.push(b'\n');
+            if let Some(Some(client)) = self.clients.get_mut(at) {
+                // Whoever has gone does not read it.
+                let _ = client.stream.write_all(&line);
+            }
+            self.clients[at] = None;
+            return;
+        }
         if let Some(end) = line {
             let (text, peer) = (client.text[..end].to_vec(), client.peer);
             let reply = self.answer(&text, peer);
@@ -207,9 +227,10 @@ impl Server {
     }
 
     fn close_silent(&mut self) {
-        for client in &mut self.clients {
-            if client.as_ref().is_some_and(|c| c.since.elapsed() > PATIENCE) {
-                *client = None;
+        for at in 0..self.clients.len() {
+            let silent = self.clients[at].take_if(|client| client.since.elapsed() > PATIENCE);
+            if let Some(client) = silent {
+                self.note(access::asked(client.peer, None, &Err("not a request: never finished".to_owned())));
             }
         }
     }
@@ -236,6 +257,7 @@ impl Server {
         };
         self.note_request(peer, request.as_ref().ok(), &done);
         let asked_metrics = matches!(request, Ok(ControlRequest::Metrics));
+        let held = self.held();
         let vitals = &self.links.vitals;
         ControlReply {
             error: done.err(),
@@ -246,6 +268,8 @@ impl Server {
             feed: vitals.feed(),
             stopped: self.latched.stopped.clone(),
             paused: self.paused.stopped.clone(),
+            held,
+            orders_taken: self.links.orders.as_ref().map(OrdersLink::are_taken),
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
     }
@@ -290,6 +314,17 @@ impl Server {
             );
         }
         noted
+    }
+
+    /// Instruments that take no new orders, as risk knew them a moment ago.
+    fn held(&self) -> Vec<HeldReply> {
+        let pauses =
+            self.links.watch.snapshot().lock().unwrap_or_else(PoisonError::into_inner).pauses.clone();
+        let held = self.names.instruments().iter().zip(0..).filter_map(|(name, id)| {
+            let by: Vec<String> = pauses.holders(InstrumentId(id)).map(str::to_owned).collect();
+            (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by })
+        });
+        held.collect()
     }
 
     fn newest_metrics(&self) -> Option<serde_json::Value> {

@@ -18,7 +18,7 @@ pub use outcome::{LiveOutcome, MarketOutcome};
 use super::affinity::available_cores;
 use super::alerts::{AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
-use super::config::{Config, TradingMode};
+use super::config::{Config, OnExit, TradingMode};
 use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
 use super::followers::Followers;
 use super::interrupt::Interrupt;
@@ -268,6 +268,7 @@ fn live(
         }
         _ => None,
     };
+    let link = orders.as_ref().map(RunningOrders::link);
     for slot in standing {
         // A fault that stops this shows in the summary.
         let sequencer = &mut pipeline.sequencer;
@@ -281,16 +282,47 @@ fn live(
             let housekeeping = &pipeline.topology.housekeeping;
             let Beside { notes, alerts, reactions } = beside;
             let vitals = vitals.clone();
-            let links = ControlLinks { commands, watch: heard, vitals, notes, alerts, reactions, epoch };
-            Some(prepared.start(config, links, housekeeping)?)
+            let links = ControlLinks {
+                commands,
+                watch: heard,
+                vitals,
+                notes,
+                alerts,
+                reactions,
+                orders: link,
+                epoch,
+            };
+            match prepared.start(config, links, housekeeping) {
+                Ok(control) => Some(control),
+                Err(error) => {
+                    if let Some(orders) = orders {
+                        orders.finish(|| pump(&mut pipeline));
+                    }
+                    return Err(error.into());
+                }
+            }
         }
         _ => None,
     };
+    if let Some(orders) = &orders {
+        await_orders(orders, &mut pipeline, &vitals, &options.interrupt);
+    }
     let progress = beating(vitals, options.progress);
     let mut run = Loop { duration: options.duration, interrupt: options.interrupt, progress: Some(progress) };
     let ended = feed.run(&mut pipeline, &mut run);
     // Before the ring ends: what the venue says last belongs into the journal.
     let sent = orders.map(|orders| orders.finish(|| pump(&mut pipeline)));
+    if let Some(sent) = sent.as_ref().filter(|sent| sent.open_at_end > 0) {
+        let left = sent.left.join(", ");
+        let told = format!("{} orders are left open at the venue: {left}", sent.open_at_end);
+        match config.trading.on_exit {
+            OnExit::Keep => log::warn!("{told}"),
+            OnExit::Cancel => log::error!(
+                "{told}; the venue did not confirm their cancel in time: cancel them there, or go on with --recover and \
+                 this run's journal"
+            ),
+        }
+    }
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
         // A fault that stops this shows in the summary.
@@ -342,6 +374,8 @@ fn beating(vitals: Vitals, mut shown: Option<ProgressReport>) -> ProgressReport 
 
 /// How long the start waits for orders to be taken before it goes on without.
 const TRADING_WITHIN: Duration = Duration::from_secs(10);
+/// How long it waits, once they are taken, to hear what became of an earlier run's.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
 
 /// The run to go on with, if one was named.
 fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, LiveError> {
@@ -367,7 +401,7 @@ fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<P
     Ok(Some(PreparedOrders::check(config)?))
 }
 
-/// Starts the sending of orders, and waits until the venue takes them.
+/// Starts the sending of orders.
 fn start_orders(
     prepared: PreparedOrders,
     lanes: OrderLanes,
@@ -377,18 +411,36 @@ fn start_orders(
 ) -> Result<Option<RunningOrders>, LiveError> {
     let Some(answers) = pipeline.answers.take() else { return Ok(None) };
     let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
-    let orders = prepared.start(lanes, answers, pipeline.clock.clone(), thread, resumed)?;
+    Ok(Some(prepared.start(lanes, answers, pipeline.clock.clone(), thread, resumed)?))
+}
+
+/// Waits until the venue takes orders and has said how those of an earlier run stand, so long at most. The process is
+/// reached meanwhile: it can be asked, stopped and ended, and it is seen to live.
+fn await_orders(orders: &RunningOrders, pipeline: &mut Pipeline, vitals: &Vitals, interrupt: &Interrupt) {
     let begun = Instant::now();
-    while !orders.is_trading() {
+    let mut opened = None;
+    while !orders.is_trading() && !interrupt.is_raised() && !pipeline.stop.is_raised() {
+        if orders.is_open() {
+            opened.get_or_insert_with(Instant::now);
+        }
+        if opened.is_some_and(|at| at.elapsed() >= SETTLED_WITHIN) {
+            log::warn!(
+                "the venue has not said yet what became of some orders of the earlier run: it is asked on, and the run \
+                 goes on"
+            );
+            break;
+        }
         if begun.elapsed() >= TRADING_WITHIN {
             log::warn!(
                 "the venue takes no orders yet; the run goes on, and orders are rejected until it does"
             );
             break;
         }
+        let sequencer = &pipeline.sequencer;
+        vitals.beat(&LiveStatus { seq: sequencer.seq(), time: sequencer.time(), ..LiveStatus::default() });
+        pump(pipeline);
         std::thread::sleep(Duration::from_millis(2));
     }
-    Ok(Some(orders))
 }
 
 /// Lets what the venue says into the ring while a run ends; says whether there was anything.

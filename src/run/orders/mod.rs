@@ -25,7 +25,7 @@ pub use outcome::OrdersOutcome;
 pub use preflight::PreflightError;
 
 use crate::domain::order::OrderState;
-use crate::domain::{ClientOrderId, Instrument, InstrumentTable, Market};
+use crate::domain::{ClientOrderId, Instrument, InstrumentId, InstrumentTable, Market};
 use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover};
 use crate::journal::Resumed;
 use crate::net::TlsClient;
@@ -41,7 +41,7 @@ use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
 use crate::venue::binance::exchange_info::RateLimit;
 use crossbeam_channel::Sender;
 use gateway::{Adopted, Gateway, GatewayParts, WAKE};
-use pairs::PairsWatch;
+use pairs::{PairChange, PairsWatch};
 use rest::RestCalls;
 use sessions::Sessions;
 use std::sync::Arc;
@@ -112,6 +112,7 @@ pub struct RunningOrders {
     thread: JoinHandle<OrdersOutcome>,
     cancel: bool,
     exit_timeout: Duration,
+    link: OrdersLink,
 }
 
 impl PreparedOrders {
@@ -274,15 +275,14 @@ fn start_with(
     let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, wakes, keep)?;
     let table: InstrumentTable = config.instruments.clone();
     let control = Arc::new(OrdersControl::default());
-    let pairs = match trading.pairs_file.clone() {
-        Some(path) => {
-            let (control, keep) = (Arc::clone(&control), thread.housekeeping.clone());
-            let watch =
-                PairsWatch { path, table: table.clone(), additions, control, wake: Arc::clone(&waker) };
-            Some(watch.start(keep)?)
-        }
-        None => None,
-    };
+    let (changes, pairs) = crossbeam_channel::unbounded();
+    let link =
+        OrdersLink { control: Arc::clone(&control), changes: changes.clone(), wake: Arc::clone(&waker) };
+    if let Some(path) = trading.pairs_file.clone() {
+        let (control, keep) = (Arc::clone(&control), thread.housekeeping.clone());
+        let (table, wake) = (table.clone(), Arc::clone(&waker));
+        PairsWatch { path, table, additions, control, wake, out: changes }.start(keep)?;
+    }
     let parts = GatewayParts {
         client: OrderClient::new(settings, &table, credentials),
         tasks: receiver,
@@ -298,6 +298,7 @@ fn start_with(
         adopted,
         pairs,
         standby: trading.standby.clone(),
+        table,
     };
     let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
         match thread.core {
@@ -307,10 +308,46 @@ fn start_with(
         Gateway::new(parts).run()
     })?;
     let cancel = trading.on_exit == crate::run::config::OnExit::Cancel;
-    Ok(RunningOrders { control, closing, thread: running, cancel, exit_timeout: trading.exit_timeout })
+    let exit_timeout = trading.exit_timeout;
+    Ok(RunningOrders { control, closing, thread: running, cancel, exit_timeout, link })
+}
+
+/// What an operator sees of the sending of orders, and may ask of it.
+#[derive(Clone)]
+pub struct OrdersLink {
+    control: Arc<OrdersControl>,
+    changes: Sender<PairChange>,
+    wake: Arc<mio::Waker>,
+}
+
+impl OrdersLink {
+    /// Whether the venue takes orders now.
+    #[must_use]
+    pub fn are_taken(&self) -> bool {
+        self.control.is_open()
+    }
+
+    /// An operator has looked at what a difference halted.
+    pub fn looked_at(&self, instrument: InstrumentId) {
+        // A thread that is over takes no orders of it either; one that is not woken sees it a millisecond later.
+        let _ = self.changes.send(PairChange::LookedAt(instrument));
+        let _ = self.wake.wake();
+    }
 }
 
 impl RunningOrders {
+    /// What an operator sees of it.
+    #[must_use]
+    pub fn link(&self) -> OrdersLink {
+        self.link.clone()
+    }
+
+    /// Whether the venue takes orders.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.control.is_open()
+    }
+
     /// Whether orders are taken.
     #[must_use]
     pub fn is_trading(&self) -> bool {

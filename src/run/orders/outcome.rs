@@ -1,5 +1,7 @@
 //! What the sending of orders went through, for summary and report.
 
+use crate::domain::decimal::Scaled;
+use crate::domain::{InstrumentTable, Price, Qty};
 use crate::pipeline::StageHistogram;
 use crate::venue::binance::client::Notice;
 use serde_json::{Map, Value, json};
@@ -45,6 +47,8 @@ pub struct OrdersOutcome {
     pub open_at_end: usize,
     /// Of those, not known to be live.
     pub unknown_at_end: usize,
+    /// Those that are ours, each by its number and its name at the venue.
+    pub left: Vec<String>,
     /// What the client told, by kind.
     pub notices: BTreeMap<String, u64>,
     /// The first of what a person should read.
@@ -88,26 +92,27 @@ impl OrderLatencies {
 
 impl OrdersOutcome {
     /// Counts a notice, and tells the log.
-    pub(super) fn take(&mut self, notice: &Notice) {
+    pub(super) fn take(&mut self, notice: &Notice, table: &InstrumentTable) {
         let debug = format!("{notice:?}");
         let kind = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         *self.notices.entry(kind.to_owned()).or_default() += 1;
+        let text = text(notice, table);
         let told = match notice {
             Notice::Reconciled | Notice::ClockMeasured { .. } | Notice::CancelWaits { .. } => {
-                log::debug!("orders: {notice}");
+                log::debug!("orders: {text}");
                 false
             }
             Notice::Trading | Notice::SessionReady(_) | Notice::GapClosed { .. } | Notice::Settled { .. } => {
-                log::info!("orders: {notice}");
+                log::info!("orders: {text}");
                 false
             }
             _ => {
-                log::warn!("orders: {notice}");
+                log::warn!("orders: {text}");
                 true
             }
         };
         if told && self.told.len() < KEPT_MAX {
-            self.told.push(notice.to_string());
+            self.told.push(text);
         }
     }
 
@@ -138,6 +143,7 @@ impl OrdersOutcome {
             "halts": self.halts,
             "refusals": self.refusals,
             "open_at_end": self.open_at_end,
+            "left_at_end": self.left,
             "unknown_at_end": self.unknown_at_end,
             "notices": notices,
             "told": self.told,
@@ -168,5 +174,70 @@ impl OrdersOutcome {
             let _ = writeln!(t, "  {line}");
         }
         t
+    }
+}
+
+/// A notice as a person reads it: instruments by their names, amounts in their decimals.
+fn text(notice: &Notice, table: &InstrumentTable) -> String {
+    match notice {
+        Notice::ExternalOrder { instrument, venue_id, side, qty, executed, open } => {
+            let of = table.get(*instrument);
+            let shown =
+                |qty: &Qty| format!("{:#}", Scaled { value: qty.0.into(), decimals: of.qty_decimals });
+            let (name, open) = (of.name(), if *open { "open" } else { "over" });
+            let (executed, qty) = (shown(executed), shown(qty));
+            format!(
+                "order {venue_id} of {name} was placed elsewhere: {side}, {executed} of {qty} traded, {open}"
+            )
+        }
+        Notice::ExternalFill { instrument, trade_id, side, qty: Qty(qty), price: Price(price) } => {
+            let of = table.get(*instrument);
+            let number = |value: &i64, decimals| format!("{:#}", Scaled { value: (*value).into(), decimals });
+            let (qty, price) = (number(qty, of.qty_decimals), number(price, of.price_decimals));
+            format!("trade {trade_id} of {} was made elsewhere: {side} {qty} at {price}", of.name())
+        }
+        _ => {
+            let text = notice.to_string();
+            let told = table.all().iter().find_map(|of| {
+                let number = format!("instrument {}", of.id.0);
+                let (before, after) = text.split_once(&number)?;
+                // Of instrument 12 the text has instrument 1 in it too.
+                let whole = !after.starts_with(|next: char| next.is_ascii_digit());
+                whole.then(|| format!("{before}{}{after}", of.name()))
+            });
+            told.unwrap_or(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{InstrumentId, Market, Side};
+    use crate::venue::binance::client::InstrumentPause;
+
+    #[test]
+    fn notices_name_instruments_and_amounts_as_people_do() {
+        let all = (0..13).map(|n| sample(Market::Spot, &format!("C{n}USDT"))).collect();
+        let table = InstrumentTable::new(all).expect("distinct");
+        let why = Some(InstrumentPause::Difference);
+        let halted = Notice::InstrumentPaused { instrument: InstrumentId(12), why };
+        assert!(
+            text(&halted, &table).starts_with("binance:spot:C12USDT: halted"),
+            "{}",
+            text(&halted, &table)
+        );
+        let order = Notice::ExternalOrder {
+            instrument: InstrumentId(1),
+            venue_id: 7,
+            side: Side::Sell,
+            qty: Qty(1_500),
+            executed: Qty(0),
+            open: true,
+        };
+        let told = "order 7 of binance:spot:C1USDT was placed elsewhere: sell, 0 of 1.5 traded, open";
+        assert_eq!(text(&order, &table), told);
+        assert_eq!(text(&Notice::Reconciled, &table), "balances and orders agree");
     }
 }

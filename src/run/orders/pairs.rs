@@ -18,7 +18,7 @@
 use super::gateway::OrdersControl;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable};
 use crate::run::affinity::keep_to;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(super) enum PairChange {
     Pause(InstrumentId),
     Remove(InstrumentId),
     Resume(InstrumentId),
+    /// Not of the file: an operator has looked at what a difference halted.
+    LookedAt(InstrumentId),
     Add(InstrumentId),
 }
 
@@ -91,6 +93,17 @@ fn changes(before: &Pairs, now: &Pairs) -> Vec<PairChange> {
     told.flatten().chain(gone.map(|(id, _)| PairChange::Resume(*id))).collect()
 }
 
+/// A change as a person reads it.
+fn told(change: PairChange, table: &InstrumentTable) -> String {
+    let (of, what) = match change {
+        PairChange::Pause(of) => (of, "is paused"),
+        PairChange::Remove(of) => (of, "is removed"),
+        PairChange::Resume(of) | PairChange::LookedAt(of) => (of, "is resumed"),
+        PairChange::Add(of) => (of, "is added"),
+    };
+    format!("{} {what}", table.get(of).name())
+}
+
 /// When it was written last, and how long it is; `None` without a file.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let found = std::fs::metadata(path).ok()?;
@@ -105,13 +118,14 @@ pub(super) struct PairsWatch {
     pub additions: Option<Sender<Instrument>>,
     pub control: Arc<OrdersControl>,
     pub wake: Arc<mio::Waker>,
+    /// Where changes go.
+    pub out: Sender<PairChange>,
 }
 
 impl PairsWatch {
     /// Watches the file until the orders' thread is over; what it says at the start is there at once.
-    pub fn start(self, cores: Vec<usize>) -> std::io::Result<Receiver<PairChange>> {
-        let Self { path, table, additions, control, wake } = self;
-        let (out, found) = unbounded();
+    pub fn start(self, cores: Vec<usize>) -> std::io::Result<()> {
+        let Self { path, table, additions, control, wake, out } = self;
         let mut pairs = Pairs::new();
         let mut last = None;
         let mut look = move || {
@@ -126,7 +140,7 @@ impl PairsWatch {
                 log::error!("{}: {problem}", path.display());
             }
             for change in changes(&pairs, &wanted) {
-                log::warn!("{}: {change:?}", path.display());
+                log::warn!("{}: {}", path.display(), told(change, &table));
                 if let (PairChange::Add(id), Some(additions)) = (change, &additions) {
                     // A feed that is over follows nothing any more.
                     let _ = additions.send(table.get(id).clone());
@@ -147,7 +161,7 @@ impl PairsWatch {
                 std::thread::sleep(LOOK_EVERY);
             }
         })?;
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -22,6 +22,12 @@ impl OrdersControl {
         self.stage.store(if cancel { FINISH_CANCEL } else { FINISH_KEEP }, Ordering::Release);
     }
 
+    /// Whether the venue takes orders.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.trading.load(Ordering::Acquire)
+    }
+
     /// Whether orders are taken, and how those of an earlier run stand is known.
     #[must_use]
     pub fn is_trading(&self) -> bool {

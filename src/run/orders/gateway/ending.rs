@@ -45,6 +45,9 @@ impl Gateway {
 
     pub(super) fn end(mut self) -> OrdersOutcome {
         (self.outcome.open_at_end, self.outcome.unknown_at_end) = self.parts.client.open_orders();
+        let mut left: Vec<_> = self.ours.iter().map(|(id, order)| (id.0, order.client_id)).collect();
+        left.sort_unstable_by_key(|(id, _)| *id);
+        self.outcome.left = left.iter().map(|(id, name)| format!("{id} ({name})")).collect();
         self.outcome.refusals = self.parts.client.refusals();
         self.ask(wall_clock(), Input::Stop);
         while let Some(session) = self.parts.sessions.all.first() {

@@ -15,7 +15,7 @@ use super::pairs::PairChange;
 use super::rest::{RestCalls, RestDone};
 use super::sessions::Sessions;
 use crate::domain::order::OrderState;
-use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Qty, Time};
+use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, Order, OrderId, Qty, Time};
 use crate::execution::GatewayMessage;
 use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
@@ -59,9 +59,11 @@ pub(super) struct GatewayParts {
     /// Orders of an earlier run that may be with the venue.
     pub adopted: Vec<Adopted>,
     /// How pairs are to be, where a file says it.
-    pub pairs: Option<Receiver<PairChange>>,
+    pub pairs: Receiver<PairChange>,
     /// Instruments that are not traded before they are added.
     pub standby: Vec<InstrumentId>,
+    /// What instruments are called.
+    pub table: InstrumentTable,
 }
 
 /// An order of an earlier run, with its trades that were booked then.
@@ -381,12 +383,13 @@ impl Gateway {
     /// Pauses, removes and resumes pairs as a person asks.
     fn pairs(&mut self) -> bool {
         let mut worked = false;
-        while let Some(change) = self.parts.pairs.as_ref().and_then(|pairs| pairs.try_recv().ok()) {
+        while let Ok(change) = self.parts.pairs.try_recv() {
             worked = true;
             let input = match change {
                 PairChange::Pause(id) => Input::Pause(id),
                 PairChange::Remove(id) => Input::RemoveInstrument(id),
                 PairChange::Resume(id) => Input::Resume(id),
+                PairChange::LookedAt(id) => Input::LookedAt(id),
                 PairChange::Add(id) => Input::Admit(id),
             };
             self.ask(wall_clock(), input);

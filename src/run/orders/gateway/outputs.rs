@@ -38,7 +38,11 @@ impl Gateway {
                 }
                 Output::Halt(instrument) => {
                     self.outcome.halts += 1;
-                    log::error!("instrument {} takes no orders until it is resumed", instrument.0);
+                    let name = self.parts.table.get(instrument).name();
+                    log::error!(
+                        "{name} takes no new orders, since the venue's numbers and ours differ: look, then let it trade \
+                         by `algo-trader ctl resume {name}`"
+                    );
                 }
                 Output::Notice(notice) => self.notice(&notice),
             }
@@ -169,6 +173,6 @@ impl Gateway {
             }
             _ => {}
         }
-        self.outcome.take(notice);
+        self.outcome.take(notice, &self.parts.table);
     }
 }

@@ -99,11 +99,21 @@ impl Instruments {
     /// Lets go of what a person paused and of what a difference halted, and tells the ring, whatever it was told before:
     /// a pause may be an earlier run's. The venue's own reasons stay.
     pub fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
+        let whys = [InstrumentPause::Paused, InstrumentPause::Removed, InstrumentPause::Difference];
+        self.let_go(id, &whys, told_bit(PausedBy::File) | told_bit(PausedBy::Difference), out);
+    }
+
+    /// The same of what a difference halted alone.
+    pub fn looked_at(&mut self, id: InstrumentId, out: &mut Outputs) {
+        self.let_go(id, &[InstrumentPause::Difference], told_bit(PausedBy::Difference), out);
+    }
+
+    fn let_go(&mut self, id: InstrumentId, whys: &[InstrumentPause], told: u8, out: &mut Outputs) {
         if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
-            listed.told |= told_bit(PausedBy::File) | told_bit(PausedBy::Difference);
+            listed.told |= told;
             let before = listed.pauses;
-            for why in [InstrumentPause::Paused, InstrumentPause::Removed, InstrumentPause::Difference] {
-                listed.pauses &= !bit(why);
+            for why in whys {
+                listed.pauses &= !bit(*why);
             }
             if listed.pauses != before {
                 out.notice(Notice::InstrumentPaused { instrument: id, why: listed.pause() });

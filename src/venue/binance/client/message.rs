@@ -66,6 +66,9 @@ pub enum Input<'a> {
     Pause(InstrumentId),
     /// Take orders for this instrument again, also after a difference halted it.
     Resume(InstrumentId),
+    /// A person has looked at the difference that halted this instrument: the venue's numbers count, and it is halted for
+    /// them no longer. Who holds it back otherwise still does.
+    LookedAt(InstrumentId),
     /// Trade this instrument no more: no new orders, and its open ones are taken back.
     RemoveInstrument(InstrumentId),
     /// The session is open: TLS and upgrade are done.

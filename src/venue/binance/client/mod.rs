@@ -169,7 +169,14 @@ impl OrderClient {
                 self.looks.read_info(now);
             }
             Input::Pause(id) => self.instruments.hold(id, InstrumentPause::Paused, out),
-            Input::Resume(id) => self.resume(id, out),
+            Input::Resume(id) => {
+                self.take_over(id);
+                self.instruments.resume(id, out);
+            }
+            Input::LookedAt(id) => {
+                self.take_over(id);
+                self.instruments.looked_at(id, out);
+            }
             Input::RemoveInstrument(id) => {
                 self.instruments.hold(id, InstrumentPause::Removed, out);
                 self.cancel_all(now, Some(id), out);
@@ -249,12 +256,11 @@ impl OrderClient {
         self.tell_trading(now, out);
     }
 
-    fn resume(&mut self, id: InstrumentId, out: &mut Outputs) {
+    fn take_over(&mut self, id: InstrumentId) {
         if self.instruments.get(id).is_some_and(|listed| listed.is_held_for(InstrumentPause::Difference)) {
             // A person has looked: the venue's numbers count.
             self.looks.adopt();
         }
-        self.instruments.resume(id, out);
     }
 
     fn stop(&mut self, out: &mut Outputs) {
