@@ -11,6 +11,7 @@ mod order_client;
 use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price, Side};
 use algo_trader::market::Top;
+use algo_trader::net::Endpoint;
 use algo_trader::run::Summary;
 use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
 use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
@@ -363,4 +364,49 @@ fn the_watchdog_cancels_everything_when_the_heartbeat_stops_and_nothing_before()
         dog.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
     });
     assert_eq!((outcome.fired, outcome.cancelled), (1, 24));
+}
+
+#[test]
+fn while_the_venue_takes_no_orders_yet_a_run_can_be_asked_stopped_and_ended() {
+    let venue = venue(|_| {});
+    let mut live = config(&venue, Key::Hmac, "", RESTS);
+    // Nobody is there: the first session never opens.
+    live.config.venue.ws_api = Endpoint::parse("wss://127.0.0.1:1/ws-api/v3", "wss").expect("an address");
+    let dir = tempfile::tempdir().expect("a directory");
+    let begun = Instant::now();
+    let (summary, answered) = run(&live, dir.path(), "run.journal", |paths| {
+        let reply = asked(paths, &ControlRequest::Status);
+        let answered = begun.elapsed();
+        assert_eq!(reply.orders_taken, Some(false), "{reply:?}");
+        assert!(reply.held_back().iter().any(|line| line.starts_with("NO ORDERS")), "{reply:?}");
+        asked(paths, &operator("all", false));
+        let reply = until_status(paths, "it is stopped", |reply| !reply.stopped.is_empty());
+        assert!(reply.seen_ms_ago < 2_000, "its heart beats: {reply:?}");
+        answered
+    });
+    assert!(answered < Duration::from_secs(8), "it answered before it gave up waiting: {answered:?}");
+    assert_eq!(summary.execution.orders, 0);
+}
+
+#[test]
+fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
+    let venue = venue(|_| {});
+    let mut live = config(&venue, Key::Hmac, "", RESTS);
+    live.config.trading.exit_timeout = Duration::from_millis(500);
+    let alice = Trader::new(&venue, "alicehmac");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (summary, ()) = run(&live, dir.path(), "run.journal", |paths| {
+        until_open(&alice, "at first", |n| n == RESTING);
+        let mut long = std::os::unix::net::UnixStream::connect(&paths.socket).expect("it listens");
+        let _ = std::io::Write::write_all(&mut long, &[b'x'; 5_000]);
+        let mut answer = String::new();
+        let _ = std::io::Read::read_to_string(&mut long, &mut answer);
+        assert!(answer.contains("longer than"), "{answer}");
+        // From here on the venue answers nothing in time.
+        venue.control().inject(Fault::Maintenance { ms: 60_000 });
+    });
+    let sent = summary.orders.expect("orders were sent");
+    assert!(sent.open_at_end > 0, "{sent:?}");
+    assert_eq!(sent.left.len(), sent.open_at_end, "{sent:?}");
+    assert!(sent.left[0].contains(" ("), "its number, and its name at the venue: {:?}", sent.left);
 }

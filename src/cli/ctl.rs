@@ -169,6 +169,14 @@ pub fn run(args: Args) -> Outcome {
         }
         What::Release { scope, who } => {
             let scope = scope.join(" ");
+            if let Ok(reply) = ask(&paths.socket, &ControlRequest::Status)
+                && !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
+            {
+                // It is asked for all the same: whoever stops it this moment is answered.
+                eprintln!(
+                    "nothing is stopped as {scope:?}: a release is of what was stopped, by its own name, or of all"
+                );
+            }
             let request = ControlRequest::Release {
                 scope: scope.clone(),
                 operator: who.operator,

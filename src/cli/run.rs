@@ -9,7 +9,7 @@ use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
-use crate::run::recover::next_journal;
+use crate::run::recover::{RecoverError, next_journal};
 use crate::run::{AlertRequest, Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
 use std::path::PathBuf;
@@ -145,6 +145,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
             print(&summary, config, common, Beside::default(), title, false);
             Outcome::Failed
         }
+        LiveError::Recover(RecoverError::NotLive | RecoverError::NoJournal(_)) => Outcome::BadUsage,
         LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,
         LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
         | LiveError::Pipeline(_)

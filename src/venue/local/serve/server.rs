@@ -120,10 +120,6 @@ impl Server {
         let waker = Waker::new(poll.registry(), WAKER).map_err(io_error("cannot wait for sockets"))?;
         let authority = Authority::new("algo-trader local authority")?;
         let tls_config = authority.config(options.tls)?;
-        if let Some(path) = &options.ca_out {
-            let written = std::fs::write(path, authority.pem());
-            written.map_err(io_error(&format!("cannot write the authority to {}", path.display())))?;
-        }
         let mut listeners = Vec::new();
         for (index, &market) in options.markets.iter().enumerate() {
             let mut address = options.listen;
@@ -136,6 +132,11 @@ impl Server {
         }
         if let Some(admin) = options.admin {
             listeners.push(listen(&poll, listeners.len(), Role::Admin, admin)?);
+        }
+        // Once the sockets are ours: another venue that has them goes on with the authority that is in the file.
+        if let Some(path) = &options.ca_out {
+            let written = std::fs::write(path, authority.pem());
+            written.map_err(io_error(&format!("cannot write the authority to {}", path.display())))?;
         }
         let settings = options.api_settings();
         let meets_market = options.meets_market && !options.accounts.is_empty();
