@@ -7,8 +7,10 @@ use crate::execution::Record;
 use crate::pipeline::{LaneReceiver, Lull, Shared, Stage, Stop, StopReason};
 use sha2::{Digest, Sha256};
 
-/// Bytes gathered before they are hashed.
+/// Bytes gathered at most before they are hashed.
 const HASH_BYTES: usize = 4_096;
+/// So many are hashed at an event that caused nothing: no order waits behind it for the microsecond that this takes.
+const HASH_EARLY_BYTES: usize = HASH_BYTES / 2;
 
 /// See the module.
 pub struct JournalStage {
@@ -37,8 +39,7 @@ impl OrderStream {
     #[inline]
     fn add<const N: usize>(&mut self, entry: &[u8; N]) {
         if self.len + N > HASH_BYTES {
-            self.hash.update(&self.unhashed[..self.len]);
-            self.len = 0;
+            self.hash_gathered();
         }
         if let Some(room) = self.unhashed.get_mut(self.len..self.len + N) {
             room.copy_from_slice(entry);
@@ -49,6 +50,11 @@ impl OrderStream {
 
     fn gathered(&self) -> &[u8] {
         &self.unhashed[..self.len]
+    }
+
+    fn hash_gathered(&mut self) {
+        self.hash.update(&self.unhashed[..self.len]);
+        self.len = 0;
     }
 }
 
@@ -111,7 +117,9 @@ impl JournalStage {
             self.stream.add(&slot.canonical());
         }
         let Self { records, stream, writer, .. } = self;
+        let mut caused = false;
         records.take_up_to(seq, |record| {
+            caused = true;
             if record.is_long() {
                 stream.add(&record.canonical_long());
             } else {
@@ -121,6 +129,9 @@ impl JournalStage {
                 writer.record(record);
             }
         });
+        if !caused && stream.len >= HASH_EARLY_BYTES {
+            stream.hash_gathered();
+        }
     }
 }
 

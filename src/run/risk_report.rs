@@ -276,7 +276,12 @@ fn report(
     let holdings: Vec<Holding> = of_quote
         .map(|(instrument, _)| {
             let rows = gathered.positions.values().filter(|row| row.instrument == u64::from(instrument.id.0));
-            let exposure = rows.map(|row| float(row.qty) * float(row.mark)).sum();
+            // Before there is a price it is worth what it cost.
+            let worth = |row: &PositionRow| match float(row.mark) {
+                0.0 => float(row.cost),
+                mark => float(row.qty) * mark,
+            };
+            let exposure = rows.map(worth).sum();
             Holding { name: instrument.name(), exposure }
         })
         .collect();
