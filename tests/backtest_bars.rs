@@ -149,8 +149,9 @@ fn resting_orders_fill_where_the_path_passes_them() {
     assert_eq!(traded("stop-limit", "", &[FIRST, CALM, rise]), [(2, 1_000, 10_150)]);
     // A limit that the path only came to is passed where it goes on from there: from the open, or the next bar's.
     let from = [9_950, 9_960, 9_900, 9_940];
-    assert_eq!(traded("limit", "", &[FIRST, CALM, from]), [(2, 1_000, 9_950)], "from the open");
-    assert_eq!(traded("limit", "", &[FIRST, CALM, at, from]), [(3, 1_000, 9_950)], "better late");
+    let down = "[backtest]\npath = \"low-first\"";
+    assert_eq!(traded("limit", down, &[FIRST, CALM, from]), [(2, 1_000, 9_950)], "from the open");
+    assert_eq!(traded("limit", down, &[FIRST, CALM, at, from]), [(3, 1_000, 9_950)], "better late");
     assert_eq!(traded("limit", "", &[FIRST, CALM, [9_950, 9_960, 9_950, 9_955]]), [], "it turned there");
     // It rose to 10,300, so 100 below is 10,200; the fall to 10,150 passes that.
     let trail = [10_081, 10_300, 10_075, 10_150];
