@@ -33,6 +33,7 @@ impl<R: RuleList> Judge<R> {
                 self.pair(left.id, other);
             }
         }
+        self.losses.start_window(&self.exposure);
     }
 
     /// What happened to a position without an order.
