@@ -223,6 +223,26 @@ fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
 
 const FUTURE: &str = "binance:usdm:XYZUSDT";
 
+#[test]
+fn a_recorded_feed_is_traded_on_whatever_orders_fill_by() {
+    let Some(folder) = recordings::folder("binance-20240808") else { return };
+    let path = folder.join("usdm-btcusdt-20240808.gz");
+    for fill in ["depth", "quotes", "trades"] {
+        let text = format!(
+            "[backtest]\nfill = \"{fill}\"\n[instruments]\nfiles = [\"instruments/binance-usdm.toml\"]\n[[strategy]]\n\
+             name = \"ma-cross\"\ninstruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nfast = 5\nslow = 20\n\
+             qty = \"0.1\""
+        );
+        let config = Config::from_text_with_built_in(&format!("{LIMITS}\n{text}"), "fill.toml")
+            .unwrap_or_else(|e| panic!("{e}"));
+        let mut recording =
+            Recording::open(std::slice::from_ref(&path), &RecordingOptions::default()).expect("a recording");
+        let ran = run_backtest(&config, Source::Frames(&mut recording), BacktestOptions::default());
+        let fills = ran.unwrap_or_else(|e| panic!("{fill}: {e}")).outcome.fills.len();
+        assert!(fills >= 10, "{fill}: {fills} fills");
+    }
+}
+
 static FUTURES: &[StrategySpec] = &[
     script!("hold-long", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");

@@ -392,9 +392,23 @@ fn while_the_venue_takes_no_orders_yet_a_run_can_be_asked_stopped_and_ended() {
 fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
     let venue = venue(|_| {});
     let mut live = config(&venue, Key::Hmac, "", RESTS);
-    live.config.trading.exit_timeout = Duration::from_millis(500);
+    live.config.trading.exit_timeout = Duration::from_secs(4);
     let alice = Trader::new(&venue, "alicehmac");
     let dir = tempfile::tempdir().expect("a directory");
+    let heartbeat = ControlPaths::new(dir.path(), &live.config.run.name).heartbeat;
+    // The longest that the heartbeat stood still, from its first beat to its end.
+    let watched = std::thread::spawn(move || {
+        let (mut last, mut at, mut longest) = (None, Instant::now(), Duration::ZERO);
+        while last.is_none() || heartbeat.exists() {
+            let now = std::fs::read(&heartbeat).ok();
+            if now.is_some() && now != last {
+                longest = longest.max(if last.is_some() { at.elapsed() } else { Duration::ZERO });
+                (last, at) = (now, Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        longest.max(at.elapsed())
+    });
     let (summary, ()) = run(&live, dir.path(), "run.journal", |paths| {
         until_open(&alice, "at first", |n| n == RESTING);
         let mut long = std::os::unix::net::UnixStream::connect(&paths.socket).expect("it listens");
@@ -409,4 +423,6 @@ fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
     assert!(sent.open_at_end > 0, "{sent:?}");
     assert_eq!(sent.left.len(), sent.open_at_end, "{sent:?}");
     assert!(sent.left[0].contains(" ("), "its number, and its name at the venue: {:?}", sent.left);
+    let longest = watched.join().expect("it ends with the run");
+    assert!(longest < Duration::from_secs(2), "a watchdog would have taken the end for a hang: {longest:?}");
 }

@@ -219,7 +219,7 @@ fn an_earlier_runs_positions_are_worth_what_the_market_says_and_its_profit_is_no
     };
     let limits =
         LossLimits { velocity_max: 5_000 * 100_000_000, daily_max: 5_000 * 100_000_000, ..LossLimits::NONE };
-    // Ten seconds after the start losses are looked at in any case.
+    // Ten seconds after the market's first word losses are looked at in any case.
     for (silent_s, first, then, expected) in [
         // Before the restart it had fallen to 58,000; that is nobody's loss now, but 57,000 is.
         (1, 58_000, 57_600, None),
@@ -241,9 +241,25 @@ fn an_earlier_runs_positions_are_worth_what_the_market_says_and_its_profit_is_no
             stopped(&mut answers)
         };
         assert_eq!(after(0, Slot::clock()), [], "a loss of long ago");
-        assert_eq!(after(silent_s, quote(other, 3_000)), [], "the market has not said what it is worth");
-        let mut causes = after(silent_s + 1, quote(held, first));
-        causes.extend(after(silent_s + 2, quote(held, then)));
+        // What filled while nobody was there is told before any market is.
+        let filled = Report {
+            instrument: held,
+            order: OrderId(0),
+            strategy: StrategyId(0),
+            side: Side::Buy,
+            kind: ReportKind::Funding,
+            qty: Qty(one),
+            price: Price(price(10)),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: 0,
+            maker: false,
+        };
+        assert_eq!(after(15, Slot::report(&filled)), []);
+        assert_eq!(after(30, quote(other, 3_000)), [], "the market has not said what it is worth");
+        assert_eq!(after(30 + silent_s, quote(other, 3_001)), []);
+        let mut causes = after(31 + silent_s, quote(held, first));
+        causes.extend(after(32 + silent_s, quote(held, then)));
         assert_eq!(causes.first().copied(), expected, "{silent_s} {first} {then}");
     }
 }

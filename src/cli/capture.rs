@@ -95,11 +95,9 @@ pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     if let (19, Ok(nanos)) = (text.len(), text.parse()) {
         return Ok(Time(nanos));
     }
-    let moment = text.parse::<jiff::Timestamp>().ok();
-    let nanos = moment.and_then(|moment| u64::try_from(moment.as_nanosecond()).ok());
-    nanos
-        .map(Time)
-        .ok_or_else(|| "expected a moment such as 2024-08-08T23:59:00Z, or 19 digits of ns since 1970".into())
+    crate::run::config::parse_time(text).ok_or_else(|| {
+        "expected a day or a moment, UTC, such as 2024-08-08 or 2024-08-08T23:59:00Z, or 19 digits of ns since 1970".into()
+    })
 }
 
 fn parse_fsync(text: &str) -> Result<Fsync, String> {

@@ -89,6 +89,12 @@ impl HandoverReceiver {
         self.lane.pop().ok()
     }
 
+    /// Whether nothing was handed over that was not taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lane.is_empty()
+    }
+
     /// Says that the receiver is about to sleep; false where it should not, since something has come.
     pub fn about_to_sleep(&mut self) -> bool {
         self.between.asleep.store(true, Ordering::Release);

@@ -401,7 +401,9 @@ impl Stage<BookKeeper> for MarketStage {
                 }
             }
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
-                self.states[slot.instrument().index()].depth_seen = true;
+                // Where orders fill by something else nobody keeps a book that its quotes could be held against.
+                let index = slot.instrument().index();
+                self.states[index].depth_seen = books.get(slot.instrument()).is_some();
             }
             Kind::Kline => {
                 self.bar_head = slot.as_kline_head();

@@ -426,9 +426,6 @@ impl Exposure {
         if self.places[instrument.index()].mark.0 == 0 && report.paid().is_none() {
             self.places[instrument.index()].mark = price;
         }
-        if self.at_cost > 0 && report.paid().is_none() {
-            self.priced(instrument);
-        }
         let Place { decimals, lot, .. } = self.places[instrument.index()];
         let cell = &mut self.earned[at];
         let before = cell.position;
@@ -451,6 +448,10 @@ impl Exposure {
             (false, true) => holders.push(strategy.0),
             (true, false) => holders.retain(|s| *s != strategy.0),
             _ => {}
+        }
+        // What nobody holds needs no price.
+        if self.at_cost > 0 && self.holders[instrument.index()].is_empty() {
+            self.priced(instrument);
         }
         self.value_cell(strategy, instrument);
         Filled { realised, closed }

@@ -126,7 +126,8 @@ impl Periods {
         let mut last = first;
         while let Some(point) = rest.next() {
             if filled {
-                // Ends of the periods in between, the one that `last` began included if nothing has ended it yet.
+                // Ends of the periods in between. A period that has a point ends with its last; so does the first, with what the
+                // account began with: one point a day is taken as it is.
                 let ended = sampled.last().map_or(0, period);
                 let silent = ended + 1..period(point);
                 sampled.extend(silent.map(|p| Sample::new(Time((p + 1) * length), last.value)));

@@ -88,6 +88,7 @@ impl Detector for Close {
             _ => return None,
         }
         lately.own.forget(time);
+        lately.market.forget(time);
         let (_, last) = lately.own.iter().next_back()?;
         let Own { strategy, side, .. } = *last;
         let own = lately.own.iter().filter(|(_, own)| own.strategy == strategy && own.side == side);

@@ -77,13 +77,14 @@ impl Ignition {
     }
 
     /// Whether our recent fills that way are a burst that moved the price.
-    fn burst(&self, key: (InstrumentId, StrategyId), side: Side, now: Time) -> Option<Burst> {
+    fn burst(&mut self, key: (InstrumentId, StrategyId), side: Side, now: Time) -> Option<Burst> {
         let own: Vec<Own> =
             self.own.get(&key)?.iter().map(|(_, own)| *own).filter(|o| o.side == side).collect();
         if own.len() < self.settings.fills {
             return None;
         }
-        let market = self.market.get(&key.0)?;
+        let market = self.market.get_mut(&key.0)?;
+        market.forget(now);
         let (first, last) = (market.iter().next()?.1.price, market.iter().next_back()?.1.price);
         let up = bps(first, last);
         let moved_bps = if side == Side::Buy { up } else { -up };

@@ -11,7 +11,7 @@ use crate::domain::event::{Command, Denial, Rules};
 use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
     DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, PausedBy,
-    Pauses, Price, Qty, Side, Slot, StrategyId, Time, Wallets,
+    Pauses, Price, Qty, Scope, Side, Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
@@ -70,8 +70,12 @@ pub(super) struct Judge<R> {
     look_at: Time,
     /// Until when losses wait for the market to say what an earlier run's positions are worth; none where they do not.
     prices_by: Option<Time>,
+    /// Whether the market said anything: before it does they wait for as long as it takes.
+    heard: bool,
     /// Whether a day began while they waited.
     day_awaits: bool,
+    /// What was released while they waited.
+    released: Vec<Scope>,
     /// How many changes of profit had been when each strategy's losses, and everybody's, were looked at.
     looked_at: Vec<u64>,
     /// Whether an order of a killed scope may be live.
@@ -204,7 +208,9 @@ impl<R: RuleList> Judge<R> {
             now: Time(0),
             look_at: Time(0),
             prices_by: None,
+            heard: false,
             day_awaits: false,
+            released: Vec::new(),
             looked_at: vec![Self::NEVER_LOOKED; strategies],
             sweeping: false,
             sweep_at: Time(0),
@@ -469,6 +475,7 @@ impl<R: RuleList> Judge<R> {
         let instrument = slot.instrument();
         let Some(facts) = self.facts.get_mut(instrument.index()) else { return };
         facts.heard = self.now;
+        self.heard = true;
         if let Some(theirs) = slot.venue_time() {
             self.clock_lag_ns = self.now.0.abs_diff(theirs.0);
         }

@@ -18,7 +18,7 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 const PUBLISH_EVERY_NS: u64 = 250_000_000;
 /// A cancel that was not answered is asked for again after this, ns.
 const ASK_AGAIN_NS: u64 = 500_000_000;
-/// How long losses wait at most for the market to value what an earlier run left, ns.
+/// How long losses wait at most for the market to value all that an earlier run left, once it says anything, ns.
 const PRICES_AWAITED_NS: u64 = 10_000_000_000;
 /// Cancels that a kill may cause in one event; what is left follows with the next.
 pub const KILL_CANCELS_PER_EVENT_MAX: usize = 64;
@@ -41,6 +41,9 @@ impl<R: RuleList> Judge<R> {
         self.switches.release(scope);
         if !watched {
             self.losses.forget(scope, &self.exposure);
+            if self.prices_by.is_some() {
+                self.released.push(scope);
+            }
         }
         // What is let go on with its losses is looked at anew.
         self.looked_at.fill(Self::NEVER_LOOKED);
@@ -84,14 +87,19 @@ impl<R: RuleList> Judge<R> {
     /// stand at what they cost. Not for ever: what it says nothing of must not keep all other losses from being seen.
     fn await_prices(&mut self) -> bool {
         let Some(by) = self.prices_by else { return false };
-        if by == Time(0) {
-            self.prices_by = Some(self.now.plus_nanos(PRICES_AWAITED_NS));
-        }
-        if !self.exposure.is_priced() && (by == Time(0) || self.now < by) {
-            return true;
+        if !self.exposure.is_priced() {
+            if by == Time(0) && self.heard {
+                self.prices_by = Some(self.now.plus_nanos(PRICES_AWAITED_NS));
+            }
+            if by == Time(0) || self.now < by {
+                return true;
+            }
         }
         self.prices_by = None;
         self.losses.start_window(&self.exposure);
+        for scope in std::mem::take(&mut self.released) {
+            self.losses.forget(scope, &self.exposure);
+        }
         if std::mem::take(&mut self.day_awaits) {
             self.losses.start_day(&self.exposure);
         }
@@ -111,7 +119,8 @@ impl<R: RuleList> Judge<R> {
         if self.now >= self.look_at {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
-            if self.now >= self.publish_at {
+            // What stands at its cost yet is nothing to be told, and least of all to be kept as a peak.
+            if self.now >= self.publish_at && self.prices_by.is_none() {
                 self.publish();
             }
         }

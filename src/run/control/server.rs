@@ -147,6 +147,8 @@ impl Server {
                 looked = Some(Instant::now());
                 self.look_for_file();
                 self.close_silent();
+                // One whose arrival was told while no file could be opened is told of no more.
+                self.accept();
             }
             if due(beat, BEAT) {
                 beat = Some(Instant::now());

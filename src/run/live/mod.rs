@@ -199,7 +199,7 @@ fn live(
     }
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.live = true;
-    pipeline_options.epoch = wall_clock().0 / 1_000_000_000;
+    pipeline_options.epoch = config.run.epoch.unwrap_or(wall_clock().0 / 1_000_000_000);
     let earlier = earlier(config, &options)?;
     if let Some(earlier) = &earlier {
         pipeline_options.epoch = earlier.header.epoch;
@@ -307,11 +307,19 @@ fn live(
     if let Some(orders) = &orders {
         await_orders(orders, &mut pipeline, &vitals, &options.interrupt);
     }
-    let progress = beating(vitals, options.progress);
+    let progress = beating(vitals.clone(), options.progress);
     let mut run = Loop { duration: options.duration, interrupt: options.interrupt, progress: Some(progress) };
     let ended = feed.run(&mut pipeline, &mut run);
     // Before the ring ends: what the venue says last belongs into the journal.
-    let sent = orders.map(|orders| orders.finish(|| pump(&mut pipeline)));
+    let last = Vitals::clone(&vitals);
+    let sent = orders.map(|orders| {
+        orders.finish(|| {
+            // A watchdog that saw no heartbeat here would cancel what everybody has open.
+            beat(&last, &pipeline);
+            pump(&mut pipeline)
+        })
+    });
+    beat(&last, &pipeline);
     if let Some(sent) = sent.as_ref().filter(|sent| sent.open_at_end > 0) {
         let left = sent.left.join(", ");
         let told = format!("{} orders are left open at the venue: {left}", sent.open_at_end);
@@ -436,11 +444,16 @@ fn await_orders(orders: &RunningOrders, pipeline: &mut Pipeline, vitals: &Vitals
             );
             break;
         }
-        let sequencer = &pipeline.sequencer;
-        vitals.beat(&LiveStatus { seq: sequencer.seq(), time: sequencer.time(), ..LiveStatus::default() });
+        beat(vitals, pipeline);
         pump(pipeline);
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// A sign of life before the feed begins, and after it ended.
+fn beat(vitals: &Vitals, pipeline: &Pipeline) {
+    let sequencer = &pipeline.sequencer;
+    vitals.beat(&LiveStatus { seq: sequencer.seq(), time: sequencer.time(), ..LiveStatus::default() });
 }
 
 /// Lets what the venue says into the ring while a run ends; says whether there was anything.

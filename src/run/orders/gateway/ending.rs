@@ -24,9 +24,11 @@ impl Gateway {
         if stage == FINISH_CANCEL {
             self.cancel_ours();
         }
-        let (open, unknown) = self.parts.client.open_orders();
-        let settled = if stage == FINISH_CANCEL { open == 0 } else { unknown == 0 };
-        (settled && self.waiting.is_empty()) || begun.elapsed() >= self.parts.exit_timeout
+        let (open, _) = self.parts.client.open_orders();
+        let settled = if stage == FINISH_CANCEL { open == 0 } else { !self.parts.client.is_busy() };
+        // What was handed over before the lane was closed is still to be sent, or refused.
+        (settled && self.waiting.is_empty() && self.parts.tasks.is_empty())
+            || begun.elapsed() >= self.parts.exit_timeout
     }
 
     /// Asks for the cancel of every order of ours that was not asked for a moment ago.

@@ -237,6 +237,17 @@ impl OrderClient {
         (self.orders.unfinished().count() + handed_out, unknown.count())
     }
 
+    /// Whether something of an order is under way: its answer, its cancel's, or trades that it is known to have.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let waits = |order: &tracked::Tracked| {
+            order.phase != tracked::Phase::Open
+                || order.cancel != tracked::CancelState::No
+                || order.lacks_fills()
+        };
+        self.handed_out.is_some() || self.orders.unfinished().any(|(_, order)| waits(order))
+    }
+
     /// Orders placed elsewhere that are open.
     #[must_use]
     pub fn external_orders(&self) -> usize {
