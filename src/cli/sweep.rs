@@ -57,7 +57,8 @@ pub struct Args {
     /// Rank only runs with at least so many closed trades
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_trades: u64,
-    /// Choose on a stretch of time and judge on the next, again and again: 365d,90d (d, h, m or s)
+    /// Choose on a stretch of time and judge on the next, again and again: 365d,90d (d, h, m or s). Indicators begin anew in
+    /// each, so a test has to be much longer than the slowest of them
     #[arg(long, value_name = "TRAIN,TEST", value_parser = stretches)]
     walk_forward: Option<(Duration, Duration)>,
     /// Let every training stretch begin at the beginning
@@ -213,6 +214,9 @@ fn swept(
         Err(error) => return failed(&error),
     };
     let ranking = rank(space, &done, args.objective, args.min_trades);
+    if let Some(why) = &ranking.first_refusal {
+        eprintln!("{} sets of parameters were refused; the first: {why}", ranking.refused);
+    }
     let report = SweepReport { walk_forward: walk, ..report(args, config, space, whole, ranking) };
     shown(args, &report)
 }
@@ -346,6 +350,17 @@ fn text(report: &SweepReport) -> String {
                 report.objective,
                 figure(window.in_sample_objective),
                 figure(window.out_of_sample_objective)
+            );
+        }
+        let idle =
+            walk.windows.iter().filter(|w| w.out_of_sample.as_ref().is_some_and(|s| s.trades.trades == 0));
+        let idle = idle.count();
+        if idle > 0 {
+            let _ = writeln!(
+                out,
+                "  {idle} of {} windows saw no trade while testing: indicators begin anew in each and need their length in \
+                 bars first, so make --walk-forward's test much longer than the slowest of them",
+                walk.windows.len()
             );
         }
         let _ = writeln!(

@@ -12,6 +12,7 @@
 //! by the order of arrival; no time closes them and no trade is late.
 
 use super::message::Bar;
+use crate::domain::decimal::Scaled;
 use crate::domain::event::Trade;
 use crate::domain::{Instrument, InstrumentId, Time};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,19 @@ impl Default for BarSpec {
 impl BarSpec {
     /// Decimals of the amounts.
     pub const DECIMALS: u8 = 8;
+}
+
+/// As the configuration has it: `time:60s`, `tick:100`.
+impl std::fmt::Display for BarSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let amount = |value: i64| Scaled { value: value.into(), decimals: Self::DECIMALS };
+        match self {
+            BarSpec::Time { seconds } => write!(f, "time:{seconds}s"),
+            BarSpec::Tick(trades) => write!(f, "tick:{trades}"),
+            BarSpec::Volume(volume) => write!(f, "volume:{:#}", amount(*volume)),
+            BarSpec::Dollar(value) => write!(f, "dollar:{:#}", amount(*value)),
+        }
+    }
 }
 
 /// What is added up, and how much of it fills a bar.

@@ -6,6 +6,7 @@ use super::fault::BacktestError;
 use super::funding;
 use super::path::STEPS;
 use crate::domain::decimal::Scaled;
+use crate::domain::instrument::FeeRate;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{
     FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
@@ -225,8 +226,33 @@ impl Plan {
         put("answer_latency", latency_label(b.answer_latency.as_ref(), config.pipeline.answer_delay_us));
         put("seed", b.seed.to_string());
         put("leverage", b.leverage.to_string());
+        put("maintenance_bps", b.maintenance_bps.to_string());
         put("funding_rate", format!("{:#}", Scaled { value: b.funding_rate.0.into(), decimals: 8 }));
+        put("funding_hours", b.funding_hours.to_string());
+        put("funding_file", b.funding_file.as_ref().map_or(String::new(), |file| file.display().to_string()));
+        put("equity_seconds", b.equity_seconds.to_string());
+        put("qty_decimals", b.qty_decimals.to_string());
+        put("bar", config.market.bar.to_string());
+        let rate =
+            |rate: FeeRate| format!("{:#}", Scaled { value: rate.0.into(), decimals: FeeRate::DECIMALS });
+        for tier in &b.tiers {
+            let volume = Scaled { value: tier.volume.into(), decimals: 8 };
+            let (maker, taker) = (rate(tier.maker), rate(tier.taker));
+            put(&format!("tier from {volume:#}"), format!("maker {maker}, taker {taker}"));
+        }
+        let mut told: Vec<InstrumentId> = Vec::new();
+        for id in config.strategies.iter().flat_map(|strategy| &strategy.instruments) {
+            if !told.contains(id) {
+                told.push(*id);
+                let of = config.instruments.get(*id);
+                let (maker, taker) = (rate(of.maker_fee), rate(of.taker_fee));
+                put(&format!("fees of {}", of.name()), format!("maker {maker}, taker {taker}"));
+            }
+        }
         for strategy in &config.strategies {
+            if let Some((method, _)) = &strategy.sizing {
+                put(&format!("{}.sizing", strategy.label), method.clone());
+            }
             for entry in &strategy.params.entries {
                 put(&format!("{}.{}", strategy.label, entry.name), entry.value.to_string());
             }

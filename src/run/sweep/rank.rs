@@ -18,6 +18,8 @@ pub struct Ranking {
     pub candidates: Vec<Candidate>,
     /// Parameters that do not go together.
     pub refused: usize,
+    /// Why the first of those.
+    pub first_refusal: Option<String>,
     /// Runs that failed: their parameters and what was wrong.
     pub failed: Vec<(Vec<String>, String)>,
     /// Whether the best one stands alone.
@@ -30,7 +32,8 @@ pub struct Ranking {
 /// unskilled trials would show, whatever the objective.
 #[must_use]
 pub fn rank(space: &Space, done: &[Done], objective: &Objective, trades_min: u64) -> Ranking {
-    let mut ranking = Ranking { candidates: Vec::new(), refused: 0, failed: Vec::new(), alone: None };
+    let mut ranking =
+        Ranking { candidates: Vec::new(), refused: 0, first_refusal: None, failed: Vec::new(), alone: None };
     let mut results: Vec<(Point, Statistics, Option<f64>)> = Vec::new();
     for one in done {
         match &one.result {
@@ -40,7 +43,10 @@ pub fn rank(space: &Space, done: &[Done], objective: &Objective, trades_min: u64
                 let value = if enough { (objective.of)(&statistics) } else { None };
                 results.push((one.task.point, statistics, value));
             }
-            Err(EvaluateError::Refused(_)) => ranking.refused += 1,
+            Err(EvaluateError::Refused(why)) => {
+                ranking.refused += 1;
+                ranking.first_refusal.get_or_insert_with(|| why.clone());
+            }
             Err(EvaluateError::Failed(why)) => {
                 ranking.failed.push((values(space, one.task.point), why.clone()));
             }

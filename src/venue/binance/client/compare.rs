@@ -37,10 +37,11 @@ impl OrderClient {
         let mut stays = Vec::new();
         for (asset, difference) in &differences {
             let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
-            let halts = stayed && !self.looks.adopt;
+            let halts = stayed && !self.looks.adopt && !self.looks.looked_at.contains(asset);
             let held = venue.get(asset).copied().unwrap_or(0);
             if stayed && !halts {
                 self.ledger.adopt(asset, held);
+                self.looks.looked_at.remove(asset);
             }
             let (venue, ours) = (shown(held), shown(held - difference));
             out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
@@ -68,6 +69,7 @@ impl OrderClient {
             }
             self.looks.differences = differences;
             self.looks.adopt = false;
+            self.looks.looked_at.clear();
             self.looks.differing = 0;
             return Answer::Done;
         }

@@ -17,7 +17,7 @@ use super::line::{Form, Sending};
 use super::message::Outputs;
 use super::notice::LocalRefusal;
 use crate::domain::{InstrumentId, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Pause before a question that went wrong is asked again, or a look that saw something move is repeated.
@@ -95,8 +95,10 @@ pub struct Looks {
     pub(super) next: Time,
     /// The stream had a gap that was not looked at.
     pub(super) gap: bool,
-    /// A difference that stays is to be taken over: it comes from trading elsewhere, or a person has looked.
+    /// A difference that stays is to be taken over: it comes from trading elsewhere.
     pub(super) adopt: bool,
+    /// The same of these assets alone: a person has looked at what they halted.
+    pub(super) looked_at: BTreeSet<String>,
     /// What differed at the last look: venue less ours.
     pub(super) differences: BTreeMap<String, i128>,
     /// Looks in a row that found a difference.
@@ -120,6 +122,7 @@ impl Default for Looks {
             next: Time(u64::MAX),
             gap: false,
             adopt: false,
+            looked_at: BTreeSet::new(),
             differences: BTreeMap::new(),
             differing: 0,
             unlearnt: Vec::new(),
@@ -194,6 +197,11 @@ impl Looks {
     /// Takes the venue's numbers over where they stay different.
     pub fn adopt(&mut self) {
         self.adopt = true;
+    }
+
+    /// Takes them over where they stay different in one of these assets.
+    pub fn adopt_of(&mut self, assets: [&str; 2]) {
+        self.looked_at.extend(assets.map(str::to_owned));
     }
 }
 

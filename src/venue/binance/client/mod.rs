@@ -268,9 +268,10 @@ impl OrderClient {
     }
 
     fn take_over(&mut self, id: InstrumentId) {
-        if self.instruments.get(id).is_some_and(|listed| listed.is_held_for(InstrumentPause::Difference)) {
-            // A person has looked: the venue's numbers count.
-            self.looks.adopt();
+        let Some(listed) = self.instruments.get(id) else { return };
+        if listed.is_held_for(InstrumentPause::Difference) {
+            // A person has looked: the venue's numbers count, of what this instrument is of.
+            self.looks.adopt_of([&listed.instrument.base, &listed.instrument.quote]);
         }
     }
 
