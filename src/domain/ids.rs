@@ -70,7 +70,8 @@ impl ClientOrderId {
     /// Characters of the epoch part.
     pub const EPOCH_CHARS: usize = 8;
 
-    /// The id of order `order` in the run with epoch `epoch` (seconds since 1970 when the run was first started).
+    /// The id of order `order` in the run with epoch `epoch` (milliseconds since 1970 when the run was first started,
+    /// where the configuration says no other).
     #[must_use]
     pub fn derive(epoch: u64, order: OrderId) -> Self {
         let mut text = [b'0'; 18];

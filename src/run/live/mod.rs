@@ -199,7 +199,8 @@ fn live(
     }
     let mut pipeline_options = std::mem::take(&mut options.pipeline);
     pipeline_options.live = true;
-    pipeline_options.epoch = config.run.epoch.unwrap_or(wall_clock().0 / 1_000_000_000);
+    // In ms: client order ids begin with it, and two runs of one account may well start within a second.
+    pipeline_options.epoch = config.run.epoch.unwrap_or(wall_clock().0 / 1_000_000);
     let earlier = earlier(config, &options)?;
     if let Some(earlier) = &earlier {
         pipeline_options.epoch = earlier.header.epoch;
