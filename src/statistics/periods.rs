@@ -2,8 +2,9 @@
 //!
 //! An equity curve has a point wherever something happened; ratios want returns over equal periods, and how many of
 //! these a year has. The first point is what the account began with. Of each period the last point counts, whatever
-//! came before it, and a point at midnight is the last of the day that ends there; a period without a point either is none (stock exchanges are closed at weekends: 252 a year) or is
-//! one in which nothing moved (crypto never closes: 365 days a year).
+//! came before it, and a point at midnight is the last of the day that ends there; a period without a point either is
+//! none (stock exchanges are closed at weekends: 252 a year) or is one in which nothing moved (crypto never closes: 365
+//! days a year).
 
 use crate::domain::Time;
 use serde::{Deserialize, Serialize};

@@ -459,7 +459,7 @@ impl Desk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::instrument::tests::sample;
     use crate::domain::{InstrumentTable, Level, Market};
@@ -474,7 +474,8 @@ mod tests {
         view
     }
 
-    fn buy() -> Wanted {
+    /// A sound order.
+    pub(in crate::strategy) fn buy() -> Wanted {
         Wanted {
             instrument: BTC,
             side: Side::Buy,

@@ -312,15 +312,14 @@ fn live(
     let mut run = Loop { duration: options.duration, interrupt: options.interrupt, progress: Some(progress) };
     let ended = feed.run(&mut pipeline, &mut run);
     // Before the ring ends: what the venue says last belongs into the journal.
-    let last = Vitals::clone(&vitals);
     let sent = orders.map(|orders| {
         orders.finish(|| {
             // A watchdog that saw no heartbeat here would cancel what everybody has open.
-            beat(&last, &pipeline);
+            beat(&vitals, &pipeline);
             pump(&mut pipeline)
         })
     });
-    beat(&last, &pipeline);
+    beat(&vitals, &pipeline);
     if let Some(sent) = sent.as_ref().filter(|sent| sent.open_at_end > 0) {
         let left = sent.left.join(", ");
         let told = format!("{} orders are left open at the venue: {left}", sent.open_at_end);

@@ -51,27 +51,14 @@ mod tests {
     use super::*;
     use crate::domain::instrument::tests::sample;
     use crate::domain::{
-        Extras, InstrumentId, InstrumentTable, Market, OrderKind, PlaceError, Price, Qty, Side, StrategyId,
-        Time, TimeInForce,
+        Extras, InstrumentTable, Market, OrderKind, PlaceError, Price, Qty, StrategyId, Time,
     };
     use crate::strategy::desk::Wanted;
+    use crate::strategy::desk::tests::buy;
 
     fn view() -> View {
         let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
         View::new(&table, 0)
-    }
-
-    fn buy() -> Wanted {
-        Wanted {
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            kind: OrderKind::Limit,
-            tif: TimeInForce::Gtc,
-            qty: Qty(10),
-            price: Price(100),
-            reduce_only: false,
-            extras: Extras::NONE,
-        }
     }
 
     #[test]

@@ -380,6 +380,7 @@ mod tests {
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
     use crate::domain::{InstrumentTable, Level, Market, StrategyId};
+    use crate::strategy::desk::tests::buy;
 
     const BTC: InstrumentId = InstrumentId(0);
 
@@ -389,17 +390,7 @@ mod tests {
         for refusal in [ReportKind::Rejected, ReportKind::Expired] {
             let mut view = View::new(&table, 0);
             let mut desk = Desk::new(StrategyId(0), 1);
-            let wanted = Wanted {
-                instrument: BTC,
-                side: Side::Buy,
-                kind: OrderKind::Limit,
-                tif: TimeInForce::Gtc,
-                qty: Qty(10),
-                price: Price(100),
-                reduce_only: false,
-                extras: Extras::NONE,
-            };
-            let entry = desk.place(&view, &wanted, Trail::None).expect("a sound order");
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
             let terms = Terms { stop: Price(90), ..Terms::default() };
             desk.protect(&view, entry, terms).expect("it can be");
             let report = |order: OrderId, kind: ReportKind, qty: i64| Report {
