@@ -9,7 +9,7 @@ mod support {
     pub mod interrupt;
 }
 
-use algo_trader::domain::{InstrumentId, Notional, Qty};
+use algo_trader::domain::{InstrumentId, Notional, Qty, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
@@ -492,10 +492,34 @@ fn how_many_events_there_will_be_is_told_before() {
         (Plan::of_history(config, &catalogue).expect("there is data").events, ran.events)
     };
     assert_eq!(told_and_were(&config), (8_000, 8_000));
-    config.backtest.from = Some(algo_trader::domain::Time(BEGIN + 500 * MINUTE));
-    config.backtest.until = Some(algo_trader::domain::Time(BEGIN + 1_500 * MINUTE));
+    config.backtest.from = Some(Time(BEGIN + 500 * MINUTE));
+    config.backtest.until = Some(Time(BEGIN + 1_500 * MINUTE));
     let (told, were) = told_and_were(&config);
-    assert!(told.abs_diff(were) < 20 && were < 4_020, "{told} {were}");
+    assert!(told.abs_diff(were) < 20 && were == 4_000, "{told} {were}");
+}
+
+#[test]
+fn a_range_has_the_bars_that_lie_in_it() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 30));
+    let (mut config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+    let at = |minute: u64| Time(BEGIN + minute * MINUTE);
+    // The first that opens at or after the one moment, the last that ends at or before the other.
+    for (from, until, (first, end)) in [
+        (at(5), at(10), (5, 10)),
+        (at(5).plus_nanos(1), at(10), (6, 10)),
+        (Time(at(5).0 - 1), Time(at(10).0 - 1), (5, 9)),
+        (at(0), at(1), (0, 1)),
+        (at(29), at(99), (29, 30)),
+    ] {
+        (config.backtest.from, config.backtest.until) = (Some(from), Some(until));
+        let ran = run(&config, &catalogue, &[]).expect("runs");
+        assert_eq!((ran.outcome.from, ran.outcome.until), (at(first), at(end)), "{from} {until}");
+        assert_eq!(ran.events, 4 * (end - first));
+    }
+    (config.backtest.from, config.backtest.until) = (Some(at(5).plus_nanos(1)), Some(at(6)));
+    let none = run(&config, &catalogue, &[]).expect_err("no bar lies there");
+    assert!(matches!(none, BacktestError::Nothing { .. }), "{none}");
 }
 
 #[test]

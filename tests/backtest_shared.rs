@@ -411,6 +411,32 @@ fn trades_in_runs_do_what_they_do_one_by_one() {
 }
 
 #[test]
+fn a_part_of_what_is_kept_is_that_part_of_what_is_read() {
+    let dir = tempdir().expect("a directory");
+    ticks(dir.path(), XYZ, 23, 3_000, true);
+    minutes(dir.path(), XYZ, &walk(8, 60));
+    minutes(dir.path(), ABC, &walk(9, 60));
+    let both = "\"usa:spot:XYZ\", \"usa:spot:ABC\"";
+    let (mut config, catalogue) = config(dir.path(), &[XYZ, ABC], &restless(3, both, ""));
+    let kept = Arc::new(Kept::new(None, None, 1 << 30));
+    let mut rng = Rng(31);
+    for _ in 0..40 {
+        // At the end of a bar, right before, right after, and within it.
+        let mut edge = || {
+            let minute = BEGIN + MINUTE * rng.below(25);
+            Time((minute + [0, 0, 1, MINUTE / 3][rng.below(4) as usize]).saturating_sub(rng.below(2)))
+        };
+        let (one, other) = (edge(), edge());
+        let (from, until) = (one.min(other), one.max(other).plus_nanos(2 * MINUTE));
+        (config.backtest.from, config.backtest.until) = (Some(from), Some(until));
+        let (read, ..) = run(&config, &catalogue, true, None);
+        let (shared, ..) = run(&config, &catalogue, true, Some(Arc::clone(&kept)));
+        assert_same(&read, &shared, &format!("from {from} until {until}"));
+        assert_eq!(read.events, shared.events);
+    }
+}
+
+#[test]
 fn stages_on_other_threads_pass_nothing_over_and_do_the_same() {
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), XYZ, &walk(5, 300));

@@ -4,7 +4,7 @@
 //! has in two parts, one of each. Invariant: events come in the order of (time, place of the series in the selection, part),
 //! the order within a part always kept.
 
-use super::catalogue::{Catalogue, HistoryError, Segment, Series, SeriesName};
+use super::catalogue::{Catalogue, HistoryError, Segment, Series, SeriesKind, SeriesName};
 use super::segment::SegmentReader;
 use crate::domain::event::Trade;
 use crate::domain::{BarColumns, InstrumentId, InstrumentTable, Level, Time, TimedBar};
@@ -13,7 +13,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::path::PathBuf;
 
-/// What to read.
+/// What to read. A bar is in the range if all of it is: it opens at `from` or later, and ends at `until` or before. So of bars
+/// of a day, from one first of January until the next are those of that year.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query {
     /// Instruments by name, `venue:market:SYMBOL`; all where none is given.
@@ -83,6 +84,9 @@ struct Lane {
     instrument: InstrumentId,
     decimals: (u8, u8),
     from: Option<Time>,
+    /// None of its events is wanted from this moment on.
+    until: Time,
+    of_bars: bool,
 }
 
 impl Lane {
@@ -93,7 +97,7 @@ impl Lane {
             if let Some(reader) = &mut self.reader
                 && let Some(time) = reader.peek()?
             {
-                return Ok(Some(time));
+                return Ok(Some(time).filter(|time| *time < self.until));
             }
             if !self.open_next()? {
                 return Ok(None);
@@ -108,6 +112,10 @@ impl Lane {
         let mut reader = SegmentReader::open(&path, self.instrument, self.decimals)?;
         if let Some(from) = self.from {
             reader.seek(from)?;
+            // Of bars that end later the first may have been under way.
+            while self.of_bars && reader.peek()?.is_some() && reader.bar_ahead(0).bar.open_time < from {
+                reader.skip_bars(1);
+            }
         }
         self.reader = Some(reader);
         Ok(true)
@@ -124,7 +132,6 @@ pub struct HistoryEvents {
     current: Option<(Time, usize)>,
     /// Whether the lane in use has to be asked for its next time first.
     taken: bool,
-    until: Time,
 }
 
 impl HistoryEvents {
@@ -145,9 +152,12 @@ impl HistoryEvents {
                 name: series.name.instrument.clone(),
                 known: table.all().iter().map(|i| i.name()).collect::<Vec<_>>().join(", "),
             })?;
+            let of_bars = series.name.kind == SeriesKind::Bars;
+            // A bar that ends at a moment was before it.
+            let end = |until: Time| Time(until.0.saturating_add(u64::from(of_bars)));
+            let until = query.until.map_or(Time(u64::MAX), end);
             let wanted = |segment: &&Segment| {
-                query.from.is_none_or(|from| segment.last >= from.0)
-                    && query.until.is_none_or(|until| segment.first < until.0)
+                query.from.is_none_or(|from| segment.last >= from.0) && segment.first < until.0
             };
             lanes.extend(series.parts().into_iter().map(|part| Lane {
                 series: place,
@@ -156,6 +166,8 @@ impl HistoryEvents {
                 instrument: instrument.id,
                 decimals: (instrument.price_decimals, instrument.qty_decimals),
                 from: query.from,
+                until,
+                of_bars,
             }));
         }
         let mut others = BinaryHeap::with_capacity(lanes.len());
@@ -165,8 +177,29 @@ impl HistoryEvents {
             }
         }
         let current = others.pop().map(|Reverse(first)| first);
-        let until = query.until.unwrap_or(Time(u64::MAX));
-        Ok(Self { lanes, others, current, taken: false, until })
+        Ok(Self { lanes, others, current, taken: false })
+    }
+
+    /// The first moment of series: of one of bars when its first opens. `None` where they have no event.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where a file is damaged.
+    pub fn begin(
+        catalogue: &Catalogue,
+        series: &[Series],
+        table: &InstrumentTable,
+    ) -> Result<Option<Time>, HistoryError> {
+        let mut begin: Option<Time> = None;
+        for one in series {
+            let mut events = Self::open(catalogue, std::slice::from_ref(one), table, &Query::default())?;
+            let Some(event) = events.next_event()? else { continue };
+            let first = match event.decoded {
+                Decoded::Kline(bar) if one.name.kind == SeriesKind::Bars => bar.open_time,
+                _ => event.time,
+            };
+            begin = Some(begin.map_or(first, |begin| begin.min(first)));
+        }
+        Ok(begin)
     }
 
     /// The time of the next event; `None` at the end.
@@ -179,7 +212,7 @@ impl HistoryEvents {
             self.taken = false;
             self.advance()?;
         }
-        Ok(self.current.map(|(time, _)| time).filter(|time| *time < self.until))
+        Ok(self.current.map(|(time, _)| time))
     }
 
     /// The next event; `None` at the end.
@@ -192,9 +225,7 @@ impl HistoryEvents {
             self.taken = false;
             self.advance()?;
         }
-        let Some((time, lane)) = self.current.filter(|(time, _)| *time < self.until) else {
-            return Ok(None);
-        };
+        let Some((time, lane)) = self.current else { return Ok(None) };
         self.taken = true;
         let Lane { reader: Some(reader), series, .. } = &mut self.lanes[lane] else { return Ok(None) };
         let series = *series;
@@ -268,14 +299,14 @@ impl HistoryEvents {
             self.advance()?;
         }
         let Some((_, lane)) = self.current else { return Ok(None) };
-        let Some(reader) = &mut self.lanes[lane].reader else { return Ok(None) };
+        let Lane { reader: Some(reader), until, .. } = &mut self.lanes[lane] else { return Ok(None) };
         let others = match self.others.peek() {
-            None => self.until,
+            None => *until,
             // Of two at one moment the lane that comes first in the selection is first.
             Some(Reverse((time, other))) if lane < *other => Time(time.0.saturating_add(1)),
             Some(Reverse((time, _))) => *time,
         };
-        Ok(Some((reader, others.min(self.until))))
+        Ok(Some((reader, others.min(*until))))
     }
 
     #[inline]

@@ -7,6 +7,8 @@ use crate::domain::{Slot, Time};
 use crate::history::events::HistoryEvent;
 use crate::history::{HistoryError, HistoryEvents};
 use crate::venue::Decoded;
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Slots that are made at a time: what stays in the nearest cache.
@@ -16,7 +18,7 @@ const EVENTS_PER_MARK: u32 = 1_024;
 
 /// Adds the slots of an event.
 #[inline]
-pub(super) fn push_slots(event: &HistoryEvent<'_>, slots: &mut Vec<Slot>) {
+fn push_slots(event: &HistoryEvent<'_>, slots: &mut Vec<Slot>) {
     let first = slots.len();
     match &event.decoded {
         Decoded::Trade(trade) => slots.push(Slot::trade(trade)),
@@ -43,11 +45,24 @@ pub(super) struct KeptSlots {
     /// Times and places of some events, in their order.
     marks: Vec<(Time, usize)>,
     unmarked: u32,
+    /// The bars of series of bars among them.
+    bars: Vec<KeptBar>,
 }
+
+/// A bar among kept events: when it opened and ended, and where its slots begin.
+#[derive(Debug, Clone, Copy)]
+struct KeptBar {
+    opened: Time,
+    ended: Time,
+    place: usize,
+}
+
+/// Slots of a bar.
+const BAR_SLOTS: usize = 2;
 
 impl KeptSlots {
     pub fn with_capacity(slots: usize) -> Self {
-        Self { slots: Vec::with_capacity(slots), marks: Vec::new(), unmarked: 0 }
+        Self { slots: Vec::with_capacity(slots), marks: Vec::new(), unmarked: 0, bars: Vec::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -55,16 +70,52 @@ impl KeptSlots {
     }
 
     pub fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.marks.capacity() * size_of::<(Time, usize)>()
+        self.slots.capacity() * size_of::<Slot>()
+            + self.marks.capacity() * size_of::<(Time, usize)>()
+            + self.bars.capacity() * size_of::<KeptBar>()
     }
 
-    pub fn push(&mut self, time: Time, add: impl FnOnce(&mut Vec<Slot>)) {
+    /// Adds an event; `of_bars`: of a series of bars.
+    pub fn push(&mut self, event: &HistoryEvent<'_>, of_bars: bool) {
+        let place = self.slots.len();
         if self.unmarked == 0 {
-            self.marks.push((time, self.slots.len()));
+            self.marks.push((event.time, place));
             self.unmarked = EVENTS_PER_MARK;
         }
         self.unmarked -= 1;
-        add(&mut self.slots);
+        if let Decoded::Kline(bar) = &event.decoded
+            && of_bars
+        {
+            self.bars.push(KeptBar { opened: bar.open_time, ended: event.time, place });
+        }
+        push_slots(event, &mut self.slots);
+    }
+
+    /// Where the events of a range are, as [`Query`](crate::history::Query) has it: without bars that were under way when it
+    /// begins, and with those that end when it does.
+    fn within(&self, from: Option<Time>, until: Option<Time>) -> VecDeque<Range<usize>> {
+        let mut at = from.map_or(0, |from| self.place(from));
+        let end = until.map_or(self.len(), |until| self.place(until)).max(at);
+        let ended_by = |time: Time| self.bars.partition_point(|bar| bar.ended < time);
+        let mut parts = VecDeque::new();
+        if let Some(from) = from {
+            for bar in &self.bars[ended_by(from)..] {
+                if bar.place >= end {
+                    break;
+                }
+                if bar.opened < from {
+                    parts.push_back(at..bar.place);
+                    at = bar.place + BAR_SLOTS;
+                }
+            }
+        }
+        parts.push_back(at..end);
+        if let Some(until) = until {
+            let at_the_end = self.bars[ended_by(until)..].iter().take_while(|bar| bar.ended == until);
+            let whole = at_the_end.filter(|bar| from.is_none_or(|from| bar.opened >= from));
+            parts.extend(whole.map(|bar| bar.place..bar.place + BAR_SLOTS));
+        }
+        parts
     }
 
     /// Where the first event at or after `time` is.
@@ -90,20 +141,21 @@ pub(super) struct Feed {
     end: usize,
     /// What slots are made of.
     events: Option<HistoryEvents>,
+    /// What of kept slots comes after these.
+    parts: VecDeque<Range<usize>>,
 }
 
 impl Feed {
     /// Events that are read.
     pub fn read(events: HistoryEvents) -> Self {
         let slots = Slots::Made(Vec::with_capacity(2 * SLOTS_AT_ONCE));
-        Self { slots, at: 0, end: 0, events: Some(events) }
+        Self { slots, at: 0, end: 0, events: Some(events), parts: VecDeque::new() }
     }
 
     /// Kept events from one moment on until before another.
     pub fn kept(kept: Arc<KeptSlots>, from: Option<Time>, until: Option<Time>) -> Self {
-        let at = from.map_or(0, |from| kept.place(from));
-        let end = until.map_or(kept.len(), |until| kept.place(until)).max(at);
-        Self { slots: Slots::Kept(kept), at, end, events: None }
+        let parts = kept.within(from, until);
+        Self { slots: Slots::Kept(kept), at: 0, end: 0, events: None, parts }
     }
 
     #[inline]
@@ -148,7 +200,9 @@ impl Feed {
     #[cold]
     fn make_more(&mut self) -> Result<bool, HistoryError> {
         let (Slots::Made(slots), Some(events)) = (&mut self.slots, &mut self.events) else {
-            return Ok(false);
+            let next = std::iter::from_fn(|| self.parts.pop_front()).find(|part| !part.is_empty());
+            (self.at, self.end) = next.map_or((self.at, self.end), |part| (part.start, part.end));
+            return Ok(self.at < self.end);
         };
         slots.clear();
         while slots.len() < SLOTS_AT_ONCE {

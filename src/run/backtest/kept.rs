@@ -5,13 +5,13 @@
 //! what a run did: no book, no position, no bar that was closed by the time of an answer.
 
 use super::fault::BacktestError;
-use super::feed::{KeptSlots, push_slots};
+use super::feed::KeptSlots;
 use super::path::{First, extent_of, first_of, prices_of};
 use crate::domain::event::Kline;
 use crate::domain::{
     BarColumns, BarTable, Instrument, InstrumentId, InstrumentTable, KnownValues, Slot, Time, TimedBar,
 };
-use crate::history::catalogue::Series;
+use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, HistoryEvents, Query};
 use crate::market::indicator::{IndicatorSpecKey, find};
 use crate::market::request::IndicatorBody;
@@ -67,6 +67,20 @@ const BAR_BYTES: usize = BarTable::BAR_BYTES + size_of::<[u64; 3]>();
 impl WholeSeries {
     fn with_capacity(instrument: InstrumentId, bars: usize) -> Self {
         Self { bars: BarTable::with_capacity(instrument, bars), points: Vec::with_capacity(bars) }
+    }
+
+    /// Those that a query asks for.
+    fn within(&self, query: &Query) -> Range<usize> {
+        let bars = self.bars.columns();
+        // What ends at a moment was before it; what ends later may have been under way.
+        let until = query.until.map_or(bars.len(), |until| bars.before(until.plus_nanos(1)));
+        let ends_later = query.from.map_or(0, |from| bars.before(from));
+        let begun = |bar: &usize| match (self.bars.bar(*bar), query.from) {
+            (Some(of), Some(from)) => of.bar.open_time < from,
+            _ => false,
+        };
+        let from = ends_later + (ends_later..bars.len()).take_while(begun).count();
+        from.min(until)..until
     }
 
     fn push(&mut self, time: Time, bar: Kline) {
@@ -204,10 +218,8 @@ impl Kept {
             inner.bars.insert(name.clone(), bars.map(Arc::new));
         }
         Ok(inner.bars.get(&name).cloned().flatten().map(|all| {
-            let before =
-                |time: Option<Time>, none: usize| time.map_or(none, |time| all.bars.columns().before(time));
-            let range = before(query.from, 0)..before(query.until, all.bars.len());
-            KeptBars { range: range.start.min(range.end)..range.end, all }
+            let range = all.within(query);
+            KeptBars { range, all }
         }))
     }
 
@@ -234,7 +246,7 @@ impl Kept {
                     kept = None;
                     break;
                 };
-                slots.push(event.time, |slots| push_slots(&event, slots));
+                slots.push(&event, series[event.series].name.kind == SeriesKind::Bars);
             }
             inner.bytes += kept.as_ref().map_or(0, KeptSlots::bytes);
             inner.feeds.insert(name.clone(), kept.map(Arc::new));

@@ -9,7 +9,8 @@ use crate::domain::Time;
 use crate::domain::params::{
     ConfigProblem, ParamEntry, ParamKind, ParamSpec, ParamTable, ParamValue, not_known,
 };
-use crate::history::Catalogue;
+use crate::history::catalogue::Series;
+use crate::history::{Catalogue, HistoryEvents};
 use crate::run::backtest::{BacktestError, BacktestOptions, Kept, Plan, Source, run_backtest};
 use crate::run::config::{Config, StrategyConfig};
 use crate::run::interrupt::Interrupt;
@@ -164,9 +165,9 @@ impl<'a> Backtests<'a> {
     /// [`BacktestError`] where the history has not what the configuration names.
     pub fn whole(&self) -> Result<Span, BacktestError> {
         let plan = Plan::of_history(self.config, self.catalogue)?;
-        let (first, last) = plan.series.iter().fold((Time(u64::MAX), Time(0)), |(first, last), series| {
-            (first.min(series.first()), last.max(series.last()))
-        });
+        let first = HistoryEvents::begin(self.catalogue, &plan.series, &self.config.instruments)?;
+        let first = first.unwrap_or(Time(u64::MAX));
+        let last = plan.series.iter().map(Series::last).max().unwrap_or_default();
         let b = &self.config.backtest;
         Ok(Span {
             from: b.from.map_or(first, |from| from.max(first)),
