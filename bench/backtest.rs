@@ -276,7 +276,7 @@ fn sweep_by(backtests: &Backtests<'_>, space: &Space, points: u64, workers: usiz
         .iter()
         .step_by((all.len() / points.max(1) as usize).max(1))
         .take(points as usize)
-        .map(|&point| Task { point, span: whole, with_equity: false })
+        .map(|&point| Task::of(point, whole))
         .collect();
     let stop = Interrupt::default();
     let (begun, cpu) = (Instant::now(), cpu_seconds());

@@ -9,6 +9,7 @@ mod support {
     pub mod interrupt;
 }
 
+use algo_trader::domain::performance::FillRow;
 use algo_trader::domain::{InstrumentId, Notional, Qty, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
@@ -16,12 +17,13 @@ use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::backtest::{
-    BacktestError, BacktestOptions, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
+    BacktestError, BacktestOptions, Kept, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
 };
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, run};
 use support::history::Rng;
 use tempfile::tempdir;
@@ -519,6 +521,61 @@ fn a_range_has_the_bars_that_lie_in_it() {
     }
     (config.backtest.from, config.backtest.until) = (Some(at(5).plus_nanos(1)), Some(at(6)));
     let none = run(&config, &catalogue, &[]).expect_err("no bar lies there");
+    assert!(matches!(none, BacktestError::Nothing { .. }), "{none}");
+}
+
+#[test]
+fn a_warm_up_makes_of_a_part_what_it_is_in_the_whole() {
+    const FIXED: &str = "[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:XYZ\"]\n[strategy.params]\n\
+         fast = 5\nslow = 60\nqty = \"2\"\nstop_bps = 40";
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(9, 3_000));
+    let (whole, catalogue) = config(dir.path(), &[XYZ], FIXED);
+    let all = run(&whole, &catalogue, &[]).expect("runs").outcome;
+    // When it held nothing: after each round trip.
+    let flat: Vec<Time> = all.trips.iter().filter_map(|trip| trip.exit_time).collect();
+    assert!(flat.len() > 30, "{}", flat.len());
+    let shown = |fills: &[FillRow]| -> Vec<_> {
+        fills.iter().map(|f| (f.time, f.side, f.qty, f.price, f.fee)).collect()
+    };
+    for exit in flat.into_iter().step_by(7) {
+        // At the end of a bar, within one, and far from any.
+        for from in [Time((exit.0 / MINUTE + 1) * MINUTE), exit.plus_nanos(1)] {
+            let mut part = whole.clone();
+            part.backtest.from = Some(from);
+            part.backtest.warm_up = Duration::from_nanos(from.0 - BEGIN);
+            let ran = |every_event, kept| {
+                let options = BacktestOptions { every_event, kept, ..BacktestOptions::default() };
+                run_backtest(&part, Source::History(&catalogue), options).expect("runs")
+            };
+            let every = ran(true, None);
+            let later: Vec<FillRow> = all.fills.iter().filter(|fill| fill.time >= from).cloned().collect();
+            assert_eq!(shown(&every.outcome.fills), shown(&later), "{from}");
+            let begun = every.outcome.equity.first().map(|point| (point.time >= from, point.equity));
+            assert_eq!((every.outcome.from >= from, begun), (true, Some((true, all.start))));
+            assert!(every.outcome.from.0 < from.0 + MINUTE, "{from}");
+            for kept in [None, Some(Arc::new(Kept::new(Some(Time(BEGIN)), None, 1 << 30)))] {
+                let passed = ran(false, kept);
+                assert_eq!(passed.outcome, every.outcome, "{from}");
+                assert_eq!(passed.summary.order_stream_sha256, every.summary.order_stream_sha256);
+            }
+        }
+    }
+    // With nothing known, a part begins otherwise.
+    let mut cold = whole.clone();
+    cold.backtest.from = Some(Time(BEGIN + 1_000 * MINUTE));
+    let first = |ran: Ran| ran.outcome.fills.first().map(|fill| fill.time);
+    let begun_cold = first(run(&cold, &catalogue, &[]).expect("runs"));
+    assert!(begun_cold >= Some(Time(BEGIN + 1_060 * MINUTE)), "{begun_cold:?}");
+    cold.backtest.warm_up = Duration::from_secs(60 * 60);
+    let begun_warm = first(run(&cold, &catalogue, &[]).expect("runs"));
+    assert!(begun_warm < begun_cold, "{begun_warm:?} {begun_cold:?}");
+    // Its length is before a moment, and a run is not the time before it.
+    (cold.backtest.from, cold.backtest.until) = (None, None);
+    let none = run(&cold, &catalogue, &[]).expect_err("before what?");
+    assert!(matches!(none, BacktestError::WarmUp), "{none}");
+    cold.backtest.from = Some(Time(BEGIN + 3_000 * MINUTE + 1));
+    let none = run(&cold, &catalogue, &[]).expect_err("nothing is left");
     assert!(matches!(none, BacktestError::Nothing { .. }), "{none}");
 }
 

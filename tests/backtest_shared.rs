@@ -463,7 +463,9 @@ fn swept(backtests: &Backtests<'_>, space: &Space, workers: usize, parts: u64) -
         algo_trader::run::sweep::Span { from: at(part), until: at(part + 1) }
     };
     let tasks: Vec<Task> = (0..parts)
-        .flat_map(|part| points.iter().map(move |&point| Task { point, span: span(part), with_equity: true }))
+        .flat_map(|part| {
+            points.iter().map(move |&point| Task { with_equity: true, ..Task::of(point, span(part)) })
+        })
         .collect();
     let stop = Interrupt::default();
     let mut all =

@@ -34,6 +34,12 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     // Values of the wrong kind.
     ("run = 5", &["my.toml:1:7: run = 5: must be a table"]),
+    (
+        "[backtest]\nwarm_up = \"90 days\"",
+        &[
+            "my.toml:2:11: backtest.warm_up = \"90 days\": must be a length of time of at most a hundred years: 90d, 12h, 30m or 45s",
+        ],
+    ),
     ("[run]\nepoch = \"now\"", &["my.toml:2:9: run.epoch = \"now\": must be an integer"]),
     ("[run]\nepoch = 1.5", &["my.toml:2:9: run.epoch = 1.5: must be an integer"]),
     (

@@ -34,7 +34,7 @@ fn mixed(of: u64) -> u64 {
 struct Market<F> {
     skill: F,
     calls: AtomicUsize,
-    asked: Mutex<Vec<(Vec<String>, Span)>>,
+    asked: Mutex<Vec<(Vec<String>, Task)>>,
     fails: AtomicBool,
 }
 
@@ -45,15 +45,11 @@ impl<F: Fn(&[f64], u64) -> f64 + Sync> Market<F> {
 }
 
 impl<F: Fn(&[f64], u64) -> f64 + Sync> Evaluate for Market<F> {
-    fn evaluate(
-        &self,
-        of: &[Setting<'_>],
-        span: Span,
-        with_equity: bool,
-    ) -> Result<Evaluation, EvaluateError> {
+    fn evaluate(&self, of: &[Setting<'_>], task: &Task) -> Result<Evaluation, EvaluateError> {
+        let &Task { span, with_equity, .. } = task;
         let n = self.calls.fetch_add(1, Ordering::Relaxed);
         let texts: Vec<String> = of.iter().map(|setting| setting.value.to_owned()).collect();
-        self.asked.lock().expect("no panic").push((texts, span));
+        self.asked.lock().expect("no panic").push((texts, *task));
         let values: Vec<f64> = of.iter().map(|setting| setting.value.parse().expect("numbers")).collect();
         if values.len() == 2 && values[0] >= values[1] {
             return Err(EvaluateError::Refused("the first must be less than the second".into()));
@@ -92,7 +88,7 @@ fn days(from: u64, until: u64) -> Span {
 
 fn tasks(space: &Space, choice: Choice, span: Span) -> Vec<Task> {
     let points = space.points(choice).expect("few points");
-    points.into_iter().map(|point| Task { point, span, with_equity: false }).collect()
+    points.into_iter().map(|point| Task::of(point, span)).collect()
 }
 
 fn run(
@@ -350,15 +346,18 @@ fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
     let (report, asked) = result(1);
     assert_eq!(report, result(4).0);
     let (trained, tested) = asked.split_at(points.len() * windows.len());
-    assert!(trained.iter().all(|(_, span)| windows.iter().any(|window| window.train == *span)));
-    assert_eq!(tested.len(), windows.len(), "one run a window is judged");
+    let alone = |task: &Task| task.watched_from.is_none();
+    assert!(trained.iter().all(|(_, t)| alone(t) && windows.iter().any(|window| window.train == t.span)));
+    let judged: Vec<_> = tested.iter().map(|(_, task)| (task.watched_from, task.span)).collect();
+    let expected: Vec<_> = windows.iter().map(|window| (Some(window.train.from), window.test)).collect();
+    assert_eq!(judged, expected, "one run a window is judged, which has seen what was trained on");
     let mut worth = 1.0;
     for (row, window) in report.windows.iter().zip(&windows) {
         // The naive choice: all on the training stretch, the best of them.
         let market = Market::new(skill);
         let growth = |phase: &str, span| {
-            let of = [Setting { name: "phase", value: phase }];
-            market.evaluate(&of, span, false).expect("it runs").statistics.total_return.expect("defined")
+            let (of, task) = ([Setting { name: "phase", value: phase }], Task::of(points[0], span));
+            market.evaluate(&of, &task).expect("it runs").statistics.total_return.expect("defined")
         };
         let mut best = ["0", "1", "2"].map(|phase| (growth(phase, window.train), phase));
         best.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("numbers"));

@@ -9,7 +9,8 @@ use algo_trader::domain::Time;
 use algo_trader::domain::params::ParamValue;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{
-    Axis, Backtests, Choice, Evaluate, EvaluateError, Search, Setting, Space, Span, TargetError, Task, search,
+    Axis, Backtests, Choice, Evaluate, EvaluateError, Point, Search, Setting, Space, Span, TargetError, Task,
+    search,
 };
 use algo_trader::statistics::outcome::{Conventions, equity, of_outcome};
 use std::fs;
@@ -52,8 +53,7 @@ fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
             .expect("good axes");
     let whole = backtests.whole().expect("there is data");
     let points = space.points(Choice::Grid).expect("few");
-    let tasks: Vec<Task> =
-        points.iter().map(|&point| Task { point, span: whole, with_equity: false }).collect();
+    let tasks: Vec<Task> = points.iter().map(|&point| Task::of(point, whole)).collect();
     let stop = Interrupt::default();
     let mut run_all = Search {
         evaluate: &backtests,
@@ -87,7 +87,9 @@ fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
     let mut shorter = config.clone();
     (shorter.backtest.from, shorter.backtest.until) = (Some(half.from), Some(half.until));
     let settings = [Setting { name: "fast", value: "3" }, Setting { name: "slow", value: "8" }];
-    let part = backtests.evaluate(&settings, half, true).expect("it runs");
+    let part = backtests
+        .evaluate(&settings, &Task { with_equity: true, ..Task::of(Point(0), half) })
+        .expect("it runs");
     let ran = run(&shorter, &catalogue, &[]).expect("it runs");
     assert_eq!(part.statistics, of_outcome(&ran.outcome, &Conventions::default()));
     assert_eq!(part.curve(), equity(&ran.outcome));

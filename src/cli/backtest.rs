@@ -16,7 +16,7 @@ use crate::run::backtest::{
     BacktestError, BacktestOptions, LookaheadReport, Plan, Ran, Rerun, Source, check_lookahead, known_to,
     named_in, run_backtest,
 };
-use crate::run::config::{ConfigError, FillChoice, parse_time};
+use crate::run::config::{ConfigError, FillChoice, SPAN_EXPECTED, parse_span, parse_time};
 use crate::run::interrupt::Interrupt;
 use crate::run::{Config, PipelineOptions};
 use crate::statistics::outcome::Conventions;
@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 #[command(after_help = "Examples:
   algo-trader backtest --config my.toml
   algo-trader backtest --config my.toml --series bars-1d --from 2010-01-01 --until 2020-01-01
+  algo-trader backtest --config my.toml --from 2024-01-01 --warm-up 90d
   algo-trader backtest --config my.toml --fill depth recordings/usdm-btcusdt-20240808.gz
   algo-trader backtest --config my.toml --check-lookahead 20
   algo-trader backtest --config my.toml --report tear-sheet
@@ -56,6 +57,9 @@ pub struct Args {
     /// The first day or moment not any more
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
+    /// Watch so much before --from without orders, so that indicators are ready: 90d, 12h, 30m, 45s
+    #[arg(long, value_name = "LENGTH", value_parser = span)]
+    warm_up: Option<Duration>,
     /// What orders fill against: auto, bars, trades, quotes or depth
     #[arg(long, value_name = "MODEL", value_parser = fill)]
     fill: Option<FillChoice>,
@@ -81,6 +85,11 @@ fn time(text: &str) -> Result<Time, String> {
         .ok_or_else(|| "expected a day or a moment, UTC: 2024-08-08 or 2024-08-08T12:00:00Z".into())
 }
 
+/// A length of time, as [`parse_span`] reads it.
+pub fn span(text: &str) -> Result<Duration, String> {
+    parse_span(text).ok_or_else(|| SPAN_EXPECTED.into())
+}
+
 fn fill(text: &str) -> Result<FillChoice, String> {
     let found = FillChoice::ALL.iter().find(|(name, _)| *name == text);
     found.map(|(_, choice)| *choice).ok_or_else(|| "expected auto, bars, trades, quotes or depth".into())
@@ -102,6 +111,7 @@ fn prepare(args: &Args) -> Result<(Config, Option<Catalogue>), Outcome> {
         b.series.clone_from(&args.series);
     }
     (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
+    b.warm_up = args.warm_up.unwrap_or(b.warm_up);
     b.fill = args.fill.unwrap_or(b.fill);
     if let (Some(from), Some(until)) = (b.from, b.until)
         && until <= from

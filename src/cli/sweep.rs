@@ -6,7 +6,7 @@ use crate::domain::Time;
 use crate::history::Catalogue;
 use crate::report::sweep::{AxisValues, SweepReport, write};
 use crate::run::Config;
-use crate::run::config::parse_time;
+use crate::run::config::{parse_span, parse_time, span_label};
 use crate::run::interrupt::Interrupt;
 use crate::run::sweep::{
     Axis, Backtests, Choice, OBJECTIVES, Objective, Point, Progress, Ranking, ResultsFile, Search, Space,
@@ -42,6 +42,9 @@ pub struct Args {
     /// The first day or moment not any more
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
+    /// Watch so much before each run without orders, so that indicators are ready: 90d, 12h, 30m, 45s
+    #[arg(long, value_name = "LENGTH", value_parser = backtest::span)]
+    warm_up: Option<Duration>,
     /// A parameter to vary and its values: fast=5..50:5
     #[arg(long = "param", value_name = "NAME=VALUES", required = true)]
     params: Vec<String>,
@@ -57,8 +60,7 @@ pub struct Args {
     /// Rank only runs with at least so many closed trades
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_trades: u64,
-    /// Choose on a stretch of time and judge on the next, again and again: 365d,90d (d, h, m or s). Indicators begin anew in
-    /// each, so a test has to be much longer than the slowest of them
+    /// Choose on a stretch of time and judge on the next, which it warms up, again and again: 365d,90d (d, h, m or s)
     #[arg(long, value_name = "TRAIN,TEST", value_parser = stretches)]
     walk_forward: Option<(Duration, Duration)>,
     /// Let every training stretch begin at the beginning
@@ -99,20 +101,9 @@ pub fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn stretches(text: &str) -> Result<(Duration, Duration), String> {
-    let duration = |text: &str| {
-        let text = text.trim();
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "d" => 86_400,
-            "h" => 3_600,
-            "m" => 60,
-            "s" => 1,
-            _ => return None,
-        };
-        let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
-        Some(Duration::from_secs(u64::from(number) * seconds))
-    };
-    let both = text.split_once(',').and_then(|(train, test)| Some((duration(train)?, duration(test)?)));
+    let both = text
+        .split_once(',')
+        .and_then(|(train, test)| Some((parse_span(train.trim())?, parse_span(test.trim())?)));
     both.ok_or_else(|| "expected two stretches such as 365d,90d or 48h,12h".into())
 }
 
@@ -148,6 +139,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     let b = &mut config.backtest;
     (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
+    b.warm_up = args.warm_up.unwrap_or(b.warm_up);
     super::replay::start_log(&config);
     swept(&args, &config, &catalogue, strategies, &space, &points)
 }
@@ -196,8 +188,7 @@ fn swept(
         stop: &interrupt,
         progress: &mut *progress,
     };
-    let tasks: Vec<Task> =
-        points.iter().map(|&point| Task { point, span: whole, with_equity: false }).collect();
+    let tasks: Vec<Task> = points.iter().map(|&point| Task::of(point, whole)).collect();
     let done = search(&mut run, &tasks).and_then(|done| {
         let walk = windows
             .as_ref()
@@ -245,6 +236,9 @@ fn report(args: &Args, config: &Config, space: &Space, whole: Span, ranking: Ran
         ("until".to_owned(), whole.until.to_string()),
         ("least trades".to_owned(), args.min_trades.to_string()),
     ];
+    if !config.backtest.warm_up.is_zero() {
+        settings.push(("warm-up".to_owned(), span_label(config.backtest.warm_up)));
+    }
     if let Some(count) = args.random {
         settings.push(("random".to_owned(), format!("{count} combinations, seed {}", args.seed)));
     }
@@ -356,12 +350,7 @@ fn text(report: &SweepReport) -> String {
             walk.windows.iter().filter(|w| w.out_of_sample.as_ref().is_some_and(|s| s.trades.trades == 0));
         let idle = idle.count();
         if idle > 0 {
-            let _ = writeln!(
-                out,
-                "  {idle} of {} windows saw no trade while testing: indicators begin anew in each and need their length in \
-                 bars first, so make --walk-forward's test much longer than the slowest of them",
-                walk.windows.len()
-            );
+            let _ = writeln!(out, "  {idle} of {} windows saw no trade while testing", walk.windows.len());
         }
         let _ = writeln!(
             out,

@@ -281,5 +281,7 @@ reasons! {
         /// Two orders cancel each other only if they are two, of one instrument, of one size where of one side, and
         /// at most one of them is with the venue.
         NotLinkable = 9, "not-linkable";
+        /// What there is until a backtest's first moment is only watched.
+        WarmingUp = 10, "warming-up";
     }
 }

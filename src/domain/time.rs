@@ -17,6 +17,12 @@ impl Time {
         Time(self.0.saturating_add(nanos))
     }
 
+    /// The moment `duration` earlier; saturating.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Time {
+        Time(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The moment `duration` later; saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Time {

@@ -15,7 +15,7 @@ use crate::domain::{
     Instrument, InstrumentId, InstrumentTable, Notional, OrderId, Position, Price, Qty, Side, Slot, Stretch,
     Time,
 };
-use crate::pipeline::Shared;
+use crate::pipeline::{Lull, Shared};
 
 /// What a score is to be.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct ScoreSettings {
     pub start: i64,
     /// Between points of equity, ns.
     pub interval_ns: u64,
+    /// When it begins: what comes before only says what prices are.
+    pub from: Time,
     /// By instrument: whether strategies have it.
     pub watched: Vec<bool>,
     /// Whether every decision is kept, to compare with those of another run.
@@ -134,20 +136,32 @@ impl Score {
         };
         if told {
             (self.told, self.market_time) = (true, self.now);
-            if !self.begun {
+            if !self.begun && self.now >= self.settings.from {
                 self.begin(positions);
             }
         }
     }
 
-    /// Whether a price within a bar of `instrument` changes nothing: it has a first price already.
-    pub(super) fn is_calm(&self, instrument: InstrumentId) -> bool {
-        self.begun && self.marks[instrument.index()].0 != 0
+    /// Whether a price within a bar changes nothing: its instrument has a first price already.
+    pub(super) fn is_calm(&self, lull: &Lull) -> bool {
+        (self.begun || lull.ends < self.settings.from) && self.marks[lull.instrument.index()].0 != 0
+    }
+
+    /// Leaves of a stretch the bars before it begins, unless it has.
+    pub(super) fn shorten(&self, stretch: &mut Stretch<'_>) {
+        if !self.begun {
+            stretch.cut_before(self.settings.from);
+        }
     }
 
     /// Takes time and prices from bars, of which only the closes are to be seen.
     pub(super) fn pass_over_bars(&mut self, stretch: &Stretch<'_>, positions: &[Vec<Position>]) {
         let mut bars = *stretch.bars();
+        if let Some((time, last)) = bars.last().filter(|_| !self.begun) {
+            self.mark(stretch.instrument, last.close);
+            (self.now, self.market_time) = (time, time);
+            return;
+        }
         while !bars.is_empty() {
             // Up to the next point only the last price is of any interest.
             let (before, after) = bars.split_at(bars.before(self.next_point.plus_nanos(1)));

@@ -309,7 +309,13 @@ impl<S: Shared> Stage<S> for ExecutionStage {
     }
 
     fn is_calm(&self, lull: &Lull) -> bool {
-        self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull.instrument))
+        self.keeper.score.as_ref().is_none_or(|score| score.is_calm(lull))
+    }
+
+    fn shorten(&mut self, stretch: &mut Stretch<'_>) {
+        if let Some(score) = &self.keeper.score {
+            score.shorten(stretch);
+        }
     }
 
     fn is_calm_in_trades(&self, _instrument: InstrumentId) -> bool {

@@ -36,6 +36,8 @@ pub struct View {
     pub forms: Vec<NativeForms>,
     /// By which orders are rounded before anybody sees them; empty: they are not.
     pub rounding: Vec<Filters>,
+    /// Until then the market is only watched, and no order made.
+    pub trades_from: Time,
 }
 
 impl View {
@@ -52,6 +54,7 @@ impl View {
             bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
+            trades_from: Time(0),
         }
     }
 

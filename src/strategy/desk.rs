@@ -250,6 +250,10 @@ impl Desk {
     /// # Errors
     /// [`PlaceError`] where it cannot be one.
     pub fn place(&mut self, view: &View, wanted: &Wanted, trail: Trail) -> Result<OrderId, PlaceError> {
+        // Nothing is wrong with it: it is not counted among the refused.
+        if view.now < view.trades_from {
+            return Err(PlaceError::WarmingUp);
+        }
         let rounded = self.rounded(view, wanted);
         let wanted = &rounded;
         if let Some(refusal) = self.refusal(wanted, trail) {

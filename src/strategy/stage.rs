@@ -150,6 +150,13 @@ impl StrategyStage {
         self
     }
 
+    /// The same where nothing is ordered before a moment: what comes until then warms up indicators and strategies.
+    #[must_use]
+    pub fn with_warm_up(mut self, until: Time) -> Self {
+        self.view.trades_from = until;
+        self
+    }
+
     /// Which instruments' books the seats want to be lent.
     #[must_use]
     pub fn books_wanted(table: &InstrumentTable, seats: &[Seat]) -> Vec<bool> {

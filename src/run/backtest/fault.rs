@@ -43,6 +43,11 @@ pub enum BacktestError {
         /// Those.
         series: String,
     },
+    /// A warm-up before no moment.
+    #[error(
+        "warm_up is what is watched before the first moment of a run: say in from, or with --from, when that is"
+    )]
+    WarmUp,
     /// The fill model needs what is not there.
     #[error("fill = {model:?} needs {needs}, which {instrument} has not among {series}; use fill = \"auto\"")]
     Model {

@@ -150,7 +150,7 @@ fn over_history(
     finish(config, pipeline, &plan, outcome, Ends { events, begun, feed: None, cut: options.cut.is_some() })
         .and_then(|ran| match failure {
             Some(error) => Err(BacktestError::History(error)),
-            None if ran.events == 0 => Err(plan.nothing()),
+            None if plan.saw_nothing(&ran) => Err(plan.nothing()),
             None => Ok(ran),
         })
 }
@@ -167,7 +167,7 @@ fn over_frames(
     let sources = frames.sources().to_vec();
     let begun = Instant::now();
     let (mut events, mut failure) = (0u64, None);
-    let from = config.backtest.from.unwrap_or_default();
+    let from = config.backtest.read_from().unwrap_or_default();
     let until = [config.backtest.until, options.cut].into_iter().flatten().min().unwrap_or(Time(u64::MAX));
     let outcome = loop {
         let frame = match frames.next_frame() {
@@ -193,7 +193,7 @@ fn over_frames(
     let ends = Ends { events, begun, feed: Some(feed), cut: options.cut.is_some() };
     finish(config, pipeline, &plan, outcome, ends).and_then(|ran| match failure {
         Some(error) => Err(BacktestError::Source(error)),
-        None if ran.events == 0 => Err(plan.nothing()),
+        None if plan.saw_nothing(&ran) => Err(plan.nothing()),
         None => Ok(ran),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns: every check that can be made before the first event.
 
+use super::Ran;
 use super::fault::BacktestError;
 use super::funding;
 use super::path::STEPS;
@@ -16,7 +17,7 @@ use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, Query};
 use crate::market::{Sourcing, TopSource};
 use crate::net::FrameSource;
-use crate::run::config::{BacktestConfig, Config, FillChoice, FillRule, LatencyChoice};
+use crate::run::config::{BacktestConfig, Config, FillChoice, FillRule, LatencyChoice, span_label};
 use crate::run::pipeline::Simulation;
 use std::path::Path;
 
@@ -134,7 +135,8 @@ impl Plan {
                 return Err(BacktestError::NoSeries { instrument: name.clone(), known: have() });
             }
         }
-        let query = Query { instruments: names, series: b.series.clone(), from: b.from, until: b.until };
+        let query =
+            Query { instruments: names, series: b.series.clone(), from: b.read_from(), until: b.until };
         let series = query.select(catalogue)?;
         let mut known = vec![Known::default(); config.instruments.len()];
         for instrument in &traded {
@@ -187,8 +189,16 @@ impl Plan {
             known[instrument.id.index()].add(SeriesKind::Feed);
         }
         let simulation = simulation(config, &traded, &known, |_| "a recorded feed".into())?;
-        let query = Query { from: config.backtest.from, until: config.backtest.until, ..Query::default() };
+        let b = &config.backtest;
+        let query = Query { from: b.read_from(), until: b.until, ..Query::default() };
         Ok(Self { series: Vec::new(), sources, events: 0, query, simulation, settle_ns: settle_ns(config) })
+    }
+
+    /// Whether the market said nothing in the range, whatever it said before, while a run was warmed up.
+    pub(super) fn saw_nothing(&self, ran: &Ran) -> bool {
+        let warmed_up = self.query.from.is_some_and(|from| from < self.simulation.score.from);
+        let cut_short = ran.summary.stopped.is_some();
+        ran.events == 0 || (warmed_up && !cut_short && ran.outcome.equity.is_empty())
     }
 
     /// That no event lies in the range.
@@ -198,7 +208,8 @@ impl Plan {
         };
         let first = told(self.series.iter().map(Series::first).min(), "nothing");
         let last = told(self.series.iter().map(Series::last).max(), "nothing");
-        let (from, until) = (told(self.query.from, "the beginning"), told(self.query.until, "the end"));
+        let from = self.query.from.map(|from| from.max(self.simulation.score.from));
+        let (from, until) = (told(from, "the beginning"), told(self.query.until, "the end"));
         BacktestError::Nothing {
             series: self.sources.join(", "),
             there: format!("{first} to {last}"),
@@ -214,6 +225,9 @@ impl Plan {
         put("balance", format!("{:#}", Scaled { value: b.balance.into(), decimals: 8 }));
         put("from", b.from.map_or(String::new(), |time| time.to_string()));
         put("until", b.until.map_or(String::new(), |time| time.to_string()));
+        if !b.warm_up.is_zero() {
+            put("warm_up", span_label(b.warm_up));
+        }
         put("fill", b.fill.to_string());
         put("path", b.path.to_string());
         put("queue", queue_label(b.queue));
@@ -282,6 +296,9 @@ fn latency_label(choice: Option<&LatencyChoice>, default_us: u64) -> String {
 
 /// The instruments that strategies have; all are paid in one asset.
 fn traded(config: &Config) -> Result<Vec<&Instrument>, BacktestError> {
+    if config.backtest.from.is_none() && !config.backtest.warm_up.is_zero() {
+        return Err(BacktestError::WarmUp);
+    }
     if config.strategies.is_empty() {
         return Err(BacktestError::NoStrategy(config.file.clone()));
     }
@@ -340,7 +357,9 @@ fn simulation(
         funding: funding(b, config, traded)?,
     };
     let interval_ns = u64::from(b.equity_seconds) * 1_000_000_000;
-    let score = ScoreSettings { currency, start: b.balance, interval_ns, watched, decisions: false };
+    // Without a first moment there is nothing before it.
+    let from = b.from.unwrap_or_default();
+    let score = ScoreSettings { currency, start: b.balance, interval_ns, from, watched, decisions: false };
     Ok(Simulation { fills, sourcing, score, known: None })
 }
 
@@ -412,6 +431,7 @@ impl BacktestError {
             self,
             Self::Pipeline(_)
                 | Self::NoStrategy(_)
+                | Self::WarmUp
                 | Self::NoSeries { .. }
                 | Self::SeveralBars { .. }
                 | Self::Model { .. }

@@ -11,6 +11,7 @@ use crate::execution::fills::{FeeTier, Queue, Slippage};
 use crate::history::catalogue::SeriesKind;
 use crate::history::catalogue::is_every;
 use std::path::PathBuf;
+use std::time::Duration;
 use toml::Spanned;
 
 choices! {
@@ -68,6 +69,8 @@ pub struct BacktestConfig {
     pub from: Option<Time>,
     /// The first moment not any more.
     pub until: Option<Time>,
+    /// How much before the first moment is watched, without orders.
+    pub warm_up: Duration,
     /// What everything is worth at first, units of 10^-8 of the currency.
     pub balance: i64,
     /// Between points of equity.
@@ -123,6 +126,7 @@ impl BacktestConfig {
             series: series(raw, checks),
             from,
             until,
+            warm_up: warm_up(raw, checks),
             balance: amount(checks, &raw.balance, 1, 100_000),
             equity_seconds: checks.integer(&raw.equity_seconds, 1..=604_800, 3_600),
             qty_decimals: checks.integer(&raw.qty_decimals, 0..=9, 0),
@@ -143,6 +147,51 @@ impl BacktestConfig {
         }
     }
 }
+
+impl BacktestConfig {
+    /// The first moment that anything is read of: what it is warmed up by, and the run.
+    #[must_use]
+    pub fn read_from(&self) -> Option<Time> {
+        Some(self.from?.minus(self.warm_up))
+    }
+}
+
+/// A length such as `90d`; empty: none.
+fn warm_up(raw: &RawBacktest, checks: &mut Checks<'_>) -> Duration {
+    let Some(given) = raw.warm_up.as_ref().filter(|given| !given.get_ref().is_empty()) else {
+        return Duration::ZERO;
+    };
+    let span = parse_span(given.get_ref());
+    if span.is_none() {
+        checks.refuse(&given.span(), SPAN_EXPECTED);
+    }
+    span.unwrap_or_default()
+}
+
+/// What [`parse_span`] expects, for messages.
+pub const SPAN_EXPECTED: &str = "must be a length of time of at most a hundred years: 90d, 12h, 30m or 45s";
+
+/// A length of time in days, hours, minutes or seconds: `90d`, `12h`, `30m`, `45s`; a hundred years at most, not none.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let (_, seconds) = SPAN_UNITS.iter().find(|(name, _)| *name == unit)?;
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<u64>().ok().filter(|_| digits)?;
+    let seconds = number.checked_mul(*seconds)?;
+    (1..=SPAN_MAX).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
+/// As [`parse_span`] reads it, in the longest unit that fits.
+#[must_use]
+pub fn span_label(span: Duration) -> String {
+    let whole = SPAN_UNITS.iter().find(|(_, seconds)| span.as_secs().is_multiple_of(*seconds));
+    whole.map_or_else(String::new, |(unit, seconds)| format!("{}{unit}", span.as_secs() / seconds))
+}
+
+/// Units and how many seconds they are, the longest first.
+const SPAN_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+const SPAN_MAX: u64 = 36_525 * 86_400;
 
 /// A fraction of at most 5 %.
 fn rate(given: &Given<String>, checks: &mut Checks<'_>) -> Option<FeeRate> {

@@ -24,7 +24,9 @@ mod venue;
 
 pub use alerts::AlertConfig;
 pub use audit::AuditConfig;
-pub use backtest::{BacktestConfig, FillChoice, LatencyChoice, PathRule, parse_time};
+pub use backtest::{
+    BacktestConfig, FillChoice, LatencyChoice, PathRule, SPAN_EXPECTED, parse_span, parse_time, span_label,
+};
 pub use hours::HoursConfig;
 pub use risk::RiskConfig;
 pub use sections::{

@@ -285,6 +285,7 @@ raw! {
         series: Given<Vec<Spanned<String>>>,
         from: Given<String>,
         until: Given<String>,
+        warm_up: Given<String>,
         balance: Given<String>,
         equity_seconds: Given<i64>,
         qty_decimals: Given<i64>,

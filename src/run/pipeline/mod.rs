@@ -186,6 +186,7 @@ impl Pipeline {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
             strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
+            strategy = strategy.with_warm_up(simulation.score.from);
             market = market.with_sourcing(&simulation.sourcing);
             if let Some(known) = &simulation.known {
                 market = market.with_known(known.as_ref(), &requests);

@@ -1,10 +1,9 @@
 //! What a sweep runs: backtests of one configuration over the local history, each with some parameters set otherwise.
 //!
-//! Each run begins with nothing known, as a backtest does: the indicators of a testing stretch warm up within it. Runs
-//! share what is equal: events are read and decoded once, and each indicator over the bars of a stretch is computed once
+//! Each run begins with nothing known but what it is warmed up by, as a backtest does. Runs share what is equal: events are read and decoded once, and each indicator over the bars of a stretch is computed once
 //! ([`Kept`]), as far as memory goes.
 
-use super::{Evaluate, EvaluateError, Evaluation, Setting, Space, Span};
+use super::{Evaluate, EvaluateError, Evaluation, Setting, Space, Span, Task};
 use crate::domain::Time;
 use crate::domain::params::{
     ConfigProblem, ParamEntry, ParamKind, ParamSpec, ParamTable, ParamValue, not_known,
@@ -18,6 +17,7 @@ use crate::run::pipeline::{PipelineError, PipelineOptions};
 use crate::statistics::outcome::{Conventions, equity, of_outcome};
 use crate::strategy::{BUILT_IN, StrategySpec};
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why an axis is no parameter of the configuration.
@@ -113,7 +113,7 @@ impl<'a> Backtests<'a> {
             targets.push(target);
         }
         let b = &config.backtest;
-        let kept = Some(Arc::new(Kept::new(b.from, b.until, Kept::fitting_memory())));
+        let kept = Some(Arc::new(Kept::new(b.read_from(), b.until, Kept::fitting_memory())));
         Ok(Self { config, catalogue, strategies, interrupt, conventions, targets, kept })
     }
 
@@ -121,7 +121,7 @@ impl<'a> Backtests<'a> {
     #[must_use]
     pub fn sharing(mut self, bytes_max: usize) -> Self {
         let b = &self.config.backtest;
-        self.kept = (bytes_max > 0).then(|| Arc::new(Kept::new(b.from, b.until, bytes_max)));
+        self.kept = (bytes_max > 0).then(|| Arc::new(Kept::new(b.read_from(), b.until, bytes_max)));
         self
     }
 
@@ -218,12 +218,7 @@ fn entry(spec: &ParamSpec, value: &str) -> ParamEntry {
 }
 
 impl Evaluate for Backtests<'_> {
-    fn evaluate(
-        &self,
-        settings: &[Setting<'_>],
-        span: Span,
-        with_equity: bool,
-    ) -> Result<Evaluation, EvaluateError> {
+    fn evaluate(&self, settings: &[Setting<'_>], task: &Task) -> Result<Evaluation, EvaluateError> {
         let mut config = self.config.clone();
         for (setting, target) in settings.iter().zip(&self.targets) {
             if let Some(strategy) = config.strategies.get_mut(target.strategy) {
@@ -232,7 +227,11 @@ impl Evaluate for Backtests<'_> {
                 entries.push(entry(target.spec, setting.value));
             }
         }
-        (config.backtest.from, config.backtest.until) = (Some(span.from), Some(span.until));
+        let (b, span) = (&mut config.backtest, task.span);
+        (b.from, b.until) = (Some(span.from), Some(span.until));
+        if let Some(from) = task.watched_from {
+            b.warm_up = b.warm_up.max(Duration::from_nanos(span.from.since(from)));
+        }
         // Many runs cannot write one file.
         config.journal.path = None;
         let pipeline =
@@ -256,7 +255,7 @@ impl Evaluate for Backtests<'_> {
             Err(why) => return Err(EvaluateError::Failed(why.to_string())),
         };
         let statistics = of_outcome(&ran.outcome, &self.conventions);
-        let curve = if with_equity { equity(&ran.outcome) } else { Vec::new() };
+        let curve = if task.with_equity { equity(&ran.outcome) } else { Vec::new() };
         Ok(Evaluation { statistics, equity: curve.iter().map(|point| (point.time.0, point.value)).collect() })
     }
 }

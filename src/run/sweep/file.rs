@@ -27,6 +27,8 @@ struct Line {
     point: u64,
     from: u64,
     until: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watched_from: Option<u64>,
     with_equity: bool,
     result: Result<Evaluation, EvaluateError>,
 }
@@ -89,7 +91,13 @@ impl ResultsFile {
                 error,
             })?;
             let span = Span { from: Time(line.from), until: Time(line.until) };
-            found.insert(Task { point: Point(line.point), span, with_equity: line.with_equity }, line.result);
+            let task = Task {
+                point: Point(line.point),
+                span,
+                watched_from: line.watched_from.map(Time),
+                with_equity: line.with_equity,
+            };
+            found.insert(task, line.result);
         }
         file.set_len(whole as u64).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
@@ -130,6 +138,7 @@ impl ResultsFile {
             point: task.point.0,
             from: task.span.from.0,
             until: task.span.until.0,
+            watched_from: task.watched_from.map(|from| from.0),
             with_equity: task.with_equity,
             result: result.clone(),
         })

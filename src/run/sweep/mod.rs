@@ -62,16 +62,10 @@ impl Evaluation {
 
 /// Runs one set of parameters. Called from several threads at once.
 pub trait Evaluate: Sync {
-    /// Runs `settings` over `span`; the same arguments give the same result. The equity curve is asked for where
-    /// `with_equity` is set.
+    /// Runs `settings`, which are those of the task's point, over the task's span; the same arguments give the same result.
     ///
     /// # Errors
     /// [`EvaluateError::Refused`] for a set that cannot be, such as a fast average slower than the slow one, which is
     /// left out of the ranking; [`EvaluateError::Failed`] if the run failed.
-    fn evaluate(
-        &self,
-        settings: &[Setting<'_>],
-        span: Span,
-        with_equity: bool,
-    ) -> Result<Evaluation, EvaluateError>;
+    fn evaluate(&self, settings: &[Setting<'_>], task: &Task) -> Result<Evaluation, EvaluateError>;
 }

@@ -1,6 +1,7 @@
 //! Running tasks on any number of threads.
 
 use super::{Evaluate, EvaluateError, Evaluation, Point, ResultsFile, Space, Span, SweepError};
+use crate::domain::Time;
 use crate::run::interrupt::Interrupt;
 use crossbeam_channel::unbounded;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,8 +14,18 @@ pub struct Task {
     pub point: Point,
     /// What it covers.
     pub span: Span,
+    /// From when on the market is watched without orders, to warm up what the run begins with; `None`: as runs are otherwise.
+    pub watched_from: Option<Time>,
     /// Whether its equity curve is wanted.
     pub with_equity: bool,
+}
+
+impl Task {
+    /// A run for its figures alone, with nothing said of what comes before it.
+    #[must_use]
+    pub fn of(point: Point, span: Span) -> Self {
+        Self { point, span, watched_from: None, with_equity: false }
+    }
 }
 
 /// One run with its result.
@@ -73,7 +84,7 @@ pub fn search(search: &mut Search<'_>, tasks: &[Task]) -> Result<Vec<Done>, Swee
             // The one thing workers share: who takes a task does not change what comes of it.
             let Some(&n) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let task = &tasks[n];
-            let result = evaluate.evaluate(&space.settings(task.point), task.span, task.with_equity);
+            let result = evaluate.evaluate(&space.settings(task.point), task);
             if sender.send((n, result)).is_err() {
                 break;
             }

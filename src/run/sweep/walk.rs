@@ -8,7 +8,7 @@ use crate::statistics::moments::mean;
 use crate::statistics::{Inputs, Periods, Sample, statistics};
 
 /// Runs all points on every training stretch, takes the best of each by `objective`, and runs that on the testing
-/// stretch after it. The curves of the testing stretches, one after another, are what a trader who refitted like this
+/// stretch after it, warmed up by the training stretch. The curves of the testing stretches, one after another, are what a trader who refitted like this
 /// would have had; nothing in them was known when their parameters were chosen.
 ///
 /// # Errors
@@ -21,10 +21,8 @@ pub fn walk_forward(
     trades_min: u64,
 ) -> Result<WalkForwardReport, SweepError> {
     let space = run.space;
-    let train: Vec<Task> = windows
-        .iter()
-        .flat_map(|window| points.iter().map(|&point| Task { point, span: window.train, with_equity: false }))
-        .collect();
+    let train: Vec<Task> =
+        windows.iter().flat_map(|window| points.iter().map(|&point| Task::of(point, window.train))).collect();
     let trained = search(run, &train)?;
     // With no points there are no results, and no chunks of none.
     let by_window = trained.chunks(points.len().max(1));
@@ -32,7 +30,11 @@ pub fn walk_forward(
     let test: Vec<Task> = windows
         .iter()
         .zip(&chosen)
-        .filter_map(|(window, point)| Some(Task { point: (*point)?, span: window.test, with_equity: true }))
+        .filter_map(|(window, point)| {
+            // Who trades on has seen what was trained on.
+            let watched_from = Some(window.train.from);
+            Some(Task { watched_from, with_equity: true, ..Task::of((*point)?, window.test) })
+        })
         .collect();
     let tested = search(run, &test)?;
     Ok(report(space, windows, &chosen, &trained, &tested, objective))
