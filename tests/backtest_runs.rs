@@ -383,6 +383,62 @@ fn a_bad_file_of_funding_rates_is_told_by_its_line() {
 }
 
 #[test]
+fn what_a_loss_limit_stops_is_left_all_the_same() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(7, 1_500));
+    let cross = "[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:XYZ\"]\n[strategy.params]\n\
+                 fast = 3\nslow = 8\nqty = \"100\"\nstop_bps = 0";
+    let (mut config, catalogue) = config(dir.path(), &[XYZ], cross);
+    // 0.5 of the currency: soon lost, within a round trip.
+    config.risk.limits.losses.drawdown_max = 50_000_000;
+    let ran = run(&config, &catalogue, &[]).expect("runs");
+    let [.., last] = &ran.outcome.trips[..] else { panic!("something was bought") };
+    assert!(last.exit_time.is_some(), "it is not held to the end: {last:?}");
+    assert!(ran.summary.denials.iter().any(|denial| denial.0 == "drawdown"), "{:?}", ran.summary.denials);
+    assert!(ran.outcome.trips.len() < 20, "nothing more is bought: {}", ran.outcome.trips.len());
+}
+
+#[test]
+fn a_turn_is_protected_as_an_entry_from_flat_is_and_one_that_is_denied_is_a_way_out() {
+    // Even, so that it is short; up, so that it turns long; down, so that it turns short; and up at once, past the stop of that.
+    let mut bars: Vec<[i64; 4]> = Vec::new();
+    let mut go = |count: i64, step: i64| {
+        for _ in 0..count {
+            let open = bars.last().map_or(10_000, |bar| bar[3]);
+            let close = open + step;
+            bars.push([open, open.max(close), open.min(close), close]);
+        }
+    };
+    go(12, 0);
+    go(10, 20);
+    go(8, -40);
+    go(1, 600);
+    let cross = |more: &str| {
+        let dir = tempdir().expect("a directory");
+        minutes(dir.path(), FUTURE, &bars);
+        let text = format!(
+            "{more}\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"{FUTURE}\"]\n[strategy.params]\n\
+             fast = 2\nslow = 5\nqty = \"1\"\nstop_bps = 100"
+        );
+        let (mut config, catalogue) = config(dir.path(), &[FUTURE], &text);
+        if more.is_empty() {
+            return fills(&run(&config, &catalogue, &[]).expect("runs"));
+        }
+        // Of two in one order risk lets none through: the turn is denied, and what was held is closed.
+        config.risk.limits.order_notional_max = 15_000_000_000;
+        fills(&run(&config, &catalogue, &[]).expect("runs"))
+    };
+    let turned = cross("");
+    let qtys: Vec<i64> = turned.iter().map(|fill| fill.1).collect();
+    assert_eq!(qtys, [-1_000, 2_000, -2_000, 1_000], "{turned:?}");
+    let (sold, left) = (turned[2].2, turned[3].2);
+    assert!((10..=11).contains(&((left - sold) * 1_000 / sold)), "left by its stop: {turned:?}");
+    let denied = cross("[run]\nname = \"denied\"");
+    let qtys: Vec<i64> = denied.iter().map(|fill| fill.1).collect();
+    assert_eq!(qtys, [-1_000, 1_000, -1_000, 1_000], "{denied:?}");
+}
+
+#[test]
 fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquidated() {
     let bars = flat(10_001, 4);
     // 1,000.10 ÷ 10 is 100.01 of margin.
@@ -397,7 +453,8 @@ fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquid
     let fills = fills(&lost);
     assert_eq!(fills.len(), 2, "{fills:?}");
     assert_eq!((fills[0], fills[1].1), ((1, -10_000, 10_001), 10_000));
-    assert!(fills[1].2 > 10_900, "at the price that took the margin: {fills:?}");
+    // (101 + 10 × 100.01 − 10 p) < 0.005 × 10 p, on the way from 104.01 to 110.01.
+    assert_eq!(fills[1].2, 10_957, "at the price that took the margin: {fills:?}");
     let row = lost.outcome.fills[1];
     assert_eq!(row.fee, i64::try_from(row.price.times(row.qty).0 * 1_250_000 / 10i128.pow(5)).expect("fits"));
     assert_eq!(lost.outcome.trips.len(), 1);
@@ -501,16 +558,17 @@ fn how_many_events_there_will_be_is_told_before() {
 }
 
 #[test]
-fn a_range_has_the_bars_that_lie_in_it() {
+fn a_range_has_the_bars_that_open_in_it() {
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), XYZ, &walk(5, 30));
     let (mut config, catalogue) = config(dir.path(), &[XYZ], CROSS);
     let at = |minute: u64| Time(BEGIN + minute * MINUTE);
-    // The first that opens at or after the one moment, the last that ends at or before the other.
+    // The first that opens at or after the one moment, the last that opens before the other.
     for (from, until, (first, end)) in [
         (at(5), at(10), (5, 10)),
         (at(5).plus_nanos(1), at(10), (6, 10)),
-        (Time(at(5).0 - 1), Time(at(10).0 - 1), (5, 9)),
+        (Time(at(5).0 - 1), Time(at(9).0 + 1), (5, 10)),
+        (at(5), at(9), (5, 9)),
         (at(0), at(1), (0, 1)),
         (at(29), at(99), (29, 30)),
     ] {

@@ -96,6 +96,54 @@ fn a_point_of_a_sweep_is_a_backtest_of_its_own() {
 }
 
 #[test]
+fn results_are_of_all_that_they_depend_on() {
+    let dir = tempdir().expect("a place");
+    minutes(dir.path(), XYZ, &walk(50));
+    let file = dir.path().join("rates.csv");
+    let subject = |more: &str, rates: &str| {
+        fs::write(&file, rates).expect("writable");
+        let text = format!("{more}\n{CROSS}");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let space = space(&["fast=2,3"]);
+        let (stop, by) = (Interrupt::default(), Conventions::default());
+        Backtests::new(&config, &catalogue, &[], &space, stop, by).expect("good axes").subject()
+    };
+    let rated = format!("[backtest]\nfunding_file = \"{}\"", file.display());
+    let plain = subject("", "");
+    assert_eq!(plain, subject("", "another"), "a file that nobody reads");
+    let of_rates = subject(&rated, "");
+    let others = [
+        of_rates.clone(),
+        subject(&rated, "another"),
+        subject("[hours]\n\"usa:spot\" = \"always\"", ""),
+        subject("[pipeline]\nanswer_delay_us = 7", ""),
+        subject("[backtest]\nwarm_up = \"1h\"", ""),
+        subject("[backtest]\ndata_latency = \"2ms\"", ""),
+        subject("[paper]\norder_latency_us = 7", ""),
+    ];
+    for (n, other) in others.iter().enumerate() {
+        assert!(*other != plain && !others[..n].contains(other), "{n}");
+    }
+    let of_strategy = |more: &str| {
+        let text = CROSS.replace("[strategy.params]", &format!("{more}\n[strategy.params]"));
+        let text = text.replace("capital = \"10000\"", "qty = \"1\"");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let (stop, by) = (Interrupt::default(), Conventions::default());
+        let space = space(&["fast=2,3"]);
+        Backtests::new(&config, &catalogue, &[], &space, stop, by).expect("good axes").subject()
+    };
+    let sized = |percent: &str| {
+        of_strategy(&format!(
+            "sizing = {{ method = \"percent-of-equity\", percent = {percent}, capital = \"1000\" }}"
+        ))
+    };
+    let all = [of_strategy(""), of_strategy("hours = \"always\""), sized("5.0"), sized("6.0")];
+    for (n, one) in all.iter().enumerate() {
+        assert!(!all[..n].contains(one), "{n}");
+    }
+}
+
+#[test]
 fn an_axis_that_is_no_parameter_is_told() {
     let dir = tempdir().expect("a place");
     minutes(dir.path(), XYZ, &walk(50));

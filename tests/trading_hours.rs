@@ -150,7 +150,8 @@ impl Held {
 
 /// Every entry of stocks of the United States, crypto, currencies and the markets of CME group that a calendar is held against.
 const HELD: &[Held] = &[
-    held("us-equity", &["Equity-usa-[*]"]).to(STOCKS_KNOWN_TO),
+    // Of 1998 it lacks the two days that ended early.
+    held("us-equity", &["Equity-usa-[*]"]).from("1999-01-01").to(STOCKS_KNOWN_TO),
     held(
         "always",
         &[
@@ -599,6 +600,18 @@ fn outside_its_hours_a_market_is_not_traded_and_within_them_nothing_changes() {
         |summary: &Summary| summary.denials.iter().find(|d| d.0 == "trading-hours").map_or(0, |d| d.1);
     assert!(denied(&shut) > 0 && denied(&free) == 0 && denied(&open) == 0, "{:?}", shut.denials);
     assert_eq!(shut.refused, free.refused, "no strategy is refused at its desk for it");
+}
+
+#[test]
+fn what_never_closes_is_open_before_and_after_what_calendars_cover() {
+    let (always, stocks) = (Calendar::built_in("always"), Calendar::built_in("us-equity"));
+    let (always, stocks) = (always.expect("built in"), stocks.expect("built in"));
+    for moment in
+        ["1970-01-01T00:00:00Z", "1998-01-01T00:00:00Z", "2041-01-02T15:00:00Z", "2200-06-01T15:00:00Z"]
+    {
+        let moment = time(moment.parse().expect("a moment"));
+        assert!(always.is_open(moment, false) && !stocks.is_open(moment, true), "{moment}");
+    }
 }
 
 #[test]

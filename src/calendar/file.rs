@@ -33,6 +33,8 @@ pub enum CalendarError {
 #[serde(deny_unknown_fields)]
 struct RawCalendar {
     zone: String,
+    /// The first year that it says anything of; 2005 where it is not written.
+    since: Option<i16>,
     session: Vec<RawSession>,
     #[serde(default)]
     closed: RawDays,
@@ -88,11 +90,15 @@ impl Days {
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub zone: TimeZone,
+    pub since: i16,
     pub sessions: Vec<Session>,
     pub closed: Days,
     pub early: Vec<(u16, Days)>,
     pub late: Vec<(u16, Days)>,
 }
+
+/// The first year of calendars that do not say which.
+const SINCE: i16 = 2005;
 
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
@@ -131,8 +137,13 @@ pub(super) fn read(name: &str, text: &str) -> Result<Definition, CalendarError> 
     let by_time = |all: BTreeMap<String, RawDays>| -> Result<Vec<(u16, Days)>, CalendarError> {
         all.into_iter().map(|(time, raw)| Ok((minutes(&time)?, days(raw)?))).collect()
     };
+    let since = raw.since.unwrap_or(SINCE);
+    if !(1970..=SINCE).contains(&since) {
+        return Err(bad(format!("since {since} is not from 1970 to {SINCE}")));
+    }
     Ok(Definition {
         zone,
+        since,
         sessions,
         closed: days(raw.closed)?,
         early: by_time(raw.early)?,

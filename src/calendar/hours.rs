@@ -29,7 +29,7 @@ struct Span {
     phase: Phase,
 }
 
-/// When a market is open. Times outside the years that it covers are closed.
+/// When a market is open. Times outside the years that it covers are closed, unless it never closes in those.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     name: String,
@@ -41,8 +41,8 @@ pub struct Calendar {
     any: Vec<Span>,
 }
 
-/// The years that calendars cover.
-const YEARS: std::ops::RangeInclusive<i16> = 2005..=2040;
+/// The last year that calendars cover.
+const LAST_YEAR: i16 = 2040;
 
 impl Calendar {
     /// The calendar that is built in under this name.
@@ -64,7 +64,10 @@ impl Calendar {
     /// # Errors
     /// [`CalendarError::Bad`] with what is wrong.
     pub fn from_text(name: &str, text: &str) -> Result<Self, CalendarError> {
-        let phases = unroll(&read(name, text)?);
+        let mut phases = unroll(&read(name, text)?);
+        if let [always] = &mut phases[..] {
+            (always.from, always.to) = (0, u64::MAX);
+        }
         let regular = joined(phases.iter().filter(|span| span.phase == Phase::Regular));
         let any = joined(phases.iter());
         Ok(Self { name: name.to_owned(), phases, regular, any })
@@ -128,7 +131,7 @@ fn joined<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
 fn unroll(definition: &Definition) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut days: Vec<Session> = Vec::new();
-    for year in YEARS {
+    for year in definition.since..=LAST_YEAR {
         let closed: std::collections::HashSet<Date> = definition.closed.of_year(year).collect();
         let by_day = |all: &[(u16, super::file::Days)]| -> HashMap<Date, u16> {
             all.iter().flat_map(|(time, days)| days.of_year(year).map(|day| (day, *time))).collect()

@@ -6,7 +6,7 @@
 //! where it happened.
 //!
 //! Owns: the files, and what they mean. Reads no clock: every question comes with its moment. Invariant: outside the
-//! years that a calendar covers, and on whatever it does not know, it says closed.
+//! years that a calendar covers, and on whatever it does not know, it says closed; what never closes never does.
 
 mod file;
 mod hours;

@@ -32,10 +32,10 @@ pub struct Args {
     /// Only these series, as `history list` names them: trades, bars-1m
     #[arg(long, value_name = "SERIES")]
     series: Vec<String>,
-    /// Leave out events before this: 2024-08-08T00:00:00Z, or ns since 1970
+    /// Leave out events before this, and bars that opened before: 2024-08-08T00:00:00Z, or ns since 1970
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Option<Time>,
-    /// Leave out events then or later
+    /// Leave out events then or later, and bars that open then or later
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<Time>,
     /// Replace files that are there

@@ -13,8 +13,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::path::PathBuf;
 
-/// What to read. A bar is in the range if all of it is: it opens at `from` or later, and ends at `until` or before. So of bars
-/// of a day, from one first of January until the next are those of that year.
+/// What to read. A bar is in the range if it opens in it, whenever it ends: of bars of a day, from one first of January until
+/// the next are those of that year, in any zone, and of two ranges that follow each other none has a bar of the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query {
     /// Instruments by name, `venue:market:SYMBOL`; all where none is given.
@@ -84,7 +84,7 @@ struct Lane {
     instrument: InstrumentId,
     decimals: (u8, u8),
     from: Option<Time>,
-    /// None of its events is wanted from this moment on.
+    /// Nothing is wanted from this moment on, but a bar that is under way.
     until: Time,
     of_bars: bool,
 }
@@ -97,7 +97,9 @@ impl Lane {
             if let Some(reader) = &mut self.reader
                 && let Some(time) = reader.peek()?
             {
-                return Ok(Some(time).filter(|time| *time < self.until));
+                let opened = || reader.bar_ahead(0).bar.open_time;
+                let wanted = time < self.until || (self.of_bars && opened() < self.until);
+                return Ok(wanted.then_some(time));
             }
             if !self.open_next()? {
                 return Ok(None);
@@ -153,11 +155,11 @@ impl HistoryEvents {
                 known: table.all().iter().map(|i| i.name()).collect::<Vec<_>>().join(", "),
             })?;
             let of_bars = series.name.kind == SeriesKind::Bars;
-            // A bar that ends at a moment was before it.
-            let end = |until: Time| Time(until.0.saturating_add(u64::from(of_bars)));
-            let until = query.until.map_or(Time(u64::MAX), end);
+            let until = query.until.unwrap_or(Time(u64::MAX));
+            // A bar's time is its end, so that the first bar of a segment may have begun before; those that did not are
+            // left out when they are read.
             let wanted = |segment: &&Segment| {
-                query.from.is_none_or(|from| segment.last >= from.0) && segment.first < until.0
+                query.from.is_none_or(|from| segment.last >= from.0) && (of_bars || segment.first < until.0)
             };
             lanes.extend(series.parts().into_iter().map(|part| Lane {
                 series: place,
@@ -298,15 +300,17 @@ impl HistoryEvents {
             self.taken = false;
             self.advance()?;
         }
-        let Some((_, lane)) = self.current else { return Ok(None) };
+        let Some((next, lane)) = self.current else { return Ok(None) };
         let Lane { reader: Some(reader), until, .. } = &mut self.lanes[lane] else { return Ok(None) };
+        // A bar that was under way comes alone.
+        let until = (*until).max(next.plus_nanos(1));
         let others = match self.others.peek() {
-            None => *until,
+            None => until,
             // Of two at one moment the lane that comes first in the selection is first.
             Some(Reverse((time, other))) if lane < *other => Time(time.0.saturating_add(1)),
             Some(Reverse((time, _))) => *time,
         };
-        Ok(Some((reader, others.min(*until))))
+        Ok(Some((reader, others.min(until))))
     }
 
     #[inline]

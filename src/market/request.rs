@@ -30,6 +30,12 @@ pub enum IndicatorBody {
 }
 
 impl IndicatorRequest {
+    /// Whether it is computed from the book.
+    #[must_use]
+    pub const fn is_of_book(&self) -> bool {
+        matches!(self.body, IndicatorBody::Imbalance { .. })
+    }
+
     /// A checked request.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Returns by calendar month, UTC.
+//!
+//! What came about between two points is of the month that the middle of it lies in, at most half a day before its end: a
+//! daily bar that ends at midnight of New York, some hours into the next day of UTC, is of the day before.
 
-use super::periods::Sample;
+use super::periods::{Sample, median_gap};
 use crate::domain::Time;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,11 +21,13 @@ pub struct MonthReturn {
     pub value: f64,
 }
 
-/// The month, counted from year 0, that a stretch of time ends in: what ends at its first midnight was the one before.
-fn month_of(end: Time) -> i64 {
-    let at = Timestamp::from_nanosecond(i128::from(end.0.saturating_sub(1)))
-        .unwrap_or(Timestamp::MAX)
-        .to_zoned(TimeZone::UTC);
+/// The most that the middle of what came about lies before its end.
+const HALF_A_DAY_NS: u64 = 43_200_000_000_000;
+
+/// The month, counted from year 0, that a moment lies in.
+fn month_of(moment: Time) -> i64 {
+    let at =
+        Timestamp::from_nanosecond(i128::from(moment.0)).unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC);
     i64::from(at.year()) * 12 + i64::from(at.month()) - 1
 }
 
@@ -32,9 +37,11 @@ fn month_of(end: Time) -> i64 {
 pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
     let Some((first, rest)) = points.split_first() else { return Vec::new() };
     // The first point ends nothing: the month begins with it.
-    let mut ends = vec![(month_of(Time(first.time.0.saturating_add(1))), first.value)];
+    let mut ends = vec![(month_of(first.time), first.value)];
+    // What ends at a month's first midnight was the one before.
+    let back = (median_gap(points) / 2).clamp(1, HALF_A_DAY_NS);
     for point in rest {
-        let month = month_of(point.time);
+        let month = month_of(Time(point.time.0.saturating_sub(back).max(first.time.0)));
         match ends.last_mut() {
             Some(end) if end.0 == month => end.1 = point.value,
             _ => ends.push((month, point.value)),
@@ -115,6 +122,26 @@ mod tests {
         let months = monthly(&points);
         let shown: Vec<_> = months.iter().map(|m| (m.year, m.month, (m.value * 1e6).round() / 1e6)).collect();
         assert_eq!(shown, [(2024, 1, 0.1), (2024, 2, 0.1)]);
+    }
+
+    #[test]
+    fn a_day_of_new_york_is_of_its_own_month() {
+        // Its bars end at 05:00 UTC of the day after; the last of January is a Friday's, the first of February a Monday's.
+        let at = |date: &str, value: f64| {
+            let time: Timestamp = format!("{date}T05:00:00Z").parse().expect("a moment");
+            Sample::new(Time(time.as_nanosecond().try_into().expect("after 1970")), value)
+        };
+        let points = [
+            at("2020-01-29", 100.0),
+            at("2020-01-30", 104.0),
+            at("2020-01-31", 108.0),
+            at("2020-02-01", 110.0),
+            at("2020-02-04", 99.0),
+            at("2020-02-05", 121.0),
+        ];
+        let months = monthly(&points);
+        let shown: Vec<_> = months.iter().map(|m| (m.year, m.month, (m.value * 1e6).round() / 1e6)).collect();
+        assert_eq!(shown, [(2020, 1, 0.1), (2020, 2, 0.1)]);
     }
 
     #[test]

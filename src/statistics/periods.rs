@@ -78,8 +78,9 @@ impl Periods {
         Self { kind, per_year }
     }
 
-    /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds.
-    /// Days are sessions where two of the seven weekdays have no point: which two depends on how far from UTC the
+    /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds; but
+    /// nothing shorter than what lies between two of its points, which of a week or more are periods themselves. Days are
+    /// sessions where two of the seven weekdays have no point: which two depends on how far from UTC the
     /// exchange is, since a Friday's bar may end on a Saturday.
     #[must_use]
     pub fn fitting(points: &[Sample]) -> Self {
@@ -89,16 +90,21 @@ impl Periods {
         let span = last.time.since(first.time);
         // The first and the last point are where the run began and ended, whatever day that was.
         let between = points.iter().skip(1).take(points.len().saturating_sub(2));
-        let weekdays = between
-            .fold(0u8, |days, point| days | 1 << (point.time.0.saturating_sub(1) / DAY_NS % 7))
-            .count_ones();
-        Self::of(match span {
-            span if span >= 60 * DAY_NS && (1..=5).contains(&weekdays) => PeriodKind::Sessions,
-            span if span >= 60 * DAY_NS => PeriodKind::Days,
-            span if span >= 2 * DAY_NS => PeriodKind::Hours,
-            span if span >= 7_200 * S => PeriodKind::Minutes,
-            _ => PeriodKind::Seconds,
-        })
+        let weekdays =
+            between.fold(0u8, |days, point| days | 1 << (point.time.0.saturating_sub(1) / DAY_NS % 7));
+        let sessions = (1..=5).contains(&weekdays.count_ones());
+        // What the curve says nothing within is no period of it.
+        let apart = median_gap(points);
+        match (span, apart) {
+            // As many a year as there are.
+            _ if apart > 3 * DAY_NS => Self::points(YEAR_S * S as f64 / apart as f64),
+            (span, apart) if span >= 60 * DAY_NS || apart >= DAY_NS / 2 => {
+                Self::of(if sessions { PeriodKind::Sessions } else { PeriodKind::Days })
+            }
+            (span, apart) if span >= 2 * DAY_NS || apart >= 1_800 * S => Self::of(PeriodKind::Hours),
+            (span, apart) if span >= 7_200 * S || apart >= 30 * S => Self::of(PeriodKind::Minutes),
+            _ => Self::of(PeriodKind::Seconds),
+        }
     }
 
     fn length_ns(self) -> u64 {
@@ -140,6 +146,18 @@ impl Periods {
         }
         sampled
     }
+}
+
+/// The time between two points that half of them have at most, ns; 0 of fewer than three, of which the first and the last are
+/// where a run began and ended.
+#[must_use]
+pub fn median_gap(points: &[Sample]) -> u64 {
+    if points.len() < 3 {
+        return 0;
+    }
+    let mut gaps: Vec<u64> = points.windows(2).map(|pair| pair[1].time.since(pair[0].time)).collect();
+    let middle = gaps.len() / 2;
+    *gaps.select_nth_unstable(middle).1
 }
 
 /// Simple returns from each point to the next: e₁ / e₀ − 1.
@@ -228,6 +246,15 @@ mod tests {
         let curve = |days| on(days).collect::<Vec<_>>();
         assert_eq!(kind(&curve(|weekday| weekday != 3 && weekday != 4)), PeriodKind::Sessions);
         assert_eq!(kind(&curve(|weekday| weekday != 3)), PeriodKind::Days);
+        // Weeks, whatever the weekday; some days of daily points, some hours of hourly ones.
+        let every = |apart: u64, count: u64| (0..count).map(|n| (n * apart, 1.0)).collect::<Vec<_>>();
+        let weeks = Periods::fitting(&super::tests::curve(&every(7 * DAY_NS, 100)));
+        assert_eq!(weeks.kind, PeriodKind::Points);
+        assert!((weeks.per_year - 365.0 / 7.0).abs() < 1e-9, "{}", weeks.per_year);
+        assert_eq!(kind(&every(DAY_NS, 20)), PeriodKind::Days);
+        assert_eq!(kind(&every(3_600 * S, 20)), PeriodKind::Hours);
+        assert_eq!(kind(&every(60 * S, 20)), PeriodKind::Minutes);
+        assert_eq!(kind(&every(S, 20)), PeriodKind::Seconds);
     }
 
     #[test]

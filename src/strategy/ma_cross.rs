@@ -3,9 +3,10 @@
 use super::registry::BuildError;
 use super::{Awaited, Condition, Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
 use crate::domain::event::FEE_DECIMALS;
+use crate::domain::order::OrderState;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::wallet::START_DECIMALS;
-use crate::domain::{InstrumentId, Market, PlaceError, Price, Qty};
+use crate::domain::{DenyReason, InstrumentId, Market, PlaceError, Price, Qty, Side};
 use crate::market::{Bar, Top};
 
 /// Its line in the registry.
@@ -156,13 +157,17 @@ impl MaCross {
             return Ok(());
         }
         let order = if change > 0 {
-            ctx.buy(self.instrument, Qty(change)).at_market().send()?
+            ctx.buy(self.instrument, Qty(change)).at_market()
         } else {
-            ctx.sell(self.instrument, Qty(-change)).at_market().send()?
+            ctx.sell(self.instrument, Qty(-change)).at_market()
         };
-        // Only a fresh entry is protected: what closes a position needs no stop.
+        if (held.0 > 0) != (change > 0) && change.abs() <= held.0.abs() {
+            // It says so: what is stopped, closed or at its limit may still be left.
+            return order.reduce_only().send().map(drop);
+        }
+        let order = order.send()?;
+        // What is bought beyond what was short, or sold beyond what was long, is an entry; so is the whole of it from flat.
         if target.0 != 0
-            && held.0 == 0
             && let Some(stop) = self.stop(up, &top)
         {
             ctx.protect(order).stop_at(stop).arm()?;
@@ -184,6 +189,20 @@ impl Strategy for MaCross {
         }
         // A refusal is counted by the desk; the next cross tries again.
         let _ = self.go(ctx, above, |this, ctx, top| this.size(ctx, above, top));
+    }
+
+    /// A turn from one side to the other that is denied leaves a position that the averages are against: it is closed.
+    fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
+        let of = &order.order;
+        if denied.is_none() || of.reduce_only || of.instrument != self.instrument {
+            return;
+        }
+        let held = ctx.position_in_lots(self.instrument);
+        let _ = match (of.side, held.0) {
+            (Side::Sell, 1..) => ctx.sell(self.instrument, held).at_market().reduce_only().send(),
+            (Side::Buy, ..0) => ctx.buy(self.instrument, held.abs()).at_market().reduce_only().send(),
+            _ => return,
+        };
     }
 
     fn heeds_quotes(&self) -> bool {

@@ -253,6 +253,29 @@ impl Account {
         held > 0 && self.worth(margin) < held / 10_000 * i128::from(margin.maintenance_bps)
     }
 
+    /// Where a price has gone straight from `from`, and the margin is gone where it now is, takes it back to where that first
+    /// was so; says where it now is.
+    pub fn go_back_to_loss(&mut self, instrument: InstrumentId, from: Price) -> Price {
+        let index = instrument.index();
+        let to = self.marks[index];
+        let lost_at = |account: &mut Self, price: Price| {
+            account.marks[index] = price;
+            account.is_lost()
+        };
+        // A gap, or another instrument's price: it was gone before.
+        if lost_at(self, from) {
+            self.marks[index] = to;
+            return to;
+        }
+        let (mut before, mut lost) = (from.0, to.0);
+        while before.abs_diff(lost) > 1 {
+            let middle = before + (lost - before) / 2;
+            if lost_at(self, Price(middle)) { lost = middle } else { before = middle }
+        }
+        self.marks[index] = Price(lost);
+        to
+    }
+
     /// Closes a position for want of margin: what was held, at which price, and the fee. `None` where none is left.
     pub fn liquidate(&mut self) -> Option<(StrategyId, InstrumentId, Qty, Price, i64)> {
         let margin = self.margin?;

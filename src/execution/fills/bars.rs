@@ -88,6 +88,11 @@ impl BarMarket {
         }
     }
 
+    /// Where the price is, of a bar that is under way.
+    pub(super) fn price_within(&self) -> Option<Price> {
+        self.price.filter(|_| self.open)
+    }
+
     /// Whether no order rests or waits.
     pub(super) fn is_empty(&self) -> bool {
         self.resting.is_empty() && self.waiting.is_empty()

@@ -97,6 +97,8 @@ struct Venue {
     in_flight: VecDeque<Underway>,
     /// The first half of a bar.
     bar_head: Option<Kline>,
+    /// Where the price came from that went on within a bar at this event.
+    moved: Option<(InstrumentId, Price)>,
     orders: u64,
 }
 
@@ -134,7 +136,7 @@ impl FillGateway {
         let FillSettings { latencies, slippage, tiers, floor_ns, .. } = settings;
         let teller = Teller::new(table, account, latencies, slippage, tiers, answers, floor_ns);
         let in_flight = VecDeque::with_capacity(IN_FLIGHT_MAX);
-        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, orders: 0 } }
+        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, moved: None, orders: 0 } }
     }
 
     /// Orders and cancels that were sent.
@@ -147,7 +149,7 @@ impl FillGateway {
 impl Venue {
     #[inline]
     fn on_market(&mut self, slot: &Slot, books: &BookKeeper) {
-        let Self { markets, teller, bar_head, .. } = self;
+        let Self { markets, teller, bar_head, moved, .. } = self;
         match slot.kind() {
             Kind::Trade => {
                 let Some(trade) = slot.as_trade() else { return };
@@ -176,6 +178,7 @@ impl Venue {
             Kind::KlineTail => {
                 let Some(kline) = bar_head.take().map(|head| head.with_tail(slot)) else { return };
                 if let Market::Bars(market) = &mut markets[kline.instrument.index()] {
+                    *moved = market.price_within().map(|from| (kline.instrument, from));
                     teller.account.mark(kline.instrument, kline.close);
                     market.on_kline(&kline, teller);
                 }
@@ -246,6 +249,7 @@ impl Venue {
     /// Funding that is due, and liquidation where the margin is gone.
     #[cold]
     fn on_positions(&mut self) {
+        let moved = self.moved.take();
         let teller = &mut self.teller;
         let now = teller.now;
         let mut paid = Vec::new();
@@ -267,10 +271,16 @@ impl Venue {
                 Market::Depth(market) => market.cancel_all(teller),
             }
         }
+        // Within a bar the price went there, and no further with these positions.
+        let came_to =
+            moved.map(|(instrument, from)| (instrument, teller.account.go_back_to_loss(instrument, from)));
         while let Some((strategy, instrument, held, price, fee)) = teller.account.liquidate() {
             let side = if held.0 > 0 { Side::Sell } else { Side::Buy };
             let what = (strategy, instrument);
             teller.of_position(ReportKind::Liquidated, what, (side, held.abs()), price, fee);
+        }
+        if let Some((instrument, price)) = came_to {
+            teller.account.mark(instrument, price);
         }
     }
 

@@ -92,7 +92,7 @@ impl KeptSlots {
     }
 
     /// Where the events of a range are, as [`Query`](crate::history::Query) has it: without bars that were under way when it
-    /// begins, and with those that end when it does.
+    /// begins, and with those that are when it ends.
     fn within(&self, from: Option<Time>, until: Option<Time>) -> VecDeque<Range<usize>> {
         let mut at = from.map_or(0, |from| self.place(from));
         let end = until.map_or(self.len(), |until| self.place(until)).max(at);
@@ -111,9 +111,9 @@ impl KeptSlots {
         }
         parts.push_back(at..end);
         if let Some(until) = until {
-            let at_the_end = self.bars[ended_by(until)..].iter().take_while(|bar| bar.ended == until);
-            let whole = at_the_end.filter(|bar| from.is_none_or(|from| bar.opened >= from));
-            parts.extend(whole.map(|bar| bar.place..bar.place + BAR_SLOTS));
+            let within = |bar: &&KeptBar| bar.opened < until && from.is_none_or(|from| bar.opened >= from);
+            let under_way = self.bars[ended_by(until)..].iter().filter(within);
+            parts.extend(under_way.map(|bar| bar.place..bar.place + BAR_SLOTS));
         }
         parts
     }

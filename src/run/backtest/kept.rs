@@ -72,15 +72,14 @@ impl WholeSeries {
     /// Those that a query asks for.
     fn within(&self, query: &Query) -> Range<usize> {
         let bars = self.bars.columns();
-        // What ends at a moment was before it; what ends later may have been under way.
-        let until = query.until.map_or(bars.len(), |until| bars.before(until.plus_nanos(1)));
-        let ends_later = query.from.map_or(0, |from| bars.before(from));
-        let begun = |bar: &usize| match (self.bars.bar(*bar), query.from) {
-            (Some(of), Some(from)) => of.bar.open_time < from,
-            _ => false,
+        // What ended before a moment opened before it; what ends later may have been under way.
+        let opened_before = |moment: Time| {
+            let ended = bars.before(moment);
+            let under_way = |bar: &usize| self.bars.bar(*bar).is_some_and(|of| of.bar.open_time < moment);
+            ended + (ended..bars.len()).take_while(under_way).count()
         };
-        let from = ends_later + (ends_later..bars.len()).take_while(begun).count();
-        from.min(until)..until
+        let until = query.until.map_or(bars.len(), opened_before);
+        query.from.map_or(0, opened_before).min(until)..until
     }
 
     fn push(&mut self, time: Time, bar: Kline) {

@@ -10,7 +10,7 @@ use crate::domain::instrument::FeeRate;
 use crate::execution::fills::{FeeTier, Queue, Slippage};
 use crate::history::catalogue::SeriesKind;
 use crate::history::catalogue::is_every;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -56,6 +56,14 @@ pub enum LatencyChoice {
     File(PathBuf),
     /// As long as the last event took, so many thousandths of it, and so many ns added.
     OfEvents(u32, i64),
+}
+
+impl LatencyChoice {
+    /// The file that it is drawn from.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
 }
 
 /// The checked section.

@@ -164,9 +164,13 @@ impl Pipeline {
         let timed = simulation.is_none();
         // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
         let filled = |i: &Instrument| on_paper && watched[i.id.index()] && i.tradable();
+        let lent = StrategyStage::books_wanted(table, &seats);
         let books_of = BooksOf {
-            market: simulation.as_ref().map_or_else(|| vec![true; table.len()], Simulation::with_books),
-            strategy: StrategyStage::books_wanted(table, &seats),
+            market: match &simulation {
+                Some(simulation) => simulation.with_market_books(&lent, &requests),
+                None => vec![true; table.len()],
+            },
+            strategy: lent,
             gateway: match &simulation {
                 Some(simulation) => simulation.with_books(),
                 None => table.all().iter().map(filled).collect(),

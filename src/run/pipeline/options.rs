@@ -7,7 +7,7 @@ use crate::execution::fills::{FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
 use crate::execution::score::ScoreSettings;
 use crate::journal::{JournalError, JournalWriter, Resumed};
-use crate::market::{KnownIndicators, Sourcing, TopSource};
+use crate::market::{IndicatorRequest, KnownIndicators, Sourcing, TopSource};
 use crate::pipeline::{Threading, TopologyError, Wait};
 use crate::risk::Carried;
 use crate::risk::watch::WatchSender;
@@ -77,10 +77,22 @@ impl Simulation {
         self.sourcing.iter().map(|sourcing| sourcing.top == TopSource::Bars).collect()
     }
 
-    /// Instruments whose books matter.
+    /// Instruments whose orders fill by their books.
     pub(super) fn with_books(&self) -> Vec<bool> {
         let of_depth = |model: &MarketModel| matches!(model, MarketModel::Depth { .. });
         self.fills.models.iter().map(of_depth).collect()
+    }
+
+    /// Instruments whose books are looked at: by what fills orders, or, whatever does, by strategies.
+    pub(super) fn with_market_books(&self, lent: &[bool], requests: &[IndicatorRequest]) -> Vec<bool> {
+        let mut looked_at = self.with_books();
+        for (looked_at, lent) in looked_at.iter_mut().zip(lent) {
+            *looked_at |= lent;
+        }
+        for request in requests.iter().filter(|request| request.is_of_book()) {
+            looked_at[request.instrument.index()] = true;
+        }
+        looked_at
     }
 }
 

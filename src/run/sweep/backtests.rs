@@ -11,11 +11,15 @@ use crate::domain::params::{
 use crate::history::catalogue::Series;
 use crate::history::{Catalogue, HistoryEvents};
 use crate::run::backtest::{BacktestError, BacktestOptions, Kept, Plan, Source, run_backtest};
-use crate::run::config::{Config, StrategyConfig};
+use crate::run::config::{Config, LatencyChoice, StrategyConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::pipeline::{PipelineError, PipelineOptions};
 use crate::statistics::outcome::{Conventions, equity, of_outcome};
 use crate::strategy::{BUILT_IN, StrategySpec};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -140,7 +144,7 @@ impl<'a> Backtests<'a> {
             .iter()
             .map(|s| {
                 let params: Vec<_> = s.params.entries.iter().map(|e| (&e.name, &e.value)).collect();
-                (&s.name, &s.label, &s.instruments, params)
+                (&s.name, &s.label, &s.instruments, params, &s.sizing, &s.hours)
             })
             .collect();
         let data: Vec<_> =
@@ -148,10 +152,18 @@ impl<'a> Backtests<'a> {
         // The range is each run's own.
         let mut backtest = c.backtest.clone();
         (backtest.from, backtest.until) = (None, None);
+        let latencies =
+            [Some(&backtest.data_latency), backtest.order_latency.as_ref(), backtest.answer_latency.as_ref()];
+        let files = latencies.into_iter().flatten().filter_map(LatencyChoice::file);
+        let files: Vec<_> = files.chain(backtest.funding_file.as_deref()).map(contents).collect();
+        // Strategies of one's own are in the program, and change without its version.
+        let program = std::env::current_exe().map(|path| contents(&path));
         format!(
-            "{} {:?} {backtest:?} {:?} {:?} {:?} {:?} {strategies:?} {data:?}",
+            "{} {program:?} {files:?} {:?} {backtest:?} {:?} {:?} {:?} {:?} {:?} {:?} {strategies:?} {data:?}",
             env!("CARGO_PKG_VERSION"),
             self.conventions,
+            c.hours,
+            c.pipeline.answer_delay_us,
             c.risk,
             c.paper,
             c.market,
@@ -173,6 +185,18 @@ impl<'a> Backtests<'a> {
             from: b.from.map_or(first, |from| from.max(first)),
             until: b.until.map_or(last.plus_nanos(1), |until| until.min(last.plus_nanos(1))),
         })
+    }
+}
+
+/// What a file holds, as its digest; `None` where it cannot be read, which the run will say.
+fn contents(path: &Path) -> Option<[u8; 32]> {
+    let mut file = File::open(path).ok()?;
+    let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut part).ok()? {
+            0 => return Some(hash.finalize().into()),
+            read => hash.update(&part[..read]),
+        }
     }
 }
 
