@@ -218,12 +218,26 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
         Format::Jsonl => ExportFormat::JsonLines,
     };
     let (out, place): (Box<dyn Write>, _) = match &args.out {
-        Some(path) => (Box::new(File::create(path).map_err(told(path))?), path.clone()),
+        // Never over what is there: it may be the trail, or the journal that it is of.
+        Some(path) => match File::create_new(path) {
+            Ok(file) => (Box::new(file), path.clone()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                eprintln!("{}: is there already: export to another name, or remove it first", path.display());
+                return Err(Outcome::BadUsage);
+            }
+            Err(error) => return Err(told(path)(error)),
+        },
         None => (Box::new(std::io::stdout().lock()), PathBuf::from("standard output")),
     };
     let mut out = BufWriter::new(out);
     let written = export(trail, args.from, args.to, format, &mut out);
-    let written = written.and_then(|n| out.flush().map(|()| n)).map_err(told(&place))?;
+    let written = written.and_then(|n| out.flush().map(|()| n)).map_err(|error| {
+        if let Some(path) = &args.out {
+            // Half an export looks like a whole one.
+            let _ = std::fs::remove_file(path);
+        }
+        told(&place)(error)
+    })?;
     if args.out.is_some() {
         println!("{}: {} records", place.display(), grouped(written));
     }
@@ -234,11 +248,15 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     start_log(&load(None)?);
     let trail = args.trail.clone().unwrap_or_else(|| trail_of(&args.journal));
     let known = anchors(&trail, None, &[])?;
+    // Opening it writes the first records of a run that it does not know.
+    let before = match trail.exists() {
+        true => verify_file(&trail, &known).map_err(|e| failed(&e))?.records,
+        false => 0,
+    };
     let Some(mut scribe) = Scribe::open(&args.journal, &trail, &known).map_err(|e| failed(&e))? else {
         eprintln!("{}: ends before its header: nothing was journaled", args.journal.display());
         return Err(Outcome::Failed);
     };
-    let before = scribe.head().map_or(0, |head| head.number);
     let ended = loop {
         match scribe.read().map_err(|e| failed(&e))? {
             Scribed::More => {}
@@ -248,7 +266,7 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     scribe.sync().map_err(|e| failed(&e))?;
     if let Some(head) = scribe.head() {
         let end = if ended { "the run's end" } else { "where its journal was cut, or still grows" };
-        let added = grouped(head.number - before);
+        let added = grouped(head.number.saturating_sub(before));
         println!("{}: {added} records added, up to {end}\n  last {head}", trail.display());
     }
     Ok(Outcome::Done)

@@ -348,10 +348,11 @@ fn print_verification(found: &Verification) {
     }
     let good = found.files.iter().filter(|verdict| verdict.state == FileState::Good).count();
     println!(
-        "{} frames in {} files, {good} of them closed and as the manifest says; {} frames were lost while capturing",
+        "{} frames in {} files, {good} of them closed and as the manifest says; {} frames were lost while capturing{}",
         found.frames(),
         found.files.len(),
-        found.lost()
+        found.lost(),
+        if good == found.files.len() { "" } else { ", as far as the manifest knows" }
     );
     if found.open_sessions > 0 {
         println!("sessions that did not end (still running, or cut): {}", found.open_sessions);

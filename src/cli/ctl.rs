@@ -243,7 +243,8 @@ fn command(
         match ask(socket, &ControlRequest::Status) {
             Ok(reply) if done(&reply) => {
                 show(&reply, json);
-                return Outcome::Done;
+                // It is in force, and would not be after a restart: not all of what was asked for.
+                return if reply.unsaved.is_some() { Outcome::Failed } else { Outcome::Done };
             }
             Ok(_) if begun.elapsed() < WITHIN => std::thread::sleep(Duration::from_millis(5)),
             Ok(reply) => {

@@ -11,12 +11,12 @@ use crate::history::import::{
 };
 use crate::run::interrupt::Interrupt;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  algo-trader import binance BTCUSDT-trades-2024-08-08.zip BTCUSDT-1m-2024-08.zip
+  algo-trader import binance --market spot BTCUSDT-trades-2024-08-08.zip BTCUSDT-1m-2024-08.zip
   algo-trader import binance --market usdm downloads/
   algo-trader import tardis binance-futures_incremental_book_L2_2024-08-08_BTCUSDT.csv.gz
   algo-trader import capture captures/today
@@ -187,8 +187,14 @@ pub fn run(args: Args) -> Outcome {
             !interrupt.is_raised()
         });
         drop(status);
-        tell(&args, &imported, &mut done);
+        tell(&args, path, &imported, &mut done);
         if matches!(imported, Err(ImportError::Stopped { .. })) || interrupt.is_raised() {
+            let left = paths.len() - number;
+            if left > 0 {
+                eprintln!(
+                    "stopped: {left} more files were not looked at; the same command goes on with them"
+                );
+            }
             break;
         }
     }
@@ -229,7 +235,7 @@ fn text_of(progress: &Progress, begun: Instant) -> String {
     format!("{:3.0} %, {} rows, {rate:.1} million a second, {left:.0} s left", part * 100.0, progress.rows)
 }
 
-fn tell(args: &Args, imported: &Result<Imported, ImportError>, done: &mut Done) {
+fn tell(args: &Args, path: &Path, imported: &Result<Imported, ImportError>, done: &mut Done) {
     match imported {
         Ok(Imported::Added(entry, problems)) => {
             done.added += 1;
@@ -243,7 +249,8 @@ fn tell(args: &Args, imported: &Result<Imported, ImportError>, done: &mut Done) 
         Ok(Imported::Known(entry)) => {
             done.known += 1;
             if !args.json {
-                println!("{}: known already (import {}), nothing added", entry.source, entry.id);
+                let (path, id) = (path.display(), &entry.id);
+                println!("{path}: known already (import {id} of {}), nothing added", entry.source);
             }
             done.entries.push(json!({ "state": "known", "entry": entry }));
         }

@@ -142,13 +142,16 @@ impl Follower {
     /// Takes the next whole block; false if there is none yet.
     fn block(&mut self) -> Result<bool, JournalError> {
         loop {
-            let rest = &self.bytes[self.next_block..];
-            if let Some(head) = rest.first_chunk::<BLOCK_HEAD>() {
-                let [a, b, c, d, e, f, g, h] = *head;
+            if let Some(head) = self.bytes[self.next_block..].first_chunk::<BLOCK_HEAD>().copied() {
+                let [a, b, c, d, e, f, g, h] = head;
                 let length = u32::from_le_bytes([a, b, c, d]) as usize;
+                if head == [0; BLOCK_HEAD] && self.is_zero_from(0)? {
+                    return Ok(self.put_back());
+                }
                 if length == 0 || length > BLOCK_BYTES_MAX {
                     return Err(self.bad("a block has an impossible length: the file is damaged"));
                 }
+                let rest = &self.bytes[self.next_block..];
                 if let Some(payload) = rest.get(BLOCK_HEAD..BLOCK_HEAD + length) {
                     if crc(payload) == u32::from_le_bytes([e, f, g, h]) {
                         self.at = self.next_block + BLOCK_HEAD;
@@ -156,17 +159,35 @@ impl Follower {
                         self.next_block = self.end;
                         return Ok(true);
                     }
-                    if rest.len() > BLOCK_HEAD + length || self.more()? {
+                    if !self.is_zero_from(BLOCK_HEAD + length)? {
                         return Err(self.bad("a block's checksum does not match: the file is damaged"));
                     }
                     // The last block there is may be in the middle of being written: it is read again.
-                    self.offset -= (self.bytes.len() - self.next_block) as u64;
-                    self.bytes.truncate(self.next_block);
-                    return Ok(false);
+                    return Ok(self.put_back());
                 }
             }
             if !self.more()? {
                 return Ok(false);
+            }
+        }
+    }
+
+    /// Has what comes after the last whole block be read again; there is no block yet.
+    fn put_back(&mut self) -> bool {
+        self.offset -= (self.bytes.len() - self.next_block) as u64;
+        self.bytes.truncate(self.next_block);
+        false
+    }
+
+    /// Whether nothing, or nothing but zeros, comes from so many bytes after the last whole block on: zeros are what a loss of
+    /// power leaves of a file that had grown.
+    fn is_zero_from(&mut self, bytes: usize) -> Result<bool, JournalError> {
+        loop {
+            if self.bytes[self.next_block + bytes..].iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            if !self.more()? {
+                return Ok(true);
             }
         }
     }

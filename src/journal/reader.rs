@@ -119,6 +119,20 @@ impl JournalReader {
     }
 }
 
+/// Whether nothing but zeros is left: a file that had grown when the power went, and what was to be there had not come.
+fn is_zero(file: &mut impl Read) -> std::io::Result<bool> {
+    let mut part = [0; 4_096];
+    loop {
+        match file.read(&mut part) {
+            Ok(0) => return Ok(true),
+            Ok(read) if part[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Reads one block, which is at the byte `place`; false at the end. A block that is cut short leaves what there was of it in
 /// `block`.
 fn read_block(
@@ -142,11 +156,17 @@ fn read_block(
         problem: format!("{problem}: the file is damaged from byte {place} on; what is before it reads"),
     };
     if length == 0 || length > BLOCK_BYTES_MAX {
+        if head == [0; 8] && is_zero(file).map_err(io)? {
+            block.extend_from_slice(&head);
+            return Ok(false);
+        }
         return Err(bad("a block has an impossible length"));
     }
     block.resize(length, 0);
     match file.read_exact(block) {
         Ok(()) if crc(block) == word(4) => Ok(true),
+        // With nothing, or nothing but zeros, after it: what a loss of power left of the last block.
+        Ok(()) if is_zero(file).map_err(io)? => Ok(false),
         Ok(()) => Err(bad("a block's checksum does not match")),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(io(error)),

@@ -11,6 +11,7 @@ use crate::domain::decimal::Scaled;
 use crate::domain::wallet::StartingBalance;
 use crate::domain::{InstrumentTable, Time};
 use crate::journal::{Entry, Follower, JournalError, Next};
+use crate::risk::DayBoundary;
 use crate::risk::metrics::{Holding, LimitUse, Metrics, Rates, Returns, Snapshot};
 use crate::store::projection::Unfit;
 use crate::store::row::{EquityRow, OrderRow, PositionRow};
@@ -27,7 +28,6 @@ const EQUITY_SECONDS: u32 = 1;
 /// Most instruments whose correlations are told.
 pub const CORRELATED_MAX: usize = 24;
 const SECOND: u64 = 1_000_000_000;
-const DAY: u64 = 86_400 * SECOND;
 
 /// The metrics of everything that is quoted in one asset.
 #[derive(Debug, Clone, Serialize)]
@@ -85,9 +85,9 @@ pub enum RiskReportError {
 struct Gathered {
     /// The newest row by strategy and instrument.
     positions: BTreeMap<(u64, u64), PositionRow>,
-    /// The newest close by instrument, and when the bars being gathered began.
-    closes: Vec<f64>,
-    bar: u64,
+    /// Closes by instrument, by when their bars began: some close late.
+    bars: BTreeMap<u64, Vec<(usize, f64)>>,
+    day: DayBoundary,
     /// One a quote asset.
     returns: Vec<Returns>,
     /// Columns of instruments: which of the returns, and where in them.
@@ -106,15 +106,15 @@ struct Curve {
     by_strategy: BTreeMap<u64, f64>,
     now: f64,
     peak: f64,
-    day: u64,
+    day_ends: Time,
     day_start: f64,
 }
 
 impl Curve {
-    fn take(&mut self, row: &EquityRow) {
-        let day = row.time_ns.0 / DAY;
-        if day != self.day {
-            (self.day, self.day_start) = (day, self.now);
+    fn take(&mut self, row: &EquityRow, day: &DayBoundary) {
+        let time = Time(row.time_ns.0);
+        if time >= self.day_ends {
+            (self.day_ends, self.day_start) = (day.next_after(time), self.now);
         }
         self.by_strategy.insert(row.strategy, float(row.net));
         self.now = self.by_strategy.values().sum();
@@ -127,7 +127,7 @@ fn float(scaled: Scaled) -> f64 {
 }
 
 impl Gathered {
-    fn new(table: &InstrumentTable, quotes: &[String]) -> Self {
+    fn new(table: &InstrumentTable, quotes: &[String], day: DayBoundary) -> Self {
         let mut sizes = vec![0; quotes.len()];
         let columns = table.all().iter().map(|instrument| {
             let quote = quotes.iter().position(|quote| *quote == instrument.quote).unwrap_or(0);
@@ -137,8 +137,8 @@ impl Gathered {
         let columns = columns.collect();
         Self {
             positions: BTreeMap::new(),
-            closes: vec![f64::NAN; table.len()],
-            bar: 0,
+            bars: BTreeMap::new(),
+            day,
             returns: sizes.into_iter().map(|size| Returns::new(size, WINDOW)).collect(),
             columns,
             profits: BTreeMap::new(),
@@ -152,19 +152,15 @@ impl Gathered {
 
     fn take(&mut self, batch: &mut Batch) {
         for row in batch.bars.drain(..) {
-            if row.start_ns.0 > self.bar {
-                self.close_bar();
-                self.bar = row.start_ns.0;
-            }
-            if let Some(close) = usize::try_from(row.instrument).ok().and_then(|at| self.closes.get_mut(at)) {
-                *close = float(row.close);
+            if let Some(at) = usize::try_from(row.instrument).ok().filter(|at| *at < self.columns.len()) {
+                self.bars.entry(row.start_ns.0).or_default().push((at, float(row.close)));
             }
         }
         for row in batch.positions.drain(..) {
             self.positions.insert((row.strategy, row.instrument), row);
         }
         for row in batch.equity.drain(..) {
-            self.profits.entry(row.quote.clone()).or_default().take(&row);
+            self.profits.entry(row.quote.clone()).or_default().take(&row, &self.day);
         }
         let sent = |row: &OrderRow| row.denied.is_none();
         for row in batch.orders.drain(..).filter(sent) {
@@ -183,14 +179,21 @@ impl Gathered {
         self.cancels.retain(|at| *at > old);
     }
 
-    /// The bars of one moment are there: their closes make a row of returns.
-    fn close_bar(&mut self) {
-        if self.bar == 0 {
-            return;
+    /// All bars are there: the closes of those that began together make a row of returns.
+    fn close_bars(&mut self) {
+        let mut closes = vec![f64::NAN; self.columns.len()];
+        for bars in std::mem::take(&mut self.bars).into_values() {
+            for (instrument, close) in bars {
+                closes[instrument] = close;
+            }
+            self.add_returns(&closes);
         }
+    }
+
+    fn add_returns(&mut self, closes: &[f64]) {
         for (quote, returns) in self.returns.iter_mut().enumerate() {
             let mut prices = vec![f64::NAN; returns.columns()];
-            for (close, (of, column)) in self.closes.iter().zip(&self.columns) {
+            for (close, (of, column)) in closes.iter().zip(&self.columns) {
                 if *of == quote {
                     prices[*column] = *close;
                 }
@@ -228,7 +231,7 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     quotes.sort();
     quotes.dedup();
     let mut projection = Projection::new(&header, Watermark::default(), EQUITY_SECONDS).map_err(unfit)?;
-    let mut gathered = Gathered::new(&table, &quotes);
+    let mut gathered = Gathered::new(&table, &quotes, config.risk.setup.day.clone());
     let mut risk = JournaledRisk::new(&header, &config, &table);
     let mut batch = Batch::default();
     loop {
@@ -252,7 +255,7 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
         }
     }
     gathered.take(&mut batch);
-    gathered.close_bar();
+    gathered.close_bars();
     let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
     let limits = LimitTable::new(&config).uses(&risk.ends());
     let reports = quotes

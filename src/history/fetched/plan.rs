@@ -31,11 +31,12 @@ pub fn missing(series: &FetchedSeries, segments: &[Segment], from_ms: u64, until
     let mut at = Stretch { from_ms, until_ms, from_id: None, until_id: None };
     for segment in segments {
         let (first, last) = (segment.first / NS_PER_MS, segment.last / NS_PER_MS);
-        let begun = match series.kind {
-            FetchKind::AggTrades => last >= from_ms,
-            FetchKind::Klines(_) => last > from_ms,
+        // A bar's time is its end: one that ends when the stretch does is of it.
+        let (begun, over) = match series.kind {
+            FetchKind::AggTrades => (last >= from_ms, first >= until_ms),
+            FetchKind::Klines(_) => (last > from_ms, first > until_ms),
         };
-        if !begun || first >= until_ms {
+        if !begun || over {
             continue;
         }
         let joined = match series.kind {

@@ -81,6 +81,22 @@ pub enum RowFault {
     /// A bar that ends before it begins.
     #[error("ends before it starts")]
     EndBeforeStart,
+    /// Longer than bars of the series are.
+    #[error("the bar lasts {lasts} s, and those of this series {every} s")]
+    BarLength {
+        /// How long the series' bars are, s.
+        every: u64,
+        /// How long this one is, s.
+        lasts: u64,
+    },
+    /// Sooner after the one before than bars of the series can be.
+    #[error("the bar begins {apart} s after the one before, and bars of this series last {every} s")]
+    BarsOverlap {
+        /// How long the series' bars are, s.
+        every: u64,
+        /// From one beginning to the next, s.
+        apart: u64,
+    },
     /// The same row again.
     #[error("the same {0} as the row above it")]
     Duplicate(&'static str),

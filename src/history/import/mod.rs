@@ -19,12 +19,13 @@ pub use fault::{ImportError, NameFault, RowFault};
 pub use ohlcv::Columns;
 
 use crate::domain::{Instrument, Market};
-use crate::history::catalogue::{CatalogueWriter, Entry};
+use crate::history::catalogue::{CatalogueWriter, Entry, Segment};
 use crate::history::segment::Num;
 use input::SourceFile;
 use number::Numbers;
 use sha2::{Digest, Sha256};
 use sink::{Sink, remove};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,6 +111,8 @@ impl ImportOptions {
         };
         add("instrument", self.instrument.clone());
         add("market", self.market.map(|m| m.label().into()));
+        add("base", self.base.clone());
+        add("quote", self.quote.clone());
         add("round_price", self.round_price.map(|n| n.to_string()));
         add("round_qty", self.round_qty.map(|n| n.to_string()));
         add("skip_bad", self.skip_bad.then(|| "yes".into()));
@@ -203,23 +206,39 @@ pub fn import_file(
 ) -> Result<Imported, ImportError> {
     let source = SourceFile::check(path)?;
     let taken_as = options.taken_as(kind);
-    let known = |entry: &&Entry| entry.sha256 == source.sha256 && entry.taken_as == taken_as;
-    if let Some(entry) = history.catalogue().entries().iter().find(known) {
+    let named = options.source.clone().unwrap_or_else(|| path.display().to_string());
+    // The same bytes from the same place, taken the same way, need not be read again; factors that they are adjusted by may
+    // have changed.
+    let known =
+        |entry: &&Entry| entry.sha256 == source.sha256 && entry.taken_as == taken_as && entry.source == named;
+    if options.adjust.is_none()
+        && let Some(entry) = history.catalogue().entries().iter().find(known)
+    {
         return Ok(Imported::Known(entry.clone()));
     }
     let mut rows = Rows { path, skip_bad: options.skip_bad, rows: 0, skipped: 0, problems: Vec::new() };
     // A feed's order is what it is.
     let mut sink = Sink::new(history, options.sort && kind != ImportKind::Capture);
     let rounded = read(kind, &source, options, &mut sink, &mut rows, progress)?;
-    let id = id(&source.sha256, &taken_as);
+    let id = id(&source.sha256, &format!("{taken_as} {}", sink.told()));
     let (segments, aside) = sink.finish(&id)?;
     if segments.is_empty() {
         let why = if rows.skipped > 0 { "all rows are bad" } else { "it has no rows" };
         return Err(ImportError::file(path, format!("nothing to import: {why}; is this the right KIND?")));
     }
+    // A name and options decide what becomes of the bytes: where that is there already, they are known, however it was come to.
+    let entries = sink.catalogue().catalogue().entries();
+    let same_bytes = entries.iter().find(|entry| entry.sha256 == source.sha256 && is_made(entry, &segments));
+    if let Some(entry) = same_bytes.cloned() {
+        let dir = sink.catalogue().catalogue().dir().to_owned();
+        if has_contents(&dir, &entry, &aside) {
+            remove(&aside);
+            return Ok(Imported::Known(entry));
+        }
+    }
     let entry = Entry {
         id,
-        source: options.source.clone().unwrap_or_else(|| path.display().to_string()),
+        source: named,
         source_bytes: source.bytes,
         sha256: source.sha256,
         taken_as,
@@ -302,7 +321,33 @@ fn read(
     })
 }
 
-/// Names an import by what it was made of.
+/// Whether an import has segments like these.
+fn is_made(entry: &Entry, segments: &[Segment]) -> bool {
+    let what = |s: &Segment| Segment { file: String::new(), ..s.clone() };
+    entry.segments.iter().map(what).eq(segments.iter().map(what))
+}
+
+/// Whether an import's segments hold what these files do.
+fn has_contents(dir: &Path, entry: &Entry, files: &[PathBuf]) -> bool {
+    let alike = |(segment, file): (&Segment, &PathBuf)| is_alike(&dir.join(&segment.file), file);
+    entry.segments.iter().zip(files).all(|pair| alike(pair).unwrap_or(false))
+}
+
+fn is_alike(one: &Path, other: &Path) -> std::io::Result<bool> {
+    let open = |path| std::fs::File::open(path).map(|file| BufReader::with_capacity(1 << 16, file));
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let both = a.len().min(b.len());
+        if both == 0 || a[..both] != b[..both] {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        one.consume(both);
+        other.consume(both);
+    }
+}
+
+/// Names an import by what it was made of, and what it made.
 fn id(sha256: &str, taken_as: &str) -> String {
     let hash = Sha256::digest(format!("{sha256} {taken_as}"));
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()

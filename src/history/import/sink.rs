@@ -6,6 +6,7 @@
 use super::fault::{NameFault, RowFault};
 use crate::domain::instrument::SYMBOL_BYTES_MAX;
 use crate::domain::{Side, Time};
+use crate::history::catalogue::every_seconds;
 use crate::history::catalogue::{CatalogueWriter, HistoryError, Part, Segment, SeriesName, split_name};
 use crate::history::segment::{GapRule, Row, SegmentWriter};
 use std::path::PathBuf;
@@ -20,11 +21,16 @@ struct Open {
     part: Option<Part>,
     last_id: Option<u64>,
     last_open: Option<Time>,
+    /// How long its bars are, where that is always the same, ns.
+    bar_ns: Option<u64>,
     last_price: Option<(i64, u8)>,
     side: Side,
     writer: SegmentWriter,
     aside: PathBuf,
 }
+
+const HOUR_NS: u64 = 3_600_000_000_000;
+const DAY_NS: u64 = 24 * HOUR_NS;
 
 /// See the module.
 pub(super) struct Sink<'a> {
@@ -63,6 +69,7 @@ impl<'a> Sink<'a> {
         let aside = self.catalogue.aside();
         match SegmentWriter::create(&aside, spec.rule) {
             Ok(writer) => self.open.push(Open {
+                bar_ns: spec.name.every.as_deref().and_then(every_seconds).map(|s| s * 1_000_000_000),
                 name: spec.name,
                 assets: spec.assets,
                 rule: spec.rule,
@@ -148,6 +155,18 @@ impl<'a> Sink<'a> {
                 if close_time < open_time {
                     return Err(RowFault::EndBeforeStart);
                 }
+                if let Some(length) = open.bar_ns {
+                    // A day on which clocks are put forward or back has an hour less or more.
+                    let spare = if length >= DAY_NS { HOUR_NS } else { 0 };
+                    let (lasts, every) = (close_time.since(*open_time), length / 1_000_000_000);
+                    if lasts > length + spare {
+                        return Err(RowFault::BarLength { every, lasts: lasts.div_ceil(1_000_000_000) });
+                    }
+                    let apart = open.last_open.map(|last| open_time.since(last));
+                    if let Some(apart) = apart.filter(|apart| (1..length - spare).contains(apart)) {
+                        return Err(RowFault::BarsOverlap { every, apart: apart / 1_000_000_000 });
+                    }
+                }
                 open.writer.push(time, row)?;
                 open.last_open = Some(*open_time);
                 return Ok(());
@@ -190,6 +209,12 @@ impl<'a> Sink<'a> {
             segments.push(Segment { part: open.part, ..segment });
         }
         Ok((segments, paths))
+    }
+
+    /// What its series are, for an import's name.
+    pub fn told(&self) -> String {
+        let of = |open: &Open| format!("{} {}/{};", open.name, open.assets.0, open.assets.1);
+        self.open.iter().map(of).collect()
     }
 
     pub fn catalogue(&mut self) -> &mut CatalogueWriter {

@@ -115,7 +115,9 @@ impl Frames {
             if header.mask.is_some() {
                 return Err(ConnectionError::Protocol("a server's frame is masked"));
             }
-            let whole = length.saturating_add(self.pieces.len() as u64);
+            // What was put together of an earlier message lies there still.
+            let begun = if self.open.is_some() { self.pieces.len() as u64 } else { 0 };
+            let whole = length.saturating_add(begun);
             if whole > self.message_bytes_max {
                 return Err(ConnectionError::FrameTooLarge { bytes: whole, max: self.message_bytes_max });
             }

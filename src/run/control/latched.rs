@@ -61,6 +61,8 @@ pub struct Latched {
     path: PathBuf,
     /// What it says.
     pub stopped: Vec<Stopped>,
+    /// Why what it says is not on disk, where the last write failed.
+    unsaved: Option<String>,
 }
 
 impl Latched {
@@ -73,12 +75,12 @@ impl Latched {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path, stopped: Vec::new() });
+                return Ok(Self { path, stopped: Vec::new(), unsaved: None });
             }
             Err(error) => return Err(LatchedError::Io { path, error }),
         };
         match serde_json::from_str(&text) {
-            Ok(stopped) => Ok(Self { path, stopped }),
+            Ok(stopped) => Ok(Self { path, stopped, unsaved: None }),
             Err(error) => Err(LatchedError::Damaged { path, problem: error.to_string() }),
         }
     }
@@ -102,8 +104,23 @@ impl Latched {
         self.save()
     }
 
-    fn save(&self) -> Result<(), LatchedError> {
-        self.write().map_err(|error| LatchedError::Io { path: self.path.clone(), error })
+    /// Why a restart would not know what it says, if it would not.
+    #[must_use]
+    pub fn unsaved(&self) -> Option<&str> {
+        self.unsaved.as_deref()
+    }
+
+    /// Tries again what could not be written.
+    pub fn save_again(&mut self) {
+        if self.unsaved.is_some() && self.save().is_ok() {
+            log::warn!("{} is written now", self.path.display());
+        }
+    }
+
+    fn save(&mut self) -> Result<(), LatchedError> {
+        let saved = self.write().map_err(|error| LatchedError::Io { path: self.path.clone(), error });
+        self.unsaved = saved.as_ref().err().map(ToString::to_string);
+        saved
     }
 
     fn write(&self) -> io::Result<()> {

@@ -137,6 +137,9 @@ pub struct ControlReply {
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,
+    /// Why a restart would not know what is stopped or paused, where it could not be written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unsaved: Option<String>,
     /// What an operator paused; each by an instrument's name.
     #[serde(default)]
     pub paused: Vec<Stopped>,
@@ -156,6 +159,9 @@ impl ControlReply {
     #[must_use]
     pub fn held_back(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(why) = &self.unsaved {
+            lines.push(format!("NOT WRITTEN: a restart would not know what is stopped and paused: {why}"));
+        }
         if self.orders_taken == Some(false) {
             lines.push(
                 "NO ORDERS: the venue takes none now (no session, or its maintenance); the log says why"

@@ -54,6 +54,8 @@ struct Client {
     peer: Option<Peer>,
     text: Vec<u8>,
     since: Instant,
+    /// What of its answer did not fit the socket yet.
+    unsent: Vec<u8>,
 }
 
 /// Who asked for a kill of this scope, until risk says that it is done.
@@ -141,10 +143,17 @@ impl Server {
                     Token(n) => self.serve(n - CLIENTS),
                 }
             }
+            for at in 0..self.clients.len() {
+                if self.clients[at].as_ref().is_some_and(|client| !client.unsent.is_empty()) {
+                    self.send_rest(at);
+                }
+            }
             self.hear();
             self.react();
             if due(looked, LOOK) {
                 looked = Some(Instant::now());
+                self.latched.save_again();
+                self.paused.save_again();
                 self.look_for_file();
                 self.close_silent();
                 // One whose arrival was told while no file could be opened is told of no more.
@@ -173,7 +182,13 @@ impl Server {
             let token = Token(CLIENTS + free);
             if self.poll.registry().register(&mut stream, token, Interest::READABLE).is_ok() {
                 let peer = Peer::of(&stream);
-                self.clients[free] = Some(Client { stream, peer, text: Vec::new(), since: Instant::now() });
+                self.clients[free] = Some(Client {
+                    stream,
+                    peer,
+                    text: Vec::new(),
+                    since: Instant::now(),
+                    unsent: Vec::new(),
+                });
             }
         }
     }
@@ -181,6 +196,10 @@ impl Server {
     /// Reads what a connection says, and answers once it is a line.
     fn serve(&mut self, at: usize) {
         let Some(Some(client)) = self.clients.get_mut(at) else { return };
+        // It was answered; what else it says is not heard.
+        if !client.unsent.is_empty() {
+            return;
+        }
         let mut room = [0; 1_024];
         let ended = loop {
             match client.stream.read(&mut room) {
@@ -219,19 +238,35 @@ impl Server {
             let mut line = serde_json::to_vec(&reply).unwrap_or_default();
             line.push(b'\n');
             if let Some(Some(client)) = self.clients.get_mut(at) {
-                // An answer fits the socket's buffer; whoever has gone does not read it.
-                let _ = client.stream.write_all(&line);
+                client.unsent = line;
             }
-        }
-        if line.is_some() || ended {
+            self.send_rest(at);
+        } else if ended {
             self.clients[at] = None;
         }
+    }
+
+    /// Hands over what is left of an answer, as far as the socket takes it; what has all of it is let go.
+    fn send_rest(&mut self, at: usize) {
+        let Some(Some(client)) = self.clients.get_mut(at) else { return };
+        while !client.unsent.is_empty() {
+            match client.stream.write(&client.unsent) {
+                Ok(n) if n > 0 => drop(client.unsent.drain(..n)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Whoever has gone does not read it.
+                _ => break,
+            }
+        }
+        self.clients[at] = None;
     }
 
     fn close_silent(&mut self) {
         for at in 0..self.clients.len() {
             let silent = self.clients[at].take_if(|client| client.since.elapsed() > PATIENCE);
-            if let Some(client) = silent {
+            if let Some(client) = silent
+                && client.unsent.is_empty()
+            {
                 self.note(access::asked(client.peer, None, &Err("not a request: never finished".to_owned())));
             }
         }
@@ -269,6 +304,7 @@ impl Server {
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             feed: vitals.feed(),
             stopped: self.latched.stopped.clone(),
+            unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
             paused: self.paused.stopped.clone(),
             held,
             orders_taken: self.links.orders.as_ref().map(OrdersLink::are_taken),

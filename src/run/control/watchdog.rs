@@ -3,9 +3,11 @@
 //!
 //! It knows the heartbeat's file and nothing else of the engine. A file that is not there is a run that has not begun or
 //! has ended in order. One that is there and no longer changes, by this process's own clock, is an engine that hangs or
-//! was killed: every open order of the account is cancelled, of whoever it is, again and again until none is left.
+//! was killed: every open order of the account is cancelled, of whoever it is, again and again until none is left or the
+//! engine shows a sign of life.
 
 use crate::domain::Market;
+use crate::net::backoff::Backoff;
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
 use crate::net::tls::TlsSetupError;
 use crate::net::{Endpoint, TlsClient};
@@ -31,8 +33,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: u64 = 16 << 20;
 /// Between two looks at the heartbeat.
 const LOOK: Duration = Duration::from_millis(50);
-/// Between two rounds of cancels.
+/// Between the first two rounds of cancels, and between any two of many.
 const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(10);
 /// The longest answer shown to a person.
 const SHOWN_BYTES: usize = 200;
 
@@ -93,10 +96,26 @@ pub enum CancelError {
         status: u16,
         /// What it said.
         said: String,
+        /// For how long it is to be asked nothing, where it said so, s.
+        retry_after_s: Option<u64>,
     },
     /// The request could not be signed.
     #[error(transparent)]
     Request(#[from] RequestError),
+}
+
+impl CancelError {
+    /// For how long nothing may be asked: what comes sooner makes a ban longer.
+    fn silence(&self) -> Option<Duration> {
+        let Self::Refused { status, retry_after_s, .. } = self else { return None };
+        let unsaid = match status {
+            403 => 300,
+            418 => 120,
+            429 => 60,
+            _ => return None,
+        };
+        Some(Duration::from_secs(retry_after_s.unwrap_or(unsaid).max(1)))
+    }
 }
 
 /// What a watchdog did.
@@ -155,8 +174,9 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
                 since.elapsed()
             );
             outcome.fired += 1;
-            outcome.cancelled += account.cancel_everything(&options.interrupt);
             fired_at = Some(text.clone());
+            let alive = || std::fs::read(&options.heartbeat).is_ok_and(|now| now != *text);
+            outcome.cancelled += account.cancel_everything(&options.interrupt, alive);
             if options.once {
                 break;
             }
@@ -197,22 +217,42 @@ struct Account {
 }
 
 impl Account {
-    /// Cancels until nothing is open; says how many orders were.
-    fn cancel_everything(&mut self, interrupt: &Interrupt) -> u64 {
+    /// Cancels until nothing is open, or the engine is `alive` again, whose orders are its own to look after; says how many
+    /// orders were open.
+    fn cancel_everything(&mut self, interrupt: &Interrupt, alive: impl Fn() -> bool) -> u64 {
         let mut cancelled = BTreeSet::new();
+        // Longer after each round: what the venue refuses, or does not take back, it is not to be asked without end.
+        let mut pauses = Backoff::new(AGAIN, AGAIN_AT_MOST, wall_clock().0);
         loop {
-            match self.round(&mut cancelled) {
+            let pause = match self.round(&mut cancelled) {
                 Ok(0) => {
                     log::error!("nothing is open any more; {} orders were", cancelled.len());
                     break;
                 }
-                Ok(left) => log::error!("{left} orders were open; looking again"),
-                Err(error) => log::error!("{error}; trying again"),
+                Ok(left) => {
+                    log::error!("{left} orders were open; looking again");
+                    pauses.next_pause()
+                }
+                Err(error) => {
+                    let pause = error.silence().unwrap_or_else(|| pauses.next_pause());
+                    log::error!("{error}; trying again in {:.1} s", pause.as_secs_f64());
+                    pause
+                }
+            };
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !interrupt.is_raised() && !alive() {
+                std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+            }
+            if alive() {
+                log::error!(
+                    "the engine's heart beats again: its orders are left to it; {} were open",
+                    cancelled.len()
+                );
+                break;
             }
             if interrupt.is_raised() {
                 break;
             }
-            std::thread::sleep(AGAIN);
         }
         cancelled.len() as u64
     }
@@ -288,7 +328,7 @@ impl Account {
             (status, _) => {
                 let said = &answer.body[..answer.body.len().min(SHOWN_BYTES)];
                 let said = String::from_utf8_lossy(said).trim().to_owned();
-                Err(CancelError::Refused { what, status, said })
+                Err(CancelError::Refused { what, status, said, retry_after_s: answer.retry_after_s })
             }
         }
     }

@@ -13,7 +13,9 @@
 //! holds instead of what was done. It is looked at five times a second by a thread of its own. What changed goes to the
 //! order client, which tells the ring, so that risk and strategies know, the journal has it, and a replay does the same.
 //! One that is added has its streams opened by the feed, and trades once its rules were read anew; it stays so for the
-//! rest of the run. A line that cannot be read is told once and changes nothing.
+//! rest of the run. A line that cannot be read is told once, and while there is one nothing that is held is let go: it may be
+//! what the line was to name. Nor is it where the file is there and cannot be read; one that is found empty is believed at
+//! the second look, since whoever writes it anew may have got no further.
 
 use super::gateway::OrdersControl;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable};
@@ -36,12 +38,21 @@ enum Wanted {
     Added,
 }
 
+impl Wanted {
+    fn holds(self) -> bool {
+        matches!(self, Self::Paused | Self::Removed)
+    }
+}
+
 /// What is to be done with a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PairChange {
     Pause(InstrumentId),
     Remove(InstrumentId),
+    /// A person says that it is to trade again, whatever held it.
     Resume(InstrumentId),
+    /// The file holds it no longer.
+    Unpause(InstrumentId),
     /// Not of the file: an operator has looked at what a difference halted.
     LookedAt(InstrumentId),
     Add(InstrumentId),
@@ -49,8 +60,8 @@ pub(super) enum PairChange {
 
 type Pairs = BTreeMap<InstrumentId, Wanted>;
 
-/// What the file says, and what of it cannot be read.
-fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
+/// What the file says, and what of it cannot be read; with such a line, what was held stays so.
+fn read(text: &str, table: &InstrumentTable, before: &Pairs) -> (Pairs, Vec<String>) {
     let (mut pairs, mut problems) = (Pairs::new(), Vec::new());
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
@@ -74,23 +85,28 @@ fn read(text: &str, table: &InstrumentTable) -> (Pairs, Vec<String>) {
             )),
         }
     }
+    if !problems.is_empty() {
+        for (id, was) in before.iter().filter(|(_, was)| was.holds()) {
+            pairs.entry(*id).or_insert(*was);
+        }
+    }
     (pairs, problems)
 }
 
 /// What has to be done to come from one state to the other.
 fn changes(before: &Pairs, now: &Pairs) -> Vec<PairChange> {
-    let held = |was: Option<&Wanted>| matches!(was, Some(Wanted::Paused | Wanted::Removed));
+    let held = |was: Option<&Wanted>| was.is_some_and(|was| was.holds());
     let told = now.iter().filter(|(id, wanted)| before.get(id) != Some(wanted));
     let told = told.flat_map(|(id, wanted)| match wanted {
         Wanted::Paused => [Some(PairChange::Pause(*id)), None],
         Wanted::Removed => [Some(PairChange::Remove(*id)), None],
         Wanted::Resumed => [Some(PairChange::Resume(*id)), None],
         Wanted::Added => {
-            [Some(PairChange::Add(*id)), held(before.get(id)).then_some(PairChange::Resume(*id))]
+            [Some(PairChange::Add(*id)), held(before.get(id)).then_some(PairChange::Unpause(*id))]
         }
     });
     let gone = before.iter().filter(|(id, was)| !now.contains_key(id) && held(Some(was)));
-    told.flatten().chain(gone.map(|(id, _)| PairChange::Resume(*id))).collect()
+    told.flatten().chain(gone.map(|(id, _)| PairChange::Unpause(*id))).collect()
 }
 
 /// A change as a person reads it.
@@ -99,6 +115,7 @@ fn told(change: PairChange, table: &InstrumentTable) -> String {
         PairChange::Pause(of) => (of, "is paused"),
         PairChange::Remove(of) => (of, "is removed"),
         PairChange::Resume(of) | PairChange::LookedAt(of) => (of, "is resumed"),
+        PairChange::Unpause(of) => (of, "is paused no more"),
         PairChange::Add(of) => (of, "is added"),
     };
     format!("{} {what}", table.get(of).name())
@@ -122,36 +139,90 @@ pub(super) struct PairsWatch {
     pub out: Sender<PairChange>,
 }
 
+/// The file, and what it last said.
+struct PairsFile {
+    path: PathBuf,
+    table: InstrumentTable,
+    pairs: Pairs,
+    last: Option<(SystemTime, u64)>,
+    /// Whether it was found empty, and could not be read, when it was last looked at.
+    empty: bool,
+    unread: bool,
+    /// Whether what it says at the start was taken over.
+    begun: bool,
+}
+
+impl PairsFile {
+    fn new(path: PathBuf, table: InstrumentTable) -> Self {
+        Self { path, table, pairs: Pairs::new(), last: None, empty: false, unread: false, begun: false }
+    }
+
+    /// What is to be done by what it says now.
+    fn look(&mut self) -> Vec<PairChange> {
+        let now = stamp(&self.path);
+        let changed = now != self.last;
+        if !changed && !self.empty && !self.unread {
+            self.begun = true;
+            return Vec::new();
+        }
+        self.last = now;
+        // A file that is gone says nothing.
+        let text = match std::fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                if changed || !self.unread {
+                    log::error!("{}: {error}: pairs stay as they were", self.path.display());
+                }
+                self.unread = true;
+                return Vec::new();
+            }
+            Ok(text) => text,
+        };
+        self.unread = false;
+        // One that is being written, or replaced, has something in it a moment later.
+        self.empty = text.trim().is_empty() && !self.pairs.is_empty() && !self.empty;
+        if self.empty {
+            return Vec::new();
+        }
+        let (wanted, problems) = read(&text, &self.table, &self.pairs);
+        for problem in problems {
+            log::error!("{}: {problem}", self.path.display());
+        }
+        let mut changes = changes(&self.pairs, &wanted);
+        if !self.begun {
+            // What stood there before the run is nobody's word on what halted it since.
+            for change in &mut changes {
+                if let PairChange::Resume(id) = *change {
+                    *change = PairChange::Unpause(id);
+                }
+            }
+        }
+        (self.pairs, self.begun) = (wanted, true);
+        changes
+    }
+}
+
 impl PairsWatch {
     /// Watches the file until the orders' thread is over; what it says at the start is there at once.
     pub fn start(self, cores: Vec<usize>) -> std::io::Result<()> {
         let Self { path, table, additions, control, wake, out } = self;
-        let mut pairs = Pairs::new();
-        let mut last = None;
+        let mut file = PairsFile::new(path, table);
         let mut look = move || {
-            let now = stamp(&path);
-            if now == last {
-                return true;
-            }
-            last = now;
-            // A file that is gone says nothing; one that is being replaced is there a moment later.
-            let (wanted, problems) = read(&std::fs::read_to_string(&path).unwrap_or_default(), &table);
-            for problem in problems {
-                log::error!("{}: {problem}", path.display());
-            }
-            for change in changes(&pairs, &wanted) {
-                log::warn!("{}: {}", path.display(), told(change, &table));
+            let changes = file.look();
+            for change in &changes {
+                log::warn!("{}: {}", file.path.display(), told(*change, &file.table));
                 if let (PairChange::Add(id), Some(additions)) = (change, &additions) {
                     // A feed that is over follows nothing any more.
-                    let _ = additions.send(table.get(id).clone());
+                    let _ = additions.send(file.table.get(*id).clone());
                 }
-                if out.send(change).is_err() {
+                if out.send(*change).is_err() {
                     return false;
                 }
             }
-            pairs = wanted;
-            // A waker that cannot wake means a change that is seen a millisecond later.
-            let _ = wake.wake();
+            if !changes.is_empty() {
+                // A waker that cannot wake means a change that is seen a millisecond later.
+                let _ = wake.wake();
+            }
             true
         };
         look();
@@ -180,7 +251,7 @@ mod tests {
     fn a_line_says_how_a_pair_is_to_be_and_what_is_none_is_told() {
         let text = "# a comment\n\nbinance:spot:BTCUSDT paused # for now\n binance:spot:ETHUSDT\tremoved\n\
                     binance:spot:XRPUSDT paused\nbinance:spot:BNBUSDT\nbinance:spot:BNBUSDT paused now\n";
-        let (pairs, problems) = read(text, &table());
+        let (pairs, problems) = read(text, &table(), &Pairs::new());
         let expected = [(InstrumentId(0), Wanted::Paused), (InstrumentId(1), Wanted::Removed)];
         assert_eq!(pairs, Pairs::from(expected));
         assert_eq!(problems.len(), 3, "{problems:?}");
@@ -196,11 +267,39 @@ mod tests {
         assert_eq!(changes(&both, &both), []);
         let removed = Pairs::from([(a, Wanted::Removed)]);
         assert_eq!(changes(&both, &removed), [PairChange::Remove(a)]);
-        assert_eq!(changes(&removed, &none), [PairChange::Resume(a)]);
-        assert_eq!(changes(&both, &none), [PairChange::Resume(a)], "what was resumed trades anyway");
+        assert_eq!(changes(&removed, &none), [PairChange::Unpause(a)]);
+        assert_eq!(changes(&both, &none), [PairChange::Unpause(a)], "what was resumed trades anyway");
         let added = Pairs::from([(a, Wanted::Added)]);
         assert_eq!(changes(&none, &added), [PairChange::Add(a)]);
-        assert_eq!(changes(&removed, &added), [PairChange::Add(a), PairChange::Resume(a)]);
+        assert_eq!(changes(&removed, &added), [PairChange::Add(a), PairChange::Unpause(a)]);
         assert_eq!(changes(&added, &none), [], "what was added stays");
+    }
+
+    #[test]
+    fn what_is_held_is_not_let_go_by_what_cannot_be_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("pairs");
+        let (a, b) = (InstrumentId(0), InstrumentId(1));
+        let mut file = PairsFile::new(path.clone(), table());
+        let mut says = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("writable");
+            // Writes of one moment and length look alike.
+            file.last = None;
+            file.look()
+        };
+        // A word that stood there before the run says nothing of what halts a pair in it.
+        let said = says(b"binance:spot:BTCUSDT paused\nbinance:spot:ETHUSDT resumed\n");
+        assert_eq!(said, [PairChange::Pause(a), PairChange::Unpause(b)]);
+        assert_eq!(says(b"binance:spot:BTCUSDT paused until monday\n"), []);
+        assert_eq!(
+            says(b"binance:spot:BTCUSD paused\nbinance:spot:ETHUSDT paused\n"),
+            [PairChange::Pause(b)]
+        );
+        assert_eq!(says(b"binance:spot:BTCUSDT paused # f\xfcr jetzt\n"), []);
+        assert_eq!(says(b"binance:spot:BTCUSDT paused\n"), [PairChange::Unpause(b)]);
+        assert_eq!(says(b""), [], "it may be being written");
+        assert_eq!(says(b"binance:spot:BTCUSDT paused\n"), []);
+        assert_eq!((says(b" \n"), says(b" \n")), (vec![], vec![PairChange::Unpause(a)]));
+        assert_eq!(says(b"binance:spot:ETHUSDT resumed\n"), [PairChange::Resume(b)]);
     }
 }

@@ -70,6 +70,8 @@ struct Queue {
     /// By priority, then by arrival.
     calls: BTreeMap<(u8, u64), RestCall>,
     over: bool,
+    /// Until then the venue is asked nothing that nobody waits for: it said that it is asked too much.
+    silent_until: Option<Instant>,
 }
 
 /// What a thread does next.
@@ -198,6 +200,12 @@ impl Worker {
             let request = HttpRequest { method, path, headers, timeout, ..HttpRequest::default() };
             self.client.request(&self.endpoint, &request)
         };
+        if let Ok(HttpAnswer { status: status @ (403 | 418 | 429), retry_after_s, .. }) = &answer {
+            let unsaid = if *status == 403 { 300 } else { 120 };
+            let silence = Duration::from_secs(retry_after_s.unwrap_or(unsaid));
+            let mut queue = self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.silent_until = queue.silent_until.max(Instant::now().checked_add(silence));
+        }
         let sent = self.done.send(RestDone { id: call.id, answer, took: begun.elapsed() });
         // A waker that cannot wake means an answer that is seen a millisecond later.
         let _ = self.wake.wake();
@@ -205,6 +213,10 @@ impl Worker {
     }
 
     fn warm(&self) {
+        let silent_until = self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner).silent_until;
+        if silent_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
         let timeout = Some(Duration::from_secs(2));
         let ping = HttpRequest { method: "GET", path: WARM_PATH, timeout, ..HttpRequest::default() };
         // What is wrong with the venue shows where it matters, at a call somebody waits for.

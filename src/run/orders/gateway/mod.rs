@@ -389,6 +389,7 @@ impl Gateway {
                 PairChange::Pause(id) => Input::Pause(id),
                 PairChange::Remove(id) => Input::RemoveInstrument(id),
                 PairChange::Resume(id) => Input::Resume(id),
+                PairChange::Unpause(id) => Input::Unpause(id),
                 PairChange::LookedAt(id) => Input::LookedAt(id),
                 PairChange::Add(id) => Input::Admit(id),
             };

@@ -103,6 +103,12 @@ impl Instruments {
         self.let_go(id, &whys, told_bit(PausedBy::File) | told_bit(PausedBy::Difference), out);
     }
 
+    /// The same of what a person paused alone.
+    pub fn unpause(&mut self, id: InstrumentId, out: &mut Outputs) {
+        let whys = [InstrumentPause::Paused, InstrumentPause::Removed];
+        self.let_go(id, &whys, told_bit(PausedBy::File), out);
+    }
+
     /// The same of what a difference halted alone.
     pub fn looked_at(&mut self, id: InstrumentId, out: &mut Outputs) {
         self.let_go(id, &[InstrumentPause::Difference], told_bit(PausedBy::Difference), out);

@@ -69,6 +69,8 @@ pub enum Input<'a> {
     /// A person has looked at the difference that halted this instrument: the venue's numbers count, and it is halted for
     /// them no longer. Who holds it back otherwise still does.
     LookedAt(InstrumentId),
+    /// A person pauses it no longer; what else holds it still does.
+    Unpause(InstrumentId),
     /// Trade this instrument no more: no new orders, and its open ones are taken back.
     RemoveInstrument(InstrumentId),
     /// The session is open: TLS and upgrade are done.

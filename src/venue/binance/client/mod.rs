@@ -173,6 +173,7 @@ impl OrderClient {
                 self.take_over(id);
                 self.instruments.resume(id, out);
             }
+            Input::Unpause(id) => self.instruments.unpause(id, out),
             Input::LookedAt(id) => {
                 self.take_over(id);
                 self.instruments.looked_at(id, out);

@@ -17,6 +17,7 @@ use super::settings::ClientSettings;
 use crate::domain::Time;
 use crate::net::backoff::Backoff;
 use serde_json::Value;
+use std::time::Duration;
 
 /// How far a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ struct Session {
     /// When it was asked for the time because it was silent.
     probed: Option<Time>,
     logged_on: bool,
+    /// Since when it is of use.
+    ready_at: Option<Time>,
     /// When to open the one that replaces it.
     replace_at: Time,
     /// Replaced: closed at this time. What was told on it before the other one subscribed has arrived by then.
@@ -129,6 +132,7 @@ impl OrderClient {
             heard: now,
             probed: None,
             logged_on: false,
+            ready_at: None,
             replace_at: now.plus(self.settings.session_lifetime),
             until: None,
         });
@@ -201,7 +205,13 @@ impl OrderClient {
     }
 
     fn drop_session(&mut self, now: Time, id: SessionId, why: SessionEnd, out: &mut Outputs) {
-        let replaced = self.sessions.get_mut(id).is_some_and(|session| session.until.is_some());
+        let session = self.sessions.get_mut(id);
+        let replaced = session.as_ref().is_some_and(|session| session.until.is_some());
+        // One that is taken and dropped at once is no success: each brings a look at everything, which has its weight.
+        let lasted = session.and_then(|session| session.ready_at).map(|at| now.since(at));
+        if lasted.is_some_and(|lasted| Duration::from_nanos(lasted) >= self.settings.backoff.1) {
+            self.sessions.backoff.reset();
+        }
         self.sessions.all.retain(|session| session.id != id);
         if !(replaced && self.sessions.is_streaming()) {
             let pause = self.sessions.backoff.next_pause();
@@ -282,7 +292,9 @@ impl OrderClient {
     }
 
     fn session_ready(&mut self, now: Time, id: SessionId, out: &mut Outputs) {
-        self.sessions.backoff.reset();
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.ready_at = Some(now);
+        }
         out.notice(Notice::SessionReady(id));
         let drained = now.plus(self.settings.drain);
         for old in self.sessions.all.iter_mut().filter(|s| s.id != id && s.until.is_none()) {

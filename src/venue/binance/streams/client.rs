@@ -323,7 +323,6 @@ impl StreamClient {
         link.opened_at = Some(now);
         link.data_at = now;
         link.expires_at = now.plus(lifetime + lines_apart);
-        line.backoff.reset();
         self.counts.opened += 1;
         self.next_deadline = now;
         self.group_changed(usize::from(id.line), now, out);
@@ -342,7 +341,11 @@ impl StreamClient {
     pub(super) fn gone(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
         let index = usize::from(id.line);
         let line = &mut self.lines[index];
-        if line.remove(id).is_some() {
+        if let Some(link) = line.remove(id) {
+            // One that a server takes and drops at once is no success: tried without end, it would spend what may be opened.
+            if link.opened_at.is_some_and(|at| now.since(at) >= nanos(self.settings.pause.1)) {
+                line.backoff.reset();
+            }
             line.retry_at = now.plus(line.backoff.next_pause());
             self.next_deadline = now;
             for instrument in &self.groups[self.lines[index].group].group.instruments {
