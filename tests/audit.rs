@@ -645,6 +645,16 @@ fn the_commands_verify_export_load_and_tell_why() {
     let (status, out, _) =
         program(&["audit", "export", &trail, "--from", "2001-01-01", "--to", "2001-01-02"]);
     assert!(status == Some(0) && out.lines().count() == 1, "nothing was then, which is an answer: {out}");
+    // Nothing that is there is written over: not the trail itself, not its journal.
+    for there in [&trail, &path] {
+        let before = std::fs::read(there).expect("a file");
+        let (status, out, err) = program(&["audit", "export", &trail, "--out", there]);
+        assert!(
+            status == Some(2) && out.is_empty() && err.contains("is there already"),
+            "{status:?} {out}{err}"
+        );
+        assert_eq!(std::fs::read(there).expect("a file"), before);
+    }
     let first =
         lines(&std::fs::read(&trail).expect("a file")).iter().find_map(|line| record(line)["order"].as_u64());
     let first = first.expect("an order").to_string();

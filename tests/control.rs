@@ -367,6 +367,36 @@ fn the_watchdog_cancels_everything_when_the_heartbeat_stops_and_nothing_before()
 }
 
 #[test]
+fn the_watchdog_leaves_to_a_heart_that_beats_again_what_is_its_own() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let of_the_dog = config(&venue, Key::Ed25519, "", RESTS);
+    let alice = Trader::new(&venue, "alicehmac");
+    place(&alice, Side::Buy, "58000");
+    let dir = tempfile::tempdir().expect("a directory");
+    let heartbeat = dir.path().join("x.heartbeat");
+    std::fs::write(&heartbeat, "0 0\n").expect("written");
+    let options = WatchdogOptions {
+        heartbeat: heartbeat.clone(),
+        after: Duration::from_secs(2),
+        key_file: of_the_dog.config.trading.key_file.clone(),
+        once: true,
+        interrupt: Interrupt::default(),
+    };
+    let outcome = std::thread::scope(|scope| {
+        let dog = scope.spawn(|| watch(&live.config, &options));
+        // It has looked once; when the heart stands still, nothing is answered, and then it beats.
+        std::thread::sleep(Duration::from_secs(1));
+        venue.control().inject(Fault::Maintenance { ms: 6_000 });
+        std::thread::sleep(Duration::from_secs(3));
+        std::fs::write(&heartbeat, "1 0\n").expect("written");
+        dog.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
+    });
+    assert_eq!((outcome.fired, outcome.cancelled), (1, 0));
+    until_open(&alice, "when the venue answers again", |n| n == 1);
+}
+
+#[test]
 fn while_the_venue_takes_no_orders_yet_a_run_can_be_asked_stopped_and_ended() {
     let venue = venue(|_| {});
     let mut live = config(&venue, Key::Hmac, "", RESTS);

@@ -206,6 +206,41 @@ fn the_same_file_twice_adds_nothing_under_any_name_and_is_there_again_after_its_
     assert_eq!((second.rows, read(&history).len()), (500, 500));
 }
 
+#[test]
+fn a_file_is_known_by_what_it_makes_and_not_by_how_it_was_asked_for() {
+    let dir = tempdir().expect("a directory");
+    let history = dir.path().join("h");
+    let bars = |name: &str| {
+        let row = |n: u64| {
+            let (from, to) = (DAY_MS + n * 60_000, DAY_MS + n * 60_000 + 59_999);
+            format!("{from},1.5,2.5,1.5,2.5,7,{to},9,3,1,1,0\n")
+        };
+        plain(dir.path(), name, &(0..5).map(row).collect::<String>())
+    };
+    let spot = ImportOptions { market: Some(Market::Spot), ..options() };
+    let path = bars("BTCUSDT-1m-2024-08.csv");
+    let first = added(import(&history, ImportKind::Binance, &path, &spot));
+    let known =
+        |path: &Path, options: &ImportOptions| match import(&history, ImportKind::Binance, path, options) {
+            Ok(Imported::Known(entry)) => entry.id == first.id,
+            other => panic!("{other:?}"),
+        };
+    // Options that change nothing, and a file of another name in another place.
+    assert!(known(&path, &spot));
+    assert!(known(&path, &ImportOptions { skip_bad: true, ..spot.clone() }));
+    let named = ImportOptions { instrument: Some("binance:spot:BTCUSDT".into()), ..spot.clone() };
+    assert!(known(&path, &named));
+    assert!(known(&bars("BTCUSDT-1m-2024-09.csv"), &spot));
+    // Another market, and other assets, are something else, whatever the bytes.
+    let usdm = ImportOptions { market: Some(Market::UsdM), ..options() };
+    let second = added(import(&history, ImportKind::Binance, &path, &usdm));
+    assert!(second.id != first.id && second.segments[0].instrument == "binance:usdm:BTCUSDT");
+    let other = ImportOptions { base: Some("BTCU".into()), quote: Some("SDT".into()), ..spot };
+    let error =
+        import(&history, ImportKind::Binance, &path, &other).expect_err("it is there as something else");
+    assert!(error.to_string().contains("is there already"), "{error}");
+}
+
 /// Files that are refused, with what the message must have.
 fn bad_files() -> Vec<(&'static str, String, &'static [&'static str])> {
     let row = |id: u64, price: &str, qty: &str, ms: u64| format!("{id},{price},{qty},1,{ms},True,True\n");
@@ -253,6 +288,21 @@ fn bad_files() -> Vec<(&'static str, String, &'static [&'static str])> {
             "BTCUSDT-1m-2024-08.csv",
             format!("{0},1,0.9,1,1,1,{0},1,1,1,1,0\n", DAY_MS),
             &[":1: ", "high is below"],
+        ),
+        (
+            "BTCUSDT-1h-2024-08.csv",
+            format!(
+                "{0},1,1,1,1,1,{1},1,1,1,1,0\n{1},1,1,1,1,1,{2},1,1,1,1,0\n",
+                DAY_MS,
+                DAY_MS + 60_000,
+                DAY_MS + 120_000
+            ),
+            &[":2: ", "begins 60 s after the one before", "3600 s"],
+        ),
+        (
+            "BTCUSDT-1m-2024-08.csv",
+            format!("{0},1,1,1,1,1,{1},1,1,1,1,0\n", DAY_MS, DAY_MS + 300_000),
+            &[":1: ", "lasts 300 s", "60 s"],
         ),
     ]
 }

@@ -225,11 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_closed() {
+    fn what_is_not_known_is_closed_and_what_never_closes_never_does() {
         let always = Calendar::built_in("always").expect("built in");
         assert!(always.is_open(at("2024-02-29T00:00:00Z"), false));
-        assert!(!always.is_open(Time(0), true) && !always.is_open(at("2100-01-01T00:00:00Z"), true));
-        assert_eq!(always.next_open(at("2100-01-01T00:00:00Z"), true), None);
+        assert!(always.is_open(Time(0), true) && always.is_open(at("2100-01-01T00:00:00Z"), true));
+        let stocks = Calendar::built_in("us-equity").expect("built in");
+        assert!(!stocks.is_open(Time(0), true) && !stocks.is_open(at("2100-01-04T15:00:00Z"), true));
+        assert_eq!(stocks.next_open(at("2100-01-01T00:00:00Z"), true), None);
         assert!(Calendar::built_in("moon").expect_err("none").to_string().contains("us-equity"));
     }
 

@@ -293,6 +293,67 @@ mod tests {
     }
 
     #[test]
+    fn what_a_loss_of_power_leaves_of_the_end_is_no_damage() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal");
+        let mut writer =
+            JournalWriter::create(&path, &JournalHeader::default(), SyncPolicy::Never).expect("a new file");
+        let mut ends = Vec::new();
+        for n in 0..4_000 {
+            writer.slot(&slot(n));
+            if writer.is_due() {
+                writer.write_block().expect("a good disk");
+                ends.push((n + 1, std::fs::metadata(&path).expect("a file").len() as usize));
+            }
+        }
+        let bytes = std::fs::read(&path).expect("it was written");
+        let [.., (before, end_before), (all, _)] = ends[..] else { panic!("several blocks") };
+        let mut damaged = bytes.clone();
+        *damaged.last_mut().expect("bytes") ^= 1;
+        let zeros = |mut bytes: Vec<u8>, count: usize| {
+            bytes.resize(bytes.len() + count, 0);
+            bytes
+        };
+        let cut = bytes[..end_before].to_vec();
+        for (bytes, slots) in [
+            (zeros(bytes.clone(), 100), all),
+            (zeros(bytes.clone(), 100_000), all),
+            (zeros(bytes.clone(), 3), all),
+            (zeros(cut, bytes.len() - end_before), before),
+            (damaged.clone(), before),
+            (zeros(damaged.clone(), 5_000), before),
+        ] {
+            std::fs::write(&path, &bytes).expect("a good disk");
+            let (mut follower, mut times) =
+                (Follower::open(&path).expect("a journal").expect("whole"), vec![]);
+            assert_eq!(drain(&mut follower, &mut times), Next::Pending);
+            assert_eq!(times.len() as u64, slots);
+            let mut reader = JournalReader::open(&path).expect("a journal");
+            let mut read = 0;
+            while reader.next_slot().expect("good to its last whole block").is_some() {
+                read += 1;
+            }
+            assert_eq!((read, reader.torn()), (slots, true));
+        }
+        // Something after it: the file is damaged.
+        for bytes in [[zeros(bytes.clone(), 100), vec![1]].concat(), [damaged, vec![0, 1]].concat()] {
+            std::fs::write(&path, &bytes).expect("a good disk");
+            let mut reader = JournalReader::open(&path).expect("a journal");
+            let damage = std::iter::from_fn(|| reader.next_slot().transpose()).find_map(Result::err);
+            assert!(damage.is_some());
+            let mut follower = Follower::open(&path).expect("a journal").expect("whole");
+            assert!(
+                std::iter::from_fn(|| match follower.next_entry() {
+                    Ok(Next::Entry(..)) => Some(false),
+                    Ok(_) => None,
+                    Err(_) => Some(true),
+                })
+                .any(|failed| failed)
+            );
+        }
+    }
+
+    #[test]
     fn damage_is_told_and_other_files_are_refused() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");

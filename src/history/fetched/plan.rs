@@ -139,6 +139,9 @@ mod tests {
             [stretch((0, 4 * M - 1), (None, None)), stretch((8 * M, 10 * M), (None, None))]
         );
         assert_eq!(missing(&minutes, &there, 3 * M, 8 * M), []);
+        // One that ends where the stretch does is of it.
+        assert_eq!(missing(&minutes, &there[1..], 5 * M, 7 * M), [stretch((5 * M, 7 * M - 1), (None, None))]);
+        assert_eq!(missing(&minutes, &there[1..], 6 * M, 7 * M), []);
         assert_eq!(missing(&minutes, &there[..1], 6 * M, 7 * M), [stretch((6 * M, 7 * M), (None, None))]);
     }
 }

@@ -230,6 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_of_each_message_by_itself() {
+        let pieces = |a: usize, b: usize| {
+            let end = encoded(Frame::message(vec![b'b'; b], OpCode::Data(Data::Continue), true));
+            [text(&"a".repeat(a), false), end].concat()
+        };
+        let mut frames = Frames::new(1_000);
+        for wire in [pieces(600, 400), text(&"c".repeat(1_000), true), pieces(1, 999), pieces(999, 1)] {
+            frames.extend(&wire);
+            assert_eq!(all(&mut frames).len(), 1);
+        }
+        frames.extend(&pieces(600, 401));
+        let too_large = ConnectionError::FrameTooLarge { bytes: 1_001, max: 1_000 };
+        assert_eq!(frames.next_message().err(), Some(too_large));
+    }
+
+    #[test]
     fn what_breaks_the_protocol_is_told() {
         let fails = |wire: &[u8]| {
             let mut frames = Frames::new(1_000);

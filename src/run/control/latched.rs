@@ -156,6 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_written_is_said_and_written_later() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("sub").join("x.latched");
+        let mut latched = Latched::open(&path).expect("none is there");
+        assert!(latched.unsaved().is_none());
+        assert!(latched.add(stopped("all")).is_err() && latched.stopped.len() == 1);
+        assert!(latched.unsaved().is_some_and(|why| why.contains("x.latched")));
+        latched.save_again();
+        assert!(latched.unsaved().is_some());
+        std::fs::create_dir(dir.path().join("sub")).expect("a directory");
+        latched.save_again();
+        assert!(latched.unsaved().is_none());
+        assert_eq!(Latched::open(&path).expect("read").stopped, [stopped("all")]);
+    }
+
+    #[test]
     fn what_is_stopped_is_there_after_a_restart_until_it_is_released() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("x.latched");

@@ -353,6 +353,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_venue_says_of_too_many_questions_is_kept() {
+        let refused = |status, retry_after_s| {
+            let said = String::new();
+            CancelError::Refused { what: "the time", status, said, retry_after_s }.silence()
+        };
+        let seconds = |s| Some(Duration::from_secs(s));
+        assert_eq!(refused(429, Some(7)), seconds(7));
+        assert_eq!((refused(429, None), refused(418, None)), (seconds(60), seconds(120)));
+        assert_eq!((refused(403, None), refused(418, Some(0))), (seconds(300), seconds(1)));
+        assert_eq!((refused(400, Some(9)), refused(503, None)), (None, None));
+    }
+
+    #[test]
     fn the_engines_key_is_known_by_its_place_and_by_itself_and_told_without_being_shown() {
         let (whole, other) = ("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba");
         let found = |engine, watchdog, theirs: Option<&str>| {

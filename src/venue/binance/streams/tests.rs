@@ -158,6 +158,28 @@ fn the_loss_of_the_last_connection_interrupts_its_instruments_and_pauses_grow() 
 }
 
 #[test]
+fn a_connection_that_is_dropped_at_once_is_no_success_and_one_that_lasted_is() {
+    let mut rig = Rig::new(settings(), 1);
+    let mut waited = Vec::new();
+    for lasts_ms in [0, 50, 0, 1_000, 0, 0, 29_999, 30_000, 0] {
+        let mut ms = 0;
+        let id = loop {
+            ms += 1;
+            if let [Request::Connect { connection, .. }] = rig.pass(1)[..] {
+                break connection;
+            }
+        };
+        waited.push(ms);
+        rig.open(id);
+        rig.now = rig.now.plus_nanos(lasts_ms * MS);
+        rig.client.closed(id, &ConnectionError::Reset, rig.now, &mut rig.out);
+        rig.out.clear();
+    }
+    // Each pause is half chance: from half of what it may be to all of it.
+    assert!(waited[1] <= 201 && waited[4] >= 800 && waited[7] >= 6_400 && waited[8] <= 201, "{waited:?}");
+}
+
+#[test]
 fn the_venues_limit_of_attempts_is_kept_whatever_happens() {
     let mut rig = Rig::new(
         StreamSettings { pause: (Duration::from_millis(10), Duration::from_millis(20)), ..settings() },
