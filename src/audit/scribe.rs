@@ -63,6 +63,13 @@ impl Scribe {
         }
         let known = if last { found.entry } else { 0 };
         let ended = last && found.ended;
+        if !last && !found.ended && found.records > 0 {
+            log::warn!(
+                "{}: its last run has no end there: what its journal has beyond it can be added to another trail alone \
+                 (algo-trader audit load --trail)",
+                trail.display()
+            );
+        }
         if !last {
             let header = follower.header();
             writer.append(projector.at(), &Projector::beginning(header, key))?;
@@ -124,6 +131,7 @@ impl Scribe {
                     self.writer.append(self.projector.at(), &body)?;
                 }
             }
+            self.writer.spill()?;
             if ended {
                 self.ended = true;
                 self.writer.sync()?;

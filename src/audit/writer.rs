@@ -54,7 +54,7 @@ impl TrailWriter {
         Ok((writer, found, length - whole))
     }
 
-    /// Adds a record; it is in the kernel's hands after the next [`flush`](Self::flush).
+    /// Adds a record; it is in the kernel's hands after the next [`flush`](Self::flush), or [`spill`](Self::spill) of many.
     ///
     /// # Errors
     /// [`AuditError`]; the trail must not be gone on with then.
@@ -69,6 +69,15 @@ impl TrailWriter {
         let _ = write!(self.buffer, "{} ", self.head);
         self.buffer.extend_from_slice(&record);
         self.buffer.push(b'\n');
+        Ok(())
+    }
+
+    /// Hands what was added to the kernel if it is much. To be called where the records of an entry are all there: whoever
+    /// goes on after a kill takes an entry of which there is one for done.
+    ///
+    /// # Errors
+    /// [`AuditError::Io`].
+    pub fn spill(&mut self) -> Result<(), AuditError> {
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 

@@ -140,7 +140,8 @@ fn run_verify(args: &VerifyArgs) -> Result<Outcome, Outcome> {
             } else {
                 print_verified(&args.trail, &found);
             }
-            Ok(Outcome::Done)
+            // A trail of which nothing is left is none that was verified.
+            Ok(if found.records == 0 { Outcome::Failed } else { Outcome::Done })
         }
         Err(AuditError::Fault { path, fault }) => {
             if args.json {
@@ -185,7 +186,9 @@ fn print_verified(trail: &Path, found: &Verified) {
             grouped(anchored)
         ),
     }
-    if !found.ended {
+    if found.records == 0 {
+        println!("  nothing was recorded, or all of it was cut off");
+    } else if !found.ended {
         println!("  the last run did not come to its end, or goes on");
     }
 }

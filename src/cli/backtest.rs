@@ -408,6 +408,9 @@ fn to_text(ran: &Ran) -> String {
     line("events", grouped(ran.events));
     line("equity", format!("{} → {} {}", money(o, o.start), money(o, o.end()), o.currency));
     line("return", format!("{:+.2} %", (end / start - 1.0) * 100.0));
+    if let Some(ruin) = o.equity.iter().find(|point| point.equity <= 0) {
+        line("RUINED", format!("{}: nothing was left; ratios are until then", ruin.time));
+    }
     let closed: Vec<_> = o.trips.iter().filter(|trip| trip.exit_time.is_some()).collect();
     let won = closed.iter().filter(|trip| trip.profit > 0).count();
     line(

@@ -4,7 +4,7 @@ use super::Outcome;
 use crate::domain::pnl::Method;
 use crate::run::pnl::{PnlReport, pnl_report};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(
@@ -35,13 +35,26 @@ fn method(text: &str) -> Result<Method, String> {
 pub fn run(args: &Args) -> Outcome {
     match pnl_report(&args.journal, args.method) {
         Ok(report) if args.json => println!("{:#}", json!(report)),
-        Ok(report) => print(&report),
+        Ok(report) => {
+            print(&report);
+            if !report.ended {
+                eprintln!("{}", not_ended(&args.journal));
+            }
+        }
         Err(error) => {
             eprintln!("{error}");
             return Outcome::Failed;
         }
     }
     Outcome::Done
+}
+
+/// What is told where a journal does not have the end of its run.
+pub fn not_ended(journal: &Path) -> String {
+    format!(
+        "{}: the run goes on, or its journal was cut here: what comes after is not in this",
+        journal.display()
+    )
 }
 
 fn print(report: &PnlReport) {

@@ -45,6 +45,9 @@ pub fn run(args: &Args) -> Outcome {
     reports.iter().for_each(|report| print!("{}", shown(report, width)));
     if let Some(report) = reports.last() {
         print!("{}", limits(report, width));
+        if !report.ended {
+            eprintln!("{}", super::pnl::not_ended(&args.journal));
+        }
     }
     Outcome::Done
 }
@@ -141,6 +144,7 @@ mod tests {
             limits: &limits,
         });
         RiskReport {
+            ended: true,
             quote: "USDT".to_owned(),
             time: "2024-08-09T00:00:00Z".to_owned(),
             periods: 0,

@@ -83,6 +83,8 @@ pub struct PnlReport {
     pub method: &'static str,
     /// Up to when the journal was read.
     pub time: String,
+    /// Whether the run came to its end there; if not it goes on, or its journal was cut.
+    pub ended: bool,
     /// By strategy and instrument, of those in which something was filled.
     pub lines: Vec<PnlLine>,
     /// Sums by strategy.
@@ -152,12 +154,14 @@ pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlE
     if let Some(resumed) = &header.resumed {
         books.go_on(resumed);
     }
-    while let Next::Entry(entry, _) = follower.next_entry()? {
-        if let Entry::Slot(slot) = entry {
-            books.take(&slot);
+    let ended = loop {
+        match follower.next_entry()? {
+            Next::Entry(Entry::Slot(slot), _) => books.take(&slot),
+            Next::Entry(..) => {}
+            end => break end == Next::Ended,
         }
-    }
-    Ok(books.report())
+    };
+    Ok(PnlReport { ended, ..books.report() })
 }
 
 /// Profits as they come.
@@ -339,6 +343,7 @@ impl Books {
             });
         }
         PnlReport {
+            ended: false,
             method: self.method.label(),
             time: self.time.to_string(),
             lines,

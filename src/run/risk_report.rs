@@ -36,6 +36,8 @@ pub struct RiskReport {
     pub quote: String,
     /// Up to when the journal was read.
     pub time: String,
+    /// Whether the run came to its end there; if not it goes on, or its journal was cut.
+    pub ended: bool,
     /// Closes that returns are reckoned over.
     pub periods: usize,
     /// What is held.
@@ -99,6 +101,7 @@ struct Gathered {
     orders_in_all: u64,
     fills: u64,
     time: Time,
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -147,6 +150,7 @@ impl Gathered {
             orders_in_all: 0,
             fills: 0,
             time: Time(0),
+            ended: false,
         }
     }
 
@@ -250,6 +254,7 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
             Next::Pending => break,
             Next::Ended => {
                 projection.end(&mut batch);
+                gathered.ended = true;
                 break;
             }
         }
@@ -307,6 +312,7 @@ fn report(
     Some(RiskReport {
         quote: quote.to_owned(),
         time: gathered.time.to_string(),
+        ended: gathered.ended,
         periods: returns.rows(),
         holdings,
         equity: capital + curve.now,

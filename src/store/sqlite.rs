@@ -214,11 +214,14 @@ fn fault(place: &str, error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::CannotOpen) => ": is its directory there, and may this user write in it?",
         Some(ErrorCode::ReadOnly) => ": may this user write to it?",
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            ": name another file, or delete this one and load the journals again"
+            ": is it a database of algo-trader? name another file to load journals into"
         }
         _ => "",
     };
-    StoreError::Database { place: place.to_owned(), problem: format!("{error}{hint}") }
+    // What follows the first line is the statement, all of it.
+    let told = error.to_string();
+    let told = told.lines().next().unwrap_or_default().trim_end_matches([' ', ':']);
+    StoreError::Database { place: place.to_owned(), problem: format!("{told}{hint}") }
 }
 
 fn insert<R: Row>(transaction: &Transaction<'_>, run: RunId, rows: &[R]) -> rusqlite::Result<()> {

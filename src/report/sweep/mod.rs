@@ -84,7 +84,8 @@ pub struct Alone {
 pub struct WalkForwardReport {
     /// In order of time.
     pub windows: Vec<WindowReport>,
-    /// Figures of the testing stretches, one after another; of trades it has none, those are the windows'.
+    /// Figures of the testing stretches, one after another; those of fills and positions are the windows'.
+    #[serde(serialize_with = "of_curve")]
     pub out_of_sample: Statistics,
     /// Mean annual return while testing / while training (Pardo's walk-forward efficiency); none where training earned
     /// nothing.
@@ -115,6 +116,18 @@ pub struct WindowReport {
     pub out_of_sample: Option<Statistics>,
     /// The same figure while testing.
     pub out_of_sample_objective: Option<f64>,
+}
+
+/// Figures of a curve: what only fills and positions tell is not among them.
+fn of_curve<S: serde::Serializer>(figures: &Statistics, to: S) -> Result<S::Ok, S::Error> {
+    let mut figures = serde_json::to_value(figures).map_err(serde::ser::Error::custom)?;
+    if let Some(figures) = figures.as_object_mut() {
+        for name in ["time_in_market", "mean_exposure", "turnover", "traded", "fees", "funding", "trades"] {
+            figures.remove(name);
+        }
+        figures.retain(|name, _| !name.starts_with("slippage"));
+    }
+    figures.serialize(to)
 }
 
 fn nanos<S: serde::Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {

@@ -112,6 +112,9 @@ fn build(
     // It is run again from its history: a journal of it would be one more copy of that.
     let mut unjournaled = config.clone();
     unjournaled.journal.path = None;
+    if !config.risk.capital_given {
+        unjournaled.risk.limits.capital = config.backtest.balance;
+    }
     let mut pipeline = Pipeline::build(&unjournaled, pipeline)?;
     pipeline.sequencer.follow_positions(config.instruments.len());
     Ok(pipeline)

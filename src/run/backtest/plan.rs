@@ -246,7 +246,11 @@ impl Plan {
         put("funding_file", b.funding_file.as_ref().map_or(String::new(), |file| file.display().to_string()));
         put("equity_seconds", b.equity_seconds.to_string());
         put("qty_decimals", b.qty_decimals.to_string());
-        put("bar", config.market.bar.to_string());
+        // Of bars that are given none are made.
+        let watched = self.simulation.sourcing.iter().zip(&self.simulation.score.watched);
+        if watched.into_iter().any(|(of, watched)| *watched && !of.bars_given) {
+            put("bar", config.market.bar.to_string());
+        }
         let rate =
             |rate: FeeRate| format!("{:#}", Scaled { value: rate.0.into(), decimals: FeeRate::DECIMALS });
         for tier in &b.tiers {
@@ -432,6 +436,8 @@ impl BacktestError {
             Self::Pipeline(_)
                 | Self::NoStrategy(_)
                 | Self::WarmUp
+                | Self::Io { .. }
+                | Self::File { .. }
                 | Self::NoSeries { .. }
                 | Self::SeveralBars { .. }
                 | Self::Model { .. }

@@ -258,6 +258,7 @@ impl Config {
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
         let mut trading = TradingConfig::check(&raw.trading, &mut checks);
+        trading::pairs_file(&raw.trading, &trading, &mut checks);
         trading.standby = trading::standby(&raw.trading, &trading, &instruments, &mut checks);
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);

@@ -228,7 +228,7 @@ raw! {
         allow_withdrawal_keys: Option<bool>,
         reconcile_seconds: Given<i64>,
         rules_seconds: Given<i64>,
-        pairs_file: Option<String>,
+        pairs_file: Given<String>,
         standby: Given<Vec<Spanned<String>>>,
         on_exit: Given<String>,
         exit_seconds: Given<i64>,

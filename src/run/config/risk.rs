@@ -30,6 +30,8 @@ pub struct RiskConfig {
     pub setup: RiskSetup,
     /// Names of the groups, by their numbers.
     pub groups: Vec<String>,
+    /// Whether capital was written.
+    pub capital_given: bool,
     /// Limits that were not written. While there are any, orders are denied.
     pub missing: Vec<String>,
     /// What becomes of an order that is off a step of the venue.
@@ -56,7 +58,8 @@ impl RiskConfig {
         let (limits, own) = limits(raw, table, &setup.groups, strategies, &mut reader);
         let missing = reader.missing;
         setup.own_limits = own.limits();
-        Self { limits, setup, groups, missing, filters }
+        let capital_given = raw.capital.is_some();
+        Self { limits, setup, groups, capital_given, missing, filters }
     }
 }
 

@@ -103,7 +103,7 @@ impl TradingConfig {
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,
             rules_every,
-            pairs_file: path(raw.pairs_file.as_deref()),
+            pairs_file: path(raw.pairs_file.as_ref().map(|given| given.get_ref().as_str())),
             standby: Vec::new(),
             on_exit: checks.choice(&raw.on_exit, OnExit::ALL, OnExit::Cancel),
             exit_timeout,
@@ -126,6 +126,18 @@ fn variable(given: &Given<String>, default: &str, checks: &mut Checks<'_>) -> St
         return default.to_owned();
     }
     name.clone()
+}
+
+/// Refuses a pairs file that nobody looks at.
+pub(super) fn pairs_file(raw: &RawTrading, trading: &TradingConfig, checks: &mut Checks<'_>) {
+    if let Some(given) = raw.pairs_file.as_ref().filter(|given| !given.get_ref().is_empty())
+        && trading.mode != TradingMode::Live
+    {
+        checks.refuse(
+            &given.span(),
+            "is of no use: pairs are paused and added by it with mode = \"live\" alone",
+        );
+    }
 }
 
 /// Instruments that stand by until the pairs file adds them.
