@@ -10,7 +10,7 @@ mod support {
 }
 
 use algo_trader::domain::performance::FillRow;
-use algo_trader::domain::{InstrumentId, Notional, Qty, Time};
+use algo_trader::domain::{InstrumentId, Notional, Price, Qty, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
@@ -245,9 +245,46 @@ fn a_recorded_feed_is_traded_on_whatever_orders_fill_by() {
     }
 }
 
+#[test]
+fn a_strategy_has_its_book_whatever_fills_its_orders_and_on_whatever_threads() {
+    let Some(folder) = recordings::folder("binance-20240808") else { return };
+    let path = folder.join("spot-ethusdt-20240808.gz");
+    for fill in ["depth", "quotes", "trades"] {
+        let text = format!(
+            "{LIMITS}\n[backtest]\nfill = \"{fill}\"\nequity_seconds = 1\n[instruments]\n\
+             files = [\"instruments/binance-spot.toml\"]\n[[strategy]]\nname = \"imbalance-maker\"\n\
+             instruments = [\"binance:spot:ETHUSDT\"]"
+        );
+        let config = Config::from_text_with_built_in(&text, "book.toml").unwrap_or_else(|e| panic!("{e}"));
+        let made = |threading| {
+            let mut recording = Recording::open(std::slice::from_ref(&path), &RecordingOptions::default())
+                .expect("a recording");
+            let options = BacktestOptions { pipeline: on(threading), ..BacktestOptions::default() };
+            run_backtest(&config, Source::Frames(&mut recording), options)
+                .unwrap_or_else(|e| panic!("{fill}: {e}"))
+        };
+        let inline = made(Threading::Inline);
+        assert!(inline.summary.execution.orders > 100, "{fill}: {:?}", inline.summary.execution);
+        for threading in [Threading::Shared, Threading::Dedicated] {
+            let other = made(threading);
+            assert_eq!(other.outcome, inline.outcome, "{fill} {threading:?}");
+            assert_eq!(other.summary.order_stream_sha256, inline.summary.order_stream_sha256);
+        }
+    }
+}
+
 static FUTURES: &[StrategySpec] = &[
     script!("hold-long", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
+    script!("hold-and-bid", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, Qty(1_000)).at_market().send().expect("sent");
+        ctx.buy(xyz, Qty(1_000)).at_limit(Price(8_200)).send().expect("sent");
+    }),
+    script!("hold-and-stop", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => drop(ctx.buy(xyz, Qty(1_000)).at_market().send()),
+        Happened::Bar(2, _) => drop(ctx.sell(xyz, Qty(1_000)).stop_at(Price(9_000)).reduce_only().send()),
+        _ => {}
     }),
     script!("hold-short", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.sell(xyz, Qty(10_000)).at_market().send().expect("sent");
@@ -455,6 +492,16 @@ fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquid
     assert_eq!((fills[0], fills[1].1), ((1, -10_000, 10_001), 10_000));
     // (101 + 10 × 100.01 − 10 p) < 0.005 × 10 p, on the way from 104.01 to 110.01.
     assert_eq!(fills[1].2, 10_957, "at the price that took the margin: {fills:?}");
+    // On its way down to 80 the price comes to where 15 bear the position no more, and only then to the bid.
+    let mut fall = flat(10_001, 3);
+    fall.extend([[10_001, 10_001, 8_000, 8_000], [8_000; 4]]);
+    let gone = future("hold-and-bid", "balance = \"15\"\nleverage = 20", &fall);
+    let fills_of = |ran: &Ran| -> Vec<_> {
+        ran.outcome.fills.iter().map(|f| (f.side.signed(f.qty).0, f.price.0)).collect()
+    };
+    assert_eq!(fills_of(&gone), [(1_000, 10_001), (-1_000, 8_543)], "(15 + p − 100.01) < 0.005 p");
+    let stopped = future("hold-and-stop", "balance = \"15\"\nleverage = 20", &fall);
+    assert_eq!(fills_of(&stopped), [(1_000, 10_001), (-1_000, 9_000)], "it is left before that");
     let row = lost.outcome.fills[1];
     assert_eq!(row.fee, i64::try_from(row.price.times(row.qty).0 * 1_250_000 / 10i128.pow(5)).expect("fits"));
     assert_eq!(lost.outcome.trips.len(), 1);
@@ -585,7 +632,7 @@ fn a_range_has_the_bars_that_open_in_it() {
 #[test]
 fn a_warm_up_makes_of_a_part_what_it_is_in_the_whole() {
     const FIXED: &str = "[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:XYZ\"]\n[strategy.params]\n\
-         fast = 5\nslow = 60\nqty = \"2\"\nstop_bps = 40";
+         fast = 5\nslow = 60\nqty = \"2\"\nstop_bps = 0";
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), XYZ, &walk(9, 3_000));
     let (whole, catalogue) = config(dir.path(), &[XYZ], FIXED);

@@ -94,6 +94,7 @@ fn time(moment: Timestamp) -> Time {
 
 /// Days on which the calendar is right and the database is not, with the reason.
 const DATABASE_ERRS: &[(&str, &str, &str)] = &[
+    ("us-equity", "2002-09-11", "stocks were traded from noon on, a year after the attacks"),
     (
         "cme-index",
         "2025-12-25",

@@ -224,6 +224,14 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
         // Never over what is there: it may be the trail, or the journal that it is of.
         Some(path) => match File::create_new(path) {
             Ok(file) => (Box::new(file), path.clone()),
+            // A pipe or a device has nothing to lose.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AlreadyExists
+                    && std::fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) =>
+            {
+                let file = File::options().write(true).open(path).map_err(told(path))?;
+                (Box::new(file), path.clone())
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 eprintln!("{}: is there already: export to another name, or remove it first", path.display());
                 return Err(Outcome::BadUsage);
@@ -235,7 +243,7 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
     let mut out = BufWriter::new(out);
     let written = export(trail, args.from, args.to, format, &mut out);
     let written = written.and_then(|n| out.flush().map(|()| n)).map_err(|error| {
-        if let Some(path) = &args.out {
+        if let Some(path) = args.out.as_ref().filter(|path| path.is_file()) {
             // Half an export looks like a whole one.
             let _ = std::fs::remove_file(path);
         }

@@ -27,6 +27,8 @@ const WINDOW: usize = 250;
 const EQUITY_SECONDS: u32 = 1;
 /// Most instruments whose correlations are told.
 pub const CORRELATED_MAX: usize = 24;
+/// Beginnings of bars that are waited for: one of an instrument that is silent closes late.
+const LATE_MAX: usize = 500;
 const SECOND: u64 = 1_000_000_000;
 
 /// The metrics of everything that is quoted in one asset.
@@ -89,6 +91,8 @@ struct Gathered {
     positions: BTreeMap<(u64, u64), PositionRow>,
     /// Closes by instrument, by when their bars began: some close late.
     bars: BTreeMap<u64, Vec<(usize, f64)>>,
+    /// The newest closes of those that are reckoned with.
+    closes: Vec<f64>,
     day: DayBoundary,
     /// One a quote asset.
     returns: Vec<Returns>,
@@ -141,6 +145,7 @@ impl Gathered {
         Self {
             positions: BTreeMap::new(),
             bars: BTreeMap::new(),
+            closes: vec![f64::NAN; table.len()],
             day,
             returns: sizes.into_iter().map(|size| Returns::new(size, WINDOW)).collect(),
             columns,
@@ -160,6 +165,7 @@ impl Gathered {
                 self.bars.entry(row.start_ns.0).or_default().push((at, float(row.close)));
             }
         }
+        self.close_bars(LATE_MAX);
         for row in batch.positions.drain(..) {
             self.positions.insert((row.strategy, row.instrument), row);
         }
@@ -183,18 +189,20 @@ impl Gathered {
         self.cancels.retain(|at| *at > old);
     }
 
-    /// All bars are there: the closes of those that began together make a row of returns.
-    fn close_bars(&mut self) {
-        let mut closes = vec![f64::NAN; self.columns.len()];
-        for bars in std::mem::take(&mut self.bars).into_values() {
+    /// Closes of bars that began together make a row of returns, but for so many of the newest, which may lack some.
+    fn close_bars(&mut self, left: usize) {
+        while self.bars.len() > left {
+            let Some((_, bars)) = self.bars.pop_first() else { return };
             for (instrument, close) in bars {
-                closes[instrument] = close;
+                self.closes[instrument] = close;
             }
-            self.add_returns(&closes);
+            self.add_returns();
         }
     }
 
-    fn add_returns(&mut self, closes: &[f64]) {
+    fn add_returns(&mut self) {
+        let Self { closes, .. } = &*self;
+        let closes = closes.clone();
         for (quote, returns) in self.returns.iter_mut().enumerate() {
             let mut prices = vec![f64::NAN; returns.columns()];
             for (close, (of, column)) in closes.iter().zip(&self.columns) {
@@ -260,7 +268,7 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
         }
     }
     gathered.take(&mut batch);
-    gathered.close_bars();
+    gathered.close_bars(0);
     let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
     let limits = LimitTable::new(&config).uses(&risk.ends());
     let reports = quotes

@@ -1,7 +1,7 @@
 //! Returns by calendar month, UTC.
 //!
-//! What came about between two points is of the month that the middle of it lies in, at most half a day before its end: a
-//! daily bar that ends at midnight of New York, some hours into the next day of UTC, is of the day before.
+//! What came about between two points is of the month that the middle of it lies in, or, where they are further apart than
+//! most, of as much before the second; half a day at most. So a daily bar that ends at midnight of New York, some hours into the next day of UTC, is of the day before.
 
 use super::periods::{Sample, median_gap};
 use crate::domain::Time;
@@ -39,8 +39,9 @@ pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
     // The first point ends nothing: the month begins with it.
     let mut ends = vec![(month_of(first.time), first.value)];
     // What ends at a month's first midnight was the one before.
-    let back = (median_gap(points) / 2).clamp(1, HALF_A_DAY_NS);
-    for point in rest {
+    let usual = median_gap(points);
+    for (before, point) in points.iter().zip(rest) {
+        let back = (usual.min(point.time.since(before.time)) / 2).clamp(1, HALF_A_DAY_NS);
         let month = month_of(Time(point.time.0.saturating_sub(back).max(first.time.0)));
         match ends.last_mut() {
             Some(end) if end.0 == month => end.1 = point.value,

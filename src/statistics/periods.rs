@@ -79,8 +79,8 @@ impl Periods {
     }
 
     /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds; but
-    /// nothing shorter than what lies between two of its points, which of a week or more are periods themselves. Days are
-    /// sessions where two of the seven weekdays have no point: which two depends on how far from UTC the
+    /// nothing shorter than what lies between two of its points, which of more than three days are periods themselves. Days
+    /// are sessions where two of the seven weekdays have no point: which two depends on how far from UTC the
     /// exchange is, since a Friday's bar may end on a Saturday.
     #[must_use]
     pub fn fitting(points: &[Sample]) -> Self {
@@ -92,7 +92,12 @@ impl Periods {
         let between = points.iter().skip(1).take(points.len().saturating_sub(2));
         let weekdays =
             between.fold(0u8, |days, point| days | 1 << (point.time.0.saturating_sub(1) / DAY_NS % 7));
-        let sessions = (1..=5).contains(&weekdays.count_ones());
+        // In less than a week nobody sees which days have none.
+        let seen = match points {
+            [_, first, .., last, _] => last.time.since(first.time) >= 7 * DAY_NS,
+            _ => false,
+        };
+        let sessions = seen && (1..=5).contains(&weekdays.count_ones());
         // What the curve says nothing within is no period of it.
         let apart = median_gap(points);
         match (span, apart) {

@@ -134,6 +134,14 @@ impl MaCross {
         Qty(i64::try_from(qty).unwrap_or(i64::MAX))
     }
 
+    /// A refusal is counted by the desk; the next cross tries again, and the next bar where a run is being warmed up: it begins
+    /// on the side that the averages then say.
+    fn tried(&mut self, gone: Result<(), PlaceError>) {
+        if gone == Err(PlaceError::WarmingUp) {
+            self.was_above = None;
+        }
+    }
+
     /// Goes long by what `size` gives where `up`, short by it or flat otherwise, in one order, unless one is still under
     /// way.
     fn go(
@@ -187,8 +195,8 @@ impl Strategy for MaCross {
             self.pending = Some(above);
             return;
         }
-        // A refusal is counted by the desk; the next cross tries again.
-        let _ = self.go(ctx, above, |this, ctx, top| this.size(ctx, above, top));
+        let gone = self.go(ctx, above, |this, ctx, top| this.size(ctx, above, top));
+        self.tried(gone);
     }
 
     /// A turn from one side to the other that is denied leaves a position that the averages are against: it is closed.
@@ -224,7 +232,8 @@ impl Strategy for MaCross {
         }
         self.pending = None;
         let price = if above { top.ask.price } else { top.bid.price };
-        let _ = self.go(ctx, above, |this, ctx, _| this.all_in(ctx, capital, price));
+        let gone = self.go(ctx, above, |this, ctx, _| this.all_in(ctx, capital, price));
+        self.tried(gone);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Spot: a wallet must pay for an order, as [`Wallets`] has it. USD-M: with a leverage configured, what all positions
 //! and orders need at first, their value at the last price ÷ leverage, must be covered by balance and unrealised profit,
 //! or a new order that adds to it is refused; and once these are worth less than the maintenance margin, every position
-//! is liquidated at the last price, for a fee. Positions of strategies are netted for margin, as one account holds them,
+//! is liquidated at the last price, or where within a bar that came about, for a fee. Positions of strategies are netted for margin, as one account holds them,
 //! and funding is paid for each at the venue's times.
 
 use crate::domain::event::{FEE_DECIMALS, FeeAsset};
@@ -254,7 +254,7 @@ impl Account {
     }
 
     /// Where a price has gone straight from `from`, and the margin is gone where it now is, takes it back to where that first
-    /// was so; says where it now is.
+    /// was so; says where that is.
     pub fn go_back_to_loss(&mut self, instrument: InstrumentId, from: Price) -> Price {
         let index = instrument.index();
         let to = self.marks[index];
@@ -264,8 +264,7 @@ impl Account {
         };
         // A gap, or another instrument's price: it was gone before.
         if lost_at(self, from) {
-            self.marks[index] = to;
-            return to;
+            return from;
         }
         let (mut before, mut lost) = (from.0, to.0);
         while before.abs_diff(lost) > 1 {
@@ -273,7 +272,7 @@ impl Account {
             if lost_at(self, Price(middle)) { lost = middle } else { before = middle }
         }
         self.marks[index] = Price(lost);
-        to
+        Price(lost)
     }
 
     /// Closes a position for want of margin: what was held, at which price, and the fee. `None` where none is left.

@@ -85,6 +85,9 @@ const IN_FLIGHT_MAX: usize = 16_384;
 /// The most answers that one arriving order causes.
 const ANSWERS_PER_ARRIVAL_MAX: usize = 260;
 
+/// Times that the margin may be kept by what fills on one step of a bar's path.
+const LOSSES_PER_STEP_MAX: usize = 8;
+
 /// See the module.
 pub struct FillGateway {
     messages: LaneReceiver<GatewayMessage>,
@@ -97,8 +100,6 @@ struct Venue {
     in_flight: VecDeque<Underway>,
     /// The first half of a bar.
     bar_head: Option<Kline>,
-    /// Where the price came from that went on within a bar at this event.
-    moved: Option<(InstrumentId, Price)>,
     orders: u64,
 }
 
@@ -136,7 +137,7 @@ impl FillGateway {
         let FillSettings { latencies, slippage, tiers, floor_ns, .. } = settings;
         let teller = Teller::new(table, account, latencies, slippage, tiers, answers, floor_ns);
         let in_flight = VecDeque::with_capacity(IN_FLIGHT_MAX);
-        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, moved: None, orders: 0 } }
+        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, orders: 0 } }
     }
 
     /// Orders and cancels that were sent.
@@ -149,7 +150,7 @@ impl FillGateway {
 impl Venue {
     #[inline]
     fn on_market(&mut self, slot: &Slot, books: &BookKeeper) {
-        let Self { markets, teller, bar_head, moved, .. } = self;
+        let Self { markets, teller, bar_head, .. } = self;
         match slot.kind() {
             Kind::Trade => {
                 let Some(trade) = slot.as_trade() else { return };
@@ -177,11 +178,8 @@ impl Venue {
             }
             Kind::KlineTail => {
                 let Some(kline) = bar_head.take().map(|head| head.with_tail(slot)) else { return };
-                if let Market::Bars(market) = &mut markets[kline.instrument.index()] {
-                    *moved = market.price_within().map(|from| (kline.instrument, from));
-                    teller.account.mark(kline.instrument, kline.close);
-                    market.on_kline(&kline, teller);
-                }
+                self.on_kline(&kline);
+                return;
             }
             Kind::Rules => {
                 if let Event::Rules(rules) = slot.event() {
@@ -249,7 +247,6 @@ impl Venue {
     /// Funding that is due, and liquidation where the margin is gone.
     #[cold]
     fn on_positions(&mut self) {
-        let moved = self.moved.take();
         let teller = &mut self.teller;
         let now = teller.now;
         let mut paid = Vec::new();
@@ -260,9 +257,37 @@ impl Venue {
             let side = if held.0 > 0 { Side::Buy } else { Side::Sell };
             teller.of_position(ReportKind::Funding, (strategy, instrument), (side, held.abs()), price, cost);
         }
-        if !teller.account.is_lost() {
-            return;
+        if teller.account.is_lost() {
+            self.liquidate();
         }
+    }
+
+    /// The path of a bar goes on: up to where the margin is gone, if it goes there, and from there without those positions.
+    fn on_kline(&mut self, kline: &Kline) {
+        let Self { markets, teller, .. } = self;
+        let Market::Bars(market) = &mut markets[kline.instrument.index()] else { return };
+        // What fills on the way may keep the margin up to somewhere further on.
+        for _ in 0..LOSSES_PER_STEP_MAX {
+            let from = market.price_within();
+            teller.account.mark(kline.instrument, kline.close);
+            let Some(from) = from.filter(|_| teller.account.is_lost()) else { break };
+            let there = teller.account.go_back_to_loss(kline.instrument, from);
+            market.on_kline(&Kline { close: there, closed: false, ..*kline }, teller);
+            if teller.account.is_lost() {
+                self.liquidate();
+                break;
+            }
+        }
+        let Self { markets, teller, .. } = self;
+        teller.account.mark(kline.instrument, kline.close);
+        if let Market::Bars(market) = &mut markets[kline.instrument.index()] {
+            market.on_kline(kline, teller);
+        }
+    }
+
+    /// Takes all orders back and closes all positions, for want of margin.
+    fn liquidate(&mut self) {
+        let teller = &mut self.teller;
         for market in &mut self.markets {
             match market {
                 Market::None => {}
@@ -271,16 +296,10 @@ impl Venue {
                 Market::Depth(market) => market.cancel_all(teller),
             }
         }
-        // Within a bar the price went there, and no further with these positions.
-        let came_to =
-            moved.map(|(instrument, from)| (instrument, teller.account.go_back_to_loss(instrument, from)));
         while let Some((strategy, instrument, held, price, fee)) = teller.account.liquidate() {
             let side = if held.0 > 0 { Side::Sell } else { Side::Buy };
             let what = (strategy, instrument);
             teller.of_position(ReportKind::Liquidated, what, (side, held.abs()), price, fee);
-        }
-        if let Some((instrument, price)) = came_to {
-            teller.account.mark(instrument, price);
         }
     }
 

@@ -69,6 +69,11 @@ impl KeptSlots {
         self.slots.len()
     }
 
+    /// Bytes that its events take.
+    pub fn used(&self) -> usize {
+        self.slots.len() * size_of::<Slot>() + self.bars.len() * size_of::<KeptBar>()
+    }
+
     pub fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>()
             + self.marks.capacity() * size_of::<(Time, usize)>()

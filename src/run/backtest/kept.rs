@@ -241,7 +241,8 @@ impl Kept {
             let mut events = self.read(catalogue, series, table)?;
             let mut kept = Some(KeptSlots::with_capacity(room.min(rows as usize)));
             while let Some(event) = events.next_event()? {
-                let Some(slots) = kept.as_mut().filter(|kept| kept.len() < room) else {
+                let Some(slots) = kept.as_mut().filter(|kept| inner.bytes + kept.used() < self.bytes_max)
+                else {
                     kept = None;
                     break;
                 };

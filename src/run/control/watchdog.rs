@@ -114,7 +114,8 @@ impl CancelError {
             429 => 60,
             _ => return None,
         };
-        Some(Duration::from_secs(retry_after_s.unwrap_or(unsaid).max(1)))
+        // Three days is the longest ban there is.
+        Some(Duration::from_secs(retry_after_s.unwrap_or(unsaid).clamp(1, 3 * 86_400)))
     }
 }
 

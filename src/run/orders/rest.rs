@@ -200,16 +200,21 @@ impl Worker {
             let request = HttpRequest { method, path, headers, timeout, ..HttpRequest::default() };
             self.client.request(&self.endpoint, &request)
         };
-        if let Ok(HttpAnswer { status: status @ (403 | 418 | 429), retry_after_s, .. }) = &answer {
+        self.hear(&answer);
+        let sent = self.done.send(RestDone { id: call.id, answer, took: begun.elapsed() });
+        // A waker that cannot wake means an answer that is seen a millisecond later.
+        let _ = self.wake.wake();
+        sent.is_ok()
+    }
+
+    /// Notes for how long the venue is to be asked nothing.
+    fn hear(&self, answer: &Result<HttpAnswer, HttpError>) {
+        if let Ok(HttpAnswer { status: status @ (403 | 418 | 429), retry_after_s, .. }) = answer {
             let unsaid = if *status == 403 { 300 } else { 120 };
             let silence = Duration::from_secs(retry_after_s.unwrap_or(unsaid));
             let mut queue = self.waiting.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.silent_until = queue.silent_until.max(Instant::now().checked_add(silence));
         }
-        let sent = self.done.send(RestDone { id: call.id, answer, took: begun.elapsed() });
-        // A waker that cannot wake means an answer that is seen a millisecond later.
-        let _ = self.wake.wake();
-        sent.is_ok()
     }
 
     fn warm(&self) {
@@ -220,7 +225,9 @@ impl Worker {
         let timeout = Some(Duration::from_secs(2));
         let ping = HttpRequest { method: "GET", path: WARM_PATH, timeout, ..HttpRequest::default() };
         // What is wrong with the venue shows where it matters, at a call somebody waits for.
-        if let Err(error) = self.client.request(&self.endpoint, &ping) {
+        let answer = self.client.request(&self.endpoint, &ping);
+        self.hear(&answer);
+        if let Err(error) = answer {
             log::debug!("keeping a connection to {} warm: {error}", self.endpoint);
         }
     }

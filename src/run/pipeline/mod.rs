@@ -165,15 +165,17 @@ impl Pipeline {
         // Only paper fills need a market to fill against; in a journal replay every answer is in the journal.
         let filled = |i: &Instrument| on_paper && watched[i.id.index()] && i.tradable();
         let lent = StrategyStage::books_wanted(table, &seats);
-        let books_of = BooksOf {
-            market: match &simulation {
-                Some(simulation) => simulation.with_market_books(&lent, &requests),
-                None => vec![true; table.len()],
-            },
-            strategy: lent,
-            gateway: match &simulation {
-                Some(simulation) => simulation.with_books(),
-                None => table.all().iter().map(filled).collect(),
+        let books_of = match &simulation {
+            // The same for each, so that whoever shares a thread with another sees what it would see alone.
+            Some(simulation) => {
+                let books = simulation.with_market_books(&lent, &requests);
+                BooksOf { market: books.clone(), strategy: lent, gateway: books.clone(), execution: books }
+            }
+            None => BooksOf {
+                market: vec![true; table.len()],
+                strategy: lent,
+                gateway: table.all().iter().map(filled).collect(),
+                execution: vec![false; table.len()],
             },
         };
         let VenueTerms { filters, forms } = options.terms.clone().unwrap_or_else(|| VenueTerms {

@@ -38,6 +38,8 @@ pub(super) struct BooksOf {
     pub market: Vec<bool>,
     pub strategy: Vec<bool>,
     pub gateway: Vec<bool>,
+    /// What a score values by.
+    pub execution: Vec<bool>,
 }
 
 impl BooksOf {
@@ -46,7 +48,8 @@ impl BooksOf {
             Role::Market => self.market[instrument.index()],
             Role::Strategy => self.strategy[instrument.index()],
             Role::Gateway => self.gateway[instrument.index()],
-            Role::Feed | Role::Risk | Role::Execution | Role::Journal => false,
+            Role::Execution => self.execution[instrument.index()],
+            Role::Feed | Role::Risk | Role::Journal => false,
         })
     }
 }

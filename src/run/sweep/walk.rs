@@ -126,9 +126,11 @@ impl Chain {
     fn add(&mut self, curve: &[Sample]) {
         let Some(first) = curve.first().filter(|first| first.value > 0.0) else { return };
         let worth = self.worth();
-        // The first of a later curve is where the one before ended.
+        // The first of a later curve is where the one before ended, which a bar that was under way may have done later.
         let skipped = usize::from(!self.points.is_empty());
-        let scaled = curve.iter().skip(skipped).map(|p| Sample::new(p.time, worth * p.value / first.value));
+        let ended = self.points.last().map(|last| last.time);
+        let later = curve.iter().skip(skipped).filter(|p| ended.is_none_or(|ended| p.time > ended));
+        let scaled = later.map(|p| Sample::new(p.time, worth * p.value / first.value));
         self.points.extend(scaled);
     }
 
@@ -150,7 +152,7 @@ mod tests {
         let mut chain = Chain::default();
         chain.add(&curve(&[(0, 100.0), (10, 110.0)]));
         chain.stand_still(Time(10));
-        chain.add(&curve(&[(20, 1_000.0), (25, 500.0), (30, 2_000.0)]));
+        chain.add(&curve(&[(8, 1_000.0), (10, 1_000.0), (25, 500.0), (30, 2_000.0)]));
         chain.add(&curve(&[]));
         let shown: Vec<(u64, f64)> =
             chain.points.iter().map(|p| (p.time.0, (p.value * 1e9).round() / 1e9)).collect();
