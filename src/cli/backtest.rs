@@ -22,6 +22,7 @@ use crate::run::{Config, PipelineOptions};
 use crate::statistics::outcome::Conventions;
 use crate::strategy::StrategySpec;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -377,6 +378,9 @@ fn to_json(ran: &Ran) -> Value {
         "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),
         "intents": e.intents,
         "denials": e.denials,
+        "denials_by_reason": ran.summary.denials.iter().map(|(reason, count, _)| (*reason, *count)).collect::<BTreeMap<_, _>>(),
+        "refused_requests": ran.summary.refused,
+        "sized_at_nothing": ran.summary.sized_at_nothing,
         "orders": e.orders,
         "cancels": e.cancels,
         "rejected": e.rejected,
@@ -425,6 +429,9 @@ fn to_text(ran: &Ran) -> String {
     for (reason, count, told) in &ran.summary.denials {
         let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
         line("  denied", format!("{reason}: {count}{told}"));
+    }
+    if ran.summary.sized_at_nothing > 0 {
+        line("  sizing", super::output::sized_at_nothing(ran.summary.sized_at_nothing));
     }
     line("fills", grouped(o.fills.len() as u64));
     line("fees", money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()));

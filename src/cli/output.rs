@@ -16,6 +16,15 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
+/// What is told of sizes that came to nothing.
+pub fn sized_at_nothing(count: u64) -> String {
+    format!(
+        "{} sizes that a strategy asked for came to nothing, so that nothing was ordered: less than a lot, no share of \
+         the capital, or no capital left",
+        grouped(count)
+    )
+}
+
 /// What is told beside a run's summary: what was measured in further runs, one a point, and what was proven of it.
 #[derive(Default)]
 pub struct Beside {
@@ -151,6 +160,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
             "  {} requests could not become orders: of less than a lot, without a price, or too many at once",
             grouped(s.refused)
         )?;
+    }
+    if s.sized_at_nothing > 0 {
+        writeln!(t, "  {}", sized_at_nothing(s.sized_at_nothing))?;
     }
     writeln!(t, "indicators: {} computed, {} still warming up", s.indicators.0, s.indicators.1)?;
     if let Some(store) = &s.store {

@@ -259,6 +259,12 @@ pub struct Params {
 }
 
 impl Params {
+    /// All of them, those with their defaults too.
+    #[must_use]
+    pub fn entries(&self) -> &[ParamEntry] {
+        &self.values
+    }
+
     fn entry(&self, name: &str) -> Option<&ParamEntry> {
         let entry = self.values.iter().find(|entry| entry.name == name);
         debug_assert!(entry.is_some(), "parameter {name:?} is not in the strategy's table");

@@ -99,7 +99,9 @@ pub struct CorePlan {
 
 impl CorePlan {
     fn of(&self, roles: &[Role]) -> Option<usize> {
-        roles.iter().find_map(|role| self.by_role.iter().find(|(r, _)| r == role).map(|(_, core)| *core))
+        // Where stages are in the feed's thread, they are where the feed is to be.
+        let named = roles.iter().position(|role| *role == Role::Feed).map_or(roles, |at| &roles[at..=at]);
+        named.iter().find_map(|role| self.by_role.iter().find(|(r, _)| r == role).map(|(_, core)| *core))
     }
 }
 
@@ -149,7 +151,9 @@ pub enum TopologyError {
         cores: usize,
     },
     /// A core that this process may not use.
-    #[error("core {core} was asked for {role}, and this process may use only {available:?}")]
+    #[error(
+        "core {core} was asked for {role} in [pipeline.cores], and this process may use only {available:?}"
+    )]
     NoSuchCore {
         /// The core asked for.
         core: usize,

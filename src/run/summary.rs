@@ -85,6 +85,8 @@ pub struct Summary {
     pub denials: Vec<(&'static str, u64, Option<Told>)>,
     /// Requests that strategies made and that could not become intents.
     pub refused: u64,
+    /// Sizes that strategies asked for and that came to nothing.
+    pub sized_at_nothing: u64,
     /// What their profit was realised by.
     pub accounting: Method,
     /// Results, by strategy and instrument.
@@ -168,6 +170,7 @@ impl Summary {
             live_orders: 0,
             denials: Vec::new(),
             refused: 0,
+            sized_at_nothing: 0,
             accounting: config.accounting,
             strategies: Vec::new(),
             balances: Vec::new(),
@@ -208,6 +211,7 @@ impl Summary {
                     let seats = strategy.seats();
                     labels = seats.iter().map(|s| (s.label.clone(), s.instruments.clone())).collect();
                     summary.refused = seats.iter().map(|s| s.desk.refused).sum();
+                    summary.sized_at_nothing = seats.iter().map(|s| s.desk.sized_at_nothing).sum();
                     summary.indicators.1 = strategy.indicators_warming_up();
                 } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
                     let last = |reason, d: &Denied| {
@@ -355,6 +359,7 @@ impl Summary {
         put("overfills", json!(e.overfills));
         put("unknown_reports", json!(e.unknown_reports));
         put("refused_requests", json!(self.refused));
+        put("sized_at_nothing", json!(self.sized_at_nothing));
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
         put("accounting", json!(self.accounting.label()));

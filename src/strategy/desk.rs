@@ -71,6 +71,8 @@ pub struct Desk {
     pub sizer: Option<Sizer>,
     /// The last size that was given.
     pub sized: Option<Sized>,
+    /// Sizes that were asked for and came to nothing, so that nothing was ordered.
+    pub sized_at_nothing: u64,
 }
 
 /// What an order is to be.
@@ -135,6 +137,7 @@ impl Desk {
             refused: 0,
             sizer: None,
             sized: None,
+            sized_at_nothing: 0,
         }
     }
 

@@ -112,6 +112,8 @@ fn build(
     // It is run again from its history: a journal of it would be one more copy of that.
     let mut unjournaled = config.clone();
     unjournaled.journal.path = None;
+    // Those are of the host that it is to trade on; time means nothing here.
+    unjournaled.pipeline.cores = Default::default();
     if !config.risk.capital_given {
         unjournaled.risk.limits.capital = config.backtest.balance;
     }

@@ -8,6 +8,7 @@ use super::funding;
 use super::path::STEPS;
 use crate::domain::decimal::Scaled;
 use crate::domain::instrument::FeeRate;
+use crate::domain::params::ParamEntry;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{
     FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
@@ -253,6 +254,9 @@ impl Plan {
         }
         let rate =
             |rate: FeeRate| format!("{:#}", Scaled { value: rate.0.into(), decimals: FeeRate::DECIMALS });
+        for (place, hours) in &config.hours {
+            put(&format!("hours of {place}"), hours.to_string());
+        }
         for tier in &b.tiers {
             let volume = Scaled { value: tier.volume.into(), decimals: 8 };
             let (maker, taker) = (rate(tier.maker), rate(tier.taker));
@@ -268,8 +272,13 @@ impl Plan {
             }
         }
         for strategy in &config.strategies {
-            if let Some((method, _)) = &strategy.sizing {
-                put(&format!("{}.sizing", strategy.label), method.clone());
+            if let Some((method, params)) = &strategy.sizing {
+                let of = |entry: &ParamEntry| format!(" {}={}", entry.name, entry.value);
+                let params: String = params.entries().iter().map(of).collect();
+                put(&format!("{}.sizing", strategy.label), format!("{method}{params}"));
+            }
+            if let Some(hours) = &strategy.hours {
+                put(&format!("{}.hours", strategy.label), hours.to_string());
             }
             for entry in &strategy.params.entries {
                 put(&format!("{}.{}", strategy.label, entry.name), entry.value.to_string());

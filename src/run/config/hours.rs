@@ -6,6 +6,7 @@ use crate::calendar::{BUILT_IN, Calendar, Hours};
 use crate::domain::params::not_known;
 use crate::domain::{InstrumentTable, StrategyId};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use toml::Spanned;
 
@@ -20,6 +21,12 @@ pub struct HoursConfig {
 
 /// What stands after a calendar's name where all its sessions count.
 const EXTENDED: &str = " extended";
+
+impl fmt::Display for HoursConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.calendar, if self.extended { EXTENDED } else { "" })
+    }
+}
 
 impl HoursConfig {
     /// `"us-equity"`, or `"us-equity extended"`.

@@ -39,7 +39,11 @@ impl Context<'_> {
             atr: sizer.atr(instrument),
             instruments: sizer.instruments(),
         };
-        let sized = sizer.size(&ask, self.view.seq)?;
+        let sized = sizer.size(&ask, self.view.seq);
+        let nothing = sized.as_ref().map_or(true, |sized| sized.qty.0 == 0);
+        let in_time = self.view.now >= self.view.trades_from;
+        self.desk.sized_at_nothing += u64::from(nothing && in_time);
+        let sized = sized?;
         self.desk.sized = Some(sized);
         Ok(sized.qty)
     }
