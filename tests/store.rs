@@ -456,7 +456,16 @@ fn the_commands_say_what_they_did_and_never_show_a_password() {
     let (code, out, _) = run(&["load", "--journal", &journal, "--store", "sqlite:new/runs.db", "--follow"]);
     assert!(code == Some(0) && out.contains("complete"), "{out}");
 
+    // Who only looks leaves a database of something else as it is.
+    let foreign = rusqlite::Connection::open(dir.path().join("foreign.db")).expect("a database");
+    foreign.execute_batch("CREATE TABLE orders (id INTEGER)").expect("a table");
     for (args, expected, told) in [
+        (vec!["status", "--store", "sqlite:foreign.db"], 1, "it has no tables of algo-trader"),
+        (
+            vec!["load", "--journal", &journal, "--store", "sqlite:foreign.db"],
+            1,
+            "table orders already exists",
+        ),
         (vec!["status", "--store", "sqlite:none.db"], 1, "no such file"),
         (vec!["status"], 2, "give --store"),
         (vec!["status", "--store", "postgres://at:hunter2@h/x"], 2, "PGPASSWORD"),

@@ -102,8 +102,9 @@ fn failed(error: &StoreError) -> Outcome {
     Outcome::Failed
 }
 
-fn open(config: &Config, url: &StoreUrl) -> Result<Box<dyn Store>, Outcome> {
-    let options = StoreOptions { ca_file: config.store.ca_file.clone(), ..StoreOptions::default() };
+fn open(config: &Config, url: &StoreUrl, read_only: bool) -> Result<Box<dyn Store>, Outcome> {
+    let options =
+        StoreOptions { ca_file: config.store.ca_file.clone(), read_only, ..StoreOptions::default() };
     crate::store::open(url, &options).map_err(|e| failed(&e))
 }
 
@@ -116,7 +117,7 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
         };
         return follow(&config, url, path, args.place.json);
     }
-    let mut store = open(&config, &url)?;
+    let mut store = open(&config, &url, false)?;
     let mut all = Vec::new();
     for path in &args.journals {
         all.push(load_one(&config, &mut *store, path, args.place.json)?);
@@ -190,7 +191,7 @@ fn run_status(args: &StatusArgs) -> Result<Outcome, Outcome> {
         eprintln!("{}: there is no such file", path.display());
         return Err(Outcome::Failed);
     }
-    let mut store = open(&config, &url)?;
+    let mut store = open(&config, &url, true)?;
     let runs = store.runs().map_err(|e| failed(&e))?;
     if args.place.json {
         let runs: Vec<_> = runs.iter().map(status_json).collect();

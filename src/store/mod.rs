@@ -81,9 +81,11 @@ pub struct StoreOptions {
     pub ca_file: Option<PathBuf>,
     /// Pages that the database may have, instead of as many as the disk holds; SQLite only.
     pub pages_max: Option<u32>,
+    /// Only look: a database without our tables, or with earlier ones, is refused instead of given them.
+    pub read_only: bool,
 }
 
-/// Opens a database, and brings its tables up to date.
+/// Opens a database, and brings its tables up to date, unless it is only to be looked at.
 ///
 /// # Errors
 /// [`StoreError`], which says whether trying again may help.

@@ -69,8 +69,23 @@ impl PostgresStore {
         let mut store =
             Self { client: client.map_err(told)?, place: place.clone(), copies: None, text: Vec::new() };
         store.client.batch_execute("SET statement_timeout = '60s'").map_err(told)?;
-        store.migrate()?;
+        if options.read_only {
+            store.look()?
+        } else {
+            store.migrate()?
+        }
         Ok(store)
+    }
+
+    fn look(&mut self) -> Result<(), StoreError> {
+        let place = &self.place;
+        let told = |error: postgres::Error| fault(place, &error);
+        let ours = self.client.query_one("SELECT to_regclass('schema_version') IS NOT NULL", &[]);
+        let version = match ours.map_err(told)?.get::<_, bool>(0) {
+            true => self.client.query_opt("SELECT version FROM schema_version", &[]).map_err(told)?,
+            false => None,
+        };
+        schema::readable(version.map(|row| row.get(0)), place)
     }
 
     fn migrate(&mut self) -> Result<(), StoreError> {

@@ -67,6 +67,27 @@ pub(super) fn steps_from(version: i64, dialect: &Dialect, place: &str) -> Result
     Ok(Some(sql))
 }
 
+/// Whether a database whose tables are of `version`, if it has ours, can be read as it is.
+///
+/// # Errors
+/// [`StoreError`] that says what it is instead.
+pub(super) fn readable(version: Option<i64>, place: &str) -> Result<(), StoreError> {
+    let refused = |problem: String| StoreError::Database { place: place.to_owned(), problem };
+    match version {
+        Some(VERSION) => Ok(()),
+        Some(found) if found > VERSION => {
+            Err(StoreError::NewerSchema { place: place.to_owned(), found, known: VERSION })
+        }
+        Some(found) => Err(refused(format!(
+            "its tables are of version {found}, and this program reads {VERSION}: `algo-trader store load` brings them up to it"
+        ))),
+        None => Err(refused(
+            "it has no tables of algo-trader: `algo-trader store load` makes them and puts a run into them"
+                .to_owned(),
+        )),
+    }
+}
+
 impl Dialect {
     fn spell(&self, step: &str) -> String {
         // Comments go first: what stands in one is not a statement, whatever it looks like.

@@ -7,7 +7,7 @@ use super::row::{Batch, Columns, Row, TABLES, Watermark};
 use super::{RunId, RunStatus, Store, StoreOptions, facts, schema};
 use crate::journal::JournalHeader;
 use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,20 @@ impl SqliteStore {
     pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         let place = format!("sqlite:{}", path.display());
         let told = |error: rusqlite::Error| fault(&place, &error);
+        if options.read_only {
+            let connection =
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told)?;
+            connection.busy_timeout(BUSY).map_err(told)?;
+            let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'";
+            let ours = connection.query_row(tables, [], |row| row.get::<_, i64>(0)).map_err(told)? > 0;
+            let version = "SELECT version FROM schema_version";
+            let version = match ours {
+                true => connection.query_row(version, [], |row| row.get(0)).optional().map_err(told)?,
+                false => None,
+            };
+            schema::readable(version, &place)?;
+            return Ok(Self { path: path.to_owned(), place, connection, file: identity(path) });
+        }
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
             std::fs::create_dir_all(dir).map_err(|e| StoreError::Database {
                 place: place.clone(),

@@ -73,6 +73,14 @@ pub enum SegmentError {
         #[source]
         error: std::io::Error,
     },
+    /// The file is gone.
+    #[error(
+        "{path}: is not there; remove what it came from with `algo-trader history remove` and import that again"
+    )]
+    Missing {
+        /// Which file.
+        path: String,
+    },
     /// The file is damaged.
     #[error(
         "{path}: {problem} ({place}): the file is damaged; remove what it came from with `algo-trader history remove` \

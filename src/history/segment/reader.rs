@@ -49,7 +49,10 @@ impl SegmentReader {
     /// [`SegmentError`] where it cannot be read or is not whole.
     pub fn open(path: &Path, instrument: InstrumentId, decimals: (u8, u8)) -> Result<Self, SegmentError> {
         let io = |error| SegmentError::Io { path: path.display().to_string(), error };
-        let file = File::open(path).map_err(io)?;
+        let file = File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => SegmentError::Missing { path: path.display().to_string() },
+            _ => io(error),
+        })?;
         let places = read_index(&file).map_err(|fault| match fault {
             IndexFault::Io(error) => io(error),
             IndexFault::Corrupt(problem) => {
