@@ -346,11 +346,10 @@ fn text(report: &SweepReport) -> String {
                 figure(window.out_of_sample_objective)
             );
         }
-        let idle =
-            walk.windows.iter().filter(|w| w.out_of_sample.as_ref().is_some_and(|s| s.trades.trades == 0));
+        let idle = walk.windows.iter().filter(|w| w.out_of_sample.as_ref().is_some_and(|s| s.traded == 0.0));
         let idle = idle.count();
         if idle > 0 {
-            let _ = writeln!(out, "  {idle} of {} windows saw no trade while testing", walk.windows.len());
+            let _ = writeln!(out, "  {idle} of {} windows traded nothing while testing", walk.windows.len());
         }
         let _ = writeln!(
             out,
