@@ -159,6 +159,12 @@ pub fn run(args: Args) -> Outcome {
 }
 
 fn capture(args: &Args, out: &Path, source: &mut dyn FrameSource, interrupt: Interrupt) -> Outcome {
+    if let (Some(from), Some(until)) = (args.from_time, args.until_time)
+        && until <= from
+    {
+        eprintln!("--until-time {until} must be later than --from-time {from}");
+        return Outcome::BadUsage;
+    }
     let capture = match Capture::start(source.sources(), &args.options(out)) {
         Ok(capture) => capture,
         Err(error) => {

@@ -5,7 +5,7 @@ use super::capture::parse_time;
 use super::status_line::StatusLine;
 use crate::domain::Time;
 use crate::history::export::{ExportError, ExportFormat, Exported, export_series};
-use crate::history::{Catalogue, Query};
+use crate::history::{Catalogue, HistoryError, Query};
 use crate::run::interrupt::Interrupt;
 use serde_json::json;
 use std::path::PathBuf;
@@ -77,7 +77,12 @@ pub fn run(args: Args) -> Outcome {
         }
         Err(error) => {
             eprintln!("{error}");
-            Outcome::Failed
+            match error {
+                ExportError::History(HistoryError::Range { .. } | HistoryError::Unknown { .. }) => {
+                    Outcome::BadUsage
+                }
+                _ => Outcome::Failed,
+            }
         }
     }
 }

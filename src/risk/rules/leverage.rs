@@ -37,7 +37,8 @@ pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
             continue;
         }
         let gross = times(scope.gross + c.adds.gross, 100);
-        let told = || gross.checked_div(equity).unwrap_or(i128::MAX);
+        // Rounded up: what is refused is told as more than its limit.
+        let told = || if equity > 0 { (gross + equity - 1) / equity } else { i128::MAX };
         if W::LISTENS {
             w.saw(told(), limits.leverage_max.into(), reason);
         }
