@@ -67,8 +67,8 @@ pub enum HistoryError {
 /// What a file would bring twice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{file}: {series} from {from} to {until} is there already, from {other} (import {id}): remove that with \
-     `algo-trader history remove {id}` first, or leave this file out"
+    "{file}: of {series} from {from} to {until} is there already what {other} has (import {id}), gaps in it included: remove \
+     that with `algo-trader history remove {id}` first, or leave this file out"
 )]
 pub struct Overlap {
     /// The file being imported.
