@@ -337,10 +337,11 @@ impl Score {
     ) -> (Outcome, Vec<(Time, Record)>) {
         if self.begun {
             let last = self.market_time;
-            if self.outcome.equity.last().is_some_and(|point| point.time == last) {
+            // Answers that came after it may have ended an interval before they were booked.
+            while self.outcome.equity.last().is_some_and(|point| point.time >= last) {
                 self.outcome.equity.pop();
-                self.outcome.prices.retain(|point| point.time != last);
             }
+            self.outcome.prices.retain(|point| point.time < last);
             self.point(last, positions);
         }
         let Self { mut outcome, marks, decisions, market_time, .. } = self;

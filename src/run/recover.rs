@@ -25,6 +25,12 @@ pub enum RecoverError {
     /// There is none.
     #[error("{0}: no journal is there to go on from")]
     NoJournal(PathBuf),
+    /// One that was written last does not read.
+    #[error(
+        "{0}: was written later than every journal here that reads, and does not: name the journal to go on from, or move \
+         this file away if its run sent nothing"
+    )]
+    Unread(PathBuf),
     /// Its run goes on.
     #[error(
         "{0}: the run that writes this journal goes on; end it first, since two runs would send orders for one"
@@ -85,7 +91,7 @@ impl Earlier {
     /// # Errors
     /// [`RecoverError`].
     pub fn read(place: &Path) -> Result<Self, RecoverError> {
-        let path = if place.is_dir() { newest_in(place) } else { Some(place.to_owned()) };
+        let path = if place.is_dir() { newest_in(place)? } else { Some(place.to_owned()) };
         let path = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
         if let Ok(file) = File::open(&path)
             && LockedFile::is_held(&file)
@@ -158,13 +164,28 @@ impl Earlier {
 }
 
 /// The journal in a directory whose run was started last.
-fn newest_in(dir: &Path) -> Option<PathBuf> {
-    let files = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
-    let started = |path: PathBuf| {
-        let reader = is_journal(&path).then(|| JournalReader::open(&path).ok())??;
-        Some((reader.header().started_ns, path))
-    };
-    files.filter_map(started).max().map(|(_, path)| path)
+///
+/// # Errors
+/// [`RecoverError::Unread`] where one that was written later does not read: to go on from the one before it would use its
+/// numbers again, and know nothing of its orders.
+fn newest_in(dir: &Path) -> Result<Option<PathBuf>, RecoverError> {
+    let Ok(files) = std::fs::read_dir(dir) else { return Ok(None) };
+    let written = |path: &Path| std::fs::metadata(path).and_then(|of| of.modified()).ok();
+    let (mut newest, mut unread) = (None, Vec::new());
+    for path in files.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+        let reader = if is_journal(&path) { JournalReader::open(&path).ok() } else { None };
+        match reader {
+            Some(reader) => newest = newest.max(Some((reader.header().started_ns, path))),
+            None if path.extension().is_some_and(|of| of == "journal") => unread.push(path),
+            None => {}
+        }
+    }
+    let newest = newest.map(|(_, path)| path);
+    let later = |path: &&PathBuf| newest.as_deref().is_some_and(|read| written(path) >= written(read));
+    match unread.iter().find(later) {
+        Some(path) => Err(RecoverError::Unread(path.clone())),
+        None => Ok(newest),
+    }
 }
 
 /// Where the new run's journal goes: where it was asked for, or, if the earlier one is there, beside it under the next

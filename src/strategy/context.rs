@@ -464,6 +464,10 @@ impl Bracket<'_, '_> {
         if !terms.is_sound() {
             return desk.refuse(PlaceError::BadTrigger);
         }
+        // An entry that has found its place and no protection would be bare.
+        if !desk.has_place_for_protection() {
+            return desk.refuse(PlaceError::TooManyOpenOrders);
+        }
         let OrderRequest { wanted, trail, good_till, .. } = self.entry;
         let order = desk.place(view, &wanted, trail)?;
         desk.protect(view, order, terms)?;

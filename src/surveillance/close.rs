@@ -43,8 +43,8 @@ struct Own {
 struct Lately {
     market: Recent<Traded>,
     own: Recent<Own>,
-    /// The close that was told of.
-    told: Option<Time>,
+    /// The close that was told of last, and whose trades.
+    told: Vec<(StrategyId, Time)>,
 }
 
 /// See the module.
@@ -78,7 +78,7 @@ impl Detector for Close {
         let lately = self.lately.entry(instrument).or_insert_with(|| Lately {
             market: Recent::new(window),
             own: Recent::new(window),
-            told: None,
+            told: Vec::new(),
         });
         match seen.act {
             Act::Trade { price, qty, .. } => lately.market.push(time, Traded { price, qty: qty.0 }),
@@ -101,10 +101,11 @@ impl Detector for Close {
         let share = if all > 0 { qty as f64 / all as f64 } else { 0.0 };
         let marks =
             fills >= self.settings.fills && share >= self.settings.share && moved >= self.settings.move_bps;
-        if !marks || lately.told == Some(close) {
+        if !marks || lately.told.contains(&(strategy, close)) {
             return None;
         }
-        lately.told = Some(close);
+        lately.told.retain(|told| told.1 == close);
+        lately.told.push((strategy, close));
         let detail = format!(
             "{fills} {side}s, {:.0} % of what traded, moved the price by {moved:.1} bps, {:.0} s before the close",
             100.0 * share,

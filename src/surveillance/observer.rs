@@ -1,9 +1,9 @@
 //! From a journal's entries to what detectors see.
 
 use super::activity::{Act, Seen};
-use crate::domain::Time;
-use crate::domain::event::{Event, Kind, Report};
+use crate::domain::event::{Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
+use crate::domain::{InstrumentId, Time};
 use crate::execution::{Record, RecordKind};
 use crate::journal::Entry;
 
@@ -11,6 +11,8 @@ use crate::journal::Entry;
 #[derive(Debug, Default)]
 pub struct Observer {
     time: Time,
+    /// Whose trades are told one by one: of theirs aggregates say nothing new.
+    raw: Vec<InstrumentId>,
 }
 
 impl Observer {
@@ -23,7 +25,7 @@ impl Observer {
                 }
                 let time = self.time;
                 match slot.kind() {
-                    Kind::Trade => slot.as_trade().map(|t| Seen {
+                    Kind::Trade => slot.as_trade().filter(|t| self.is_news(t)).map(|t| Seen {
                         time,
                         instrument: t.instrument,
                         act: Act::Trade { price: t.price, qty: t.qty, aggressor: t.aggressor },
@@ -38,6 +40,16 @@ impl Observer {
             Entry::Record(record) => recorded(record, self.time),
             Entry::End => None,
         }
+    }
+}
+
+impl Observer {
+    fn is_news(&mut self, trade: &Trade) -> bool {
+        let known = self.raw.contains(&trade.instrument);
+        if !trade.aggregate && !known {
+            self.raw.push(trade.instrument);
+        }
+        !(trade.aggregate && known)
     }
 }
 

@@ -78,13 +78,15 @@ impl Detector for Wash {
                 && trade_id != 0
                 && other.trade_id == trade_id
         };
-        let found = self.fills.iter_mut().rev().find(|(_, other)| same(other) || meets(other));
+        let sure = self.fills.iter().any(|(_, other)| same(other));
+        let found =
+            self.fills.iter_mut().rev().find(|(_, other)| if sure { same(other) } else { meets(other) });
         let Some((_, other)) = found else {
             self.fills.push(time, one);
             return None;
         };
         other.paired = true;
-        let (sure, with) = (same(other), other.strategy);
+        let with = other.strategy;
         let both = (instrument, strategy.min(with), strategy.max(with));
         self.pairs.push(time, both);
         let pairs = self.pairs.iter().filter(|(_, of)| *of == both).count();

@@ -85,6 +85,8 @@ const IN_FLIGHT_MAX: usize = 16_384;
 /// The most answers that one arriving order causes.
 const ANSWERS_PER_ARRIVAL_MAX: usize = 260;
 
+/// Orders of an instrument that rest or wait, at most, whatever fills them.
+const RESTING_MAX: usize = 256;
 /// Times that the margin may be kept by what fills on one step of a bar's path.
 const LOSSES_PER_STEP_MAX: usize = 8;
 
@@ -111,8 +113,20 @@ struct Underway {
 }
 
 impl FillGateway {
-    /// The most answers that one event may cause.
-    pub const ANSWERS_PER_EVENT_MAX: usize = ANSWERS_PER_EVENT_MAX + 1;
+    /// The most answers that one event may cause: those of orders, and what becomes of every position and every resting
+    /// order at once, by funding and for want of margin.
+    #[must_use]
+    pub fn answers_per_event_max(
+        table: &InstrumentTable,
+        strategies: usize,
+        settings: &FillSettings,
+    ) -> usize {
+        let positions = strategies * table.len();
+        let funded = settings.funding.constant.is_some() || !settings.funding.rates.is_empty();
+        let of_funding = if funded { positions } else { 0 };
+        let of_margin = if settings.margin.is_some() { positions + RESTING_MAX * table.len() } else { 0 };
+        ANSWERS_PER_EVENT_MAX + 1 + of_funding + of_margin
+    }
 
     /// A gateway for `strategies` strategies, whose wallets hold `wallets`.
     #[must_use]

@@ -59,6 +59,8 @@ struct PaperVenue {
     trade_count: u64,
     in_flight: VecDeque<(Time, GatewayMessage)>,
     resting: Vec<Resting>,
+    /// What its fills came to, by strategy and instrument: what only reduces fills no more than is there.
+    positions: Vec<Vec<i64>>,
     /// Levels that the order at hand trades with.
     sweep: Vec<Level>,
     encoded: OrderBytes,
@@ -72,6 +74,7 @@ impl PaperGateway {
     #[must_use]
     pub fn new(
         table: &InstrumentTable,
+        strategies: usize,
         settings: PaperSettings,
         messages: LaneReceiver<GatewayMessage>,
         answers: Option<LaneSender<Answer>>,
@@ -85,6 +88,7 @@ impl PaperGateway {
             trade_count: 0,
             in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
             resting: (0..table.len()).map(|_| Resting::default()).collect(),
+            positions: vec![vec![0; table.len()]; strategies],
             sweep: Vec::with_capacity(SWEEP_LEVELS_MAX),
             encoded: OrderBytes::default(),
             encoded_bytes: 0,
@@ -125,10 +129,39 @@ impl PaperVenue {
         let rate = if maker { instrument.maker_fee } else { instrument.taker_fee };
         let fee = ledger::fee(price.times(qty), instrument.notional_decimals(), rate);
         const { assert!(FEE_DECIMALS == 8) };
+        if let Some(held) = self.held(order) {
+            *held = held.saturating_add(order.side.signed(qty).0);
+        }
         self.trade_count += 1;
         let trade_id = self.trade_count;
         let report = Report { qty, price, fee, trade_id, maker, ..Report::of(order, ReportKind::Fill) };
         self.answer(&report);
+    }
+
+    fn held(&mut self, order: &Order) -> Option<&mut i64> {
+        self.positions.get_mut(order.strategy.index())?.get_mut(order.instrument.index())
+    }
+
+    /// How much of an order's `left` may fill: all, or, of one that only reduces, what is there to reduce.
+    fn fillable(&mut self, order: &Order, left: i64) -> i64 {
+        if !order.reduce_only {
+            return left;
+        }
+        let held = self.held(order).map_or(0, |held| *held);
+        left.min(order.side.opposite().signed(Qty(held)).0.max(0))
+    }
+
+    /// Fills a resting order for so much, or for as much of it as is there to reduce, which ends it; how much that was.
+    fn fill_resting(&mut self, order: &Order, qty: Qty) -> Qty {
+        let fills = self.fillable(order, qty.0);
+        if fills > 0 {
+            self.fill(order, Qty(fills), order.price, true);
+        }
+        if fills < qty.0 {
+            self.resting[order.instrument.index()].remove(order.id);
+            self.say(order, ReportKind::Expired);
+        }
+        Qty(fills)
     }
 
     /// Encodes a request and puts it on its way. This is the hand-over: a live gateway writes these bytes to a socket.
@@ -195,14 +228,20 @@ impl PaperVenue {
         }
         self.say(order, ReportKind::Accepted);
         let mut left = order.qty.0;
+        // What only reduces may go on to rest, and is cut when it fills.
+        let mut fills = self.fillable(order, left);
         for index in 0..self.sweep.len() {
             let level = self.sweep[index];
-            let qty = left.min(level.qty.0);
+            let qty = fills.min(level.qty.0);
+            if qty == 0 {
+                break;
+            }
             self.fill(order, Qty(qty), level.price, false);
-            left -= qty;
+            (left, fills) = (left - qty, fills - qty);
         }
         if left > 0 {
-            let rests = order.kind != OrderKind::Market && order.tif == TimeInForce::Gtc;
+            let lasts = order.kind != OrderKind::Market && order.tif == TimeInForce::Gtc;
+            let rests = lasts && fills > 0;
             if !rests || !self.resting[index].add(*order, Qty(left)) {
                 self.say(order, ReportKind::Expired);
             }
@@ -245,8 +284,7 @@ impl PaperVenue {
             let touch = self.settings.fill_on_touch;
             let resting = &mut self.resting[trade.instrument.index()];
             let Some((order, qty)) = resting.reached(side, trade.price, touch, Qty(left)) else { break };
-            left -= qty.0;
-            self.fill(&order, qty, order.price, true);
+            left -= self.fill_resting(&order, qty).0;
         }
     }
 
@@ -265,8 +303,7 @@ impl PaperVenue {
                 let Some((order, qty)) = self.resting[index].reached(side, touch.price, false, left) else {
                     break;
                 };
-                left = Qty(left.0 - qty.0);
-                self.fill(&order, qty, order.price, true);
+                left = Qty(left.0 - self.fill_resting(&order, qty).0);
             }
         }
     }
@@ -309,5 +346,59 @@ impl Stage<BookKeeper> for PaperGateway {
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Event, Report};
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{Extras, Market, StrategyId};
+    use crate::pipeline::{Stop, lane};
+
+    #[test]
+    fn what_only_reduces_fills_no_more_than_is_held_and_ends_there() {
+        let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one instrument");
+        let stop = Stop::default();
+        let (_orders, messages) = lane("orders", 64, 1, &stop);
+        let (answers, mut told) = lane("answers", 64, 64, &stop);
+        let settings = PaperSettings { order_latency_ns: 0, answer_delay_ns: 0, fill_on_touch: false };
+        let mut venue = PaperGateway::new(&table, 1, settings, messages, Some(answers)).venue;
+        let order = |id: u64, side: Side, qty: i64, reduce_only: bool| Order {
+            id: OrderId(id),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only,
+            qty: Qty(qty),
+            price: Price(100),
+            extras: Extras::NONE,
+        };
+        venue.fill(&order(1, Side::Buy, 10, false), Qty(10), Price(100), false);
+        // Of ten to leave, seven were sold otherwise by when the market goes through the limit.
+        assert!(venue.resting[0].add(order(2, Side::Sell, 10, true), Qty(10)));
+        venue.fill(&order(3, Side::Sell, 7, false), Qty(7), Price(99), false);
+        let (instrument, price) = (InstrumentId(0), Price(105));
+        let trade = Trade {
+            instrument,
+            id: 1,
+            price,
+            qty: Qty(50),
+            venue_time: Time(0),
+            aggressor: Side::Buy,
+            aggregate: false,
+        };
+        venue.on_trade(&trade);
+        assert!(venue.resting[0].is_empty() && venue.positions[0][0] == 0);
+        let mut reports = Vec::new();
+        told.take_up_to(u64::MAX, |answer| {
+            if let Event::Report(Report { order, kind, qty, .. }) = answer.slot.event() {
+                reports.push((order.0, kind, qty.0));
+            }
+        });
+        assert_eq!(reports[2..], [(2, ReportKind::Fill, 3), (2, ReportKind::Expired, 0)]);
     }
 }

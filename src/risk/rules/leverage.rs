@@ -38,7 +38,7 @@ pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
         }
         let gross = times(scope.gross + c.adds.gross, 100);
         // Rounded up: what is refused is told as more than its limit.
-        let told = || if equity > 0 { (gross + equity - 1) / equity } else { i128::MAX };
+        let told = || if equity > 0 { gross / equity + i128::from(gross % equity != 0) } else { i128::MAX };
         if W::LISTENS {
             w.saw(told(), limits.leverage_max.into(), reason);
         }

@@ -258,7 +258,7 @@ impl Pipeline {
             orders_answers = Some(reports_out);
             Box::new(LiveGateway::new(gateway_in, handover, refused_out, clock.clone()))
         } else if let Some(simulation) = simulation {
-            let most = FillGateway::ANSWERS_PER_EVENT_MAX;
+            let most = FillGateway::answers_per_event_max(table, strategies, &simulation.fills);
             let (fills_out, fills_in) = lanes.lane("gateway→sequencer", [Gateway, Feed], most);
             answers.push(fills_in);
             let (wallets, fills_out) = (wallets()?, answering.then_some(fills_out));
@@ -273,7 +273,7 @@ impl Pipeline {
                 answer_delay_ns: delay_ns,
                 fill_on_touch: config.paper.fill == FillRule::Touch,
             };
-            Box::new(PaperGateway::new(table, paper, gateway_in, answering.then_some(fills_out)))
+            Box::new(PaperGateway::new(table, strategies, paper, gateway_in, answering.then_some(fills_out)))
         };
 
         let mut stages: Vec<TradingStage> =

@@ -110,13 +110,17 @@ impl Desk {
         if !terms.is_sound() {
             return self.refuse(PlaceError::BadTrigger);
         }
-        if self.protection(entry).is_none() && self.state.manager.protections.len() >= self.places() {
+        if self.protection(entry).is_none() && !self.has_place_for_protection() {
             return self.refuse(PlaceError::TooManyOpenOrders);
         }
         let note = self.note(entry, instrument, Change::Protected { stop, take_profit, trail });
         self.emit(view, note, instrument)?;
         self.put_protection(entry, terms);
         Ok(())
+    }
+
+    pub(in crate::strategy) fn has_place_for_protection(&self) -> bool {
+        self.state.manager.protections.len() < self.places()
     }
 
     /// Gives a protection up; an exit under way goes on.
@@ -317,6 +321,10 @@ impl Desk {
                 excess -= cut;
             }
         }
+        // What fills later is followed from then on, not from what was the best before.
+        for p in self.state.manager.protections.iter_mut().filter(|p| p.covered.0 == 0) {
+            p.best = Price(0);
+        }
         self.state.manager.protections.retain(|p| !p.is_over());
     }
 
@@ -424,5 +432,68 @@ mod tests {
             assert_eq!(sent, [1, 0, 0, 0, 1, 0], "{refusal:?}");
             assert_eq!(desk.protection(entry).map(|p| p.covered), Some(Qty(10)), "it is protected still");
         }
+    }
+
+    #[test]
+    fn what_fills_after_all_was_sold_trails_the_market_from_then_on() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        let trail = Trail::Distance(Price(5));
+        desk.protect(&view, entry, Terms { trail, ..Terms::default() }).expect("it can be");
+        let sell = desk.place(&view, &Wanted { side: Side::Sell, qty: Qty(4), ..buy() }, Trail::None);
+        let sell = sell.expect("a sound order");
+        let fill = |desk: &mut Desk, order: OrderId, qty: i64, trade_id: u64| {
+            let side = if order == entry { Side::Buy } else { Side::Sell };
+            let (kind, price) = (ReportKind::Fill, Price(100));
+            let report = Report {
+                instrument: BTC,
+                order,
+                strategy: StrategyId(0),
+                side,
+                kind,
+                qty: Qty(qty),
+                price,
+                fee: 0,
+                fee_asset: FeeAsset::Quote,
+                trade_id,
+                maker: false,
+            };
+            desk.on_report(&report, Time(trade_id));
+        };
+        let trade = |price: i64| Trade {
+            instrument: BTC,
+            id: 1,
+            price: Price(price),
+            qty: Qty(1),
+            venue_time: Time(0),
+            aggressor: Side::Buy,
+            aggregate: false,
+        };
+        let stop = |desk: &Desk| desk.protection(entry).expect("it is open").stop_now();
+        fill(&mut desk, entry, 4, 1);
+        desk.follow_protections(&trade(110));
+        assert_eq!(stop(&desk), Some(Price(105)));
+        fill(&mut desk, sell, 4, 2);
+        fill(&mut desk, entry, 6, 3);
+        assert_eq!(stop(&desk), None, "nothing traded since it is covered");
+        desk.follow_protections(&trade(101));
+        assert_eq!(stop(&desk), Some(Price(96)));
+    }
+
+    #[test]
+    fn a_bracket_that_finds_no_place_for_its_protection_sends_nothing() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+        let one = *desk.protection(entry).expect("just made");
+        let places = desk.places();
+        desk.state.manager.protections.resize(places, one);
+        desk.take_intents().for_each(drop);
+        let mut ctx = crate::strategy::Context { view: &view, desk: &mut desk };
+        let refused = ctx.bracket(BTC, Side::Buy, Qty(10)).at_limit(Price(100)).stop_at(Price(90)).send();
+        assert_eq!(refused, Err(PlaceError::TooManyOpenOrders));
+        assert_eq!((desk.take_intents().count(), desk.state.orders.len()), (0, 1));
     }
 }
