@@ -4,8 +4,8 @@ use super::held::Trail;
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
 use crate::domain::{
-    DenyReason, Extras, InstrumentId, OrderId, OrderKind, PlaceError, Position, Price, Qty, Side, Time,
-    TimeInForce,
+    DenyReason, Extras, InstrumentId, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty,
+    Side, Time, TimeInForce,
 };
 use crate::market::Top;
 use crate::strategy::context::View;
@@ -236,6 +236,9 @@ impl Desk {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
+        if qty < p.covered && p.stop_now().is_some_and(|stop| p.is_stopped(top, stop)) {
+            self.make_way(view, p.instrument, side);
+        }
         // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
         let qty = view.table.get(p.instrument).whole_lots(qty);
         // On the path of a bar the price it leaves at is known: the order says which.
@@ -271,6 +274,35 @@ impl Desk {
         self.emit(view, Action::New(order), p.instrument).ok()?;
         self.state.orders.push(OrderState::new(order));
         Some(order.id)
+    }
+
+    /// Takes back what the strategy itself rests to leave with, of which the market may never come: a stop that is reached
+    /// does not wait for it. Once it is gone the exit is sent for what it stood for.
+    fn make_way(&mut self, view: &View, instrument: InstrumentId, side: Side) {
+        for _ in 0..self.places() {
+            let Some(order) = self.resting_to_leave(instrument, side) else { return };
+            // What finds no room is taken back at the next touch.
+            if self.take_back(view, order).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One that rests to leave with, is no protection's, and is not being taken back.
+    fn resting_to_leave(&self, instrument: InstrumentId, side: Side) -> Option<OrderId> {
+        let manager = &self.state.manager;
+        let rests = |o: &&OrderState| {
+            let order = &o.order;
+            order.instrument == instrument
+                && order.side == side
+                && order.reduce_only
+                && order.kind != OrderKind::Market
+                && order.tif == TimeInForce::Gtc
+                && o.status != OrderStatus::PendingCancel
+                && !manager.is_held(order.id)
+                && !manager.protections.iter().any(|p| p.exit == Some(order.id))
+        };
+        self.state.orders.iter().find(rests).map(|o| o.order.id)
     }
 
     /// What is on its way out already: market and reduce-only orders of `side`.
@@ -479,6 +511,48 @@ mod tests {
         assert_eq!(stop(&desk), None, "nothing traded since it is covered");
         desk.follow_protections(&trade(101));
         assert_eq!(stop(&desk), Some(Price(96)));
+    }
+
+    #[test]
+    fn a_stop_that_is_reached_takes_back_what_rests_to_leave_and_leaves() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        let terms = Terms { stop: Price(90), take_profit: Price(105), ..Terms::default() };
+        desk.protect(&view, entry, terms).expect("it can be");
+        let report = |order: OrderId, kind: ReportKind, qty: i64| Report {
+            instrument: BTC,
+            order,
+            strategy: StrategyId(0),
+            side: if order == entry { Side::Buy } else { Side::Sell },
+            kind,
+            qty: Qty(qty),
+            price: Price(100),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: 1,
+            maker: false,
+        };
+        desk.on_report(&report(entry, ReportKind::Fill, 10), Time(1));
+        let target = Wanted { side: Side::Sell, price: Price(110), reduce_only: true, ..buy() };
+        let target = desk.place(&view, &target, Trail::None).expect("a sound order");
+        desk.on_report(&report(target, ReportKind::Accepted, 0), Time(1));
+        desk.take_intents().for_each(drop);
+        let touch = |desk: &mut Desk, bid: i64| -> Vec<Action> {
+            desk.guard(&view, BTC, Top { bid: Level::new(bid, 5), ask: Level::new(bid + 1, 5), valid: true });
+            desk.take_intents()
+                .map(|intent| intent.action)
+                .filter(|a| !matches!(a, Action::Note(_)))
+                .collect()
+        };
+        assert!(touch(&mut desk, 106).is_empty(), "a profit waits for the better one that was asked for");
+        let cancel = Action::Cancel { order: target, strategy: StrategyId(0), instrument: BTC };
+        assert_eq!(touch(&mut desk, 80), [cancel]);
+        assert!(touch(&mut desk, 79).is_empty(), "it is asked for once");
+        desk.on_report(&report(target, ReportKind::Canceled, 0), Time(2));
+        let sent = touch(&mut desk, 78);
+        let [Action::New(exit)] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!((exit.kind, exit.qty, exit.reduce_only), (OrderKind::Market, Qty(10), true));
     }
 
     #[test]
