@@ -161,7 +161,7 @@ fn run_verify(args: &VerifyArgs) -> Result<Outcome, Outcome> {
 fn verified_json(trail: &Path, found: &Verified) -> serde_json::Value {
     json!({
         "trail": trail.display().to_string(),
-        "good": true,
+        "good": found.records > 0,
         "records": found.records,
         "hash": found.head.to_string(),
         "anchored": found.anchored,
@@ -222,6 +222,7 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
     };
     let (out, place): (Box<dyn Write>, _) = match &args.out {
         // Never over what is there: it may be the trail, or the journal that it is of.
+        Some(path) if path == Path::new("/dev/stdout") => (Box::new(std::io::stdout().lock()), path.clone()),
         Some(path) => match File::create_new(path) {
             Ok(file) => (Box::new(file), path.clone()),
             // A pipe or a device has nothing to lose.
@@ -250,7 +251,9 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
         told(&place)(error)
     })?;
     if args.out.is_some() {
-        println!("{}: {} records", place.display(), grouped(written));
+        let told = format!("{}: {} records", place.display(), grouped(written));
+        // What is no file may be where the export went.
+        if place.is_file() { println!("{told}") } else { eprintln!("{told}") }
     }
     Ok(Outcome::Done)
 }
@@ -269,9 +272,14 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
         return Err(Outcome::Failed);
     };
     let ended = loop {
-        match scribe.read().map_err(|e| failed(&e))? {
-            Scribed::More => {}
-            end => break end == Scribed::Ended,
+        match scribe.read() {
+            Ok(Scribed::More) => {}
+            Ok(end) => break end == Scribed::Ended,
+            Err(error) => {
+                // What was read until then is good.
+                scribe.sync().map_err(|e| failed(&e))?;
+                return Err(failed(&error));
+            }
         }
     };
     scribe.sync().map_err(|e| failed(&e))?;

@@ -124,7 +124,7 @@ impl CancelError {
 pub struct WatchdogOutcome {
     /// Times that the heartbeat stopped.
     pub fired: u64,
-    /// Orders that were open then.
+    /// Orders that were cancelled then.
     pub cancelled: u64,
 }
 
@@ -151,20 +151,50 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
         credentials,
         offset_ns: 0,
     };
-    let open = account.open_orders().map_err(WatchdogError::Useless)?;
-    log::info!("the watchdog's key is good; {} orders are open", open.len());
+    let mut pauses = Backoff::new(AGAIN, AGAIN_AT_MOST, wall_clock().0);
+    while !options.interrupt.is_raised() {
+        let error = match account.open_orders() {
+            Ok(open) => {
+                log::info!("the watchdog's key is good; {} orders are open", open.len());
+                break;
+            }
+            Err(error) => error,
+        };
+        // A venue that is not there, or takes no more questions for now, says nothing of the key.
+        let pause = match (&error, error.silence()) {
+            (_, Some(pause)) => pause,
+            (CancelError::Unanswered { .. }, _) => pauses.next_pause(),
+            (CancelError::Refused { status: 500.., .. }, _) => pauses.next_pause(),
+            _ => return Err(WatchdogError::Useless(error)),
+        };
+        log::error!(
+            "{error}; nothing is watched until the venue answers; trying again in {:.1} s",
+            pause.as_secs_f64()
+        );
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !options.interrupt.is_raised() {
+            std::thread::sleep(LOOK);
+        }
+    }
     let mut outcome = WatchdogOutcome::default();
     let mut last: Option<(Vec<u8>, Instant)> = None;
     // After everything was cancelled the engine has to show a sign of life first.
     let mut fired_at: Option<Vec<u8>> = None;
+    // Whether it was told that the heartbeat cannot be read.
+    let mut unread = false;
     while !options.interrupt.is_raised() {
         match std::fs::read(&options.heartbeat) {
             Ok(text) if last.as_ref().is_none_or(|(before, _)| *before != text) => {
                 last = Some((text, Instant::now()));
+                unread = false;
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => last = None,
-            Err(error) => log::warn!("{}: {error}", options.heartbeat.display()),
+            Err(error) if unread => log::debug!("{}: {error}", options.heartbeat.display()),
+            Err(error) => {
+                log::warn!("{}: {error}", options.heartbeat.display());
+                unread = true;
+            }
         }
         if let Some((text, since)) = &last
             && since.elapsed() >= options.after
@@ -219,7 +249,7 @@ struct Account {
 
 impl Account {
     /// Cancels until nothing is open, or the engine is `alive` again, whose orders are its own to look after; says how many
-    /// orders were open.
+    /// orders the venue took the cancel of.
     fn cancel_everything(&mut self, interrupt: &Interrupt, alive: impl Fn() -> bool) -> u64 {
         let mut cancelled = BTreeSet::new();
         // Longer after each round: what the venue refuses, or does not take back, it is not to be asked without end.
@@ -227,7 +257,7 @@ impl Account {
         loop {
             let pause = match self.round(&mut cancelled) {
                 Ok(0) => {
-                    log::error!("nothing is open any more; {} orders were", cancelled.len());
+                    log::error!("nothing is open any more; {} orders were cancelled", cancelled.len());
                     break;
                 }
                 Ok(left) => {
@@ -246,7 +276,7 @@ impl Account {
             }
             if alive() {
                 log::error!(
-                    "the engine's heart beats again: its orders are left to it; {} were open",
+                    "the engine's heart beats again: its orders are left to it; {} were cancelled before",
                     cancelled.len()
                 );
                 break;
@@ -264,14 +294,15 @@ impl Account {
         let symbols: BTreeSet<&String> = open.iter().map(|(symbol, _)| symbol).collect();
         let mut failed = None;
         for symbol in symbols {
-            // One symbol that fails keeps no other from being cancelled.
-            if let Err(error) =
-                self.signed("the cancel of all orders", "DELETE", "/api/v3/openOrders", Some(symbol.as_str()))
-            {
-                failed = Some(error);
+            let path = "/api/v3/openOrders";
+            match self.signed("the cancel of all orders", "DELETE", path, Some(symbol.as_str())) {
+                Ok(_) => cancelled.extend(open.iter().filter(|(of, _)| of == symbol).map(|(_, id)| *id)),
+                // Who asks on where it is asked to be silent is banned for longer.
+                Err(error) if error.silence().is_some() => return Err(error),
+                // One symbol that fails keeps no other from being cancelled.
+                Err(error) => failed = Some(error),
             }
         }
-        cancelled.extend(open.iter().map(|(_, id)| *id));
         failed.map_or(Ok(open.len()), Err)
     }
 

@@ -22,9 +22,9 @@ use crate::domain::{Instrument, InstrumentId, InstrumentTable};
 use crate::run::affinity::keep_to;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -76,7 +76,13 @@ fn read(text: &str, table: &InstrumentTable, before: &Pairs) -> (Pairs, Vec<Stri
         };
         match (table.by_name(name), wanted) {
             (Some(of), Some(wanted)) => {
-                pairs.insert(of.id, wanted);
+                let other = pairs.insert(of.id, wanted).filter(|other| *other != wanted);
+                if let Some(other) = other {
+                    problems.push(format!("line {}: {name} is named twice, and not alike", index + 1));
+                    // Of the two the one that holds it.
+                    let holds = [other, wanted].into_iter().find(|wanted| wanted.holds()).unwrap_or(wanted);
+                    pairs.insert(of.id, holds);
+                }
             }
             (None, _) => problems.push(format!("line {}: {name} is no instrument of this run", index + 1)),
             (Some(_), None) => problems.push(format!(
@@ -121,12 +127,6 @@ fn told(change: PairChange, table: &InstrumentTable) -> String {
     format!("{} {what}", table.get(of).name())
 }
 
-/// When it was written last, and how long it is; `None` without a file.
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.modified().ok()?, found.len()))
-}
-
 /// What a watch of the file needs.
 pub(super) struct PairsWatch {
     pub path: PathBuf,
@@ -144,7 +144,8 @@ struct PairsFile {
     path: PathBuf,
     table: InstrumentTable,
     pairs: Pairs,
-    last: Option<(SystemTime, u64)>,
+    /// What it said when it was last looked at; a short file, and its times may be whatever who wrote it likes.
+    last: Vec<u8>,
     /// Whether it was found empty, and could not be read, when it was last looked at.
     empty: bool,
     unread: bool,
@@ -154,29 +155,34 @@ struct PairsFile {
 
 impl PairsFile {
     fn new(path: PathBuf, table: InstrumentTable) -> Self {
-        Self { path, table, pairs: Pairs::new(), last: None, empty: false, unread: false, begun: false }
+        Self { path, table, pairs: Pairs::new(), last: Vec::new(), empty: false, unread: false, begun: false }
     }
 
     /// What is to be done by what it says now.
     fn look(&mut self) -> Vec<PairChange> {
-        let now = stamp(&self.path);
-        let changed = now != self.last;
-        if !changed && !self.empty && !self.unread {
+        // A file that is gone says nothing.
+        let bytes = match std::fs::read(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|error| error.to_string()),
+        };
+        let changed = bytes.as_ref().is_ok_and(|bytes| *bytes != self.last);
+        if bytes.is_ok() && !changed && !self.empty && !self.unread {
             self.begun = true;
             return Vec::new();
         }
-        self.last = now;
-        // A file that is gone says nothing.
-        let text = match std::fs::read_to_string(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => {
+        let text = bytes.and_then(|bytes| {
+            self.last.clone_from(&bytes);
+            String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+        });
+        let text = match text {
+            Ok(text) => text,
+            Err(problem) => {
                 if changed || !self.unread {
-                    log::error!("{}: {error}: pairs stay as they were", self.path.display());
+                    log::error!("{}: {problem}: pairs stay as they were", self.path.display());
                 }
                 self.unread = true;
                 return Vec::new();
             }
-            Ok(text) => text,
         };
         self.unread = false;
         // One that is being written, or replaced, has something in it a moment later.
@@ -283,8 +289,6 @@ mod tests {
         let mut file = PairsFile::new(path.clone(), table());
         let mut says = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("writable");
-            // Writes of one moment and length look alike.
-            file.last = None;
             file.look()
         };
         // A word that stood there before the run says nothing of what halts a pair in it.
@@ -297,6 +301,8 @@ mod tests {
         );
         assert_eq!(says(b"binance:spot:BTCUSDT paused # f\xfcr jetzt\n"), []);
         assert_eq!(says(b"binance:spot:BTCUSDT paused\n"), [PairChange::Unpause(b)]);
+        assert_eq!(says(b"binance:spot:BTCUSDT paused\nbinance:spot:BTCUSDT added\n"), []);
+        assert_eq!(says(b"binance:spot:BTCUSDT paused\n"), []);
         assert_eq!(says(b""), [], "it may be being written");
         assert_eq!(says(b"binance:spot:BTCUSDT paused\n"), []);
         assert_eq!((says(b" \n"), says(b" \n")), (vec![], vec![PairChange::Unpause(a)]));
