@@ -378,17 +378,19 @@ fn the_watchdog_leaves_to_a_heart_that_beats_again_what_is_its_own() {
     std::fs::write(&heartbeat, "0 0\n").expect("written");
     let options = WatchdogOptions {
         heartbeat: heartbeat.clone(),
-        after: Duration::from_secs(2),
+        after: Duration::from_secs(6),
         key_file: of_the_dog.config.trading.key_file.clone(),
         once: true,
         interrupt: Interrupt::default(),
     };
     let outcome = std::thread::scope(|scope| {
+        // A venue that is away when it starts says nothing of its key: it waits.
+        venue.control().inject(Fault::Maintenance { ms: 1_000 });
         let dog = scope.spawn(|| watch(&live.config, &options));
         // It has looked once; when the heart stands still, nothing is answered, and then it beats.
-        std::thread::sleep(Duration::from_secs(1));
-        venue.control().inject(Fault::Maintenance { ms: 6_000 });
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(Duration::from_secs(5));
+        venue.control().inject(Fault::Maintenance { ms: 8_000 });
+        std::thread::sleep(Duration::from_secs(5));
         std::fs::write(&heartbeat, "1 0\n").expect("written");
         dog.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
     });

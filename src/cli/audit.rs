@@ -221,8 +221,8 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
         Format::Jsonl => ExportFormat::JsonLines,
     };
     let (out, place): (Box<dyn Write>, _) = match &args.out {
-        // Never over what is there: it may be the trail, or the journal that it is of.
         Some(path) if path == Path::new("/dev/stdout") => (Box::new(std::io::stdout().lock()), path.clone()),
+        // Never over what is there: it may be the trail, or the journal that it is of.
         Some(path) => match File::create_new(path) {
             Ok(file) => (Box::new(file), path.clone()),
             // A pipe or a device has nothing to lose.

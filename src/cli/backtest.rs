@@ -410,6 +410,9 @@ fn to_text(ran: &Ran) -> String {
     line("over", o.provenance.sources.join(", "));
     line("from, until", format!("{}, {}", o.from, o.until));
     line("events", grouped(ran.events));
+    for blind in super::output::blind_books(&ran.summary) {
+        line("  book", blind);
+    }
     line("equity", format!("{} → {} {}", money(o, o.start), money(o, o.end()), o.currency));
     line("return", format!("{:+.2} %", (end / start - 1.0) * 100.0));
     if let Some(ruin) = o.equity.iter().find(|point| point.equity <= 0) {

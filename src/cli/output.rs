@@ -16,6 +16,18 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
+/// What is told of instruments whose depth came and whose book did not, a line each.
+pub fn blind_books(s: &Summary) -> impl Iterator<Item = String> {
+    s.books.iter().filter(|(_, book)| book.blind).map(|(of, book)| {
+        let sync = &book.sync;
+        let why = match sync.snapshots {
+            0 => "no snapshot came that its diffs go on from".to_owned(),
+            _ => format!("out of step since the last of {} gaps", grouped(sync.gaps)),
+        };
+        format!("{} has no book in the end: {why}; strategies do not see it", of.name())
+    })
+}
+
 /// What is told of sizes that came to nothing.
 pub fn sized_at_nothing(count: u64) -> String {
     format!(
@@ -126,13 +138,8 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         grouped(books.bbo_equal),
         grouped(books.bbo_checked)
     )?;
-    for (of, book) in s.books.iter().filter(|(_, book)| book.blind) {
-        let sync = &book.sync;
-        let why = match sync.snapshots {
-            0 => "no snapshot came that its diffs go on from".to_owned(),
-            _ => format!("out of step since the last of {} gaps", grouped(sync.gaps)),
-        };
-        writeln!(t, "  {} has no book in the end: {why}; strategies do not see it", of.name())?;
+    for line in blind_books(s) {
+        writeln!(t, "  {line}")?;
     }
     let e = &s.execution;
     writeln!(

@@ -241,6 +241,14 @@ pub struct Order {
 }
 
 impl Order {
+    /// How much of its `left` may fill where `held` is held: of one that only reduces, what there is to reduce; of any other,
+    /// all of it.
+    #[inline]
+    #[must_use]
+    pub fn fillable(&self, left: i64, held: Qty) -> i64 {
+        if self.reduce_only { left.min(self.side.opposite().signed(held).0.max(0)) } else { left }
+    }
+
     /// The order that is in one list with this one, if it is in a list.
     #[inline]
     #[must_use]

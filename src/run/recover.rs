@@ -233,6 +233,24 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_journal_that_does_not_read_is_not_passed_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (read, other) = (dir.path().join("run.journal"), dir.path().join("run.2.journal"));
+        let header = crate::journal::JournalHeader::default();
+        let policy = crate::journal::SyncPolicy::Never;
+        let mut writer = crate::journal::JournalWriter::create(&read, &header, policy).expect("a new file");
+        writer.finish().expect("a good disk");
+        std::fs::write(dir.path().join("notes.txt"), "later, and no journal").expect("written");
+        assert_eq!(newest_in(dir.path()).expect("one reads"), Some(read.clone()));
+        // What a loss of power may leave of the one that went on with it.
+        std::fs::write(&other, [0; 100]).expect("written");
+        assert!(matches!(newest_in(dir.path()), Err(RecoverError::Unread(path)) if path == other));
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+        File::options().write(true).open(&other).and_then(|file| file.set_modified(long_ago)).expect("ours");
+        assert_eq!(newest_in(dir.path()).expect("one reads"), Some(read));
+    }
+
+    #[test]
     fn what_is_no_journal_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         assert!(matches!(Earlier::read(dir.path()), Err(RecoverError::NoJournal(_))));

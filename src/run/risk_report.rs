@@ -201,11 +201,10 @@ impl Gathered {
     }
 
     fn add_returns(&mut self) {
-        let Self { closes, .. } = &*self;
-        let closes = closes.clone();
-        for (quote, returns) in self.returns.iter_mut().enumerate() {
+        let Self { closes, columns, returns, .. } = self;
+        for (quote, returns) in returns.iter_mut().enumerate() {
             let mut prices = vec![f64::NAN; returns.columns()];
-            for (close, (of, column)) in closes.iter().zip(&self.columns) {
+            for (close, (of, column)) in closes.iter().zip(columns.iter()) {
                 if *of == quote {
                     prices[*column] = *close;
                 }

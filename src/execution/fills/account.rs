@@ -3,8 +3,8 @@
 //! Spot: a wallet must pay for an order, as [`Wallets`] has it. USD-M: with a leverage configured, what all positions
 //! and orders need at first, their value at the last price ÷ leverage, must be covered by balance and unrealised profit,
 //! or a new order that adds to it is refused; and once these are worth less than the maintenance margin, every position
-//! is liquidated at the last price, or where within a bar that came about, for a fee. Positions of strategies are netted for margin, as one account holds them,
-//! and funding is paid for each at the venue's times.
+//! is liquidated at the last price, or where within a bar that came about, for a fee. Positions of strategies are netted
+//! for margin, as one account holds them, and funding is paid for each at the venue's times.
 
 use crate::domain::event::{FEE_DECIMALS, FeeAsset};
 use crate::domain::instrument::FeeRate;
@@ -138,11 +138,7 @@ impl Account {
     /// How much of a reduce-only order can still reduce; of any other, all of it.
     #[must_use]
     pub fn reducible(&self, order: &Order, left: i64) -> i64 {
-        if !order.reduce_only {
-            return left;
-        }
-        let held = self.position(order.strategy, order.instrument);
-        left.min(order.side.opposite().signed(held).0.max(0))
+        order.fillable(left, self.position(order.strategy, order.instrument))
     }
 
     /// Whether the account can bear an order that may trade at `price`.

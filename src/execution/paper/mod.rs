@@ -142,13 +142,9 @@ impl PaperVenue {
         self.positions.get_mut(order.strategy.index())?.get_mut(order.instrument.index())
     }
 
-    /// How much of an order's `left` may fill: all, or, of one that only reduces, what is there to reduce.
     fn fillable(&mut self, order: &Order, left: i64) -> i64 {
-        if !order.reduce_only {
-            return left;
-        }
         let held = self.held(order).map_or(0, |held| *held);
-        left.min(order.side.opposite().signed(Qty(held)).0.max(0))
+        order.fillable(left, Qty(held))
     }
 
     /// Fills a resting order for so much, or for as much of it as is there to reduce, which ends it; how much that was.

@@ -152,8 +152,6 @@ impl Server {
             self.react();
             if due(looked, LOOK) {
                 looked = Some(Instant::now());
-                self.latched.save_again();
-                self.paused.save_again();
                 self.look_for_file();
                 self.close_silent();
                 // One whose arrival was told while no file could be opened is told of no more.
@@ -162,6 +160,8 @@ impl Server {
             if due(beat, BEAT) {
                 beat = Some(Instant::now());
                 self.beat();
+                self.latched.save_again();
+                self.paused.save_again();
             }
         }
         self.hear();

@@ -128,7 +128,7 @@ pub struct WatchdogOutcome {
     pub cancelled: u64,
 }
 
-/// Watches until it is told to end.
+/// Watches until it is told to end, once the venue has taken its key.
 ///
 /// # Errors
 /// [`WatchdogError`], before anything is watched: a watchdog that could not bite is none.

@@ -424,6 +424,23 @@ mod tests {
 
     const BTC: InstrumentId = InstrumentId(0);
 
+    /// What the venue says of an order at 100.
+    fn told(order: OrderId, side: Side, kind: ReportKind, qty: i64, trade_id: u64) -> Report {
+        Report {
+            instrument: BTC,
+            order,
+            strategy: StrategyId(0),
+            side,
+            kind,
+            qty: Qty(qty),
+            price: Price(100),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id,
+            maker: false,
+        }
+    }
+
     #[test]
     fn an_exit_that_the_venue_refuses_is_asked_for_again_after_a_while_and_not_at_every_touch() {
         let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
@@ -433,19 +450,8 @@ mod tests {
             let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
             let terms = Terms { stop: Price(90), ..Terms::default() };
             desk.protect(&view, entry, terms).expect("it can be");
-            let report = |order: OrderId, kind: ReportKind, qty: i64| Report {
-                instrument: BTC,
-                order,
-                strategy: StrategyId(0),
-                side: if order == entry { Side::Buy } else { Side::Sell },
-                kind,
-                qty: Qty(qty),
-                price: Price(100),
-                fee: 0,
-                fee_asset: FeeAsset::Quote,
-                trade_id: 1,
-                maker: false,
-            };
+            let side = |order: OrderId| if order == entry { Side::Buy } else { Side::Sell };
+            let report = |order: OrderId, kind: ReportKind, qty: i64| told(order, side(order), kind, qty, 1);
             desk.on_report(&report(entry, ReportKind::Fill, 10), Time(1));
             desk.take_intents().for_each(drop);
             let top = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
@@ -477,21 +483,7 @@ mod tests {
         let sell = sell.expect("a sound order");
         let fill = |desk: &mut Desk, order: OrderId, qty: i64, trade_id: u64| {
             let side = if order == entry { Side::Buy } else { Side::Sell };
-            let (kind, price) = (ReportKind::Fill, Price(100));
-            let report = Report {
-                instrument: BTC,
-                order,
-                strategy: StrategyId(0),
-                side,
-                kind,
-                qty: Qty(qty),
-                price,
-                fee: 0,
-                fee_asset: FeeAsset::Quote,
-                trade_id,
-                maker: false,
-            };
-            desk.on_report(&report, Time(trade_id));
+            desk.on_report(&told(order, side, ReportKind::Fill, qty, trade_id), Time(trade_id));
         };
         let trade = |price: i64| Trade {
             instrument: BTC,
@@ -520,19 +512,8 @@ mod tests {
         let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
         let terms = Terms { stop: Price(90), take_profit: Price(105), ..Terms::default() };
         desk.protect(&view, entry, terms).expect("it can be");
-        let report = |order: OrderId, kind: ReportKind, qty: i64| Report {
-            instrument: BTC,
-            order,
-            strategy: StrategyId(0),
-            side: if order == entry { Side::Buy } else { Side::Sell },
-            kind,
-            qty: Qty(qty),
-            price: Price(100),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: 1,
-            maker: false,
-        };
+        let side = |order: OrderId| if order == entry { Side::Buy } else { Side::Sell };
+        let report = |order: OrderId, kind: ReportKind, qty: i64| told(order, side(order), kind, qty, 1);
         desk.on_report(&report(entry, ReportKind::Fill, 10), Time(1));
         let target = Wanted { side: Side::Sell, price: Price(110), reduce_only: true, ..buy() };
         let target = desk.place(&view, &target, Trail::None).expect("a sound order");

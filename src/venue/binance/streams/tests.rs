@@ -54,6 +54,16 @@ impl Rig {
         std::mem::take(&mut self.out)
     }
 
+    /// Lets time pass until a connection is asked for: which, and how many ms that took.
+    fn until_connect(&mut self) -> (ConnectionId, u64) {
+        for ms in 1..100_000 {
+            if let [Request::Connect { connection, .. }] = self.pass(1)[..] {
+                return (connection, ms);
+            }
+        }
+        panic!("no connection is asked for any more");
+    }
+
     fn connect(&mut self, ms: u64) -> ConnectionId {
         let asked = self.pass(ms);
         let id = asked.iter().find_map(|r| match r {
@@ -144,13 +154,7 @@ fn the_loss_of_the_last_connection_interrupts_its_instruments_and_pauses_grow() 
     assert_eq!(std::mem::take(&mut rig.out), interrupted);
     let mut waited = Vec::new();
     for _ in 0..8 {
-        let mut ms = 0;
-        let id = loop {
-            ms += 1;
-            if let [Request::Connect { connection, .. }] = rig.pass(1)[..] {
-                break connection;
-            }
-        };
+        let (id, ms) = rig.until_connect();
         waited.push(ms);
         rig.client.closed(id, &ConnectionError::Refused, rig.now, &mut rig.out);
     }
@@ -162,13 +166,7 @@ fn a_connection_that_is_dropped_at_once_is_no_success_and_one_that_lasted_is() {
     let mut rig = Rig::new(settings(), 1);
     let mut waited = Vec::new();
     for lasts_ms in [0, 50, 0, 1_000, 0, 0, 29_999, 30_000, 0] {
-        let mut ms = 0;
-        let id = loop {
-            ms += 1;
-            if let [Request::Connect { connection, .. }] = rig.pass(1)[..] {
-                break connection;
-            }
-        };
+        let (id, ms) = rig.until_connect();
         waited.push(ms);
         rig.open(id);
         rig.now = rig.now.plus_nanos(lasts_ms * MS);
