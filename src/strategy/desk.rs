@@ -370,7 +370,7 @@ impl Desk {
         if let Some(state) = self.state.orders.iter_mut().find(|o| o.order.id == id) {
             state.cancel_sent();
         }
-        self.state.manager.deadlines.retain(|d| d.0 != id);
+        self.state.manager.deadlines.iter_mut().filter(|d| d.order == id).for_each(|d| d.asked = true);
         let slicings = self.state.manager.slicings.iter_mut().filter(|s| s.parent == id);
         for child in slicings.filter_map(|s| s.child.as_mut()) {
             child.cancel_sent();
@@ -416,7 +416,7 @@ impl Desk {
             return None;
         }
         let Some(index) = self.state.orders.iter().position(|o| o.order.id == report.order) else {
-            return self.on_slice_report(report);
+            return self.on_slice_report(report, now);
         };
         let state = &mut self.state.orders[index];
         let applied = state.apply(report.kind, report.qty, report.trade_id);
@@ -425,6 +425,9 @@ impl Desk {
             self.book(report);
             self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
+        }
+        if applied == Applied::Changed && report.kind == ReportKind::CancelRejected {
+            self.cancel_refused(order.order.id, now);
         }
         if order.status.is_final() {
             if order.filled == Qty::ZERO && matches!(report.kind, ReportKind::Rejected | ReportKind::Expired)

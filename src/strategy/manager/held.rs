@@ -2,7 +2,7 @@
 
 use crate::domain::event::Trade;
 use crate::domain::{
-    Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Side, Time, TimeInForce,
+    Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Side, TimeInForce,
 };
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
@@ -152,38 +152,6 @@ impl Desk {
         }
         self.state.manager.links.push((a, b));
         Ok(())
-    }
-
-    /// Takes an order back at `time`.
-    ///
-    /// # Errors
-    /// [`PlaceError::UnknownOrder`], [`PlaceError::TooManyIntents`].
-    pub fn good_till(&mut self, view: &View, id: OrderId, time: Time) -> Result<(), PlaceError> {
-        let Some(instrument) = self.instrument_of(id) else { return self.refuse(PlaceError::UnknownOrder) };
-        let note = self.note(id, instrument, Change::GoodTill(time));
-        self.emit(view, note, instrument)?;
-        self.state.manager.deadlines.push((id, time));
-        Ok(())
-    }
-
-    /// When something is due by time alone, if anything is.
-    pub(in crate::strategy) fn next_deadline(&self) -> Option<Time> {
-        self.state.manager.deadlines.iter().map(|d| d.1).min()
-    }
-
-    /// Takes back what has come to its time.
-    pub(in crate::strategy) fn expire(&mut self, view: &View) {
-        while let Some(index) = self.state.manager.deadlines.iter().position(|d| d.1 <= view.now) {
-            let id = self.state.manager.deadlines[index].0;
-            if self.state.manager.is_held(id) {
-                if !self.release(view, id, OrderStatus::Expired) {
-                    return;
-                }
-            } else if self.take_back(view, id) == Err(PlaceError::TooManyIntents) {
-                return;
-            }
-            self.state.manager.deadlines.retain(|d| d.0 != id);
-        }
     }
 
     /// Has what this trade triggers go out. What trails has [followed](Self::follow) it already.

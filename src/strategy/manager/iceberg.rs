@@ -2,7 +2,7 @@
 
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
-use crate::domain::{Extras, Order, OrderId, OrderStatus, Qty};
+use crate::domain::{Extras, Order, OrderId, OrderStatus, Qty, Time};
 use crate::strategy::context::View;
 use crate::strategy::desk::{Desk, Settled};
 use crate::strategy::intent::{Action, Change};
@@ -58,7 +58,7 @@ impl Desk {
     }
 
     /// What the venue says of a part, as what it means for the whole. `None` if it is of no part.
-    pub(in crate::strategy) fn on_slice_report(&mut self, report: &Report) -> Option<Settled> {
+    pub(in crate::strategy) fn on_slice_report(&mut self, report: &Report, now: Time) -> Option<Settled> {
         let of = |s: &Slicing| s.child.is_some_and(|c| c.order.id == report.order);
         let index = self.state.manager.slicings.iter().position(of)?;
         let slicing = self.state.manager.slicings[index];
@@ -90,6 +90,9 @@ impl Desk {
         if filled {
             self.cover(&order, report);
             self.shrink_linked(&order.order, report.qty);
+        }
+        if order != before && report.kind == ReportKind::CancelRejected {
+            self.cancel_refused(order.order.id, now);
         }
         if order.status.is_final() {
             self.end(order.order.id, order.status);

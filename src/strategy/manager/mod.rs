@@ -22,18 +22,23 @@
 //! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
 //! journal has what it takes to build it again (`journal/recover.rs`).
 
+mod deadlines;
 mod held;
 mod iceberg;
 mod lists;
 mod protect;
 mod redo;
 
+use deadlines::Deadline;
 pub use held::{Held, Trail};
 pub use iceberg::Slicing;
 pub use protect::{Protection, Terms};
 pub use redo::Redo;
 
-use crate::domain::{OrderId, Time};
+use crate::domain::OrderId;
+
+/// What was denied or refused is asked for again after this long, ns of the sequencer's time.
+const RETRY_NS: u64 = 1_000_000_000;
 
 /// What is held for one strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -42,7 +47,7 @@ pub struct Manager {
     pub(super) protections: Vec<Protection>,
     pub(super) slicings: Vec<Slicing>,
     pub(super) links: Vec<(OrderId, OrderId)>,
-    pub(super) deadlines: Vec<(OrderId, Time)>,
+    pub(super) deadlines: Vec<Deadline>,
 }
 
 impl Manager {
@@ -103,6 +108,6 @@ impl Manager {
         self.held.retain(|h| h.order != order);
         self.slicings.retain(|s| s.parent != order);
         self.links.retain(|&(a, b)| a != order && b != order);
-        self.deadlines.retain(|d| d.0 != order);
+        self.deadlines.retain(|d| d.order != order);
     }
 }

@@ -1,5 +1,6 @@
 //! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
 
+use super::RETRY_NS;
 use super::held::Trail;
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
@@ -11,9 +12,6 @@ use crate::market::Top;
 use crate::strategy::context::View;
 use crate::strategy::desk::{Desk, Wanted};
 use crate::strategy::intent::{Action, Change, Intent};
-
-/// A denied exit is asked for again after this long, ns of the sequencer's time.
-const RETRY_NS: u64 = 1_000_000_000;
 
 /// Where what an entry filled is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,5 +1,6 @@
 //! What a desk once sent, taken in as a fact: how a journal's records build a desk again.
 
+use super::Deadline;
 use super::held::Trail;
 use super::protect::Terms;
 use crate::domain::order::OrderState;
@@ -45,7 +46,7 @@ impl Desk {
             }
             Change::Unprotected => self.drop_protection(id),
             Change::Linked(other) => self.state.manager.links.push((id, other)),
-            Change::GoodTill(time) => self.state.manager.deadlines.push((id, time)),
+            Change::GoodTill(time) => self.state.manager.deadlines.push(Deadline::new(id, time)),
             Change::ChildOf(parent) => event.parent = Some(parent),
         }
     }
