@@ -213,3 +213,18 @@ fn a_sizing_that_would_be_ignored_or_never_trade_is_refused_with_its_line() {
     }
     assert_eq!(refused(&format!("{CROSS}, stop_bps = 1 }}\nsizing = {risk}")), "");
 }
+
+#[test]
+fn a_quantity_that_a_sizing_takes_the_place_of_need_not_fit_the_instrument() {
+    // The instrument has thousandths of a share.
+    let strategies = ["ma-cross", "rsi-reversion", "imbalance-maker"]
+        .map(|name| format!("name = \"{name}\"\nparams = {{ qty = \"0.0001\" }}"));
+    for strategy in strategies {
+        let said = refused(&strategy);
+        assert!(
+            said.contains("params.qty") && said.contains("decimals, the precision of the instrument"),
+            "{said}"
+        );
+        assert_eq!(refused(&format!("{strategy}\nsizing = {{ method = \"fixed-qty\", qty = \"1\" }}")), "");
+    }
+}

@@ -59,7 +59,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     Ok(Box::new(ImbalanceMaker {
         instrument,
         threshold: setup.params.float("threshold"),
-        qty: Qty(setup.params.decimal("qty", definition.qty_decimals)?),
+        qty: setup.qty("qty", instrument)?,
         hold: Duration::from_millis(hold_ms),
         can_short: definition.market != Market::Spot,
         imbalance: setup.indicator(instrument, "imbalance", &[setup.params.integer("levels")])?,

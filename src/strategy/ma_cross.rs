@@ -69,8 +69,8 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let capital = i128::from(setup.params.decimal("capital", START_DECIMALS)?);
     let capital = rescaled(capital, START_DECIMALS, definition.notional_decimals());
     let qty = match capital {
-        0 => setup.params.decimal("qty", definition.qty_decimals)?,
-        _ => 0,
+        0 => setup.qty("qty", instrument)?,
+        _ => Qty::ZERO,
     };
     let stop_bps = setup.params.integer("stop_bps");
     // What trades all of its capital asks for no size.
@@ -81,7 +81,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
         capital: (capital > 0).then_some(capital),
         pending: None,
         instrument,
-        qty: Qty(qty),
+        qty,
         stop_bps,
         can_short: definition.market != Market::Spot,
         fast: setup.indicator(instrument, "sma", &[fast])?,

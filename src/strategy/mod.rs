@@ -26,7 +26,7 @@ pub use stage::StrategyStage;
 
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
-use crate::domain::params::Params;
+use crate::domain::params::{ConfigProblem, Params};
 use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Qty, StrategyId};
 use crate::market::book::Book;
 use crate::market::{Bar, IndicatorRequest, Top};
@@ -89,6 +89,7 @@ pub struct Setup<'a> {
     pub(crate) indicators: &'a mut Vec<IndicatorRequest>,
     pub(crate) wants_book: &'a mut bool,
     pub(crate) sized: &'a mut Option<Stops>,
+    pub(crate) has_sizing: bool,
 }
 
 /// Why a strategy could not be set up.
@@ -149,6 +150,18 @@ impl Setup<'_> {
     /// ignored, and is refused instead.
     pub fn size_entries(&mut self, stops: Stops) {
         *self.sized = Some(stops);
+    }
+
+    /// The size of an entry where no `sizing` is configured, from a decimal parameter: in the instrument's units, exact.
+    /// Where one is, it decides, and the parameter is not read: [`Context::size_or`] will not come back to it.
+    ///
+    /// # Errors
+    /// A problem with its place, where the parameter has more decimals than the instrument's quantities.
+    pub fn qty(&self, param: &str, instrument: InstrumentId) -> Result<Qty, ConfigProblem> {
+        if self.has_sizing {
+            return Ok(Qty::ZERO);
+        }
+        self.params.decimal(param, self.table.get(instrument).qty_decimals).map(Qty)
     }
 
     /// The one instrument of a strategy that trades one.

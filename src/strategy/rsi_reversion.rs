@@ -73,7 +73,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
         instrument,
         oversold,
         overbought,
-        qty: Qty(setup.params.decimal("qty", definition.qty_decimals)?),
+        qty: setup.qty("qty", instrument)?,
         price_unit: 1.0 / POW10[usize::from(definition.price_decimals)] as f64,
         can_short: definition.market != Market::Spot,
         rsi: setup.indicator(instrument, "rsi", &[setup.params.integer("rsi_period")])?,

@@ -47,8 +47,9 @@ struct Breakout {
 /// Makes one from its checked parameters. What is wrong with them is told at the start of a run, never during it.
 fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
-    // Exact: a quantity is a whole number of the instrument's smallest printed unit.
-    let qty = Qty(setup.params.decimal("qty", setup.table.get(instrument).qty_decimals)?);
+    // Exact: a quantity is a whole number of the instrument's smallest printed unit. Where the configuration has a
+    // `sizing`, that decides, and the parameter is not read.
+    let qty = setup.qty("qty", instrument)?;
     // A `sizing` in the configuration is refused unless somebody asks for it: below, each entry does, with its stop.
     setup.size_entries(Stops::Given);
     let bars = usize::try_from(setup.params.integer("bars")).unwrap_or(2);

@@ -50,6 +50,7 @@ pub(in crate::run) fn seat_strategies(
             indicators: &mut requests,
             wants_book: &mut wants_book,
             sized: &mut sized,
+            has_sizing: wanted.sizing.is_some(),
         };
         let strategy = match (spec.build)(&mut setup) {
             Ok(strategy) => strategy,
