@@ -129,6 +129,27 @@ fn a_journal_tells_what_its_run_held_when_it_ended() {
 }
 
 #[test]
+fn a_damaged_journal_tells_what_comes_before_the_damage() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = support::journal(dir.path(), 12);
+    let (before, hurt) = support::damaged(&journal);
+    let [before, hurt] = [before, hurt].map(|journal| {
+        let mut risk = algo_trader::run::risk_report::risk_report(&journal).expect("it begins well");
+        let mut pnl = algo_trader::run::pnl::pnl_report(&journal, None).expect("it begins well");
+        assert!(!risk.is_empty() && risk.iter().all(|report| !report.ended) && !pnl.ended);
+        let damaged: Vec<_> = risk.iter_mut().map(|report| report.damaged.take()).collect();
+        assert!(damaged.iter().all(|one| *one == pnl.damaged), "{damaged:?}");
+        let damaged = pnl.damaged.take();
+        let risk = serde_json::to_string(&risk).expect("numbers");
+        ((risk, pnl), damaged)
+    });
+    assert_eq!(hurt.0, before.0);
+    assert!(!hurt.0.1.lines.is_empty(), "something was traded");
+    assert_eq!(before.1, None, "it is cut, not damaged");
+    assert!(hurt.1.is_some_and(|why| why.contains("hurt.journal")), "it says of which file");
+}
+
+#[test]
 fn a_journal_tells_how_near_its_run_is_to_each_limit_and_what_moves_together() {
     let dir = tempfile::tempdir().expect("a directory");
     let (journal, summary) = support::journal(dir.path(), 12);

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::{Database, Faulty, Gate, Sqlite, config, journal, market, options, settings};
+use support::{Database, Faulty, Gate, Sqlite, config, damaged, journal, market, options, settings};
 
 type Content = BTreeMap<&'static str, Vec<Vec<String>>>;
 
@@ -142,6 +142,20 @@ fn a_journal_that_grows_is_taken_in_as_it_grows(given: &Given, db: &mut dyn Data
     std::fs::write(&growing, &bytes).expect("a good disk");
     assert!(load(db, &growing, 64));
     assert_eq!(db.content(), given.content);
+}
+
+fn a_damaged_journal_is_taken_in_up_to_where_it_is(given: &Given, db: &mut dyn Database) {
+    let (before, hurt) = damaged(&given.journal);
+    assert!(!load(db, &before, 64), "no end yet");
+    let whole = db.content();
+    for batch_rows in [64, 100_000] {
+        db.delete();
+        let mut loader =
+            Loader::open(&hurt, settings(batch_rows)).expect("a journal").expect("with a header");
+        let error = loader.load(&mut *db.open()).expect_err("it is damaged");
+        assert!(error.to_string().contains("hurt.journal"), "{error}");
+        assert!(loader.counts().rows > 0 && db.content() == whole, "batches of {batch_rows}");
+    }
 }
 
 fn faults_at_any_moment_lose_and_double_nothing(given: &Given, db: &mut dyn Database) {
@@ -293,6 +307,7 @@ const CASES: &[Case] = &[
     ("the_rows_are_what_the_run_says_of_itself", the_rows_are_what_the_run_says_of_itself),
     ("loading_again_or_in_other_batches_changes_nothing", loading_again_or_in_other_batches_changes_nothing),
     ("a_journal_that_grows_is_taken_in_as_it_grows", a_journal_that_grows_is_taken_in_as_it_grows),
+    ("a_damaged_journal_is_taken_in_up_to_where_it_is", a_damaged_journal_is_taken_in_up_to_where_it_is),
     ("faults_at_any_moment_lose_and_double_nothing", faults_at_any_moment_lose_and_double_nothing),
     ("a_database_that_was_deleted_is_filled_again", a_database_that_was_deleted_is_filled_again),
     ("two_writers_of_one_run_give_way_to_each_other", two_writers_of_one_run_give_way_to_each_other),

@@ -33,20 +33,29 @@ fn method(text: &str) -> Result<Method, String> {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    match pnl_report(&args.journal, args.method) {
-        Ok(report) if args.json => println!("{:#}", json!(report)),
-        Ok(report) => {
-            print(&report);
-            if !report.ended {
-                eprintln!("{}", not_ended(&args.journal));
-            }
-        }
+    let report = match pnl_report(&args.journal, args.method) {
+        Ok(report) => report,
         Err(error) => {
             eprintln!("{error}");
             return Outcome::Failed;
         }
+    };
+    if args.json {
+        println!("{:#}", json!(report));
+    } else {
+        print(&report);
+        if !report.ended && report.damaged.is_none() {
+            eprintln!("{}", not_ended(&args.journal));
+        }
     }
-    Outcome::Done
+    whole(report.damaged.as_deref())
+}
+
+/// How a command ends that told what a journal has, by whether it could be read to where it ends.
+pub fn whole(damaged: Option<&str>) -> Outcome {
+    let Some(damaged) = damaged else { return Outcome::Done };
+    eprintln!("{damaged}: what comes after is not in this");
+    Outcome::Failed
 }
 
 /// What is told where a journal does not have the end of its run.

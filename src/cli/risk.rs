@@ -34,9 +34,10 @@ pub fn run(args: &Args) -> Outcome {
             return Outcome::Failed;
         }
     };
+    let damaged = reports.last().and_then(|report| report.damaged.as_deref());
     if args.json {
         println!("{:#}", json!(reports));
-        return Outcome::Done;
+        return super::pnl::whole(damaged);
     }
     if reports.is_empty() {
         println!("nothing was traded");
@@ -45,11 +46,11 @@ pub fn run(args: &Args) -> Outcome {
     reports.iter().for_each(|report| print!("{}", shown(report, width)));
     if let Some(report) = reports.last() {
         print!("{}", limits(report, width));
-        if !report.ended {
+        if !report.ended && damaged.is_none() {
             eprintln!("{}", super::pnl::not_ended(&args.journal));
         }
     }
-    Outcome::Done
+    super::pnl::whole(damaged)
 }
 
 /// Everything of one quote asset but the limits, which are of all of them.
@@ -145,6 +146,7 @@ mod tests {
         });
         RiskReport {
             ended: true,
+            damaged: None,
             quote: "USDT".to_owned(),
             time: "2024-08-09T00:00:00Z".to_owned(),
             periods: 0,

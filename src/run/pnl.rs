@@ -85,6 +85,8 @@ pub struct PnlReport {
     pub time: String,
     /// Whether the run came to its end there; if not it goes on, or its journal was cut.
     pub ended: bool,
+    /// What is wrong with the journal where it could not be read on; what comes after is not in this.
+    pub damaged: Option<String>,
     /// By strategy and instrument, of those in which something was filled.
     pub lines: Vec<PnlLine>,
     /// Sums by strategy.
@@ -125,10 +127,10 @@ fn shown(value: i128, decimals: u8) -> String {
     format!("{:#}", Scaled { value, decimals })
 }
 
-/// Reads a journal. `method` stands in place of `[accounting] method`.
+/// Reads a journal, one that is damaged up to where it is. `method` stands in place of `[accounting] method`.
 ///
 /// # Errors
-/// [`PnlError`].
+/// [`PnlError`], where not even its beginning reads.
 pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlError> {
     let name = path.display().to_string();
     let mut follower = Follower::open(path)?.ok_or_else(|| PnlError::Empty(name.clone()))?;
@@ -154,14 +156,15 @@ pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlE
     if let Some(resumed) = &header.resumed {
         books.go_on(resumed);
     }
-    let ended = loop {
-        match follower.next_entry()? {
-            Next::Entry(Entry::Slot(slot), _) => books.take(&slot),
-            Next::Entry(..) => {}
-            end => break end == Next::Ended,
+    let (ended, damaged) = loop {
+        match follower.next_entry() {
+            Ok(Next::Entry(Entry::Slot(slot), _)) => books.take(&slot),
+            Ok(Next::Entry(..)) => {}
+            Ok(end) => break (end == Next::Ended, None),
+            Err(error) => break (false, Some(error.to_string())),
         }
     };
-    Ok(PnlReport { ended, ..books.report() })
+    Ok(PnlReport { ended, damaged, ..books.report() })
 }
 
 /// Profits as they come.
@@ -344,6 +347,7 @@ impl Books {
         }
         PnlReport {
             ended: false,
+            damaged: None,
             method: self.method.label(),
             time: self.time.to_string(),
             lines,

@@ -40,6 +40,8 @@ pub struct RiskReport {
     pub time: String,
     /// Whether the run came to its end there; if not it goes on, or its journal was cut.
     pub ended: bool,
+    /// What is wrong with the journal where it could not be read on; what comes after is not in this.
+    pub damaged: Option<String>,
     /// Closes that returns are reckoned over.
     pub periods: usize,
     /// What is held.
@@ -106,6 +108,7 @@ struct Gathered {
     fills: u64,
     time: Time,
     ended: bool,
+    damaged: Option<String>,
 }
 
 #[derive(Default)]
@@ -156,6 +159,7 @@ impl Gathered {
             fills: 0,
             time: Time(0),
             ended: false,
+            damaged: None,
         }
     }
 
@@ -226,10 +230,10 @@ impl Gathered {
 }
 
 /// The metrics of a journal's run, one report for each asset that its instruments are quoted in and something was traded
-/// for.
+/// for; of a journal that is damaged, up to where it is.
 ///
 /// # Errors
-/// [`RiskReportError`].
+/// [`RiskReportError`], where not even its beginning reads.
 pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     let name = path.display().to_string();
     let mut follower = Follower::open(path)?.ok_or_else(|| RiskReportError::Empty(name.clone()))?;
@@ -246,8 +250,8 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
     let mut risk = JournaledRisk::new(&header, &config, &table);
     let mut batch = Batch::default();
     loop {
-        match follower.next_entry()? {
-            Next::Entry(entry, block_ends) => {
+        match follower.next_entry() {
+            Ok(Next::Entry(entry, block_ends)) => {
                 match &entry {
                     Entry::Slot(slot) => risk.slot(slot),
                     Entry::Record(record) => risk.record(record),
@@ -258,8 +262,12 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
                     gathered.take(&mut batch);
                 }
             }
-            Next::Pending => break,
-            Next::Ended => {
+            Ok(Next::Pending) => break,
+            Err(error) => {
+                gathered.damaged = Some(error.to_string());
+                break;
+            }
+            Ok(Next::Ended) => {
                 projection.end(&mut batch);
                 gathered.ended = true;
                 break;
@@ -320,6 +328,7 @@ fn report(
         quote: quote.to_owned(),
         time: gathered.time.to_string(),
         ended: gathered.ended,
+        damaged: gathered.damaged.clone(),
         periods: returns.rows(),
         holdings,
         equity: capital + curve.now,

@@ -156,7 +156,14 @@ impl Loader {
         self.attach(store)?;
         let mut gave_way = 0;
         loop {
-            let loaded = self.read()?;
+            let loaded = match self.read() {
+                // What comes before the damage is written all the same.
+                Err(error) => {
+                    self.write(store)?;
+                    return Err(error.into());
+                }
+                Ok(loaded) => loaded,
+            };
             match self.write(store) {
                 // Another writer of the same run was quicker: go on from where it came to.
                 Err(StoreError::Moved { .. }) if gave_way < GIVE_WAY_MAX => {

@@ -83,6 +83,22 @@ pub fn journal(dir: &Path, seconds: u64) -> (PathBuf, Summary) {
     (path, summary.expect("a good run"))
 }
 
+/// Of a journal, what comes before a block in its middle, and all of it with a bit of that block turned over.
+pub fn damaged(journal: &Path) -> (PathBuf, PathBuf) {
+    let mut bytes = std::fs::read(journal).expect("it is there");
+    // Eight bytes of magic; then blocks, each its length, its checksum, and that many bytes.
+    let mut at = 8;
+    while at < bytes.len() / 2 {
+        let length = bytes[at..].first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length));
+        at += 8 + length as usize;
+    }
+    let [before, hurt] = ["before.journal", "hurt.journal"].map(|name| journal.with_file_name(name));
+    std::fs::write(&before, &bytes[..at]).expect("a good disk");
+    bytes[at + 8] ^= 1;
+    std::fs::write(&hurt, &bytes).expect("a good disk");
+    (before, hurt)
+}
+
 pub fn settings(batch_rows: usize) -> LoaderSettings {
     LoaderSettings { batch_rows, equity_seconds: 2 }
 }
