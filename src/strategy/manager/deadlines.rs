@@ -121,7 +121,7 @@ mod tests {
             let slice = desk.slice_of(order).and_then(|s| s.child).map(|child| child.order.id);
             let with_venue = slice.unwrap_or(order);
             assert_eq!(slice.is_some(), extras == shows_a_part);
-            let mut answer = |desk: &mut Desk, again: &mut Desk, kind, at| {
+            let answer = |desk: &mut Desk, again: &mut Desk, kind, at| {
                 for desk in [desk, again] {
                     desk.on_report(&told(with_venue, kind), Time(at));
                 }

@@ -37,16 +37,23 @@ impl OrderClient {
         let mut stays = Vec::new();
         for (asset, difference) in &differences {
             let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
-            let halts = stayed && !self.looks.adopt && !self.looks.looked_at.contains(asset);
+            let of_run =
+                self.instruments.iter().any(|l| [&l.instrument.base, &l.instrument.quote].contains(&asset));
+            let halts = stayed && of_run && !self.looks.adopt && !self.looks.looked_at.contains(asset);
             let held = venue.get(asset).copied().unwrap_or(0);
             if stayed && !halts {
                 self.ledger.adopt(asset, held);
                 self.looks.looked_at.remove(asset);
             }
             let (venue, ours) = (shown(held), shown(held - difference));
-            out.notice(Notice::Difference { asset: asset.clone(), venue, ours, halts });
+            let asset = asset.clone();
+            out.notice(if stayed && !of_run {
+                Notice::Adopted { asset: asset.clone(), venue, ours }
+            } else {
+                Notice::Difference { asset: asset.clone(), venue, ours, halts }
+            });
             if halts {
-                stays.push(asset.clone());
+                stays.push(asset);
             }
         }
         let ids: Vec<InstrumentId> = self

@@ -309,6 +309,18 @@ pub enum Notice {
         /// Whether it stayed, and trading of the asset's instruments is halted.
         halts: bool,
     },
+    /// A balance in which no instrument is traded stayed another than fills imply: nothing is halted for it.
+    #[error(
+        "{asset}: the venue has {venue}, fills imply {ours}; nothing of this run trades it, so the venue's number holds"
+    )]
+    Adopted {
+        /// The asset.
+        asset: String,
+        /// What the venue says, free and locked together.
+        venue: Scaled,
+        /// What it should have been.
+        ours: Scaled,
+    },
     /// All numbers agree.
     #[error("balances and orders agree")]
     Reconciled,

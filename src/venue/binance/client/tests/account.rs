@@ -31,6 +31,25 @@ fn a_difference_that_stays_halts_the_instrument_and_a_person_lets_it_go_on() {
 }
 
 #[test]
+fn a_difference_in_what_nothing_trades_is_told_and_taken_over() {
+    let mut rig = Rig::started();
+    rig.balances = vec![("BTC", "10.00000000"), ("ETH", "10.00000000"), ("BNB", "3.00000000")];
+    rig.run(200_000, &Rig::quiet);
+    let about = |rig: &Rig, adopted: bool| {
+        let is_one = |n: &&Notice| match n {
+            Notice::Adopted { asset, .. } => adopted && asset == "BNB",
+            Notice::Difference { asset, halts, .. } => !adopted && asset == "BNB" && !halts,
+            _ => false,
+        };
+        rig.notices.iter().filter(is_one).count()
+    };
+    assert_eq!((about(&rig, false), about(&rig, true)), (1, 1), "{:?}", rig.notices);
+    assert_eq!(rig.notices.last(), Some(&Notice::Reconciled));
+    assert_eq!(rig.client.balance("BNB"), 3_000_000_000_000_000_000);
+    assert!(rig.halted.is_empty());
+}
+
+#[test]
 fn a_transfer_moves_what_should_be_there_once() {
     let mut rig = Rig::started();
     let transfer = json!({"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": 2, "a": "BTC", "d": "-0.50000000", "T": 1}});
