@@ -7,15 +7,15 @@ mod support;
 use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Level, OrderId, Position, Price, Qty, Scope, Side, Slot,
-    StrategyId, Time,
+    DenyReason, InstrumentId, InstrumentTable, Level, OrderId, PausedBy, Position, Price, Qty, Scope, Side,
+    Slot, StrategyId, Time,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
 use algo_trader::pipeline::{Answer, LaneReceiver, Stage, Stop, Threading, lane_within_thread};
 use algo_trader::risk::limits::LossLimits;
 use algo_trader::risk::snapshot::LossTrack;
-use algo_trader::risk::watch::watch;
+use algo_trader::risk::watch::{Switched, watch};
 use algo_trader::risk::{RiskLimits, RiskStage};
 use algo_trader::run::{Config, ReplayOptions, Summary, replay_frames, replay_journal};
 use algo_trader::strategy::desk::DeskState;
@@ -187,6 +187,29 @@ fn what_the_first_event_of_a_day_loses_is_that_days_loss() {
     let days: Vec<_> = told.iter().map(|whole| (whole.profit, whole.day_start)).collect();
     let ten = i128::from(TEN);
     assert_eq!(days, [(ten, 0), (0, ten), (-ten, ten)]);
+}
+
+#[test]
+fn who_watches_is_told_of_pauses_that_a_person_has_to_know_of() {
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let stop = Stop::new();
+    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+    let (sender, mut receiver) = watch();
+    let limits = config("").risk.limits;
+    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+    let mut risk = risk.with_watch(Some(sender));
+    let of = InstrumentId(1);
+    let by = |by: PausedBy| [Command::Pause(of, by), Command::Unpause(of, by)];
+    for (seq, command) in (1u64..).zip(PausedBy::ALL.map(by).concat()) {
+        let mut slot = Slot::command(command);
+        slot.stamp(Time(seq), 0, 0);
+        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+    }
+    let told: Vec<_> = std::iter::from_fn(|| receiver.next_change()).map(|(what, _)| what).collect();
+    // Not of the venue's own, nor of the file's: those come and go.
+    let expected = [Switched::Differs(of), Switched::Agrees(of), Switched::Paused(of), Switched::Resumed(of)];
+    assert_eq!(told, expected);
 }
 
 /// Causes of what is stopped, as far as it was told by now.

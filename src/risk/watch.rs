@@ -1,4 +1,5 @@
-//! What risk tells others, without waiting for them: each change of the kill switch and each pause by an operator, to
+//! What risk tells others, without waiting for them: each change of the kill switch, each pause by an operator
+//! or for a difference with the venue, to
 //! whoever keeps them over a restart, and now and then a snapshot of all that it knows.
 //!
 //! The stage writes no file: another thread does.
@@ -10,7 +11,7 @@ use std::sync::{Arc, MutexGuard};
 /// Changes that may wait for the other thread: more than there are switches in any run that is real.
 const SLOTS: usize = 4_096;
 
-/// What happened to the kill switch, or to an operator's pause.
+/// What happened to the kill switch, or to a pause that a person has to know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switched {
     /// It was thrown.
@@ -21,6 +22,10 @@ pub enum Switched {
     Paused(InstrumentId),
     /// An operator let go of it.
     Resumed(InstrumentId),
+    /// It is held back, for what the venue says that the account has is not what fills imply.
+    Differs(InstrumentId),
+    /// That holds it back no longer.
+    Agrees(InstrumentId),
 }
 
 /// The stage's end.

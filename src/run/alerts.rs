@@ -28,7 +28,7 @@ const FINISH: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum AlertKind {
-    /// Something was stopped: by a person, a limit, a file, a signal or surveillance.
+    /// Something was stopped: by a person, a limit, a file, a signal, surveillance, or a difference with the venue.
     Stopped,
     /// It trades again.
     Released,

@@ -463,6 +463,8 @@ impl<R: RuleList> Judge<R> {
                 match command {
                     Command::Pause(of, PausedBy::Operator) => self.tell(Switched::Paused(of)),
                     Command::Unpause(of, PausedBy::Operator) => self.tell(Switched::Resumed(of)),
+                    Command::Pause(of, PausedBy::Difference) => self.tell(Switched::Differs(of)),
+                    Command::Unpause(of, PausedBy::Difference) => self.tell(Switched::Agrees(of)),
                     _ => {}
                 }
             }

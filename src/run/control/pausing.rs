@@ -9,9 +9,12 @@ use super::server::{Server, said};
 use crate::audit::Body;
 use crate::domain::event::Command;
 use crate::domain::{InstrumentId, PausedBy, Time};
+use crate::run::alerts::Alert;
 
 /// As the list names what was done.
 const CAUSE: &str = "paused";
+/// As alerts name a difference with the venue.
+const DIFFERENCE: &str = "difference";
 
 impl PreparedControl {
     /// What the last run left paused, as commands for this one. What has no name in it any more is told, and kept.
@@ -105,5 +108,27 @@ impl Server {
         let scope = self.names.of(of);
         log::warn!("{scope} is paused by no operator any more");
         self.paused.remove(&scope)
+    }
+
+    /// The account at the venue is not what fills imply: nobody may be looking at the log.
+    pub(super) fn note_difference(&mut self, of: InstrumentId, at: Time) {
+        if self.differing.contains(&of) {
+            return;
+        }
+        self.differing.push(of);
+        let scope = self.names.of(of);
+        let why = format!(
+            "the venue's balances are not what fills imply; look why, and `algo-trader ctl resume {scope}` takes them over"
+        );
+        self.links.alerts.raise(Alert::stopped(&scope, DIFFERENCE, "reconciliation", &why, at));
+    }
+
+    /// It is held back for that no longer.
+    pub(super) fn note_agreement(&mut self, of: InstrumentId, at: Time) {
+        let before = self.differing.len();
+        self.differing.retain(|differs| *differs != of);
+        if self.differing.len() < before {
+            self.links.alerts.raise(Alert::released(&self.names.of(of), at));
+        }
     }
 }

@@ -74,6 +74,8 @@ pub(super) struct Server {
     /// What an operator paused, and what they asked for that risk has not told of yet.
     pub(super) paused: Latched,
     pub(super) pausing: Vec<(InstrumentId, Stopped)>,
+    /// What a difference with the venue holds back, as far as it was told in this run.
+    pub(super) differing: Vec<InstrumentId>,
     pub(super) links: ControlLinks,
     command_count: u64,
     metrics: SharedMetrics,
@@ -113,6 +115,7 @@ impl Server {
             latched,
             paused,
             pausing: Vec::new(),
+            differing: Vec::new(),
             links,
             command_count: 0,
             metrics,
@@ -539,6 +542,14 @@ impl Server {
                 }
                 Switched::Paused(of) => self.note_pause(of, at),
                 Switched::Resumed(of) => self.note_resume(of),
+                Switched::Differs(of) => {
+                    self.note_difference(of, at);
+                    Ok(())
+                }
+                Switched::Agrees(of) => {
+                    self.note_agreement(of, at);
+                    Ok(())
+                }
             };
             if let Err(error) = kept {
                 log::error!("{error}");
