@@ -12,8 +12,6 @@ pub(super) struct LiveOrder {
     pub price: Price,
     /// What of it has not traded is worth, units of 10^-8 quote.
     pub value: i128,
-    /// The order that it is a part of, or protects.
-    pub parent: Option<OrderId>,
     /// The other order of its list, where that is counted for both: of the two only one can trade.
     pub counted_by: Option<OrderId>,
     /// When the kill switch asked for its cancel.
@@ -22,7 +20,7 @@ pub(super) struct LiveOrder {
 
 impl LiveOrder {
     pub const fn new(order: Order, price: Price, value: i128) -> Self {
-        Self { state: OrderState::new(order), price, value, parent: None, counted_by: None, asked_at: None }
+        Self { state: OrderState::new(order), price, value, counted_by: None, asked_at: None }
     }
 }
 

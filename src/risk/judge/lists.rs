@@ -25,7 +25,6 @@ impl<R: RuleList> Judge<R> {
             }
             _ => self.first_leg = Some(*intent),
         }
-        self.parent = None;
     }
 
     fn on_pair(&mut self, pair: [(Order, Intent); 2]) {

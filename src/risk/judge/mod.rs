@@ -10,8 +10,8 @@ use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, Rules};
 use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
-    DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderId, OrderKind, PausedBy,
-    Pauses, Price, Qty, Scope, Side, Slot, StrategyId, Time, Wallets,
+    DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderKind, PausedBy, Pauses,
+    Price, Qty, Scope, Side, Slot, StrategyId, Time, Wallets,
 };
 use crate::market::Top;
 use crate::pipeline::{Answer, LaneSender};
@@ -28,7 +28,7 @@ use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
 use crate::risk::watch::{Switched, WatchSender};
-use crate::strategy::{Action, Change, Intent};
+use crate::strategy::{Action, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
 /// Most orders that can be live at once, over all strategies.
@@ -58,8 +58,6 @@ pub(super) struct Judge<R> {
     switches: Switches,
     halted: bool,
     paused: Pauses,
-    /// The order that the next new one is a part of, or protects.
-    parent: Option<OrderId>,
     /// The first order of a list, whose second comes next: they are judged together.
     first_leg: Option<Intent>,
     facts: Vec<Facts>,
@@ -199,7 +197,6 @@ impl<R: RuleList> Judge<R> {
             switches: Switches::new(table, strategies),
             halted: false,
             paused: Pauses::new(table),
-            parent: None,
             first_leg: None,
             facts: table.all().iter().map(Facts::from).collect(),
             hours: Hours::none(),
@@ -353,10 +350,7 @@ impl<R: RuleList> Judge<R> {
                     open.leaving = Qty(open.leaving.0.saturating_add(live.state.leaves().0));
                 }
             }
-            // What leaves a position is not held up by the rest of the entry, or of its parts, that it protects.
-            let family = self.parent.is_some() && (self.parent == Some(o.id) || self.parent == live.parent);
-            let entry = order.reduce_only && family;
-            if o.side != order.side && !entry && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
+            if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
                     (None, _) => o.price,
                     (Some(best), Side::Buy) => best.min(o.price),
@@ -376,18 +370,11 @@ impl<R: RuleList> Judge<R> {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
             Action::Hold(order) => VerdictBody::Held(*order),
-            Action::Note(note) => {
-                if let Change::ChildOf(parent) = note.change {
-                    self.parent = Some(parent);
-                }
-                VerdictBody::Note(*note)
-            }
+            Action::Note(note) => VerdictBody::Note(*note),
             Action::New(order) if order.extras.other_leg != 0 => return self.on_leg(order, intent),
             Action::New(order) => {
                 decided = decided_by(order, &intent.reference);
-                let body = self.on_order(order, intent);
-                self.parent = None;
-                body
+                self.on_order(order, intent)
             }
         };
         self.verdicts.push(Verdict { seq: intent.seq, decided, body });
@@ -432,7 +419,7 @@ impl<R: RuleList> Judge<R> {
         self.last_orders[strategy].ordered(order, self.now, self.limits.duplicate_window_ns);
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.open(order, value, adds);
-        self.live.push(LiveOrder { parent: self.parent, ..LiveOrder::new(*order, price, value) });
+        self.live.push(LiveOrder::new(*order, price, value));
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
     }

@@ -1,4 +1,7 @@
 //! No trade with oneself.
+//!
+//! What only reduces a position is not held up by what rests: a stop that waited for the other side to go would not stop.
+//! It goes out with the mode of the venue by which the one that rests ends, so that they do not trade either.
 
 use crate::domain::{DenyReason, OrderKind, Side};
 use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, refusal};
@@ -7,7 +10,7 @@ use crate::risk::units::Unit;
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "self-trade",
     doc: "no order that would meet one of our own resting orders",
-    binds_reducing: true,
+    binds_reducing: false,
     reasons: &[DenyReason::SelfTrade],
     unit: Unit::Price,
     check: |c| check(c, &mut Nobody),
