@@ -393,9 +393,9 @@ impl Desk {
 
     /// When something is due by time alone, if anything is.
     #[must_use]
-    pub fn next_timer(&self) -> Option<Time> {
+    pub fn next_timer(&self, view: &View) -> Option<Time> {
         let timer = self.timers.peek().map(|t| t.0.0);
-        [timer, self.next_deadline()].into_iter().flatten().min()
+        [timer, self.next_deadline(), self.next_retry(view)].into_iter().flatten().min()
     }
 
     /// The next timer due by `now`.

@@ -80,6 +80,17 @@ pub struct Intent {
     pub reference: Top,
 }
 
+impl Intent {
+    /// The order, if it asks for one.
+    #[must_use]
+    pub fn new_order(&self) -> Option<&Order> {
+        match &self.action {
+            Action::New(order) => Some(order),
+            _ => None,
+        }
+    }
+}
+
 impl Sequenced for Intent {
     fn seq(&self) -> u64 {
         self.seq

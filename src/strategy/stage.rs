@@ -115,7 +115,7 @@ impl StrategyStage {
             active: ActiveSeats::new(seats.len()),
             next_timer: seats
                 .iter()
-                .filter_map(|seat| seat.desk.next_timer())
+                .filter_map(|seat| seat.desk.next_timer(&view))
                 .min()
                 .unwrap_or(Time(u64::MAX)),
             flatten: Flatten::new(table),
@@ -214,11 +214,15 @@ impl StrategyStage {
                 seat.desk.expire(&self.view);
                 self.active.add(index);
             }
+            if seat.desk.retries(&self.view) {
+                self.active.add(index);
+            }
             while let Some(timer) = seat.desk.due_timer(self.view.now) {
                 seat.call(&self.view, |s, ctx| s.on_timer(ctx, timer));
                 self.active.add(index);
             }
-            self.next_timer = seat.desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
+            self.next_timer =
+                seat.desk.next_timer(&self.view).map_or(self.next_timer, |t| t.min(self.next_timer));
         }
     }
 
@@ -351,7 +355,7 @@ impl StrategyStage {
         for intent in desk.take_intents() {
             self.intents.push(intent);
         }
-        self.next_timer = desk.next_timer().map_or(self.next_timer, |t| t.min(self.next_timer));
+        self.next_timer = desk.next_timer(&self.view).map_or(self.next_timer, |t| t.min(self.next_timer));
     }
 }
 

@@ -247,6 +247,7 @@ impl Desk {
             }
         }
         self.next_slices(view);
+        self.guard_standing(view);
     }
 
     /// Whether a due order is settled: sent, or gone.

@@ -15,14 +15,15 @@
 //! behave alike; a price that has passed already triggers with the next trade. Protections are triggered by the touch,
 //! which is where they leave, and a trailing one trails the last trade. Whatever a gap jumped over is triggered by the
 //! first price beyond it, and leaves at that price, not at its own. Where one event triggers a stop and a take-profit,
-//! the stop goes first. While the book cannot be trusted, or the instrument is paused and the order would not reduce,
-//! what was triggered waits.
+//! the stop goes first. While the book cannot be trusted what was triggered waits. While its instrument is paused an
+//! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it.
 //!
 //! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
 //! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
 //! journal has what it takes to build it again (`journal/recover.rs`).
 
 mod deadlines;
+mod exits;
 mod held;
 mod iceberg;
 mod lists;
@@ -39,6 +40,8 @@ use crate::domain::OrderId;
 
 /// What was denied or refused is asked for again after this long, ns of the sequencer's time.
 const RETRY_NS: u64 = 1_000_000_000;
+/// The same where it was denied for being worth too little: that changes no faster than the price.
+const RETRY_SMALL_NS: u64 = 60_000_000_000;
 
 /// What is held for one strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

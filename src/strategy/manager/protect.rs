@@ -1,17 +1,13 @@
 //! Protections: a stop and a take-profit around what an entry filled, of which the first that is reached leaves.
 
-use super::RETRY_NS;
 use super::held::Trail;
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
-use crate::domain::{
-    DenyReason, Extras, InstrumentId, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty,
-    Side, Time, TimeInForce,
-};
+use crate::domain::{InstrumentId, OrderId, PlaceError, Position, Price, Qty, Side, Time};
 use crate::market::Top;
 use crate::strategy::context::View;
-use crate::strategy::desk::{Desk, Wanted};
-use crate::strategy::intent::{Action, Change, Intent};
+use crate::strategy::desk::Desk;
+use crate::strategy::intent::Change;
 
 /// Where what an entry filled is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -74,7 +70,7 @@ impl Protection {
     }
 
     /// Whether this touch is where to leave.
-    fn is_reached(&self, top: &Top) -> bool {
+    pub(super) fn is_reached(&self, top: &Top) -> bool {
         let profit = (self.take_profit.0 > 0).then_some(self.take_profit);
         let profited = profit.is_some_and(|p| match self.side {
             Side::Buy => top.bid.price >= p,
@@ -84,7 +80,7 @@ impl Protection {
     }
 
     /// Whether this touch is where a stop at `stop` leaves: a long leaves at the bid, a short at the ask.
-    fn is_stopped(&self, top: &Top, stop: Price) -> bool {
+    pub(super) fn is_stopped(&self, top: &Top, stop: Price) -> bool {
         match self.side {
             Side::Buy => top.bid.price <= stop,
             Side::Sell => top.ask.price >= stop,
@@ -145,6 +141,7 @@ impl Desk {
         let Terms { stop, take_profit, trail } = terms;
         if let Some(p) = self.state.manager.protections.iter_mut().find(|p| p.entry == entry) {
             (p.stop, p.take_profit, p.trail) = (stop, take_profit, trail);
+            self.restless = true;
             return;
         }
         let Some(state) = self.state.orders.iter().find(|o| o.order.id == entry).copied() else { return };
@@ -162,6 +159,7 @@ impl Desk {
             retry_at: Time(0),
             entry_final: false,
         });
+        self.restless = true;
         self.clamp(instrument);
     }
 
@@ -185,141 +183,6 @@ impl Desk {
         }
     }
 
-    /// Sends the exits that this top of book triggers.
-    #[inline]
-    pub(in crate::strategy) fn guard(&mut self, view: &View, instrument: InstrumentId, top: Top) {
-        if self.restless {
-            self.attend(view);
-        }
-        if !self.state.manager.protections.is_empty()
-            && top.is_two_sided()
-            && !view.paused.is_suspended(instrument)
-        {
-            self.guard_all(view, instrument, top);
-        }
-    }
-
-    fn guard_all(&mut self, view: &View, instrument: InstrumentId, top: Top) {
-        for index in 0..self.state.manager.protections.len() {
-            let p = self.state.manager.protections[index];
-            let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
-            if p.instrument == instrument && !waits && p.is_reached(&top) {
-                self.state.manager.protections[index].exit = self.leave(view, &p, &top);
-            }
-        }
-        self.give_up_dust(view, instrument);
-    }
-
-    /// Gives up what is less than a lot, of entries that fill no more: a fee that was taken from what was bought leaves
-    /// such a rest, which can never be sold.
-    fn give_up_dust(&mut self, view: &View, instrument: InstrumentId) {
-        let lot = view.table.get(instrument).lot;
-        let dust = |p: &&Protection| {
-            p.instrument == instrument
-                && p.entry_final
-                && p.exit.is_none()
-                && p.covered.0 > 0
-                && p.covered < lot
-        };
-        while let Some(entry) = self.state.manager.protections.iter().find(dust).map(|p| p.entry) {
-            // Refused for want of room, it is given up at the next touch.
-            if !self.has_room(1) || self.unprotect(view, entry).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Sends the exit of a protection; `None` where it has to be tried again.
-    fn leave(&mut self, view: &View, p: &Protection, top: &Top) -> Option<OrderId> {
-        let side = p.side.opposite();
-        let held = side.opposite().signed(self.position(p.instrument).qty).0;
-        let qty = Qty(p.covered.0.min(held - self.leaving_already(p.instrument, side)));
-        if qty < p.covered && p.stop_now().is_some_and(|stop| p.is_stopped(top, stop)) {
-            self.make_way(view, p.instrument, side);
-        }
-        // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
-        let qty = view.table.get(p.instrument).whole_lots(qty);
-        // On the path of a bar the price it leaves at is known: the order says which.
-        let of_bars = view.is_of_bars(p.instrument);
-        let (kind, tif, extras) = match p.stop_now().filter(|_| of_bars) {
-            Some(stop) if p.is_stopped(top, stop) => {
-                let stop = Self::on_tick(view, p.instrument, side, stop);
-                (OrderKind::Stop, TimeInForce::Ioc, Extras::stop(stop))
-            }
-            _ if of_bars => {
-                let profit = Self::on_tick(view, p.instrument, side, p.take_profit);
-                (OrderKind::TakeProfit, TimeInForce::Ioc, Extras::stop(profit))
-            }
-            _ => (OrderKind::Market, TimeInForce::Gtc, Extras::NONE),
-        };
-        let wanted = Wanted {
-            instrument: p.instrument,
-            side,
-            kind,
-            tif,
-            qty,
-            price: Price(0),
-            reduce_only: true,
-            extras,
-        };
-        let wanted = self.rounded(view, &wanted);
-        if wanted.qty.0 <= 0 || !self.has_room(2) {
-            return None;
-        }
-        let child = self.note(p.entry, p.instrument, Change::ChildOf(p.entry));
-        self.emit(view, child, p.instrument).ok()?;
-        let order = self.make(&wanted);
-        self.emit(view, Action::New(order), p.instrument).ok()?;
-        self.state.orders.push(OrderState::new(order));
-        Some(order.id)
-    }
-
-    /// Takes back what the strategy itself rests to leave with, of which the market may never come: a stop that is reached
-    /// does not wait for it. Once it is gone the exit is sent for what it stood for.
-    fn make_way(&mut self, view: &View, instrument: InstrumentId, side: Side) {
-        for _ in 0..self.places() {
-            let Some(order) = self.resting_to_leave(instrument, side) else { return };
-            // What finds no room is taken back at the next touch.
-            if self.take_back(view, order).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// One that rests to leave with, is no protection's, and is not being taken back.
-    fn resting_to_leave(&self, instrument: InstrumentId, side: Side) -> Option<OrderId> {
-        let manager = &self.state.manager;
-        let rests = |o: &&OrderState| {
-            let order = &o.order;
-            order.instrument == instrument
-                && order.side == side
-                && order.reduce_only
-                && order.kind != OrderKind::Market
-                && order.tif == TimeInForce::Gtc
-                && o.status != OrderStatus::PendingCancel
-                && !manager.is_held(order.id)
-                && !manager.protections.iter().any(|p| p.exit == Some(order.id))
-        };
-        self.state.orders.iter().find(rests).map(|o| o.order.id)
-    }
-
-    /// What is on its way out already: market and reduce-only orders of `side`.
-    fn leaving_already(&self, instrument: InstrumentId, side: Side) -> i64 {
-        let leaves = |o: &&OrderState| {
-            let order = &o.order;
-            let held = self.state.manager.is_held(order.id);
-            // Of two in one list only one can trade: the first stands for both while it is there.
-            let second =
-                order.extras.other_leg < 0 && order.other_leg().is_some_and(|o| self.order(o).is_some());
-            order.instrument == instrument
-                && order.side == side
-                && !held
-                && !second
-                && (order.kind == OrderKind::Market || order.reduce_only)
-        };
-        self.state.orders.iter().filter(leaves).map(|o| o.leaves().0).fold(0, i64::saturating_add)
-    }
-
     /// A fill of `order`, which the position has in it already: what is covered grows, or shrinks.
     pub(in crate::strategy) fn cover(&mut self, order: &OrderState, fill: &Report) {
         if self.state.manager.protections.is_empty() {
@@ -328,6 +191,7 @@ impl Desk {
         for p in &mut self.state.manager.protections {
             if p.entry == order.order.id {
                 p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
+                self.restless = true;
             } else if p.exit == Some(order.order.id) {
                 p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
             }
@@ -363,62 +227,32 @@ impl Desk {
         for p in &mut self.state.manager.protections {
             if p.exit == Some(order) {
                 p.exit = None;
+                self.restless = true;
             }
             p.entry_final |= p.entry == order;
         }
         self.state.manager.protections.retain(|p| !p.is_over());
     }
 
-    /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is
-    /// asked for again after a while.
-    pub(in crate::strategy) fn exit_denied(&mut self, exit: OrderId, reason: DenyReason, now: Time) {
-        if reason.is_lasting() {
-            self.state.manager.protections.retain(|p| p.exit != Some(exit));
-        }
-        self.exit_refused(exit, now);
-    }
-
-    /// An exit that the venue did not take, or let expire before any of it traded: asked for again after a while, and not at
-    /// the very next touch, which would be as often as the market moves.
-    pub(in crate::strategy) fn exit_refused(&mut self, exit: OrderId, now: Time) {
-        for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
-            p.retry_at = now.plus_nanos(RETRY_NS);
-        }
-    }
-
-    /// A price on the venue's tick that a leaving order of `side` is no better off with.
-    pub(super) fn on_tick(view: &View, instrument: InstrumentId, side: Side, price: Price) -> Price {
-        let tick = view.table.get(instrument).tick.0.max(1);
-        let below = price.0 - price.0.rem_euclid(tick);
-        let up = side == Side::Buy && below != price.0;
-        Price((if up { below.saturating_add(tick) } else { below }).max(tick))
-    }
-
-    fn position(&self, instrument: InstrumentId) -> Position {
+    pub(super) fn position(&self, instrument: InstrumentId) -> Position {
         self.state.positions.get(instrument.index()).copied().unwrap_or_default()
-    }
-}
-
-impl Intent {
-    /// The order, if it asks for one.
-    #[must_use]
-    pub fn new_order(&self) -> Option<&crate::domain::Order> {
-        match &self.action {
-            Action::New(order) => Some(order),
-            _ => None,
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Trail;
+    use super::super::{RETRY_NS, RETRY_SMALL_NS};
     use super::*;
-    use crate::domain::event::FeeAsset;
+    use crate::domain::DenyReason;
+    use crate::domain::OrderKind;
+    use crate::domain::event::{Denial, FeeAsset};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
     use crate::domain::{InstrumentTable, Level, Market, StrategyId};
+    use crate::strategy::desk::Wanted;
     use crate::strategy::desk::tests::buy;
+    use crate::strategy::intent::Action;
 
     const BTC: InstrumentId = InstrumentId(0);
 
@@ -532,6 +366,59 @@ mod tests {
         let sent = touch(&mut desk, 78);
         let [Action::New(exit)] = &sent[..] else { panic!("{sent:?}") };
         assert_eq!((exit.kind, exit.qty, exit.reduce_only), (OrderKind::Market, Qty(10), true));
+    }
+
+    #[test]
+    fn an_exit_is_asked_for_again_when_its_time_comes_though_the_touch_stands_still() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        for (reason, pause) in [(DenyReason::FatFinger, RETRY_NS), (DenyReason::MinNotional, RETRY_SMALL_NS)]
+        {
+            let mut view = View::new(&table, 0);
+            let mut desk = Desk::new(StrategyId(0), 1);
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+            let terms = Terms { stop: Price(90), ..Terms::default() };
+            desk.protect(&view, entry, terms).expect("it can be");
+            // The touch is beyond the stop when the entry fills, and stays where it is.
+            view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+            desk.take_intents().for_each(drop);
+            desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+            let mut attended = |desk: &mut Desk, at: u64| {
+                view.now = Time(at);
+                desk.retries(&view);
+                desk.attend(&view);
+                let exit = desk.take_intents().find_map(|i| i.new_order().map(|o| o.id));
+                (exit, desk.next_timer(&view))
+            };
+            let (exit, _) = attended(&mut desk, 1);
+            let exit = exit.expect("it leaves at once");
+            let strategy = StrategyId(0);
+            let denial =
+                Denial { order: exit, instrument: BTC, strategy, reason, limit: 0, value: 0, measure: None };
+            desk.on_denial(&denial, Time(5));
+            assert_eq!(attended(&mut desk, 6), (None, Some(Time(5 + pause))));
+            let (again, timer) = attended(&mut desk, 5 + pause);
+            assert!(again.is_some() && timer.is_none(), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn of_what_cannot_be_sold_short_every_resting_sell_makes_way_for_a_stop() {
+        for (market, makes_way) in [(Market::Spot, true), (Market::UsdM, false)] {
+            let table = InstrumentTable::new(vec![sample(market, "BTCUSDT")]).expect("one instrument");
+            let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+            let terms = Terms { stop: Price(90), ..Terms::default() };
+            desk.protect(&view, entry, terms).expect("it can be");
+            desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+            let target = Wanted { side: Side::Sell, price: Price(110), ..buy() };
+            desk.place(&view, &target, Trail::None).expect("a sound order");
+            desk.take_intents().for_each(drop);
+            desk.guard(&view, BTC, Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true });
+            let actions: Vec<_> = desk.take_intents().map(|intent| intent.action).collect();
+            let cancels = actions.iter().filter(|a| matches!(a, Action::Cancel { .. })).count();
+            let exits = actions.iter().filter(|a| matches!(a, Action::New(_))).count();
+            assert_eq!((cancels, exits), if makes_way { (1, 0) } else { (0, 1) }, "{actions:?}");
+        }
     }
 
     #[test]
