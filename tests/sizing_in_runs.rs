@@ -127,7 +127,7 @@ fn a_maker_rests_what_its_sizing_says() {
     let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
     let config = Config::from_text_with_instruments(text, "maker.toml", table).expect("good");
     let mut flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(400);
-    flow.duration = Duration::from_secs(30);
+    flow.duration = Duration::from_secs(60);
     let dir = tempdir().expect("a directory");
     let journal = dir.path().join("run.journal");
     let pipeline = PipelineOptions {
