@@ -6,7 +6,7 @@ use crate::domain::event::FEE_DECIMALS;
 use crate::domain::order::OrderState;
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::wallet::START_DECIMALS;
-use crate::domain::{DenyReason, InstrumentId, Market, PlaceError, Price, Qty, Side};
+use crate::domain::{DenyReason, InstrumentId, Market, OrderId, PlaceError, Price, Qty, Side};
 use crate::market::{Bar, Top};
 
 /// Its line in the registry.
@@ -57,6 +57,8 @@ struct MaCross {
     stop_bps: i64,
     can_short: bool,
     was_above: Option<bool>,
+    /// The order by which a position that the averages are against was to be closed last.
+    closing: Option<OrderId>,
 }
 
 fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
@@ -87,6 +89,7 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
         fast: setup.indicator(instrument, "sma", &[fast])?,
         slow: setup.indicator(instrument, "sma", &[slow])?,
         was_above: None,
+        closing: None,
     }))
 }
 
@@ -134,26 +137,26 @@ impl MaCross {
         Qty(i64::try_from(qty).unwrap_or(i64::MAX))
     }
 
-    /// A refusal is counted by the desk; the next cross tries again, and the next bar where a run is being warmed up: it begins
-    /// on the side that the averages then say.
-    fn tried(&mut self, gone: Result<(), PlaceError>) {
-        if gone == Err(PlaceError::WarmingUp) {
+    /// A refusal is counted by the desk; the next cross tries again. The next bar does where nothing could be done yet: while
+    /// a run is being warmed up, it begins on the side that the averages then say.
+    fn tried(&mut self, gone: Result<bool, PlaceError>) {
+        if matches!(gone, Ok(false) | Err(PlaceError::WarmingUp)) {
             self.was_above = None;
         }
     }
 
-    /// Goes long by what `size` gives where `up`, short by it or flat otherwise, in one order, unless one is still under
-    /// way.
+    /// Goes long by what `size` gives where `up`, short by it or flat otherwise, in one order. False where that has to wait:
+    /// one is still under way, or there is no book to go by.
     fn go(
-        &self,
+        &mut self,
         ctx: &mut Context<'_>,
         up: bool,
         size: impl FnOnce(&Self, &mut Context<'_>, &Top) -> Qty,
-    ) -> Result<(), PlaceError> {
+    ) -> Result<bool, PlaceError> {
         if ctx.open_orders(self.instrument).next().is_some() {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(top) = ctx.quote(self.instrument) else { return Ok(()) };
+        let Some(top) = ctx.quote(self.instrument) else { return Ok(false) };
         let target = match (up, self.can_short) {
             (true, _) => size(self, ctx, &top),
             (false, true) => -size(self, ctx, &top),
@@ -162,7 +165,7 @@ impl MaCross {
         let held = ctx.position_in_lots(self.instrument);
         let change = target.0 - held.0;
         if change == 0 {
-            return Ok(());
+            return Ok(true);
         }
         let order = if change > 0 {
             ctx.buy(self.instrument, Qty(change)).at_market()
@@ -171,7 +174,8 @@ impl MaCross {
         };
         if (held.0 > 0) != (change > 0) && change.abs() <= held.0.abs() {
             // It says so: what is stopped, closed or at its limit may still be left.
-            return order.reduce_only().send().map(drop);
+            self.closing = Some(order.reduce_only().send()?);
+            return Ok(true);
         }
         let order = order.send()?;
         // What is bought beyond what was short, or sold beyond what was long, is an entry; so is the whole of it from flat.
@@ -180,7 +184,7 @@ impl MaCross {
         {
             ctx.protect(order).stop_at(stop).arm()?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -199,18 +203,26 @@ impl Strategy for MaCross {
         self.tried(gone);
     }
 
-    /// A turn from one side to the other that is denied leaves a position that the averages are against: it is closed.
+    /// A turn from one side to the other that is denied leaves a position that the averages are against: it is closed. Where
+    /// that is denied too, the next bar goes by the averages again.
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
         let of = &order.order;
-        if denied.is_none() || of.reduce_only || of.instrument != self.instrument {
+        if denied.is_none() || of.instrument != self.instrument {
+            return;
+        }
+        if self.closing == Some(of.id) {
+            self.was_above = None;
+        }
+        if of.reduce_only {
             return;
         }
         let held = ctx.position_in_lots(self.instrument);
-        let _ = match (of.side, held.0) {
+        let closing = match (of.side, held.0) {
             (Side::Sell, 1..) => ctx.sell(self.instrument, held).at_market().reduce_only().send(),
             (Side::Buy, ..0) => ctx.buy(self.instrument, held.abs()).at_market().reduce_only().send(),
             _ => return,
         };
+        self.closing = closing.ok();
     }
 
     fn heeds_quotes(&self) -> bool {
@@ -240,7 +252,10 @@ impl Strategy for MaCross {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Level;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{InstrumentTable, Level, StrategyId, Time};
+    use crate::strategy::context::View;
+    use crate::strategy::desk::Desk;
 
     fn at(bid: i64, ask: i64) -> Top {
         Top { bid: Level::new(bid, 1), ask: Level::new(ask, 1), valid: true }
@@ -257,6 +272,7 @@ mod tests {
             stop_bps,
             can_short: true,
             was_above: None,
+            closing: None,
         }
     }
 
@@ -279,5 +295,37 @@ mod tests {
             assert_eq!(cross.stop(false, &top), Some(Price(above)), "{bps} above {ask}");
         }
         assert_eq!(with(0).stop(true, &at(7, 8)), None);
+    }
+
+    #[test]
+    fn a_cross_that_nothing_could_be_done_about_is_not_lost() {
+        let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one instrument");
+        let (mut view, mut desk) = (View::new(&table, 2), Desk::new(StrategyId(0), 1));
+        let mut cross = with(0);
+        let (instrument, price) = (cross.instrument, Price(100));
+        let closed = Bar {
+            instrument,
+            start: Time(0),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Qty(1),
+            trades: 1,
+        };
+        let mut bar = |view: &mut View, desk: &mut Desk, fast: f64, valid: bool| {
+            view.values = vec![Some([fast, 0.0, 0.0]), Some([5.0, 0.0, 0.0])];
+            view.tops[0] = Top { valid, ..at(100, 101) };
+            cross.on_bar(&mut Context { view, desk }, &closed);
+            desk.take_intents().filter_map(|i| i.new_order().map(|o| o.side)).collect::<Vec<_>>()
+        };
+        assert_eq!(bar(&mut view, &mut desk, 6.0, true), [Side::Buy]);
+        // It is still under way, or the book cannot be trusted: the averages have turned all the same.
+        assert_eq!(bar(&mut view, &mut desk, 4.0, true), []);
+        desk.state.orders.clear();
+        desk.state.positions[0].qty = Qty(1);
+        assert_eq!(bar(&mut view, &mut desk, 4.0, false), []);
+        assert_eq!(bar(&mut view, &mut desk, 4.0, true), [Side::Sell]);
+        assert_eq!(bar(&mut view, &mut desk, 4.0, true), [], "once");
     }
 }
