@@ -7,8 +7,8 @@ mod support;
 use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Level, OrderId, PausedBy, Position, Price, Qty, Scope, Side,
-    Slot, StrategyId, Time,
+    DenyReason, InstrumentId, InstrumentTable, Kill, Level, OrderId, PausedBy, Position, Price, Qty, Scope,
+    Side, Slot, StrategyId, Time,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
@@ -69,7 +69,7 @@ fn after_the_kill(path: &Path) -> (Vec<Scope>, u64, u64) {
 #[test]
 fn a_daily_loss_stops_everything_and_closes_what_is_open() {
     let dir = tempfile::tempdir().expect("a directory");
-    let config = config("daily_max = \"0.5\"\nflatten = true");
+    let config = config("daily_max = \"0.9\"\nflatten = true");
     let journal = dir.path().join("run.journal");
     let summary = run(&config, Threading::Inline, Some(journal.clone()));
     assert!(denied(&summary, DenyReason::DailyLoss) > 0, "{:?}", summary.denials);
@@ -187,6 +187,58 @@ fn what_the_first_event_of_a_day_loses_is_that_days_loss() {
     let days: Vec<_> = told.iter().map(|whole| (whole.profit, whole.day_start)).collect();
     let ten = i128::from(TEN);
     assert_eq!(days, [(ten, 0), (0, ten), (-ten, ten)]);
+}
+
+#[test]
+fn a_release_forgives_what_it_lets_go_and_nothing_else() {
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let stop = Stop::new();
+    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+    let (sender, mut receiver) = watch();
+    let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
+    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+    let mut risk = risk.with_watch(Some(sender));
+    let mut seq = 0;
+    let mut event = |mut slot: Slot| {
+        seq += 1;
+        slot.stamp(Time((1_723_161_255 + seq) * 1_000_000_000), 0, 0);
+        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+        let told: Vec<_> = std::iter::from_fn(|| receiver.next_change()).map(|(what, _)| what).collect();
+        let whole = receiver.snapshot().lock().expect("nobody panicked").whole;
+        (told, whole.day_start - whole.profit)
+    };
+    event(Slot::clock());
+    event(Slot::report(&Report {
+        instrument: InstrumentId(0),
+        order: OrderId(0),
+        strategy: StrategyId(0),
+        side: Side::Buy,
+        kind: ReportKind::Funding,
+        qty: Qty(1),
+        price: Price(1),
+        fee: TEN,
+        fee_asset: FeeAsset::Quote,
+        trade_id: 0,
+        maker: false,
+    }));
+    let lost = i128::from(TEN);
+    let release = |scope| Slot::command(Command::Release(scope));
+    let own = Scope::Strategy(StrategyId(0));
+    let kill = |scope| Kill { scope, cause: DenyReason::Killed, flatten: false };
+    for scope in [Scope::All, own] {
+        assert_eq!(event(release(scope)), (vec![], lost), "nothing is stopped by {scope:?}");
+    }
+    event(Slot::command(Command::Kill(kill(own))));
+    let (told, still) = event(release(Scope::All));
+    assert_eq!(
+        (told, still),
+        (vec![Switched::Released(Scope::All)], lost),
+        "that stopped one strategy alone"
+    );
+    event(Slot::command(Command::Kill(kill(Scope::All))));
+    let (told, still) = event(release(Scope::All));
+    assert_eq!((told, still), (vec![Switched::Released(Scope::All)], 0));
 }
 
 #[test]

@@ -169,9 +169,9 @@ pub fn run(args: Args) -> Outcome {
         }
         What::Release { scope, who } => {
             let scope = scope.join(" ");
-            if let Ok(reply) = ask(&paths.socket, &ControlRequest::Status)
-                && !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
-            {
+            let nothing = ask(&paths.socket, &ControlRequest::Status)
+                .is_ok_and(|reply| !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope)));
+            if nothing {
                 // It is asked for all the same: whoever stops it this moment is answered.
                 eprintln!(
                     "nothing is stopped as {scope:?}: a release is of what was stopped, by its own name, or of all"
@@ -183,9 +183,10 @@ pub fn run(args: Args) -> Outcome {
                 reason: who.reason,
                 via: None,
             };
-            command(&paths.socket, &request, who.json, |reply| {
+            let released = command(&paths.socket, &request, who.json, |reply| {
                 !reply.stopped.iter().any(|s| scope == "all" || covers(&scope, &s.scope))
-            })
+            });
+            if nothing { Outcome::Failed } else { released }
         }
         What::Pause { instrument, who } => {
             let Who { operator, reason, json } = who;

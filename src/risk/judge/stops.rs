@@ -34,20 +34,40 @@ impl<R: RuleList> Judge<R> {
         (self.sweeping, self.sweep_at) = (true, self.now);
     }
 
+    /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.
     pub(super) fn release(&mut self, scope: Scope) {
-        self.exposure.settle();
-        // What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
-        let watched = scope != Scope::All && self.switches.cause(scope) == Some(DenyReason::Surveillance);
-        self.switches.release(scope);
-        if !watched {
-            self.losses.forget(scope, &self.exposure);
-            if self.prices_by.is_some() {
-                self.released.push(scope);
-            }
+        let nothing = match scope {
+            Scope::All => !self.switches.any(),
+            of => self.switches.cause(of).is_none(),
+        };
+        if nothing {
+            return;
         }
+        self.exposure.settle();
+        if scope == Scope::All && self.switches.cause(scope).is_none() {
+            // All that is stopped, of which each has its own losses; those of everything together stopped nothing.
+            for strategy in (0..=u8::MAX).take(self.sent.len()) {
+                self.forgive(Scope::Strategy(StrategyId(strategy)));
+            }
+        } else {
+            self.forgive(scope);
+        }
+        self.switches.release(scope);
         // What is let go on with its losses is looked at anew.
         self.looked_at.fill(Self::NEVER_LOOKED);
         self.tell(Switched::Released(scope));
+    }
+
+    /// What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
+    fn forgive(&mut self, scope: Scope) {
+        let cause = self.switches.cause(scope);
+        if cause.is_none() || (cause == Some(DenyReason::Surveillance) && scope != Scope::All) {
+            return;
+        }
+        self.losses.forget(scope, &self.exposure);
+        if self.prices_by.is_some() {
+            self.released.push(scope);
+        }
     }
 
     pub(super) fn tell(&mut self, switched: Switched) {
