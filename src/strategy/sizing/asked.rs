@@ -69,9 +69,11 @@ impl Context<'_> {
         let held = self.view.table.all().iter().zip(&self.desk.state.positions);
         let held = held.filter(|(of, position)| position.fills > 0 && of.quote == quote);
         held.map(|(of, position)| {
-            // Before there is a book, what is open is worth what it cost.
+            // Before there is a book, what is open is worth what it cost; of one that cannot be trusted by now, the last is
+            // nearer than that.
             let top = self.view.top(of.id);
-            let open = if top.is_two_sided() { position.unrealised(top.mid()).0 } else { 0 };
+            let priced = top.bid.qty.0 > 0 && top.ask.qty.0 > 0;
+            let open = if priced { position.unrealised(top.mid()).0 } else { 0 };
             let booked = position.realised.minus(position.fees_in_base).0;
             let earned = booked.saturating_add(open);
             let units = |decimals: u8| 10i128.pow(u32::from(decimals));
