@@ -64,7 +64,7 @@ enum State {
     Bridging,
     /// In step with the venue.
     Synced,
-    /// Fed by partial books alone.
+    /// Fed by partial books: the best levels, until a snapshot brings the whole.
     Shallow,
 }
 
@@ -176,7 +176,9 @@ impl BookSync {
         self.doing = match kind {
             DepthKind::Diff => self.begin_diff(head, pending),
             DepthKind::Snapshot => {
-                let newer = self.state == State::Unsynced || head.last_id > self.last_id;
+                // Partials run ahead of what is fetched, but a whole book is more than any of them.
+                let partly = matches!(self.state, State::Unsynced | State::Shallow);
+                let newer = partly || head.last_id > self.last_id;
                 if newer { Doing::Replace(kind) } else { Doing::Skip(SyncOutcome::Stale) }
             }
             DepthKind::Partial => match self.state {
@@ -404,6 +406,23 @@ mod tests {
         assert_eq!(rig.feed(DepthKind::Partial, (5, 5, 0), 6), SyncOutcome::Applied);
         assert!(rig.sync.valid());
         assert_eq!(rig.bid(), Some(6));
+    }
+
+    #[test]
+    fn partial_books_do_not_keep_the_whole_book_from_being_synchronised() {
+        for market in [Market::Spot, Market::UsdM] {
+            let mut rig = Rig::new(market);
+            assert_eq!(rig.feed(DepthKind::Diff, (8, 10, 7), 1), SyncOutcome::Buffered);
+            assert_eq!(rig.feed(DepthKind::Partial, (10, 10, 7), 6), SyncOutcome::Applied);
+            assert_eq!(rig.feed(DepthKind::Diff, (11, 12, 10), 2), SyncOutcome::Buffered);
+            assert_eq!(rig.feed(DepthKind::Partial, (12, 12, 10), 7), SyncOutcome::Applied);
+            // What is fetched is older than the partial that came while it was on its way.
+            assert_eq!(rig.feed(DepthKind::Snapshot, (9, 9, 0), 9), SyncOutcome::Synced(2));
+            assert_eq!((rig.bid(), rig.sync.last_update_id()), (Some(2), 12));
+            assert_eq!(rig.feed(DepthKind::Diff, (13, 14, 12), 3), SyncOutcome::Applied);
+            assert_eq!(rig.feed(DepthKind::Partial, (15, 15, 14), 8), SyncOutcome::Stale, "diffs have it");
+            assert_eq!((rig.sync.valid(), rig.bid()), (true, Some(3)));
+        }
     }
 
     #[test]
