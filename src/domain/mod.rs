@@ -11,6 +11,7 @@ pub mod decimal;
 pub mod event;
 pub mod ids;
 pub mod instrument;
+pub mod kept;
 pub mod kill;
 pub mod ledger;
 pub mod lots;

@@ -7,6 +7,7 @@
 use super::ladder::Book;
 use super::pending::PendingDiffs;
 use crate::domain::event::DepthHead;
+use crate::domain::kept::Kept;
 use crate::domain::{Level, Market, Price, Side};
 
 /// What kind of depth event.
@@ -87,6 +88,8 @@ pub struct BookSync {
     doing: Doing,
     bids_left: u32,
     head: Option<DepthHead>,
+    /// Of this book, among what waits for a snapshot.
+    kept: Kept,
     counts: SyncCounts,
 }
 
@@ -108,6 +111,7 @@ impl BookSync {
             doing: Doing::Nothing,
             bids_left: 0,
             head: None,
+            kept: Kept::default(),
             counts: SyncCounts::default(),
         }
     }
@@ -144,6 +148,7 @@ impl BookSync {
         self.state = State::Unsynced;
         self.doing = Doing::Nothing;
         self.head = None;
+        self.kept = Kept::default();
         pending.remove(instrument);
     }
 
@@ -193,7 +198,7 @@ impl BookSync {
 
     fn begin_diff(&mut self, head: &DepthHead, pending: &mut PendingDiffs) -> Doing {
         if matches!(self.state, State::Unsynced | State::Shallow) {
-            pending.begin(head);
+            pending.begin(head, &mut self.kept);
             return Doing::Buffer;
         }
         match self.judge(head) {
@@ -202,7 +207,7 @@ impl BookSync {
             Verdict::Gap => {
                 self.counts.gaps += 1;
                 self.state = State::Unsynced;
-                pending.begin(head);
+                pending.begin(head, &mut self.kept);
                 Doing::Buffer
             }
         }
@@ -298,6 +303,7 @@ impl BookSync {
                 }
             }
         }
+        self.kept = Kept::default();
         pending.remove(head.instrument);
         SyncOutcome::Synced(applied)
     }
@@ -306,6 +312,7 @@ impl BookSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::kept::KEPT_LEVELS_MAX;
     use crate::domain::{InstrumentId, Time};
 
     fn head(first_id: u64, last_id: u64, prev_id: u64) -> DepthHead {
@@ -422,6 +429,29 @@ mod tests {
             assert_eq!(rig.feed(DepthKind::Diff, (13, 14, 12), 3), SyncOutcome::Applied);
             assert_eq!(rig.feed(DepthKind::Partial, (15, 15, 14), 8), SyncOutcome::Stale, "diffs have it");
             assert_eq!((rig.sync.valid(), rig.bid()), (true, Some(3)));
+        }
+    }
+
+    #[test]
+    fn a_book_is_joined_by_its_newest_diffs_whatever_it_and_others_had_to_drop() {
+        let levels = 1 + (KEPT_LEVELS_MAX / 2) as u32;
+        let feed = |rig: &mut Rig, of: u16, id: u64| {
+            let instrument = InstrumentId(of);
+            let head = DepthHead { instrument, bids: levels, asks: 0, ..head(id, id, id - 1) };
+            let mut other = BookSync::new(Market::Spot, Price(1));
+            let sync = if of == 0 { &mut rig.sync } else { &mut other };
+            sync.begin(&head, DepthKind::Diff, &mut rig.pending);
+            (0..levels).for_each(|_| sync.levels(&[Level::new(10, id as i64)], &mut rig.pending));
+            assert_eq!(sync.end(&mut rig.pending), SyncOutcome::Buffered);
+        };
+        for others in [0, 1, 40] {
+            let mut rig = Rig::new(Market::Spot);
+            (1..=others).for_each(|other| feed(&mut rig, other, 7));
+            (1..4).for_each(|id| feed(&mut rig, 0, id));
+            assert_eq!(rig.feed(DepthKind::Snapshot, (1, 1, 0), 9), SyncOutcome::NotBridging);
+            assert_eq!(rig.feed(DepthKind::Snapshot, (2, 2, 0), 9), SyncOutcome::Synced(1));
+            assert_eq!(rig.bid(), Some(3));
+            assert!(rig.pending.dropped() >= 2);
         }
     }
 

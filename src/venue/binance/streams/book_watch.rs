@@ -1,13 +1,15 @@
 //! Watching one book's diffs: whether each follows the last, and when the book must be fetched anew.
 //!
-//! Keeps no levels: it judges heads by the same rule as the books do behind the ring (`market::book::sync`), so that
-//! it knows what state they are in without asking them. While a book waits for its turn to be fetched its diffs are
-//! held back, since the book that comes will cover them; from the moment it is asked for they are published, and the
-//! stages keep them until the book is there.
+//! Keeps no levels: it judges heads by the same rule as the books do behind the ring (`market::book::sync`), and counts
+//! what they keep as they do, so that it knows what state they are in without asking them. While a book waits for its
+//! turn to be fetched its diffs are held back, since the book that comes will cover them; from the moment it is asked
+//! for they are published, and the stages keep them until the book is there. Where it does not come, or is too old,
+//! what they kept is of no use, since what follows is held back: they are told to forget it.
 
 use super::admission::{EARLY_NS_MAX, Verdict};
 use crate::domain::Time;
 use crate::domain::event::DepthHead;
+use crate::domain::kept::{Keep, Kept};
 
 /// How long a book waits for its stream's first diff before it is fetched.
 const QUIET_NS_MAX: u64 = 500_000_000;
@@ -37,6 +39,8 @@ pub struct BookWatch {
     last_id: u64,
     /// First diff of the unbroken run published last while there is no book.
     run: Option<DepthHead>,
+    /// What the stages keep.
+    kept: Kept,
     early_since: Option<Time>,
     /// Connections whose next diff does not follow either.
     votes: u64,
@@ -62,6 +66,7 @@ impl BookWatch {
             state: State::Lost,
             last_id: 0,
             run: None,
+            kept: Kept::default(),
             early_since: None,
             votes: 0,
             last_at: Time(0),
@@ -121,6 +126,15 @@ impl BookWatch {
         self.state == State::Wanted
     }
 
+    /// Of a book that was fetched in vain: whether the stages keep anything for it, which they are to forget.
+    pub fn forget_kept(&mut self) -> bool {
+        let any = self.state == State::Wanted && self.kept.any();
+        if any {
+            (self.run, self.kept, self.early_since, self.votes) = (None, Kept::default(), None, 0);
+        }
+        any
+    }
+
     /// The venue does not show it: if it was in step, it counts as such no more. Says whether it was.
     pub fn doubted(&mut self) -> bool {
         let was = self.synced();
@@ -165,10 +179,19 @@ impl BookWatch {
         self.votes = 0;
     }
 
+    /// The stages keep this diff, which follows those they kept before or begins a run of its own.
+    fn keep(&mut self, head: &DepthHead, follows: bool) {
+        match self.kept.add(head.levels()) {
+            Keep::Behind if follows => {}
+            Keep::Behind | Keep::Alone => self.run = Some(*head),
+            Keep::Not => self.run = None,
+        }
+    }
+
     fn unusual(&mut self, head: &DepthHead, link: u32, live: u64, now: Time) -> (Verdict, bool) {
         let kept = self.state == State::Fetching;
         if kept && self.run.is_none() {
-            self.run = Some(*head);
+            self.keep(head, false);
             self.accepted(head, now);
             return (Verdict::Publish, false);
         }
@@ -179,6 +202,8 @@ impl BookWatch {
         if follows {
             if self.state == State::Bridging {
                 self.state = State::Synced;
+            } else if kept {
+                self.keep(head, true);
             }
             self.accepted(head, now);
             return (Verdict::Publish, false);
@@ -193,7 +218,7 @@ impl BookWatch {
         if others && now.since(since) < EARLY_NS_MAX {
             return (Verdict::Early, false);
         }
-        self.run = Some(*head);
+        self.keep(head, false);
         self.accepted(head, now);
         if kept {
             return (Verdict::Publish, false);
@@ -221,7 +246,7 @@ impl BookWatch {
         if self.state == State::Bridging {
             self.last_id = last_id;
         }
-        self.run = None;
+        (self.run, self.kept) = (None, Kept::default());
         SnapshotVerdict::Publish
     }
 
@@ -244,6 +269,7 @@ fn bridges(futures: bool, head: &DepthHead, last_id: u64) -> bool {
 mod tests {
     use super::*;
     use crate::domain::InstrumentId;
+    use crate::domain::kept::KEPT_LEVELS_MAX;
 
     fn head(first_id: u64, last_id: u64) -> DepthHead {
         let prev_id = first_id.saturating_sub(1);
@@ -285,6 +311,26 @@ mod tests {
             assert_eq!(watch.snapshot(22), SnapshotVerdict::Publish);
             assert!(watch.synced());
             assert_eq!(watch.diff(&head(25, 26), 0, 1, Time(5)), (Verdict::Publish, false));
+        }
+    }
+
+    #[test]
+    fn a_run_of_which_too_much_would_be_kept_begins_anew_as_it_does_behind_the_ring() {
+        for futures in [false, true] {
+            let mut watch = BookWatch::new(futures);
+            watch.live(Time(0));
+            watch.diff(&head(1, 1), 0, 1, Time(0));
+            watch.fetching();
+            let large = |id: u64| DepthHead { bids: 1 + KEPT_LEVELS_MAX as u32 / 2, ..head(id, id) };
+            for id in 2..5 {
+                assert_eq!(watch.diff(&large(id), 0, 1, Time(1)).0, Verdict::Publish);
+            }
+            assert_eq!(watch.snapshot(2), SnapshotVerdict::TooOld, "3 is kept no more");
+            assert!(watch.forget_kept() && !watch.forget_kept());
+            watch.fetching();
+            assert_eq!(watch.diff(&head(9, 9), 0, 1, Time(2)).0, Verdict::Publish);
+            assert_eq!(watch.snapshot(8), SnapshotVerdict::Publish);
+            assert_eq!(watch.diff(&head(10, 10), 0, 1, Time(3)), (Verdict::Publish, false));
         }
     }
 

@@ -70,7 +70,7 @@ pub enum Request {
         /// Path and query.
         path: String,
     },
-    /// No connection brings this instrument's data any more: tell the strategies.
+    /// No connection brings this instrument's data any more, or what was kept for its book is of no use: tell the stages.
     Interrupted {
         /// Whose.
         instrument: InstrumentId,

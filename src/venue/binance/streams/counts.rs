@@ -33,7 +33,7 @@ pub struct StreamCounts {
     pub unsynced: u64,
     /// Diffs that do not follow: something is missing.
     pub gaps: u64,
-    /// Instruments whose data was interrupted.
+    /// Instruments whose data was interrupted, or for whose book something was kept in vain.
     pub interruptions: u64,
     /// Books asked for.
     pub fetches: u64,

@@ -142,6 +142,10 @@ impl StreamClient {
                 self.counts.snapshots_too_old += 1;
                 self.queue.want(instrument);
                 self.queue.too_old(instrument, now);
+                if book.forget_kept() {
+                    self.counts.interruptions += 1;
+                    out.push(Request::Interrupted { instrument });
+                }
             }
             SnapshotVerdict::Unwanted => {}
         }
@@ -183,12 +187,13 @@ impl StreamClient {
         watched.checking = false;
         let Some(book) = &mut watched.book else { return news };
         // A book whose stream is silent, and that the venue does not show, is no book to trade on.
-        if refused && book.doubted() {
-            self.counts.interruptions += 1;
-            out.push(Request::Interrupted { instrument });
-        }
+        let doubted = refused && book.doubted();
         if book.fetch_failed() {
             self.queue.want(instrument);
+        }
+        if book.forget_kept() || doubted {
+            self.counts.interruptions += 1;
+            out.push(Request::Interrupted { instrument });
         }
         news
     }

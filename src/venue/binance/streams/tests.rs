@@ -255,6 +255,33 @@ fn a_quiet_book_is_compared_with_the_venues_and_a_stream_that_is_behind_is_repla
 }
 
 #[test]
+fn what_was_kept_for_a_book_that_did_not_come_is_forgotten_on_both_sides_of_the_ring() {
+    let instrument = InstrumentId(0);
+    let interrupted = [Request::Interrupted { instrument }];
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
+    // Nothing was published yet, so nothing has to go.
+    rig.client.fetch_failed(instrument, &FetchFailure::Transient, rig.now, &mut rig.out);
+    assert_eq!((rig.out.as_slice(), fetches(&rig.pass(300))), ([].as_slice(), 1));
+    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
+    rig.client.fetch_failed(instrument, &FetchFailure::Transient, rig.now, &mut rig.out);
+    assert_eq!(std::mem::take(&mut rig.out), interrupted);
+    assert_eq!((rig.diff(id, 13, 14), fetches(&rig.pass(500))), (Verdict::Unsynced, 1));
+    assert_eq!(rig.diff(id, 15, 16), Verdict::Publish);
+    let too_old = rig.client.fetched(instrument, 12, None, rig.now, &mut rig.out);
+    assert_eq!(
+        (too_old, std::mem::take(&mut rig.out).as_slice()),
+        (SnapshotVerdict::TooOld, &interrupted[..])
+    );
+    assert_eq!(fetches(&rig.pass(1_000)), 1);
+    assert_eq!(rig.diff(id, 17, 18), Verdict::Publish);
+    assert_eq!(rig.client.fetched(instrument, 16, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
+    assert!(rig.out.is_empty() && rig.client.counts.interruptions == 2);
+}
+
+#[test]
 fn a_book_that_the_venue_refuses_is_set_aside_and_the_others_trade_on() {
     let mut rig = Rig::new(settings(), 3);
     let id = rig.connect(0);
