@@ -70,7 +70,11 @@ fn naive_amount(trades: &[Trade], amount: impl Fn(&Trade) -> u128, size: u128) -
 
 fn made(instrument: &Instrument, spec: BarSpec, trades: &[Trade]) -> (Vec<Row>, u64) {
     let mut builder = BarBuilder::new(instrument, spec, GRACE);
-    let bars = trades.iter().filter_map(|trade| builder.on_trade(trade)).map(|bar| row(&bar)).collect();
+    let bars = trades
+        .iter()
+        .filter_map(|trade| builder.on_trade(trade, trade.venue_time))
+        .map(|bar| row(&bar))
+        .collect();
     (bars, builder.late())
 }
 

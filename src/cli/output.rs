@@ -141,6 +141,13 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     for line in blind_books(s) {
         writeln!(t, "  {line}")?;
     }
+    if books.late_trades > 0 {
+        writeln!(
+            t,
+            "  {} trades came after their time bar had closed, and are in no bar: see bar_grace_ms",
+            grouped(books.late_trades)
+        )?;
+    }
     let e = &s.execution;
     writeln!(
         t,

@@ -3,8 +3,10 @@
 //! Owns: which trade is in which bar, by integers only.
 //!
 //! A *time* bar holds the trades of its interval by the venue's time. It closes when a trade of a later bar comes, or,
-//! in a silent market, when the sequencer's time has passed its end by a grace. Bars without trades are not made. A
-//! trade of an interval before the open bar's, or of one that has closed, is late: counted, and in no bar.
+//! in a silent market, when the sequencer's time has passed its end by a grace, and the venue's has too: that of the last
+//! trade, and what has passed since. So a host's clock that is ahead of the venue's closes none too soon. Bars without
+//! trades are not made. A trade of an interval before the open bar's, or of one that has closed, is late: counted, and
+//! in no bar. An interruption leaves the open bar as it is.
 //!
 //! *Tick*, *volume* and *dollar* bars close with the trade that brings their count, base volume or quote value to the
 //! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
@@ -79,6 +81,8 @@ pub struct BarBuilder {
     bar: Option<Bar>,
     /// Of the open bar: trades, volume or value, in the instrument's units.
     sum: i128,
+    /// When the open bar closes if no trade comes any more.
+    closes_at: Time,
     closed_until: Time,
     late: u64,
 }
@@ -110,7 +114,15 @@ impl BarBuilder {
             BarSpec::Volume(amount) => Rule::Volume(target(amount, qty)),
             BarSpec::Dollar(amount) => Rule::Notional(target(amount, price + qty)),
         };
-        Self { instrument: instrument.id, rule, bar: None, sum: 0, closed_until: Time(0), late: 0 }
+        Self {
+            instrument: instrument.id,
+            rule,
+            bar: None,
+            sum: 0,
+            closes_at: Time(0),
+            closed_until: Time(0),
+            late: 0,
+        }
     }
 
     /// Trades that came after their time bar had closed, or after one of a later bar; they are in no bar.
@@ -123,8 +135,7 @@ impl BarBuilder {
     #[inline]
     #[must_use]
     pub fn closes_at(&self) -> Option<Time> {
-        let Rule::Time { length_ns, grace_ns, .. } = self.rule else { return None };
-        self.bar.as_ref().map(|bar| bar.start.plus_nanos(length_ns).plus_nanos(grace_ns))
+        (self.bar.is_some() && matches!(self.rule, Rule::Time { .. })).then_some(self.closes_at)
     }
 
     /// The bar that time alone closes at `now`.
@@ -136,11 +147,14 @@ impl BarBuilder {
         }
     }
 
-    /// The bar that this trade closes, if it does: the one before it by time, the one that it fills otherwise.
+    /// The bar that this trade, at `now` by the sequencer, closes, if it does: the one before it by time, the one that it
+    /// fills otherwise.
     #[inline]
-    pub fn on_trade(&mut self, trade: &Trade) -> Option<Bar> {
+    pub fn on_trade(&mut self, trade: &Trade, now: Time) -> Option<Bar> {
         let (added, target) = match self.rule {
-            Rule::Time { length_ns, offset_ns, .. } => return self.on_timed(trade, length_ns, offset_ns),
+            Rule::Time { length_ns, offset_ns, grace_ns } => {
+                return self.on_timed(trade, now, (length_ns, offset_ns, grace_ns));
+            }
             Rule::Trades(target) => (1, target),
             Rule::Volume(target) => (i128::from(trade.qty.0), target),
             Rule::Notional(target) => (trade.price.times(trade.qty).0, target),
@@ -151,7 +165,12 @@ impl BarBuilder {
     }
 
     #[inline]
-    fn on_timed(&mut self, trade: &Trade, length_ns: u64, offset_ns: u64) -> Option<Bar> {
+    fn on_timed(
+        &mut self,
+        trade: &Trade,
+        now: Time,
+        (length_ns, offset_ns, grace_ns): (u64, u64, u64),
+    ) -> Option<Bar> {
         let at = trade.venue_time.0;
         let open = self.bar.as_ref().map_or(self.closed_until, |bar| bar.start);
         let within = at.checked_sub(open.0).is_some_and(|since| since < length_ns) && open.0 >= offset_ns;
@@ -167,6 +186,8 @@ impl BarBuilder {
         }
         let closed = if start > open { self.close() } else { None };
         self.add(trade, start);
+        let end = start.plus_nanos(length_ns);
+        self.closes_at = end.max(now.plus_nanos(end.since(trade.venue_time))).plus_nanos(grace_ns);
         closed
     }
 
@@ -250,13 +271,36 @@ mod tests {
         }
     }
 
+    /// A trade that is there the moment it is made, by clocks that agree.
+    fn take(bars: &mut BarBuilder, trade: Trade) -> Option<Bar> {
+        bars.on_trade(&trade, trade.venue_time)
+    }
+
+    #[test]
+    fn silence_is_measured_from_the_last_trade_where_the_hosts_clock_is_ahead() {
+        // The host's clock is ahead by an hour, right, or behind by 50 s; a trade takes 3 s to come.
+        for host in [3_600 * S, 0, 0u64.wrapping_sub(50 * S)] {
+            let mut bars = bars(BarSpec::Time { seconds: 100 });
+            let (base, local) = (7_200 * S, |at: u64| Time(at.wrapping_add(host).wrapping_add(3 * S)));
+            for at in [110, 150, 199] {
+                let at = base + at * S;
+                assert_eq!(bars.on_time(local(at)), None);
+                assert_eq!(bars.on_trade(&trade(at, 5, 1), local(at)), None);
+            }
+            // By the host's clock too it is over.
+            let end = local(base + 200 * S + S / 10).max(Time(base + 200 * S + S / 10));
+            assert_eq!((bars.closes_at(), bars.on_time(Time(end.0 - 1))), (Some(end), None));
+            assert_eq!((bars.on_time(end).map(|bar| bar.trades), bars.late()), (Some(3), 0));
+        }
+    }
+
     #[test]
     fn a_bar_holds_its_trades_and_closes_on_the_next_ones_trade() {
         let mut bars = bars(BarSpec::Time { seconds: 100 });
-        assert_eq!(bars.on_trade(&trade(110 * S, 5, 1)), None);
-        assert_eq!(bars.on_trade(&trade(150 * S, 9, 2)), None);
-        assert_eq!(bars.on_trade(&trade(200 * S - 1, 3, 3)), None);
-        let bar = bars.on_trade(&trade(200 * S, 4, 1)).expect("the bar of 100 to 200 closes");
+        assert_eq!(take(&mut bars, trade(110 * S, 5, 1)), None);
+        assert_eq!(take(&mut bars, trade(150 * S, 9, 2)), None);
+        assert_eq!(take(&mut bars, trade(200 * S - 1, 3, 3)), None);
+        let bar = take(&mut bars, trade(200 * S, 4, 1)).expect("the bar of 100 to 200 closes");
         assert_eq!((bar.start, bar.open.0, bar.high.0, bar.low.0, bar.close.0), (Time(100 * S), 5, 9, 3, 3));
         assert_eq!((bar.volume.0, bar.trades), (6, 3));
     }
@@ -264,13 +308,14 @@ mod tests {
     #[test]
     fn silence_closes_a_bar_after_its_grace_and_a_late_trade_is_counted() {
         let mut bars = bars(BarSpec::Time { seconds: 100 });
-        bars.on_trade(&trade(110 * S, 5, 1));
+        take(&mut bars, trade(110 * S, 5, 1));
         assert_eq!(bars.on_time(Time(200 * S + S / 10 - 1)), None);
         // Within the grace a late trade is still in its bar.
-        assert_eq!(bars.on_trade(&trade(190 * S, 6, 1)), None);
-        let bar = bars.on_time(Time(200 * S + S / 10)).expect("it closes");
+        assert_eq!(bars.on_trade(&trade(190 * S, 6, 1), Time(200 * S + S / 20)), None);
+        assert_eq!(bars.on_time(Time(210 * S + S / 10)), None, "the venue is late, and not silent");
+        let bar = bars.on_time(Time(210 * S + 3 * S / 20)).expect("it closes");
         assert_eq!((bar.trades, bar.close.0), (2, 6));
-        assert_eq!(bars.on_trade(&trade(190 * S, 5, 1)), None);
+        assert_eq!(take(&mut bars, trade(190 * S, 5, 1)), None);
         assert_eq!(bars.late(), 1);
         assert_eq!(bars.closes_at(), None);
     }
@@ -278,12 +323,12 @@ mod tests {
     #[test]
     fn a_trade_of_a_bar_that_was_never_made_is_late_too() {
         let mut bars = bars(BarSpec::Time { seconds: 100 });
-        bars.on_trade(&trade(110 * S, 5, 1));
-        assert!(bars.on_trade(&trade(310 * S, 7, 1)).is_some());
+        take(&mut bars, trade(110 * S, 5, 1));
+        assert!(take(&mut bars, trade(310 * S, 7, 1)).is_some());
         // Of 200 to 300, which had no trade: it is not one of 300 to 400.
-        assert_eq!(bars.on_trade(&trade(299 * S, 1, 1)), None);
+        assert_eq!(take(&mut bars, trade(299 * S, 1, 1)), None);
         assert_eq!(bars.late(), 1);
-        let bar = bars.on_trade(&trade(400 * S, 8, 1)).expect("the bar of 300 to 400 closes");
+        let bar = take(&mut bars, trade(400 * S, 8, 1)).expect("the bar of 300 to 400 closes");
         assert_eq!((bar.trades, bar.low.0), (1, 7));
     }
 
@@ -291,8 +336,8 @@ mod tests {
     fn weeks_begin_on_monday() {
         let mut bars = bars(BarSpec::Time { seconds: WEEK_S });
         // 2024-08-08 was a Thursday; its week began on 2024-08-05.
-        bars.on_trade(&trade(1_723_075_200 * S, 5, 1));
-        let bar = bars.on_trade(&trade(1_723_420_800 * S, 6, 1)).expect("2024-08-12 is another week");
+        take(&mut bars, trade(1_723_075_200 * S, 5, 1));
+        let bar = take(&mut bars, trade(1_723_420_800 * S, 6, 1)).expect("2024-08-12 is another week");
         assert_eq!(bar.start, Time(1_722_816_000 * S));
     }
 
@@ -300,12 +345,12 @@ mod tests {
     fn a_trade_is_never_split_and_a_bar_closes_with_the_trade_that_fills_it() {
         // Volume 5 in thousandths; a trade of 12.
         let mut bars = bars(BarSpec::Volume(5 * 100_000_000));
-        assert_eq!(bars.on_trade(&trade(1, 10, 4_999)), None);
-        let bar = bars.on_trade(&trade(2, 11, 12_000)).expect("filled, and more");
+        assert_eq!(take(&mut bars, trade(1, 10, 4_999)), None);
+        let bar = take(&mut bars, trade(2, 11, 12_000)).expect("filled, and more");
         assert_eq!((bar.volume.0, bar.trades, bar.start), (16_999, 2, Time(1)));
-        assert_eq!(bars.on_trade(&trade(3, 12, 4_999)), None, "nothing is carried over");
-        assert_eq!(bars.on_trade(&trade(4, 12, 1)).map(|bar| bar.volume.0), Some(5_000), "exactly full");
-        let large = bars.on_trade(&trade(5, 9, 500_000)).expect("one trade, one bar");
+        assert_eq!(take(&mut bars, trade(3, 12, 4_999)), None, "nothing is carried over");
+        assert_eq!(take(&mut bars, trade(4, 12, 1)).map(|bar| bar.volume.0), Some(5_000), "exactly full");
+        let large = take(&mut bars, trade(5, 9, 500_000)).expect("one trade, one bar");
         assert_eq!((large.trades, large.volume.0), (1, 500_000));
         assert_eq!((bars.closes_at(), bars.on_time(Time(u64::MAX)), bars.late()), (None, None, 0));
     }

@@ -244,7 +244,7 @@ impl MarketStage {
         if state.sourcing.bars_given {
             return;
         }
-        if let Some(bar) = state.bars.on_trade(trade) {
+        if let Some(bar) = state.bars.on_trade(trade, self.now) {
             state.bar_closed(seq, &bar, &mut self.out);
         }
         if let Some(at) = state.bars.closes_at() {
