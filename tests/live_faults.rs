@@ -31,7 +31,7 @@ fn weathered(more: &str, faults: &[Fault]) -> MarketOutcome {
             Fault::Drop(_) | Fault::Duplicate | Fault::Reorder | Fault::Ping | Fault::Shutdown(_) => false,
             Fault::Huge(bytes) => *bytes > FRAME_BYTES_MAX,
             Fault::Cut | Fault::Stall(_) | Fault::Truncate => true,
-            Fault::SlowFrame | Fault::Close | Fault::BadFrame => true,
+            Fault::SlowFrame | Fault::Close | Fault::BadFrame | Fault::PingFlood => true,
         };
         if ends {
             wait_for("a new connection", || venue.opened() > opened);
@@ -120,6 +120,12 @@ fn pings_are_answered() {
     }
     let summary = run.end_and_compare(&venue);
     assert_eq!((market(&summary).pongs, venue.pongs()), (3, 3));
+}
+
+#[test]
+fn a_flood_of_pings_by_one_who_takes_no_pong_ends_the_connection() {
+    let outcome = weathered("", &[Fault::PingFlood]);
+    assert_eq!(endings(&outcome), [("protocol", 1)]);
 }
 
 #[test]

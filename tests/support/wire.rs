@@ -76,6 +76,8 @@ pub enum Fault {
     Shutdown(Duration),
     /// A ping.
     Ping,
+    /// Pings without end, while nothing is read.
+    PingFlood,
     /// A close frame.
     Close,
     /// Bytes that are no frame.

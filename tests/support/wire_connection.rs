@@ -289,6 +289,14 @@ impl Following {
             Fault::Ping => {
                 let _ = self.ws.send(Message::Ping(b"1770123456789".as_slice().into()));
             }
+            Fault::PingFlood => {
+                // More than the sockets between the two hold: who does not end it keeps it all.
+                let mut ping = vec![0x89, 125];
+                ping.extend([b'x'; 125]);
+                let (pings, stream) = (ping.repeat(128), self.ws.get_mut());
+                let _ = (0..4_096).try_for_each(|_| stream.write_all(&pings));
+                return false;
+            }
             Fault::Close => {
                 let _ = self.ws.close(None);
                 let _ = self.ws.flush();

@@ -16,6 +16,14 @@ use std::net::SocketAddr;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+/// While so much waits that the other side does not take, pings get no pong: it is enough to answer the latest (RFC
+/// 6455, 5.5.3), and a flood of them must not fill the memory.
+const WAITING_BYTES_MAX: usize = 64 << 10;
+/// Pings left so, header and all, after which the other side is given up.
+const UNANSWERED_BYTES_MAX: usize = 1 << 20;
+/// What a ping takes besides its payload.
+const PING_HEADER_BYTES: usize = 2;
+
 /// What may differ from connection to connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionSettings {
@@ -51,7 +59,7 @@ pub enum Incoming<'a> {
     Text(&'a [u8]),
     /// Bytes.
     Binary(&'a [u8]),
-    /// A ping; its pong is on its way.
+    /// A ping; its pong is on its way, unless the other side takes nothing.
     Ping,
     /// A pong.
     Pong,
@@ -67,6 +75,8 @@ pub struct Connection {
     upgrade: Option<Upgrade>,
     masks: Masks,
     pongs: u64,
+    /// Bytes of pings since the last that was answered.
+    unanswered: usize,
 }
 
 impl Connection {
@@ -92,6 +102,7 @@ impl Connection {
             upgrade: None,
             masks: Masks::new(tls),
             pongs: 0,
+            unanswered: 0,
         })
     }
 
@@ -218,7 +229,15 @@ impl Connection {
             Opcode::Binary => Ok(Some(Incoming::Binary(self.frames.payload(&place)))),
             Opcode::Pong => Ok(Some(Incoming::Pong)),
             Opcode::Ping => {
-                let frame = (OpCode::Control(Control::Pong), self.frames.payload(&place));
+                let payload = self.frames.payload(&place);
+                if self.secure.waiting() > WAITING_BYTES_MAX {
+                    self.unanswered += PING_HEADER_BYTES + payload.len();
+                    let given_up = self.unanswered > UNANSWERED_BYTES_MAX;
+                    let error = ConnectionError::Protocol("pings without end, and their pongs are not taken");
+                    return if given_up { Err(error) } else { Ok(Some(Incoming::Ping)) };
+                }
+                self.unanswered = 0;
+                let frame = (OpCode::Control(Control::Pong), payload);
                 append_frame(frame, &mut self.masks, &mut self.secure.plain_out)?;
                 self.seal()?;
                 self.flush()?;

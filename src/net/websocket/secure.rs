@@ -99,6 +99,12 @@ impl Secure {
         !self.out.is_empty()
     }
 
+    /// Encrypted bytes that the socket did not take yet.
+    #[inline]
+    pub fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
     /// Whether a record is there in part.
     pub fn partial(&self) -> bool {
         self.begin < self.end
