@@ -6,7 +6,8 @@
 //! in a silent market, when the sequencer's time has passed its end by a grace, and the venue's has too: that of the last
 //! trade, and what has passed since. So a host's clock that is ahead of the venue's closes none too soon. Bars without
 //! trades are not made. A trade of an interval before the open bar's, or of one that has closed, is late: counted, and
-//! in no bar. An interruption leaves the open bar as it is.
+//! in no bar. So is one dated more than a minute after the sequencer's time: taken at its word, it would make all that
+//! follow it late. An interruption leaves the open bar as it is: what comes of its interval afterwards is in it still.
 //!
 //! *Tick*, *volume* and *dollar* bars close with the trade that brings their count, base volume or quote value to the
 //! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
@@ -23,6 +24,8 @@ const NANOS_PER_S: u64 = 1_000_000_000;
 /// 1970-01-01 was a Thursday: weeks begin on Monday, four days later.
 const FIRST_MONDAY_NS: u64 = 4 * 86_400 * NANOS_PER_S;
 const WEEK_S: u32 = 7 * 86_400;
+/// How far the venue's clock may be ahead of the sequencer's.
+const AHEAD_NS_MAX: u64 = 60 * NANOS_PER_S;
 
 /// What makes a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +128,8 @@ impl BarBuilder {
         }
     }
 
-    /// Trades that came after their time bar had closed, or after one of a later bar; they are in no bar.
+    /// Trades that came after their time bar had closed, or after one of a later bar, or that are dated in the future; they
+    /// are in no bar.
     #[must_use]
     pub fn late(&self) -> u64 {
         self.late
@@ -153,6 +157,10 @@ impl BarBuilder {
     pub fn on_trade(&mut self, trade: &Trade, now: Time) -> Option<Bar> {
         let (added, target) = match self.rule {
             Rule::Time { length_ns, offset_ns, grace_ns } => {
+                if trade.venue_time.since(now) > AHEAD_NS_MAX {
+                    self.late += 1;
+                    return None;
+                }
                 return self.on_timed(trade, now, (length_ns, offset_ns, grace_ns));
             }
             Rule::Trades(target) => (1, target),
@@ -330,6 +338,17 @@ mod tests {
         assert_eq!(bars.late(), 1);
         let bar = take(&mut bars, trade(400 * S, 8, 1)).expect("the bar of 300 to 400 closes");
         assert_eq!((bar.trades, bar.low.0), (1, 7));
+    }
+
+    #[test]
+    fn a_trade_dated_in_the_future_does_not_end_the_bars_that_follow() {
+        let mut bars = bars(BarSpec::Time { seconds: 100 });
+        take(&mut bars, trade(110 * S, 5, 1));
+        assert_eq!(bars.on_trade(&trade(180 * S, 9, 1), Time(120 * S - 1)), None);
+        assert_eq!((bars.on_trade(&trade(u64::MAX, 9, 1), Time(120 * S)), bars.late()), (None, 2));
+        assert_eq!(bars.on_trade(&trade(180 * S, 6, 1), Time(120 * S)), None, "a minute may be");
+        let bar = take(&mut bars, trade(200 * S, 7, 1)).expect("it closes");
+        assert_eq!((bar.trades, bar.high.0, bars.late()), (2, 6, 2));
     }
 
     #[test]
