@@ -12,7 +12,7 @@ pub struct Top {
     pub bid: Level,
     /// Best ask; quantity zero where there is none.
     pub ask: Level,
-    /// False until the book is synchronised, and from a gap until the next snapshot.
+    /// False until the book is synchronised, from a gap until the next snapshot, and while it is crossed.
     pub valid: bool,
 }
 
@@ -22,6 +22,13 @@ impl Top {
     #[must_use]
     pub fn is_two_sided(&self) -> bool {
         self.valid && self.bid.qty.0 > 0 && self.ask.qty.0 > 0
+    }
+
+    /// Whether somebody bids more than another asks, as nobody does who could trade with him.
+    #[inline]
+    #[must_use]
+    pub fn is_crossed(&self) -> bool {
+        self.bid.price > self.ask.price && self.bid.qty.0 > 0 && self.ask.qty.0 > 0
     }
 
     /// What is shown of a market that is known by its bars alone: a price, on both sides.

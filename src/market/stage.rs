@@ -358,7 +358,8 @@ impl InstrumentState {
     /// Keeps a top, and sends it where it is another than was sent. It is given rather than read from where it is kept: what
     /// was just written in parts cannot be read at once as a whole, and the processor waits for that, three times here.
     #[inline]
-    fn show_top(&mut self, top: Top, seq: u64, out: &mut LaneSender<MarketMessage>) {
+    fn show_top(&mut self, mut top: Top, seq: u64, out: &mut LaneSender<MarketMessage>) {
+        top.valid &= !top.is_crossed();
         self.top = top;
         if self.watched && top != self.sent {
             self.sent = top;
@@ -461,5 +462,31 @@ impl Stage<BookKeeper> for MarketStage {
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Market;
+    use crate::domain::instrument::tests::sample;
+    use crate::pipeline::{Stop, lane};
+
+    #[test]
+    fn a_crossed_quote_is_not_to_be_traded_on() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let settings = MarketSettings { bar: BarSpec::default(), bar_grace_ns: 0 };
+        let (to, mut messages) = lane("test", 16, 4, &Stop::new());
+        let mut stage = MarketStage::new(&table, &[true], &[], settings, to).expect("no requests");
+        let books = BookKeeper::new(table.all(), |_| false);
+        for (seq, (bid, ask, valid)) in (1..).zip([(10, 12, true), (13, 12, false), (11, 12, true)]) {
+            let (instrument, bid, ask) = (InstrumentId(0), Level::new(bid, 1), Level::new(ask, 1));
+            stage.on_slot(seq, &Slot::quote(&Quote { instrument, bid, ask, update_id: seq }), &books);
+            let shown = messages.pop().map(|message| message.body);
+            assert!(
+                matches!(shown, Some(MarketBody::Top(_, top)) if top == Top { bid, ask, valid }),
+                "{seq}"
+            );
+        }
     }
 }

@@ -90,6 +90,7 @@ pub struct BookSync {
     head: Option<DepthHead>,
     /// Of this book, among what waits for a snapshot.
     kept: Kept,
+    crossed: bool,
     counts: SyncCounts,
 }
 
@@ -112,6 +113,7 @@ impl BookSync {
             bids_left: 0,
             head: None,
             kept: Kept::default(),
+            crossed: false,
             counts: SyncCounts::default(),
         }
     }
@@ -122,11 +124,11 @@ impl BookSync {
         &self.book
     }
 
-    /// Whether the book is in step with the venue.
+    /// Whether the book is in step with the venue, and could be one: no bid is met by an ask.
     #[inline]
     #[must_use]
     pub fn valid(&self) -> bool {
-        self.state != State::Unsynced && self.doing == Doing::Nothing
+        self.state != State::Unsynced && self.doing == Doing::Nothing && !self.crossed
     }
 
     /// The update id the book stands at.
@@ -258,9 +260,8 @@ impl BookSync {
             Doing::Replace(_) => self.bridge(&head, pending),
             Doing::Nothing => SyncOutcome::Stale,
         };
-        if self.state != State::Unsynced && self.book.is_crossed() {
-            self.counts.crossed += 1;
-        }
+        self.crossed = self.state != State::Unsynced && self.book.is_crossed();
+        self.counts.crossed += u64::from(self.crossed);
         outcome
     }
 
@@ -395,6 +396,24 @@ mod tests {
         assert_eq!(rig.feed(DepthKind::Diff, (60, 62, 0), 4), SyncOutcome::Buffered);
         assert_eq!(rig.feed(DepthKind::Snapshot, (59, 59, 0), 9), SyncOutcome::Synced(1));
         assert_eq!((rig.bid(), rig.sync.counts().gaps), (Some(4), 0));
+    }
+
+    #[test]
+    fn a_crossed_book_is_invalid_until_it_is_uncrossed() {
+        let mut rig = Rig::new(Market::Spot);
+        let feed = |rig: &mut Rig, kind, id: u64, bid: Level| {
+            rig.sync.begin(&DepthHead { asks: 0, ..head(id, id, 0) }, kind, &mut rig.pending);
+            rig.sync.levels(&[bid], &mut rig.pending);
+            rig.sync.end(&mut rig.pending);
+            (rig.sync.valid(), rig.sync.counts().crossed)
+        };
+        rig.feed(DepthKind::Snapshot, (10, 10, 0), 1);
+        assert_eq!(feed(&mut rig, DepthKind::Diff, 11, Level::new(20, 1)), (false, 1));
+        assert_eq!(feed(&mut rig, DepthKind::Diff, 12, Level::new(9, 1)), (false, 2));
+        assert_eq!(feed(&mut rig, DepthKind::Diff, 13, Level::new(20, 0)), (true, 2));
+        assert_eq!(feed(&mut rig, DepthKind::Diff, 14, Level::new(21, 1)), (false, 3));
+        rig.feed(DepthKind::Snapshot, (15, 15, 0), 1);
+        assert!(rig.sync.valid(), "fetched anew");
     }
 
     #[test]

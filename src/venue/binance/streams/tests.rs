@@ -264,7 +264,8 @@ fn what_was_kept_for_a_book_that_did_not_come_is_forgotten_on_both_sides_of_the_
     assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
     // Nothing was published yet, so nothing has to go.
     rig.client.fetch_failed(instrument, &FetchFailure::Transient, rig.now, &mut rig.out);
-    assert_eq!((rig.out.as_slice(), fetches(&rig.pass(300))), ([].as_slice(), 1));
+    assert!(rig.out.is_empty());
+    assert_eq!(fetches(&rig.pass(300)), 1);
     assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
     rig.client.fetch_failed(instrument, &FetchFailure::Transient, rig.now, &mut rig.out);
     assert_eq!(std::mem::take(&mut rig.out), interrupted);
