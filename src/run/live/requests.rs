@@ -3,6 +3,7 @@
 use super::feed::LiveFeed;
 use super::fetcher::Found;
 use super::sink::Sink;
+use crate::domain::event::DepthHead;
 use crate::domain::{InstrumentId, Time};
 use crate::net::websocket::ConnectionError;
 use crate::net::{SourceId, SourceInfo};
@@ -144,17 +145,47 @@ impl LiveFeed {
     ) -> Result<(), Stopped> {
         let read = self.clock.raw();
         let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
-        let Some((message, Decoded::DepthSnapshot(head))) = message.map(|m| (m, m.decoded)) else {
-            self.no_book(market, instrument, &FetchFailure::Transient, "the answer is no book", now);
+        let Some((message, head)) = message.and_then(|m| Some((m, head_of(&m.decoded, instrument)?))) else {
+            self.no_book(market, instrument, &FetchFailure::Transient, "the answer is not its book", now);
             return Ok(());
         };
         let client = &mut self.markets[market].client;
         let verdict = client.fetched(instrument, head.last_id, used_weight, now, &mut self.requests);
-        if verdict == SnapshotVerdict::Publish && head.instrument == instrument {
+        if verdict == SnapshotVerdict::Publish {
             let source = SourceId((self.markets.len() + instrument.index()) as u16);
             sink.frame(source, now, body);
             sink.publish(&mut self.decoding, &message, now, read)?;
         }
         Ok(())
+    }
+}
+
+/// The head of what was fetched, if it is the book that was asked for.
+fn head_of(fetched: &Decoded, instrument: InstrumentId) -> Option<DepthHead> {
+    match fetched {
+        Decoded::DepthSnapshot(head) if head.instrument == instrument => Some(*head),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_instruments_book_is_not_what_was_asked_for() {
+        let (asked, other) = (InstrumentId(3), InstrumentId(4));
+        let head = |instrument| DepthHead {
+            instrument,
+            first_id: 7,
+            last_id: 7,
+            prev_id: 0,
+            venue_time: Time(0),
+            bids: 1,
+            asks: 1,
+        };
+        assert_eq!(head_of(&Decoded::DepthSnapshot(head(asked)), asked), Some(head(asked)));
+        assert_eq!(head_of(&Decoded::DepthSnapshot(head(other)), asked), None);
+        assert_eq!(head_of(&Decoded::DepthDiff(head(asked)), asked), None);
     }
 }
