@@ -277,9 +277,11 @@ impl StreamClient {
                     && next.delivered
                     && next.opened_at.is_some_and(|at| now.since(at) >= overlap) =>
             {
-                out.push(Request::Close { connection: current.id });
+                let replaced = current.id;
+                out.push(Request::Close { connection: replaced });
                 self.counts.replaced += 1;
                 line.current = line.next.take();
+                self.left(replaced);
             }
             _ => {}
         }
@@ -348,12 +350,18 @@ impl StreamClient {
             }
             line.retry_at = now.plus(line.backoff.next_pause());
             self.next_deadline = now;
-            for instrument in &self.groups[self.lines[index].group].group.instruments {
-                if let Some(watched) = &mut self.watched[instrument.index()] {
-                    watched.left(id);
-                }
-            }
+            self.left(id);
             self.group_changed(index, now, out);
+        }
+    }
+
+    /// Nobody waits for what a connection would have brought.
+    fn left(&mut self, id: ConnectionId) {
+        let group = self.lines[usize::from(id.line)].group;
+        for instrument in &self.groups[group].group.instruments {
+            if let Some(watched) = &mut self.watched[instrument.index()] {
+                watched.left(id);
+            }
         }
     }
 

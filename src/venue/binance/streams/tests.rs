@@ -1,9 +1,9 @@
 //! The state machine against time and happenings made up here: no socket, no clock.
 
 use super::*;
-use crate::domain::event::{DepthHead, Trade};
+use crate::domain::event::{DepthHead, Quote, Trade};
 use crate::domain::instrument::tests::sample;
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, Price, Qty, Side, Time};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Level, Market, Price, Qty, Side, Time};
 use crate::net::websocket::ConnectionError;
 use crate::venue::Decoded;
 use std::time::Duration;
@@ -91,6 +91,12 @@ impl Rig {
         self.client.admit(id, &Decoded::Trade(trade), self.now)
     }
 
+    fn quote(&mut self, id: ConnectionId, update_id: u64) -> Verdict {
+        let (bid, ask) = (Level::new(1, 1), Level::new(2, 1));
+        let quote = Quote { instrument: InstrumentId(0), bid, ask, update_id };
+        self.client.admit(id, &Decoded::Quote(quote), self.now)
+    }
+
     fn diff(&mut self, id: ConnectionId, first_id: u64, last_id: u64) -> Verdict {
         let head = DepthHead {
             instrument: InstrumentId(0),
@@ -127,6 +133,21 @@ fn an_old_connection_is_closed_only_after_the_new_one_delivered_and_both_were_op
     rig.trade(new);
     assert_eq!(rig.pass(1), [Request::Close { connection: old }]);
     assert_eq!((rig.client.counts.replaced, rig.client.counts.interruptions), (1, 0));
+}
+
+#[test]
+fn nobody_waits_for_a_connection_that_was_replaced() {
+    let mut rig = Rig::new(settings(), 1);
+    let old = rig.connect(0);
+    rig.open(old);
+    assert_eq!([5, 6].map(|id| rig.quote(old, id)), [Verdict::Publish; 2]);
+    rig.client.control(old, br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#, rig.now);
+    let new = rig.connect(1);
+    rig.open(new);
+    rig.trade(new);
+    let asked = rig.pass(2_000);
+    assert!(asked.contains(&Request::Close { connection: old }), "{asked:?}");
+    assert_eq!(rig.quote(new, 9), Verdict::Publish, "what came between is not on its way any more");
 }
 
 #[test]
