@@ -92,6 +92,10 @@ fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
 fn decimal(value: &Value, name: &str, decimals: u8) -> Option<i64> {
     match value.get(name)? {
         Value::String(text) => parse(text.as_bytes(), decimals).ok(),
+        // A small one would be printed with an exponent again; a float's own digits never are.
+        Value::Number(number) if number.is_f64() => {
+            parse(number.as_f64()?.to_string().as_bytes(), decimals).ok()
+        }
         Value::Number(number) => parse(number.to_string().as_bytes(), decimals).ok(),
         _ => None,
     }
@@ -262,6 +266,23 @@ mod tests {
             gone.standing,
             Standing { qty: Qty(100_000_000), executed: Qty(40_000_000), end: Some(End::Canceled) }
         );
+    }
+
+    #[test]
+    fn decimals_printed_as_numbers_are_exact_whatever_their_exponent() {
+        for (text, decimals, expected) in [
+            ("0.0000001", 8, Some(10)),
+            ("1e-7", 8, Some(10)),
+            ("-2.5E-8", 9, Some(-25)),
+            ("1.5e3", 2, Some(150_000)),
+            ("12345.67890123", 8, Some(1_234_567_890_123)),
+            ("7", 3, Some(7_000)),
+            ("1e-9", 8, None),
+            ("1e300", 8, None),
+        ] {
+            let value: Value = serde_json::from_str(&format!(r#"{{"l":{text}}}"#)).expect("JSON");
+            assert_eq!(decimal(&value, "l", decimals), expected, "{text}");
+        }
     }
 
     #[test]
