@@ -159,7 +159,9 @@ impl BookSync {
         if self.futures {
             let follows = match self.state {
                 State::Synced => head.prev_id == last,
-                _ => head.last_id >= last && (head.first_id <= last + 1 || head.prev_id <= last),
+                _ => {
+                    head.last_id >= last && (head.first_id <= last.saturating_add(1) || head.prev_id <= last)
+                }
             };
             match (follows, head.last_id <= last) {
                 (true, _) => Verdict::Apply,
@@ -168,7 +170,7 @@ impl BookSync {
             }
         } else if head.last_id <= last {
             Verdict::Stale
-        } else if head.first_id <= last + 1 {
+        } else if head.first_id <= last.saturating_add(1) {
             Verdict::Apply
         } else {
             Verdict::Gap
@@ -424,6 +426,16 @@ mod tests {
         assert_eq!(rig.feed(DepthKind::Diff, (95, 105, 94), 3), SyncOutcome::Applied);
         assert_eq!(rig.feed(DepthKind::Diff, (130, 140, 105), 4), SyncOutcome::Applied);
         assert_eq!(rig.feed(DepthKind::Diff, (141, 150, 139), 5), SyncOutcome::Gap);
+    }
+
+    #[test]
+    fn the_last_update_id_there_is_breaks_nothing() {
+        for market in [Market::Spot, Market::UsdM] {
+            let (mut rig, last) = (Rig::new(market), u64::MAX);
+            assert_eq!(rig.feed(DepthKind::Snapshot, (last, last, 0), 1), SyncOutcome::Synced(0));
+            assert_eq!(rig.feed(DepthKind::Diff, (5, 6, 4), 2), SyncOutcome::Stale);
+            assert_eq!(rig.bid(), Some(1));
+        }
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl BookWatch {
         if self.futures {
             head.prev_id == self.last_id
         } else {
-            head.last_id > self.last_id && head.first_id <= self.last_id + 1
+            head.last_id > self.last_id && head.first_id <= self.last_id.saturating_add(1)
         }
     }
 
@@ -258,10 +258,11 @@ impl BookWatch {
 
 /// Whether a diff can be the first one on top of a book at `last_id`.
 fn bridges(futures: bool, head: &DepthHead, last_id: u64) -> bool {
+    let next_id = last_id.saturating_add(1);
     if futures {
-        head.last_id >= last_id && (head.first_id <= last_id + 1 || head.prev_id <= last_id)
+        head.last_id >= last_id && (head.first_id <= next_id || head.prev_id <= last_id)
     } else {
-        head.last_id > last_id && head.first_id <= last_id + 1
+        head.last_id > last_id && head.first_id <= next_id
     }
 }
 
@@ -331,6 +332,20 @@ mod tests {
             assert_eq!(watch.diff(&head(9, 9), 0, 1, Time(2)).0, Verdict::Publish);
             assert_eq!(watch.snapshot(8), SnapshotVerdict::Publish);
             assert_eq!(watch.diff(&head(10, 10), 0, 1, Time(3)), (Verdict::Publish, false));
+        }
+    }
+
+    #[test]
+    fn the_last_update_id_there_is_breaks_nothing() {
+        for futures in [false, true] {
+            let mut watch = BookWatch::new(futures);
+            watch.live(Time(0));
+            watch.diff(&head(1, 1), 0, 1, Time(0));
+            watch.fetching();
+            assert_eq!(watch.snapshot(u64::MAX), SnapshotVerdict::Publish);
+            assert_eq!(watch.diff(&head(5, 6), 0, 1, Time(1)), (Verdict::Duplicate, false));
+            watch.state = State::Synced;
+            assert_eq!(watch.diff(&head(7, 8), 0, 1, Time(1)), (Verdict::Duplicate, false));
         }
     }
 
