@@ -13,6 +13,9 @@
 //! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
 //! next bar begins at zero with the next trade. So a trade closes at most one bar, and each is in exactly one. They go
 //! by the order of arrival; no time closes them and no trade is late.
+//!
+//! Of connections that bring the same trades one may be ahead when it joins, so that trades come after later ones: the
+//! first and the last of a bar are so by their ids.
 
 use super::message::Bar;
 use crate::domain::decimal::Scaled;
@@ -84,6 +87,8 @@ pub struct BarBuilder {
     bar: Option<Bar>,
     /// Of the open bar: trades, volume or value, in the instrument's units.
     sum: i128,
+    /// The ids of its first and its last trade.
+    ids: (u64, u64),
     /// When the open bar closes if no trade comes any more.
     closes_at: Time,
     closed_until: Time,
@@ -122,6 +127,7 @@ impl BarBuilder {
             rule,
             bar: None,
             sum: 0,
+            ids: (0, 0),
             closes_at: Time(0),
             closed_until: Time(0),
             late: 0,
@@ -206,11 +212,16 @@ impl BarBuilder {
             Some(bar) => {
                 bar.high = bar.high.max(trade.price);
                 bar.low = bar.low.min(trade.price);
-                bar.close = trade.price;
+                if trade.id >= self.ids.1 {
+                    (bar.close, self.ids.1) = (trade.price, trade.id);
+                } else if trade.id < self.ids.0 {
+                    (bar.open, self.ids.0) = (trade.price, trade.id);
+                }
                 bar.volume.0 = bar.volume.0.saturating_add(trade.qty.0);
                 bar.trades = bar.trades.saturating_add(1);
             }
             None => {
+                self.ids = (trade.id, trade.id);
                 self.bar = Some(Bar {
                     instrument: self.instrument,
                     start,
@@ -326,6 +337,22 @@ mod tests {
         assert_eq!(take(&mut bars, trade(190 * S, 5, 1)), None);
         assert_eq!(bars.late(), 1);
         assert_eq!(bars.closes_at(), None);
+    }
+
+    #[test]
+    fn a_bar_opens_and_closes_with_its_first_and_last_trade_in_whatever_order_they_come() {
+        for spec in [BarSpec::Time { seconds: 100 }, BarSpec::Tick(4)] {
+            let mut bars = bars(spec);
+            let closed: Vec<Bar> = [(12, 5), (14, 9), (11, 4), (13, 7), (15, 8)]
+                .into_iter()
+                .filter_map(|(id, price)| {
+                    let at = if id == 15 { 200 * S } else { (100 + id) * S };
+                    take(&mut bars, Trade { id, ..trade(at, price, 1) })
+                })
+                .collect();
+            let prices = |bar: &Bar| (bar.open.0, bar.high.0, bar.low.0, bar.close.0, bar.trades);
+            assert_eq!(closed.iter().map(prices).collect::<Vec<_>>(), [(4, 9, 4, 9, 4)]);
+        }
     }
 
     #[test]
