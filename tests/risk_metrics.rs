@@ -75,14 +75,15 @@ fn everything_is_what_its_definition_says_the_slow_way() {
         };
         let mut variance = 0.0;
         for (i, (volatility, own)) in m.volatilities.iter().zip(&exposures).enumerate() {
-            assert!((volatility - cov(i, i).sqrt()).abs() < 1e-12);
+            assert!((volatility.expect("known") - cov(i, i).sqrt()).abs() < 1e-12);
             for (j, other) in exposures.iter().enumerate() {
                 let expected = cov(i, j) / (cov(i, i) * cov(j, j)).sqrt();
                 assert!((m.correlation.get(i, j) - expected).abs() < 1e-9, "{i} {j}");
                 variance += own * other * cov(i, j);
             }
         }
-        assert!((m.volatility - variance.sqrt()).abs() < 1e-6 * variance.sqrt().max(1.0));
+        let volatility = m.volatility.expect("known");
+        assert!((volatility - variance.sqrt()).abs() < 1e-6 * variance.sqrt().max(1.0));
         let gross: f64 = exposures.iter().map(|e| e.abs()).sum();
         assert!(close(m.gross, gross) && close(m.net, exposures.iter().sum()));
         assert!(close(m.leverage.expect("equity"), gross / 90_000.0));
@@ -254,7 +255,7 @@ fn limits_are_told_by_how_near_they_are() {
     let m = Metrics::of(&snapshot(&[], &returns, &limits));
     let told: Vec<_> = m.limits.iter().map(|d| (d.name.as_str(), d.left_percent)).collect();
     assert_eq!(told, [("over", -20.0), ("none", 0.0), ("near", 1.0), ("far", 90.0)]);
-    assert!(m.losses.is_empty() && m.gross == 0.0 && m.volatility == 0.0);
+    assert!(m.losses.is_empty() && m.gross == 0.0 && m.volatility == Some(0.0));
 }
 
 #[test]
@@ -266,9 +267,48 @@ fn what_is_missing_or_no_number_spoils_nothing() {
     let held = holdings(&[f64::NAN, 1_000.0]);
     let m = Metrics::of(&snapshot(&held, &returns, &[]));
     assert_eq!((returns.rows(), m.gross), (4, 1_000.0));
-    assert!(m.volatility.is_finite() && m.losses.iter().all(|l| l.historical.value_at_risk.is_finite()));
+    assert!(
+        m.volatility.is_some_and(f64::is_finite)
+            && m.losses.iter().all(|l| l.historical.value_at_risk.is_finite())
+    );
     // 101 to 102 over the two periods in which it was missing; 50 to 55 in the one that had it again.
     let first: f64 = returns.column(0).iter().sum();
     assert!((first - (0.01 + 102.0 / 101.0 - 1.0)).abs() < 1e-12, "{first}");
     assert!((returns.column(1).iter().sum::<f64>() - 0.1).abs() < 1e-12);
+}
+
+#[test]
+fn a_silent_market_is_no_calm_one() {
+    let mut random = Random(9);
+    let mut returns = Returns::new(2, 50);
+    let (mut price, mut other) = (100.0, 10.0);
+    let mut go_on = |returns: &mut Returns, periods: usize, silent: bool| {
+        for _ in 0..periods {
+            price *= 1.0 + 0.01 * random.normal();
+            other *= 1.0 + 0.01 * random.normal();
+            returns.push_prices(&[if silent { f64::NAN } else { price }, other]);
+        }
+    };
+    go_on(&mut returns, 60, false);
+    let of =
+        |returns: &Returns, exposures: &[f64]| Metrics::of(&snapshot(&holdings(exposures), returns, &[]));
+    // What is known of it stays, as long as it is in the window.
+    go_on(&mut returns, 20, true);
+    let m = of(&returns, &[1_000.0, 0.0]);
+    assert_eq!(m.periods_known, 30);
+    assert!(m.volatility.is_some_and(|v| (5.0..15.0).contains(&v)), "{:?}", m.volatility);
+    assert!(m.losses[0].historical.value_at_risk > 5.0, "{:?}", m.losses);
+    go_on(&mut returns, 40, true);
+    for exposures in [[1_000.0, 0.0], [1_000.0, -5.0]] {
+        let m = of(&returns, &exposures);
+        assert!(m.losses.is_empty() && m.volatility.is_none() && m.periods_known == 0, "{m:?}");
+        assert_eq!((m.volatilities[0], m.volatilities[1].is_some()), (None, true));
+        assert_eq!(serde_json::to_value(&m).expect("a value")["volatility"], serde_json::Value::Null);
+    }
+    // What is not held may be silent.
+    let m = of(&returns, &[0.0, 1_000.0]);
+    assert!(m.periods_known == 50 && m.volatility.is_some_and(|v| v > 5.0), "{m:?}");
+    // A period that is missing between two others comes with the next.
+    go_on(&mut returns, 3, false);
+    assert_eq!(of(&returns, &[1_000.0, 0.0]).periods_known, 50);
 }

@@ -316,9 +316,10 @@ fn show_metrics(metrics: Option<&Value>) {
             number(&at["parametric"]["expected_shortfall"])
         );
     }
+    let volatility =
+        m["volatility"].as_f64().map_or_else(|| "not known yet".to_owned(), |of| format!("{of:.2}"));
     println!(
-        "  volatility {:.2}, largest part {:.0} %, concentration {:.2}, {} orders in the last minute",
-        number(&m["volatility"]),
+        "  volatility {volatility}, largest part {:.0} %, concentration {:.2}, {} orders in the last minute",
         100.0 * number(&m["largest_part"]),
         number(&m["herfindahl"]),
         m["rates"]["orders_per_min"]

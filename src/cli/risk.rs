@@ -10,7 +10,8 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(
     after_help = "Value at risk, expected shortfall and correlations are over one bar of the run; correlations are told of 24 \
-instruments at most, those that are held first. Limits are of the whole run, their amounts of every quote asset alike, as risk \
+instruments at most, those that are held first. A bar in which a market that something is held in was silent does not count: \
+silence is no calm. Limits are of the whole run, their amounts of every quote asset alike, as risk \
 counts them. A limit on one order alone, such as order_notional_max or price_collar_bps, has no distance.
 
 Examples:
@@ -77,7 +78,7 @@ fn shown(report: &RiskReport, width: usize) -> String {
             normal.expected_shortfall
         ));
     }
-    lines.push(format!("  volatility {:.2} a bar, over {} bars", m.volatility, report.periods));
+    lines.push(volatility(report));
     let per_fill = m.rates.orders_per_fill.map_or_else(|| "-".to_owned(), |n| format!("{n:.1}"));
     let in_a_minute = m.rates.orders_per_min;
     lines.push(format!("  {in_a_minute} orders in the last minute, {per_fill} for each fill"));
@@ -90,6 +91,23 @@ fn shown(report: &RiskReport, width: usize) -> String {
         out += &correlations(report, width);
     }
     out
+}
+
+/// The volatility, and over which bars it and the losses are.
+fn volatility(report: &RiskReport) -> String {
+    let (known, all) = (report.metrics.periods_known, report.periods);
+    let silent = "a market that something is held in is silent";
+    match report.metrics.volatility {
+        Some(volatility) if known < all => format!(
+            "  volatility {volatility:.2} a bar; this and what is at risk are over {known} of the last {all} bars: {silent} in \
+             the others"
+        ),
+        Some(volatility) => format!("  volatility {volatility:.2} a bar, over {all} bars"),
+        None if all > 1 => {
+            format!("  at risk and volatility: not known, for {silent} in the last {all} bars")
+        }
+        None => format!("  at risk and volatility: not known yet, after {all} bars"),
+    }
 }
 
 /// The heads of a correlation matrix: the numbers of its rows.

@@ -3,6 +3,9 @@
 //! The rows that a database would get are what is reckoned from: positions with their marks, closes of bars, equity. So
 //! what is told here is what a query would say, and nothing is asked of the run. Limits alone are judged by what risk knew,
 //! found by going through the journal as risk did.
+//!
+//! A market that went silent says nothing of what is held in it: losses and volatility are of the bars in which all that is
+//! held was known, and where the newest of these have left the window they are not told.
 
 use super::config::{Config, ConfigError, QUOTE_DECIMALS};
 use super::journaled_risk::JournaledRisk;
@@ -93,8 +96,6 @@ struct Gathered {
     positions: BTreeMap<(u64, u64), PositionRow>,
     /// Closes by instrument, by when their bars began: some close late.
     bars: BTreeMap<u64, Vec<(usize, f64)>>,
-    /// The newest closes of those that are reckoned with.
-    closes: Vec<f64>,
     day: DayBoundary,
     /// One a quote asset.
     returns: Vec<Returns>,
@@ -148,7 +149,6 @@ impl Gathered {
         Self {
             positions: BTreeMap::new(),
             bars: BTreeMap::new(),
-            closes: vec![f64::NAN; table.len()],
             day,
             returns: sizes.into_iter().map(|size| Returns::new(size, WINDOW)).collect(),
             columns,
@@ -197,20 +197,19 @@ impl Gathered {
     fn close_bars(&mut self, left: usize) {
         while self.bars.len() > left {
             let Some((_, bars)) = self.bars.pop_first() else { return };
-            for (instrument, close) in bars {
-                self.closes[instrument] = close;
-            }
-            self.add_returns();
+            self.add_returns(&bars);
         }
     }
 
-    fn add_returns(&mut self) {
-        let Self { closes, columns, returns, .. } = self;
+    /// What has no bar has no price in that row: only so is it known that it was silent.
+    fn add_returns(&mut self, bars: &[(usize, f64)]) {
+        let Self { columns, returns, .. } = self;
         for (quote, returns) in returns.iter_mut().enumerate() {
             let mut prices = vec![f64::NAN; returns.columns()];
-            for (close, (of, column)) in closes.iter().zip(columns.iter()) {
-                if *of == quote {
-                    prices[*column] = *close;
+            for (instrument, close) in bars {
+                let (of, column) = columns[*instrument];
+                if of == quote {
+                    prices[column] = *close;
                 }
             }
             returns.push_prices(&prices);
@@ -341,11 +340,35 @@ fn report(
 
 /// The correlations of what moved, what is held first.
 fn correlations(holdings: &[Holding], metrics: &Metrics) -> (Vec<String>, Vec<Vec<f64>>) {
-    let moved = |at: &usize| metrics.volatilities.get(*at).is_some_and(|volatility| *volatility > 0.0);
+    let moved = |at: &usize| {
+        metrics.volatilities.get(*at).copied().flatten().is_some_and(|volatility| volatility > 0.0)
+    };
     let mut told: Vec<usize> = (0..holdings.len()).filter(moved).collect();
     // A sort that keeps the order of equals.
     told.sort_by_key(|at| holdings[*at].exposure == 0.0);
     told.truncate(CORRELATED_MAX);
     let row = |a: &usize| told.iter().map(|b| metrics.correlation.get(*a, *b)).collect();
     (told.iter().map(|at| holdings[*at].name.clone()).collect(), told.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_market_without_bars_is_silent_and_not_calm() {
+        let config = Config::embedded_default();
+        let quotes = ["USDT".to_owned()];
+        let mut gathered = Gathered::new(&config.instruments, &quotes, DayBoundary::default());
+        for n in 0..6u8 {
+            let mut bars = vec![(0, 100.0 + f64::from(n))];
+            if n < 3 {
+                bars.push((1, 50.0 + f64::from(n)));
+            }
+            gathered.bars.insert(n.into(), bars);
+        }
+        gathered.close_bars(0);
+        let returns = &gathered.returns[0];
+        assert_eq!((returns.rows(), returns.known(&[0]).rows(), returns.known(&[1]).rows()), (5, 5, 2));
+    }
 }

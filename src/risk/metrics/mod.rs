@@ -107,12 +107,14 @@ pub struct Metrics {
     pub drawdown_percent: f64,
     /// Profit of the day.
     pub day_profit: f64,
-    /// What could be lost, at 95 and at 99 per cent; none before there are two periods of returns.
+    /// Periods that `losses` and `volatility` are of: those in which all that is held was known ([`Returns::known`]).
+    pub periods_known: usize,
+    /// What could be lost, at 95 and at 99 per cent; none before there are two such periods.
     pub losses: Vec<Losses>,
-    /// Standard deviation of the portfolio's profit over a period.
-    pub volatility: f64,
-    /// Standard deviation of each instrument's return.
-    pub volatilities: Vec<f64>,
+    /// Standard deviation of the portfolio's profit over a period; not known before there are two such periods.
+    pub volatility: Option<f64>,
+    /// Standard deviation of each instrument's return; not known of one without news in the window.
+    pub volatilities: Vec<Option<f64>>,
     /// Correlations of the instruments' returns.
     #[serde(skip)]
     pub correlation: Matrix,
@@ -139,12 +141,15 @@ impl Metrics {
 
         let returns = snapshot.returns;
         let covariance = returns.covariance();
-        let volatilities: Vec<f64> =
-            (0..returns.columns()).map(|i| covariance.get(i, i).max(0.0).sqrt()).collect();
-        let profits = returns.profits(&exposures);
-        let mean: f64 = exposures.iter().zip(returns.means()).map(|(e, m)| e * m).sum();
-        let volatility = covariance.quadratic(&exposures).max(0.0).sqrt();
-        let losses = match returns.rows() {
+        let deviation = |i: usize| returns.is_known(i).then(|| covariance.get(i, i).max(0.0).sqrt());
+        let volatilities = (0..returns.columns()).map(deviation).collect();
+        let held: Vec<usize> = (0..exposures.len()).filter(|at| exposures[*at] != 0.0).collect();
+        // Silence is no calm: what no news came of says nothing of what it could lose.
+        let known = returns.known(&held);
+        let profits = known.profits(&exposures);
+        let mean: f64 = exposures.iter().zip(known.means()).map(|(e, m)| e * m).sum();
+        let volatility = known.covariance().quadratic(&exposures).max(0.0).sqrt();
+        let losses = match known.rows() {
             0 | 1 => Vec::new(),
             _ => [Confidence::P95, Confidence::P99]
                 .map(|at| Losses {
@@ -167,8 +172,9 @@ impl Metrics {
                 0.0
             },
             day_profit: snapshot.equity - snapshot.equity_day_start,
+            periods_known: known.rows(),
             losses,
-            volatility,
+            volatility: (known.rows() > 1 || held.is_empty()).then_some(volatility),
             correlation: covariance.correlation(),
             volatilities,
             largest_part: exposures.iter().map(part).fold(0.0, f64::max),

@@ -13,6 +13,11 @@ pub struct Returns {
     filled: usize,
     next: usize,
     last: Vec<f64>,
+    /// Rows there ever were.
+    rows: u64,
+    /// The row with which each instrument had its first price, and that of its newest one.
+    first: Vec<Option<u64>>,
+    newest: Vec<u64>,
 }
 
 impl Returns {
@@ -27,6 +32,9 @@ impl Returns {
             filled: 0,
             next: 0,
             last: vec![f64::NAN; columns],
+            rows: 0,
+            first: vec![None; columns],
+            newest: vec![0; columns],
         }
     }
 
@@ -34,15 +42,19 @@ impl Returns {
     /// number) is taken to be what it was.
     pub fn push_prices(&mut self, prices: &[f64]) {
         let begun = self.last.iter().any(|price| price.is_finite());
+        let row = self.rows + u64::from(begun);
         for (column, &price) in prices.iter().enumerate().take(self.columns) {
             let known = price.is_finite() && price > 0.0;
             let last = &mut self.last[column];
             let change = if known && last.is_finite() { price / *last - 1.0 } else { 0.0 };
             if known {
                 *last = price;
+                self.first[column].get_or_insert(row);
+                self.newest[column] = row;
             }
             self.values[column * self.window + self.next] = change;
         }
+        self.rows = row;
         if begun {
             self.next = (self.next + 1) % self.window;
             self.filled = (self.filled + 1).min(self.window);
@@ -66,6 +78,36 @@ impl Returns {
     pub fn column(&self, column: usize) -> &[f64] {
         let from = column * self.window;
         self.values.get(from..from + self.filled).unwrap_or_default()
+    }
+
+    /// Whether an instrument had a price in the window, and one to compare it with.
+    #[must_use]
+    pub fn is_known(&self, column: usize) -> bool {
+        let oldest = self.rows - self.filled as u64;
+        let first = self.first.get(column).copied().flatten();
+        first.is_some_and(|first| self.newest[column] > first.max(oldest))
+    }
+
+    /// The periods in which each of these instruments was known: from when the last of them had its first price, to when
+    /// the first of them had its newest. A price that is missing in between comes with the next; of what is before and
+    /// after nothing is known, and no change is not what it was.
+    #[must_use]
+    pub fn known(&self, columns: &[usize]) -> Self {
+        let oldest = self.rows - self.filled as u64;
+        let first = |column: &usize| self.first.get(*column).copied().flatten().unwrap_or(u64::MAX);
+        let newest = |column: &usize| self.newest.get(*column).copied().unwrap_or(0);
+        let from = columns.iter().map(first).fold(oldest, u64::max);
+        let to = columns.iter().map(newest).fold(self.rows, u64::min);
+        let mut known = Self::new(self.columns, self.window);
+        for row in from..to {
+            let (at, place) = ((row % self.window as u64) as usize, known.filled);
+            for column in 0..self.columns {
+                known.values[column * self.window + place] = self.values[column * self.window + at];
+            }
+            known.filled += 1;
+        }
+        known.next = known.filled % self.window;
+        known
     }
 
     /// The mean return of each instrument.
