@@ -15,7 +15,7 @@ use algo_trader::domain::{DenyReason, InstrumentId, OrderStatus, PausedBy, Side}
 use algo_trader::journal::{JournalReader, recover};
 use algo_trader::market::Top;
 use algo_trader::run::audit::{AuditRequest, trail_of};
-use algo_trader::run::control::{ControlError, ControlPaths, ControlRequest, ask};
+use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
@@ -99,6 +99,15 @@ fn until(what: &str, mut good: impl FnMut() -> bool) {
     }
 }
 
+/// How it stands: what it says of pauses and of who holds what back is of one moment.
+fn status(paths: &ControlPaths) -> ControlReply {
+    let reply = asked(paths, &ControlRequest::Status);
+    let by_operator = reply.held.iter().filter(|held| held.by.iter().any(|by| by == "operator"));
+    let by_operator = by_operator.map(|held| held.instrument.as_str());
+    assert!(reply.paused.iter().map(|paused| paused.scope.as_str()).eq(by_operator), "{reply:?}");
+    reply
+}
+
 fn orders(alice: &Trader<'_>, path: &str) -> Vec<Value> {
     let answer = alice.done("GET", path, &[("symbol", "BTCUSDT")]);
     answer.as_array().expect("orders").clone()
@@ -142,9 +151,8 @@ fn a_paused_instrument_takes_no_new_orders_lets_go_of_what_it_has_and_stays_paus
         until("it trades", || orders(&alice, "/api/v3/openOrders").len() == 5);
         let reply = asked(paths, &pause(ONE));
         assert!(reply.stopped.is_empty(), "{reply:?}");
-        until("it is paused", || !asked(paths, &ControlRequest::Status).paused.is_empty());
-        let status = asked(paths, &ControlRequest::Status);
-        let told = &status.paused[0];
+        until("it is paused", || !status(paths).paused.is_empty());
+        let told = &status(paths).paused[0];
         assert_eq!((told.scope.as_str(), told.by.as_str(), told.reason.as_str()), (ONE, "anna", "a test"));
         // What rested is taken back one by one, and nothing takes its place.
         let placed = orders(&alice, "/api/v3/allOrders").len();
@@ -171,15 +179,16 @@ fn a_paused_instrument_takes_no_new_orders_lets_go_of_what_it_has_and_stays_paus
     let second = run(&live, dir.path(), "second.journal", |paths| {
         let mut events = 0;
         until("it runs", || {
-            events = asked(paths, &ControlRequest::Status).events;
+            events = status(paths).events;
             events > 200
         });
-        let reply = asked(paths, &ControlRequest::Status);
+        let reply = status(paths);
         assert_eq!((reply.paused[0].scope.as_str(), reply.paused[0].by.as_str()), (ONE, "anna"), "{reply:?}");
         assert!(orders(&alice, "/api/v3/openOrders").is_empty(), "it stays paused");
         asked(paths, &resume(ONE));
+        until("it is paused no more", || status(paths).paused.is_empty());
         until("it trades again", || orders(&alice, "/api/v3/openOrders").len() == 5);
-        assert_eq!(asked(paths, &ControlRequest::Status).paused, []);
+        assert_eq!(status(paths).paused, []);
     });
     assert!(denied(&second) > 0 && second.execution.orders >= 5, "{:?}", second.denials);
     let kept = ControlPaths::new(dir.path(), &live.config.run.name).paused;

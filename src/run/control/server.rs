@@ -10,7 +10,7 @@ use super::request::{ControlReply, ControlRequest, HeldReply};
 use super::{ControlLinks, ControlPaths, PreparedControl};
 use crate::audit::Body;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, InstrumentId, Kill, Scope, Slot, Time};
+use crate::domain::{DenyReason, InstrumentId, Kill, PausedBy, Scope, Slot, Time};
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
@@ -357,12 +357,18 @@ impl Server {
         noted
     }
 
-    /// Instruments that take no new orders, as risk knew them a moment ago.
+    /// Instruments that take no new orders: by an operator and for a difference, as risk told of each change; by others as
+    /// risk knew them at its last snapshot, which may be older, and would contradict what is told of pauses.
     fn held(&self) -> Vec<HeldReply> {
         let pauses =
             self.links.watch.snapshot().lock().unwrap_or_else(PoisonError::into_inner).pauses.clone();
         let held = self.names.instruments().iter().zip(0..).filter_map(|(name, id)| {
-            let by: Vec<String> = pauses.holders(InstrumentId(id)).map(str::to_owned).collect();
+            let of = InstrumentId(id);
+            let paused = self.paused.stopped.iter().any(|paused| paused.scope == *name);
+            let told = [(PausedBy::Difference, self.differing.contains(&of)), (PausedBy::Operator, paused)];
+            let others = pauses.holders(of).filter(|by| told.iter().all(|(told, _)| told.label() != *by));
+            let told = told.iter().filter_map(|(by, holds)| holds.then_some(by.label()));
+            let by: Vec<String> = told.chain(others).map(str::to_owned).collect();
             (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by })
         });
         held.collect()
