@@ -9,8 +9,8 @@ use crate::run::Config;
 use crate::run::config::{parse_span, parse_time, span_label};
 use crate::run::interrupt::Interrupt;
 use crate::run::sweep::{
-    Axis, Backtests, Choice, OBJECTIVES, Objective, Point, Progress, Ranking, ResultsFile, Search, Space,
-    Span, SweepError, Task, WalkForward, rank, search, walk_forward,
+    Axis, Backtests, Choice, Done, OBJECTIVES, Objective, Point, Progress, Ranking, ResultsFile, Search,
+    Space, Span, SweepError, Task, WalkForward, rank, search, walk_forward,
 };
 use crate::statistics::outcome::Conventions;
 use crate::strategy::StrategySpec;
@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
   algo-trader sweep --config my.toml --param fast=2..100 --param slow=10..400 --random 500 --seed 7
   algo-trader sweep --config my.toml --param fast=5,10,20 --param slow=50,100 --walk-forward 365d,90d --anchored
   algo-trader sweep --config my.toml --param trend.fast=5..50:5 --results sweep.jsonl   (goes on where it was stopped)
+
+Ctrl-C ends it after the runs under way, and ranks what was run until then; with --results the same command goes on from there.
 
 A parameter is written LABEL.PARAMETER, or PARAMETER where the configuration has one strategy; its values are a list, \
 whose members may be ranges FROM..TO or FROM..TO:STEP.
@@ -179,7 +181,7 @@ fn swept(
     };
     let workers =
         args.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let mut progress = progress();
+    let mut progress = progress(args.results.is_none());
     let mut run = Search {
         evaluate: &backtests,
         space,
@@ -189,27 +191,47 @@ fn swept(
         progress: &mut *progress,
     };
     let tasks: Vec<Task> = points.iter().map(|&point| Task::of(point, whole)).collect();
-    let done = search(&mut run, &tasks).and_then(|done| {
-        let walk = windows
-            .as_ref()
-            .map(|windows| walk_forward(&mut run, points, windows, args.objective, args.min_trades))
-            .transpose()?;
-        Ok((done, walk))
-    });
-    drop(progress);
-    let (done, walk) = match done {
-        Ok(_) if interrupt.is_raised() => {
-            return failed(&SweepError::Interrupted { done: tasks.len(), total: tasks.len() });
-        }
-        Ok(done) => done,
+    let (done, mut stopped) = match part_of(search(&mut run, &tasks)) {
+        Ok(found) => found,
         Err(error) => return failed(&error),
     };
     let ranking = rank(space, &done, args.objective, args.min_trades);
+    let mut walk = None;
+    if let (None, Some(windows)) = (&stopped, &windows) {
+        match walk_forward(&mut run, points, windows, args.objective, args.min_trades) {
+            Ok(report) => walk = Some(report),
+            Err(error @ SweepError::Interrupted { .. }) => stopped = Some(format!("walk-forward: {error}")),
+            Err(error) => return failed(&error),
+        }
+    }
+    drop(progress);
     if let Some(why) = &ranking.first_refusal {
         eprintln!("{} sets of parameters were refused; the first: {why}", ranking.refused);
     }
-    let report = SweepReport { walk_forward: walk, ..report(args, config, space, whole, ranking) };
-    shown(args, &report)
+    let mut report = SweepReport { walk_forward: walk, ..report(args, config, space, whole, ranking) };
+    // What is kept of a sweep that was cut short says so.
+    report.settings.extend(stopped.as_ref().map(|why| (STOPPED.to_owned(), why.clone())));
+    let outcome = shown(args, &report);
+    if let Some(why) = stopped {
+        eprintln!("{why}");
+        return Outcome::Failed;
+    }
+    outcome
+}
+
+/// The setting that says that a sweep was cut short.
+const STOPPED: &str = "stopped";
+
+/// The results of a search, and where it was interrupted, that it was: what was run until then is worth as much as before.
+fn part_of(found: Result<Vec<Done>, SweepError>) -> Result<(Vec<Done>, Option<String>), SweepError> {
+    match found {
+        Ok(done) => Ok((done, None)),
+        Err(SweepError::Interrupted { done, total }) if !done.is_empty() => {
+            let told = SweepError::Interrupted { done: done.clone(), total }.to_string();
+            Ok((done, Some(told)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn failed(error: &SweepError) -> Outcome {
@@ -218,14 +240,18 @@ fn failed(error: &SweepError) -> Outcome {
 }
 
 /// A line of progress with what is left, where standard error is a terminal.
-fn progress() -> Box<dyn FnMut(Progress)> {
+/// Where results are not kept, one that goes on for long says how they would be.
+fn progress(is_lost: bool) -> Box<dyn FnMut(Progress)> {
+    /// Seconds that are left where it goes on for long.
+    const LONG: f64 = 60.0;
     let Some(mut status) = StatusLine::new() else { return Box::new(|_| {}) };
     let begun = Instant::now();
     Box::new(move |at: Progress| {
         let run = (at.done - at.earlier).max(1) as f64;
         let left = begun.elapsed().as_secs_f64() / run * (at.total - at.done) as f64;
         let kept = if at.earlier > 0 { format!(", {} from before", at.earlier) } else { String::new() };
-        status.show(&format!("{} of {} runs{kept}, {left:.0} s left", at.done, at.total));
+        let hint = if is_lost && left > LONG { "; --results FILE would keep them" } else { "" };
+        status.show(&format!("{} of {} runs{kept}, {left:.0} s left{hint}", at.done, at.total));
     })
 }
 
@@ -300,8 +326,11 @@ fn shown(args: &Args, report: &SweepReport) -> Outcome {
 fn text(report: &SweepReport) -> String {
     const ROWS: usize = 20;
     let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
-    let mut out = format!(
-        "{} runs, {} refused, {} failed; ranked by {}\n\n",
+    let stopped = report.settings.iter().find(|(name, _)| name == STOPPED);
+    let mut out = stopped.map_or_else(String::new, |(_, why)| format!("INTERRUPTED: {why}\n\n"));
+    let _ = writeln!(
+        out,
+        "{} runs, {} refused, {} failed; ranked by {}\n",
         report.candidates.len() + report.refused + report.failed.len(),
         report.refused,
         report.failed.len(),
@@ -360,4 +389,57 @@ fn text(report: &SweepReport) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::sweep::{Evaluate, EvaluateError, Evaluation, Setting};
+    use crate::statistics::{Inputs, statistics};
+
+    /// Interrupted while it runs the third.
+    struct Few(Interrupt);
+
+    impl Evaluate for Few {
+        fn evaluate(&self, settings: &[Setting<'_>], _task: &Task) -> Result<Evaluation, EvaluateError> {
+            if settings[0].value == "3" {
+                self.0.raise();
+                return Err(EvaluateError::Failed("interrupted".into()));
+            }
+            Ok(Evaluation { statistics: statistics(&Inputs::default()), equity: Vec::new() })
+        }
+    }
+
+    #[test]
+    fn what_was_run_until_an_interrupt_is_ranked_and_says_so() {
+        let space = Axis::parse("fast=1..5").and_then(|axis| Space::new(vec![axis])).expect("a good axis");
+        let points = space.points(Choice::Grid).expect("few");
+        let whole = Span { from: Time(0), until: Time(1) };
+        let tasks: Vec<Task> = points.iter().map(|&point| Task::of(point, whole)).collect();
+        let (stop, progress) = (Interrupt::default(), &mut |_| {});
+        let few = Few(stop.clone());
+        let mut run =
+            Search { evaluate: &few, space: &space, workers: 1, results: None, stop: &stop, progress };
+        let (done, stopped) = part_of(search(&mut run, &tasks)).expect("two are worth something");
+        let ranking = rank(&space, &done, &OBJECTIVES[0], 0);
+        assert_eq!((ranking.candidates.len(), ranking.failed.len()), (2, 0));
+        let report = SweepReport {
+            name: "few".into(),
+            settings: stopped.into_iter().map(|why| (STOPPED.to_owned(), why)).collect(),
+            axes: Vec::new(),
+            objective: String::new(),
+            objective_doc: String::new(),
+            combinations: 5,
+            refused: 0,
+            failed: Vec::new(),
+            alone: None,
+            candidates: ranking.candidates,
+            walk_forward: None,
+        };
+        let told = text(&report);
+        assert!(told.starts_with("INTERRUPTED: interrupted after 2 of 5 runs"), "{told}");
+        assert!(told.contains("\n2 runs, 0 refused"), "{told}");
+        // Of nothing there is nothing to rank.
+        assert!(part_of(search(&mut run, &tasks)).is_err());
+    }
 }

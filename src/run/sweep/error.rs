@@ -1,5 +1,6 @@
 //! What can go wrong with a sweep.
 
+use super::Done;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
@@ -99,11 +100,12 @@ pub enum SweepError {
     },
     /// Somebody asked it to stop.
     #[error(
-        "interrupted after {done} of {total} runs; the same command goes on from there if it has a results file"
+        "interrupted after {} of {total} runs; the same command goes on from there if it has a results file",
+        done.len()
     )]
     Interrupted {
-        /// Runs with a result.
-        done: usize,
+        /// Runs with a result, in the order of the tasks.
+        done: Vec<Done>,
         /// All.
         total: usize,
     },

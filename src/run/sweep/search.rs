@@ -68,7 +68,7 @@ pub struct Search<'a> {
 /// run.
 ///
 /// # Errors
-/// [`SweepError::Interrupted`] if stopped, [`SweepError::Io`] if results could not be kept.
+/// [`SweepError::Interrupted`] with what there is if stopped, [`SweepError::Io`] if results could not be kept.
 pub fn search(search: &mut Search<'_>, tasks: &[Task]) -> Result<Vec<Done>, SweepError> {
     let kept = |task: &Task| search.results.as_ref().and_then(|results| results.get(task)).cloned();
     let mut results: Vec<Option<Result<Evaluation, EvaluateError>>> = tasks.iter().map(kept).collect();
@@ -97,6 +97,10 @@ pub fn search(search: &mut Search<'_>, tasks: &[Task]) -> Result<Vec<Done>, Swee
         }
         drop(sender);
         for (n, result) in &receiver {
+            // A run that was cut short has no result.
+            if stop.is_raised() && matches!(result, Err(EvaluateError::Failed(_))) {
+                continue;
+            }
             if let Some(file) = &mut search.results
                 && fault.is_none()
                 && let Err(error) = file.add(tasks[n], &result)
@@ -113,6 +117,7 @@ pub fn search(search: &mut Search<'_>, tasks: &[Task]) -> Result<Vec<Done>, Swee
         return Err(fault);
     }
     let total = tasks.len();
-    let all = tasks.iter().zip(results).map(|(&task, result)| Some(Done { task, result: result? }));
-    all.collect::<Option<Vec<_>>>().ok_or(SweepError::Interrupted { done, total })
+    let done = tasks.iter().zip(results).filter_map(|(&task, result)| Some(Done { task, result: result? }));
+    let done: Vec<Done> = done.collect();
+    if done.len() < total { Err(SweepError::Interrupted { done, total }) } else { Ok(done) }
 }
