@@ -215,4 +215,7 @@ fn the_commands_write_the_same_reports_every_time() {
     assert_eq!(command(dir.path(), &["sweep", "--param", "fast"]), 2);
     assert_eq!(command(dir.path(), &["sweep", "--param", "nothing=1,2"]), 2);
     assert_eq!(command(dir.path(), &["sweep", "--param", "fast=2,3", "--walk-forward", "9d,9d"]), 2);
+    // Where nothing can be run, an empty ranking is no answer.
+    assert_eq!(command(dir.path(), &["sweep", "--param", "fast=60", "--param", "slow=50"]), 2);
+    assert_eq!(command(dir.path(), &["sweep", "--param", "fast=3,60", "--param", "slow=50"]), 0);
 }

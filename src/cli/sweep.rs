@@ -196,6 +196,11 @@ fn swept(
         Err(error) => return failed(&error),
     };
     let ranking = rank(space, &done, args.objective, args.min_trades);
+    let is_none_run = stopped.is_none() && ranking.candidates.is_empty() && ranking.failed.is_empty();
+    if let Some(why) = ranking.first_refusal.as_ref().filter(|_| is_none_run) {
+        drop(progress);
+        return refused(&format!("all {} sets of parameters are refused; the first: {why}", ranking.refused));
+    }
     let mut walk = None;
     if let (None, Some(windows)) = (&stopped, &windows) {
         match walk_forward(&mut run, points, windows, args.objective, args.min_trades) {
