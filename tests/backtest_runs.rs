@@ -12,6 +12,7 @@ mod support {
 use algo_trader::domain::performance::FillRow;
 use algo_trader::domain::{InstrumentId, Notional, Price, Qty, Time};
 use algo_trader::history::Catalogue;
+use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
@@ -22,9 +23,10 @@ use algo_trader::run::backtest::{
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measured, Strategy, StrategySpec};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, run};
+use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, run};
 use support::history::Rng;
 use tempfile::tempdir;
 
@@ -544,6 +546,36 @@ fn program(args: &[&str]) -> (Option<i32>, String, String) {
         std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output().expect("runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn that_no_bar_came_or_too_few_is_told_apart_from_no_signal() {
+    let dir = tempdir().expect("a directory");
+    let told = |dir: &Path| {
+        let text = format!("{LIMITS}\n[backtest]\nqty_decimals = 3\n{CROSS}");
+        let (file, history) = (dir.join("my.toml"), dir.join("history"));
+        std::fs::write(&file, text).expect("can be written");
+        let [file, history] = [file, history].map(|path| path.display().to_string());
+        let (status, out, messages) = program(&["backtest", "--config", &file, "--history", &history]);
+        assert_eq!(status, Some(0), "{messages}");
+        out
+    };
+    minutes(dir.path(), XYZ, &walk(5, 3));
+    let few = told(dir.path());
+    assert!(few.contains("of 2 still warming up") && !few.contains("not one closed"), "{few}");
+    let dir = tempdir().expect("a directory");
+    let quotes =
+        [quote(BEGIN, (10_000, 7_000), (10_002, 3_000)), quote(BEGIN + 1, (10_000, 7_000), (10_002, 5_000))];
+    rows(dir.path(), XYZ, SeriesKind::Quotes, &quotes);
+    let none = told(dir.path());
+    assert!(
+        none.contains("usa:spot:XYZ: not one closed") && none.contains("2 of 2 still warming up"),
+        "{none}"
+    );
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 300));
+    let enough = told(dir.path());
+    assert!(!enough.contains("warming up") && !enough.contains("not one closed"), "{enough}");
 }
 
 #[test]

@@ -387,6 +387,8 @@ fn to_json(ran: &Ran) -> Value {
         "fills": o.fills.len(),
         "fees": money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()),
         "funding": money(o, o.funding.iter().map(|f| o.fee(f.paid)).sum()),
+        "bars": ran.summary.books.iter().map(|(_, book)| book.bars).sum::<u64>(),
+        "indicators": { "computed": ran.summary.indicators.0, "warming_up": ran.summary.indicators.1 },
         "order_stream_sha256": ran.summary.order_stream_sha256,
         "trades": o.trips.iter().map(|trip| trip_json(o, trip)).collect::<Vec<_>>(),
         "equity": o.equity.iter().map(point).collect::<Vec<_>>(),
@@ -435,6 +437,9 @@ fn to_text(ran: &Ran) -> String {
     }
     if ran.summary.sized_at_nothing > 0 {
         line("  sizing", super::output::sized_at_nothing(ran.summary.sized_at_nothing));
+    }
+    for (name, note) in super::output::starved(&ran.summary) {
+        line(name, note);
     }
     line("fills", grouped(o.fills.len() as u64));
     line("fees", money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()));

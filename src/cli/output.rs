@@ -1,9 +1,9 @@
 //! What replay, demo and run print: the same summary, the same report.
 
 use super::table::{folded, number, table, words};
-use crate::domain::DenyReason;
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
+use crate::domain::{DenyReason, Instrument};
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
@@ -35,6 +35,26 @@ pub fn sized_at_nothing(count: u64) -> String {
          the capital, or no capital left",
         grouped(count)
     )
+}
+
+/// What is told of a backtest whose strategies did not get what they may have waited for: nothing came of it, which is not
+/// that there was no signal.
+pub fn starved(s: &Summary) -> Vec<(&'static str, String)> {
+    let (computed, warming_up) = s.indicators;
+    let is_traded = |of: &Instrument| s.strategies.iter().any(|result| result.instrument.id == of.id);
+    let without = s.books.iter().filter(|(of, book)| book.bars == 0 && is_traded(of));
+    let without: Vec<String> = without.map(|(of, _)| of.name()).collect();
+    let mut notes = Vec::new();
+    // A strategy that trades without indicators needs no bar.
+    if !without.is_empty() && (computed > 0 || s.execution.intents == 0) {
+        let note = "not one closed; a strategy that waits for bars or indicators did nothing there";
+        notes.push(("  bars", format!("{}: {note}", without.join(", "))));
+    }
+    if warming_up > 0 {
+        let note = "an earlier --from, or --warm-up, gives them more bars";
+        notes.push(("  indicators", format!("{warming_up} of {computed} still warming up; {note}")));
+    }
+    notes
 }
 
 /// What is told beside a run's summary: what was measured in further runs, one a point, and what was proven of it.

@@ -68,6 +68,8 @@ struct InstrumentState {
     watched: bool,
     sourcing: Sourcing,
     bars: BarBuilder,
+    /// Bars that closed.
+    closed: u64,
     units: BarUnits,
     closes: Vec<(u16, Source)>,
     imbalances: Vec<(u16, usize)>,
@@ -126,6 +128,8 @@ pub struct BookCounts {
     pub book_bytes: usize,
     /// Times the book's room for far levels had to grow.
     pub overflow_grown: u64,
+    /// Bars that closed, made here or given.
+    pub bars: u64,
     /// Trades that came after their bar had closed.
     pub late_trades: u64,
     /// Whether depth came, and its book is not in step with it in the end.
@@ -166,6 +170,7 @@ impl MarketStage {
                 watched: *watched,
                 sourcing: Sourcing::default(),
                 bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
+                closed: 0,
                 units: units_of(i),
                 closes: Vec::new(),
                 imbalances: Vec::new(),
@@ -215,6 +220,7 @@ impl MarketStage {
             top: s.top,
             book_bytes: books.get(s.instrument).map_or(0, |sync| sync.book().memory_bytes()),
             overflow_grown: books.get(s.instrument).map_or(0, |sync| sync.book().overflow_grown()),
+            bars: s.closed,
             late_trades: s.bars.late(),
             blind: s.depth_seen && books.valid(s.instrument).is_none(),
         };
@@ -282,6 +288,7 @@ impl MarketStage {
 
 impl InstrumentState {
     fn bar_closed(&mut self, seq: u64, bar: &Bar, out: &mut LaneSender<MarketMessage>) {
+        self.closed += 1;
         if !self.watched {
             return;
         }
@@ -455,6 +462,7 @@ impl Stage<BookKeeper> for MarketStage {
         let state = &mut self.states[stretch.instrument.index()];
         state.top = Top::of_path(last.close);
         state.sent = state.top;
+        state.closed += stretch.bars().len() as u64;
         for (_, source) in &mut state.closes {
             source.next += stretch.bars().len();
         }
