@@ -522,6 +522,7 @@ fn what_is_missing_or_wrong_is_told_before_anything_runs() {
     assert_eq!(told(&[XYZ], ""), "no strategy is configured: add a [[strategy]] to test.toml");
     let error = told(&[XYZ], &format!("[backtest]\nseries = [\"trades\"]\n{CROSS}"));
     assert!(error.contains("trades") && error.contains("bars-1m"), "{error}");
+    assert!(error.starts_with(XYZ), "it is another's, may be: {error}");
     let error = told(&[XYZ], &format!("[backtest]\nfill = \"depth\"\n{CROSS}"));
     assert!(error.contains("needs depth") && error.contains("bars-1m"), "{error}");
     let error = told(&[XYZ], &format!("[backtest]\nfrom = \"2031-01-01\"\n{CROSS}"));

@@ -78,9 +78,9 @@ pub fn run(args: Args) -> Outcome {
         Err(error) => {
             eprintln!("{error}");
             match error {
-                ExportError::History(HistoryError::Range { .. } | HistoryError::Unknown { .. }) => {
-                    Outcome::BadUsage
-                }
+                ExportError::History(
+                    HistoryError::Range { .. } | HistoryError::Unknown { .. } | HistoryError::NoSeries { .. },
+                ) => Outcome::BadUsage,
                 _ => Outcome::Failed,
             }
         }

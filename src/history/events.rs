@@ -40,22 +40,33 @@ impl Query {
             return Err(HistoryError::Range { from: from.to_string(), until: until.to_string() });
         }
         let mut series = catalogue.series();
-        let known = |of: fn(&SeriesName) -> String| {
-            let mut known: Vec<String> = catalogue.series().iter().map(|s| of(&s.name)).collect();
+        let known = |series: &[Series], of: fn(&SeriesName) -> String| {
+            let mut known: Vec<String> = series.iter().map(|s| of(&s.name)).collect();
             known.sort();
             known.dedup();
             if known.is_empty() { "nothing yet".into() } else { known.join(", ") }
         };
-        for (what, wanted, of) in [
-            ("instrument", &self.instruments, (|name| name.instrument.clone()) as fn(&SeriesName) -> String),
-            ("series", &self.series, SeriesName::label),
-        ] {
-            if let Some(name) = wanted.iter().find(|name| !series.iter().any(|s| of(&s.name) == **name)) {
-                return Err(HistoryError::Unknown { what, name: name.clone(), known: known(of) });
-            }
-            if !wanted.is_empty() {
-                series.retain(|s| wanted.contains(&of(&s.name)));
-            }
+        let of: fn(&SeriesName) -> String = |name| name.instrument.clone();
+        let none = |series: &[Series], name: &str, of: fn(&SeriesName) -> String| {
+            !series.iter().any(|s| of(&s.name) == name)
+        };
+        if let Some(name) = self.instruments.iter().find(|name| none(&series, name, of)) {
+            let (what, known) = ("instrument", known(&series, of));
+            return Err(HistoryError::Unknown { what, name: name.clone(), known });
+        }
+        if !self.instruments.is_empty() {
+            series.retain(|s| self.instruments.contains(&s.name.instrument));
+        }
+        if let Some(name) = self.series.iter().find(|name| none(&series, name, SeriesName::label)) {
+            let (name, known) = (name.clone(), known(&series, SeriesName::label));
+            // Another instrument may well have it.
+            return Err(match self.instruments.is_empty() {
+                true => HistoryError::Unknown { what: "series", name, known },
+                false => HistoryError::NoSeries { instruments: self.instruments.join(", "), name, known },
+            });
+        }
+        if !self.series.is_empty() {
+            series.retain(|s| self.series.contains(&s.name.label()));
         }
         Ok(series)
     }

@@ -45,6 +45,16 @@ pub enum HistoryError {
         /// What there is.
         known: String,
     },
+    /// No series by that name of these instruments, whatever others have.
+    #[error("{instruments}: the history has no series {name:?} of it; it has: {known}")]
+    NoSeries {
+        /// Whose.
+        instruments: String,
+        /// What was asked for.
+        name: String,
+        /// What there is of them.
+        known: String,
+    },
     /// A range that ends before it starts.
     #[error("the range ends ({until}) before it starts ({from}): exchange them")]
     Range {

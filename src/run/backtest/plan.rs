@@ -144,7 +144,15 @@ impl Plan {
             let name = instrument.name();
             let ours = || series.iter().filter(|s| s.name.instrument == name);
             if ours().next().is_none() {
-                return Err(BacktestError::NoSeries { instrument: name, known: have() });
+                let mut have: Vec<_> =
+                    all.iter().filter(|s| s.name.instrument == name).map(|s| s.name.label()).collect();
+                have.sort();
+                return Err(HistoryError::NoSeries {
+                    instruments: name,
+                    name: b.series.join(", "),
+                    known: have.join(", "),
+                }
+                .into());
             }
             let bars: Vec<String> =
                 ours().filter(|s| s.name.kind == SeriesKind::Bars).map(|s| s.name.label()).collect();
@@ -452,7 +460,9 @@ impl BacktestError {
                 | Self::Model { .. }
                 | Self::Currencies(_)
                 | Self::Nothing { .. }
-                | Self::History(HistoryError::Unknown { .. } | HistoryError::Range { .. })
+                | Self::History(
+                    HistoryError::Unknown { .. } | HistoryError::NoSeries { .. } | HistoryError::Range { .. }
+                )
         )
     }
 }
