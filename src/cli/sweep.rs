@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The history's directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "dir", value_name = "DIR")]
     history: Option<PathBuf>,
     /// The first day or moment, UTC: 2024-08-08, 2024-08-08T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
