@@ -155,6 +155,22 @@ fn bad_usage_and_configuration_end_with_two() {
 }
 
 #[test]
+fn recordings_of_what_is_not_traded_are_told_with_how_they_are_backtested() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = recording(dir.path(), &[TRADE.as_bytes()]);
+    let config = dir.path().join("my.toml");
+    let spot = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/instruments/binance-spot.toml");
+    let text = format!(
+        "[risk]\nunset = \"default\"\n[instruments]\nfiles = [{spot:?}]\n[[strategy]]\nname = \"ma-cross\"\n\
+         instruments = [\"binance:spot:ETHUSDT\"]\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    let (path, config) = (path.display().to_string(), config.display().to_string());
+    let output = program(&["backtest", "--config", &config, &path]);
+    refused(&output, 2, &["binance:spot:ETHUSDT is in none of the recordings", "MARKET-SYMBOL-DATE.gz"]);
+}
+
+#[test]
 fn an_interrupted_replay_ends_cleanly_with_its_report() {
     let dir = tempfile::tempdir().expect("a directory");
     let frames = [TRADE.as_bytes(); 4];

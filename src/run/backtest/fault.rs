@@ -35,6 +35,17 @@ pub enum BacktestError {
         /// What there is.
         known: String,
     },
+    /// A strategy's instrument is in none of the recordings.
+    #[error(
+        "{instrument} is in none of the recordings that are given ({known}): give one of it, named MARKET-SYMBOL-DATE.gz as \
+         spot-btcusdt-20240808.gz is, or trade what they are of: --config FILE with a [[strategy]] on it"
+    )]
+    NoRecording {
+        /// Which.
+        instrument: String,
+        /// What is given.
+        known: String,
+    },
     /// Two series of bars of one instrument.
     #[error("{instrument} has several series of bars, {series}: name the one to use in [backtest] series")]
     SeveralBars {

@@ -193,7 +193,7 @@ impl Plan {
             };
             if !frames.sources().iter().any(ours) {
                 let known = sources.join(", ");
-                return Err(BacktestError::NoSeries { instrument: instrument.name(), known });
+                return Err(BacktestError::NoRecording { instrument: instrument.name(), known });
             }
             known[instrument.id.index()].add(SeriesKind::Feed);
         }
@@ -456,6 +456,7 @@ impl BacktestError {
                 | Self::Io { .. }
                 | Self::File { .. }
                 | Self::NoSeries { .. }
+                | Self::NoRecording { .. }
                 | Self::SeveralBars { .. }
                 | Self::Model { .. }
                 | Self::Currencies(_)
