@@ -238,6 +238,12 @@ fn names_in_zips_of_stocks_say_what_they_hold_or_are_refused() {
         (entry.segments[0].instrument.as_str(), entry.segments[0].base.as_str()),
         ("usa:spot:ABC", "ABC")
     );
+    // Factors lie beside the bars, and are none.
+    let factors = plain(dir.path(), "abc.csv", "20000620,0.9,0.1,101\n20501231,1,1,0\n");
+    for options in [&options(), &with_every] {
+        let error = refused(&dir.path().join("x"), ImportKind::Stocks, &factors, options);
+        assert!(error.contains("look like factors") && error.contains("--adjust"), "{error}");
+    }
     let path = zipped(dir.path(), "20240808_abc_tick.zip", "1,10000,5,P,0,0\n");
     let error = refused(&dir.path().join("x"), ImportKind::Stocks, &path, &options());
     assert!(error.contains("_trade or _quote"), "{error}");

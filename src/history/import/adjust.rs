@@ -64,6 +64,12 @@ impl Factors {
         Ok(Self { rows })
     }
 
+    /// Whether a file reads as factors.
+    pub fn are_in(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+            && Self::read(path, "", path).is_ok()
+    }
+
     /// The factors of a day; after the last one they are one.
     pub fn of(&self, day: u32) -> Factor {
         let at = self.rows.partition_point(|(last, ..)| *last < day);

@@ -313,6 +313,12 @@ impl Told {
         let every = match folders.first().map(String::as_str) {
             Some("hour") => Some("1h".to_owned()),
             Some("daily") => Some("1d".to_owned()),
+            _ if Factors::are_in(path) => {
+                return Err(NameFault::Option(
+                    "these look like factors of splits and dividends, and not like bars: give their folder to --adjust where \
+                     the bars are imported",
+                ));
+            }
             _ => options.columns.every.clone().filter(|every| matches!(every.as_str(), "1h" | "1d")),
         };
         let every = every.ok_or(NameFault::File(
