@@ -155,6 +155,16 @@ fn bad_usage_and_configuration_end_with_two() {
 }
 
 #[test]
+fn a_journal_or_trail_that_is_not_there_is_told_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let nowhere = path("nowhere.journal");
+    for command in [&["pnl", "--journal", &nowhere][..], &["audit", "verify", &nowhere]] {
+        refused(&program(command), 1, &["nowhere.journal: no such file: check the path"]);
+    }
+}
+
+#[test]
 fn recordings_of_what_is_not_traded_are_told_with_how_they_are_backtested() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = recording(dir.path(), &[TRADE.as_bytes()]);

@@ -2,6 +2,7 @@
 
 use super::verify::Fault;
 use crate::journal::JournalError;
+use crate::journal::format::unopened;
 use thiserror::Error;
 
 /// See the module.
@@ -57,5 +58,10 @@ pub enum AuditError {
 impl AuditError {
     pub(super) fn io(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self + '_ {
         |error| Self::Io { path: path.display().to_string(), error }
+    }
+
+    /// That a file cannot be opened to read.
+    pub(super) fn unopened(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        |error| Self::Io { path: path.display().to_string(), error: unopened(error) }
     }
 }

@@ -162,7 +162,7 @@ pub fn verify(mut trail: impl BufRead, anchors: &[Anchor]) -> io::Result<Result<
 /// # Errors
 /// [`AuditError::Fault`] with the first bad record, or what keeps the file from being read.
 pub fn verify_file(path: &Path, anchors: &[Anchor]) -> Result<Verified, AuditError> {
-    let file = File::open(path).map_err(AuditError::io(path))?;
+    let file = File::open(path).map_err(AuditError::unopened(path))?;
     let found = verify(BufReader::with_capacity(1 << 20, file), anchors).map_err(AuditError::io(path))?;
     found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })
 }
@@ -180,7 +180,7 @@ pub fn anchors_of(trail: &Path) -> PathBuf {
 /// # Errors
 /// [`AuditError::BadAnchor`] at the first line that is none.
 pub fn read_anchors(path: &Path) -> Result<Vec<Anchor>, AuditError> {
-    let text = std::fs::read(path).map_err(AuditError::io(path))?;
+    let text = std::fs::read(path).map_err(AuditError::unopened(path))?;
     let text = String::from_utf8_lossy(&text);
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let lines = whole.split('\n').enumerate().filter(|(_, line)| !line.is_empty());

@@ -53,7 +53,7 @@ impl Follower {
     /// [`JournalError`] where the file cannot be read or is no journal.
     pub fn open(path: &Path) -> Result<Option<Self>, JournalError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| JournalError::Io { path: name.clone(), error })?;
+        let file = File::open(path).map_err(|error| JournalError::unopened(path, error))?;
         let mut magic = [0u8; 8];
         let bad = |problem: String| JournalError::Bad { path: name.clone(), problem };
         match file.read_exact_at(&mut magic, 0) {

@@ -140,6 +140,21 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// That a file cannot be opened, with what to do where that is known.
+    pub(crate) fn unopened(path: &std::path::Path, error: std::io::Error) -> Self {
+        Self::Io { path: path.display().to_string(), error: unopened(error) }
+    }
+}
+
+/// The system's error on opening a file to read, with what to do where that is known.
+pub(crate) fn unopened(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => std::io::Error::new(error.kind(), "no such file: check the path"),
+        _ => error,
+    }
+}
+
 /// CRC-32 (IEEE) of a block.
 #[must_use]
 pub fn crc(bytes: &[u8]) -> u32 {

@@ -42,8 +42,8 @@ impl JournalReader {
     /// [`JournalError`] where it is not a journal or its header does not read.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let name = path.display().to_string();
-        let io = |error| JournalError::Io { path: name.clone(), error };
-        let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+        let file = File::open(path).map_err(|error| JournalError::unopened(path, error))?;
+        let mut file = BufReader::with_capacity(1 << 20, file);
         let mut magic = [0u8; 8];
         let bad = |problem: &str| JournalError::Bad { path: name.clone(), problem: problem.into() };
         if file.read_exact(&mut magic).is_err() || !is_magic(&magic) {
