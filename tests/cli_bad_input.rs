@@ -155,13 +155,23 @@ fn bad_usage_and_configuration_end_with_two() {
 }
 
 #[test]
-fn a_journal_or_trail_that_is_not_there_is_told_with_what_to_do() {
+fn what_is_no_journal_or_trail_is_told_with_what_it_is() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = |name: &str| dir.path().join(name).display().to_string();
-    let nowhere = path("nowhere.journal");
+    let (nowhere, text) = (path("nowhere.journal"), path("notes.txt"));
     for command in [&["pnl", "--journal", &nowhere][..], &["audit", "verify", &nowhere]] {
         refused(&program(command), 1, &["nowhere.journal: no such file: check the path"]);
     }
+    std::fs::write(&text, "abc\n\nof the market,\nand no record\n").expect("written");
+    let output = program(&["audit", "verify", &text]);
+    refused(&output, 1, &["notes.txt: is no audit trail: no line of it is a record"]);
+    let (_, journal) = journaled(dir.path());
+    let output = program(&["audit", "verify", &journal.display().to_string()]);
+    refused(&output, 1, &["is no audit trail: it is a journal", ".audit"]);
+    assert!(!stderr(&output).contains("NOT AS IT WAS WRITTEN"));
+    // What an anchor says was a trail is none that was never one.
+    let anchor = format!("1:{}", "0".repeat(64));
+    refused(&program(&["audit", "verify", &text, "--anchor", &anchor]), 1, &["NOT AS IT WAS WRITTEN"]);
 }
 
 #[test]

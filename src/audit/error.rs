@@ -28,6 +28,14 @@ pub enum AuditError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// A file that nothing of a trail is in.
+    #[error("{path}: is no audit trail: {is}")]
+    NoTrail {
+        /// Which file.
+        path: String,
+        /// What it is instead, and what to do.
+        is: &'static str,
+    },
     /// A file of anchors holds something else.
     #[error("{path}:{line}: is no anchor; each line is NUMBER:HASH")]
     BadAnchor {

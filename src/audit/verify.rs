@@ -2,9 +2,10 @@
 
 use super::chain::{Anchor, LINK_DIGITS, Link, parts};
 use super::error::AuditError;
+use crate::journal::reader::is_journal;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -164,7 +165,31 @@ pub fn verify(mut trail: impl BufRead, anchors: &[Anchor]) -> io::Result<Result<
 pub fn verify_file(path: &Path, anchors: &[Anchor]) -> Result<Verified, AuditError> {
     let file = File::open(path).map_err(AuditError::unopened(path))?;
     let found = verify(BufReader::with_capacity(1 << 20, file), anchors).map_err(AuditError::io(path))?;
-    found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })
+    found.map_err(|fault| {
+        let path_told = path.display().to_string();
+        match what_it_is(path).filter(|_| anchors.is_empty() && fault == Fault::Unreadable { record: 1 }) {
+            Some(is) => AuditError::NoTrail { path: path_told, is },
+            None => AuditError::Fault { path: path_told, fault },
+        }
+    })
+}
+
+/// How much of a file is looked at for a record.
+const LOOKED_AT_BYTES: u64 = 1 << 20;
+
+/// What a file is of which not one line is a record, nor begins as one; `None` where it may have been a trail.
+fn what_it_is(path: &Path) -> Option<&'static str> {
+    if is_journal(path) {
+        return Some("it is a journal; the trail lies beside it, with .audit after its name");
+    }
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(LOOKED_AT_BYTES).read_to_end(&mut text).ok()?;
+    let is_hex = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    let is_record = |line: &[u8]| line.get(LINK_DIGITS) == Some(&b' ') && is_hex(&line[..LINK_DIGITS]);
+    let is_cut = text.len() <= LINK_DIGITS && is_hex(&text);
+    let is_trail = is_cut || text.split(|byte| *byte == b'\n').any(is_record);
+    (!is_trail)
+        .then_some("no line of it is a record; a trail is named as its journal, with .audit after that")
 }
 
 /// Where the anchors of a trail are, unless told otherwise: beside it.
