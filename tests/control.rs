@@ -241,6 +241,8 @@ fn what_is_written_over_a_kill_file_is_another_word() {
         stopped("the strategy", &["strategy rests"]);
         asked(paths, &release("strategy rests"));
         stopped("released, though the file is there still", &[]);
+        let told = asked(paths, &ControlRequest::Status).held_back();
+        assert!(told.iter().any(|line| line.contains(".kill is there: it stops the next start")), "{told:?}");
         until_open(&alice, "after the release", |n| n == RESTING);
         written("instrument binance:spot:BTCUSDT\n");
         stopped("what the file says now", &["instrument binance:spot:BTCUSDT"]);

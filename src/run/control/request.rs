@@ -146,6 +146,9 @@ pub struct ControlReply {
     /// Instruments that take no new orders, and who holds them back.
     #[serde(default)]
     pub held: Vec<HeldReply>,
+    /// The kill file, where it is there: it stops the next start, whatever was released since it was obeyed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kill_file: Option<String>,
     /// Whether the venue takes orders now; absent where none are sent to it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub orders_taken: Option<bool>,
@@ -155,12 +158,18 @@ pub struct ControlReply {
 }
 
 impl ControlReply {
-    /// What takes no new orders though nobody stopped it, and what others than an operator hold back, a line each.
+    /// What takes no new orders though nobody stopped it, what others than an operator hold back, and what will stop the next
+    /// start, a line each.
     #[must_use]
     pub fn held_back(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(why) = &self.unsaved {
             lines.push(format!("NOT WRITTEN: a restart would not know what is stopped and paused: {why}"));
+        }
+        if let Some(file) = &self.kill_file {
+            lines.push(format!(
+                "KILL FILE: {file} is there: it stops the next start, too, unless it is removed"
+            ));
         }
         if self.orders_taken == Some(false) {
             lines.push(

@@ -310,6 +310,7 @@ impl Server {
             unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
             paused: self.paused.stopped.clone(),
             held,
+            kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
             orders_taken: self.links.orders.as_ref().map(OrdersLink::are_taken),
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
@@ -457,6 +458,9 @@ impl Server {
             return self.latched.remove(scope.trim()).map_err(|error| error.to_string());
         }
         log::warn!("{scope} is released by {operator}: {reason}");
+        if self.file_done.is_some() {
+            log::warn!("{} is there still: remove it, or it stops the next start", self.paths.kill.display());
+        }
         for scope in scopes {
             self.send(Command::Release(scope))?;
         }
