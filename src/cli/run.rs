@@ -9,10 +9,10 @@ use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
-use crate::run::recover::{RecoverError, next_journal};
+use crate::run::recover::{RecoverError, left_unended, next_journal};
 use crate::run::{AlertRequest, Config, LiveError, LiveOptions, Pipeline, run_live};
 use crate::strategy::StrategySpec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -69,6 +69,10 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     let live = config.trading.mode == TradingMode::Live;
     if live {
         tell_that_orders_are_real(&config);
+        let journal = pipeline.journal.as_deref().or(config.journal.path.as_deref());
+        if args.recover.is_none() {
+            tell_what_did_not_end(journal);
+        }
     }
     if !common.json {
         if !live {
@@ -121,6 +125,20 @@ fn tell_that_orders_are_real(config: &Config) {
         "  at the end open orders are {}; [trading] mode = \"paper\" sends none",
         if trading.on_exit == OnExit::Cancel { "cancelled" } else { "kept" }
     );
+}
+
+/// Says that the run before did not end, where its journal lies beside this one's: a start that does not go on with it knows
+/// nothing of its orders and positions.
+fn tell_what_did_not_end(journal: Option<&Path>) {
+    let dir = journal.map(|path| path.parent().filter(|dir| !dir.as_os_str().is_empty()));
+    let dir = dir.map(|dir| dir.unwrap_or(Path::new(".")));
+    if let Some(left) = dir.and_then(left_unended) {
+        let left = left.display();
+        eprintln!(
+            "warning: the run of {left} did not end, and this one knows nothing of its orders and positions: --recover {left} \
+             goes on with it"
+        );
+    }
 }
 
 /// Says that a venue was never heard of, where that is so: an empty run is not a good one.

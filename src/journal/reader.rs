@@ -119,6 +119,43 @@ impl JournalReader {
     }
 }
 
+/// Whether the run of a journal came to its end: only its last block is read.
+///
+/// # Errors
+/// What the system says.
+pub fn has_ended(path: &Path) -> std::io::Result<bool> {
+    let mut file = BufReader::new(File::open(path)?);
+    let length = file.get_ref().metadata()?.len();
+    let mut place = MAGIC.len() as u64;
+    file.seek_relative(MAGIC.len() as i64)?;
+    loop {
+        let mut head = [0; 8];
+        if place.saturating_add(8) >= length {
+            return Ok(false);
+        }
+        file.read_exact(&mut head)?;
+        let bytes = u64::from(u32::from_le_bytes([head[0], head[1], head[2], head[3]]));
+        place += 8 + bytes;
+        if place > length || bytes == 0 || bytes > BLOCK_BYTES_MAX as u64 {
+            return Ok(false);
+        }
+        if place < length {
+            file.seek_relative(bytes as i64)?;
+            continue;
+        }
+        let mut block = vec![0; bytes as usize];
+        file.read_exact(&mut block)?;
+        let mut rest = block.as_slice();
+        while let Some((found, bytes)) = entry(rest) {
+            rest = &rest[bytes..];
+            if found == Entry::End {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+}
+
 /// Whether nothing but zeros is left: a file that had grown when the power went, and what was to be there had not come.
 fn is_zero(file: &mut impl Read) -> std::io::Result<bool> {
     let mut part = [0; 4_096];

@@ -10,7 +10,7 @@
 use super::config::Config;
 use crate::domain::Slot;
 use crate::domain::event::Command;
-use crate::journal::reader::is_journal;
+use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::{JournalError, JournalHeader, JournalReader, LockedFile, Recovered, recover};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -188,6 +188,16 @@ fn newest_in(dir: &Path) -> Result<Option<PathBuf>, RecoverError> {
     }
 }
 
+/// The newest journal of `dir`, where it is of a live run that neither ended nor goes on: whoever starts anew beside it may
+/// have meant to go on with it.
+#[must_use]
+pub fn left_unended(dir: &Path) -> Option<PathBuf> {
+    let path = newest_in(dir).ok()??;
+    let is_held = LockedFile::is_held(&File::open(&path).ok()?);
+    let is_live = JournalReader::open(&path).ok()?.header().balances.is_some();
+    (!is_held && is_live && !has_ended(&path).ok()?).then_some(path)
+}
+
 /// Where the new run's journal goes: where it was asked for, or, if the earlier one is there, beside it under the next
 /// free number: `run.journal`, `run.2.journal`, `run.3.journal`.
 #[must_use]
@@ -230,6 +240,26 @@ mod tests {
         std::fs::write(&second, "").expect("written");
         assert_eq!(next_journal(&asked), dir.path().join("run.3.journal"));
         assert_eq!(next_journal(&second), dir.path().join("run.3.journal"));
+    }
+
+    #[test]
+    fn a_live_run_that_did_not_end_is_found() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("run.journal");
+        let (header, policy) = (crate::journal::JournalHeader::default(), crate::journal::SyncPolicy::Never);
+        let live = crate::journal::JournalHeader { balances: Some(Vec::new()), ..header.clone() };
+        for (header, ends, found) in [(&live, false, true), (&live, true, false), (&header, false, false)] {
+            assert_eq!(left_unended(dir.path()), None, "none is there");
+            let mut writer =
+                crate::journal::JournalWriter::create(&path, header, policy).expect("a new file");
+            if ends {
+                writer.finish().expect("a good disk");
+            }
+            assert_eq!(left_unended(dir.path()), None, "it goes on, or has ended");
+            drop(writer);
+            assert_eq!(left_unended(dir.path()), found.then(|| path.clone()), "{ends}");
+            std::fs::remove_file(&path).expect("ours");
+        }
     }
 
     #[test]
