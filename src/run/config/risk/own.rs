@@ -147,7 +147,7 @@ mod tests {
         let text = format!(
             "{}\n{text}",
             include_str!("../../../../config/default.toml")
-                .split_once("[risk]")
+                .split_once("\n[risk]\n")
                 .map_or("", |(before, _)| before)
         );
         let config = Config::from_text_with_built_in(&text, "x.toml").expect("it can be read");
