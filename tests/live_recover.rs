@@ -230,7 +230,8 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     ours.sort_unstable();
     assert_eq!(ours, theirs, "{told}");
 
-    // Position and wallets are the account's.
+    // Position and wallets are the account's, and said to be of both runs.
+    assert!(summary.resumed && summary.to_json()["resumed"] == true);
     let position = summary.strategies[0].position;
     assert_eq!(position.qty.0, balance(&alice, "BTC") - btc, "{told}");
     for (asset, now) in [("BTC", balance(&alice, "BTC")), ("USDT", balance(&alice, "USDT"))] {

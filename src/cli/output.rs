@@ -207,6 +207,12 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     }
     writeln!(t, "order stream sha256 {}", s.order_stream_sha256)?;
     writeln!(t)?;
+    if s.resumed {
+        writeln!(
+            t,
+            "fills, positions and profit with what the run before left, which this one went on with:"
+        )?;
+    }
     let heads = [
         words("strategy", 18),
         words("instrument", 24),

@@ -247,6 +247,7 @@ fn journaled(
     pipeline_options.epoch = journal.header().epoch;
     pipeline_options.terms.clone_from(&journal.header().terms);
     pipeline_options.resumed.clone_from(&journal.header().resumed);
+    let resumed = pipeline_options.resumed.is_some();
     pipeline_options.carried.clone_from(&journal.header().carried);
     // What the account held is in the journal, since no configuration says it.
     let mut config = config.clone();
@@ -287,6 +288,7 @@ fn journaled(
     let elapsed = begun.elapsed();
     let mut summary = Summary::collect(config, pipeline, None, 0, elapsed, first_event_after);
     summary.journal_events = Some(events);
+    summary.resumed = resumed;
     let summary = finish(summary, None)?;
     match damage {
         Some(error) => Err(ReplayError::Journal { error, summary: Box::new(summary) }),

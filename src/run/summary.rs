@@ -89,6 +89,8 @@ pub struct Summary {
     pub sized_at_nothing: u64,
     /// What their profit was realised by.
     pub accounting: Method,
+    /// Whether it goes on where another run ended, so that results, positions and balances are of both.
+    pub resumed: bool,
     /// Results, by strategy and instrument.
     pub strategies: Vec<StrategyResult>,
     /// What the wallets hold; empty where no balances are configured.
@@ -172,6 +174,7 @@ impl Summary {
             refused: 0,
             sized_at_nothing: 0,
             accounting: config.accounting,
+            resumed: false,
             strategies: Vec::new(),
             balances: Vec::new(),
             indicators: (indicators, 0),
@@ -363,6 +366,7 @@ impl Summary {
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
         put("accounting", json!(self.accounting.label()));
+        put("resumed", json!(self.resumed));
         put("strategies", self.strategies.iter().map(StrategyResult::to_json).collect());
         put("balances", self.balances.iter().map(balance_json).collect());
         put("books", self.books.iter().map(|(i, b)| book_json(i, b)).collect());

@@ -373,6 +373,7 @@ fn live(
     let mut summary = Summary::collect(config, pipeline, Some(decoding), 0, elapsed, first);
     summary.latencies.splice(0..0, latencies);
     summary.live = Some(outcome);
+    summary.resumed = resumed.is_some();
     if let Some(mut sent) = sent {
         summary.latencies.append(&mut sent.latencies);
         summary.orders = Some(sent);
