@@ -140,6 +140,43 @@ fn a_list_ends_with_either_of_its_orders() {
 }
 
 #[test]
+fn each_order_of_a_cancelled_list_is_told_by_its_own_name_and_that_of_its_cancel() {
+    let venue = quiet();
+    let alice = Trader::new(&venue, "alicehmac");
+    let mut socket = alice.websocket();
+    request(&mut socket, "1", "userDataStream.subscribe.signature", alice.signed_params(json!({})));
+    let pair = [
+        SYMBOL,
+        ("side", "SELL"),
+        ("quantity", "0.5"),
+        ("aboveType", "LIMIT_MAKER"),
+        ("abovePrice", "65000"),
+        ("aboveClientOrderId", "profit"),
+        ("belowType", "STOP_LOSS"),
+        ("belowStopPrice", "55000"),
+        ("belowClientOrderId", "loss"),
+    ];
+    alice.done("POST", "/api/v3/orderList/oco", &pair);
+    let cancel = [SYMBOL, ("origClientOrderId", "profit"), ("newClientOrderId", "enough")];
+    let canceled = alice.done("DELETE", ORDER, &cancel);
+    let answered: Vec<(&Value, &Value)> = canceled["orderReports"]
+        .as_array()
+        .expect("reports")
+        .iter()
+        .map(|report| (&report["origClientOrderId"], &report["clientOrderId"]))
+        .collect();
+    let told: Vec<(Value, Value)> = std::iter::repeat_with(|| event(&mut socket)["event"].clone())
+        .filter(|event| event["x"] == "CANCELED")
+        .map(|event| (event["C"].clone(), event["c"].clone()))
+        .take(2)
+        .collect();
+    assert_eq!((&told[0].0, &told[1].0), (&json!("loss"), &json!("profit")));
+    assert_eq!(told[1].1, "enough");
+    assert!(told[0].1.as_str().is_some_and(|id| !id.is_empty() && id != "loss"), "{told:?}");
+    assert_eq!(answered, [(&told[1].0, &told[1].1), (&told[0].0, &told[0].1)], "the answer says the same");
+}
+
+#[test]
 fn the_answer_shows_what_follows_as_pending_even_where_it_works_by_then() {
     let venue = quiet();
     let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));

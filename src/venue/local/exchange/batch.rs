@@ -9,6 +9,7 @@ use super::funds::Funds;
 use super::lists::OrderList;
 use super::market::Market;
 use super::order::{ExecutionType, ExpiryReason, OrderStatus};
+use super::place::ID_OF_CANCEL;
 use super::refusal::Refusal;
 
 /// Numbers that rise over the whole exchange.
@@ -116,8 +117,22 @@ impl Batch<'_> {
             let expiry = (status == OrderStatus::Expired).then_some(reason);
             self.close(other, status, expiry);
             self.relock(number);
-            let kind = if expiry.is_some() { ExecutionType::Expired } else { ExecutionType::Canceled };
-            self.report(other, kind, Details::default());
+            let (kind, details) = if expiry.is_some() {
+                (ExecutionType::Expired, Details::default())
+            } else {
+                (ExecutionType::Canceled, self.cancel_details(other, None))
+            };
+            self.report(other, kind, details);
+        }
+    }
+
+    /// What the report of an order's cancel says: its own id, the venue's where it was given none, and the order's.
+    pub fn cancel_details(&self, number: u64, id: Option<ClientId>) -> Details {
+        let generated = || ClientId::generated(self.market.id.0, ID_OF_CANCEL, self.counters.execution);
+        Details {
+            request_id: Some(id.unwrap_or_else(generated)),
+            original_client_id: Some(self.market.order(number).client_id),
+            ..Details::default()
         }
     }
 

@@ -1,10 +1,9 @@
 //! Cancelling, and cancelling to replace.
 
-use super::batch::{Batch, Details};
+use super::batch::Batch;
 use super::client_id::ClientId;
 use super::funds::AccountId;
 use super::order::{Order, OrderStatus};
-use super::place::ID_OF_CANCEL;
 use super::refusal::Refusal;
 use super::request::{OrderRef, OrderRequest};
 use super::rules::SymbolStatus;
@@ -91,10 +90,7 @@ impl Batch<'_> {
             return Err(Refusal::CancelRestricted);
         }
         self.end_sibling(order.number, OrderStatus::Canceled);
-        let generated = || ClientId::generated(self.market.id.0, ID_OF_CANCEL, self.counters.execution);
-        let request_id = Some(request.client_id.unwrap_or_else(generated));
-        let original_client_id = Some(order.client_id);
-        let details = Details { request_id, original_client_id, ..Details::default() };
+        let details = self.cancel_details(order.number, request.client_id);
         self.end(order.number, OrderStatus::Canceled, None, details);
         Ok(order.number)
     }
