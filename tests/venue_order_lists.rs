@@ -315,7 +315,7 @@ fn an_order_trails_the_best_price_and_sells_once_it_comes_back() {
 }
 
 #[test]
-fn a_cancelled_order_is_asked_for_and_shown_by_its_own_name() {
+fn a_cancelled_order_is_shown_by_its_cancels_name_and_found_by_both() {
     let venue = quiet();
     let alice = Trader::new(&venue, "alicehmac");
     let id = {
@@ -337,9 +337,28 @@ fn a_cancelled_order_is_asked_for_and_shown_by_its_own_name() {
         (&json!("mine"), &json!("the-cancel"))
     );
     let by_id = alice.done("GET", ORDER, &[SYMBOL, ("orderId", &id)]);
-    assert_eq!((&by_id["clientOrderId"], &by_id["status"]), (&json!("mine"), &json!("CANCELED")));
-    assert_eq!(asked(&alice, "mine"), by_id);
-    assert_eq!(alice.refused("GET", ORDER, &[SYMBOL, ("origClientOrderId", "the-cancel")]), (400, -2013));
+    assert_eq!((&by_id["clientOrderId"], &by_id["status"]), (&json!("the-cancel"), &json!("CANCELED")));
+    for name in ["mine", "the-cancel"] {
+        assert_eq!(asked(&alice, name), by_id, "{name}");
+        let both = [SYMBOL, ("orderId", id.as_str()), ("origClientOrderId", name)];
+        assert_eq!(alice.done("GET", ORDER, &both), by_id, "{name}");
+    }
     let all = alice.done("GET", "/api/v3/allOrders", &[SYMBOL]);
-    assert_eq!(all[0]["clientOrderId"], "mine");
+    assert_eq!(all[0]["clientOrderId"], "the-cancel");
+
+    // Its name is free, and a cancel that nobody named leaves the order its own.
+    let named = |name: &'static str| {
+        let mut params = vec![SYMBOL, ("side", "BUY"), ("type", "LIMIT"), ("timeInForce", "GTC")];
+        params.extend([("quantity", "0.1"), ("price", "50000"), ("newClientOrderId", name)]);
+        alice.done("POST", ORDER, &params)
+    };
+    named("mine");
+    alice.done("DELETE", ORDER, &[SYMBOL, ("origClientOrderId", "mine")]);
+    assert_eq!(asked(&alice, "mine")["clientOrderId"], "mine");
+
+    // A cancel by the name of an open order does not hide that.
+    named("third");
+    named("fourth");
+    alice.done("DELETE", ORDER, &[SYMBOL, ("origClientOrderId", "third"), ("newClientOrderId", "fourth")]);
+    assert_eq!((status(&alice, "fourth"), status(&alice, "third")), ("NEW".into(), "CANCELED".into()));
 }

@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
     /// An order that was asked for.
     pub fn queried(&self, json: &mut Json<'_>, order: &Order) {
         json.begin();
-        self.ids(json, order, order.client_id.as_str());
+        self.ids(json, order, order.shown_id().as_str());
         self.amounts(json, order);
         self.kind(json, order);
         json.decimal("stopPrice", order.stop_price.0, self.of.price_decimals);

@@ -22,7 +22,8 @@ pub enum CancelRestriction {
 pub struct CancelRequest {
     /// Which order.
     pub order: OrderRef,
-    /// The client's id of the cancel; the venue gives one where there is none.
+    /// The client's id of the cancel, by which the order is shown from then on; where there is none, the venue gives the
+    /// cancel one.
     pub client_id: Option<ClientId>,
     /// In which state only.
     pub restriction: Option<CancelRestriction>,
@@ -91,6 +92,9 @@ impl Batch<'_> {
         }
         self.end_sibling(order.number, OrderStatus::Canceled);
         let details = self.cancel_details(order.number, request.client_id);
+        if let Some(id) = request.client_id {
+            self.market.name_cancel(order.number, id);
+        }
         self.end(order.number, OrderStatus::Canceled, None, details);
         Ok(order.number)
     }
@@ -145,7 +149,7 @@ pub(super) fn find(
         (None, None) => Err(Refusal::NoOrderId),
         (None, Some(id)) => Ok(market.by_client_id(account, id).copied()),
         (Some(number), id) => match market.get(number).filter(own) {
-            Some(order) if id.is_some_and(|id| id != order.client_id) => Err(disagree),
+            Some(order) if id.is_some_and(|id| !order.is_called(id)) => Err(disagree),
             found => Ok(found.copied()),
         },
     }

@@ -147,6 +147,16 @@ impl Market {
         self.by_client_id.insert((account, id), number);
     }
 
+    /// Calls an order by its cancel's id; it is still found by its own. An open order of that id keeps it.
+    pub fn name_cancel(&mut self, number: u64, id: ClientId) {
+        let order = self.order_mut(number);
+        let account = order.account;
+        order.cancel_id = Some(id);
+        if !self.has_open(account, id) {
+            self.by_client_id.insert((account, id), number);
+        }
+    }
+
     /// Takes an order that has ended out of the book and out of what waits; forgets the oldest that are over.
     pub fn retire(&mut self, number: u64) {
         let order = *self.order(number);
@@ -165,9 +175,11 @@ impl Market {
             let Some(order) = self.over.pop_front().and_then(|number| self.orders.remove(&number)) else {
                 continue;
             };
-            let key = (order.account, order.client_id);
-            if self.by_client_id.get(&key) == Some(&order.number) {
-                self.by_client_id.remove(&key);
+            for id in [order.client_id, order.shown_id()] {
+                let key = (order.account, id);
+                if self.by_client_id.get(&key) == Some(&order.number) {
+                    self.by_client_id.remove(&key);
+                }
             }
         }
         while self.lists.len() > self.rules.history_max

@@ -194,6 +194,8 @@ pub struct Order {
     pub list: Option<u64>,
     /// The client's id.
     pub client_id: ClientId,
+    /// The id that the client gave its cancel, which it is called by since.
+    pub cancel_id: Option<ClientId>,
     /// Which way.
     pub side: Side,
     /// How priced.
@@ -241,6 +243,18 @@ pub struct Order {
 }
 
 impl Order {
+    /// The id it is shown by.
+    #[must_use]
+    pub fn shown_id(&self) -> ClientId {
+        self.cancel_id.unwrap_or(self.client_id)
+    }
+
+    /// Whether it goes by this id: one that was cancelled under another is found by both.
+    #[must_use]
+    pub fn is_called(&self, id: ClientId) -> bool {
+        self.client_id == id || self.cancel_id == Some(id)
+    }
+
     /// What can still trade.
     #[must_use]
     pub fn remaining(&self) -> Qty {

@@ -63,6 +63,7 @@ impl Batch<'_> {
             symbol: self.market.id,
             list: None,
             client_id: request.client_id.unwrap_or_else(generated),
+            cancel_id: None,
             side: request.side,
             kind: request.kind,
             tif: request.tif.unwrap_or(TimeInForce::Gtc),
