@@ -5,8 +5,8 @@ mod exchange;
 
 use algo_trader::domain::{Level, Price, Qty, Side};
 use algo_trader::venue::local::exchange::{
-    AccountId, AssetId, Balance, CancelReplace, Event, Exchange, ExecutionReport, ExecutionType,
-    OrderRequest, Refusal, StpMode, SymbolId, SymbolStatus,
+    AccountId, AssetId, Balance, CancelReplace, Event, Exchange, ExecutionReport, ExecutionType, OcoLeg,
+    OcoRequest, OrderRequest, OrderType, Refusal, StpMode, SymbolId, SymbolStatus,
 };
 use exchange::{Operation, operation, rules};
 use proptest::prelude::*;
@@ -250,4 +250,32 @@ fn refusals_are_the_venues() {
     assert!(books.exchange.cancel(3, account, SYMBOL, &1.into(), &mut events).is_ok());
     let again = books.exchange.cancel(4, account, SYMBOL, &1.into(), &mut events);
     assert_eq!(again.map_err(Refusal::code), Err(-2011));
+}
+
+#[test]
+fn lists_that_are_over_are_forgotten_behind_one_that_stays_open() {
+    let mut few = rules(2, 3);
+    few.history_max = 4;
+    let mut exchange = Exchange::new(vec![few]).expect("the symbol can be listed");
+    let account = exchange.open_account(None);
+    let base = exchange.asset("BASE").expect("listed");
+    assert!(exchange.deposit(0, account, base, 1 << 60, &mut Vec::new()));
+    let pair = OcoRequest {
+        side: Side::Sell,
+        qty: Qty(100),
+        above: OcoLeg { price: Some(Price(500)), ..OcoLeg::new(OrderType::LimitMaker) },
+        below: OcoLeg { stop_price: Some(Price(100)), ..OcoLeg::new(OrderType::StopLoss) },
+        client_id: None,
+        stp: None,
+    };
+    let (open, _) = exchange.place_oco(0, account, SYMBOL, &pair, &mut Vec::new()).expect("placed");
+    let mut last = open;
+    for ms in 1..20 {
+        let (id, orders) = exchange.place_oco(ms, account, SYMBOL, &pair, &mut Vec::new()).expect("placed");
+        exchange.cancel(ms, account, SYMBOL, &orders[0].number.into(), &mut Vec::new()).expect("cancelled");
+        last = id;
+    }
+    let kept: Vec<u64> = exchange.lists(account).map(|(id, _)| id).collect();
+    // The request that ended the last one had forgotten before what was too old.
+    assert_eq!(kept, [&[open][..], &(last - 4..=last).collect::<Vec<_>>()].concat());
 }

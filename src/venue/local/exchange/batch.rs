@@ -143,10 +143,7 @@ impl Batch<'_> {
         if list.done || list.orders().any(|leg| self.market.is_open(leg)) {
             return;
         }
-        let now_ms = self.now_ms;
-        if let Some(list) = self.market.lists.get_mut(&id) {
-            (list.done, list.updated_ms) = (true, now_ms);
-        }
+        self.market.retire_list(id, self.now_ms);
         self.tell_list(id, &list, true);
     }
 

@@ -66,6 +66,7 @@ pub(super) struct Market {
     open: BTreeSet<(AccountId, u64)>,
     by_client_id: HashMap<(AccountId, ClientId), u64>,
     over: VecDeque<u64>,
+    lists_over: VecDeque<u64>,
 }
 
 impl Market {
@@ -85,6 +86,7 @@ impl Market {
             open: BTreeSet::new(),
             by_client_id: HashMap::new(),
             over: VecDeque::new(),
+            lists_over: VecDeque::new(),
         }
     }
 
@@ -168,7 +170,15 @@ impl Market {
         self.over.push_back(number);
     }
 
-    /// Forgets the oldest orders and trades beyond what is kept. Only between requests: a request, and its answer, still
+    /// Marks a list whose orders are all over.
+    pub fn retire_list(&mut self, id: u64, now_ms: u64) {
+        if let Some(list) = self.lists.get_mut(&id) {
+            (list.done, list.updated_ms) = (true, now_ms);
+            self.lists_over.push_back(id);
+        }
+    }
+
+    /// Forgets the oldest orders, lists and trades beyond what is kept. Only between requests: a request, and its answer, still
     /// look at the orders that it ended.
     pub fn forget_old(&mut self) {
         while self.over.len() > self.rules.history_max {
@@ -182,10 +192,10 @@ impl Market {
                 }
             }
         }
-        while self.lists.len() > self.rules.history_max
-            && self.lists.first_key_value().is_some_and(|(_, list)| list.done)
-        {
-            self.lists.pop_first();
+        while self.lists_over.len() > self.rules.history_max {
+            if let Some(id) = self.lists_over.pop_front() {
+                self.lists.remove(&id);
+            }
         }
         while self.trades.len() > self.rules.history_max {
             self.trades.pop_front();

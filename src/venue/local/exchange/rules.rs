@@ -74,7 +74,7 @@ pub struct SymbolRules {
     pub stp_default: StpMode,
     /// Those that an order may name.
     pub stp_allowed: Vec<StpMode>,
-    /// Orders that are over, and trades, which can still be asked for; older ones are forgotten.
+    /// Orders and lists that are over, and trades, which can still be asked for; older ones are forgotten.
     pub history_max: usize,
 }
 
