@@ -122,3 +122,19 @@ fn bad_usage_is_refused_with_what_to_do() {
         assert!(text.contains(words), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn the_help_names_every_fault_that_there_is() {
+    let told = |args: &[&str]| {
+        let output = venue(args).output().expect("the program starts");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let unknown = told(&["--fault", r#"{"fault":"nothing"}"#]);
+    let (_, known) = unknown.split_once("expected one of").expect("the faults that are known");
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let help = told(&["--help"]);
+    let (_, help) = help.split_once("Faults:").expect("a list of faults");
+    let named: Vec<&str> = help.split(|c: char| !c.is_ascii_alphabetic() && c != '-').collect();
+    let missing: Vec<_> = known.iter().filter(|fault| !named.contains(fault)).collect();
+    assert!(known.len() > 20 && missing.is_empty(), "{missing:?} of {known:?}");
+}

@@ -22,6 +22,7 @@
 //! | `{"fault":"rest","status":502,"count":3}` | REST calls fail; what they asked for is done |
 //! | `{"fault":"skew","ms":-1500}` | the clock is wrong, until it is set to 0 again |
 //! | `{"fault":"maintenance","ms":1000}` | 503 and -1008 to all |
+//! | `{"fault":"fees-in","asset":"BNB","price":60000000000}` | commissions are taken in BNB at 600 |
 //! | `{"fault":"symbol","symbol":"BTCUSDT","status":"HALT"}` | a symbol is halted, or trades again |
 
 use super::super::api::{Aim, Mishap, Told};
