@@ -152,6 +152,18 @@ fn bad_usage_and_configuration_end_with_two() {
     let config = config.display().to_string();
     refused(&replay(&path, &["--config", &config]), 2, &["odd.toml:2", "ring_slots"]);
     refused(&program(&["replay"]), 2, &["PATHS"]);
+    // What a run would refuse, its threads are not shown of.
+    let config = dir.path().join("unknown.toml");
+    let text = "instruments.files = [\"binance-spot.toml\"]\n[[strategy]]\nname = \"ma-corss\"\n\
+                instruments = [\"binance:spot:BTCUSDT\"]\n";
+    std::fs::copy("config/instruments/binance-spot.toml", dir.path().join("binance-spot.toml"))
+        .expect("there");
+    std::fs::write(&config, text).expect("written");
+    let config = config.display().to_string();
+    for more in [&[][..], &["--show-topology"]] {
+        let output = replay(&path, &[&["--config", config.as_str()], more].concat());
+        refused(&output, 2, &["unknown.toml:3", "ma-corss", "ma-cross"]);
+    }
 }
 
 #[test]

@@ -202,9 +202,9 @@ impl Common {
     }
 }
 
-/// Shows the topology that a run would have.
+/// Shows the topology that a run would have, or tells why there would be none.
 pub fn show_topology(config: &Config, options: &PipelineOptions, json: bool) -> Outcome {
-    match Pipeline::plan(config, options) {
+    match Pipeline::plan_checked(config, options) {
         Ok(topology) if json => {
             let thread = |thread: &ThreadPlan| {
                 let stages: Vec<_> = thread.roles.iter().map(|role| role.label()).collect();

@@ -111,6 +111,17 @@ impl Pipeline {
         })
     }
 
+    /// [`plan`](Self::plan) of a configuration whose strategies can be built: to show what a run would have, or what it
+    /// would refuse.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn plan_checked(config: &Config, options: &PipelineOptions) -> Result<Topology, PipelineError> {
+        let topology = Self::plan(config, options)?;
+        seat_strategies(config, options.strategies)?;
+        Ok(topology)
+    }
+
     /// Builds everything and starts the threads.
     ///
     /// # Errors
