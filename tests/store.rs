@@ -492,3 +492,81 @@ fn the_commands_say_what_they_did_and_never_show_a_password() {
         assert!(err.contains(told) && out.is_empty() && !err.contains("hunter2"), "{args:?}: {err}");
     }
 }
+
+/// What the directory holds, by name.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn who_only_looks_needs_no_right_to_write_and_leaves_nothing_behind() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = journal(dir.path(), 2);
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    mode(dir.path(), 0o755);
+    let am_root = std::fs::metadata(dir.path()).expect("it is there").uid() == 0;
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        command.arg("store").current_dir(dir.path());
+        command
+    };
+    let load = program()
+        .arg("load")
+        .arg("--journal")
+        .arg(&journal)
+        .args(["--store", "sqlite:a?b/runs%41#.db"])
+        .output();
+    assert!(load.expect("it runs").status.success());
+    let status = |url: &str| {
+        let mut command = program();
+        // Root may write anywhere.
+        if am_root {
+            command.uid(65_534).gid(65_534);
+        }
+        command.args(["status", "--store", url]).output()
+    };
+    let of = dir.path().join("a?b");
+    mode(&of, 0o555);
+    let Ok(output) = status("sqlite:a?b/runs%41#.db") else {
+        println!("SKIPPED: the program cannot be run by another user here");
+        return;
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success() && text(&output.stdout).contains(": 1 runs"), "{output:?}");
+    assert_eq!(names(&of), ["runs%41#.db"]);
+    mode(&of, 0o755);
+    let output = program().args(["status", "--store", "sqlite:a?b/runs%41#.db"]).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(names(&of), ["runs%41#.db"], "nor by who may write");
+
+    // What a program that was killed left in its log is seen by who may make the log's index, and missed by nobody.
+    let writer = rusqlite::Connection::open(of.join("runs%41#.db")).expect("a database");
+    writer.execute_batch("CREATE TABLE more (id INTEGER)").expect("a table");
+    let left = dir.path().join("left");
+    std::fs::create_dir(&left).expect("made");
+    for (from, to) in [("runs%41#.db", "runs.db"), ("runs%41#.db-wal", "runs.db-wal")] {
+        std::fs::copy(of.join(from), left.join(to)).expect("copied");
+    }
+    mode(&left, 0o555);
+    let output = status("sqlite:left/runs.db").expect("it ran before");
+    let told = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && told.contains("runs.db-wal beside it"), "{output:?}");
+    mode(&left, 0o755);
+    let output = program().args(["status", "--store", "sqlite:left/runs.db"]).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+
+    mode(&of.join("runs%41#.db"), 0o600);
+    drop(writer);
+    let output = status("sqlite:a?b/runs%41#.db").expect("it ran before");
+    if am_root {
+        assert!(text(&output.stderr).contains("cannot be read: Permission denied"), "{output:?}");
+    }
+}

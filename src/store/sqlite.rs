@@ -9,6 +9,8 @@ use crate::journal::JournalHeader;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,8 +36,9 @@ impl SqliteStore {
         let place = format!("sqlite:{}", path.display());
         let told = |error: rusqlite::Error| fault(&place, &error);
         if options.read_only {
-            let connection =
-                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told)?;
+            let told = |error: rusqlite::Error| unreadable(path, &place, &error);
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let connection = Connection::open_with_flags(read_only_uri(path), flags).map_err(told)?;
             connection.busy_timeout(BUSY).map_err(told)?;
             let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'";
             let ours = connection.query_row(tables, [], |row| row.get::<_, i64>(0)).map_err(told)? > 0;
@@ -236,6 +239,54 @@ fn fault(place: &str, error: &rusqlite::Error) -> StoreError {
     let told = error.to_string();
     let told = told.lines().next().unwrap_or_default().trim_end_matches([' ', ':']);
     StoreError::Database { place: place.to_owned(), problem: format!("{told}{hint}") }
+}
+
+/// The file's write-ahead log: there while somebody has the file open to write, or after he was killed.
+fn log_of(path: &Path) -> PathBuf {
+    // It lies beside the file itself, not beside a link to it.
+    let mut name = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push("-wal");
+    name.into()
+}
+
+/// The address by which the file is read and nothing is written beside it. Even to read a file that keeps a write-ahead
+/// log SQLite makes one, with its index, unless it is told that nobody writes; which holds where there is no log.
+fn read_only_uri(path: &Path) -> OsString {
+    let mut uri = b"file:".to_vec();
+    if path.is_absolute() {
+        uri.extend_from_slice(b"//");
+    }
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            // What begins another part of an address.
+            b'%' | b'?' | b'#' => uri.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            _ => uri.push(byte),
+        }
+    }
+    uri.extend_from_slice(if log_of(path).exists() { b"?mode=ro" } else { b"?immutable=1" });
+    OsString::from_vec(uri)
+}
+
+/// Why a file cannot be read.
+fn unreadable(path: &Path, place: &str, error: &rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error_code();
+    let problem = match code {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+            if let Err(error) = std::fs::File::open(path) =>
+        {
+            format!("cannot be read: {error}")
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if log_of(path).exists() => {
+            let log = log_of(path);
+            format!(
+                "cannot be read by this user: {} beside it holds what was written last, and is read only by a user who \
+                 may write to it and to its directory: ask as the user who writes it, or after that program has ended",
+                log.display()
+            )
+        }
+        _ => return fault(place, error),
+    };
+    StoreError::Database { place: place.to_owned(), problem }
 }
 
 fn insert<R: Row>(transaction: &Transaction<'_>, run: RunId, rows: &[R]) -> rusqlite::Result<()> {
