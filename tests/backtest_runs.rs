@@ -392,6 +392,28 @@ fn funding_rates_of_a_file_are_paid_when_they_were() {
 }
 
 #[test]
+fn a_file_of_funding_rates_that_are_of_another_time_is_told() {
+    let dir = tempdir().expect("a directory");
+    let path = dir.path().join("rates.csv");
+    let told = |text: &str, more: &str| {
+        std::fs::write(&path, text).expect("can be written");
+        let settings = format!("balance = \"5000\"\nfunding_file = \"{}\"\n{more}", path.display());
+        future("hold-long", &settings, &flat(10_001, 490)).notes
+    };
+    let rate = |bar: i64| format!("{},0.0001\n", (BEGIN as i64 / 60_000_000_000 + bar) * 60_000);
+    let within = format!("time,rate\n{}{}", rate(-9_000), rate(60));
+    assert_eq!(told(&within, ""), Vec::<String>::new());
+    let [outside] = &told(&format!("time,rate\n{}{}", rate(-9_000), rate(9_000)), "")[..] else {
+        panic!("one note")
+    };
+    let day = |bar: i64| Time((BEGIN as i64 + bar * MINUTE as i64) as u64).to_string();
+    assert!(outside.contains("NO FUNDING RATE") && outside.contains("rates.csv"), "{outside}");
+    assert!(outside.contains(&format!("of {} to {}", day(-9_000), day(9_000))), "{outside}");
+    assert!(outside.contains(&format!("within the run, {}", day(0)[..10].to_owned())), "{outside}");
+    assert!(told("time,rate\n", "")[0].contains("it has none"));
+}
+
+#[test]
 fn a_bad_file_of_funding_rates_is_told_by_its_line() {
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), FUTURE, &flat(10_001, 3));
@@ -410,6 +432,7 @@ fn a_bad_file_of_funding_rates_is_told_by_its_line() {
         ("time,rate\n1700000000000,0.0001\nsoon,0.0001\n", 3, "a time in ms"),
         ("time,rate\n\n0,0.0001\n", 3, "a time in ms"),
         ("time,rate\n1700000000000000,0.0001\n", 2, "a time in ms"),
+        ("time,rate\n1700000000,0.0001\n", 2, "a time in ms since 1970, of 2000"),
         ("time,rate\n1700000000000,NaN\n", 2, "at most 8 decimals"),
         ("time,rate\n1700000000000,0.000000001\n", 2, "at most 8 decimals"),
         ("time,rate\n1700000000000\n", 2, "at most 8 decimals"),

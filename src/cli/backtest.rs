@@ -184,6 +184,7 @@ fn once(
     if interrupt.is_raised() {
         eprintln!("interrupted: what follows is what was run until then");
     }
+    ran.notes.iter().for_each(|note| eprintln!("{note}"));
     let report = BacktestReport::of(&ran.outcome, &Conventions { periods: None, risk_free: args.risk_free });
     if args.json {
         let mut json = to_json(&ran);

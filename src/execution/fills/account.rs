@@ -46,6 +46,8 @@ pub struct Funding {
     pub rates: Vec<FundingRate>,
     /// For instruments that none are given of: always this, at multiples of so many ns since 1970.
     pub constant: Option<(FeeRate, u64)>,
+    /// The first and the last time that rates were given of, those before the run too.
+    pub given: Option<(Time, Time)>,
 }
 
 /// See the module.

@@ -7,6 +7,9 @@ use crate::domain::{Instrument, Market, Time};
 use crate::execution::fills::FundingRate;
 use crate::run::config::Config;
 
+/// What a time in ms is at least and at most: from 2000 to 2286. One before is in seconds.
+const MILLIS: std::ops::Range<u64> = 946_684_800_000..10_000_000_000_000;
+
 /// Rates of `text`, in order of time: columns `time` (or `calc_time`; ms since 1970), `rate` (or `last_funding_rate`), and
 /// `instrument`, without which they are of the one USD-M instrument that is traded.
 ///
@@ -45,8 +48,12 @@ pub fn read(
     for (line, number) in lines {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
         let field = |at: usize| fields.get(at).copied().unwrap_or_default();
-        let millis: Option<u64> =
-            field(time_at).parse().ok().filter(|ms| (1..10_000_000_000_000).contains(ms));
+        let millis: Option<u64> = field(time_at).parse().ok();
+        if millis.is_some_and(|millis| !MILLIS.contains(&millis)) {
+            let expected =
+                "must have a time in ms since 1970, of 2000 to 2286: 1700000000000 is in November 2023";
+            return Err(bad(number, expected.into()));
+        }
         let rate = decimal::parse(field(rate_at).as_bytes(), FeeRate::DECIMALS).ok();
         let (Some(millis), Some(rate)) = (millis, rate) else {
             return Err(bad(

@@ -77,6 +77,8 @@ pub struct Ran {
     pub events: u64,
     /// Every decision with its time, where they were kept.
     pub decisions: Vec<(Time, Record)>,
+    /// What was configured and came to nothing, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Events between two looks at the clock and the interrupt flag.
@@ -255,5 +257,6 @@ fn finish(
         Some((score, positions)) => score.finish(&positions, labels, provenance),
         None => (Outcome { strategies: labels, provenance, ..Outcome::default() }, Vec::new()),
     };
-    Ok(Ran { outcome, summary, events: ends.events, decisions })
+    let notes = plan.notes(config, &outcome);
+    Ok(Ran { outcome, summary, events: ends.events, decisions, notes })
 }

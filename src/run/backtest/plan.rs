@@ -9,6 +9,7 @@ use super::path::STEPS;
 use crate::domain::decimal::Scaled;
 use crate::domain::instrument::FeeRate;
 use crate::domain::params::ParamEntry;
+use crate::domain::performance::Outcome;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{
     FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
@@ -226,6 +227,25 @@ impl Plan {
         }
     }
 
+    /// What of the configuration came to nothing in a run that did `outcome`.
+    pub(super) fn notes(&self, config: &Config, outcome: &Outcome) -> Vec<String> {
+        let Some(file) = &config.backtest.funding_file else { return Vec::new() };
+        let funding = &self.simulation.fills.funding;
+        let (from, until) = (outcome.from.max(self.simulation.score.from), outcome.until);
+        if funding.rates.iter().any(|rate| (from..=until).contains(&rate.time)) {
+            return Vec::new();
+        }
+        let there = match funding.given {
+            Some((first, last)) => format!("its rates are of {first} to {last}"),
+            None => "it has none".to_owned(),
+        };
+        let file = file.display();
+        vec![format!(
+            "{file}: NO FUNDING RATE of this file lies within the run, {from} to {until}: {there}; \
+             none was paid"
+        )]
+    }
+
     /// What bears on the result, to be told with it.
     pub(super) fn settings(&self, config: &Config) -> Vec<(String, String)> {
         let b = &config.backtest;
@@ -420,15 +440,13 @@ fn read(path: &Path) -> Result<String, BacktestError> {
 fn funding(b: &BacktestConfig, config: &Config, traded: &[&Instrument]) -> Result<Funding, BacktestError> {
     let every = u64::from(b.funding_hours) * 3_600_000_000_000;
     let constant = (b.funding_rate.0 != 0).then_some((b.funding_rate, every));
-    let rates = match &b.funding_file {
-        Some(path) => {
-            let mut rates = funding::read(&path.display().to_string(), &read(path)?, config, traded)?;
-            rates.retain(|rate| b.from.is_none_or(|from| rate.time >= from));
-            rates
-        }
+    let mut rates = match &b.funding_file {
+        Some(path) => funding::read(&path.display().to_string(), &read(path)?, config, traded)?,
         None => Vec::new(),
     };
-    Ok(Funding { rates, constant })
+    let given = rates.first().zip(rates.last()).map(|(first, last)| (first.time, last.time));
+    rates.retain(|rate| b.from.is_none_or(|from| rate.time >= from));
+    Ok(Funding { rates, constant, given })
 }
 
 /// How long after the last event what is under way may still arrive, ns.
