@@ -40,6 +40,15 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:2:11: backtest.warm_up = \"90 days\": must be a length of time of at most a hundred years: 90d, 12h, 30m or 45s",
         ],
     ),
+    // Tiers of fees that leave the first trade without one, or that go back.
+    (
+        "[[backtest.tier]]\nvolume = \"100\"\nmaker = \"0\"\ntaker = \"0\"\n[[backtest.tier]]\nvolume = \"50.5\"\nmaker = \"0\"\ntaker = \"0\"\n[[backtest.tier]]\nvolume = \"50.5\"\nmaker = \"0\"\ntaker = \"0\"",
+        &[
+            "my.toml:2:10: backtest.tier.volume = \"100\": must be \"0\" in the first [[backtest.tier]]: fees hold from the first trade on",
+            "my.toml:6:10: backtest.tier.volume = \"50.5\": must be more than 100, the volume of the tier above",
+            "my.toml:10:10: backtest.tier.volume = \"50.5\": must be more than 50.5, the volume of the tier above",
+        ],
+    ),
     ("[run]\nepoch = \"now\"", &["my.toml:2:9: run.epoch = \"now\": must be an integer"]),
     ("[run]\nepoch = 1.5", &["my.toml:2:9: run.epoch = 1.5: must be an integer"]),
     (

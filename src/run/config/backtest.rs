@@ -5,7 +5,7 @@ use super::choices::choices;
 use super::raw::{Given, RawBacktest};
 use super::sections::{QUOTE_MAX, amount};
 use crate::domain::Time;
-use crate::domain::decimal::POW10;
+use crate::domain::decimal::{POW10, Scaled};
 use crate::domain::instrument::FeeRate;
 use crate::execution::fills::{FeeTier, Queue, Slippage};
 use crate::history::catalogue::SeriesKind;
@@ -264,10 +264,10 @@ fn queue(given: &Given<String>, checks: &mut Checks<'_>) -> Queue {
     queue.unwrap_or_default()
 }
 
-/// `[[backtest.tier]]`.
+/// `[[backtest.tier]]`: from no volume on, each from more than the one above.
 fn tiers(raw: &RawBacktest, checks: &mut Checks<'_>) -> Vec<FeeTier> {
     let mut tiers: Vec<FeeTier> = Vec::new();
-    for row in &raw.tier {
+    for (first, row) in std::iter::once(true).chain(std::iter::repeat(false)).zip(&raw.tier) {
         let (span, row) = (row.span(), row.get_ref());
         let what = "a decimal number in quotes";
         let volume = checks.require(&row.volume, &span, "volume", what).cloned();
@@ -277,8 +277,20 @@ fn tiers(raw: &RawBacktest, checks: &mut Checks<'_>) -> Vec<FeeTier> {
         checks.require(&row.taker, &span, "taker", fee);
         let (maker, taker) = (rate(&row.maker, checks), rate(&row.taker, checks));
         let (Some(volume), Some(maker), Some(taker)) = (volume, maker, taker) else { continue };
-        if tiers.iter().any(|tier| tier.volume == volume) {
-            checks.refuse(&span, "begins at the volume of a tier above");
+        let at = row.volume.as_ref().map_or_else(|| span.clone(), Spanned::span);
+        match tiers.last() {
+            // Without one the cheapest fees would hold from the first trade on.
+            None if first && volume != 0 => {
+                checks.refuse(
+                    &at,
+                    "must be \"0\" in the first [[backtest.tier]]: fees hold from the first trade on",
+                );
+            }
+            Some(above) if volume <= above.volume => {
+                let above = Scaled { value: above.volume.into(), decimals: 8 };
+                checks.refuse(&at, format!("must be more than {above:#}, the volume of the tier above"));
+            }
+            _ => {}
         }
         tiers.push(FeeTier { volume, maker, taker });
     }
