@@ -122,7 +122,7 @@ fn what_a_killed_process_leaves_reads_to_its_last_whole_block() {
 fn capture_limited(limit: &str, from: &[PathBuf], out: &Path) -> std::process::Output {
     let paths: Vec<String> = from.iter().map(|path| format!("'{}'", path.display())).collect();
     let command = format!(
-        "{limit}; exec '{}' capture --from {} --out '{}' --json --block-kb 64",
+        "{limit}; exec '{}' capture --from {} --out '{}' --json --block-kb 64 --queue-mb 1",
         env!("CARGO_BIN_EXE_algo-trader"),
         paths.join(" "),
         out.display()
@@ -131,10 +131,13 @@ fn capture_limited(limit: &str, from: &[PathBuf], out: &Path) -> std::process::O
     Command::new("sh").args(["-c", &command]).env("LLVM_PROFILE_FILE", "/dev/null").output().expect("a shell")
 }
 
+/// Frames of a large recording: more than a full disk has room for and the queue behind it holds.
+const FRAMES: u64 = 60_000;
+
 /// A recording of some megabytes, packed.
 fn large_recording(dir: &Path) -> PathBuf {
     let path = dir.join("spot-btcusdt-20240808.gz");
-    let rows: Vec<Row> = (0..60_000).map(|n| (START + n * 1_000, frame(n))).collect();
+    let rows: Vec<Row> = (0..FRAMES).map(|n| (START + n * 1_000, frame(n))).collect();
     let rows = rows.iter().map(|(at, bytes)| (Time(*at), bytes.as_slice()));
     algo_trader::history::recording::write_recording(&path, rows).expect("written");
     path
@@ -155,6 +158,17 @@ fn is_whole_and_told(output: &std::process::Output, out: &Path, must_say: &str) 
     assert!(rows.is_sorted_by_key(|row| row.2.0));
     assert!(rows.iter().all(|(_, _, (at, bytes))| *bytes == frame((at - START) / 1_000)));
     assert_eq!(rows[1_000].2.0, START + 1_000_000, "what came before the loss is all there");
+    // It stops at the first error: of what it has not read it knows no number, and says so.
+    let frames = summary["frames"].as_u64().unwrap_or(0);
+    assert_eq!(written + lost, frames, "{summary}");
+    assert_eq!(summary["stopped"], frames < FRAMES, "{summary}");
+    assert_eq!(said.contains("at least") && said.contains("was not read"), frames < FRAMES, "{said}");
+    // The manifest says it too, on a disk that has no more room.
+    let found = verify(out).expect("a capture");
+    assert_eq!((found.is_good(), found.lost(), found.sessions.len()), (false, lost, 1), "{found:?}");
+    let checked = program(&["capture", "verify", &out.display().to_string()]);
+    let told = text(&checked.stdout);
+    assert!(checked.status.code() == Some(1) && told.contains("FRAMES ARE MISSING"), "{told}");
 }
 
 #[test]
@@ -182,7 +196,10 @@ fn a_full_disk_is_told_and_what_was_written_before_stays_whole() {
         return;
     }
     let output = capture_limited("true", &[from], &out);
-    let checked = std::panic::catch_unwind(|| is_whole_and_told(&output, &out, "space"));
+    let checked = std::panic::catch_unwind(|| {
+        is_whole_and_told(&output, &out, "space");
+        assert!(text(&output.stderr).contains("at least"), "{output:?}");
+    });
     assert!(mount(&["umount", &path]).is_ok_and(|status| status.success()), "{path} stays mounted");
     checked.expect("as it must be");
 }

@@ -240,9 +240,12 @@ fn tell(args: &Args, out: &Path, captured: &Captured, problem: Option<String>) -
     if let Some(error) = &captured.report.first_error {
         eprintln!("{error}");
     }
-    let lost = losses(&captured.report.counts);
+    let lost = losses(&captured.report.counts, captured.stopped);
     if !lost.is_empty() {
         eprintln!("FRAMES ARE MISSING from {}: {}", out.display(), lost.join(", "));
+    }
+    if captured.stopped {
+        eprintln!("it stopped there: what the recordings hold after it was not read");
     }
     if args.json {
         println!("{:#}", to_json(captured));
@@ -253,7 +256,8 @@ fn tell(args: &Args, out: &Path, captured: &Captured, problem: Option<String>) -
     if complete { Outcome::Done } else { Outcome::Failed }
 }
 
-fn losses(counts: &CaptureCounts) -> Vec<String> {
+/// What is missing; of a capture that stopped there is more than was counted.
+fn losses(counts: &CaptureCounts, stopped: bool) -> Vec<String> {
     let kinds = [
         (
             counts.lost,
@@ -262,7 +266,8 @@ fn losses(counts: &CaptureCounts) -> Vec<String> {
         (counts.lost_on_disk, "lost since they could not be written"),
         (counts.refused, "left out since they would not be one line, or their receive time is impossible"),
     ];
-    kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+    let least = if stopped { "at least " } else { "" };
+    kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{least}{n} {what}")).collect()
 }
 
 fn progress() -> Option<Box<dyn FnMut(CaptureCounts) + Send>> {
@@ -294,6 +299,7 @@ fn to_json(captured: &Captured) -> Value {
         "errors": c.errors,
         "first_error": captured.report.first_error,
         "interrupted": captured.interrupted,
+        "stopped": captured.stopped,
         "elapsed_s": captured.elapsed.as_secs_f64(),
     })
 }
@@ -360,6 +366,16 @@ fn print_verification(found: &Verification) {
         found.lost(),
         if good == found.files.len() { "" } else { ", as far as the manifest knows" }
     );
+    for session in found.sessions.iter().filter(|session| session.lost + session.errors > 0) {
+        let error =
+            session.first_error.as_ref().map_or(String::new(), |error| format!(", the first: {error}"));
+        println!(
+            "FRAMES ARE MISSING: the session of {} lost {}; {} calls to the system failed{error}",
+            Time(session.session),
+            session.lost,
+            session.errors
+        );
+    }
     if found.open_sessions > 0 {
         println!("sessions that did not end (still running, or cut): {}", found.open_sessions);
     }
@@ -386,6 +402,7 @@ fn verification_json(found: &Verification) -> Value {
         "good": found.is_good(),
         "frames": found.frames(),
         "lost": found.lost(),
+        "errors": found.sessions.iter().map(|session| session.errors).sum::<u64>(),
         "open_sessions": found.open_sessions,
         "cut_manifest_lines": found.cut_manifest_lines,
         "bad_manifest_lines": found.bad_manifest_lines,

@@ -38,6 +38,8 @@ pub struct Captured {
     pub source_error: Option<SourceError>,
     /// Whether it was ended by a signal.
     pub interrupted: bool,
+    /// Whether it stopped at an error of the disk: what the source still had was not read, and is in no count.
+    pub stopped: bool,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -46,7 +48,8 @@ pub struct Captured {
 pub fn capture_frames(source: &mut dyn FrameSource, mut capture: Capture, mut run: CaptureRun) -> Captured {
     let begun = Instant::now();
     let (from, until) = (run.from.unwrap_or(Time(0)), run.until.unwrap_or(Time(u64::MAX)));
-    let (mut polled, mut left_out, mut source_error, mut interrupted) = (0u64, 0, None, false);
+    let (mut polled, mut left_out, mut source_error) = (0u64, 0, None);
+    let (mut interrupted, mut stopped) = (false, false);
     loop {
         match source.next_frame() {
             Ok(Some(frame)) => {
@@ -73,10 +76,11 @@ pub fn capture_frames(source: &mut dyn FrameSource, mut capture: Capture, mut ru
         if let Some(progress) = &mut run.progress {
             progress(counts);
         }
-        if interrupted || over || (run.stop_on_error && counts.errors > 0) {
+        stopped = run.stop_on_error && counts.errors > 0;
+        if interrupted || over || stopped {
             break;
         }
     }
     let report = capture.finish();
-    Captured { report, left_out, source_error, interrupted, elapsed: begun.elapsed() }
+    Captured { report, left_out, source_error, interrupted, stopped, elapsed: begun.elapsed() }
 }

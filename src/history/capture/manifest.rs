@@ -1,9 +1,11 @@
 //! The manifest: `manifest.jsonl`, a line for each file that was closed and for each session that ended.
 //!
-//! Owns: its format. Invariant: lines are only ever added, each with one call.
+//! Owns: its format. Invariant: lines are only ever added, each with one call; one that could not be written whole is
+//! taken off again.
 
 use super::fault::CaptureError;
 use crate::domain::{Market, Time};
+use nix::fcntl::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -52,6 +54,12 @@ pub struct SessionEntry {
     pub frames: u64,
     /// Frames that were lost, in the queue or on the disk, or refused.
     pub lost: u64,
+    /// Writes, and other calls to the system, that failed. Captures before it was kept have none.
+    #[serde(default)]
+    pub errors: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,6 +87,9 @@ pub(super) struct ManifestWriter {
     file: File,
 }
 
+/// Room on the disk that is kept for what follows: a session that filled the disk can still say so.
+const RESERVED_BYTES: i64 = 64 << 10;
+
 impl ManifestWriter {
     pub(super) fn open(dir: &Path) -> Result<Self, CaptureError> {
         let path = dir.join(MANIFEST_NAME);
@@ -93,6 +104,7 @@ impl ManifestWriter {
                     file.write_all(b"\n")?;
                 }
             }
+            reserve(&file);
             Ok(file)
         };
         match open() {
@@ -112,9 +124,21 @@ impl ManifestWriter {
     fn add(&mut self, line: &Line, sync: bool) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        self.file.write_all(&text)?;
+        let before = self.file.metadata()?.len();
+        if let Err(error) = self.file.write_all(&text) {
+            // Part of a line would spoil the next.
+            self.file.set_len(before)?;
+            return Err(error);
+        }
+        reserve(&self.file);
         if sync { self.file.sync_data() } else { Ok(()) }
     }
+}
+
+/// Takes room behind the file's end, which it does not move. A file system that cannot do this does without.
+fn reserve(file: &File) {
+    let Ok(end) = file.metadata().map(|metadata| i64::try_from(metadata.len()).unwrap_or(0)) else { return };
+    let _ = fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, end, RESERVED_BYTES);
 }
 
 /// Reads the manifest of a directory; an empty one if there is none.

@@ -169,6 +169,10 @@ impl Capture {
         {
             self.shared.fail("the writing thread panicked: please report this as a bug".into());
         }
+        // What was still in the queue of a thread that has gone came into no file either.
+        let counts = self.counts();
+        let ended = counts.written + counts.refused + counts.lost_on_disk;
+        counts::add(&self.shared.lost_on_disk, counts.taken.saturating_sub(ended));
     }
 }
 

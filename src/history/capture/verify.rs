@@ -71,11 +71,14 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether nothing that was written whole is missing or changed.
+    /// Whether nothing that was written whole is missing or changed, and no session that ended has lost anything.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |verdict: &FileVerdict| matches!(verdict.state, FileState::Good | FileState::Open { .. });
-        self.files.iter().all(good) && self.bad_manifest_lines.is_empty()
+        let complete = |session: &SessionEntry| session.lost == 0 && session.errors == 0;
+        self.files.iter().all(good)
+            && self.bad_manifest_lines.is_empty()
+            && self.sessions.iter().all(complete)
     }
 
     /// Frames that can be read.

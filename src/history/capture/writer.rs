@@ -97,12 +97,15 @@ impl Writer {
     fn end(mut self) {
         self.files.iter_mut().for_each(|files| files.close(&mut self.out));
         let shared = &self.out.shared;
-        let counts = shared.counts(0, shared.lost.load(std::sync::atomic::Ordering::Relaxed));
+        let report = shared.report(0, shared.lost.load(std::sync::atomic::Ordering::Relaxed));
+        let counts = report.counts;
         let entry = SessionEntry {
             session: self.out.session.0,
             files: counts.files,
             frames: counts.written,
             lost: counts.lost + counts.refused + counts.lost_on_disk,
+            errors: counts.errors,
+            first_error: report.first_error,
         };
         let sync = self.out.options.fsync != Fsync::Never;
         if let Err(error) = self.out.manifest.add_end(entry, sync) {

@@ -113,6 +113,7 @@ fn capture(
         left_out: 0,
         source_error: None,
         interrupted: interrupt.is_raised(),
+        stopped: false,
         elapsed,
     };
     Ok((captured, outcome, problem))
