@@ -190,6 +190,42 @@ fn what_the_first_event_of_a_day_loses_is_that_days_loss() {
 }
 
 #[test]
+fn a_trade_of_an_order_that_is_over_is_money_all_the_same() {
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let stop = Stop::new();
+    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+    let (sender, receiver) = watch();
+    let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
+    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+    let mut risk = risk.with_watch(Some(sender));
+    let fill = Report {
+        instrument: InstrumentId(0),
+        order: OrderId(9 << 8),
+        strategy: StrategyId(0),
+        side: Side::Buy,
+        kind: ReportKind::Fill,
+        qty: Qty(1),
+        price: Price(1),
+        fee: TEN,
+        fee_asset: FeeAsset::Quote,
+        trade_id: 7,
+        maker: false,
+    };
+    // A strategy or an instrument that there is none of is nobody's.
+    let strangers =
+        [Report { strategy: StrategyId(9), ..fill }, Report { instrument: InstrumentId(999), ..fill }];
+    let mut profits = Vec::new();
+    for (seq, report) in (1u64..).zip(strangers.into_iter().chain([fill])) {
+        let mut slot = Slot::report(&report);
+        slot.stamp(Time((1_723_161_255 + seq) * 1_000_000_000), 0, 0);
+        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+        profits.push(receiver.snapshot().lock().expect("nobody panicked").whole.profit);
+    }
+    assert_eq!(profits, [0, 0, -i128::from(TEN)]);
+}
+
+#[test]
 fn a_release_forgives_what_it_lets_go_and_nothing_else() {
     let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
     let stop = Stop::new();

@@ -246,6 +246,26 @@ impl Keeper {
         }
     }
 
+    fn book(&mut self, report: &Report) {
+        self.counts.fills += 1;
+        self.positions[report.strategy.index()][report.instrument.index()].book(report);
+        self.book_lots(report);
+        if let Some(score) = &mut self.score {
+            score.on_report(report, &self.positions);
+        }
+    }
+
+    /// A report of an order that is over, or was never ours. A trade is money whatever became of its order, and the client
+    /// tells each once: it is booked to whose it was.
+    fn on_late(&mut self, report: &Report) {
+        self.counts.unknown_reports += 1;
+        let of = self.positions.get(report.strategy.index());
+        let known = of.is_some_and(|of| report.instrument.index() < of.len());
+        if known && report.kind == ReportKind::Fill && report.qty.0 > 0 {
+            self.book(report);
+        }
+    }
+
     fn on_report(&mut self, report: &Report) {
         if report.kind.is_of_position() {
             self.positions[report.strategy.index()][report.instrument.index()].apply_report(report);
@@ -256,18 +276,12 @@ impl Keeper {
             return;
         }
         let Some(index) = self.live.iter().position(|o| o.order.id == report.order) else {
-            self.counts.unknown_reports += 1;
-            return;
+            return self.on_late(report);
         };
         match self.live[index].apply(report.kind, report.qty, report.trade_id) {
             Applied::Overfill => self.counts.overfills += 1,
             Applied::Changed if report.kind == ReportKind::Fill => {
-                self.counts.fills += 1;
-                self.positions[report.strategy.index()][report.instrument.index()].book(report);
-                self.book_lots(report);
-                if let Some(score) = &mut self.score {
-                    score.on_report(report, &self.positions);
-                }
+                self.book(report);
             }
             Applied::Changed | Applied::Ignored => {}
         }

@@ -223,19 +223,20 @@ impl Recovery {
 
     fn report(&mut self, report: &Report) {
         let Some(desk) = self.desks.get_mut(report.strategy.index()) else { return };
-        let realised = |desk: &Desk| {
-            desk.state.positions.get(report.instrument.index()).map_or(Notional::ZERO, |p| p.realised)
+        let of = |desk: &Desk| {
+            let position = desk.state.positions.get(report.instrument.index());
+            position.map_or((Notional::ZERO, 0), |p| (p.realised, p.fills))
         };
-        let before = realised(desk);
-        let settled = desk.on_report(report, self.time);
-        let realised = realised(desk).minus(before);
-        if report.kind.is_of_position() || settled.is_some_and(|settled| settled.changed) {
+        let (realised, fills) = of(desk);
+        desk.on_report(report, self.time);
+        let (realised, booked) = (of(desk).0.minus(realised), of(desk).1 > fills);
+        if report.kind.is_of_position() || booked {
             let of = self.lots.get_mut(report.strategy.index());
             if let Some(lots) = of.and_then(|lots| lots.get_mut(report.instrument.index())) {
                 lots.book_report(report);
             }
         }
-        if report.kind == ReportKind::Fill && settled.is_some_and(|settled| settled.changed) {
+        if report.kind == ReportKind::Fill && booked {
             let &Report { order, instrument, side, qty, price, fee, fee_asset, trade_id, .. } = report;
             self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
             self.booked.entry(order).or_default().push(trade_id);

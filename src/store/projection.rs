@@ -297,7 +297,13 @@ impl Projection {
             held.changed = true;
             return;
         }
-        let Some(state) = self.live.get_mut(&report.order) else { return };
+        let Some(state) = self.live.get_mut(&report.order) else {
+            // Of an order that is over: a trade is money whatever became of it, and is told once.
+            if report.kind == ReportKind::Fill && report.qty.0 > 0 {
+                self.book(report, out);
+            }
+            return;
+        };
         let applied = state.apply(report.kind, report.qty, report.trade_id);
         let state = *state;
         if state.status.is_final() {
@@ -318,9 +324,12 @@ impl Projection {
             ReportKind::Commission => "commission",
         };
         self.tell_step(&state, event, out);
-        if report.kind != ReportKind::Fill {
-            return;
+        if report.kind == ReportKind::Fill {
+            self.book(report, out);
         }
+    }
+
+    fn book(&mut self, report: &Report, out: &mut Batch) {
         let held = self.held.entry((report.strategy, report.instrument)).or_default();
         held.position.book(report);
         held.changed = true;

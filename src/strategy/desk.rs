@@ -416,7 +416,7 @@ impl Desk {
             return None;
         }
         let Some(index) = self.state.orders.iter().position(|o| o.order.id == report.order) else {
-            return self.on_slice_report(report, now);
+            return self.on_slice_report(report, now).or_else(|| self.on_late(report));
         };
         let state = &mut self.state.orders[index];
         let applied = state.apply(report.kind, report.qty, report.trade_id);
@@ -439,9 +439,19 @@ impl Desk {
         Some(Settled { order, changed: applied == Applied::Changed })
     }
 
+    /// A report of an order that is over: a trade is money whatever became of its order, and is told once.
+    fn on_late(&mut self, report: &Report) -> Option<Settled> {
+        if report.kind == ReportKind::Fill && report.qty.0 > 0 {
+            self.book(report);
+            self.clamp(report.instrument);
+        }
+        None
+    }
+
     pub(super) fn book(&mut self, report: &Report) {
-        let position = &mut self.state.positions[report.instrument.index()];
-        position.book(report);
+        if let Some(position) = self.state.positions.get_mut(report.instrument.index()) {
+            position.book(report);
+        }
     }
 
     /// Books a denial.
@@ -542,6 +552,30 @@ pub(super) mod tests {
         desk.link(&view, a, b).expect("they can be");
         let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
         assert_eq!(sent, [a]);
+    }
+
+    #[test]
+    fn a_trade_of_an_order_that_is_over_is_booked() {
+        let (mut desk, view) = (Desk::new(StrategyId(0), 1), view());
+        let id = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        let report = |kind, qty, trade_id| Report {
+            instrument: BTC,
+            order: id,
+            strategy: StrategyId(0),
+            side: Side::Buy,
+            kind,
+            qty: Qty(qty),
+            price: Price(100),
+            fee: 0,
+            fee_asset: crate::domain::event::FeeAsset::Quote,
+            trade_id,
+            maker: false,
+        };
+        desk.on_report(&report(ReportKind::Rejected, 0, 0), Time(1));
+        assert!(desk.order(id).is_none());
+        assert!(desk.on_report(&report(ReportKind::Fill, 4, 1), Time(2)).is_none());
+        assert!(desk.on_report(&report(ReportKind::Canceled, 0, 0), Time(3)).is_none());
+        assert_eq!(desk.state.positions[0].qty, Qty(4));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl<R: RuleList> Judge<R> {
         if report.kind.is_of_position() {
             return self.on_position(seq, report);
         }
-        let Some(index) = self.live.find(report.order) else { return };
+        let Some(index) = self.live.find(report.order) else { return self.on_late(seq, report) };
         let live = self.live.at_mut(index);
         let first = live.state.filled == Qty::ZERO;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
@@ -85,7 +85,7 @@ impl<R: RuleList> Judge<R> {
             self.exposure.order(&order, before, after, if is_final { -1 } else { 0 });
         }
         if booked {
-            self.on_fill(&order, report, first);
+            self.on_fill(report, first);
         }
         if is_final {
             self.wallets.close(report.order);
@@ -99,9 +99,18 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    fn on_fill(&mut self, order: &Order, report: &Report, first: bool) {
-        let &Report { order: id, instrument, side, qty, price, fee, fee_asset, .. } = report;
-        let strategy = order.strategy;
+    /// A report of an order that is over: a trade is money whatever became of its order, and is told once.
+    fn on_late(&mut self, seq: u64, report: &Report) {
+        let known =
+            report.strategy.index() < self.trades_today.len() && report.instrument.index() < self.table.len();
+        if known && report.kind == ReportKind::Fill && report.qty.0 > 0 {
+            self.on_fill(report, false);
+            self.look(seq, Some(report.strategy));
+        }
+    }
+
+    fn on_fill(&mut self, report: &Report, first: bool) {
+        let &Report { order: id, strategy, instrument, side, qty, price, fee, fee_asset, .. } = report;
         let filled = self.exposure.fill(report);
         if let Some(earned) = filled.closed {
             self.losses.closed(strategy, earned);
