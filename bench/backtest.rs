@@ -193,7 +193,7 @@ fn config(strategy: &str, catalogue: &Catalogue) -> Config {
         "{LIMITS}[backtest]\nqueue = \"power:3\"\n[[strategy]]\nname = \"{strategy}\"\n\
          instruments = [\"binance:usdm:BTCUSDT\"]"
     );
-    let more = known_to(catalogue, &["binance:usdm:BTCUSDT".into()], 3);
+    let more = known_to(catalogue, &["binance:usdm:BTCUSDT".into()], &[], 3);
     Config::from_text_and(&text, "bench.toml", Path::new(""), &more).expect("good")
 }
 
@@ -297,7 +297,7 @@ fn sweep(dir: &Path, bars: u64, points: u64) -> serde_json::Value {
         "{LIMITS}[backtest]\nbalance = \"1000000\"\nequity_seconds = 86400\n[[strategy]]\nname = \"bar-cross\"\n\
          instruments = [\"usa:spot:XYZ\"]"
     );
-    let more = known_to(&catalogue, &["usa:spot:XYZ".into()], 3);
+    let more = known_to(&catalogue, &["usa:spot:XYZ".into()], &[], 3);
     let config = Config::from_text_and(&text, "bench.toml", Path::new(""), &more).expect("good");
     let axis = |text: &str| Axis::parse(text).expect("an axis");
     let space = Space::new(vec![axis("fast=5..100:5"), axis("slow=110..600:10")]).expect("a space");

@@ -174,7 +174,7 @@ fn spy(qty_decimals: u8) -> Option<(Config, Ran)> {
         support::history::import(&history, ImportKind::Stocks, &folder.join("daily/spy.zip"), &options);
     assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
     let catalogue = Catalogue::open(&history).expect("a history");
-    let more = known_to(&catalogue, &["usa:spot:SPY".into()], qty_decimals);
+    let more = known_to(&catalogue, &["usa:spot:SPY".into()], &[], qty_decimals);
     let text = format!(
         "{LIMITS}\n[[strategy]]\nname = \"ma-cross\"\ninstruments = [\"usa:spot:SPY\"]\n[strategy.params]\n\
          fast = 20\nslow = 50\ncapital = \"100000\"\nstop_bps = 0"
@@ -284,7 +284,7 @@ fn how_old_a_book_is_is_not_asked_where_there_are_bars_alone() {
     for age in ["book_age_ms_max = 1", ""] {
         let text = text.replace("book_age_ms_max = \"none\"", age);
         let catalogue = Catalogue::open(&dir.path().join("history")).expect("there");
-        let more = known_to(&catalogue, &[XYZ.to_owned()], 3);
+        let more = known_to(&catalogue, &[XYZ.to_owned()], &[], 3);
         let config = Config::from_text_and(&text, "t.toml", dir.path(), &more).expect("good");
         let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
         assert_eq!((fills(&ran), ran.summary.denials), (vec![(1, 1_000, 10_075)], vec![]), "{age:?}");
@@ -305,7 +305,7 @@ fn a_loss_over_its_limit_is_seen_at_the_bar_that_makes_it() {
             "{limits}\nlosses.flatten = true\n[backtest]\npath = \"{path}\"\n[[strategy]]\n\
              name = \"market\"\ninstruments = [\"{XYZ}\"]"
         );
-        let more = known_to(&catalogue, &[XYZ.into()], 3);
+        let more = known_to(&catalogue, &[XYZ.into()], &[], 3);
         let config =
             Config::from_text_and(&text, "test.toml", dir.path(), &more).unwrap_or_else(|e| panic!("{e}"));
         fills(&run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}")))

@@ -7,10 +7,11 @@ mod support {
 }
 
 use algo_trader::domain::{Price, Qty, Side};
+use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{ImportKind, ImportOptions};
-use algo_trader::history::segment::Row;
-use algo_trader::run::backtest::Ran;
+use algo_trader::history::segment::{Num, Row};
+use algo_trader::run::backtest::{Ran, known_to};
 use algo_trader::strategy::StrategySpec;
 use support::backtest::{BEGIN, Happened, config, quote, rows, run, trade};
 use tempfile::tempdir;
@@ -249,4 +250,22 @@ fn depth_alone_says_what_a_position_is_worth() {
         - ran.outcome.amount(of, Price(10_002).times(fill.qty));
     assert_eq!(ran.outcome.end() - ran.outcome.start, gained - fee);
     assert_eq!(ran.outcome.trips[0].profit, gained - fee);
+}
+
+#[test]
+fn what_else_lies_in_the_history_makes_no_tick_finer() {
+    let dir = tempdir().expect("a directory");
+    let coarse = [trade(BEGIN, 10_001, 1_000, Side::Buy, false)];
+    let (price, qty) = (Num::new(1_000_001, 4), Num::new(1, 3));
+    let side = |price| (price, qty);
+    let fine = [(BEGIN, Row::Quote { bid: side(price), ask: side(price), update_id: 1 })];
+    rows(dir.path(), XYZ, SeriesKind::Trades, &coarse);
+    rows(dir.path(), XYZ, SeriesKind::Quotes, &fine);
+    let catalogue = Catalogue::open(&dir.path().join("history")).expect("it is there");
+    let decimals = |kinds: &[&str]| {
+        let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        known_to(&catalogue, &[XYZ.to_owned()], &kinds, 3)[0].price_decimals
+    };
+    assert_eq!([decimals(&["trades"]), decimals(&["quotes"]), decimals(&[])], [2, 4, 4]);
+    assert_eq!(decimals(&["bars-1d"]), 4, "what it does not have is told of elsewhere");
 }

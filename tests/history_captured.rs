@@ -65,7 +65,7 @@ fn configured(path: &Path) -> Config {
         support::backtest::LIMITS
     );
     let catalogue = Catalogue::open(path).expect("a history");
-    let more = known_to(&catalogue, &["binance:usdm:BTCUSDT".into()], 3);
+    let more = known_to(&catalogue, &["binance:usdm:BTCUSDT".into()], &[], 3);
     Config::from_text_and(&text, "test.toml", path, &more).unwrap_or_else(|e| panic!("{e}"))
 }
 

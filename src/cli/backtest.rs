@@ -103,10 +103,11 @@ fn prepare(args: &Args) -> Result<(Config, Option<Catalogue>), Outcome> {
         eprintln!("{message}");
         outcome
     };
-    let (mut config, catalogue) = match load(args.config.as_deref(), args.history.as_deref(), over_history) {
-        Ok(found) => found,
-        Err(error) => return Err(tell(&error, Outcome::BadUsage)),
-    };
+    let (mut config, catalogue) =
+        match load(args.config.as_deref(), args.history.as_deref(), over_history, &args.series) {
+            Ok(found) => found,
+            Err(error) => return Err(tell(&error, Outcome::BadUsage)),
+        };
     let b = &mut config.backtest;
     if !args.series.is_empty() {
         b.series.clone_from(&args.series);
@@ -455,11 +456,13 @@ fn to_text(ran: &Ran) -> String {
 }
 
 /// The configuration at `path`, or the built-in one, with the instruments that its strategies name and no instrument file
-/// has as the history in `dir` (or in the configured directory) knows them; and that history.
+/// has as the history in `dir` (or in the configured directory) knows them, by `series` or the configured ones; and that
+/// history.
 pub(super) fn load(
     path: Option<&Path>,
     dir: Option<&Path>,
     over_history: bool,
+    series: &[String],
 ) -> Result<(Config, Option<Result<Catalogue, HistoryError>>), ConfigError> {
     let load = |more: &[Instrument]| match path {
         Some(path) => Config::load_and(path, more),
@@ -469,10 +472,11 @@ pub(super) fn load(
     if !over_history {
         return Ok((load(&[])?, None));
     }
-    let dir = dir.map(Path::to_owned).or(told.history).unwrap_or_else(|| "history".into());
+    let kinds = if series.is_empty() { &told.series[..] } else { series };
+    let dir = dir.map(Path::to_owned).or(told.history.clone()).unwrap_or_else(|| "history".into());
     let catalogue = Catalogue::open(&dir);
     let more = match &catalogue {
-        Ok(catalogue) => known_to(catalogue, &told.instruments, told.qty_decimals),
+        Ok(catalogue) => known_to(catalogue, &told.instruments, kinds, told.qty_decimals),
         Err(_) => Vec::new(),
     };
     let mut config = load(&more).inspect_err(|_| {

@@ -129,16 +129,16 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Ok(points) => points,
         Err(error) => return refused(&error),
     };
-    let (mut config, catalogue) = match backtest::load(args.config.as_deref(), args.history.as_deref(), true)
-    {
-        Ok((config, Some(Ok(catalogue)))) => (config, catalogue),
-        Ok((_, Some(Err(error)))) => {
-            eprintln!("{error}");
-            return Outcome::Failed;
-        }
-        Ok((_, None)) => return refused(&"there is no history to run over"),
-        Err(error) => return refused(&error),
-    };
+    let (mut config, catalogue) =
+        match backtest::load(args.config.as_deref(), args.history.as_deref(), true, &[]) {
+            Ok((config, Some(Ok(catalogue)))) => (config, catalogue),
+            Ok((_, Some(Err(error)))) => {
+                eprintln!("{error}");
+                return Outcome::Failed;
+            }
+            Ok((_, None)) => return refused(&"there is no history to run over"),
+            Err(error) => return refused(&error),
+        };
     let b = &mut config.backtest;
     (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
     b.warm_up = args.warm_up.unwrap_or(b.warm_up);

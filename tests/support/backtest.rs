@@ -46,7 +46,7 @@ pub fn minutes(dir: &Path, name: &str, bars: &[[i64; 4]]) {
 pub fn config(dir: &Path, names: &[&str], text: &str) -> (Config, Catalogue) {
     let catalogue = Catalogue::open(&dir.join("history")).expect("a history is there");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let more = known_to(&catalogue, &names, 3);
+    let more = known_to(&catalogue, &names, &[], 3);
     let text = format!("{LIMITS}\n{text}");
     let config = Config::from_text_and(&text, "test.toml", dir, &more).unwrap_or_else(|e| panic!("{e}"));
     (config, catalogue)
