@@ -15,7 +15,7 @@ use algo_trader::journal::{Entry, JournalReader};
 use algo_trader::pipeline::{Answer, LaneReceiver, Stage, Stop, Threading, lane_within_thread};
 use algo_trader::risk::limits::LossLimits;
 use algo_trader::risk::snapshot::LossTrack;
-use algo_trader::risk::watch::{Switched, watch};
+use algo_trader::risk::watch::{Switched, WatchReceiver, watch};
 use algo_trader::risk::{RiskLimits, RiskStage};
 use algo_trader::run::{Config, ReplayOptions, Summary, replay_frames, replay_journal};
 use algo_trader::strategy::desk::DeskState;
@@ -189,16 +189,40 @@ fn what_the_first_event_of_a_day_loses_is_that_days_loss() {
     assert_eq!(days, [(ten, 0), (0, ten), (-ten, ten)]);
 }
 
+/// A risk stage without limits on losses that tells a watcher what happens, an event a second.
+struct Watched {
+    risk: RiskStage,
+    heard: WatchReceiver,
+    seq: u64,
+    /// Its lanes' other ends, so that they stay open.
+    _ends: Box<dyn std::any::Any>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let stop = Stop::new();
+        let (intents, intents_in) = lane_within_thread("intents", 16, &stop);
+        let (verdicts_out, verdicts) = lane_within_thread("verdicts", 128, &stop);
+        let (sender, heard) = watch();
+        let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
+        let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+        Self { risk: risk.with_watch(Some(sender)), heard, seq: 0, _ends: Box::new((intents, verdicts)) }
+    }
+
+    /// What the watcher is told of at this event, and how everything together stands after it.
+    fn event(&mut self, mut slot: Slot) -> (Vec<Switched>, LossTrack) {
+        self.seq += 1;
+        slot.stamp(Time((1_723_161_255 + self.seq) * 1_000_000_000), 0, 0);
+        Stage::<()>::on_slot(&mut self.risk, self.seq, &slot, &());
+        let told = std::iter::from_fn(|| self.heard.next_change()).map(|(what, _)| what).collect();
+        (told, self.heard.snapshot().lock().expect("nobody panicked").whole)
+    }
+}
+
 #[test]
 fn a_trade_of_an_order_that_is_over_is_money_all_the_same() {
-    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
-    let stop = Stop::new();
-    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
-    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
-    let (sender, receiver) = watch();
-    let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
-    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
-    let mut risk = risk.with_watch(Some(sender));
+    let mut watched = Watched::new();
     let fill = Report {
         instrument: InstrumentId(0),
         order: OrderId(9 << 8),
@@ -215,33 +239,16 @@ fn a_trade_of_an_order_that_is_over_is_money_all_the_same() {
     // A strategy or an instrument that there is none of is nobody's.
     let strangers =
         [Report { strategy: StrategyId(9), ..fill }, Report { instrument: InstrumentId(999), ..fill }];
-    let mut profits = Vec::new();
-    for (seq, report) in (1u64..).zip(strangers.into_iter().chain([fill])) {
-        let mut slot = Slot::report(&report);
-        slot.stamp(Time((1_723_161_255 + seq) * 1_000_000_000), 0, 0);
-        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
-        profits.push(receiver.snapshot().lock().expect("nobody panicked").whole.profit);
-    }
+    let reports = strangers.into_iter().chain([fill]);
+    let profits: Vec<_> = reports.map(|report| watched.event(Slot::report(&report)).1.profit).collect();
     assert_eq!(profits, [0, 0, -i128::from(TEN)]);
 }
 
 #[test]
 fn a_release_forgives_what_it_lets_go_and_nothing_else() {
-    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
-    let stop = Stop::new();
-    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
-    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
-    let (sender, mut receiver) = watch();
-    let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
-    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
-    let mut risk = risk.with_watch(Some(sender));
-    let mut seq = 0;
-    let mut event = |mut slot: Slot| {
-        seq += 1;
-        slot.stamp(Time((1_723_161_255 + seq) * 1_000_000_000), 0, 0);
-        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
-        let told: Vec<_> = std::iter::from_fn(|| receiver.next_change()).map(|(what, _)| what).collect();
-        let whole = receiver.snapshot().lock().expect("nobody panicked").whole;
+    let mut watched = Watched::new();
+    let mut event = |slot: Slot| {
+        let (told, whole) = watched.event(slot);
         (told, whole.day_start - whole.profit)
     };
     event(Slot::clock());
@@ -279,22 +286,12 @@ fn a_release_forgives_what_it_lets_go_and_nothing_else() {
 
 #[test]
 fn who_watches_is_told_of_pauses_that_a_person_has_to_know_of() {
-    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
-    let stop = Stop::new();
-    let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
-    let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
-    let (sender, mut receiver) = watch();
-    let limits = config("").risk.limits;
-    let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
-    let mut risk = risk.with_watch(Some(sender));
+    let mut watched = Watched::new();
     let of = InstrumentId(1);
     let by = |by: PausedBy| [Command::Pause(of, by), Command::Unpause(of, by)];
-    for (seq, command) in (1u64..).zip(PausedBy::ALL.map(by).concat()) {
-        let mut slot = Slot::command(command);
-        slot.stamp(Time(seq), 0, 0);
-        Stage::<()>::on_slot(&mut risk, seq, &slot, &());
-    }
-    let told: Vec<_> = std::iter::from_fn(|| receiver.next_change()).map(|(what, _)| what).collect();
+    let commands = PausedBy::ALL.map(by).concat();
+    let told: Vec<_> =
+        commands.into_iter().flat_map(|command| watched.event(Slot::command(command)).0).collect();
     // Not of the venue's own, nor of the file's: those come and go.
     let expected = [Switched::Differs(of), Switched::Agrees(of), Switched::Paused(of), Switched::Resumed(of)];
     assert_eq!(told, expected);
