@@ -8,8 +8,9 @@ use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::{DenyReason, InstrumentTable, Order, OrderId, OrderKind, StrategyId};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
+use algo_trader::net::FrameSource;
 use algo_trader::pipeline::Threading;
-use algo_trader::run::{Config, replay_frames};
+use algo_trader::run::{Config, Summary, replay_frames};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -97,4 +98,48 @@ fn what_leaves_a_position_is_held_up_by_no_order_of_another_strategy() {
         exits += did.orders.keys().filter(|id| reduces(id)).count();
     }
     assert!(exits > 100, "{exits}");
+}
+
+/// The frames of a market of one symbol, each trade as an aggregate of one where `aggregate` says so.
+fn frames(aggregate: bool) -> support::Frames {
+    let mut flow = FlowConfig::new(5, demo_instruments()[..1].to_vec()).with_events_per_s(150);
+    flow.duration = Duration::from_secs(90);
+    let mut source = FlowSource::new(&flow).expect("a market that can be made");
+    let of = &source.sources()[0];
+    let mut out = support::Frames::new(of.market, of.symbol.as_deref().expect("a symbol"));
+    while let Some(frame) = source.next_frame().expect("never fails") {
+        let text = std::str::from_utf8(frame.bytes).expect("text");
+        let single = aggregate.then(|| text.split_once(r#","t":"#)).flatten();
+        let text = match single {
+            Some((head, rest)) if head.contains(r#""e":"trade""#) => {
+                let (id, rest) = rest.split_once(',').expect("more keys");
+                let head = head.replace("@trade", "@aggTrade").replace(r#""e":"trade""#, r#""e":"aggTrade""#);
+                format!(r#"{head},"a":{id},"f":{id},"l":{id},{rest}"#)
+            }
+            _ => text.to_owned(),
+        };
+        out.push(frame.received.0, text);
+    }
+    out
+}
+
+#[test]
+fn where_aggregate_trades_are_all_there_are_bars_and_fills_go_by_them() {
+    let run = |streams: &str, aggregate: bool| -> Summary {
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let text = format!("{}\n[venue]\nstreams = {streams}\n", include_str!("../config/demo.toml"));
+        let config =
+            Config::from_text_with_instruments(&text, "demo.toml", table).unwrap_or_else(|e| panic!("{e}"));
+        replay_frames(&config, &mut frames(aggregate), threads(Threading::Inline)).expect("a good run")
+    };
+    let bars = |summary: &Summary| summary.books.iter().map(|(_, book)| book.bars).sum::<u64>();
+    let single = run(r#"["trade", "bookTicker", "depth@100ms"]"#, false);
+    let aggregate = run(r#"["aggTrade", "bookTicker", "depth@100ms"]"#, true);
+    assert!(bars(&single) > 50 && single.execution.fills > 5, "{} {:?}", bars(&single), single.execution);
+    assert_eq!(bars(&aggregate), bars(&single));
+    assert_eq!(aggregate.execution, single.execution);
+    assert_eq!(aggregate.order_stream_sha256, single.order_stream_sha256);
+    // Beside single trades an aggregate says nothing new, and alone in a run that has them it is nothing.
+    let both = run(r#"["trade", "aggTrade", "bookTicker", "depth@100ms"]"#, true);
+    assert_eq!(bars(&both), 0);
 }

@@ -33,6 +33,8 @@ pub struct PaperSettings {
     pub answer_delay_ns: u64,
     /// Whether a trade at a resting order's very price fills it.
     pub fill_on_touch: bool,
+    /// Whether aggregate trades are all the trades there are.
+    pub aggregates: bool,
 }
 
 /// Orders on their way to the market.
@@ -271,7 +273,7 @@ impl PaperVenue {
 
     /// A trade in the market fills resting orders that it went through.
     fn on_trade(&mut self, trade: &Trade) {
-        if trade.aggregate || self.resting[trade.instrument.index()].is_empty() {
+        if trade.aggregate != self.settings.aggregates || self.resting[trade.instrument.index()].is_empty() {
             return;
         }
         let side = trade.aggressor.opposite();
@@ -359,7 +361,12 @@ mod tests {
         let stop = Stop::default();
         let (_orders, messages) = lane("orders", 64, 1, &stop);
         let (answers, mut told) = lane("answers", 64, 64, &stop);
-        let settings = PaperSettings { order_latency_ns: 0, answer_delay_ns: 0, fill_on_touch: false };
+        let settings = PaperSettings {
+            order_latency_ns: 0,
+            answer_delay_ns: 0,
+            fill_on_touch: false,
+            aggregates: false,
+        };
         let mut venue = PaperGateway::new(&table, 1, settings, messages, Some(answers)).venue;
         let order = |id: u64, side: Side, qty: i64, reduce_only: bool| Order {
             id: OrderId(id),

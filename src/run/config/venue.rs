@@ -65,6 +65,14 @@ const PUBLIC_WS_API: &str = "wss://ws-api.binance.com/ws-api/v3";
 const STREAMS_DEFAULT: [&str; 3] = ["trade", "bookTicker", "depth@100ms"];
 
 impl VenueConfig {
+    /// Whether aggregate trades are all the trades that are streamed. Where both are, single ones count and the same
+    /// again in an aggregate does not.
+    #[must_use]
+    pub fn aggregates_alone(&self) -> bool {
+        let has = |name: &str| self.streams.iter().any(|stream| stream.name == name);
+        has("aggTrade") && !has("trade")
+    }
+
     /// Where `market` is.
     #[must_use]
     pub fn endpoints(&self, market: Market) -> &EndpointConfig {

@@ -19,9 +19,9 @@ use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::score::Score;
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
 use crate::journal::JournalStage;
-use crate::market::MarketStage;
 use crate::market::book::BookKeeper;
 use crate::market::stage::MarketSettings;
+use crate::market::{MarketStage, Sourcing};
 use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
@@ -210,6 +210,8 @@ impl Pipeline {
             }
         } else {
             strategy = strategy.with_forms(forms);
+            let fed = Sourcing { aggregates: config.venue.aggregates_alone(), ..Sourcing::default() };
+            market = market.with_sourcing(&vec![fed; table.len()]);
         }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = || {
@@ -283,6 +285,7 @@ impl Pipeline {
                 order_latency_ns: config.paper.order_latency_us.saturating_mul(1_000),
                 answer_delay_ns: delay_ns,
                 fill_on_touch: config.paper.fill == FillRule::Touch,
+                aggregates: config.venue.aggregates_alone(),
             };
             Box::new(PaperGateway::new(table, strategies, paper, gateway_in, answering.then_some(fills_out)))
         };
