@@ -182,7 +182,8 @@ fn once(
         ..BacktestOptions::default()
     };
     let ran = one_run(args, config, catalogue, options)?;
-    if interrupt.is_raised() {
+    let cut_short = ran.summary.stopped.is_some();
+    if cut_short {
         eprintln!("interrupted: what follows is what was run until then");
     }
     ran.notes.iter().for_each(|note| eprintln!("{note}"));
@@ -195,7 +196,8 @@ fn once(
         print!("{}{}", to_text(&ran), tear_sheet::text(&report.statistics));
     }
     let told = args.report.as_ref().is_none_or(|dir| tear_sheet::written(&report, dir));
-    Ok(if told { Outcome::Done } else { Outcome::Failed })
+    // Half a run is not what was asked for: whoever goes by the status does not go on with it.
+    Ok(if told && !cut_short { Outcome::Done } else { Outcome::Failed })
 }
 
 /// Progress is shown this often.
