@@ -46,6 +46,15 @@ pub enum Reaction {
 }
 
 impl Reaction {
+    /// For how long an alert is not repeated where one that only warns is not for `quiet_ns`. What stops is over when a
+    /// throttle ends or an operator releases: the pattern that comes after that is stopped anew, not passed over.
+    fn quiet_ns(self, quiet_ns: u64) -> u64 {
+        match self {
+            Self::Warn => quiet_ns,
+            Self::Throttle | Self::Halt => quiet_ns.min(STOPPED_AGAIN_NS),
+        }
+    }
+
     /// The name used in configuration and output.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -83,7 +92,7 @@ pub trait Detector: Send {
 /// Every detector, with what is done about its alerts.
 pub struct Surveillance {
     detectors: Vec<(Box<dyn Detector>, Reaction)>,
-    /// An alert is not repeated for the same detector, strategy and instrument within this time, ns.
+    /// An alert that is no more than one is not repeated for the same detector, strategy and instrument within this time, ns.
     quiet_ns: u64,
     last: Vec<(&'static str, StrategyId, InstrumentId, Time)>,
 }
@@ -103,7 +112,7 @@ impl Surveillance {
                 known.0 == found.detector && known.1 == found.strategy && known.2 == found.instrument
             };
             match self.last.iter_mut().find(same) {
-                Some(known) if found.time.since(known.3) < self.quiet_ns => continue,
+                Some(known) if found.time.since(known.3) < reaction.quiet_ns(self.quiet_ns) => continue,
                 Some(known) => known.3 = found.time,
                 None => self.last.push((found.detector, found.strategy, found.instrument, found.time)),
             }
@@ -114,3 +123,6 @@ impl Surveillance {
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
+
+/// What is stopped already is not stopped again within this time, ns: orders that were under way complete patterns too.
+const STOPPED_AGAIN_NS: u64 = 5 * SECOND;
