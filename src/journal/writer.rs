@@ -8,7 +8,9 @@ use crate::domain::Slot;
 use crate::execution::Record;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// When a journal reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +28,23 @@ pub trait JournalSink: Write + Send {
     /// # Errors
     /// Whatever the device says.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Whether somebody could still find it: false once the file was deleted, which no write says.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 impl JournalSink for LockedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(self.metadata()?.nlink() > 0)
     }
 }
 
@@ -43,7 +57,11 @@ pub struct JournalWriter {
     len: usize,
     orders_in_block: bool,
     bytes: u64,
+    looked_at: Instant,
 }
+
+/// How often is looked whether the file is there, where blocks are written as often.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// A block is written when it is this large, or when an order is in it.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -86,7 +104,8 @@ impl JournalWriter {
         let header = serde_json::to_vec(header)?;
         let room = vec![0; (2 * BLOCK_BYTES).max(BLOCK_HEAD + header.len())];
         let (len, bytes) = (BLOCK_HEAD, MAGIC.len() as u64);
-        let mut writer = Self { sink, policy, room, len, orders_in_block: false, bytes };
+        let mut writer =
+            Self { sink, policy, room, len, orders_in_block: false, bytes, looked_at: Instant::now() };
         writer.put(header.len()).copy_from_slice(&header);
         writer.write_block()?;
         Ok(writer)
@@ -172,10 +191,22 @@ impl JournalWriter {
         self.bytes
     }
 
+    #[cold]
+    fn look(&mut self) -> io::Result<()> {
+        self.looked_at = Instant::now();
+        if self.sink.is_there()? {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the journal was deleted while it was written, and with it goes what a recovery needs",
+        ))
+    }
+
     /// Writes what was added.
     ///
     /// # Errors
-    /// Whatever the sink says; the run must stop.
+    /// Whatever the sink says, and that the file is gone; the run must stop.
     pub fn write_block(&mut self) -> io::Result<()> {
         let block = &mut self.room[..self.len];
         let payload = block.len() - BLOCK_HEAD;
@@ -186,6 +217,9 @@ impl JournalWriter {
         block[0..4].copy_from_slice(&(payload as u32).to_le_bytes());
         block[4..8].copy_from_slice(&sum.to_le_bytes());
         self.sink.write_all(block)?;
+        if self.looked_at.elapsed() >= LOOKS_EVERY {
+            self.look()?;
+        }
         if self.orders_in_block && self.policy == SyncPolicy::EachOrder {
             self.sink.sync()?;
         }
@@ -193,5 +227,31 @@ impl JournalWriter {
         self.len = BLOCK_HEAD;
         self.orders_in_block = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Slot, event::Command};
+
+    #[test]
+    fn a_journal_that_is_deleted_is_missed_and_one_that_is_renamed_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, moved) = (dir.path().join("run.journal"), dir.path().join("other.journal"));
+        let header = JournalHeader::default();
+        let mut writer = JournalWriter::create(&path, &header, SyncPolicy::Never).expect("a new file");
+        let mut written = || {
+            writer.slot(&Slot::command(Command::Halt));
+            // A second is over since it was looked.
+            writer.looked_at = Instant::now().checked_sub(LOOKS_EVERY).expect("the host runs for a second");
+            writer.write_block()
+        };
+        written().expect("it is there");
+        std::fs::rename(&path, &moved).expect("ours");
+        written().expect("it is there, under another name");
+        std::fs::remove_file(&moved).expect("ours");
+        let missed = written().expect_err("it is gone");
+        assert!(missed.to_string().contains("was deleted"), "{missed}");
     }
 }
