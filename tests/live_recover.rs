@@ -256,6 +256,16 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     // All was bought at one price.
     assert_eq!((result.realised.0 < 0, result.realised), (true, position.realised), "{told}");
 
+    // Who names the first again, as the same command does, goes on from the second; and not at all without it.
+    let again = Earlier::read(&first).expect("it reads");
+    assert_eq!((&again.path, &again.named), (&second, &Some(first.clone())), "{}", again.told());
+    let taken = Earlier::gone_on_with_by(&first, Some(&second)).expect_err("one run goes on with it");
+    assert!(taken.to_string().contains("another run went on with it"), "{taken}");
+    std::fs::rename(&second, dir.path().join("elsewhere")).expect("ours");
+    let lost = Earlier::read(&first).err().expect("it is not there").to_string();
+    assert!(lost.contains("which is not there") && lost.contains("run.journal.next"), "{lost}");
+    std::fs::rename(dir.path().join("elsewhere"), &second).expect("ours");
+
     // The second journal replays, what was recovered included.
     let mut config = live.config.clone();
     config.journal.path = None;

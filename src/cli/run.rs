@@ -32,8 +32,9 @@ pub struct Args {
     /// End after so many seconds; without it, at Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
-    /// Go on where an earlier live run ended, crashed or not: its journal, or a directory whose newest journal it is. What its
-    /// order manager held goes on, open orders are asked for, nothing is sent twice
+    /// Go on where an earlier live run ended, crashed or not: its journal, or a directory whose newest journal it is. Where
+    /// others went on with it already, the last of them is gone on with. What its order manager held goes on, open orders are
+    /// asked for, nothing is sent twice
     #[arg(long, value_name = "JOURNAL|DIR")]
     recover: Option<PathBuf>,
     #[command(flatten)]

@@ -10,6 +10,7 @@ pub mod locked;
 pub mod reader;
 pub mod recover;
 pub mod stage;
+pub mod successor;
 pub mod writer;
 
 pub use follower::{Follower, Next};

@@ -11,8 +11,8 @@ use crate::domain::event::{Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    AssetCode, InstrumentId, InstrumentTable, Lots, Notional, OrderId, PausedBy, Pauses, Slot, StrategyId,
-    Time, Wallets,
+    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Notional, OrderId, PausedBy, Pauses, Scope, Slot,
+    StrategyId, Time, Wallets,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -38,6 +38,8 @@ pub struct Recovered {
     pub paused: Vec<(InstrumentId, PausedBy)>,
     /// Whether all trading was halted.
     pub halted: bool,
+    /// What the kill switch stopped and nobody released.
+    pub killed: Vec<Kill>,
     /// The last event.
     pub seq: u64,
     /// Its time.
@@ -129,6 +131,7 @@ pub struct Recovery {
     paused: Pauses,
     instruments: usize,
     halted: bool,
+    killed: Vec<Kill>,
     seq: u64,
     time: Time,
     finished: bool,
@@ -180,6 +183,7 @@ impl Recovery {
                 .unwrap_or_default(),
             instruments,
             halted: false,
+            killed: Vec::new(),
             seq: 0,
             time: Time(0),
             finished: false,
@@ -259,8 +263,13 @@ impl Recovery {
         match command {
             Command::Halt => self.halted = true,
             Command::Resume => self.halted = false,
-            // Kept over a restart by a file of its own.
-            Command::Kill(_) | Command::Release(_) => {}
+            Command::Kill(kill) => {
+                self.killed.retain(|known| known.scope != kill.scope);
+                // Whatever was to be closed was closed then, or a person looks now.
+                self.killed.push(Kill { flatten: false, ..kill });
+            }
+            Command::Release(Scope::All) => self.killed.clear(),
+            Command::Release(scope) => self.killed.retain(|known| known.scope != scope),
             Command::Pause(..) | Command::Unpause(..) | Command::Suspend(_) | Command::Reopen(_) => {
                 self.paused.take(command);
             }
@@ -309,6 +318,7 @@ impl Recovery {
             booked: self.booked,
             paused,
             halted: self.halted,
+            killed: self.killed,
             seq: self.seq,
             time: self.time,
             finished: self.finished,
@@ -327,4 +337,33 @@ pub fn recover(path: &Path) -> Result<(JournalHeader, Recovered), JournalError> 
         recovery.take(&entry);
     }
     Ok((reader.header().clone(), recovery.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{DenyReason, Market};
+
+    #[test]
+    fn what_was_killed_and_not_released_is_known() {
+        let header = JournalHeader {
+            instruments: vec![sample(Market::Spot, "BTCUSDT"), sample(Market::Spot, "ETHUSDT")],
+            ..JournalHeader::default()
+        };
+        let kill = |scope, flatten| Kill { scope, cause: DenyReason::Killed, flatten };
+        let (one, other) = (Scope::Strategy(StrategyId(1)), Scope::Instrument(InstrumentId(1)));
+        let left = |commands: &[Command]| {
+            let mut recovery = Recovery::new(&header);
+            commands.iter().for_each(|c| recovery.take(&Entry::Slot(Slot::command(*c))));
+            recovery.finish().killed
+        };
+        let kills = [kill(one, true), kill(other, false), kill(one, false)].map(Command::Kill);
+        assert_eq!(left(&kills), [kill(other, false), kill(one, false)]);
+        // Its positions are not closed a second time.
+        assert_eq!(left(&[Command::Kill(kill(Scope::All, true))]), [kill(Scope::All, false)]);
+        let released = |scope| [&kills[..], &[Command::Release(scope)]].concat();
+        assert_eq!(left(&released(one)), [kill(other, false)]);
+        assert_eq!(left(&released(Scope::All)), []);
+    }
 }

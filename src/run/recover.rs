@@ -3,7 +3,7 @@
 //! The order manager's state, positions, wallets and open orders come from the journal. Algorithms begin anew: a strategy
 //! finds its positions, orders and protections in its context, and nothing else of the earlier run. The venue is asked
 //! how each order stands, and what traded meanwhile is booked. The new run has a journal of its own, which begins with what was
-//! recovered, so that it replays and can be recovered itself; and the earlier run's epoch, since its orders go on under
+//! recovered, so that it replays and can be recovered itself, and beside the earlier one is noted that this one goes on with it; and the earlier run's epoch, since its orders go on under
 //! their ids. A halt of the earlier run stays, and
 //! a pause by an operator or for a difference; by the venue and by the pairs file it is said anew.
 
@@ -11,8 +11,10 @@ use super::config::Config;
 use crate::domain::Slot;
 use crate::domain::event::Command;
 use crate::journal::reader::{has_ended, is_journal};
+use crate::journal::successor::{note_of, note_successor, successor};
 use crate::journal::{JournalError, JournalHeader, JournalReader, LockedFile, Recovered, recover};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -36,6 +38,32 @@ pub enum RecoverError {
         "{0}: the run that writes this journal goes on; end it first, since two runs would send orders for one"
     )]
     Running(PathBuf),
+    /// Another run goes on with it, whose journal is not where it was.
+    #[error(
+        "{path}: was gone on with by {next}, which is not there: its orders and positions would be unknown. Put it back, or \
+         name it where it is now; if that run is known to have sent nothing, remove {}", note_of(path).display()
+    )]
+    Lost {
+        /// Which journal.
+        path: PathBuf,
+        /// What goes on with it.
+        next: PathBuf,
+    },
+    /// Whether another run goes on with it cannot be told, or noted.
+    #[error(
+        "{}: says which run goes on with {path}, and cannot be {done}: {error}", note_of(path).display()
+    )]
+    Note {
+        /// Which journal.
+        path: PathBuf,
+        /// What could not be done.
+        done: &'static str,
+        /// Why.
+        error: io::Error,
+    },
+    /// This run would keep none.
+    #[error("--recover needs a journal for this run too: --journal, or [journal] path")]
+    NoneOfItsOwn,
     /// Its run sent no orders.
     #[error("{path}: its run sent no orders ([trading] mode was \"paper\"): there is nothing to go on with")]
     Paper {
@@ -83,16 +111,20 @@ pub struct Earlier {
     pub header: JournalHeader,
     /// What it left.
     pub recovered: Recovered,
+    /// The journal that was named, where others went on with it and `path` is the last of them.
+    pub named: Option<PathBuf>,
 }
 
 impl Earlier {
-    /// Reads a journal, or the newest one in a directory.
+    /// Reads a journal, or the newest one in a directory. Where another run went on with it already, the last that did is
+    /// read: what came between would be traded twice.
     ///
     /// # Errors
     /// [`RecoverError`].
     pub fn read(place: &Path) -> Result<Self, RecoverError> {
         let path = if place.is_dir() { newest_in(place)? } else { Some(place.to_owned()) };
-        let path = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
+        let named = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
+        let path = last_of(&named)?;
         if let Ok(file) = File::open(&path)
             && LockedFile::is_held(&file)
         {
@@ -102,7 +134,24 @@ impl Earlier {
         if header.balances.is_none() {
             return Err(RecoverError::Paper { path });
         }
-        Ok(Self { path, header, recovered })
+        let named = (named != path).then_some(named);
+        Ok(Self { path, header, recovered, named })
+    }
+
+    /// Notes that the run of the journal `next`, which is there, goes on with it: nobody else will.
+    ///
+    /// # Errors
+    /// [`RecoverError::Note`] where another does already, or the note cannot be written.
+    pub fn gone_on_with_by(path: &Path, next: Option<&Path>) -> Result<(), RecoverError> {
+        let next = next.ok_or(RecoverError::NoneOfItsOwn)?;
+        note_successor(path, next).map_err(|error| {
+            let done = if error.kind() == io::ErrorKind::AlreadyExists {
+                "written twice, since another run went on with it just now"
+            } else {
+                "written"
+            };
+            RecoverError::Note { path: path.to_owned(), done, error }
+        })
     }
 
     /// Whether a run of `config` can go on with it: the same strategies on the same instruments, at the same precision.
@@ -138,12 +187,13 @@ impl Earlier {
         Ok(())
     }
 
-    /// What stays paused and halted, as events for the new run's ring.
+    /// What stays paused, halted and killed, as events for the new run's ring.
     #[must_use]
     pub fn standing_commands(&self) -> Vec<Slot> {
         let paused = self.recovered.paused.iter().map(|(id, by)| Command::Pause(*id, *by));
         let halted = self.recovered.halted.then_some(Command::Halt);
-        paused.chain(halted).map(Slot::command).collect()
+        let killed = self.recovered.killed.iter().copied().map(Command::Kill);
+        paused.chain(halted).chain(killed).map(Slot::command).collect()
     }
 
     /// What it left, for a person.
@@ -151,8 +201,11 @@ impl Earlier {
     pub fn told(&self) -> String {
         let desks = &self.recovered.desks;
         let count = |of: fn(&crate::strategy::desk::DeskState) -> usize| desks.iter().map(of).sum::<usize>();
+        let after = self.named.as_ref().map_or_else(String::new, |named| {
+            format!(" (the newest journal that goes on with {})", named.display())
+        });
         format!(
-            "going on from {}, {} at event {}: {} orders may be with the venue, {} are held, {} protections in force",
+            "going on from {}{after}, {} at event {}: {} orders may be with the venue, {} are held, {} protections in force",
             self.path.display(),
             if self.recovered.finished { "which ended" } else { "which was cut" },
             self.recovered.seq,
@@ -160,6 +213,19 @@ impl Earlier {
             count(|desk| desk.manager.held().len()),
             count(|desk| desk.manager.protections().len()),
         )
+    }
+}
+
+/// The last journal of those that went on one with another, from `path` on.
+fn last_of(path: &Path) -> Result<PathBuf, RecoverError> {
+    let mut path = path.to_owned();
+    loop {
+        let note = successor(&path);
+        match note.map_err(|error| RecoverError::Note { path: path.clone(), done: "read", error })? {
+            None => return Ok(path),
+            Some(next) if next.is_file() => path = next,
+            Some(next) => return Err(RecoverError::Lost { path, next }),
+        }
     }
 }
 
@@ -195,7 +261,8 @@ pub fn left_unended(dir: &Path) -> Option<PathBuf> {
     let path = newest_in(dir).ok()??;
     let is_held = LockedFile::is_held(&File::open(&path).ok()?);
     let is_live = JournalReader::open(&path).ok()?.header().balances.is_some();
-    (!is_held && is_live && !has_ended(&path).ok()?).then_some(path)
+    let is_gone_on_with = note_of(&path).exists();
+    (!is_held && is_live && !is_gone_on_with && !has_ended(&path).ok()?).then_some(path)
 }
 
 /// Where the new run's journal goes: where it was asked for, or, if the earlier one is there, beside it under the next

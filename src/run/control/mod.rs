@@ -98,6 +98,17 @@ pub enum ControlError {
         #[source]
         error: io::Error,
     },
+    /// What the run before had lost cannot be taken over.
+    #[error("{from}: what the run before had lost cannot be copied to {to}: {error}")]
+    Losses {
+        /// Where it is.
+        from: PathBuf,
+        /// Where it goes.
+        to: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
     /// Another process has it.
     #[error("{0}: another process of this name is running; stop it, or give this one another [run] name")]
     Taken(PathBuf),
@@ -137,6 +148,29 @@ impl ControlPaths {
         let beside = || journal.map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
         let dir = config.control.dir.clone().or_else(beside)?;
         Some(Self::new(&dir, &config.run.name))
+    }
+
+    /// Takes over what an earlier run had lost, where its files are `earlier`'s and there is nothing here: whoever goes on in
+    /// another directory goes on with its losses. Says where nobody knows them.
+    ///
+    /// # Errors
+    /// [`ControlError::Losses`].
+    pub fn take_losses_over(&self, earlier: &Self) -> Result<(), ControlError> {
+        if self.losses.exists() {
+            return Ok(());
+        }
+        if !earlier.losses.exists() {
+            log::warn!(
+                "neither {} nor {} says what the run before had lost: losses are counted from nothing",
+                self.losses.display(),
+                earlier.losses.display()
+            );
+            return Ok(());
+        }
+        let copied = self.losses.parent().map_or(Ok(()), std::fs::create_dir_all);
+        copied.and_then(|()| std::fs::copy(&earlier.losses, &self.losses)).map(drop).map_err(|error| {
+            ControlError::Losses { from: earlier.losses.clone(), to: self.losses.clone(), error }
+        })
     }
 }
 

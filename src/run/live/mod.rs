@@ -239,10 +239,12 @@ fn live(
     pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
     let mut config = adopted.unwrap_or_else(|| config.clone());
     let mut standing = Vec::new();
+    let mut goes_on_with = None;
     if let Some(earlier) = earlier {
         earlier.fits(&config)?;
         log::warn!("{}", earlier.told());
         standing = earlier.standing_commands();
+        goes_on_with = Some(earlier.path.clone());
         if let Some(balances) = earlier.header.balances {
             config.paper.balances = balances;
         }
@@ -255,6 +257,10 @@ fn live(
     let journal = pipeline_options.journal.clone().or_else(|| config.journal.path.clone());
     let control = match ControlPaths::of(config, journal.as_deref()) {
         Some(paths) => {
+            if let Some(before) = goes_on_with.as_ref().and_then(|path| ControlPaths::of(config, Some(path)))
+            {
+                paths.take_losses_over(&before)?;
+            }
             let (told, heard) = watch();
             (pipeline_options.watch, pipeline_options.commanded) = (Some(told), true);
             let prepared = PreparedControl::open(config, paths)?;
@@ -274,6 +280,9 @@ fn live(
         None => None,
     };
     let mut pipeline = Pipeline::build(config, pipeline_options)?;
+    if let Some(earlier) = &goes_on_with {
+        Earlier::gone_on_with_by(earlier, journal.as_deref())?;
+    }
     journal_exists(&pipeline.topology);
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
     // With more spinning threads than cores nobody spins without a pause.
