@@ -6,7 +6,10 @@
 
 use super::losses::KeptLosses;
 use super::metrics::{LiveMetrics, Reckoner};
+use super::names::ScopeNames;
+use super::overview::Overview;
 use crate::risk::snapshot::{RiskSnapshot, SharedSnapshot};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +22,18 @@ const KEEP: Duration = Duration::from_millis(250);
 /// Between two reckonings of the metrics.
 const RECKON: Duration = Duration::from_millis(900);
 
-/// The newest metrics, and when they were reckoned.
-pub(super) type SharedMetrics = Arc<Mutex<Option<(LiveMetrics, Instant)>>>;
+/// What is told of a run at one event: the metrics, and the lists that they are the sums of. Of two events they would
+/// contradict each other.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Told {
+    #[serde(flatten)]
+    pub metrics: LiveMetrics,
+    #[serde(flatten)]
+    pub overview: Overview,
+}
+
+/// The newest, and when it was reckoned.
+pub(super) type SharedMetrics = Arc<Mutex<Option<(Told, Instant)>>>;
 
 /// See the module.
 pub(super) struct Keeper {
@@ -28,6 +41,7 @@ pub(super) struct Keeper {
     pub labels: Vec<String>,
     pub epoch: u64,
     pub path: PathBuf,
+    pub names: ScopeNames,
     pub reckoner: Reckoner,
     pub metrics: SharedMetrics,
     /// What the file says; none before it was written by this run.
@@ -74,7 +88,8 @@ impl Keeper {
 
     fn reckon(&mut self, snapshot: &RiskSnapshot) {
         let Some(metrics) = self.reckoner.reckon(snapshot) else { return };
+        let told = Told { metrics, overview: Overview::of(snapshot, &self.names) };
         let mut shared = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        *shared = Some((metrics, Instant::now()));
+        *shared = Some((told, Instant::now()));
     }
 }

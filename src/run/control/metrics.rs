@@ -85,7 +85,7 @@ impl Reckoner {
         let LossTrack { profit, day_start, peak, .. } = snapshot.whole;
         let sent = &snapshot.sent_all;
         let trades: u32 = snapshot.trades_today.iter().sum();
-        let metrics = Metrics::of(&Snapshot {
+        let mut metrics = Metrics::of(&Snapshot {
             holdings: &holdings,
             returns: &self.returns,
             equity: self.capital + amount(profit),
@@ -99,6 +99,8 @@ impl Reckoner {
             },
             limits: &limits,
         });
+        // Beside a capital of millions a difference of two sums is right to fewer digits than one of two amounts.
+        (metrics.day_profit, metrics.drawdown) = (amount(profit - day_start), amount((peak - profit).max(0)));
         let instruments = holdings.len();
         let held = |(at, holding): (usize, &Holding)| (holding.exposure != 0.0).then_some(at);
         let held: Vec<usize> = holdings.iter().enumerate().filter_map(held).take(CORRELATED_MAX).collect();

@@ -30,6 +30,8 @@ mod pausing;
 mod reacting;
 mod request;
 mod server;
+#[cfg(test)]
+mod tests;
 mod vitals;
 pub mod watchdog;
 
@@ -283,6 +285,7 @@ impl PreparedControl {
             labels: labels(config),
             epoch: links.epoch,
             path: self.paths.losses.clone(),
+            names: self.names.clone(),
             reckoner: Reckoner::new(config),
             metrics: Arc::clone(&metrics),
             kept: None,

@@ -4,7 +4,6 @@ use super::access::{self, Peer};
 use super::keeper::SharedMetrics;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
-use super::overview::Overview;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply};
 use super::{ControlLinks, ControlPaths, PreparedControl};
@@ -380,15 +379,6 @@ impl Server {
         let (metrics, at) = newest.as_ref()?;
         let mut told = serde_json::to_value(metrics).ok()?;
         told["age_ms"] = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX).into();
-        drop(newest);
-        // A copy, so that the lock is held no longer than copying takes: risk goes on without it.
-        let snapshot = self.links.watch.snapshot().lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let overview = Overview::of(&snapshot, &self.names);
-        if let (Some(told), Ok(serde_json::Value::Object(lists))) =
-            (told.as_object_mut(), serde_json::to_value(overview))
-        {
-            told.extend(lists);
-        }
         Some(told)
     }
 

@@ -1,0 +1,90 @@
+//! What a running process answers, over its socket, from what risk publishes.
+
+use super::*;
+use crate::pipeline::{Stop, lane};
+use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
+use crate::risk::watch::watch;
+use crate::risk::{Counted, Sum};
+use std::sync::PoisonError;
+use std::time::Instant;
+
+struct Running {
+    _dir: tempfile::TempDir,
+    config: Config,
+    paths: ControlPaths,
+    snapshot: SharedSnapshot,
+    control: Control,
+}
+
+fn start() -> Running {
+    let config = Config::embedded_default();
+    let dir = tempfile::tempdir().expect("a directory");
+    let paths = ControlPaths::new(dir.path(), "tried");
+    let prepared = PreparedControl::open(&config, paths.clone()).expect("it can be controlled");
+    let (_, heard) = watch();
+    let snapshot = heard.snapshot();
+    let links = ControlLinks {
+        commands: lane("commands", 8, 1, &Stop::default()).0,
+        watch: heard,
+        vitals: Vitals::default(),
+        notes: None,
+        alerts: Alerts::default(),
+        reactions: None,
+        orders: None,
+        epoch: 1,
+    };
+    let control = prepared.start(&config, links, &[]).expect("threads");
+    Running { _dir: dir, config, paths, snapshot, control }
+}
+
+impl Running {
+    /// Risk tells that the first strategy earned so much this day, in units of 10^-8 quote, and the second nothing.
+    fn earn(&self, profit: i128) {
+        let (instruments, strategies) = (self.config.instruments.len(), self.config.strategies.len());
+        let mut told = RiskSnapshot {
+            time: Time(u64::try_from(profit).expect("a profit")),
+            marks: vec![crate::domain::Price(100); instruments],
+            values: vec![0; instruments],
+            cells: vec![0; instruments * strategies],
+            by_instrument: vec![Sum::default(); instruments],
+            by_strategy: vec![Sum::default(); strategies],
+            strategies: vec![LossTrack::default(); strategies],
+            sent: vec![Counted::default(); strategies],
+            trades_today: vec![0; strategies],
+            ..RiskSnapshot::default()
+        };
+        (told.whole.profit, told.strategies[0].profit) = (profit, profit);
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    fn until(&self, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
+        let begun = Instant::now();
+        loop {
+            let reply = ask(&self.paths.socket, &ControlRequest::Metrics).expect("it answers");
+            if good(&reply) {
+                return reply;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{what}: {reply:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_status_is_of_one_event_and_its_sums_agree_to_the_digit() {
+    let running = start();
+    // More digits than a sum with the capital has room for.
+    running.earn(1_234_567);
+    let metrics = running.until("metrics", |reply| reply.metrics.is_some()).metrics.expect("there are");
+    assert_eq!(metrics["day_profit"], 0.012_345_67);
+    for n in 2..200 {
+        running.earn(n * 1_234_567);
+        let reply = running.until("metrics", |reply| reply.metrics.is_some());
+        let metrics = reply.metrics.expect("there are");
+        let strategies = metrics["by_strategy"].as_array().expect("a list");
+        let day: f64 = strategies.iter().filter_map(|line| line["day_profit"].as_f64()).sum();
+        assert_eq!(metrics["day_profit"], day);
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    running.control.finish();
+}
