@@ -284,6 +284,14 @@ fn show(reply: &ControlReply, json: bool) {
     }
 }
 
+/// Why what could be lost is not known. Silence is no calm.
+pub(super) fn not_known(metrics: &Value) -> &'static str {
+    match metrics["periods"].as_u64() {
+        Some(periods) if periods > 1 => "not known, for a market that something is held in is silent",
+        _ => "not known yet",
+    }
+}
+
 /// The metrics as the process tells them.
 fn show_metrics(metrics: Option<&Value>) {
     let Some(m) = metrics else {
@@ -316,8 +324,11 @@ fn show_metrics(metrics: Option<&Value>) {
             number(&at["parametric"]["expected_shortfall"])
         );
     }
+    if m["losses"].as_array().is_none_or(Vec::is_empty) {
+        println!("  at risk over {} s: {}", m["period_seconds"], not_known(m));
+    }
     let volatility =
-        m["volatility"].as_f64().map_or_else(|| "not known yet".to_owned(), |of| format!("{of:.2}"));
+        m["volatility"].as_f64().map_or_else(|| not_known(m).to_owned(), |of| format!("{of:.2}"));
     println!(
         "  volatility {volatility}, largest part {:.0} %, concentration {:.2}, {} orders in the last minute",
         100.0 * number(&m["largest_part"]),

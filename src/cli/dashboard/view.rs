@@ -3,6 +3,7 @@
 //! Invariant: at most as many lines as there are rows, none wider than the screen, and no control character among them,
 //! whatever a process, an operator or a venue wrote.
 
+use super::super::ctl::not_known;
 use super::super::table::{Column, folded, number, table, words};
 use crate::run::control::ControlReply;
 use serde_json::Value;
@@ -246,7 +247,7 @@ fn money(m: &Value, say: &mut impl FnMut(Tone, String)) {
             )
         })
         .collect();
-    let losses = if losses.is_empty() { "not known yet".to_owned() } else { losses.join("  ") };
+    let losses = if losses.is_empty() { not_known(m).to_owned() } else { losses.join("  ") };
     say(Tone::Plain, format!("value at risk over {} s: {losses}", m["period_seconds"]));
     let rates = &m["rates"];
     say(

@@ -113,7 +113,8 @@ pub struct Metrics {
     pub losses: Vec<Losses>,
     /// Standard deviation of the portfolio's profit over a period; not known before there are two such periods.
     pub volatility: Option<f64>,
-    /// Standard deviation of each instrument's return; not known of one without news in the window.
+    /// Standard deviation of each instrument's return over the periods in which it was known; not known of one that had
+    /// fewer than two of them in the window.
     pub volatilities: Vec<Option<f64>>,
     /// Correlations of the instruments' returns.
     #[serde(skip)]
@@ -141,8 +142,7 @@ impl Metrics {
 
         let returns = snapshot.returns;
         let covariance = returns.covariance();
-        let deviation = |i: usize| returns.is_known(i).then(|| covariance.get(i, i).max(0.0).sqrt());
-        let volatilities = (0..returns.columns()).map(deviation).collect();
+        let volatilities = (0..returns.columns()).map(|column| returns.deviation(column)).collect();
         let held: Vec<usize> = (0..exposures.len()).filter(|at| exposures[*at] != 0.0).collect();
         // Silence is no calm: what no news came of says nothing of what it could lose.
         let known = returns.known(&held);

@@ -1,6 +1,7 @@
 //! What instruments did over the last periods: a window of returns, all of the same moments.
 
 use super::correlation::Matrix;
+use std::ops::Range;
 
 /// Returns by instrument (column) and period (row), the oldest dropped when the window is full.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,12 +81,24 @@ impl Returns {
         self.values.get(from..from + self.filled).unwrap_or_default()
     }
 
-    /// Whether an instrument had a price in the window, and one to compare it with.
+    /// The standard deviation of an instrument's returns, of a sample, over the periods in which it was known; none where
+    /// there are fewer than two.
     #[must_use]
-    pub fn is_known(&self, column: usize) -> bool {
+    pub fn deviation(&self, column: usize) -> Option<f64> {
+        let rows = self.rows_of(&[column]);
+        let n = usize::try_from(rows.end.saturating_sub(rows.start)).ok().filter(|n| *n > 1)? as f64;
+        let change = |row: u64| self.values[column * self.window + (row % self.window as u64) as usize];
+        let mean = rows.clone().map(change).sum::<f64>() / n;
+        let squares = rows.map(|row| (change(row) - mean).powi(2)).sum::<f64>();
+        Some((squares / (n - 1.0)).sqrt())
+    }
+
+    /// The rows of [`Self::known`].
+    fn rows_of(&self, columns: &[usize]) -> Range<u64> {
         let oldest = self.rows - self.filled as u64;
-        let first = self.first.get(column).copied().flatten();
-        first.is_some_and(|first| self.newest[column] > first.max(oldest))
+        let first = |column: &usize| self.first.get(*column).copied().flatten().unwrap_or(u64::MAX);
+        let newest = |column: &usize| self.newest.get(*column).copied().unwrap_or(0);
+        columns.iter().map(first).fold(oldest, u64::max)..columns.iter().map(newest).fold(self.rows, u64::min)
     }
 
     /// The periods in which each of these instruments was known: from when the last of them had its first price, to when
@@ -93,13 +106,8 @@ impl Returns {
     /// after nothing is known, and no change is not what it was.
     #[must_use]
     pub fn known(&self, columns: &[usize]) -> Self {
-        let oldest = self.rows - self.filled as u64;
-        let first = |column: &usize| self.first.get(*column).copied().flatten().unwrap_or(u64::MAX);
-        let newest = |column: &usize| self.newest.get(*column).copied().unwrap_or(0);
-        let from = columns.iter().map(first).fold(oldest, u64::max);
-        let to = columns.iter().map(newest).fold(self.rows, u64::min);
         let mut known = Self::new(self.columns, self.window);
-        for row in from..to {
+        for row in self.rows_of(columns) {
             let (at, place) = ((row % self.window as u64) as usize, known.filled);
             for column in 0..self.columns {
                 known.values[column * self.window + place] = self.values[column * self.window + at];

@@ -3,6 +3,7 @@
 //! Amounts are as the limits count them: of every quote asset alike. Returns are of the marks at the snapshots, one period
 //! every ten seconds; so the loss that is told at a confidence is over ten seconds.
 
+use crate::domain::{Price, Time};
 use crate::risk::metrics::{Holding, Metrics, Rates, Returns, Snapshot};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot};
 use crate::run::config::Config;
@@ -38,8 +39,9 @@ pub(super) struct LiveMetrics {
     pub open_orders: u32,
     /// What is held; what is not is left out.
     pub holdings: Vec<Holding>,
-    /// Correlations of the returns of the first of what is held, a row each, in the order of `holdings`.
-    pub correlations: Vec<Vec<f64>>,
+    /// Correlations of the returns of the first of what is held, a row each, in the order of `holdings`; none with what is
+    /// not known to move.
+    pub correlations: Vec<Vec<Option<f64>>>,
     /// Limits of which nothing is used: all of each is left, and they are not listed.
     pub limits_unused: usize,
     /// The metrics, with each limit of which something is used.
@@ -53,6 +55,8 @@ pub(super) struct Reckoner {
     decimals: Vec<u8>,
     capital: f64,
     returns: Returns,
+    /// The marks of the newest return, and when they were; no marks before the first.
+    last: (Vec<Price>, Time),
     /// The period of the newest return.
     period: u64,
     number: u64,
@@ -66,6 +70,7 @@ impl Reckoner {
             decimals: instruments.iter().map(|i| i.price_decimals).collect(),
             capital: amount(config.risk.limits.capital.into()),
             returns: Returns::new(instruments.len(), WINDOW),
+            last: (Vec::new(), Time(0)),
             period: 0,
             number: 0,
         }
@@ -104,7 +109,9 @@ impl Reckoner {
         let instruments = holdings.len();
         let held = |(at, holding): (usize, &Holding)| (holding.exposure != 0.0).then_some(at);
         let held: Vec<usize> = holdings.iter().enumerate().filter_map(held).take(CORRELATED_MAX).collect();
-        let row = |a: &usize| held.iter().map(|b| metrics.correlation.get(*a, *b)).collect();
+        let moves = |at: usize| matches!(metrics.volatilities.get(at), Some(Some(of)) if *of > 0.0);
+        let pair = |a: usize, b: usize| (moves(a) && moves(b)).then(|| metrics.correlation.get(a, b));
+        let row = |a: &usize| held.iter().map(|b| pair(*a, *b)).collect();
         let correlations = held.iter().map(row).collect();
         holdings.retain(|holding| holding.exposure != 0.0);
         self.number += 1;
@@ -124,26 +131,35 @@ impl Reckoner {
         })
     }
 
-    /// A row of returns with the first snapshot of each period.
+    /// A row of returns with the first snapshot of each period. The mark of a market that was silent since the last one is
+    /// no price of this period.
     fn take_prices(&mut self, snapshot: &RiskSnapshot) {
         let period = snapshot.time.0 / (PERIOD_S * SECOND);
         if period == self.period {
             return;
         }
         self.period = period;
-        let price = |(mark, decimals): (&crate::domain::Price, &u8)| match mark.0 {
+        let (last, last_at) = &self.last;
+        let is_news = |at: usize, mark: Price| match snapshot.silent_ns.get(at).copied().flatten() {
+            Some(silent_ns) => last.is_empty() || silent_ns < snapshot.time.since(*last_at),
+            // Known by bars alone, or an earlier run's cost that no market said anything to.
+            None => last.get(at).is_some_and(|last| last.0 != 0 && *last != mark),
+        };
+        let price = |(at, (mark, decimals)): (usize, (&Price, &u8))| match mark.0 {
             0 => f64::NAN,
+            _ if !is_news(at, *mark) => f64::NAN,
             mark => mark as f64 / 10f64.powi((*decimals).into()),
         };
-        let prices: Vec<f64> = snapshot.marks.iter().zip(&self.decimals).map(price).collect();
+        let prices: Vec<f64> = snapshot.marks.iter().zip(&self.decimals).enumerate().map(price).collect();
         self.returns.push_prices(&prices);
+        self.last.0.clone_from(&snapshot.marks);
+        self.last.1 = snapshot.time;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Price, Time};
     use crate::risk::{Counted, Sum};
     use crate::run::limit_uses::tests::{all_set, all_used};
 
@@ -195,6 +211,65 @@ mod tests {
         assert_eq!((told.holdings.len(), told.holdings[0].exposure, told.number), (1, -20_000.0, 1));
         assert!(told.limits_unused > 10, "{}", told.limits_unused);
         assert!(reckoner.reckon(&RiskSnapshot::default()).is_none(), "before the first event");
+    }
+
+    #[test]
+    fn a_market_that_fell_silent_is_not_told_as_calm() {
+        let config = Config::embedded_default();
+        let mut reckoner = Reckoner::new(&config);
+        let mut of = snapshot(config.instruments.len(), config.strategies.len());
+        of.silent_ns = vec![Some(0); config.instruments.len()];
+        (of.values[0], of.values[1]) = (1_000 * QUOTE, 2_000 * QUOTE);
+        let mut at = |period: u64, heard: bool, first: i64| {
+            of.time = Time(period * PERIOD_S * SECOND);
+            of.marks[0] = Price(first);
+            of.marks[1] = Price(100 + (period as i64) % 3);
+            of.silent_ns[0] =
+                if heard { Some(0) } else { Some(of.silent_ns[0].unwrap_or(0) + PERIOD_S * SECOND) };
+            reckoner.reckon(&of).expect("there was an event")
+        };
+        let told = at(1, true, 100);
+        assert_eq!(
+            (told.metrics.volatility, told.metrics.losses.len()),
+            (None, 0),
+            "before anything is known"
+        );
+        assert_eq!(told.correlations, [[None, None], [None, None]]);
+        for period in 2..10 {
+            at(period, true, 100 + period as i64 % 2);
+        }
+        let told = at(10, false, 100);
+        let (volatility, known) = (told.metrics.volatility, told.metrics.periods_known);
+        assert!(volatility.is_some_and(|of| of > 0.0) && known == 8, "{volatility:?} {known}");
+        assert!(told.correlations.iter().flatten().all(Option::is_some), "{:?}", told.correlations);
+        let told = at(11, false, 100);
+        assert_eq!(
+            (told.metrics.volatility, told.metrics.periods_known),
+            (volatility, known),
+            "silence adds none"
+        );
+        for period in 12..20 + WINDOW as u64 {
+            at(period, false, 100);
+        }
+        let told = at(20 + WINDOW as u64, false, 100);
+        assert_eq!((told.metrics.volatility, told.metrics.losses.len()), (None, 0));
+        assert_eq!((told.metrics.volatilities[0], told.metrics.volatilities[1].is_some()), (None, true));
+        assert_eq!(told.correlations, [[None, None], [None, Some(1.0)]]);
+    }
+
+    #[test]
+    fn what_is_valued_by_bars_is_known_by_their_changes_and_a_cost_is_no_price() {
+        let config = Config::embedded_default();
+        let mut reckoner = Reckoner::new(&config);
+        let mut of = snapshot(config.instruments.len(), config.strategies.len());
+        of.silent_ns = vec![None; config.instruments.len()];
+        for period in 1..=6 {
+            of.time = Time(period * PERIOD_S * SECOND);
+            of.marks[1] = Price(100 + period as i64);
+            reckoner.reckon(&of).expect("there was an event");
+        }
+        let told = reckoner.reckon(&of).expect("there was an event");
+        assert_eq!((told.metrics.volatilities[0], told.metrics.volatilities[1].is_some()), (None, true));
     }
 
     #[test]
