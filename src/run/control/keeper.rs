@@ -12,7 +12,7 @@ use crate::risk::snapshot::{RiskSnapshot, SharedSnapshot};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the snapshot.
@@ -32,8 +32,17 @@ pub(super) struct Told {
     pub overview: Overview,
 }
 
-/// The newest, and when it was reckoned.
-pub(super) type SharedMetrics = Arc<Mutex<Option<(Told, Instant)>>>;
+/// What the thread found, for who answers operators.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The newest, and when it was reckoned.
+    pub told: Option<(Told, Instant)>,
+    /// Why what was lost is not on the disk, where the last write failed.
+    pub unsaved: Option<String>,
+}
+
+/// The same, of both threads.
+pub(super) type SharedFound = Arc<Mutex<Found>>;
 
 /// See the module.
 pub(super) struct Keeper {
@@ -43,7 +52,7 @@ pub(super) struct Keeper {
     pub path: PathBuf,
     pub names: ScopeNames,
     pub reckoner: Reckoner,
-    pub metrics: SharedMetrics,
+    pub found: SharedFound,
     /// What the file says; none before it was written by this run.
     pub kept: Option<KeptLosses>,
 }
@@ -80,16 +89,27 @@ impl Keeper {
         if self.kept.as_ref().is_some_and(|kept| kept.says_what(&losses)) {
             return;
         }
-        match losses.write(&self.path) {
-            Ok(()) => self.kept = Some(losses),
-            Err(error) => log::error!("{error}"),
+        let written = losses.write(&self.path);
+        let unsaved = written.as_ref().err().map(ToString::to_string);
+        let before = std::mem::replace(&mut self.found().unsaved, unsaved.clone());
+        match (unsaved, before) {
+            // It is tried again and again, and told once.
+            (Some(error), before) if before.as_ref() != Some(&error) => log::error!("{error}"),
+            (None, Some(_)) => log::warn!("{} is written now", self.path.display()),
+            _ => {}
+        }
+        if written.is_ok() {
+            self.kept = Some(losses);
         }
     }
 
     fn reckon(&mut self, snapshot: &RiskSnapshot) {
         let Some(metrics) = self.reckoner.reckon(snapshot) else { return };
         let told = Told { metrics, overview: Overview::of(snapshot, &self.names) };
-        let mut shared = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        *shared = Some((told, Instant::now()));
+        self.found().told = Some((told, Instant::now()));
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -32,8 +32,8 @@ pub struct Stopped {
 pub enum LatchedError {
     /// The file cannot be read or written.
     #[error(
-        "{path}: {error}; what is stopped, and what was lost, must be kept over a restart: make the file readable and \
-         writable"
+        "{path}: {error}; what is stopped, and what was lost, must be kept over a restart: make the file, and the \
+         directory that it is in, readable and writable"
     )]
     Io {
         /// Which.

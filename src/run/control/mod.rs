@@ -52,7 +52,7 @@ use crate::pipeline::{Answer, LaneSender};
 use crate::risk::Carried;
 use crate::risk::watch::WatchReceiver;
 use crossbeam_channel::Receiver;
-use keeper::{Keeper, SharedMetrics};
+use keeper::{Keeper, SharedFound};
 use losses::KeptLosses;
 use metrics::Reckoner;
 use server::Server;
@@ -184,7 +184,18 @@ pub struct PreparedControl {
     latched: Latched,
     paused: Latched,
     losses: Option<KeptLosses>,
+    socket: SocketFile,
     listener: UnixListener,
+}
+
+/// The socket's name, taken away with whatever listened, also where a run is refused after it was made.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// What the control threads are joined to.
@@ -230,12 +241,13 @@ impl PreparedControl {
         // What a process left that is no more.
         let _ = std::fs::remove_file(path);
         let made = UnixListener::bind(path).and_then(|listener| {
+            let socket = SocketFile(path.clone());
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
             listener.set_nonblocking(true)?;
-            Ok(listener)
+            Ok((socket, listener))
         });
-        let listener = made.map_err(|error| ControlError::Socket { path: path.clone(), error })?;
-        Ok(Self { names: ScopeNames::new(config), latched, paused, losses, listener, paths })
+        let (socket, listener) = made.map_err(|error| ControlError::Socket { path: path.clone(), error })?;
+        Ok(Self { names: ScopeNames::new(config), latched, paused, losses, socket, listener, paths })
     }
 
     /// What the run before left to this one's losses. `goes_on` is the epoch of the run that this one goes on from by its
@@ -279,7 +291,7 @@ impl PreparedControl {
         housekeeping: &[usize],
     ) -> io::Result<Control> {
         let over = Arc::new(AtomicBool::new(false));
-        let metrics = SharedMetrics::default();
+        let found = SharedFound::default();
         let keeper = Keeper {
             snapshot: links.watch.snapshot(),
             labels: labels(config),
@@ -287,11 +299,11 @@ impl PreparedControl {
             path: self.paths.losses.clone(),
             names: self.names.clone(),
             reckoner: Reckoner::new(config),
-            metrics: Arc::clone(&metrics),
+            found: Arc::clone(&found),
             kept: None,
         };
         let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
-        let mut server = Server::new(self, links, metrics, throttle)?;
+        let mut server = Server::new(self, links, found, throttle)?;
         let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
         let listening = std::thread::Builder::new().name("at-control".into()).spawn(move || {
             keep_to(&cores);

@@ -140,6 +140,9 @@ pub struct ControlReply {
     /// Why a restart would not know what is stopped or paused, where it could not be written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unsaved: Option<String>,
+    /// Why a restart would not know what was lost, where it could not be written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub losses_unsaved: Option<String>,
     /// What an operator paused; each by an instrument's name.
     #[serde(default)]
     pub paused: Vec<Stopped>,
@@ -165,6 +168,9 @@ impl ControlReply {
         let mut lines = Vec::new();
         if let Some(why) = &self.unsaved {
             lines.push(format!("NOT WRITTEN: a restart would not know what is stopped and paused: {why}"));
+        }
+        if let Some(why) = &self.losses_unsaved {
+            lines.push(format!("NOT WRITTEN: a restart would not know what was lost: {why}"));
         }
         if let Some(file) = &self.kill_file {
             lines.push(format!(

@@ -1,12 +1,12 @@
 //! The loop of the control thread.
 
 use super::access::{self, Peer};
-use super::keeper::SharedMetrics;
+use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply};
-use super::{ControlLinks, ControlPaths, PreparedControl};
+use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
 use crate::audit::Body;
 use crate::domain::event::Command;
 use crate::domain::{DenyReason, InstrumentId, Kill, PausedBy, Scope, Slot, Time};
@@ -77,11 +77,13 @@ pub(super) struct Server {
     pub(super) differing: Vec<InstrumentId>,
     pub(super) links: ControlLinks,
     command_count: u64,
-    metrics: SharedMetrics,
+    found: SharedFound,
     pub(super) throttles: Throttles,
     /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
     asking: Vec<(Peer, Instant)>,
     poll: Poll,
+    /// Before what listens, so that it is gone before another process can have the name.
+    _socket: SocketFile,
     listener: UnixListener,
     signals: UnixStream,
     signal: SigId,
@@ -96,10 +98,10 @@ impl Server {
     pub fn new(
         prepared: PreparedControl,
         links: ControlLinks,
-        metrics: SharedMetrics,
+        found: SharedFound,
         throttle: Duration,
     ) -> io::Result<Self> {
-        let PreparedControl { paths, names, latched, paused, listener, .. } = prepared;
+        let PreparedControl { paths, names, latched, paused, socket, listener, .. } = prepared;
         let poll = Poll::new()?;
         let mut listener = UnixListener::from_std(listener);
         let (signals, raised) = std::os::unix::net::UnixStream::pair()?;
@@ -117,10 +119,11 @@ impl Server {
             differing: Vec::new(),
             links,
             command_count: 0,
-            metrics,
+            found,
             throttles: Throttles { last: throttle, running: Vec::new() },
             asking: Vec::new(),
             poll,
+            _socket: socket,
             listener,
             signals,
             signal,
@@ -169,9 +172,7 @@ impl Server {
         self.hear();
         signal_hook::low_level::unregister(self.signal);
         // A run that ended in order has no heartbeat that a watchdog could miss.
-        for path in [&self.paths.heartbeat, &self.paths.socket] {
-            let _ = fs::remove_file(path);
-        }
+        let _ = fs::remove_file(&self.paths.heartbeat);
     }
 
     fn accept(&mut self) {
@@ -297,6 +298,7 @@ impl Server {
         self.note_request(peer, request.as_ref().ok(), &done);
         let asked_metrics = matches!(request, Ok(ControlRequest::Metrics));
         let held = self.held();
+        let losses_unsaved = self.found.lock().unwrap_or_else(PoisonError::into_inner).unsaved.clone();
         let vitals = &self.links.vitals;
         ControlReply {
             error: done.err(),
@@ -307,6 +309,7 @@ impl Server {
             feed: vitals.feed(),
             stopped: self.latched.stopped.clone(),
             unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
+            losses_unsaved,
             paused: self.paused.stopped.clone(),
             held,
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
@@ -375,9 +378,9 @@ impl Server {
     }
 
     fn newest_metrics(&self) -> Option<serde_json::Value> {
-        let newest = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        let (metrics, at) = newest.as_ref()?;
-        let mut told = serde_json::to_value(metrics).ok()?;
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let (told, at) = found.told.as_ref()?;
+        let mut told = serde_json::to_value(told).ok()?;
         told["age_ms"] = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX).into();
         Some(told)
     }

@@ -88,3 +88,36 @@ fn a_status_is_of_one_event_and_its_sums_agree_to_the_digit() {
     }
     running.control.finish();
 }
+
+#[test]
+fn losses_that_cannot_be_written_are_in_the_status_until_they_are() {
+    let running = start();
+    std::fs::create_dir(&running.paths.losses).expect("a directory in the way");
+    running.earn(1);
+    let reply = running.until("told", |reply| reply.losses_unsaved.is_some());
+    let lines = reply.held_back();
+    let told = lines
+        .iter()
+        .any(|l| l.starts_with("NOT WRITTEN") && l.contains("tried.losses") && l.contains("was lost"));
+    assert!(told && reply.unsaved.is_none(), "{lines:?}");
+    std::fs::remove_dir(&running.paths.losses).expect("out of the way");
+    running.until("written", |reply| reply.losses_unsaved.is_none());
+    running.control.finish();
+    assert!(running.paths.losses.is_file());
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_no_socket() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let paths = ControlPaths::new(dir.path(), "tried");
+    let prepared =
+        PreparedControl::open(&Config::embedded_default(), paths.clone()).expect("it can be controlled");
+    assert!(paths.socket.exists());
+    drop(prepared);
+    assert!(!paths.socket.exists());
+    let running = start();
+    let socket = running.paths.socket.clone();
+    assert!(socket.exists());
+    running.control.finish();
+    assert!(!socket.exists());
+}
