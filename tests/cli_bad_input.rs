@@ -275,7 +275,7 @@ fn what_cannot_be_written_is_told_before_the_run_or_at_its_end() {
     let file = dir.path().join("file");
     std::fs::write(&file, b"x").expect("written");
     let output = replay(&path, &["--report", &file.display().to_string()]);
-    refused(&output, 1, &["not a directory"]);
+    refused(&output, 2, &["not a directory"]);
     assert!(output.stdout.is_empty(), "nothing was run for it");
     // A result that is nowhere is no result.
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");

@@ -313,8 +313,10 @@ fn a_capture_is_taken_as_the_recording_that_it_was_made_of_by_the_program_too() 
     assert_eq!(rows("binance_spot_ETHUSDT-feed-quotes.csv"), 24_077);
     assert_eq!(rows("binance_spot_ETHUSDT-feed-depth.csv"), 108_814);
 
-    // 1 where the work failed, 2 where the command was wrong.
+    // 1 where the work failed, 2 where the command was wrong, or what is there is in the way.
     let failed = |args: &[&str]| program(args).expect_err("must fail");
+    let (code, text) = failed(&["export", "--dir", &two, "--out", &out, "--format", "csv"]);
+    assert!(code == Some(2) && text.contains("is there already"), "{text}");
     let (code, text) = failed(&["import", "binance", &recording, "--dir", &one]);
     assert!(code == Some(1) && text.contains("SYMBOL-TYPE-DATE.zip"), "{text}");
     let (code, text) = failed(&["import", "nasdaq", &recording, "--dir", &one]);

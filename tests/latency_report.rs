@@ -315,7 +315,7 @@ fn a_file_in_the_place_of_the_directory_is_a_clear_error() {
 }
 
 #[test]
-fn writing_again_replaces_and_leaves_nothing_behind() {
+fn an_earlier_report_is_kept_as_it_is() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let names = |path: &Path| {
         let mut names: Vec<_> =
@@ -325,8 +325,28 @@ fn writing_again_replaces_and_leaves_nothing_behind() {
     };
     let first = write(&synthetic(), directory.path()).expect("a report");
     let before = names(directory.path());
-    let second = write(&synthetic(), directory.path()).expect("a report");
-    assert_eq!(first, second);
-    assert_eq!(names(directory.path()), before);
+    let contents = || fs::read(&first.json).expect("readable");
+    let figures = contents();
+    for run in ["run-2", "run-3"] {
+        let next = write(&nothing(), directory.path()).expect("a report");
+        assert_eq!(next.html, directory.path().join(run).join("index.html"));
+        assert_eq!(contents(), figures);
+    }
+    let mut after = [&before[..], &["run-2".into(), "run-3".into()]].concat();
+    after.sort();
+    assert_eq!(names(directory.path()), after);
     assert_eq!(before.len(), 2 + 6);
+    assert_eq!(names(&directory.path().join("run-2")), ["index.html", "latency.json"]);
+}
+
+#[test]
+fn what_else_lies_in_a_reports_directory_is_left_and_a_page_of_somebody_elses_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("notes.txt"), "mine").expect("writable");
+    let first = write(&nothing(), directory.path()).expect("a report");
+    assert_eq!(first.html, directory.path().join("index.html"));
+    fs::write(&first.html, "another page").expect("writable");
+    let second = write(&nothing(), directory.path()).expect("a report");
+    assert_eq!(second.html, directory.path().join("run-2/index.html"));
+    assert_eq!(fs::read(&first.html).expect("readable"), b"another page");
 }

@@ -211,6 +211,16 @@ fn the_commands_write_the_same_reports_every_time() {
     assert_eq!(result, backtest("sheet-again"));
     let json: serde_json::Value = serde_json::from_str(&result).expect("JSON");
     assert!(json["statistics"]["trades"]["trades"].as_u64().expect("a count") > 10);
+    // Never over an earlier report, and what is in the way is told before anything is run.
+    let again = backtest("sheet");
+    assert_eq!(
+        (again, fs::read_to_string(path("sheet/run-2/result.json")).ok()),
+        (result.clone(), Some(result))
+    );
+    fs::write(path("file"), "x").expect("writable");
+    let file = path("file");
+    assert_eq!(command(dir.path(), &["backtest", "--report", &file]), 2);
+    assert_eq!(command(dir.path(), &["sweep", "--param", "fast=2..3", "--report", &file]), 2);
     // Bad usage is told apart from failure.
     assert_eq!(command(dir.path(), &["sweep", "--param", "fast"]), 2);
     assert_eq!(command(dir.path(), &["sweep", "--param", "nothing=1,2"]), 2);

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn venue(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
@@ -102,6 +103,43 @@ fn what_is_to_go_wrong_can_be_given_at_the_start() {
     let (counts, _) = served.interrupt();
     let counts: Value = serde_json::from_str(&counts).expect("JSON");
     assert_eq!(counts["faults"]["maintenance"].as_u64(), Some(1));
+}
+
+#[test]
+fn the_authority_is_written_over_an_earlier_venues_and_over_nothing_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("ca.pem");
+    let name = path.to_str().expect("text");
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        let mut served = Served::start(&["--ca-out", name, "--wait-for-client"]);
+        served.line();
+        written.push(std::fs::read_to_string(&path).expect("written"));
+        served.interrupt();
+    }
+    assert_ne!(written[0], written[1], "each venue has an authority of its own");
+    let params = rcgen::CertificateParams::new(vec!["localhost".into()]).expect("a name");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let other = params.self_signed(&key).expect("a certificate").pem();
+    for content in ["precious", &other, &format!("{}{other}", written[1]), &key.serialize_pem()] {
+        std::fs::write(&path, content).expect("written");
+        // One that serves all the same would go on for ever.
+        let mut child = venue(&["--ca-out", name]).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let begun = Instant::now();
+        while child.try_wait().expect("a child").is_none() && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // It has ended, or it is in the way.
+        let _ = child.kill();
+        let output = child.wait_with_output().expect("an end");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(
+            text.contains(name) && text.contains("is there already") && text.contains("--ca-out"),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).expect("readable"), content);
+    }
 }
 
 #[test]

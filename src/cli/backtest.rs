@@ -70,7 +70,8 @@ pub struct Args {
     /// How stages are spread over threads: inline (the default), shared or dedicated; the result is the same
     #[arg(long, value_parser = parse_threading)]
     threading: Option<Threading>,
-    /// Write a page with the curves, figures and trades, and files of them, into this directory
+    /// Write a page with the curves, figures and trades, and files of them, into this directory; beside an earlier one they go into run-2,
+    /// run-3, … there
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// A year's return without risk, for Sharpe and Sortino ratios: 0.03
@@ -133,6 +134,9 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
+    if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {
+        return outcome;
+    }
     let interrupt = Interrupt::install().unwrap_or_default();
     let done = match args.check_lookahead {
         Some(count) => lookahead(&args, &config, catalogue.as_ref(), strategies, &interrupt, count.into()),

@@ -78,7 +78,9 @@ pub fn run(args: Args) -> Outcome {
         Err(error) => {
             eprintln!("{error}");
             match error {
-                ExportError::History(
+                // What is in the way of what is to be written is another name's to mend.
+                ExportError::Exists(_)
+                | ExportError::History(
                     HistoryError::Range { .. } | HistoryError::Unknown { .. } | HistoryError::NoSeries { .. },
                 ) => Outcome::BadUsage,
                 _ => Outcome::Failed,

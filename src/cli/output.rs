@@ -1,5 +1,6 @@
 //! What replay, demo and run print: the same summary, the same report.
 
+use super::Outcome;
 use super::table::{folded, number, table, words};
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
@@ -7,7 +8,8 @@ use crate::domain::{DenyReason, Instrument};
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
-    self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, RunFacts, StageLatency, TopologyRow,
+    self, InstrumentPoint, IntervalSample, LatencyReport, RatePoint, ReportError, RunFacts, StageLatency,
+    TopologyRow,
 };
 pub use crate::report::units::count as grouped;
 use crate::run::summary::{StrategyResult, amount};
@@ -294,6 +296,19 @@ pub fn audit_line(audit: &AuditSummary) -> String {
             &format!("; NOT COMPLETE: {why}; add what is missing by: algo-trader audit load --journal FILE");
     }
     line
+}
+
+/// Makes the directory of a report that was asked for: where it cannot be, that is known before the work and not after it.
+pub fn prepare_report(dir: Option<&Path>) -> Result<(), Outcome> {
+    let Some(dir) = dir else { return Ok(()) };
+    latency::prepare(dir).map_err(|error| {
+        eprintln!("the report cannot go there: {error}");
+        match error {
+            // What is in the way of what is to be written is another name's to mend.
+            ReportError::NotADirectory(_) => Outcome::BadUsage,
+            _ => Outcome::Failed,
+        }
+    })
 }
 
 /// Writes the latency report.

@@ -69,7 +69,7 @@ pub struct Common {
     /// postgres://user@host/database
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// Write the latency report into this directory
+    /// Write the latency report into this directory; beside an earlier one it goes into run-2, run-3, … there
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Show what would run on which thread, and stop
@@ -188,11 +188,7 @@ impl Common {
 
     /// Makes the report's directory, if one is asked for: where it cannot be, that is known before the run and not after it.
     pub fn prepare_report(&self) -> Result<(), Outcome> {
-        let Some(dir) = &self.report else { return Ok(()) };
-        crate::report::latency::prepare(dir).map_err(|error| {
-            eprintln!("the report cannot go there: {error}");
-            Outcome::Failed
-        })
+        super::output::prepare_report(self.report.as_deref())
     }
 
     /// The store that was asked for, if one was.

@@ -74,7 +74,8 @@ pub struct Args {
     /// Keep results in this file, and go on from those that are there
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
-    /// Write a page with heat maps, and all figures, into this directory
+    /// Write a page with heat maps, and all figures, into this directory; beside earlier ones they go into run-2,
+    /// run-3, … there
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// A year's return without risk, for Sharpe and Sortino ratios: 0.03
@@ -143,6 +144,9 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
     b.warm_up = args.warm_up.unwrap_or(b.warm_up);
     super::replay::start_log(&config);
+    if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {
+        return outcome;
+    }
     swept(&args, &config, &catalogue, strategies, &space, &points)
 }
 

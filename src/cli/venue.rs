@@ -85,7 +85,7 @@ struct ServeArgs {
     /// Let other machines in: needed to listen on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
-    /// Write the certificate authority to trust here (PEM)
+    /// Write the certificate authority to trust here (PEM), over what an earlier venue wrote and over nothing else
     #[arg(long, value_name = "FILE")]
     ca_out: Option<PathBuf>,
     /// Serve without TLS
@@ -186,6 +186,7 @@ pub fn run(args: Args) -> Outcome {
             let usage = matches!(
                 error,
                 ServeError::Options(_)
+                    | ServeError::NotOurs(_)
                     | ServeError::Remote(_)
                     | ServeError::Flow(_)
                     | ServeError::Accounts(_)

@@ -23,19 +23,28 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Writes `content` to `path` under another name first, so that a crash leaves the old file or the new one.
+/// Writes `content` to `path` under another name first, so that a crash leaves no file or the whole one. What is there
+/// already is never written over.
 ///
 /// # Errors
-/// What the file system says; the other name is then gone again.
+/// What the file system says, [`io::ErrorKind::AlreadyExists`] among it; the other name is then gone again.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut partial = path.file_name().unwrap_or_default().to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(partial);
-    let written = write_synced(&partial, content).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&partial);
-    }
+    let written = write_synced(&partial, content).and_then(|()| fs::hard_link(&partial, path));
+    let written = match written {
+        // A file system without links, on which a rename would replace what is there.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && partial.is_file() => {
+            match path.exists() {
+                true => Err(io::ErrorKind::AlreadyExists.into()),
+                false => fs::rename(&partial, path),
+            }
+        }
+        written => written,
+    };
+    // The first error is the one to tell.
+    let _ = fs::remove_file(&partial);
     written
 }
 
@@ -58,13 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+    fn a_file_is_written_once_and_nothing_is_left_beside_it() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("x.txt");
         write_whole(&path, b"one").expect("writable");
-        write_whole(&path, b"two").expect("writable");
-        assert_eq!(fs::read(&path).expect("readable"), b"two");
-        // A directory is in the way: the rename fails.
+        let error = write_whole(&path, b"two").expect_err("a file is there");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("readable"), b"one");
         let blocked = directory.path().join("blocked");
         fs::create_dir(&blocked).expect("writable");
         write_whole(&blocked, b"x").expect_err("a directory is in the way");

@@ -68,14 +68,14 @@ impl<'a> BacktestReport<'a> {
 }
 
 /// Writes `index.html`, `result.json`, `trades.csv`, `equity.csv` and `fills.csv` into `dir`, which is made if it is
-/// not there. Each file appears whole, in place of one of the same name.
+/// not there; an earlier report there is kept, and this one goes into `run-2`, `run-3`, … below it. Each file appears whole.
 ///
 /// # Errors
 /// [`ReportError::NotADirectory`] if `dir` or a part of its path is a file, [`ReportError::Io`] if the file system
 /// refuses.
 pub fn write(report: &BacktestReport<'_>, dir: &Path) -> Result<Written, ReportError> {
-    directory::make(dir)?;
-    let save = |name: &str, content: &str| directory::save(dir, name, content.as_bytes());
+    let dir = directory::place(dir)?;
+    let save = |name: &str, content: &str| directory::save(&dir, name, content.as_bytes());
     let csv = vec![
         save("trades.csv", &csv::trades(report.outcome))?,
         save("equity.csv", &csv::equity(report.outcome))?,

@@ -56,15 +56,6 @@ impl<'a> From<&'a StageLatency> for Stage<'a> {
     }
 }
 
-/// The stages that a document is of; none where it is no such document.
-pub(super) fn stage_names(text: &[u8]) -> Vec<String> {
-    #[derive(serde::Deserialize)]
-    struct Stages {
-        stages: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
-    }
-    serde_json::from_slice::<Stages>(text).map(|of| of.stages.into_keys().collect()).unwrap_or_default()
-}
-
 /// The document. Of several stages with one name the last is kept.
 pub(super) fn text(report: &LatencyReport) -> Result<String, serde_json::Error> {
     let document = Document {

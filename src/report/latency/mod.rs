@@ -34,37 +34,25 @@ pub struct Written {
     pub hgrm: Vec<PathBuf>,
 }
 
-/// Writes `index.html`, `latency.json` and a `.hgrm` for each stage into `dir`, which is made if it is not there. Each
-/// file appears whole, in place of one of the same name.
+/// Writes `index.html`, `latency.json` and a `.hgrm` for each stage into `dir`, which is made if it is not there; an
+/// earlier report there is kept, and this one goes into `run-2`, `run-3`, … below it. Each file appears whole.
 ///
 /// # Errors
 /// [`ReportError::NotADirectory`] if `dir` or a part of its path is a file, [`ReportError::Io`] if the file system
 /// refuses.
 pub fn write(report: &LatencyReport, dir: &Path) -> Result<Written, ReportError> {
-    directory::make(dir)?;
-    let save = |name: &str, content: &[u8]| directory::save(dir, name, content);
+    let dir = directory::place(dir)?;
+    let save = |name: &str, content: &[u8]| directory::save(&dir, name, content);
     let names = file_names(&report.stages);
     let stages = report.stages.iter().zip(&names);
     let hgrm = stages
         .map(|(stage, name)| save(name, hgrm::text(&stage.histogram).as_bytes()))
         .collect::<Result<_, _>>()?;
-    forget_earlier(dir, &names);
     let json = json::text(report).map_err(|error| ReportError::Json { name: "latency.json", error })?;
     let json = save("latency.json", json.as_bytes())?;
     // The page last: where it is, what it links to is there too.
     let html = save("index.html", page::text(report, &names).as_bytes())?;
     Ok(Written { html, json, hgrm })
-}
-
-/// Removes distributions of an earlier report here that this one does not have: they would pass for its own. Which they are
-/// is said by the figures that lie beside them; anything else in the directory is not ours.
-fn forget_earlier(dir: &Path, names: &[String]) {
-    let earlier = std::fs::read(dir.join("latency.json"));
-    let Ok(earlier) = earlier.map(|text| json::stage_names(&text)) else { return };
-    for name in distinct_names(&earlier).iter().filter(|name| !names.contains(name)) {
-        // One that stays is out of date and no more.
-        let _ = std::fs::remove_file(dir.join(name));
-    }
 }
 
 /// A distinct, harmless file name for each stage: its name with only letters, digits, `-` and `_` left.

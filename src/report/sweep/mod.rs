@@ -172,14 +172,15 @@ pub struct Written {
     pub json: PathBuf,
 }
 
-/// Writes `index.html` and `sweep.json` into `dir`, which is made if it is not there.
+/// Writes `index.html` and `sweep.json` into `dir`, which is made if it is not there; an earlier report there is kept, and
+/// this one goes into `run-2`, `run-3`, … below it.
 ///
 /// # Errors
 /// [`ReportError::NotADirectory`] if `dir` or a part of its path is a file, [`ReportError::Io`] if the file system
 /// refuses.
 pub fn write(report: &SweepReport, dir: &Path) -> Result<Written, ReportError> {
-    directory::make(dir)?;
-    let json = directory::save(dir, "sweep.json", report.json()?.as_bytes())?;
-    let html = directory::save(dir, "index.html", page::text(report).as_bytes())?;
+    let dir = directory::place(dir)?;
+    let json = directory::save(&dir, "sweep.json", report.json()?.as_bytes())?;
+    let html = directory::save(&dir, "index.html", page::text(report).as_bytes())?;
     Ok(Written { html, json })
 }

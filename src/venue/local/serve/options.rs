@@ -344,6 +344,12 @@ pub enum ServeError {
         #[source]
         error: io::Error,
     },
+    /// Where the authority is to be written is a file that is none of ours.
+    #[error(
+        "{0}: is there already, and is no certificate that a local venue wrote: name another file with --ca-out, or remove \
+         it first"
+    )]
+    NotOurs(String),
     /// A file could not be written, a thread not started.
     #[error("{what}: {error}")]
     Io {

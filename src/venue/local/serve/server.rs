@@ -118,7 +118,7 @@ impl Server {
         options.check()?;
         let poll = Poll::new().map_err(io_error("cannot wait for sockets"))?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(io_error("cannot wait for sockets"))?;
-        let authority = Authority::new("algo-trader local authority")?;
+        let authority = Authority::new()?;
         let tls_config = authority.config(options.tls)?;
         let mut listeners = Vec::new();
         for (index, &market) in options.markets.iter().enumerate() {
@@ -135,8 +135,7 @@ impl Server {
         }
         // Once the sockets are ours: another venue that has them goes on with the authority that is in the file.
         if let Some(path) = &options.ca_out {
-            let written = std::fs::write(path, authority.pem());
-            written.map_err(io_error(&format!("cannot write the authority to {}", path.display())))?;
+            authority.write(path)?;
         }
         let settings = options.api_settings();
         let meets_market = options.meets_market && !options.accounts.is_empty();
