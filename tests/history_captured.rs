@@ -16,7 +16,7 @@ use algo_trader::history::{Catalogue, HistoryError, Query};
 use algo_trader::net::{FrameSource, SourceId};
 use algo_trader::run::Config;
 use algo_trader::run::backtest::{BacktestOptions, Source, known_to, run_backtest};
-use algo_trader::venue::binance::Decoder;
+use algo_trader::venue::binance::{Decoder, interruption};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use algo_trader::venue::{Decoded, LevelBuffer};
 use std::path::{Path, PathBuf};
@@ -42,10 +42,19 @@ fn captured(dir: &Path) -> Vec<PathBuf> {
         ..CaptureOptions::new(dir.into())
     };
     let mut capture = Capture::start(&sources, &options).expect("a capture starts");
-    let mut again = None;
+    let (mut again, mut begun, mut interrupted) = (None, None, false);
     while let Some(frame) = market.next_frame().expect("frames without end") {
         let answer = frame.bytes.starts_with(b"{\"lastUpdateId\"");
         let from = if answer { ANSWERS } else { STREAMS };
+        let begun = *begun.get_or_insert(frame.received);
+        if !interrupted && frame.received > begun.plus(Duration::from_secs(8)) {
+            interrupted = true;
+            assert!(capture.push(
+                STREAMS,
+                frame.received,
+                interruption("BTCUSDT", frame.received).as_bytes()
+            ));
+        }
         assert!(capture.push(from, frame.received, frame.bytes));
         if answer {
             again = Some((frame.received.plus(Duration::from_secs(2)), frame.bytes.to_vec()));
@@ -118,6 +127,7 @@ fn streams_and_answers_of_one_time_are_one_feed() {
     let expected = decoded(&files, &table);
     let books = expected.iter().filter(|(_, event, _)| matches!(event, Decoded::DepthSnapshot(_))).count();
     assert_eq!((events.len(), books), (expected.len(), 2));
+    assert_eq!(events.iter().filter(|event| matches!(event.decoded, Decoded::Interrupted(_))).count(), 1);
     for (event, (time, decoded, levels)) in events.iter().zip(&expected) {
         assert_eq!((event.time, event.series, &event.decoded), (*time, 0, decoded));
         let levels: &[Level] = match decoded {

@@ -2,11 +2,12 @@
 
 use algo_trader::domain::InstrumentTable;
 use algo_trader::history::capture::{CaptureOptions, verify};
+use algo_trader::history::recording::RecordingWriter;
 use algo_trader::history::{Recording, RecordingOptions};
-use algo_trader::net::Endpoint;
+use algo_trader::net::{Endpoint, FrameSource};
 use algo_trader::run::{Config, LiveCapture, ReplayOptions, capture_live, replay_frames};
 use algo_trader::venue::local::demo_instruments;
-use algo_trader::venue::local::serve::{Running, Server, ServerOptions, Tls};
+use algo_trader::venue::local::serve::{Fault, Running, Server, ServerOptions, Tls};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,6 +76,74 @@ fn a_live_capture_replays_without_a_gap_and_with_every_book_right() {
     assert_eq!((books.gaps, books.crossed), (0, 0));
     assert!(books.bbo_checked > 0 && books.bbo_checked == books.bbo_equal, "{books:?}");
     venue.stop().expect("a venue that lived");
+}
+
+#[test]
+fn a_lost_connection_is_in_the_capture_and_a_replay_trusts_no_book_from_there_to_the_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (venue, authority) = serve(dir.path(), Tls::Good);
+    let config = config(&venue, &authority, "reconnect_min_ms = 20\nreconnect_max_ms = 200\n");
+    let out = dir.path().join("capture");
+    let mut options = LiveCapture { duration: Some(Duration::from_secs(120)), ..LiveCapture::default() };
+    let (interrupt, control) = (options.interrupt.clone(), venue.control());
+    // Cut once every book is in step, ended some time after.
+    let mut cut = None;
+    options.progress = Some(Box::new(move |status| {
+        let whole = status.connections_live == 2 && status.books_synced == 3;
+        match cut {
+            None if whole => {
+                control.inject(Fault::Cut { market: None });
+                cut = Some(status.frames);
+            }
+            Some(frames) if whole && status.frames > frames + 1_500 => interrupt.raise(),
+            _ => {}
+        }
+    }));
+    let (captured, outcome, problem) =
+        capture_live(&config, &CaptureOptions::new(out.clone()), options).expect("a capture");
+    assert_eq!((problem, captured.report.is_complete()), (None, true));
+    let told: u64 = outcome.markets.iter().map(|market| market.counts.interruptions).sum();
+    let found = verify(&out).expect("a capture");
+    assert!(found.is_good() && told >= 3, "{told}");
+    assert_eq!(found.interruptions(), told);
+
+    let replayed = |files: &[PathBuf]| {
+        let mut recording = Recording::open(files, &RecordingOptions::default()).expect("readable");
+        replay_frames(&config, &mut recording, ReplayOptions::default()).expect("a replay")
+    };
+    let summary = replayed(&files(&out));
+    let (feed, books) = (summary.feed.expect("frames"), summary.book_totals());
+    assert_eq!((feed.interruptions, feed.decode_errors, feed.snapshots), (told, 0, 6));
+    // As live: an interruption is no gap, and nothing is compared with a book that is not to be trusted.
+    assert_eq!((books.gaps, books.crossed), (0, 0));
+    assert!(books.bbo_checked > 0 && books.bbo_checked == books.bbo_equal, "{books:?}");
+    assert!(summary.books.iter().all(|(_, book)| !book.blind));
+    // Without the books that came after it nothing is left to trade on, though diffs and quotes go on.
+    let streams: Vec<PathBuf> =
+        files(&out).into_iter().map(|file| without_later_books(&file, dir.path())).collect();
+    let summary = replayed(&streams);
+    assert_eq!(summary.feed.expect("frames").snapshots, 3);
+    assert!(summary.books.iter().all(|(_, book)| book.blind && book.sync.gaps == 0), "{:?}", summary.books);
+    venue.stop().expect("a venue that lived");
+}
+
+/// A copy of a captured file; of the file of an instrument's books the first one alone.
+fn without_later_books(file: &Path, dir: &Path) -> PathBuf {
+    let name = file.file_name().expect("a name");
+    let mut recording = Recording::open(&[file.to_owned()], &RecordingOptions::default()).expect("readable");
+    let of_books = recording.sources()[0].symbol.is_some();
+    let copy = dir.join(name);
+    let mut writer = RecordingWriter::create(&copy).expect("a file");
+    let mut written = 0;
+    while let Some(frame) = recording.next_frame().expect("readable") {
+        if of_books && written > 0 {
+            break;
+        }
+        writer.write(frame.received, frame.bytes).expect("written");
+        written += 1;
+    }
+    writer.finish().expect("finished");
+    copy
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `algo-trader capture`: raw frames into files, and whether the files are what was written.
 
 use super::Outcome;
+use super::output::grouped;
 use super::replay::{load, start_log};
 use crate::domain::Time;
 use crate::history::capture::{
@@ -358,6 +359,13 @@ fn print_verification(found: &Verification) {
     for verdict in &found.files {
         println!("{:<48} {:>10} frames  {}", verdict.file, verdict.frames, state_text(&verdict.state));
     }
+    if found.interruptions() > 0 {
+        println!(
+            "{} of these frames tell that an instrument's data was interrupted, by a connection that was lost or a book that \
+             did not come; a replay does not trust its market from there to its next book",
+            grouped(found.interruptions())
+        );
+    }
     let good = found.files.iter().filter(|verdict| verdict.state == FileState::Good).count();
     println!(
         "{} frames in {} files, {good} of them closed and as the manifest says; {} frames were lost while capturing{}",
@@ -397,10 +405,11 @@ fn verification_json(found: &Verification) -> Value {
         FileState::Frames { .. } => "frames",
         FileState::Unreadable { .. } => "unreadable",
     };
-    let file = |v: &crate::history::capture::FileVerdict| json!({ "file": v.file, "frames": v.frames, "state": state(&v.state), "detail": state_text(&v.state) });
+    let file = |v: &crate::history::capture::FileVerdict| json!({ "file": v.file, "frames": v.frames, "interruptions": v.interruptions, "state": state(&v.state), "detail": state_text(&v.state) });
     json!({
         "good": found.is_good(),
         "frames": found.frames(),
+        "interruptions": found.interruptions(),
         "lost": found.lost(),
         "errors": found.sessions.iter().map(|session| session.errors).sum::<u64>(),
         "open_sessions": found.open_sessions,

@@ -24,6 +24,7 @@ pub fn blind_books(s: &Summary) -> impl Iterator<Item = String> {
         let sync = &book.sync;
         let why = match sync.snapshots {
             0 => "no snapshot came that its diffs go on from".to_owned(),
+            _ if sync.gaps == 0 => "interrupted, and no book came since".to_owned(),
             _ => format!("out of step since the last of {} gaps", grouped(sync.gaps)),
         };
         format!("{} has no book in the end: {why}; strategies do not see it", of.name())
@@ -119,6 +120,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
             ("malformed lines", s.malformed_lines),
             ("captured files cut amid a block, read to the last whole one", s.torn_files),
             ("frames of unused kinds", f.ignored),
+            ("interruptions of instruments while it was captured", f.interruptions),
             ("frames of unknown instruments", f.unknown_instruments),
             ("receive times going back", f.clock_backwards),
         ];

@@ -24,6 +24,8 @@ pub struct FeedCounts {
     pub levels: u64,
     /// Frames that could not be decoded.
     pub decode_errors: u64,
+    /// Interruptions of instruments that a capture tells of; no frames.
+    pub interruptions: u64,
     /// Frames of a kind that is not used.
     pub ignored: u64,
     /// Frames of instruments that the run does not have.
@@ -127,7 +129,8 @@ impl Feed {
     pub fn decode(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> Option<Message> {
         let (decoded, done) = self.read(source, bytes, line);
         match decoded {
-            Ok(Decoded::Ignored | Decoded::UnknownInstrument) | Err(_) => None,
+            // Of interruptions a recording tells, and nobody who sends frames.
+            Ok(Decoded::Ignored | Decoded::UnknownInstrument | Decoded::Interrupted(_)) | Err(_) => None,
             Ok(decoded) => Some(Message { decoded, done }),
         }
     }
@@ -186,6 +189,7 @@ impl Feed {
             Decoded::DepthSnapshot(head) => sequencer.publish_depth(Kind::DepthSnapshot, head, levels, read),
             Decoded::DepthPartial(head) => sequencer.publish_depth(Kind::DepthPartial, head, levels, read),
             Decoded::Kline(kline) => sequencer.publish_pair(Slot::kline(kline), read),
+            Decoded::Interrupted(instrument) => sequencer.publish(Slot::interrupted(*instrument), read),
             Decoded::Ignored | Decoded::UnknownInstrument => Ok(()),
         }
     }
@@ -193,8 +197,8 @@ impl Feed {
     #[inline]
     fn count(&mut self, source: &SourceInfo, line: u64, decoded: &Result<Decoded, DecodeError>) {
         let counts = &mut self.counts;
-        let is_snapshot = matches!(decoded, Ok(Decoded::DepthSnapshot(_)));
-        counts.frames += u64::from(!is_snapshot);
+        let is_frame = !matches!(decoded, Ok(Decoded::DepthSnapshot(_) | Decoded::Interrupted(_)));
+        counts.frames += u64::from(is_frame);
         match decoded {
             Ok(Decoded::Trade(_)) => counts.trades += 1,
             Ok(Decoded::Quote(_)) => counts.quotes += 1,
@@ -207,6 +211,7 @@ impl Feed {
                 counts.levels += head.levels() as u64;
             }
             Ok(Decoded::Kline(_)) => counts.klines += 1,
+            Ok(Decoded::Interrupted(_)) => counts.interruptions += 1,
             Ok(Decoded::Ignored) => counts.ignored += 1,
             Ok(Decoded::UnknownInstrument) => {
                 counts.unknown_instruments += 1;

@@ -303,6 +303,7 @@ impl Summary {
             put("levels", json!(f.levels));
             put("decode_errors", json!(f.decode_errors));
             put("ignored", json!(f.ignored));
+            put("interruptions", json!(f.interruptions));
             put("unknown_instruments", json!(f.unknown_instruments));
             put("malformed_lines", json!(self.malformed_lines));
             put("torn_files", json!(self.torn_files));

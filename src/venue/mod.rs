@@ -10,7 +10,7 @@ pub mod local;
 pub use forms::{NativeForms, VenueTerms};
 
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
-use crate::domain::{DecimalError, Level};
+use crate::domain::{DecimalError, InstrumentId, Level};
 use thiserror::Error;
 
 /// What one frame says, in the domain's terms. Levels of depth messages are in the [`LevelBuffer`] given to the decoder.
@@ -28,6 +28,8 @@ pub enum Decoded {
     DepthPartial(DepthHead),
     /// A bar made by the venue.
     Kline(Kline),
+    /// Recorded: what was known of an instrument's market no longer holds, for the connection that carried it was lost.
+    Interrupted(InstrumentId),
     /// Well-formed, and of a kind we do not use: counted and passed over.
     Ignored,
     /// Well-formed, of an instrument that the run does not have: counted and passed over.

@@ -6,6 +6,7 @@ use super::fault::CaptureError;
 use super::manifest::{self, FileEntry, SessionEntry};
 use crate::history::recording::{LineFault, Recording, RecordingName, RecordingOptions};
 use crate::net::FrameSource;
+use crate::venue::binance::is_interruption;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -51,6 +52,8 @@ pub struct FileVerdict {
     pub file: String,
     /// Frames that could be read.
     pub frames: u64,
+    /// Interruptions of an instrument among them.
+    pub interruptions: u64,
     /// What was found.
     pub state: FileState,
 }
@@ -85,6 +88,12 @@ impl Verification {
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.files.iter().map(|verdict| verdict.frames).sum()
+    }
+
+    /// How often an instrument's data was interrupted while it was captured.
+    #[must_use]
+    pub fn interruptions(&self) -> u64 {
+        self.files.iter().map(|verdict| verdict.interruptions).sum()
     }
 
     /// Frames that sessions lost while they wrote.
@@ -132,42 +141,52 @@ pub fn verify(dir: &Path) -> Result<Verification, CaptureError> {
 
 fn listed(dir: &Path, entry: &FileEntry) -> FileVerdict {
     let path = dir.join(&entry.file);
-    let verdict = |frames, state| FileVerdict { file: entry.file.clone(), frames, state };
+    let verdict = |content: &Content, state| content.verdict(entry.file.clone(), state);
+    let nothing = Content::default();
     let found = match sha256(&path) {
         Ok(found) => found,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return verdict(0, FileState::Missing),
-        Err(error) => return verdict(0, FileState::Unreadable { problem: error.to_string() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return verdict(&nothing, FileState::Missing);
+        }
+        Err(error) => return verdict(&nothing, FileState::Unreadable { problem: error.to_string() }),
     };
     let content = read(&path);
     if found != entry.sha256 {
-        return verdict(content.frames, FileState::Changed { expected: entry.sha256.clone(), found });
+        return verdict(&content, FileState::Changed { expected: entry.sha256.clone(), found });
     }
-    let state = match content.problem {
-        Some(problem) => FileState::Unreadable { problem },
+    let state = match &content.problem {
+        Some(problem) => FileState::Unreadable { problem: problem.clone() },
         None if (content.frames, content.first, content.last) != (entry.frames, entry.first, entry.last) => {
             FileState::Frames { expected: entry.frames }
         }
         None => FileState::Good,
     };
-    verdict(content.frames, state)
+    verdict(&content, state)
 }
 
 fn unlisted(dir: &Path, file: String) -> FileVerdict {
     let content = read(&dir.join(&file));
-    let state = match content.problem {
-        Some(problem) => FileState::Unreadable { problem },
+    let state = match &content.problem {
+        Some(problem) => FileState::Unreadable { problem: problem.clone() },
         None => FileState::Open { torn_bytes: content.torn_bytes },
     };
-    FileVerdict { file, frames: content.frames, state }
+    content.verdict(file, state)
 }
 
 #[derive(Default)]
 struct Content {
     frames: u64,
+    interruptions: u64,
     first: u64,
     last: u64,
     torn_bytes: Option<u64>,
     problem: Option<String>,
+}
+
+impl Content {
+    fn verdict(&self, file: String, state: FileState) -> FileVerdict {
+        FileVerdict { file, frames: self.frames, interruptions: self.interruptions, state }
+    }
 }
 
 fn read(path: &Path) -> Content {
@@ -183,6 +202,7 @@ fn read(path: &Path) -> Content {
                     content.first = frame.received.0;
                 }
                 content.frames += 1;
+                content.interruptions += u64::from(is_interruption(frame.bytes));
                 content.last = content.last.max(frame.received.0);
             }
             Ok(None) => break,

@@ -110,7 +110,7 @@ impl Table {
             Decoded::Quote(_) => Some(Self::Quotes),
             Decoded::DepthDiff(_) | Decoded::DepthSnapshot(_) | Decoded::DepthPartial(_) => Some(Self::Depth),
             Decoded::Kline(_) => Some(Self::Bars),
-            Decoded::Ignored | Decoded::UnknownInstrument => None,
+            Decoded::Interrupted(_) | Decoded::Ignored | Decoded::UnknownInstrument => None,
         }
     }
 
@@ -186,7 +186,7 @@ impl Table {
                 id(k.trades),
                 Value::Text(yes(k.closed)),
             ]),
-            Decoded::Ignored | Decoded::UnknownInstrument => {}
+            Decoded::Interrupted(_) | Decoded::Ignored | Decoded::UnknownInstrument => {}
         }
     }
 }

@@ -165,6 +165,7 @@ impl Made {
             Decoded::DepthSnapshot(h) => (h.instrument, RowKind::Snapshot),
             Decoded::DepthPartial(h) => (h.instrument, RowKind::Partial),
             Decoded::Kline(k) => (k.instrument, RowKind::Bar),
+            Decoded::Interrupted(id) => (*id, RowKind::Interrupted),
             Decoded::Ignored => return Ok(()),
             Decoded::UnknownInstrument => return Err(RowFault::UnknownInstrument),
         };
@@ -210,6 +211,18 @@ impl Made {
                 close_time: k.close_time,
                 closed: k.closed,
             },
+            Decoded::Interrupted(_) => {
+                let none = DepthRow {
+                    kind,
+                    first_id: 0,
+                    last_id: 0,
+                    prev_id: 0,
+                    venue_time: self.last,
+                    levels: &[],
+                    bids: 0,
+                };
+                return sink.push_depth(series, self.last, &Row::Depth(none));
+            }
             Decoded::Ignored | Decoded::UnknownInstrument => return Ok(()),
         };
         sink.push(series, self.last, row)

@@ -241,7 +241,7 @@ fn group_of(kind: i64) -> Result<Group, Corrupt> {
     Ok(match kind {
         RowKind::Trade | RowKind::AggTrade => Group::Trade,
         RowKind::Quote => Group::Quote,
-        RowKind::Diff | RowKind::Snapshot | RowKind::Partial => Group::Depth,
+        RowKind::Diff | RowKind::Snapshot | RowKind::Partial | RowKind::Interrupted => Group::Depth,
         RowKind::Bar => Group::Bar,
     })
 }

@@ -249,6 +249,7 @@ impl SegmentReader {
         let decoded = match kind {
             k if k == RowKind::Snapshot as i64 => Decoded::DepthSnapshot(head),
             k if k == RowKind::Partial as i64 => Decoded::DepthPartial(head),
+            k if k == RowKind::Interrupted as i64 => Decoded::Interrupted(head.instrument),
             _ => Decoded::DepthDiff(head),
         };
         (decoded, &self.levels[from..self.at.level])

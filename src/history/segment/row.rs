@@ -21,10 +21,12 @@ pub enum RowKind {
     Partial = 5,
     /// A bar.
     Bar = 6,
+    /// The source was interrupted: a depth event without levels.
+    Interrupted = 7,
 }
 
 impl RowKind {
-    pub(super) const ALL: [RowKind; 7] = [
+    pub(super) const ALL: [RowKind; 8] = [
         RowKind::Trade,
         RowKind::AggTrade,
         RowKind::Quote,
@@ -32,13 +34,14 @@ impl RowKind {
         RowKind::Snapshot,
         RowKind::Partial,
         RowKind::Bar,
+        RowKind::Interrupted,
     ];
 }
 
 /// A depth event.
 #[derive(Debug, Clone, Copy)]
 pub struct DepthRow<'a> {
-    /// [`RowKind::Diff`], [`RowKind::Snapshot`] or [`RowKind::Partial`].
+    /// [`RowKind::Diff`], [`RowKind::Snapshot`], [`RowKind::Partial`] or [`RowKind::Interrupted`].
     pub kind: RowKind,
     /// First update id covered.
     pub first_id: u64,

@@ -207,6 +207,8 @@ impl SegmentWriter {
                 let first = if depth.prev_id > 0 { depth.prev_id.saturating_add(1) } else { depth.first_id };
                 self.count_id(first, depth.last_id, GapRule::Diffs);
             }
+            // What is missing from a feed is a gap, whether or not its capture knew of it.
+            RowKind::Interrupted => {}
             // A snapshot begins a new sequence.
             _ if self.rule == GapRule::Diffs => self.stats.last_id = 0,
             _ => {}

@@ -27,6 +27,7 @@ fn push_slots(event: &HistoryEvent<'_>, slots: &mut Vec<Slot>) {
         Decoded::DepthDiff(head) => slots.push(Slot::depth(Kind::DepthDiff, head)),
         Decoded::DepthSnapshot(head) => slots.push(Slot::depth(Kind::DepthSnapshot, head)),
         Decoded::DepthPartial(head) => slots.push(Slot::depth(Kind::DepthPartial, head)),
+        Decoded::Interrupted(instrument) => slots.push(Slot::interrupted(*instrument)),
         Decoded::Ignored | Decoded::UnknownInstrument => return,
     }
     if !event.levels.is_empty() {

@@ -8,9 +8,9 @@ use super::feed::{Ended, LiveFeed, Loop, Prepared};
 use super::outcome::LiveOutcome;
 use super::sink::{Round, Sink};
 use super::{LiveError, ProgressReport};
-use crate::domain::{InstrumentId, Time};
+use crate::domain::{Instrument, InstrumentId, Time};
 use crate::history::capture::{Capture, CaptureOptions};
-use crate::net::SourceId;
+use crate::net::{SourceId, SourceInfo};
 use crate::pipeline::{StampClock, Wait};
 use crate::run::capture::Captured;
 use crate::run::config::Config;
@@ -18,6 +18,7 @@ use crate::run::feed::{Feed, Message};
 use crate::run::interrupt::Interrupt;
 use crate::run::replay::on_a_thread_of_its_own;
 use crate::run::sequencer::Stopped;
+use crate::venue::binance::interruption;
 use std::time::Duration;
 
 /// Until when, and who is told.
@@ -33,6 +34,8 @@ pub struct LiveCapture {
 
 struct Files {
     capture: Capture,
+    /// By instrument: the source of its market's streams, and its symbol there.
+    streams: Vec<(SourceId, String)>,
     frames: u64,
     last: Time,
     failed: Option<String>,
@@ -53,7 +56,13 @@ impl Sink for Files {
         Ok(())
     }
 
-    fn interrupted(&mut self, _: InstrumentId, _: Time, _: u64) -> Result<(), Stopped> {
+    /// Into the file of the streams that were interrupted, at their end there, so that a replay knows it, too.
+    fn interrupted(&mut self, instrument: InstrumentId, now: Time, _: u64) -> Result<(), Stopped> {
+        if let Some((source, symbol)) = self.streams.get(instrument.index()) {
+            let received = now.max(self.last);
+            self.last = received;
+            let _ = self.capture.push(*source, received, interruption(symbol, now).as_bytes());
+        }
         Ok(())
     }
 
@@ -94,8 +103,15 @@ fn capture(
 ) -> Result<(Captured, LiveOutcome, Option<String>), LiveError> {
     let prepared = Prepared::new(config)?;
     let mut feed = LiveFeed::new(config, prepared, StampClock::new(), Wait::Backoff, true, &[])?;
-    let capture = Capture::start(&feed.sources(), files).map_err(LiveError::Capture)?;
-    let mut sink = Files { capture, frames: 0, last: Time(0), failed: None };
+    let sources = feed.sources();
+    let of_market = |instrument: &Instrument| {
+        let streams = |source: &SourceInfo| source.market == instrument.market && source.symbol.is_none();
+        let at = sources.iter().position(streams).unwrap_or_default();
+        (SourceId(at as u16), instrument.symbol.clone())
+    };
+    let streams = config.instruments.all().iter().map(of_market).collect();
+    let capture = Capture::start(&sources, files).map_err(LiveError::Capture)?;
+    let mut sink = Files { capture, streams, frames: 0, last: Time(0), failed: None };
     let interrupt = options.interrupt.clone();
     let mut run =
         Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };

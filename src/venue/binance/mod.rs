@@ -9,6 +9,7 @@ mod cursor;
 pub mod encode;
 pub mod exchange_info;
 pub mod filters;
+mod interruption;
 pub mod limits;
 pub mod number;
 pub mod request;
@@ -18,6 +19,7 @@ mod symbols;
 mod tape;
 
 pub use bytes::FixedBytes;
+pub use interruption::{interruption, is_interruption};
 
 use super::{DecodeError, Decoded, LevelBuffer};
 use crate::domain::InstrumentTable;

@@ -4,6 +4,7 @@
 //! buffers and tape are reused); of two fields with one name the last counts; nesting is bounded by simd-json, which
 //! does not recurse.
 
+use super::interruption::KIND;
 use super::number::{parse_decimal, parse_truncated};
 use crate::domain::event::{DepthHead, Kline, Quote, Trade};
 use crate::domain::{Instrument, InstrumentTable, Level, Notional, Price, Qty, Side, Time};
@@ -256,7 +257,8 @@ fn event(
         }
     }
     let kind = if fields.node("e").is_some() { fields.text("e")? } else { "bookTicker" };
-    if !matches!(kind, "trade" | "aggTrade" | "bookTicker" | "depthUpdate" | "kline") {
+    let is_interruption = kind == KIND && stream.is_some_and(|stream| split_stream(stream).1 == KIND);
+    if !is_interruption && !matches!(kind, "trade" | "aggTrade" | "bookTicker" | "depthUpdate" | "kline") {
         return Ok(Decoded::Ignored);
     }
     // Futures print fills that were not made on the book (X is NA, price and size may be 0): not market data.
@@ -272,6 +274,7 @@ fn event(
         "aggTrade" => trade(instrument, fields, true),
         "bookTicker" => quote(instrument, fields),
         "depthUpdate" => diff(instrument, fields, stream, levels),
+        KIND => Ok(Decoded::Interrupted(id)),
         _ => kline(instrument, fields),
     }
 }
