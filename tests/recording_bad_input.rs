@@ -139,6 +139,37 @@ fn the_same_file_twice_is_refused_even_by_another_path() {
 }
 
 #[test]
+fn a_copy_under_another_name_is_refused_however_it_is_packed() {
+    let directory = directory();
+    let text = lines(10_000);
+    let write = |name: &str, content: &[u8]| {
+        let path = directory.path().join(name);
+        fs::write(&path, content).expect("can be written");
+        path
+    };
+    let first = write("spot-btcusdt-20240808.gz", &gzip(text.as_bytes()));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+    packed.write_all(text.as_bytes()).expect("memory takes all");
+    for copy in [
+        write("spot-btcusdt-20240809.gz", &gzip(text.as_bytes())),
+        write("spot-copy-20240808.gz", &packed.finish().expect("memory takes all")),
+        write("spot-btcusdt-20240810.txt", text.as_bytes()),
+        write("spot-btcusdt-20240811.gz", &gzip(lines(5_000).as_bytes())),
+    ] {
+        let message = open(&[&first, &copy]).expect_err("a copy").to_string();
+        assert!(message.contains(&copy.display().to_string()), "{message}");
+        assert!(
+            message.contains(&first.display().to_string()) && message.contains("looks like a copy"),
+            "{message}"
+        );
+    }
+    // Other frames, and the same ones of another market, are no copy.
+    let other = write("spot-btcusdt-20240812.gz", &gzip(lines(10_000).replacen('a', "b", 1).as_bytes()));
+    let market = write("usdm-btcusdt-20240808.gz", &gzip(text.as_bytes()));
+    assert!(open(&[&first, &other, &market]).is_ok());
+}
+
+#[test]
 fn a_truncated_file_gives_its_frames_then_says_after_how_many_lines() {
     let text = lines(10_000);
     let packed = gzip(text.as_bytes());

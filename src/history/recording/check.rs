@@ -9,6 +9,7 @@ use super::name::RecordingName;
 use super::unpack::{UnpackError, Unpacker};
 use crate::domain::Time;
 use crate::net::{SourceError, SourceInfo};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -49,22 +50,29 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<CheckedFile>, SourceError> 
     if paths.len() > FILES_MAX {
         return Err(FileFault::TooMany { given: paths.len(), max: FILES_MAX }.of("recording"));
     }
-    let mut seen = HashMap::new();
+    let (mut seen, mut begun) = (HashMap::new(), HashMap::new());
     paths
         .iter()
         .map(|path| {
-            let file = check(path)?;
+            let (file, begins) = check(path)?;
             // Resolved, since `a.gz` and `./a.gz` are one file.
             let resolved = fs::canonicalize(path).map_err(|error| io_error(path, error))?;
-            match seen.insert(resolved, path) {
-                None => Ok(file),
-                Some(first) => Err(fault(path, FileFault::Duplicate { first: first.display().to_string() })),
+            if let Some(first) = seen.insert(resolved, path) {
+                return Err(fault(path, FileFault::Duplicate { first: first.display().to_string() }));
             }
+            // Of another market its frames would be of other instruments.
+            if let Some(begins) = begins
+                && let Some(first) = begun.insert((file.name.market, begins), path)
+            {
+                return Err(fault(path, FileFault::Copy { first: first.display().to_string() }));
+            }
+            Ok(file)
         })
         .collect()
 }
 
-fn check(path: &Path) -> Result<CheckedFile, SourceError> {
+/// The file, and the hash of what it begins with; none where nothing whole is in it yet.
+fn check(path: &Path) -> Result<(CheckedFile, Option<Beginning>), SourceError> {
     let facts = fs::metadata(path).map_err(|error| io_error(path, error))?;
     if facts.is_dir() {
         return Err(fault(path, FileFault::Directory { directory: path.display().to_string() }));
@@ -73,16 +81,19 @@ fn check(path: &Path) -> Result<CheckedFile, SourceError> {
         return Err(fault(path, FileFault::NotRegular));
     }
     let name = RecordingName::parse(path).map_err(|name| fault(path, FileFault::Name(name)))?;
-    let first = match first_time(path) {
+    let (first, begins) = match beginning(path) {
         // A capture that was cut before the first block of this file was written: told when the file is read.
-        Err(_) if facts.len() == 0 && name.part.is_some() => Time(u64::MAX),
-        first => first?,
+        Err(_) if facts.len() == 0 && name.part.is_some() => (Time(u64::MAX), None),
+        found => found?,
     };
-    Ok(CheckedFile { path: path.into(), name, packed_bytes: facts.len(), first })
+    Ok((CheckedFile { path: path.into(), name, packed_bytes: facts.len(), first }, begins))
 }
 
-/// The first receive time in the first bytes. Lines before it may be malformed: the reader counts them.
-fn first_time(path: &Path) -> Result<Time, SourceError> {
+/// SHA-256 of the first bytes, unpacked.
+type Beginning = [u8; 32];
+
+/// The first receive time in the first bytes, and their hash. Lines before it may be malformed: the reader counts them.
+fn beginning(path: &Path) -> Result<(Time, Option<Beginning>), SourceError> {
     let file = File::open(path).map_err(|error| io_error(path, error))?;
     let mut unpacker = Unpacker::new(Box::new(file)).map_err(|error| io_error(path, error))?;
     let mut bytes = vec![0; PEEK_BYTES];
@@ -100,10 +111,10 @@ fn first_time(path: &Path) -> Result<Time, SourceError> {
     }
     let lines = bytes[..filled].split(|&byte| byte == b'\n');
     match (lines.filter_map(parse_time).next(), cut_short) {
-        (Some(first), _) => Ok(first),
+        (Some(first), _) => Ok((first, Some(Sha256::digest(&bytes[..filled]).into()))),
         // Nothing to read before the place where it is cut or corrupt; elsewhere the reader tells.
         (None, Some(error)) => Err(unpack_error(path, error)),
-        (None, None) if unpacker.torn().is_some_and(|bytes| bytes > 0) => Ok(Time(u64::MAX)),
+        (None, None) if unpacker.torn().is_some_and(|bytes| bytes > 0) => Ok((Time(u64::MAX), None)),
         (None, None) if filled == 0 => Err(fault(path, FileFault::Empty)),
         (None, None) => Err(fault(path, FileFault::NotRecording)),
     }

@@ -39,6 +39,15 @@ pub enum FileFault {
         /// The path it was first given by.
         first: String,
     },
+    /// The same frames under another name, packed in the same way or not.
+    #[error(
+        "begins with the very frames that {first} begins with: it looks like a copy, or a part of one, and each of its \
+         events would come twice; give one of the two"
+    )]
+    Copy {
+        /// The file whose frames they are, too.
+        first: String,
+    },
     /// Its name does not tell what it holds.
     #[error(
         "{0}: the name must be <market>-<symbol>-<date>.gz with the market spot, usdm or coinm, \
