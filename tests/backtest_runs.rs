@@ -759,6 +759,13 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
     };
     let first = json(&[]);
     assert!(first.contains("\"trades\":[{") && first.contains("\"currency\":\"USD\""), "{first}");
+    // By the names, and in the forms, that other commands and the report have them.
+    let named: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    let is_text = |value: &serde_json::Value| value.as_str().is_some_and(|text| !text.is_empty());
+    assert!(is_text(&named["start_equity"]) && is_text(&named["end_equity"]), "{first}");
+    assert!(is_text(&named["settings"][0]["key"]) && is_text(&named["settings"][0]["value"]), "{first}");
+    assert!(named["equity"][0].as_array().is_some_and(|point| point.iter().all(is_text)), "{first}");
+    assert!(is_text(&named["trades"][0]["qty"]), "{first}");
     assert_eq!(json(&[]), first);
     assert_eq!(json(&["--threading", "shared"]), first);
     let (code, out, told) = program(&["backtest", "--config", &file, "--check-lookahead", "3"]);

@@ -269,6 +269,19 @@ fn a_journal_is_replayed_by_itself_and_what_would_be_passed_over_is_refused() {
 }
 
 #[test]
+fn a_summary_and_the_profit_of_its_journal_name_what_is_held_alike() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (_, journal) = journaled(dir.path());
+    let summary = counts(&replay(&journal, &["--json"]));
+    let strategies = summary["strategies"].as_array().expect("a list");
+    assert!(!strategies.is_empty());
+    for of in strategies {
+        let exact = ["qty", "realised", "unrealised", "fees", "net"];
+        assert!(exact.iter().all(|name| of[*name].is_string()) && of["position"].is_null(), "{of}");
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_told_before_the_run_or_at_its_end() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = recording(dir.path(), &[TRADE.as_bytes()]);

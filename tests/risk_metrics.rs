@@ -243,6 +243,16 @@ fn history_and_the_normal_distribution_agree_on_normal_returns() {
 }
 
 #[test]
+fn what_is_held_is_told_by_the_names_that_a_status_has() {
+    let told = serde_json::to_value(holdings(&[5.0])).expect("JSON");
+    assert_eq!(told[0]["value"], 5.0);
+    assert!(
+        told[0]["instrument"].is_string() && told[0].as_object().is_some_and(|of| of.len() == 2),
+        "{told}"
+    );
+}
+
+#[test]
 fn limits_are_told_by_how_near_they_are() {
     let limit = |name: &str, used: f64, limit: f64| LimitUse { name: name.into(), used, limit };
     let limits = [

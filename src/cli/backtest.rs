@@ -371,17 +371,19 @@ fn trip_json(outcome: &Performance, trip: &RoundTrip) -> Value {
 /// All but what depends on the machine is the same for the same run.
 fn to_json(ran: &Ran) -> Value {
     let o = &ran.outcome;
-    let point = |p: &EquityPoint| json!([p.time.0, money(o, p.equity), money(o, p.long), money(o, p.short)]);
+    let point = |p: &EquityPoint| {
+        json!([p.time.to_string(), money(o, p.equity), money(o, p.long), money(o, p.short)])
+    };
     let e = &ran.summary.execution;
     json!({
         "name": o.provenance.name,
-        "settings": o.provenance.settings.iter().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+        "settings": o.provenance.settings.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
         "sources": o.provenance.sources,
         "currency": o.currency,
         "from": o.from.to_string(),
         "until": o.until.to_string(),
-        "start": money(o, o.start),
-        "end": money(o, o.end()),
+        "start_equity": money(o, o.start),
+        "end_equity": money(o, o.end()),
         "events": ran.events,
         "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),
         "intents": e.intents,

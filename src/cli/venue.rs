@@ -296,7 +296,7 @@ fn show_endpoints(
             })
             .collect();
         let admin = venue.admin().map(|address| format!("http://{address}"));
-        let demo = demo.map(|key| json!({ "apiKey": key.api_key, "secret": key.secret }));
+        let demo = demo.map(|key| json!({ "api_key": key.api_key, "secret": key.secret }));
         println!("{}", json!({ "endpoints": endpoints, "admin": admin, "tls": tls.label(), "demo": demo }));
         return;
     }

@@ -483,7 +483,7 @@ impl StrategyResult {
             "strategy": self.label,
             "instrument": self.instrument.name(),
             "quote": self.instrument.quote,
-            "position": self.qty(),
+            "qty": self.qty(),
             "realised": self.realised(),
             "unrealised": self.unrealised(),
             "fees": self.fees(),

@@ -20,8 +20,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Holding {
     /// What it is.
+    #[serde(rename = "instrument")]
     pub name: String,
     /// Value at the mark, in the portfolio's currency; negative where short.
+    #[serde(rename = "value")]
     pub exposure: f64,
 }
 
