@@ -8,6 +8,7 @@ mod postgres_server;
 #[path = "support/store.rs"]
 mod support;
 
+use algo_trader::market::BarSpec;
 use algo_trader::run::{StoreRequest, StoreThread, Summary, replay_frames};
 use algo_trader::store::{Loader, StoreError, StoreOptions, StoreUrl};
 use postgres_server::{PASSWORD, Server};
@@ -360,6 +361,21 @@ impl Database for OnServer<'_> {
         self.server.sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         self.make();
     }
+}
+
+#[test]
+fn bars_that_begin_in_one_moment_are_two_rows() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("run.journal");
+    let mut config = config();
+    // Of each trade: several are of one match, and so of one time.
+    config.market.bar = BarSpec::Tick(1);
+    replay_frames(&config, &mut market(12), options(Some(path.clone()))).expect("a good run");
+    let mut database = Sqlite::new();
+    assert!(load(&mut database, &path, 1_000), "the run came to its end");
+    let starts = count(&mut database, "(SELECT DISTINCT run, instrument, start_ns FROM bars)");
+    let bars = count(&mut database, "bars");
+    assert!(bars > 100 && starts < bars, "{starts} of {bars}");
 }
 
 #[test]

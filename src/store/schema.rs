@@ -42,6 +42,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0003_order_extras.sql"),
     include_str!("schema/0004_denials.sql"),
     include_str!("schema/0005_denial_measures.sql"),
+    include_str!("schema/0006_bar_key.sql"),
 ];
 
 /// The version this program knows.
