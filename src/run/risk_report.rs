@@ -116,20 +116,31 @@ struct Gathered {
 struct Curve {
     by_strategy: BTreeMap<u64, f64>,
     now: f64,
+    /// Of what it came to after each event whose rows are all in.
     peak: f64,
+    /// The event whose rows come now.
+    seq: u64,
     day_ends: Time,
     day_start: f64,
 }
 
 impl Curve {
     fn take(&mut self, row: &EquityRow, day: &DayBoundary) {
+        // Only once an event's rows are all in is their sum of one moment.
+        if row.seq != self.seq {
+            (self.peak, self.seq) = (self.peak(), row.seq);
+        }
         let time = Time(row.time_ns.0);
         if time >= self.day_ends {
             (self.day_ends, self.day_start) = (day.next_after(time), self.now);
         }
         self.by_strategy.insert(row.strategy, float(row.net));
         self.now = self.by_strategy.values().sum();
-        self.peak = self.peak.max(self.now);
+    }
+
+    /// The most it came to.
+    fn peak(&self) -> f64 {
+        self.peak.max(self.now)
     }
 }
 
@@ -317,7 +328,7 @@ fn report(
         holdings: &holdings,
         returns,
         equity: capital + curve.now,
-        equity_peak: capital + curve.peak,
+        equity_peak: capital + curve.peak(),
         equity_day_start: capital + curve.day_start,
         rates,
         limits,
