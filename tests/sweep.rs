@@ -335,7 +335,7 @@ fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
     let windows = walk.windows(days(0, 900)).expect("they fit");
     assert_eq!(windows.len(), 42);
     let objective = Objective::named("total-return").expect("there is one");
-    let result = |workers: usize| {
+    let result_of = |workers: usize, trades_min: u64, risk_free: f64| {
         let market = Market::new(skill);
         let stop = Interrupt::default();
         let mut run = Search {
@@ -346,9 +346,10 @@ fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
             stop: &stop,
             progress: &mut |_| {},
         };
-        let report = walk_forward(&mut run, &points, &windows, objective, 0).expect("it runs");
-        (report, market.asked.into_inner().expect("no panic"))
+        let report = walk_forward(&mut run, &points, &windows, objective, trades_min, risk_free);
+        (report.expect("it runs"), market.asked.into_inner().expect("no panic"))
     };
+    let result = |workers: usize| result_of(workers, 0, 0.0);
     let (report, asked) = result(1);
     assert_eq!(report, result(4).0);
     let (trained, tested) = asked.split_at(points.len() * windows.len());
@@ -375,6 +376,21 @@ fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
     assert!(report.efficiency.expect("training earned") < 1.0);
     let spans: HashSet<u64> = report.curve.iter().map(|(time, _)| *time).collect();
     assert_eq!(spans.len(), report.curve.len(), "no moment is there twice");
+
+    // What cash earns counts for what is out of sample together, as for each of its stretches.
+    let curve: Vec<Sample> =
+        report.curve.iter().map(|(time, value)| Sample::new(Time(*time), *value)).collect();
+    for risk_free in [0.0, 0.3] {
+        let found = result_of(1, 0, risk_free).0.out_of_sample;
+        let periods = Some(found.periods);
+        let expected = statistics(&Inputs { equity: &curve, periods, risk_free, ..Inputs::default() });
+        assert_eq!((found.sharpe, found.sortino), (expected.sharpe, expected.sortino));
+    }
+    // Where nothing was worth it, nothing was earned: in as many periods as there were.
+    let (still, _) = result_of(1, u64::MAX, 0.0);
+    assert!(still.windows.iter().all(|row| row.values.is_none()));
+    let (still, traded) = (&still.out_of_sample, &report.out_of_sample);
+    assert_eq!((still.returns, still.end, still.total_return), (traded.returns, traded.end, Some(0.0)));
 }
 
 #[test]

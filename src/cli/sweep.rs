@@ -207,7 +207,7 @@ fn swept(
     }
     let mut walk = None;
     if let (None, Some(windows)) = (&stopped, &windows) {
-        match walk_forward(&mut run, points, windows, args.objective, args.min_trades) {
+        match walk_forward(&mut run, points, windows, args.objective, args.min_trades, args.risk_free) {
             Ok(report) => walk = Some(report),
             Err(error @ SweepError::Interrupted { .. }) => stopped = Some(format!("walk-forward: {error}")),
             Err(error) => return failed(&error),

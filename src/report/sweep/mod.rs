@@ -87,7 +87,7 @@ pub struct WalkForwardReport {
     /// Figures of the testing stretches, one after another; those of fills and positions are the windows'.
     #[serde(serialize_with = "of_curve")]
     pub out_of_sample: Statistics,
-    /// Mean annual return while testing / while training (Pardo's walk-forward efficiency); none where training earned
+    /// Mean return a year, not compounded, while testing / while training (Pardo's walk-forward efficiency); none where training earned
     /// nothing.
     pub efficiency: Option<f64>,
     /// What one unit became over the testing stretches: ns since 1970, worth.

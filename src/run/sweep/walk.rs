@@ -5,11 +5,14 @@ use super::{Done, Point, Search, Space, SweepError, Task, Window, rank, search};
 use crate::domain::Time;
 use crate::report::sweep::{WalkForwardReport, WindowReport};
 use crate::statistics::moments::mean;
-use crate::statistics::{Inputs, Periods, Sample, statistics};
+use crate::statistics::{Inputs, Periods, Sample, Statistics, statistics};
+
+const YEAR_NS: f64 = 365.0 * 86_400.0 * 1e9;
 
 /// Runs all points on every training stretch, takes the best of each by `objective`, and runs that on the testing
 /// stretch after it, warmed up by the training stretch. The curves of the testing stretches, one after another, are what a trader who refitted like this
-/// would have had; nothing in them was known when their parameters were chosen.
+/// would have had; nothing in them was known when their parameters were chosen. Where no parameters were worth it nothing
+/// was earned: such a stretch counts with all its periods. `risk_free` is what cash earns in a year, as a fraction.
 ///
 /// # Errors
 /// As [`search`].
@@ -19,6 +22,7 @@ pub fn walk_forward(
     windows: &[Window],
     objective: &Objective,
     trades_min: u64,
+    risk_free: f64,
 ) -> Result<WalkForwardReport, SweepError> {
     let space = run.space;
     let train: Vec<Task> =
@@ -31,13 +35,15 @@ pub fn walk_forward(
         .iter()
         .zip(&chosen)
         .filter_map(|(window, point)| {
-            // Who trades on has seen what was trained on.
+            // Who trades on has seen what was trained on. Where nobody trades, any run says what periods there are.
             let watched_from = Some(window.train.from);
-            Some(Task { watched_from, with_equity: true, ..Task::of((*point)?, window.test) })
+            let point = point.or(points.first().copied())?;
+            Some(Task { watched_from, with_equity: true, ..Task::of(point, window.test) })
         })
         .collect();
     let tested = search(run, &test)?;
-    Ok(report(space, windows, &chosen, &trained, &tested, objective))
+    let ran = Ran { points, chosen: &chosen, trained: &trained, tested: &tested };
+    Ok(report(space, windows, &ran, objective, risk_free))
 }
 
 fn best(space: &Space, done: &[Done], objective: &Objective, trades_min: u64) -> Option<Point> {
@@ -47,14 +53,22 @@ fn best(space: &Space, done: &[Done], objective: &Objective, trades_min: u64) ->
     Some(space.at(&first.places))
 }
 
+/// What was run, and what was chosen of it.
+struct Ran<'a> {
+    points: &'a [Point],
+    chosen: &'a [Option<Point>],
+    trained: &'a [Done],
+    tested: &'a [Done],
+}
+
 fn report(
     space: &Space,
     windows: &[Window],
-    chosen: &[Option<Point>],
-    trained: &[Done],
-    tested: &[Done],
+    ran: &Ran<'_>,
     objective: &Objective,
+    risk_free: f64,
 ) -> WalkForwardReport {
+    let &Ran { points, chosen, trained, tested } = ran;
     let of = |done: &[Done], window_span, point| {
         let found = done.iter().find(|one| one.task.point == point && one.task.span == window_span);
         found.and_then(|one| one.result.as_ref().ok()).cloned()
@@ -69,7 +83,11 @@ fn report(
             let outside = point.and_then(|point| of(tested, window.test, point));
             match &outside {
                 Some(outside) => chain.add(&outside.curve()),
-                None => chain.stand_still(window.test.from),
+                None => {
+                    let any = points.first().and_then(|&point| of(tested, window.test, point));
+                    let times = any.map(|any| any.curve().iter().map(|point| point.time).collect());
+                    chain.stand_still(times.unwrap_or_else(|| vec![window.test.from, window.test.until]));
+                }
             }
             WindowReport {
                 train_from: window.train.from,
@@ -88,9 +106,15 @@ fn report(
             row
         })
         .collect();
-    let annual = |of: fn(&WindowReport) -> Option<f64>| mean(&rows.iter().filter_map(of).collect::<Vec<_>>());
-    let inside = annual(|row| row.in_sample.as_ref()?.annual_return);
-    let outside = annual(|row| row.out_of_sample.as_ref()?.annual_return);
+    // By time alone, since compounding makes more of what a short stretch earned than of what another lost.
+    let a_year = |statistics: &Statistics, from: Time, until: Time| {
+        let years = until.since(from) as f64 / YEAR_NS;
+        statistics.total_return.map(|earned| earned / years)
+    };
+    let annual =
+        |of: &dyn Fn(&WindowReport) -> Option<f64>| mean(&rows.iter().filter_map(of).collect::<Vec<_>>());
+    let inside = annual(&|row| a_year(row.in_sample.as_ref()?, row.train_from, row.test_from));
+    let outside = annual(&|row| a_year(row.out_of_sample.as_ref()?, row.test_from, row.test_until));
     let whole = statistics(&Inputs {
         equity: &chain.points,
         // As the windows have it, so that figures can be compared.
@@ -99,6 +123,7 @@ fn report(
             .find_map(|row| row.out_of_sample.as_ref())
             .map(|s| s.periods)
             .or(Some(Periods::fitting(&chain.points))),
+        risk_free,
         ..Inputs::default()
     });
     WalkForwardReport {
@@ -134,9 +159,11 @@ impl Chain {
         self.points.extend(scaled);
     }
 
-    /// Nothing was traded: no parameters were worth it.
-    fn stand_still(&mut self, at: Time) {
-        self.points.push(Sample::new(at, self.worth()));
+    /// Nothing was traded at these times: no parameters were worth it.
+    fn stand_still(&mut self, times: Vec<Time>) {
+        let (worth, ended) = (self.worth(), self.points.last().map(|last| last.time));
+        let later = times.into_iter().filter(|time| ended.is_none_or(|ended| *time > ended));
+        self.points.extend(later.map(|time| Sample::new(time, worth)));
     }
 }
 
@@ -151,11 +178,11 @@ mod tests {
         };
         let mut chain = Chain::default();
         chain.add(&curve(&[(0, 100.0), (10, 110.0)]));
-        chain.stand_still(Time(10));
-        chain.add(&curve(&[(8, 1_000.0), (10, 1_000.0), (25, 500.0), (30, 2_000.0)]));
+        chain.stand_still([8, 10, 12, 15].map(Time).to_vec());
+        chain.add(&curve(&[(15, 1_000.0), (25, 500.0), (30, 2_000.0)]));
         chain.add(&curve(&[]));
         let shown: Vec<(u64, f64)> =
             chain.points.iter().map(|p| (p.time.0, (p.value * 1e9).round() / 1e9)).collect();
-        assert_eq!(shown, [(0, 1.0), (10, 1.1), (10, 1.1), (25, 0.55), (30, 2.2)]);
+        assert_eq!(shown, [(0, 1.0), (10, 1.1), (12, 1.1), (15, 1.1), (25, 0.55), (30, 2.2)]);
     }
 }
