@@ -288,6 +288,42 @@ fn what_is_missing_or_no_number_spoils_nothing() {
 }
 
 #[test]
+fn what_moves_together_is_told_from_when_both_were_heard() {
+    let (mut random, mut returns) = (Random(3), Returns::new(3, 100));
+    let mut prices = [100.0, 50.0, 20.0];
+    let mut rows: Vec<[f64; 3]> = Vec::new();
+    for period in 0..150 {
+        let common = random.normal();
+        let moves = [common, common + 0.5 * random.normal(), 0.3 * common + random.normal()];
+        for (price, by) in prices.iter_mut().zip(moves) {
+            *price *= 1.0 + 0.01 * by;
+        }
+        // The last comes late, the first falls silent.
+        let heard = [period < 130, true, period >= 70];
+        rows.push([0, 1, 2].map(|of| if heard[of] { prices[of] } else { f64::NAN }));
+        returns.push_prices(&rows[period]);
+    }
+    let correlation = Metrics::of(&snapshot(&holdings(&[1.0, 1.0, 1.0]), &returns, &[])).correlation;
+    // The window begins with the change into period 50.
+    let naive = |i: usize, j: usize, periods: std::ops::Range<usize>| {
+        let of = |c: usize| periods.clone().map(move |p| (p, c));
+        let change = |(p, c): (usize, usize)| rows[p][c] / rows[p - 1][c] - 1.0;
+        let [a, b] = [i, j].map(|c| of(c).map(change).collect::<Vec<f64>>());
+        let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
+        let (ma, mb) = (mean(&a), mean(&b));
+        let sum = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+            x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+        };
+        sum(&a, ma, &b, mb) / (sum(&a, ma, &a, ma) * sum(&b, mb, &b, mb)).sqrt()
+    };
+    for ((i, j), periods) in [((0, 1), 50..130), ((1, 2), 71..150), ((0, 2), 71..130)] {
+        let expected = naive(i, j, periods);
+        let found = [correlation.get(i, j), correlation.get(j, i)];
+        assert!(found.iter().all(|found| (found - expected).abs() < 1e-9), "{i} {j}: {found:?} {expected}");
+    }
+}
+
+#[test]
 fn a_silent_market_is_no_calm_one() {
     let mut random = Random(9);
     let mut returns = Returns::new(2, 50);

@@ -36,6 +36,12 @@ impl Matrix {
         if i < self.size && j < self.size { self.values[i * self.size + j] } else { 0.0 }
     }
 
+    /// Sets the value of a pair that is in it.
+    pub(super) fn set(&mut self, i: usize, j: usize, value: f64) {
+        self.values[i * self.size + j] = value;
+        self.values[j * self.size + i] = value;
+    }
+
     /// Weights times matrix times weights; missing weights are zero.
     #[must_use]
     pub fn quadratic(&self, weights: &[f64]) -> f64 {

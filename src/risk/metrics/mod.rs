@@ -118,7 +118,7 @@ pub struct Metrics {
     /// Standard deviation of each instrument's return over the periods in which it was known; not known of one that had
     /// fewer than two of them in the window.
     pub volatilities: Vec<Option<f64>>,
-    /// Correlations of the instruments' returns.
+    /// Correlations of the instruments' returns, of each pair over the periods in which both were known.
     #[serde(skip)]
     pub correlation: Matrix,
     /// The largest exposure's part of gross, 0 to 1.
@@ -143,7 +143,6 @@ impl Metrics {
         let drawdown = (snapshot.equity_peak - snapshot.equity).max(0.0);
 
         let returns = snapshot.returns;
-        let covariance = returns.covariance();
         let volatilities = (0..returns.columns()).map(|column| returns.deviation(column)).collect();
         let held: Vec<usize> = (0..exposures.len()).filter(|at| exposures[*at] != 0.0).collect();
         // Silence is no calm: what no news came of says nothing of what it could lose.
@@ -177,7 +176,7 @@ impl Metrics {
             periods_known: known.rows(),
             losses,
             volatility: (known.rows() > 1 || held.is_empty()).then_some(volatility),
-            correlation: covariance.correlation(),
+            correlation: returns.correlation(),
             volatilities,
             largest_part: exposures.iter().map(part).fold(0.0, f64::max),
             herfindahl: exposures.iter().map(part).map(|p| p * p).sum(),

@@ -151,4 +151,37 @@ impl Returns {
         }
         Matrix::of_products(&centred, self.filled, (self.filled - 1) as f64)
     }
+
+    /// Correlations of the instruments, of each pair over the periods in which both were known; zero where those are fewer
+    /// than two, and with what does not move.
+    #[must_use]
+    pub fn correlation(&self) -> Matrix {
+        let mut all = self.covariance().correlation();
+        let whole = self.rows - self.filled as u64..self.rows;
+        let partly: Vec<bool> = (0..self.columns).map(|column| self.rows_of(&[column]) != whole).collect();
+        for i in 0..self.columns {
+            for j in (i + 1..self.columns).filter(|&j| partly[i] || partly[j]) {
+                all.set(i, j, self.correlation_of(i, j));
+            }
+        }
+        all
+    }
+
+    fn correlation_of(&self, i: usize, j: usize) -> f64 {
+        let rows = self.rows_of(&[i, j]);
+        let n = rows.end.saturating_sub(rows.start) as f64;
+        if n < 2.0 {
+            return 0.0;
+        }
+        let change =
+            |column: usize, row: u64| self.values[column * self.window + (row % self.window as u64) as usize];
+        let [mean_i, mean_j] = [i, j].map(|of| rows.clone().map(|row| change(of, row)).sum::<f64>() / n);
+        let (mut both, mut of_i, mut of_j) = (0.0, 0.0, 0.0);
+        for row in rows {
+            let (x, y) = (change(i, row) - mean_i, change(j, row) - mean_j);
+            (both, of_i, of_j) = (both + x * y, of_i + x * x, of_j + y * y);
+        }
+        let apart = (of_i * of_j).sqrt();
+        if apart > 0.0 { (both / apart).clamp(-1.0, 1.0) } else { 0.0 }
+    }
 }
