@@ -322,6 +322,25 @@ fn a_peak_without_a_slope_is_warned_of_and_a_hill_is_not() {
 }
 
 #[test]
+fn what_was_ruined_is_not_chosen_whatever_came_of_it() {
+    // The first owes more than it has, and ends with ten times as much.
+    let skill = |values: &[f64], day: u64| match (values[0] as u64, day) {
+        (0, 5) => -2.0,
+        (0, 6) => -11.0,
+        _ => 0.0,
+    };
+    let space = space(&["phase=0,1"]);
+    let done = run(&Market::new(skill), &space, &tasks(&space, Choice::Grid, days(0, 100)), 1, None);
+    let done = done.expect("it runs");
+    for objective in ["total-return", "sharpe", "cagr"] {
+        let candidates = report(&space, &done, objective).candidates;
+        let shown: Vec<_> =
+            candidates.iter().map(|c| (c.values[0].as_str(), c.objective.is_some())).collect();
+        assert_eq!(shown, [("1", true), ("0", false)], "{objective}");
+    }
+}
+
+#[test]
 fn a_walk_forward_chooses_by_the_past_alone_and_chains_what_came_after() {
     // What is good changes every hundred days; the first value is its phase.
     let skill = |values: &[f64], day: u64| if (day / 100) % 3 == values[0] as u64 { 0.004 } else { -0.001 };

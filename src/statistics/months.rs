@@ -35,6 +35,9 @@ fn month_of(moment: Time) -> i64 {
 /// month without points has 0; after ruin there is none.
 #[must_use]
 pub fn monthly(points: &[Sample]) -> Vec<MonthReturn> {
+    // An account that owes and is paid later has not come back from it.
+    let ruined = points.iter().position(|point| point.value <= 0.0);
+    let points = &points[..ruined.map_or(points.len(), |last| last + 1)];
     let Some((first, rest)) = points.split_first() else { return Vec::new() };
     // The first point ends nothing: the month begins with it.
     let mut ends = vec![(month_of(first.time), first.value)];
@@ -148,6 +151,10 @@ mod tests {
     #[test]
     fn ruin_is_the_last_month() {
         let months = monthly(&[at("2024-01-01", 5.0), at("2024-02-01", -1.0), at("2024-03-01", 4.0)]);
+        assert_eq!(months.iter().map(|m| m.value).collect::<Vec<_>>(), [0.0, -1.0]);
+        // Within a month too.
+        let within = [("2024-01-01", 5.0), ("2024-02-10", -1.0), ("2024-02-29", 4.0), ("2024-03-31", 8.0)];
+        let months = monthly(&within.map(|(date, value)| at(date, value)));
         assert_eq!(months.iter().map(|m| m.value).collect::<Vec<_>>(), [0.0, -1.0]);
         assert_eq!(monthly(&[]), []);
     }

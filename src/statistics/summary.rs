@@ -139,6 +139,8 @@ pub fn statistics(of: &Inputs<'_>) -> Statistics {
     let risk_free = ratios::per_period(of.risk_free, per_year);
     let annual = |ratio: f64| ratio * per_year.sqrt();
     let falls = drawdowns(of.equity);
+    // What came after there was nothing left is no growth of what was there.
+    let ruined = of.equity.iter().any(|point| point.value <= 0.0);
     let (max_drawdown, annual_return) = (deepest(&falls), ratios::annual_return(&returns, per_year));
     let sharpe_per_period = ratios::sharpe(&returns, risk_free);
     Statistics {
@@ -150,7 +152,7 @@ pub fn statistics(of: &Inputs<'_>) -> Statistics {
         end_equity,
         total_return: whole_return(of.equity),
         annual_return,
-        cagr: ratios::cagr(start_equity, end_equity, span_ns),
+        cagr: ratios::cagr(start_equity, if ruined { 0.0 } else { end_equity }, span_ns),
         volatility: ratios::volatility(&returns, per_year),
         sharpe: sharpe_per_period.map(annual),
         sharpe_per_period,
@@ -292,7 +294,7 @@ mod tests {
         });
         assert_eq!((all.returns, all.worst_return, all.annual_return), (2, Some(-1.0), Some(-1.0)));
         assert_eq!(all.max_drawdown.map(|fall| fall.depth), Some(-1.2));
-        assert_eq!(all.total_return, Some(-0.9));
+        assert_eq!((all.total_return, all.cagr), (Some(-0.9), Some(-1.0)));
     }
 
     #[test]

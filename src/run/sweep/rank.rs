@@ -26,7 +26,8 @@ pub struct Ranking {
     pub alone: Option<Alone>,
 }
 
-/// Ranks results by `objective`; those with fewer than `trades_min` closed trades have none.
+/// Ranks results by `objective`; those with fewer than `trades_min` closed trades have none, and those that were ruined: what
+/// an account made that owed more than it had could not have been made.
 ///
 /// Beside each stands its deflated Sharpe ratio: how likely its true Sharpe ratio is above what the best of as many
 /// unskilled trials would show, whatever the objective.
@@ -40,7 +41,8 @@ pub fn rank(space: &Space, done: &[Done], objective: &Objective, trades_min: u64
             Ok(evaluation) => {
                 let statistics = evaluation.statistics;
                 let enough = statistics.trades.trades >= trades_min;
-                let value = if enough { (objective.of)(&statistics) } else { None };
+                let ruined = statistics.max_drawdown.is_some_and(|fall| fall.depth <= -1.0);
+                let value = if enough && !ruined { (objective.of)(&statistics) } else { None };
                 results.push((one.task.point, statistics, value));
             }
             Err(EvaluateError::Refused(why)) => {
