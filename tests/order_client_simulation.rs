@@ -53,6 +53,10 @@ fn judge(world: &World) -> Sums {
     }
     assert_eq!(world.halted, [], "halted for a difference that was none");
     assert_eq!(world.client.trading(world.now), Ok(()), "trading goes on");
+    judge_orders(world)
+}
+
+fn judge_orders(world: &World) -> Sums {
     // Every trade once, and none that was not.
     let mut reported: BTreeMap<(String, u64), u32> = BTreeMap::new();
     for fill in &world.fills {
@@ -117,6 +121,23 @@ fn without_faults_everything_agrees_and_nothing_is_unknown() {
     let sums = stories("calm", 40, |_| Faults::default());
     assert!(sums.orders > 1_000 && sums.fills > 500, "{sums:?}");
     assert_eq!((sums.unknown, sums.gaps, sums.bans), (0, 0, 0));
+}
+
+#[test]
+fn without_a_session_every_fill_and_end_is_learned_by_rest_alone() {
+    let mut sums = (0, 0);
+    for seed in cases(40) {
+        let mut world = World::new(seed, Faults::default());
+        world.run(world.now.plus_nanos(8 * SECOND));
+        world.lose_sessions();
+        let before = world.fills.len();
+        world.run(world.now.plus_nanos(20 * SECOND));
+        world.stop_acting = true;
+        world.run(world.now.plus_nanos(15 * SECOND));
+        let told = judge_orders(&world);
+        sums = (sums.0 + told.orders, sums.1 + world.fills.len() - before);
+    }
+    assert!(sums.0 > 1_000 && sums.1 > 500, "{sums:?}");
 }
 
 #[test]

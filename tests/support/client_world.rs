@@ -157,6 +157,8 @@ pub struct World {
     others_orders: Vec<u64>,
     /// Nobody places or cancels any more.
     pub stop_acting: bool,
+    /// No session can be opened.
+    no_sessions: bool,
     pub trace: bool,
     /// Before everything that happens the client rehearses, and after it books at once what could wait.
     pub rehearses: bool,
@@ -262,6 +264,7 @@ impl World {
             next_order: 1,
             others_orders: Vec::new(),
             stop_acting: false,
+            no_sessions: false,
             trace: std::env::var_os("ALGO_TRADER_TRACE").is_some(),
             rehearses: false,
             log: None,
@@ -358,7 +361,7 @@ impl World {
         match output {
             Output::OpenSession(id) => {
                 let delay = self.delay();
-                if self.chance.hits(self.faults.cut) {
+                if self.chance.hits(self.faults.cut) || self.no_sessions {
                     self.at(self.now.0 + delay, Happening::Cut(id));
                 } else {
                     self.at(self.now.0 + delay, Happening::Opened(id));
@@ -440,6 +443,13 @@ impl World {
             }
         }
         self.now = self.now.max(until);
+    }
+
+    /// From now on there is REST alone.
+    pub fn lose_sessions(&mut self) {
+        self.no_sessions = true;
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.at(self.now.0, Happening::Cut(id)));
     }
 
     fn cut(&mut self, id: SessionId) {

@@ -1,6 +1,7 @@
 //! Asking the venue how an order stands, and for its trades, until it has said.
 //!
-//! Owns: when an order is asked about, and when `not found` is believed.
+//! Owns: when an order is asked about, and when `not found` is believed. The user stream tells most, and first. Whatever it
+//! tells, an order that ends at once is asked for until its end is known; while there is no stream, every open order is.
 
 use super::super::limits::{Cost, NotNow};
 use super::super::request::{OrderRef, Request};
@@ -30,12 +31,80 @@ const STATUS_WEIGHT: u32 = 4;
 const ORDER_TRADES_WEIGHT: u32 = 5;
 /// Most trades in one answer.
 const TRADES_LIMIT: u16 = 1_000;
+/// Between two questions for an order that is open while no stream tells of it; longer where so many are that one question
+/// each [`UNHEARD_SPACE`] is not enough: these take a third of 6,000 a minute.
+const UNHEARD_PAUSE: Duration = Duration::from_secs(2);
+const UNHEARD_SPACE: Duration = Duration::from_millis(120);
 
 fn pause(asks: u32) -> Duration {
     ASK_PAUSES.0.saturating_mul(1 << asks.min(6)).min(ASK_PAUSES.1)
 }
 
+/// How long the user stream is waited for, before the venue is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    streaming: bool,
+    fills_within: Duration,
+    /// Orders that are asked about.
+    asked_about: usize,
+}
+
+impl Patience {
+    /// With this order; `None` where there is nothing to ask.
+    pub fn with(self, order: &Tracked) -> Option<Duration> {
+        let at_once = order.ends_at_once();
+        if order.lacks_fills() {
+            // Where the order was waited for already, its trades are not waited for again.
+            let waits = self.streaming && !(at_once && order.asks > 0);
+            return Some(if waits { self.fills_within } else { Duration::ZERO });
+        }
+        if !self.asks_for(order) {
+            return None;
+        }
+        Some(match order.asks {
+            0 if at_once && !self.streaming => Duration::ZERO,
+            0 => self.fills_within,
+            asks if at_once => pause(asks).max(self.fills_within),
+            _ => self.unheard(),
+        })
+    }
+
+    /// Whether how an order stands is to be asked for, though it is not in doubt.
+    fn asks_for(self, order: &Tracked) -> bool {
+        order.phase == Phase::Open && !order.lacks_fills() && (order.ends_at_once() || !self.streaming)
+    }
+
+    fn unheard(self) -> Duration {
+        let orders = u32::try_from(self.asked_about).unwrap_or(u32::MAX);
+        UNHEARD_PAUSE.max(UNHEARD_SPACE.saturating_mul(orders))
+    }
+}
+
 impl OrderClient {
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            // One that is stopped has no stream, and asks for what is in doubt alone.
+            streaming: self.stopped || self.sessions.is_streaming(),
+            fills_within: self.settings.fills_within,
+            asked_about: self.orders.attention().len(),
+        }
+    }
+
+    /// The user stream is gone: until it is back, every open order is asked for, one after the other.
+    pub(super) fn ask_for_open(&mut self, now: Time, out: &mut Outputs) {
+        let open: Vec<OrderKey> =
+            self.orders.unfinished().filter(|(_, o)| o.phase == Phase::Open).map(|(key, _)| key).collect();
+        let mut due = now.plus(UNHEARD_PAUSE);
+        for key in open {
+            self.change(now, key, out, |order, _| {
+                if !order.asking {
+                    order.ask_at.get_or_insert(due);
+                }
+            });
+            due = due.plus(UNHEARD_SPACE);
+        }
+    }
+
     /// Asks how an order stands.
     pub(super) fn check(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
         self.change(now, key, out, |order, _| {
@@ -62,9 +131,15 @@ impl OrderClient {
             Err(_) => None,
         };
         if let Some(row) = row.filter(|row| row.standing.is_some()) {
+            // Of an order that is not in doubt, the cancel's own answer is still to come.
+            let doubted = tracked.check || tracked.phase == Phase::Unknown;
+            let was_sent = doubted && tracked.cancel == CancelState::Sent;
             tracked.check = false;
             tracked.ask_at = None;
-            let was_sent = tracked.cancel == CancelState::Sent;
+            if row.standing.is_some_and(|standing| standing.executed > tracked.executed) {
+                // Its trades are news: they are asked for without the pauses of before.
+                tracked.asks = 1;
+            }
             self.stands(now, key, &row, out);
             // The venue has it still: either the cancel came first, or it was lost.
             self.change(now, key, out, |order, out| {
@@ -150,7 +225,7 @@ impl OrderClient {
         if tracked.asking || tracked.ask_at.is_none_or(|due| due > now) {
             return;
         }
-        let doubt = tracked.phase == Phase::Unknown || tracked.check;
+        let doubt = tracked.phase == Phase::Unknown || tracked.check || self.patience().asks_for(tracked);
         let status = doubt || tracked.venue_id == 0;
         if !doubt && !tracked.lacks_fills() {
             // It was answered meanwhile.

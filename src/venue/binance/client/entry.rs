@@ -123,6 +123,7 @@ impl OrderClient {
         out: &mut Outputs,
         change: impl FnOnce(&mut Tracked, &mut Outputs),
     ) {
+        let patience = self.patience();
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let (was, anonymous) = (tracked.phase, tracked.venue_id == 0);
         change(tracked, out);
@@ -136,9 +137,10 @@ impl OrderClient {
                 !ours
             });
         }
-        if tracked.lacks_fills() && !tracked.asking {
-            let due = now.plus(self.settings.fills_within);
-            tracked.ask_at.get_or_insert(due);
+        if !tracked.asking
+            && let Some(wait) = patience.with(tracked)
+        {
+            tracked.ask_at.get_or_insert(now.plus(wait));
         }
         let attend = tracked.ask_at.is_some() || matches!(tracked.cancel, CancelState::Wanted(_));
         self.orders.touched(key, was, now);

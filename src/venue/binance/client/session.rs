@@ -227,6 +227,7 @@ impl OrderClient {
             self.sessions.streaming = false;
             self.looks.stream_lost();
             out.notice(Notice::StreamGap);
+            self.ask_for_open(now, out);
         }
         while let Some(request) = self.line.flight.take_of(Way::Session(id)) {
             self.lost(now, request, out);

@@ -8,7 +8,7 @@ use super::message::Outputs;
 use super::notice::Notice;
 use crate::domain::event::{FeeAsset, Report};
 use crate::domain::order::ReportKind;
-use crate::domain::{AssetCode, ClientOrderId, Order, Price, Qty, Refused, Time};
+use crate::domain::{AssetCode, ClientOrderId, Order, OrderKind, Price, Qty, Refused, Time, TimeInForce};
 use std::collections::BTreeSet;
 
 /// Where an order stands.
@@ -130,6 +130,12 @@ impl Tracked {
     /// Whether the venue may have it.
     pub fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Pending | Phase::Open | Phase::Unknown)
+    }
+
+    /// Whether it ends as soon as the venue takes it in.
+    pub fn ends_at_once(&self) -> bool {
+        let Order { kind, tif, .. } = self.order;
+        kind == OrderKind::Market || (kind == OrderKind::Limit && tif != TimeInForce::Gtc)
     }
 
     /// Whether trades that the venue spoke of are not booked yet.

@@ -6,6 +6,7 @@ mod orders;
 mod rules;
 mod self_trade;
 mod sessions;
+mod unheard;
 
 use super::*;
 use crate::domain::event::{Command, Report};
@@ -191,18 +192,10 @@ impl Rig {
     }
 
     fn place_reducing(&mut self, number: u64, reduce_only: bool) -> (Order, ClientOrderId) {
-        let order = Order {
-            id: OrderId(number),
-            strategy: StrategyId(3),
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            kind: OrderKind::Limit,
-            tif: TimeInForce::Gtc,
-            reduce_only,
-            qty: Qty(100_000_000),
-            price: Price(10_264_400),
-            extras: crate::domain::order::Extras::default(),
-        };
+        self.place_order(Order { reduce_only, ..limit(number) })
+    }
+
+    fn place_order(&mut self, order: Order) -> (Order, ClientOrderId) {
         let id = ClientOrderId::derive(7, order.id);
         self.input(Input::Place { order: &order, client_id: &id });
         (order, id)
@@ -237,6 +230,25 @@ impl Rig {
     fn told(&mut self) -> Vec<ReportKind> {
         self.reports.drain(..).map(|report| report.kind).collect()
     }
+}
+
+fn limit(number: u64) -> Order {
+    Order {
+        id: OrderId(number),
+        strategy: StrategyId(3),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(100_000_000),
+        price: Price(10_264_400),
+        extras: crate::domain::order::Extras::default(),
+    }
+}
+
+fn market(number: u64) -> Order {
+    Order { kind: OrderKind::Market, price: Price(0), ..limit(number) }
 }
 
 fn info(status: &str, tick: &str) -> Value {

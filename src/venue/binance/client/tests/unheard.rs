@@ -1,0 +1,154 @@
+//! What the user stream does not tell: while there is none, and while there is one that says nothing.
+
+use super::*;
+
+fn ack(id: &ClientOrderId, venue_id: u64) -> Value {
+    json!({"symbol": "ETHBTC", "orderId": venue_id, "orderListId": -1, "clientOrderId": id.as_str(), "transactTime": START_MS})
+}
+
+fn stands(id: &ClientOrderId, venue_id: u64, status: &str, executed: &str) -> Value {
+    json!({"symbol": "ETHBTC", "orderId": venue_id, "clientOrderId": id.as_str(), "origQty": "1.00000000",
+        "executedQty": executed, "status": status, "side": "BUY"})
+}
+
+fn trade(rig: &Rig, venue_id: u64, trade_id: u64, ago_ms: u64) -> Value {
+    json!({"symbol": "ETHBTC", "id": trade_id, "orderId": venue_id, "price": "0.10264400", "qty": "1.00000000",
+        "commission": "0.00000000", "commissionAsset": "ETH", "isBuyer": true, "isMaker": false,
+        "time": rig.server_ms() - ago_ms})
+}
+
+impl Rig {
+    /// The calls of this kind that are not answered.
+    fn asked(&self, what: &str) -> usize {
+        self.calls.iter().filter(|(_, call)| call.starts_with(what)).count()
+    }
+
+    /// Answers the oldest of them.
+    fn reply(&mut self, what: &str, body: &Value) {
+        let at = self.calls.iter().position(|(_, call)| call.starts_with(what));
+        let at = at.unwrap_or_else(|| panic!("no {what} in {:?}", self.calls));
+        let (id, body) = (self.calls.remove(at).0, body.to_string());
+        let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
+        self.input(Input::HttpReply { id, answer: Ok(reply) });
+    }
+}
+
+#[test]
+fn an_order_that_ends_at_once_is_asked_for_until_its_end_is_known() {
+    let ioc = Order { tif: TimeInForce::Ioc, ..limit(1) };
+    let fok = Order { tif: TimeInForce::Fok, ..limit(1) };
+    for order in [market(1), ioc, fok] {
+        let mut rig = Rig::started();
+        let (_, id) = rig.place_order(order);
+        rig.answer("order.place", ack(&id, 5));
+        rig.after(490);
+        assert_eq!(rig.count("order.status"), 0, "the stream will tell");
+        // It says nothing. Not even the venue knows at first.
+        for (asked, pause) in [(1, 10), (2, 500), (3, 800), (4, 1_600)] {
+            rig.after(pause);
+            assert_eq!(rig.count("order.status"), asked, "{order:?}");
+            rig.answer("order.status", stands(&id, 5, "NEW", "0.00000000"));
+        }
+        rig.after(3_200);
+        rig.answer("order.status", stands(&id, 5, "FILLED", "1.00000000"));
+        assert_eq!(rig.count("myTrades"), 1, "its trades are not waited for any longer");
+        let trade = trade(&rig, 5, 9, 6_000);
+        rig.answer("myTrades", json!([trade]));
+        assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Fill]);
+        rig.after(5_000);
+        assert_eq!((rig.client.open_orders(), rig.count("order.status")), ((0, 0), 5));
+    }
+}
+
+#[test]
+fn an_order_that_rests_or_was_told_of_is_not_asked_for_while_there_is_a_stream() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    rig.answer("order.place", ack(&id, 5));
+    let (_, id) = rig.place_order(market(2));
+    rig.answer("order.place", ack(&id, 4_293_153));
+    rig.frame(&event(&id, "TRADE", "FILLED", "1.00000000", Some((9, "1.00000000"))));
+    for _ in 0..90 {
+        rig.after(100);
+    }
+    assert_eq!((rig.count("order.status"), rig.asked("GET /api/v3/order?")), (0, 0));
+    assert_eq!(rig.client.open_orders(), (1, 0));
+}
+
+#[test]
+fn without_a_stream_orders_are_asked_for_by_rest_and_their_fills_are_known_soon() {
+    let mut rig = Rig::started();
+    let (_, resting) = rig.place(1);
+    rig.answer("order.place", ack(&resting, 5));
+    rig.forget();
+    let session = *rig.opened.last().expect("a session");
+    rig.input(Input::SessionClosed(session));
+    // One that fills at once: known after three round trips.
+    let (_, taking) = rig.place_order(market(2));
+    rig.reply("POST /api/v3/order?", &ack(&taking, 6));
+    rig.reply("GET /api/v3/order?", &stands(&taking, 6, "FILLED", "1.00000000"));
+    let traded = json!([trade(&rig, 6, 9, 0)]);
+    rig.reply("GET /api/v3/myTrades?", &traded);
+    assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Fill]);
+    // One that rests: every two seconds.
+    let mut asked = 0;
+    for _ in 0..100 {
+        rig.after(100);
+        if rig.asked("GET /api/v3/order?") > 0 {
+            asked += 1;
+            rig.reply("GET /api/v3/order?", &stands(&resting, 5, "NEW", "0.00000000"));
+        }
+    }
+    assert!((4..=5).contains(&asked), "{asked}");
+    rig.after(2_000);
+    rig.reply("GET /api/v3/order?", &stands(&resting, 5, "FILLED", "1.00000000"));
+    let traded = json!([trade(&rig, 5, 10, 0)]);
+    rig.reply("GET /api/v3/myTrades?", &traded);
+    assert_eq!(rig.told(), [ReportKind::Fill]);
+    assert_eq!(rig.client.open_orders(), (0, 0));
+}
+
+#[test]
+fn many_orders_without_a_stream_are_asked_for_within_a_third_of_the_weight() {
+    let mut rig = Rig::started();
+    let ids: Vec<ClientOrderId> = (1..=90)
+        .map(|number| {
+            let (_, id) = rig.place(number);
+            rig.answer("order.place", ack(&id, number));
+            rig.after(150);
+            id
+        })
+        .collect();
+    rig.forget();
+    let session = *rig.opened.last().expect("a session");
+    rig.input(Input::SessionClosed(session));
+    let mut asked = vec![0; ids.len()];
+    for _ in 0..3_500 {
+        rig.after(10);
+        for (call, target) in std::mem::take(&mut rig.calls) {
+            let Some((_, rest)) = target.split_once("/api/v3/order?") else { continue };
+            let number =
+                rest.split(['=', '&']).skip_while(|name| *name != "orderId").nth(1).expect("by number");
+            let number: usize = number.parse().expect("a number");
+            asked[number - 1] += 1;
+            let body = stands(&ids[number - 1], number as u64, "NEW", "0.00000000").to_string();
+            let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
+            rig.input(Input::HttpReply { id: call, answer: Ok(reply) });
+        }
+    }
+    let all: u32 = asked.iter().sum();
+    // In 33 s, of 4 each.
+    assert!(asked.iter().all(|times| (2..=4).contains(times)) && all * 4 <= 35 * 34, "{all}: {asked:?}");
+}
+
+#[test]
+fn a_question_for_an_order_that_is_not_in_doubt_does_not_repeat_its_cancel() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place_order(Order { tif: TimeInForce::Ioc, ..limit(1) });
+    rig.answer("order.place", ack(&id, 5));
+    rig.after(500);
+    rig.cancel(1);
+    rig.answer("order.status", stands(&id, 5, "NEW", "0.00000000"));
+    rig.after(400);
+    assert_eq!(rig.count("order.cancel"), 1, "its answer is under way");
+}
