@@ -18,7 +18,7 @@
 //! | `tracked`, `orders`, `adopt` | orders: one, all, those of an earlier run |
 //! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
-//! | `session` | opening, replacing, watching and losing sessions |
+//! | `session`, `untold` | opening, replacing, watching and losing sessions; those that do not tell what they should |
 //! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
 
 mod adopt;
@@ -49,6 +49,7 @@ mod tests;
 mod tracked;
 mod trades;
 mod trading;
+mod untold;
 
 pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning, refusal_words};
 pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outputs, SessionId};
@@ -87,6 +88,8 @@ pub struct OrderClient {
     externals: Externals,
     /// Trades whose order is not known.
     unclaimed: Vec<trades::Unclaimed>,
+    /// Trades that the user stream should tell of yet.
+    untold: Vec<untold::Untold>,
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
@@ -124,6 +127,7 @@ impl OrderClient {
             admitted: Vec::new(),
             externals: Externals::new(),
             unclaimed: Vec::new(),
+            untold: Vec::new(),
             key_problem: None,
             key_taken: false,
             told: None,
@@ -197,6 +201,7 @@ impl OrderClient {
             self.lost(now, request, out);
         }
         if !self.stopped {
+            self.poll_untold(now, out);
             self.poll_sessions(now, out);
             self.poll_looks(now, out);
         }
@@ -213,7 +218,7 @@ impl OrderClient {
             next = next.min(order.due(self.line.request_timeout));
         }
         if !self.stopped {
-            next = next.min(self.sessions_due()).min(self.looks_due());
+            next = next.min(self.sessions_due()).min(self.untold_due()).min(self.looks_due());
             if matches!(self.told, Some(Ok(()))) {
                 next = next.min(self.line.clock.trusted_until().plus_nanos(1));
             }

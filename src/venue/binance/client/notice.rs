@@ -406,6 +406,9 @@ pub enum SessionEnd {
     /// The venue ended the user stream.
     #[error("the user stream ended")]
     StreamEnded,
+    /// It brought the user stream, and that did not tell of this trade.
+    #[error("the user stream did not tell of trade {0}")]
+    Untold(u64),
     /// A message could not be read, so something may be missing.
     #[error("a message could not be read")]
     Unreadable,

@@ -113,6 +113,12 @@ impl Sessions {
         ready.map(|session| Route::Session { id: session.id, logged_on: session.logged_on })
     }
 
+    /// Those that bring the user stream since before this time.
+    pub fn streaming_since(&self, time: Time) -> impl Iterator<Item = SessionId> {
+        let since = move |session: &&Session| session.ready_at.is_some_and(|ready| ready <= time);
+        self.all.iter().filter(since).map(|session| session.id)
+    }
+
     /// Whether the user stream is there.
     pub fn is_streaming(&self) -> bool {
         self.all.iter().any(|session| session.step == Step::Ready)

@@ -50,8 +50,16 @@ impl OrderClient {
             rows.iter().map(|row| trade_row(row, &listed.instrument)).collect();
         let trades = trades?;
         let newest = trades.iter().map(|trade| trade.trade_id).max().unwrap_or(0);
-        let new = trades.iter().filter(|trade| self.trade(now, instrument, None, trade, out)).count();
-        Some((rows.len(), new as u64, newest))
+        let mut new = 0;
+        for (trade, row) in trades.iter().zip(rows) {
+            if self.trade(now, instrument, None, trade, out) {
+                new += 1;
+                if let Some(ms) = row.get("time").and_then(serde_json::Value::as_u64) {
+                    self.learned(now, instrument, trade, ms);
+                }
+            }
+        }
+        Some((rows.len(), new, newest))
     }
 
     /// Books a trade, unless it is booked; returns whether it was new. `key` is its order's, where that is known.

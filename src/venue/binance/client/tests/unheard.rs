@@ -152,3 +152,55 @@ fn a_question_for_an_order_that_is_not_in_doubt_does_not_repeat_its_cancel() {
     rig.after(400);
     assert_eq!(rig.count("order.cancel"), 1, "its answer is under way");
 }
+
+/// A market order's fill that was learned by asking, half a second after it was made.
+fn learned_by_asking(rig: &mut Rig, number: u64) -> ClientOrderId {
+    let (_, id) = rig.place_order(market(number));
+    rig.answer("order.place", ack(&id, 4_293_153));
+    rig.after(500);
+    rig.answer("order.status", stands(&id, 4_293_153, "FILLED", "1.00000000"));
+    let trade = trade(rig, 4_293_153, 9, 500);
+    rig.answer("myTrades", json!([trade]));
+    assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Fill]);
+    id
+}
+
+fn untold(rig: &Rig) -> usize {
+    rig.notes(|n| matches!(n, Notice::SessionLost { why: SessionEnd::Untold(9), .. }))
+}
+
+#[test]
+fn a_stream_that_does_not_tell_of_a_trade_is_replaced_and_everything_is_asked_for() {
+    let mut rig = Rig::started();
+    rig.after(2_000);
+    let session = *rig.opened.last().expect("a session");
+    learned_by_asking(&mut rig, 1);
+    rig.after(1_990);
+    assert!(rig.closed.is_empty(), "it may come yet");
+    rig.after(10);
+    assert_eq!((rig.closed.as_slice(), untold(&rig)), (&[session][..], 1));
+    assert_eq!(rig.notes(|n| matches!(n, Notice::StreamGap)), 1);
+    rig.after(1_000);
+    assert_ne!(rig.opened.last(), Some(&session), "another is opened");
+}
+
+#[test]
+fn a_stream_that_is_late_or_was_not_there_yet_is_believed() {
+    let mut rig = Rig::started();
+    rig.after(2_000);
+    let id = learned_by_asking(&mut rig, 1);
+    rig.after(1_900);
+    rig.frame(&event(&id, "TRADE", "FILLED", "1.00000000", Some((9, "1.00000000"))));
+    rig.after(3_000);
+    assert_eq!((rig.told(), rig.closed.len(), untold(&rig)), (vec![], 0, 0), "late");
+    // Made before the session brought the stream.
+    let mut rig = Rig::started();
+    let (_, id) = rig.place_order(market(1));
+    rig.answer("order.place", ack(&id, 5));
+    rig.after(500);
+    rig.answer("order.status", stands(&id, 5, "FILLED", "1.00000000"));
+    let trade = trade(&rig, 5, 9, 60_000);
+    rig.answer("myTrades", json!([trade]));
+    rig.after(5_000);
+    assert_eq!((rig.told().len(), rig.closed.len(), untold(&rig)), (2, 0, 0));
+}
