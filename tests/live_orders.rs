@@ -7,8 +7,8 @@ mod live_orders;
 mod order_client;
 
 use algo_trader::audit::{ExportFormat, Scribe, Scribed, export};
-use algo_trader::domain::Market;
 use algo_trader::domain::event::Kind;
+use algo_trader::domain::{Instrument, InstrumentId, Market};
 use algo_trader::journal::{JournalReader, recover};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::control::{ControlPaths, ControlRequest, ask};
@@ -19,7 +19,8 @@ use algo_trader::run::{LiveError, LiveOptions, run_live};
 use algo_trader::venue::local::serve::Running;
 use live_orders::{
     Key, LISTS, PERSISTENT, Ran, SCRIPTED, STEPS, STEPS_TAKEN, STRATEGIES, Start, assert_booked, commissions,
-    config, final_orders, options, run, run_asked, take_fees_in_eth, units, venue,
+    config, config_of, final_orders, options, run, run_asked, spot_instruments, take_fees_in_eth, units,
+    venue,
 };
 use order_client::Trader;
 use serde_json::{Value, json};
@@ -97,6 +98,20 @@ fn every_order_type_and_side_is_booked_as_the_account_says_with_each_order_signe
 #[test]
 fn every_order_type_and_side_is_booked_as_the_account_says_by_rest() {
     every_type_and_side(Key::Hmac, "order_entry = \"rest\"", Threading::Inline);
+}
+
+#[test]
+fn an_instrument_that_the_venue_does_not_list_keeps_no_other_from_trading() {
+    let venue = venue(|_| {});
+    let mut instruments = spot_instruments();
+    let (symbol, base) = ("NOPEUSDT".to_owned(), "NOPE".to_owned());
+    let id = InstrumentId(u16::try_from(instruments.len()).expect("few"));
+    instruments.push(Instrument { id, symbol, base, ..instruments[1].clone() });
+    let live = config_of(&venue, instruments, Key::Ed25519, "reconcile_seconds = 1", SCRIPTED);
+    let alice = Trader::new(&venue, "alicehmac");
+    let start = Start::of(&alice);
+    let ran = run(&venue, &live, Threading::Shared, || final_orders(&alice) == STEPS_TAKEN);
+    assert_booked(&alice, &live, &ran, &start);
 }
 
 #[test]

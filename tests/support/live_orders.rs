@@ -71,6 +71,17 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 
 /// Trades on `venue` by alice's `key`; `trading` and `strategy` are more lines of these sections.
 pub fn config(venue: &Running, key: Key, trading: &str, strategy: &str) -> LiveConfig {
+    config_of(venue, spot_instruments(), key, trading, strategy)
+}
+
+/// The same with these instruments, of which the venue may not have each.
+pub fn config_of(
+    venue: &Running,
+    instruments: Vec<Instrument>,
+    key: Key,
+    trading: &str,
+    strategy: &str,
+) -> LiveConfig {
     let ca = file(venue.ca_pem().expect("TLS"));
     let key = file(&match key {
         Key::Hmac => "alicehmac\nsecretofalicehmac\n".to_owned(),
@@ -121,7 +132,7 @@ ws_api = "{}"
         endpoint.rest_url,
         endpoint.api_url.as_deref().expect("spot has one"),
     );
-    let table = InstrumentTable::new(spot_instruments()).expect("distinct");
+    let table = InstrumentTable::new(instruments).expect("distinct");
     let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
     LiveConfig { config, _files: vec![ca, key] }
 }

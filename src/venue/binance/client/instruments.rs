@@ -24,6 +24,8 @@ pub struct Listed {
     pub instrument: Instrument,
     /// By the venue's last word; none before the first.
     pub rules: Option<Symbol>,
+    /// The venue has no such symbol, by its last word: nothing is asked of it.
+    gone: bool,
     /// Why it takes no orders, a bit a reason.
     pauses: u8,
     /// By whose word the ring was told that it takes none, a bit each.
@@ -59,10 +61,10 @@ impl Instruments {
         self.by_symbol.insert(instrument.symbol.clone(), instrument.id);
         let known = self.by_id[at].take().filter(|known| known.instrument.symbol == instrument.symbol);
         let new = known.is_none();
-        let (rules, pauses, told) =
-            known.map_or((None, 0, 0), |known| (known.rules, known.pauses, known.told));
+        let (rules, gone, pauses, told) =
+            known.map_or((None, false, 0, 0), |known| (known.rules, known.gone, known.pauses, known.told));
         let pauses = pauses & !bit(InstrumentPause::Removed);
-        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, pauses, told });
+        self.by_id[at] = Some(Listed { instrument: instrument.clone(), rules, gone, pauses, told });
         new
     }
 
@@ -78,8 +80,12 @@ impl Instruments {
         self.by_id.iter().flatten()
     }
 
-    pub fn len(&self) -> usize {
-        self.iter().count()
+    /// The venue said that it has no such symbol.
+    pub fn not_listed(&mut self, id: InstrumentId, out: &mut Outputs) {
+        if let Some(Some(listed)) = self.by_id.get_mut(id.index()) {
+            listed.gone = true;
+            hold(listed, InstrumentPause::NotListed, out);
+        }
     }
 
     /// Stops an instrument's new orders for this reason.
@@ -150,12 +156,14 @@ impl Instruments {
             let id = listed.instrument.id;
             let Some(symbol) = symbols.remove(&listed.instrument.symbol) else {
                 let problem = unusable.iter().position(|row| row.symbol == listed.instrument.symbol);
+                listed.gone = problem.is_none();
                 if let Some(at) = problem {
                     out.notice(Notice::Unusable { instrument: id, problem: unusable.swap_remove(at) });
                 }
                 hold(listed, InstrumentPause::NotListed, out);
                 continue;
             };
+            listed.gone = false;
             release(listed, InstrumentPause::NotListed, out);
             let before = listed.rules.as_ref();
             if before.is_none_or(|old| old.status != symbol.status)
@@ -180,6 +188,11 @@ impl Instruments {
 }
 
 impl Listed {
+    /// Whether the venue has no such symbol.
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Why it takes no orders: the first reason, of several.
     pub fn pause(&self) -> Option<InstrumentPause> {
         InstrumentPause::ALL.into_iter().find(|why| self.is_held_for(*why))

@@ -13,15 +13,19 @@ use super::super::limits::{Cost, NotNow};
 use super::super::request::Request;
 use super::OrderClient;
 use super::flight::Asked;
+use super::instruments::Listed;
 use super::line::{Form, Sending};
 use super::message::Outputs;
-use super::notice::LocalRefusal;
+use super::notice::{InstrumentPause, LocalRefusal, Notice};
+use super::reply::Reply;
 use crate::domain::{InstrumentId, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Pause before a question that went wrong is asked again, or a look that saw something move is repeated.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
+/// The longest pause before `exchangeInfo` is asked for again that went wrong: they double from [`AGAIN`].
+const INFO_AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Between two readings of `exchangeInfo` for the sake of refusals.
 const INFO_PAUSE: Duration = Duration::from_secs(5);
 /// Weights.
@@ -32,8 +36,22 @@ const TRADES_WEIGHT: u32 = 20;
 const INFO_WEIGHT: u32 = 20;
 /// Trades in one answer.
 pub(super) const TRADES_LIMIT: u16 = 1_000;
+/// The venue has no such symbol.
+pub(super) const NO_SUCH_SYMBOL: i32 = -1121;
 /// Symbols named in one `exchangeInfo`; of more, everything is asked for.
 const SYMBOLS_NAMED_MAX: usize = 100;
+
+/// What `exchangeInfo` is asked for. The venue refuses a list whole for one symbol in it that it does not have (−1121), and
+/// does not say for which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Every instrument by name: one that was not listed may be again.
+    All,
+    /// Those that were listed.
+    Listed,
+    /// Everything there is, without a name: what is missing is not listed.
+    Everything,
+}
 
 /// Why a look is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +105,9 @@ pub struct Looks {
     /// Whether requests could be dated at the last poll: before, nothing signed is asked.
     dated: bool,
     info_known: bool,
+    naming: Naming,
+    /// How often in a row it went wrong.
+    info_failures: u32,
     /// When it was last read.
     info_at: Time,
     pub(super) started: bool,
@@ -116,6 +137,8 @@ impl Default for Looks {
             rights_known: false,
             dated: false,
             info_known: false,
+            naming: Naming::All,
+            info_failures: 0,
             info_at: Time(0),
             started: false,
             look: None,
@@ -163,12 +186,27 @@ impl Looks {
 
     pub fn info_read(&mut self, now: Time, every: Duration) {
         self.info_known = true;
+        (self.naming, self.info_failures) = (Naming::All, 0);
         self.info_at = now;
         self.info = Routine { due: now.plus(every), under_way: false };
     }
 
     pub fn info_failed(&mut self, now: Time) {
-        self.info = Routine { due: now.plus(AGAIN), under_way: false };
+        let pause = AGAIN.saturating_mul(1 << self.info_failures.min(16)).min(INFO_AGAIN_MAX);
+        self.info_failures = self.info_failures.saturating_add(1);
+        self.info = Routine { due: now.plus(pause), under_way: false };
+    }
+
+    /// The venue does not have one of the symbols that it was asked for by name. Whether there is another way to ask, which
+    /// is gone at once.
+    fn name_fewer(&mut self, now: Time, any_gone: bool) -> bool {
+        self.naming = match self.naming {
+            Naming::All if any_gone => Naming::Listed,
+            Naming::All | Naming::Listed => Naming::Everything,
+            Naming::Everything => return false,
+        };
+        self.info = Routine { due: now, under_way: false };
+        true
     }
 
     pub fn measure_clock(&mut self, now: Time) {
@@ -225,7 +263,7 @@ impl OrderClient {
                 self.looks.rights = routine(now, sent);
             }
             if self.looks.look.is_none() && self.looks.next <= now && self.sessions.is_streaming() {
-                self.begin_look(now);
+                self.begin_look(now, out);
             }
             self.ask_questions(now, out);
         }
@@ -233,17 +271,44 @@ impl OrderClient {
 
     fn info_target(&self) -> String {
         let path = "/api/v3/exchangeInfo";
-        if self.instruments.len() == 0 || self.instruments.len() > SYMBOLS_NAMED_MAX {
+        let all = self.looks.naming == Naming::All;
+        let named = self.instruments.iter().filter(|listed| all || !listed.is_gone());
+        let symbols: Vec<&str> = named.map(|listed| listed.instrument.symbol.as_str()).collect();
+        let few = (1..=SYMBOLS_NAMED_MAX).contains(&symbols.len());
+        if !few || self.looks.naming == Naming::Everything {
             return path.to_owned();
         }
         // A JSON list, percent-encoded; symbols that need more than that are asked for with everything else.
-        let symbols: Vec<&str> = self.instruments.iter().map(|l| l.instrument.symbol.as_str()).collect();
         let plain =
             |s: &&str| s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
         if symbols.iter().all(plain) {
             format!("{path}?symbols=%5B%22{}%22%5D", symbols.join("%22%2C%22"))
         } else {
             path.to_owned()
+        }
+    }
+
+    /// `exchangeInfo` was refused, or not answered.
+    pub(super) fn info_refused(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
+        let gone = self.instruments.iter().any(Listed::is_gone);
+        if !(reply.code() == NO_SUCH_SYMBOL && self.looks.name_fewer(now, gone)) {
+            out.notice(Notice::QueryFailed { what: Asked::Info.label(), code: reply.code() });
+            self.looks.info_failed(now);
+        }
+    }
+
+    /// The venue does not have the symbol that it was asked about, so there is nothing to look at.
+    pub(super) fn not_listed(&mut self, now: Time, id: InstrumentId, out: &mut Outputs) {
+        self.instruments.not_listed(id, out);
+        self.learn_later(id, out);
+        self.looks.doubt_info(now);
+    }
+
+    /// The start's look passes over this instrument: its newest trade is asked for once it is listed.
+    fn learn_later(&mut self, id: InstrumentId, out: &mut Outputs) {
+        if !self.looks.started && !self.looks.unlearnt.contains(&id) {
+            self.looks.unlearnt.push(id);
+            self.instruments.hold(id, InstrumentPause::Starting, out);
         }
     }
 
@@ -283,17 +348,19 @@ impl OrderClient {
         }
     }
 
-    fn begin_look(&mut self, began: Time) {
+    fn begin_look(&mut self, began: Time, out: &mut Outputs) {
         let kind = match (self.looks.started, self.looks.gap) {
             (false, _) => Kind::Start,
             (true, true) => Kind::Gap,
             (true, false) => Kind::Routine,
         };
         // Those with orders first: their fills matter most.
-        let mut ids: Vec<InstrumentId> = self.instruments.iter().map(|l| l.instrument.id).collect();
+        let (gone, listed): (Vec<_>, Vec<_>) = self.instruments.iter().partition(|l| l.is_gone());
+        let [gone, mut ids] = [gone, listed].map(|of| of.iter().map(|l| l.instrument.id).collect::<Vec<_>>());
         let busy: Vec<InstrumentId> = self.orders.unfinished().map(|(_, o)| o.order.instrument).collect();
         ids.sort_by_key(|id| !busy.contains(id));
-        let open = if ids.len() as u32 * OPEN_WEIGHT <= OPEN_ALL_WEIGHT {
+        gone.into_iter().for_each(|id| self.learn_later(id, out));
+        let open = if !ids.is_empty() && ids.len() as u32 * OPEN_WEIGHT <= OPEN_ALL_WEIGHT {
             ids.iter().map(|id| Asked::OpenOrders(Some(*id))).collect()
         } else {
             vec![Asked::OpenOrders(None)]
@@ -307,7 +374,7 @@ impl OrderClient {
             Kind::Routine => {
                 let differing = ids.iter().filter(|id| self.differs(**id)).copied();
                 let mut wanted: Vec<InstrumentId> = differing.collect();
-                wanted.extend(&self.looks.unlearnt);
+                wanted.extend(self.looks.unlearnt.iter().filter(|id| ids.contains(id)));
                 vec![[open, trades(&wanted)].concat(), vec![Asked::Account]]
             }
         };

@@ -3,7 +3,7 @@
 use super::OrderClient;
 use super::flight::Asked;
 use super::ledger::amount;
-use super::look::{AGAIN, Kind, Look, Routine, TRADES_LIMIT, question, questions};
+use super::look::{AGAIN, Kind, Look, NO_SUCH_SYMBOL, Routine, TRADES_LIMIT, question, questions};
 use super::message::Outputs;
 use super::notice::{InstrumentPause, KeyProblem, Notice};
 use super::reply::Reply;
@@ -38,10 +38,7 @@ impl OrderClient {
         out: &mut Outputs,
     ) {
         match asked {
-            Asked::Info => {
-                out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
-                self.looks.info_failed(now);
-            }
+            Asked::Info => self.info_refused(now, &reply, out),
             Asked::Restrictions => self.rights(now, &reply, out),
             _ => {
                 let Some(mut look) = self.looks.look.take() else { return };
@@ -98,7 +95,15 @@ impl OrderClient {
         reply: &Reply,
         out: &mut Outputs,
     ) -> Answer {
-        let Ok(value) = &reply.result else { return Answer::Failed };
+        let Ok(value) = &reply.result else {
+            return match asked {
+                Asked::OpenOrders(Some(id)) | Asked::Trades(id) if reply.code() == NO_SUCH_SYMBOL => {
+                    self.not_listed(now, id, out);
+                    Answer::Done
+                }
+                _ => Answer::Failed,
+            };
+        };
         match asked {
             Asked::OpenOrders(only) => self.open_orders_are(now, only, sent, value, out),
             Asked::Trades(id) => self.trades_are(now, look, id, value, out),

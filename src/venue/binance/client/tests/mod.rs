@@ -7,6 +7,7 @@ mod rules;
 mod self_trade;
 mod sessions;
 mod unheard;
+mod unlisted;
 
 use super::*;
 use crate::domain::event::{Command, Report};
@@ -35,6 +36,10 @@ struct Rig {
     commands: Vec<Command>,
     rules: Vec<crate::domain::event::Rules>,
     answered: usize,
+    /// What the venue does not list; how often it was asked about it, and every `exchangeInfo` that was asked for.
+    unlisted: &'static str,
+    refused: usize,
+    reads: Vec<String>,
     /// What `account` is answered.
     balances: Vec<(&'static str, &'static str)>,
 }
@@ -50,7 +55,11 @@ fn ethbtc() -> Instrument {
 
 impl Rig {
     fn with(settings: ClientSettings) -> Self {
-        let table = InstrumentTable::new(vec![ethbtc()]).expect("one instrument");
+        Self::of(settings, vec![ethbtc()])
+    }
+
+    fn of(settings: ClientSettings, instruments: Vec<Instrument>) -> Self {
+        let table = InstrumentTable::new(instruments).expect("distinct");
         let credentials = Credentials {
             api_key: ApiKey::new("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A")
                 .expect("a key"),
@@ -72,6 +81,9 @@ impl Rig {
             commands: Vec::new(),
             rules: Vec::new(),
             answered: 0,
+            unlisted: "NOPEBTC",
+            refused: 0,
+            reads: Vec::new(),
             balances,
         }
     }
@@ -147,16 +159,31 @@ impl Rig {
 
     /// Opens sessions and answers everything but orders, as a venue on which nothing happened would.
     fn settle(&mut self) {
-        let mut opened = self.opened.len() - usize::from(self.answered == 0 && !self.opened.is_empty());
-        for _ in 0..200 {
+        let opened = self.opened.len() - usize::from(self.answered == 0 && !self.opened.is_empty());
+        self.settle_for(2_000, opened);
+    }
+
+    /// The same for so long, where the first so many sessions were opened already.
+    fn settle_for(&mut self, ms: u64, mut opened: usize) {
+        for _ in 0..ms / 10 {
             if self.opened.len() > opened {
                 let id = self.opened[opened];
                 opened += 1;
                 self.input(Input::SessionOpened(id));
             }
             for (id, call) in std::mem::take(&mut self.calls) {
+                if call.contains("exchangeInfo") {
+                    self.reads.push(call.clone());
+                }
+                if call.contains(self.unlisted) {
+                    let body = br#"{"code":-1121,"msg":"Invalid symbol."}"#;
+                    let reply = HttpReply { status: 400, headers: &[], body };
+                    self.input(Input::HttpReply { id, answer: Ok(reply) });
+                    continue;
+                }
                 let body = match call.as_str() {
                     call if call.contains("/time") => json!({"serverTime": self.server_ms()}).to_string(),
+                    call if call.contains("NOPEBTC") => with_nope(info("TRADING", "0.00000100")).to_string(),
                     call if call.contains("exchangeInfo") => info("TRADING", "0.00000100").to_string(),
                     other => panic!("{other}"),
                 };
@@ -166,6 +193,12 @@ impl Rig {
             while self.answered < self.texts.len() {
                 let text = self.texts[self.answered].1.clone();
                 self.answered += 1;
+                if text["params"]["symbol"] == self.unlisted {
+                    self.refused += 1;
+                    let error = json!({"code": -1121, "msg": "Invalid symbol."});
+                    self.frame(&json!({"id": text["id"], "status": 400, "error": error}));
+                    continue;
+                }
                 let result = match text["method"].as_str().unwrap_or_default() {
                     "time" | "session.logon" => json!({"serverTime": self.server_ms()}),
                     "account.status" => self.account(),
@@ -263,6 +296,14 @@ fn info(status: &str, tick: &str) -> Value {
                 {"filterType": "LOT_SIZE", "minQty": "0.00010000", "maxQty": "100000.00000000", "stepSize": "0.00010000"}],
             "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
             "allowedSelfTradePreventionModes": ["EXPIRE_MAKER", "EXPIRE_TAKER", "DECREMENT"]}]})
+}
+
+/// The same, and NOPEBTC.
+fn with_nope(mut info: Value) -> Value {
+    let mut nope = info["symbols"][0].clone();
+    (nope["symbol"], nope["baseAsset"]) = (json!("NOPEBTC"), json!("NOPE"));
+    info["symbols"].as_array_mut().expect("a list").push(nope);
+    info
 }
 
 /// An `executionReport`: what happened, the status, the cumulative quantity, and the trade (id, quantity).
