@@ -19,7 +19,7 @@ use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use algo_trader::venue::binance::Decoder;
 use algo_trader::venue::{Decoded, LevelBuffer};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 use support::backtest::LIMITS;
@@ -88,7 +88,6 @@ static BUSY: &[StrategySpec] = &[StrategySpec {
 }];
 
 const ORDER_LATENCY: u64 = 1_700_000;
-const ANSWER_DELAY: u64 = 5_000_000;
 
 fn config(queue: &str) -> Config {
     let text = format!(
@@ -119,77 +118,44 @@ fn naive(
     let source = recording.sources()[0].clone();
     let (mut decoder, mut buffer) = (Decoder::new(&config.instruments), LevelBuffer::new());
     let mut model = Naive::new(cancels);
-    let mut decisions = decisions.iter().peekable();
     // What is on its way: when it arrives, an order or the number of one to take back.
     let mut flying: VecDeque<(u64, Result<Order, u64>)> = VecDeque::new();
-    // When answers enter, at which time passes too.
-    let mut ticks: BTreeMap<u64, ()> = BTreeMap::new();
-    let arrive = |model: &mut Naive, until: u64, flying: &mut VecDeque<(u64, Result<Order, u64>)>| {
-        while flying.front().is_some_and(|(at, _)| *at <= until) {
+    for (time, record) in decisions {
+        match record.kind {
+            RecordKind::Order => flying.push_back((time.0 + ORDER_LATENCY, Ok(record.order))),
+            RecordKind::Cancel => flying.push_back((time.0 + ORDER_LATENCY, Err(record.order.id.0))),
+            RecordKind::Denied => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    // Each meets the market as it is once its moment is over.
+    let mut arrive = |model: &mut Naive, before: u64| {
+        while flying.front().is_some_and(|(at, _)| *at < before) {
             match flying.pop_front().expect("there").1 {
                 Ok(order) => model.arrive(&order),
                 Err(id) => model.cancel(id),
             }
         }
     };
-    let mut decide = |model: &mut Naive,
-                      now: u64,
-                      flying: &mut VecDeque<(u64, Result<Order, u64>)>,
-                      ticks: &mut BTreeMap<u64, ()>| {
-        if std::mem::take(&mut model.answers) > 0 {
-            ticks.insert(now + ANSWER_DELAY, ());
-        }
-        while let Some((time, record)) = decisions.peek()
-            && time.0 <= now
-        {
-            match record.kind {
-                RecordKind::Order => flying.push_back((time.0 + ORDER_LATENCY, Ok(record.order))),
-                RecordKind::Cancel => flying.push_back((time.0 + ORDER_LATENCY, Err(record.order.id.0))),
-                RecordKind::Denied => {}
-                other => panic!("{other:?}"),
-            }
-            // The denial, or the arrival in a market that may be silent until then.
-            ticks.insert(time.0 + ANSWER_DELAY, ());
-            decisions.next();
-        }
-    };
     let mut now = 0;
     while let Some(frame) = recording.next_frame().expect("good") {
         now = frame.received.0.max(now);
-        while let Some((&tick, ())) = ticks.first_key_value()
-            && tick <= now
-        {
-            ticks.remove(&tick);
-            arrive(&mut model, tick, &mut flying);
-            decide(&mut model, tick, &mut flying, &mut ticks);
-        }
-        let before = now - 1;
+        arrive(&mut model, now);
         match decoder.decode(&source, frame.bytes, &mut buffer).expect("good") {
-            Decoded::Trade(t) => {
-                arrive(&mut model, before, &mut flying);
-                model.trade(t.aggressor, t.price.0, t.qty.0);
-            }
+            Decoded::Trade(t) => model.trade(t.aggressor, t.price.0, t.qty.0),
             Decoded::DepthSnapshot(head) => {
                 model.snapshot(&head, &buffer.levels);
-                arrive(&mut model, before, &mut flying);
                 model.moved();
             }
             Decoded::DepthDiff(head) => {
                 model.diff(&head, &buffer.levels);
-                arrive(&mut model, before, &mut flying);
                 model.moved();
             }
             _ => {}
         }
-        arrive(&mut model, now, &mut flying);
-        decide(&mut model, now, &mut flying, &mut ticks);
     }
     // The run settles what is under way.
-    for _ in 0..8 {
-        now += ORDER_LATENCY + 2 * ANSWER_DELAY;
-        arrive(&mut model, now, &mut flying);
-        decide(&mut model, now, &mut flying, &mut ticks);
-    }
+    arrive(&mut model, u64::MAX);
     model.fills
 }
 

@@ -6,14 +6,20 @@ mod support {
     pub mod history;
 }
 
-use algo_trader::domain::{Price, Qty, Side};
+use algo_trader::domain::{InstrumentId, Price, Qty, Side, Time};
+use algo_trader::execution::Record;
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{ImportKind, ImportOptions};
 use algo_trader::history::segment::{Num, Row};
-use algo_trader::run::backtest::{Ran, known_to};
-use algo_trader::strategy::StrategySpec;
+use algo_trader::market::Bar;
+use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::run::PipelineOptions;
+use algo_trader::run::backtest::{BacktestOptions, Ran, Source, known_to, run_backtest};
+use algo_trader::strategy::{Context, Strategy, StrategySpec};
+use std::time::Duration;
 use support::backtest::{BEGIN, Happened, config, quote, rows, run, trade};
+use support::history::Rng;
 use tempfile::tempdir;
 
 const XYZ: &str = "usa:spot:XYZ";
@@ -129,7 +135,7 @@ fn a_limit_that_crosses_takes_and_then_rests_and_post_only_is_refused() {
     let trades = [trade(at(50), 10_002, 800, Side::Sell, false)];
     assert_eq!(
         filled(&ran("cross", "", &quotes, &trades)),
-        [(10, 3_000, 10_003, false), (55, 800, 10_003, true), (105, 900, 10_003, true)]
+        [(6, 3_000, 10_003, false), (55, 800, 10_003, true), (105, 900, 10_003, true)]
     );
     let refused = ran("post", "", &quotes, &trades);
     assert_eq!((filled(&refused), refused.summary.execution.rejected), (vec![], 1));
@@ -139,14 +145,14 @@ fn a_limit_that_crosses_takes_and_then_rests_and_post_only_is_refused() {
 fn trades_alone_are_the_market_with_slippage() {
     let trades: Vec<_> =
         (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, false)).collect();
-    // The order of the first trade arrives at 1 ms, which is told at 5, before the second.
-    assert_eq!(filled(&ran("buy", "", &[], &trades)), [(10, 5_000, 10_001, false)]);
+    // The order of the first trade arrives at 1 ms, which is told 5 ms later, before the second.
+    assert_eq!(filled(&ran("buy", "", &[], &trades)), [(6, 5_000, 10_001, false)]);
     let slipped = "[backtest]\nslippage_bps = 20";
-    assert_eq!(filled(&ran("buy", slipped, &[], &trades)), [(10, 5_000, 10_022, false)]);
+    assert_eq!(filled(&ran("buy", slipped, &[], &trades)), [(6, 5_000, 10_022, false)]);
     let summed: Vec<_> = (0..4).map(|n| trade(at(10 * n), 10_001 + n as i64, 100, Side::Buy, true)).collect();
     assert_eq!(
         filled(&ran("buy", "", &[], &summed)),
-        [(10, 5_000, 10_001, false)],
+        [(6, 5_000, 10_001, false)],
         "aggregate trades do as well"
     );
 }
@@ -192,6 +198,7 @@ fn slippage_at_quotes_is_half_the_spread_and_what_the_market_moved() {
 }
 
 const FUTURE: &str = "binance:usdm:ABCUSDT";
+const OTHER: &str = "binance:usdm:DEFUSDT";
 
 #[test]
 fn quotes_alone_say_what_a_future_is_worth_to_funding_and_margin() {
@@ -250,6 +257,115 @@ fn depth_alone_says_what_a_position_is_worth() {
         - ran.outcome.amount(of, Price(10_002).times(fill.qty));
     assert_eq!(ran.outcome.end() - ran.outcome.start, gained - fee);
     assert_eq!(ran.outcome.trips[0].profit, gained - fee);
+}
+
+/// Turns at each bar, by a limit order that it takes back after a while where it has not filled, or by the market.
+struct Turns {
+    instrument: InstrumentId,
+}
+
+impl Strategy for Turns {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let lots = 10 * 10i64.pow(ctx.instrument(self.instrument).qty_decimals.into());
+        let held = ctx.position(self.instrument).qty.0;
+        let qty = Qty(if held == 0 { lots } else { 2 * lots });
+        let till = ctx.now().plus_nanos(77_000_000);
+        let order = if held > 0 { ctx.sell(self.instrument, qty) } else { ctx.buy(self.instrument, qty) };
+        let sent = match bar.close.0 % 3 {
+            0 => order.at_market().send(),
+            1 => order.at_limit(bar.close).send(),
+            _ => order.at_limit(bar.close).good_till(till).send(),
+        };
+        if sent.is_ok() {
+            let _ = ctx.wake_after(Duration::from_millis(120));
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
+        let open: Vec<_> = ctx.open_orders(self.instrument).map(|o| o.order.id).collect();
+        for id in open {
+            let _ = ctx.cancel(id);
+        }
+    }
+}
+
+/// Watches its instrument and does nothing.
+struct Idle;
+
+impl Strategy for Idle {}
+
+static BESIDE: &[StrategySpec] = &[
+    StrategySpec {
+        name: "turns",
+        doc: "turns at each bar",
+        params: &[],
+        build: |setup| Ok(Box::new(Turns { instrument: setup.one_instrument()? })),
+    },
+    StrategySpec { name: "idle", doc: "does nothing", params: &[], build: |_| Ok(Box::new(Idle)) },
+];
+
+/// What a run over a future does beside another instrument with trades every `beside_us`.
+fn beside(latency: &str, beside_us: u64, threading: Threading) -> Ran {
+    let dir = tempdir().expect("a directory");
+    let mut rng = Rng(5);
+    let (mut time, mut price) = (BEGIN, 10_000i64);
+    let (end, mut trades) = (BEGIN + 30_000 * MS, Vec::new());
+    while time < end {
+        time =
+            if trades.is_empty() { BEGIN } else { time + 100_000 + rng.below(70) * rng.below(90) * 41_000 };
+        price = (price + rng.below(21) as i64 - 10).max(9_000);
+        let aggressor = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
+        trades.push(trade(time, price, 1_000 + rng.below(90_000) as i64, aggressor, false));
+    }
+    rows(dir.path(), FUTURE, SeriesKind::Trades, &trades);
+    let others: Vec<_> = (0..30_000_000 / beside_us)
+        .map(|n| {
+            let (time, price, qty) =
+                (BEGIN + n * beside_us * 1_000, Num::new(500 + n as i64 % 7, 2), Num::new(1, 0));
+            let (venue_time, aggressor, aggregate) = (Time(time - n % 9 * 1_000_000), Side::Buy, false);
+            (time, Row::Trade { price, qty, id: n, venue_time, aggressor, aggregate })
+        })
+        .collect();
+    rows(dir.path(), OTHER, SeriesKind::Trades, &others);
+    let times: String = (1..30).map(|n| format!("{},{FUTURE},0.0001\n", BEGIN / MS + n * 900)).collect();
+    let rates = support::history::plain(dir.path(), "rates.csv", &format!("time,instrument,rate\n{times}"));
+    let text = format!(
+        "[market]\nbar = \"time:1s\"\nbar_grace_ms = 50\n[backtest]\nbalance = \"240\"\nleverage = 10\n\
+         order_latency = \"{latency}\"\nfunding_file = \"{}\"\n[[strategy]]\nname = \"turns\"\ninstruments = \
+         [\"{FUTURE}\"]\n[[strategy]]\nname = \"idle\"\ninstruments = [\"{OTHER}\"]",
+        rates.display()
+    );
+    let (config, catalogue) = config(dir.path(), &[FUTURE, OTHER], &text);
+    let (threading, oversubscribe) = (Some(threading), true);
+    let wait = Some(Wait::Yield);
+    let pipeline =
+        PipelineOptions { strategies: BESIDE, threading, wait, oversubscribe, ..PipelineOptions::default() };
+    let options = BacktestOptions { decisions: true, pipeline, ..BacktestOptions::default() };
+    run_backtest(&config, Source::History(&catalogue), options).unwrap_or_else(|e| panic!("{latency}: {e}"))
+}
+
+#[test]
+fn what_is_read_beside_what_is_traded_changes_nothing_of_it() {
+    for latency in ["0s", "1ms", "event*2+1ms", "30ms", "400ms"] {
+        let alone = beside(latency, 30_000_000, Threading::Inline);
+        let (fills, paid) = (&alone.outcome.fills, &alone.outcome.funding);
+        // Places in the ring count what is beside too.
+        let decided = |ran: &Ran| {
+            let placed = |(time, record): &(Time, Record)| (*time, Record { seq: 0, ..*record });
+            ran.decisions.iter().map(placed).collect::<Vec<_>>()
+        };
+        assert!(fills.len() > 15 && paid.len() > 15, "{latency}: {} {}", fills.len(), paid.len());
+        for (beside_us, threading) in
+            [(900_000, Threading::Inline), (1_700, Threading::Inline), (1_700, Threading::Shared)]
+        {
+            let busy = beside(latency, beside_us, threading);
+            let what = format!("{latency}, {beside_us} {threading:?}");
+            let (one, other) = (decided(&alone), decided(&busy));
+            assert_eq!(one.iter().zip(&other).find(|(one, other)| one != other), None, "{what}");
+            assert_eq!(one.len(), other.len(), "{what}");
+            assert_eq!((fills, paid), (&busy.outcome.fills, &busy.outcome.funding), "{what}");
+        }
+    }
 }
 
 #[test]

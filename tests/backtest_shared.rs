@@ -208,6 +208,9 @@ impl Stage<BookKeeper> for Counting {
     fn is_calm_in_trades(&self, instrument: InstrumentId) -> bool {
         !self.alert && self.stage.is_calm_in_trades(instrument)
     }
+    fn wakes_at(&self) -> Time {
+        self.stage.wakes_at()
+    }
     fn is_told(&self) -> bool {
         self.stage.is_told()
     }

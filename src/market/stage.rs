@@ -11,7 +11,7 @@ use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
     Stretch, Time,
 };
-use crate::pipeline::{LaneSender, Lull, Stage};
+use crate::pipeline::{LaneSender, Lull, Stage, Waker};
 use std::sync::Arc;
 
 /// How the market stage makes bars.
@@ -52,6 +52,8 @@ pub struct MarketStage {
     out: LaneSender<MarketMessage>,
     now: Time,
     next_bar_close: Time,
+    /// Asks, in a simulation, for the moments at which time closes bars.
+    waker: Waker,
     /// The first half of a bar that comes as an event.
     bar_head: Option<Kline>,
 }
@@ -183,7 +185,8 @@ impl MarketStage {
                 IndicatorBody::Imbalance { levels } => state.imbalances.push((slot, *levels)),
             }
         }
-        Ok(Self { states, out, now: Time(0), next_bar_close: Time(u64::MAX), bar_head: None })
+        let next_bar_close = Time(u64::MAX);
+        Ok(Self { states, out, now: Time(0), next_bar_close, waker: Waker::default(), bar_head: None })
     }
 
     /// The same where instruments are known by something else than a venue's feed, by instrument.
@@ -193,6 +196,12 @@ impl MarketStage {
             state.sourcing = *sourcing;
         }
         self
+    }
+
+    /// The same asking, in a simulation, for time to come to where it closes a bar.
+    #[must_use]
+    pub fn with_waker(self, waker: Waker) -> Self {
+        Self { waker, ..self }
     }
 
     /// The same with values that are known already, where they are; `requests` are those that it was made with.
@@ -381,7 +390,7 @@ impl Stage<BookKeeper> for MarketStage {
     }
 
     fn room(&self) -> u64 {
-        self.out.events_room()
+        self.out.events_room().min(self.waker.room())
     }
 
     fn ends_events(&self) -> bool {
@@ -430,6 +439,13 @@ impl Stage<BookKeeper> for MarketStage {
         {
             self.states[instrument.index()].book_changed(seq, sync, &mut self.out);
         }
+        if slot.is_last() {
+            self.waker.wake(self.next_bar_close, self.now, seq);
+        }
+    }
+
+    fn wakes_at(&self) -> Time {
+        self.waker.wakes_at(self.next_bar_close)
     }
 
     fn is_calm(&self, lull: &Lull) -> bool {

@@ -15,7 +15,8 @@ pub struct Answer {
     pub due: Time,
     /// The event that caused it.
     pub cause_seq: u64,
-    /// Which stage sent it: 0 risk, 1 gateway.
+    /// Which stage sent it: 0 risk, 1 gateway, 2 the orders' thread, 3 control; those that only [wake](Answer::wakes): 4
+    /// market, 5 strategy, 6 gateway.
     pub origin: u8,
     /// Its place among the answers of that stage.
     pub number: u64,
@@ -29,7 +30,16 @@ impl Sequenced for Answer {
     }
 }
 
+/// The first origin of what has time come to a moment, for the sake of no order.
+pub const WAKERS: u8 = 4;
+
 impl Answer {
+    /// Whether it only has time come to a moment at which something may be done that no order waits for.
+    #[must_use]
+    pub fn wakes(&self) -> bool {
+        self.origin >= WAKERS
+    }
+
     fn key(&self) -> (Time, u64, u8, u64) {
         (self.due, self.cause_seq, self.origin, self.number)
     }
@@ -110,10 +120,17 @@ impl AnswerQueue {
         first
     }
 
-    /// Whether none waits.
+    /// Whether none is due by `time`.
+    #[inline]
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.in_order.is_empty() && self.others.is_empty()
+    pub fn is_calm_until(&self, time: Time) -> bool {
+        self.next_due().is_none_or(|due| due > time)
+    }
+
+    /// Whether none waits but what [wakes](Answer::wakes).
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.in_order.iter().all(Answer::wakes) && self.others.iter().all(|answer| answer.0.wakes())
     }
 }
 
@@ -148,7 +165,7 @@ mod tests {
                 assert_eq!(queue.next_due(), expected.map(|key| key.0));
                 assert_eq!(queue.pop().map(|a| a.key()), expected);
             }
-            assert_eq!(queue.is_empty(), naive.is_empty());
+            assert_eq!(queue.is_settled(), naive.is_empty());
         }
     }
 }

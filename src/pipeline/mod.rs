@@ -15,6 +15,7 @@ pub mod stop;
 pub mod tally;
 pub mod topology;
 pub mod wait;
+pub mod waker;
 
 pub use answers::{Answer, AnswerQueue};
 pub use clock::StampClock;
@@ -26,3 +27,4 @@ pub use stage::{Lull, Shared, Stage};
 pub use stop::{Stop, StopReason};
 pub use topology::{Role, Threading, Topology, TopologyError};
 pub use wait::{Idle, Wait};
+pub use waker::Waker;

@@ -98,6 +98,11 @@ pub trait Stage<S: Shared = ()>: Send {
     /// Goes on as if the bars of this stretch had been. Called only where every stage has shortened it to its like.
     fn pass_over_bars(&mut self, _passed: Passed, _stretch: &Stretch<'_>) {}
 
+    /// When it has asked to be woken, if it has: a run of trades ends before.
+    fn wakes_at(&self) -> Time {
+        Time(u64::MAX)
+    }
+
     /// Whether trades of this instrument may be passed over in runs, as long as nothing comes from the stages before it.
     fn is_calm_in_trades(&self, _instrument: InstrumentId) -> bool {
         false

@@ -12,7 +12,7 @@ use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Slot, 
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
-use crate::pipeline::{LaneReceiver, LaneSender, Lull, Stage};
+use crate::pipeline::{LaneReceiver, LaneSender, Lull, Stage, Waker};
 use crate::venue::NativeForms;
 use crate::venue::binance::filters::Filters;
 
@@ -46,6 +46,8 @@ pub struct StrategyStage {
     active: ActiveSeats,
     /// No timer is due before.
     next_timer: Time,
+    /// Asks, in a simulation, for the moments of timers.
+    waker: Waker,
     /// What a kill is to close.
     flatten: Flatten,
 }
@@ -118,6 +120,7 @@ impl StrategyStage {
                 .filter_map(|seat| seat.desk.next_timer(&view))
                 .min()
                 .unwrap_or(Time(u64::MAX)),
+            waker: Waker::default(),
             flatten: Flatten::new(table),
             view,
             seats,
@@ -155,6 +158,12 @@ impl StrategyStage {
     pub fn with_warm_up(mut self, until: Time) -> Self {
         self.view.trades_from = until;
         self
+    }
+
+    /// The same asking, in a simulation, for time to come to where a timer is due.
+    #[must_use]
+    pub fn with_waker(self, waker: Waker) -> Self {
+        Self { waker, ..self }
     }
 
     /// Which instruments' books the seats want to be lent.
@@ -389,7 +398,7 @@ impl Stage<BookKeeper> for StrategyStage {
     }
 
     fn room(&self) -> u64 {
-        self.intents.events_room()
+        self.intents.events_room().min(self.waker.room())
     }
 
     fn ends_events(&self) -> bool {
@@ -432,6 +441,11 @@ impl Stage<BookKeeper> for StrategyStage {
             self.close_what_is_stopped();
         }
         self.send_intents();
+        self.waker.wake(self.next_timer, self.view.now, seq);
+    }
+
+    fn wakes_at(&self) -> Time {
+        self.waker.wakes_at(self.next_timer)
     }
 
     fn is_calm(&self, lull: &Lull) -> bool {

@@ -35,8 +35,6 @@ pub struct Naive {
     /// What we took: side, price, what the level showed, how much.
     took: Vec<(Side, i64, i64, i64)>,
     pub fills: Vec<Filled>,
-    /// Answers given since it was last asked.
-    pub answers: usize,
 }
 
 impl Naive {
@@ -50,7 +48,6 @@ impl Naive {
             standing: Vec::new(),
             took: Vec::new(),
             fills: Vec::new(),
-            answers: 0,
         }
     }
 
@@ -158,7 +155,6 @@ impl Naive {
         let s = &mut self.standing[index];
         s.left -= qty;
         self.fills.push((s.order.id.0, qty, s.order.price.0, true));
-        self.answers += 1;
     }
 
     fn sweep_out(&mut self) {
@@ -215,7 +211,6 @@ impl Naive {
     }
 
     pub fn arrive(&mut self, order: &Order) {
-        self.answers += 1;
         if !self.valid {
             return;
         }
@@ -239,7 +234,6 @@ impl Naive {
             if qty > 0 {
                 self.took.push((side.opposite(), price, shows, qty));
                 self.fills.push((order.id.0, qty, price, false));
-                self.answers += 1;
                 left -= qty;
             }
         }
@@ -247,7 +241,6 @@ impl Naive {
             return;
         }
         if order.kind == OrderKind::Market || order.tif != TimeInForce::Gtc {
-            self.answers += 1;
             return;
         }
         let level = self.shows(side, limit);
@@ -255,8 +248,6 @@ impl Naive {
     }
 
     pub fn cancel(&mut self, id: u64) {
-        let before = self.standing.len();
         self.standing.retain(|s| s.order.id.0 != id);
-        self.answers += before - self.standing.len();
     }
 }

@@ -294,29 +294,29 @@ impl Account {
         None
     }
 
-    /// Pays what funding is due by `now`: whose position, in what, how much was held, at which price, and what was paid.
-    pub fn pay_funding(
-        &mut self,
-        now: Time,
-        mut paid: impl FnMut(StrategyId, InstrumentId, Qty, Price, i64),
-    ) {
-        while let Some(&rate) = self.funding.rates.get(self.next_rate).filter(|rate| rate.time <= now) {
+    /// When funding is due next; none before the first event, from when on its moments are counted.
+    pub fn next_funding(&mut self, now: Time) -> Option<Time> {
+        let rate = self.funding.rates.get(self.next_rate).map(|rate| rate.time);
+        let constant = self.funding.constant.map(|(_, every)| {
+            if self.next_constant.0 == 0 {
+                // A run begins between two payments.
+                self.next_constant = after(now, every);
+            }
+            self.next_constant
+        });
+        [rate, constant].into_iter().flatten().min()
+    }
+
+    /// Pays the funding of the moment `at`, which was [due next](Self::next_funding): whose position, in what, how much was
+    /// held, at which price, and what was paid.
+    pub fn pay_funding(&mut self, at: Time, mut paid: impl FnMut(StrategyId, InstrumentId, Qty, Price, i64)) {
+        while let Some(&rate) = self.funding.rates.get(self.next_rate).filter(|rate| rate.time <= at) {
             self.next_rate += 1;
             self.pay(rate.instrument.index(), rate.rate, &mut paid);
         }
-        let Some((rate, every)) = self.funding.constant else { return };
-        if now < self.next_constant {
-            return;
-        }
-        let every = every.max(1);
-        // A run begins between two payments; between two events several may have been due.
-        let due = match self.next_constant.0 {
-            0 => 0,
-            next => (now.0 - next) / every + 1,
-        };
-        self.next_constant = Time((now.0 / every + 1).saturating_mul(every));
-        let rate = FeeRate(rate.0.saturating_mul(i64::try_from(due).unwrap_or(i64::MAX)));
-        for index in (0..self.facts.len()).filter(|_| due > 0) {
+        let Some((rate, every)) = self.funding.constant.filter(|_| self.next_constant <= at) else { return };
+        self.next_constant = after(at, every);
+        for index in 0..self.facts.len() {
             if !self.rated[index] {
                 self.pay(index, rate, &mut paid);
             }
@@ -354,4 +354,10 @@ impl Account {
             }
         }
     }
+}
+
+/// The first multiple of `every` ns after a moment.
+fn after(now: Time, every: u64) -> Time {
+    let every = every.max(1);
+    Time((now.0 / every + 1).saturating_mul(every))
 }

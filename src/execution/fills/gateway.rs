@@ -1,10 +1,9 @@
 //! The gateway of a backtest: puts orders on their way to the simulated market, and tells what becomes of them.
 //!
-//! At each event what arrived before it meets the market as it was, then the market moves, then what arrives at that very
-//! moment meets it, then what was asked for at this event leaves. So an order never trades with what it was decided by. A
-//! clock event comes for what arrives in a silent market, no sooner than an answer may.
-//! (One thing is known a moment too late: an order that arrived since the last event, where this one is of depth, meets
-//! the book that this one makes, since the thread's books have moved by then.)
+//! What was asked for at an event leaves with it. What arrives at a moment meets the market after all that happened at
+//! that moment, and before anything later: an order never trades with what it was decided by. So each arrival is an event
+//! of its own, a clock event right behind its moment, whatever else the run may read; and so is each payment of funding,
+//! which what was held at its moment pays by the prices of that moment.
 
 use super::account::{Account, Funding, Margin};
 use super::bars::BarMarket;
@@ -22,7 +21,7 @@ use crate::domain::{
 };
 use crate::execution::stage::GatewayMessage;
 use crate::market::book::BookKeeper;
-use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Shared, Stage};
+use crate::pipeline::{Answer, LaneReceiver, LaneSender, Lull, Shared, Stage, Waker};
 use std::collections::VecDeque;
 
 /// What is known of an instrument's market, and so how its orders fill.
@@ -100,6 +99,10 @@ struct Venue {
     markets: Vec<Market>,
     teller: Teller,
     in_flight: VecDeque<Underway>,
+    /// Asks for the moments of arrivals, which are as answers: a run does not end before.
+    for_arrivals: Waker,
+    /// Asks for those of funding.
+    for_funding: Waker,
     /// The first half of a bar.
     bar_head: Option<Kline>,
     orders: u64,
@@ -125,7 +128,7 @@ impl FillGateway {
         let funded = settings.funding.constant.is_some() || !settings.funding.rates.is_empty();
         let of_funding = if funded { positions } else { 0 };
         let of_margin = if settings.margin.is_some() { positions + RESTING_MAX * table.len() } else { 0 };
-        ANSWERS_PER_EVENT_MAX + 1 + of_funding + of_margin
+        ANSWERS_PER_EVENT_MAX + 2 + of_funding + of_margin
     }
 
     /// A gateway for `strategies` strategies, whose wallets hold `wallets`.
@@ -151,7 +154,10 @@ impl FillGateway {
         let FillSettings { latencies, slippage, tiers, floor_ns, .. } = settings;
         let teller = Teller::new(table, account, latencies, slippage, tiers, answers, floor_ns);
         let in_flight = VecDeque::with_capacity(IN_FLIGHT_MAX);
-        Self { messages, venue: Venue { markets, teller, in_flight, bar_head: None, orders: 0 } }
+        let (for_arrivals, for_funding) = (Waker::new(1), Waker::new(6));
+        let venue =
+            Venue { markets, teller, in_flight, for_arrivals, for_funding, bar_head: None, orders: 0 };
+        Self { messages, venue }
     }
 
     /// Orders and cancels that were sent.
@@ -168,7 +174,7 @@ impl Venue {
         match slot.kind() {
             Kind::Trade => {
                 let Some(trade) = slot.as_trade() else { return };
-                teller.latencies.saw(trade.venue_time, teller.now);
+                teller.latencies.saw(trade.instrument, trade.venue_time, teller.now);
                 teller.account.mark(trade.instrument, trade.price);
                 match &mut markets[trade.instrument.index()] {
                     Market::Quotes(market) => market.on_trade(&trade, teller),
@@ -217,13 +223,25 @@ impl Venue {
         }
     }
 
-    /// What has arrived by `time` meets the market.
-    fn arrivals(&mut self, time: Time, books: &BookKeeper) {
+    /// What was due before `now`, each at its own moment, and the market as it then was: arrivals and funding.
+    #[cold]
+    fn catch_up(&mut self, now: Time, books: &BookKeeper) {
+        self.pay_funding(now);
+        self.arrivals(now, books);
+        self.teller.now = now;
+        if self.teller.account.is_lost() {
+            self.liquidate();
+        }
+    }
+
+    /// What has arrived before `now` meets the market.
+    fn arrivals(&mut self, now: Time, books: &BookKeeper) {
         while let Some(underway) = self.in_flight.front() {
-            if underway.arrives > time || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
+            if underway.arrives >= now || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
                 break;
             }
-            let Some(Underway { caused, message, .. }) = self.in_flight.pop_front() else { break };
+            let Some(Underway { arrives, caused, message }) = self.in_flight.pop_front() else { break };
+            self.teller.now = arrives;
             match message {
                 GatewayMessage::New { order, .. } => self.arrive(order.get(), caused, books),
                 GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
@@ -258,21 +276,20 @@ impl Venue {
         }
     }
 
-    /// Funding that is due, and liquidation where the margin is gone.
-    #[cold]
-    fn on_positions(&mut self) {
+    /// Pays the funding of moments before `now`.
+    fn pay_funding(&mut self, now: Time) {
         let teller = &mut self.teller;
-        let now = teller.now;
         let mut paid = Vec::new();
-        teller.account.pay_funding(now, |strategy, instrument, held, price, cost| {
-            paid.push((strategy, instrument, held, price, cost));
-        });
-        for (strategy, instrument, held, price, cost) in paid {
-            let side = if held.0 > 0 { Side::Buy } else { Side::Sell };
-            teller.of_position(ReportKind::Funding, (strategy, instrument), (side, held.abs()), price, cost);
-        }
-        if teller.account.is_lost() {
-            self.liquidate();
+        while let Some(at) = teller.account.next_funding(teller.now).filter(|at| *at < now) {
+            teller.account.pay_funding(at, |strategy, instrument, held, price, cost| {
+                paid.push((strategy, instrument, held, price, cost));
+            });
+            teller.now = at;
+            for (strategy, instrument, held, price, cost) in paid.drain(..) {
+                let side = if held.0 > 0 { Side::Buy } else { Side::Sell };
+                let what = (strategy, instrument);
+                teller.of_position(ReportKind::Funding, what, (side, held.abs()), price, cost);
+            }
         }
     }
 
@@ -324,10 +341,29 @@ impl Venue {
             let caused = self.teller.now;
             // On one connection nothing overtakes.
             let last = self.in_flight.back().map_or(Time(0), |underway| underway.arrives);
-            let arrives = self.teller.latencies.arrival(caused).max(last);
-            // In a silent market nothing else would let it arrive.
-            self.teller.wake(arrives);
+            let instrument = match message {
+                GatewayMessage::New { order, .. } => order.get().instrument,
+                GatewayMessage::Cancel { instrument, .. } => *instrument,
+            };
+            let arrives = self.teller.latencies.arrival(instrument, caused).max(last);
             self.in_flight.push_back(Underway { arrives, caused, message: *message });
+        }
+    }
+}
+
+impl Venue {
+    /// Has time come to right behind the next arrival and the next payment of funding.
+    fn ask_to_be_woken(&mut self) {
+        let now = self.teller.now;
+        let behind = |at: Option<Time>| at.map_or(Time(u64::MAX), |at| at.plus_nanos(1).max(now));
+        // What found no room at its moment comes as soon as time goes on.
+        let arrival = self.in_flight.front().map(|underway| underway.arrives.max(now));
+        let asked = self.for_arrivals.ask(behind(arrival), now, self.teller.seq);
+        self.teller.ask(asked);
+        if self.teller.account.is_marked() {
+            let funding = behind(self.teller.account.next_funding(now));
+            let asked = self.for_funding.ask(funding, now, self.teller.seq);
+            self.teller.ask(asked);
         }
     }
 }
@@ -358,17 +394,18 @@ impl Stage<BookKeeper> for FillGateway {
         }
         venue.teller.begin(seq);
         let now = venue.teller.now;
-        if !venue.in_flight.is_empty() {
-            venue.arrivals(Time(now.0.saturating_sub(1)), books);
+        let marked = venue.teller.account.is_marked();
+        if marked || venue.in_flight.front().is_some_and(|underway| underway.arrives < now) {
+            venue.catch_up(now, books);
         }
         venue.on_market(slot, books);
-        if venue.teller.account.is_marked() {
-            venue.on_positions();
-        }
-        if !venue.in_flight.is_empty() {
-            venue.arrivals(now, books);
+        if marked && venue.teller.account.is_lost() {
+            venue.liquidate();
         }
         messages.take_up_to(seq, |message| venue.send(message));
+        if marked || !venue.in_flight.is_empty() {
+            venue.ask_to_be_woken();
+        }
     }
 
     fn is_calm(&self, lull: &Lull) -> bool {
@@ -396,7 +433,7 @@ impl Stage<BookKeeper> for FillGateway {
         // The last that says when it happened; most do.
         let told = trades.iter().rev().find_map(|slot| slot.venue_time().map(|at| (at, slot.time())));
         if let Some((at, now)) = told {
-            self.venue.teller.latencies.saw(at, now);
+            self.venue.teller.latencies.saw(last.instrument(), at, now);
         }
         if let Market::Quotes(market) = &mut self.venue.markets[last.instrument().index()] {
             market.pass_over(trades);

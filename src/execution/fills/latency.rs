@@ -4,7 +4,7 @@
 //! data; so an order that leaves us at *t* and takes *o* meets the market that we see at *t* + *o* + *d*, and what
 //! happens to it there is told to us *a* after it happened, at *t* + *o* + *a*.
 
-use crate::domain::Time;
+use crate::domain::{InstrumentId, Time};
 use crate::venue::local::rng::Rng;
 
 /// One way's latency.
@@ -14,7 +14,7 @@ pub enum Latency {
     Constant(u64),
     /// Drawn anew each time from what was measured: latencies in ns, and how many were at most as long, rising.
     Measured(Vec<(u64, u64)>),
-    /// As long as the last event took from the venue, by its own clock and ours, so many thousandths of it and so many
+    /// As long as the instrument's last trade took from the venue, by its own clock and ours, so many thousandths of it and so many
     /// ns added (which may be less than none, for clocks that differ); never below zero.
     OfEvents {
         /// Thousandths.
@@ -86,8 +86,9 @@ pub struct Latencies {
     order_rng: Rng,
     data_rng: Rng,
     answer_rng: Rng,
-    /// How long the last event that says so took, ns; less than nothing where clocks differ.
-    event_ns: i64,
+    /// By instrument: how long its last trade that says so took, ns; less than nothing where clocks differ. What is read
+    /// beside it says nothing of its way.
+    event_ns: Vec<i64>,
 }
 
 impl Latencies {
@@ -96,27 +97,37 @@ impl Latencies {
     pub fn new(order: Latency, data: Latency, answer: Latency, seed: u64) -> Self {
         let rng = |stream| Rng::new(seed, stream);
         let (order_rng, data_rng, answer_rng) = (rng(1), rng(2), rng(3));
-        Self { order, data, answer, order_rng, data_rng, answer_rng, event_ns: 0 }
+        Self { order, data, answer, order_rng, data_rng, answer_rng, event_ns: Vec::new() }
     }
 
-    /// Notes how long an event took that happened at `venue_time` and was here at `now`.
+    /// Notes how long a trade took that happened at `venue_time` and was here at `now`.
     #[inline]
-    pub fn saw(&mut self, venue_time: Time, now: Time) {
-        if venue_time.0 != 0 {
-            self.event_ns = now.0.wrapping_sub(venue_time.0) as i64;
+    pub fn saw(&mut self, instrument: InstrumentId, venue_time: Time, now: Time) {
+        if venue_time.0 == 0 {
+            return;
         }
+        if self.event_ns.len() <= instrument.index() {
+            self.event_ns.resize(instrument.index() + 1, 0);
+        }
+        self.event_ns[instrument.index()] = now.0.wrapping_sub(venue_time.0) as i64;
     }
 
-    /// When an order that leaves now meets the market, as it will stand in the ring.
-    pub fn arrival(&mut self, now: Time) -> Time {
-        let order = self.order.draw(&mut self.order_rng, self.event_ns);
-        now.plus_nanos(order).plus_nanos(self.data.draw(&mut self.data_rng, self.event_ns))
+    fn event_ns(&self, instrument: InstrumentId) -> i64 {
+        self.event_ns.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// When an order that leaves now meets its market, as it will stand in the ring.
+    pub fn arrival(&mut self, instrument: InstrumentId, now: Time) -> Time {
+        let event_ns = self.event_ns(instrument);
+        let order = self.order.draw(&mut self.order_rng, event_ns);
+        now.plus_nanos(order).plus_nanos(self.data.draw(&mut self.data_rng, event_ns))
     }
 
     /// When an answer to what happens now is here: `floor_ns` after now or later.
-    pub fn answer(&mut self, now: Time, floor_ns: u64) -> Time {
-        let data = self.data.draw(&mut self.data_rng, self.event_ns);
-        let answer = self.answer.draw(&mut self.answer_rng, self.event_ns);
+    pub fn answer(&mut self, instrument: InstrumentId, now: Time, floor_ns: u64) -> Time {
+        let event_ns = self.event_ns(instrument);
+        let data = self.data.draw(&mut self.data_rng, event_ns);
+        let answer = self.answer.draw(&mut self.answer_rng, event_ns);
         now.plus_nanos(answer.saturating_sub(data).max(floor_ns))
     }
 }
@@ -125,12 +136,17 @@ impl Latencies {
 mod tests {
     use super::*;
 
+    const BTC: InstrumentId = InstrumentId(0);
+
     #[test]
     fn a_constant_latency_adds_up_over_the_ways() {
         let constant = Latency::Constant;
         let mut ways = Latencies::new(constant(300), constant(20), constant(50), 1);
-        assert_eq!(ways.arrival(Time(1_000)), Time(1_320));
-        assert_eq!((ways.answer(Time(2_000), 10), ways.answer(Time(2_000), 40)), (Time(2_030), Time(2_040)));
+        assert_eq!(ways.arrival(BTC, Time(1_000)), Time(1_320));
+        assert_eq!(
+            (ways.answer(BTC, Time(2_000), 10), ways.answer(BTC, Time(2_000), 40)),
+            (Time(2_030), Time(2_040))
+        );
     }
 
     #[test]
@@ -155,9 +171,10 @@ mod tests {
     fn an_event_tells_its_latency_and_none_is_below_zero() {
         let of_events = |per_mille, plus_ns| Latency::OfEvents { per_mille, plus_ns };
         let mut ways = Latencies::new(of_events(2_000, 5), of_events(1_000, -100), Latency::Constant(0), 1);
-        ways.saw(Time(900), Time(930));
-        assert_eq!(ways.arrival(Time(1_000)), Time(1_065));
-        ways.saw(Time(900), Time(800));
-        assert_eq!(ways.arrival(Time(1_000)), Time(1_000));
+        ways.saw(BTC, Time(900), Time(930));
+        ways.saw(InstrumentId(1), Time(900), Time(999));
+        assert_eq!(ways.arrival(BTC, Time(1_000)), Time(1_065));
+        ways.saw(BTC, Time(900), Time(800));
+        assert_eq!(ways.arrival(BTC, Time(1_000)), Time(1_000));
     }
 }

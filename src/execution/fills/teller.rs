@@ -35,8 +35,6 @@ pub struct Teller {
     told: usize,
     /// Answers keep their order, as on one connection.
     last_due: Time,
-    /// When time comes without anything else.
-    woken: Time,
     answer_count: u64,
     trade_count: u64,
 }
@@ -66,7 +64,6 @@ impl Teller {
             seq: 0,
             told: 0,
             last_due: Time(0),
-            woken: Time(0),
             answer_count: 0,
             trade_count: 0,
         }
@@ -92,7 +89,7 @@ impl Teller {
 
     fn tell(&mut self, report: &Report) {
         let Some(answers) = &mut self.answers else { return };
-        let due = self.latencies.answer(self.now, self.floor_ns).max(self.last_due);
+        let due = self.latencies.answer(report.instrument, self.now, self.floor_ns).max(self.last_due);
         self.last_due = due;
         self.told += 1;
         self.answer_count += 1;
@@ -100,14 +97,11 @@ impl Teller {
         answers.push(Answer { due, cause_seq: self.seq, origin: 1, number: self.answer_count, slot });
     }
 
-    /// Has time come to `at`, though nothing happens then.
-    pub(super) fn wake(&mut self, at: Time) {
-        let due = at.max(self.now.plus_nanos(self.floor_ns));
-        let Some(answers) = self.answers.as_mut().filter(|_| due > self.woken) else { return };
-        self.woken = due;
-        self.answer_count += 1;
-        let (cause_seq, number) = (self.seq, self.answer_count);
-        answers.push(Answer { due, cause_seq, origin: 1, number, slot: Slot::clock() });
+    /// Asks for a moment, as a waker says.
+    pub(super) fn ask(&mut self, asked: Option<Answer>) {
+        if let (Some(answers), Some(asked)) = (&mut self.answers, asked) {
+            answers.push(asked);
+        }
     }
 
     /// Says something of an order that is no fill.

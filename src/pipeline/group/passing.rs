@@ -81,7 +81,7 @@ impl<S: Shared> Group<S> {
 
 impl<S: Shared> Runner<S> {
     /// See [`Group::handle_trades`]; the last `calm` stages are.
-    fn trades(&mut self, trades: &[Slot], end: Time, calm: usize, stop: &Stop) -> usize {
+    fn trades(&mut self, trades: &[Slot], mut end: Time, calm: usize, stop: &Stop) -> usize {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let Self { stages, shared, shared_used, running, seq, .. } = self;
             let busy = stages.len() - calm;
@@ -99,6 +99,7 @@ impl<S: Shared> Runner<S> {
                 for (index, s) in busy.iter_mut().enumerate() {
                     *running = index;
                     s.stage.on_slot(*seq, slot, shared);
+                    end = end.min(s.stage.wakes_at());
                 }
                 handled += 1;
                 told = calm.first().is_none_or(|s| s.stage.is_told());

@@ -26,7 +26,7 @@ use crate::pipeline::group::GroupResult;
 use crate::pipeline::topology::{CorePlan, Role, TopologyRequest};
 use crate::pipeline::{
     Answer, Group, Idle, LaneReceiver, LaneSender, Progress, Sampler, Stage, StampClock, Stop, Threading,
-    Topology, TopologyError, Wait, build_ring, lane,
+    Topology, TopologyError, Wait, Waker, build_ring, lane,
 };
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use crate::risk::{RiskStage, WatchedRules};
@@ -44,6 +44,8 @@ pub type TradingStage = Box<dyn Stage<BookKeeper>>;
 
 /// Slots of a ring that one thread writes and reads.
 const RING_SLOTS_INLINE: usize = 256;
+/// Moments that a stage may have asked for before they are looked at: a run of trades is at most half as long.
+const WAKES_MAX: usize = 512;
 
 /// A pipeline that is ready to be fed.
 pub struct Pipeline {
@@ -197,6 +199,7 @@ impl Pipeline {
             OffStep::Round => filters.clone(),
             OffStep::Refuse => Vec::new(),
         };
+        let mut answers = vec![denials_in];
         let mut strategy =
             StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
         if let Some(simulation) = &simulation {
@@ -205,6 +208,11 @@ impl Pipeline {
             strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
             strategy = strategy.with_warm_up(simulation.score.from);
             market = market.with_sourcing(&simulation.sourcing);
+            let (bars_out, bars_in) = lane("market→sequencer", WAKES_MAX, 1, &stop);
+            let (timers_out, timers_in) = lane("strategy→sequencer", WAKES_MAX, 1, &stop);
+            answers.extend([bars_in, timers_in]);
+            market = market.with_waker(Waker::new(4).by(bars_out));
+            strategy = strategy.with_waker(Waker::new(5).by(timers_out));
             if let Some(known) = &simulation.known {
                 market = market.with_known(known.as_ref(), &requests);
             }
@@ -256,7 +264,6 @@ impl Pipeline {
         };
         let journal =
             JournalStage::new(records_in, journal_writer(config, &mut options, epoch)?, stop.clone());
-        let mut answers = vec![denials_in];
         let mut orders_answers = None;
         let mut commands = None;
         if options.commanded {

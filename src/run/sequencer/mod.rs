@@ -1,7 +1,9 @@
 //! The sequencer: the one writer of the ring. It gives every event its place and its time.
 //!
 //! In a replay it is conservative: before it lets time come to *t*, every stage has handled all events up to
-//! *t* − floor, so every answer due by *t* is known and enters first. No thread's timing can change the order.
+//! *t* − floor, so every answer due by *t* is known and enters first. No thread's timing can change the order. In a
+//! simulation there is no floor to that: an order may arrive, and a timer be due, at any moment, each of which is an
+//! event at its own time. It waits for the stages at every event; simulations run on one thread, where that is nothing.
 //!
 //! Live it waits for nobody: time is the wall clock's, never going back, and an answer enters when it is there and due.
 //! The journal keeps the places, and a replay of it puts every answer where it was.
@@ -40,6 +42,8 @@ pub struct Sequencer {
     marks: VecDeque<(u64, Time)>,
     /// How far the stages had come when that was last asked.
     handled: u64,
+    /// How far it may run ahead of the stages, ns.
+    lookahead_ns: u64,
     floor_ns: u64,
     chunk_slots: usize,
     clock: StampClock,
@@ -71,7 +75,7 @@ pub struct SequencerParts {
     pub progress: Progress,
     /// Where answers come from.
     pub answers: Vec<LaneReceiver<Answer>>,
-    /// No answer is due sooner than this after its cause, ns.
+    /// No answer is due sooner than this after its cause, ns, but in a simulation what only has time come to a moment.
     pub floor_ns: u64,
     /// For stamps.
     pub clock: StampClock,
@@ -99,6 +103,7 @@ impl Sequencer {
             queue: AnswerQueue::new(ANSWERS_WAITING_MAX),
             marks: VecDeque::with_capacity(MARKS_MAX),
             handled: 0,
+            lookahead_ns: if parts.simulated { 0 } else { parts.floor_ns },
             floor_ns: parts.floor_ns,
             chunk_slots: (parts.ring_slots / 4).max(1),
             clock: parts.clock,
@@ -176,7 +181,7 @@ impl Sequencer {
         }
         loop {
             let target = self.queue.next_due().map_or(time, |due| due.min(time));
-            self.await_stages(Time(target.0.saturating_sub(self.floor_ns)))?;
+            self.await_stages(Time(target.0.saturating_sub(self.lookahead_ns)))?;
             match self.queue.next_due() {
                 // An earlier answer came in while waiting.
                 Some(due) if due < target => {}
@@ -353,7 +358,7 @@ impl Sequencer {
             self.advance(until)?;
             self.publish_own(Slot::clock())?;
             self.await_all()?;
-            if self.queue.is_empty() {
+            if self.queue.is_settled() {
                 break;
             }
         }
