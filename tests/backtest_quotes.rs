@@ -369,6 +369,31 @@ fn what_is_read_beside_what_is_traded_changes_nothing_of_it() {
 }
 
 #[test]
+fn funding_is_paid_up_to_the_last_event_of_the_market_whatever_the_latency() {
+    let dir = tempdir().expect("a directory");
+    let histogram = support::history::plain(dir.path(), "ways.hgrm", "1000.0 1.0 1 inf\n");
+    let measured = format!("file:{}", histogram.display());
+    let hour = 3_600_000;
+    let paid = |latency: &str, last_ms: u64| {
+        let dir = tempdir().expect("a directory");
+        let quotes =
+            [0, hour, last_ms].map(|ms| quote(at(ms), (10_000, 50_000 + ms as i64), (10_002, 50_000)));
+        rows(dir.path(), FUTURE, SeriesKind::Quotes, &quotes);
+        let text = format!(
+            "[backtest]\nbalance = \"5000\"\nfunding_rate = \"0.0001\"\nfunding_hours = 8\n\
+             order_latency = \"{latency}\"\n[[strategy]]\nname = \"hold\"\ninstruments = [\"{FUTURE}\"]"
+        );
+        let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+        let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{latency}: {e}"));
+        ran.outcome.funding.len()
+    };
+    for latency in ["0s", "1ms", "2s", "event*2", &measured] {
+        let of = |last_ms| paid(latency, last_ms);
+        assert_eq!([of(8 * hour - 1), of(8 * hour), of(8 * hour + 1)], [0, 1, 1], "{latency}");
+    }
+}
+
+#[test]
 fn what_else_lies_in_the_history_makes_no_tick_finer() {
     let dir = tempdir().expect("a directory");
     let coarse = [trade(BEGIN, 10_001, 1_000, Side::Buy, false)];

@@ -120,6 +120,18 @@ impl Slot {
         Self::head(Kind::Clock, FIRST | LAST, InstrumentId(0), [0; 5])
     }
 
+    /// The clock event after the last one of a simulated market: what comes now is only what was under way.
+    #[must_use]
+    pub fn market_over() -> Self {
+        Self::head(Kind::Clock, FIRST | LAST, InstrumentId(0), [1, 0, 0, 0, 0])
+    }
+
+    /// Whether it is [that one](Self::market_over).
+    #[must_use]
+    pub fn is_market_over(&self) -> bool {
+        self.kind() == Kind::Clock && self.words[3] == 1
+    }
+
     /// A trade.
     #[inline]
     #[must_use]

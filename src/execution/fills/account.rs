@@ -323,6 +323,11 @@ impl Account {
         }
     }
 
+    /// Nothing is paid any more.
+    pub fn end_funding(&mut self) {
+        self.funding = Funding::default();
+    }
+
     fn pay(
         &mut self,
         index: usize,

@@ -3,7 +3,7 @@
 //! What was asked for at an event leaves with it. What arrives at a moment meets the market after all that happened at
 //! that moment, and before anything later: an order never trades with what it was decided by. So each arrival is an event
 //! of its own, a clock event right behind its moment, whatever else the run may read; and so is each payment of funding,
-//! which what was held at its moment pays by the prices of that moment.
+//! which what was held at its moment pays by the prices of that moment. Once the market is over nothing more is paid.
 
 use super::account::{Account, Funding, Margin};
 use super::bars::BarMarket;
@@ -397,6 +397,11 @@ impl Stage<BookKeeper> for FillGateway {
         let marked = venue.teller.account.is_marked();
         if marked || venue.in_flight.front().is_some_and(|underway| underway.arrives < now) {
             venue.catch_up(now, books);
+        }
+        if slot.is_market_over() {
+            // Of the last moment too, and of none after it.
+            venue.pay_funding(now.plus_nanos(1));
+            venue.teller.account.end_funding();
         }
         venue.on_market(slot, books);
         if marked && venue.teller.account.is_lost() {

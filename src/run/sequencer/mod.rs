@@ -353,6 +353,7 @@ impl Sequencer {
     pub fn settle(&mut self, latency_ns: u64) -> Result<(), Stopped> {
         // Strategies may answer answers for ever; a run that ends does not wait for that.
         const ROUNDS_MAX: usize = 64;
+        self.publish_own(Slot::market_over())?;
         for _ in 0..ROUNDS_MAX {
             let until = self.time.plus_nanos(latency_ns + self.floor_ns + 1);
             self.advance(until)?;
