@@ -94,6 +94,40 @@ fn traded(strategy: &str, settings: &str, bars: &[[i64; 4]]) -> Vec<(u64, i64, i
     fills(&ran)
 }
 
+/// What a wallet of so much is left with, and how many orders were filled, rejected and expired, of `strategy`.
+fn paid(strategy: &str, settings: &str, balance: &str, bars: &[[i64; 4]]) -> (i128, usize) {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, bars);
+    let text = format!(
+        "{settings}\n[paper.balances.\"usa:spot\"]\nUSD = \"{balance}\"\n[[strategy]]\nname = \"{strategy}\"\n\
+         instruments = [\"{XYZ}\"]"
+    );
+    let (mut config, catalogue) = config(dir.path(), &[XYZ], &text);
+    // What risk holds to be the worst is nearer than what slippage makes of it.
+    config.risk.limits.price_collar_bps = 0;
+    let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+    assert!(ran.summary.denials.is_empty(), "{strategy}: {:?}", ran.summary.denials);
+    let usd = ran.summary.balances.iter().find(|of| of.asset == "USD").expect("a wallet");
+    assert_eq!(usd.locked, 0, "{strategy} {balance}");
+    (usd.total / 10i128.pow(u32::from(usd.decimals) - 2), ran.outcome.fills.len())
+}
+
+#[test]
+fn a_wallet_pays_slippage_or_the_order_does_not_trade() {
+    let slipped = "[backtest]\nslippage_ticks = 30";
+    let bars = [FIRST, CALM, [10_081, 10_300, 10_000, 10_200], CALM];
+    // A share at 100.75 and 0.30; at 101.50 and 0.30.
+    assert_eq!(paid("market", slipped, "101.05", &bars), (0, 1));
+    assert_eq!(paid("market", slipped, "101.04", &bars), (10_104, 0));
+    assert_eq!(paid("market", "", "101.04", &bars), (29, 1));
+    assert_eq!(paid("breakout", slipped, "101.80", &bars), (0, 1));
+    assert_eq!(paid("breakout", slipped, "101.79", &bars), (10_179, 0));
+    // A stop that the open is beyond.
+    let gap = [FIRST, CALM, [10_400, 10_500, 10_300, 10_450]];
+    assert_eq!(paid("breakout", slipped, "104.30", &gap), (0, 1));
+    assert_eq!(paid("breakout", slipped, "104.29", &gap), (10_429, 0));
+}
+
 const FIRST: [i64; 4] = [10_000, 10_100, 9_990, 10_051];
 
 #[test]

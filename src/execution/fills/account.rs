@@ -170,6 +170,19 @@ impl Account {
         bears
     }
 
+    /// Whether the wallet has what an order that was taken in costs where it trades now: so much at each price. What it
+    /// needs may have become more than was kept for it, by slippage, a gap, or a book that is thin.
+    pub fn still_pays(&mut self, order: &Order, parts: impl Iterator<Item = (i64, Price)>) -> bool {
+        self.wallets.close(order.id);
+        let needs =
+            parts.filter_map(|(qty, price)| self.wallets.need(&Order { qty: Qty(qty), ..*order }, price));
+        let (mut needed, mut free) = (0i128, i128::MAX);
+        for need in needs {
+            (needed, free) = (needed.saturating_add(need.needed), need.free);
+        }
+        needed <= free
+    }
+
     /// What rests of an order from now on.
     pub fn rests(&mut self, order: &Order, qty: i64) {
         self.open[order.instrument.index()][order.side as usize] += qty;

@@ -3,7 +3,8 @@
 //! A bar comes as events: where it opens, the extremes in the order that the driver chose, and where it closes, at which
 //! moment it is known. Between two of them the price is taken to have gone straight. Rules:
 //! - A market order fills at the bar's price at its arrival. Between two bars it waits, and fills at the next one's
-//!   open. Slippage makes it worse.
+//!   open. Slippage makes it worse, and counts in what a wallet must have for it; one that comes to more than there is
+//!   by then expires.
 //! - A resting order fills at its price where the path passes it (`through`), or already where it comes to it
 //!   (`touch`). Where a bar opens beyond its price, it fills at the open: a gap is better for a limit and worse for a stop.
 //! - Of several orders on one stretch of the path the one that it comes to first is first; at one price stops are before
@@ -205,9 +206,24 @@ impl BarMarket {
         }
     }
 
+    /// What an order without a limit may come to, as far as is known when it is taken in.
+    fn worst(&self, order: &Order, price: Price, teller: &Teller) -> Price {
+        let triggered = if order.kind.is_conditional() { order.extras.stop_price } else { price };
+        self.worsened(
+            order,
+            order.qty.0,
+            if order.side == Side::Buy { price.max(triggered) } else { price },
+            teller,
+        )
+    }
+
     /// Fills an order that takes; `rested`: it was among those that rest.
     fn take(&mut self, order: &Order, left: i64, price: Price, rested: bool, teller: &mut Teller) {
-        let qty = teller.account.reducible(order, left);
+        let mut qty = teller.account.reducible(order, left);
+        if order.kind == OrderKind::Market && !teller.account.still_pays(order, std::iter::once((qty, price)))
+        {
+            qty = 0;
+        }
         if qty > 0 {
             teller.fill(order, qty, price, false, rested);
         }
@@ -239,7 +255,8 @@ impl BarMarket {
         if full || (order.kind == OrderKind::PostOnly && marketable) {
             return teller.say(order, ReportKind::Rejected);
         }
-        if !teller.admits(order, price) {
+        let worst = self.worst(order, price, teller);
+        if !teller.admits(order, price, worst) {
             return;
         }
         teller.say(order, ReportKind::Accepted);

@@ -1,7 +1,8 @@
 //! Fills against recorded depth, with a place in the queue.
 //!
 //! - An order that can trade at once sweeps the book level by level, taker, as much as each level shows less what we
-//!   took of it since it last changed. What is left of a market order expires.
+//!   took of it since it last changed. What is left of a market order expires; one whose levels cost more than the wallet
+//!   has is refused.
 //! - A resting order stands behind all that its level shows at its arrival. A trade at its price takes from what is
 //!   before it first, and fills it with the rest; a trade beyond its price fills it whole, since nobody at its price can
 //!   have been passed over. Of our own orders at a price the older one is first.
@@ -227,7 +228,7 @@ impl DepthMarket {
         if order.kind == OrderKind::PostOnly && crosses(touch.price) {
             return teller.say(order, ReportKind::Rejected);
         }
-        if !teller.admits(order, touch.price) {
+        if !teller.admits(order, touch.price, touch.price) {
             return;
         }
         let wanted = teller.account.reducible(order, order.qty.0);
@@ -248,6 +249,18 @@ impl DepthMarket {
         let qty = wanted - left;
         if order.tif == TimeInForce::Fok && qty < order.qty.0 {
             return teller.end(order, 0, ReportKind::Expired);
+        }
+        if !limited {
+            // It needs what the levels cost that it sweeps, not the touch alone.
+            let mut to_pay = qty;
+            let parts = self.sweep.iter().map(|level| {
+                let part = to_pay.min(self.left_of(opposite, *level));
+                to_pay -= part;
+                (part, level.price)
+            });
+            if !teller.account.still_pays(order, parts) {
+                return teller.end(order, 0, ReportKind::Rejected);
+            }
         }
         teller.say(order, ReportKind::Accepted);
         let mut to_take = qty;

@@ -2,7 +2,7 @@
 //!
 //! - An order that can trade at once does so at the recorded quote, as much as it shows less what we took of it; a quote
 //!   that changes is a new one. What is left of a market order expires. Where trades alone are recorded, the last one's
-//!   price is the market's, for any quantity, made worse by slippage.
+//!   price is the market's, for any quantity, made worse by slippage, which a wallet must have too.
 //! - A resting order fills at its own price: when a trade goes beyond it (`through`) or happens at it (`touch`), up to
 //!   what was traded, and when the opposite quote comes to its price, up to what that shows.
 
@@ -136,7 +136,8 @@ impl QuoteMarket {
         if order.kind == OrderKind::PostOnly && crosses {
             return teller.say(order, ReportKind::Rejected);
         }
-        if !teller.admits(order, price) {
+        let worst = if self.quoted { price } else { self.worsened(order, order.qty.0, price, teller) };
+        if !teller.admits(order, price, worst) {
             return;
         }
         let wanted = teller.account.reducible(order, order.qty.0);

@@ -165,8 +165,9 @@ impl Teller {
         self.slippage.worsened(order.side, price, Qty(qty), volume, instrument)
     }
 
-    /// Whether the venue takes an order where its market is at `price`; says so where it does not.
-    pub(super) fn admits(&mut self, order: &Order, price: Price) -> bool {
+    /// Whether the venue takes an order where its market is at `price`, which, where it has no limit, may come to `worst`;
+    /// says so where it does not.
+    pub(super) fn admits(&mut self, order: &Order, price: Price, worst: Price) -> bool {
         let market = MarketState { reference: None, average: Some(price), last: Some(price) };
         let filters = &self.filters[order.instrument.index()];
         let passes = match filters.check_values(&Terms::from(order), &market) {
@@ -177,7 +178,7 @@ impl Teller {
                 order.reduce_only && of_value && !matches!(order.kind, OrderKind::Limit | OrderKind::PostOnly)
             }
         };
-        let worst = if order.kind.has_limit() { order.price } else { price };
+        let worst = if order.kind.has_limit() { order.price } else { worst };
         if !passes || !self.account.bears(order, worst) {
             self.say(order, ReportKind::Rejected);
             return false;
