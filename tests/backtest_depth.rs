@@ -142,14 +142,14 @@ fn naive(
         now = frame.received.0.max(now);
         arrive(&mut model, now);
         match decoder.decode(&source, frame.bytes, &mut buffer).expect("good") {
-            Decoded::Trade(t) => model.trade(t.aggressor, t.price.0, t.qty.0),
+            Decoded::Trade(t) => model.trade(t.aggressor, t.price.0, t.qty.0, t.venue_time.0),
             Decoded::DepthSnapshot(head) => {
                 model.snapshot(&head, &buffer.levels);
-                model.moved();
+                model.moved(head.venue_time.0);
             }
             Decoded::DepthDiff(head) => {
                 model.diff(&head, &buffer.levels);
-                model.moved();
+                model.moved(head.venue_time.0);
             }
             _ => {}
         }

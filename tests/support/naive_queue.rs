@@ -23,6 +23,9 @@ struct Standing {
     ahead: i64,
     level: i64,
     traded: i64,
+    /// The last time that the level shrank by more than was traded: when, how much of it is not explained by a trade, and
+    /// who was ahead and behind.
+    shrank: Option<(u64, i64, i64, i64)>,
 }
 
 pub struct Naive {
@@ -111,7 +114,7 @@ impl Naive {
     }
 
     /// To be called when the book has moved.
-    pub fn moved(&mut self) {
+    pub fn moved(&mut self, at: u64) {
         let took = std::mem::take(&mut self.took);
         self.took = took.into_iter().filter(|t| self.shows(t.0, t.1) == t.2).collect();
         for index in 0..self.standing.len() {
@@ -121,24 +124,30 @@ impl Naive {
             let mut ahead = s.ahead;
             if cancelled > 0 {
                 let behind = (s.level - s.traded - s.ahead).max(0);
-                let cancelled = cancelled.min(ahead + behind);
-                let share = |f: &dyn Fn(f64) -> f64| {
-                    let (a, b) = (f(ahead as f64), f(behind as f64));
-                    let from_behind = ((cancelled as f64 * (b / (a + b))).round() as i64).min(behind);
-                    ahead - (cancelled - from_behind)
-                };
-                ahead = match self.cancels {
-                    _ if ahead == 0 => 0,
-                    Cancels::Behind => ahead.min(ahead + behind - cancelled),
-                    Cancels::Power(n) => share(&|x| x.powf(n)),
-                    Cancels::Log => share(&|x| x.ln_1p()),
-                };
+                self.standing[index].shrank = Some((at, cancelled.min(ahead + behind), ahead, behind));
+                ahead = self.after(ahead, behind, cancelled);
             }
             let s = &mut self.standing[index];
             (s.ahead, s.level, s.traded) = (ahead.clamp(0, shows), shows, 0);
         }
         for side in [Side::Buy, Side::Sell] {
             self.crossed(side);
+        }
+    }
+
+    /// Who is still ahead once so much was cancelled, as far as it was there.
+    fn after(&self, ahead: i64, behind: i64, cancelled: i64) -> i64 {
+        let cancelled = cancelled.min(ahead + behind);
+        let share = |f: &dyn Fn(f64) -> f64| {
+            let (a, b) = (f(ahead as f64), f(behind as f64));
+            let from_behind = ((cancelled as f64 * (b / (a + b))).round() as i64).min(behind);
+            ahead - (cancelled - from_behind)
+        };
+        match self.cancels {
+            _ if ahead == 0 || cancelled == 0 => ahead,
+            Cancels::Behind => ahead.min(ahead + behind - cancelled),
+            Cancels::Power(n) => share(&|x| x.powf(n)),
+            Cancels::Log => share(&|x| x.ln_1p()),
         }
     }
 
@@ -182,7 +191,7 @@ impl Naive {
         self.sweep_out();
     }
 
-    pub fn trade(&mut self, aggressor: Side, price: i64, qty: i64) {
+    pub fn trade(&mut self, aggressor: Side, price: i64, qty: i64, at: u64) {
         let side = aggressor.opposite();
         for index in self.ranked(side) {
             let s = &self.standing[index];
@@ -198,9 +207,30 @@ impl Naive {
             if s.order.side != side || s.order.price.0 != price || s.left == 0 {
                 continue;
             }
-            s.traded += qty;
-            let before = s.ahead.min(qty);
-            s.ahead -= before;
+            let mut served = 0;
+            let mut rest = qty;
+            if let Some((when, left, ahead, behind)) = s.shrank
+                && at <= when
+            {
+                // The trade was first, and only what it does not explain was cancelled after it.
+                let explained = qty.min(left);
+                served = ahead.min(explained);
+                rest -= explained;
+                let (left, ahead) = (left - explained, ahead - served);
+                s.shrank = Some((when, left, ahead, behind));
+                if explained > 0 {
+                    let (after, shows) = (self.after(ahead, behind, left), self.standing[index].level);
+                    self.standing[index].ahead = after.clamp(0, shows);
+                }
+            }
+            let s = &mut self.standing[index];
+            s.traded += rest;
+            let now = s.ahead.min(rest);
+            s.ahead -= now;
+            if let Some((_, _, ahead, _)) = &mut s.shrank {
+                *ahead = (*ahead - now).max(0);
+            }
+            let before = served + now;
             let filled = s.left.min(qty - before - ours);
             if filled > 0 {
                 ours += filled;
@@ -244,7 +274,7 @@ impl Naive {
             return;
         }
         let level = self.shows(side, limit);
-        self.standing.push(Standing { order: *order, left, ahead: level, level, traded: 0 });
+        self.standing.push(Standing { order: *order, left, ahead: level, level, traded: 0, shrank: None });
     }
 
     pub fn cancel(&mut self, id: u64) {

@@ -8,6 +8,9 @@
 //!   have been passed over. Of our own orders at a price the older one is first.
 //! - When its level shows less than before, trades at it apart, the [queue model](super::queue) says how much of that
 //!   was before it. What is before it is never more than its level shows.
+//! - A trade may come after the book that shows it: one that is dated, by the venue, no later than the book that last took
+//!   something from its level. As much of it as that took and no trade has told of yet is the same quantity, which is then
+//!   known not to have been cancelled: the trade is put before what is left of the cancel, and counts once.
 //! - Where the opposite side comes to its price, it fills with what that side shows, as maker: it was there first.
 //!
 //! While the book is not in step with the venue nothing arrives but to be rejected, and the queue stands still.
@@ -16,7 +19,7 @@ use super::queue::Queue;
 use super::teller::Teller;
 use crate::domain::event::Trade;
 use crate::domain::order::ReportKind;
-use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, TimeInForce};
+use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
 use crate::market::book::Book;
 
 /// Places for resting orders of one instrument.
@@ -34,6 +37,64 @@ struct Resting {
     shown: i64,
     /// What was traded at its price since.
     traded: i64,
+    gone: Gone,
+}
+
+/// What a book last took from an order's level, beyond what trades had told of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gone {
+    /// When, by the venue's clock; zero where it does not say.
+    at: Time,
+    /// How much of it no trade has told of since.
+    left: i64,
+    /// What was before the order without it, and what behind.
+    before: i64,
+    behind: i64,
+}
+
+impl Gone {
+    /// How much of this trade is a part of it.
+    fn told_by(&self, trade: &Trade) -> i64 {
+        let late = trade.venue_time.0 != 0 && trade.venue_time <= self.at;
+        if late { trade.qty.0.min(self.left) } else { 0 }
+    }
+}
+
+impl Resting {
+    /// Takes in what its level shows in the book of a moment by the venue's clock.
+    fn moved(&mut self, shows: i64, at: Time, queue: Queue) {
+        let cancelled = self.shown - self.traded - shows;
+        if cancelled > 0 {
+            let behind = (self.shown - self.traded - self.before).max(0);
+            // Trades may have taken more than was known to be there.
+            let cancelled = cancelled.min(self.before + behind);
+            self.gone = Gone { at, left: cancelled, before: self.before, behind };
+            self.before = queue.after_cancel(self.before, behind, cancelled);
+        }
+        (self.before, self.shown, self.traded) = (self.before.min(shows), shows, 0);
+    }
+
+    /// Takes a trade at its price in; how much of it others had who were before.
+    fn traded(&mut self, trade: &Trade, queue: Queue) -> i64 {
+        let late = self.gone.told_by(trade);
+        let mut others = 0;
+        if late > 0 {
+            let gone = &mut self.gone;
+            others = gone.before.min(late);
+            gone.before -= others;
+            gone.left -= late;
+            let cancelled = gone.left.min(gone.before + gone.behind);
+            let after = queue.after_cancel(gone.before, gone.behind, cancelled);
+            self.before = if cancelled > 0 { after } else { gone.before }.min(self.shown);
+        }
+        // The rest is of the book as it is.
+        let fresh = trade.qty.0 - late;
+        self.traded += fresh;
+        let taken = self.before.min(fresh);
+        self.before -= taken;
+        self.gone.before -= taken.min(self.gone.before);
+        others + taken
+    }
 }
 
 /// What we took of a level.
@@ -88,20 +149,12 @@ impl DepthMarket {
         }
     }
 
-    /// The book moved.
-    pub(super) fn on_book(&mut self, book: &Book, teller: &mut Teller) {
+    /// The book moved, at a moment by the venue's clock.
+    pub(super) fn on_book(&mut self, book: &Book, at: Time, teller: &mut Teller) {
         self.taken.retain(|t| book.qty_at(t.side, t.price).0 == t.shown);
         for resting in &mut self.resting {
             let (side, price) = (resting.order.side, resting.order.price);
-            let shows = book.qty_at(side, price).0;
-            let cancelled = resting.shown - resting.traded - shows;
-            if cancelled > 0 {
-                let behind = (resting.shown - resting.traded - resting.before).max(0);
-                // Trades may have taken more than was known to be there.
-                let cancelled = cancelled.min(resting.before + behind);
-                resting.before = self.queue.after_cancel(resting.before, behind, cancelled);
-            }
-            (resting.before, resting.shown, resting.traded) = (resting.before.min(shows), shows, 0);
+            resting.moved(book.qty_at(side, price).0, at, self.queue);
         }
         for side in [Side::Buy, Side::Sell] {
             self.meet_opposite(side, book, teller);
@@ -194,9 +247,7 @@ impl DepthMarket {
                 index += 1;
                 continue;
             }
-            resting.traded += qty;
-            let others = resting.before.min(qty);
-            resting.before -= others;
+            let others = resting.traded(trade, self.queue);
             let Resting { order, left, .. } = *resting;
             let able = teller.account.reducible(&order, left);
             let filled = able.min((qty - others - ours).max(0));
@@ -277,7 +328,14 @@ impl DepthMarket {
         } else if limited && order.tif == TimeInForce::Gtc && wanted == order.qty.0 {
             let shown = book.qty_at(side, order.price).0;
             teller.account.rests(order, left);
-            self.resting.push(Resting { order: *order, left, before: shown, shown, traded: 0 });
+            self.resting.push(Resting {
+                order: *order,
+                left,
+                before: shown,
+                shown,
+                traded: 0,
+                gone: Gone::default(),
+            });
         } else {
             teller.end(order, 0, ReportKind::Expired);
         }
@@ -299,6 +357,56 @@ impl DepthMarket {
     pub(super) fn cancel_all(&mut self, teller: &mut Teller) {
         for Resting { order, left, .. } in std::mem::take(&mut self.resting) {
             teller.end(&order, left, ReportKind::Canceled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Extras, InstrumentId, Qty, StrategyId};
+
+    fn resting(before: i64, level: i64) -> Resting {
+        let order = Order {
+            id: OrderId(1),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(10),
+            price: Price(100),
+            extras: Extras::NONE,
+        };
+        Resting { order, left: 10, before, shown: level, traded: 0, gone: Gone::default() }
+    }
+
+    fn trade(qty: i64, at: u64) -> Trade {
+        let (instrument, price, aggressor) = (InstrumentId(0), Price(100), Side::Sell);
+        let (qty, venue_time) = (Qty(qty), Time(at));
+        Trade { instrument, price, qty, id: 1, venue_time, aggressor, aggregate: false }
+    }
+
+    #[test]
+    fn a_trade_after_the_book_that_shows_it_counts_once() {
+        for queue in [Queue::RiskAverse, Queue::Power(2.0), Queue::Log] {
+            for n in 0..2_000i64 {
+                let (before, behind) = (n % 13 * 7, n % 11 * 9);
+                let level = before + behind;
+                let sold = (n % 7 * 10).min(level);
+                let cancelled = (n % 5 * 8).min(level - sold);
+                let (mut one, mut other) = (resting(before, level), resting(before, level));
+                let in_turn = one.traded(&trade(sold, 5), queue);
+                one.moved(level - sold - cancelled, Time(5), queue);
+                other.moved(level - sold - cancelled, Time(5), queue);
+                let late = other.traded(&trade(sold, 5), queue);
+                assert_eq!((one.before, in_turn), (other.before, late), "{queue:?} {n}");
+                // Another one is not in that book: there are two.
+                let more = 6.min(other.before);
+                assert_eq!(other.traded(&trade(6, 6), queue), more, "{queue:?} {n}");
+                assert_eq!((other.traded, other.before), (6, one.before - more), "{queue:?} {n}");
+            }
         }
     }
 }

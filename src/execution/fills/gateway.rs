@@ -103,6 +103,8 @@ struct Venue {
     for_arrivals: Waker,
     /// Asks for those of funding.
     for_funding: Waker,
+    /// When the depth event under way was, by the venue's clock; zero where it does not say.
+    book_time: Time,
     /// The first half of a bar.
     bar_head: Option<Kline>,
     orders: u64,
@@ -155,8 +157,16 @@ impl FillGateway {
         let teller = Teller::new(table, account, latencies, slippage, tiers, answers, floor_ns);
         let in_flight = VecDeque::with_capacity(IN_FLIGHT_MAX);
         let (for_arrivals, for_funding) = (Waker::new(1), Waker::new(6));
-        let venue =
-            Venue { markets, teller, in_flight, for_arrivals, for_funding, bar_head: None, orders: 0 };
+        let venue = Venue {
+            markets,
+            teller,
+            in_flight,
+            for_arrivals,
+            for_funding,
+            book_time: Time(0),
+            bar_head: None,
+            orders: 0,
+        };
         Self { messages, venue }
     }
 
@@ -170,7 +180,7 @@ impl FillGateway {
 impl Venue {
     #[inline]
     fn on_market(&mut self, slot: &Slot, books: &BookKeeper) {
-        let Self { markets, teller, bar_head, .. } = self;
+        let Self { markets, teller, bar_head, book_time, .. } = self;
         match slot.kind() {
             Kind::Trade => {
                 let Some(trade) = slot.as_trade() else { return };
@@ -219,7 +229,7 @@ impl Venue {
             && !market.is_idle()
             && let Some(sync) = books.valid(instrument)
         {
-            market.on_book(sync.book(), teller);
+            market.on_book(sync.book(), *book_time, teller);
         }
     }
 
@@ -385,6 +395,9 @@ impl Stage<BookKeeper> for FillGateway {
         let Self { messages, venue } = self;
         if slot.is_first() {
             venue.teller.now = slot.time();
+            if matches!(slot.kind(), Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial) {
+                venue.book_time = slot.venue_time().unwrap_or_default();
+            }
         }
         if !slot.is_last() {
             if slot.kind() == Kind::Kline {

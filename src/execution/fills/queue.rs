@@ -7,6 +7,8 @@
 //!   ln(1 + x): with *b* behind and *a* before, *f*(b) ÷ (*f*(b) + *f*(a)) of what was cancelled was behind. These are the
 //!   probability models of Rigtorp and of hftbacktest's documentation ("Queue models").
 //!
+//! A trade that comes after the book that shows it is no second one: see [depth](super::depth).
+//!
 //! Amounts are in units of quantity; an estimate is rounded to the nearest.
 
 /// See the module.
