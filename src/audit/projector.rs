@@ -5,7 +5,9 @@
 
 use super::record::{Body, Stamp, Terms, Whose};
 use crate::domain::decimal::Scaled;
-use crate::domain::event::{Command, Denial, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules};
+use crate::domain::event::{
+    ACCOUNT_DECIMALS, Account, Command, Denial, Event, FEE_DECIMALS, FeeAsset, Kind, Report, Rules,
+};
 use crate::domain::order::{Extras, ReportKind, TimeInForce};
 use crate::domain::{
     ClientOrderId, Instrument, InstrumentId, Notional, Order, OrderId, Price, Qty, Scope, Side, Slot,
@@ -171,12 +173,27 @@ impl Projector {
             Command::Release(scope) => ("release".to_owned(), None, Some(self.scope(scope))),
             Command::Suspend(venue) => ("suspend".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
             Command::Reopen(venue) => ("reopen".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
+            Command::Account(account) => (self.account(&account), None, None),
         };
         let (cause, flatten) = match command {
             Command::Kill(kill) => (Some(kill.cause.label()), kill.flatten),
             _ => (None, false),
         };
         Body::Command { command: name, instrument, scope, cause, flatten }
+    }
+
+    fn account(&self, account: &Account) -> String {
+        let of = self.instruments.iter().find(|of| of.id == account.instrument);
+        let asset = match (account.asset, of) {
+            (FeeAsset::Base, Some(of)) => &of.base,
+            (FeeAsset::Quote, Some(of)) => &of.quote,
+            (_, None) => "an asset",
+        };
+        let amount = Scaled { value: account.amount, decimals: ACCOUNT_DECIMALS };
+        match account.is_all {
+            true => format!("the account has {amount:#} {asset}"),
+            false => format!("{amount:#} {asset} came from elsewhere"),
+        }
     }
 
     /// As an operator would write it.

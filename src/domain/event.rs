@@ -278,6 +278,25 @@ pub enum Command {
     Kill(Kill),
     /// Trade again what was stopped so.
     Release(Scope),
+    /// What the account has, or what moved in it that is no trade of ours. No stage acts on it; a run that goes on with
+    /// this one's journal compares the account with it.
+    Account(Account),
+}
+
+/// Decimals of [`Account::amount`]: every amount that a venue prints fits.
+pub const ACCOUNT_DECIMALS: u8 = 18;
+
+/// See [`Command::Account`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// An instrument of the asset.
+    pub instrument: InstrumentId,
+    /// Which of its two.
+    pub asset: FeeAsset,
+    /// How much, free and locked together, in units of 10^-18.
+    pub amount: i128,
+    /// All that there is, by now; otherwise what came from elsewhere, or below zero, went there.
+    pub is_all: bool,
 }
 
 /// The rules of an instrument as they are from now on. Its precision never changes: that would be another instrument.

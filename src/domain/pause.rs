@@ -107,7 +107,13 @@ impl Pauses {
             Command::Unpause(_, by) => (by.bit(), false),
             Command::Suspend(_) => (SUSPENDED, true),
             Command::Reopen(_) => (SUSPENDED, false),
-            Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) => return false,
+            Command::Halt
+            | Command::Resume
+            | Command::Kill(_)
+            | Command::Release(_)
+            | Command::Account(_) => {
+                return false;
+            }
         };
         for (index, (holds, venue)) in self.holds.iter_mut().zip(&self.venue_of).enumerate() {
             if concerns(command, index, *venue) {
@@ -149,7 +155,9 @@ fn concerns(command: Command, index: usize, venue: VenueId) -> bool {
     match command {
         Command::Pause(instrument, _) | Command::Unpause(instrument, _) => instrument.index() == index,
         Command::Suspend(of) | Command::Reopen(of) => of == venue,
-        Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) => false,
+        Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) | Command::Account(_) => {
+            false
+        }
     }
 }
 

@@ -17,7 +17,9 @@ use super::pause::PausedBy;
 use super::reason::DenyReason;
 use super::time::Time;
 
-use super::event::{Command, Denial, DepthHead, Event, FeeAsset, Kline, Quote, Report, Rules, Trade};
+use super::event::{
+    Account, Command, Denial, DepthHead, Event, FeeAsset, Kline, Quote, Report, Rules, Trade,
+};
 
 /// This slot begins an event.
 pub const FIRST: u8 = 1;
@@ -222,7 +224,13 @@ impl Slot {
     #[must_use]
     pub fn command(c: Command) -> Self {
         let none = InstrumentId(0);
+        if let Command::Account(Account { instrument, asset, amount, is_all }) = c {
+            let which = u64::from(asset == FeeAsset::Base) | u64::from(is_all) << 1;
+            let body = [8, which, amount as u64, (amount >> 64) as u64, 0];
+            return Self::head(Kind::Command, FIRST | LAST, instrument, body);
+        }
         let (code, instrument, scope, terms) = match c {
+            Command::Account(_) => (8, none, 0, 0),
             Command::Halt => (0, none, 0, 0),
             Command::Resume => (1, none, 0, 0),
             Command::Pause(instrument, by) => (2, instrument, by as u64, 0),
@@ -494,6 +502,12 @@ impl Slot {
                     Some(Scope::Venue(venue)) => Event::Command(Command::Reopen(venue)),
                     _ => Event::Clock,
                 },
+                8 => Event::Command(Command::Account(Account {
+                    instrument,
+                    asset: if w[4] & 1 != 0 { FeeAsset::Base } else { FeeAsset::Quote },
+                    amount: i128::from(w[6] as i64) << 64 | i128::from(w[5]),
+                    is_all: w[4] & 2 != 0,
+                })),
                 _ => Event::Clock,
             },
             Kind::Rules => Event::Rules(Rules {

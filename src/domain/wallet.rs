@@ -59,6 +59,12 @@ pub struct AssetBalance {
 }
 
 impl AssetBalance {
+    /// All of it in units of 10^-`decimals`.
+    #[must_use]
+    pub fn total_at(&self, decimals: u8) -> i128 {
+        self.total.saturating_mul(scale(self.decimals, decimals)) / scale(decimals, self.decimals)
+    }
+
     /// What a new order can use.
     #[must_use]
     pub fn free(&self) -> i128 {
@@ -251,6 +257,13 @@ impl Wallets {
             (asset.start, asset.total) = (fitted(left.start), fitted(left.total));
         }
         self
+    }
+
+    /// One of the two assets of a spot instrument.
+    #[must_use]
+    pub fn asset(&self, instrument: InstrumentId, asset: FeeAsset) -> Option<&AssetBalance> {
+        let legs = self.legs(instrument).filter(|legs| legs.spot)?;
+        self.assets.get(if asset == FeeAsset::Base { legs.base } else { legs.quote })
     }
 
     fn find(&self, venue: &str, market: Market, asset: &str) -> Option<usize> {

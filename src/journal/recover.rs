@@ -7,12 +7,12 @@
 
 use super::format::{Entry, JournalError, JournalHeader};
 use super::reader::JournalReader;
-use crate::domain::event::{Command, Event, Report};
+use crate::domain::event::{ACCOUNT_DECIMALS, Account, Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Notional, OrderId, PausedBy, Pauses, Scope, Slot,
-    StrategyId, Time, Wallets,
+    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, OrderId, PausedBy, Pauses, Scope,
+    Slot, StrategyId, Time, Wallets,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -34,6 +34,11 @@ pub struct Recovered {
     pub unpriced: Vec<Unpriced>,
     /// Trades booked of each order that was with the venue.
     pub booked: BTreeMap<OrderId, Vec<u64>>,
+    /// What the account has of an asset beyond the wallet's, in units of 10^-18, as far as the run knew: somebody's orders
+    /// had it locked, or it came from elsewhere. Of an asset that is not here the run never knew.
+    pub beyond: BTreeMap<String, i128>,
+    /// The newest trade of each instrument that was booked.
+    pub newest: BTreeMap<InstrumentId, u64>,
     /// Which instruments were held back, by whose word that nobody says anew.
     pub paused: Vec<(InstrumentId, PausedBy)>,
     /// Whether all trading was halted.
@@ -63,6 +68,25 @@ pub struct Resumed {
     pub unpriced: Vec<Unpriced>,
     /// See [`Recovered::booked`].
     pub booked: BTreeMap<OrderId, Vec<u64>>,
+    /// See [`Recovered::beyond`]; an older journal has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beyond: BTreeMap<String, i128>,
+    /// See [`Recovered::newest`]; an older journal has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub newest: BTreeMap<InstrumentId, u64>,
+}
+
+impl Resumed {
+    /// What the account should have of each asset, in units of 10^-18, as far as that is known.
+    #[must_use]
+    pub fn account(&self) -> Vec<(String, i128)> {
+        let spot = self.wallets.iter().filter(|asset| asset.market == Market::Spot);
+        let known = spot.filter_map(|asset| {
+            let beyond = self.beyond.get(&asset.asset)?;
+            Some((asset.asset.clone(), asset.total_at(ACCOUNT_DECIMALS).saturating_add(*beyond)))
+        });
+        known.collect()
+    }
 }
 
 /// A commission in a third asset that had no price by the end, and so is in no sum.
@@ -111,9 +135,9 @@ impl Recovered {
     /// What the next run begins with.
     #[must_use]
     pub fn resume(self) -> Resumed {
-        let Self { mut desks, wallets, lots, unpriced, booked, .. } = self;
+        let Self { mut desks, wallets, lots, unpriced, booked, beyond, newest, .. } = self;
         desks.iter_mut().for_each(|desk| desk.order_count += NUMBERS_LEFT_OUT);
-        Resumed { desks, wallets, lots, unpriced, booked }
+        Resumed { desks, wallets, lots, unpriced, booked, beyond, newest }
     }
 }
 
@@ -128,6 +152,8 @@ pub struct Recovery {
     lots: Vec<Vec<Lots>>,
     unpriced: Vec<Unpriced>,
     booked: BTreeMap<OrderId, Vec<u64>>,
+    beyond: BTreeMap<String, i128>,
+    newest: BTreeMap<InstrumentId, u64>,
     paused: Pauses,
     instruments: usize,
     halted: bool,
@@ -175,6 +201,8 @@ impl Recovery {
             desks,
             wallets: wallets.resuming(resumed.map_or(&[], |resumed| &resumed.wallets)),
             booked: resumed.map(|resumed| resumed.booked.clone()).unwrap_or_default(),
+            beyond: resumed.map(|resumed| resumed.beyond.clone()).unwrap_or_default(),
+            newest: resumed.map(|resumed| resumed.newest.clone()).unwrap_or_default(),
             redo: header.strategies.iter().map(|_| Redo::default()).collect(),
             strategies,
             denied: Vec::new(),
@@ -244,6 +272,8 @@ impl Recovery {
             let &Report { order, instrument, side, qty, price, fee, fee_asset, trade_id, .. } = report;
             self.wallets.fill(&WalletFill { order, instrument, side, qty, price, fee, fee_asset, realised });
             self.booked.entry(order).or_default().push(trade_id);
+            let newest = self.newest.entry(instrument).or_default();
+            *newest = trade_id.max(*newest);
         }
         if let Some((asset, amount)) = report.paid() {
             self.wallets.pay(report.instrument, asset, amount);
@@ -273,6 +303,17 @@ impl Recovery {
             Command::Pause(..) | Command::Unpause(..) | Command::Suspend(_) | Command::Reopen(_) => {
                 self.paused.take(command);
             }
+            Command::Account(account) => self.account(&account),
+        }
+    }
+
+    fn account(&mut self, account: &Account) {
+        let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
+        if account.is_all {
+            let beyond = account.amount.saturating_sub(asset.total_at(ACCOUNT_DECIMALS));
+            self.beyond.insert(asset.asset.clone(), beyond);
+        } else if let Some(beyond) = self.beyond.get_mut(&asset.asset) {
+            *beyond = beyond.saturating_add(account.amount);
         }
     }
 
@@ -316,6 +357,8 @@ impl Recovery {
             lots: self.lots,
             unpriced: self.unpriced,
             booked: self.booked,
+            beyond: self.beyond,
+            newest: self.newest,
             paused,
             halted: self.halted,
             killed: self.killed,

@@ -74,7 +74,10 @@ fn every_kind_reads_back_what_was_written() {
         [Command::Halt, Command::Resume, Command::Suspend(VenueId(255)), Command::Reopen(VenueId(0))];
     let paused = PausedBy::ALL.map(|by| Command::Pause(instrument, by));
     let unpaused = PausedBy::ALL.map(|by| Command::Unpause(instrument, by));
-    for command in commands.into_iter().chain(paused).chain(unpaused) {
+    let account =
+        [(FeeAsset::Base, i128::MAX, true), (FeeAsset::Quote, -1, false), (FeeAsset::Base, 1, false)]
+            .map(|(asset, amount, is_all)| Command::Account(Account { instrument, asset, amount, is_all }));
+    for command in commands.into_iter().chain(paused).chain(unpaused).chain(account) {
         assert_eq!(Slot::command(command).event(), Event::Command(command));
     }
     let rules = Rules {

@@ -40,7 +40,7 @@ use crate::venue::VenueTerms;
 use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
 use crate::venue::binance::exchange_info::RateLimit;
 use crossbeam_channel::Sender;
-use gateway::{Adopted, Gateway, GatewayParts, WAKE};
+use gateway::{Adopted, Gateway, GatewayParts, Left, WAKE};
 use pairs::{PairChange, PairsWatch};
 use rest::RestCalls;
 use sessions::Sessions;
@@ -144,8 +144,8 @@ impl PreparedOrders {
             // By the usual limits, what others have used could seem to leave nothing.
             settings.limits = limits;
         }
-        let adopted = resumed.map(|(resumed, epoch)| adopted(resumed, epoch)).unwrap_or_default();
-        start_with(&config, settings, credentials, &tls, lanes, answers, clock, thread, adopted)
+        let left = resumed.map(|(resumed, epoch)| Left::of(resumed, epoch));
+        start_with(&config, settings, credentials, &tls, lanes, answers, clock, thread, left)
     }
 }
 
@@ -233,18 +233,20 @@ pub fn start(
     clock: StampClock,
     thread: OrdersThread,
 ) -> Result<RunningOrders, OrdersError> {
-    start_with(config, settings, credentials, tls, lanes, answers, clock, thread, Vec::new())
+    start_with(config, settings, credentials, tls, lanes, answers, clock, thread, None)
 }
 
-/// What an earlier run left with the venue.
-fn adopted(resumed: &Resumed, epoch: u64) -> Vec<Adopted> {
-    let live = resumed.desks.iter().flat_map(DeskState::with_the_venue);
-    let adopted = |state: &OrderState| {
-        let id = state.order.id;
-        let booked = resumed.booked.get(&id).cloned().unwrap_or_default();
-        Adopted { state: *state, client_id: ClientOrderId::derive(epoch, id), booked }
-    };
-    live.map(adopted).collect()
+impl Left {
+    fn of(resumed: &Resumed, epoch: u64) -> Self {
+        let live = resumed.desks.iter().flat_map(DeskState::with_the_venue);
+        let adopted = |state: &OrderState| {
+            let id = state.order.id;
+            let booked = resumed.booked.get(&id).cloned().unwrap_or_default();
+            Adopted { state: *state, client_id: ClientOrderId::derive(epoch, id), booked }
+        };
+        let adopted = live.map(adopted).collect();
+        Self { adopted, account: resumed.account(), newest: resumed.newest.clone() }
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is one part of what is started")]
@@ -257,7 +259,7 @@ fn start_with(
     answers: LaneSender<Answer>,
     clock: StampClock,
     thread: OrdersThread,
-    adopted: Vec<Adopted>,
+    left: Option<Left>,
 ) -> Result<RunningOrders, OrdersError> {
     let OrderLanes { poll, waker, receiver, closing, additions } = lanes;
     let key = Arc::new(ApiKey::new(credentials.api_key.as_str())?);
@@ -295,7 +297,7 @@ fn start_with(
         crowded: thread.crowded,
         control: Arc::clone(&control),
         exit_timeout: trading.exit_timeout,
-        adopted,
+        left,
         pairs,
         standby: trading.standby.clone(),
         table,

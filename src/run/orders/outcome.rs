@@ -106,6 +106,10 @@ impl OrdersOutcome {
                 log::info!("orders: {text}");
                 false
             }
+            Notice::Meanwhile { .. } => {
+                log::error!("orders: {text}");
+                true
+            }
             _ => {
                 log::warn!("orders: {text}");
                 true
@@ -195,6 +199,23 @@ fn text(notice: &Notice, table: &InstrumentTable) -> String {
             let number = |value: &i64, decimals| format!("{:#}", Scaled { value: (*value).into(), decimals });
             let (qty, price) = (number(qty, of.qty_decimals), number(price, of.price_decimals));
             format!("trade {trade_id} of {} was made elsewhere: {side} {qty} at {price}", of.name())
+        }
+        Notice::TradedMeanwhile {
+            instrument,
+            trade_id,
+            venue_order,
+            side,
+            qty: Qty(qty),
+            price: Price(price),
+        } => {
+            let of = table.get(*instrument);
+            let number = |value: &i64, decimals| format!("{:#}", Scaled { value: (*value).into(), decimals });
+            let (qty, price) = (number(qty, of.qty_decimals), number(price, of.price_decimals));
+            format!(
+                "trade {trade_id} of {} was made since the earlier run's journal ended, by order {venue_order}, which is not \
+                 in it: {side} {qty} at {price}",
+                of.name()
+            )
         }
         _ => {
             let text = notice.to_string();

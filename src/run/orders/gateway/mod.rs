@@ -25,7 +25,7 @@ use crate::run::live::wall_clock;
 use crate::venue::binance::client::{HttpFailure, HttpId, HttpReply, Input, OrderClient, Outputs, SessionId};
 use crossbeam_channel::Receiver;
 use mio::{Events, Token};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -56,14 +56,24 @@ pub(super) struct GatewayParts {
     pub crowded: bool,
     pub control: Arc<OrdersControl>,
     pub exit_timeout: Duration,
-    /// Orders of an earlier run that may be with the venue.
-    pub adopted: Vec<Adopted>,
+    /// What an earlier run left, where this one goes on with it.
+    pub left: Option<Left>,
     /// How pairs are to be, where a file says it.
     pub pairs: Receiver<PairChange>,
     /// Instruments that are not traded before they are added.
     pub standby: Vec<InstrumentId>,
     /// What instruments are called.
     pub table: InstrumentTable,
+}
+
+/// What an earlier run left.
+pub(in crate::run::orders) struct Left {
+    /// Orders that may be with the venue.
+    pub adopted: Vec<Adopted>,
+    /// What the account should have of each asset, in units of 10^-18.
+    pub account: Vec<(String, i128)>,
+    /// The newest trade of each instrument that it knew.
+    pub newest: BTreeMap<InstrumentId, u64>,
 }
 
 /// An order of an earlier run, with its trades that were booked then.
@@ -206,7 +216,9 @@ impl Gateway {
 
     /// Takes in what an earlier run left with the venue.
     fn adopt(&mut self) {
-        for Adopted { state, client_id, booked } in std::mem::take(&mut self.parts.adopted) {
+        let Some(Left { adopted, account, newest }) = self.parts.left.take() else { return };
+        self.ask(wall_clock(), Input::Left { account: &account, newest: &newest });
+        for Adopted { state, client_id, booked } in adopted {
             let ours = Ours { client_id, left: state.leaves(), asked: None };
             self.ours.insert(state.order.id, ours);
             let input = Input::Adopt { state: &state, client_id: &client_id, booked: &booked };

@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 
 impl OrderClient {
     /// Whether something is under way that could explain a difference.
-    fn in_flight(&self) -> bool {
-        self.orders.unfinished().any(|(_, order)| order.phase != Phase::Open || order.lacks_fills())
+    pub(super) fn in_flight(&self) -> bool {
+        self.orders
+            .unfinished()
+            .any(|(_, order)| order.phase != Phase::Open || order.check || order.lacks_fills())
     }
 
     pub(super) fn compare(
@@ -43,6 +45,7 @@ impl OrderClient {
             let held = venue.get(asset).copied().unwrap_or(0);
             if stayed && !halts {
                 self.ledger.adopt(asset, held);
+                self.tell_moved(asset, *difference, out);
                 self.looks.looked_at.remove(asset);
             }
             let (venue, ours) = (shown(held), shown(held - difference));

@@ -127,12 +127,16 @@ impl OrderClient {
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let (was, anonymous) = (tracked.phase, tracked.venue_id == 0);
         change(tracked, out);
+        let mut ours_after_all = Vec::new();
         if anonymous && tracked.venue_id != 0 && !self.unclaimed.is_empty() {
             let (instrument, venue_id) = (tracked.order.instrument, tracked.venue_id);
             self.unclaimed.retain(|one| {
                 let ours = one.instrument == instrument && one.venue_order == venue_id;
                 if ours && tracked.is_news(one.fill.trade_id) {
                     tracked.fill(&one.fill, out);
+                }
+                if ours && one.told {
+                    ours_after_all.extend(one.moved.iter().cloned());
                 }
                 !ours
             });
@@ -147,6 +151,7 @@ impl OrderClient {
         if attend {
             self.orders.attend(key);
         }
+        ours_after_all.iter().for_each(|(asset, amount)| self.tell_moved(asset, -amount, out));
     }
 
     pub(super) fn cancel(&mut self, now: Time, order: OrderId, client_id: &ClientOrderId, out: &mut Outputs) {

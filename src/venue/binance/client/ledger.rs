@@ -11,7 +11,7 @@ use crate::domain::{InstrumentId, Price, Qty, Side};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Decimals of an amount.
-pub const AMOUNT_DECIMALS: u8 = 18;
+pub const AMOUNT_DECIMALS: u8 = crate::domain::event::ACCOUNT_DECIMALS;
 /// Trades remembered of an instrument; older ones count as booked.
 const TRADES_MAX: usize = 16_384;
 /// Transfers remembered.
@@ -177,7 +177,7 @@ fn pow10(exponent: u8) -> i128 {
 }
 
 /// What a trade brings of base and quote, in amounts.
-fn moved(listed: &Listed, trade: &TradeFact) -> (i128, i128) {
+pub fn moved(listed: &Listed, trade: &TradeFact) -> (i128, i128) {
     let of = &listed.instrument;
     let base = i128::from(trade.qty.0).saturating_mul(pow10(AMOUNT_DECIMALS.saturating_sub(of.qty_decimals)));
     let unit = pow10(AMOUNT_DECIMALS.saturating_sub(of.notional_decimals()));

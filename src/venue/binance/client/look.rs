@@ -5,13 +5,14 @@
 //!
 //! | look | asks | then |
 //! | --- | --- | --- |
-//! | start | balances, trades and open orders, balances | if nothing moved between, these are the numbers to start from |
+//! | start | balances, trades and open orders, balances | if nothing moved between, these are the numbers to start from; after an earlier run, to compare with what it left |
 //! | gap | open orders, trades since the last that is surely booked, balances | every fill is known |
 //! | routine | open orders, balances; of assets that differ, trades | a difference that stays halts the asset's instruments |
 
 use super::super::limits::{Cost, NotNow};
 use super::super::request::Request;
 use super::OrderClient;
+use super::earlier::Earlier;
 use super::flight::Asked;
 use super::instruments::Listed;
 use super::line::{Form, Sending};
@@ -126,6 +127,8 @@ pub struct Looks {
     pub(super) differing: u32,
     /// Instruments whose trades were never looked at.
     pub(super) unlearnt: Vec<InstrumentId>,
+    /// What an earlier run left, until the account was compared with it.
+    pub(super) earlier: Option<Earlier>,
 }
 
 impl Default for Looks {
@@ -149,6 +152,7 @@ impl Default for Looks {
             differences: BTreeMap::new(),
             differing: 0,
             unlearnt: Vec::new(),
+            earlier: None,
         }
     }
 }
@@ -424,7 +428,13 @@ impl OrderClient {
                 let unlearnt = self.looks.unlearnt.contains(&id);
                 let first = kind == Kind::Start || unlearnt;
                 // At the start the newest trade says all: what is before it is in the balances.
-                let (from_id, limit) = if first { (None, 1) } else { (Some(known), TRADES_LIMIT) };
+                // After an earlier run, what came since tells what it does not know.
+                let earlier = self.looks.earlier.as_ref().filter(|_| kind == Kind::Start);
+                let (from_id, limit) = match earlier.and_then(|earlier| earlier.missing_from(id)) {
+                    Some(from) => (Some(from), TRADES_LIMIT),
+                    None if first => (None, 1),
+                    None => (Some(known), TRADES_LIMIT),
+                };
                 let instrument = &listed.instrument;
                 (Request::Trades { instrument, order_id: None, from_id, limit: Some(limit) }, TRADES_WEIGHT)
             }

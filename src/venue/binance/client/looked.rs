@@ -159,6 +159,9 @@ impl OrderClient {
             ids.collect::<Option<Vec<u64>>>().map(|ids| ids.into_iter().max().unwrap_or(0))
         });
         let unlearnt = self.looks.unlearnt.iter().position(|other| *other == id);
+        if look.kind == Kind::Start && self.looks.earlier.is_some() {
+            return self.traded_meanwhile(id, value);
+        }
         if look.kind == Kind::Start || unlearnt.is_some() {
             let Some(newest) = newest else { return Answer::Failed };
             self.ledger.known_up_to(id, newest);
@@ -195,7 +198,11 @@ impl OrderClient {
                     Answer::Done
                 }
                 Some(first) if first == balances && !moved && look.activity == activity => {
+                    if self.looks.earlier.is_some() {
+                        return self.compare_with_earlier(now, look, &balances, out);
+                    }
                     self.ledger.rebase(&balances);
+                    self.tell_account(|_| true, out);
                     self.looks.started = true;
                     self.looks.gap = false;
                     out.notice(Notice::Reconciled);

@@ -4,6 +4,7 @@ use super::notice::Notice;
 use crate::domain::event::{Command, Report, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{ClientOrderId, Instrument, InstrumentId, Order, OrderId, Time};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A WebSocket API session, numbered by the client; a number is used once.
@@ -30,6 +31,14 @@ pub enum Input<'a> {
         client_id: &'a ClientOrderId,
         /// Its trades that were booked then.
         booked: &'a [u64],
+    },
+    /// What the account should have by an earlier run, in units of 10^-18, and the newest trade of each instrument that
+    /// it knew. To be said before [`Start`](Self::Start).
+    Left {
+        /// By asset.
+        account: &'a [(String, i128)],
+        /// By instrument.
+        newest: &'a BTreeMap<InstrumentId, u64>,
     },
     /// Place this order, which risk has approved. Its quantity and, unless it is a market order, its price are positive.
     Place {

@@ -16,6 +16,7 @@
 //! | `answers`, `codes`, `reply`, `event` | what the venue says |
 //! | `trading` | whether orders are taken at all |
 //! | `tracked`, `orders`, `adopt` | orders: one, all, those of an earlier run |
+//! | `earlier` | what an earlier run left of the account, and what differs from it at the start |
 //! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session`, `untold` | opening, replacing, watching and losing sessions; those that do not tell what they should |
@@ -27,6 +28,7 @@ mod asking;
 mod clock;
 mod codes;
 mod compare;
+mod earlier;
 mod entry;
 mod event;
 mod flight;
@@ -157,6 +159,7 @@ impl OrderClient {
             Input::Adopt { state, client_id, booked } => {
                 return self.adopt(now, state, client_id, booked, out);
             }
+            Input::Left { account, newest } => return self.earlier_left(account, newest),
             Input::Place { order, client_id } => return self.place(now, order, client_id, out),
             Input::PlacePair { legs } => return self.place_pair(now, legs, out),
             Input::Cancel { order, client_id } => return self.cancel(now, order, client_id, out),

@@ -289,6 +289,40 @@ pub enum Notice {
         /// At.
         price: Price,
     },
+    /// A trade since an earlier run's journal ended, of an order that it does not have.
+    #[error(
+        "trade {trade_id} of order {venue_order} of instrument {} was made since the earlier run's journal ended, and that order is not in it: {side} {qty:?} at {price:?}",
+        .instrument.0
+    )]
+    TradedMeanwhile {
+        /// Of what.
+        instrument: InstrumentId,
+        /// The trade.
+        trade_id: u64,
+        /// The venue's number of the order.
+        venue_order: u64,
+        /// Which way.
+        side: Side,
+        /// How much.
+        qty: Qty,
+        /// At.
+        price: Price,
+    },
+    /// The account has not what an earlier run left: the asset's instruments are halted.
+    #[error(
+        "{asset}: the earlier run's journal leaves the account {ours:#}, and it has {venue:#}: {difference:#} came or went in \
+         between that its orders do not explain"
+    )]
+    Meanwhile {
+        /// The asset.
+        asset: String,
+        /// What the venue says, free and locked together.
+        venue: Scaled,
+        /// What it should be.
+        ours: Scaled,
+        /// The first less the second.
+        difference: Scaled,
+    },
     /// A deposit, a withdrawal or a transfer.
     #[error("{amount} {asset} came from elsewhere")]
     Transfer {
@@ -336,7 +370,9 @@ pub enum Notice {
         until: Time,
     },
     /// The clock's offset was measured anew because a request was refused for its time.
-    #[error("a request was refused for its time (−1021): the clock is measured anew")]
+    #[error(
+        "a request was refused for its time (−1021, or −1102 of its timestamp): the clock is measured anew"
+    )]
     ClockRefused,
     /// The venue's clock against ours.
     #[error("the venue's clock is {offset_ms} ms ahead of ours, within {error_ms} ms")]

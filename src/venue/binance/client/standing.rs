@@ -78,6 +78,7 @@ impl OrderClient {
                 if !self.ledger.transfer(asset, amount, ms) {
                     return;
                 }
+                self.tell_moved(asset, amount, out);
                 out.notice(Notice::Transfer { asset: asset.to_owned(), amount: shown(amount) });
             }
             UserEvent::Terminated => self.end_session(now, session, SessionEnd::StreamEnded, out),

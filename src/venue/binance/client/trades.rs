@@ -5,7 +5,7 @@
 
 use super::OrderClient;
 use super::event::trade_row;
-use super::ledger::{AMOUNT_DECIMALS, Booking, TradeFact, booking, shown};
+use super::ledger::{AMOUNT_DECIMALS, Booking, TradeFact, booking, moved, shown};
 use super::message::Outputs;
 use super::notice::Notice;
 use super::orders::OrderKey;
@@ -22,8 +22,11 @@ pub(super) struct Unclaimed {
     pub instrument: InstrumentId,
     pub venue_order: u64,
     pub fill: Fill,
+    /// Whether it was told as made elsewhere.
+    pub told: bool,
+    /// What it moved, by asset.
+    pub moved: [(String, i128); 3],
     side: Side,
-    told: bool,
 }
 
 /// What a trade cost in a third asset, in units of 10^-8, rounded up; an asset whose name is too long for a report is
@@ -73,17 +76,16 @@ impl OrderClient {
     ) -> bool {
         let Some(listed) = self.instruments.get(instrument) else { return false };
         let key = key.or_else(|| self.orders.find_venue(instrument, trade.venue_order));
-        let booked = self.ledger.book(listed, trade);
         let tracked = key.and_then(|key| self.orders.get_mut(key)).filter(|one| one.reported.is_some());
-        let booking = match (booked, tracked) {
-            (booked, Some(earlier)) => {
-                if !earlier.is_news(trade.trade_id) {
-                    return false;
-                }
-                booked.unwrap_or_else(|| booking(listed, trade))
-            }
-            (Some(booked), None) => booked,
-            (None, None) => return false,
+        let of_earlier = tracked.is_some();
+        // What the earlier run booked is in what it left.
+        if tracked.is_some_and(|earlier| !earlier.is_news(trade.trade_id)) {
+            return false;
+        }
+        let booking = match self.ledger.book(listed, trade) {
+            Some(booked) => booked,
+            None if of_earlier => booking(listed, trade),
+            None => return false,
         };
         let paid = third(&booking, trade);
         if booking.third {
@@ -103,10 +105,17 @@ impl OrderClient {
             None => {
                 let fill = Fill { trade_id, qty, price, fee, fee_asset, paid, maker };
                 let venue_order = trade.venue_order;
+                let (base, quote) = moved(listed, trade);
+                let of = &listed.instrument;
+                let moved = [
+                    (of.base.clone(), base),
+                    (of.quote.clone(), quote),
+                    (trade.commission_asset.clone(), -trade.commission),
+                ];
                 if self.unclaimed.len() >= UNCLAIMED_MAX {
                     self.unclaimed.remove(0);
                 }
-                self.unclaimed.push(Unclaimed { instrument, venue_order, side, fill, told: false });
+                self.unclaimed.push(Unclaimed { instrument, venue_order, fill, told: false, moved, side });
                 self.tell_external(out);
             }
         }
@@ -124,11 +133,14 @@ impl OrderClient {
             .filter(|(_, order)| order.venue_id == 0)
             .map(|(_, order)| order.order.instrument)
             .collect();
+        let mut told = Vec::new();
         for one in self.unclaimed.iter_mut().filter(|one| !one.told && !nameless.contains(&one.instrument)) {
             one.told = true;
+            told.extend(one.moved.iter().cloned());
             let (instrument, side) = (one.instrument, one.side);
             let Fill { trade_id, qty, price, .. } = one.fill;
             out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price });
         }
+        told.iter().for_each(|(asset, amount)| self.tell_moved(asset, *amount, out));
     }
 }

@@ -1,6 +1,7 @@
 //! The client against literal frames: what a session says goes in, what the client sends is looked at.
 
 mod account;
+mod earlier;
 mod lists;
 mod orders;
 mod rules;

@@ -1,0 +1,98 @@
+//! The account at the start of a run that goes on where another ended.
+
+use super::*;
+use crate::domain::event::{Account, FeeAsset};
+use std::collections::BTreeMap;
+
+const UNIT: i128 = 1_000_000_000_000_000_000;
+
+/// A client that an earlier run left ten of each, at a venue that has so much.
+fn going_on(btc: &'static str, eth: &'static str) -> Rig {
+    let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+    rig.balances = vec![("BTC", btc), ("ETH", eth), ("BNB", "3.00000000")];
+    let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
+    let newest = BTreeMap::from([(InstrumentId(0), 70)]);
+    rig.input(Input::Left { account: &account, newest: &newest });
+    rig.input(Input::Start);
+    rig.settle();
+    rig
+}
+
+fn account(asset: FeeAsset, amount: i128, is_all: bool) -> Command {
+    Command::Account(Account { instrument: InstrumentId(0), asset, amount, is_all })
+}
+
+fn told(rig: &Rig) -> Vec<Command> {
+    rig.commands.iter().filter(|c| matches!(c, Command::Account(_))).copied().collect()
+}
+
+#[test]
+fn an_account_that_is_as_it_was_left_is_traded_on_at_once() {
+    let mut rig = going_on("10.00000000", "10.00000000");
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
+    assert!(rig.halted.is_empty());
+    // The earlier run has said what there is; of what nothing trades nobody asks.
+    assert_eq!(told(&rig), []);
+    assert_eq!(rig.count("account.status"), 2, "looked at once");
+    assert_eq!(rig.last("myTrades")["params"]["fromId"], 71, "what came since");
+    rig.forget();
+    rig.place(1);
+    assert_eq!((rig.count("order.place"), rig.told()), (1, vec![]));
+}
+
+#[test]
+fn what_went_meanwhile_halts_before_an_order_is_taken_until_a_person_has_looked() {
+    let mut rig = going_on("9.50000000", "10.00000000");
+    rig.run(2_000, &Rig::quiet);
+    assert_eq!(rig.halted, [InstrumentId(0)]);
+    let amounts = rig.notices.iter().find_map(|n| match n {
+        Notice::Meanwhile { asset, venue, ours, difference } => {
+            Some([asset.clone(), format!("{venue:#}"), format!("{ours:#}"), format!("{difference:#}")])
+        }
+        _ => None,
+    });
+    assert_eq!(amounts.expect("told"), ["BTC", "9.5", "10", "-0.5"].map(str::to_owned));
+    let paused = Command::Pause(InstrumentId(0), PausedBy::Difference);
+    let at = |wanted: Command| rig.commands.iter().position(|command| *command == wanted);
+    assert!(at(paused).expect("held") < at(Command::Reopen(VenueId(0))).expect("it trades"), "first held");
+    assert_eq!(told(&rig), []);
+    rig.place(1);
+    assert_eq!(rig.told(), [ReportKind::Rejected]);
+    rig.forget();
+    rig.input(Input::LookedAt(InstrumentId(0)));
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(rig.client.balance("BTC"), 9_500_000_000_000_000_000);
+    // The next run knows of it.
+    assert_eq!(told(&rig), [account(FeeAsset::Quote, -UNIT / 2, false)]);
+    rig.place(2);
+    assert_eq!(rig.told(), []);
+}
+
+#[test]
+fn the_ring_is_told_what_the_account_has_and_what_moves_it_that_is_no_trade_of_ours() {
+    let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+    rig.input(Input::Start);
+    rig.settle();
+    let both = [FeeAsset::Quote, FeeAsset::Base].map(|asset| account(asset, 10 * UNIT, true));
+    assert_eq!(told(&rig), both);
+    rig.forget();
+    let transfer = json!({"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": 2, "a": "BTC", "d": "-0.50000000", "T": 1}});
+    rig.frame(&transfer);
+    rig.frame(&transfer);
+    assert_eq!(told(&rig), [account(FeeAsset::Quote, -UNIT / 2, false)], "once");
+    rig.forget();
+    // A trade of ours is in the ring by itself; one made elsewhere is not.
+    let (_, id) = rig.place(1);
+    rig.frame(&event(&id, "NEW", "NEW", "0.00000000", None));
+    rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.40000000", Some((9, "0.40000000"))));
+    assert_eq!(told(&rig), []);
+    let mut theirs = event(&id, "TRADE", "FILLED", "1.00000000", Some((10, "1.00000000")));
+    (theirs["event"]["c"], theirs["event"]["i"]) = (json!("web_9"), json!(77));
+    rig.frame(&theirs);
+    let moved = [
+        account(FeeAsset::Base, UNIT, false),
+        account(FeeAsset::Quote, -102_644_000_000_000_000, false),
+        account(FeeAsset::Base, -100_000_000_000_000, false),
+    ];
+    assert_eq!(told(&rig), moved);
+}
