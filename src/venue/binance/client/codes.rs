@@ -112,6 +112,20 @@ pub fn meaning(status: u16, code: i32) -> Meaning {
     }
 }
 
+/// What a request is refused with whose time is more than ten seconds ahead of the venue's: not −1021, but a parameter that
+/// is malformed. It is that of the clock all the same, as every request has a time stamp.
+const TIMESTAMP: (i32, &str) = (-1102, "'timestamp'");
+
+/// The same as [`meaning`], where the words say more than the code.
+#[must_use]
+pub fn meaning_of(status: u16, code: i32, message: &str) -> Meaning {
+    meaning(status, if is_of_time(code, message) { -1021 } else { code })
+}
+
+fn is_of_time(code: i32, message: &str) -> bool {
+    code == -1021 || (code == TIMESTAMP.0 && message.contains(TIMESTAMP.1))
+}
+
 macro_rules! causes {
     ($($(#[doc = $doc:literal])* $variant:ident = $number:literal, $words:literal;)*) => {
         /// Why the venue refused, as far as a program can tell.
@@ -299,7 +313,7 @@ fn kind(status: u16, code: i32, message: &str) -> RefusalKind {
     }
     match code {
         -1003 | -1015 | -1034 => return RefusalKind::TooMuch,
-        -1021 => return RefusalKind::Time,
+        _ if is_of_time(code, message) => return RefusalKind::Time,
         -1002 | -1022 | -2014 | -2015 => return RefusalKind::NotPermitted,
         -2013 => return RefusalKind::UnknownOrder,
         _ => {}

@@ -1,7 +1,7 @@
 //! Orders: placing and cancelling, and what the answers to that say.
 //!
 //! Owns: the decisions of the order path. An order that cannot be sent now is refused at once, never queued: its price is
-//! of now. A cancel waits until it can be sent. An order refused for its time (−1021) is rejected, as it was surely not
+//! of now. A cancel waits until it can be sent. An order refused for its time (−1021, or −1102 of its timestamp) is rejected, as it was surely not
 //! executed and its price is old by now; a cancel is dated and signed anew.
 
 use super::super::limits::Cost;
@@ -19,6 +19,10 @@ use super::reply::Reply;
 use super::tracked::{CancelState, End, Phase, Tracked, rejected};
 use crate::domain::{ClientOrderId, InstrumentId, Order, OrderId, Time};
 use std::time::Duration;
+
+/// A cancel that was refused is not sent again sooner, however often it is asked for: what asks on at once would spend the
+/// rate limit on one refusal.
+const CANCEL_PACE: Duration = Duration::from_millis(250);
 
 /// An order that was handed out and is not booked yet.
 #[derive(Debug)]
@@ -163,6 +167,7 @@ impl OrderClient {
         };
         // The venue takes both of a list back for one request: the second goes out only if its order is there still then.
         let due = if self.is_taken_back_with(key) { now.plus(ASK_PAUSES.0) } else { now };
+        let due = due.max(self.orders.get(key).map_or(now, |tracked| tracked.cancel_again));
         self.want_cancel(key, due);
         self.send_cancel(now, key, out);
     }
@@ -321,6 +326,7 @@ impl OrderClient {
                 out.notice(Notice::CancelRefused { order: id, why });
                 self.change(now, key, out, |order, out| {
                     order.refused = refused;
+                    order.cancel_again = now.plus(CANCEL_PACE);
                     order.cancel_refused(out);
                 });
             }

@@ -4,7 +4,7 @@
 //! done; fields that are not known are passed over.
 
 use super::super::limits::{Retry, Told, TooMuch};
-use super::codes::{Class, Meaning, VenueRefusal, meaning};
+use super::codes::{Class, Meaning, VenueRefusal, meaning_of};
 use super::message::HttpReply;
 use serde_json::Value;
 
@@ -87,7 +87,8 @@ impl Reply {
 
     /// What an answer that is no success means.
     pub fn meaning(&self) -> Meaning {
-        meaning(self.status, self.code())
+        let message = self.result.as_ref().err().map_or("", |refused| refused.message.as_str());
+        meaning_of(self.status, self.code(), message)
     }
 
     /// The venue's code; 0 where there is none.

@@ -84,6 +84,8 @@ pub struct Tracked {
     pub refused: Refused,
     pub cancel: CancelState,
     pub cancel_tries: u8,
+    /// Before this its cancel is not sent again: it was refused.
+    pub cancel_again: Time,
     /// When to ask the venue how it stands, or for its trades; `None` where there is nothing to ask.
     pub ask_at: Option<Time>,
     /// How it stands is in doubt, though it is not unknown.
@@ -112,6 +114,7 @@ impl Tracked {
             refused: Refused::default(),
             cancel: CancelState::No,
             cancel_tries: 0,
+            cancel_again: Time(0),
             ask_at: None,
             check: false,
             asking: false,

@@ -149,3 +149,61 @@ fn an_unknown_order_that_is_found_goes_on() {
     rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.40000000", Some((5, "0.40000000"))));
     assert_eq!(rig.told(), []);
 }
+
+#[test]
+fn a_time_stamp_far_ahead_of_the_venues_clock_has_the_clock_measured_at_once() {
+    // What BINANCE says of one that is more than ten seconds ahead: nothing of −1021.
+    const SAID: &str = "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.";
+    let mut rig = Rig::started();
+    rig.place(2);
+    rig.refuse("order.place", 400, -1102, SAID);
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::Clock));
+    let refused = |n: &Notice| matches!(n, Notice::Refused { why, .. } if why.kind == RefusalKind::Time);
+    assert_eq!((rig.notes(|n| *n == Notice::ClockRefused), rig.notes(refused)), (1, 1));
+    assert!(rig.count("time") > 0 || rig.calls.iter().any(|(_, call)| call.contains("/time")), "at once");
+    rig.settle();
+    assert_eq!(rig.client.trading(rig.now), Ok(()));
+    // Another parameter is none of the clock's.
+    rig.forget();
+    rig.place(3);
+    rig.refuse(
+        "order.place",
+        400,
+        -1102,
+        "Mandatory parameter 'price' was not sent, was empty/null, or malformed.",
+    );
+    assert_eq!((rig.client.trading(rig.now), rig.notes(|n| *n == Notice::ClockRefused)), (Ok(()), 0));
+}
+
+#[test]
+fn a_cancel_refused_for_a_time_stamp_is_dated_anew_and_one_refused_otherwise_is_asked_for_at_a_pace() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    rig.frame(&event(&id, "NEW", "NEW", "0.00000000", None));
+    rig.told();
+    rig.cancel(1);
+    rig.refuse(
+        "order.cancel",
+        400,
+        -1102,
+        "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.",
+    );
+    assert_eq!(rig.told(), [], "it is sent again");
+    rig.settle();
+    assert_eq!(rig.count("order.cancel"), 2);
+    // Whoever asks on at each refusal is heard four times a second.
+    rig.refuse("order.cancel", 400, -1100, "Illegal characters found in a parameter.");
+    assert_eq!(rig.told(), [ReportKind::CancelRejected]);
+    let before = rig.count("order.cancel");
+    let mut answered = before;
+    for _ in 0..100 {
+        rig.cancel(1);
+        rig.after(10);
+        if rig.count("order.cancel") > answered {
+            answered = rig.count("order.cancel");
+            rig.refuse("order.cancel", 400, -1100, "Illegal characters found in a parameter.");
+        }
+    }
+    let sent = rig.count("order.cancel") - before;
+    assert!((1..=4).contains(&sent), "{sent} in a second");
+}
