@@ -20,6 +20,7 @@
 mod access;
 mod asker;
 pub(in crate::run) mod file;
+mod heartbeat;
 mod keeper;
 mod latched;
 mod losses;

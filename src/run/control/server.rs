@@ -1,6 +1,7 @@
 //! The loop of the control thread.
 
 use super::access::{self, Peer};
+use super::heartbeat;
 use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::names::ScopeNames;
@@ -592,8 +593,7 @@ impl Server {
             return;
         }
         self.beats = beats;
-        // One write of a short line: a reader sees the old one or the new one, and either will do.
-        if let Err(error) = fs::write(&self.paths.heartbeat, format!("{beats} {}\n", vitals.events())) {
+        if let Err(error) = heartbeat::write(&self.paths.heartbeat, beats, vitals.events()) {
             log::warn!("{}: {error}", self.paths.heartbeat.display());
         }
     }

@@ -2,10 +2,11 @@
 //! heartbeat stops.
 //!
 //! It knows the heartbeat's file and nothing else of the engine. A file that is not there is a run that has not begun or
-//! has ended in order. One that is there and no longer changes, by this process's own clock, is an engine that hangs or
+//! has ended in order; of one that cannot be read the last beat counts that could be. One that is there and no longer changes, by this process's own clock, is an engine that hangs or
 //! was killed: every open order of the account is cancelled, of whoever it is, again and again until none is left or the
 //! engine shows a sign of life.
 
+use super::heartbeat::{Heart, beats_since};
 use crate::domain::Market;
 use crate::net::backoff::Backoff;
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
@@ -177,37 +178,33 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
         }
     }
     let mut outcome = WatchdogOutcome::default();
-    let mut last: Option<(Vec<u8>, Instant)> = None;
+    let mut heart = Heart::default();
     // After everything was cancelled the engine has to show a sign of life first.
-    let mut fired_at: Option<Vec<u8>> = None;
-    // Whether it was told that the heartbeat cannot be read.
-    let mut unread = false;
+    let mut fired_at: Option<String> = None;
+    let path = &options.heartbeat;
     while !options.interrupt.is_raised() {
-        match std::fs::read(&options.heartbeat) {
-            Ok(text) if last.as_ref().is_none_or(|(before, _)| *before != text) => {
-                last = Some((text, Instant::now()));
-                unread = false;
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => last = None,
-            Err(error) if unread => log::debug!("{}: {error}", options.heartbeat.display()),
-            Err(error) => {
-                log::warn!("{}: {error}", options.heartbeat.display());
-                unread = true;
-            }
-        }
-        if let Some((text, since)) = &last
-            && since.elapsed() >= options.after
-            && fired_at.as_ref() != Some(text)
-        {
-            log::error!(
-                "the engine's heartbeat stopped {:.1?} ago: everything is cancelled",
-                since.elapsed()
+        if let Some(problem) = heart.look(path) {
+            log::warn!(
+                "{}: {problem}; the last heartbeat that could be read counts until one can be again",
+                path.display()
             );
+        }
+        if let Some((beat, since)) = heart.stopped(options.after)
+            && fired_at.as_deref() != Some(beat)
+        {
+            match &heart.problem {
+                None => {
+                    log::error!("the engine's heartbeat stopped {since:.1?} ago: everything is cancelled")
+                }
+                Some(problem) => log::error!(
+                    "{} cannot be read ({problem}), and the last heartbeat came {since:.1?} ago: everything is cancelled",
+                    path.display()
+                ),
+            }
             outcome.fired += 1;
-            fired_at = Some(text.clone());
-            let alive = || std::fs::read(&options.heartbeat).is_ok_and(|now| now != *text);
-            outcome.cancelled += account.cancel_everything(&options.interrupt, alive);
+            let beat = beat.to_owned();
+            outcome.cancelled += account.cancel_everything(&options.interrupt, || beats_since(path, &beat));
+            fired_at = Some(beat);
             if options.once {
                 break;
             }
