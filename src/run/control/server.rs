@@ -28,7 +28,8 @@ const LISTENER: Token = Token(0);
 const SIGNAL: Token = Token(1);
 /// Tokens of connections begin here.
 const CLIENTS: usize = 2;
-/// Connections at once; whoever comes while there are so many is turned away.
+/// Connections at once; whoever comes while there are so many takes the place of one that has said nothing, or is turned
+/// away.
 const CLIENTS_MAX: usize = 16;
 /// The longest wait for a connection or a signal: changes of the kill switch and the file are seen after that.
 const WAIT: Duration = Duration::from_millis(5);
@@ -56,6 +57,13 @@ struct Client {
     since: Instant,
     /// What of its answer did not fit the socket yet.
     unsent: Vec<u8>,
+}
+
+impl Client {
+    /// Whether nothing came of it yet.
+    fn is_silent(&self) -> bool {
+        self.text.is_empty() && self.unsent.is_empty()
+    }
 }
 
 /// Who asked for a kill of this scope, until risk says that it is done.
@@ -89,6 +97,8 @@ pub(super) struct Server {
     signals: UnixStream,
     signal: SigId,
     clients: Vec<Option<Client>>,
+    /// When it was last told that some were turned away, and how many were since.
+    turned_away: (Option<Instant>, u64),
     asked: Vec<Asked>,
     /// What the kill file said when it was last obeyed.
     file_done: Option<String>,
@@ -129,6 +139,7 @@ impl Server {
             signals,
             signal,
             clients: (0..CLIENTS_MAX).map(|_| None).collect(),
+            turned_away: (None, 0),
             asked: Vec::new(),
             file_done: None,
             beats: 0,
@@ -178,8 +189,13 @@ impl Server {
 
     fn accept(&mut self) {
         while let Ok((mut stream, _)) = self.listener.accept() {
-            let Some(free) = self.clients.iter().position(Option::is_none) else {
-                log::warn!("too many ask at once; one is turned away");
+            let Some(free) = self.room() else {
+                self.turned_away.1 += 1;
+                let (told, count) = self.turned_away;
+                if told.is_none_or(|at| at.elapsed() >= PATIENCE) {
+                    log::warn!("too many ask at once; {count} were turned away since this was told last");
+                    self.turned_away = (Some(Instant::now()), 0);
+                }
                 self.note(access::asked(Peer::of(&stream), None, &Err("too many ask at once".to_owned())));
                 continue;
             };
@@ -195,6 +211,31 @@ impl Server {
                 });
             }
         }
+    }
+
+    /// A place for one more: that of whoever has said nothing for longest, where all are taken.
+    fn room(&mut self) -> Option<usize> {
+        let free = |clients: &[Option<Client>]| clients.iter().position(Option::is_none);
+        if let Some(free) = free(&self.clients) {
+            return Some(free);
+        }
+        let mut silent: Vec<(Instant, usize)> = Vec::new();
+        for (at, client) in self.clients.iter().enumerate() {
+            silent.extend(client.as_ref().filter(|c| c.is_silent()).map(|c| (c.since, at)));
+        }
+        silent.sort_unstable();
+        for (_, at) in silent {
+            // What it said may be there, unread.
+            self.serve(at);
+            let client = self.clients[at].take_if(|client| client.is_silent());
+            if let Some(client) = client {
+                self.note(access::asked(client.peer, None, &Err("not a request: others came".to_owned())));
+            }
+            if self.clients[at].is_none() {
+                return Some(at);
+            }
+        }
+        None
     }
 
     /// Reads what a connection says, and answers once it is a line.
@@ -599,11 +640,13 @@ impl Server {
     }
 }
 
-/// Refuses an empty or endless text.
+/// Refuses an empty or endless text, and one that would move a terminal's cursor where it is shown.
 pub(super) fn said(what: &str, text: &str) -> Result<(), String> {
-    if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains(['\n', '\r']) {
-        return Err(format!("needs an {what}: 1 to {TEXT_CHARS_MAX} characters on one line")
-            .replace("an reason", "a reason"));
+    if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.contains(char::is_control) {
+        return Err(format!(
+            "needs an {what}: 1 to {TEXT_CHARS_MAX} characters on one line, none a control character"
+        )
+        .replace("an reason", "a reason"));
     }
     Ok(())
 }
