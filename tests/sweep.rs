@@ -187,8 +187,9 @@ fn an_interrupted_sweep_goes_on_where_it_was_cut() {
         (7..=24).contains(&done.len())
             && stopped.to_string().contains(&format!("after {} of 25", done.len()))
     );
-    // What there is can be ranked.
-    assert_eq!(report(&space, done, "sharpe").candidates.len(), done.len());
+    // What there is can be ranked; parameters that do not go together may be among it.
+    let part = report(&space, done, "sharpe");
+    assert_eq!(part.candidates.len() + part.refused, done.len());
     drop(results);
     let bytes = fs::read(&path).expect("readable");
     // Cut anywhere, as a kill may leave it.
