@@ -1,6 +1,8 @@
 //! A live run is killed while a bracket stands and its order rests; another goes on with it: what traded meanwhile is
 //! booked, what is protected is what was filled, and nothing is sent, booked or lost twice.
 
+#[path = "support/killed_run.rs"]
+mod killed_run;
 #[path = "support/live_orders.rs"]
 mod live_orders;
 #[path = "support/order_client.rs"]
@@ -8,24 +10,21 @@ mod order_client;
 
 use algo_trader::domain::event::Event;
 use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, InstrumentId, InstrumentTable, OrderId, OrderStatus, Side};
+use algo_trader::domain::{DenyReason, InstrumentId, OrderId, OrderStatus, Side};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader, Recovery};
 use algo_trader::market::Top;
-use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::pnl::pnl_report;
 use algo_trader::run::recover::Earlier;
-use algo_trader::run::{
-    Config, LiveError, LiveOptions, RecoverError, ReplayOptions, replay_journal, run_live,
-};
+use algo_trader::run::{Config, LiveError, RecoverError, ReplayOptions, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
-use live_orders::{Key, balance, dollars, fills, spot_instruments, thousandths, units, venue};
+use killed_run::{options, run_until_killed, start, until};
+use live_orders::{Key, balance, dollars, fills, thousandths, units, venue};
 use order_client::Trader;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 /// Enters with a bracket that no price ends; finding one in force, as after a crash, it takes the entry back two seconds
 /// later and leaves.
@@ -78,38 +77,12 @@ static STRATEGIES: &[StrategySpec] =
 
 const BRACKETED: &str = "[accounting]\nmethod = \"fifo\"\n[[strategy]]\nname = \"bracketed\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
-fn options(journal: &Path, interrupt: &Interrupt, recover: Option<PathBuf>) -> LiveOptions {
-    let mut options = LiveOptions { interrupt: interrupt.clone(), recover, ..LiveOptions::default() };
-    options.pipeline.journal = Some(journal.to_owned());
-    options.pipeline.wait = Some(Wait::Backoff);
-    options.pipeline.threading = Some(Threading::Inline);
-    options.pipeline.strategies = STRATEGIES;
-    options
-}
-
-/// The run that is killed; another process, which this test starts.
+/// Another process, which a test starts.
 #[test]
 fn the_run_that_is_killed() {
-    let Some(dir) = std::env::var_os("RUN_THAT_IS_KILLED").map(PathBuf::from) else { return };
-    let text = std::fs::read_to_string(dir.join("config.toml")).expect("a configuration");
-    let table = InstrumentTable::new(spot_instruments()).expect("distinct");
-    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
-    let ran = run_live(&config, options(&dir.join("run.journal"), &Interrupt::default(), None));
-    panic!("it is killed, and does not end: {:?}", ran.map(|summary| summary.to_json()));
+    run_until_killed(STRATEGIES);
 }
 
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Sells so many thousandths to whoever bids 60,000.
 fn sell(bob: &Trader<'_>, thousandths: u32) {
     let qty = format!("0.{thousandths:03}");
     let order = [
@@ -160,17 +133,9 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", BRACKETED);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (first, second) = (dir.path().join("run.journal"), dir.path().join("second.journal"));
-    std::fs::write(dir.path().join("config.toml"), &live.config.text).expect("written");
     let (btc, usdt) = (balance(&alice, "BTC"), balance(&alice, "USDT"));
 
-    let exe = std::env::current_exe().expect("this program");
-    let mut child = Command::new(exe)
-        .args(["--exact", "the_run_that_is_killed", "--nocapture"])
-        .env("RUN_THAT_IS_KILLED", dir.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a process");
+    let run = start(&live, dir.path());
     let entry = until("the bracket's entry rests", || {
         let open = alice.done("GET", "/api/v3/openOrders", &[]);
         open.as_array().and_then(|rows| rows.first()).map(|row| row["clientOrderId"].clone())
@@ -179,15 +144,15 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     sell(&bob, 12);
     sell(&bob, 8);
     std::thread::sleep(Duration::from_millis(200));
-    child.kill().expect("ours");
-    child.wait().expect("ours");
+    run.kill();
     // Nobody listens.
     sell(&bob, 10);
 
     let interrupt = Interrupt::default();
     let summary = std::thread::scope(|scope| {
-        let running =
-            scope.spawn(|| run_live(&live.config, options(&second, &interrupt, Some(dir.path().to_owned()))));
+        let running = scope.spawn(|| {
+            run_live(&live.config, options(STRATEGIES, &second, &interrupt, Some(dir.path().to_owned())))
+        });
         let exited = until("the exit traded", || {
             if running.is_finished() {
                 return Some(false);
@@ -290,15 +255,20 @@ fn what_cannot_be_gone_on_with_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let journal = dir.path().join("run.journal");
     let refused = |config: &Config, place: &Path| {
-        let options =
-            options(&dir.path().join("next.journal"), &Interrupt::default(), Some(place.to_owned()));
+        let options = options(
+            STRATEGIES,
+            &dir.path().join("next.journal"),
+            &Interrupt::default(),
+            Some(place.to_owned()),
+        );
         run_live(config, options).expect_err("it may not begin").to_string()
     };
     assert!(refused(&live.config, dir.path()).contains("no journal is there"));
 
     let interrupt = Interrupt::default();
     interrupt.raise();
-    run_live(&live.config, options(&journal, &interrupt, None)).unwrap_or_else(|error| panic!("{error}"));
+    run_live(&live.config, options(STRATEGIES, &journal, &interrupt, None))
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut paper = live.config.clone();
     paper.trading.mode = algo_trader::run::config::TradingMode::Paper;
     assert!(refused(&paper, &journal).contains("--recover is for live orders"));

@@ -1,25 +1,26 @@
 //! A live run is killed, and the account moves while nothing runs, or its journal loses its end: what went on with it tells
 //! by how much the account differs from what was left, and trades nothing of it; one that is as it was left is traded on.
 
+#[path = "support/killed_run.rs"]
+mod killed_run;
 #[path = "support/live_orders.rs"]
 mod live_orders;
 #[path = "support/order_client.rs"]
 mod order_client;
 
 use algo_trader::domain::event::{Command as Said, Event};
-use algo_trader::domain::{InstrumentId, InstrumentTable, Qty};
+use algo_trader::domain::{InstrumentId, Qty};
 use algo_trader::journal::{JournalReader, recover};
 use algo_trader::market::Top;
-use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{Config, LiveOptions, Summary, run_live};
+use algo_trader::run::{Summary, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
-use live_orders::{Key, LiveConfig, balance, dollars, spot_instruments, thousandths, venue};
+use killed_run::{options, run_until_killed, start, until};
+use live_orders::{Key, LiveConfig, balance, dollars, thousandths, venue};
 use order_client::Trader;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 /// In which a journal gets to the disk, and everything is compared.
 const DELAY: Duration = Duration::from_secs(4);
@@ -56,46 +57,10 @@ static STRATEGIES: &[StrategySpec] =
 
 const HOLDER: &str = "[[strategy]]\nname = \"holder\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
-fn options(journal: &Path, interrupt: &Interrupt, recover: Option<PathBuf>) -> LiveOptions {
-    let mut options = LiveOptions { interrupt: interrupt.clone(), recover, ..LiveOptions::default() };
-    options.pipeline.journal = Some(journal.to_owned());
-    options.pipeline.wait = Some(Wait::Backoff);
-    options.pipeline.threading = Some(Threading::Inline);
-    options.pipeline.strategies = STRATEGIES;
-    options
-}
-
-/// The run that is killed; another process, which a test starts.
+/// Another process, which a test starts.
 #[test]
 fn the_run_that_is_killed() {
-    let Some(dir) = std::env::var_os("RUN_THAT_IS_KILLED").map(PathBuf::from) else { return };
-    let text = std::fs::read_to_string(dir.join("config.toml")).expect("a configuration");
-    let table = InstrumentTable::new(spot_instruments()).expect("distinct");
-    let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
-    let ran = run_live(&config, options(&dir.join("run.journal"), &Interrupt::default(), None));
-    panic!("it is killed, and does not end: {:?}", ran.map(|summary| summary.to_json()));
-}
-
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn start(live: &LiveConfig, dir: &Path) -> Child {
-    std::fs::write(dir.join("config.toml"), &live.config.text).expect("written");
-    Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "the_run_that_is_killed", "--nocapture"])
-        .env("RUN_THAT_IS_KILLED", dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a process")
+    run_until_killed(STRATEGIES);
 }
 
 fn trade(who: &Trader<'_>, side: &str, qty: &str, tif: &str) -> serde_json::Value {
@@ -127,16 +92,12 @@ fn fill_the_entry(alice: &Trader<'_>, bob: &Trader<'_>) {
     std::thread::sleep(DELAY);
 }
 
-fn kill(mut child: Child) {
-    child.kill().expect("ours");
-    child.wait().expect("ours");
-}
-
 /// Goes on with a journal until its strategy has done what it does.
 fn go_on(live: &LiveConfig, from: &Path, to: &Path) -> Summary {
     let interrupt = Interrupt::default();
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| run_live(&live.config, options(to, &interrupt, Some(from.to_owned()))));
+        let running = scope
+            .spawn(|| run_live(&live.config, options(STRATEGIES, to, &interrupt, Some(from.to_owned()))));
         std::thread::sleep(DELAY * 3);
         interrupt.raise();
         running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
@@ -160,9 +121,9 @@ fn what_a_person_sold_while_nothing_ran_is_told_and_not_sold_again() {
     let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDER);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (first, second) = (dir.path().join("run.journal"), dir.path().join("second.journal"));
-    let child = start(&live, dir.path());
+    let run = start(&live, dir.path());
     fill_the_entry(&alice, &bob);
-    kill(child);
+    run.kill();
 
     alice.done("DELETE", "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
     assert_eq!(trade(&alice, "SELL", "0.02", "IOC")["status"], "FILLED");
@@ -185,7 +146,7 @@ fn what_the_lost_end_of_a_journal_bought_is_told_and_nothing_is_bought_beside_it
     let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDER);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (lost, second) = (dir.path().join("lost.journal"), dir.path().join("second.journal"));
-    let child = start(&live, dir.path());
+    let run = start(&live, dir.path());
     // The journal as it was before the order: what a loss of power leaves of it.
     until("the journal says what the account has", || {
         std::fs::copy(dir.path().join("run.journal"), &lost).ok()?;
@@ -196,7 +157,7 @@ fn what_the_lost_end_of_a_journal_bought_is_told_and_nothing_is_bought_beside_it
     });
     assert!(all_orders(&alice).is_empty(), "it was copied before");
     fill_the_entry(&alice, &bob);
-    kill(child);
+    run.kill();
 
     let summary = go_on(&live, &lost, &second);
     let sent = summary.orders.as_ref().expect("orders");
@@ -214,9 +175,9 @@ fn an_account_that_is_as_it_was_left_is_traded_on() {
     let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDER);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (first, second) = (dir.path().join("run.journal"), dir.path().join("second.journal"));
-    let child = start(&live, dir.path());
+    let run = start(&live, dir.path());
     fill_the_entry(&alice, &bob);
-    kill(child);
+    run.kill();
     // Nobody listens; it is the run's own order.
     assert_eq!(trade(&bob, "SELL", "0.02", "IOC")["status"], "FILLED");
     let summary = go_on(&live, &first, &second);

@@ -25,7 +25,11 @@ struct Served {
 
 impl Served {
     fn start(args: &[&str]) -> Self {
-        let mut child = venue(args).spawn().expect("the program starts");
+        Self::of(&mut venue(args))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, stdout }
     }
@@ -36,10 +40,18 @@ impl Served {
         line
     }
 
-    /// Ctrl-C; what it still says, and its exit status.
-    fn interrupt(mut self) -> (String, Option<i32>) {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()));
+    }
+
+    /// Ctrl-C; what it still says, and its exit status.
+    fn interrupt(self) -> (String, Option<i32>) {
+        self.signal("-INT");
+        self.end()
+    }
+
+    fn end(mut self) -> (String, Option<i32>) {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("text");
         (rest, self.child.wait().expect("it ends").code())
@@ -87,6 +99,28 @@ fn a_person_reads_endpoints_and_a_summary() {
     let (summary, code) = served.interrupt();
     assert!(summary.starts_with("0 frames of the market"), "{summary}");
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it_in_order_and_under_nohup_does_not() {
+    let mut served = Served::start(&["--json", "--market", "spot"]);
+    served.line();
+    // The shell and the system may each say it.
+    served.signal("-HUP");
+    served.signal("-HUP");
+    let (counts, code) = served.end();
+    assert!(counts.contains("rest_calls"), "{counts}");
+    assert_eq!(code, Some(0));
+
+    let program = env!("CARGO_BIN_EXE_algo-trader");
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" venue serve --json --market spot", program]);
+    let mut served = Served::of(ignoring.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+    served.line();
+    served.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(served.child.try_wait().expect("ours").is_none(), "it goes on");
+    assert_eq!(served.interrupt().1, Some(0));
 }
 
 #[test]

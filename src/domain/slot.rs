@@ -224,13 +224,12 @@ impl Slot {
     #[must_use]
     pub fn command(c: Command) -> Self {
         let none = InstrumentId(0);
-        if let Command::Account(Account { instrument, asset, amount, is_all }) = c {
-            let which = u64::from(asset == FeeAsset::Base) | u64::from(is_all) << 1;
-            let body = [8, which, amount as u64, (amount >> 64) as u64, 0];
-            return Self::head(Kind::Command, FIRST | LAST, instrument, body);
-        }
         let (code, instrument, scope, terms) = match c {
-            Command::Account(_) => (8, none, 0, 0),
+            Command::Account(Account { instrument, asset, amount, is_all }) => {
+                let which = u64::from(asset == FeeAsset::Base) | u64::from(is_all) << 1;
+                let body = [8, which, amount as u64, (amount >> 64) as u64, 0];
+                return Self::head(Kind::Command, FIRST | LAST, instrument, body);
+            }
             Command::Halt => (0, none, 0, 0),
             Command::Resume => (1, none, 0, 0),
             Command::Pause(instrument, by) => (2, instrument, by as u64, 0),

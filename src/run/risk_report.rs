@@ -382,4 +382,28 @@ mod tests {
         let returns = &gathered.returns[0];
         assert_eq!((returns.rows(), returns.known(&[0]).rows(), returns.known(&[1]).rows()), (5, 5, 2));
     }
+
+    #[test]
+    fn a_peak_is_of_one_moment_and_not_of_one_strategy_now_and_another_before() {
+        let mut curve = Curve::default();
+        let cents = |value: i128| Scaled { value, decimals: 2 };
+        // One has won what the other lost, each time.
+        for (seq, [one, other]) in [(1, [0, 0]), (2, [5_000, -5_000]), (3, [-1_000, 0]), (4, [2_000, -4_000])]
+        {
+            for (strategy, net) in (0..).zip([one, other]) {
+                let row = EquityRow {
+                    seq,
+                    time_ns: Time(seq),
+                    strategy,
+                    quote: "USDT".into(),
+                    realised: cents(0),
+                    unrealised: cents(net),
+                    fees: cents(0),
+                    net: cents(net),
+                };
+                curve.take(&row, &DayBoundary::default());
+            }
+        }
+        assert_eq!((curve.peak(), curve.now), (0.0, -20.0));
+    }
 }

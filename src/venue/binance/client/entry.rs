@@ -1,8 +1,9 @@
 //! Orders: placing and cancelling, and what the answers to that say.
 //!
-//! Owns: the decisions of the order path. An order that cannot be sent now is refused at once, never queued: its price is
-//! of now. A cancel waits until it can be sent. An order refused for its time (−1021, or −1102 of its timestamp) is rejected, as it was surely not
-//! executed and its price is old by now; a cancel is dated and signed anew.
+//! Owns: the decisions of the order path. An order that cannot be sent now is refused at once, never queued: its
+//! price is of now. A cancel waits until it can be sent. An order refused for its time (−1021, or −1102 of its
+//! timestamp) is rejected, as it was surely not executed and its price is old by now; a cancel is dated and signed
+//! anew.
 
 use super::super::limits::Cost;
 use super::super::request::Request;
