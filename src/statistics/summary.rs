@@ -294,7 +294,10 @@ mod tests {
         });
         assert_eq!((all.returns, all.worst_return, all.annual_return), (2, Some(-1.0), Some(-1.0)));
         assert_eq!(all.max_drawdown.map(|fall| fall.depth), Some(-1.2));
-        assert_eq!((all.total_return, all.cagr), (Some(-0.9), Some(-1.0)));
+        assert_eq!(all.total_return, Some(-0.9));
+        // However much it had in the end: none of it grew from what was there.
+        let back = statistics(&Inputs { equity: &daily(&[100.0, -20.0, 150.0]), ..Inputs::default() });
+        assert_eq!((back.total_return, back.cagr), (Some(0.5), Some(-1.0)));
     }
 
     #[test]
