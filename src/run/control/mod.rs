@@ -241,7 +241,9 @@ impl PreparedControl {
         }
         // What a process left that is no more.
         let _ = std::fs::remove_file(path);
-        let made = UnixListener::bind(path).and_then(|listener| {
+        // The journal, beside which it mostly is, makes its directory too, and comes later.
+        let dir = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let made = dir.and_then(|()| UnixListener::bind(path)).and_then(|listener| {
             let socket = SocketFile(path.clone());
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
             listener.set_nonblocking(true)?;

@@ -109,7 +109,8 @@ fn losses_that_cannot_be_written_are_in_the_status_until_they_are() {
 #[test]
 fn a_run_that_is_refused_leaves_no_socket() {
     let dir = tempfile::tempdir().expect("a directory");
-    let paths = ControlPaths::new(dir.path(), "tried");
+    // Its directory is made, as a journal's is.
+    let paths = ControlPaths::new(&dir.path().join("not/yet"), "tried");
     let prepared =
         PreparedControl::open(&Config::embedded_default(), paths.clone()).expect("it can be controlled");
     assert!(paths.socket.exists());
