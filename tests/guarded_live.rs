@@ -12,7 +12,7 @@ mod webhook;
 
 use algo_trader::audit::verify_file;
 use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price};
+use algo_trader::domain::{DenyReason, Instrument, InstrumentId, InstrumentTable, Price};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
 use algo_trader::net::{Endpoint, TlsSettings};
@@ -83,6 +83,19 @@ impl Strategy for Loses {
     fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
 }
 
+/// Panics at its first quote.
+struct Fails;
+
+impl Strategy for Fails {
+    fn on_quote(&mut self, _ctx: &mut Context<'_>, _instrument: InstrumentId, _top: &Top) {
+        panic!("no more of this");
+    }
+}
+
+fn fails(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Fails))
+}
+
 fn rests(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     Ok(Box::new(Rests { instrument, of: setup.table.get(instrument).clone(), next: 0 }))
@@ -95,10 +108,12 @@ fn loses(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 
 static STRATEGIES: &[StrategySpec] = &[
     StrategySpec { name: "rests", doc: "orders that rest", params: &[], build: rests },
+    StrategySpec { name: "fails", doc: "a fault", params: &[], build: fails },
     StrategySpec { name: "loses", doc: "trades that cost", params: &[], build: loses },
 ];
 
 const RESTS: &str = "[[strategy]]\nname = \"rests\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+const FAILS: &str = "[[strategy]]\nname = \"fails\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 const LOSES: &str = "[[strategy]]\nname = \"loses\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 /// Finds the tenth order of anybody, once.
@@ -323,6 +338,41 @@ fn what_is_stopped_and_released_is_told_to_a_webhook_however_often_it_has_to_be_
         assert_eq!(body[field], value, "{body}");
     }
     assert!(body["time"].as_str().is_some_and(|time| time.starts_with("20")) && body["lost"] == 0, "{body}");
+}
+
+#[test]
+fn a_run_that_ends_by_a_fault_and_one_that_cannot_go_on_after_it_are_told() {
+    let (_venue, live) = on_paper(FAILS, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    let options = |journal: &str| {
+        let mut options = LiveOptions { alerts: Some(alerts(port, ca.path())), ..LiveOptions::default() };
+        options.duration = Some(Duration::from_secs(60));
+        options.pipeline.strategies = STRATEGIES;
+        options.pipeline.threading = Some(Threading::Inline);
+        options.pipeline.journal = Some(dir.path().join(journal));
+        options
+    };
+    let ended = run_live(&live.config, options("run.journal")).expect_err("it fails").to_string();
+    assert!(ended.contains("no more of this"), "{ended}");
+    let mut config = live.config.clone();
+    config.trading.mode = TradingMode::Live;
+    let gone = dir.path().join("gone.journal");
+    let refused = run_live(&config, LiveOptions { recover: Some(gone), ..options("next.journal") })
+        .expect_err("no journal");
+    // What was asked for wrongly is told to who asked alone.
+    config.instruments = InstrumentTable::new(Vec::new()).expect("none clashes");
+    run_live(&config, options("none.journal")).expect_err("nothing to follow");
+    let came = came.lock().expect("no panic").clone();
+    let told: Vec<&str> = came.iter().filter_map(|(_, body)| body["text"].as_str()).collect();
+    let expected = [
+        format!("desk: the run has ENDED by a fault: {ended}"),
+        format!("desk: the run has NOT BEGUN: {refused}"),
+    ];
+    assert_eq!(told, expected);
+    let kinds: Vec<&Value> = came.iter().map(|(_, body)| &body["kind"]).collect();
+    assert_eq!(kinds, ["failed", "not-started"]);
 }
 
 #[test]

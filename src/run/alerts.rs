@@ -34,6 +34,12 @@ pub(super) enum AlertKind {
     Released,
     /// Surveillance found something.
     Surveillance,
+    /// A disk that the run writes to fills up.
+    Disk,
+    /// The run ended, and nobody asked it to.
+    Failed,
+    /// It could not begin to trade.
+    NotStarted,
 }
 
 /// An alert, as it is sent.
@@ -80,6 +86,21 @@ impl Alert {
         }
     }
 
+    /// A disk has little room left.
+    pub fn disk(scope: &str, reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::Disk, ..Self::stopped(scope, "space", "", reason, at) }
+    }
+
+    /// The run is over, by a fault.
+    pub fn failed(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::Failed, ..Self::stopped("all", "fault", "", reason, at) }
+    }
+
+    /// The run cannot begin.
+    pub fn not_started(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::NotStarted, ..Self::failed(reason, at) }
+    }
+
     /// In one sentence.
     fn sentence(&self) -> String {
         let Self { scope, cause, by, reason, .. } = self;
@@ -87,6 +108,9 @@ impl Alert {
             AlertKind::Stopped => format!("{scope} is STOPPED ({cause}) by {by}: {reason}"),
             AlertKind::Released => format!("{scope} trades again"),
             AlertKind::Surveillance => format!("surveillance: {scope}: {reason}"),
+            AlertKind::Disk => format!("{scope} fills up: {reason}"),
+            AlertKind::NotStarted => format!("the run has NOT BEGUN: {reason}"),
+            AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
         }
     }
 }
@@ -133,6 +157,12 @@ impl AlertRequest {
 pub(super) struct Alerts(Option<(Sender<Alert>, Arc<AtomicU64>)>);
 
 impl Alerts {
+    #[cfg(test)]
+    pub fn heard_by_a_test() -> (Self, Receiver<Alert>) {
+        let (queue, told) = bounded(QUEUE);
+        (Self(Some((queue, Arc::default()))), told)
+    }
+
     /// Raises one; never waits.
     pub fn raise(&self, alert: Alert) {
         let Some((queue, lost)) = &self.0 else { return };

@@ -58,6 +58,12 @@ impl AuditRequest {
         })
     }
 
+    /// The trail of a run with this journal.
+    #[must_use]
+    pub fn trail_beside(&self, journal: &Path) -> PathBuf {
+        self.trail.clone().unwrap_or_else(|| trail_of(journal))
+    }
+
     /// The same with a record of who started the run, as far as the system says.
     #[must_use]
     pub fn started_by_user(mut self, what: &str) -> Self {
@@ -249,7 +255,7 @@ impl Worker {
         commands: Receiver<Command>,
         shared: Arc<Mutex<AuditSummary>>,
     ) -> Self {
-        let trail = request.trail.clone().unwrap_or_else(|| trail_of(&journal));
+        let trail = request.trail_beside(&journal);
         let mut notes = std::mem::take(&mut request.first);
         notes.extend(early);
         let anchor_at = Instant::now() + request.anchor_every;

@@ -13,6 +13,8 @@ pub(super) struct Followers {
     audit: Option<AuditThread>,
     /// The journal, where there is one.
     pub journal: Option<PathBuf>,
+    /// What the run writes to: what each file is, and where.
+    pub files: Vec<(&'static str, PathBuf)>,
 }
 
 impl Followers {
@@ -24,11 +26,17 @@ impl Followers {
         journal: Option<PathBuf>,
     ) -> io::Result<Self> {
         let stays = journal.is_some();
+        let database =
+            store.as_ref().and_then(|request| request.place.strip_prefix("sqlite:")).map(PathBuf::from);
         let store = store.map(|request| RunStore::start(request, journal.clone())).transpose()?;
         let journal = store.as_ref().map(|store| store.journal().to_owned()).or(journal);
         let audit = audit.filter(|request| journal.is_some() && (stays || request.trail.is_some()));
+        let trail =
+            audit.as_ref().zip(journal.as_ref()).map(|(request, journal)| request.trail_beside(journal));
+        let files = [("journal", journal.clone()), ("audit trail", trail), ("database", database)];
+        let files = files.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
         let audit = audit.map(AuditThread::start).transpose()?;
-        Ok(Self { store, audit, journal })
+        Ok(Self { store, audit, journal, files })
     }
 
     /// The journal exists: it can be followed, beside the threads of this topology.

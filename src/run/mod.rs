@@ -10,6 +10,7 @@ pub mod backtest;
 pub mod capture;
 pub mod config;
 pub mod control;
+mod disk_space;
 mod fee_rates;
 pub mod feed;
 pub mod fetch;

@@ -16,10 +16,11 @@ pub use capture::{LiveCapture, capture_live};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
-use super::alerts::{AlertRequest, AlertThread, Alerts};
+use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, OnExit, TradingMode};
 use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
+use super::disk_space::DiskWatch;
 use super::followers::Followers;
 use super::interrupt::Interrupt;
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
@@ -160,11 +161,22 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     }
     let followers = Followers::start(options.store.take(), audit, journal)?;
     options.pipeline.journal.clone_from(&followers.journal);
-    let beside = Beside { notes: followers.notes(), alerts, reactions };
-    let mut result =
-        on_a_thread_of_its_own(|| live(config, options, beside, |topology| followers.follow(topology)))
-            .map_err(LiveError::from)
-            .and_then(|ran| ran);
+    let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions };
+    let mut disks = None;
+    let journal_exists = |topology: &Topology| {
+        followers.follow(topology);
+        let watch = DiskWatch::start(&followers.files, alerts.clone(), &topology.housekeeping);
+        disks = watch.inspect_err(|error| log::warn!("the room on disks is not watched: {error}")).ok();
+    };
+    let mut result = on_a_thread_of_its_own(|| live(config, options, beside, journal_exists))
+        .map_err(LiveError::from)
+        .and_then(|ran| ran);
+    if let Some(disks) = disks {
+        disks.finish();
+    }
+    if let Err(error) = &result {
+        failed(error, &alerts);
+    }
     followers.finish(match &mut result {
         Ok(summary) => Some(summary),
         Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
@@ -175,6 +187,17 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         alerting.finish();
     }
     result
+}
+
+/// Tells of a run that ends by itself, or does not begin where one before it may have left something open. What else is
+/// refused at a start was asked for by somebody who sees it.
+fn failed(error: &LiveError, alerts: &Alerts) {
+    let alert = match error {
+        LiveError::Stopped { .. } | LiveError::Venue { .. } => Alert::failed,
+        LiveError::Orders(_) | LiveError::Recover(_) => Alert::not_started,
+        _ => return,
+    };
+    alerts.raise(alert(&error.to_string(), wall_clock()));
 }
 
 /// What the control threads have to do with what follows the journal.
