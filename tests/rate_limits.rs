@@ -26,7 +26,7 @@ const DAY: RateLimit = limit(RateKind::Orders, 86_400, 900);
 const RAW: RateLimit = limit(RateKind::RawRequests, 300, 1_500);
 
 fn exact(cancel_reserve: u64) -> BudgetSettings {
-    BudgetSettings { clock_error: Duration::ZERO, use_percent: 100, cancel_reserve }
+    BudgetSettings { clock_error: Duration::ZERO, use_percent: 100, cancel_reserve, kept_percent: 0 }
 }
 
 /// The venue as the documentation has it: a count in each window of its clock.
@@ -100,6 +100,7 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let cost = prop_oneof![
         4 => Just(Cost::ORDER),
         1 => Just(Cost { purpose: Purpose::Order, weight: 1, orders: 3 }),
+        2 => Just(Cost::EXIT),
         2 => Just(Cost::CANCEL),
         1 => (1u32..80).prop_map(Cost::query),
     ];
@@ -183,7 +184,7 @@ proptest! {
     ) {
         let limits = [WEIGHT, ORDERS, DAY, RAW];
         let clock_error = Duration::from_millis(400);
-        let settings = BudgetSettings { clock_error, use_percent: 100, cancel_reserve: reserve };
+        let settings = BudgetSettings { clock_error, use_percent: 100, cancel_reserve: reserve, kept_percent: (reserve % 21) as u32 };
         let (mut budget, mut venue) = (Budget::new(settings, &limits), NaiveVenue::new(&limits));
         let granted = play(&asks, &mut budget, &mut venue, ahead_ms);
         prop_assert!(venue.over.is_empty(), "{:?}", venue.over);
@@ -255,6 +256,34 @@ fn a_reserve_is_left_for_cancels() {
         budget.ask(Cost::query(501), at_ms(60_000)).expect_err("a whole window has 500"),
         NotNow::Never { kind: RateKind::RequestWeight, window_s: 60 }
     );
+}
+
+#[test]
+fn orders_that_reduce_have_the_rest_of_the_orders_limits_and_orders_that_of_all_others() {
+    let settings = BudgetSettings { kept_percent: 10, ..exact(100) };
+    let spend = |budget: &mut Budget, cost: Cost| {
+        let granted = std::iter::from_fn(|| budget.ask(cost, at_ms(0)).ok()).count() as u64;
+        (granted, budget.ask(cost, at_ms(0)).expect_err("no more"))
+    };
+    let used_up = |kind, window_s| NotNow::UsedUp { kind, window_s, until: at_ms(window_s * 1_000) };
+    let full = used_up(RateKind::Orders, 10);
+    let mut budget = Budget::new(settings, &[WEIGHT, ORDERS, RAW]);
+    assert_eq!(spend(&mut budget, Cost::ORDER), (45, full));
+    assert_eq!(spend(&mut budget, Cost::EXIT), (5, full), "50 with what came before");
+    // Of the day's, too.
+    let mut budget = Budget::new(settings, &[limit(RateKind::Orders, 86_400, 90)]);
+    let full = used_up(RateKind::Orders, 86_400);
+    assert_eq!((spend(&mut budget, Cost::ORDER), spend(&mut budget, Cost::EXIT)), ((81, full), (9, full)));
+    // Questions leave weight to orders, and both leave it to cancels.
+    let mut budget = Budget::new(settings, &[WEIGHT]);
+    let full = used_up(RateKind::RequestWeight, 60);
+    assert_eq!(spend(&mut budget, Cost::query(1)), (440, full));
+    assert_eq!(spend(&mut budget, Cost::ORDER), (60, full));
+    assert_eq!(spend(&mut budget, Cost::EXIT), (0, full));
+    assert_eq!(spend(&mut budget, Cost::CANCEL), (100, full));
+    // A limit that is tiny is not all kept.
+    let mut budget = Budget::new(settings, &[limit(RateKind::Orders, 10, 1)]);
+    assert_eq!(spend(&mut budget, Cost::ORDER), (1, used_up(RateKind::Orders, 10)));
 }
 
 fn budget_ask(budget: &mut Budget, cost: Cost, now: Time) -> Permit {

@@ -173,6 +173,8 @@ impl Projector {
             Command::Release(scope) => ("release".to_owned(), None, Some(self.scope(scope))),
             Command::Suspend(venue) => ("suspend".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
             Command::Reopen(venue) => ("reopen".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
+            Command::Ration(venue) => ("ration".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
+            Command::Unration(venue) => ("unration".to_owned(), None, Some(self.scope(Scope::Venue(venue)))),
             Command::Account(account) => (self.account(&account), None, None),
         };
         let (cause, flatten) = match command {

@@ -274,6 +274,10 @@ pub enum Command {
     Suspend(VenueId),
     /// Orders can be sent there again.
     Reopen(VenueId),
+    /// What is left of this part of a venue's rate limit is kept for what only reduces: deny every other order.
+    Ration(VenueId),
+    /// There is enough for all orders again.
+    Unration(VenueId),
     /// Take back what is open, and send nothing that could rest or add to a position.
     Kill(Kill),
     /// Trade again what was stopped so.

@@ -6,6 +6,7 @@
 //! | held back by | lets pass | over a restart |
 //! | --- | --- | --- |
 //! | a pause of one instrument | cancels, and what only reduces | what a difference or an operator paused stays; the venue and the pairs file say it anew |
+//! | a ration of a venue's part: the rest of its rate limit is kept | cancels, and what only reduces | said anew |
 //! | a suspension of a venue's part: nothing can be sent | cancels | said anew |
 
 use super::event::Command;
@@ -71,8 +72,10 @@ impl fmt::Display for PausedBy {
     }
 }
 
-/// Set where the instrument's part of a venue is suspended; bits below are those of [`PausedBy`].
+/// Set where the instrument's part of a venue is suspended; the lowest bits are those of [`PausedBy`].
 const SUSPENDED: u8 = 1 << 7;
+/// Set where what is left of its rate limit is kept for what only reduces.
+const RATIONED: u8 = 1 << 6;
 
 /// What holds each instrument back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,10 +97,14 @@ impl Pauses {
         self.venue_of.clone_from(&other.venue_of);
     }
 
-    /// Who holds an instrument back: each by [`PausedBy::label`], and `suspended` where its part of the venue is.
+    /// Who holds an instrument back: each by [`PausedBy::label`], and `suspended` or `rationed` where its part of the venue
+    /// is.
     pub fn holders(&self, instrument: InstrumentId) -> impl Iterator<Item = &'static str> + '_ {
         let by = PausedBy::ALL.into_iter().filter(move |by| self.is_paused_by(instrument, *by));
-        by.map(PausedBy::label).chain(self.is_suspended(instrument).then_some("suspended"))
+        let is = move |bit| self.holds.get(instrument.index()).is_some_and(|holds| holds & bit != 0);
+        let parts = [(SUSPENDED, "suspended"), (RATIONED, "rationed")];
+        by.map(PausedBy::label)
+            .chain(parts.into_iter().filter(move |(bit, _)| is(*bit)).map(|(_, label)| label))
     }
 
     /// Takes a command in; whether it was one of those that pause or let pass.
@@ -107,6 +114,8 @@ impl Pauses {
             Command::Unpause(_, by) => (by.bit(), false),
             Command::Suspend(_) => (SUSPENDED, true),
             Command::Reopen(_) => (SUSPENDED, false),
+            Command::Ration(_) => (RATIONED, true),
+            Command::Unration(_) => (RATIONED, false),
             Command::Halt
             | Command::Resume
             | Command::Kill(_)
@@ -154,7 +163,9 @@ impl Pauses {
 fn concerns(command: Command, index: usize, venue: VenueId) -> bool {
     match command {
         Command::Pause(instrument, _) | Command::Unpause(instrument, _) => instrument.index() == index,
-        Command::Suspend(of) | Command::Reopen(of) => of == venue,
+        Command::Suspend(of) | Command::Reopen(of) | Command::Ration(of) | Command::Unration(of) => {
+            of == venue
+        }
         Command::Halt | Command::Resume | Command::Kill(_) | Command::Release(_) | Command::Account(_) => {
             false
         }
@@ -208,5 +219,18 @@ mod tests {
         assert!(pauses.is_paused(BTC), "the operator has not let go");
         assert!(!pauses.is_suspended(BTC) && !pauses.is_paused(ETH));
         assert!(!pauses.take(Command::Halt), "that is none of these");
+    }
+
+    #[test]
+    fn where_the_rate_limit_is_rationed_all_is_held_back_but_nothing_is_suspended() {
+        let mut pauses = pauses();
+        assert!(pauses.take(Command::Ration(VenueId(0))));
+        assert!(pauses.is_paused(BTC) && !pauses.is_suspended(BTC) && !pauses.is_paused(PERPETUAL));
+        assert_eq!(pauses.holders(ETH).collect::<Vec<_>>(), ["rationed"]);
+        pauses.take(Command::Suspend(VenueId(0)));
+        pauses.take(Command::Unration(VenueId(0)));
+        assert_eq!(pauses.holders(ETH).collect::<Vec<_>>(), ["suspended"]);
+        pauses.take(Command::Reopen(VenueId(0)));
+        assert!(!pauses.is_paused(ETH));
     }
 }

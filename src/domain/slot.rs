@@ -238,6 +238,9 @@ impl Slot {
             Command::Release(scope) => (5, scope.instrument(), scope.code(), 0),
             Command::Suspend(venue) => (6, none, Scope::Venue(venue).code(), 0),
             Command::Reopen(venue) => (7, none, Scope::Venue(venue).code(), 0),
+            // 8 is the account's.
+            Command::Ration(venue) => (9, none, Scope::Venue(venue).code(), 0),
+            Command::Unration(venue) => (10, none, Scope::Venue(venue).code(), 0),
         };
         Self::head(Kind::Command, FIRST | LAST, instrument, [code, scope, terms, 0, 0])
     }
@@ -496,9 +499,13 @@ impl Slot {
                     .map_or(Event::Clock, |by| Event::Command(Command::Unpause(instrument, by))),
                 4 => Kill::read(w[4], w[5]).map_or(Event::Clock, |kill| Event::Command(Command::Kill(kill))),
                 5 => Scope::read(w[4]).map_or(Event::Clock, |s| Event::Command(Command::Release(s))),
-                6 | 7 => match Scope::read(w[4]) {
-                    Some(Scope::Venue(venue)) if w[3] == 6 => Event::Command(Command::Suspend(venue)),
-                    Some(Scope::Venue(venue)) => Event::Command(Command::Reopen(venue)),
+                code @ (6 | 7 | 9 | 10) => match Scope::read(w[4]) {
+                    Some(Scope::Venue(venue)) => Event::Command(match code {
+                        6 => Command::Suspend(venue),
+                        7 => Command::Reopen(venue),
+                        9 => Command::Ration(venue),
+                        _ => Command::Unration(venue),
+                    }),
                     _ => Event::Clock,
                 },
                 8 => Event::Command(Command::Account(Account {

@@ -300,7 +300,12 @@ impl Recovery {
             }
             Command::Release(Scope::All) => self.killed.clear(),
             Command::Release(scope) => self.killed.retain(|known| known.scope != scope),
-            Command::Pause(..) | Command::Unpause(..) | Command::Suspend(_) | Command::Reopen(_) => {
+            Command::Pause(..)
+            | Command::Unpause(..)
+            | Command::Suspend(_)
+            | Command::Reopen(_)
+            | Command::Ration(_)
+            | Command::Unration(_) => {
                 self.paused.take(command);
             }
             Command::Account(account) => self.account(&account),

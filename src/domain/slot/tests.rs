@@ -70,8 +70,14 @@ fn every_kind_reads_back_what_was_written() {
     let measured = Measure { subject: Subject::Sold, binds: Binds::MoreThan };
     let denial = Denial { measure: Some(measured), ..denial };
     assert_eq!(Slot::denial(&denial).event(), Event::Denial(denial));
-    let commands =
-        [Command::Halt, Command::Resume, Command::Suspend(VenueId(255)), Command::Reopen(VenueId(0))];
+    let commands = [
+        Command::Halt,
+        Command::Resume,
+        Command::Suspend(VenueId(255)),
+        Command::Reopen(VenueId(0)),
+        Command::Ration(VenueId(255)),
+        Command::Unration(VenueId(0)),
+    ];
     let paused = PausedBy::ALL.map(|by| Command::Pause(instrument, by));
     let unpaused = PausedBy::ALL.map(|by| Command::Unpause(instrument, by));
     let account =

@@ -109,7 +109,7 @@ pub struct HeldReply {
     /// Its name.
     pub instrument: String,
     /// Who holds it back: `operator`, `pairs file`, `difference` (the venue's numbers and ours differ), `venue`, or
-    /// `suspended`, where the venue takes no orders at all.
+    /// `suspended`, where the venue takes no orders at all, or `rationed`, where it takes such that reduce alone.
     pub by: Vec<String>,
 }
 
@@ -190,6 +190,9 @@ impl ControlReply {
                     "the venue's numbers and ours differ: look, then `algo-trader ctl resume` it".to_owned(),
                 ),
                 "suspended" => Some("the venue takes no orders for it".to_owned()),
+                "rationed" => {
+                    Some("what is left of the rate limit is kept for orders that reduce".to_owned())
+                }
                 other => Some(format!("by the {other}")),
             });
             let why: Vec<String> = why.collect();

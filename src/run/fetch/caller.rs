@@ -96,6 +96,7 @@ impl Caller {
         let of_budget = BudgetSettings {
             use_percent: settings.use_percent,
             cancel_reserve: 0,
+            kept_percent: 0,
             ..BudgetSettings::default()
         };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -42,11 +42,19 @@ pub struct BudgetSettings {
     pub use_percent: u32,
     /// Request weight that only cancels may use, in each window; and as many requests.
     pub cancel_reserve: u64,
+    /// Per cent, 0 to 50, of what is used of each limit that is kept for what matters more: of orders for those that only
+    /// reduce a position, of request weight and requests for orders, which questions leave alone.
+    pub kept_percent: u32,
 }
 
 impl Default for BudgetSettings {
     fn default() -> Self {
-        Self { clock_error: Duration::from_millis(500), use_percent: 95, cancel_reserve: 200 }
+        Self {
+            clock_error: Duration::from_millis(500),
+            use_percent: 95,
+            cancel_reserve: 200,
+            kept_percent: 10,
+        }
     }
 }
 
@@ -55,6 +63,8 @@ impl Default for BudgetSettings {
 pub enum Purpose {
     /// It takes an order away: may use the reserve, and is not kept by too many orders.
     Cancel,
+    /// It places orders that only reduce a position: may use what is kept of the orders' limits.
+    Reduce,
     /// It places orders.
     Order,
     /// It asks something.
@@ -77,6 +87,10 @@ impl Cost {
     pub const ORDER: Cost = Cost { purpose: Purpose::Order, weight: 1, orders: 1 };
     /// Of placing two orders as one list.
     pub const PAIR: Cost = Cost { purpose: Purpose::Order, weight: 1, orders: 2 };
+    /// Of placing one order that only reduces a position.
+    pub const EXIT: Cost = Cost { purpose: Purpose::Reduce, ..Self::ORDER };
+    /// Of placing two such orders as one list.
+    pub const PAIR_OF_EXITS: Cost = Cost { purpose: Purpose::Reduce, ..Self::PAIR };
     /// Of cancelling.
     pub const CANCEL: Cost = Cost { purpose: Purpose::Cancel, weight: 1, orders: 0 };
 
@@ -201,6 +215,8 @@ impl Budget {
             let reserved = limit.kind != RateKind::Orders;
             // No more than half: a small limit is not all reserve.
             window.reserve = if reserved { settings.cancel_reserve.min(window.limit / 2) } else { 0 };
+            window.kept = window.limit.saturating_mul(settings.kept_percent.min(50).into()) / 100;
+            window.kept = window.kept.min((window.limit - window.reserve) / 2);
             windows.push(window);
         }
         let shortest = windows.iter().map(|window| window.window_s).min().unwrap_or(1);
@@ -229,7 +245,7 @@ impl Budget {
     #[inline(never)]
     pub fn may_ask(&mut self, cost: Cost, now: Time) -> Result<(), NotNow> {
         let until = match cost.purpose {
-            Purpose::Order => self.blocked_until.max(self.orders_blocked_until),
+            Purpose::Order | Purpose::Reduce => self.blocked_until.max(self.orders_blocked_until),
             Purpose::Cancel | Purpose::Query => self.blocked_until,
         };
         if now < until {
@@ -242,10 +258,7 @@ impl Budget {
             if amount == 0 {
                 continue;
             }
-            let limit = match cost.purpose {
-                Purpose::Cancel => window.limit,
-                Purpose::Order | Purpose::Query => window.limit - window.reserve,
-            };
+            let limit = window.open_to(cost.purpose);
             if amount > limit {
                 return Err(NotNow::Never { kind, window_s });
             }

@@ -1,6 +1,7 @@
 //! Answers and frames: whose they are, what they tell of counts and bans, and who acts on them.
 
 use super::super::exchange_info::{ExchangeInfo, InfoError};
+use super::super::limits::Cost;
 use super::OrderClient;
 use super::codes::Reaction as React;
 use super::event;
@@ -87,7 +88,7 @@ impl OrderClient {
         if !keys.is_empty() {
             let venue_now = self.line.clock.venue_time(now);
             self.line.budget.lost(request.permit, venue_now);
-            self.hold_orders(now, &LocalRefusal::NoConnection);
+            self.hold_orders(now, Cost::ORDER, &LocalRefusal::NoConnection);
             for key in keys {
                 self.refuse_here(now, *key, LocalRefusal::NoConnection, out);
             }

@@ -194,6 +194,7 @@ const NOT_SENT: &[(u8, &str)] = &[
     (113, "there are more orders at once than orders_max"),
     (114, "an order with this id was placed already"),
     (115, "no such order is open"),
+    (116, "what is left of the rate limit is kept for orders that reduce"),
 ];
 
 impl LocalRefusal {
@@ -217,6 +218,7 @@ impl LocalRefusal {
             Self::TooManyOrders => 113,
             Self::DuplicateId => 114,
             Self::NoSuchOrder => 115,
+            Self::NotTrading(Paused::Rationed) => 116,
         };
         let filter = match self {
             Self::Rule(OrderRefusal::Filter(breach)) => filter_number(Some(breach.filter)),

@@ -25,6 +25,11 @@ use std::time::Duration;
 /// rate limit on one refusal.
 const CANCEL_PACE: Duration = Duration::from_millis(250);
 
+/// What an order costs.
+const fn cost_of(order: &Order) -> Cost {
+    if order.reduce_only { Cost::EXIT } else { Cost::ORDER }
+}
+
 /// An order that was handed out and is not booked yet.
 #[derive(Debug)]
 pub(super) struct HandedOut {
@@ -45,7 +50,7 @@ impl OrderClient {
     /// Sends an order. This is the hot path: nothing is allocated where the order goes to a session.
     pub(super) fn place(&mut self, now: Time, order: &Order, client_id: &ClientOrderId, out: &mut Outputs) {
         if let Err(why) = self.try_place(now, order, client_id, out) {
-            self.hold_orders(now, &why);
+            self.hold_orders(now, cost_of(order), &why);
             let refused = why.refused();
             out.notice(Notice::NotSent { order: order.id, why });
             out.report(rejected(order, refused));
@@ -72,7 +77,7 @@ impl OrderClient {
             client_id,
             self_trade: listed.self_trade(order, self.settings.self_trade),
         };
-        self.line.rehearse(route, Form::Request(&request), Cost::ORDER, now, out);
+        self.line.rehearse(route, Form::Request(&request), cost_of(order), now, out);
     }
 
     fn try_place(
@@ -83,6 +88,8 @@ impl OrderClient {
         out: &mut Outputs,
     ) -> Result<(), LocalRefusal> {
         self.trading(now).map_err(LocalRefusal::NotTrading)?;
+        let cost = cost_of(order);
+        self.rations(now, cost)?;
         let listed = self.instruments.check(order)?;
         let route = self.order_route()?;
         let key = self.orders.key_for(client_id)?;
@@ -92,8 +99,7 @@ impl OrderClient {
             client_id,
             self_trade: listed.self_trade(order, self.settings.self_trade),
         };
-        let sending =
-            Sending { asked: Asked::Place(key), cost: Cost::ORDER, activity: self.ledger.activity() };
+        let sending = Sending { asked: Asked::Place(key), cost, activity: self.ledger.activity() };
         let request = self.line.hand_out(route, Form::Request(&request), sending, now, out)?;
         self.handed_out = Some(HandedOut { order: *order, client_id: *client_id, now, request });
         Ok(())

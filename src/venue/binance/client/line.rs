@@ -169,7 +169,7 @@ impl Line {
                 let target = out.keep(&[path.as_bytes(), mark, query.as_bytes()]);
                 let priority = match cost.purpose {
                     Purpose::Cancel => 0,
-                    Purpose::Order => 1,
+                    Purpose::Order | Purpose::Reduce => 1,
                     Purpose::Query => 2,
                 };
                 let deadline = now.plus(self.request_timeout);

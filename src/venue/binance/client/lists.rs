@@ -20,11 +20,16 @@ use super::tracked::rejected;
 use crate::domain::Time;
 use serde_json::Value;
 
+/// What a list costs.
+fn cost_of(legs: &[Leg<'_>; 2]) -> Cost {
+    if legs.iter().all(|(order, _)| order.reduce_only) { Cost::PAIR_OF_EXITS } else { Cost::PAIR }
+}
+
 impl OrderClient {
     /// Sends two orders as one list.
     pub(super) fn place_pair(&mut self, now: Time, legs: [Leg<'_>; 2], out: &mut Outputs) {
         let Err(why) = self.try_place_pair(now, legs, out) else { return };
-        self.hold_orders(now, &why);
+        self.hold_orders(now, cost_of(&legs), &why);
         for (order, _) in legs {
             out.notice(Notice::NotSent { order: order.id, why: why.clone() });
             out.report(rejected(order, why.refused()));
@@ -39,6 +44,8 @@ impl OrderClient {
         out: &mut Outputs,
     ) -> Result<(), LocalRefusal> {
         self.trading(now).map_err(LocalRefusal::NotTrading)?;
+        let cost = cost_of(&legs);
+        self.rations(now, cost)?;
         let [(first, first_id), (second, second_id)] = legs;
         self.instruments.check(first)?;
         let listed = self.instruments.check(second)?;
@@ -58,7 +65,7 @@ impl OrderClient {
             self_trade: listed.self_trade(first, self.settings.self_trade),
         };
         let asked = Asked::PlacePair(keys);
-        let sending = Sending { asked, cost: Cost::PAIR, activity: self.ledger.activity() };
+        let sending = Sending { asked, cost, activity: self.ledger.activity() };
         let sent = self.line.send(route, Form::Request(&request), sending, now, out);
         if sent.is_err() {
             keys.into_iter().for_each(|key| self.orders.forget(key));

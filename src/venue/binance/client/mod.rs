@@ -105,6 +105,10 @@ pub struct OrderClient {
     held: (Time, Paused),
     /// Whether that was so at the last poll.
     told_held: bool,
+    /// Until when only orders that reduce are tried, since what is left of the rate limit is kept for them.
+    rationed: Time,
+    /// Whether the ring was told so.
+    told_rationed: bool,
     stopped: bool,
     /// The order that was handed out last, where it is not [booked](Self::settle) yet.
     handed_out: Option<HandedOut>,
@@ -137,6 +141,8 @@ impl OrderClient {
             told_suspended: false,
             held: (Time(0), Paused::Limits),
             told_held: false,
+            rationed: Time(0),
+            told_rationed: false,
             stopped: true,
             handed_out: None,
             rehearsed: None,
@@ -227,6 +233,9 @@ impl OrderClient {
             }
             if self.told_held {
                 next = next.min(self.held.0);
+            }
+            if self.told_rationed {
+                next = next.min(self.rationed);
             }
         }
         next

@@ -102,6 +102,9 @@ pub enum Paused {
     /// The venue wants silence, or our share of a rate limit is used up; it ends by itself.
     #[error("the venue wants silence, or the rate limit is used up")]
     Limits,
+    /// What is left of the rate limit is kept for orders that only reduce a position.
+    #[error("what is left of the rate limit is kept for orders that reduce")]
+    Rationed,
     /// There was nothing to send an order by a moment ago.
     #[error("there is no connection to send orders by")]
     NoConnection,
@@ -159,6 +162,14 @@ pub enum Notice {
     /// Orders are refused from now on.
     #[error("no orders are taken: {0}")]
     Paused(Paused),
+    /// Orders that do not reduce a position are refused for a while: what is left of the rate limit is kept for the others.
+    #[error(
+        "what is left of the rate limit is kept until {until} for orders that reduce: no others are taken"
+    )]
+    Rationed {
+        /// Until when, by our clock.
+        until: Time,
+    },
     /// A session is ready: logged on where the key can, and subscribed to the user stream.
     #[error("session {} is ready", .0.0)]
     SessionReady(SessionId),

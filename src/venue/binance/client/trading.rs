@@ -1,7 +1,7 @@
 //! Whether orders are taken at all, and telling the ring where that changes: what cannot be sent is denied by risk, with
 //! a reason that strategies see, instead of being refused here one by one.
 
-use super::super::limits::{NotNow, Retry, TooMuch};
+use super::super::limits::{Cost, NotNow, Purpose, Retry, TooMuch};
 use super::message::{Output, Outputs};
 use super::notice::{KeyProblem, LocalRefusal, Notice, Paused};
 use super::reply::Reply;
@@ -45,7 +45,15 @@ impl OrderClient {
 
     /// An order could not be sent: none is tried for a while, and the ring is told, so that they are not refused here one
     /// by one.
-    pub(super) fn hold_orders(&mut self, now: Time, why: &LocalRefusal) {
+    pub(super) fn hold_orders(&mut self, now: Time, cost: Cost, why: &LocalRefusal) {
+        // What was refused may be used by orders that reduce: those are held back by a refusal of their own alone.
+        if let LocalRefusal::Budget(why @ NotNow::UsedUp { .. }) = why
+            && cost.purpose == Purpose::Order
+            && self.line.budget.may_ask(Cost::EXIT, self.line.clock.venue_time(now)).is_ok()
+        {
+            self.rationed = self.rationed.max(self.line.until(why, now));
+            return;
+        }
         let (until, paused) = match why {
             LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. })) => {
                 (self.line.until(why, now), Paused::Limits)
@@ -56,6 +64,15 @@ impl OrderClient {
         if until > self.held.0 {
             self.held = (until, paused);
         }
+    }
+
+    /// Whether an order that costs this may be tried.
+    ///
+    /// # Errors
+    /// Where what is left is kept for others.
+    pub(super) fn rations(&self, now: Time, cost: Cost) -> Result<(), LocalRefusal> {
+        let kept = cost.purpose == Purpose::Order && now < self.rationed;
+        if kept { Err(LocalRefusal::NotTrading(Paused::Rationed)) } else { Ok(()) }
     }
 
     fn is_held(&self, now: Time) -> bool {
@@ -73,7 +90,22 @@ impl OrderClient {
                 Err(why) => Notice::Paused(why),
             });
         }
+        let rationed = now < self.rationed;
         // A client that is stopped ends with its run: there is nobody left to tell.
+        if let Some(venue) = self.venue
+            && !self.stopped
+            && self.told_rationed != rationed
+        {
+            self.told_rationed = rationed;
+            if rationed {
+                out.notice(Notice::Rationed { until: self.rationed });
+            }
+            out.push(Output::Command(if rationed {
+                Command::Ration(venue)
+            } else {
+                Command::Unration(venue)
+            }));
+        }
         if let Some(venue) = self.venue
             && !self.stopped
             && self.told_suspended != trading.is_err()

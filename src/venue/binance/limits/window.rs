@@ -1,6 +1,6 @@
 //! What is used of one limit, in the window of now and, near its edge, in the one before.
 
-use super::RateKind;
+use super::{Purpose, RateKind};
 use crate::domain::Time;
 
 /// A window of the venue's clock, as far as is known.
@@ -20,6 +20,8 @@ pub(super) struct Window {
     pub limit: u64,
     /// Of the limit, for cancels alone.
     pub reserve: u64,
+    /// Of the rest, for orders that only reduce where orders are counted, else for orders alone.
+    pub kept: u64,
     /// Nanoseconds by which our clock may be off.
     pub clock_error: u64,
     /// Number of the latest window that the venue may be in.
@@ -36,10 +38,22 @@ impl Window {
             window_s,
             limit: 0,
             reserve: 0,
+            kept: 0,
             clock_error: 0,
             newest: 0,
             span: (0, 0),
             counts: [Count::default(); 2],
+        }
+    }
+
+    /// How much of it what is for this may use.
+    pub fn open_to(&self, purpose: Purpose) -> u64 {
+        let rest = self.limit - self.reserve;
+        match purpose {
+            Purpose::Cancel => self.limit,
+            Purpose::Reduce => rest,
+            Purpose::Order if self.kind != RateKind::Orders => rest,
+            Purpose::Order | Purpose::Query => rest - self.kept,
         }
     }
 

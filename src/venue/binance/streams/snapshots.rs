@@ -88,7 +88,12 @@ impl SnapshotQueue {
     /// An empty queue that uses at most `per_minute` of weight.
     pub fn new(market: Market, levels: u32, per_minute: u32, seed: u64) -> Self {
         // The configured figure is a share of the venue's limit already.
-        let settings = BudgetSettings { use_percent: 100, cancel_reserve: 0, ..BudgetSettings::default() };
+        let settings = BudgetSettings {
+            use_percent: 100,
+            cancel_reserve: 0,
+            kept_percent: 0,
+            ..BudgetSettings::default()
+        };
         let kind = RateKind::RequestWeight;
         let limit = RateLimit { kind, window_s: WINDOW_S, limit: per_minute.into(), count: None };
         Self {

@@ -82,6 +82,37 @@ fn a_ban_is_kept_and_cancels_wait_for_its_end() {
 }
 
 #[test]
+fn what_is_left_of_the_rate_limit_is_kept_for_orders_that_reduce() {
+    let mut rig = Rig::started();
+    let (ration, unration) = (Command::Ration(VenueId(0)), Command::Unration(VenueId(0)));
+    let refuse = |rig: &mut Rig| rig.refuse("order.place", 400, -2010, "Account has insufficient balance.");
+    // 95 of the venue's 100 are used, 9 of them for what reduces.
+    for number in 1..=86 {
+        rig.place(number);
+        refuse(&mut rig);
+    }
+    assert_eq!((rig.count("order.place"), rig.commands.as_slice()), (86, [].as_slice()));
+    rig.place(87);
+    rig.place(88);
+    assert_eq!((rig.count("order.place"), rig.commands.as_slice()), (86, [ration].as_slice()), "told once");
+    assert_eq!(rig.notes(|n| matches!(n, Notice::Rationed { .. })), 1);
+    assert_eq!(rig.client.trading(rig.now), Ok(()));
+    rig.told();
+    for number in 101..=109 {
+        rig.place_reducing(number, true);
+        refuse(&mut rig);
+    }
+    assert_eq!((rig.count("order.place"), rig.commands.as_slice()), (95, [ration].as_slice()), "these went");
+    rig.place_reducing(110, true);
+    assert_eq!((rig.count("order.place"), rig.commands.len()), (95, 2), "the end of it");
+    assert_eq!(rig.commands[1], Command::Suspend(VenueId(0)));
+    rig.after(10_100);
+    assert_eq!(rig.commands[2..], [unration, Command::Reopen(VenueId(0))], "the next window");
+    rig.place(111);
+    assert_eq!(rig.count("order.place"), 96);
+}
+
+#[test]
 fn while_nothing_can_be_sent_the_ring_is_told_once_and_told_again_when_it_can() {
     let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
     rig.input(Input::Start);
