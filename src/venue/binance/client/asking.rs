@@ -192,12 +192,14 @@ impl OrderClient {
         tracked.ask_at = None;
         let again = now.plus(pause(tracked.asks));
         let instrument = tracked.order.instrument;
-        if let Ok(rows) = &reply.result {
-            self.trade_rows(now, instrument, rows, out);
-        }
+        let came = reply.result.as_ref().ok().and_then(|rows| self.trade_rows(now, instrument, rows, out));
         self.change(now, key, out, |order, _| {
+            let (rows, new, newest) = came.unwrap_or_default();
+            let is_full = rows >= usize::from(TRADES_LIMIT);
+            // Which of more than it holds an answer has is not said: it is gone through from the first.
+            order.trades_from = is_full.then(|| order.trades_from.map_or(0, |_| newest.saturating_add(1)));
             if order.lacks_fills() {
-                order.ask_at = Some(again);
+                order.ask_at = Some(if is_full && new > 0 { now } else { again });
             }
         });
     }
@@ -237,14 +239,14 @@ impl OrderClient {
         let Some(tracked) = self.orders.get(key) else { return };
         let client_id = tracked.client_id;
         let which = order_ref(tracked, &client_id);
-        let venue_id = tracked.venue_id;
+        let (venue_id, from_id) = (tracked.venue_id, tracked.trades_from);
         let Some(listed) = self.instruments.get(tracked.order.instrument) else { return };
         let instrument = &listed.instrument;
         let (request, asked, weight) = if status {
             (Request::Status { instrument, order: which }, Asked::Status(key), STATUS_WEIGHT)
         } else {
             let limit = Some(TRADES_LIMIT);
-            let request = Request::Trades { instrument, order_id: Some(venue_id), from_id: None, limit };
+            let request = Request::Trades { instrument, order_id: Some(venue_id), from_id, limit };
             (request, Asked::OrderTrades(key), ORDER_TRADES_WEIGHT)
         };
         let sending = Sending { asked, cost: Cost::query(weight), activity: self.ledger.activity() };

@@ -93,6 +93,8 @@ pub struct Tracked {
     /// A question is under way.
     pub asking: bool,
     pub asks: u32,
+    /// From which trade on it is asked for its trades: of one that has more than an answer holds.
+    pub trades_from: Option<u64>,
     /// Reported as accepted.
     pub told: bool,
     /// Of an order of an earlier run: its trades that are reported. What of them came before this run's start is in the
@@ -119,6 +121,7 @@ impl Tracked {
             check: false,
             asking: false,
             asks: 0,
+            trades_from: None,
             told: false,
             reported: None,
         }

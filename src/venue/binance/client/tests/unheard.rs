@@ -61,6 +61,34 @@ fn an_order_that_ends_at_once_is_asked_for_until_its_end_is_known() {
 }
 
 #[test]
+fn an_order_of_more_trades_than_an_answer_holds_is_asked_for_all_of_them() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place_order(market(1));
+    rig.answer("order.place", ack(&id, 5));
+    rig.after(500);
+    rig.answer("order.status", stands(&id, 5, "FILLED", "1.00000000"));
+    // 1,600 trades; an answer has the newest thousand, or those from a number on.
+    let small = |rig: &Rig, number: u64| {
+        let mut row = trade(rig, 5, 9 + number, 6_000);
+        row["qty"] = json!("0.00062500");
+        row
+    };
+    let rows = |rig: &Rig, from: u64, to: u64| (from..to).map(|n| small(rig, n)).collect::<Vec<_>>();
+    assert_eq!(rig.last("myTrades")["params"]["fromId"], json!(null));
+    let newest = rows(&rig, 600, 1_600);
+    rig.answer("myTrades", json!(newest));
+    rig.after(0);
+    assert_eq!((rig.count("myTrades"), &rig.last("myTrades")["params"]["fromId"]), (2, &json!(0)));
+    let oldest = rows(&rig, 0, 1_000);
+    rig.answer("myTrades", json!(oldest));
+    assert_eq!(rig.client.open_orders(), (0, 0), "all are known");
+    let told = rig.told();
+    assert_eq!(told.iter().filter(|kind| **kind == ReportKind::Fill).count(), 1_600, "each once");
+    rig.after(5_000);
+    assert_eq!(rig.count("myTrades"), 2);
+}
+
+#[test]
 fn an_order_that_rests_or_was_told_of_is_not_asked_for_while_there_is_a_stream() {
     let mut rig = Rig::started();
     let (_, id) = rig.place(1);
