@@ -308,6 +308,20 @@ fn what_cannot_be_written_is_told_before_the_run_or_at_its_end() {
 }
 
 #[test]
+fn a_journal_that_finds_no_room_is_a_failure_of_the_moment_and_leaves_no_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = recording(dir.path(), &[TRADE.as_bytes()]);
+    let journal = dir.path().join("run.journal");
+    // No file may grow beyond one block, as if the disk were full.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_algo-trader")]);
+    command.arg("replay").arg(&path).arg("--journal").arg(&journal).arg("--json");
+    let output = command.output().expect("a shell");
+    refused(&output, 1, &["run.journal"]);
+    assert!(!journal.exists(), "nothing is in it");
+}
+
+#[test]
 fn a_book_that_never_came_and_frames_that_do_not_decode_are_told_with_where_they_are() {
     let dir = tempfile::tempdir().expect("a directory");
     let diff = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255343,"s":"BTCUSDT","U":10,"u":12,"b":[["61837.63000000","1.00000000"]],"a":[]}}"#;

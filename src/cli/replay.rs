@@ -257,7 +257,7 @@ pub fn show(
         Ok(summary) => (summary, Outcome::Done),
         Err(ReplayError::Pipeline(error)) => {
             eprintln!("{error}");
-            return Outcome::BadUsage;
+            return if error.may_pass() { Outcome::Failed } else { Outcome::BadUsage };
         }
         Err(ReplayError::Journal { error, summary }) => {
             eprintln!("{error}");

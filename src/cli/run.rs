@@ -166,6 +166,8 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
         }
         LiveError::Recover(RecoverError::NotLive | RecoverError::NoJournal(_)) => Outcome::BadUsage,
         LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,
+        LiveError::Pipeline(error) if error.may_pass() => Outcome::Failed,
+        LiveError::Control(error) if error.may_pass() => Outcome::Failed,
         LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
         | LiveError::Pipeline(_)
         | LiveError::Tls(_)

@@ -88,7 +88,11 @@ impl JournalWriter {
         // Kept while the file is open, so that nobody goes on with a run that goes on itself. A file system without locks
         // has none.
         let file = LockedFile::if_possible(file);
-        Self::to_sink(Box::new(file), header, policy).map_err(io)
+        Self::to_sink(Box::new(file), header, policy).map_err(|error| {
+            // Nothing is in it, and who looks for the newest journal would not know whether something was.
+            let _ = std::fs::remove_file(path);
+            io(error)
+        })
     }
 
     /// Writes to any sink.

@@ -126,3 +126,11 @@ pub enum PipelineError {
     #[error("a thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
 }
+
+impl PipelineError {
+    /// Whether it is of the moment, as a disk that is full, and not of what was asked for.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Journal(JournalError::Io { .. }) | Self::Thread(_))
+    }
+}
