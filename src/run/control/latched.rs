@@ -85,6 +85,20 @@ impl Latched {
         }
     }
 
+    /// Refuses a list with something on it that is no name at all: a slip of whoever mended it would let it trade.
+    ///
+    /// # Errors
+    /// [`LatchedError::Damaged`].
+    pub fn names(&self, is_name: impl Fn(&str) -> bool) -> Result<(), LatchedError> {
+        match self.stopped.iter().find(|stopped| !is_name(&stopped.scope)) {
+            Some(stopped) => Err(LatchedError::Damaged {
+                path: self.path.clone(),
+                problem: format!("{:?} is the name of nothing that can be stopped", stopped.scope),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Adds to the list, and writes it.
     ///
     /// # Errors

@@ -129,6 +129,14 @@ pub enum ControlError {
     Refused(String),
 }
 
+impl ControlError {
+    /// Whether it is of the moment, as a disk that is full, and not of what was asked for.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Latched(LatchedError::Io { .. }) | Self::Losses { .. })
+    }
+}
+
 impl ControlPaths {
     /// The files of the run `name` in `dir`.
     #[must_use]
@@ -233,7 +241,9 @@ impl PreparedControl {
     /// [`ControlError`], with what to do.
     pub fn open(config: &Config, paths: ControlPaths) -> Result<Self, ControlError> {
         let latched = Latched::open(&paths.latched)?;
+        latched.names(|name| !matches!(ScopeNames::default().read(name), Err(NameError::NoScope(_))))?;
         let paused = Latched::open(&paths.paused)?;
+        paused.names(|name| name.split(':').count() == 3)?;
         let losses = KeptLosses::read(&paths.losses)?;
         let path = &paths.socket;
         if UnixStream::connect(path).is_ok() {
@@ -267,17 +277,16 @@ impl PreparedControl {
     pub fn kills(&self) -> Vec<Kill> {
         let mut kills = Vec::new();
         for stopped in &self.latched.stopped {
-            log::error!(
-                "{} stays stopped ({}: {}, by {}, since {}): `algo-trader ctl release` lets it trade again",
-                stopped.scope,
-                stopped.cause,
-                stopped.reason,
-                stopped.by,
-                stopped.since
-            );
-            match self.names.read(&stopped.scope) {
-                Ok(scopes) => kills.extend(scopes.into_iter().map(|scope: Scope| stopped.kill(scope))),
-                Err(error) => log::warn!("{error}"),
+            let Stopped { scope, cause, by, reason, since } = stopped;
+            let why = format!("{cause}: {reason}, by {by}, since {since}");
+            match self.names.read(scope) {
+                Ok(scopes) => {
+                    log::error!(
+                        "{scope} stays stopped ({why}): `algo-trader ctl release` lets it trade again"
+                    );
+                    kills.extend(scopes.into_iter().map(|scope: Scope| stopped.kill(scope)));
+                }
+                Err(error) => log::error!("{scope} was stopped ({why}), and stops NOTHING here: {error}"),
             }
         }
         kills

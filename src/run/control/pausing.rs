@@ -22,12 +22,15 @@ impl PreparedControl {
     pub fn pauses(&self) -> Vec<Command> {
         let mut pauses = Vec::new();
         for Stopped { scope, by, reason, since, .. } in &self.paused.stopped {
-            log::warn!(
-                "{scope} stays paused ({reason}, by {by}, since {since}): `algo-trader ctl resume {scope}` lets it trade"
-            );
+            let why = format!("{reason}, by {by}, since {since}");
             match self.names.instrument(scope) {
-                Ok(of) => pauses.push(Command::Pause(of, PausedBy::Operator)),
-                Err(error) => log::warn!("{error}"),
+                Ok(of) => {
+                    log::warn!(
+                        "{scope} stays paused ({why}): `algo-trader ctl resume {scope}` lets it trade"
+                    );
+                    pauses.push(Command::Pause(of, PausedBy::Operator));
+                }
+                Err(error) => log::warn!("{scope} was paused ({why}), and pauses NOTHING here: {error}"),
             }
         }
         pauses

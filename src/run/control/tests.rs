@@ -138,3 +138,31 @@ fn losses_are_taken_over_from_beside_an_earlier_journal_and_what_is_here_stays()
     here.take_losses_over(&earlier).expect("nothing to do");
     assert_eq!(std::fs::read_to_string(&here.losses).expect("there"), "more");
 }
+
+#[test]
+fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let paths = ControlPaths::new(dir.path(), "tried");
+    let open = || PreparedControl::open(&Config::embedded_default(), paths.clone());
+    let line = |scope: &str| {
+        format!(
+            "[{{\"scope\":\"{scope}\",\"cause\":\"killed\",\"by\":\"anna\",\"reason\":\"a test\",\"since\":\"\"}}]"
+        )
+    };
+    for (file, good, gone, slips) in [
+        (&paths.latched, "all", "strategy of-last-year", ["alm", "strateg/ x", ""]),
+        (&paths.paused, "binance:spot:BTCUSDT", "binance:spot:OLDUSDT", ["binance:spot", "BTCUSDT", ""]),
+    ] {
+        for slip in slips {
+            std::fs::write(file, line(slip)).expect("written");
+            let refused = open().err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refused.contains("is the name of nothing that can be stopped"), "{slip:?}: {refused}");
+        }
+        for (name, count) in [(good, 1), (gone, 0)] {
+            std::fs::write(file, line(name)).expect("written");
+            let prepared = open().expect("a name");
+            assert_eq!(prepared.kills().len() + prepared.pauses().len(), count, "{name}");
+        }
+        std::fs::remove_file(file).expect("ours");
+    }
+}
