@@ -110,7 +110,7 @@ fn everything_is_what_its_definition_says_the_slow_way() {
 fn a_journal_tells_what_its_run_held_when_it_ended() {
     let dir = tempfile::tempdir().expect("a directory");
     let (journal, summary) = support::journal(dir.path(), 12);
-    let reports = algo_trader::run::risk_report::risk_report(&journal).expect("a good journal");
+    let reports = algo_trader::run::risk_report::risk_report(&journal).expect("a good journal").quotes;
     assert_eq!(reports.len(), 1, "all is quoted in USDT");
     let report = &reports[0];
     let number = |text: String| text.parse::<f64>().expect("a number");
@@ -135,7 +135,7 @@ fn a_damaged_journal_tells_what_comes_before_the_damage() {
     let (journal, _) = support::journal(dir.path(), 12);
     let (before, hurt) = support::damaged(&journal);
     let [before, hurt] = [before, hurt].map(|journal| {
-        let mut risk = algo_trader::run::risk_report::risk_report(&journal).expect("it begins well");
+        let mut risk = algo_trader::run::risk_report::risk_report(&journal).expect("it begins well").quotes;
         let mut pnl = algo_trader::run::pnl::pnl_report(&journal, None).expect("it begins well");
         assert!(!risk.is_empty() && risk.iter().all(|report| !report.ended) && !pnl.ended);
         let damaged: Vec<_> = risk.iter_mut().map(|report| report.damaged.take()).collect();
@@ -148,13 +148,22 @@ fn a_damaged_journal_tells_what_comes_before_the_damage() {
     assert!(!hurt.0.1.lines.is_empty(), "something was traded");
     assert_eq!(before.1, None, "it is cut, not damaged");
     assert!(hurt.1.is_some_and(|why| why.contains("hurt.journal")), "it says of which file");
+    // Before anything was traded there is no report that could say so.
+    let mut bytes = std::fs::read(&journal).expect("it is there");
+    let header = 16 + bytes[8..].first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length)) as usize;
+    bytes[header + 8] ^= 1;
+    let early = journal.with_file_name("early.journal");
+    std::fs::write(&early, &bytes).expect("a good disk");
+    let reports = algo_trader::run::risk_report::risk_report(&early).expect("its header reads");
+    assert!(reports.quotes.is_empty() && !reports.ended);
+    assert!(reports.damaged.is_some_and(|why| why.contains("early.journal")));
 }
 
 #[test]
 fn a_journal_tells_how_near_its_run_is_to_each_limit_and_what_moves_together() {
     let dir = tempfile::tempdir().expect("a directory");
     let (journal, summary) = support::journal(dir.path(), 12);
-    let report = &algo_trader::run::risk_report::risk_report(&journal).expect("a good journal")[0];
+    let report = &algo_trader::run::risk_report::risk_report(&journal).expect("a good journal").quotes[0];
     let m = &report.metrics;
     // What is limited by default, by what the run says of itself.
     let of = |name: &str| {

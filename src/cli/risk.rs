@@ -35,20 +35,21 @@ pub fn run(args: &Args) -> Outcome {
             return Outcome::Failed;
         }
     };
-    let damaged = reports.last().and_then(|report| report.damaged.as_deref());
+    let damaged = reports.damaged.as_deref();
+    if !reports.ended && damaged.is_none() {
+        eprintln!("{}", super::pnl::not_ended(&args.journal));
+    }
     if args.json {
-        println!("{:#}", json!(reports));
+        println!("{:#}", json!(reports.quotes));
         return super::pnl::whole(damaged);
     }
-    if reports.is_empty() {
-        println!("nothing was traded");
-    }
-    let width = width();
-    reports.iter().for_each(|report| print!("{}", shown(report, width)));
-    if let Some(report) = reports.last() {
-        print!("{}", limits(report, width));
-        if !report.ended && damaged.is_none() {
-            eprintln!("{}", super::pnl::not_ended(&args.journal));
+    match reports.quotes.last() {
+        None if damaged.is_some() => println!("nothing was traded before the damage"),
+        None => println!("nothing was traded"),
+        Some(last) => {
+            let width = width();
+            reports.quotes.iter().for_each(|report| print!("{}", shown(report, width)));
+            print!("{}", limits(last, width));
         }
     }
     super::pnl::whole(damaged)

@@ -34,6 +34,17 @@ pub const CORRELATED_MAX: usize = 24;
 const LATE_MAX: usize = 500;
 const SECOND: u64 = 1_000_000_000;
 
+/// The metrics of a run.
+#[derive(Debug, Clone)]
+pub struct RiskReports {
+    /// By quote asset, those in which something was traded.
+    pub quotes: Vec<RiskReport>,
+    /// As each of them says, though there may be none.
+    pub ended: bool,
+    /// As each of them says.
+    pub damaged: Option<String>,
+}
+
 /// The metrics of everything that is quoted in one asset.
 #[derive(Debug, Clone, Serialize)]
 pub struct RiskReport {
@@ -244,7 +255,7 @@ impl Gathered {
 ///
 /// # Errors
 /// [`RiskReportError`], where not even its beginning reads.
-pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
+pub fn risk_report(path: &Path) -> Result<RiskReports, RiskReportError> {
     let name = path.display().to_string();
     let mut follower = Follower::open(path)?.ok_or_else(|| RiskReportError::Empty(name.clone()))?;
     let header = follower.header().clone();
@@ -292,7 +303,8 @@ pub fn risk_report(path: &Path) -> Result<Vec<RiskReport>, RiskReportError> {
         .iter()
         .enumerate()
         .map(|(at, quote)| report(at, quote, (&config, balances), &table, &gathered, &limits));
-    Ok(reports.flatten().collect())
+    let quotes = reports.flatten().collect();
+    Ok(RiskReports { quotes, ended: gathered.ended, damaged: gathered.damaged })
 }
 
 fn report(
