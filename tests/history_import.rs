@@ -105,6 +105,20 @@ fn a_time_of_sixteen_digits_is_in_microseconds() {
 }
 
 #[test]
+fn a_bar_that_was_cut_short_leaves_no_bar_out() {
+    let dir = tempdir().expect("a directory");
+    // The third closes after half its minute, and the next is there in time; of the last two in between one is not.
+    let bars = [(0, 60), (1, 60), (2, 30), (3, 60), (5, 60)].map(|(minute, seconds)| {
+        let open = DAY_MS + minute * 60_000;
+        format!("{open},100.10,101.5,99.99,100.00,12.5,{},1250.12,40,1,2,0\n", open + seconds * 1_000 - 1)
+    });
+    let path = plain(dir.path(), "BTCUSDT-1m-2024-08-08.csv", &bars.concat());
+    let market = ImportOptions { market: Some(Market::Spot), ..options() };
+    let entry = added(import(&dir.path().join("h"), ImportKind::Binance, &path, &market));
+    assert_eq!((entry.segments[0].gaps, entry.segments[0].missing), (Some(1), 1));
+}
+
+#[test]
 fn bars_come_back_with_their_ends_as_times_in_ms_and_in_us_files() {
     for (name, unit, header) in
         [("BTCUSDT-1m-2024-08.zip", 1u64, true), ("BTCUSDT-1m-2025-08.zip", 1_000, false)]

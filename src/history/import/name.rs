@@ -20,7 +20,7 @@ pub(super) struct Named {
 }
 
 impl ImportOptions {
-    /// The instrument that `--instrument` names, or else the one that the file says.
+    /// The instrument that `--instrument` names, or else the one that the file says, of `--market` where it says none.
     pub(super) fn named(
         &self,
         venue: &str,
@@ -32,7 +32,7 @@ impl ImportOptions {
             return Ok(Named { name: name.clone(), assets: self.assets(market, symbol)? });
         }
         let symbol = symbol.to_uppercase();
-        let market = self.market.or(market).ok_or_else(|| NameFault::Market(symbol.clone()))?;
+        let market = market.or(self.market).ok_or_else(|| NameFault::Market(symbol.clone()))?;
         let name = format!("{venue}:{market}:{symbol}");
         split_name(&name).ok_or_else(|| NameFault::Instrument(name.clone()))?;
         Ok(Named { name, assets: self.assets(market, &symbol)? })
@@ -65,6 +65,17 @@ fn assets(market: Market, symbol: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_market_that_is_given_is_of_files_that_do_not_say_theirs() {
+        let given = ImportOptions { market: Some(Market::Spot), ..ImportOptions::default() };
+        let named = |market| given.named("binance", market, "ethusdt").map(|named| named.name);
+        assert_eq!(named(None).as_deref(), Ok("binance:spot:ETHUSDT"));
+        assert_eq!(named(Some(Market::UsdM)).as_deref(), Ok("binance:usdm:ETHUSDT"));
+        let other = ImportOptions { instrument: Some("binance:coinm:ETHUSD_PERP".into()), ..given };
+        let named = other.named("binance", Some(Market::UsdM), "ETHUSDT").map(|named| named.name);
+        assert_eq!(named.as_deref(), Ok("binance:coinm:ETHUSD_PERP"), "by name");
+    }
 
     #[test]
     fn assets_are_told_from_symbols_or_not_at_all() {

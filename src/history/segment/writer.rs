@@ -233,9 +233,10 @@ impl SegmentWriter {
             }
         };
         if self.rule == GapRule::Bars && self.stats.rows > 0 && open_time.0 > self.stats.last {
-            let len = time.since(*open_time).max(1);
-            self.stats.gaps += 1;
-            self.stats.missing += (open_time.0 - self.stats.last).div_ceil(len);
+            // A bar that was cut short leaves a hole in which no other would have been.
+            let missing = (open_time.0 - self.stats.last) / time.since(*open_time).max(1);
+            self.stats.gaps += u64::from(missing > 0);
+            self.stats.missing += missing;
         }
         let block = &mut self.block;
         for (col, units) in [Col::Open, Col::High, Col::Low, Col::Close].into_iter().zip(units) {
