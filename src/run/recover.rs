@@ -13,6 +13,7 @@ use crate::domain::event::Command;
 use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::successor::{note_of, note_successor, successor};
 use crate::journal::{JournalError, JournalHeader, JournalReader, LockedFile, Recovered, recover};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,15 @@ pub enum RecoverError {
         path: PathBuf,
         /// What goes on with it.
         next: PathBuf,
+    },
+    /// Those that went on with each other come round to where they began.
+    #[error(
+        "{}: says that {path} was gone on with by a run that it goes on with itself: name the journal that was written \
+         last, and remove that note", note_of(path).display()
+    )]
+    Circle {
+        /// The journal whose note leads back.
+        path: PathBuf,
     },
     /// Whether another run goes on with it cannot be told, or noted.
     #[error(
@@ -219,11 +229,19 @@ impl Earlier {
 /// The last journal of those that went on one with another, from `path` on.
 fn last_of(path: &Path) -> Result<PathBuf, RecoverError> {
     let mut path = path.to_owned();
+    let mut seen = BTreeSet::new();
     loop {
         let note = successor(&path);
         match note.map_err(|error| RecoverError::Note { path: path.clone(), done: "read", error })? {
             None => return Ok(path),
-            Some(next) if next.is_file() => path = next,
+            Some(next) if next.is_file() => {
+                // By what the file is: a note may name it in another way.
+                seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()));
+                if seen.contains(&next.canonicalize().unwrap_or_else(|_| next.clone())) {
+                    return Err(RecoverError::Circle { path });
+                }
+                path = next;
+            }
             Some(next) => return Err(RecoverError::Lost { path, next }),
         }
     }
@@ -307,6 +325,26 @@ mod tests {
         std::fs::write(&second, "").expect("written");
         assert_eq!(next_journal(&asked), dir.path().join("run.3.journal"));
         assert_eq!(next_journal(&second), dir.path().join("run.3.journal"));
+    }
+
+    #[test]
+    fn journals_that_go_on_with_each_other_in_a_circle_are_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let [a, b, c] = ["a", "b", "c"].map(|name| dir.path().join(format!("{name}.journal")));
+        for path in [&a, &b, &c] {
+            std::fs::write(path, "").expect("written");
+        }
+        for (path, next) in [(&a, &b), (&b, &c)] {
+            note_successor(path, next).expect("a note");
+        }
+        assert_eq!(last_of(&a).expect("it ends"), c);
+        note_successor(&c, &b).expect("a note");
+        let refused = last_of(&a).expect_err("it comes round");
+        assert!(matches!(&refused, RecoverError::Circle { path } if *path == c), "{refused}");
+        // Named in another way.
+        std::fs::remove_file(note_of(&c)).expect("ours");
+        std::fs::write(note_of(&c), "./c.journal\n").expect("written");
+        assert!(matches!(last_of(&a), Err(RecoverError::Circle { .. })));
     }
 
     #[test]
