@@ -1,8 +1,10 @@
 //! What the catalogue says of an import: a line of JSON.
 
+use super::SEGMENTS;
 use super::series::SeriesName;
 use crate::history::segment::SegmentStats;
 use serde::{Deserialize, Serialize};
+use std::path::Component;
 
 /// One imported file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,4 +123,92 @@ impl Segment {
 pub(super) enum Line {
     Add(Entry),
     Remove { id: String },
+}
+
+/// The last field of a line: the CRC-32 of the line without it.
+const CHECKSUM: &[u8] = b",\"crc32\":";
+
+impl Line {
+    /// As it is written, without its end.
+    pub fn write(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        let crc = crc32fast::hash(&text);
+        // It is an object.
+        text.pop();
+        text.extend_from_slice(CHECKSUM);
+        text.extend_from_slice(crc.to_string().as_bytes());
+        text.push(b'}');
+        Ok(text)
+    }
+
+    /// Reads what was written; nothing where it is damaged. Lines from before there were checksums have none.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let at = text.windows(CHECKSUM.len()).rposition(|part| part == CHECKSUM);
+        let line = match at {
+            None => serde_json::from_slice(text).ok()?,
+            Some(at) => {
+                let crc = text[at + CHECKSUM.len()..].strip_suffix(b"}")?;
+                let crc: u32 = std::str::from_utf8(crc).ok()?.parse().ok()?;
+                let bare = [&text[..at], b"}"].concat();
+                (crc32fast::hash(&bare) == crc).then_some(())?;
+                serde_json::from_slice(&bare).ok()?
+            }
+        };
+        // A segment is removed by its path.
+        let inside = |segment: &Segment| {
+            let mut parts = std::path::Path::new(&segment.file).components();
+            parts.next() == Some(Component::Normal(SEGMENTS.as_ref()))
+                && parts.all(|part| matches!(part, Component::Normal(_)))
+        };
+        match &line {
+            Self::Add(entry) if !entry.segments.iter().all(inside) => None,
+            _ => Some(line),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(file: &str) -> Line {
+        let series = SeriesName::parse("binance:spot:BTCUSDT", "trades").expect("a series");
+        let assets = ("BTC".to_owned(), "USDT".to_owned());
+        let segment = Segment::new(file.into(), &series, assets, &SegmentStats::default(), true);
+        Line::Add(Entry {
+            id: "0123456789abcdef".into(),
+            source: "a \"file\",\"crc32\":7}".into(),
+            source_bytes: 1,
+            sha256: String::new(),
+            taken_as: String::new(),
+            imported: 5,
+            rows: 3,
+            skipped: 0,
+            rounded: 0,
+            segments: vec![segment],
+        })
+    }
+
+    #[test]
+    fn a_line_that_was_changed_anywhere_is_none() {
+        let line = entry("segments/binance/spot/BTCUSDT/trades.seg");
+        let text = line.write().expect("written");
+        assert_eq!(format!("{:?}", Line::read(&text)), format!("{:?}", Some(&line)));
+        let unmarked = serde_json::to_vec(&line).expect("as before");
+        assert_eq!(format!("{:?}", Line::read(&unmarked)), format!("{:?}", Some(line)));
+        for at in 0..text.len() {
+            let mut changed = text.clone();
+            changed[at] ^= 1;
+            // Where the checksum's name is hit it is a line without one, and says what it said.
+            let told = Line::read(&changed).map(|line| format!("{line:?}"));
+            assert!(told.is_none() || told == Line::read(&text).map(|line| format!("{line:?}")), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_among_the_segments_is_none_of_them() {
+        for file in ["segments/../../precious", "/etc/passwd", "../segments/x.seg", "lock", ""] {
+            assert!(Line::read(&entry(file).write().expect("written")).is_none(), "{file}");
+        }
+    }
 }

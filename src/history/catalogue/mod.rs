@@ -25,6 +25,8 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// Where segments lie, below the history's directory.
+const SEGMENTS: &str = "segments";
 /// The catalogue's file name.
 pub const CATALOGUE_NAME: &str = "catalogue.jsonl";
 
@@ -99,8 +101,8 @@ impl Series {
                 // A bar's event is at its end, so the next one is a length later.
                 SeriesKind::Bars => self.name.every.as_deref().and_then(every_seconds).and_then(|seconds| {
                     let len = seconds * 1_000_000_000;
-                    let apart = after.first.saturating_sub(before.last);
-                    (apart > len).then(|| (apart - 1) / len)
+                    let missing = (after.first.saturating_sub(before.last) / len).saturating_sub(1);
+                    (missing > 0).then_some(missing)
                 }),
                 // Diffs of two sessions never join.
                 SeriesKind::Depth | SeriesKind::Feed => (after.first_id > before.last_id + 1).then_some(0),
@@ -137,11 +139,13 @@ impl Catalogue {
         // What follows the last line's end was not written to its end.
         let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         for (line, number) in text[..whole].split(|&b| b == b'\n').zip(1..) {
-            match serde_json::from_slice(line) {
-                _ if line.is_empty() => {}
-                Ok(Line::Add(entry)) => entries.push(entry),
-                Ok(Line::Remove { id }) => entries.retain(|entry| entry.id != id),
-                Err(_) => {
+            if line.is_empty() {
+                continue;
+            }
+            match Line::read(line) {
+                Some(Line::Add(entry)) => entries.push(entry),
+                Some(Line::Remove { id }) => entries.retain(|entry| entry.id != id),
+                None => {
                     let path = dir.join(CATALOGUE_NAME).display().to_string();
                     return Err(HistoryError::Damaged { path, line: number });
                 }

@@ -2,7 +2,7 @@
 
 use super::entry::Line;
 use super::fault::Overlap;
-use super::{CATALOGUE_NAME, Catalogue, Entry, HistoryError, SeriesKind, SeriesName};
+use super::{CATALOGUE_NAME, Catalogue, Entry, HistoryError, SEGMENTS, SeriesKind, SeriesName};
 use crate::domain::Time;
 use crate::journal::LockedFile;
 use std::collections::HashSet;
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 const LOCK_NAME: &str = "lock";
 const INCOMING: &str = "incoming";
-const SEGMENTS: &str = "segments";
 const ENDING: &str = "seg";
 
 /// A history that this process alone may change, until this is dropped.
@@ -115,7 +114,7 @@ impl CatalogueWriter {
 
     fn append(&mut self, line: &Line) -> Result<(), HistoryError> {
         let path = self.catalogue.dir.join(CATALOGUE_NAME);
-        let mut text = serde_json::to_vec(line).map_err(|error| HistoryError::io(&path)(error.into()))?;
+        let mut text = line.write().map_err(|error| HistoryError::io(&path)(error.into()))?;
         text.push(b'\n');
         let before = self.file.metadata().map_err(HistoryError::io(&path))?.len();
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_all());
@@ -169,6 +168,7 @@ impl CatalogueWriter {
         let segments = self.catalogue.entries.iter().flat_map(|entry| &entry.segments);
         let known: HashSet<PathBuf> = segments.map(|segment| dir.join(&segment.file)).collect();
         let mut folders = vec![dir.join(INCOMING), dir.join(SEGMENTS)];
+        let mut whole = 0;
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -179,9 +179,17 @@ impl CatalogueWriter {
                 if kind.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|e| e == ENDING) && !known.contains(&path) {
+                    whole += usize::from(!path.starts_with(dir.join(INCOMING)));
                     fs::remove_file(path)?;
                 }
             }
+        }
+        if whole > 0 {
+            log::warn!(
+                "{}: {whole} segments that no line of {CATALOGUE_NAME} has were removed: an import was killed in the end, \
+                 or lines were lost",
+                dir.display()
+            );
         }
         Ok(())
     }
