@@ -10,13 +10,13 @@ mod support {
 }
 
 use algo_trader::domain::performance::FillRow;
-use algo_trader::domain::{InstrumentId, Notional, Price, Qty, Time};
+use algo_trader::domain::{InstrumentId, Notional, OrderStatus, Price, Qty, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::market::Bar;
-use algo_trader::pipeline::{Threading, Wait};
+use algo_trader::pipeline::{StopReason, Threading, Wait};
 use algo_trader::run::backtest::{
     BacktestError, BacktestOptions, Kept, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
 };
@@ -223,6 +223,72 @@ fn a_strategy_that_knows_what_comes_is_caught_and_an_honest_one_is_not() {
     let hasty = check("[[strategy]]\nname = \"hasty\"\ninstruments = [\"usa:spot:XYZ\"]");
     assert_eq!(hasty.differences.len(), 1, "{hasty:?}");
     assert!(hasty.decisions > 0 && hasty.differences[0].cut.is_none(), "{hasty:?}");
+}
+
+static TIMED: &[StrategySpec] = &[
+    script!("late", |ctx, xyz, what| match what {
+        Happened::Bar(n, _) if n % 7 == 0 => {
+            ctx.wake_after(Duration::from_secs(20)).expect("a timer");
+        }
+        // Between two bars, by time alone; what comes of it is answered between them too.
+        Happened::Timer => {
+            ctx.buy(xyz, Qty(1_000)).at_limit(Price(100)).send().expect("sent");
+        }
+        Happened::Order(order, _) if order.status == OrderStatus::Open => {
+            ctx.cancel(order.order.id).expect("it is open");
+        }
+        _ => {}
+    }),
+    script!("at-once", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.wake_after(Duration::ZERO).expect("a timer");
+        }
+        Happened::Timer => {
+            let begun = Time(BEGIN + MINUTE);
+            let n = ctx.now().since(begun) / 1_000;
+            assert!(n < 2_000_000, "nobody ends it");
+            if n == 50_000 {
+                ENDS.lock().expect("nobody panicked").raise();
+            }
+            assert!(ctx.now() > begun && ctx.position(xyz).qty == Qty(0));
+            ctx.wake_after(Duration::ZERO).expect("a timer");
+        }
+        _ => {}
+    }),
+];
+
+/// Ended by the strategy `at-once`.
+static ENDS: std::sync::LazyLock<Mutex<Interrupt>> = std::sync::LazyLock::new(Mutex::default);
+
+#[test]
+fn a_decision_by_time_alone_is_no_knowledge_of_what_comes() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 200));
+    let (config, catalogue) =
+        config(dir.path(), &[XYZ], "[[strategy]]\nname = \"late\"\ninstruments = [\"usa:spot:XYZ\"]");
+    let report = check_lookahead(12, true, |rerun| {
+        let pipeline = PipelineOptions { strategies: TIMED, ..PipelineOptions::default() };
+        let (cut, every_event) = (rerun.cut(), rerun == Rerun::EveryEvent);
+        let options =
+            BacktestOptions { cut, decisions: true, every_event, pipeline, ..BacktestOptions::default() };
+        run_backtest(&config, Source::History(&catalogue), options).map(|ran| ran.decisions)
+    });
+    let report = report.expect("runs");
+    assert!(report.decisions > 40 && report.cuts.len() > 5, "{report:?}");
+    assert_eq!(report.differences, []);
+}
+
+#[test]
+fn timers_that_set_the_next_at_once_let_time_go_on_and_can_be_ended() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(5, 3));
+    let (config, catalogue) =
+        config(dir.path(), &[XYZ], "[[strategy]]\nname = \"at-once\"\ninstruments = [\"usa:spot:XYZ\"]");
+    let pipeline = PipelineOptions { strategies: TIMED, ..PipelineOptions::default() };
+    let interrupt = ENDS.lock().expect("nobody panicked").clone();
+    let options = BacktestOptions { pipeline, interrupt, ..BacktestOptions::default() };
+    let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it ends");
+    assert_eq!(ran.summary.stopped, Some(StopReason::Interrupted));
 }
 
 const FUTURE: &str = "binance:usdm:XYZUSDT";

@@ -84,6 +84,8 @@ pub enum Happened<'a> {
     Fill(&'a Report),
     /// An order changed.
     Order(&'a OrderState, Option<DenyReason>),
+    /// A timer is due.
+    Timer,
 }
 
 /// Calls a function for everything that happens.
@@ -110,6 +112,9 @@ impl Strategy for Scripted {
     }
     fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Report) {
         (self.script)(ctx, self.instrument, Happened::Fill(fill));
+    }
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
+        (self.script)(ctx, self.instrument, Happened::Timer);
     }
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
         (self.script)(ctx, self.instrument, Happened::Order(order, denied));

@@ -121,6 +121,7 @@ fn build(
     }
     let mut pipeline = Pipeline::build(&unjournaled, pipeline)?;
     pipeline.sequencer.follow_positions(config.instruments.len());
+    pipeline.sequencer.heed(options.interrupt.clone());
     Ok(pipeline)
 }
 
@@ -154,12 +155,13 @@ fn over_history(
             break Err(Stopped);
         }
     };
-    finish(config, pipeline, &plan, outcome, Ends { events, begun, feed: None, cut: options.cut.is_some() })
-        .and_then(|ran| match failure {
+    finish(config, pipeline, &plan, outcome, Ends { events, begun, feed: None, cut: options.cut }).and_then(
+        |ran| match failure {
             Some(error) => Err(BacktestError::History(error)),
             None if plan.saw_nothing(&ran) => Err(plan.nothing()),
             None => Ok(ran),
-        })
+        },
+    )
 }
 
 fn over_frames(
@@ -197,7 +199,7 @@ fn over_frames(
             break Err(Stopped);
         }
     };
-    let ends = Ends { events, begun, feed: Some(feed), cut: options.cut.is_some() };
+    let ends = Ends { events, begun, feed: Some(feed), cut: options.cut };
     finish(config, pipeline, &plan, outcome, ends).and_then(|ran| match failure {
         Some(error) => Err(BacktestError::Source(error)),
         None if plan.saw_nothing(&ran) => Err(plan.nothing()),
@@ -222,7 +224,8 @@ struct Ends {
     events: u64,
     begun: Instant,
     feed: Option<Feed>,
-    cut: bool,
+    /// Where the history was cut.
+    cut: Option<Time>,
 }
 
 fn finish(
@@ -234,9 +237,12 @@ fn finish(
 ) -> Result<Ran, BacktestError> {
     let settle_ns = plan.settle_ns;
     let settled = outcome.and_then(|()| {
-        // A run that is cut short in the middle is left in the middle.
-        if !ends.cut && !pipeline.stop.is_raised() {
-            pipeline.sequencer.settle(settle_ns)?;
+        if !pipeline.stop.is_raised() {
+            match ends.cut {
+                // What is cut in the middle is left in the middle, with all that was due by then.
+                Some(cut) => pipeline.sequencer.advance(Time(cut.0.saturating_sub(1)))?,
+                None => pipeline.sequencer.settle(settle_ns)?,
+            }
         }
         pipeline.sequencer.await_all()
     });

@@ -208,7 +208,7 @@ impl Plan {
     pub(super) fn saw_nothing(&self, ran: &Ran) -> bool {
         let warmed_up = self.query.from.is_some_and(|from| from < self.simulation.score.from);
         let cut_short = ran.summary.stopped.is_some();
-        ran.events == 0 || (warmed_up && !cut_short && ran.outcome.equity.is_empty())
+        !cut_short && (ran.events == 0 || (warmed_up && ran.outcome.equity.is_empty()))
     }
 
     /// That no event lies in the range.

@@ -12,13 +12,14 @@ mod passing;
 mod put;
 
 use super::fee_rates::FeeRates;
+use super::interrupt::Interrupt;
 use crate::domain::event::{DepthHead, Kind, LEVELS_PER_SLOT, READ_TO_PUBLISH_SHIFT, Report};
 use crate::domain::order::ReportKind;
 use crate::domain::{InstrumentId, InstrumentTable, Level, Slot, Time};
 use crate::market::book::BookKeeper;
 use crate::pipeline::group::Step;
 use crate::pipeline::{
-    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop,
+    Answer, AnswerQueue, Group, Idle, LaneReceiver, Progress, RingProducer, StampClock, Stop, StopReason,
 };
 use std::collections::VecDeque;
 
@@ -61,7 +62,12 @@ pub struct Sequencer {
     fee_rates: Option<Box<FeeRates>>,
     /// Net positions by instrument, as the answers that entered say; empty where nobody asks.
     net: Vec<i64>,
+    /// Looked at now and then while answers enter; what only has time come to moments reads nothing for long.
+    interrupt: Interrupt,
 }
+
+/// How many answers enter between two such looks.
+const HEED_EVERY: u64 = 1 << 14;
 
 /// What a sequencer is made of.
 pub struct SequencerParts {
@@ -116,7 +122,13 @@ impl Sequencer {
             entered: 0,
             fee_rates: None,
             net: Vec::new(),
+            interrupt: Interrupt::default(),
         }
+    }
+
+    /// Ends, once this is raised, between two answers too.
+    pub fn heed(&mut self, interrupt: Interrupt) {
+        self.interrupt = interrupt;
     }
 
     /// Has commissions in third assets be valued as they enter, by the prices that are published; and those that an
@@ -192,6 +204,10 @@ impl Sequencer {
                         let now = if self.direct { 0 } else { self.clock.raw() };
                         answer.slot.stamp(self.time, now, 0);
                         self.entered += 1;
+                        if self.entered.is_multiple_of(HEED_EVERY) && self.interrupt.is_raised() {
+                            self.stop.stop(StopReason::Interrupted);
+                            return Err(Stopped);
+                        }
                         if !self.net.is_empty() {
                             self.follow(&answer.slot);
                         }
