@@ -195,7 +195,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     if s.refused > 0 {
         writeln!(
             t,
-            "  {} requests could not become orders: of less than a lot, without a price, or too many at once",
+            "  {} requests were refused before they came to risk; the strategy was told why of each",
             grouped(s.refused)
         )?;
     }

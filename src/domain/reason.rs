@@ -283,5 +283,9 @@ reasons! {
         NotLinkable = 9, "not-linkable";
         /// What there is until a backtest's first moment is only watched.
         WarmingUp = 10, "warming-up";
+        /// The strategy's `instruments` do not have it: it gets no events of it, and nothing of it would be looked after.
+        NotYours = 11, "not-yours";
+        /// What may only rest cannot also have to trade at once.
+        BadTimeInForce = 12, "bad-time-in-force";
     }
 }

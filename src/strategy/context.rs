@@ -245,15 +245,19 @@ impl<'a> Context<'a> {
         self.desk.state.manager.protections()
     }
 
-    /// Asks for [`Strategy::on_timer`](super::Strategy::on_timer) once `delay` has passed; the number says which.
+    /// Asks for [`Strategy::on_timer`](super::Strategy::on_timer) once `delay` has passed, a microsecond at least; the
+    /// number says which.
     ///
     /// # Errors
     /// [`PlaceError::TooManyTimers`].
     pub fn wake_after(&mut self, delay: Duration) -> Result<u64, PlaceError> {
-        let at = self.view.now.plus(delay);
+        let at = self.view.now.plus(delay.max(WAKE_AFTER_MIN));
         self.desk.wake_at(at)
     }
 }
+
+/// A timer that sets the next one for now would never let time go on.
+const WAKE_AFTER_MIN: Duration = Duration::from_micros(1);
 
 /// An order being described.
 ///
@@ -278,6 +282,9 @@ pub struct OrderRequest<'c, 'a> {
     wanted: Wanted,
     trail: Trail,
     good_till: Option<Time>,
+    post_only: bool,
+    /// Whether a price took the place of a trigger: what was meant by both is not known.
+    contradicts: bool,
 }
 
 impl<'c, 'a> OrderRequest<'c, 'a> {
@@ -292,10 +299,11 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
             reduce_only: false,
             extras: Extras::NONE,
         };
-        Self { ctx, wanted, trail: Trail::None, good_till: None }
+        Self { ctx, wanted, trail: Trail::None, good_till: None, post_only: false, contradicts: false }
     }
 
     fn kind(mut self, kind: OrderKind, stop: Price, limit: Price) -> Self {
+        self.contradicts |= self.wanted.kind.is_conditional();
         (self.wanted.kind, self.wanted.price, self.wanted.extras.stop_price) = (kind, limit, stop);
         self
     }
@@ -311,6 +319,9 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     }
 
     /// At the market once a trade was as bad as `stop`: at or above it for a buy, at or below it for a sell.
+    ///
+    /// Where the last trade was that already, one that is held here, and any in a simulation, goes out with the next trade;
+    /// a venue that holds stops itself may refuse it, as Binance does (−2010, it would trigger immediately).
     pub fn stop_at(self, stop: Price) -> Self {
         self.kind(OrderKind::Stop, stop, Price(0))
     }
@@ -357,9 +368,9 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
         self
     }
 
-    /// Only if it rests: refused where it would trade at once.
+    /// Only if it rests: refused where it would trade at once. Of a limit order that stands until cancelled.
     pub fn post_only(mut self) -> Self {
-        self.wanted.kind = OrderKind::PostOnly;
+        self.post_only = true;
         self
     }
 
@@ -387,13 +398,30 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     ///
     /// # Errors
     /// [`PlaceError`] where it cannot even be an intent.
-    pub fn send(self) -> Result<OrderId, PlaceError> {
+    pub fn send(mut self) -> Result<OrderId, PlaceError> {
+        let (wanted, trail) = self.wanted()?;
         let (view, desk) = (self.ctx.view, &mut *self.ctx.desk);
-        let Some(time) = self.good_till else { return desk.place(view, &self.wanted, self.trail) };
+        let Some(time) = self.good_till else { return desk.place(view, &wanted, trail) };
         desk.want_room(3)?;
-        let order = desk.place(view, &self.wanted, self.trail)?;
+        let order = desk.place(view, &wanted, trail)?;
         desk.good_till(view, order, time)?;
         Ok(order)
+    }
+
+    /// What it comes to, in whatever order it was described.
+    fn wanted(&mut self) -> Result<(Wanted, Trail), PlaceError> {
+        if self.contradicts {
+            return self.ctx.desk.refuse(PlaceError::BadTrigger);
+        }
+        let mut wanted = self.wanted;
+        if self.post_only {
+            wanted.kind = match wanted.kind {
+                // What has a trigger comes when that says so, and is none that only rests.
+                kind if kind.is_conditional() => return self.ctx.desk.refuse(PlaceError::BadTrigger),
+                _ => OrderKind::PostOnly,
+            };
+        }
+        Ok((wanted, self.trail))
     }
 }
 
@@ -457,7 +485,8 @@ impl Bracket<'_, '_> {
     ///
     /// # Errors
     /// [`PlaceError`]; nothing was sent then.
-    pub fn send(self) -> Result<OrderId, PlaceError> {
+    pub fn send(mut self) -> Result<OrderId, PlaceError> {
+        let (wanted, trail) = self.entry.wanted()?;
         let (view, terms) = (self.entry.ctx.view, self.terms);
         let desk = &mut *self.entry.ctx.desk;
         desk.want_room(4)?;
@@ -468,7 +497,7 @@ impl Bracket<'_, '_> {
         if !desk.has_place_for_protection() {
             return desk.refuse(PlaceError::TooManyOpenOrders);
         }
-        let OrderRequest { wanted, trail, good_till, .. } = self.entry;
+        let good_till = self.entry.good_till;
         let order = desk.place(view, &wanted, trail)?;
         desk.protect(view, order, terms)?;
         if let Some(time) = good_till {

@@ -65,6 +65,8 @@ pub struct Desk {
     pub(super) notices: Vec<OrderState>,
     /// Whether the order manager has something to send that waits for room, the book, or another order.
     pub(super) restless: bool,
+    /// Which instruments it trades.
+    own: Vec<bool>,
     /// Requests refused before they became intents.
     pub refused: u64,
     /// How the strategy's orders are sized, where its configuration says.
@@ -134,6 +136,7 @@ impl Desk {
             outbox: Vec::with_capacity(INTENTS_PER_EVENT_MAX),
             notices: Vec::with_capacity(OPEN_ORDERS_MAX),
             restless: false,
+            own: vec![true; instruments],
             refused: 0,
             sizer: None,
             sized: None,
@@ -150,6 +153,16 @@ impl Desk {
         state.manager.reserve(OPEN_ORDERS_MAX);
         (desk.state, desk.restless) = (state, true);
         desk
+    }
+
+    /// From now on it trades these instruments alone.
+    pub(super) fn trade_only(&mut self, instruments: &[InstrumentId]) {
+        self.own.fill(false);
+        for instrument in instruments {
+            if let Some(own) = self.own.get_mut(instrument.index()) {
+                *own = true;
+            }
+        }
     }
 
     /// Requests made in this event, taken out.
@@ -257,6 +270,9 @@ impl Desk {
         if view.now < view.trades_from {
             return Err(PlaceError::WarmingUp);
         }
+        if self.own.get(wanted.instrument.index()) != Some(&true) {
+            return self.refuse(PlaceError::NotYours);
+        }
         let rounded = self.rounded(view, wanted);
         let wanted = &rounded;
         if let Some(refusal) = self.refusal(wanted, trail) {
@@ -306,6 +322,8 @@ impl Desk {
             Some(PlaceError::NoPrice)
         } else if !sound {
             Some(PlaceError::BadTrigger)
+        } else if *kind == OrderKind::PostOnly && wanted.tif != TimeInForce::Gtc {
+            Some(PlaceError::BadTimeInForce)
         } else if shown.0 != 0 && !hides {
             Some(PlaceError::BadIceberg)
         } else if self.state.orders.len() >= OPEN_ORDERS_MAX {
@@ -524,6 +542,12 @@ pub(super) mod tests {
             (stop, Trail::Distance(Price(0)), PlaceError::BadTrigger),
             (Wanted { extras: Extras::stop(Price(5)), ..buy() }, Trail::None, PlaceError::BadTrigger),
             (Wanted { extras: all, ..buy() }, Trail::None, PlaceError::BadIceberg),
+            (Wanted { instrument: InstrumentId(9), ..buy() }, Trail::None, PlaceError::NotYours),
+            (
+                Wanted { kind: OrderKind::PostOnly, tif: TimeInForce::Ioc, ..buy() },
+                Trail::None,
+                PlaceError::BadTimeInForce,
+            ),
         ] {
             assert_eq!(refused(&mut desk, wanted, trail), Some(refusal), "{wanted:?}");
         }
@@ -531,7 +555,10 @@ pub(super) mod tests {
             desk.place(&view, &buy(), Trail::None).expect("a sound order");
         }
         assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::TooManyIntents));
-        assert_eq!(desk.refused, 9);
+        assert_eq!(desk.refused, 11);
+        desk.trade_only(&[]);
+        desk.take_intents();
+        assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::NotYours));
     }
 
     #[test]

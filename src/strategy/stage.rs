@@ -101,11 +101,14 @@ impl StrategyStage {
     #[must_use]
     pub fn new(
         table: &InstrumentTable,
-        seats: Vec<Seat>,
+        mut seats: Vec<Seat>,
         indicators: usize,
         market: LaneReceiver<MarketMessage>,
         intents: LaneSender<Intent>,
     ) -> Self {
+        for seat in &mut seats {
+            seat.desk.trade_only(&seat.instruments);
+        }
         let mut by_instrument = vec![Vec::new(); table.len()];
         for (index, seat) in seats.iter().enumerate() {
             for instrument in &seat.instruments {

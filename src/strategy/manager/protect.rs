@@ -48,10 +48,11 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Whether they can be.
+    /// Whether they can be, and leave somewhere.
     #[must_use]
     pub const fn is_sound(&self) -> bool {
-        self.stop.0 >= 0 && self.take_profit.0 >= 0 && self.trail.is_sound()
+        let leaves = self.stop.0 > 0 || self.take_profit.0 > 0 || !matches!(self.trail, Trail::None);
+        leaves && self.stop.0 >= 0 && self.take_profit.0 >= 0 && self.trail.is_sound()
     }
 }
 
