@@ -7,13 +7,13 @@ mod support {
     pub mod history;
 }
 
-use algo_trader::domain::{Price, Qty, Side, Time};
+use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::Config;
 use algo_trader::run::backtest::{Ran, known_to};
 use algo_trader::strategy::StrategySpec;
-use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run};
+use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run, some_minutes};
 use tempfile::tempdir;
 
 const XYZ: &str = "usa:spot:XYZ";
@@ -35,6 +35,15 @@ static SCRIPTS: &[StrategySpec] = &[
     }),
     script!("limit", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.buy(xyz, QTY).at_limit(Price(9_950)).send().expect("sent");
+    }),
+    script!("chase", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).at_limit(Price(10_100)).send().expect("sent");
+    }),
+    script!("near-chase", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).at_limit(Price(10_060)).send().expect("sent");
+    }),
+    script!("make-only", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, QTY).at_limit(Price(10_060)).post_only().send().expect("sent");
     }),
     script!("breakout", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.buy(xyz, QTY).stop_at(Price(10_150)).send().expect("sent");
@@ -62,6 +71,24 @@ static SCRIPTS: &[StrategySpec] = &[
         if top.ask.price == Price(10_075) {
             ctx.buy(xyz, QTY).at_limit(Price(10_080)).post_only().send().expect("sent");
         }
+    }),
+    script!("post-only-first", |ctx, xyz, what| {
+        if let Happened::Quote(1, top) = what
+            && top.ask.price == Price(10_075)
+        {
+            ctx.buy(xyz, QTY).post_only().at_limit(Price(10_080)).send().expect("sent");
+        }
+    }),
+    script!("unclear", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        use PlaceError::{BadTimeInForce, BadTrigger, NotYours};
+        let (stop, limit) = (Price(10_150), Price(10_160));
+        assert_eq!(ctx.buy(xyz, QTY).stop_at(stop).at_limit(limit).send(), Err(BadTrigger));
+        assert_eq!(ctx.buy(xyz, QTY).trail_by_bps(50).at_market().send(), Err(BadTrigger));
+        assert_eq!(ctx.buy(xyz, QTY).stop_at(stop).post_only().send(), Err(BadTrigger));
+        assert_eq!(ctx.bracket(xyz, Side::Buy, QTY).at_market().send(), Err(BadTrigger), "no way out");
+        let both = ctx.buy(xyz, QTY).post_only().at_limit(Price(9_000)).immediate_or_cancel();
+        assert_eq!(both.send(), Err(BadTimeInForce));
+        assert_eq!(ctx.buy(InstrumentId(9), QTY).send(), Err(NotYours));
     }),
     script!("two-stops", |ctx, xyz, what| match what {
         Happened::Bar(1, _) => {
@@ -171,6 +198,30 @@ fn gaps_fill_at_the_open() {
 }
 
 #[test]
+fn a_limit_that_crosses_the_last_close_takes_at_the_next_open_and_pays_for_it() {
+    // The first bar closes at 100.51, and the next opens a minute later, at 100.75: the order is there in between.
+    let traded = |strategy: &str, ticks: u32, last: &[[i64; 4]]| {
+        let dir = tempdir().expect("a directory");
+        let bars: Vec<(u64, [i64; 4])> =
+            [(0, FIRST), (2, CALM)].into_iter().chain((3..).zip(last.iter().copied())).collect();
+        some_minutes(dir.path(), XYZ, &bars);
+        let text = format!(
+            "[backtest]\nslippage_ticks = {ticks}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{XYZ}\"]"
+        );
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        fills(&run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{strategy}: {e}")))
+    };
+    assert_eq!(traded("market", 20, &[]), [(2, 1_000, 10_095)]);
+    assert_eq!(traded("chase", 20, &[]), [(2, 1_000, 10_095)], "as at the market");
+    assert_eq!(traded("chase", 40, &[]), [(2, 1_000, 10_100)], "no further than its limit");
+    // The open is beyond the limit: it rests, and makes.
+    assert_eq!(traded("near-chase", 20, &[]), []);
+    let fall = [10_080, 10_085, 9_800, 9_850];
+    assert_eq!(traded("near-chase", 20, &[fall]), [(3, 1_000, 10_060)]);
+    assert_eq!(traded("make-only", 20, &[fall]), [], "it would have taken");
+}
+
+#[test]
 fn resting_orders_fill_where_the_path_passes_them() {
     let touch = "[paper]\nfill = \"touch\"";
     let at = [10_080, 10_090, 9_950, 10_000];
@@ -192,6 +243,8 @@ fn resting_orders_fill_where_the_path_passes_them() {
     let first_up = "[backtest]\npath = \"high-first\"";
     assert_eq!(traded("trail", first_up, &[FIRST, CALM, trail]), [(1, 1_000, 10_075), (2, -1_000, 10_200)]);
     assert_eq!(traded("post-only", "", &[FIRST, CALM, CALM]), []);
+    assert_eq!(traded("post-only-first", "", &[FIRST, CALM, CALM]), [], "in whatever order it is said");
+    assert_eq!(traded("unclear", "", &[FIRST, CALM, CALM]), []);
     let fall = [10_080, 10_085, 9_800, 9_850];
     let expected = [(1, 1_000, 10_075), (2, -1_000, 9_950), (2, -400, 9_900)];
     assert_eq!(traded("two-stops", "", &[FIRST, CALM, fall]), expected, "the nearer first");

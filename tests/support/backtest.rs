@@ -24,8 +24,14 @@ pub const BEGIN: u64 = 19_000 * 86_400_000_000_000;
 
 /// Imports bars (open, high, low, close, in hundredths) as minutes of `name`, with a volume of 1,000 each.
 pub fn minutes(dir: &Path, name: &str, bars: &[[i64; 4]]) {
+    let bars: Vec<(u64, [i64; 4])> = (0u64..).zip(bars.iter().copied()).collect();
+    some_minutes(dir, name, &bars);
+}
+
+/// The same of minutes that do not follow one on another.
+pub fn some_minutes(dir: &Path, name: &str, bars: &[(u64, [i64; 4])]) {
     let mut text = String::from("time,open,high,low,close,volume\n");
-    for (n, bar) in (0u64..).zip(bars) {
+    for (n, bar) in bars {
         let [open, high, low, close] = bar.map(|price| format!("{}.{:02}", price / 100, price % 100));
         let _ = writeln!(text, "{},{open},{high},{low},{close},1000", (BEGIN + n * MINUTE) / 1_000_000);
     }

@@ -5,6 +5,9 @@
 //! - A market order fills at the bar's price at its arrival. Between two bars it waits, and fills at the next one's
 //!   open. Slippage makes it worse, and counts in what a wallet must have for it; one that comes to more than there is
 //!   by then expires.
+//! - A limit order that comes between two bars and crosses the last price waits for the next one's open too: there it takes,
+//!   as a market order would and no further than its price, or rests where the open has gone beyond it. One that may only
+//!   make is rejected.
 //! - A resting order fills at its price where the path passes it (`through`), or already where it comes to it
 //!   (`touch`). Where a bar opens beyond its price, it fills at the open: a gap is better for a limit and worse for a stop.
 //! - Of several orders on one stretch of the path the one that it comes to first is first; at one price stops are before
@@ -45,7 +48,7 @@ struct Resting {
 pub struct BarMarket {
     touch: bool,
     resting: Vec<Resting>,
-    /// Market and immediate orders that came between two bars.
+    /// Orders that came between two bars and would trade at once, or not at all.
     waiting: Vec<Order>,
     points: VecDeque<Point>,
     /// Whether a bar is under way.
@@ -121,6 +124,8 @@ impl BarMarket {
             if order.kind == OrderKind::Market && !teller.account.still_bears(&order, open) {
                 // It came to more than was there when it was taken in.
                 teller.end(&order, 0, ReportKind::Expired);
+            } else if order.tif == TimeInForce::Gtc && !crosses(&order, open) {
+                self.rest(&order, teller);
             } else {
                 self.at_once(&order, open, teller);
             }
@@ -236,7 +241,7 @@ impl BarMarket {
 
     /// An order that does not rest, with the market at `price`.
     fn at_once(&mut self, order: &Order, price: Price, teller: &mut Teller) {
-        if order.kind == OrderKind::Market || order.side.at_least_as_aggressive(order.price, price) {
+        if crosses(order, price) {
             let at = self.worsened(order, order.qty.0, price, teller);
             self.take(order, order.qty.0, at, false, teller);
         } else {
@@ -251,8 +256,8 @@ impl BarMarket {
             return teller.say(order, ReportKind::Rejected);
         }
         let full = self.resting.len() + self.waiting.len() >= ORDERS_MAX;
-        let marketable = self.open && order.side.at_least_as_aggressive(order.price, price);
-        if full || (order.kind == OrderKind::PostOnly && marketable) {
+        let crosses = crosses(order, price);
+        if full || (order.kind == OrderKind::PostOnly && crosses) {
             return teller.say(order, ReportKind::Rejected);
         }
         let worst = self.worst(order, price, teller);
@@ -271,9 +276,9 @@ impl BarMarket {
                 }
             }
             OrderKind::Market if !self.open => self.waiting.push(*order),
-            OrderKind::Limit if !self.open && immediate => self.waiting.push(*order),
+            OrderKind::Limit if !self.open && (immediate || crosses) => self.waiting.push(*order),
             OrderKind::Market => self.at_once(order, price, teller),
-            OrderKind::Limit if immediate || marketable => self.at_once(order, price, teller),
+            OrderKind::Limit if immediate || crosses => self.at_once(order, price, teller),
             _ => self.rest(order, teller),
         }
     }
@@ -321,6 +326,11 @@ impl BarMarket {
             self.cancel(id, teller);
         }
     }
+}
+
+/// Whether an order would trade at once with the market at `price`.
+fn crosses(order: &Order, price: Price) -> bool {
+    order.kind == OrderKind::Market || order.side.at_least_as_aggressive(order.price, price)
 }
 
 /// Where an order trades, or is triggered.
