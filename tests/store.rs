@@ -551,6 +551,8 @@ fn who_only_looks_needs_no_right_to_write_and_leaves_nothing_behind() {
     };
     let of = dir.path().join("a?b");
     mode(&of, 0o555);
+    // It is the owner's and the group's alone until somebody shares it.
+    mode(&of.join("runs%41#.db"), 0o644);
     let Ok(output) = status("sqlite:a?b/runs%41#.db") else {
         println!("SKIPPED: the program cannot be run by another user here");
         return;
@@ -584,5 +586,39 @@ fn who_only_looks_needs_no_right_to_write_and_leaves_nothing_behind() {
     let output = status("sqlite:a?b/runs%41#.db").expect("it ran before");
     if am_root {
         assert!(text(&output.stderr).contains("cannot be read: Permission denied"), "{output:?}");
+    }
+}
+
+#[test]
+fn what_shows_a_traders_orders_is_for_its_owner_and_group_at_most_whatever_the_umask() {
+    use algo_trader::domain::Time;
+    use algo_trader::history::RecordingWriter;
+    use std::os::unix::fs::PermissionsExt;
+    const TRADE: &[u8] = br#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":1,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
+    // Of a run: its directories, the journal, the trail, and the database while it is written and after.
+    for (umask, file, directory) in [("000", 0o640, 0o750), ("022", 0o640, 0o750), ("077", 0o600, 0o700)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut writer =
+            RecordingWriter::create(&dir.path().join("spot-btcusdt-20240808.gz")).expect("a file");
+        writer.write(Time(1_723_161_255_000_000_000), TRADE).expect("written");
+        writer.finish().expect("finished");
+        let run = format!(
+            "umask {umask}; exec {} replay spot-btcusdt-20240808.gz --journal a/b/run.journal --store sqlite:kept/runs.db",
+            env!("CARGO_BIN_EXE_algo-trader")
+        );
+        let output = Command::new("sh").args(["-c", &run]).current_dir(dir.path()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mode = |path: &str| {
+            let found = std::fs::metadata(dir.path().join(path)).expect("it was made");
+            found.permissions().mode() & 0o777
+        };
+        let found =
+            ["a", "a/b", "kept", "a/b/run.journal", "a/b/run.journal.audit", "kept/runs.db"].map(mode);
+        let expected = [directory, directory, directory, file, file, file];
+        assert_eq!(found, expected, "umask {umask}: {:?}", found.map(|mode| format!("{mode:o}")));
+        // Its log is as the database is, also of a database that was there before.
+        let open = rusqlite::Connection::open(dir.path().join("kept/runs.db")).expect("a database");
+        open.execute_batch("CREATE TABLE more (id INTEGER)").expect("a table");
+        assert_eq!(mode("kept/runs.db-wal"), file, "umask {umask}");
     }
 }

@@ -4,7 +4,7 @@ use super::chain::{Anchor, Link};
 use super::error::AuditError;
 use super::record::{Body, Stamp, Whole};
 use super::verify::{Verified, is_unfinished, verify};
-use crate::journal::LockedFile;
+use crate::journal::{LockedFile, private_dir_of, private_file};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -30,11 +30,8 @@ impl TrailWriter {
     /// [`AuditError`]: a trail that does not verify is not gone on with.
     pub fn open(path: &Path, anchors: &[Anchor]) -> Result<(Self, Verified, u64), AuditError> {
         let io = AuditError::io(path);
-        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir).map_err(&io)?;
-        }
-        let options = File::options().read(true).append(true).create(true).open(path);
-        let file = options.map_err(&io)?;
+        private_dir_of(path).map_err(&io)?;
+        let file = private_file().read(true).append(true).create(true).open(path).map_err(&io)?;
         let mut file = LockedFile::new(file).map_err(|error| match error {
             TryLockError::WouldBlock => AuditError::Busy { path: path.display().to_string() },
             TryLockError::Error(error) => io(error),

@@ -4,9 +4,9 @@ use super::format::{
     JournalError, JournalHeader, MAGIC, TAG_END, TAG_LONG_RECORD, TAG_RECORD, TAG_SLOT, crc,
 };
 use super::locked::LockedFile;
+use super::private::{private_dir_of, private_file};
 use crate::domain::Slot;
 use crate::execution::Record;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -74,10 +74,8 @@ impl JournalWriter {
     /// [`JournalError::Io`] with the path.
     pub fn create(path: &Path, header: &JournalHeader, policy: SyncPolicy) -> Result<Self, JournalError> {
         let io = |error| JournalError::Io { path: path.display().to_string(), error };
-        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir).map_err(io)?;
-        }
-        let file = File::options().write(true).create_new(true).open(path).map_err(|error| {
+        private_dir_of(path).map_err(io)?;
+        let file = private_file().write(true).create_new(true).open(path).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
                 let problem =
                     "exists already, and a journal is never overwritten: choose another path".into();

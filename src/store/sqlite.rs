@@ -5,7 +5,7 @@
 use super::error::StoreError;
 use super::row::{Batch, Columns, Row, TABLES, Watermark};
 use super::{RunId, RunStatus, Store, StoreOptions, facts, schema};
-use crate::journal::JournalHeader;
+use crate::journal::{JournalHeader, private_dir_of, private_file};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
@@ -50,12 +50,13 @@ impl SqliteStore {
             schema::readable(version, &place)?;
             return Ok(Self { path: path.to_owned(), place, connection, file: identity(path) });
         }
-        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir).map_err(|e| StoreError::Database {
-                place: place.clone(),
-                problem: format!("its directory cannot be made: {e}"),
-            })?;
-        }
+        private_dir_of(path).map_err(|e| StoreError::Database {
+            place: place.clone(),
+            problem: format!("its directory cannot be made: {e}"),
+        })?;
+        // SQLite makes a database that the umask alone restricts, and its log with the mode of the database: of an empty
+        // file it makes one too. Where none can be made it says why itself.
+        let _ = private_file().write(true).create_new(true).open(path);
         let connection = Connection::open(path).map_err(told)?;
         connection.busy_timeout(BUSY).map_err(told)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(told)?;

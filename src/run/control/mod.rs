@@ -49,6 +49,7 @@ use super::config::Config;
 use super::orders::OrdersLink;
 use super::watch::Wanted;
 use crate::domain::{Kill, Scope, Time};
+use crate::journal::private_dir_of;
 use crate::pipeline::{Answer, LaneSender};
 use crate::risk::Carried;
 use crate::risk::watch::WatchReceiver;
@@ -178,7 +179,7 @@ impl ControlPaths {
             );
             return Ok(());
         }
-        let copied = self.losses.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let copied = private_dir_of(&self.losses);
         copied.and_then(|()| std::fs::copy(&earlier.losses, &self.losses)).map(drop).map_err(|error| {
             ControlError::Losses { from: earlier.losses.clone(), to: self.losses.clone(), error }
         })
@@ -252,7 +253,7 @@ impl PreparedControl {
         // What a process left that is no more.
         let _ = std::fs::remove_file(path);
         // The journal, beside which it mostly is, makes its directory too, and comes later.
-        let dir = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let dir = private_dir_of(path);
         let made = dir.and_then(|()| UnixListener::bind(path)).and_then(|listener| {
             let socket = SocketFile(path.clone());
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
