@@ -102,7 +102,11 @@ impl OrdersOutcome {
                 log::debug!("orders: {text}");
                 false
             }
-            Notice::Trading | Notice::SessionReady(_) | Notice::GapClosed { .. } | Notice::Settled { .. } => {
+            Notice::Trading
+            | Notice::SessionReady(_)
+            | Notice::GapClosed { .. }
+            | Notice::Settled { .. }
+            | Notice::RulesUnchanged => {
                 log::info!("orders: {text}");
                 false
             }

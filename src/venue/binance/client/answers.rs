@@ -155,8 +155,11 @@ impl OrderClient {
         match read {
             Ok(info) => {
                 self.line.budget.learn(&info.rate_limits);
-                self.instruments.learn(info, out);
-                self.looks.info_read(now, self.settings.info_every);
+                let changed = self.instruments.learn(info, out);
+                // Whoever reads the refusal asks whether it was the venue that had changed.
+                if self.looks.info_read(now, self.settings.info_every) && !changed {
+                    out.notice(Notice::RulesUnchanged);
+                }
                 for id in std::mem::take(&mut self.admitted) {
                     self.instruments.release(id, InstrumentPause::Standby, out);
                 }

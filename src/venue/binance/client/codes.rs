@@ -300,6 +300,13 @@ impl VenueRefusal {
         Refused { code: self.code, cause: self.kind as u8, filter }
     }
 
+    /// Whether it contradicts the symbol's rules as we know them, by which the order was judged before it was sent.
+    #[must_use]
+    pub fn is_of_rules(&self) -> bool {
+        let kinds = [RefusalKind::Filter, RefusalKind::MarketClosed, RefusalKind::Unsupported];
+        matches!(self.code, INVALID_MESSAGE | BAD_PRECISION) || kinds.contains(&self.kind)
+    }
+
     /// The filter that did not let the order pass.
     #[must_use]
     pub fn filter(&self) -> Option<&str> {
@@ -308,6 +315,9 @@ impl VenueRefusal {
 }
 
 const FILTER: &str = "Filter failure: ";
+/// What is refused before the matching engine, by a filter mostly; and a number with more decimals than the symbol has.
+const INVALID_MESSAGE: i32 = -1013;
+const BAD_PRECISION: i32 = -1111;
 
 fn kind(status: u16, code: i32, message: &str) -> RefusalKind {
     if matches!(status, 403 | 418 | 429) {

@@ -9,7 +9,7 @@ use super::super::limits::Cost;
 use super::super::request::Request;
 use super::OrderClient;
 use super::asking::{ASK_PAUSES, order_ref};
-use super::codes::{Class, Reaction, RefusalKind};
+use super::codes::{Class, Reaction};
 use super::event::order_row;
 use super::flight::{Asked, InFlight};
 use super::line::{Form, Sending};
@@ -286,7 +286,7 @@ impl OrderClient {
             return;
         }
         let why = reply.refusal();
-        if matches!(why.kind, RefusalKind::Filter | RefusalKind::MarketClosed | RefusalKind::Unsupported) {
+        if why.is_of_rules() {
             self.looks.doubt_info(now);
         }
         let refused = why.refused();

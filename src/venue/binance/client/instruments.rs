@@ -11,6 +11,7 @@
 use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolStatus};
 use super::super::filters::{MarketState, Size, Terms};
 use super::super::request::SelfTradeMode;
+use super::changes::changes;
 use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
 use super::rescale::{exactly, rules_of};
@@ -147,8 +148,9 @@ impl Instruments {
         Ok(listed)
     }
 
-    /// Takes over what the venue says now, and tells what changed.
-    pub fn learn(&mut self, info: ExchangeInfo, out: &mut Outputs) {
+    /// Takes over what the venue says now, and tells what changed; whether a rule did.
+    pub fn learn(&mut self, info: ExchangeInfo, out: &mut Outputs) -> bool {
+        let mut changed = false;
         let mut unusable = info.unusable;
         let mut symbols: HashMap<String, Symbol> =
             info.symbols.into_iter().map(|symbol| (symbol.instrument.symbol.clone(), symbol)).collect();
@@ -160,6 +162,7 @@ impl Instruments {
                 if let Some(at) = problem {
                     out.notice(Notice::Unusable { instrument: id, problem: unusable.swap_remove(at) });
                 }
+                changed |= !listed.is_held_for(InstrumentPause::NotListed);
                 hold(listed, InstrumentPause::NotListed, out);
                 continue;
             };
@@ -169,12 +172,13 @@ impl Instruments {
             if before.is_none_or(|old| old.status != symbol.status)
                 && (before.is_some() || symbol.status != SymbolStatus::Trading)
             {
+                changed = true;
                 out.notice(Notice::StatusChanged { instrument: id, status: symbol.status });
             }
-            if before
-                .is_some_and(|old| old.filters != symbol.filters || old.order_types != symbol.order_types)
-            {
-                out.notice(Notice::RulesChanged(id));
+            let changes = before.map(|old| changes(old, &symbol)).unwrap_or_default();
+            if !changes.is_empty() {
+                changed = true;
+                out.notice(Notice::RulesChanged { instrument: id, changes });
             }
             let rules = rules_of(&listed.instrument, &symbol);
             listed.rules = Some(symbol);
@@ -184,6 +188,7 @@ impl Instruments {
             }
             tell(listed, out);
         }
+        changed
     }
 }
 

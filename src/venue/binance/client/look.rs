@@ -111,6 +111,8 @@ pub struct Looks {
     info_failures: u32,
     /// When it was last read.
     info_at: Time,
+    /// The venue refused something for its rules since.
+    info_doubted: bool,
     pub(super) started: bool,
     pub(super) look: Option<Look>,
     /// When the next routine look is due.
@@ -143,6 +145,7 @@ impl Default for Looks {
             naming: Naming::All,
             info_failures: 0,
             info_at: Time(0),
+            info_doubted: false,
             started: false,
             look: None,
             next: Time(u64::MAX),
@@ -176,6 +179,7 @@ impl Looks {
 
     /// The venue refused something for its rules, so they may have changed: reads them, but not without end.
     pub fn doubt_info(&mut self, now: Time) {
+        self.info_doubted = true;
         self.read_info(now.max(self.info_at.plus(INFO_PAUSE)));
     }
 
@@ -188,11 +192,13 @@ impl Looks {
         self.started
     }
 
-    pub fn info_read(&mut self, now: Time, every: Duration) {
+    /// It was read; whether that was for the sake of a refusal.
+    pub fn info_read(&mut self, now: Time, every: Duration) -> bool {
         self.info_known = true;
         (self.naming, self.info_failures) = (Naming::All, 0);
         self.info_at = now;
         self.info = Routine { due: now.plus(every), under_way: false };
+        std::mem::take(&mut self.info_doubted)
     }
 
     pub fn info_failed(&mut self, now: Time) {

@@ -20,11 +20,12 @@
 //! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session`, `untold` | opening, replacing, watching and losing sessions; those that do not tell what they should |
-//! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale` | what should be there, whether it is, and by which rules |
+//! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale`, `changes` | what should be there, whether it is, by which rules, and what changed of them |
 
 mod adopt;
 mod answers;
 mod asking;
+mod changes;
 mod clock;
 mod codes;
 mod compare;
@@ -53,6 +54,7 @@ mod trades;
 mod trading;
 mod untold;
 
+pub use changes::RuleChange;
 pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning, refusal_words};
 pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outputs, SessionId};
 pub use notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice, Paused, SessionEnd};

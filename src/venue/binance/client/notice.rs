@@ -3,6 +3,7 @@
 use super::super::exchange_info::{OrderRefusal, SymbolStatus, Unusable};
 use super::super::limits::NotNow;
 use super::super::request::RequestError;
+use super::changes::RuleChange;
 use super::codes::VenueRefusal;
 use super::message::SessionId;
 use crate::domain::decimal::Scaled;
@@ -151,6 +152,11 @@ pub enum KeyProblem {
         /// Its code.
         code: i32,
     },
+}
+
+fn listed(changes: &[RuleChange]) -> String {
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    changes.join("; ")
 }
 
 /// Something that a person or a counter wants to know.
@@ -409,9 +415,19 @@ pub enum Notice {
         /// The venue's code; 0 where there was no answer.
         code: i32,
     },
-    /// A symbol's tick, lot or filters changed; orders are held to the new ones.
-    #[error("the rules of instrument {} changed", .0.0)]
-    RulesChanged(InstrumentId),
+    /// A symbol's filters, order types or modes of self-trade prevention changed; orders are held to the new ones.
+    #[error("the rules of instrument {} changed: {}", .instrument.0, listed(.changes))]
+    RulesChanged {
+        /// Which.
+        instrument: InstrumentId,
+        /// What changed of them.
+        changes: Vec<RuleChange>,
+    },
+    /// The rules were read anew since the venue had refused an order for them, and are what they were.
+    #[error(
+        "the rules were read anew after a refusal, and have not changed: the order was not as they ask, or the market had moved"
+    )]
+    RulesUnchanged,
     /// A symbol's status changed.
     #[error("instrument {} is {} now", .instrument.0, .status.name())]
     StatusChanged {

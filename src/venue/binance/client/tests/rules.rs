@@ -20,7 +20,15 @@ fn a_tick_that_changes_and_a_symbol_that_stops_are_followed() {
         panic!("exchangeInfo is not read again");
     };
     read(&mut rig, &info("TRADING", "0.00001000"));
-    assert_eq!(rig.notes(|n| matches!(n, Notice::RulesChanged(_))), 1);
+    let changed: Vec<String> = rig
+        .notices
+        .iter()
+        .filter(|n| matches!(n, Notice::RulesChanged { .. }))
+        .map(ToString::to_string)
+        .collect();
+    let told = "the rules of instrument 0 changed: PRICE_FILTER tickSize 0.000001 to 0.00001; PRICE_FILTER minPrice 0.000001 to 0.00001";
+    assert_eq!(changed, [told]);
+    assert_eq!(rig.notes(|n| matches!(n, Notice::RulesUnchanged)), 0, "no order was refused");
     let ticks: Vec<Price> = rig.rules.iter().map(|rules| rules.tick).collect();
     assert_eq!((ticks, &rig.commands[..]), (vec![Price(1_000)], &[][..]), "told once, and that alone");
     rig.place(1);
@@ -83,6 +91,56 @@ fn after_a_refusal_by_a_filter_the_rules_are_read_anew_but_not_each_time() {
     rig.refuse("order.place", 400, -2010, "Account has insufficient balance for requested action.");
     rig.run(20_000, &Rig::quiet);
     assert_eq!(reads(&rig), 2, "that says nothing of rules");
+}
+
+#[test]
+fn a_refusal_of_a_numbers_decimals_or_before_the_engine_has_the_rules_read_anew_and_told() {
+    for (code, message) in [
+        (-1111, "Parameter 'price' has too much precision."),
+        (-1013, "This symbol does not allow the specified self-trade prevention mode."),
+    ] {
+        let mut rig = Rig::started();
+        let reads = |rig: &Rig| rig.calls.iter().filter(|(_, call)| call.contains("exchangeInfo")).count();
+        let answer = |rig: &mut Rig, body: &Value| {
+            let call = rig.calls.iter().rev().find(|(_, call)| call.contains("exchangeInfo"));
+            let (id, body) = (call.expect("asked").0, body.to_string());
+            let answer = Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() });
+            rig.input(Input::HttpReply { id, answer });
+        };
+        rig.after(10_000);
+        for number in 1..=3 {
+            rig.place(number);
+            rig.refuse("order.place", 400, code, message);
+        }
+        assert_eq!(reads(&rig), 1, "once for all of them: {code}");
+        // The tick stayed, and the decimals did not.
+        let mut body = info("TRADING", "0.00000100");
+        let row = &mut body["symbols"][0];
+        (row["quotePrecision"], row["quoteAssetPrecision"]) = (json!(6), json!(6));
+        row["filters"][0]["maxPrice"] = json!("100000.000000");
+        for field in ["minPrice", "tickSize"] {
+            row["filters"][0][field] = json!("0.000001");
+        }
+        row["allowedSelfTradePreventionModes"] = json!(["EXPIRE_MAKER", "EXPIRE_TAKER"]);
+        answer(&mut rig, &body);
+        let told: Vec<String> = rig
+            .notices
+            .iter()
+            .filter(|n| matches!(n, Notice::RulesChanged { .. }))
+            .map(ToString::to_string)
+            .collect();
+        let expected =
+            "the rules of instrument 0 changed: quoteAssetPrecision 8 to 6; DECREMENT is not taken any more";
+        assert_eq!(told, [expected]);
+        rig.place(4);
+        rig.refuse("order.place", 400, code, message);
+        rig.run(4_000, &Rig::quiet);
+        assert_eq!(reads(&rig), 1, "it was read a moment ago");
+        rig.run(2_000, &Rig::quiet);
+        assert_eq!(reads(&rig), 2);
+        answer(&mut rig, &body);
+        assert_eq!(rig.notes(|n| matches!(n, Notice::RulesUnchanged)), 1, "nothing had changed");
+    }
 }
 
 #[test]
