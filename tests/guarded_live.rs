@@ -376,6 +376,43 @@ fn a_run_that_ends_by_a_fault_and_one_that_cannot_go_on_after_it_are_told() {
 }
 
 #[test]
+fn a_key_that_the_venue_refuses_is_told_by_status_and_webhook_and_orders_go_on_once_it_is_taken_again() {
+    let venue = venue(|_| {});
+    let mut live = config(&venue, Key::Hmac, "", RESTS);
+    live.config.trading.key_again = Duration::from_secs(3);
+    let dir = tempfile::tempdir().expect("a directory");
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    let refused = r#"{"fault":"order","how":"key-refused","count":1}"#;
+    assert!(venue.control().inject(serde_json::from_str(refused).expect("a fault")));
+    let (summary, (while_refused, after)) = run(
+        &live,
+        dir.path(),
+        "run.journal",
+        |options| options.alerts = Some(alerts(port, ca.path())),
+        |paths| {
+            let refused = |reply: &ControlReply| {
+                reply.no_orders.as_ref().is_some_and(|why| why.contains("refuses the key (-2015)"))
+            };
+            let while_refused = until(paths, "it is refused", refused);
+            (while_refused, until(paths, "it is taken", |reply| reply.orders_taken == Some(true)))
+        },
+    );
+    let lines = while_refused.held_back();
+    assert!(lines.iter().any(|l| l.starts_with("NO ORDERS: the venue refuses the key (-2015)")), "{lines:?}");
+    assert_eq!((while_refused.orders_taken, &after.no_orders), (Some(false), &None));
+    let sent = summary.orders.as_ref().expect("orders were sent");
+    let counts = ["Key", "KeyTaken", "Refused"].map(|kind| sent.count(kind));
+    assert_eq!(counts, [1, 1, 1], "{}", sent.text());
+    assert!(summary.execution.orders > 1, "{}", sent.text());
+    let came = came.lock().expect("no panic").clone();
+    let told: Vec<&str> = came.iter().map(|(_, body)| body["kind"].as_str().unwrap_or_default()).collect();
+    assert_eq!(told, ["key-refused", "key-taken"]);
+    let text = came[0].1["text"].as_str().unwrap_or_default();
+    assert!(text.starts_with("desk: no order is sent: the venue refuses the key (-2015)"), "{text}");
+}
+
+#[test]
 fn surveillance_and_losses_are_told_and_a_webhook_that_is_not_there_holds_nothing_back() {
     let (_venue, live) = on_paper(RESTS, "");
     let dir = tempfile::tempdir().expect("a directory");

@@ -49,6 +49,7 @@ fn an_order_whose_answer_is_lost_is_live_or_not_as_was_asked() {
         (Mishap::TimeoutLost, Some((504, Some(-1007))), false),
         (Mishap::UnavailableDone, Some((503, Some(-1000))), true),
         (Mishap::UnavailableLost, Some((503, Some(-1000))), false),
+        (Mishap::KeyRefused, Some((401, Some(-2015))), false),
         (Mishap::CutDone, None, true),
         (Mishap::CutLost, None, false),
         (Mishap::Truncated, None, true),

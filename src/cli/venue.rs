@@ -53,7 +53,7 @@ A file of accounts:
 
 Faults: cut, cut-one, cut-orders, stall, deaf, stream (drop, duplicate, reorder, delay), truncate, \
 huge, trickle, no-upgrade, rest, shutdown, expire, tls, order (timeout-done, timeout-lost, \
-unavailable-done, unavailable-lost, cut-done, cut-lost, truncated, not-json, huge, unknown-fields, \
+unavailable-done, unavailable-lost, key-refused, cut-done, cut-lost, truncated, not-json, huge, unknown-fields, \
 slow), user-events (as stream), ban, skew, maintenance, symbol, fees-in. Such as
   --fault '{\"fault\":\"order\",\"how\":\"timeout-done\",\"nth\":5,\"count\":3}'
   --fault '2000:{\"fault\":\"user-events\",\"action\":\"drop\"}'")]

@@ -40,6 +40,10 @@ pub(super) enum AlertKind {
     Failed,
     /// It could not begin to trade.
     NotStarted,
+    /// The venue refuses the key: no order is sent.
+    KeyRefused,
+    /// It takes it again.
+    KeyTaken,
 }
 
 /// An alert, as it is sent.
@@ -72,6 +76,16 @@ impl Alert {
 
     pub fn released(scope: &str, at: Time) -> Self {
         Self { kind: AlertKind::Released, ..Self::stopped(scope, "", "", "", at) }
+    }
+
+    /// The venue refuses the key, for this reason.
+    pub fn key_refused(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::KeyRefused, ..Self::stopped("all", "key", "the venue", reason, at) }
+    }
+
+    /// It takes it again.
+    pub fn key_taken(at: Time) -> Self {
+        Self { kind: AlertKind::KeyTaken, ..Self::stopped("all", "key", "the venue", "", at) }
     }
 
     /// What surveillance found, and what became of it.
@@ -111,6 +125,8 @@ impl Alert {
             AlertKind::Disk => format!("{scope} fills up: {reason}"),
             AlertKind::NotStarted => format!("the run has NOT BEGUN: {reason}"),
             AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
+            AlertKind::KeyRefused => format!("no order is sent: {reason}"),
+            AlertKind::KeyTaken => "the venue takes the key again: orders are sent".to_owned(),
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct TradingConfig {
     /// The longest that the venue works on an order; an order without an answer is not believed lost before. Binance's,
     /// and no key: a test's venue is sooner.
     pub engine_deadline: Duration,
+    /// After the venue refused the key, before it is asked whether it takes it again. No key either, for a test's sake.
+    pub key_again: Duration,
     /// Whether a key that may withdraw is taken.
     pub allow_withdrawal_keys: bool,
     /// Between two comparisons with the account.
@@ -100,6 +102,7 @@ impl TradingConfig {
             recv_window: RecvWindow::from_millis(recv_window).unwrap_or(RecvWindow::MAX),
             self_trade: checks.choice(&raw.self_trade_prevention, SelfTradeMode::CHOICES, None),
             engine_deadline: Duration::from_secs(10),
+            key_again: Duration::from_secs(60),
             allow_withdrawal_keys: raw.allow_withdrawal_keys.unwrap_or(false),
             reconcile,
             rules_every,

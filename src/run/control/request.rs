@@ -155,6 +155,9 @@ pub struct ControlReply {
     /// Whether the venue takes orders now; absent where none are sent to it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub orders_taken: Option<bool>,
+    /// Why it takes none; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_orders: Option<String>,
     /// The risk metrics, where they were asked for and there are any yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub metrics: Option<serde_json::Value>,
@@ -178,10 +181,8 @@ impl ControlReply {
             ));
         }
         if self.orders_taken == Some(false) {
-            lines.push(
-                "NO ORDERS: the venue takes none now (no session, or its maintenance); the log says why"
-                    .to_owned(),
-            );
+            let why = self.no_orders.as_deref().unwrap_or("the venue takes none now; the log says why");
+            lines.push(format!("NO ORDERS: {why}"));
         }
         for HeldReply { instrument, by } in &self.held {
             let why = by.iter().filter_map(|by| match by.as_str() {

@@ -19,7 +19,7 @@ mod preflight;
 pub mod rest;
 mod sessions;
 
-pub use gateway::OrdersControl;
+pub use gateway::{KeyState, OrdersControl};
 pub use keys::KeysError;
 pub use outcome::OrdersOutcome;
 pub use preflight::PreflightError;
@@ -37,7 +37,7 @@ use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
 use crate::security::{ApiKey, Credentials, KeyError};
 use crate::strategy::desk::DeskState;
 use crate::venue::VenueTerms;
-use crate::venue::binance::client::{ClientSettings, OrderClient, RestUse};
+use crate::venue::binance::client::{ClientSettings, OrderClient, Paused, RestUse};
 use crate::venue::binance::exchange_info::RateLimit;
 use crossbeam_channel::Sender;
 use gateway::{Adopted, Gateway, GatewayParts, Left, WAKE};
@@ -211,6 +211,7 @@ fn client_settings(trading: &TradingConfig, tls: &TlsClient) -> Result<ClientSet
         allow_withdrawal_keys: trading.allow_withdrawal_keys,
         // Checked before the start, and where it cannot be asked for, taken as configured.
         check_key: !trading.allow_withdrawal_keys,
+        key_again: trading.key_again,
         reconcile_every: trading.reconcile,
         info_every: trading.rules_every,
         seed: u64::from_le_bytes(seed),
@@ -323,10 +324,18 @@ pub struct OrdersLink {
 }
 
 impl OrdersLink {
-    /// Whether the venue takes orders now.
+    /// Why the venue takes no orders now, and what ends it; none where it takes them.
     #[must_use]
-    pub fn are_taken(&self) -> bool {
-        self.control.is_open()
+    pub fn why_none_are_taken(&self) -> Option<String> {
+        let why = self.control.pause()?;
+        let of_key = self.key().problem().filter(|_| why == Paused::Key);
+        Some(of_key.map_or_else(|| why.to_string(), str::to_owned))
+    }
+
+    /// How the key stands.
+    #[must_use]
+    pub fn key(&self) -> KeyState {
+        self.control.key()
     }
 
     /// An operator has looked at what a difference halted.

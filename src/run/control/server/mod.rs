@@ -16,7 +16,8 @@ use crate::domain::{DenyReason, InstrumentId, Kill, PausedBy, Scope, Slot, Time}
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
-use crate::run::orders::OrdersLink;
+use crate::run::live::wall_clock;
+use crate::run::orders::{KeyState, OrdersLink};
 use clients::Client;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
@@ -79,6 +80,8 @@ pub(super) struct Server {
     /// When it was last told that some were turned away, and how many were since.
     turned_away: (Option<Instant>, u64),
     asked: Vec<Asked>,
+    /// How the key stood when that was last told.
+    key: KeyState,
     /// What the kill file said when it was last obeyed.
     file_done: Option<String>,
     beats: u64,
@@ -120,6 +123,7 @@ impl Server {
             clients: (0..CLIENTS_MAX).map(|_| None).collect(),
             turned_away: (None, 0),
             asked: Vec::new(),
+            key: KeyState::Taken,
             file_done: None,
             beats: 0,
         })
@@ -141,6 +145,7 @@ impl Server {
             }
             self.send_on();
             self.hear();
+            self.watch_key();
             self.react();
             if due(looked, LOOK) {
                 looked = Some(Instant::now());
@@ -187,6 +192,8 @@ impl Server {
         let held = self.held();
         let losses_unsaved = self.found.lock().unwrap_or_else(PoisonError::into_inner).unsaved.clone();
         let vitals = &self.links.vitals;
+        let orders = self.links.orders.as_ref();
+        let no_orders = orders.and_then(OrdersLink::why_none_are_taken);
         ControlReply {
             error: done.err(),
             run: self.paths.socket.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -200,7 +207,8 @@ impl Server {
             paused: self.paused.stopped.clone(),
             held,
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
-            orders_taken: self.links.orders.as_ref().map(OrdersLink::are_taken),
+            orders_taken: orders.map(|_| no_orders.is_none()),
+            no_orders,
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
     }
@@ -414,6 +422,23 @@ impl Server {
                 log::error!("{error}");
             }
         }
+    }
+
+    /// Tells a person that the venue refuses the key, and that it takes it again: until somebody acts nothing is traded.
+    fn watch_key(&mut self) {
+        let Some(orders) = &self.links.orders else { return };
+        let key = orders.key();
+        if key == self.key {
+            return;
+        }
+        self.key = key;
+        let now = wall_clock();
+        let alert = key.problem().map_or_else(|| Alert::key_taken(now), |why| Alert::key_refused(why, now));
+        match key.problem() {
+            Some(why) => log::error!("no order is sent: {why}"),
+            None => log::warn!("the venue takes the key again, and orders are sent"),
+        }
+        self.links.alerts.raise(alert);
     }
 
     fn note_kill(&mut self, kill: &Kill, at: Time) -> Result<(), LatchedError> {

@@ -1,5 +1,6 @@
 //! What the run asks of the sending thread, and what it sees of it.
 
+use crate::venue::binance::client::Paused;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// What the run asks of the thread, and what it sees of it.
@@ -7,6 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 pub struct OrdersControl {
     pub(super) stage: AtomicU8,
     pub(super) trading: AtomicBool,
+    /// Why no orders are taken, while none are: a place in [`PAUSES`]. Set before `trading` is.
+    pub(super) paused: AtomicU8,
+    /// How the key stands: a place in [`KeyState::ALL`].
+    pub(super) key: AtomicU8,
     /// How orders of an earlier run stand is known.
     pub(super) settled: AtomicBool,
     pub(super) over: AtomicBool,
@@ -16,7 +21,69 @@ pub(super) const RUNNING: u8 = 0;
 const FINISH_KEEP: u8 = 1;
 pub(super) const FINISH_CANCEL: u8 = 2;
 
+const PAUSES: [Paused; 6] =
+    [Paused::Starting, Paused::Clock, Paused::Key, Paused::Limits, Paused::NoConnection, Paused::Stopped];
+
+/// Whether the venue takes the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It does, as far as is known.
+    Taken,
+    /// It does not now: it is asked now and then whether it does again.
+    Refused,
+    /// It does not, and nothing that this run could see would change that.
+    Useless,
+}
+
+impl KeyState {
+    const ALL: [Self; 3] = [Self::Taken, Self::Refused, Self::Useless];
+
+    /// What is wrong with it, and what ends that; none where nothing is.
+    #[must_use]
+    pub const fn problem(self) -> Option<&'static str> {
+        match self {
+            Self::Taken => None,
+            Self::Refused => Some(
+                "the venue refuses the key (-2015): look at its list of addresses and its rights there; it is asked about \
+                 now and then, and orders go on once it is taken again",
+            ),
+            Self::Useless => {
+                Some("the key cannot be used: the log says why; mend that, and start the run again")
+            }
+        }
+    }
+}
+
 impl OrdersControl {
+    /// Notes why no orders are taken.
+    pub(super) fn note_pause(&self, why: Paused) {
+        let at = PAUSES.iter().position(|known| *known == why).unwrap_or(0);
+        self.paused.store(u8::try_from(at).unwrap_or(0), Ordering::Release);
+        self.trading.store(false, Ordering::Release);
+    }
+
+    /// Notes how the key stands.
+    pub(super) fn note_key(&self, state: KeyState) {
+        let at = KeyState::ALL.iter().position(|known| *known == state).unwrap_or(0);
+        self.key.store(u8::try_from(at).unwrap_or(0), Ordering::Release);
+    }
+
+    /// How the key stands.
+    #[must_use]
+    pub fn key(&self) -> KeyState {
+        let at = usize::from(self.key.load(Ordering::Acquire));
+        KeyState::ALL.get(at).copied().unwrap_or(KeyState::Taken)
+    }
+
+    /// Why the venue takes no orders; none while it takes them.
+    #[must_use]
+    pub fn pause(&self) -> Option<Paused> {
+        if self.is_open() {
+            return None;
+        }
+        PAUSES.get(usize::from(self.paused.load(Ordering::Acquire))).copied()
+    }
+
     /// Asks for the end: what is under way is waited for, open orders are cancelled first where `cancel` says so.
     pub fn finish(&self, cancel: bool) {
         self.stage.store(if cancel { FINISH_CANCEL } else { FINISH_KEEP }, Ordering::Release);

@@ -8,7 +8,7 @@ mod control;
 mod ending;
 mod outputs;
 
-pub use control::OrdersControl;
+pub use control::{KeyState, OrdersControl};
 
 use super::outcome::{OrderLatencies, OrdersOutcome};
 use super::pairs::PairChange;

@@ -1,6 +1,6 @@
 //! Doing what the client asked for: to sockets, to REST threads, to the ring.
 
-use super::{Gateway, OrderStamps};
+use super::{Gateway, KeyState, OrderStamps};
 use crate::domain::event::Report;
 use crate::domain::order::ReportKind;
 use crate::domain::{Qty, Slot, Time};
@@ -156,7 +156,12 @@ impl Gateway {
     fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::Trading => self.parts.control.trading.store(true, Ordering::Release),
-            Notice::Paused(_) => self.parts.control.trading.store(false, Ordering::Release),
+            Notice::Paused(why) => self.parts.control.note_pause(*why),
+            Notice::Key(problem) => self.parts.control.note_key(match problem.may_end() {
+                true => KeyState::Refused,
+                false => KeyState::Useless,
+            }),
+            Notice::KeyTaken => self.parts.control.note_key(KeyState::Taken),
             Notice::SessionReady(_) => {
                 if let Some(lost) = self.lost_at {
                     self.outcome.reconnected_after.push(lost.elapsed());

@@ -53,7 +53,9 @@ impl OrderClient {
                     self.looks.measure_clock(now);
                     out.notice(Notice::ClockRefused);
                 }
-                React::Stop if self.line.budget.blocked_until() <= venue_now => self.key_refused(&reply, out),
+                React::Stop if self.line.budget.blocked_until() <= venue_now => {
+                    self.key_refused(now, &reply, out)
+                }
                 _ => {}
             }
         }
@@ -67,9 +69,12 @@ impl OrderClient {
             Asked::Logon | Asked::Subscribe | Asked::Clock => {
                 self.session_answer(now, asked, way, sent, &reply, out);
             }
-            Asked::Info | Asked::Restrictions | Asked::OpenOrders(_) | Asked::Account | Asked::Trades(_) => {
-                self.looked(now, asked, sent, activity, reply, out)
-            }
+            Asked::Info
+            | Asked::Restrictions
+            | Asked::Key
+            | Asked::OpenOrders(_)
+            | Asked::Account
+            | Asked::Trades(_) => self.looked(now, asked, sent, activity, reply, out),
         }
     }
 
@@ -111,7 +116,7 @@ impl OrderClient {
                 // The venue's word on the session as a whole: the key is taken no more.
                 let reply = Reply::session(frame_value);
                 if reply.result.is_err() && reply.meaning().reaction == React::Stop {
-                    self.key_refused(&reply, out);
+                    self.key_refused(now, &reply, out);
                 }
             }
             Some(id) => {

@@ -266,6 +266,7 @@ impl OrderClient {
             Ok(value) => {
                 let listed = self.orders.get(key).and_then(|o| self.instruments.get(o.order.instrument));
                 let row = listed.and_then(|listed| order_row(value, &listed.instrument));
+                self.key_relapses = 0;
                 match row {
                     Some(row) => self.stands(now, key, &row, out),
                     None => self.change(now, key, out, |order, out| order.lost(now, out)),

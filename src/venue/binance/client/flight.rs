@@ -27,6 +27,8 @@ pub enum Asked {
     Clock,
     Info,
     Restrictions,
+    /// Whether a key that was refused is taken again.
+    Key,
     OpenOrders(Option<InstrumentId>),
     Account,
     Trades(InstrumentId),
@@ -47,6 +49,7 @@ impl Asked {
             Asked::Clock => "the time",
             Asked::Info => "exchangeInfo",
             Asked::Restrictions => "the key's rights",
+            Asked::Key => "whether the key is taken again",
             Asked::OpenOrders(_) => "open orders",
             Asked::Account => "balances",
             Asked::Trades(_) => "trades",

@@ -78,6 +78,7 @@ impl OrderClient {
         let Ok(list) = &reply.result else {
             return keys.into_iter().for_each(|key| self.not_placed(now, key, reply, out));
         };
+        self.key_relapses = 0;
         let rows = list.get("orderReports").or_else(|| list.get("orders")).and_then(Value::as_array);
         let rows = rows.map(Vec::as_slice).unwrap_or_default();
         for key in keys {

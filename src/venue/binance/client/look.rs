@@ -103,6 +103,12 @@ pub struct Looks {
     info: Routine,
     pub(super) rights: Routine,
     pub(super) rights_known: bool,
+    /// The venue has no such question.
+    pub(super) rights_unknowable: bool,
+    /// Whether a key that was refused is taken again.
+    pub(super) key: Routine,
+    /// The rights are asked for once more, for the sake of such a key.
+    pub(super) key_rights: bool,
     /// Whether requests could be dated at the last poll: before, nothing signed is asked.
     dated: bool,
     info_known: bool,
@@ -140,6 +146,9 @@ impl Default for Looks {
             info: Routine::NEVER,
             rights: Routine::NEVER,
             rights_known: false,
+            rights_unknowable: false,
+            key: Routine::NEVER,
+            key_rights: false,
             dated: false,
             info_known: false,
             naming: Naming::All,
@@ -271,6 +280,13 @@ impl OrderClient {
                 let form = Form::Signed("/sapi/v1/account/apiRestrictions");
                 let sent = self.ask_http(now, Asked::Restrictions, form, 1, out);
                 self.looks.rights = routine(now, sent);
+            }
+            if self.looks.key.due <= now && !self.looks.key.under_way {
+                // By HTTP, where each request is signed: a session that is logged on says nothing of the key.
+                let request = Request::Account { omit_zero: true };
+                let form = Form::Request(&request);
+                let sent = self.ask_http(now, Asked::Key, form, ACCOUNT_WEIGHT, out);
+                self.looks.key = routine(now, sent);
             }
             if self.looks.look.is_none() && self.looks.next <= now && self.sessions.is_streaming() {
                 self.begin_look(now, out);
@@ -459,7 +475,8 @@ impl OrderClient {
         if !self.looks.dated {
             return routines;
         }
-        let rights = if self.looks.rights.under_way { never } else { self.looks.rights.due };
+        let signed = [self.looks.rights, self.looks.key];
+        let rights = signed.iter().filter(|r| !r.under_way).map(|r| r.due).min().unwrap_or(never);
         let questions = self.looks.look.iter().flat_map(|look| &look.now);
         let questions = questions.filter(|q| !q.under_way).map(|q| q.due).min().unwrap_or(never);
         let idle = self.looks.look.is_none() && self.sessions.is_streaming();

@@ -3,7 +3,7 @@
 use super::OrderClient;
 use super::flight::Asked;
 use super::ledger::amount;
-use super::look::{AGAIN, Kind, Look, NO_SUCH_SYMBOL, Routine, TRADES_LIMIT, question, questions};
+use super::look::{AGAIN, Kind, Look, NO_SUCH_SYMBOL, TRADES_LIMIT, question, questions};
 use super::message::Outputs;
 use super::notice::{InstrumentPause, KeyProblem, Notice};
 use super::reply::Reply;
@@ -40,6 +40,7 @@ impl OrderClient {
         match asked {
             Asked::Info => self.info_refused(now, &reply, out),
             Asked::Restrictions => self.rights(now, &reply, out),
+            Asked::Key => self.key_checked(now, &reply, out),
             _ => {
                 let Some(mut look) = self.looks.look.take() else { return };
                 let at = look.now.iter().position(|q| q.under_way && q.asked == asked);
@@ -55,7 +56,7 @@ impl OrderClient {
                     Answer::Later => look.now[at] = question(asked, now.plus(AGAIN)),
                     Answer::Failed => {
                         out.notice(Notice::QueryFailed { what: asked.label(), code: reply.code() });
-                        look.now[at] = question(asked, now.plus(AGAIN));
+                        look.now[at] = question(asked, now.plus(self.question_pause()));
                     }
                     Answer::Over => return,
                 }
@@ -187,7 +188,7 @@ impl OrderClient {
     ) -> Answer {
         let Some(balances) = balances(value) else { return Answer::Failed };
         if value.get("canTrade").and_then(Value::as_bool) == Some(false) {
-            self.stop_for_key(KeyProblem::AccountMayNotTrade, out);
+            self.stop_for_key(now, KeyProblem::AccountMayNotTrade, out);
         }
         let moved = activity != self.ledger.activity();
         if look.kind == Kind::Start {
@@ -220,32 +221,6 @@ impl OrderClient {
         }
         self.tell_external(out);
         self.compare(now, look, &balances, out)
-    }
-
-    fn rights(&mut self, now: Time, reply: &Reply, out: &mut Outputs) {
-        let Ok(value) = &reply.result else {
-            let what = Asked::Restrictions.label();
-            out.notice(Notice::QueryFailed { what, code: reply.code() });
-            let gone = matches!(reply.status, 404 | 410);
-            // A venue that does not have this question says nothing against the key.
-            self.looks.rights_known |= gone;
-            self.looks.rights = match gone {
-                true => Routine::NEVER,
-                false => Routine { due: now.plus(AGAIN), under_way: false },
-            };
-            return;
-        };
-        let flag = |name: &str| value.get(name).and_then(Value::as_bool);
-        match (flag("enableSpotAndMarginTrading"), flag("enableWithdrawals")) {
-            (Some(false), _) => self.stop_for_key(KeyProblem::MayNotTrade, out),
-            (_, Some(true)) if !self.settings.allow_withdrawal_keys => {
-                self.stop_for_key(KeyProblem::MayWithdraw, out);
-            }
-            _ => {}
-        }
-        self.key_taken = true;
-        self.looks.rights_known = true;
-        self.looks.rights = Routine::NEVER;
     }
 }
 

@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | `message`, `notice`, `settings` | what goes in and comes out |
 //! | `answers`, `codes`, `reply`, `event` | what the venue says |
-//! | `trading` | whether orders are taken at all |
+//! | `trading`, `key` | whether orders are taken at all; whether the key is |
 //! | `tracked`, `orders`, `adopt` | orders: one, all, those of an earlier run |
 //! | `earlier` | what an earlier run left of the account, and what differs from it at the start |
 //! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
@@ -34,6 +34,7 @@ mod entry;
 mod event;
 mod flight;
 mod instruments;
+mod key;
 mod ledger;
 mod line;
 mod lists;
@@ -97,6 +98,8 @@ pub struct OrderClient {
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
+    /// How often a key that had been refused was taken again, and no order since.
+    key_relapses: u32,
     /// What was last told of whether orders are taken.
     told: Option<Result<(), Paused>>,
     /// The part of a venue that its instruments are of; none where there are none.
@@ -138,6 +141,7 @@ impl OrderClient {
             untold: Vec::new(),
             key_problem: None,
             key_taken: false,
+            key_relapses: 0,
             told: None,
             venue: trading::venue_of(table),
             told_suspended: false,

@@ -159,6 +159,22 @@ fn listed(changes: &[RuleChange]) -> String {
     changes.join("; ")
 }
 
+impl KeyProblem {
+    /// Whether the same key may be taken again later, by what is done at the venue or by itself.
+    #[must_use]
+    pub const fn may_end(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::RefusedNow { .. })
+    }
+
+    const fn until(&self) -> &'static str {
+        if self.may_end() {
+            "until it is taken again, which is asked now and then"
+        } else {
+            "until the run is started again"
+        }
+    }
+}
+
 /// Something that a person or a counter wants to know.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Notice {
@@ -376,8 +392,11 @@ pub enum Notice {
     #[error("balances and orders agree")]
     Reconciled,
     /// The key is wrong, or has the wrong rights: no orders are taken.
-    #[error("the key: {0}")]
+    #[error("the key: {}; no orders are taken {}", .0, .0.until())]
     Key(KeyProblem),
+    /// A key that was refused is taken again.
+    #[error("the key is taken again")]
+    KeyTaken,
     /// The venue says that we ask too much.
     #[error("the venue says that we ask too much (status {status}); silent until {until}")]
     TooMuch {

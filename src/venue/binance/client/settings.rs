@@ -35,6 +35,9 @@ pub struct ClientSettings {
     pub allow_withdrawal_keys: bool,
     /// Whether the key's rights are asked for at the start (`/sapi/v1/account/apiRestrictions`).
     pub check_key: bool,
+    /// After a key was refused (−2015), before it is asked whether it is taken again; twice as long each time it is, and the
+    /// next order is refused for it, up to sixteen times.
+    pub key_again: Duration,
     /// Between two looks at balances and open orders.
     pub reconcile_every: Duration,
     /// Between two readings of `exchangeInfo`.
@@ -81,6 +84,7 @@ impl Default for ClientSettings {
             self_trade: None,
             allow_withdrawal_keys: false,
             check_key: true,
+            key_again: Duration::from_secs(60),
             reconcile_every: Duration::from_secs(30),
             info_every: Duration::from_secs(600),
             clock_every: Duration::from_secs(20),

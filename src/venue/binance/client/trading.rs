@@ -3,7 +3,7 @@
 
 use super::super::limits::{Cost, NotNow, Purpose, Retry, TooMuch};
 use super::message::{Output, Outputs};
-use super::notice::{KeyProblem, LocalRefusal, Notice, Paused};
+use super::notice::{LocalRefusal, Notice, Paused};
 use super::reply::Reply;
 use super::{OrderClient, RestUse};
 use crate::domain::event::Command;
@@ -140,26 +140,5 @@ impl OrderClient {
             self.held = (until, Paused::Limits);
         }
         out.notice(Notice::TooMuch { status: too_much.status, until });
-    }
-
-    pub(super) fn key_refused(&mut self, reply: &Reply, out: &mut Outputs) {
-        let refusal = reply.refusal();
-        // A ban is answered so, too, as seen from outside the documentation; it ends by itself.
-        let address = refusal.message.split_once("request ip: ").map(|(_, rest)| rest.trim().to_owned());
-        let problem = match refusal.code {
-            -2014 => KeyProblem::NotAKey,
-            -1022 => KeyProblem::BadSignature,
-            -2015 if self.key_taken => KeyProblem::RefusedNow { address },
-            -2015 => KeyProblem::Refused { address },
-            code => KeyProblem::Unauthorised { code },
-        };
-        self.stop_for_key(problem, out);
-    }
-
-    pub(super) fn stop_for_key(&mut self, problem: KeyProblem, out: &mut Outputs) {
-        if self.key_problem.is_none() {
-            out.notice(Notice::Key(problem.clone()));
-            self.key_problem = Some(problem);
-        }
     }
 }

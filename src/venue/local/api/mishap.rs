@@ -20,6 +20,8 @@ pub enum Mishap {
     UnavailableDone,
     /// 503, not done.
     UnavailableLost,
+    /// 401 and -2015, not done: as if the key's list of addresses, or its rights, had just been edited.
+    KeyRefused,
     /// The connection is cut before the answer, done.
     CutDone,
     /// The connection is cut before the answer, not done.
@@ -44,7 +46,7 @@ const HUGE_BYTES: usize = 10_000_000;
 impl Mishap {
     /// Whether nothing is done.
     pub(super) const fn loses(self) -> bool {
-        matches!(self, Self::TimeoutLost | Self::UnavailableLost | Self::CutLost)
+        matches!(self, Self::TimeoutLost | Self::UnavailableLost | Self::KeyRefused | Self::CutLost)
     }
 
     /// What is answered instead of the truth.
@@ -58,6 +60,7 @@ impl Mishap {
                 let text = "An unknown error occurred while processing the request.";
                 Some(Failure::new(503, -1000, text))
             }
+            Self::KeyRefused => Some(Failure::rejected_key()),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `{"fault":"order","how":"timeout-done"}`, `"timeout-lost"` | 504 and -1007; the order is live, or was never seen |
 //! | `{"fault":"order","how":"unavailable-done"}`, `"unavailable-lost"` | 503 and -1000; the same two |
+//! | `{"fault":"order","how":"key-refused"}` | 401 and -2015; nothing is done |
 //! | `{"fault":"order","how":"cut-done"}`, `"cut-lost"` | the connection is cut between taking in and answering |
 //! | `{"fault":"order","how":"truncated"}`, `"not-json"`, `"huge"`, `"unknown-fields"` | done, and answered so |
 //! | `{"fault":"order","how":{"slow":{"ms":300}}}` | done, and answered late; its user events are not late |

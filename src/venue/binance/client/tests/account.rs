@@ -86,3 +86,147 @@ fn keys_with_wrong_rights_are_refused() {
         assert_eq!(rig.client.trading(rig.now), Err(Paused::Key));
     }
 }
+
+const REFUSED: &[u8] = br#"{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}"#;
+
+/// Calls whether the key is taken, and the number of the last.
+fn checks(rig: &Rig) -> Vec<HttpId> {
+    let account = |call: &&(HttpId, String)| call.1.contains("/api/v3/account?");
+    rig.calls.iter().filter(account).map(|call| call.0).collect()
+}
+
+fn answer_check(rig: &mut Rig, status: u16, body: &[u8]) {
+    let id = *checks(rig).last().expect("asked");
+    rig.input(Input::HttpReply { id, answer: Ok(HttpReply { status, headers: &[], body }) });
+}
+
+fn accept(rig: &mut Rig, id: &ClientOrderId) {
+    let ack = json!({"symbol": "ETHBTC", "orderId": 4_293_153, "orderListId": -1, "clientOrderId": id.as_str(), "transactTime": START_MS});
+    rig.answer("order.place", ack);
+    rig.frame(&event(id, "NEW", "NEW", "0.00000000", None));
+}
+
+fn refuse_an_order(rig: &mut Rig, number: u64) {
+    rig.place(number);
+    rig.refuse("order.place", 401, -2015, "Invalid API-key, IP, or permissions for action.");
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::Key));
+    rig.calls.clear();
+}
+
+#[test]
+fn a_key_that_is_refused_is_asked_about_each_minute_and_orders_go_on_once_it_is_taken() {
+    let mut rig = Rig::started();
+    let venue = rig.client.venue.expect("an instrument");
+    refuse_an_order(&mut rig, 1);
+    let refused = Notice::Key(KeyProblem::RefusedNow { address: None });
+    assert_eq!(rig.notes(|n| *n == refused), 1);
+    assert_eq!(rig.commands, [Command::Suspend(venue)]);
+    rig.told();
+    rig.place(2);
+    assert_eq!(rig.told(), [ReportKind::Rejected], "nothing is sent meanwhile");
+    rig.run(59_000, &Rig::quiet);
+    assert_eq!(checks(&rig).len(), 0, "{:?}", rig.calls);
+    rig.run(2_000, &Rig::quiet);
+    assert_eq!(checks(&rig).len(), 1, "{:?}", rig.calls);
+    answer_check(&mut rig, 401, REFUSED);
+    rig.run(59_000, &Rig::quiet);
+    assert_eq!((checks(&rig).len(), rig.client.trading(rig.now)), (1, Err(Paused::Key)));
+    rig.run(2_000, &Rig::quiet);
+    assert_eq!(checks(&rig).len(), 2);
+    // No answer says nothing.
+    let id = *checks(&rig).last().expect("asked");
+    rig.input(Input::HttpReply { id, answer: Err(HttpFailure::Lost) });
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::Key));
+    rig.run(61_000, &Rig::quiet);
+    let account = rig.account().to_string();
+    answer_check(&mut rig, 200, account.as_bytes());
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
+    assert_eq!(rig.notes(|n| *n == Notice::KeyTaken), 1);
+    assert_eq!(rig.notes(|n| *n == refused), 1, "told once");
+    assert_eq!(rig.commands, [Command::Suspend(venue), Command::Reopen(venue)]);
+    // It may read, and not trade: asked about more and more rarely, until an order is taken.
+    rig.run(200_000, &Rig::quiet);
+    refuse_an_order(&mut rig, 3);
+    rig.run(119_000, &Rig::quiet);
+    assert_eq!(checks(&rig).len(), 0, "it was taken again in vain");
+    rig.run(2_000, &Rig::quiet);
+    answer_check(&mut rig, 200, account.as_bytes());
+    let (_, id) = rig.place(4);
+    accept(&mut rig, &id);
+    refuse_an_order(&mut rig, 5);
+    rig.run(61_000, &Rig::quiet);
+    assert_eq!(checks(&rig).len(), 1, "an order had been taken since");
+}
+
+#[test]
+fn whatever_else_is_wrong_with_the_key_stays_and_takes_the_place_of_what_may_end() {
+    let asked_after = |rig: &mut Rig| {
+        rig.calls.clear();
+        rig.run(400_000, &Rig::quiet);
+        (checks(rig).len(), rig.client.trading(rig.now))
+    };
+    for (status, code) in [(400, -2014), (400, -1022), (401, -1002), (401, -4242)] {
+        let mut rig = Rig::started();
+        rig.place(1);
+        rig.refuse("order.place", status, code, "No.");
+        assert_eq!(asked_after(&mut rig), (0, Err(Paused::Key)), "{code}");
+        // After -2015, too.
+        let mut rig = Rig::started();
+        let (_, id) = rig.place(1);
+        accept(&mut rig, &id);
+        refuse_an_order(&mut rig, 2);
+        rig.cancel(1);
+        rig.refuse("order.cancel", status, code, "No.");
+        assert_eq!(asked_after(&mut rig), (0, Err(Paused::Key)), "{code}");
+        assert_eq!(rig.notes(|n| matches!(n, Notice::Key(_))), 2, "{code}: {:?}", rig.notices);
+    }
+    // An account that may not trade is no better for its key being taken.
+    let mut rig = Rig::started();
+    refuse_an_order(&mut rig, 1);
+    rig.run(61_000, &Rig::quiet);
+    answer_check(&mut rig, 200, br#"{"canTrade":false,"balances":[]}"#);
+    assert_eq!(rig.notes(|n| *n == Notice::Key(KeyProblem::AccountMayNotTrade)), 1);
+    assert_eq!(asked_after(&mut rig), (0, Err(Paused::Key)));
+}
+
+#[test]
+fn where_the_keys_rights_are_looked_at_they_are_before_orders_go_on() {
+    let mut rig = Rig::started();
+    rig.client.settings.check_key = true;
+    refuse_an_order(&mut rig, 1);
+    let account = rig.account().to_string();
+    let rights = |rig: &mut Rig, status: u16, body: &Value| {
+        let asked = rig.calls.iter().rev().find(|(_, call)| call.contains("apiRestrictions"));
+        let (id, body) = (asked.expect("its rights").0, body.to_string());
+        rig.calls.clear();
+        let reply = HttpReply { status, headers: &[], body: body.as_bytes() };
+        rig.input(Input::HttpReply { id, answer: Ok(reply) });
+    };
+    let check = |rig: &mut Rig| {
+        rig.run(61_000, &Rig::quiet);
+        answer_check(rig, 200, account.as_bytes());
+        assert_eq!(rig.client.trading(rig.now), Err(Paused::Key), "its rights are not known");
+    };
+    for (status, body) in [
+        (200, json!({"enableSpotAndMarginTrading": false, "enableWithdrawals": false})),
+        (401, json!({"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})),
+    ] {
+        check(&mut rig);
+        rights(&mut rig, status, &body);
+        assert_eq!(rig.client.trading(rig.now), Err(Paused::Key), "{body}");
+    }
+    check(&mut rig);
+    rights(&mut rig, 200, &json!({"enableSpotAndMarginTrading": true, "enableWithdrawals": false}));
+    assert_eq!(rig.client.trading(rig.now), Ok(()));
+    rig.run(1_000, &Rig::quiet);
+    refuse_an_order(&mut rig, 2);
+    rig.run(61_000, &Rig::quiet);
+    check(&mut rig);
+    rights(&mut rig, 200, &json!({"enableSpotAndMarginTrading": true, "enableWithdrawals": true}));
+    rig.run(400_000, &Rig::quiet);
+    assert_eq!(
+        (checks(&rig).len(), rig.client.trading(rig.now)),
+        (0, Err(Paused::Key)),
+        "it may withdraw now"
+    );
+}
