@@ -177,6 +177,59 @@ fn while_nothing_can_be_sent_orders_are_denied_and_none_reaches_the_client() {
     assert!(u128::from(total.histogram.max()) < summary.elapsed.as_nanos(), "{} ns", total.histogram.max());
 }
 
+fn ban(venue: &Running, status: u16, seconds: u64) {
+    let ban = format!(r#"{{"fault":"ban","status":{status},"seconds":{seconds}}}"#);
+    assert!(venue.control().inject(serde_json::from_str(&ban).expect("a fault")));
+}
+
+/// Questions that the venue refused for the silence that it wants.
+fn refused(venue: &Running) -> u64 {
+    let stats = venue.stats();
+    stats.rest_banned + stats.rest_refused
+}
+
+#[test]
+fn a_start_during_a_ban_waits_for_its_end_asking_once_and_goes_on() {
+    for status in [418, 429] {
+        let venue = venue(|_| {});
+        let live = config(&venue, Key::Hmac, "", &strategy("stubborn"));
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        ban(&venue, status, 3);
+        let begun = Instant::now();
+        run_during(&live, &dir.path().join("run.journal"), || {
+            until("it asked", || refused(&venue) > 0);
+            std::thread::sleep(Duration::from_secs(4).saturating_sub(begun.elapsed()));
+            // Before this test looks at orders: whoever asks during a ban is counted.
+            assert_eq!(refused(&venue), 1, "{status}");
+            until("orders are sent", || orders(&venue) > 3);
+        });
+    }
+}
+
+#[test]
+fn a_start_that_waits_for_a_bans_end_ends_when_it_is_asked_to() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", &strategy("stubborn"));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let journal = dir.path().join("run.journal");
+    ban(&venue, 418, 600);
+    let interrupt = Interrupt::default();
+    let mut options = LiveOptions { interrupt: interrupt.clone(), ..LiveOptions::default() };
+    options.pipeline.journal = Some(journal.clone());
+    let ended = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_live(&live.config, options));
+        until("it asked", || refused(&venue) > 0);
+        let asked = Instant::now();
+        interrupt.raise();
+        let ended = running.join().expect("no panic");
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        ended
+    });
+    let told = ended.err().expect("it was not started").to_string();
+    assert!(told.contains("nothing was started"), "{told}");
+    assert!(refused(&venue) == 1 && !journal.exists());
+}
+
 #[test]
 fn a_protection_leaves_although_the_rest_of_its_entry_is_above_it_and_trades_with_nobody_of_ours() {
     let venue = venue(|_| {});

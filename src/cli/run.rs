@@ -19,7 +19,8 @@ use std::time::Duration;
 #[command(
     after_help = "With [trading] mode = \"paper\", as it is unless the configuration says otherwise, orders are filled by a \
 simulated venue on the live market; nothing is sent to the real one, and no key is needed. With mode = \"live\" they are \
-sent. Ctrl-C ends the run and prints its summary; live, open orders are cancelled first ([trading] on_exit).
+sent. Ctrl-C ends the run and prints its summary; live, open orders are cancelled first ([trading] on_exit). A live run \
+that is started during a ban of the venue waits for its end, and goes on.
 
 Examples:
   algo-trader run --config config/binance-paper.toml

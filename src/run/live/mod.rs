@@ -257,7 +257,7 @@ fn live(
         pipeline_options.epoch = earlier.header.epoch;
     }
     // Everything that can be refused is, before a thread is started or a file made.
-    let prepared_orders = prepare_orders(config, &pipeline_options)?;
+    let prepared_orders = prepare_orders(config, &pipeline_options, &options.interrupt)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
     pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
     let mut config = adopted.unwrap_or_else(|| config.clone());
@@ -456,7 +456,11 @@ fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, Li
 }
 
 /// Checks what live orders need, where they are asked for.
-fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<PreparedOrders>, LiveError> {
+fn prepare_orders(
+    config: &Config,
+    options: &PipelineOptions,
+    interrupt: &Interrupt,
+) -> Result<Option<PreparedOrders>, LiveError> {
     if config.trading.mode == TradingMode::Paper {
         return Ok(None);
     }
@@ -467,7 +471,7 @@ fn prepare_orders(config: &Config, options: &PipelineOptions) -> Result<Option<P
             "live orders need a journal, in which each is written before it is sent: give [journal] path, or --journal",
         ));
     }
-    Ok(Some(PreparedOrders::check(config)?))
+    Ok(Some(PreparedOrders::check(config, interrupt)?))
 }
 
 /// Starts the sending of orders.

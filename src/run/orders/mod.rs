@@ -34,6 +34,7 @@ use crate::net::websocket::ConnectionSettings;
 use crate::pipeline::{Answer, LaneSender, StampClock, Topology, Wait};
 use crate::run::affinity::{keep_to, pin};
 use crate::run::config::{Config, OrderEntry, TradingConfig, Wait as WaitChoice};
+use crate::run::interrupt::Interrupt;
 use crate::security::{ApiKey, Credentials, KeyError};
 use crate::strategy::desk::DeskState;
 use crate::venue::VenueTerms;
@@ -116,13 +117,14 @@ pub struct RunningOrders {
 }
 
 impl PreparedOrders {
-    /// Checks key, symbols and account.
+    /// Checks key, symbols and account. While the venue wants silence (HTTP 418 or 429) it waits, until `interrupt` is raised.
     ///
     /// # Errors
     /// [`OrdersError`], with what to do.
-    pub fn check(config: &Config) -> Result<Self, OrdersError> {
+    pub fn check(config: &Config, interrupt: &Interrupt) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config, terms, limits } = preflight::check(config, &tls)?;
+        let preflight::Found { credentials, config, terms, limits } =
+            preflight::check(config, &tls, interrupt)?;
         Ok(Self { config, terms, limits, credentials, tls })
     }
 

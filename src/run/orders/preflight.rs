@@ -5,17 +5,18 @@ use super::OrdersError;
 use super::keys;
 use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
-use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, decimal};
+use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, Time, decimal};
 use crate::net::http::{HttpAnswer, HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient};
 use crate::run::config::{Config, TradingConfig};
+use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
 use crate::security::Credentials;
 use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError, RateLimit, Symbol};
 use crate::venue::binance::request::{Request, RestRequest, Timing};
 use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// `exchangeInfo` of all symbols has more than ten megabytes.
@@ -48,6 +49,31 @@ pub enum PreflightError {
         status: u16,
         /// What it said.
         said: String,
+    },
+    /// It wants silence.
+    #[error(
+        "{endpoint} takes no requests from here until {until} (HTTP {status} to the question for {what}): to ask before makes \
+         that longer"
+    )]
+    Silenced {
+        /// What was asked for.
+        what: &'static str,
+        /// Who.
+        endpoint: String,
+        /// 418 of a ban, 429 of a limit.
+        status: u16,
+        /// Until when.
+        until: Time,
+        /// How long that was when it was said, where it said so.
+        retry_after_s: Option<u64>,
+    },
+    /// The end was asked for while the venue's silence was waited for.
+    #[error(
+        "the end was asked for before the venue took requests again, which is at {until}: nothing was started"
+    )]
+    Interrupted {
+        /// Until when it would have been waited.
+        until: Time,
     },
     /// An answer of no use.
     #[error("{endpoint} answered {what} with something else: {problem}; is this the venue's address?")]
@@ -115,16 +141,16 @@ pub(super) struct Found {
     pub limits: Vec<RateLimit>,
 }
 
-/// Asks everything, in the order in which it can fail.
-pub(super) fn check(config: &Config, tls: &TlsClient) -> Result<Found, OrdersError> {
+/// Asks everything, in the order in which it can fail. A venue that wants silence is given it, until `interrupt` is raised.
+pub(super) fn check(config: &Config, tls: &TlsClient, interrupt: &Interrupt) -> Result<Found, OrdersError> {
     let credentials = keys::load(&config.trading)?;
     let endpoint = config.venue.endpoints(Market::Spot).rest.clone();
     let http = HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX);
-    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading };
-    desk.learn_the_time()?;
-    desk.check_the_key()?;
-    let (instruments, terms, limits) = desk.adopt(config)?;
-    let balances = desk.balances(&instruments)?;
+    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading, interrupt };
+    desk.patiently(Asking::learn_the_time)?;
+    desk.patiently(|desk| desk.check_the_key())?;
+    let (instruments, terms, limits) = desk.patiently(|desk| desk.adopt(config))?;
+    let balances = desk.patiently(|desk| desk.balances(&instruments))?;
     let mut adopted = config.clone();
     adopted.instruments = instruments;
     adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
@@ -139,18 +165,83 @@ struct Asking<'a> {
     /// The venue's clock less ours, ns.
     offset_ns: i64,
     trading: &'a TradingConfig,
+    interrupt: &'a Interrupt,
+}
+
+/// The longest ban there is, by the venue's documentation; a `Retry-After` beyond it is not believed.
+const SILENCE_MAX: Duration = Duration::from_secs(3 * 86_400);
+/// The silence where it is not said how long it lasts: of a ban, the shortest that there is, and of a limit its window. It
+/// doubles while the venue goes on so.
+const SILENCE_UNSAID: Duration = Duration::from_secs(120);
+const LIMIT_UNSAID: Duration = Duration::from_secs(60);
+const UNSAID_MAX: Duration = Duration::from_secs(3_600);
+/// The venue says whole seconds, and its last one may not be over.
+const SILENCE_MARGIN: Duration = Duration::from_secs(1);
+/// Between two looks whether the end is asked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long to be silent, where that was asked for `times` times before without saying for how long.
+fn silence(status: u16, retry_after_s: Option<u64>, times: u32) -> Duration {
+    match retry_after_s.map(Duration::from_secs) {
+        Some(given) if !given.is_zero() && given <= SILENCE_MAX => given + SILENCE_MARGIN,
+        _ => {
+            let first = if status == 418 { SILENCE_UNSAID } else { LIMIT_UNSAID };
+            first.saturating_mul(1 << times.min(16)).min(UNSAID_MAX)
+        }
+    }
 }
 
 impl Asking<'_> {
+    /// Asks, and where the venue wants silence waits for its end and asks again. A start that failed instead would be tried
+    /// again by whatever keeps the process running, each few seconds: who asks during a ban is banned for longer.
+    fn patiently<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Self) -> Result<T, PreflightError>,
+    ) -> Result<T, PreflightError> {
+        let mut times = 0;
+        loop {
+            match ask(self) {
+                Err(PreflightError::Silenced { what, endpoint, status, retry_after_s, .. }) => {
+                    let silence = silence(status, retry_after_s, times);
+                    times += 1;
+                    let until = wall_clock().plus(silence);
+                    log::warn!(
+                        "{endpoint} takes no requests from here (HTTP {status} to the question for {what}): it is asked again \
+                         at {until}, in {} s, and nothing is started before; Ctrl-C ends the waiting",
+                        silence.as_secs()
+                    );
+                    self.wait(silence, until)?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn wait(&self, silence: Duration, until: Time) -> Result<(), PreflightError> {
+        let begun = Instant::now();
+        while begun.elapsed() < silence {
+            if self.interrupt.is_raised() {
+                return Err(PreflightError::Interrupted { until });
+            }
+            std::thread::sleep(LOOK.min(silence.saturating_sub(begun.elapsed())));
+        }
+        Ok(())
+    }
+
     fn get(&self, what: &'static str, path: &str) -> Result<HttpAnswer, PreflightError> {
         let key = [("X-MBX-APIKEY", self.credentials.api_key.as_str())];
         let request = HttpRequest { method: "GET", path, headers: &key, ..HttpRequest::default() };
         let endpoint = self.endpoint.to_string();
-        self.http.request(&self.endpoint, &request).map_err(|error| PreflightError::Unanswered {
-            what,
-            endpoint,
-            error,
-        })
+        let answer = match self.http.request(&self.endpoint, &request) {
+            Ok(answer) => answer,
+            Err(error) => return Err(PreflightError::Unanswered { what, endpoint, error }),
+        };
+        let (status, retry_after_s) = (answer.status, answer.retry_after_s);
+        if matches!(status, 418 | 429) {
+            let until = wall_clock().plus(silence(status, retry_after_s, 0));
+            return Err(PreflightError::Silenced { what, endpoint, status, until, retry_after_s });
+        }
+        Ok(answer)
     }
 
     fn good(&self, what: &'static str, answer: HttpAnswer) -> Result<HttpAnswer, PreflightError> {
@@ -344,5 +435,23 @@ fn take_over(ours: &mut Instrument, theirs: &Instrument) {
             shown(ours)
         );
         *ours = listed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_as_long_as_the_venue_says_and_where_it_says_nothing_of_use_within_bounds() {
+        let seconds = |status, retry_after, times| silence(status, retry_after, times).as_secs();
+        // What is said holds, with a second for its rounding.
+        assert_eq!((seconds(418, Some(120), 0), seconds(429, Some(7), 5)), (121, 8));
+        assert_eq!(seconds(418, Some(3 * 86_400), 0), 3 * 86_400 + 1);
+        for absurd in [None, Some(0), Some(3 * 86_400 + 1), Some(u64::MAX)] {
+            let waits = [0, 1, 2, 9, u32::MAX].map(|times| seconds(418, absurd, times));
+            assert_eq!(waits, [120, 240, 480, 3_600, 3_600], "{absurd:?}");
+            assert_eq!(seconds(429, absurd, 0), 60, "{absurd:?}");
+        }
     }
 }
