@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use wire::{Certificate, Venue};
+use wire::{Certificate, Fault, Venue, Welcome};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_algo-trader");
 
@@ -163,6 +163,40 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     assert!(text(&output.stderr).contains("KILLED: all is stopped by SIGUSR1"), "{}", text(&output.stderr));
     let kept = std::fs::read_to_string(rig.path("default.latched")).expect("kept");
     assert!(kept.contains("SIGUSR1"), "{kept}");
+}
+
+#[test]
+fn a_status_in_words_says_which_book_is_out_of_step_and_which_connection_is_down_and_what_that_means() {
+    let rig = Rig::new("");
+    let journal = rig.path("run.journal");
+    let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    status(&rig, "a book", |told| told["feed"]["books_synced"] == 1 && told["feed"]["connections_live"] == 1);
+    let words = || text(&ctl(&rig, &["status"]).stdout);
+    let told = words();
+    assert!(told.contains("market data: 1 of 1 connections live, 1 of 2 books in step"), "{told}");
+    // What the venue does not serve.
+    let line =
+        |told: &str, with: &str| told.lines().find(|line| line.contains(with)).unwrap_or_default().to_owned();
+    let of = line(&told, "MARKET DATA binance:spot:BTCUSDT has a book out of step for ");
+    assert!(of.contains("denied (book-invalid)"), "{told}");
+    assert!(!told.contains("MARKET DATA binance:spot:ETHUSDT"), "{told}");
+    rig.venue.welcome(Welcome::Status(503));
+    rig.venue.fault(&Fault::Cut);
+    let begun = Instant::now();
+    let down = loop {
+        let told = words();
+        let down = line(&told, "MARKET DATA connection spot 1 (");
+        if !down.is_empty() {
+            break down;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{told}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(down.contains("binance:spot:ETHUSDT") && down.contains(") is down for "), "{down}");
+    assert!(down.contains("every order in these instruments is denied (book-invalid)"), "{down}");
+    interrupt(&child);
+    child.wait_with_output().expect("it ends");
 }
 
 #[test]

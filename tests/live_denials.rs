@@ -225,7 +225,7 @@ fn a_start_that_waits_for_a_bans_end_ends_when_it_is_asked_to() {
         assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
         ended
     });
-    let told = ended.err().expect("it was not started").to_string();
+    let told = ended.expect_err("it was not started").to_string();
     assert!(told.contains("nothing was started"), "{told}");
     assert!(refused(&venue) == 1 && !journal.exists());
 }

@@ -78,7 +78,7 @@ enum What {
         #[command(flatten)]
         who: Who,
     },
-    /// Tells what is stopped and paused, and whether the engine lives
+    /// Tells what is stopped and paused, whether the engine lives, and what of its market data is down, out of step or silent
     Status {
         /// Print JSON, the risk metrics among it
         #[arg(long)]
@@ -270,6 +270,9 @@ fn show(reply: &ControlReply, json: bool) {
         "{} (process {}): {} events, seen {} ms ago",
         reply.run, reply.pid, reply.events, reply.seen_ms_ago
     );
+    for line in reply.market_data_lines(usize::MAX) {
+        println!("{line}");
+    }
     if reply.stopped.is_empty() {
         println!("nothing is stopped");
     }

@@ -51,6 +51,8 @@ pub struct Shown {
 
 /// An engine that was not seen for so long hangs, or its market is closed.
 const LATE_MS: u64 = 2_000;
+/// How much of what is wrong with the market data is told.
+const TOLD_OF_DATA: usize = 3;
 /// A limit of which no more than this is left, per cent, is near.
 const NEAR_PERCENT: f64 = 20.0;
 
@@ -184,11 +186,14 @@ fn head(shown: &Shown) -> Vec<Line> {
     for line in reply.held_back() {
         say(Tone::Warn, line);
     }
-    let Some(m) = &reply.metrics else {
-        say(Tone::Plain, "no risk metrics yet".to_owned());
-        return lines;
-    };
-    money(m, &mut say);
+    match &reply.metrics {
+        Some(m) => money(m, &mut say),
+        None => say(Tone::Plain, "no risk metrics yet".to_owned()),
+    }
+    // Last, since it is long: that something is wrong, the first line says too.
+    for line in reply.market_data_lines(TOLD_OF_DATA).into_iter().skip(1) {
+        say(Tone::Warn, line);
+    }
     lines
 }
 
@@ -393,7 +398,7 @@ fn fit(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::control::{FeedReply, Stopped};
+    use crate::run::control::{FeedReply, MarketDataReply, Stopped};
     use serde_json::json;
 
     fn reply() -> ControlReply {
@@ -471,6 +476,27 @@ mod tests {
             .map(|line| line.text)
             .collect();
         assert!(near.len() == 1 && near[0].contains("losses.daily_max"), "{near:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_market_data_is_told_and_hides_nothing_that_is_stopped() {
+        let mut shown = shown();
+        let one = |n: usize| MarketDataReply {
+            kind: "book-out-of-step".into(),
+            instruments: vec![format!("binance:spot:{n}")],
+            for_ms: Some(1_500),
+            means: "no orders".into(),
+            ..MarketDataReply::default()
+        };
+        if let Some(reply) = &mut shown.reply {
+            reply.market_data = (0..5).map(one).collect();
+        }
+        let lines = all(&shown, 200, 20);
+        let told: Vec<&String> = lines.iter().filter(|line| line.starts_with("MARKET DATA")).collect();
+        assert_eq!(told.len(), 4, "{lines:#?}");
+        assert_eq!(told[0], "MARKET DATA binance:spot:0 has a book out of step for 1.5 s: no orders");
+        assert!(told[3].contains("2 more"), "{told:?}");
+        assert!(lines.iter().any(|line| line.starts_with("STOPPED")), "{lines:#?}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod heartbeat;
 mod keeper;
 mod latched;
 mod losses;
+mod market_data;
 mod metrics;
 mod names;
 mod overview;
@@ -39,7 +40,7 @@ pub mod watchdog;
 pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
-pub use request::{ControlReply, ControlRequest, FeedReply, Via};
+pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, Via};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;
@@ -56,6 +57,7 @@ use crate::risk::watch::WatchReceiver;
 use crossbeam_channel::Receiver;
 use keeper::{Keeper, SharedFound};
 use losses::KeptLosses;
+use market_data::MarketData;
 use metrics::Reckoner;
 use server::Server;
 use std::io::{self, BufRead, BufReader, Write};
@@ -316,7 +318,8 @@ impl PreparedControl {
             kept: None,
         };
         let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
-        let mut server = Server::new(self, links, found, throttle)?;
+        let market_data = MarketData::new(config, links.vitals.health());
+        let mut server = Server::new(self, links, found, throttle, market_data)?;
         let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
         let listening = std::thread::Builder::new().name("at-control".into()).spawn(move || {
             keep_to(&cores);

@@ -102,6 +102,47 @@ pub struct FeedReply {
     pub frames: u64,
 }
 
+/// Something that is wrong with the market data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct MarketDataReply {
+    /// `connection-down`, `connection-silent`, `book-out-of-step`, or `silent`, of an instrument that nothing is heard of.
+    pub kind: String,
+    /// Which connection, by its market and its number there; absent where it is about an instrument alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// The instruments that it is about.
+    pub instruments: Vec<String>,
+    /// How many more there are.
+    pub instruments_left_out: usize,
+    /// For how long, ms; none where there never was anything.
+    pub for_ms: Option<u64>,
+    /// What becomes of orders meanwhile.
+    pub means: String,
+}
+
+impl MarketDataReply {
+    /// In one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let what = match self.kind.as_str() {
+            "connection-down" => "is down",
+            "connection-silent" | "silent" => "is silent",
+            _ => "has a book out of step",
+        };
+        let mut names = self.instruments.join(", ");
+        if self.instruments_left_out > 0 {
+            names += &format!(" and {} more", self.instruments_left_out);
+        }
+        let of = match &self.connection {
+            Some(connection) => format!("connection {connection} ({names})"),
+            None => names,
+        };
+        let length = self.for_ms.map(|ms| format!(" for {:.1} s", ms as f64 / 1_000.0)).unwrap_or_default();
+        format!("MARKET DATA {of} {what}{length}: {}", self.means)
+    }
+}
+
 /// An instrument that takes no new orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -134,6 +175,9 @@ pub struct ControlReply {
     /// How the feed stood then.
     #[serde(default)]
     pub feed: FeedReply,
+    /// What is wrong with the market data now; nothing where all is well.
+    #[serde(default)]
+    pub market_data: Vec<MarketDataReply>,
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,
@@ -164,6 +208,24 @@ pub struct ControlReply {
 }
 
 impl ControlReply {
+    /// How the market data stands: how much of it is there in one line, then what is wrong with it, a line each, of which at
+    /// most `most` are told.
+    #[must_use]
+    pub fn market_data_lines(&self, most: usize) -> Vec<String> {
+        let FeedReply { connections_live, connections, books_synced, books, .. } = self.feed;
+        let mut lines = vec![format!(
+            "market data: {connections_live} of {connections} connections live, {books_synced} of {books} books in step"
+        )];
+        lines.extend(self.market_data.iter().take(most).map(MarketDataReply::line));
+        let left_out = self.market_data.len().saturating_sub(most);
+        if left_out > 0 {
+            lines.push(format!(
+                "MARKET DATA {left_out} more of this kind: `algo-trader ctl status` tells them"
+            ));
+        }
+        lines
+    }
+
     /// What takes no new orders though nobody stopped it, what others than an operator hold back, and what will stop the next
     /// start, a line each.
     #[must_use]

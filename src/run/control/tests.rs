@@ -5,6 +5,7 @@ use crate::pipeline::{Stop, lane};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
 use crate::risk::watch::watch;
 use crate::risk::{Counted, Sum};
+use crate::run::live::{ConnectionHealth, FollowedHealth, wall_clock};
 use std::sync::PoisonError;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ struct Running {
     config: Config,
     paths: ControlPaths,
     snapshot: SharedSnapshot,
+    vitals: Vitals,
     control: Control,
 }
 
@@ -23,10 +25,11 @@ fn start() -> Running {
     let prepared = PreparedControl::open(&config, paths.clone()).expect("it can be controlled");
     let (_, heard) = watch();
     let snapshot = heard.snapshot();
+    let vitals = Vitals::default();
     let links = ControlLinks {
         commands: lane("commands", 8, 1, &Stop::default()).0,
         watch: heard,
-        vitals: Vitals::default(),
+        vitals: vitals.clone(),
         notes: None,
         alerts: Alerts::default(),
         reactions: None,
@@ -34,7 +37,7 @@ fn start() -> Running {
         epoch: 1,
     };
     let control = prepared.start(&config, links, &[]).expect("threads");
-    Running { _dir: dir, config, paths, snapshot, control }
+    Running { _dir: dir, config, paths, snapshot, vitals, control }
 }
 
 impl Running {
@@ -55,6 +58,11 @@ impl Running {
         };
         (told.whole.profit, told.strategies[0].profit) = (profit, profit);
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// The lines of the status on market data.
+    fn market_data(&self) -> Vec<String> {
+        ask(&self.paths.socket, &ControlRequest::Status).expect("it answers").market_data_lines(100)
     }
 
     fn until(&self, what: &str, good: impl Fn(&ControlReply) -> bool) -> ControlReply {
@@ -165,4 +173,111 @@ fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
         }
         std::fs::remove_file(file).expect("ours");
     }
+}
+
+#[test]
+fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_and_what_that_means() {
+    const S: u64 = 1_000_000_000;
+    let running = start();
+    let names: Vec<String> = running.config.instruments.all().iter().map(|i| i.name()).collect();
+    assert!(names.len() >= 4, "{names:?}");
+    assert_eq!(
+        running.market_data(),
+        ["market data: 0 of 0 connections live, 0 of 0 books in step"],
+        "before the feed"
+    );
+    let now = wall_clock();
+    let ago = |seconds: u64| Time(now.0 - seconds * S);
+    let market = crate::domain::Market::Spot;
+    let connection = |number, group, down_since: Option<Time>, carried| ConnectionHealth {
+        market,
+        number,
+        group,
+        down_since,
+        data_at: down_since.is_none().then(|| ago(0)),
+        carried,
+    };
+    let followed = |id: u16, group, out_of_step_since, carried: bool| {
+        let instrument = crate::domain::InstrumentId(id);
+        let carried_since = carried.then(|| ago(200));
+        let depth_told = id != 3;
+        Some(FollowedHealth { instrument, market, group, out_of_step_since, depth_told, carried_since })
+    };
+    {
+        let health = running.vitals.health();
+        let mut health = health.lock().expect("no panic");
+        // The third of the connections brings what the second would, and nothing what the first would.
+        let silent = ConnectionHealth { data_at: Some(ago(10)), ..connection(4, 2, None, true) };
+        health.connections = vec![
+            connection(1, 0, Some(ago(100)), false),
+            connection(2, 1, Some(ago(7)), true),
+            connection(3, 1, None, true),
+            silent,
+        ];
+        health.instruments = vec![
+            followed(0, 0, Some(ago(100)), false),
+            followed(1, 1, Some(ago(30)), true),
+            followed(2, 1, None, true),
+            followed(3, 2, Some(ago(20)), true),
+        ];
+    }
+    let instruments = running.config.instruments.len();
+    *running.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = RiskSnapshot {
+        time: ago(5),
+        silent_ns: (0..instruments as u64).map(|at| Some(at * 45 * S)).collect(),
+        ..RiskSnapshot::default()
+    };
+    let told = running.market_data();
+    let starts = [
+        format!("MARKET DATA connection spot 1 ({}) is down for 100.", names[0]),
+        format!("MARKET DATA connection spot 2 ({}, {}) is down for 7.", names[1], names[2]),
+        format!("MARKET DATA connection spot 4 ({}) is silent for 10.", names[3]),
+        format!("MARKET DATA {} has a book out of step for 30.", names[1]),
+        format!("MARKET DATA {} is silent for 95.", names[2]),
+        format!("MARKET DATA {} has a book out of step for 20.", names[3]),
+    ];
+    let means = [
+        "nothing else brings this data: every order in these instruments is denied (book-invalid)",
+        "no order is denied",
+        "closed and opened anew",
+        "every order in it is denied (book-invalid)",
+        "new orders in it are denied (stale-book: book_age_ms_max is 60000)",
+        "by its quotes alone",
+    ];
+    assert_eq!(told.len(), 1 + starts.len(), "{told:#?}");
+    for ((line, start), means) in told[1..].iter().zip(&starts).zip(means) {
+        assert!(line.starts_with(start) && line.contains(means), "{start:?}, {means:?}: {line}");
+    }
+    running.control.finish();
+}
+
+#[test]
+fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
+    const S: u64 = 1_000_000_000;
+    let mut config = Config::embedded_default();
+    config.risk.limits.book_age_max_ns = u64::MAX;
+    let health = crate::run::live::SharedHealth::default();
+    let of = FollowedHealth {
+        instrument: crate::domain::InstrumentId(0),
+        market: crate::domain::Market::Spot,
+        group: 0,
+        out_of_step_since: None,
+        depth_told: true,
+        carried_since: Some(Time(0)),
+    };
+    health.lock().expect("no panic").instruments = vec![Some(of)];
+    let watched = MarketData::new(&config, health);
+    let risk = |silent| RiskSnapshot { time: Time(S), silent_ns: vec![silent], ..RiskSnapshot::default() };
+    let told = |silent| watched.problems(&risk(silent), Time(S));
+    assert_eq!((told(Some(60 * S)), told(None)), (vec![], vec![]), "risk may not have told of it yet");
+    let risk =
+        |silent| RiskSnapshot { time: Time(5 * S), silent_ns: vec![silent], ..RiskSnapshot::default() };
+    let told = |silent| watched.problems(&risk(silent), Time(5 * S));
+    let never = told(None);
+    assert!(
+        never.len() == 1 && never[0].line().contains("is silent: nothing was heard of it yet"),
+        "{never:?}"
+    );
+    let told = told(Some(61 * S));
+    assert!(told.len() == 1 && told[0].line().contains("is silent for 61.0 s: no limit says"), "{told:?}");
 }

@@ -1,7 +1,7 @@
 //! Signs of life of the engine, from its own thread: what else could tell a process that trades from one that hangs?
 
 use super::request::FeedReply;
-use crate::run::live::LiveStatus;
+use crate::run::live::{LiveStatus, SharedHealth};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub struct Vitals {
     shared: Arc<Shared>,
+    health: SharedHealth,
     begun: Instant,
 }
 
@@ -24,7 +25,7 @@ struct Shared {
 
 impl Default for Vitals {
     fn default() -> Self {
-        Self { shared: Arc::default(), begun: Instant::now() }
+        Self { shared: Arc::default(), health: SharedHealth::default(), begun: Instant::now() }
     }
 }
 
@@ -60,6 +61,11 @@ impl Vitals {
         let [connections_live, connections, books_synced, books, frames] =
             std::array::from_fn(|at| self.shared.feed[at].load(Ordering::Relaxed));
         FeedReply { connections_live, connections, books_synced, books, frames }
+    }
+
+    /// How each connection and each book stands.
+    pub(in crate::run) fn health(&self) -> SharedHealth {
+        Arc::clone(&self.health)
     }
 
     /// How long ago that was.

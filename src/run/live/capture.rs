@@ -113,8 +113,8 @@ fn capture(
     let capture = Capture::start(&sources, files).map_err(LiveError::Capture)?;
     let mut sink = Files { capture, streams, frames: 0, last: Time(0), failed: None };
     let interrupt = options.interrupt.clone();
-    let mut run =
-        Loop { duration: options.duration, interrupt: options.interrupt, progress: options.progress };
+    let LiveCapture { duration, interrupt: ends, progress, .. } = options;
+    let mut run = Loop { duration, interrupt: ends, progress, health: None };
     let problem = match feed.run(&mut sink, &mut run) {
         Ended::Asked => None,
         Ended::Failed => sink.failed.take(),

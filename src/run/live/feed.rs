@@ -1,6 +1,7 @@
 //! The loop of a live feed: poll, read, decode, publish, and carry out what the state machines ask for.
 
 use super::fetcher::Helpers;
+use super::health::SharedHealth;
 use super::outcome::{LiveOutcome, MarketOutcome};
 use super::sink::Sink;
 use super::socket::{Socket, Sockets};
@@ -33,6 +34,8 @@ pub(super) struct Loop {
     pub interrupt: Interrupt,
     /// Called some times a second.
     pub progress: Option<ProgressReport>,
+    /// Told as often how each connection and book stands.
+    pub health: Option<SharedHealth>,
 }
 
 /// How a loop ended.
@@ -227,11 +230,14 @@ impl LiveFeed {
             if options.interrupt.is_raised() || end.is_some_and(|end| Instant::now() >= end) {
                 return Ended::Asked;
             }
-            if let Some(progress) = &mut options.progress
-                && shown.elapsed() >= PROGRESS_EVERY
-            {
+            if shown.elapsed() >= PROGRESS_EVERY {
                 shown = Instant::now();
-                progress(&self.status(sink));
+                if let Some(mut health) = options.health.as_ref().and_then(|health| health.try_lock().ok()) {
+                    health.update(self.markets.iter().map(|followed| &followed.client), now);
+                }
+                if let Some(progress) = &mut options.progress {
+                    progress(&self.status(sink));
+                }
             }
         }
     }

@@ -7,12 +7,16 @@
 mod capture;
 mod feed;
 mod fetcher;
+mod health;
 mod outcome;
 mod requests;
 mod sink;
 mod socket;
 
 pub use capture::{LiveCapture, capture_live};
+#[cfg(test)]
+pub(in crate::run) use health::{ConnectionHealth, FollowedHealth};
+pub(in crate::run) use health::{FeedHealth, SharedHealth};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
@@ -369,7 +373,12 @@ fn live(
         await_orders(orders, &mut pipeline, &vitals, &options.interrupt);
     }
     let progress = beating(vitals.clone(), options.progress);
-    let mut run = Loop { duration: options.duration, interrupt: options.interrupt, progress: Some(progress) };
+    let mut run = Loop {
+        duration: options.duration,
+        interrupt: options.interrupt,
+        progress: Some(progress),
+        health: Some(vitals.health()),
+    };
     let ended = feed.run(&mut pipeline, &mut run);
     // Before the ring ends: what the venue says last belongs into the journal.
     let sent = orders.map(|orders| {

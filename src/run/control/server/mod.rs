@@ -6,6 +6,7 @@ use super::access::{self, Peer};
 use super::heartbeat;
 use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
+use super::market_data::MarketData;
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply};
@@ -67,6 +68,7 @@ pub(super) struct Server {
     pub(super) links: ControlLinks,
     command_count: u64,
     found: SharedFound,
+    market_data: MarketData,
     pub(super) throttles: Throttles,
     /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
     asking: Vec<(Peer, Instant)>,
@@ -93,6 +95,7 @@ impl Server {
         links: ControlLinks,
         found: SharedFound,
         throttle: Duration,
+        market_data: MarketData,
     ) -> io::Result<Self> {
         let PreparedControl { paths, names, latched, paused, socket, listener, .. } = prepared;
         let poll = Poll::new()?;
@@ -113,6 +116,7 @@ impl Server {
             links,
             command_count: 0,
             found,
+            market_data,
             throttles: Throttles { last: throttle, running: Vec::new() },
             asking: Vec::new(),
             poll,
@@ -192,6 +196,11 @@ impl Server {
         let held = self.held();
         let losses_unsaved = self.found.lock().unwrap_or_else(PoisonError::into_inner).unsaved.clone();
         let vitals = &self.links.vitals;
+        let market_data = {
+            let risk = self.links.watch.snapshot();
+            let risk = risk.lock().unwrap_or_else(PoisonError::into_inner);
+            self.market_data.problems(&risk, wall_clock())
+        };
         let orders = self.links.orders.as_ref();
         let no_orders = orders.and_then(OrdersLink::why_none_are_taken);
         ControlReply {
@@ -201,6 +210,7 @@ impl Server {
             events: vitals.events(),
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             feed: vitals.feed(),
+            market_data,
             stopped: self.latched.stopped.clone(),
             unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
             losses_unsaved,

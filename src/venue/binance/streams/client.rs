@@ -77,6 +77,30 @@ pub enum Request {
     },
 }
 
+/// How a connection that there should be stands, whichever carries its data just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineState {
+    /// Which streams it carries; those that have one group carry the same.
+    pub group: usize,
+    /// Whether they flow.
+    pub live: bool,
+    /// When the last data came over it; none while they do not flow.
+    pub data_at: Option<Time>,
+}
+
+/// How an instrument that is followed stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowedState {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// Its streams, as of [`LineState::group`].
+    pub group: usize,
+    /// Whether its book is in step with the venue; none where none is kept.
+    pub in_step: Option<bool>,
+    /// Whether anything of its book ever came: from then on its quotes are trusted only while that is in step.
+    pub depth_told: bool,
+}
+
 /// Messages to the venue are this far apart: at most four a second, which leaves one for a pong.
 const SEND_EVERY_NS: u64 = 250_000_000;
 /// Attempts in five minutes; the venue allows 300.
@@ -191,6 +215,32 @@ impl StreamClient {
     #[must_use]
     pub fn lines(&self) -> usize {
         self.lines.len()
+    }
+
+    /// How each connection there should be stands.
+    pub fn connections(&self) -> impl Iterator<Item = LineState> {
+        self.lines.iter().map(|line| {
+            let links = [&line.current, &line.next].into_iter().flatten().filter(|link| link.live());
+            LineState { group: line.group, live: line.live(), data_at: links.map(|link| link.data_at).max() }
+        })
+    }
+
+    /// Whether any connection carries the streams of this group.
+    #[must_use]
+    pub fn carries(&self, group: usize) -> bool {
+        self.groups.get(group).is_some_and(|state| state.live)
+    }
+
+    /// Instruments that are followed.
+    pub fn followed(&self) -> impl Iterator<Item = FollowedState> {
+        let groups = self.groups.iter().enumerate();
+        let ids =
+            groups.flat_map(|(group, state)| state.group.instruments.iter().map(move |id| (*id, group)));
+        ids.filter_map(|(instrument, group)| {
+            let watched = self.watched.get(instrument.index())?.as_ref()?;
+            let in_step = watched.book.as_ref().map(|book| book.synced());
+            Some(FollowedState { instrument, group, in_step, depth_told: watched.depth_told })
+        })
     }
 
     /// Books in step with the venue, of how many.

@@ -18,6 +18,8 @@ pub(super) struct Watched {
     partials: Newest,
     bars: Bars,
     pub book: Option<BookWatch>,
+    /// Whether anything of its book was ever published: from then on the stages trust no quote without it.
+    pub depth_told: bool,
     /// Asked for to see whether its stream is behind, not because the book is out of step.
     checking: bool,
 }
@@ -41,6 +43,7 @@ impl StreamClient {
                 let Some(book) = &mut watched.book else { return Verdict::Unknown };
                 let (link, live) = self.groups[watched.group].links(&self.lines, id);
                 let (verdict, fetch) = book.diff(head, link, live, now);
+                watched.depth_told |= verdict == Verdict::Publish;
                 if fetch {
                     self.counts.gaps += u64::from(verdict == Verdict::Publish);
                     watched.checking = false;
@@ -133,6 +136,7 @@ impl StreamClient {
         let verdict = book.snapshot(last_id);
         match verdict {
             SnapshotVerdict::Publish => {
+                watched.depth_told = true;
                 self.counts.snapshots += 1;
                 if self.queue.came(instrument) {
                     log::info!("{} {}: the venue shows this book again", self.market, watched.symbol);
@@ -233,6 +237,7 @@ impl Watched {
             partials: Newest::default(),
             bars: Bars::default(),
             book,
+            depth_told: false,
             checking: false,
         }
     }

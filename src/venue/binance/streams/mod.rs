@@ -21,7 +21,7 @@ mod tests;
 
 pub use admission::Verdict;
 pub use book_watch::SnapshotVerdict;
-pub use client::{Request, StreamClient, StreamSettings};
+pub use client::{FollowedState, LineState, Request, StreamClient, StreamSettings};
 pub use counts::StreamCounts;
 pub use line::ConnectionId;
 pub use plan::{STREAMS, StreamKind, StreamName};

@@ -1,0 +1,158 @@
+//! What is wrong with the market data, for who asks how a run stands: what is down, out of step or silent, for how long, and
+//! what becomes of orders meanwhile.
+//!
+//! What is told of orders is what the rules `book` and `stale-book` do: without a book that can be trusted nothing is let
+//! through, not even what reduces, as there is no price to judge it by; a market that is silent takes no new orders, and what
+//! reduces passes.
+
+use super::request::MarketDataReply;
+use crate::domain::Time;
+use crate::risk::snapshot::RiskSnapshot;
+use crate::run::config::Config;
+use crate::run::live::{FeedHealth, SharedHealth};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// The most that is told: an answer has to fit the socket.
+const TOLD_MAX: usize = 100;
+/// The most instruments that are named of a connection.
+const NAMED_MAX: usize = 20;
+/// So long after its streams flow something was heard of a market, and risk has told so; else nothing comes of it.
+const HEARD_WITHIN_NS: u64 = 5_000_000_000;
+/// Where no limit says how old a market may be, one that is silent for longer is told all the same.
+const SILENT_UNLIMITED: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(super) struct MarketData {
+    health: SharedHealth,
+    /// By instrument.
+    names: Vec<String>,
+    /// `book_age_ms_max`, ns; none where it is not limited.
+    age_max_ns: Option<u64>,
+    /// After so long a connection without data is closed.
+    silence: Duration,
+}
+
+impl MarketData {
+    pub fn new(config: &Config, health: SharedHealth) -> Self {
+        let age = config.risk.limits.book_age_max_ns;
+        Self {
+            health,
+            names: config.instruments.all().iter().map(|i| i.name()).collect(),
+            age_max_ns: (age != u64::MAX).then_some(age),
+            silence: config.venue.silence,
+        }
+    }
+
+    /// What is wrong at `now`: connections first, then what is wrong with instruments whose streams are carried.
+    pub fn problems(&self, risk: &RiskSnapshot, now: Time) -> Vec<MarketDataReply> {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.of_connections(&health, now);
+        self.of_instruments(&health, risk, now, &mut told);
+        told.truncate(TOLD_MAX);
+        told
+    }
+
+    fn of_connections(&self, health: &FeedHealth, now: Time) -> Vec<MarketDataReply> {
+        let mut told = Vec::new();
+        for of in &health.connections {
+            let (kind, for_ns, means) = match (of.down_since, of.data_at) {
+                (Some(since), _) if of.carried => (
+                    "connection-down",
+                    now.since(since),
+                    "another connection brings the same data, so nothing is missed and no order is denied for it".into(),
+                ),
+                (Some(since), _) => (
+                    "connection-down",
+                    now.since(since),
+                    "nothing else brings this data: every order in these instruments is denied (book-invalid), such that \
+                     reduce too, until it is back and their books are fetched anew"
+                        .into(),
+                ),
+                (None, Some(data_at)) if u128::from(now.since(data_at)) * 2 >= self.silence.as_nanos() => (
+                    "connection-silent",
+                    now.since(data_at),
+                    format!(
+                        "orders go by what was heard last; after {:.1} s of silence it is closed and opened anew",
+                        self.silence.as_secs_f64()
+                    ),
+                ),
+                _ => continue,
+            };
+            let carried = health.instruments.iter().flatten();
+            let carried = carried.filter(|i| (i.market, i.group) == (of.market, of.group));
+            let mut instruments: Vec<String> =
+                carried.filter_map(|i| self.names.get(i.instrument.index())).cloned().collect();
+            let instruments_left_out = instruments.len().saturating_sub(NAMED_MAX);
+            instruments.truncate(NAMED_MAX);
+            told.push(MarketDataReply {
+                kind: kind.to_owned(),
+                connection: Some(format!("{} {}", of.market, of.number)),
+                instruments,
+                instruments_left_out,
+                for_ms: Some(for_ns / 1_000_000),
+                means,
+            });
+        }
+        told
+    }
+
+    fn of_instruments(
+        &self,
+        health: &FeedHealth,
+        risk: &RiskSnapshot,
+        now: Time,
+        told: &mut Vec<MarketDataReply>,
+    ) {
+        // What no connection brings is told with its connection.
+        for of in health.instruments.iter().flatten() {
+            let Some(carried_since) = of.carried_since else { continue };
+            let Some(name) = self.names.get(of.instrument.index()) else { continue };
+            let heard = risk.silent_ns.get(of.instrument.index()).copied();
+            // As of the snapshot; none is made where nothing happens, not even time.
+            let silent_ns = heard.flatten().map(|silent| silent.saturating_add(now.since(risk.time)));
+            let (kind, for_ns, means) = match (of.out_of_step_since, silent_ns, self.age_max_ns) {
+                (Some(since), _, _) if !of.depth_told => (
+                    "book-out-of-step",
+                    Some(now.since(since)),
+                    "nothing of its book ever came, so orders in it go by its quotes alone, and are denied (book-invalid) \
+                     where none come"
+                        .into(),
+                ),
+                (Some(since), _, _) => (
+                    "book-out-of-step",
+                    Some(now.since(since)),
+                    "every order in it is denied (book-invalid), such that reduce too, until its book is fetched anew"
+                        .into(),
+                ),
+                (None, Some(silent), Some(max)) if silent > max => (
+                    "silent",
+                    Some(silent),
+                    format!(
+                        "new orders in it are denied (stale-book: book_age_ms_max is {}); such that only reduce a position pass",
+                        max / 1_000_000
+                    ),
+                ),
+                (None, Some(silent), None) if u128::from(silent) > SILENT_UNLIMITED.as_nanos() => (
+                    "silent",
+                    Some(silent),
+                    "no limit says how old it may be (book_age_ms_max): orders go by what was heard last".into(),
+                ),
+                (None, None, _) if heard.is_some() && now.since(carried_since) >= HEARD_WITHIN_NS => (
+                    "silent",
+                    None,
+                    "nothing was heard of it yet, and every order in it is denied (book-invalid)".into(),
+                ),
+                _ => continue,
+            };
+            told.push(MarketDataReply {
+                kind: kind.to_owned(),
+                connection: None,
+                instruments: vec![name.clone()],
+                instruments_left_out: 0,
+                for_ms: for_ns.map(|ns| ns / 1_000_000),
+                means,
+            });
+        }
+    }
+}

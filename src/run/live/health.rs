@@ -1,0 +1,92 @@
+//! How each connection and each book of the market data stands, as the feed's thread sees it, for who asks.
+//!
+//! Owns: since when something is down or out of step, to a fifth of a second. The thread copies it out some times a second
+//! into room that is there already, and only where nobody reads at that moment: it never waits.
+
+use crate::domain::{InstrumentId, Market, Time};
+use crate::venue::binance::streams::{FollowedState, StreamClient};
+use std::sync::{Arc, Mutex};
+
+/// A connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::run) struct ConnectionHealth {
+    pub market: Market,
+    /// Which of its market's, from 1.
+    pub number: usize,
+    /// The streams that it carries, by their group in its market.
+    pub group: usize,
+    /// Since when it carries no data; none while it does.
+    pub down_since: Option<Time>,
+    /// When the last data came over it, where it carries any.
+    pub data_at: Option<Time>,
+    /// Whether this or another connection carries its streams.
+    pub carried: bool,
+}
+
+/// An instrument that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::run) struct FollowedHealth {
+    pub instrument: InstrumentId,
+    pub market: Market,
+    /// Its streams, by their group in its market.
+    pub group: usize,
+    /// Since when its book is out of step; none where it is in step, or none is kept.
+    pub out_of_step_since: Option<Time>,
+    /// Whether anything of its book ever came.
+    pub depth_told: bool,
+    /// Since when any connection carries its streams; none while none does.
+    pub carried_since: Option<Time>,
+}
+
+/// See the module. Nothing before the first copy.
+#[derive(Debug, Default)]
+pub(in crate::run) struct FeedHealth {
+    pub connections: Vec<ConnectionHealth>,
+    /// By instrument.
+    pub instruments: Vec<Option<FollowedHealth>>,
+}
+
+/// The copy that both sides have.
+pub(in crate::run) type SharedHealth = Arc<Mutex<FeedHealth>>;
+
+impl FeedHealth {
+    /// Takes over how the clients stand at `now`.
+    pub fn update<'c>(&mut self, clients: impl Iterator<Item = &'c StreamClient>, now: Time) {
+        for client in clients {
+            let market = client.market();
+            for (at, line) in client.connections().enumerate() {
+                let number = at + 1;
+                let known = self.connections.iter().position(|c| (c.market, c.number) == (market, number));
+                let since = known.and_then(|at| self.connections[at].down_since).unwrap_or(now);
+                let carried = client.carries(line.group);
+                let down_since = (!line.live).then_some(since);
+                let (group, data_at) = (line.group, line.data_at);
+                let seen = ConnectionHealth { market, number, group, down_since, data_at, carried };
+                match known {
+                    Some(at) => self.connections[at] = seen,
+                    None => self.connections.push(seen),
+                }
+            }
+            for FollowedState { instrument, group, in_step, depth_told } in client.followed() {
+                let at = instrument.index();
+                if self.instruments.len() <= at {
+                    self.instruments.resize(at + 1, None);
+                }
+                let known = self.instruments[at];
+                let since = known.and_then(|known| known.out_of_step_since).unwrap_or(now);
+                let out_of_step_since = (in_step == Some(false)).then_some(since);
+                let since = known.and_then(|known| known.carried_since).unwrap_or(now);
+                let carried_since = client.carries(group).then_some(since);
+                let seen = FollowedHealth {
+                    instrument,
+                    market,
+                    group,
+                    out_of_step_since,
+                    depth_told,
+                    carried_since,
+                };
+                self.instruments[at] = Some(seen);
+            }
+        }
+    }
+}
