@@ -7,8 +7,8 @@ mod live_orders;
 mod order_client;
 
 use algo_trader::domain::event::{Command, Event};
-use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, InstrumentId, OrderId, Side};
+use algo_trader::domain::order::{OrderState, ReportKind};
+use algo_trader::domain::{DenyReason, InstrumentId, OrderId, PausedBy, Side};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
 use algo_trader::pipeline::{Threading, Wait};
@@ -133,6 +133,25 @@ fn orders(venue: &Running) -> usize {
         .unwrap_or(0)
 }
 
+/// Places a limit order of this side, time in force, quantity and price.
+fn limit_order(of: &Trader<'_>, [side, kind, quantity, price]: [&str; 4]) {
+    let order = [
+        ("symbol", "BTCUSDT"),
+        ("side", side),
+        ("type", "LIMIT"),
+        ("timeInForce", kind),
+        ("quantity", quantity),
+        ("price", price),
+    ];
+    of.done("POST", "/api/v3/order", &order);
+}
+
+/// Whether there is, or was, such an order.
+fn found(of: &Trader<'_>, side: &str, status: &str) -> bool {
+    let all = of.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+    all.as_array().expect("orders").iter().any(|o| o["side"] == side && o["status"] == status)
+}
+
 #[test]
 fn while_nothing_can_be_sent_orders_are_denied_and_none_reaches_the_client() {
     let venue = venue(|_| {});
@@ -235,25 +254,14 @@ fn a_protection_leaves_although_the_rest_of_its_entry_is_above_it_and_trades_wit
     let venue = venue(|_| {});
     let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
     let order = |side: &str, kind: &str, quantity: &str, price: &str| {
-        let order = [
-            ("symbol", "BTCUSDT"),
-            ("side", side),
-            ("type", "LIMIT"),
-            ("timeInForce", kind),
-            ("quantity", quantity),
-            ("price", price),
-        ];
-        bob.done("POST", "/api/v3/order", &order);
+        limit_order(&bob, [side, kind, quantity, price]);
     };
     order("BUY", "GTC", "1", "59000");
     let live = config(&venue, Key::Ed25519, "reconcile_seconds = 1", &strategy("frightened"));
     let dir = tempfile::tempdir().expect("a temporary directory");
     let journal = dir.path().join("run.journal");
     let before = balance(&alice, "BTC");
-    let found = |side: &str, status: &str| {
-        let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
-        all.as_array().expect("orders").iter().any(|o| o["side"] == side && o["status"] == status)
-    };
+    let found = |side: &str, status: &str| found(&alice, side, status);
     let summary = run_during(&live, &journal, || {
         until("the entry rests", || found("BUY", "NEW"));
         order("SELL", "IOC", "0.02", "60000");
@@ -277,8 +285,35 @@ fn a_protection_leaves_although_the_rest_of_its_entry_is_above_it_and_trades_wit
     assert_eq!(position.qty.0, balance(&alice, "BTC") - before, "{told}");
     let denied = events(&journal).into_iter().filter(|event| matches!(event, Event::Denial(_))).count();
     assert_eq!((denied, summary.live_orders), (0, 0), "{told}");
-    let ended = events(&journal).into_iter().filter(|event| {
-        matches!(event, Event::Report(report) if report.kind == algo_trader::domain::order::ReportKind::Expired)
-    });
+    let ended = events(&journal)
+        .into_iter()
+        .filter(|event| matches!(event, Event::Report(report) if report.kind == ReportKind::Expired));
     assert_eq!(ended.count(), 1, "the entry's end was told");
+}
+
+#[test]
+fn a_protection_leaves_while_a_file_pauses_its_pair() {
+    let venue = venue(|_| {});
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    limit_order(&bob, ["BUY", "GTC", "1", "59000"]);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let pairs = dir.path().join("pairs");
+    std::fs::write(&pairs, "").expect("written");
+    let live = config(&venue, Key::Ed25519, &format!("pairs_file = {pairs:?}"), &strategy("frightened"));
+    let journal = dir.path().join("run.journal");
+    let summary = run_during(&live, &journal, || {
+        until("the entry rests", || found(&alice, "BUY", "NEW"));
+        std::fs::write(&pairs, "binance:spot:BTCUSDT paused\n").expect("written");
+        std::thread::sleep(Duration::from_secs(1));
+        limit_order(&bob, ["SELL", "IOC", "0.02", "60000"]);
+        until("the exit trades", || found(&alice, "SELL", "FILLED"));
+    });
+    let told = format!("{:#}", summary.to_json());
+    let events = events(&journal);
+    let paused = |event: &Event| matches!(event, Event::Command(Command::Pause(_, PausedBy::File)));
+    let filled = |event: &Event| matches!(event, Event::Report(report) if report.kind == ReportKind::Fill);
+    let (paused, filled) = (events.iter().position(paused), events.iter().position(filled));
+    assert!(paused.is_some() && paused < filled, "it was paused when the entry filled: {told}");
+    let sent = summary.orders.as_ref().expect("orders were sent");
+    assert_eq!(sent.count("NotSent"), 0, "{told}");
 }

@@ -4,8 +4,8 @@
 //! them; the rules are held in the symbol's, and an order is scaled to be judged.
 //!
 //! What the pipeline has to know enters its ring: changed rules ([`Output::Rules`]), in the instrument's own units, and
-//! whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the symbol does not trade, where
-//! it is paused, or where its numbers differ. Each reason stands by itself: one that is over lets go of nothing that
+//! whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the symbol does not trade, and
+//! none but such that reduce where it is paused, or where its numbers differ. Each reason stands by itself: one that is over lets go of nothing that
 //! another holds. Invariant: each is told when it changes, and not again.
 
 use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolStatus};
@@ -135,11 +135,11 @@ impl Instruments {
         }
     }
 
-    /// Whether an order may be sent.
+    /// Whether an order may be sent. What only reduces a position may, whatever a person or a difference paused.
     #[inline(never)]
     pub fn check(&self, order: &Order) -> Result<&Listed, LocalRefusal> {
         let listed = self.get(order.instrument).ok_or(LocalRefusal::UnknownInstrument)?;
-        if let Some(why) = listed.pause() {
+        if let Some(why) = listed.pauses().find(|why| !order.reduce_only || !why.lets_reduce()) {
             return Err(LocalRefusal::Instrument(why));
         }
         if let Some(symbol) = &listed.rules {
@@ -200,7 +200,12 @@ impl Listed {
 
     /// Why it takes no orders: the first reason, of several.
     pub fn pause(&self) -> Option<InstrumentPause> {
-        InstrumentPause::ALL.into_iter().find(|why| self.is_held_for(*why))
+        self.pauses().next()
+    }
+
+    /// Every reason why it takes no orders.
+    fn pauses(&self) -> impl Iterator<Item = InstrumentPause> {
+        InstrumentPause::ALL.into_iter().filter(|why| self.is_held_for(*why))
     }
 
     /// Whether it takes no orders for this reason.

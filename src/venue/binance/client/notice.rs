@@ -86,6 +86,13 @@ impl InstrumentPause {
             Self::Starting | Self::NotListed | Self::Standby => PausedBy::Venue,
         }
     }
+
+    /// Whether orders that only reduce a position go out all the same: the venue takes them, and what is held is to be left
+    /// by its stops.
+    #[must_use]
+    pub const fn lets_reduce(self) -> bool {
+        matches!(self, Self::Paused | Self::Difference | Self::Removed)
+    }
 }
 
 /// Why no orders are taken at all.

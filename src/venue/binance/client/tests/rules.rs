@@ -169,3 +169,36 @@ fn one_that_stands_by_trades_once_it_was_admitted_and_its_rules_were_read() {
     rig.place(3);
     assert_eq!(rig.told(), []);
 }
+
+#[test]
+fn what_only_reduces_leaves_though_a_person_or_a_difference_paused_the_instrument() {
+    let id = InstrumentId(0);
+    let halt = |rig: &mut Rig| rig.client.instruments.hold(id, InstrumentPause::Difference, &mut rig.out);
+    let holds: [(&str, &dyn Fn(&mut Rig)); 3] = [
+        ("paused", &|rig| rig.input(Input::Pause(id))),
+        ("removed", &|rig| rig.input(Input::RemoveInstrument(id))),
+        ("differs", &halt),
+    ];
+    for (what, hold) in holds {
+        let mut rig = Rig::started();
+        hold(&mut rig);
+        rig.forget();
+        rig.place(1);
+        assert_eq!((rig.told(), rig.count("order.place")), (vec![ReportKind::Rejected], 0), "{what}");
+        rig.place_reducing(2, true);
+        assert_eq!((rig.told(), rig.count("order.place")), (vec![], 1), "{what}");
+    }
+    // What the venue would not take is not asked of it, whatever else holds the instrument.
+    for why in [InstrumentPause::Starting, InstrumentPause::NotListed, InstrumentPause::Standby] {
+        let mut rig = Rig::started();
+        rig.client.instruments.hold(id, InstrumentPause::Paused, &mut rig.out);
+        rig.client.instruments.hold(id, why, &mut rig.out);
+        rig.take();
+        rig.forget();
+        rig.place_reducing(1, true);
+        assert_eq!((rig.told(), rig.count("order.place")), (vec![ReportKind::Rejected], 0), "{why}");
+        let named = LocalRefusal::Instrument(why);
+        let of_it = |n: &Notice| matches!(n, Notice::NotSent { why, .. } if *why == named);
+        assert_eq!(rig.notes(of_it), 1, "{:?}", rig.notices);
+    }
+}
