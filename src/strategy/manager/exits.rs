@@ -28,12 +28,20 @@ impl Desk {
     }
 
     fn guard_all(&mut self, view: &View, instrument: InstrumentId, top: Top) {
-        for index in 0..self.state.manager.protections.len() {
-            let p = self.state.manager.protections[index];
+        let mut index = 0;
+        while let Some(&p) = self.state.manager.protections.get(index) {
             let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
             if p.instrument == instrument && !waits && p.is_reached(&top) {
-                self.state.manager.protections[index].exit = self.leave(view, &p, &top);
+                let exit = self.leave(view, &p, &top);
+                // What made way may have been the entry of another, which is gone from the list with it.
+                let protections = &mut self.state.manager.protections;
+                let Some(now_at) = protections.iter().position(|other| other.entry == p.entry) else {
+                    continue;
+                };
+                protections[now_at].exit = exit;
+                index = now_at;
             }
+            index += 1;
         }
         self.give_up_dust(view, instrument);
     }
@@ -41,14 +49,15 @@ impl Desk {
     /// Sends the exits that the tops of book as they stand trigger: what an answer made room for, or what is asked for
     /// again, does not wait for the touch to change. On bars the path says when.
     pub(super) fn guard_standing(&mut self, view: &View) {
-        for index in 0..self.state.manager.protections.len() {
-            let Some(instrument) = self.state.manager.protections.get(index).map(|p| p.instrument) else {
-                return;
-            };
+        let mut index = 0;
+        while let Some(instrument) = self.state.manager.protections.get(index).map(|p| p.instrument) {
             let top = view.top(instrument);
+            let count = self.state.manager.protections.len();
             if top.is_two_sided() && !view.is_of_bars(instrument) && !view.paused.is_suspended(instrument) {
                 self.guard_all(view, instrument, top);
             }
+            // From the first again where some were given up, so that none is passed over.
+            index = if self.state.manager.protections.len() < count { 0 } else { index + 1 };
         }
     }
 
@@ -123,7 +132,12 @@ impl Desk {
             extras,
         };
         let wanted = self.rounded(view, &wanted);
-        if wanted.qty.0 <= 0 || !self.has_room(2) {
+        if wanted.qty.0 <= 0 {
+            return None;
+        }
+        if !self.has_room(2) {
+            // With the next event, whether or not the touch moves.
+            self.restless = true;
             return None;
         }
         let child = self.note(p.entry, p.instrument, Change::ChildOf(p.entry));

@@ -246,11 +246,10 @@ mod tests {
     use super::super::{RETRY_NS, RETRY_SMALL_NS};
     use super::*;
     use crate::domain::DenyReason;
-    use crate::domain::OrderKind;
-    use crate::domain::event::{Denial, FeeAsset};
+    use crate::domain::event::{Command, Denial, FeeAsset};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
-    use crate::domain::{InstrumentTable, Level, Market, StrategyId};
+    use crate::domain::{Extras, InstrumentTable, Level, Market, OrderKind, PausedBy, StrategyId};
     use crate::strategy::desk::Wanted;
     use crate::strategy::desk::tests::buy;
     use crate::strategy::intent::Action;
@@ -436,5 +435,56 @@ mod tests {
         let refused = ctx.bracket(BTC, Side::Buy, Qty(10)).at_limit(Price(100)).stop_at(Price(90)).send();
         assert_eq!(refused, Err(PlaceError::TooManyOpenOrders));
         assert_eq!((desk.take_intents().count(), desk.state.orders.len()), (0, 1));
+    }
+
+    #[test]
+    fn more_that_are_reached_at_once_than_an_event_has_room_for_leave_one_event_later() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        for trade_id in 1..=10 {
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+            desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+            desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, trade_id), Time(1));
+            desk.attend(&view);
+            desk.take_intents().for_each(drop);
+        }
+        let exits = |desk: &mut Desk| {
+            let exits = desk.take_intents().filter(|i| i.new_order().is_some()).count();
+            (exits, desk.restless)
+        };
+        view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+        desk.guard(&view, BTC, view.tops[0]);
+        assert_eq!(exits(&mut desk), (8, true), "each takes a note and an order");
+        desk.attend(&view);
+        assert_eq!(exits(&mut desk), (2, false), "though the touch stands still");
+    }
+
+    #[test]
+    fn an_entry_that_makes_way_takes_its_own_protection_with_it_and_no_other() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        // The one that goes stands before or after the one that is reached.
+        for first in [true, false] {
+            let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            let terms = Terms { stop: Price(90), ..Terms::default() };
+            // While it is paused nothing of it is with the venue: it ends as soon as it is taken back.
+            view.paused.take(Command::Pause(BTC, PausedBy::Operator));
+            let hidden = Extras { iceberg_qty: Qty(5), ..Extras::NONE };
+            let sell = Wanted { side: Side::Sell, price: Price(110), extras: hidden, ..buy() };
+            let both = if first { [sell, buy()] } else { [buy(), sell] };
+            let entries = both.map(|wanted| {
+                let entry = desk.place(&view, &wanted, Trail::None).expect("a sound order");
+                let stop = if wanted.side == Side::Sell { Price(200) } else { Price(90) };
+                desk.protect(&view, entry, Terms { stop, ..terms }).expect("it can be");
+                entry
+            });
+            let bought = entries[usize::from(first)];
+            desk.on_report(&told(bought, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+            desk.take_intents().for_each(drop);
+            view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+            desk.guard(&view, BTC, view.tops[0]);
+            let protections = desk.state.manager.protections();
+            assert_eq!(protections.iter().map(|p| p.entry).collect::<Vec<_>>(), [bought], "{first}");
+            assert_eq!(protections[0].covered, Qty(10));
+        }
     }
 }
