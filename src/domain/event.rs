@@ -3,7 +3,7 @@
 use super::asset::AssetCode;
 use super::ids::{InstrumentId, OrderId, StrategyId};
 use super::kill::{Kill, Scope, VenueId};
-use super::measure::Measure;
+use super::measure::{Binds, Measure};
 use super::number::{Level, Notional, Price, Qty};
 use super::order::{Order, ReportKind, Side};
 use super::pause::PausedBy;
@@ -257,6 +257,23 @@ pub struct Denial {
     pub value: i64,
     /// What the limit is of and how it binds, where the reason does not say that.
     pub measure: Option<Measure>,
+}
+
+impl Denial {
+    /// Whether `whole`, of which the order asked for `asked`, would be too little too, in quantity or in value. An order that
+    /// is too large, or off a step, is not.
+    #[must_use]
+    pub fn is_of_too_little(&self, asked: Qty, whole: Qty) -> bool {
+        let bound_below = match self.reason {
+            DenyReason::MinNotional => true,
+            DenyReason::LotSize | DenyReason::MarketLotSize | DenyReason::Notional => {
+                self.measure.is_some_and(|m| matches!(m.binds, Binds::AtLeast | Binds::MoreThan))
+            }
+            _ => false,
+        };
+        let product = |a: i64, b: Qty| i128::from(a) * i128::from(b.0);
+        bound_below && product(self.value, whole) <= product(self.limit, asked)
+    }
 }
 
 /// An operator's command, or what a difference from the venue's books or a breached limit asks for.

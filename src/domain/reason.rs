@@ -250,14 +250,6 @@ reasons! {
     }
 }
 
-impl DenyReason {
-    /// Whether the same order would be denied for ever: it is about the order alone.
-    #[must_use]
-    pub const fn is_lasting(self) -> bool {
-        matches!(self, DenyReason::DataOnly | DenyReason::LotSize | DenyReason::MarketLotSize)
-    }
-}
-
 reasons! {
     /// Why a strategy's request was refused before it became an intent.
     PlaceError {

@@ -36,6 +36,8 @@ pub struct View {
     pub forms: Vec<NativeForms>,
     /// By which orders are rounded before anybody sees them; empty: they are not.
     pub rounding: Vec<Filters>,
+    /// The largest market order that each instrument's venue takes, where it takes less than of others; empty: it does not.
+    pub market_max: Vec<Qty>,
     /// Until then the market is only watched, and no order made.
     pub trades_from: Time,
 }
@@ -54,6 +56,7 @@ impl View {
             bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
+            market_max: Vec::new(),
             trades_from: Time(0),
         }
     }
@@ -64,6 +67,14 @@ impl View {
         if let Some(filters) = self.rounding.get_mut(rules.instrument.index()) {
             filters.change(rules);
         }
+    }
+
+    /// The largest order of this kind.
+    #[must_use]
+    pub fn largest(&self, instrument: InstrumentId, kind: OrderKind) -> Qty {
+        let of_any = self.table.get(instrument).max_qty;
+        let at_market = self.market_max.get(instrument.index()).filter(|_| kind == OrderKind::Market);
+        at_market.map_or(of_any, |max| of_any.min(*max))
     }
 
     /// The top of book, as it is known.

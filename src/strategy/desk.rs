@@ -477,9 +477,9 @@ impl Desk {
         let Some(state) = self.state.orders.iter().find(|o| o.order.id == denial.order) else {
             return self.on_slice_denied(denial.order);
         };
-        let id = state.order.id;
-        self.exit_denied(id, denial.reason, now);
-        let order = self.end(id, OrderStatus::Denied)?;
+        let order = state.order;
+        self.exit_denied(&order, denial, now);
+        let order = self.end(order.id, OrderStatus::Denied)?;
         Some(Settled { order, changed: true })
     }
 

@@ -81,19 +81,84 @@ impl Flatten {
             if leaving || !view.top(instrument).is_two_sided() || view.paused.is_suspended(instrument) {
                 continue;
             }
+            // No more than the venue takes at once: what is left goes when this has ended.
+            let most = held.abs().min(view.largest(instrument, OrderKind::Market));
+            let qty = view.table.get(instrument).whole_lots(most);
+            // Less than a lot cannot be closed.
+            if qty == Qty::ZERO {
+                continue;
+            }
             let wanted = Wanted {
                 instrument,
                 side: if held.0 > 0 { Side::Sell } else { Side::Buy },
                 kind: OrderKind::Market,
                 tif: TimeInForce::Gtc,
-                qty: held.abs(),
+                qty,
                 price: Price(0),
                 reduce_only: true,
                 extras: Extras::NONE,
             };
-            // Less than a lot cannot be closed; what finds no room is asked for again.
+            // What finds no room is asked for again.
             asked |= desk.place(view, &wanted, Trail::None).is_ok();
         }
         asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{FeeAsset, Report};
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{DenyReason, Instrument, Level, Market, OrderId};
+    use crate::market::Top;
+
+    const BTC: InstrumentId = InstrumentId(0);
+
+    /// A kill of everything, and a desk with so much of an instrument of which an order is at most of so much.
+    fn killed(held: i64, max: i64) -> (Flatten, Desk, View) {
+        let bounds = Instrument { max_qty: Qty(max), ..sample(Market::Spot, "BTCUSDT") };
+        let table = InstrumentTable::new(vec![bounds]).expect("one instrument");
+        let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+        desk.state.positions[0].qty = Qty(held);
+        let mut flatten = Flatten::new(&table);
+        flatten.kill(&Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true });
+        (flatten, desk, view)
+    }
+
+    /// What one attempt asks for.
+    fn attempt(flatten: &mut Flatten, desk: &mut Desk, view: &View) -> Option<(OrderId, Qty)> {
+        flatten.close(desk, &[BTC], view);
+        desk.take_intents().find_map(|i| i.new_order().map(|o| (o.id, o.qty)))
+    }
+
+    fn sold(order: OrderId, qty: Qty) -> Report {
+        Report {
+            instrument: BTC,
+            order,
+            strategy: StrategyId(0),
+            side: Side::Sell,
+            kind: ReportKind::Fill,
+            qty,
+            price: Price(80),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: order.0,
+            maker: false,
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_the_venue_takes_at_once_is_closed_in_parts() {
+        let (mut flatten, mut desk, view) = killed(15, 6);
+        let mut parts = Vec::new();
+        while let Some((order, qty)) = attempt(&mut flatten, &mut desk, &view) {
+            assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "one after the other");
+            desk.on_report(&sold(order, qty), Time(1));
+            parts.push(qty.0);
+        }
+        assert_eq!((parts, desk.state.positions[0].qty), (vec![6, 6, 3], Qty(0)));
     }
 }

@@ -156,6 +156,13 @@ impl StrategyStage {
         self
     }
 
+    /// The same where venues take no market order that is larger than this, by instrument.
+    #[must_use]
+    pub fn with_market_max(mut self, largest: Vec<Qty>) -> Self {
+        self.view.market_max = largest;
+        self
+    }
+
     /// The same where nothing is ordered before a moment: what comes until then warms up indicators and strategies.
     #[must_use]
     pub fn with_warm_up(mut self, until: Time) -> Self {

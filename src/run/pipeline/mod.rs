@@ -200,8 +200,9 @@ impl Pipeline {
             OffStep::Refuse => Vec::new(),
         };
         let mut answers = vec![denials_in];
-        let mut strategy =
-            StrategyStage::new(table, seats, requests.len(), market_in, intents_out).with_rounding(rounding);
+        let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
+            .with_market_max(filters.iter().map(Filters::market_max).collect())
+            .with_rounding(rounding);
         if let Some(simulation) = &simulation {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };

@@ -2,6 +2,7 @@
 
 use super::protect::Protection;
 use super::{RETRY_NS, RETRY_SMALL_NS};
+use crate::domain::event::Denial;
 use crate::domain::order::OrderState;
 use crate::domain::{
     DenyReason, Extras, InstrumentId, Market, Order, OrderId, OrderKind, OrderStatus, Price, Qty, Side, Time,
@@ -106,8 +107,6 @@ impl Desk {
         if qty < p.covered && p.stop_now().is_some_and(|stop| p.is_stopped(top, stop)) {
             self.make_way(view, p.instrument, side);
         }
-        // In whole lots: a fee that was taken from what was bought leaves less than a lot, which cannot be sold.
-        let qty = view.table.get(p.instrument).whole_lots(qty);
         // On the path of a bar the price it leaves at is known: the order says which.
         let of_bars = view.is_of_bars(p.instrument);
         let (kind, tif, extras) = match p.stop_now().filter(|_| of_bars) {
@@ -121,6 +120,9 @@ impl Desk {
             }
             _ => (OrderKind::Market, TimeInForce::Gtc, Extras::NONE),
         };
+        // No more than the venue takes at once: what is left goes when this has ended. And in whole lots: a fee that was taken
+        // from what was bought leaves less than a lot, which cannot be sold.
+        let qty = view.table.get(p.instrument).whole_lots(qty.min(view.largest(p.instrument, kind)));
         let wanted = Wanted {
             instrument: p.instrument,
             side,
@@ -201,24 +203,29 @@ impl Desk {
     }
 
     /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is
-    /// asked for again after a while.
-    pub(in crate::strategy) fn exit_denied(&mut self, exit: OrderId, reason: DenyReason, now: Time) {
-        if reason.is_lasting() {
-            self.state.manager.protections.retain(|p| p.exit != Some(exit));
+    /// asked for again after a while. Fewer than can be ordered could never be sold once their entry fills no more.
+    pub(in crate::strategy) fn exit_denied(&mut self, exit: &Order, denial: &Denial, now: Time) {
+        let protections = &mut self.state.manager.protections;
+        let Some(index) = protections.iter().position(|p| p.exit == Some(exit.id)) else { return };
+        let p = &mut protections[index];
+        let too_little = denial.is_of_too_little(exit.qty, p.covered);
+        let is_lasting = match denial.reason {
+            DenyReason::DataOnly => true,
+            DenyReason::LotSize | DenyReason::MarketLotSize => too_little && p.entry_final,
+            _ => false,
+        };
+        if is_lasting {
+            protections.remove(index);
+            return;
         }
-        let pause = if reason == DenyReason::MinNotional { RETRY_SMALL_NS } else { RETRY_NS };
-        self.exit_waits(exit, now.plus_nanos(pause));
+        p.retry_at = now.plus_nanos(if too_little { RETRY_SMALL_NS } else { RETRY_NS });
     }
 
     /// An exit that the venue did not take, or let expire before any of it traded: asked for again after a while, and not at
     /// the very next touch, which would be as often as the market moves.
     pub(in crate::strategy) fn exit_refused(&mut self, exit: OrderId, now: Time) {
-        self.exit_waits(exit, now.plus_nanos(RETRY_NS));
-    }
-
-    fn exit_waits(&mut self, exit: OrderId, until: Time) {
         for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
-            p.retry_at = until;
+            p.retry_at = now.plus_nanos(RETRY_NS);
         }
     }
 

@@ -192,6 +192,8 @@ impl Desk {
         for p in &mut self.state.manager.protections {
             if p.entry == order.order.id {
                 p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
+                // What was too little may be enough now.
+                p.retry_at = Time(0);
                 self.restless = true;
             } else if p.exit == Some(order.order.id) {
                 p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
@@ -249,7 +251,10 @@ mod tests {
     use crate::domain::event::{Command, Denial, FeeAsset};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
-    use crate::domain::{Extras, InstrumentTable, Level, Market, OrderKind, PausedBy, StrategyId};
+    use crate::domain::{
+        Binds, Extras, Instrument, InstrumentTable, Level, Market, Measure, OrderKind, PausedBy, StrategyId,
+        Subject,
+    };
     use crate::strategy::desk::Wanted;
     use crate::strategy::desk::tests::buy;
     use crate::strategy::intent::Action;
@@ -485,6 +490,82 @@ mod tests {
             let protections = desk.state.manager.protections();
             assert_eq!(protections.iter().map(|p| p.entry).collect::<Vec<_>>(), [bought], "{first}");
             assert_eq!(protections[0].covered, Qty(10));
+        }
+    }
+
+    /// An instrument of which an order is at least and at most of so much.
+    fn bounded(min: i64, max: i64) -> InstrumentTable {
+        let bounds = Instrument { min_qty: Qty(min), max_qty: Qty(max), ..sample(Market::Spot, "BTCUSDT") };
+        InstrumentTable::new(vec![bounds]).expect("one instrument")
+    }
+
+    /// Goes by the touch, and says how much each exit that was sent asks for, with its number.
+    fn exits(desk: &mut Desk, view: &View) -> Vec<(OrderId, i64)> {
+        desk.guard(view, BTC, view.tops[0]);
+        desk.take_intents().filter_map(|i| i.new_order().map(|o| (o.id, o.qty.0))).collect()
+    }
+
+    #[test]
+    fn what_is_more_than_the_venue_takes_at_once_leaves_in_parts_and_stays_protected() {
+        // The least of what it takes of any order, and of one at the market.
+        for (max, market_max) in [(6, None), (100, Some(6))] {
+            let table = bounded(1, max);
+            let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            view.market_max.extend(market_max.map(Qty));
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+            desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+            desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+            desk.take_intents().for_each(drop);
+            view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+            let mut left = 10;
+            for part in [6, 4] {
+                let sent = exits(&mut desk, &view);
+                let [(exit, qty)] = sent[..] else { panic!("{sent:?}") };
+                assert_eq!((qty, desk.protection(entry).map(|p| p.covered)), (part, Some(Qty(left))));
+                desk.on_report(&told(exit, Side::Sell, ReportKind::Fill, part, part as u64), Time(2));
+                left -= part;
+            }
+            assert_eq!(desk.protection(entry), None);
+        }
+    }
+
+    #[test]
+    fn what_is_too_little_to_be_sold_is_given_up_once_its_entry_fills_no_more() {
+        let table = bounded(5, 100);
+        let denial = |exit: OrderId, binds, (limit, value)| Denial {
+            order: exit,
+            instrument: BTC,
+            strategy: StrategyId(0),
+            reason: DenyReason::LotSize,
+            limit,
+            value,
+            measure: Some(Measure { subject: Subject::Quantity, binds }),
+        };
+        for goes_on in [true, false] {
+            let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+            desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+            desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 3, 1), Time(1));
+            desk.take_intents().for_each(drop);
+            view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+            let sent = exits(&mut desk, &view);
+            let [(exit, 3)] = sent[..] else { panic!("{sent:?}") };
+            if !goes_on {
+                desk.on_report(&told(entry, Side::Buy, ReportKind::Canceled, 0, 0), Time(2));
+            }
+            desk.on_denial(&denial(exit, Binds::AtLeast, (5, 3)), Time(3));
+            assert_eq!(desk.protection(entry).is_some(), goes_on);
+            if goes_on {
+                assert_eq!(desk.next_timer(&view), Some(Time(3 + RETRY_SMALL_NS)));
+                assert_eq!(exits(&mut desk, &view), []);
+                // It is enough as soon as more of it has filled.
+                desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 7, 2), Time(4));
+                let sent = exits(&mut desk, &view);
+                let [(exit, 10)] = sent[..] else { panic!("{sent:?}") };
+                // Too large it is not for ever: the venue's rules may change.
+                desk.on_denial(&denial(exit, Binds::AtMost, (9, 10)), Time(5));
+                assert_eq!(desk.next_timer(&view), Some(Time(5 + RETRY_NS)));
+            }
         }
     }
 }

@@ -175,6 +175,12 @@ impl Filters {
         self.set_min_notional(rules.min_notional);
     }
 
+    /// The largest market order by `MARKET_LOT_SIZE`.
+    #[must_use]
+    pub fn market_max(&self) -> Qty {
+        self.market_lot.map(|lot| lot.max).filter(|max| max.0 != 0).unwrap_or(Qty(i64::MAX))
+    }
+
     fn set_min_notional(&mut self, min: Notional) {
         match (&mut self.notional, &mut self.min_notional) {
             (Some(range), None) => range.min = min,
