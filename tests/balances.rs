@@ -8,8 +8,11 @@ use algo_trader::domain::{
     Extras, Instrument, InstrumentId, InstrumentTable, Market, Notional, Order, OrderId, OrderKind, Position,
     Price, Qty, Side, StartingBalance, StrategyId, TimeInForce, ledger,
 };
+use algo_trader::market::Top;
 use algo_trader::pipeline::Threading;
 use algo_trader::run::{Config, Summary, replay_frames, replay_journal};
+use algo_trader::strategy::registry::BuildError;
+use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -338,4 +341,81 @@ fn wallets_that_can_pay_change_no_order_and_poor_ones_deny_what_they_cannot() {
     let (_, poor) = demo("[paper.balances]\n\"binance:spot\" = { USDT = \"100\" }", None);
     assert!(denied(&poor) > 0);
     assert!(poor.balances.iter().all(|b| b.free() >= 0 && b.locked >= 0), "{:?}", poor.balances);
+}
+
+/// Buys a hundredth a second after the first quote and, four seconds later, wants to leave at any price.
+struct Keeps {
+    instrument: InstrumentId,
+    woken: bool,
+    entry: Option<OrderId>,
+}
+
+impl Strategy for Keeps {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, _top: &Top) {
+        if !std::mem::replace(&mut self.woken, true) {
+            let _ = ctx.wake_after(Duration::from_secs(1));
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
+        if let Some(entry) = self.entry {
+            let above = Price(1_000_000 * 100_000_000_000);
+            return ctx.protect(entry).stop_at(above).arm().expect("it is protected");
+        }
+        let bracket = ctx.bracket(self.instrument, Side::Buy, Qty(1_000_000)).at_market();
+        self.entry = bracket.stop_at(Price(1_000_000)).send().ok();
+        let _ = ctx.wake_after(Duration::from_secs(4));
+    }
+}
+
+/// Sells, three seconds after the first quote, a part of what the other one bought.
+struct Takes {
+    instrument: InstrumentId,
+    woken: bool,
+}
+
+impl Strategy for Takes {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, _top: &Top) {
+        if !std::mem::replace(&mut self.woken, true) {
+            let _ = ctx.wake_after(Duration::from_secs(3));
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _timer: u64) {
+        ctx.sell(self.instrument, Qty(350_000)).at_market().send().expect("a sound order");
+    }
+}
+
+fn keeps(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Keeps { instrument: setup.one_instrument()?, woken: false, entry: None }))
+}
+
+fn takes(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Takes { instrument: setup.one_instrument()?, woken: false }))
+}
+
+static ONE_TAKES_OF_THE_OTHER: &[StrategySpec] = &[
+    StrategySpec { name: "keeps", doc: "buys and keeps", params: &[], build: keeps },
+    StrategySpec { name: "takes", doc: "sells of it", params: &[], build: takes },
+];
+
+#[test]
+fn an_exit_larger_than_what_is_left_in_the_wallet_leaves_with_that() {
+    let text = "[risk]\nunset = \"default\"\n[paper.balances]\n\"binance:spot\" = { USDT = \"10000\" }\n\
+                [[strategy]]\nname = \"keeps\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n\
+                [[strategy]]\nname = \"takes\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let config = Config::from_text_with_instruments(text, "two.toml", table).expect("a good configuration");
+    let mut flow = FlowConfig::new(42, demo_instruments()).with_events_per_s(400);
+    flow.duration = Duration::from_secs(20);
+    let mut source = FlowSource::new(&flow).expect("a market that can be made");
+    let mut options = threads(Threading::Inline);
+    options.pipeline.strategies = ONE_TAKES_OF_THE_OTHER;
+    let summary = replay_frames(&config, &mut source, options);
+    let summary = summary.unwrap_or_else(|error| panic!("{error}"));
+    let held: Vec<i64> = summary.strategies.iter().map(|report| report.position.qty.0).collect();
+    assert_eq!(held, [350_000, -350_000], "{:?}", summary.denials);
+    assert_eq!(summary.balances.iter().find(|b| b.asset == "BTC").map(|b| b.total), Some(0));
+    let denied = denied(&summary);
+    assert!((10..20).contains(&denied), "the whole once, and the rest each second: {denied}");
 }

@@ -260,6 +260,17 @@ pub struct Denial {
 }
 
 impl Denial {
+    /// How much of `asked` the wallet has enough for, where the order was denied for want of balance; else nothing.
+    #[must_use]
+    pub fn affordable(&self, asked: Qty) -> Qty {
+        if self.reason != DenyReason::InsufficientBalance || self.value <= 0 || self.limit <= 0 {
+            return Qty::ZERO;
+        }
+        let part = i128::from(asked.0) * i128::from(self.limit) / i128::from(self.value);
+        // What is free is less than what was needed, so it is less than what was asked for.
+        Qty(i64::try_from(part).unwrap_or(0)).min(asked)
+    }
+
     /// Whether `whole`, of which the order asked for `asked`, would be too little too, in quantity or in value. An order that
     /// is too large, or off a step, is not.
     #[must_use]

@@ -6,8 +6,9 @@
 use super::context::View;
 use super::desk::{Desk, Wanted};
 use super::manager::Trail;
+use crate::domain::event::Denial;
 use crate::domain::{
-    Extras, InstrumentId, InstrumentTable, Kill, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
+    Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
     TimeInForce, VenueId, kill,
 };
 
@@ -20,11 +21,31 @@ pub(super) struct Flatten {
     venue_of: Vec<VenueId>,
     scopes: Vec<Scope>,
     next: Time,
+    short: Vec<Short>,
+}
+
+/// What of a position there was too little balance to close: the next attempt asks for so much.
+#[derive(Debug)]
+struct Short {
+    strategy: StrategyId,
+    instrument: InstrumentId,
+    affordable: Qty,
+}
+
+impl Short {
+    fn is_of(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        self.strategy == strategy && self.instrument == instrument
+    }
 }
 
 impl Flatten {
     pub fn new(table: &InstrumentTable) -> Self {
-        Self { venue_of: kill::venues_of(table), scopes: Vec::with_capacity(64), next: Time(0) }
+        Self {
+            venue_of: kill::venues_of(table),
+            scopes: Vec::with_capacity(64),
+            next: Time(0),
+            short: Vec::with_capacity(64),
+        }
     }
 
     /// A kill came.
@@ -57,6 +78,25 @@ impl Flatten {
         self.next = now.plus_nanos(AGAIN_NS);
     }
 
+    /// Risk denied an order: of a close for which there is too little balance, the next asks for what there is enough for.
+    pub fn denied(&mut self, order: &Order, denial: &Denial) {
+        let closes = order.reduce_only && order.kind == OrderKind::Market;
+        let affordable = denial.affordable(order.qty);
+        let room = self.short.len() < self.short.capacity();
+        if closes && affordable.0 > 0 && room && self.covers(order.strategy, order.instrument) {
+            let &Order { strategy, instrument, .. } = order;
+            self.short.push(Short { strategy, instrument, affordable });
+        }
+    }
+
+    /// The most that the next attempt asks for, which is said once.
+    fn take_affordable(&mut self, strategy: StrategyId, instrument: InstrumentId) -> Option<Qty> {
+        let of = |short: &Short| short.is_of(strategy, instrument);
+        let least = self.short.iter().filter(|short| of(short)).map(|short| short.affordable).min();
+        self.short.retain(|short| !of(short));
+        least
+    }
+
     fn covers(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
         self.scopes.iter().any(|scope| match *scope {
             Scope::All => true,
@@ -67,7 +107,7 @@ impl Flatten {
     }
 
     /// Asks for the closing of what one desk has; true where it asked for something.
-    pub fn close(&self, desk: &mut Desk, instruments: &[InstrumentId], view: &View) -> bool {
+    pub fn close(&mut self, desk: &mut Desk, instruments: &[InstrumentId], view: &View) -> bool {
         let mut asked = false;
         for &instrument in instruments {
             let held = desk.state.positions[instrument.index()].qty;
@@ -83,7 +123,9 @@ impl Flatten {
             }
             // No more than the venue takes at once: what is left goes when this has ended.
             let most = held.abs().min(view.largest(instrument, OrderKind::Market));
-            let qty = view.table.get(instrument).whole_lots(most);
+            let affordable = self.take_affordable(desk.strategy, instrument);
+            let lots = |qty: Qty| view.table.get(instrument).whole_lots(most.min(qty));
+            let qty = affordable.map(lots).filter(|qty| qty.0 > 0).unwrap_or(lots(most));
             // Less than a lot cannot be closed.
             if qty == Qty::ZERO {
                 continue;
@@ -160,5 +202,31 @@ mod tests {
             parts.push(qty.0);
         }
         assert_eq!((parts, desk.state.positions[0].qty), (vec![6, 6, 3], Qty(0)));
+    }
+
+    #[test]
+    fn what_the_wallet_has_enough_for_is_closed_where_it_has_too_little_for_all() {
+        let (mut flatten, mut desk, view) = killed(15, 100);
+        let (whole, qty) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
+        assert_eq!(qty, Qty(15));
+        let denied = |flatten: &mut Flatten, desk: &mut Desk, order: OrderId, (limit, value)| {
+            let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
+            let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
+            let settled = desk.on_denial(&denial, Time(1)).expect("it is live");
+            flatten.denied(&settled.order.order, &denial);
+        };
+        // In units of 10^-8, of which a lot has 100,000.
+        denied(&mut flatten, &mut desk, whole, (1_299_999, 1_500_000));
+        let (part, qty) = attempt(&mut flatten, &mut desk, &view).expect("what there is enough for");
+        assert_eq!(qty, Qty(12));
+        desk.on_report(&sold(part, qty), Time(2));
+        let (rest, qty) = attempt(&mut flatten, &mut desk, &view).expect("the rest");
+        assert_eq!(qty, Qty(3));
+        denied(&mut flatten, &mut desk, rest, (99_999, 300_000));
+        assert_eq!(
+            attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1),
+            Some(Qty(3)),
+            "there may be more"
+        );
     }
 }

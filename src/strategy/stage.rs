@@ -263,6 +263,9 @@ impl StrategyStage {
         let Some(seat) = self.seats.get_mut(denial.strategy.index()) else { return };
         self.active.add(denial.strategy.index());
         let settled = seat.desk.on_denial(denial, self.view.now).filter(|settled| settled.changed);
+        if let Some(settled) = &settled {
+            self.flatten.denied(&settled.order.order, denial);
+        }
         seat.desk.attend(&self.view);
         if let Some(settled) = settled {
             seat.call(&self.view, |s, ctx| s.on_order(ctx, &settled.order, Some(denial.reason)));

@@ -14,7 +14,8 @@ pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     measure: Some(check),
 };
 
-/// The limit is what is free: of the quote asset for a buy, of the base asset for a sell.
+/// The limit is what is free: of the quote asset for a buy, of the base asset for a sell. The order manager and the kill
+/// switch leave with that much.
 #[inline(always)]
 pub(in crate::risk) fn check<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     const REASON: DenyReason = DenyReason::InsufficientBalance;

@@ -31,9 +31,11 @@ impl Desk {
     fn guard_all(&mut self, view: &View, instrument: InstrumentId, top: Top) {
         let mut index = 0;
         while let Some(&p) = self.state.manager.protections.get(index) {
-            let waits = p.covered.0 <= 0 || p.exit.is_some() || view.now < p.retry_at;
+            // Where the wallet had too little for all of it, what it has enough for goes at once.
+            let most = if view.now < p.retry_at { p.affordable } else { p.covered };
+            let waits = p.exit.is_some() || most.min(p.covered).0 <= 0;
             if p.instrument == instrument && !waits && p.is_reached(&top) {
-                let exit = self.leave(view, &p, &top);
+                let exit = self.leave(view, &p, &top, most);
                 // What made way may have been the entry of another, which is gone from the list with it.
                 let protections = &mut self.state.manager.protections;
                 let Some(now_at) = protections.iter().position(|other| other.entry == p.entry) else {
@@ -99,8 +101,8 @@ impl Desk {
         }
     }
 
-    /// Sends the exit of a protection; `None` where it has to be tried again.
-    fn leave(&mut self, view: &View, p: &Protection, top: &Top) -> Option<OrderId> {
+    /// Sends the exit of a protection, of no more than `most`; `None` where it has to be tried again.
+    fn leave(&mut self, view: &View, p: &Protection, top: &Top, most: Qty) -> Option<OrderId> {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(view, p.instrument, side)));
@@ -122,7 +124,8 @@ impl Desk {
         };
         // No more than the venue takes at once: what is left goes when this has ended. And in whole lots: a fee that was taken
         // from what was bought leaves less than a lot, which cannot be sold.
-        let qty = view.table.get(p.instrument).whole_lots(qty.min(view.largest(p.instrument, kind)));
+        let qty =
+            view.table.get(p.instrument).whole_lots(qty.min(most).min(view.largest(p.instrument, kind)));
         let wanted = Wanted {
             instrument: p.instrument,
             side,
@@ -203,7 +206,7 @@ impl Desk {
     }
 
     /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is
-    /// asked for again after a while. Fewer than can be ordered could never be sold once their entry fills no more.
+    /// asked for again after a while; for want of balance, what there is enough for at once. Fewer than can be ordered could never be sold once their entry fills no more.
     pub(in crate::strategy) fn exit_denied(&mut self, exit: &Order, denial: &Denial, now: Time) {
         let protections = &mut self.state.manager.protections;
         let Some(index) = protections.iter().position(|p| p.exit == Some(exit.id)) else { return };
@@ -219,13 +222,15 @@ impl Desk {
             return;
         }
         p.retry_at = now.plus_nanos(if too_little { RETRY_SMALL_NS } else { RETRY_NS });
+        // What was itself no more than that is not asked for anew before then.
+        p.affordable = if exit.qty > p.affordable { denial.affordable(exit.qty) } else { Qty::ZERO };
     }
 
     /// An exit that the venue did not take, or let expire before any of it traded: asked for again after a while, and not at
     /// the very next touch, which would be as often as the market moves.
     pub(in crate::strategy) fn exit_refused(&mut self, exit: OrderId, now: Time) {
         for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
-            p.retry_at = now.plus_nanos(RETRY_NS);
+            (p.retry_at, p.affordable) = (now.plus_nanos(RETRY_NS), Qty::ZERO);
         }
     }
 

@@ -32,8 +32,16 @@ pub struct Protection {
     pub exit: Option<OrderId>,
     /// No exit is asked for before: risk denied the last one.
     pub retry_at: Time,
+    /// How much the wallet had enough for when it had too little for the exit: so much is asked for before
+    /// [`retry_at`](Self::retry_at). Zero: nothing is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) affordable: Qty,
     /// Whether the entry can fill no more.
     pub(super) entry_final: bool,
+}
+
+fn is_zero(qty: &Qty) -> bool {
+    *qty == Qty::ZERO
 }
 
 /// What a protection is to be.
@@ -158,6 +166,7 @@ impl Desk {
             covered: state.filled,
             exit: None,
             retry_at: Time(0),
+            affordable: Qty::ZERO,
             entry_final: false,
         });
         self.restless = true;
@@ -197,6 +206,7 @@ impl Desk {
                 self.restless = true;
             } else if p.exit == Some(order.order.id) {
                 p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
+                p.affordable = Qty((p.affordable.0 - fill.qty.0).max(0));
             }
         }
         self.clamp(order.order.instrument);
@@ -567,5 +577,50 @@ mod tests {
                 assert_eq!(desk.next_timer(&view), Some(Time(5 + RETRY_NS)));
             }
         }
+    }
+
+    #[test]
+    fn what_the_wallet_has_enough_for_leaves_at_once_where_it_has_too_little_for_all() {
+        let table = bounded(1, 100);
+        let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+        desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+        desk.take_intents().for_each(drop);
+        view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+        // In units of 10^-8, of which a lot has 100,000.
+        let denied = |desk: &mut Desk, order: OrderId, (limit, value), at: u64| {
+            let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
+            let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
+            desk.on_denial(&denial, Time(at)).expect("it is live");
+        };
+        let one = |sent: Vec<(OrderId, i64)>| match sent[..] {
+            [sent] => sent,
+            _ => panic!("{sent:?}"),
+        };
+        let (exit, qty) = one(exits(&mut desk, &view));
+        assert_eq!(qty, 10);
+        view.now = Time(5);
+        denied(&mut desk, exit, (799_999, 1_000_000), 5);
+        let (exit, qty) = one(exits(&mut desk, &view));
+        assert_eq!(qty, 7, "whole lots of what is free");
+        // If there is less meanwhile, it is asked for again after a while, and not as fast as it is denied.
+        denied(&mut desk, exit, (399_999, 700_000), 5);
+        assert_eq!((exits(&mut desk, &view), desk.next_timer(&view)), (vec![], Some(Time(5 + RETRY_NS))));
+        view.now = Time(5 + RETRY_NS);
+        let (exit, qty) = one(exits(&mut desk, &view));
+        assert_eq!(qty, 10);
+        denied(&mut desk, exit, (799_999, 1_000_000), 5 + RETRY_NS);
+        let (exit, qty) = one(exits(&mut desk, &view));
+        assert_eq!(qty, 7);
+        desk.on_report(&told(exit, Side::Sell, ReportKind::Fill, 7, 2), Time(6 + RETRY_NS));
+        assert_eq!(exits(&mut desk, &view), [], "the rest after a while");
+        assert_eq!(desk.protection(entry).map(|p| p.covered), Some(Qty(3)));
+        view.now = Time(5 + 2 * RETRY_NS);
+        let (exit, qty) = one(exits(&mut desk, &view));
+        assert_eq!(qty, 3);
+        denied(&mut desk, exit, (99_999, 300_000), 5 + 2 * RETRY_NS);
+        assert_eq!(exits(&mut desk, &view), [], "that is less than a lot");
+        assert_eq!(desk.next_timer(&view), Some(Time(5 + 3 * RETRY_NS)));
     }
 }
