@@ -5,7 +5,7 @@
 
 use super::context::View;
 use super::desk::{Desk, Wanted};
-use super::manager::Trail;
+use super::manager::{RETRY_SMALL_NS, Trail};
 use crate::domain::event::Denial;
 use crate::domain::{
     Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
@@ -24,12 +24,21 @@ pub(super) struct Flatten {
     short: Vec<Short>,
 }
 
-/// What of a position there was too little balance to close: the next attempt asks for so much.
+/// What the last attempt to close a position came to.
 #[derive(Debug)]
 struct Short {
     strategy: StrategyId,
     instrument: InstrumentId,
-    affordable: Qty,
+    then: Then,
+}
+
+/// What the next attempt asks for.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    /// So much, for which there is enough balance.
+    UpTo(Qty),
+    /// Nothing before then: there is too little to be an order.
+    Nothing(Time),
 }
 
 impl Short {
@@ -54,6 +63,7 @@ impl Flatten {
         if kill.flatten && room && !self.scopes.contains(&kill.scope) {
             self.scopes.push(kill.scope);
             self.next = Time(0);
+            self.short.clear();
         }
     }
 
@@ -78,23 +88,37 @@ impl Flatten {
         self.next = now.plus_nanos(AGAIN_NS);
     }
 
-    /// Risk denied an order: of a close for which there is too little balance, the next asks for what there is enough for.
-    pub fn denied(&mut self, order: &Order, denial: &Denial) {
+    /// Risk denied an order, of whose instrument its strategy holds so much: of a close for which there is too little balance
+    /// the next asks for what there is enough for, and what is too little to be an order is asked for after a while.
+    pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, now: Time) {
+        let &Order { strategy, instrument, .. } = order;
         let closes = order.reduce_only && order.kind == OrderKind::Market;
+        if !closes || !self.covers(strategy, instrument) {
+            return;
+        }
         let affordable = denial.affordable(order.qty);
-        let room = self.short.len() < self.short.capacity();
-        if closes && affordable.0 > 0 && room && self.covers(order.strategy, order.instrument) {
-            let &Order { strategy, instrument, .. } = order;
-            self.short.push(Short { strategy, instrument, affordable });
+        let then = if affordable.0 > 0 {
+            Then::UpTo(affordable)
+        } else if denial.is_of_too_little(order.qty, held.abs()) {
+            Then::Nothing(now.plus_nanos(RETRY_SMALL_NS))
+        } else {
+            return;
+        };
+        self.short.retain(|short| !short.is_of(strategy, instrument));
+        if self.short.len() < self.short.capacity() {
+            self.short.push(Short { strategy, instrument, then });
         }
     }
 
-    /// The most that the next attempt asks for, which is said once.
-    fn take_affordable(&mut self, strategy: StrategyId, instrument: InstrumentId) -> Option<Qty> {
-        let of = |short: &Short| short.is_of(strategy, instrument);
-        let least = self.short.iter().filter(|short| of(short)).map(|short| short.affordable).min();
-        self.short.retain(|short| !of(short));
-        least
+    /// The most that this attempt asks for; `None`: all of it. What there was enough for is said once.
+    fn take_most(&mut self, strategy: StrategyId, instrument: InstrumentId, now: Time) -> Option<Qty> {
+        let index = self.short.iter().position(|short| short.is_of(strategy, instrument))?;
+        let then = self.short[index].then;
+        if matches!(then, Then::Nothing(until) if until > now) {
+            return Some(Qty::ZERO);
+        }
+        self.short.remove(index);
+        if let Then::UpTo(most) = then { Some(most) } else { None }
     }
 
     fn covers(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
@@ -123,9 +147,8 @@ impl Flatten {
             }
             // No more than the venue takes at once: what is left goes when this has ended.
             let most = held.abs().min(view.largest(instrument, OrderKind::Market));
-            let affordable = self.take_affordable(desk.strategy, instrument);
-            let lots = |qty: Qty| view.table.get(instrument).whole_lots(most.min(qty));
-            let qty = affordable.map(lots).filter(|qty| qty.0 > 0).unwrap_or(lots(most));
+            let most = most.min(self.take_most(desk.strategy, instrument, view.now).unwrap_or(most));
+            let qty = view.table.get(instrument).whole_lots(most);
             // Less than a lot cannot be closed.
             if qty == Qty::ZERO {
                 continue;
@@ -153,7 +176,7 @@ mod tests {
     use crate::domain::event::{FeeAsset, Report};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
-    use crate::domain::{DenyReason, Instrument, Level, Market, OrderId};
+    use crate::domain::{Binds, DenyReason, Instrument, Level, Market, Measure, OrderId, Subject};
     use crate::market::Top;
 
     const BTC: InstrumentId = InstrumentId(0);
@@ -213,7 +236,7 @@ mod tests {
             let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
             let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
             let settled = desk.on_denial(&denial, Time(1)).expect("it is live");
-            flatten.denied(&settled.order.order, &denial);
+            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Time(1));
         };
         // In units of 10^-8, of which a lot has 100,000.
         denied(&mut flatten, &mut desk, whole, (1_299_999, 1_500_000));
@@ -228,5 +251,20 @@ mod tests {
             Some(Qty(3)),
             "there may be more"
         );
+    }
+
+    #[test]
+    fn what_is_too_little_to_be_an_order_is_asked_for_after_a_while() {
+        let (mut flatten, mut desk, mut view) = killed(3, 100);
+        let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
+        let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
+        let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
+        let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 240, measure };
+        let settled = desk.on_denial(&denial, Time(7)).expect("it is live");
+        flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Time(7));
+        view.now = Time(6 + RETRY_SMALL_NS);
+        assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
+        view.now = Time(7 + RETRY_SMALL_NS);
+        assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(Qty(3)));
     }
 }

@@ -182,7 +182,8 @@ impl Strategy for ImbalanceMaker {
         if matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected) {
             self.quiet_until = ctx.now().plus(Duration::from_millis(100));
         }
-        let too_small = matches!(denied, Some(DenyReason::MinNotional | DenyReason::LotSize));
+        let of_size = [DenyReason::MinNotional, DenyReason::Notional, DenyReason::LotSize];
+        let too_small = denied.is_some_and(|denied| of_size.contains(&denied));
         if working.leaves && too_small {
             self.dust = ctx.position_in_lots(self.instrument);
         }
@@ -310,16 +311,19 @@ mod tests {
 
     #[test]
     fn what_is_worth_too_little_is_kept_until_there_is_more() {
-        let mut rig = Rig::new();
-        rig.desk.state.positions[0].qty = Qty(7);
-        order(&rig.quote(0, 0.0));
-        rig.end(OrderStatus::Denied, Some(DenyReason::MinNotional));
-        assert!(rig.quote(1_000, 0.0).is_empty(), "it is not offered again");
-        let entry = order(&rig.quote(1_001, 0.6));
-        assert_eq!(entry.side, Side::Buy);
-        rig.end(OrderStatus::Filled, None);
-        rig.desk.state.positions[0].qty = Qty(17);
-        assert_eq!(order(&rig.quote(1_002, 0.6)).qty, Qty(17), "all of it is left together");
+        // As a futures venue names its filter, and as a spot venue does.
+        for reason in [DenyReason::MinNotional, DenyReason::Notional] {
+            let mut rig = Rig::new();
+            rig.desk.state.positions[0].qty = Qty(7);
+            order(&rig.quote(0, 0.0));
+            rig.end(OrderStatus::Denied, Some(reason));
+            assert!(rig.quote(1_000, 0.0).is_empty(), "it is not offered again");
+            let entry = order(&rig.quote(1_001, 0.6));
+            assert_eq!(entry.side, Side::Buy);
+            rig.end(OrderStatus::Filled, None);
+            rig.desk.state.positions[0].qty = Qty(17);
+            assert_eq!(order(&rig.quote(1_002, 0.6)).qty, Qty(17), "all of it is left together");
+        }
     }
 
     #[test]

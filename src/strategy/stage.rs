@@ -8,7 +8,7 @@ use super::{Awaited, Strategy, StrategySpec};
 use crate::domain::decimal::POW10;
 use crate::domain::event::{Command, Denial, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Slot, Stretch, Time};
+use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Qty, Slot, Stretch, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -264,7 +264,8 @@ impl StrategyStage {
         self.active.add(denial.strategy.index());
         let settled = seat.desk.on_denial(denial, self.view.now).filter(|settled| settled.changed);
         if let Some(settled) = &settled {
-            self.flatten.denied(&settled.order.order, denial);
+            let held = seat.desk.state.positions.get(denial.instrument.index()).map_or(Qty::ZERO, |p| p.qty);
+            self.flatten.denied(&settled.order.order, denial, held, self.view.now);
         }
         seat.desk.attend(&self.view);
         if let Some(settled) = settled {

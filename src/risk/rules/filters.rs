@@ -4,7 +4,7 @@
 //! the venue has the last word. So does it where other programs hold or order the same assets.
 
 use crate::domain::decimal::{POW10, Scaled};
-use crate::domain::{Binds, DenyReason, Instrument, Measure, Order, OrderKind, Subject};
+use crate::domain::{Binds, DenyReason, Instrument, Market, Measure, Order, OrderKind, Subject};
 use crate::risk::limits::QUOTE_DECIMALS;
 use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleSpec, Witness, refusal};
 use crate::risk::units::Unit;
@@ -82,9 +82,10 @@ fn check_each<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
     let judged = c.filters.check(&Terms::from(c.order), &market, &account);
     match judged {
         Ok(()) => Ok(()),
-        // What only reduces may be as little as is left: the venue decides, and a futures venue lets it pass.
+        // A futures venue lets what only reduces be as little as is left; a spot venue does not.
         Err(breach)
             if c.order.reduce_only
+                && c.instrument.market != Market::Spot
                 && matches!(breach.filter, FilterName::MinNotional | FilterName::Notional)
                 && c.order.kind == OrderKind::Market =>
         {

@@ -391,6 +391,27 @@ fn what_a_filter_asks_and_what_the_order_has_are_told() {
 }
 
 #[test]
+fn what_is_left_may_be_worth_too_little_at_a_futures_venue_and_not_at_a_spot_venue() {
+    for (market, passes) in [(Market::UsdM, true), (Market::Spot, false)] {
+        let mut s = Sample::new();
+        s.instrument.market = market;
+        (s.order.kind, s.order.reduce_only, s.order.side) = (OrderKind::Market, true, Side::Sell);
+        s.filters.min_notional = None;
+        let (min, max) = (Notional(i128::from(BID) * 100), Notional(i128::MAX));
+        s.filters.notional = Some(NotionalRange { min, min_market: true, max, max_market: true, minutes: 5 });
+        assert_eq!(check("filters", &s.case()), Ok(()), "it is worth as much as it has to be");
+        s.order.qty = Qty(99);
+        let judged = check("filters", &s.case());
+        assert_eq!(
+            judged.map_err(|refusal| refusal.reason),
+            if passes { Ok(()) } else { Err(DenyReason::Notional) }
+        );
+        s.order.reduce_only = false;
+        assert!(check("filters", &s.case()).is_err(), "it does not reduce");
+    }
+}
+
+#[test]
 fn a_value_of_more_decimals_than_are_told_does_not_look_as_if_it_were_kept() {
     for (found, bound, value, limit) in [
         // 10^-9 under, and over, a limit of 5.

@@ -41,7 +41,7 @@ use crate::domain::OrderId;
 /// What was denied or refused is asked for again after this long, ns of the sequencer's time.
 const RETRY_NS: u64 = 1_000_000_000;
 /// The same where it was denied for being worth too little: that changes no faster than the price.
-const RETRY_SMALL_NS: u64 = 60_000_000_000;
+pub(super) const RETRY_SMALL_NS: u64 = 60_000_000_000;
 
 /// What is held for one strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

@@ -386,8 +386,12 @@ mod tests {
     #[test]
     fn an_exit_is_asked_for_again_when_its_time_comes_though_the_touch_stands_still() {
         let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
-        for (reason, pause) in [(DenyReason::FatFinger, RETRY_NS), (DenyReason::MinNotional, RETRY_SMALL_NS)]
-        {
+        let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
+        for (reason, measure, pause) in [
+            (DenyReason::FatFinger, None, RETRY_NS),
+            (DenyReason::MinNotional, None, RETRY_SMALL_NS),
+            (DenyReason::Notional, measure, RETRY_SMALL_NS),
+        ] {
             let mut view = View::new(&table, 0);
             let mut desk = Desk::new(StrategyId(0), 1);
             let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
@@ -408,7 +412,7 @@ mod tests {
             let exit = exit.expect("it leaves at once");
             let strategy = StrategyId(0);
             let denial =
-                Denial { order: exit, instrument: BTC, strategy, reason, limit: 0, value: 0, measure: None };
+                Denial { order: exit, instrument: BTC, strategy, reason, limit: 0, value: 0, measure };
             desk.on_denial(&denial, Time(5));
             assert_eq!(attended(&mut desk, 6), (None, Some(Time(5 + pause))));
             let (again, timer) = attended(&mut desk, 5 + pause);
