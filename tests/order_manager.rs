@@ -67,6 +67,8 @@ struct Asked {
     deadlines: Vec<(OrderId, Time)>,
     ended: BTreeMap<OrderId, OrderStatus>,
     fills: Vec<(OrderId, Side, Qty)>,
+    /// How much was asked for of what waits and only reduces.
+    reducing: BTreeMap<OrderId, Qty>,
 }
 
 struct Dice {
@@ -110,6 +112,8 @@ impl Dice {
                 let buy = rng.one_in(2);
                 let price = near(rng);
                 let order = if buy { ctx.buy(OTHER, qty) } else { ctx.sell(OTHER, qty) };
+                let reduces = rng.one_in(3);
+                let order = if reduces { order.reduce_only() } else { order };
                 let (order, above, how) = match rng.below(4) {
                     0 => (order.stop_at(price), buy, How::At(price.0)),
                     1 => (order.take_profit_at(price), !buy, How::At(price.0)),
@@ -118,6 +122,9 @@ impl Dice {
                 };
                 if let Ok(id) = order.send() {
                     waits(&mut asked, id, above, how);
+                    if reduces {
+                        asked.reducing.insert(id, qty);
+                    }
                 }
             }
             6 => {
@@ -218,6 +225,7 @@ struct World {
     triggered: u64,
     pairs_filled: u64,
     parts: u64,
+    cut: u64,
     due_now: Vec<OrderId>,
     excused: BTreeSet<OrderId>,
     records_now: usize,
@@ -296,6 +304,7 @@ impl World {
             triggered: 0,
             pairs_filled: 0,
             parts: 0,
+            cut: 0,
             due_now: Vec::new(),
             excused: BTreeSet::new(),
             records_now: 0,
@@ -404,6 +413,11 @@ impl World {
         self.recovery.take(&Entry::Slot(Slot::from_canonical(&slot.canonical())));
         self.take_records();
         while let Some(denial) = self.denials.pop_up_to(u64::MAX) {
+            if let Event::Denial(denied) = denial.slot.event() {
+                let asked = self.asked.lock().expect("no panic holds it");
+                let reduces = asked.reducing.contains_key(&denied.order);
+                assert!(!reduces || denied.reason != DenyReason::NotReducing, "{denied:?}");
+            }
             self.reports.push(denial.slot);
         }
         self.take_orders();
@@ -474,6 +488,11 @@ impl World {
                         !order.kind.is_conditional() && order.extras.is_none(),
                         "the venue has no such order"
                     );
+                    let asked = self.asked.lock().expect("no panic holds it");
+                    if let Some(asked) = asked.reducing.get(&order.id) {
+                        assert!(order.qty <= *asked && order.qty.0 % LOT == 0, "{order:?} of {asked:?}");
+                        self.cut += u64::from(order.qty < *asked);
+                    }
                     self.venue.push(AtVenue { order, left: order.qty.0, cancel: false });
                 }
                 GatewayMessage::Cancel { order, .. } => {
@@ -616,7 +635,7 @@ fn cases() -> u64 {
 
 #[test]
 fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
-    let (mut exits, mut triggered, mut pairs, mut parts) = (0, 0, 0, 0);
+    let (mut exits, mut triggered, mut pairs, mut parts, mut cut) = (0, 0, 0, 0, 0);
     for seed in 1..=cases() {
         let mut world = World::new(seed);
         let outcome =
@@ -629,9 +648,11 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
         triggered += world.triggered;
         pairs += world.pairs_filled;
         parts += world.parts;
+        cut += world.cut;
     }
-    println!("{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events");
+    println!("{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events, {cut} cut");
     assert!(exits > 50 && triggered > 100 && pairs > 10 && parts > 100, "the histories say something");
+    assert!(cut > 5, "what only reduces was asked for more than there was");
 }
 
 /// What risk says of an order, after the rules of its instrument changed or did not.

@@ -2,7 +2,7 @@
 
 use crate::domain::event::Trade;
 use crate::domain::{
-    Extras, InstrumentId, Order, OrderId, OrderStatus, PlaceError, Price, Qty, Side, TimeInForce,
+    Extras, InstrumentId, Order, OrderId, OrderKind, OrderStatus, PlaceError, Price, Qty, Side, TimeInForce,
 };
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
@@ -262,6 +262,16 @@ impl Desk {
         {
             return false;
         }
+        if order.reduce_only {
+            let left = self.left_to_reduce(view, &order);
+            if left.0 <= 0 {
+                return self.release(view, held.order, OrderStatus::Canceled);
+            }
+            // Of an iceberg risk judges each part.
+            if order.extras.iceberg_qty.0 == 0 {
+                order.qty = left;
+            }
+        }
         let iceberg_qty = order.extras.iceberg_qty;
         if view.is_of_bars(order.instrument) && iceberg_qty.0 == 0 {
             // On the path of a bar the price that triggered it is known: the order says which.
@@ -287,6 +297,25 @@ impl Desk {
         self.replace(&order);
         self.unhold(held.order);
         true
+    }
+
+    /// How much of an order that only reduces there is to reduce, in whole lots: the position may be smaller than when it
+    /// was asked for, and what is on its way out already cannot be left again. So risk judges it too, and would deny it whole.
+    fn left_to_reduce(&self, view: &View, order: &Order) -> Qty {
+        let held = order.side.opposite().signed(self.position(order.instrument).qty).0;
+        let leaving = self.state.with_the_venue().filter(|o| {
+            let o = &o.order;
+            o.instrument == order.instrument
+                && o.side == order.side
+                && (o.reduce_only || o.kind == OrderKind::Market)
+                // Of two in one list only one can trade: the first stands for both while it is there.
+                && !(o.extras.other_leg < 0 && o.other_leg().is_some_and(|first| self.order(first).is_some()))
+        });
+        let leaving = leaving.map(|o| o.leaves().0).fold(0, i64::saturating_add);
+        if held.saturating_sub(leaving) >= order.qty.0 {
+            return order.qty;
+        }
+        view.table.get(order.instrument).whole_lots(Qty(held.saturating_sub(leaving)))
     }
 
     /// Whether no linked order stands in the way; one that does is taken back.
@@ -348,5 +377,85 @@ impl super::Manager {
     #[inline]
     pub(in crate::strategy) fn is_idle(&self) -> bool {
         self.held.is_empty() && self.protections.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Redo;
+    use super::*;
+    use crate::domain::event::{FeeAsset, Report};
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{Instrument, InstrumentTable, Level, Market, OrderKind, StrategyId, Time};
+    use crate::market::Top;
+    use crate::strategy::desk::Wanted;
+    use crate::strategy::desk::tests::buy;
+
+    const BTC: InstrumentId = InstrumentId(0);
+
+    #[test]
+    fn what_only_reduces_goes_out_for_what_there_is_to_reduce_in_whole_lots() {
+        let lots = Instrument { lot: Qty(2), ..sample(Market::UsdM, "BTCUSDT") };
+        let table = InstrumentTable::new(vec![lots]).expect("one instrument");
+        for side in [Side::Buy, Side::Sell] {
+            // What is held, what is on its way out, and what then goes out of ten.
+            for (held, leaving, sent) in [
+                (10, 0, Some(10)),
+                (12, 0, Some(10)),
+                (7, 0, Some(6)),
+                (10, 4, Some(6)),
+                (4, 4, None),
+                (-9, 0, None),
+            ] {
+                let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+                view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+                desk.state.positions[0].qty = side.opposite().signed(Qty(held));
+                let reducing = Wanted { side, reduce_only: true, ..buy() };
+                let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(100)), ..reducing };
+                let stop = desk.place(&view, &stop, Trail::None).expect("a sound order");
+                if leaving > 0 {
+                    let market = Wanted { kind: OrderKind::Market, qty: Qty(leaving), ..reducing };
+                    desk.place(&view, &market, Trail::None).expect("a sound order");
+                }
+                // What the journal has of it makes the same desk.
+                let (mut again, mut event) = (Desk::new(StrategyId(0), 1), Redo::default());
+                again.state.positions = desk.state.positions.clone();
+                let mut redo = |desk: &mut Desk| -> Vec<Action> {
+                    let actions: Vec<_> = desk.take_intents().map(|intent| intent.action).collect();
+                    actions.iter().for_each(|action| again.redo(action, &mut event));
+                    assert_eq!(again.state, desk.state);
+                    actions
+                };
+                redo(&mut desk);
+                desk.walk(&view, BTC, Price(100));
+                let actions = redo(&mut desk);
+                let went = actions.iter().find_map(|action| match action {
+                    Action::New(order) if order.id == stop => Some(order.qty.0),
+                    _ => None,
+                });
+                let what = format!("{side:?}: {held} held, {leaving} leaving");
+                assert_eq!((went, desk.order(stop).map(|order| order.qty.0)), (sent, sent), "{what}");
+                let ended = desk.next_notice().map(|ended| (ended.order.id, ended.status));
+                assert_eq!(ended, sent.is_none().then_some((stop, OrderStatus::Canceled)), "{what}");
+                if let Some(qty) = sent {
+                    let fill = Report {
+                        instrument: BTC,
+                        order: stop,
+                        strategy: StrategyId(0),
+                        side,
+                        kind: ReportKind::Fill,
+                        qty: Qty(qty),
+                        price: Price(100),
+                        fee: 0,
+                        fee_asset: FeeAsset::Quote,
+                        trade_id: 1,
+                        maker: false,
+                    };
+                    let settled = desk.on_report(&fill, Time(1)).expect("it is live");
+                    assert_eq!(settled.order.status, OrderStatus::Filled, "{what}");
+                }
+            }
+        }
     }
 }

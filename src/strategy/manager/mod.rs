@@ -16,7 +16,8 @@
 //! which is where they leave, and a trailing one trails the last trade. Whatever a gap jumped over is triggered by the
 //! first price beyond it, and leaves at that price, not at its own. Where one event triggers a stop and a take-profit,
 //! the stop goes first. While the book cannot be trusted what was triggered waits. While its instrument is paused an
-//! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it.
+//! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it. What only
+//! reduces goes out for what there is to reduce by then.
 //!
 //! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
 //! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
