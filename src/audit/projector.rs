@@ -95,6 +95,12 @@ impl Projector {
             Event::Denial(denial) => Some(self.denial(&denial)),
             Event::Command(command) => Some(self.command(command)),
             Event::Rules(rules) => Some(self.rules(&rules)),
+            Event::MarketRules(rules) => {
+                let id = rules.instrument;
+                let [lot, min_qty, max_qty] =
+                    [rules.lot, rules.min_qty, rules.max_qty].map(|qty| self.qty(id, qty));
+                Some(Body::MarketRules { instrument: self.instrument(id), lot, min_qty, max_qty })
+            }
             Event::Interrupted(instrument) => {
                 Some(Body::Interrupted { instrument: self.instrument(instrument) })
             }

@@ -220,6 +220,17 @@ pub enum Body {
         /// Smallest value.
         min_notional: String,
     },
+    /// The venue changed what it takes of an instrument at the market; zero: no such bound.
+    MarketRules {
+        /// Of what.
+        instrument: String,
+        /// Smallest quantity step.
+        lot: String,
+        /// Smallest quantity.
+        min_qty: String,
+        /// Largest quantity.
+        max_qty: String,
+    },
     /// No connection brought an instrument's market data any more.
     Interrupted {
         /// Of what.

@@ -348,6 +348,19 @@ pub struct Rules {
     pub min_notional: Notional,
 }
 
+/// What a venue takes of an instrument at the market, beside [`Rules`]; zero: no such bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketRules {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Smallest quantity.
+    pub min_qty: Qty,
+    /// Largest quantity.
+    pub max_qty: Qty,
+    /// Smallest quantity step.
+    pub lot: Qty,
+}
+
 /// A slot, read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -379,4 +392,6 @@ pub enum Event {
     Interrupted(InstrumentId),
     /// The venue changed the rules of an instrument.
     Rules(Rules),
+    /// The venue changed what it takes at the market.
+    MarketRules(MarketRules),
 }

@@ -18,7 +18,7 @@ use super::reason::DenyReason;
 use super::time::Time;
 
 use super::event::{
-    Account, Command, Denial, DepthHead, Event, FeeAsset, Kline, Quote, Report, Rules, Trade,
+    Account, Command, Denial, DepthHead, Event, FeeAsset, Kline, MarketRules, Quote, Report, Rules, Trade,
 };
 
 /// This slot begins an event.
@@ -76,6 +76,8 @@ pub enum Kind {
     Interrupted = 12,
     /// The venue changed the rules of an instrument.
     Rules = 13,
+    /// The venue changed what it takes of an instrument at the market.
+    MarketRules = 14,
 }
 
 impl Kind {
@@ -94,6 +96,7 @@ impl Kind {
             11 => Kind::Command,
             12 => Kind::Interrupted,
             13 => Kind::Rules,
+            14 => Kind::MarketRules,
             _ => Kind::Clock,
         }
     }
@@ -251,6 +254,13 @@ impl Slot {
         let value = i64::try_from(r.min_notional.0).unwrap_or(i64::MAX);
         let body = [r.tick.0, r.lot.0, r.min_qty.0, r.max_qty.0, value].map(|word| word as u64);
         Self::head(Kind::Rules, FIRST | LAST, r.instrument, body)
+    }
+
+    /// The venue changed what it takes of an instrument at the market.
+    #[must_use]
+    pub fn market_rules(r: &MarketRules) -> Self {
+        let [min, max, lot] = [r.min_qty, r.max_qty, r.lot].map(|qty| qty.0 as u64);
+        Self::head(Kind::MarketRules, FIRST | LAST, r.instrument, [min, max, lot, 0, 0])
     }
 
     /// No connection brings this instrument's market data any more.
@@ -523,6 +533,12 @@ impl Slot {
                 min_qty: Qty(w[5] as i64),
                 max_qty: Qty(w[6] as i64),
                 min_notional: Notional(i128::from(w[7] as i64)),
+            }),
+            Kind::MarketRules => Event::MarketRules(MarketRules {
+                instrument,
+                min_qty: Qty(w[3] as i64),
+                max_qty: Qty(w[4] as i64),
+                lot: Qty(w[5] as i64),
             }),
             Kind::Interrupted => Event::Interrupted(instrument),
         }

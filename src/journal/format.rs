@@ -9,8 +9,8 @@
 //! Sequence numbers are not written: the slots are all of the ring's, in its order, from 1.
 //!
 //! Version 01 had no end and fewer fields in its header; it is still read.
-//! What a slot holds is said in `domain/event.rs`; kinds are only ever added (12, an interruption of market data), and one
-//! that a reader does not know passes as time.
+//! What a slot holds is said in `domain/event.rs`; kinds are only ever added (12, an interruption of market data; 14, the
+//! rules of market orders), and one that a reader does not know passes as time.
 
 use super::recover::Resumed;
 use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};

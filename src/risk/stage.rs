@@ -253,6 +253,7 @@ impl<S: Shared, R: RuleList> Stage<S> for RiskStage<R> {
             _ => match slot.event() {
                 Event::Command(command) => judge.on_command(command),
                 Event::Rules(rules) => judge.change(&rules),
+                Event::MarketRules(rules) => judge.change_market(&rules),
                 _ => {}
             },
         }

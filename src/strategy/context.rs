@@ -3,7 +3,7 @@
 use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
-use crate::domain::event::Rules;
+use crate::domain::event::{MarketRules, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{
     Extras, Instrument, InstrumentId, InstrumentTable, Order, OrderId, OrderKind, Pauses, PlaceError,
@@ -66,6 +66,17 @@ impl View {
         self.table.change(rules);
         if let Some(filters) = self.rounding.get_mut(rules.instrument.index()) {
             filters.change(rules);
+        }
+    }
+
+    /// Takes over what an instrument's venue takes at the market.
+    pub fn change_market(&mut self, rules: &MarketRules) {
+        let index = rules.instrument.index();
+        if let Some(filters) = self.rounding.get_mut(index) {
+            filters.change_market(rules);
+        }
+        if let Some(max) = self.market_max.get_mut(index) {
+            *max = if rules.max_qty.0 == 0 { Qty(i64::MAX) } else { rules.max_qty };
         }
     }
 

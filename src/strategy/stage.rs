@@ -445,6 +445,7 @@ impl Stage<BookKeeper> for StrategyStage {
                 Event::Denial(denial) => self.on_denial(&denial),
                 Event::Command(command) => self.on_command(command),
                 Event::Rules(rules) => self.view.change(&rules),
+                Event::MarketRules(rules) => self.view.change_market(&rules),
                 _ => {}
             },
         }

@@ -152,7 +152,8 @@ impl Driver {
                 }
                 Output::Report(report) => self.reports.push(report),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::CloseSession(_) | Output::Command(_) | Output::Rules(_) | Output::Halt(_) => {}
+                Output::CloseSession(_) | Output::Command(_) | Output::Halt(_) => {}
+                Output::Rules(_) | Output::MarketRules(_) => {}
             }
         }
         self.out = Outputs::new();

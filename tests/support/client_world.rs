@@ -393,7 +393,7 @@ impl World {
             Output::Report(report) => self.report(&report),
             Output::Halt(id) => self.halted.push(id),
             Output::Notice(notice) => self.notices.push(notice),
-            Output::Command(_) | Output::Rules(_) => {}
+            Output::Command(_) | Output::Rules(_) | Output::MarketRules(_) => {}
         }
     }
 

@@ -95,6 +95,8 @@ fn every_kind_reads_back_what_was_written() {
         min_notional: Notional(5),
     };
     assert_eq!(Slot::rules(&rules).event(), Event::Rules(rules));
+    let rules = MarketRules { instrument, min_qty: Qty(0), max_qty: Qty(i64::MAX), lot: Qty(7) };
+    assert_eq!(Slot::market_rules(&rules).event(), Event::MarketRules(rules));
     assert_eq!(Slot::interrupted(instrument).event(), Event::Interrupted(instrument));
 }
 

@@ -7,7 +7,7 @@ mod stops;
 pub use stops::KILL_CANCELS_PER_EVENT_MAX;
 
 use crate::calendar::Hours;
-use crate::domain::event::{Command, Denial, Rules};
+use crate::domain::event::{Command, Denial, MarketRules, Rules};
 use crate::domain::wallet::HOLDS_MAX;
 use crate::domain::{
     DenyReason, Instrument, InstrumentId, InstrumentTable, Measure, Order, OrderKind, PausedBy, Pauses,
@@ -438,6 +438,13 @@ impl<R: RuleList> Judge<R> {
             filters.change(rules);
         }
         self.exposure.change_lot(rules.instrument, rules.lot);
+    }
+
+    /// Takes over what an instrument's venue takes at the market.
+    pub fn change_market(&mut self, rules: &MarketRules) {
+        if let Some(filters) = self.filters.get_mut(rules.instrument.index()) {
+            filters.change_market(rules);
+        }
     }
 
     pub fn on_command(&mut self, command: Command) {

@@ -205,8 +205,9 @@ impl Desk {
         self.state.orders.iter().filter(leaves).map(|o| o.leaves().0).fold(0, i64::saturating_add)
     }
 
-    /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is
-    /// asked for again after a while; for want of balance, what there is enough for at once. Fewer than can be ordered could never be sold once their entry fills no more.
+    /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is asked for
+    /// again after a while, and for want of balance what there is enough for at once. Less than the least order could never
+    /// be sold once its entry fills no more.
     pub(in crate::strategy) fn exit_denied(&mut self, exit: &Order, denial: &Denial, now: Time) {
         let protections = &mut self.state.manager.protections;
         let Some(index) = protections.iter().position(|p| p.exit == Some(exit.id)) else { return };

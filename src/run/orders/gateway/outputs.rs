@@ -36,6 +36,10 @@ impl Gateway {
                     self.outcome.rules += 1;
                     self.answer(Slot::rules(&rules));
                 }
+                Output::MarketRules(rules) => {
+                    self.outcome.rules += 1;
+                    self.answer(Slot::market_rules(&rules));
+                }
                 Output::Halt(instrument) => {
                     self.outcome.halts += 1;
                     let name = self.parts.table.get(instrument).name();

@@ -3,10 +3,11 @@
 //! Owns: instruments with what `exchangeInfo` last said of them. An instrument's own decimals stay, since orders are in
 //! them; the rules are held in the symbol's, and an order is scaled to be judged.
 //!
-//! What the pipeline has to know enters its ring: changed rules ([`Output::Rules`]), in the instrument's own units, and
-//! whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the symbol does not trade, and
-//! none but such that reduce where it is paused, or where its numbers differ. Each reason stands by itself: one that is over lets go of nothing that
-//! another holds. Invariant: each is told when it changes, and not again.
+//! What the pipeline has to know enters its ring: changed rules ([`Output::Rules`], [`Output::MarketRules`]), in the
+//! instrument's own units, and whether orders are taken at all ([`Command::Pause`], [`Command::Unpause`]): not where the
+//! symbol does not trade, and none but such that reduce where it is paused, or where its numbers differ. Each reason stands
+//! by itself: one that is over lets go of nothing that another holds. Invariant: each is told when it changes, and not
+//! again.
 
 use super::super::exchange_info::{ExchangeInfo, OrderRefusal, Symbol, SymbolStatus};
 use super::super::filters::{MarketState, Size, Terms};
@@ -14,7 +15,7 @@ use super::super::request::SelfTradeMode;
 use super::changes::changes;
 use super::message::{Output, Outputs};
 use super::notice::{InstrumentPause, LocalRefusal, Notice};
-use super::rescale::{exactly, rules_of};
+use super::rescale::{exactly, market_rules_of, rules_of};
 use crate::domain::event::Command;
 use crate::domain::{Extras, Instrument, InstrumentId, InstrumentTable, Market, Order, PausedBy, Price, Qty};
 use std::collections::HashMap;
@@ -181,6 +182,11 @@ impl Instruments {
                 out.notice(Notice::RulesChanged { instrument: id, changes });
             }
             let rules = rules_of(&listed.instrument, &symbol);
+            // What it was before the first answer everybody knows who read it before the run.
+            let market = market_rules_of(&listed.instrument, &symbol);
+            if before.is_some_and(|old| market_rules_of(&listed.instrument, old) != market) {
+                out.push(Output::MarketRules(market));
+            }
             listed.rules = Some(symbol);
             if rules != listed.instrument.rules() {
                 listed.instrument.change(&rules);

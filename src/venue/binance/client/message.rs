@@ -1,7 +1,7 @@
 //! What goes into the client and what comes out of it.
 
 use super::notice::Notice;
-use crate::domain::event::{Command, Report, Rules};
+use crate::domain::event::{Command, MarketRules, Report, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{ClientOrderId, Instrument, InstrumentId, Order, OrderId, Time};
 use std::collections::BTreeMap;
@@ -143,6 +143,8 @@ pub enum Output {
     Halt(InstrumentId),
     /// An instrument's rules are these from now on; enters the ring.
     Rules(Rules),
+    /// The same of what is taken of an instrument at the market.
+    MarketRules(MarketRules),
     /// For log and counters.
     Notice(Notice),
 }

@@ -4,8 +4,9 @@
 //! it becomes the nearest one that lets nothing pass which the venue would refuse.
 
 use super::super::exchange_info::Symbol;
+use super::super::filters::LotSize;
 use crate::domain::decimal::POW10;
-use crate::domain::event::Rules;
+use crate::domain::event::{MarketRules, Rules};
 use crate::domain::{Instrument, Notional, Price, Qty};
 
 /// `value` of `from` decimals in `to` decimals, if that is exact.
@@ -49,6 +50,20 @@ fn bound(value: i128, from: u8, to: u8, up: bool) -> i128 {
         return value.saturating_mul(unit);
     }
     value.div_euclid(unit) + i128::from(up && value.rem_euclid(unit) != 0)
+}
+
+/// What the symbol's rules of market orders are for the instrument.
+pub fn market_rules_of(instrument: &Instrument, symbol: &Symbol) -> MarketRules {
+    let lot = symbol.filters.market_lot.unwrap_or(LotSize { min: Qty(0), max: Qty(0), step: Qty(0) });
+    let (from, to) = (symbol.instrument.qty_decimals, instrument.qty_decimals);
+    let qty = |qty: Qty, up| Qty(i64::try_from(bound(qty.0.into(), from, to, up)).unwrap_or(i64::MAX));
+    MarketRules {
+        instrument: instrument.id,
+        min_qty: qty(lot.min, true),
+        // None at all would be no bound.
+        max_qty: if lot.max.0 == 0 { lot.max } else { qty(lot.max, false).max(Qty(1)) },
+        lot: if lot.step.0 == 0 { lot.step } else { Qty(step(lot.step.0, from, to)) },
+    }
 }
 
 /// What the symbol's rules are for the instrument.

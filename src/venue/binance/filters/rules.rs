@@ -3,7 +3,7 @@
 //! Every number is an integer in the instrument's own units, so that a check is a comparison. Zero turns a bound off
 //! where the venue says so. An absent filter is `None`.
 
-use crate::domain::event::Rules;
+use crate::domain::event::{MarketRules, Rules};
 use crate::domain::{Instrument, Notional, Price, Qty};
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,12 @@ impl Filters {
         price.tick = rules.tick;
         self.lot = Some(LotSize { min: rules.min_qty, max: rules.max_qty, step: rules.lot });
         self.set_min_notional(rules.min_notional);
+    }
+
+    /// Takes over what is changed of market orders.
+    pub fn change_market(&mut self, rules: &MarketRules) {
+        let &MarketRules { min_qty: min, max_qty: max, lot: step, .. } = rules;
+        self.market_lot = Some(LotSize { min, max, step });
     }
 
     /// The largest market order by `MARKET_LOT_SIZE`.

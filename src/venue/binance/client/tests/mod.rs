@@ -36,6 +36,7 @@ struct Rig {
     halted: Vec<InstrumentId>,
     commands: Vec<Command>,
     rules: Vec<crate::domain::event::Rules>,
+    market_rules: Vec<crate::domain::event::MarketRules>,
     answered: usize,
     /// What the venue does not list; how often it was asked about it, and every `exchangeInfo` that was asked for.
     unlisted: &'static str,
@@ -81,6 +82,7 @@ impl Rig {
             halted: Vec::new(),
             commands: Vec::new(),
             rules: Vec::new(),
+            market_rules: Vec::new(),
             answered: 0,
             unlisted: "NOPEBTC",
             refused: 0,
@@ -132,6 +134,7 @@ impl Rig {
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::Command(command) => self.commands.push(command),
                 Output::Rules(rules) => self.rules.push(rules),
+                Output::MarketRules(rules) => self.market_rules.push(rules),
             }
         }
         self.out.clear();

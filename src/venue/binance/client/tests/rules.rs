@@ -2,23 +2,48 @@
 
 use super::*;
 
+/// Answers so the next time that the rules are read.
+fn read(rig: &mut Rig, body: &Value) {
+    for _ in 0..70 {
+        rig.run(10_000, &Rig::quiet);
+        if let Some((id, _)) = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).cloned() {
+            let body = body.to_string();
+            let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
+            rig.calls.clear();
+            rig.input(Input::HttpReply { id, answer: Ok(reply) });
+            return;
+        }
+    }
+    panic!("exchangeInfo is not read again");
+}
+
+#[test]
+fn what_is_taken_at_the_market_is_followed_too() {
+    let mut rig = Rig::started();
+    rig.forget();
+    let with_market = |max: &str| {
+        let mut info = info("TRADING", "0.00000100");
+        let filter = json!({"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": max, "stepSize": "0.00000000"});
+        info["symbols"][0]["filters"].as_array_mut().expect("a list").push(filter);
+        info
+    };
+    let told = |rig: &mut Rig| rig.market_rules.drain(..).map(|rules| rules.max_qty.0).collect::<Vec<_>>();
+    read(&mut rig, &with_market("0.50000000"));
+    assert_eq!(told(&mut rig), [50_000_000]);
+    rig.place_order(market(1));
+    assert_eq!(rig.told(), [ReportKind::Rejected], "that much is not taken at once");
+    rig.place_order(Order { qty: Qty(50_000_000), ..market(2) });
+    assert_eq!(rig.told(), []);
+    read(&mut rig, &with_market("0.50000000"));
+    assert!(told(&mut rig).is_empty(), "nothing has changed");
+    read(&mut rig, &info("TRADING", "0.00000100"));
+    assert_eq!((told(&mut rig), rig.rules.len()), (vec![0], 0), "there is no such bound any more");
+}
+
 #[test]
 fn a_tick_that_changes_and_a_symbol_that_stops_are_followed() {
     let mut rig = Rig::started();
     rig.forget();
-    let read = |rig: &mut Rig, body: &Value| {
-        for _ in 0..70 {
-            rig.run(10_000, &Rig::quiet);
-            if let Some((id, _)) = rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).cloned() {
-                let body = body.to_string();
-                let reply = HttpReply { status: 200, headers: &[], body: body.as_bytes() };
-                rig.calls.clear();
-                rig.input(Input::HttpReply { id, answer: Ok(reply) });
-                return;
-            }
-        }
-        panic!("exchangeInfo is not read again");
-    };
     read(&mut rig, &info("TRADING", "0.00001000"));
     let changed: Vec<String> = rig
         .notices
@@ -173,15 +198,14 @@ fn one_that_stands_by_trades_once_it_was_admitted_and_its_rules_were_read() {
 #[test]
 fn what_only_reduces_leaves_though_a_person_or_a_difference_paused_the_instrument() {
     let id = InstrumentId(0);
-    let halt = |rig: &mut Rig| rig.client.instruments.hold(id, InstrumentPause::Difference, &mut rig.out);
-    let holds: [(&str, &dyn Fn(&mut Rig)); 3] = [
-        ("paused", &|rig| rig.input(Input::Pause(id))),
-        ("removed", &|rig| rig.input(Input::RemoveInstrument(id))),
-        ("differs", &halt),
-    ];
-    for (what, hold) in holds {
+    for what in ["paused", "removed", "differs"] {
         let mut rig = Rig::started();
-        hold(&mut rig);
+        match what {
+            "paused" => rig.input(Input::Pause(id)),
+            "removed" => rig.input(Input::RemoveInstrument(id)),
+            _ => rig.client.instruments.hold(id, InstrumentPause::Difference, &mut rig.out),
+        }
+        rig.take();
         rig.forget();
         rig.place(1);
         assert_eq!((rig.told(), rig.count("order.place")), (vec![ReportKind::Rejected], 0), "{what}");
