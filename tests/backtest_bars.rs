@@ -55,6 +55,17 @@ static SCRIPTS: &[StrategySpec] = &[
         let entry = ctx.bracket(xyz, Side::Buy, QTY).at_market();
         entry.trail_by(Price(100)).send().expect("sent");
     }),
+    script!("bracket-and-more", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            let entry = ctx.bracket(xyz, Side::Buy, QTY).at_market();
+            entry.stop_at(Price(9_900)).take_profit_at(Price(10_200)).send().expect("sent");
+        }
+        // At the end of the last bar, so that it never fills.
+        Happened::Bar(4, _) => {
+            ctx.buy(xyz, QTY).at_market().send().expect("sent");
+        }
+        _ => {}
+    }),
     script!("pair", |ctx, xyz, what| match what {
         Happened::Bar(1, _) => {
             ctx.buy(xyz, QTY).at_market().send().expect("sent");
@@ -375,6 +386,33 @@ fn how_old_a_book_is_is_not_asked_where_there_are_bars_alone() {
         let config = Config::from_text_and(&text, "t.toml", dir.path(), &more).expect("good");
         let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
         assert_eq!((fills(&ran), ran.summary.denials), (vec![(1, 1_000, 10_075)], vec![]), "{age:?}");
+    }
+}
+
+#[test]
+fn a_protection_leaves_after_a_loss_limit_as_it_does_without_one() {
+    let dir = tempdir().expect("a directory");
+    // Bought at 100.75, 1.15 are lost at 99.60.
+    let lost = [10_060, 10_070, 9_950, 9_960];
+    for (last, left) in [([9_955, 9_960, 9_800, 9_850], 9_900), ([9_955, 10_300, 9_950, 10_250], 10_200)] {
+        let history = dir.path().join(left.to_string());
+        std::fs::create_dir(&history).expect("a directory");
+        minutes(&history, XYZ, &[FIRST, CALM, lost, last]);
+        let catalogue = Catalogue::open(&history.join("history")).expect("a history is there");
+        for (limit, denied) in [("none", 0), ("1", 1)] {
+            let limit = format!("losses.strategy_drawdown_max = \"{limit}\"");
+            let limits = LIMITS.replace("losses.strategy_drawdown_max = \"none\"", &limit);
+            let text =
+                format!("{limits}\n[[strategy]]\nname = \"bracket-and-more\"\ninstruments = [\"{XYZ}\"]");
+            let more = known_to(&catalogue, &[XYZ.into()], &[], 3);
+            let config = Config::from_text_and(&text, "test.toml", &history, &more);
+            let config = config.unwrap_or_else(|e| panic!("{e}"));
+            let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(fills(&ran), [(1, 1_000, 10_075), (3, -1_000, left)], "{limit}");
+            let stopped = ran.summary.denials.iter().map(|of| (of.0, of.1)).collect::<Vec<_>>();
+            let expected: &[_] = if denied == 0 { &[] } else { &[("strategy-drawdown", denied)] };
+            assert_eq!(stopped, expected, "{limit}: the limit was met before");
+        }
     }
 }
 

@@ -249,6 +249,20 @@ impl Order {
         if self.reduce_only { left.min(self.side.opposite().signed(held).0.max(0)) } else { left }
     }
 
+    /// Whether it only reduces and cannot rest: at the market, or, of an instrument that is known by its bars alone, one
+    /// without a limit that the bar's path has triggered already, which the order manager says by its being immediate.
+    #[inline]
+    #[must_use]
+    pub const fn leaves_at_once(&self, of_bars: bool) -> bool {
+        let at_once = match self.kind {
+            OrderKind::Market => true,
+            // Elsewhere its venue holds it until its price comes, however long that is.
+            OrderKind::Stop | OrderKind::TakeProfit => of_bars && matches!(self.tif, TimeInForce::Ioc),
+            _ => false,
+        };
+        self.reduce_only && at_once
+    }
+
     /// The order that is in one list with this one, if it is in a list.
     #[inline]
     #[must_use]
@@ -559,6 +573,24 @@ mod tests {
         assert_eq!((state.status, state.filled), (OrderStatus::Canceled, Qty(3)));
         assert_eq!(state.apply(ReportKind::Fill, Qty(8), 2), Applied::Overfill);
         assert_eq!(state.filled, Qty(3));
+    }
+
+    #[test]
+    fn what_leaves_at_once_only_reduces_and_cannot_rest() {
+        let plain = Order { reduce_only: true, kind: OrderKind::Market, ..order(10).order };
+        let stop = Order { kind: OrderKind::Stop, tif: TimeInForce::Ioc, ..plain };
+        for (order, on_bars, elsewhere) in [
+            (plain, true, true),
+            (stop, true, false),
+            (Order { kind: OrderKind::TakeProfit, ..stop }, true, false),
+            (Order { tif: TimeInForce::Gtc, ..stop }, false, false),
+            (Order { kind: OrderKind::StopLimit, ..stop }, false, false),
+            (Order { kind: OrderKind::Limit, ..stop }, false, false),
+        ] {
+            assert_eq!((order.leaves_at_once(true), order.leaves_at_once(false)), (on_bars, elsewhere));
+            let grows = Order { reduce_only: false, ..order };
+            assert!(!grows.leaves_at_once(true), "{grows:?}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Case<'a> {
     pub instrument: &'a Instrument,
     /// Whether orders may be sent for that at all.
     pub tradable: bool,
+    /// Whether that is known by its bars alone.
+    pub of_bars: bool,
     /// Decimals of its quantities.
     pub qty_decimals: u8,
     /// Decimals of its notionals.

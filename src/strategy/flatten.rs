@@ -140,7 +140,7 @@ impl Flatten {
             }
             let leaving = desk.state.orders.iter().any(|o| {
                 let o = &o.order;
-                o.instrument == instrument && o.reduce_only && o.kind == OrderKind::Market
+                o.instrument == instrument && o.leaves_at_once(view.is_of_bars(instrument))
             });
             if leaving || !view.top(instrument).is_two_sided() || view.paused.is_suspended(instrument) {
                 continue;

@@ -281,6 +281,7 @@ impl<R: RuleList> Judge<R> {
             order,
             instrument: self.table.get(order.instrument),
             tradable: facts.tradable,
+            of_bars: facts.of_bars,
             qty_decimals: facts.qty_decimals,
             notional_decimals: facts.notional_decimals,
             top: &intent.reference,

@@ -84,10 +84,9 @@ fn check_each<W: Witness>(c: &Case<'_>, w: &mut W) -> Judged {
         Ok(()) => Ok(()),
         // A futures venue lets what only reduces be as little as is left; a spot venue does not.
         Err(breach)
-            if c.order.reduce_only
+            if c.order.leaves_at_once(c.of_bars)
                 && c.instrument.market != Market::Spot
-                && matches!(breach.filter, FilterName::MinNotional | FilterName::Notional)
-                && c.order.kind == OrderKind::Market =>
+                && matches!(breach.filter, FilterName::MinNotional | FilterName::Notional) =>
         {
             Ok(())
         }

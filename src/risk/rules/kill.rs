@@ -1,14 +1,15 @@
 //! The kill switch, thrown by a person or by a loss limit.
 //!
-//! An order at the market that only reduces passes: it cannot rest, and is how what is stopped is closed.
+//! What only reduces and leaves at once passes: it cannot rest, and is how what is stopped is closed, and how a protection
+//! leaves.
 
-use crate::domain::{DenyReason, OrderKind};
+use crate::domain::DenyReason;
 use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness};
 use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "kill",
-    doc: "the kill switch, and the loss limits that throw it; only market orders that reduce pass",
+    doc: "the kill switch, and the loss limits that throw it; only what reduces and leaves at once passes",
     binds_reducing: true,
     reasons: KILLS,
     unit: Unit::None,
@@ -32,7 +33,7 @@ const KILLS: &[DenyReason] = &[
 pub(in crate::risk) fn check(c: &Case<'_>, _: &mut impl Witness) -> Judged {
     match c.killed {
         None => Ok(()),
-        Some(_) if c.order.reduce_only && c.order.kind == OrderKind::Market => Ok(()),
+        Some(_) if c.order.leaves_at_once(c.of_bars) => Ok(()),
         Some(reason) => refuse(reason),
     }
 }

@@ -58,6 +58,7 @@ impl Sample {
             order: &self.order,
             instrument: &self.instrument,
             tradable: self.instrument.tradable(),
+            of_bars: false,
             qty_decimals: self.instrument.qty_decimals,
             notional_decimals: self.instrument.notional_decimals(),
             top: &self.top,
