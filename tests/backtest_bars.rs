@@ -412,6 +412,7 @@ fn a_protection_leaves_after_a_loss_limit_as_it_does_without_one() {
             let stopped = ran.summary.denials.iter().map(|of| (of.0, of.1)).collect::<Vec<_>>();
             let expected: &[_] = if denied == 0 { &[] } else { &[("strategy-drawdown", denied)] };
             assert_eq!(stopped, expected, "{limit}: the limit was met before");
+            assert_eq!(ran.summary.execution.cancels, 0, "{limit}: nothing that leaves is taken back");
         }
     }
 }

@@ -49,6 +49,7 @@ fn denied(summary: &Summary, reason: DenyReason) -> u64 {
 fn after_the_kill(path: &Path) -> (Vec<Scope>, u64, u64) {
     let mut journal = JournalReader::open(path).expect("a journal");
     let (mut scopes, mut orders, mut reducing) = (Vec::new(), 0, 0);
+    let mut leaves = Vec::new();
     while let Some(item) = journal.next_entry().expect("it reads") {
         match item {
             Entry::Slot(slot) => {
@@ -58,7 +59,13 @@ fn after_the_kill(path: &Path) -> (Vec<Scope>, u64, u64) {
             }
             Entry::Record(record) if record.kind == RecordKind::Order && !scopes.is_empty() => {
                 orders += 1;
-                reducing += u64::from(record.order.reduce_only && !record.order.kind.has_limit());
+                if record.order.reduce_only && !record.order.kind.has_limit() {
+                    reducing += 1;
+                    leaves.push(record.order.id);
+                }
+            }
+            Entry::Record(record) if record.kind == RecordKind::Cancel => {
+                assert!(!leaves.contains(&record.order.id), "what leaves is taken back: {record:?}");
             }
             _ => {}
         }

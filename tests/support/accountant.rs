@@ -310,7 +310,9 @@ impl Accountant {
 
     /// Orders that are stopped and still live.
     pub fn stopped_and_live(&self) -> impl Iterator<Item = OrderId> + '_ {
-        self.live.iter().filter(|l| self.is_stopped(&l.order)).map(|l| l.order.id)
+        // What leaves at once is how what is stopped is closed.
+        let leaves = |order: &Order| order.reduce_only && order.kind == OrderKind::Market;
+        self.live.iter().filter(move |l| self.is_stopped(&l.order) && !leaves(&l.order)).map(|l| l.order.id)
     }
 
     pub fn cancel(&mut self, strategy: StrategyId) {

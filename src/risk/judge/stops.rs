@@ -1,7 +1,7 @@
 //! What stops: losses that are looked at, switches that are thrown, and the cancels that follow.
 //!
 //! Owns: when it is time to look, to publish and to take back. Invariant: what a switch stops is asked back until nothing
-//! of it is left, so many in one event and again where nobody answered.
+//! of it is left but what leaves at once, so many in one event and again where nobody answered.
 
 use super::Judge;
 use crate::domain::event::Command;
@@ -256,14 +256,16 @@ impl<R: RuleList> Judge<R> {
         self.answer(seq, || Slot::command(Command::Kill(*kill)));
     }
 
-    /// Takes back what is open of what is stopped.
+    /// Takes back what is open of what is stopped, but for what leaves at once.
     #[cold]
     fn sweep(&mut self, seq: u64) {
         let (mut asked, mut left) = (0, false);
         for at in 0..self.live.len() {
             let live = self.live.at_mut(at);
             let Order { id, strategy, instrument, .. } = live.state.order;
-            if self.switches.stops(strategy, instrument).is_none() {
+            // What leaves at once is how what is stopped is closed: taken back, it would have to be sent again.
+            let leaves = live.state.order.leaves_at_once(self.facts[instrument.index()].of_bars);
+            if leaves || self.switches.stops(strategy, instrument).is_none() {
                 continue;
             }
             left = true;
