@@ -4,8 +4,8 @@
 use algo_trader::domain::event::{Command, Event, Report, Rules, Trade};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
-    DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Level, Market, Notional, Order, OrderId,
-    OrderKind, OrderStatus, PausedBy, Price, Qty, Side, Slot, StrategyId, Time, TimeInForce,
+    DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Notional, Order,
+    OrderId, OrderKind, OrderStatus, PausedBy, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::execution::{ExecutionStage, GatewayMessage, Record, RecordKind};
 use algo_trader::journal::{Entry, JournalHeader, JournalReader, JournalStrategy, Recovery, recover};
@@ -217,6 +217,11 @@ struct World {
     mid: i64,
     top: Top,
     paused: [bool; 2],
+    killed: bool,
+    /// Whether its dice throw kills, how many there were, and how many orders that waited they ended.
+    with_kills: bool,
+    kills: u64,
+    ended_by_kills: u64,
     trades: u64,
     seq: u64,
     now: Time,
@@ -235,6 +240,12 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        let dice = Dice { rng: Rng(seed | 1), asked: Arc::clone(&asked) };
+        Self::of(seed, Box::new(dice), asked)
+    }
+
+    fn of(seed: u64, strategy: Box<dyn Strategy>, asked: Arc<Mutex<Asked>>) -> Self {
         let future = demo_instruments().into_iter().find(|i| i.market == Market::UsdM).expect("a future");
         let mut instruments = vec![future.clone(), future];
         instruments[1].symbol = "OTHERUSDT".into();
@@ -247,16 +258,15 @@ impl World {
         let stop = Stop::new();
         let (market, market_in) = lane("market", 64, 4, &stop);
         let (intents, intents_in) = lane("intents", 512, 16, &stop);
-        let (verdicts, verdicts_in) = lane("verdicts", 512, 16, &stop);
+        let (verdicts, verdicts_in) = lane("verdicts", 512, 128, &stop);
         let (records_out, records) = lane("records", 512, 16, &stop);
         let (gateway_out, gateway) = lane("gateway", 512, 16, &stop);
         let (denials_out, denials) = lane("denials", 512, 16, &stop);
-        let asked = Arc::new(Mutex::new(Asked::default()));
         let seat = Seat {
             label: "dice".into(),
             spec: &BUILT_IN[0],
             instruments: vec![HELD, OTHER],
-            strategy: Box::new(Dice { rng: Rng(seed | 1), asked: Arc::clone(&asked) }),
+            strategy,
             desk: Desk::new(StrategyId(0), 2),
             wants_book: false,
         };
@@ -296,6 +306,10 @@ impl World {
             mid: 50_000,
             top: Top::default(),
             paused: [false; 2],
+            killed: false,
+            with_kills: seed.is_multiple_of(2),
+            kills: 0,
+            ended_by_kills: 0,
             trades: 0,
             seq: 0,
             now: Time(BEGIN),
@@ -329,7 +343,11 @@ impl World {
         // Now and then a gap.
         let step = if self.rng.one_in(60) { 40 } else { 3 };
         self.mid = (self.mid + self.rng.within(-step, step + 1)).clamp(49_500, 50_500);
+        if self.killed && self.rng.one_in(12) {
+            return self.switch();
+        }
         match self.rng.below(80) {
+            1 if self.with_kills && !self.killed => self.switch(),
             0 => {
                 let index = instrument.index();
                 self.paused[index] ^= true;
@@ -337,26 +355,40 @@ impl World {
                 Slot::command(command(instrument, PausedBy::Operator))
             }
             1 => Slot::clock(),
-            2..=40 => Slot::trade(&Trade {
-                instrument,
-                price: Price(self.mid),
-                qty: Qty(LOT),
-                id: self.seq,
-                venue_time: self.now,
-                aggressor: Side::Buy,
-                aggregate: false,
-            }),
-            other => {
-                let level = |price| Level { price: Price(price), qty: Qty(LOT) };
-                self.top = Top { bid: level(self.mid - 1), ask: level(self.mid + 1), valid: other > 44 };
-                for instrument in [HELD, OTHER] {
-                    let body = MarketBody::Top(instrument, self.top);
-                    self.market.push(MarketMessage { seq: self.seq + 1, body });
-                }
-                self.touched = self.top.is_two_sided();
-                Slot::clock()
-            }
+            2..=40 => self.trade(instrument, self.mid),
+            other => self.quote(self.mid, other > 44),
         }
+    }
+
+    /// Kills everything, or lets it go.
+    fn switch(&mut self) -> Slot {
+        self.killed ^= true;
+        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false };
+        Slot::command(if self.killed { Command::Kill(kill) } else { Command::Release(Scope::All) })
+    }
+
+    /// A top of both instruments about this price, with which a clock event comes.
+    fn quote(&mut self, mid: i64, valid: bool) -> Slot {
+        let level = |price| Level { price: Price(price), qty: Qty(LOT) };
+        self.top = Top { bid: level(mid - 1), ask: level(mid + 1), valid };
+        for instrument in [HELD, OTHER] {
+            let body = MarketBody::Top(instrument, self.top);
+            self.market.push(MarketMessage { seq: self.seq + 1, body });
+        }
+        self.touched = self.top.is_two_sided();
+        Slot::clock()
+    }
+
+    fn trade(&self, instrument: InstrumentId, price: i64) -> Slot {
+        Slot::trade(&Trade {
+            instrument,
+            price: Price(price),
+            qty: Qty(LOT),
+            id: self.seq,
+            venue_time: self.now,
+            aggressor: Side::Buy,
+            aggregate: false,
+        })
     }
 
     /// The venue does something with one of its orders.
@@ -402,7 +434,14 @@ impl World {
 
     fn step(&mut self) {
         self.touched = false;
-        let mut slot = self.next_slot();
+        let slot = self.next_slot();
+        self.happen(slot);
+    }
+
+    fn happen(&mut self, mut slot: Slot) {
+        let waiting = self.waiting();
+        let is_kill = matches!(slot.event(), Event::Command(Command::Kill(_)));
+        self.kills += u64::from(is_kill);
         self.seq += 1;
         self.now = Time(self.now.0 + self.rng.below(3_000_000));
         slot.stamp(self.now, 0, 0);
@@ -422,6 +461,24 @@ impl World {
         }
         self.take_orders();
         self.check();
+        if is_kill {
+            let left = self.waiting();
+            assert!(left == 0 || self.is_crowded(), "event {}: {left} of {waiting} wait on", self.seq);
+            self.ended_by_kills += waiting - left;
+        }
+    }
+
+    /// How many orders wait for their price, or for the next part of them to go out, and do not only reduce.
+    fn waiting(&self) -> u64 {
+        let desk = self.desk();
+        let waits = |o: &&OrderState| {
+            let id = o.order.id;
+            let manager = &desk.manager;
+            let is_held = manager.held().iter().any(|h| h.order == id);
+            let is_bare = manager.slicings().iter().any(|s| s.parent == id && s.child.is_none());
+            !o.order.reduce_only && (is_held || is_bare)
+        };
+        desk.orders.iter().filter(waits).count() as u64
     }
 
     fn note_facts(&mut self, slot: &Slot) {
@@ -518,6 +575,21 @@ impl World {
     /// A journal that ends here gives the desk as it is.
     fn check_recovery(&self) {
         let (recovered, live) = (self.recovery.desks().next().expect("one desk"), self.desk());
+        if self.kills > 0 {
+            // Which orders risk takes back the journal tells its reader, and nobody tells the desk before it is done: what
+            // becomes of each is the same, where it stands until then is not.
+            let ids = |desk: &DeskState| desk.orders.iter().map(|o| o.order).collect::<Vec<_>>();
+            assert_eq!(ids(recovered), ids(live), "event {}: orders", self.seq);
+            let (a, b) = (&recovered.manager, &live.manager);
+            assert_eq!(a.held(), b.held(), "event {}: waiting", self.seq);
+            assert_eq!(a.protections(), b.protections(), "event {}: protections", self.seq);
+            let parts = |desk: &DeskState| {
+                let slicings = desk.manager.slicings().iter();
+                slicings.map(|s| (s.parent, s.child.map(|c| c.order.id))).collect::<Vec<_>>()
+            };
+            assert_eq!(parts(recovered), parts(live), "event {}: icebergs", self.seq);
+            return;
+        }
         // Part by part, so that a difference can be read.
         for (a, b) in recovered.orders.iter().zip(&live.orders) {
             assert_eq!(a, b, "event {}: orders", self.seq);
@@ -635,7 +707,7 @@ fn cases() -> u64 {
 
 #[test]
 fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
-    let (mut exits, mut triggered, mut pairs, mut parts, mut cut) = (0, 0, 0, 0, 0);
+    let (mut exits, mut triggered, mut pairs, mut parts, mut cut, mut ended) = (0, 0, 0, 0, 0, 0);
     for seed in 1..=cases() {
         let mut world = World::new(seed);
         let outcome =
@@ -648,11 +720,84 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
         triggered += world.triggered;
         pairs += world.pairs_filled;
         parts += world.parts;
-        cut += world.cut;
+        (cut, ended) = (cut + world.cut, ended + world.ended_by_kills);
     }
-    println!("{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events, {cut} cut");
+    println!(
+        "{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events, {cut} cut, {ended} ended"
+    );
     assert!(exits > 50 && triggered > 100 && pairs > 10 && parts > 100, "the histories say something");
     assert!(cut > 5, "what only reduces was asked for more than there was");
+    assert!(ended > 100, "and kills had something to end");
+}
+
+/// Asks at its first quotes for entries that wait, for an exit that does, and for an iceberg.
+struct Waits {
+    quotes: i64,
+    asked: Arc<Mutex<Asked>>,
+}
+
+impl Strategy for Waits {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, _top: &Top) {
+        self.quotes += i64::from(instrument == OTHER);
+        match (instrument, self.quotes) {
+            (OTHER, 1 | 2) => {
+                // More than one event has room to end.
+                for n in 0..10 {
+                    let stop = Price(50_020 + self.quotes * 10 + n);
+                    ctx.buy(OTHER, Qty(LOT)).stop_at(stop).send().expect("it waits");
+                }
+            }
+            (OTHER, 3) => {
+                let exit = ctx.sell(OTHER, Qty(LOT)).stop_at(Price(49_900)).reduce_only();
+                exit.send().expect("it waits");
+                let iceberg = ctx.buy(OTHER, Qty(LOT * 9)).at_limit(Price(50_000));
+                iceberg.iceberg(Qty(LOT * 3)).send().expect("a part goes out");
+            }
+            _ => {}
+        }
+    }
+    fn on_order(&mut self, _ctx: &mut Context<'_>, order: &OrderState, _denied: Option<DenyReason>) {
+        if order.status.is_final() {
+            self.asked.lock().expect("no panic holds it").ended.insert(order.order.id, order.status);
+        }
+    }
+    fn on_fill(&mut self, _ctx: &mut Context<'_>, fill: &Report) {
+        self.asked.lock().expect("no panic holds it").fills.push((fill.order, fill.side, fill.qty));
+    }
+}
+
+#[test]
+fn what_waits_ends_with_a_kill_for_good_unless_it_only_reduces() {
+    let asked = Arc::new(Mutex::new(Asked::default()));
+    let waits = Waits { quotes: 0, asked: Arc::clone(&asked) };
+    let mut world = World::of(1, Box::new(waits), Arc::clone(&asked));
+    for _ in 0..3 {
+        let quote = world.quote(50_000, true);
+        world.happen(quote);
+    }
+    assert_eq!((world.waiting(), world.venue.len()), (20, 1), "and a part is with the venue");
+    let exit = world.desk().manager.held().last().expect("it was asked for last").order;
+    for _ in 0..2 {
+        let switched = world.switch();
+        world.happen(switched);
+    }
+    // It trades before its cancel comes.
+    let part = world.venue[0].order;
+    assert!(world.venue.remove(0).cancel, "risk takes back what is open");
+    let fill =
+        Report { qty: part.qty, price: part.price, trade_id: 1, ..Report::of(&part, ReportKind::Fill) };
+    let trade = world.trade(OTHER, 50_100);
+    world.happen(trade);
+    world.happen(Slot::report(&fill));
+    let quote = world.quote(50_100, true);
+    world.happen(quote);
+    let sent: Vec<_> = world.venue.iter().map(|at| at.order).collect();
+    assert_eq!(sent, [], "after the release nothing goes out");
+    let held: Vec<_> = world.desk().manager.held().iter().map(|held| held.order).collect();
+    assert_eq!(held, [exit], "what only reduces waits on");
+    let ended = &asked.lock().expect("nobody panicked").ended;
+    assert_eq!(ended.len(), 21, "the strategy is told of each, the iceberg among them");
+    assert!(ended.values().all(|status| *status == OrderStatus::Canceled), "{ended:?}");
 }
 
 /// What risk says of an order, after the rules of its instrument changed or did not.

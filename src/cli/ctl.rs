@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open and lets \
-nothing through but market orders that reduce a position. A pause of one instrument is milder: its new orders are denied, \
+    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open, ends \
+what is held here until its price comes unless it only reduces a position, and lets nothing through but market orders that \
+reduce one. A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line.
 

@@ -67,6 +67,8 @@ pub struct Desk {
     pub(super) restless: bool,
     /// Which instruments it trades.
     own: Vec<bool>,
+    /// Orders that a kill is to end, and that are held still.
+    pub(super) ending: Vec<OrderId>,
     /// Requests refused before they became intents.
     pub refused: u64,
     /// How the strategy's orders are sized, where its configuration says.
@@ -137,6 +139,7 @@ impl Desk {
             notices: Vec::with_capacity(OPEN_ORDERS_MAX),
             restless: false,
             own: vec![true; instruments],
+            ending: Vec::with_capacity(OPEN_ORDERS_MAX),
             refused: 0,
             sizer: None,
             sized: None,

@@ -122,12 +122,17 @@ impl Flatten {
     }
 
     fn covers(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
-        self.scopes.iter().any(|scope| match *scope {
+        self.scopes.iter().any(|scope| self.is_in(*scope, strategy, instrument))
+    }
+
+    /// Whether a scope has a strategy's orders of an instrument in it.
+    pub fn is_in(&self, scope: Scope, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        match scope {
             Scope::All => true,
             Scope::Venue(venue) => self.venue_of.get(instrument.index()) == Some(&venue),
             Scope::Strategy(of) => of == strategy,
             Scope::Instrument(of) => of == instrument,
-        })
+        }
     }
 
     /// Asks for the closing of what one desk has; true where it asked for something.

@@ -8,7 +8,7 @@ use super::{Awaited, Strategy, StrategySpec};
 use crate::domain::decimal::POW10;
 use crate::domain::event::{Command, Denial, Event, Kind, Report, Trade};
 use crate::domain::order::ReportKind;
-use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Qty, Slot, Stretch, Time};
+use crate::domain::{Column, InstrumentId, InstrumentTable, Passed, Price, Qty, Scope, Slot, Stretch, Time};
 use crate::market::book::BookKeeper;
 use crate::market::message::{MarketBody, MarketMessage};
 use crate::market::{Bar, Top};
@@ -283,8 +283,12 @@ impl StrategyStage {
     /// The top of an instrument that is held back is not to be traded on; strategies are told as of any other change of it.
     fn on_command(&mut self, command: Command) {
         match command {
-            // What is stopped is denied by risk, which says so; here it is closed, where that was asked for.
-            Command::Kill(kill) => return self.flatten.kill(&kill),
+            // What is stopped is denied by risk, which says so, and takes back what is open; what is held here ends here, and
+            // what is to be closed is closed.
+            Command::Kill(kill) => {
+                self.flatten.kill(&kill);
+                return self.end_what_is_held(kill.scope);
+            }
             Command::Release(scope) => return self.flatten.release(scope),
             _ => {}
         }
@@ -294,6 +298,18 @@ impl StrategyStage {
         for of in self.view.table.all() {
             if self.view.paused.concerned(command, of.id) && !self.by_instrument[of.id.index()].is_empty() {
                 self.tops.push((of.id, self.view.top(of.id), Told::All));
+            }
+        }
+    }
+
+    /// Ends what order managers hold of what is stopped.
+    #[cold]
+    fn end_what_is_held(&mut self, scope: Scope) {
+        let Self { seats, flatten, view, active, .. } = self;
+        for (index, seat) in seats.iter_mut().enumerate() {
+            let strategy = seat.desk.strategy;
+            if seat.desk.end_what_is_held(view, |instrument| flatten.is_in(scope, strategy, instrument)) {
+                active.add(index);
             }
         }
     }

@@ -199,7 +199,7 @@ impl Desk {
 
     fn trigger(&mut self, view: &View, id: OrderId) {
         let Some(order) = self.order(id) else { return };
-        if view.is_paused(order.instrument) && !order.reduce_only {
+        if (view.is_paused(order.instrument) && !order.reduce_only) || self.ending.contains(&id) {
             return;
         }
         let sibling = self.state.manager.linked(id);
@@ -235,6 +235,7 @@ impl Desk {
 
     fn attend_to_all(&mut self, view: &View) {
         self.restless = false;
+        self.go_on_ending(view);
         let mut index = 0;
         while index < self.state.manager.held.len() {
             let held = self.state.manager.held[index];

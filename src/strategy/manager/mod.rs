@@ -17,7 +17,8 @@
 //! first price beyond it, and leaves at that price, not at its own. Where one event triggers a stop and a take-profit,
 //! the stop goes first. While the book cannot be trusted what was triggered waits. While its instrument is paused an
 //! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it. What only
-//! reduces goes out for what there is to reduce by then.
+//! reduces goes out for what there is to reduce by then. A kill ends for good what waits and does
+//! not only reduce, and icebergs.
 //!
 //! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
 //! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
@@ -27,6 +28,7 @@ mod deadlines;
 mod exits;
 mod held;
 mod iceberg;
+mod killed;
 mod lists;
 mod protect;
 mod redo;
