@@ -24,8 +24,12 @@ pub struct Protection {
     pub take_profit: Price,
     /// How the stop trails the last trade; it moves to the better side only.
     pub trail: Trail,
-    /// The best trade since something is covered, of one that trails; zero before the first.
+    /// The best price since something is covered, of one that trails: that of the fill, or of a trade since. Zero where
+    /// nothing is covered, and, of one that trails only since, before the first trade.
     pub best: Price,
+    /// Whether that is the price of a fill, and nothing traded since.
+    #[serde(default)]
+    pub(super) of_fill: bool,
     /// Filled and still open.
     pub covered: Qty,
     /// The exit under way, if one is.
@@ -96,6 +100,18 @@ impl Protection {
         }
     }
 
+    /// Something filled at this price: what trails begins there, and not with the next trade, before which it would have no
+    /// stop. Of several fills before that the worst counts.
+    fn begin_at(&mut self, price: Price) {
+        let worse = match self.side {
+            Side::Buy => price < self.best,
+            Side::Sell => price > self.best,
+        };
+        if self.trail != Trail::None && (self.best.0 == 0 || (self.of_fill && worse)) {
+            (self.best, self.of_fill) = (price, true);
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.entry_final && self.covered.0 == 0
     }
@@ -163,6 +179,7 @@ impl Desk {
             take_profit,
             trail,
             best: Price(0),
+            of_fill: false,
             covered: state.filled,
             exit: None,
             retry_at: Time(0),
@@ -190,6 +207,7 @@ impl Desk {
             if p.best.0 == 0 || better {
                 p.best = trade.price;
             }
+            p.of_fill = false;
         }
     }
 
@@ -203,6 +221,7 @@ impl Desk {
                 p.covered = Qty(p.covered.0.saturating_add(fill.qty.0 - fill.taken().0));
                 // What was too little may be enough now.
                 p.retry_at = Time(0);
+                p.begin_at(fill.price);
                 self.restless = true;
             } else if p.exit == Some(order.order.id) {
                 p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
@@ -230,7 +249,7 @@ impl Desk {
         }
         // What fills later is followed from then on, not from what was the best before.
         for p in self.state.manager.protections.iter_mut().filter(|p| p.covered.0 == 0) {
-            p.best = Price(0);
+            (p.best, p.of_fill) = (Price(0), false);
         }
         self.state.manager.protections.retain(|p| !p.is_over());
     }
@@ -347,9 +366,52 @@ mod tests {
         assert_eq!(stop(&desk), Some(Price(105)));
         fill(&mut desk, sell, 4, 2);
         fill(&mut desk, entry, 6, 3);
-        assert_eq!(stop(&desk), None, "nothing traded since it is covered");
+        assert_eq!(stop(&desk), Some(Price(95)), "from what it filled at, not from the 110 of before");
         desk.follow_protections(&trade(101));
         assert_eq!(stop(&desk), Some(Price(96)));
+    }
+
+    #[test]
+    fn what_trails_has_its_stop_from_the_fill_on_though_the_market_falls_at_once() {
+        let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one instrument");
+        for side in [Side::Buy, Side::Sell] {
+            let (view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            // Prices as far on the good side of 100.
+            let at = |good: i64| Price(if side == Side::Buy { 100 + good } else { 100 - good });
+            let entry = desk.place(&view, &Wanted { side, ..buy() }, Trail::None).expect("a sound order");
+            let terms = Terms { trail: Trail::Distance(Price(5)), ..Terms::default() };
+            desk.protect(&view, entry, terms).expect("it can be");
+            let mut filled = 0;
+            let mut fill = |desk: &mut Desk, price: Price| {
+                filled += 1;
+                let fill = Report { price, ..told(entry, side, ReportKind::Fill, 2, filled) };
+                desk.on_report(&fill, Time(filled));
+            };
+            let stop = |desk: &Desk| desk.protection(entry).expect("it is open").stop_now();
+            for (price, then) in [(0, -5), (1, -5), (-2, -7)] {
+                fill(&mut desk, at(price));
+                assert_eq!(stop(&desk), Some(at(then)), "the worst of the fills: {side} at {price}");
+            }
+            let falls = Trade {
+                instrument: BTC,
+                id: 1,
+                price: at(-20),
+                qty: Qty(1),
+                venue_time: Time(0),
+                aggressor: Side::Buy,
+                aggregate: false,
+            };
+            desk.follow_protections(&falls);
+            fill(&mut desk, at(-20));
+            assert_eq!(stop(&desk), Some(at(-7)), "a worse trade, and a fill after it, move nothing");
+            desk.take_intents().for_each(drop);
+            let level = Level { price: at(-20), qty: Qty(5) };
+            desk.guard(&view, BTC, Top { bid: level, ask: level, valid: true });
+            let exit = desk.take_intents().find_map(|i| i.new_order().copied()).expect("it leaves");
+            assert_eq!((exit.side, exit.qty, exit.reduce_only), (side.opposite(), Qty(8), true));
+            desk.follow_protections(&Trade { price: at(3), ..falls });
+            assert_eq!(stop(&desk), Some(at(-2)));
+        }
     }
 
     #[test]
