@@ -211,7 +211,7 @@ impl<R: RuleList> World<R> {
 
     fn push(&mut self, action: Action, instrument: InstrumentId) {
         let reference = self.tops[instrument.index()];
-        self.intents.push(Intent { seq: self.seq + 1, action, reference });
+        self.intents.push(Intent::new(self.seq + 1, action, reference));
     }
 
     fn ask(&mut self, orders: &[Order]) -> bool {

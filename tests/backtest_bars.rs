@@ -66,6 +66,15 @@ static SCRIPTS: &[StrategySpec] = &[
         }
         _ => {}
     }),
+    script!("iceberg", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.buy(xyz, Qty(10_000)).at_limit(Price(9_950)).iceberg(QTY).send().expect("sent");
+        }
+        Happened::Bar(3, _) => {
+            ctx.buy(xyz, QTY).at_market().send().expect("sent");
+        }
+        _ => {}
+    }),
     script!("pair", |ctx, xyz, what| match what {
         Happened::Bar(1, _) => {
             ctx.buy(xyz, QTY).at_market().send().expect("sent");
@@ -260,6 +269,17 @@ fn resting_orders_fill_where_the_path_passes_them() {
     let expected = [(1, 1_000, 10_075), (2, -1_000, 9_950), (2, -400, 9_900)];
     assert_eq!(traded("two-stops", "", &[FIRST, CALM, fall]), expected, "the nearer first");
     assert_eq!(traded("late-stop", "", &[FIRST, CALM, fall, CALM]), [], "10,075 is above the stop again");
+}
+
+#[test]
+fn an_iceberg_is_one_order_to_rules_on_repeats() {
+    let repeats = "duplicate_window_ms = 1000\nsame_way_max = 5\nsame_way_window_ms = 3600000";
+    let bars = [FIRST, CALM, [9_990, 9_995, 9_800, 9_850], [9_860, 9_870, 9_850, 9_865]];
+    let traded = traded("iceberg", repeats, &bars);
+    // Ten parts, one after the other, and an order that is the second to trade this way.
+    let qtys: Vec<_> = traded.iter().map(|(minute, qty, _)| (*minute, *qty)).collect();
+    assert_eq!(qtys, [[(2, 1_000); 10].as_slice(), &[(3, 1_000)]].concat());
+    assert!(traded.iter().all(|(_, _, price)| *price <= 9_950), "{traded:?}");
 }
 
 /// A cross of averages over SPY, with parts of a share that small; none where there are no recordings.

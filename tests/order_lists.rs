@@ -80,7 +80,7 @@ impl Rig {
         let level = |price| Level { price: Price(price), qty: Qty(1) };
         let reference = Top { bid: level(49_999), ask: level(50_001), valid: true };
         for order in orders {
-            self.intents.push(Intent { seq: self.seq, action: Action::New(*order), reference });
+            self.intents.push(Intent::new(self.seq, Action::New(*order), reference));
         }
         Stage::on_slot(&mut self.risk, self.seq, &Slot::clock(), &self.books);
         let mut said = Vec::new();

@@ -821,7 +821,7 @@ fn judged(instrument: &Instrument, change: Option<Rules>, order: Order) -> Resul
     let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
     let first = change.map_or_else(Slot::clock, |rules| Slot::rules(&rules));
     Stage::on_slot(&mut risk, 1, &first, &books);
-    intents.push(Intent { seq: 2, action: Action::New(order), reference });
+    intents.push(Intent::new(2, Action::New(order), reference));
     Stage::on_slot(&mut risk, 2, &Slot::clock(), &books);
     match verdicts_in.pop_up_to(2).expect("a verdict").body {
         VerdictBody::Approved(_) => Ok(()),

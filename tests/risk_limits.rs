@@ -406,7 +406,7 @@ impl World {
             let order = self.accountant.live[self.rng.below(live) as usize].order;
             let action =
                 Action::Cancel { order: order.id, strategy: order.strategy, instrument: order.instrument };
-            return Intent { seq: self.seq, action, reference };
+            return Intent::new(self.seq, action, reference);
         }
         self.orders += 1;
         let i = self.table.get(instrument).clone();
@@ -455,7 +455,7 @@ impl World {
             price: if kind.has_limit() { Price(price) } else { Price(0) },
             extras: Extras { stop_price, ..Extras::NONE },
         };
-        Intent { seq: self.seq, action: Action::New(order), reference }
+        Intent::new(self.seq, Action::New(order), reference)
     }
 
     /// Takes what risk said, in order: of each intent, and the cancels of what is stopped, which are handed out.

@@ -16,11 +16,13 @@ pub(super) struct LiveOrder {
     pub counted_by: Option<OrderId>,
     /// When the kill switch asked for its cancel.
     pub asked_at: Option<Time>,
+    /// Whether it goes on with an order of before: its trades are those of that order.
+    pub goes_on: bool,
 }
 
 impl LiveOrder {
     pub const fn new(order: Order, price: Price, value: i128) -> Self {
-        Self { state: OrderState::new(order), price, value, counted_by: None, asked_at: None }
+        Self { state: OrderState::new(order), price, value, counted_by: None, asked_at: None, goes_on: false }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use crate::domain::event::Kind;
-use crate::domain::{InstrumentId, InstrumentTable, Level, OrderId, Price, Slot, Wallets};
+use crate::domain::{InstrumentId, InstrumentTable, Level, OrderId, Price, Qty, Slot, Wallets};
 use crate::execution::{Record, RecordKind};
 use crate::journal::JournalHeader;
 use crate::market::Top;
@@ -15,7 +15,9 @@ use crate::risk::snapshot::RiskSnapshot;
 use crate::risk::stage::KILL_CANCELS_PER_EVENT_MAX;
 use crate::risk::watch::watch;
 use crate::risk::{NoRules, RiskStage, Verdict, VerdictBody};
-use crate::strategy::{Action, Intent};
+use crate::strategy::desk::DeskState;
+use crate::strategy::{Action, Change, Intent, Note};
+use std::collections::BTreeSet;
 use std::mem;
 
 /// Intents of one event at most; a journal that holds more of them is damaged, and they are passed over.
@@ -33,6 +35,10 @@ pub(super) struct JournaledRisk {
     asked: Vec<Action>,
     marks: Vec<Price>,
     quoted: Vec<bool>,
+    /// Whose child the next order is.
+    parent: Option<OrderId>,
+    /// What had a part already.
+    in_parts: BTreeSet<OrderId>,
 }
 
 impl JournaledRisk {
@@ -45,6 +51,13 @@ impl JournaledRisk {
         let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
         let resumed = header.resumed.clone().unwrap_or_default();
         let wallets = Wallets::new(table, balances).unwrap_or_default().resuming(&resumed.wallets);
+        let whole =
+            |desk: &DeskState, id| desk.orders.iter().any(|o| o.order.id == id && o.filled > Qty::ZERO);
+        let of_desk = |desk: &'_ DeskState| -> Vec<OrderId> {
+            let parents = desk.manager.slicings().iter().map(|s| s.parent);
+            parents.filter(|parent| whole(desk, *parent)).collect()
+        };
+        let in_parts = resumed.desks.iter().flat_map(of_desk);
         let (strategies, limits) = (config.strategies.len(), config.risk.limits);
         let risk = RiskStage::without_rules(table, strategies, limits, intents_in, verdicts_out)
             .with_setup(&config.risk.setup)
@@ -60,6 +73,8 @@ impl JournaledRisk {
             asked: Vec::new(),
             marks: vec![Price(0); table.len()],
             quoted: vec![false; table.len()],
+            parent: None,
+            in_parts: in_parts.collect(),
         }
     }
 
@@ -120,7 +135,24 @@ impl JournaledRisk {
             Action::Cancel { instrument, .. } => *instrument,
             Action::Note(note) => note.instrument,
         };
-        self.intents.push(Intent { seq: self.seq, action, reference: self.top(instrument) });
+        let goes_on = self.goes_on(&action);
+        self.intents.push(Intent { goes_on, ..Intent::new(self.seq, action, self.top(instrument)) });
+    }
+
+    /// Whether an action goes on with an order of before: a part of what had one already. Exits, which are children too, have
+    /// no limit, and parts have.
+    fn goes_on(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Note(Note { change: Change::ChildOf(parent), .. }) => {
+                self.parent = Some(*parent);
+                false
+            }
+            Action::New(order) => match self.parent.take() {
+                Some(parent) if order.kind.has_limit() => !self.in_parts.insert(parent),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// The mark as both sides of the book; none where it is not known.

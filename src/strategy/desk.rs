@@ -219,10 +219,14 @@ impl Desk {
         action: Action,
         instrument: InstrumentId,
     ) -> Result<(), PlaceError> {
+        self.emit_intent(Intent::new(view.seq, action, view.top(instrument)))
+    }
+
+    pub(super) fn emit_intent(&mut self, intent: Intent) -> Result<(), PlaceError> {
         if !self.has_room(1) {
             return self.refuse(PlaceError::TooManyIntents);
         }
-        self.outbox.push(Intent { seq: view.seq, action, reference: view.top(instrument) });
+        self.outbox.push(intent);
         Ok(())
     }
 

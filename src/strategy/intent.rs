@@ -78,9 +78,18 @@ pub struct Intent {
     pub action: Action,
     /// What the market looked like; risk judges by it.
     pub reference: Top,
+    /// Whether it goes on with an order of which a part has traded, as the later parts of an iceberg do: it is no order of
+    /// its own to rules that look for the same again and again. Only the order manager says so.
+    pub(crate) goes_on: bool,
 }
 
 impl Intent {
+    /// A request that stands by itself.
+    #[must_use]
+    pub const fn new(seq: u64, action: Action, reference: Top) -> Self {
+        Self { seq, action, reference, goes_on: false }
+    }
+
     /// The order, if it asks for one.
     #[must_use]
     pub fn new_order(&self) -> Option<&Order> {

@@ -69,7 +69,7 @@ impl<R: RuleList> Judge<R> {
         }
         let Some(index) = self.live.find(report.order) else { return self.on_late(seq, report) };
         let live = self.live.at_mut(index);
-        let first = live.state.filled == Qty::ZERO;
+        let first = live.state.filled == Qty::ZERO && !live.goes_on;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
         if report.kind == ReportKind::CancelRejected {
             // Asked again at the next sweep, if it is to be.

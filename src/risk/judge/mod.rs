@@ -315,7 +315,7 @@ impl<R: RuleList> Judge<R> {
             heard: if facts.of_bars { self.now } else { facts.heard },
             clock_lag_ns: self.clock_lag_ns,
             recent_sizes: habits.sizes(),
-            same_before: if habits.may_repeat(self.now, limits.duplicate_window_ns) {
+            same_before: if !intent.goes_on && habits.may_repeat(self.now, limits.duplicate_window_ns) {
                 self.last_orders[strategy].same(order, self.now, limits.duplicate_window_ns)
             } else {
                 None
@@ -323,7 +323,11 @@ impl<R: RuleList> Judge<R> {
             sent: self.sent[strategy].counted(self.now).and_orders(more),
             sent_all: self.sent_all.counted(self.now).and_orders(more),
             trades_today: self.trades_today[strategy],
-            same_way: habits.same_way(order.side, self.now, limits.same_way_window_ns),
+            same_way: if intent.goes_on {
+                0
+            } else {
+                habits.same_way(order.side, self.now, limits.same_way_window_ns)
+            },
         };
         self.rules.check(&case, order.reduce_only)?;
         over(&mut Nobody, i128::from(exchange_orders) + 1, LIVE_ORDERS_MAX as i128, DenyReason::OpenOrders)
@@ -417,10 +421,12 @@ impl<R: RuleList> Judge<R> {
         self.sent[strategy].order(self.now);
         self.sent_all.order(self.now);
         self.habits[strategy * self.table.len() + order.instrument.index()].ordered(order.qty, self.now);
-        self.last_orders[strategy].ordered(order, self.now, self.limits.duplicate_window_ns);
+        if !intent.goes_on {
+            self.last_orders[strategy].ordered(order, self.now, self.limits.duplicate_window_ns);
+        }
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.open(order, value, adds);
-        self.live.push(LiveOrder::new(*order, price, value));
+        self.live.push(LiveOrder { goes_on: intent.goes_on, ..LiveOrder::new(*order, price, value) });
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
     }

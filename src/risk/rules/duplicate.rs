@@ -1,4 +1,4 @@
-//! The same order again, a moment later, is a mistake.
+//! The same order again, a moment later, is a mistake. The later parts of an iceberg are no order again.
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, refusal};

@@ -1,4 +1,5 @@
-//! Repeated executions: a strategy that trades the same way again and again is held back.
+//! Repeated executions: a strategy that trades the same way again and again is held back. An iceberg, in however many parts
+//! it goes out, trades once.
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness, over_count};

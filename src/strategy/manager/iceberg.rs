@@ -5,9 +5,10 @@ use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::{Extras, Order, OrderId, OrderStatus, Qty, Time};
 use crate::strategy::context::View;
 use crate::strategy::desk::{Desk, Settled};
-use crate::strategy::intent::{Action, Change};
+use crate::strategy::intent::{Action, Change, Intent};
 
-/// An iceberg under way. What the strategy sees is the whole; the parts are seen by risk and the venue.
+/// An iceberg under way. What the strategy sees is the whole; the parts are seen by risk and the venue. They are alike and
+/// follow each other at once: to risk's rules on repeats those after the first are of the first's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Slicing {
     /// The whole.
@@ -53,7 +54,8 @@ impl Desk {
         let last = left - shown < view.table.get(whole.instrument).min_qty.0;
         let qty = Qty(if last { left } else { shown });
         let child = Order { id: self.next_id(), qty, extras: Extras::NONE, ..whole };
-        self.emit(view, Action::New(child), whole.instrument).ok()?;
+        let intent = Intent::new(view.seq, Action::New(child), view.top(whole.instrument));
+        self.emit_intent(Intent { goes_on: state.filled.0 > 0, ..intent }).ok()?;
         Some(child)
     }
 
