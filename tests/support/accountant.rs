@@ -583,9 +583,12 @@ impl Accountant {
         };
         let open: i128 = self.live.iter().filter(side).map(|l| i128::from(l.order.qty.0 - l.filled)).sum();
         let sign = if order.side == Side::Buy { 1 } else { -1 };
-        let worst = (cell + sign * (open + i128::from(order.qty.0))).abs();
-        let value = self.worth(i, live.price, worst);
-        self.at_most(order, "position", value, i128::from(self.limits.position_notional_max) * LIMIT);
+        let worst = cell + sign * (open + i128::from(order.qty.0));
+        // What makes it smaller, and does not turn it, passes.
+        if worst.signum() != cell.signum() || worst.abs() >= cell.abs() {
+            let value = self.worth(i, live.price, worst.abs());
+            self.at_most(order, "position", value, i128::from(self.limits.position_notional_max) * LIMIT);
+        }
         let same = |l: &&Live| (l.order.strategy, l.order.instrument) == (order.strategy, order.instrument);
         let count = self.live.iter().filter(same).count() as i128 + 1;
         self.at_most(order, "open orders", count, self.limits.open_orders_max.into());

@@ -228,6 +228,30 @@ fn what_is_held_and_open() {
         let refusal = Refusal { reason, limit, value: 301 * 6_000_000_000, measure: None };
         assert_eq!(check("position", &case), if passes { Ok(()) } else { Err(refusal) });
     }
+    // Held for more than its limit since the market rose: 301 of 300.
+    for (held, side, open, qty, worst) in [
+        (301, Side::Sell, 0, 1, None),
+        (301, Side::Sell, 100, 100, None),
+        (-301, Side::Buy, 0, 1, None),
+        (400, Side::Sell, 0, 50, None),
+        (301, Side::Buy, 0, 1, Some(302)),
+        (-301, Side::Sell, 0, 1, Some(302)),
+        // Through nothing to the other side: no smaller position, but another.
+        (301, Side::Sell, 0, 601, None),
+        (301, Side::Sell, 0, 602, Some(301)),
+        (400, Side::Sell, 300, 401, Some(301)),
+        (-400, Side::Buy, 300, 401, Some(301)),
+    ] {
+        let mut s = Sample::new();
+        s.limits.position_notional_max = 300 * 6_000_000_000;
+        (s.order.side, s.order.qty) = (side, Qty(qty));
+        let mut case = s.case();
+        (case.position, case.open_buy, case.open_sell) = (Qty(held), Qty(open), Qty(open));
+        let (reason, limit) = (DenyReason::PositionLimit, 300 * 6_000_000_000);
+        let refusal = |worst: i64| Refusal { reason, limit, value: worst * 6_000_000_000, measure: None };
+        let expected = worst.map_or(Ok(()), |worst| Err(refusal(worst)));
+        assert_eq!(check("position", &case), expected, "{held}, {side} {qty} beside {open}");
+    }
     counted(
         "open-orders",
         DenyReason::OpenOrders,
