@@ -851,6 +851,57 @@ fn ruled() -> (Instrument, Order) {
 }
 
 #[test]
+fn a_stop_limit_that_has_traded_rests_and_is_not_met() {
+    let (instrument, plain) = ruled();
+    let table = InstrumentTable::new(vec![instrument]).expect("one instrument");
+    let books = BookKeeper::new(table.all(), |_| false);
+    let stop = Stop::new();
+    let (mut intents, intents_in) = lane("intents", 8, 8, &stop);
+    let (verdicts, mut verdicts_in) = lane("verdicts", 8, 8, &stop);
+    let limits = RiskLimits {
+        order_notional_max: i64::MAX,
+        position_notional_max: i64::MAX,
+        gross_notional_max: i64::MAX,
+        open_orders_max: 9,
+        orders_per_second_max: 9,
+        price_collar_bps: 5_000,
+        ..RiskLimits::NONE
+    };
+    let mut risk = RiskStage::new(&table, 1, limits, intents_in, verdicts, None, 0);
+    let level = |price| Level { price: Price(price), qty: Qty(LOT) };
+    let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
+    let mut seq = 0;
+    // What risk says of an order after an event.
+    let mut asked = |slot: Slot, order: Order| {
+        seq += 1;
+        intents.push(Intent::new(seq, Action::New(order), reference));
+        Stage::on_slot(&mut risk, seq, &slot, &books);
+        match verdicts_in.pop_up_to(seq).expect("a verdict").body {
+            VerdictBody::Approved(_) => Ok(()),
+            VerdictBody::Denied(_, reason) => Err(reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    let extras = Extras::stop(Price(49_990));
+    let (id, side, price) = (OrderId(1), Side::Sell, Price(49_980));
+    let sell = Order { id, side, price, kind: OrderKind::StopLimit, extras, qty: Qty(1_000), ..plain };
+    let buy = |id| Order {
+        id: OrderId(id),
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        price: Price(50_000),
+        extras: Extras::NONE,
+        qty: Qty(1_000),
+        ..plain
+    };
+    assert_eq!(asked(Slot::clock(), sell), Ok(()));
+    let accepted = Report::of(&sell, ReportKind::Accepted);
+    assert_eq!(asked(Slot::report(&accepted), buy(2)), Ok(()), "it waits for its price");
+    let fill = Report { qty: Qty(400), price, trade_id: 1, ..Report::of(&sell, ReportKind::Fill) };
+    assert_eq!(asked(Slot::report(&fill), buy(3)), Err(DenyReason::SelfTrade));
+}
+
+#[test]
 fn a_refusal_names_the_filter() {
     let (instrument, order) = ruled();
     for (order, said) in [

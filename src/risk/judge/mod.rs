@@ -355,7 +355,11 @@ impl<R: RuleList> Judge<R> {
                     open.leaving = Qty(open.leaving.0.saturating_add(live.state.leaves().0));
                 }
             }
-            if o.side != order.side && matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly) {
+            // One that waited for its price and has traded was triggered, and what is left of it rests. Whether one that has
+            // not traded was, no venue says.
+            let rests = matches!(o.kind, OrderKind::Limit | OrderKind::PostOnly)
+                || (o.kind.has_limit() && live.state.filled > Qty::ZERO);
+            if o.side != order.side && rests {
                 open.own_opposite = Some(match (open.own_opposite, order.side) {
                     (None, _) => o.price,
                     (Some(best), Side::Buy) => best.min(o.price),
