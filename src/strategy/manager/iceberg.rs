@@ -50,8 +50,9 @@ impl Desk {
         let note = self.note(parent, whole.instrument, Change::ChildOf(parent));
         self.emit(view, note, whole.instrument).ok()?;
         let (left, shown) = (state.leaves().0, whole.extras.iceberg_qty.0);
-        // A rest too small to be an order goes with the last part.
-        let last = left - shown < view.table.get(whole.instrument).min_qty.0;
+        // A rest too small to be an order, or worth too little, goes with the last part.
+        let (of, rest) = (view.table.get(whole.instrument), Qty((left - shown).max(0)));
+        let last = rest < of.min_qty || whole.price.times(rest) < of.min_notional;
         let qty = Qty(if last { left } else { shown });
         let child = Order { id: self.next_id(), qty, extras: Extras::NONE, ..whole };
         let intent = Intent::new(view.seq, Action::New(child), view.top(whole.instrument));
@@ -113,5 +114,61 @@ impl Desk {
     /// The part of `parent` that is with the venue; `None` where it is no iceberg, or none of it is there.
     pub(in crate::strategy) fn slice_of(&self, parent: OrderId) -> Option<&Slicing> {
         self.state.manager.slicings.iter().find(|s| s.parent == parent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::FeeAsset;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{InstrumentId, InstrumentTable, Level, Market, Notional, Price, StrategyId};
+    use crate::market::Top;
+    use crate::strategy::desk::Wanted;
+    use crate::strategy::desk::tests::buy;
+    use crate::strategy::manager::Trail;
+
+    /// The parts of an order of 10 that shows 3.
+    fn parts(min_qty: i64, min_notional: i128) -> Vec<i64> {
+        let mut instrument = sample(Market::Spot, "BTCUSDT");
+        (instrument.min_qty, instrument.min_notional) = (Qty(min_qty), Notional(min_notional));
+        let mut view = View::new(&InstrumentTable::new(vec![instrument]).expect("one"), 0);
+        view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+        let mut desk = Desk::new(StrategyId(0), 1);
+        let extras = Extras { iceberg_qty: Qty(3), ..Extras::NONE };
+        desk.place(&view, &Wanted { extras, ..buy() }, Trail::None).expect("it can be");
+        let mut parts = Vec::new();
+        while !desk.state.orders.is_empty() && parts.len() < 20 {
+            desk.take_intents();
+            desk.next_slices(&view);
+            let Some(part) = desk.state.manager.slicings.first().and_then(|slicing| slicing.child) else {
+                break;
+            };
+            parts.push(part.order.qty.0);
+            let fill = Report {
+                instrument: InstrumentId(0),
+                order: part.order.id,
+                strategy: StrategyId(0),
+                side: part.order.side,
+                kind: ReportKind::Fill,
+                qty: part.order.qty,
+                price: Price(100),
+                fee: 0,
+                fee_asset: FeeAsset::Quote,
+                trade_id: parts.len() as u64,
+                maker: true,
+            };
+            desk.on_report(&fill, Time(1)).expect("one of its own");
+        }
+        parts
+    }
+
+    #[test]
+    fn what_would_be_too_little_for_an_order_goes_with_the_last_part() {
+        assert_eq!(parts(1, 0), [3, 3, 3, 1]);
+        assert_eq!(parts(2, 0), [3, 3, 4]);
+        // One of them is worth 100.
+        assert_eq!(parts(1, 100), [3, 3, 3, 1]);
+        assert_eq!(parts(1, 101), [3, 3, 4]);
     }
 }
