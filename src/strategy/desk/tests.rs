@@ -1,0 +1,119 @@
+//! What a desk takes, refuses, holds and books.
+
+use super::*;
+use crate::domain::instrument::tests::sample;
+use crate::domain::{InstrumentTable, Level, Market};
+use crate::market::Top;
+
+const BTC: InstrumentId = InstrumentId(0);
+
+fn view() -> View {
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let mut view = View::new(&table, 0);
+    view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+    view
+}
+
+/// A sound order.
+pub(in crate::strategy) fn buy() -> Wanted {
+    Wanted {
+        instrument: BTC,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        qty: Qty(10),
+        price: Price(100),
+        reduce_only: false,
+        extras: Extras::NONE,
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_are_refused_and_counted() {
+    let (mut desk, view) = (Desk::new(StrategyId(0), 1), view());
+    assert_eq!(desk.cancel(&view, OrderId(9)), Err(PlaceError::UnknownOrder));
+    let refused = |desk: &mut Desk, wanted: Wanted, trail| desk.place(&view, &wanted, trail).err();
+    let stop = Wanted { kind: OrderKind::Stop, ..buy() };
+    let both = Extras { stop_price: Price(5), trailing_bps: 5, ..Extras::NONE };
+    let all = Extras { iceberg_qty: Qty(10), ..Extras::NONE };
+    for (wanted, trail, refusal) in [
+        (Wanted { qty: Qty(0), ..buy() }, Trail::None, PlaceError::NoQuantity),
+        (Wanted { price: Price(0), ..buy() }, Trail::None, PlaceError::NoPrice),
+        (stop, Trail::None, PlaceError::BadTrigger),
+        (Wanted { extras: both, ..stop }, Trail::None, PlaceError::BadTrigger),
+        (stop, Trail::Distance(Price(0)), PlaceError::BadTrigger),
+        (Wanted { extras: Extras::stop(Price(5)), ..buy() }, Trail::None, PlaceError::BadTrigger),
+        (Wanted { extras: all, ..buy() }, Trail::None, PlaceError::BadIceberg),
+        (Wanted { instrument: InstrumentId(9), ..buy() }, Trail::None, PlaceError::NotYours),
+        (
+            Wanted { kind: OrderKind::PostOnly, tif: TimeInForce::Ioc, ..buy() },
+            Trail::None,
+            PlaceError::BadTimeInForce,
+        ),
+    ] {
+        assert_eq!(refused(&mut desk, wanted, trail), Some(refusal), "{wanted:?}");
+    }
+    for _ in 0..INTENTS_PER_EVENT_MAX {
+        desk.place(&view, &buy(), Trail::None).expect("a sound order");
+    }
+    assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::TooManyIntents));
+    assert_eq!(desk.refused, 11);
+    desk.trade_only(&[]);
+    desk.take_intents();
+    assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::NotYours));
+}
+
+#[test]
+fn what_the_venue_holds_is_sent_and_what_it_does_not_is_held() {
+    let mut view = view();
+    let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
+    for (native, held) in [(false, 1), (true, 0)] {
+        view.forms[0].conditional = native;
+        let mut desk = Desk::new(StrategyId(0), 1);
+        desk.place(&view, &stop, Trail::None).expect("a sound order");
+        let sent = desk.take_intents().filter(|i| i.new_order().is_some()).count();
+        assert_eq!((desk.state.manager.held().len(), sent), (held, 1 - held));
+    }
+    // Of two that cancel each other one is held here, unless the venue takes both as a list.
+    let mut desk = Desk::new(StrategyId(0), 1);
+    let a = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+    let b = desk.place(&view, &stop, Trail::None).expect("a sound order");
+    desk.link(&view, a, b).expect("they can be");
+    let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
+    assert_eq!(sent, [a]);
+}
+
+#[test]
+fn a_trade_of_an_order_that_is_over_is_booked() {
+    let (mut desk, view) = (Desk::new(StrategyId(0), 1), view());
+    let id = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+    let report = |kind, qty, trade_id| Report {
+        instrument: BTC,
+        order: id,
+        strategy: StrategyId(0),
+        side: Side::Buy,
+        kind,
+        qty: Qty(qty),
+        price: Price(100),
+        fee: 0,
+        fee_asset: crate::domain::event::FeeAsset::Quote,
+        trade_id,
+        maker: false,
+    };
+    desk.on_report(&report(ReportKind::Rejected, 0, 0), Time(1));
+    assert!(desk.order(id).is_none());
+    assert!(desk.on_report(&report(ReportKind::Fill, 4, 1), Time(2)).is_none());
+    assert!(desk.on_report(&report(ReportKind::Canceled, 0, 0), Time(3)).is_none());
+    assert_eq!(desk.state.positions[0].qty, Qty(4));
+}
+
+#[test]
+fn timers_come_in_time_order() {
+    let mut desk = Desk::new(StrategyId(0), 1);
+    let late = desk.wake_at(Time(20)).expect("room");
+    let soon = desk.wake_at(Time(10)).expect("room");
+    assert_eq!(desk.due_timer(Time(5)), None);
+    assert_eq!(desk.due_timer(Time(20)), Some(soon));
+    assert_eq!(desk.due_timer(Time(20)), Some(late));
+    assert_eq!(desk.due_timer(Time(20)), None);
+}
