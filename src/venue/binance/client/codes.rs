@@ -218,7 +218,7 @@ impl LocalRefusal {
             Self::TooManyOrders => 113,
             Self::DuplicateId => 114,
             Self::NoSuchOrder => 115,
-            Self::NotTrading(Paused::Rationed) => 116,
+            Self::Rationed => 116,
         };
         let filter = match self {
             Self::Rule(OrderRefusal::Filter(breach)) => filter_number(Some(breach.filter)),

@@ -32,6 +32,9 @@ pub enum LocalRefusal {
     /// The budget has no room.
     #[error("the rate limit has no room: {0}")]
     Budget(#[from] NotNow),
+    /// What is left of the rate limit is kept for orders that only reduce a position.
+    #[error("what is left of the rate limit is kept for orders that reduce")]
+    Rationed,
     /// Neither a session nor REST is there to send by.
     #[error("no session is open, and REST is not used for orders")]
     NoConnection,
@@ -110,9 +113,6 @@ pub enum Paused {
     /// The venue wants silence, or our share of a rate limit is used up; it ends by itself.
     #[error("the venue wants silence, or the rate limit is used up")]
     Limits,
-    /// What is left of the rate limit is kept for orders that only reduce a position.
-    #[error("what is left of the rate limit is kept for orders that reduce")]
-    Rationed,
     /// There was nothing to send an order by a moment ago.
     #[error("there is no connection to send orders by")]
     NoConnection,

@@ -72,7 +72,7 @@ impl OrderClient {
     /// Where what is left is kept for others.
     pub(super) fn rations(&self, now: Time, cost: Cost) -> Result<(), LocalRefusal> {
         let kept = cost.purpose == Purpose::Order && now < self.rationed;
-        if kept { Err(LocalRefusal::NotTrading(Paused::Rationed)) } else { Ok(()) }
+        if kept { Err(LocalRefusal::Rationed) } else { Ok(()) }
     }
 
     fn is_held(&self, now: Time) -> bool {
@@ -90,31 +90,22 @@ impl OrderClient {
                 Err(why) => Notice::Paused(why),
             });
         }
-        let rationed = now < self.rationed;
         // A client that is stopped ends with its run: there is nobody left to tell.
-        if let Some(venue) = self.venue
-            && !self.stopped
-            && self.told_rationed != rationed
-        {
+        let Some(venue) = self.venue.filter(|_| !self.stopped) else { return };
+        let rationed = now < self.rationed;
+        if self.told_rationed != rationed {
             self.told_rationed = rationed;
             if rationed {
                 out.notice(Notice::Rationed { until: self.rationed });
             }
-            out.push(Output::Command(if rationed {
-                Command::Ration(venue)
-            } else {
-                Command::Unration(venue)
-            }));
+            let told = if rationed { Command::Ration(venue) } else { Command::Unration(venue) };
+            out.push(Output::Command(told));
         }
-        if let Some(venue) = self.venue
-            && !self.stopped
-            && self.told_suspended != trading.is_err()
-        {
-            self.told_suspended = trading.is_err();
-            out.push(Output::Command(match trading {
-                Ok(()) => Command::Reopen(venue),
-                Err(_) => Command::Suspend(venue),
-            }));
+        let suspended = trading.is_err();
+        if self.told_suspended != suspended {
+            self.told_suspended = suspended;
+            let told = if suspended { Command::Suspend(venue) } else { Command::Reopen(venue) };
+            out.push(Output::Command(told));
         }
     }
 
