@@ -198,6 +198,7 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
 fn failed(error: &LiveError, alerts: &Alerts) {
     let alert = match error {
         LiveError::Stopped { .. } | LiveError::Venue { .. } => Alert::failed,
+        LiveError::Orders(error) if error.was_asked_for() => return,
         LiveError::Orders(_) | LiveError::Recover(_) => Alert::not_started,
         _ => return,
     };
@@ -549,6 +550,21 @@ fn pump(pipeline: &mut Pipeline) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::orders::PreflightError;
+
+    #[test]
+    fn a_start_that_was_called_off_is_no_alert_and_one_that_is_refused_by_the_venue_is() {
+        let (alerts, told) = Alerts::heard_by_a_test();
+        let until = Time(0);
+        let of_venue = |error: PreflightError| LiveError::Orders(error.into());
+        failed(&of_venue(PreflightError::Interrupted { until }), &alerts);
+        failed(&LiveError::Nothing("to follow"), &alerts);
+        assert_eq!(told.try_iter().count(), 0);
+        let (endpoint, what) = ("venue".to_owned(), "the time");
+        let silenced = PreflightError::Silenced { what, endpoint, status: 418, until, retry_after_s: None };
+        failed(&of_venue(silenced), &alerts);
+        assert_eq!(told.try_iter().count(), 1);
+    }
 
     #[test]
     fn the_clock_goes_on_where_the_hosts_is_put_back_and_follows_it_where_it_is_put_forward() {

@@ -73,6 +73,14 @@ pub enum OrdersError {
     Key(#[from] KeyError),
 }
 
+impl OrdersError {
+    /// Whether nothing is wrong: the end was asked for while the start waited.
+    #[must_use]
+    pub const fn was_asked_for(&self) -> bool {
+        matches!(self, Self::Preflight(PreflightError::Interrupted { .. }))
+    }
+}
+
 /// What was checked before anything was started.
 pub struct PreparedOrders {
     /// The configuration with the symbols' present rules and the account's balances.
