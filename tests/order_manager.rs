@@ -13,7 +13,7 @@ use algo_trader::market::book::BookKeeper;
 use algo_trader::market::message::MarketBody;
 use algo_trader::market::{MarketMessage, Top};
 use algo_trader::pipeline::{Answer, LaneReceiver, LaneSender, Stage, Stop, Threading, lane};
-use algo_trader::risk::{RiskLimits, RiskStage, VerdictBody};
+use algo_trader::risk::{RiskLimits, RiskStage, Verdict, VerdictBody};
 use algo_trader::run::{Summary, replay_frames};
 use algo_trader::strategy::desk::{Desk, DeskState};
 use algo_trader::strategy::stage::Seat;
@@ -800,34 +800,58 @@ fn what_waits_ends_with_a_kill_for_good_unless_it_only_reduces() {
     assert!(ended.values().all(|status| *status == OrderStatus::Canceled), "{ended:?}");
 }
 
+/// Risk by itself, with limits that nothing here meets.
+struct Judging {
+    risk: RiskStage,
+    books: BookKeeper,
+    intents: LaneSender<Intent>,
+    verdicts: LaneReceiver<Verdict>,
+    seq: u64,
+}
+
+impl Judging {
+    fn of(instrument: &Instrument) -> Self {
+        let table = InstrumentTable::new(vec![instrument.clone()]).expect("one instrument");
+        let stop = Stop::new();
+        let (intents, intents_in) = lane("intents", 8, 8, &stop);
+        let (verdicts_out, verdicts) = lane("verdicts", 8, 8, &stop);
+        let limits = RiskLimits {
+            order_notional_max: i64::MAX,
+            position_notional_max: i64::MAX,
+            gross_notional_max: i64::MAX,
+            open_orders_max: 9,
+            orders_per_second_max: 9,
+            price_collar_bps: 5_000,
+            ..RiskLimits::NONE
+        };
+        let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+        Self { risk, books: BookKeeper::new(table.all(), |_| false), intents, verdicts, seq: 0 }
+    }
+
+    fn happen(&mut self, slot: &Slot) {
+        self.seq += 1;
+        Stage::on_slot(&mut self.risk, self.seq, slot, &self.books);
+    }
+
+    /// What it says of an order that is asked for at this event.
+    fn asked(&mut self, slot: &Slot, order: Order) -> Result<(), DenyReason> {
+        let level = |price| Level { price: Price(price), qty: Qty(LOT) };
+        let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
+        self.intents.push(Intent::new(self.seq + 1, Action::New(order), reference));
+        self.happen(slot);
+        match self.verdicts.pop_up_to(self.seq).expect("a verdict").body {
+            VerdictBody::Approved(_) => Ok(()),
+            VerdictBody::Denied(_, reason) => Err(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// What risk says of an order, after the rules of its instrument changed or did not.
 fn judged(instrument: &Instrument, change: Option<Rules>, order: Order) -> Result<(), DenyReason> {
-    let table = InstrumentTable::new(vec![instrument.clone()]).expect("one instrument");
-    let books = BookKeeper::new(table.all(), |_| false);
-    let stop = Stop::new();
-    let (mut intents, intents_in) = lane("intents", 8, 8, &stop);
-    let (verdicts, mut verdicts_in) = lane("verdicts", 8, 8, &stop);
-    let limits = RiskLimits {
-        order_notional_max: i64::MAX,
-        position_notional_max: i64::MAX,
-        gross_notional_max: i64::MAX,
-        open_orders_max: 9,
-        orders_per_second_max: 9,
-        price_collar_bps: 5_000,
-        ..RiskLimits::NONE
-    };
-    let mut risk = RiskStage::new(&table, 1, limits, intents_in, verdicts, None, 0);
-    let level = |price| Level { price: Price(price), qty: Qty(LOT) };
-    let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
-    let first = change.map_or_else(Slot::clock, |rules| Slot::rules(&rules));
-    Stage::on_slot(&mut risk, 1, &first, &books);
-    intents.push(Intent::new(2, Action::New(order), reference));
-    Stage::on_slot(&mut risk, 2, &Slot::clock(), &books);
-    match verdicts_in.pop_up_to(2).expect("a verdict").body {
-        VerdictBody::Approved(_) => Ok(()),
-        VerdictBody::Denied(_, reason) => Err(reason),
-        other => panic!("{other:?}"),
-    }
+    let mut judging = Judging::of(instrument);
+    judging.happen(&change.map_or_else(Slot::clock, |rules| Slot::rules(&rules)));
+    judging.asked(&Slot::clock(), order)
 }
 
 fn ruled() -> (Instrument, Order) {
@@ -853,35 +877,7 @@ fn ruled() -> (Instrument, Order) {
 #[test]
 fn a_stop_limit_that_has_traded_rests_and_is_not_met() {
     let (instrument, plain) = ruled();
-    let table = InstrumentTable::new(vec![instrument]).expect("one instrument");
-    let books = BookKeeper::new(table.all(), |_| false);
-    let stop = Stop::new();
-    let (mut intents, intents_in) = lane("intents", 8, 8, &stop);
-    let (verdicts, mut verdicts_in) = lane("verdicts", 8, 8, &stop);
-    let limits = RiskLimits {
-        order_notional_max: i64::MAX,
-        position_notional_max: i64::MAX,
-        gross_notional_max: i64::MAX,
-        open_orders_max: 9,
-        orders_per_second_max: 9,
-        price_collar_bps: 5_000,
-        ..RiskLimits::NONE
-    };
-    let mut risk = RiskStage::new(&table, 1, limits, intents_in, verdicts, None, 0);
-    let level = |price| Level { price: Price(price), qty: Qty(LOT) };
-    let reference = Top { bid: level(50_000), ask: level(50_010), valid: true };
-    let mut seq = 0;
-    // What risk says of an order after an event.
-    let mut asked = |slot: Slot, order: Order| {
-        seq += 1;
-        intents.push(Intent::new(seq, Action::New(order), reference));
-        Stage::on_slot(&mut risk, seq, &slot, &books);
-        match verdicts_in.pop_up_to(seq).expect("a verdict").body {
-            VerdictBody::Approved(_) => Ok(()),
-            VerdictBody::Denied(_, reason) => Err(reason),
-            other => panic!("{other:?}"),
-        }
-    };
+    let mut judging = Judging::of(&instrument);
     let extras = Extras::stop(Price(49_990));
     let (id, side, price) = (OrderId(1), Side::Sell, Price(49_980));
     let sell = Order { id, side, price, kind: OrderKind::StopLimit, extras, qty: Qty(1_000), ..plain };
@@ -894,11 +890,11 @@ fn a_stop_limit_that_has_traded_rests_and_is_not_met() {
         qty: Qty(1_000),
         ..plain
     };
-    assert_eq!(asked(Slot::clock(), sell), Ok(()));
+    assert_eq!(judging.asked(&Slot::clock(), sell), Ok(()));
     let accepted = Report::of(&sell, ReportKind::Accepted);
-    assert_eq!(asked(Slot::report(&accepted), buy(2)), Ok(()), "it waits for its price");
+    assert_eq!(judging.asked(&Slot::report(&accepted), buy(2)), Ok(()), "it waits for its price");
     let fill = Report { qty: Qty(400), price, trade_id: 1, ..Report::of(&sell, ReportKind::Fill) };
-    assert_eq!(asked(Slot::report(&fill), buy(3)), Err(DenyReason::SelfTrade));
+    assert_eq!(judging.asked(&Slot::report(&fill), buy(3)), Err(DenyReason::SelfTrade));
 }
 
 #[test]

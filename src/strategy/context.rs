@@ -432,16 +432,13 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
 
     /// What it comes to, in whatever order it was described.
     fn wanted(&mut self) -> Result<(Wanted, Trail), PlaceError> {
-        if self.contradicts {
+        // What has a trigger comes when that says so, and is none that only rests.
+        if self.contradicts || (self.post_only && self.wanted.kind.is_conditional()) {
             return self.ctx.desk.refuse(PlaceError::BadTrigger);
         }
         let mut wanted = self.wanted;
         if self.post_only {
-            wanted.kind = match wanted.kind {
-                // What has a trigger comes when that says so, and is none that only rests.
-                kind if kind.is_conditional() => return self.ctx.desk.refuse(PlaceError::BadTrigger),
-                _ => OrderKind::PostOnly,
-            };
+            wanted.kind = OrderKind::PostOnly;
         }
         Ok((wanted, self.trail))
     }
