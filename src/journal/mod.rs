@@ -1,8 +1,8 @@
 //! The journal: what happened, in ring order, hashed always and written where asked.
 //!
 //! Owns: the journal's file format, its writer, its reader, the follower of one that grows, the order stream's hash, and
-//! building desks again; and the modes of files that show orders. Invariant: the stage stands before the gateway in the chain, so an order is in the kernel's
-//! hands before it is in the gateway's.
+//! building desks again; and the modes of files that show orders. Invariant: the stage stands before the gateway in the
+//! chain, so an order is in the kernel's hands before it is in the gateway's.
 
 pub mod follower;
 pub mod format;
