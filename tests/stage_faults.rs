@@ -79,7 +79,7 @@ fn a_stage_that_panics_ends_the_run_by_name_and_nothing_after_it_sees_the_event(
                 run(small_market(FRAMES), options)
             });
             let (reason, _) = stopped(result);
-            let StopReason::StagePanicked { stage, seq, message } = reason else { panic!("{reason}") };
+            let StopReason::StagePanicked { stage, seq, message, .. } = reason else { panic!("{reason}") };
             assert_eq!((stage, message.as_str()), (broken, "broken on purpose"), "{threading:?}");
             // A stage that is spared levels breaks at the next slot that it gets.
             assert!((AT..AT + 20).contains(&seq), "{seq}");

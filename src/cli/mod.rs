@@ -53,7 +53,7 @@ mod tear_sheet;
 mod venue;
 mod why;
 
-use crate::strategy::StrategySpec;
+use crate::strategy::{BUILT_IN, StrategySpec};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -150,6 +150,14 @@ where
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
+    if let Some(name) = name_given_twice(strategies) {
+        eprintln!(
+            "error: two strategies of this program are named {name}: each needs a name of its own in its StrategySpec, \
+             and not that of a built-in one ({})",
+            BUILT_IN.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
+        );
+        return 2;
+    }
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args, strategies),
         Command::Replay(args) => replay::run(args, strategies),
@@ -185,6 +193,16 @@ where
         Outcome::Done | Outcome::Failed => 1,
         Outcome::BadUsage => 2,
     }
+}
+
+/// The first name that a strategy shares with another, or with a built-in one: by its name the other could never be meant.
+fn name_given_twice(strategies: &[StrategySpec]) -> Option<&'static str> {
+    let built_in = || BUILT_IN.iter().map(|spec| spec.name);
+    let mut names = strategies.iter().map(|spec| spec.name).enumerate();
+    let taken = |at: usize, name: &str| {
+        strategies[..at].iter().map(|spec| spec.name).chain(built_in()).any(|other| other == name)
+    };
+    names.find(|(at, name)| taken(*at, name)).map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use lane::{LaneReceiver, LaneSender, Sequenced, lane, lane_within_thread};
 pub use latency::{Sampler, StageHistogram, StageTally};
 pub use ring::{Ring, RingProducer, build_ring};
 pub use stage::{Lull, Shared, Stage};
-pub use stop::{Stop, StopReason};
+pub use stop::{Stop, StopReason, panic_text};
 pub use topology::{Role, Threading, Topology, TopologyError};
 pub use wait::{Idle, Wait};
 pub use waker::Waker;

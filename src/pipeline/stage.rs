@@ -117,6 +117,11 @@ pub trait Stage<S: Shared = ()>: Send {
     /// only where it is [calm in them](Self::is_calm_in_trades) and was told nothing.
     fn pass_over_trades(&mut self, _seq: u64, _trades: &[Slot]) {}
 
+    /// After a panic in it: which part of it that was, where it has parts that others wrote.
+    fn at_fault(&self) -> Option<String> {
+        None
+    }
+
     /// Called once, after the last slot.
     fn on_finish(&mut self) {}
 

@@ -1,5 +1,6 @@
 //! The one flag that ends a run early, and why it was raised.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,8 @@ pub enum StopReason {
         stage: &'static str,
         /// At which event.
         seq: u64,
+        /// Which part of the stage, where it has such: a strategy.
+        part: Option<String>,
         /// What the panic said.
         message: String,
     },
@@ -33,8 +36,11 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StopReason::Interrupted => f.write_str("interrupted"),
-            StopReason::StagePanicked { stage, seq, message } => {
+            StopReason::StagePanicked { stage, seq, part: None, message } => {
                 write!(f, "the {stage} stage panicked at event {seq}: {message}")
+            }
+            StopReason::StagePanicked { seq, part: Some(part), message, .. } => {
+                write!(f, "{part} panicked at event {seq}: {message}")
             }
             StopReason::LaneOverflow(lane) => {
                 write!(
@@ -45,6 +51,14 @@ impl fmt::Display for StopReason {
             StopReason::StageFailed { stage, message } => write!(f, "the {stage} stage failed: {message}"),
         }
     }
+}
+
+/// What a caught panic said.
+#[must_use]
+pub fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
 }
 
 /// Shared by every thread of a run. The first fault stays; an interruption gives way to it.

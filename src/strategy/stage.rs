@@ -30,6 +30,8 @@ pub struct Seat {
     pub desk: Desk,
     /// Whether it wants depth.
     pub wants_book: bool,
+    /// Whether the strategy panicked, which ends the run.
+    pub panicked: bool,
 }
 
 /// See the module.
@@ -398,6 +400,17 @@ impl StrategyStage {
     }
 }
 
+/// Dropped only where a strategy panics: a call that returns forgets it, and pays nothing for it.
+struct Unwinding<'a> {
+    panicked: &'a mut bool,
+}
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        *self.panicked = true;
+    }
+}
+
 impl Seat {
     /// Sends what the strategy's requests left to send, and tells it of held orders that ended.
     #[inline]
@@ -418,7 +431,9 @@ impl Seat {
     #[inline]
     fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
         let mut ctx = Context { view, desk: &mut self.desk };
+        let unwinding = Unwinding { panicked: &mut self.panicked };
         f(self.strategy.as_mut(), &mut ctx);
+        std::mem::forget(unwinding);
     }
 }
 
@@ -521,6 +536,11 @@ impl Stage<BookKeeper> for StrategyStage {
                 stretch.bars().bars().for_each(|bar| sizer.on_bar(&bar));
             }
         }
+    }
+
+    fn at_fault(&self) -> Option<String> {
+        let seat = self.seats.iter().find(|seat| seat.panicked)?;
+        Some(format!("the strategy {}", seat.label))
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

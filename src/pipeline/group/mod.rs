@@ -9,7 +9,7 @@ use super::clock::StampClock;
 use super::latency::{Interval, Intervals, Sampler, StageHistogram, StageTally};
 use super::ring::{Polled, RingPoller};
 use super::stage::{Shared, Stage};
-use super::stop::{Stop, StopReason};
+use super::stop::{Stop, StopReason, panic_text};
 use super::wait::Idle;
 use crate::domain::Slot;
 use crate::domain::event::Kind;
@@ -233,7 +233,13 @@ impl<S: Shared> Group<S> {
                 }
             }));
             if let Err(payload) = outcome {
-                stop.stop(panic_reason("finish", runner.seq, payload.as_ref()));
+                let message = panic_text(payload.as_ref());
+                stop.stop(StopReason::StagePanicked {
+                    stage: "finish",
+                    seq: runner.seq,
+                    part: None,
+                    message,
+                });
             }
         }
         let mut latencies = vec![self.runner.hop.done()];
@@ -305,10 +311,21 @@ impl<S: Shared> Runner<S> {
         match outcome {
             Ok(failed) => failed,
             Err(payload) => {
-                let running = self.stages.get(self.running).map_or("pipeline", |s| s.stage.name());
-                stop.stop(panic_reason(running, self.seq, payload.as_ref()));
+                stop.stop(self.panic_reason(payload.as_ref()));
                 true
             }
+        }
+    }
+
+    /// The running stage panicked.
+    #[cold]
+    fn panic_reason(&self, payload: &(dyn std::any::Any + Send)) -> StopReason {
+        let running = self.stages.get(self.running);
+        StopReason::StagePanicked {
+            stage: running.map_or("pipeline", |s| s.stage.name()),
+            seq: self.seq,
+            part: running.and_then(|s| s.stage.at_fault()),
+            message: panic_text(payload),
         }
     }
 
@@ -445,13 +462,4 @@ fn shared_name(shared: &'static str, first_stage: &'static str) -> &'static str 
         ("books", "gateway") => "books-of-gateway",
         _ => shared,
     }
-}
-
-fn panic_reason(stage: &'static str, seq: u64, payload: &(dyn std::any::Any + Send)) -> StopReason {
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    StopReason::StagePanicked { stage, seq, message }
 }

@@ -3,7 +3,7 @@
 //! Stages say themselves what nothing would come of; what they are told instead leaves them as if every event had been
 //! handled.
 
-use super::{Group, Runner, StageSlot, panic_reason};
+use super::{Group, Runner, StageSlot};
 use crate::domain::event::Kind;
 use crate::domain::{Passed, Price, Slot, Stretch, Time};
 use crate::pipeline::stage::{Lull, Shared};
@@ -127,8 +127,7 @@ impl<S: Shared> Runner<S> {
             handled
         }));
         outcome.unwrap_or_else(|payload| {
-            let running = self.stages.get(self.running).map_or("pipeline", |s| s.stage.name());
-            stop.stop(panic_reason(running, self.seq, payload.as_ref()));
+            stop.stop(self.panic_reason(payload.as_ref()));
             0
         })
     }

@@ -4,11 +4,14 @@ use super::PipelineError;
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
 use crate::market::IndicatorRequest;
+use crate::pipeline::panic_text;
 use crate::run::config::{Config, StrategyConfig};
 use crate::strategy::desk::Desk;
+use crate::strategy::registry::BuildError;
 use crate::strategy::sizing::{METHODS, Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, Stops, StrategySpec};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
 pub(in crate::run) fn seat_strategies(
@@ -52,14 +55,21 @@ pub(in crate::run) fn seat_strategies(
             sized: &mut sized,
             has_sizing: wanted.sizing.is_some(),
         };
-        let strategy = match (spec.build)(&mut setup) {
-            Ok(strategy) => strategy,
-            Err(crate::strategy::registry::BuildError::Parameter(problem)) => {
+        // Somebody else's code: where it panics, a person is told whose it was, as of any configuration that does not do.
+        let built = catch_unwind(AssertUnwindSafe(|| (spec.build)(&mut setup)));
+        let strategy = match built {
+            Ok(Ok(strategy)) => strategy,
+            Ok(Err(BuildError::Parameter(problem))) => {
                 problems.push(problem);
                 continue;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 problems.push(wanted.unfit(&error.to_string()));
+                continue;
+            }
+            Err(panic) => {
+                let why = format!("its `build` panicked: {}", panic_text(panic.as_ref()));
+                problems.push(wanted.unfit(&why));
                 continue;
             }
         };
@@ -72,7 +82,8 @@ pub(in crate::run) fn seat_strategies(
             problems.extend(unfit(wanted, spec, needs_stop, sized));
             desk.sizer = Some(Sizer::new(spec, params, &instruments, table.len()));
         }
-        seats.push(Seat { label: wanted.label.clone(), spec, instruments, strategy, desk, wants_book });
+        let label = wanted.label.clone();
+        seats.push(Seat { label, spec, instruments, strategy, desk, wants_book, panicked: false });
     }
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
 }
