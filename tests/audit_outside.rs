@@ -9,7 +9,7 @@ mod webhook;
 use algo_trader::audit::verify::{anchors_of, read_anchors};
 use algo_trader::audit::verify_file;
 use algo_trader::domain::InstrumentTable;
-use algo_trader::net::{Endpoint, TlsSettings};
+use algo_trader::net::{TlsSettings, Webhook};
 use algo_trader::run::audit::trail_of;
 use algo_trader::run::{AuditRequest, AuditSummary, Config, replay_frames};
 use algo_trader::venue::local::demo_instruments;
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 use webhook::{Came, server};
 
-fn run(journal: &Path, webhook: Option<Endpoint>, ca: Option<&Path>) -> AuditSummary {
+fn run(journal: &Path, webhook: Option<Webhook>, ca: Option<&Path>) -> AuditSummary {
     let mut options = support::options(Some(journal.to_owned()));
     options.audit = Some(AuditRequest {
         trail: None,
@@ -38,8 +38,8 @@ fn run(journal: &Path, webhook: Option<Endpoint>, ca: Option<&Path>) -> AuditSum
 fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
     let (dir, came) = (tempfile::tempdir().expect("a directory"), Came::default());
     let (port, ca) = server(|_| 204, &came);
-    let address = format!("https://127.0.0.1:{port}/anchors/secret");
-    let endpoint = Endpoint::parse(&address, "https").expect("an address");
+    let address = format!("https://127.0.0.1:{port}/anchors/secret?key=more");
+    let endpoint = Webhook::parse(&address).expect("an address");
     let journal = dir.path().join("run.journal");
     let summary = run(&journal, Some(endpoint), Some(ca.path()));
     assert!(summary.complete && summary.error.is_none(), "{summary:?}");
@@ -49,7 +49,7 @@ fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
     let anchors = read_anchors(&anchors_of(&trail_of(&journal))).expect("a file of anchors");
     assert_eq!(anchors.len(), came.len());
     for ((line, body), anchor) in came.iter().zip(&anchors) {
-        assert!(line.starts_with("POST /anchors/secret"), "{line}");
+        assert!(line.starts_with("POST /anchors/secret?key=more "), "{line}");
         assert_eq!(
             (body["record"].as_u64(), body["hash"].as_str()),
             (Some(anchor.number), Some(anchor.link.to_string().as_str()))
@@ -64,7 +64,7 @@ fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
 fn a_webhook_that_refuses_or_cannot_be_trusted_is_counted_and_the_trail_is_whole() {
     let (dir, came) = (tempfile::tempdir().expect("a directory"), Came::default());
     let (port, ca) = server(|_| 500, &came);
-    let endpoint = Endpoint::parse(&format!("https://127.0.0.1:{port}"), "https").expect("an address");
+    let endpoint = Webhook::parse(&format!("https://127.0.0.1:{port}")).expect("an address");
     let journal = dir.path().join("refused.journal");
     let refused = run(&journal, Some(endpoint.clone()), Some(ca.path()));
     assert!(

@@ -15,7 +15,7 @@ use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, InstrumentTable, Price};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
-use algo_trader::net::{Endpoint, TlsSettings};
+use algo_trader::net::{TlsSettings, Webhook};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::audit::{AuditRequest, trail_of};
 use algo_trader::run::config::TradingMode;
@@ -282,9 +282,9 @@ fn what_was_changed_of_the_limits_between_two_runs_is_recorded_though_each_has_a
 
 /// Alerts to a webhook at `port` that `ca` vouches for.
 fn alerts(port: u16, ca: &Path) -> AlertRequest {
-    let address = format!("https://127.0.0.1:{port}/hook/secret");
+    let address = format!("https://127.0.0.1:{port}/hook/secret/?code=more");
     AlertRequest {
-        webhook: Endpoint::parse(&address, "https").expect("an address"),
+        webhook: Webhook::parse(&address).expect("an address"),
         tls: TlsSettings { ca_file: Some(ca.to_owned()), accept_any_certificate: false },
         run: "desk".into(),
         pauses: (Duration::from_millis(20), Duration::from_millis(100)),
@@ -327,7 +327,7 @@ fn what_is_stopped_and_released_is_told_to_a_webhook_however_often_it_has_to_be_
     let released = ("released", "desk: all trades again");
     assert_eq!(told, [stopped, stopped, stopped, released, stopped, released], "each until it is taken");
     let (line, body) = &came[0];
-    assert_eq!(line, "POST /hook/secret HTTP/1.1");
+    assert_eq!(line, "POST /hook/secret/?code=more HTTP/1.1");
     for (field, value) in [
         ("run", "desk"),
         ("scope", "strategy rests"),

@@ -33,6 +33,11 @@ pub enum EndpointError {
     /// It carries a query, a fragment or a user.
     #[error("may have a host, a port and a path, and nothing else")]
     Extra,
+    /// A webhook's path or query has what cannot be sent.
+    #[error(
+        "may have a host, a port, a path and a query of ASCII characters without spaces, and nothing else"
+    )]
+    Target,
 }
 
 impl Endpoint {

@@ -8,9 +8,11 @@ pub mod endpoint;
 pub mod frame;
 pub mod http;
 pub mod tls;
+pub mod webhook;
 pub mod websocket;
 
 pub use backoff::Backoff;
 pub use endpoint::Endpoint;
 pub use frame::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
 pub use tls::{CertificateProblem, TlsClient, TlsSettings};
+pub use webhook::Webhook;

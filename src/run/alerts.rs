@@ -9,7 +9,7 @@ use super::watch::Reacting;
 use crate::domain::Time;
 use crate::net::backoff::Backoff;
 use crate::net::http::{HttpClient, HttpRequest};
-use crate::net::{Endpoint, TlsClient, TlsSettings};
+use crate::net::{TlsClient, TlsSettings, Webhook};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use serde::Serialize;
 use std::sync::Arc;
@@ -134,8 +134,8 @@ impl Alert {
 /// Where alerts of a run are to go.
 #[derive(Debug, Clone)]
 pub struct AlertRequest {
-    /// The webhook. Its address may hold a secret: only its host is ever told.
-    pub webhook: Endpoint,
+    /// Where to.
+    pub webhook: Webhook,
     /// What its client trusts.
     pub tls: TlsSettings,
     /// The run's name.
@@ -151,10 +151,9 @@ impl AlertRequest {
     #[must_use]
     pub fn new(config: &Config) -> Option<Self> {
         let variable = &config.alerts.webhook_env;
-        let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-        match Endpoint::parse(&text, "https") {
+        match Webhook::from_env(variable) {
             Ok(webhook) => Some(Self {
-                webhook,
+                webhook: webhook?,
                 tls: config.venue.tls.clone(),
                 run: config.run.name.clone(),
                 pauses: (Duration::from_secs(1), Duration::from_secs(60)),
@@ -279,7 +278,7 @@ impl Worker {
             if again >= self.deadline.unwrap_or(give_up).min(give_up) {
                 return self.gave_up(alert, &why);
             }
-            log::warn!("the alert webhook at {}: {why}; it is tried again", self.request.webhook.authority());
+            log::warn!("the alert webhook at {}: {why}; it is tried again", self.request.webhook);
             // The run's end cuts the pause short.
             let ended = match self.ends.recv_deadline(again) {
                 Ok(deadline) => Some(deadline),
@@ -293,7 +292,7 @@ impl Worker {
     fn gave_up(&self, alert: &Alert, why: &str) {
         log::error!(
             "the alert webhook at {} did not take an alert, which is in the log alone: {why}: {}",
-            self.request.webhook.authority(),
+            self.request.webhook,
             alert.sentence()
         );
     }
@@ -322,12 +321,13 @@ impl Worker {
         let left = by.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         let request = HttpRequest {
             method: "POST",
+            path: self.request.webhook.target(),
             headers: &[("content-type", "application/json")],
             body: body.as_bytes(),
             timeout: Some(left.min(TIMEOUT)),
             ..HttpRequest::default()
         };
-        match http.request(&self.request.webhook, &request) {
+        match http.request(self.request.webhook.server(), &request) {
             Ok(answer) if answer.status < 300 => {
                 self.lost.fetch_sub(lost, Ordering::Relaxed);
                 Sent::Taken

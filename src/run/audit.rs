@@ -12,7 +12,7 @@ use super::watch::Watch;
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, Body, Limits, Scribe, Scribed};
 use crate::net::http::{HttpClient, HttpRequest};
-use crate::net::{Endpoint, TlsClient, TlsSettings};
+use crate::net::{TlsClient, TlsSettings, Webhook};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -30,7 +30,7 @@ pub struct AuditRequest {
     /// The longest time between two anchors while there is anything new.
     pub anchor_every: Duration,
     /// Where anchors are sent too.
-    pub webhook: Option<Endpoint>,
+    pub webhook: Option<Webhook>,
     /// What the webhook's client trusts.
     pub tls: TlsSettings,
     /// Records that the trail begins with: who started the run.
@@ -79,15 +79,11 @@ impl AuditRequest {
 }
 
 /// The webhook's address, which may hold a secret and so is not in the configuration's text.
-fn webhook(variable: &str) -> Option<Endpoint> {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    match Endpoint::parse(&text, "https") {
-        Ok(endpoint) => Some(endpoint),
-        Err(error) => {
-            log::error!("{variable}: the webhook's address {error}; anchors are not sent");
-            None
-        }
-    }
+fn webhook(variable: &str) -> Option<Webhook> {
+    Webhook::from_env(variable).unwrap_or_else(|error| {
+        log::error!("{variable}: the webhook's address {error}; anchors are not sent");
+        None
+    })
 }
 
 /// The trail of a journal, unless told otherwise.
@@ -379,7 +375,7 @@ impl Worker {
 
     /// Sends an anchor to the webhook; true where there is none.
     fn send(&mut self, head: Anchor) -> bool {
-        let Some(endpoint) = &self.request.webhook else { return true };
+        let Some(webhook) = &self.request.webhook else { return true };
         if self.http.is_none() {
             match TlsClient::new(&self.request.tls) {
                 Ok(tls) => self.http = Some(HttpClient::new(&tls, WEBHOOK_TIMEOUT, 64 << 10)),
@@ -392,19 +388,19 @@ impl Worker {
             json!({ "trail": trail, "record": head.number, "hash": head.link.to_string() }).to_string();
         let request = HttpRequest {
             method: "POST",
+            path: webhook.target(),
             headers: &[("content-type", "application/json")],
             body: body.as_bytes(),
             ..HttpRequest::default()
         };
-        // The address may hold a secret: only its host is told.
-        match http.request(endpoint, &request) {
+        match http.request(webhook.server(), &request) {
             Ok(answer) if answer.status < 300 => true,
             Ok(answer) => {
-                log::warn!("the audit webhook at {} answered {}", endpoint.authority(), answer.status);
+                log::warn!("the audit webhook at {webhook} answered {}", answer.status);
                 false
             }
             Err(error) => {
-                log::warn!("the audit webhook at {}: {error}", endpoint.authority());
+                log::warn!("the audit webhook at {webhook}: {error}");
                 false
             }
         }
