@@ -376,6 +376,29 @@ fn a_run_that_ends_by_a_fault_and_one_that_cannot_go_on_after_it_are_told() {
 }
 
 #[test]
+fn a_start_that_waits_for_the_end_of_a_ban_is_told() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let dir = tempfile::tempdir().expect("a directory");
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    let ban = r#"{"fault":"ban","status":418,"seconds":2}"#;
+    assert!(venue.control().inject(serde_json::from_str(ban).expect("a fault")));
+    run(
+        &live,
+        dir.path(),
+        "run.journal",
+        |options| options.alerts = Some(alerts(port, ca.path())),
+        |paths| until(paths, "it trades", |reply| reply.orders_taken == Some(true)),
+    );
+    let came = came.lock().expect("no panic").clone();
+    let [(_, body)] = &came[..] else { panic!("{came:?}") };
+    let text = body["text"].as_str().unwrap_or_default();
+    assert!(text.starts_with("desk: the run WAITS before it begins: https://127.0.0.1:"), "{text}");
+    assert!(text.contains("takes no requests from here (HTTP 418") && body["kind"] == "waiting", "{body}");
+}
+
+#[test]
 fn a_key_that_the_venue_refuses_is_told_by_status_and_webhook_and_orders_go_on_once_it_is_taken_again() {
     let venue = venue(|_| {});
     let mut live = config(&venue, Key::Hmac, "", RESTS);

@@ -91,6 +91,15 @@ fn strategy(name: &str) -> String {
     format!("[[strategy]]\nname = \"{name}\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n")
 }
 
+/// Asks for the end of a run where it goes out of scope.
+struct EndsAt(Interrupt);
+
+impl Drop for EndsAt {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}
+
 /// Runs while `during` does its work.
 fn run_during(live: &LiveConfig, journal: &Path, during: impl FnOnce()) -> Summary {
     let interrupt = Interrupt::default();
@@ -101,8 +110,10 @@ fn run_during(live: &LiveConfig, journal: &Path, during: impl FnOnce()) -> Summa
     options.pipeline.strategies = STRATEGIES;
     std::thread::scope(|scope| {
         let running = scope.spawn(|| run_live(&live.config, options));
+        // Ends the run whatever becomes of this test: the scope waits for it.
+        let ended = EndsAt(interrupt);
         during();
-        interrupt.raise();
+        drop(ended);
         running.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"))
     })
 }

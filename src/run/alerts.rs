@@ -40,6 +40,8 @@ pub(super) enum AlertKind {
     Failed,
     /// It could not begin to trade.
     NotStarted,
+    /// It cannot begin to trade yet.
+    Waiting,
     /// The venue refuses the key: no order is sent.
     KeyRefused,
     /// It takes it again.
@@ -115,6 +117,11 @@ impl Alert {
         Self { kind: AlertKind::NotStarted, ..Self::failed(reason, at) }
     }
 
+    /// The run begins later.
+    pub fn waiting(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::Waiting, ..Self::stopped("all", "ban", "the venue", reason, at) }
+    }
+
     /// In one sentence.
     fn sentence(&self) -> String {
         let Self { scope, cause, by, reason, .. } = self;
@@ -124,6 +131,7 @@ impl Alert {
             AlertKind::Surveillance => format!("surveillance: {scope}: {reason}"),
             AlertKind::Disk => format!("{scope} fills up: {reason}"),
             AlertKind::NotStarted => format!("the run has NOT BEGUN: {reason}"),
+            AlertKind::Waiting => format!("the run WAITS before it begins: {reason}"),
             AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
             AlertKind::KeyRefused => format!("no order is sent: {reason}"),
             AlertKind::KeyTaken => "the venue takes the key again: orders are sent".to_owned(),

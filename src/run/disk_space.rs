@@ -120,11 +120,13 @@ struct Disk {
 fn disks(files: &[(&str, PathBuf)]) -> Vec<Disk> {
     let mut disks: Vec<(u64, Disk)> = Vec::new();
     for (what, file) in files {
-        let dir = match file.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let Ok(device) = std::fs::metadata(&dir).map(|dir| dir.dev()) else { continue };
+        // A directory that is not made yet will be on the disk of the one that it is made in.
+        let within = file.ancestors().skip(1).map(|dir| match dir.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => dir,
+        });
+        let exists = |dir: &Path| std::fs::metadata(dir).ok().map(|found| (dir.to_owned(), found.dev()));
+        let Some((dir, device)) = within.into_iter().find_map(exists) else { continue };
         match disks.iter_mut().find(|(known, _)| *known == device) {
             Some((_, disk)) => {
                 disk.holds.push_str(", ");
@@ -143,7 +145,7 @@ pub(super) struct DiskWatch {
 }
 
 impl DiskWatch {
-    /// Watches the disks of these files, whose directories exist: what each is to the run, and where it is. On these cores.
+    /// Watches the disks of these files, whose directories need not exist yet: what each is to the run, and where it is. On these cores.
     ///
     /// # Errors
     /// What the operating system says.
@@ -254,14 +256,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let files = [
             ("journal", dir.path().join("a.journal")),
-            ("audit trail", dir.path().join("a.journal.audit")),
-            ("database", PathBuf::from("/nowhere/at/all.db")),
+            ("audit trail", dir.path().join("made/later/a.journal.audit")),
         ];
         let disks = disks(&files);
         assert_eq!(disks.len(), 1);
         assert_eq!((disks[0].holds.as_str(), disks[0].dir.as_path()), ("journal, audit trail", dir.path()));
         assert!(free(dir.path()).is_some_and(|free| free > 0));
+        let here = super::disks(&[("database", PathBuf::from("not/made/yet.db"))]);
+        assert_eq!(here.first().map(|disk| disk.dir.as_path()), Some(Path::new(".")));
     }
+
     #[test]
     fn a_disk_that_fills_up_is_an_alert_and_one_that_cannot_be_asked_is_none() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -262,7 +262,7 @@ fn live(
         pipeline_options.epoch = earlier.header.epoch;
     }
     // Everything that can be refused is, before a thread is started or a file made.
-    let prepared_orders = prepare_orders(config, &pipeline_options, &options.interrupt)?;
+    let prepared_orders = prepare_orders(config, &pipeline_options, &options.interrupt, &beside.alerts)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
     pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
     let mut config = adopted.unwrap_or_else(|| config.clone());
@@ -470,6 +470,7 @@ fn prepare_orders(
     config: &Config,
     options: &PipelineOptions,
     interrupt: &Interrupt,
+    alerts: &Alerts,
 ) -> Result<Option<PreparedOrders>, LiveError> {
     if config.trading.mode == TradingMode::Paper {
         return Ok(None);
@@ -481,7 +482,8 @@ fn prepare_orders(
             "live orders need a journal, in which each is written before it is sent: give [journal] path, or --journal",
         ));
     }
-    Ok(Some(PreparedOrders::check(config, interrupt)?))
+    let waiting = |why: &str| alerts.raise(Alert::waiting(why, wall_clock()));
+    Ok(Some(PreparedOrders::check(config, interrupt, &waiting)?))
 }
 
 /// Starts the sending of orders.

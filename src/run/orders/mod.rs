@@ -125,14 +125,19 @@ pub struct RunningOrders {
 }
 
 impl PreparedOrders {
-    /// Checks key, symbols and account. While the venue wants silence (HTTP 418 or 429) it waits, until `interrupt` is raised.
+    /// Checks key, symbols and account. While the venue wants silence (HTTP 418 or 429) it waits, until `interrupt` is raised,
+    /// and says so through `waiting`.
     ///
     /// # Errors
     /// [`OrdersError`], with what to do.
-    pub fn check(config: &Config, interrupt: &Interrupt) -> Result<Self, OrdersError> {
+    pub fn check(
+        config: &Config,
+        interrupt: &Interrupt,
+        waiting: &dyn Fn(&str),
+    ) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
         let preflight::Found { credentials, config, terms, limits } =
-            preflight::check(config, &tls, interrupt)?;
+            preflight::check(config, &tls, interrupt, waiting)?;
         Ok(Self { config, terms, limits, credentials, tls })
     }
 

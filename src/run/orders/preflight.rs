@@ -142,11 +142,18 @@ pub(super) struct Found {
 }
 
 /// Asks everything, in the order in which it can fail. A venue that wants silence is given it, until `interrupt` is raised.
-pub(super) fn check(config: &Config, tls: &TlsClient, interrupt: &Interrupt) -> Result<Found, OrdersError> {
+/// Each wait is told through `waiting` too.
+pub(super) fn check(
+    config: &Config,
+    tls: &TlsClient,
+    interrupt: &Interrupt,
+    waiting: &dyn Fn(&str),
+) -> Result<Found, OrdersError> {
     let credentials = keys::load(&config.trading)?;
     let endpoint = config.venue.endpoints(Market::Spot).rest.clone();
     let http = HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX);
-    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading: &config.trading, interrupt };
+    let trading = &config.trading;
+    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading, interrupt, waiting };
     desk.patiently(Asking::learn_the_time)?;
     desk.patiently(|desk| desk.check_the_key())?;
     let (instruments, terms, limits) = desk.patiently(|desk| desk.adopt(config))?;
@@ -166,6 +173,7 @@ struct Asking<'a> {
     offset_ns: i64,
     trading: &'a TradingConfig,
     interrupt: &'a Interrupt,
+    waiting: &'a dyn Fn(&str),
 }
 
 /// The longest ban there is, by the venue's documentation; a `Retry-After` beyond it is not believed.
@@ -205,11 +213,13 @@ impl Asking<'_> {
                     let silence = silence(status, retry_after_s, times);
                     times += 1;
                     let until = wall_clock().plus(silence);
-                    log::warn!(
+                    let why = format!(
                         "{endpoint} takes no requests from here (HTTP {status} to the question for {what}): it is asked again \
-                         at {until}, in {} s, and nothing is started before; Ctrl-C ends the waiting",
+                         at {until}, in {} s, and nothing is started before",
                         silence.as_secs()
                     );
+                    log::warn!("{why}; Ctrl-C ends the waiting");
+                    (self.waiting)(&why);
                     self.wait(silence, until)?;
                 }
                 done => return done,
