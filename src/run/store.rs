@@ -146,6 +146,24 @@ impl StoreThread {
         !matches!(self.done.recv_timeout(at_most), Err(RecvTimeoutError::Timeout))
     }
 
+    /// Waits until it is over, saying what for.
+    fn patiently(&self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.done.recv_timeout(left.min(TOLD_EVERY)) {
+                Err(RecvTimeoutError::Timeout) if left > TOLD_EVERY => {}
+                over => return over,
+            }
+            let StoreSummary { place, behind_bytes, error, .. } = self.summary();
+            let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
+            log::info!(
+                "waiting for the database {place}{why}: {} MiB of the journal are not there yet; it is given {} s more",
+                behind_bytes.div_ceil(1 << 20),
+                deadline.saturating_duration_since(Instant::now()).as_secs()
+            );
+        }
+    }
+
     /// Tells it that the journal grows no more, and waits until the database has everything, as long as `[store]
     /// finish_seconds` allows. A database that hangs is left hanging: the thread is given up.
     #[must_use]
@@ -153,7 +171,7 @@ impl StoreThread {
         let begun = Instant::now();
         let _ = self.commands.send(Command::Finish(begun + self.finish));
         // A little longer than the thread itself gives it: what it says is better than what we can say.
-        let over = self.done.recv_timeout(self.finish + Duration::from_millis(500));
+        let over = self.patiently(begun + self.finish + Duration::from_millis(500));
         let mut summary = self.summary();
         summary.lag = begun.elapsed();
         if over.is_err() && !summary.caught_up {
@@ -166,6 +184,8 @@ impl StoreThread {
     }
 }
 
+/// Between two lines of whoever waits for a database.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// The first pause after a failure; each is twice the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);

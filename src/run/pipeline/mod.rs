@@ -37,6 +37,7 @@ use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
 use journal::journal_writer;
 use parts::{BooksOf, Lanes, RiskFurniture};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// A stage of this pipeline: those on one thread share the books.
@@ -414,10 +415,18 @@ impl Pipeline {
     }
 }
 
-/// Says which limits nobody wrote down: orders are denied for them, and their owner should not have to search for it.
+/// Says which limits nobody wrote down: orders are denied for them, and their owner should not have to search for it. Once
+/// of a configuration: a sweep makes thousands of pipelines of one.
 fn tell_of_missing_limits(config: &Config) {
+    static TOLD: Mutex<Option<(String, Vec<String>)>> = Mutex::new(None);
     let missing = &config.risk.missing;
-    if !missing.is_empty() && !config.strategies.is_empty() {
+    if missing.is_empty() || config.strategies.is_empty() {
+        return;
+    }
+    let of = (config.file.clone(), missing.clone());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.as_ref() != Some(&of) {
+        *told = Some(of);
         log::warn!(
             "every order that does not reduce will be denied, since [risk] in {} leaves {} limits unset: {}; write each, \
              if only as \"none\", or unset = \"default\"",
