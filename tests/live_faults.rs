@@ -28,7 +28,8 @@ fn weathered(more: &str, faults: &[Fault]) -> MarketOutcome {
         let opened = venue.opened();
         venue.fault(fault);
         let ends = match fault {
-            Fault::Drop(_) | Fault::Duplicate | Fault::Reorder | Fault::Ping | Fault::Shutdown(_) => false,
+            Fault::Drop(_) | Fault::Cripple(_) | Fault::Duplicate | Fault::Reorder => false,
+            Fault::Ping | Fault::Shutdown(_) => false,
             Fault::Huge(bytes) => *bytes > FRAME_BYTES_MAX,
             Fault::Cut | Fault::Stall(_) | Fault::Truncate => true,
             Fault::SlowFrame | Fault::Close | Fault::BadFrame | Fault::PingFlood => true,
@@ -75,6 +76,15 @@ fn a_lost_diff_is_a_gap_of_that_book_alone_and_the_connection_stays() {
     assert_eq!((c.lost, c.opened, c.interruptions), (0, 1, 0), "{c:?}");
     // Of four frames in a row of two instruments' three streams, one or two are diffs.
     assert!((1..=4).contains(&c.gaps) && c.snapshots == 2 + c.gaps, "{c:?}");
+}
+
+#[test]
+fn a_diff_that_cannot_be_read_takes_its_book_away_until_it_is_fetched_anew_and_the_connection_stays() {
+    let outcome = weathered("", &[Fault::Cripple(1), Fault::Cripple(3), Fault::Cripple(1)]);
+    let c = outcome.counts;
+    assert_eq!((c.lost, c.opened, c.unread, c.gaps), (0, 1, 5, 0), "{c:?}");
+    // What comes while its book is out of step already is no news.
+    assert!((3..=5).contains(&c.interruptions) && c.snapshots >= 2 + 3, "{c:?}");
 }
 
 #[test]

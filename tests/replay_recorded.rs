@@ -191,6 +191,13 @@ fn one_diff_left_out_is_one_gap_and_the_book_is_hidden_until_the_next_snapshot()
     assert_eq!((usdm_btc(&bad).sync.gaps, usdm_btc(&bad).top.valid), (1, false));
     assert!(bad.execution.orders < good.execution.orders, "no order from a book that cannot be trusted");
 
+    // The very last diff, so that none after it tells: one that cannot be read takes the book away by itself.
+    let mut crippled = whole.clone();
+    crippled.all[diffs[diffs.len() - 1]].1.pop();
+    let bad = run(crippled);
+    assert_eq!(bad.feed.as_ref().map(|feed| feed.decode_errors), Some(1));
+    assert_eq!((usdm_btc(&bad).sync.gaps, usdm_btc(&bad).top.valid), (0, false));
+
     // A snapshot that stands at the last diff but one: the last one then follows it.
     let text = |index: usize| String::from_utf8(broken.all[index].1.clone()).expect("frames are UTF-8");
     let last = (0..broken.all.len()).rev().find(|i| is_diff(&broken.all[*i].1)).expect("there are diffs");

@@ -5,7 +5,8 @@ use crate::domain::event::Kind;
 use crate::domain::{InstrumentTable, Slot, Time};
 use crate::net::{Frame, SourceInfo};
 use crate::pipeline::{Sampler, StageHistogram, StampClock};
-use crate::venue::binance::Decoder;
+use crate::venue::binance::streams::StreamKind;
+use crate::venue::binance::{Decoder, Unread};
 use crate::venue::{DecodeError, Decoded, LevelBuffer};
 
 /// Problems kept word for word; the rest are counted.
@@ -62,6 +63,15 @@ pub struct Message {
     done: u64,
 }
 
+/// Why nothing of a frame is to be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// It is of no kind or instrument that is used.
+    OfNoUse,
+    /// It could not be decoded.
+    Unread(DecodeError),
+}
+
 /// See the module.
 pub struct Feed {
     decoder: Decoder,
@@ -75,6 +85,8 @@ pub struct Feed {
     pub problems: Vec<FrameProblem>,
     /// The first frame of an instrument that the run does not have.
     pub unknown: Option<(String, u64)>,
+    /// By instrument, whether its depth was ever told: from then on the stages trust no quote without its book.
+    depth_told: Vec<bool>,
     /// Frame read to message decoded.
     pub decode: StageHistogram,
     /// Message decoded to event published.
@@ -93,6 +105,7 @@ impl Feed {
             counts: FeedCounts::default(),
             problems: Vec::with_capacity(PROBLEMS_KEPT),
             unknown: None,
+            depth_told: vec![false; table.len()],
             decode: StageHistogram::new("decode", "frame read to message decoded"),
             sequence: StageHistogram::new(
                 "sequence",
@@ -119,19 +132,59 @@ impl Feed {
         let (decoded, done) = self.read(source, frame.bytes, frame.line);
         match &decoded {
             // Published from where it lies: a message is large enough for a copy to show.
-            Ok(decoded) => self.publish_decoded(decoded, done, frame.received, read, sequencer),
-            Err(_) => Ok(()),
+            Ok(decoded) => {
+                if let Decoded::DepthDiff(head) | Decoded::DepthSnapshot(head) = decoded {
+                    self.depth_told[head.instrument.index()] = true;
+                }
+                self.publish_decoded(decoded, done, frame.received, read, sequencer)
+            }
+            Err(_) => self.unread_frame(source, frame, read, sequencer),
         }
     }
 
-    /// Decodes one frame and counts it; `None` where nothing of it is to be published.
+    /// A frame cannot be decoded: the book that it would have changed is none from here to its next snapshot, as a live run
+    /// takes it; where there is no book, the top that it would have replaced is none.
+    #[cold]
+    fn unread_frame(
+        &mut self,
+        source: &SourceInfo,
+        frame: &Frame<'_>,
+        read: u64,
+        sequencer: &mut Sequencer,
+    ) -> Result<(), Stopped> {
+        let Some(Unread { instrument, kind }) = self.unread(source, frame.bytes) else { return Ok(()) };
+        let interrupts = match kind {
+            StreamKind::Diffs => true,
+            StreamKind::Quotes | StreamKind::Partial => !self.depth_told[instrument.index()],
+            StreamKind::Trades | StreamKind::Klines => false,
+        };
+        if !interrupts {
+            return Ok(());
+        }
+        sequencer.advance(frame.received)?;
+        sequencer.publish(Slot::interrupted(instrument), read)
+    }
+
+    /// Of which stream a frame is that could not be decoded, if it says so.
+    #[must_use]
+    pub fn unread(&self, source: &SourceInfo, bytes: &[u8]) -> Option<Unread> {
+        self.decoder.unread(source, bytes)
+    }
+
+    /// Decodes one frame and counts it.
+    ///
+    /// # Errors
+    /// [`Untold`] where nothing of it is to be published.
     #[inline]
-    pub fn decode(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> Option<Message> {
+    pub fn decode(&mut self, source: &SourceInfo, bytes: &[u8], line: u64) -> Result<Message, Untold> {
         let (decoded, done) = self.read(source, bytes, line);
         match decoded {
             // Of interruptions a recording tells, and nobody who sends frames.
-            Ok(Decoded::Ignored | Decoded::UnknownInstrument | Decoded::Interrupted(_)) | Err(_) => None,
-            Ok(decoded) => Some(Message { decoded, done }),
+            Ok(Decoded::Ignored | Decoded::UnknownInstrument | Decoded::Interrupted(_)) => {
+                Err(Untold::OfNoUse)
+            }
+            Ok(decoded) => Ok(Message { decoded, done }),
+            Err(error) => Err(Untold::Unread(error)),
         }
     }
 

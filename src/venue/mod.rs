@@ -51,6 +51,19 @@ impl LevelBuffer {
     }
 }
 
+impl DecodeError {
+    /// What is to be done about it, for the end of a sentence; nothing where trying again may mend it.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Number { error: DecimalError::TooPrecise, .. } => {
+                ": the venue's precision has changed; update the instrument's file, and start anew"
+            }
+            _ => "",
+        }
+    }
+}
+
 /// Why a frame could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DecodeError {

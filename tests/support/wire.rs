@@ -64,6 +64,8 @@ pub enum Fault {
     Drop(usize),
     /// The next frame comes twice.
     Duplicate,
+    /// So many depth diffs lack their last byte.
+    Cripple(usize),
     /// The next two frames change places.
     Reorder,
     /// Half a frame, then the socket is closed.

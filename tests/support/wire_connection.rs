@@ -126,6 +126,7 @@ fn follow(mut stream: Tls, socket: TcpStream, path: &str, answer: &[u8], shared:
         streams,
         receiver,
         leave_out: 0,
+        cripple: 0,
         twice: false,
         hold: None,
         reorder: false,
@@ -147,6 +148,7 @@ struct Following {
     streams: HashSet<String>,
     receiver: Receiver<ToConnection>,
     leave_out: usize,
+    cripple: usize,
     twice: bool,
     reorder: bool,
     hold: Option<Arc<str>>,
@@ -182,8 +184,10 @@ impl Following {
                     }
                     Ok(ToConnection::Fault(fault)) => {
                         // Of those that concern frames to come, the frames tell.
-                        self.done +=
-                            u64::from(!matches!(fault, Fault::Drop(_) | Fault::Duplicate | Fault::Reorder));
+                        self.done += u64::from(!matches!(
+                            fault,
+                            Fault::Drop(_) | Fault::Cripple(_) | Fault::Duplicate | Fault::Reorder
+                        ));
                         if matches!(fault, Fault::Stall(_) | Fault::SlowFrame) {
                             self.tell(shared);
                         }
@@ -229,6 +233,11 @@ impl Following {
             self.done += u64::from(self.leave_out == 0);
             return Ok(());
         }
+        if self.cripple > 0 && frame.contains("depthUpdate") {
+            self.cripple -= 1;
+            self.done += u64::from(self.cripple == 0);
+            return self.ws.write(Message::text(&frame[..frame.len() - 1]));
+        }
         if std::mem::take(&mut self.reorder) {
             self.hold = Some(frame);
             return Ok(());
@@ -255,6 +264,7 @@ impl Following {
             }
             Fault::Stall(time) => std::thread::sleep(time),
             Fault::Drop(n) => self.leave_out = n,
+            Fault::Cripple(n) => self.cripple = n,
             Fault::Duplicate => self.twice = true,
             Fault::Reorder => self.reorder = true,
             Fault::Truncate => {

@@ -409,7 +409,14 @@ mod tests {
             pid: 4711,
             events: 123_456,
             seen_ms_ago: 12,
-            feed: FeedReply { connections_live: 3, connections: 3, books_synced: 8, books: 8, frames: 9 },
+            feed: FeedReply {
+                connections_live: 3,
+                connections: 3,
+                books_synced: 8,
+                books: 8,
+                frames: 9,
+                decode_errors: 0,
+            },
             stopped: vec![Stopped {
                 scope: "strategy ma-cross".into(),
                 cause: "daily-loss".into(),

@@ -9,7 +9,8 @@ use super::request::MarketDataReply;
 use crate::domain::Time;
 use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::Config;
-use crate::run::live::{FeedHealth, SharedHealth};
+use crate::run::live::{FeedHealth, FollowedHealth, SharedHealth};
+use crate::venue::binance::streams::{FetchFailure, StreamKind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const NAMED_MAX: usize = 20;
 const HEARD_WITHIN_NS: u64 = 5_000_000_000;
 /// Where no limit says how old a market may be, one that is silent for longer is told all the same.
 const SILENT_UNLIMITED: Duration = Duration::from_secs(60);
+/// Frames that cannot be read are told for so long after the last of them.
+const UNREAD_TOLD_NS: u64 = 60_000_000_000;
 
 /// See the module.
 pub(super) struct MarketData {
@@ -109,6 +112,7 @@ impl MarketData {
             let Some(carried_since) = of.carried_since else { continue };
             let Some(name) = self.names.get(of.instrument.index()) else { continue };
             let heard = risk.silent_ns.get(of.instrument.index()).copied();
+            told.extend(unread(of, name, now));
             // As of the snapshot; none is made where nothing happens, not even time.
             let silent_ns = heard.flatten().map(|silent| silent.saturating_add(now.since(risk.time)));
             let (kind, for_ns, means) = match (of.out_of_step_since, silent_ns, self.age_max_ns) {
@@ -122,8 +126,10 @@ impl MarketData {
                 (Some(since), _, _) => (
                     "book-out-of-step",
                     Some(now.since(since)),
-                    "every order in it is denied (book-invalid), such that reduce too, until its book is fetched anew"
-                        .into(),
+                    format!(
+                        "every order in it is denied (book-invalid), such that reduce too, until its book is fetched anew{}",
+                        aside(of)
+                    ),
                 ),
                 (None, Some(silent), Some(max)) if silent > max => (
                     "silent",
@@ -155,4 +161,42 @@ impl MarketData {
             });
         }
     }
+}
+
+/// Why a book is not asked for all the time, for the end of a sentence.
+fn aside(of: &FollowedHealth) -> String {
+    match of.aside {
+        Some(FetchFailure::Refused(status)) => {
+            format!("; the venue refuses it (HTTP {status}), and is asked rarely: is it still traded?")
+        }
+        Some(FetchFailure::Unreadable(error)) => {
+            format!("; it comes, and cannot be read: {error}{}", error.advice())
+        }
+        _ => String::new(),
+    }
+}
+
+/// Frames of an instrument that could not be read lately.
+fn unread(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketDataReply> {
+    let unread = of.unread.filter(|unread| now.since(unread.at) < UNREAD_TOLD_NS)?;
+    let then = match unread.kind {
+        StreamKind::Diffs => "its book is not traded on until it is fetched anew",
+        StreamKind::Quotes | StreamKind::Partial => "where it has a book, orders go by that alone",
+        StreamKind::Trades | StreamKind::Klines => "they are missing, in bars too",
+    };
+    let means = format!(
+        "{} in all, the last {:.1} s ago, of its {}: {}{}; {then}",
+        unread.frames,
+        now.since(unread.at) as f64 / 1e9,
+        unread.kind.label(),
+        unread.error,
+        unread.error.advice(),
+    );
+    Some(MarketDataReply {
+        kind: "frames-unread".to_owned(),
+        instruments: vec![name.to_owned()],
+        for_ms: Some(now.since(unread.since) / 1_000_000),
+        means,
+        ..MarketDataReply::default()
+    })
 }

@@ -100,13 +100,16 @@ pub struct FeedReply {
     pub books: u64,
     /// Frames received.
     pub frames: u64,
+    /// Of those, and of books by REST, such that could not be decoded.
+    pub decode_errors: u64,
 }
 
 /// Something that is wrong with the market data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct MarketDataReply {
-    /// `connection-down`, `connection-silent`, `book-out-of-step`, or `silent`, of an instrument that nothing is heard of.
+    /// `connection-down`, `connection-silent`, `book-out-of-step`, `frames-unread`, of frames that cannot be decoded, or
+    /// `silent`, of an instrument that nothing is heard of.
     pub kind: String,
     /// Which connection, by its market and its number there; absent where it is about an instrument alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +131,7 @@ impl MarketDataReply {
         let what = match self.kind.as_str() {
             "connection-down" => "is down",
             "connection-silent" | "silent" => "is silent",
+            "frames-unread" => "has frames that cannot be read",
             _ => "has a book out of step",
         };
         let mut names = self.instruments.join(", ");
@@ -212,10 +216,14 @@ impl ControlReply {
     /// most `most` are told.
     #[must_use]
     pub fn market_data_lines(&self, most: usize) -> Vec<String> {
-        let FeedReply { connections_live, connections, books_synced, books, .. } = self.feed;
-        let mut lines = vec![format!(
+        let FeedReply { connections_live, connections, books_synced, books, decode_errors, .. } = self.feed;
+        let mut first = format!(
             "market data: {connections_live} of {connections} connections live, {books_synced} of {books} books in step"
-        )];
+        );
+        if decode_errors > 0 {
+            first += &format!(", {decode_errors} frames could not be read");
+        }
+        let mut lines = vec![first];
         lines.extend(self.market_data.iter().take(most).map(MarketDataReply::line));
         let left_out = self.market_data.len().saturating_sub(most);
         if left_out > 0 {

@@ -201,7 +201,16 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
         let instrument = crate::domain::InstrumentId(id);
         let carried_since = carried.then(|| ago(200));
         let depth_told = id != 3;
-        Some(FollowedHealth { instrument, market, group, out_of_step_since, depth_told, carried_since })
+        Some(FollowedHealth {
+            instrument,
+            market,
+            group,
+            out_of_step_since,
+            depth_told,
+            carried_since,
+            aside: None,
+            unread: None,
+        })
     };
     {
         let health = running.vitals.health();
@@ -264,6 +273,8 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
         out_of_step_since: None,
         depth_told: true,
         carried_since: Some(Time(0)),
+        aside: None,
+        unread: None,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
     let watched = MarketData::new(&config, health);
@@ -280,4 +291,50 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
     );
     let told = told(Some(61 * S));
     assert!(told.len() == 1 && told[0].line().contains("is silent for 61.0 s: no limit says"), "{told:?}");
+}
+
+#[test]
+fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do() {
+    use crate::domain::DecimalError;
+    use crate::venue::DecodeError;
+    use crate::venue::binance::streams::{FetchFailure, StreamKind, UnreadFrames};
+    const S: u64 = 1_000_000_000;
+    let config = Config::embedded_default();
+    let health = crate::run::live::SharedHealth::default();
+    let error = DecodeError::Number { field: "bids", error: DecimalError::TooPrecise };
+    let unread =
+        UnreadFrames { frames: 595, since: Time(40 * S), at: Time(99 * S), kind: StreamKind::Diffs, error };
+    let of = FollowedHealth {
+        instrument: crate::domain::InstrumentId(0),
+        market: crate::domain::Market::Spot,
+        group: 0,
+        out_of_step_since: Some(Time(40 * S)),
+        depth_told: true,
+        carried_since: Some(Time(0)),
+        aside: Some(FetchFailure::Unreadable(error)),
+        unread: Some(unread),
+    };
+    health.lock().expect("no panic").instruments = vec![Some(of)];
+    let watched = MarketData::new(&config, health);
+    let risk = RiskSnapshot { time: Time(100 * S), silent_ns: vec![Some(0)], ..RiskSnapshot::default() };
+    let told = |at: u64| -> Vec<String> {
+        watched.problems(&risk, Time(at)).iter().map(MarketDataReply::line).collect()
+    };
+    let name = config.instruments.all()[0].name();
+    let lines = told(100 * S);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let precision = "field \"bids\": more decimals than the instrument's precision: the venue's precision has changed; \
+                     update the instrument's file";
+    for (line, start) in lines.iter().zip([
+        format!("MARKET DATA {name} has frames that cannot be read for 60.0 s: 595 in all, the last 1.0 s ago, of its depth"),
+        format!("MARKET DATA {name} has a book out of step for 60.0 s"),
+    ]) {
+        assert!(line.starts_with(&start) && line.contains(precision), "{start:?}: {line}");
+    }
+    assert_eq!(told(160 * S).len(), 1, "a minute without one");
+    let reply = ControlReply {
+        feed: FeedReply { decode_errors: 595, ..FeedReply::default() },
+        ..ControlReply::default()
+    };
+    assert!(reply.market_data_lines(1)[0].ends_with(", 595 frames could not be read"));
 }

@@ -18,7 +18,7 @@ pub struct Vitals {
 struct Shared {
     beats: AtomicU64,
     events: AtomicU64,
-    feed: [AtomicU64; 5],
+    feed: [AtomicU64; 6],
     /// Milliseconds from `begun` to the last beat.
     at_ms: AtomicU64,
 }
@@ -35,7 +35,8 @@ impl Vitals {
         let at = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.shared.events.store(status.seq, Ordering::Relaxed);
         let counts = [status.connections_live, status.connections, status.books_synced, status.books];
-        let counts = counts.map(|count| count as u64).into_iter().chain([status.frames]);
+        let counts =
+            counts.map(|count| count as u64).into_iter().chain([status.frames, status.decode_errors]);
         for (told, count) in self.shared.feed.iter().zip(counts) {
             told.store(count, Ordering::Relaxed);
         }
@@ -58,9 +59,9 @@ impl Vitals {
     /// How the feed stood then.
     #[must_use]
     pub fn feed(&self) -> FeedReply {
-        let [connections_live, connections, books_synced, books, frames] =
+        let [connections_live, connections, books_synced, books, frames, decode_errors] =
             std::array::from_fn(|at| self.shared.feed[at].load(Ordering::Relaxed));
-        FeedReply { connections_live, connections, books_synced, books, frames }
+        FeedReply { connections_live, connections, books_synced, books, frames, decode_errors }
     }
 
     /// How each connection and each book stands.

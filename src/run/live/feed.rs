@@ -11,7 +11,7 @@ use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase
 use crate::net::{SourceId, SourceInfo, TlsClient};
 use crate::pipeline::{StageHistogram, StampClock, Wait};
 use crate::run::config::{Config, EndpointConfig};
-use crate::run::feed::Feed;
+use crate::run::feed::{Feed, Untold};
 use crate::run::interrupt::Interrupt;
 use crate::run::sequencer::Stopped;
 use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
@@ -323,7 +323,7 @@ impl LiveFeed {
                 Ok(Some(Incoming::Text(bytes) | Incoming::Binary(bytes))) => {
                     *frames += 1;
                     match self.decoding.decode(source, bytes, *frames) {
-                        Some(message) => {
+                        Ok(message) => {
                             let verdict = client.admit(*id, &message.decoded, now);
                             // What is early comes again, over another connection.
                             if !matches!(verdict, Verdict::Duplicate | Verdict::Early) {
@@ -334,8 +334,17 @@ impl LiveFeed {
                             }
                         }
                         // Answers to our own requests are no market data; what could not be read may well be.
-                        None if client.control(*id, bytes, now) => {}
-                        None => sink.frame(SourceId(market as u16), came, bytes),
+                        Err(_) if client.control(*id, bytes, now) => {}
+                        Err(untold) => {
+                            sink.frame(SourceId(market as u16), came, bytes);
+                            if let Untold::Unread(error) = untold {
+                                let of = self.decoding.unread(source, bytes);
+                                // At once: what comes behind it is not to be traded on with it missing.
+                                if let Some(instrument) = client.unread(*id, of, error, now) {
+                                    sink.interrupted(instrument, now, self.clock.raw())?;
+                                }
+                            }
+                        }
                     }
                 }
                 Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
@@ -393,6 +402,7 @@ impl LiveFeed {
         let (seq, time) = sink.progress();
         let mut status =
             LiveStatus { frames: self.decoding.counts.lines, seq, time, ..LiveStatus::default() };
+        status.decode_errors = self.decoding.counts.decode_errors;
         for followed in &self.markets {
             let (synced, books) = followed.client.books_synced();
             status.connections_live += followed.client.live_connections();

@@ -4,7 +4,7 @@
 //! into room that is there already, and only where nobody reads at that moment: it never waits.
 
 use crate::domain::{InstrumentId, Market, Time};
-use crate::venue::binance::streams::{FollowedState, StreamClient};
+use crate::venue::binance::streams::{FetchFailure, FollowedState, StreamClient, UnreadFrames};
 use std::sync::{Arc, Mutex};
 
 /// A connection.
@@ -36,6 +36,10 @@ pub(in crate::run) struct FollowedHealth {
     pub depth_told: bool,
     /// Since when any connection carries its streams; none while none does.
     pub carried_since: Option<Time>,
+    /// Why its book is set aside, where it is.
+    pub aside: Option<FetchFailure>,
+    /// Its frames that could not be decoded, if there were any.
+    pub unread: Option<UnreadFrames>,
 }
 
 /// See the module. Nothing before the first copy.
@@ -67,7 +71,7 @@ impl FeedHealth {
                     None => self.connections.push(seen),
                 }
             }
-            for FollowedState { instrument, group, in_step, depth_told } in client.followed() {
+            for FollowedState { instrument, group, in_step, depth_told, aside, unread } in client.followed() {
                 let at = instrument.index();
                 if self.instruments.len() <= at {
                     self.instruments.resize(at + 1, None);
@@ -84,6 +88,8 @@ impl FeedHealth {
                     out_of_step_since,
                     depth_told,
                     carried_since,
+                    aside,
+                    unread,
                 };
                 self.instruments[at] = Some(seen);
             }

@@ -15,8 +15,8 @@ mod socket;
 
 pub use capture::{LiveCapture, capture_live};
 #[cfg(test)]
-pub(in crate::run) use health::{ConnectionHealth, FollowedHealth};
-pub(in crate::run) use health::{FeedHealth, SharedHealth};
+pub(in crate::run) use health::ConnectionHealth;
+pub(in crate::run) use health::{FeedHealth, FollowedHealth, SharedHealth};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;
@@ -91,8 +91,10 @@ pub struct LiveStatus {
     pub books_synced: usize,
     /// Books followed.
     pub books: usize,
-    /// Of those, books that the venue refuses.
+    /// Of those, books that the venue refuses, or that cannot be read.
     pub books_aside: usize,
+    /// Frames, and books by REST, that could not be decoded.
+    pub decode_errors: u64,
 }
 
 /// Why a live run could not be made, or not to its end.

@@ -7,6 +7,7 @@ use crate::domain::event::DepthHead;
 use crate::domain::{InstrumentId, Time};
 use crate::net::websocket::ConnectionError;
 use crate::net::{SourceId, SourceInfo};
+use crate::run::feed::Untold;
 use crate::run::sequencer::Stopped;
 use crate::venue::Decoded;
 use crate::venue::binance::streams::{ASIDE, ConnectionId, FetchFailure, Request, SnapshotVerdict};
@@ -125,12 +126,13 @@ impl LiveFeed {
         let news = client.fetch_failed(instrument, failure, now, &mut self.requests);
         let level = if news { log::Level::Warn } else { log::Level::Debug };
         let name = &self.book_sources[instrument.index()].name;
+        let aside = format!("; set aside, and asked for again every {} s", ASIDE.as_secs());
         let then = match failure {
-            FetchFailure::Refused(_) => {
-                format!("; set aside, and asked for again every {} s (is it still traded?)", ASIDE.as_secs())
-            }
+            FetchFailure::Refused(_) => format!("{aside} (is it still traded?)"),
+            FetchFailure::Unreadable(error) if failure.lasts() => format!("{}{aside}", error.advice()),
             _ => String::new(),
         };
+        let level = if news && failure.lasts() { log::Level::Error } else { level };
         log::log!(level, "{name} could not be fetched: {problem}{then}");
     }
 
@@ -144,8 +146,16 @@ impl LiveFeed {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let read = self.clock.raw();
-        let message = self.decoding.decode(&self.book_sources[instrument.index()], body, 1);
-        let Some((message, head)) = message.and_then(|m| Some((m, head_of(&m.decoded, instrument)?))) else {
+        let message = match self.decoding.decode(&self.book_sources[instrument.index()], body, 1) {
+            Ok(message) => head_of(&message.decoded, instrument).map(|head| (message, head)),
+            Err(Untold::Unread(error)) => {
+                let failure = FetchFailure::Unreadable(error);
+                self.no_book(market, instrument, &failure, &format!("it cannot be read: {error}"), now);
+                return Ok(());
+            }
+            Err(Untold::OfNoUse) => None,
+        };
+        let Some((message, head)) = message else {
             self.no_book(market, instrument, &FetchFailure::Transient, "the answer is not its book", now);
             return Ok(());
         };

@@ -17,9 +17,11 @@ mod scan;
 pub mod streams;
 mod symbols;
 mod tape;
+mod unread;
 
 pub use bytes::FixedBytes;
 pub use interruption::{interruption, is_interruption};
+pub use unread::Unread;
 
 use super::{DecodeError, Decoded, LevelBuffer};
 use crate::domain::InstrumentTable;
@@ -92,6 +94,13 @@ impl Decoder {
             return Err(DecodeError::TooLarge { max: FRAME_BYTES_MAX });
         }
         self.parser.decode(&self.table, source, frame, &mut levels.levels)
+    }
+
+    /// Of which stream a frame is that could not be decoded, if it says so.
+    #[cold]
+    #[must_use]
+    pub fn unread(&self, source: &SourceInfo, frame: &[u8]) -> Option<Unread> {
+        unread::unread(&self.table, source.market, frame)
     }
 
     /// Frames the fast path has decoded.

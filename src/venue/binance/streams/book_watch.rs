@@ -145,6 +145,20 @@ impl BookWatch {
         was
     }
 
+    /// A frame of its diffs cannot be read: what it would have changed is missing. Says whether the book is to be fetched anew,
+    /// and whether the stages have one, or keep diffs for one, which they are to forget.
+    pub fn unread(&mut self) -> (bool, bool) {
+        let fetch = self.synced() || self.state == State::Fetching;
+        let told = self.synced() || self.kept.any();
+        if fetch {
+            self.state = State::Wanted;
+        }
+        if told {
+            (self.run, self.kept, self.early_since, self.votes) = (None, Kept::default(), None, 0);
+        }
+        (fetch, told)
+    }
+
     /// A diff came over connection `link`; `live` has a bit for each connection that brings this book's diffs. The second result says
     /// that the book has to be fetched.
     #[inline]

@@ -2,10 +2,11 @@
 
 use super::book_watch::BookWatch;
 use super::counts::StreamCounts;
+use super::doubt::{Told, UnreadFrames};
 use super::line::{ConnectionId, GroupState, Line, Link};
 use super::messages::Watched;
 use super::plan::{StreamKind, StreamName, plan};
-use super::snapshots::SnapshotQueue;
+use super::snapshots::{FetchFailure, SnapshotQueue};
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::net::Backoff;
 use crate::net::websocket::ConnectionError;
@@ -99,6 +100,10 @@ pub struct FollowedState {
     pub in_step: Option<bool>,
     /// Whether anything of its book ever came: from then on its quotes are trusted only while that is in step.
     pub depth_told: bool,
+    /// Why its book is set aside, where it is.
+    pub aside: Option<FetchFailure>,
+    /// Its frames that could not be decoded, if there were any.
+    pub unread: Option<UnreadFrames>,
 }
 
 /// Messages to the venue are this far apart: at most four a second, which leaves one for a pong.
@@ -119,6 +124,8 @@ pub struct StreamClient {
     connections: u32,
     pub(super) next_deadline: Time,
     held_back: bool,
+    /// Frames that could not be decoded, and do not say whose they are.
+    pub(super) unnamed: Told,
     /// What happened.
     pub counts: StreamCounts,
 }
@@ -155,6 +162,7 @@ impl StreamClient {
             connections: 0,
             next_deadline: Time(0),
             held_back: false,
+            unnamed: Told::default(),
             counts: StreamCounts::default(),
         };
         let followed = |i: &&Instrument| i.market == market && !standby.contains(&i.id);
@@ -174,7 +182,8 @@ impl StreamClient {
             for id in &group.instruments {
                 let Some(of) = instruments.iter().find(|i| i.id == *id) else { continue };
                 let book = diffs.then(|| BookWatch::new(market != Market::Spot));
-                self.watched[id.index()] = Some(Watched::new(&of.symbol, index, book));
+                self.watched[id.index()] =
+                    Some(Watched::new(&of.symbol, index, book, settings.seed ^ u64::from(id.0)));
             }
             let mut of_group = Vec::new();
             for _ in 0..settings.redundancy.clamp(1, 4) {
@@ -239,7 +248,14 @@ impl StreamClient {
         ids.filter_map(|(instrument, group)| {
             let watched = self.watched.get(instrument.index())?.as_ref()?;
             let in_step = watched.book.as_ref().map(|book| book.synced());
-            Some(FollowedState { instrument, group, in_step, depth_told: watched.depth_told })
+            Some(FollowedState {
+                instrument,
+                group,
+                in_step,
+                depth_told: watched.depth_told,
+                aside: self.queue.aside_for(instrument),
+                unread: watched.doubts.unread(),
+            })
         })
     }
 
@@ -250,7 +266,7 @@ impl StreamClient {
         (books().filter(|b| b.synced()).count(), books().count())
     }
 
-    /// Books that the venue refuses now.
+    /// Books that the venue refuses now, or that cannot be read.
     #[must_use]
     pub fn books_aside(&self) -> usize {
         self.queue.aside()

@@ -31,10 +31,14 @@ pub struct StreamCounts {
     pub early: u64,
     /// Diffs of books that wait for their turn to be fetched.
     pub unsynced: u64,
+    /// Frames that could not be decoded.
+    pub unread: u64,
     /// Diffs that do not follow: something is missing.
     pub gaps: u64,
     /// Instruments whose data was interrupted, or for whose book something was kept in vain.
     pub interruptions: u64,
+    /// Fetched books that could not be decoded.
+    pub books_unread: u64,
     /// Books asked for.
     pub fetches: u64,
     /// Books that came and fit.
@@ -47,7 +51,7 @@ pub struct StreamCounts {
     pub fetches_untrusted: u64,
     /// Requests that the venue refused with a 4xx status.
     pub fetch_refusals: u64,
-    /// Books set aside since the venue refused them; each is asked for again every five minutes.
+    /// Books set aside since the venue refused them, or they cannot be read; each is asked for again every five minutes.
     pub books_set_aside: u64,
     /// Requests answered with 429, 418 or 403: too many.
     pub rate_limited: u64,
@@ -56,7 +60,7 @@ pub struct StreamCounts {
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 24] {
+    pub fn all(&self) -> [(&'static str, u64); 26] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -72,8 +76,10 @@ impl StreamCounts {
             ("duplicates", self.duplicates),
             ("early", self.early),
             ("unsynced", self.unsynced),
+            ("unread", self.unread),
             ("gaps", self.gaps),
             ("interruptions", self.interruptions),
+            ("books_unread", self.books_unread),
             ("fetches", self.fetches),
             ("snapshots", self.snapshots),
             ("snapshots_too_old", self.snapshots_too_old),

@@ -3,6 +3,7 @@
 use super::admission::{Bars, Newest, Verdict, Window};
 use super::book_watch::{BookWatch, SnapshotVerdict};
 use super::client::{Request, StreamClient, nanos};
+use super::doubt::Doubts;
 use super::line::ConnectionId;
 use super::snapshots::{FetchFailure, path};
 use crate::domain::{InstrumentId, Time};
@@ -10,7 +11,7 @@ use crate::venue::Decoded;
 
 /// What was seen of one instrument.
 pub(super) struct Watched {
-    symbol: String,
+    pub symbol: String,
     group: usize,
     trades: Window,
     aggregates: Window,
@@ -20,8 +21,11 @@ pub(super) struct Watched {
     pub book: Option<BookWatch>,
     /// Whether anything of its book was ever published: from then on the stages trust no quote without it.
     pub depth_told: bool,
+    /// Whether a top that came as such was published since the stages were last told that there is none.
+    pub top_told: bool,
+    pub doubts: Doubts,
     /// Asked for to see whether its stream is behind, not because the book is out of step.
-    checking: bool,
+    pub checking: bool,
 }
 
 impl StreamClient {
@@ -56,8 +60,14 @@ impl StreamClient {
                 let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
                 new(window.admit(trade.id))
             }
-            (None, Decoded::Quote(quote)) => watched.quotes.admit(quote.update_id, id.number, now),
-            (None, Decoded::DepthPartial(head)) => watched.partials.admit(head.last_id, id.number, now),
+            (None, Decoded::Quote(quote)) => {
+                watched.top_told = true;
+                watched.quotes.admit(quote.update_id, id.number, now)
+            }
+            (None, Decoded::DepthPartial(head)) => {
+                watched.top_told = true;
+                watched.partials.admit(head.last_id, id.number, now)
+            }
             (None, Decoded::Kline(kline)) => new(watched.bars.admit(kline)),
             _ => Verdict::Unknown,
         };
@@ -72,7 +82,7 @@ impl StreamClient {
     }
 
     #[inline]
-    fn alive(&mut self, id: ConnectionId, now: Time) {
+    pub(super) fn alive(&mut self, id: ConnectionId, now: Time) {
         if let Some(line) = self.lines.get_mut(usize::from(id.line))
             && let Some(link) = line.link(id)
         {
@@ -183,15 +193,16 @@ impl StreamClient {
             FetchFailure::Untrusted => self.counts.fetches_untrusted += 1,
             FetchFailure::RateLimited { .. } => self.counts.rate_limited += 1,
             FetchFailure::Refused(_) => self.counts.fetch_refusals += 1,
+            FetchFailure::Unreadable(_) => self.counts.books_unread += 1,
         }
         let news = self.queue.failed(instrument, failure, now);
-        let refused = matches!(failure, FetchFailure::Refused(_));
-        self.counts.books_set_aside += u64::from(refused && news);
+        let lasts = failure.lasts();
+        self.counts.books_set_aside += u64::from(lasts && news);
         let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return news };
         watched.checking = false;
         let Some(book) = &mut watched.book else { return news };
-        // A book whose stream is silent, and that the venue does not show, is no book to trade on.
-        let doubted = refused && book.doubted();
+        // A book whose stream is silent, and that the venue does not show as one of this instrument, is no book to trade on.
+        let doubted = lasts && book.doubted();
         if book.fetch_failed() {
             self.queue.want(instrument);
         }
@@ -227,7 +238,7 @@ impl StreamClient {
 }
 
 impl Watched {
-    pub fn new(symbol: &str, group: usize, book: Option<BookWatch>) -> Self {
+    pub fn new(symbol: &str, group: usize, book: Option<BookWatch>, seed: u64) -> Self {
         Self {
             symbol: symbol.to_owned(),
             group,
@@ -238,6 +249,8 @@ impl Watched {
             bars: Bars::default(),
             book,
             depth_told: false,
+            top_told: false,
+            doubts: Doubts::new(seed),
             checking: false,
         }
     }
@@ -254,7 +267,7 @@ impl Watched {
         self.aggregates = Window::default();
         (self.quotes, self.partials) = (Newest::default(), Newest::default());
         self.bars = Bars::default();
-        self.checking = false;
+        (self.checking, self.top_told) = (false, false);
         if let Some(book) = &mut self.book {
             book.lost();
         }

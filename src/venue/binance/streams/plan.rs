@@ -24,6 +24,20 @@ pub enum StreamKind {
     Klines,
 }
 
+impl StreamKind {
+    /// What it carries, in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Trades => "trades",
+            Self::Quotes => "best bid and ask",
+            Self::Diffs => "depth",
+            Self::Partial => "partial depth",
+            Self::Klines => "bars",
+        }
+    }
+}
+
 /// A stream as configuration names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamName {

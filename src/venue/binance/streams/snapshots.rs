@@ -8,6 +8,7 @@ use super::super::exchange_info::{RateKind, RateLimit};
 use super::super::limits::{Budget, BudgetSettings, Cost, Permit, Retry, Told, TooMuch};
 use crate::domain::{InstrumentId, Market, Time};
 use crate::net::Backoff;
+use crate::venue::DecodeError;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub const ASIDE: Duration = Duration::from_secs(300);
 const WINDOW_S: u64 = 60;
 
 /// Why a book did not come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchFailure {
     /// The request failed on the way, or with a 5xx status: it may work next time.
     Transient,
@@ -34,6 +35,16 @@ pub enum FetchFailure {
     },
     /// Another 4xx status, for a symbol that is not traded any more say: waiting does not mend it.
     Refused(u16),
+    /// It came, and cannot be decoded.
+    Unreadable(DecodeError),
+}
+
+impl FetchFailure {
+    /// Whether waiting does not mend it: the venue refuses the book, or prints other numbers than the instrument has.
+    #[must_use]
+    pub const fn lasts(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Unreadable(DecodeError::Number { .. }))
+    }
 }
 
 /// See the module.
@@ -52,8 +63,8 @@ pub struct SnapshotQueue {
 struct Pause {
     until: Time,
     backoff: Backoff,
-    /// The venue refused the book.
-    aside: bool,
+    /// Why it is set aside, where it is.
+    aside: Option<FetchFailure>,
 }
 
 /// The weight of a request for a book of so many levels a side.
@@ -140,7 +151,7 @@ impl SnapshotQueue {
 
     /// The answer was of use. Says whether the book had been set aside.
     pub fn came(&mut self, instrument: InstrumentId) -> bool {
-        self.pauses.remove(&instrument).is_some_and(|pause| pause.aside)
+        self.pauses.remove(&instrument).is_some_and(|pause| pause.aside.is_some())
     }
 
     /// The answer was of no use: what is served from a cache is not newer at once.
@@ -160,10 +171,10 @@ impl SnapshotQueue {
                 self.budget.refused(TooMuch { status, code: None, retry }, now);
                 return true;
             }
-            FetchFailure::Refused(_) => self.pause(instrument),
-            FetchFailure::Transient | FetchFailure::Untrusted => {
+            _ if failure.lasts() => self.pause(instrument),
+            _ => {
                 let pause = self.pause(instrument);
-                if !pause.aside {
+                if pause.aside.is_none() {
                     pause.until = now.plus(pause.backoff.next_pause());
                     return pause.backoff.attempts() == 1;
                 }
@@ -171,18 +182,30 @@ impl SnapshotQueue {
             }
         };
         pause.until = now.plus(ASIDE);
-        !std::mem::replace(&mut pause.aside, true)
+        let why = if failure.lasts() { Some(*failure) } else { pause.aside };
+        std::mem::replace(&mut pause.aside, why).is_none()
+    }
+
+    /// It is not asked for before `until`.
+    pub fn hold(&mut self, instrument: InstrumentId, until: Time) {
+        let pause = self.pause(instrument);
+        pause.until = pause.until.max(until);
     }
 
     /// Books set aside now.
     pub fn aside(&self) -> usize {
-        self.pauses.values().filter(|pause| pause.aside).count()
+        self.pauses.values().filter(|pause| pause.aside.is_some()).count()
+    }
+
+    /// Why a book is set aside, if it is.
+    pub fn aside_for(&self, instrument: InstrumentId) -> Option<FetchFailure> {
+        self.pauses.get(&instrument)?.aside
     }
 
     fn pause(&mut self, instrument: InstrumentId) -> &mut Pause {
         let seed = self.seed.wrapping_add(u64::from(instrument.0).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let backoff = || Backoff::new(PAUSE.0, PAUSE.1, seed);
-        let new = || Pause { until: Time(0), backoff: backoff(), aside: false };
+        let new = || Pause { until: Time(0), backoff: backoff(), aside: None };
         self.pauses.entry(instrument).or_insert_with(new)
     }
 

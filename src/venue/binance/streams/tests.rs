@@ -5,7 +5,8 @@ use crate::domain::event::{DepthHead, Quote, Trade};
 use crate::domain::instrument::tests::sample;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Level, Market, Price, Qty, Side, Time};
 use crate::net::websocket::ConnectionError;
-use crate::venue::Decoded;
+use crate::venue::binance::Unread;
+use crate::venue::{DecodeError, Decoded};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
@@ -393,4 +394,83 @@ fn one_that_stood_by_is_followed_by_connections_of_its_own_and_the_others_are_no
     let mut out = Vec::new();
     rig.client.opened(second, rig.now, &mut out);
     assert_eq!((rig.client.lines(), rig.client.books_synced().1), (2, 2));
+}
+
+#[test]
+fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_longer() {
+    let instrument = InstrumentId(0);
+    let mut rig = Rig::new(settings(), 2);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
+    assert_eq!(rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
+    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
+    let unread = |rig: &mut Rig, kind| {
+        let of = Some(Unread { instrument, kind });
+        rig.client.unread(id, of, DecodeError::Json, rig.now)
+    };
+    assert_eq!(unread(&mut rig, StreamKind::Trades), None);
+    assert_eq!(unread(&mut rig, StreamKind::Quotes), None, "the book has the same, and says it");
+    assert_eq!(rig.client.books_synced().0, 1);
+    assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
+    assert_eq!(unread(&mut rig, StreamKind::Diffs), None, "told once");
+    assert_eq!(rig.client.books_synced().0, 0);
+    assert_eq!(rig.diff(id, 15, 16), Verdict::Unsynced, "not on a book that is wrong");
+    let mut waited = Vec::new();
+    for round in 0..9u64 {
+        let begun = rig.now;
+        while !rig
+            .pass(1)
+            .iter()
+            .any(|r| matches!(r, Request::Fetch { instrument: i, .. } if *i == instrument))
+        {
+            rig.trade(id);
+            assert!(rig.now.since(begun) < 100_000 * MS, "never fetched");
+        }
+        waited.push(rig.now.since(begun) / MS);
+        let at = 100 * (round + 1);
+        rig.diff(id, at, at + 1);
+        rig.client.fetched(instrument, at, None, rig.now, &mut rig.out);
+        assert_eq!(rig.client.books_synced().0, 1, "round {round}");
+        assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
+    }
+    assert!(waited[0] <= 201 && waited[8] >= 14_000, "{waited:?}");
+    let counts = rig.client.counts;
+    assert_eq!((counts.unread, counts.interruptions, counts.gaps), (13, 10, 0), "{counts:?}");
+    let state = rig.client.followed().next().expect("followed").unread.expect("told");
+    assert_eq!((state.frames, state.kind, state.at), (13, StreamKind::Diffs, rig.now));
+}
+
+#[test]
+fn a_best_bid_and_ask_that_cannot_be_read_is_none_where_there_is_no_book() {
+    let instrument = InstrumentId(0);
+    let quotes = *STREAMS.iter().find(|s| s.name == "bookTicker").expect("listed");
+    let mut rig = Rig::new(StreamSettings { streams: vec![quotes], ..settings() }, 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    let of = Some(Unread { instrument, kind: StreamKind::Quotes });
+    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None, "there was none yet");
+    assert_eq!(rig.quote(id, 5), Verdict::Publish);
+    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), Some(instrument));
+    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None);
+    assert_eq!(rig.client.unread(id, None, DecodeError::Json, rig.now), None, "nobody knows whose");
+    assert_eq!(rig.client.counts.unread, 4);
+}
+
+#[test]
+fn a_book_of_another_precision_is_set_aside_with_its_reason_and_a_torn_one_is_asked_for_again() {
+    let instrument = InstrumentId(0);
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
+    let torn = FetchFailure::Unreadable(DecodeError::Json);
+    assert!(rig.client.fetch_failed(instrument, &torn, rig.now, &mut rig.out));
+    assert_eq!((fetches(&rig.pass(300)), rig.client.books_aside()), (1, 0));
+    let error = crate::domain::DecimalError::TooPrecise;
+    let finer = FetchFailure::Unreadable(DecodeError::Number { field: "bids", error });
+    assert!(rig.client.fetch_failed(instrument, &finer, rig.now, &mut rig.out));
+    assert_eq!((fetches(&rig.pass(60_000)), rig.client.books_aside()), (0, 1));
+    assert_eq!(rig.client.followed().next().and_then(|followed| followed.aside), Some(finer));
+    assert_eq!(rig.client.counts.books_unread, 2);
 }

@@ -1,0 +1,159 @@
+//! What is not to be believed any more, though its connection lives: a book, or a top, of whose frames one cannot be read.
+//!
+//! Such a frame is a gap of its own. Of a diff nothing is known but that it was there: the book is out of step until it is
+//! fetched anew, after a pause that grows while that does not help, so that one instrument whose numbers the decoder does
+//! not take (the venue has changed its precision) does not use up what the others' books need.
+
+use super::client::StreamClient;
+use super::line::ConnectionId;
+use super::plan::StreamKind;
+use crate::domain::{InstrumentId, Time};
+use crate::net::Backoff;
+use crate::venue::DecodeError;
+use crate::venue::binance::Unread;
+use std::time::Duration;
+
+/// Between two words on what goes on, of one instrument and kind.
+const TELL_EVERY_NS: u64 = 60_000_000_000;
+/// The first and the longest pause before a doubted book is fetched; short again after a minute without doubt.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+const CALM_NS: u64 = 60_000_000_000;
+/// Kinds of streams.
+const KINDS: usize = 5;
+
+/// An instrument's frames that could not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnreadFrames {
+    /// How many.
+    pub frames: u64,
+    /// The first of those that came less than a minute apart.
+    pub since: Time,
+    /// The last.
+    pub at: Time,
+    /// What it would have told.
+    pub kind: StreamKind,
+    /// What is wrong with it.
+    pub error: DecodeError,
+}
+
+/// What is told at once, and then now and then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    at: Option<Time>,
+    untold: u64,
+}
+
+impl Told {
+    /// It happened again; gives how often since it was last told, where it is to be told now.
+    fn again(&mut self, now: Time) -> Option<u64> {
+        self.untold += 1;
+        if self.at.is_some_and(|at| now.since(at) < TELL_EVERY_NS) {
+            return None;
+        }
+        self.at = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+/// What is in doubt of one instrument.
+#[derive(Debug)]
+pub(super) struct Doubts {
+    unread: Option<UnreadFrames>,
+    told: [Told; KINDS],
+    pause: Backoff,
+    last: Time,
+}
+
+impl Doubts {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            unread: None,
+            told: [Told::default(); KINDS],
+            pause: Backoff::new(PAUSE.0, PAUSE.1, seed),
+            last: Time(0),
+        }
+    }
+
+    pub const fn unread(&self) -> Option<UnreadFrames> {
+        self.unread
+    }
+
+    fn note(&mut self, kind: StreamKind, error: DecodeError, now: Time) {
+        let before = self.unread.filter(|before| now.since(before.at) < CALM_NS);
+        self.unread = Some(UnreadFrames {
+            frames: self.unread.map_or(0, |before| before.frames) + 1,
+            since: before.map_or(now, |before| before.since),
+            at: now,
+            kind,
+            error,
+        });
+    }
+
+    /// When the book, which is doubted now, may be fetched.
+    pub fn fetch_at(&mut self, now: Time) -> Time {
+        if now.since(self.last) >= CALM_NS {
+            self.pause.reset();
+        }
+        self.last = now;
+        now.plus(self.pause.next_pause())
+    }
+}
+
+impl StreamClient {
+    /// A frame came that cannot be decoded, of this stream, if it says so. Gives the instrument of which the stages are to be
+    /// told, before anything that follows, that what they know of its book or top no longer holds.
+    #[cold]
+    pub fn unread(
+        &mut self,
+        id: ConnectionId,
+        of: Option<Unread>,
+        error: DecodeError,
+        now: Time,
+    ) -> Option<InstrumentId> {
+        self.alive(id, now);
+        self.counts.unread += 1;
+        let Some((Unread { instrument, kind }, watched)) =
+            of.and_then(|of| Some((of, self.watched.get_mut(of.instrument.index())?.as_mut()?)))
+        else {
+            if let Some(times) = self.unnamed.again(now) {
+                log::error!(
+                    "{} connection {}: a frame cannot be read, nor whose it is: {error} ({times} since this was last told)",
+                    self.market,
+                    id.number
+                );
+            }
+            return None;
+        };
+        watched.doubts.note(kind, error, now);
+        let (interrupted, then) = match (kind, &mut watched.book) {
+            (StreamKind::Diffs, Some(book)) => {
+                let (fetch, told) = book.unread();
+                if fetch {
+                    watched.checking = false;
+                    self.queue.want(instrument);
+                    self.queue.hold(instrument, watched.doubts.fetch_at(now));
+                    self.next_deadline = now;
+                }
+                (told, "its book is not to be traded on until it is fetched anew")
+            }
+            (StreamKind::Quotes | StreamKind::Partial, _) if !watched.depth_told => (
+                std::mem::take(&mut watched.top_told),
+                "its best bid and ask are not to be traded on until others come",
+            ),
+            (StreamKind::Quotes, _) => (false, "its best bid and ask go by its book alone"),
+            (StreamKind::Trades, _) => (false, "it is missing, in bars too"),
+            _ => (false, "it is missing"),
+        };
+        if let Some(times) = watched.doubts.told[kind as usize].again(now) {
+            log::error!(
+                "{} {}: a frame of its {} cannot be read: {error}{}; {then} ({times} since this was last told)",
+                self.market,
+                watched.symbol,
+                kind.label(),
+                error.advice()
+            );
+        }
+        self.counts.interruptions += u64::from(interrupted);
+        interrupted.then_some(instrument)
+    }
+}
