@@ -42,6 +42,14 @@ pub struct StreamSettings {
     pub seed: u64,
 }
 
+impl StreamSettings {
+    /// A diff of what the venue's books show already has come by then, if its stream flows: they are sent ten times a second
+    /// or, as `@depth`, once.
+    pub(super) fn diff_within(&self) -> Duration {
+        Duration::from_secs(if self.streams.iter().any(|stream| stream.name == "depth") { 3 } else { 2 })
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -334,7 +342,10 @@ impl StreamClient {
         let line = &mut self.lines[index];
         let Some(current) = &line.current else { return };
         match &line.next {
-            None if current.opened_at.is_some() && now >= current.expires_at.max(line.retry_at) => {
+            None if current.opened_at.is_some()
+                && now >= line.retry_at
+                && (now >= current.expires_at || line.stale && !self.replaces_another(index)) =>
+            {
                 let link = self.connect(index, now, out);
                 self.lines[index].next = link;
             }
@@ -347,10 +358,18 @@ impl StreamClient {
                 out.push(Request::Close { connection: replaced });
                 self.counts.replaced += 1;
                 line.current = line.next.take();
+                line.stale = false;
                 self.left(replaced);
             }
             _ => {}
         }
+    }
+
+    /// Whether another line of the same group is without a connection, or has one that is being replaced.
+    fn replaces_another(&self, index: usize) -> bool {
+        let lines = &self.groups[self.lines[index].group].lines;
+        let mut others = lines.iter().map(|line| usize::from(*line)).filter(|line| *line != index);
+        others.any(|line| !self.lines[line].live() || self.lines[line].next.is_some())
     }
 
     fn connect(&mut self, index: usize, now: Time, out: &mut Vec<Request>) -> Option<Link> {

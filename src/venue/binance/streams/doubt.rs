@@ -1,10 +1,15 @@
-//! What is not to be believed any more, though its connection lives: a book, or a top, of whose frames one cannot be read.
+//! What is not to be believed any more, though its connection lives: a book, or a top, of whose frames one cannot be read,
+//! and a book whose stream is behind the venue.
 //!
 //! Such a frame is a gap of its own. Of a diff nothing is known but that it was there: the book is out of step until it is
 //! fetched anew, after a pause that grows while that does not help, so that one instrument whose numbers the decoder does
 //! not take (the venue has changed its precision) does not use up what the others' books need.
+//!
+//! A stream that said nothing for long is behind only if the diffs that lead to the book that was fetched beside it do not
+//! come: one is always on its way. Then that book is fetched anew; only where this repeats is it the connection's fault,
+//! and the group's are replaced one at a time, each only once another has taken its place.
 
-use super::client::StreamClient;
+use super::client::{Request, StreamClient};
 use super::line::ConnectionId;
 use super::plan::StreamKind;
 use crate::domain::{InstrumentId, Time};
@@ -18,6 +23,8 @@ const TELL_EVERY_NS: u64 = 60_000_000_000;
 /// The first and the longest pause before a doubted book is fetched; short again after a minute without doubt.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 const CALM_NS: u64 = 60_000_000_000;
+/// A stream that is found behind again within so long is not mended by a fetch.
+const STALE_AGAIN_NS: u64 = 600_000_000_000;
 /// Kinds of streams.
 const KINDS: usize = 5;
 
@@ -62,6 +69,10 @@ pub(super) struct Doubts {
     told: [Told; KINDS],
     pause: Backoff,
     last: Time,
+    /// The update id to which diffs are to come, and by when.
+    pub expected: Option<(u64, Time)>,
+    /// When its stream was last found behind.
+    stale_at: Option<Time>,
 }
 
 impl Doubts {
@@ -71,6 +82,8 @@ impl Doubts {
             told: [Told::default(); KINDS],
             pause: Backoff::new(PAUSE.0, PAUSE.1, seed),
             last: Time(0),
+            expected: None,
+            stale_at: None,
         }
     }
 
@@ -100,6 +113,44 @@ impl Doubts {
 }
 
 impl StreamClient {
+    /// Diffs that should be there by now and are not: their books are fetched anew.
+    pub(super) fn poll_expected(&mut self, now: Time, out: &mut Vec<Request>) {
+        for (index, watched) in self.watched.iter_mut().enumerate() {
+            let Some(watched) = watched else { continue };
+            let Some((id, by)) = watched.doubts.expected else { continue };
+            let Some(book) = &mut watched.book else { continue };
+            let came = !book.synced() || book.last_id() >= id;
+            if came || now < by {
+                watched.doubts.expected = watched.doubts.expected.filter(|_| !came);
+                continue;
+            }
+            watched.doubts.expected = None;
+            self.counts.stale_streams += 1;
+            let instrument = InstrumentId(index as u16);
+            let before = watched.doubts.stale_at.replace(now);
+            let again = before.is_some_and(|at| now.since(at) < STALE_AGAIN_NS);
+            if book.doubted() {
+                self.queue.want(instrument);
+                self.queue.hold(instrument, watched.doubts.fetch_at(now));
+                self.counts.interruptions += 1;
+                out.push(Request::Interrupted { instrument });
+            }
+            let then =
+                if again { "it is fetched anew, and connections are replaced" } else { "it is fetched anew" };
+            log::warn!(
+                "{} {}: the stream of its book is behind the venue ({} of {id}): {then}",
+                self.market,
+                watched.symbol,
+                book.last_id()
+            );
+            if again {
+                for line in &self.groups[watched.group].lines {
+                    self.lines[usize::from(*line)].stale = true;
+                }
+            }
+        }
+    }
+
     /// A frame came that cannot be decoded, of this stream, if it says so. Gives the instrument of which the stages are to be
     /// told, before anything that follows, that what they know of its book or top no longer holds.
     #[cold]

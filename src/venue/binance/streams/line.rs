@@ -50,11 +50,13 @@ pub struct Line {
     /// When to try again while there is no connection.
     pub retry_at: Time,
     pub backoff: Backoff,
+    /// A stream that it carries stays behind the venue: its connection is to be replaced, once no other of its group is.
+    pub stale: bool,
 }
 
 impl Line {
     pub fn new(group: usize, backoff: Backoff) -> Self {
-        Self { group, current: None, next: None, retry_at: Time(0), backoff }
+        Self { group, current: None, next: None, retry_at: Time(0), backoff, stale: false }
     }
 
     /// The link with this id.
@@ -74,6 +76,7 @@ impl Line {
         }
         if self.current.as_ref().is_some_and(|link| link.id == id) {
             let next = self.next.take();
+            self.stale = false;
             return std::mem::replace(&mut self.current, next);
         }
         None

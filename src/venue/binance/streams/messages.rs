@@ -12,7 +12,7 @@ use crate::venue::Decoded;
 /// What was seen of one instrument.
 pub(super) struct Watched {
     pub symbol: String,
-    group: usize,
+    pub group: usize,
     trades: Window,
     aggregates: Window,
     quotes: Newest,
@@ -134,13 +134,11 @@ impl StreamClient {
         let Some(book) = &mut watched.book else { return SnapshotVerdict::Unwanted };
         if std::mem::take(&mut watched.checking) && book.synced() {
             let silent = now.since(book.last_at()) >= nanos(self.settings.stream_silence);
-            let behind = silent && last_id > book.last_id();
             self.queue.came(instrument);
             book.touch(now);
-            if behind {
-                let group = watched.group;
-                self.stale(group, now, out);
-            }
+            // The diff of a change that the venue has made already may be on its way.
+            let ahead = silent && last_id > book.last_id();
+            watched.doubts.expected = ahead.then(|| (last_id, now.plus(self.settings.diff_within())));
             return SnapshotVerdict::Unwanted;
         }
         let verdict = book.snapshot(last_id);
@@ -164,20 +162,6 @@ impl StreamClient {
             SnapshotVerdict::Unwanted => {}
         }
         verdict
-    }
-
-    /// The venue is ahead of a stream that says nothing: its connections are opened anew.
-    fn stale(&mut self, group: usize, now: Time, out: &mut Vec<Request>) {
-        self.counts.stale_streams += 1;
-        log::warn!("{}: a book's stream is behind the venue; connecting anew", self.market);
-        for line in self.groups[group].lines.clone() {
-            let links = [&self.lines[usize::from(line)].current, &self.lines[usize::from(line)].next];
-            let ids: Vec<_> = links.into_iter().flatten().map(|link| link.id).collect();
-            for id in ids {
-                out.push(Request::Close { connection: id });
-                self.gone(id, now, out);
-            }
-        }
     }
 
     /// A book did not come. Says whether that is news, or lasts.
@@ -215,6 +199,7 @@ impl StreamClient {
 
     pub(super) fn poll_books(&mut self, now: Time, out: &mut Vec<Request>) {
         let silence = nanos(self.settings.stream_silence);
+        self.poll_expected(now, out);
         for (index, watched) in self.watched.iter_mut().enumerate() {
             let Some(watched) = watched else { continue };
             let Some(book) = &mut watched.book else { continue };
@@ -268,6 +253,7 @@ impl Watched {
         (self.quotes, self.partials) = (Newest::default(), Newest::default());
         self.bars = Bars::default();
         (self.checking, self.top_told) = (false, false);
+        self.doubts.expected = None;
         if let Some(book) = &mut self.book {
             book.lost();
         }

@@ -248,8 +248,18 @@ fn a_connection_that_says_nothing_is_closed_and_one_that_does_not_open_is_given_
     assert_eq!((rig.client.counts.open_timeouts, rig.client.counts.silent), (1, 1));
 }
 
+/// A book in step at 12, by connection `id`, that was quiet until it was asked for to be compared.
+fn quiet_until_compared(rig: &mut Rig, id: ConnectionId) {
+    let mut asked = Vec::new();
+    for _ in 0..31 {
+        rig.trade(id);
+        asked.extend(rig.pass(1_000));
+    }
+    assert_eq!(fetches(&asked), 1, "{asked:?}");
+}
+
 #[test]
-fn a_quiet_book_is_compared_with_the_venues_and_a_stream_that_is_behind_is_replaced() {
+fn a_quiet_book_is_compared_with_the_venues_and_one_whose_diff_is_on_its_way_is_not_behind() {
     let mut rig = Rig::new(settings(), 1);
     let id = rig.connect(0);
     rig.open(id);
@@ -259,21 +269,85 @@ fn a_quiet_book_is_compared_with_the_venues_and_a_stream_that_is_behind_is_repla
     let publish = rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
     assert_eq!(publish, SnapshotVerdict::Publish);
     assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
-    let quiet = |rig: &mut Rig| {
-        let mut asked = Vec::new();
-        for _ in 0..31 {
-            rig.trade(id);
-            asked.extend(rig.pass(1_000));
-        }
-        assert_eq!(fetches(&asked), 1, "{asked:?}");
-    };
-    quiet(&mut rig);
+    quiet_until_compared(&mut rig, id);
     assert_eq!(rig.client.fetched(instrument, 12, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
-    assert!(rig.out.is_empty() && rig.client.counts.stale_streams == 0, "rightly quiet");
-    quiet(&mut rig);
+    assert!(rig.out.is_empty() && rig.pass(3_000).is_empty(), "rightly quiet");
+    quiet_until_compared(&mut rig, id);
     assert_eq!(rig.client.fetched(instrument, 40, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
-    assert_eq!(rig.client.counts.stale_streams, 1);
-    assert_eq!(rig.out, [Request::Close { connection: id }, Request::Interrupted { instrument }]);
+    assert!(rig.out.is_empty() && rig.pass(1_900).is_empty());
+    assert_eq!(rig.diff(id, 13, 40), Verdict::Publish, "a little later than the book");
+    assert!(rig.pass(1_000).is_empty());
+    assert_eq!((rig.client.counts.stale_streams, rig.client.books_synced()), (0, (1, 1)));
+}
+
+#[test]
+fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_time() {
+    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 2);
+    let asked = rig.pass(0);
+    let lines: Vec<_> = asked
+        .iter()
+        .filter_map(|r| match r {
+            Request::Connect { connection, .. } => Some(*connection),
+            _ => None,
+        })
+        .collect();
+    lines.iter().for_each(|id| rig.open(*id));
+    let (id, instrument) = (lines[0], InstrumentId(0));
+    rig.diff(id, 1, 10);
+    assert_eq!(fetches(&rig.pass(1)), 1);
+    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+    rig.pass(600);
+    rig.client.fetched(InstrumentId(1), 10, None, rig.now, &mut rig.out);
+    let mut at = 10;
+    for again in [false, true] {
+        // Both connections live, by trades; the other book is quiet too, and rightly so.
+        let mut compared = false;
+        for _ in 0..80 {
+            lines.iter().for_each(|id| drop(rig.trade(*id)));
+            for request in rig.pass(500) {
+                let Request::Fetch { instrument: of, .. } = request else { panic!("{request:?}") };
+                let last_id = if of == instrument { at + 30 } else { 10 };
+                compared |= of == instrument;
+                rig.client.fetched(of, last_id, None, rig.now, &mut rig.out);
+            }
+            if compared {
+                break;
+            }
+        }
+        assert!(compared && rig.pass(1_900).is_empty());
+        let asked = rig.pass(100);
+        assert!(asked.contains(&Request::Interrupted { instrument }), "{asked:?}");
+        let connects = asked.iter().filter(|r| matches!(r, Request::Connect { .. })).count();
+        assert!(connects == usize::from(again) && !asked.iter().any(|r| matches!(r, Request::Close { .. })));
+        assert_eq!(rig.client.live_connections(), 2);
+        at += 30;
+        if again {
+            break;
+        }
+        assert_eq!(fetches(&rig.pass(300)), 1, "that book alone");
+        assert_eq!(rig.client.fetched(instrument, at, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
+    }
+    assert_eq!(rig.client.counts.stale_streams, 2);
+    // One after the other, each only once the new one brought something.
+    let mut closed = Vec::new();
+    for _ in 0..40 {
+        for request in rig.pass(500) {
+            match request {
+                Request::Connect { connection, .. } => {
+                    assert_eq!(closed.len(), usize::from(connection.line), "one at a time");
+                    rig.open(connection);
+                    rig.trade(connection);
+                }
+                Request::Close { connection, .. } => closed.push(connection),
+                Request::Fetch { instrument: of, .. } => {
+                    rig.client.fetched(of, at, None, rig.now, &mut rig.out);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        lines.iter().for_each(|id| drop(rig.trade(*id)));
+    }
+    assert_eq!((closed, rig.client.counts.interruptions), (lines, 2));
 }
 
 #[test]
