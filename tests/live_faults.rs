@@ -67,6 +67,7 @@ fn a_connection_that_falls_silent_is_replaced() {
     let c = outcome.counts;
     // At the end nothing moves, so that another one may just have been given up.
     assert!(c.silent >= 2 && (c.silent..=c.silent + 1).contains(&c.opened) && c.gaps == 0, "{c:?}");
+    assert_eq!(outcome.endings.get("silent"), Some(&c.silent));
 }
 
 #[test]
@@ -187,6 +188,7 @@ fn a_venue_that_answers_wrongly_is_tried_again_with_pauses() {
 fn an_answer_that_trickles_in_is_given_up() {
     let (outcome, _) = welcomed(Welcome::SlowLoris, 1, "open_timeout_ms = 4000");
     assert_eq!((outcome.counts.open_timeouts, outcome.counts.opened), (1, 1), "{:?}", outcome.counts);
+    assert_eq!(endings(&outcome), [("open_timeout", 1)]);
 }
 
 /// A run that cannot begin, and why.

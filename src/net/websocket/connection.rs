@@ -264,6 +264,14 @@ impl Connection {
         self.flush()
     }
 
+    /// Sends a ping, or queues it: whoever lives answers it.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]: the connection is over.
+    pub fn ping(&mut self) -> Result<(), ConnectionError> {
+        self.send(OpCode::Control(Control::Ping), &[])
+    }
+
     /// Frames and masks a text message, which must be UTF-8: the first of the three steps of
     /// [`send_text`](Self::send_text), for an owner that measures them or sends several messages in one record.
     ///

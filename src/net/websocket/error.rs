@@ -14,11 +14,14 @@ pub enum ConnectionError {
     #[error("the connection was refused")]
     Refused,
     /// Not open within the time allowed.
-    #[error("it did not open in time")]
+    #[error("it did not open in time; is the way to that port open?")]
     OpenTimeout,
     /// Nothing came for too long.
-    #[error("it fell silent")]
+    #[error("it fell silent: neither data nor a ping, nor an answer to ours")]
     Silent,
+    /// What comes stays behind what the server shows elsewhere.
+    #[error("a stream that it carries stays behind the venue; another connection took its place")]
+    Stale,
     /// The other side broke it off.
     #[error("the connection was reset")]
     Reset,
@@ -71,6 +74,7 @@ impl ConnectionError {
             Self::Refused => "refused",
             Self::OpenTimeout => "open_timeout",
             Self::Silent => "silent",
+            Self::Stale => "stale",
             Self::Reset => "reset",
             Self::Io(_) => "io",
             Self::Certificate(CertificateProblem::UnknownIssuer) => "certificate_unknown_issuer",

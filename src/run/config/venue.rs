@@ -18,7 +18,7 @@ pub struct VenueConfig {
     pub streams_per_connection_max: usize,
     /// An attempt that takes longer is given up.
     pub open_timeout: Duration,
-    /// A connection without data for so long is closed and opened anew.
+    /// A connection over which nothing came for so long, no ping and no answer to one of ours, is closed and opened anew.
     pub silence: Duration,
     /// A book without a diff for so long is compared with the venue's.
     pub stream_silence: Duration,
@@ -90,7 +90,7 @@ impl VenueConfig {
             Duration::from_millis(checks.integer(given, range, default))
         };
         let open_timeout = millis(&raw.open_timeout_ms, 100..=60_000, 10_000);
-        let silence = millis(&raw.silence_ms, 100..=3_600_000, 15_000);
+        let silence = millis(&raw.silence_ms, 100..=3_600_000, 45_000);
         let stream_silence = millis(&raw.stream_silence_ms, 100..=3_600_000, 60_000);
         let overlap = millis(&raw.overlap_ms, 100..=60_000, 2_000);
         let first = millis(&raw.reconnect_min_ms, 10..=60_000, 200);

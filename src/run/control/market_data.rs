@@ -32,7 +32,7 @@ pub(super) struct MarketData {
     names: Vec<String>,
     /// `book_age_ms_max`, ns; none where it is not limited.
     age_max_ns: Option<u64>,
-    /// After so long a connection without data is closed.
+    /// After so long a connection over which nothing comes is closed.
     silence: Duration,
 }
 
@@ -59,7 +59,7 @@ impl MarketData {
     fn of_connections(&self, health: &FeedHealth, now: Time) -> Vec<MarketDataReply> {
         let mut told = Vec::new();
         for of in &health.connections {
-            let (kind, for_ns, means) = match (of.down_since, of.data_at) {
+            let (kind, for_ns, means) = match (of.down_since, of.heard_at) {
                 (Some(since), _) if of.carried => (
                     "connection-down",
                     now.since(since),
@@ -72,9 +72,9 @@ impl MarketData {
                      reduce too, until it is back and their books are fetched anew"
                         .into(),
                 ),
-                (None, Some(data_at)) if u128::from(now.since(data_at)) * 2 >= self.silence.as_nanos() => (
+                (None, Some(heard_at)) if u128::from(now.since(heard_at)) * 2 >= self.silence.as_nanos() => (
                     "connection-silent",
-                    now.since(data_at),
+                    now.since(heard_at),
                     format!(
                         "orders go by what was heard last; after {:.1} s of silence it is closed and opened anew",
                         self.silence.as_secs_f64()

@@ -194,7 +194,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
         number,
         group,
         down_since,
-        data_at: down_since.is_none().then(|| ago(0)),
+        heard_at: down_since.is_none().then(|| ago(0)),
         carried,
     };
     let followed = |id: u16, group, out_of_step_since, carried: bool| {
@@ -216,7 +216,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
         let health = running.vitals.health();
         let mut health = health.lock().expect("no panic");
         // The third of the connections brings what the second would, and nothing what the first would.
-        let silent = ConnectionHealth { data_at: Some(ago(10)), ..connection(4, 2, None, true) };
+        let silent = ConnectionHealth { heard_at: Some(ago(10)), ..connection(4, 2, None, true) };
         health.connections = vec![
             connection(1, 0, Some(ago(100)), false),
             connection(2, 1, Some(ago(7)), true),

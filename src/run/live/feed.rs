@@ -347,7 +347,7 @@ impl LiveFeed {
                         }
                     }
                 }
-                Ok(Some(Incoming::Ping | Incoming::Pong)) => {}
+                Ok(Some(Incoming::Ping | Incoming::Pong)) => client.heard(*id, now),
                 Ok(None) => break outcome.err(),
                 Err(error) => break Some(error),
             }
@@ -370,12 +370,20 @@ impl LiveFeed {
     }
 
     pub(super) fn failed(&mut self, market: usize, id: ConnectionId, error: ConnectionError, now: Time) {
+        self.ended(market, id, &error);
         let followed = &mut self.markets[market];
-        *followed.endings.entry(error.label()).or_default() += 1;
-        followed.client.closed(id, &error, now, &mut self.requests);
+        followed.client.closed(id, now, &mut self.requests);
         if matches!(error, ConnectionError::Certificate(_)) && followed.client.counts.opened == 0 {
             self.hopeless.get_or_insert((followed.client.market(), error));
         }
+    }
+
+    /// Tells and counts how a connection ended.
+    pub(super) fn ended(&mut self, market: usize, id: ConnectionId, error: &ConnectionError) {
+        let followed = &mut self.markets[market];
+        let (host, port) = (&followed.endpoints.stream.host, followed.endpoints.stream.port);
+        log::warn!("{} connection {} to {host}:{port}: {error}", followed.client.market(), id.number);
+        *followed.endings.entry(error.label()).or_default() += 1;
     }
 
     /// Drops a connection and adds up what it counted.

@@ -17,8 +17,8 @@ pub(in crate::run) struct ConnectionHealth {
     pub group: usize,
     /// Since when it carries no data; none while it does.
     pub down_since: Option<Time>,
-    /// When the last data came over it, where it carries any.
-    pub data_at: Option<Time>,
+    /// When anything was last heard over it, where it carries data.
+    pub heard_at: Option<Time>,
     /// Whether this or another connection carries its streams.
     pub carried: bool,
 }
@@ -64,8 +64,8 @@ impl FeedHealth {
                 let since = known.and_then(|at| self.connections[at].down_since).unwrap_or(now);
                 let carried = client.carries(line.group);
                 let down_since = (!line.live).then_some(since);
-                let (group, data_at) = (line.group, line.data_at);
-                let seen = ConnectionHealth { market, number, group, down_since, data_at, carried };
+                let (group, heard_at) = (line.group, line.heard_at);
+                let seen = ConnectionHealth { market, number, group, down_since, heard_at, carried };
                 match known {
                     Some(at) => self.connections[at] = seen,
                     None => self.connections.push(seen),

@@ -5,7 +5,7 @@ use super::fetcher::Found;
 use super::sink::Sink;
 use crate::domain::event::DepthHead;
 use crate::domain::{InstrumentId, Time};
-use crate::net::websocket::ConnectionError;
+use crate::net::websocket::{Connection, ConnectionError};
 use crate::net::{SourceId, SourceInfo};
 use crate::run::feed::Untold;
 use crate::run::sequencer::Stopped;
@@ -31,7 +31,10 @@ impl LiveFeed {
             at += 1;
             match request {
                 Request::Connect { connection, target } => self.connect(market, connection, target, now),
-                Request::Close { connection } => {
+                Request::Close { connection, error } => {
+                    if let Some(error) = error {
+                        self.ended(market, connection, &error);
+                    }
                     if let Some(at) = self.sockets.find(market, connection) {
                         if let Some(Some(socket)) = self.sockets.all.get_mut(at) {
                             socket.connection.close();
@@ -40,7 +43,10 @@ impl LiveFeed {
                     }
                     self.markets[market].unresolved.retain(|(id, _)| *id != connection);
                 }
-                Request::Send { connection, text } => self.send(market, connection, &text, now),
+                Request::Send { connection, text } => {
+                    self.send(market, connection, now, |c| c.send_text(&text))
+                }
+                Request::Ping { connection } => self.send(market, connection, now, Connection::ping),
                 Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
                 Request::Interrupted { instrument } => {
                     sink.interrupted(instrument, now, self.clock.raw())?;
@@ -78,10 +84,16 @@ impl LiveFeed {
         }
     }
 
-    fn send(&mut self, market: usize, id: ConnectionId, text: &str, now: Time) {
+    fn send(
+        &mut self,
+        market: usize,
+        id: ConnectionId,
+        now: Time,
+        sends: impl FnOnce(&mut Connection) -> Result<(), ConnectionError>,
+    ) {
         let Some(at) = self.sockets.find(market, id) else { return };
         let Some(Some(socket)) = self.sockets.all.get_mut(at) else { return };
-        if let Err(error) = socket.connection.send_text(text) {
+        if let Err(error) = sends(&mut socket.connection) {
             self.lost(at, error, now);
         }
     }

@@ -24,7 +24,7 @@ pub struct StreamSettings {
     pub streams_per_connection_max: usize,
     /// An attempt that takes longer is given up.
     pub open_timeout: Duration,
-    /// A connection without data for so long is closed.
+    /// A connection over which nothing came for so long, no ping and no answer to one of ours, is closed.
     pub silence: Duration,
     /// A book without a diff for so long is compared with the venue's.
     pub stream_silence: Duration,
@@ -64,6 +64,13 @@ pub enum Request {
     Close {
         /// Which.
         connection: ConnectionId,
+        /// What is wrong with it; none where another took its place in good time.
+        error: Option<ConnectionError>,
+    },
+    /// Ask a connection whether it lives.
+    Ping {
+        /// Which.
+        connection: ConnectionId,
     },
     /// Send a text message.
     Send {
@@ -93,8 +100,8 @@ pub struct LineState {
     pub group: usize,
     /// Whether they flow.
     pub live: bool,
-    /// When the last data came over it; none while they do not flow.
-    pub data_at: Option<Time>,
+    /// When anything was last heard over it; none while they do not flow.
+    pub heard_at: Option<Time>,
 }
 
 /// How an instrument that is followed stands.
@@ -238,7 +245,11 @@ impl StreamClient {
     pub fn connections(&self) -> impl Iterator<Item = LineState> {
         self.lines.iter().map(|line| {
             let links = [&line.current, &line.next].into_iter().flatten().filter(|link| link.live());
-            LineState { group: line.group, live: line.live(), data_at: links.map(|link| link.data_at).max() }
+            LineState {
+                group: line.group,
+                live: line.live(),
+                heard_at: links.map(|link| link.heard_at).max(),
+            }
         })
     }
 
@@ -313,8 +324,7 @@ impl StreamClient {
             if link.opened_at.is_none() {
                 if now >= link.deadline {
                     self.counts.open_timeouts += 1;
-                    out.push(Request::Close { connection: id });
-                    self.gone(id, now, out);
+                    self.give_up(id, ConnectionError::OpenTimeout, now, out);
                 }
                 continue;
             }
@@ -328,23 +338,44 @@ impl StreamClient {
                 }
                 continue;
             }
-            if now.since(link.data_at) >= nanos(self.settings.silence) {
+            let (limit, silent) = (nanos(self.settings.silence), now.since(link.heard_at));
+            if silent >= limit / 2 && !link.pinged {
+                link.pinged = true;
+                out.push(Request::Ping { connection: id });
+            }
+            // One is closed while another of its group is there to be heard; for twice as long it is of no use to anybody.
+            if silent >= limit && (silent / 2 >= limit || self.others(index).all(Line::live)) {
                 self.counts.silent += 1;
-                out.push(Request::Close { connection: id });
-                self.gone(id, now, out);
+                // It was a connection that opened: silence is no reason to stay away longer each time.
+                self.lines[index].backoff.reset();
+                self.give_up(id, ConnectionError::Silent, now, out);
             }
         }
         self.poll_replacement(index, now, out);
     }
 
+    /// Closes a connection since something is wrong with it.
+    fn give_up(&mut self, id: ConnectionId, error: ConnectionError, now: Time, out: &mut Vec<Request>) {
+        out.push(Request::Close { connection: id, error: Some(error) });
+        self.gone(id, now, out);
+    }
+
+    /// The other lines of a line's group.
+    fn others(&self, index: usize) -> impl Iterator<Item = &Line> {
+        let lines = &self.groups[self.lines[index].group].lines;
+        let others = lines.iter().map(|line| usize::from(*line)).filter(move |line| *line != index);
+        others.map(move |line| &self.lines[line])
+    }
+
     fn poll_replacement(&mut self, index: usize, now: Time, out: &mut Vec<Request>) {
         let overlap = nanos(self.settings.overlap);
+        let stale = self.lines[index].stale && self.others(index).all(Line::settled);
         let line = &mut self.lines[index];
         let Some(current) = &line.current else { return };
         match &line.next {
             None if current.opened_at.is_some()
                 && now >= line.retry_at
-                && (now >= current.expires_at || line.stale && !self.replaces_another(index)) =>
+                && (now >= current.expires_at || stale) =>
             {
                 let link = self.connect(index, now, out);
                 self.lines[index].next = link;
@@ -354,8 +385,8 @@ impl StreamClient {
                     && next.delivered
                     && next.opened_at.is_some_and(|at| now.since(at) >= overlap) =>
             {
-                let replaced = current.id;
-                out.push(Request::Close { connection: replaced });
+                let (replaced, error) = (current.id, line.stale.then_some(ConnectionError::Stale));
+                out.push(Request::Close { connection: replaced, error });
                 self.counts.replaced += 1;
                 line.current = line.next.take();
                 line.stale = false;
@@ -363,13 +394,6 @@ impl StreamClient {
             }
             _ => {}
         }
-    }
-
-    /// Whether another line of the same group is without a connection, or has one that is being replaced.
-    fn replaces_another(&self, index: usize) -> bool {
-        let lines = &self.groups[self.lines[index].group].lines;
-        let mut others = lines.iter().map(|line| usize::from(*line)).filter(|line| *line != index);
-        others.any(|line| !self.lines[line].live() || self.lines[line].next.is_some())
     }
 
     fn connect(&mut self, index: usize, now: Time, out: &mut Vec<Request>) -> Option<Link> {
@@ -394,7 +418,8 @@ impl StreamClient {
             deadline: now.plus(self.settings.open_timeout),
             unsent: messages.into(),
             send_at: now,
-            data_at: now,
+            heard_at: now,
+            pinged: false,
             delivered: false,
             expires_at: Time(u64::MAX),
         })
@@ -408,7 +433,7 @@ impl StreamClient {
         let lines_apart = Duration::from_millis(u64::from(id.line) * 500);
         let Some(link) = line.link(id) else { return };
         link.opened_at = Some(now);
-        link.data_at = now;
+        link.heard_at = now;
         link.expires_at = now.plus(lifetime + lines_apart);
         self.counts.opened += 1;
         self.next_deadline = now;
@@ -416,10 +441,9 @@ impl StreamClient {
     }
 
     /// A connection is over, or never came to be.
-    pub fn closed(&mut self, id: ConnectionId, error: &ConnectionError, now: Time, out: &mut Vec<Request>) {
+    pub fn closed(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
         let known = self.lines.get_mut(usize::from(id.line)).is_some_and(|line| line.link(id).is_some());
         if known {
-            log::warn!("{} connection {}: {error}", self.market, id.number);
             self.counts.lost += 1;
             self.gone(id, now, out);
         }

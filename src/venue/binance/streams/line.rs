@@ -25,8 +25,11 @@ pub struct Link {
     /// Subscriptions still to be sent.
     pub unsent: VecDeque<String>,
     pub send_at: Time,
-    /// When the last data frame came.
-    pub data_at: Time,
+    /// When the last whole message came, of whatever kind: the venue's pings, and its answers to ours, show as well as data
+    /// that it lives. Bytes that trickle show nothing.
+    pub heard_at: Time,
+    /// Whether it was pinged since.
+    pub pinged: bool,
     /// Whether any data came.
     pub delivered: bool,
     /// When it is to be replaced.
@@ -67,6 +70,11 @@ impl Line {
     /// Whether its streams flow over any connection.
     pub fn live(&self) -> bool {
         [&self.current, &self.next].into_iter().flatten().any(Link::live)
+    }
+
+    /// Whether its streams flow, and over one connection that is not being replaced.
+    pub fn settled(&self) -> bool {
+        self.live() && self.next.is_none()
     }
 
     /// Takes the link with this id away; what was to replace the present one takes its place.

@@ -86,14 +86,24 @@ impl StreamClient {
         if let Some(line) = self.lines.get_mut(usize::from(id.line))
             && let Some(link) = line.link(id)
         {
-            link.data_at = now;
+            (link.heard_at, link.pinged) = (now, false);
             link.delivered = true;
+        }
+    }
+
+    /// Something whole came over a connection that is no data: it lives.
+    pub fn heard(&mut self, id: ConnectionId, now: Time) {
+        if let Some(line) = self.lines.get_mut(usize::from(id.line))
+            && let Some(link) = line.link(id)
+        {
+            (link.heard_at, link.pinged) = (now, false);
         }
     }
 
     /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut. Says whether it
     /// was one of those.
     pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) -> bool {
+        self.heard(id, now);
         if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
             self.counts.shutdowns_announced += 1;
             if let Some(line) = self.lines.get_mut(usize::from(id.line))

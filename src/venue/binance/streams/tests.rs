@@ -124,7 +124,7 @@ fn an_old_connection_is_closed_only_after_the_new_one_delivered_and_both_were_op
     for _ in 0..8_280 {
         rig.trade(old);
         let asked = rig.pass(10_000 - 1);
-        assert!(asked.iter().all(|r| matches!(r, Request::Fetch { .. })), "{asked:?}");
+        assert!(asked.iter().all(|r| matches!(r, Request::Fetch { .. } | Request::Ping { .. })), "{asked:?}");
     }
     rig.trade(old);
     let new = rig.connect(9_000);
@@ -132,7 +132,7 @@ fn an_old_connection_is_closed_only_after_the_new_one_delivered_and_both_were_op
     rig.trade(old);
     assert!(rig.pass(3_000).is_empty(), "the new one has said nothing yet");
     rig.trade(new);
-    assert_eq!(rig.pass(1), [Request::Close { connection: old }]);
+    assert_eq!(rig.pass(1), [Request::Close { connection: old, error: None }]);
     assert_eq!((rig.client.counts.replaced, rig.client.counts.interruptions), (1, 0));
 }
 
@@ -147,7 +147,7 @@ fn nobody_waits_for_a_connection_that_was_replaced() {
     rig.open(new);
     rig.trade(new);
     let asked = rig.pass(2_000);
-    assert!(asked.contains(&Request::Close { connection: old }), "{asked:?}");
+    assert!(asked.contains(&Request::Close { connection: old, error: None }), "{asked:?}");
     assert_eq!(rig.quote(new, 9), Verdict::Publish, "what came between is not on its way any more");
 }
 
@@ -161,7 +161,7 @@ fn an_announced_cut_is_forestalled_and_survived() {
     let new = rig.connect(1);
     rig.open(new);
     // The venue was quicker than the overlap.
-    rig.client.closed(old, &ConnectionError::Closed(1001), rig.now, &mut rig.out);
+    rig.client.closed(old, rig.now, &mut rig.out);
     assert!(rig.out.is_empty(), "no interruption: the new one is live");
     assert_eq!(rig.client.live_connections(), 1);
 }
@@ -171,14 +171,14 @@ fn the_loss_of_the_last_connection_interrupts_its_instruments_and_pauses_grow() 
     let mut rig = Rig::new(settings(), 2);
     let id = rig.connect(0);
     rig.open(id);
-    rig.client.closed(id, &ConnectionError::Reset, rig.now, &mut rig.out);
+    rig.client.closed(id, rig.now, &mut rig.out);
     let interrupted = [0, 1].map(|n| Request::Interrupted { instrument: InstrumentId(n) });
     assert_eq!(std::mem::take(&mut rig.out), interrupted);
     let mut waited = Vec::new();
     for _ in 0..8 {
         let (id, ms) = rig.until_connect();
         waited.push(ms);
-        rig.client.closed(id, &ConnectionError::Refused, rig.now, &mut rig.out);
+        rig.client.closed(id, rig.now, &mut rig.out);
     }
     assert!(waited[0] <= 201 && waited[6] >= 6_000 && waited.iter().all(|ms| *ms <= 30_001), "{waited:?}");
 }
@@ -192,7 +192,7 @@ fn a_connection_that_is_dropped_at_once_is_no_success_and_one_that_lasted_is() {
         waited.push(ms);
         rig.open(id);
         rig.now = rig.now.plus_nanos(lasts_ms * MS);
-        rig.client.closed(id, &ConnectionError::Reset, rig.now, &mut rig.out);
+        rig.client.closed(id, rig.now, &mut rig.out);
         rig.out.clear();
     }
     // Each pause is half chance: from half of what it may be to all of it.
@@ -210,7 +210,7 @@ fn the_venues_limit_of_attempts_is_kept_whatever_happens() {
         for request in rig.pass(10) {
             if let Request::Connect { connection, .. } = request {
                 attempts.push(rig.now.0);
-                rig.client.closed(connection, &ConnectionError::Refused, rig.now, &mut rig.out);
+                rig.client.closed(connection, rig.now, &mut rig.out);
             }
         }
     }
@@ -234,18 +234,78 @@ fn messages_to_the_venue_are_at_most_four_a_second() {
     assert!(sent.windows(2).all(|w| w[1] - w[0] >= 250 * MS));
 }
 
+fn closed(asked: &[Request]) -> Vec<(ConnectionId, Option<ConnectionError>)> {
+    let of = |request: &Request| match request {
+        Request::Close { connection, error } => Some((*connection, error.clone())),
+        _ => None,
+    };
+    asked.iter().filter_map(of).collect()
+}
+
 #[test]
-fn a_connection_that_says_nothing_is_closed_and_one_that_does_not_open_is_given_up() {
+fn a_connection_that_says_nothing_is_asked_then_closed_and_one_that_does_not_open_is_given_up() {
     let mut rig = Rig::new(settings(), 1);
     let id = rig.connect(0);
     assert!(rig.pass(4_999).is_empty());
-    assert_eq!(rig.pass(1), [Request::Close { connection: id }]);
+    assert_eq!(closed(&rig.pass(1)), [(id, Some(ConnectionError::OpenTimeout))]);
     let id = rig.connect(1_000);
     rig.open(id);
-    let asked = rig.pass(9_999);
-    assert!(!asked.contains(&Request::Close { connection: id }));
-    assert!(rig.pass(1).contains(&Request::Close { connection: id }));
+    assert!(!rig.pass(4_999).contains(&Request::Ping { connection: id }));
+    assert!(rig.pass(1).contains(&Request::Ping { connection: id }));
+    let asked = rig.pass(4_999);
+    assert!(closed(&asked).is_empty() && !asked.contains(&Request::Ping { connection: id }), "asked once");
+    assert_eq!(closed(&rig.pass(1)), [(id, Some(ConnectionError::Silent))]);
     assert_eq!((rig.client.counts.open_timeouts, rig.client.counts.silent), (1, 1));
+}
+
+#[test]
+fn pings_and_answers_to_ours_are_life_and_silence_does_not_keep_away_longer_each_time() {
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    for _ in 0..60 {
+        assert!(closed(&rig.pass(9_999)).is_empty(), "a quiet market");
+        rig.client.heard(id, rig.now);
+    }
+    rig.client.closed(id, rig.now, &mut rig.out);
+    let mut waited = Vec::new();
+    for _ in 0..8 {
+        let (id, ms) = rig.until_connect();
+        waited.push(ms);
+        rig.open(id);
+        rig.pass(9_999);
+        assert_eq!(closed(&rig.pass(1)), [(id, Some(ConnectionError::Silent))]);
+    }
+    assert!(waited.iter().all(|ms| *ms <= 201), "{waited:?}");
+}
+
+#[test]
+fn of_two_connections_that_fell_silent_one_is_closed_while_the_other_is_there() {
+    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
+    let connects = |asked: &[Request]| -> Vec<ConnectionId> {
+        let of = |r: &Request| match r {
+            Request::Connect { connection, .. } => Some(*connection),
+            _ => None,
+        };
+        asked.iter().filter_map(of).collect()
+    };
+    let both = connects(&rig.pass(0));
+    both.iter().for_each(|id| rig.open(*id));
+    rig.pass(9_999);
+    assert_eq!(closed(&rig.pass(1)), [(both[0], Some(ConnectionError::Silent))]);
+    let asked = rig.pass(1_000);
+    assert!(closed(&asked).is_empty());
+    let new = connects(&asked);
+    rig.open(new[0]);
+    assert_eq!(closed(&rig.pass(1)), [(both[1], Some(ConnectionError::Silent))], "the new one is there");
+    assert_eq!(rig.client.counts.interruptions, 0);
+    // Where the other does not come back, what is silent for twice as long is no data to trade on.
+    let asked = rig.pass(19_998);
+    assert!(asked.iter().any(|r| matches!(r, Request::Connect { .. })));
+    assert_eq!(rig.client.counts.interruptions, 0);
+    let asked = rig.pass(2);
+    assert!(closed(&asked).contains(&(new[0], Some(ConnectionError::Silent))), "{asked:?}");
+    assert!(asked.contains(&Request::Interrupted { instrument: InstrumentId(0) }));
 }
 
 /// A book in step at 12, by connection `id`, that was quiet until it was asked for to be compared.
@@ -303,7 +363,7 @@ fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_
         // Both connections live, by trades; the other book is quiet too, and rightly so.
         let mut compared = false;
         for _ in 0..80 {
-            lines.iter().for_each(|id| drop(rig.trade(*id)));
+            lines.iter().for_each(|id| assert_eq!(rig.trade(*id), Verdict::Publish));
             for request in rig.pass(500) {
                 let Request::Fetch { instrument: of, .. } = request else { panic!("{request:?}") };
                 let last_id = if of == instrument { at + 30 } else { 10 };
@@ -338,14 +398,17 @@ fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_
                     rig.open(connection);
                     rig.trade(connection);
                 }
-                Request::Close { connection, .. } => closed.push(connection),
+                Request::Close { connection, error } => {
+                    assert_eq!(error, Some(ConnectionError::Stale));
+                    closed.push(connection);
+                }
                 Request::Fetch { instrument: of, .. } => {
                     rig.client.fetched(of, at, None, rig.now, &mut rig.out);
                 }
                 other => panic!("{other:?}"),
             }
         }
-        lines.iter().for_each(|id| drop(rig.trade(*id)));
+        lines.iter().for_each(|id| assert_eq!(rig.trade(*id), Verdict::Publish));
     }
     assert_eq!((closed, rig.client.counts.interruptions), (lines, 2));
 }
@@ -473,7 +536,7 @@ fn one_that_stood_by_is_followed_by_connections_of_its_own_and_the_others_are_no
 #[test]
 fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_longer() {
     let instrument = InstrumentId(0);
-    let mut rig = Rig::new(settings(), 2);
+    let mut rig = Rig::new(settings(), 1);
     let id = rig.connect(0);
     rig.open(id);
     assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
