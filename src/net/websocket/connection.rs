@@ -245,11 +245,10 @@ impl Connection {
                 Ok(Some(Incoming::Ping))
             }
             Opcode::Close => {
-                let code = self.frames.payload(&place).first_chunk::<2>();
-                let code = code.map_or(1005, |code| u16::from_be_bytes(*code));
+                let error = closed(self.frames.payload(&place));
                 // The answer is a courtesy: what became of it changes nothing.
                 let _ = self.send(OpCode::Control(Control::Close), &[]);
-                Err(ConnectionError::Closed(code))
+                Err(error)
             }
         }
     }
@@ -341,6 +340,17 @@ impl Connection {
     }
 }
 
+/// What a close frame says: a code and a reason, each if it is given (RFC 6455, 5.5.1).
+fn closed(payload: &[u8]) -> ConnectionError {
+    let (code, reason) = match payload.split_first_chunk::<2>() {
+        Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
+        None => (None, &[][..]),
+    };
+    // It goes into logs: no line of theirs begins in it.
+    let reason = String::from_utf8_lossy(reason).replace(char::is_control, " ");
+    ConnectionError::Closed { code, reason: reason.trim().to_owned() }
+}
+
 /// Adds a whole frame to `out`, masked in place: nothing is allocated while `out` has room.
 #[inline]
 fn append_frame(
@@ -361,5 +371,21 @@ fn append_frame(
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Connection to {}{} ({:?})", self.endpoint, self.target, self.phase)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_frame_is_told_with_its_code_and_reason_or_without() {
+        let told = |payload: &[u8]| closed(payload).to_string();
+        assert_eq!(told(b""), "the server closed it, without a code");
+        assert_eq!(told(&1001u16.to_be_bytes()), "the server closed it (code 1001)");
+        assert_eq!(
+            told(b"\x03\xf0Too many\nrequests"),
+            "the server closed it (code 1008: Too many requests)"
+        );
     }
 }

@@ -61,8 +61,21 @@ pub enum ConnectionError {
     #[error("the server ended it without saying so")]
     Ended,
     /// The server closed it properly.
-    #[error("the server closed it (code {0})")]
-    Closed(u16),
+    #[error("the server closed it{}", closed_with(*code, reason))]
+    Closed {
+        /// Its code, if it gave one.
+        code: Option<u16>,
+        /// What it said; empty where it said nothing.
+        reason: String,
+    },
+}
+
+fn closed_with(code: Option<u16>, reason: &str) -> String {
+    match code {
+        None => ", without a code".to_owned(),
+        Some(code) if reason.is_empty() => format!(" (code {code})"),
+        Some(code) => format!(" (code {code}: {reason})"),
+    }
 }
 
 impl ConnectionError {
@@ -90,7 +103,7 @@ impl ConnectionError {
             Self::Protocol(_) => "protocol",
             Self::Truncated => "truncated",
             Self::Ended => "ended",
-            Self::Closed(_) => "closed",
+            Self::Closed { .. } => "closed",
         }
     }
 

@@ -229,10 +229,11 @@ impl StreamClient {
         self.market
     }
 
-    /// Connections that carry data now.
+    /// Of the [connections there should be](Self::lines), how many carry data now; while one is replaced by another they are
+    /// one.
     #[must_use]
     pub fn live_connections(&self) -> usize {
-        self.lines.iter().flat_map(|l| [&l.current, &l.next]).flatten().filter(|link| link.live()).count()
+        self.lines.iter().filter(|line| line.live()).count()
     }
 
     /// Connections there should be.

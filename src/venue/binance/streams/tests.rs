@@ -160,6 +160,7 @@ fn an_announced_cut_is_forestalled_and_survived() {
     rig.client.control(old, br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#, rig.now);
     let new = rig.connect(1);
     rig.open(new);
+    assert_eq!((rig.client.live_connections(), rig.client.lines()), (1, 1), "two that are one");
     // The venue was quicker than the overlap.
     rig.client.closed(old, rig.now, &mut rig.out);
     assert!(rig.out.is_empty(), "no interruption: the new one is live");
