@@ -185,6 +185,13 @@ fn a_venue_that_answers_wrongly_is_tried_again_with_pauses() {
 }
 
 #[test]
+fn a_venue_that_wants_no_more_attempts_is_left_alone_for_as_long_as_it_says() {
+    let (outcome, took) = welcomed(Welcome::Status(429), 1, "");
+    assert!(took >= Duration::from_secs(2), "Retry-After: {took:?}");
+    assert_eq!((endings(&outcome), outcome.counts.connects), (vec![("http_status", 1)], 2));
+}
+
+#[test]
 fn an_answer_that_trickles_in_is_given_up() {
     let (outcome, _) = welcomed(Welcome::SlowLoris, 1, "open_timeout_ms = 4000");
     assert_eq!((outcome.counts.open_timeouts, outcome.counts.opened), (1, 1), "{:?}", outcome.counts);

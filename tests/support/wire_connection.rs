@@ -60,7 +60,10 @@ pub fn serve(mut socket: TcpStream, config: &Arc<ServerConfig>, shared: &Arc<Sha
         };
         if let Welcome::Status(status) = welcome {
             let body = "not today";
-            let text = format!("HTTP/1.1 {status} Sorry\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let text = format!(
+                "HTTP/1.1 {status} Sorry\r\nRetry-After: 2\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
             let _ = stream.write_all(text.as_bytes());
             let _ = stream.flush();
             std::thread::sleep(Duration::from_millis(50));

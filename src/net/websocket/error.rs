@@ -38,8 +38,13 @@ pub enum ConnectionError {
     #[error("TLS failed: {0}")]
     Tls(String),
     /// The server answered the upgrade with another status than 101.
-    #[error("the server answered with HTTP status {0} where 101 was due")]
-    HttpStatus(u16),
+    #[error("the server answered with HTTP status {status} where 101 was due{}", meaning(*status))]
+    HttpStatus {
+        /// Which.
+        status: u16,
+        /// `Retry-After`, where it gives it.
+        retry_after_s: Option<u64>,
+    },
     /// The answer to the upgrade is no HTTP, or lacks what it must hold.
     #[error("the upgrade to WebSocket failed: {0}")]
     Upgrade(&'static str),
@@ -70,6 +75,18 @@ pub enum ConnectionError {
     },
 }
 
+/// What a status means that a server answers an upgrade with, for the end of a sentence.
+const fn meaning(status: u16) -> &'static str {
+    match status {
+        403 => ": its firewall refuses this address, for too many requests as a rule",
+        404 => ": there is nothing at that path; check the address of the streams",
+        418 => ": this address is banned, since it went on after too many requests",
+        429 => ": too many requests from this address",
+        451 => ": it does not serve the place that this address is of",
+        _ => "",
+    }
+}
+
 fn closed_with(code: Option<u16>, reason: &str) -> String {
     match code {
         None => ", without a code".to_owned(),
@@ -97,7 +114,7 @@ impl ConnectionError {
             Self::Certificate(CertificateProblem::Other(_)) => "certificate_other",
             Self::TlsAlert(_) => "tls_alert",
             Self::Tls(_) => "tls",
-            Self::HttpStatus(_) => "http_status",
+            Self::HttpStatus { .. } => "http_status",
             Self::Upgrade(_) => "upgrade",
             Self::FrameTooLarge { .. } => "frame_too_large",
             Self::Protocol(_) => "protocol",
@@ -110,7 +127,7 @@ impl ConnectionError {
     /// Whether trying again changes nothing until a person does something.
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
-        matches!(self, Self::Certificate(_) | Self::HttpStatus(400..=499))
+        matches!(self, Self::Certificate(_) | Self::HttpStatus { status: 400..=499, .. })
     }
 }
 

@@ -40,13 +40,14 @@ impl Upgrade {
             return Ok(None);
         };
         let code = response.code.unwrap_or(0);
-        if code != 101 {
-            return Err(ConnectionError::HttpStatus(code));
-        }
         let value = |name: &str| {
             let header = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
             header.and_then(|h| std::str::from_utf8(h.value).ok()).unwrap_or_default()
         };
+        if code != 101 {
+            let retry_after_s = value("retry-after").trim().parse().ok();
+            return Err(ConnectionError::HttpStatus { status: code, retry_after_s });
+        }
         if !value("upgrade").eq_ignore_ascii_case("websocket") {
             return Err(ConnectionError::Upgrade("the answer does not upgrade to WebSocket"));
         }
@@ -77,7 +78,9 @@ mod tests {
         let judged = |text: &str| upgrade.answered(text.as_bytes());
         assert_eq!(judged(&format!("{good}rest")), Ok(Some(good.len())));
         assert_eq!(judged(&good[..good.len() - 1]), Ok(None));
-        assert_eq!(judged("HTTP/1.1 200 OK\r\n\r\n"), Err(ConnectionError::HttpStatus(200)));
+        let status = |status, retry_after_s| Err(ConnectionError::HttpStatus { status, retry_after_s });
+        assert_eq!(judged("HTTP/1.1 200 OK\r\n\r\n"), status(200, None));
+        assert_eq!(judged("HTTP/1.1 429 Slow\r\nretry-after: 7\r\n\r\n"), status(429, Some(7)));
         assert_eq!(judged("SSH-2.0\r\n\r\n"), Err(ConnectionError::Upgrade("the answer is no HTTP")));
         let other = good.replace(accept.as_str(), "AAAA");
         assert_eq!(judged(&other), Err(ConnectionError::Upgrade("the answer is not to our key")));

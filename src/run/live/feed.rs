@@ -14,6 +14,7 @@ use crate::run::config::{Config, EndpointConfig};
 use crate::run::feed::{Feed, Untold};
 use crate::run::interrupt::Interrupt;
 use crate::run::sequencer::Stopped;
+use crate::venue::binance::limits::{Retry, TooMuch};
 use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
@@ -371,6 +372,13 @@ impl LiveFeed {
 
     pub(super) fn failed(&mut self, market: usize, id: ConnectionId, error: ConnectionError, now: Time) {
         self.ended(market, id, &error);
+        if let ConnectionError::HttpStatus { status: status @ (403 | 418 | 429), retry_after_s } = error {
+            // One address of ours asks for every market.
+            let retry = retry_after_s.map_or(Retry::Unsaid, |s| Retry::After(s.max(1)));
+            let refusal = TooMuch { status, code: None, retry };
+            log::error!("no connection to the venue's streams is tried before {}", refusal.until(now));
+            self.markets.iter_mut().for_each(|followed| followed.client.refused(refusal, now));
+        }
         let followed = &mut self.markets[market];
         followed.client.closed(id, now, &mut self.requests);
         if matches!(error, ConnectionError::Certificate(_)) && followed.client.counts.opened == 0 {

@@ -168,6 +168,24 @@ pub struct TooMuch {
     pub retry: Retry,
 }
 
+impl TooMuch {
+    /// Until when nothing is to be sent.
+    #[must_use]
+    pub fn until(&self, now: Time) -> Time {
+        let pause = match self.status {
+            403 => PAUSE_403,
+            418 => PAUSE_418,
+            _ => PAUSE_429,
+        };
+        let until = match self.retry {
+            Retry::After(seconds) => now.plus(Duration::from_secs(seconds)),
+            Retry::AtMillis(ms) => Time::from_millis(ms),
+            Retry::Unsaid => now.plus(pause),
+        };
+        until.min(now.plus(BLOCK_MAX))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -305,17 +323,7 @@ impl Budget {
     /// is what gets an address banned.
     pub fn refused(&mut self, refusal: TooMuch, now: Time) {
         self.refusals += 1;
-        let pause = match refusal.status {
-            403 => PAUSE_403,
-            418 => PAUSE_418,
-            _ => PAUSE_429,
-        };
-        let until = match refusal.retry {
-            Retry::After(seconds) => now.plus(Duration::from_secs(seconds)),
-            Retry::AtMillis(ms) => Time::from_millis(ms),
-            Retry::Unsaid => now.plus(pause),
-        };
-        let until = until.min(now.plus(BLOCK_MAX));
+        let until = refusal.until(now);
         if refusal.code == Some(TOO_MANY_ORDERS) && refusal.status == 429 {
             self.orders_blocked_until = self.orders_blocked_until.max(until);
         } else {

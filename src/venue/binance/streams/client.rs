@@ -1,5 +1,6 @@
 //! The state machine of one market's streams: time and happenings in, requests out.
 
+use super::super::limits::TooMuch;
 use super::book_watch::BookWatch;
 use super::counts::StreamCounts;
 use super::doubt::{Told, UnreadFrames};
@@ -139,6 +140,8 @@ pub struct StreamClient {
     connections: u32,
     pub(super) next_deadline: Time,
     held_back: bool,
+    /// The venue wants no attempts before.
+    closed_until: Time,
     /// Frames that could not be decoded, and do not say whose they are.
     pub(super) unnamed: Told,
     /// What happened.
@@ -177,6 +180,7 @@ impl StreamClient {
             connections: 0,
             next_deadline: Time(0),
             held_back: false,
+            closed_until: Time(0),
             unnamed: Told::default(),
             counts: StreamCounts::default(),
         };
@@ -401,7 +405,7 @@ impl StreamClient {
         while self.connects.front().is_some_and(|at| now.since(*at) >= CONNECTS_WITHIN_NS) {
             self.connects.pop_front();
         }
-        if self.connects.len() >= CONNECTS_MAX {
+        if now < self.closed_until || self.connects.len() >= CONNECTS_MAX {
             self.counts.connects_held_back += u64::from(!self.held_back);
             self.held_back = true;
             return None;
@@ -439,6 +443,12 @@ impl StreamClient {
         self.counts.opened += 1;
         self.next_deadline = now;
         self.group_changed(usize::from(id.line), now, out);
+    }
+
+    /// The venue said of an attempt that it is one too many (429, 418, or 403 of its firewall): none follows, of this or
+    /// another of its markets, until it may.
+    pub fn refused(&mut self, refusal: TooMuch, now: Time) {
+        self.closed_until = self.closed_until.max(refusal.until(now));
     }
 
     /// A connection is over, or never came to be.

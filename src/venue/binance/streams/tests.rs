@@ -612,3 +612,21 @@ fn a_book_of_another_precision_is_set_aside_with_its_reason_and_a_torn_one_is_as
     assert_eq!(rig.client.followed().next().and_then(|followed| followed.aside), Some(finer));
     assert_eq!(rig.client.counts.books_unread, 2);
 }
+
+#[test]
+fn an_attempt_that_is_one_too_many_is_followed_by_none_until_it_may_be() {
+    use super::super::limits::{Retry, TooMuch};
+    for (status, retry, seconds) in
+        [(429, Retry::After(7), 7), (418, Retry::Unsaid, 120), (403, Retry::Unsaid, 300)]
+    {
+        let mut rig = Rig::new(settings(), 1);
+        let id = rig.connect(0);
+        rig.client.refused(TooMuch { status, code: None, retry }, rig.now);
+        rig.client.closed(id, rig.now, &mut rig.out);
+        let begun = rig.now;
+        while !rig.pass(10).iter().any(|r| matches!(r, Request::Connect { .. })) {
+            assert!(rig.now.since(begun) < 1_000_000 * MS, "never again");
+        }
+        assert_eq!(rig.now.since(begun) / (1_000 * MS), seconds, "{status}");
+    }
+}
