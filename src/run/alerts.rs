@@ -42,6 +42,10 @@ pub(super) enum AlertKind {
     NotStarted,
     /// It cannot begin to trade yet.
     Waiting,
+    /// Market data is lost, and has been for a while.
+    MarketDataLost,
+    /// It is back.
+    MarketDataBack,
     /// The venue refuses the key: no order is sent.
     KeyRefused,
     /// It takes it again.
@@ -90,6 +94,16 @@ impl Alert {
         Self { kind: AlertKind::KeyTaken, ..Self::stopped("all", "key", "the venue", "", at) }
     }
 
+    /// Market data is lost.
+    pub fn data_lost(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::MarketDataLost, ..Self::stopped("all", "market-data", "", reason, at) }
+    }
+
+    /// It is back.
+    pub fn data_back(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::MarketDataBack, ..Self::data_lost(reason, at) }
+    }
+
     /// What surveillance found, and what became of it.
     pub fn found(detector: &str, found: &Reacting, reaction: &str) -> Self {
         Self {
@@ -133,6 +147,8 @@ impl Alert {
             AlertKind::NotStarted => format!("the run has NOT BEGUN: {reason}"),
             AlertKind::Waiting => format!("the run WAITS before it begins: {reason}"),
             AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
+            AlertKind::MarketDataLost => reason.clone(),
+            AlertKind::MarketDataBack => format!("the market data is back: {reason}"),
             AlertKind::KeyRefused => format!("no order is sent: {reason}"),
             AlertKind::KeyTaken => "the venue takes the key again: orders are sent".to_owned(),
         }

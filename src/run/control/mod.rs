@@ -19,6 +19,7 @@
 
 mod access;
 mod asker;
+mod data_watch;
 pub(in crate::run) mod file;
 mod heartbeat;
 mod keeper;

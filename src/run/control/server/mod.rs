@@ -3,13 +3,14 @@
 mod clients;
 
 use super::access::{self, Peer};
+use super::data_watch::{DataNews, DataWatch};
 use super::heartbeat;
 use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::market_data::MarketData;
 use super::names::ScopeNames;
 use super::reacting::Throttles;
-use super::request::{ControlReply, ControlRequest, HeldReply};
+use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
 use crate::audit::Body;
 use crate::domain::event::Command;
@@ -69,6 +70,7 @@ pub(super) struct Server {
     command_count: u64,
     found: SharedFound,
     market_data: MarketData,
+    data_watch: DataWatch,
     pub(super) throttles: Throttles,
     /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
     asking: Vec<(Peer, Instant)>,
@@ -117,6 +119,7 @@ impl Server {
             command_count: 0,
             found,
             market_data,
+            data_watch: DataWatch::default(),
             throttles: Throttles { last: throttle, running: Vec::new() },
             asking: Vec::new(),
             poll,
@@ -161,6 +164,7 @@ impl Server {
             if due(beat, BEAT) {
                 beat = Some(Instant::now());
                 self.beat();
+                self.watch_data();
                 self.latched.save_again();
                 self.paused.save_again();
             }
@@ -196,11 +200,7 @@ impl Server {
         let held = self.held();
         let losses_unsaved = self.found.lock().unwrap_or_else(PoisonError::into_inner).unsaved.clone();
         let vitals = &self.links.vitals;
-        let market_data = {
-            let risk = self.links.watch.snapshot();
-            let risk = risk.lock().unwrap_or_else(PoisonError::into_inner);
-            self.market_data.problems(&risk, wall_clock())
-        };
+        let market_data = self.data_problems(wall_clock());
         let orders = self.links.orders.as_ref();
         let no_orders = orders.and_then(OrdersLink::why_none_are_taken);
         ControlReply {
@@ -448,6 +448,30 @@ impl Server {
             Some(why) => log::error!("no order is sent: {why}"),
             None => log::warn!("the venue takes the key again, and orders are sent"),
         }
+        self.links.alerts.raise(alert);
+    }
+
+    /// What is wrong with the market data.
+    fn data_problems(&self, now: Time) -> Vec<MarketDataReply> {
+        let risk = self.links.watch.snapshot();
+        let risk = risk.lock().unwrap_or_else(PoisonError::into_inner);
+        self.market_data.problems(&risk, now)
+    }
+
+    /// Tells of market data that is lost, or back.
+    fn watch_data(&mut self) {
+        let now = wall_clock();
+        let alert = match self.data_watch.look(&self.data_problems(now), now) {
+            Some(DataNews::Lost(why)) => {
+                log::error!("{why}");
+                Alert::data_lost(&why, now)
+            }
+            Some(DataNews::Back(how)) => {
+                log::warn!("the market data is back: {how}");
+                Alert::data_back(&how, now)
+            }
+            None => return,
+        };
         self.links.alerts.raise(alert);
     }
 
