@@ -28,7 +28,7 @@ fn weathered(more: &str, faults: &[Fault]) -> MarketOutcome {
         let opened = venue.opened();
         venue.fault(fault);
         let ends = match fault {
-            Fault::Drop(_) | Fault::Cripple(_) | Fault::Duplicate | Fault::Reorder => false,
+            Fault::Drop(_) | Fault::Cripple(_) | Fault::Lie | Fault::Duplicate | Fault::Reorder => false,
             Fault::Ping | Fault::Shutdown(_) => false,
             Fault::Huge(bytes) => *bytes > FRAME_BYTES_MAX,
             Fault::Cut | Fault::Stall(_) | Fault::Truncate => true,
@@ -86,6 +86,23 @@ fn a_diff_that_cannot_be_read_takes_its_book_away_until_it_is_fetched_anew_and_t
     assert_eq!((c.lost, c.opened, c.unread, c.gaps), (0, 1, 5, 0), "{c:?}");
     // What comes while its book is out of step already is no news.
     assert!((3..=5).contains(&c.interruptions) && c.snapshots >= 2 + 3, "{c:?}");
+}
+
+#[test]
+fn books_that_the_venues_own_best_bid_and_ask_contradict_are_fetched_anew() {
+    let symbols = symbols(2);
+    let venue = Venue::start(&symbols, PACE, Certificate::Good);
+    let mut run = LiveRun::start(&config(&venue, &symbols, ""));
+    run.until_whole();
+    let fetched = venue.depth_requests();
+    venue.fault(&Fault::Lie);
+    wait_for("books fetched anew", || venue.depth_requests() >= fetched + 3);
+    let summary = run.good();
+    let c = market(&summary).counts;
+    assert!(c.books_contradicted >= 2 && c.contradictions >= 3 * c.books_contradicted, "{c:?}");
+    assert_eq!((c.interruptions, c.gaps, c.lost), (c.books_contradicted, 0, 0), "{c:?}");
+    assert_eq!(run.interruptions(), c.interruptions);
+    assert_eq!(run.replayed().order_stream_sha256, summary.order_stream_sha256, "the journal replays to it");
 }
 
 #[test]

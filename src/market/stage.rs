@@ -1,7 +1,7 @@
 //! The market stage: one state an instrument, and a lane to the strategy stage.
 
 use super::bar::{BarBuilder, BarSpec};
-use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
+use super::book::{BboCheck, BookKeeper, BookSync, Contradiction, SyncCounts};
 use super::indicator::{AnyIndicator, BarUnits, Indicator, imbalance::imbalance_of};
 use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
@@ -12,6 +12,7 @@ use crate::domain::{
     Stretch, Time,
 };
 use crate::pipeline::{LaneSender, Lull, Stage, Waker};
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// How the market stage makes bars.
@@ -54,6 +55,8 @@ pub struct MarketStage {
     next_bar_close: Time,
     /// Asks, in a simulation, for the moments at which time closes bars.
     waker: Waker,
+    /// Is told where quotes contradict a book, in a live run.
+    contradictions: Option<Sender<Contradiction>>,
     /// The first half of a bar that comes as an event.
     bar_head: Option<Kline>,
 }
@@ -186,7 +189,15 @@ impl MarketStage {
             }
         }
         let next_bar_close = Time(u64::MAX);
-        Ok(Self { states, out, now: Time(0), next_bar_close, waker: Waker::default(), bar_head: None })
+        Ok(Self {
+            states,
+            out,
+            now: Time(0),
+            next_bar_close,
+            waker: Waker::default(),
+            contradictions: None,
+            bar_head: None,
+        })
     }
 
     /// The same where instruments are known by something else than a venue's feed, by instrument.
@@ -196,6 +207,19 @@ impl MarketStage {
             state.sourcing = *sourcing;
         }
         self
+    }
+
+    /// The same telling where quotes contradict a book; what finds no room is counted, and comes again if it lasts.
+    #[must_use]
+    pub fn with_contradictions(self, told: Sender<Contradiction>) -> Self {
+        Self { contradictions: Some(told), ..self }
+    }
+
+    #[cold]
+    fn contradicted(&self, contradiction: Contradiction) {
+        if let Some(told) = &self.contradictions {
+            let _ = told.try_send(contradiction);
+        }
     }
 
     /// The same asking, in a simulation, for time to come to where it closes a bar.
@@ -317,10 +341,8 @@ impl InstrumentState {
         quote: &Quote,
         sync: Option<&BookSync>,
         out: &mut LaneSender<MarketMessage>,
-    ) {
-        if sync.is_some_and(BookSync::valid) {
-            self.bbo.on_quote(quote);
-        }
+    ) -> Option<Contradiction> {
+        let contradiction = if sync.is_some_and(BookSync::valid) { self.bbo.on_quote(quote) } else { None };
         // A history may have quotes without ids, in the order in which they were.
         self.unnumbered |= quote.update_id == 0;
         if quote.update_id > self.top_id || quote.update_id == 0 {
@@ -328,10 +350,16 @@ impl InstrumentState {
             let valid = self.trusted(sync);
             self.show_top(Top { bid: quote.bid, ask: quote.ask, valid }, seq, out);
         }
+        contradiction
     }
 
-    fn book_changed(&mut self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
-        let mut shown = self.top;
+    fn book_changed(
+        &mut self,
+        seq: u64,
+        sync: &BookSync,
+        out: &mut LaneSender<MarketMessage>,
+    ) -> Option<Contradiction> {
+        let (mut shown, mut contradiction) = (self.top, None);
         if sync.valid() {
             let book = sync.book();
             let top = Top {
@@ -340,7 +368,7 @@ impl InstrumentState {
                 valid: true,
             };
             let id = sync.last_update_id();
-            self.bbo.on_book(id, &top);
+            contradiction = self.bbo.on_book(id, &top);
             // A quote may be ahead of the depth stream: the newer of the two is the top.
             if id >= self.top_id {
                 self.top_id = id;
@@ -352,6 +380,7 @@ impl InstrumentState {
         }
         let valid = self.trusted(Some(sync));
         self.show_top(Top { valid, ..shown }, seq, out);
+        contradiction
     }
 
     fn send_imbalances(&self, seq: u64, sync: &BookSync, out: &mut LaneSender<MarketMessage>) {
@@ -414,7 +443,10 @@ impl Stage<BookKeeper> for MarketStage {
             Kind::Quote => {
                 if let Some(quote) = slot.as_quote() {
                     let state = &mut self.states[quote.instrument.index()];
-                    state.on_quote(seq, &quote, books.get(quote.instrument), &mut self.out);
+                    let books = books.get(quote.instrument);
+                    if let Some(contradiction) = state.on_quote(seq, &quote, books, &mut self.out) {
+                        self.contradicted(contradiction);
+                    }
                 }
             }
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
@@ -437,7 +469,10 @@ impl Stage<BookKeeper> for MarketStage {
             && let Some(instrument) = books.moved()
             && let Some(sync) = books.get(instrument)
         {
-            self.states[instrument.index()].book_changed(seq, sync, &mut self.out);
+            let state = &mut self.states[instrument.index()];
+            if let Some(contradiction) = state.book_changed(seq, sync, &mut self.out) {
+                self.contradicted(contradiction);
+            }
         }
         if slot.is_last() {
             self.waker.wake(self.next_bar_close, self.now, seq);

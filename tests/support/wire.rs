@@ -66,6 +66,8 @@ pub enum Fault {
     Duplicate,
     /// So many depth diffs lack their last byte.
     Cripple(usize),
+    /// Depth diffs have no levels any more, as if nothing changed.
+    Lie,
     /// The next two frames change places.
     Reorder,
     /// Half a frame, then the socket is closed.

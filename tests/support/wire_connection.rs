@@ -130,6 +130,7 @@ fn follow(mut stream: Tls, socket: TcpStream, path: &str, answer: &[u8], shared:
         receiver,
         leave_out: 0,
         cripple: 0,
+        lie: false,
         twice: false,
         hold: None,
         reorder: false,
@@ -152,6 +153,7 @@ struct Following {
     receiver: Receiver<ToConnection>,
     leave_out: usize,
     cripple: usize,
+    lie: bool,
     twice: bool,
     reorder: bool,
     hold: Option<Arc<str>>,
@@ -241,6 +243,11 @@ impl Following {
             self.done += u64::from(self.cripple == 0);
             return self.ws.write(Message::text(&frame[..frame.len() - 1]));
         }
+        if self.lie
+            && let Some((head, _)) = frame.split_once(",\"b\":[").filter(|_| frame.contains("depthUpdate"))
+        {
+            return self.ws.write(Message::text(format!("{head},\"b\":[],\"a\":[]}}}}")));
+        }
         if std::mem::take(&mut self.reorder) {
             self.hold = Some(frame);
             return Ok(());
@@ -268,6 +275,7 @@ impl Following {
             Fault::Stall(time) => std::thread::sleep(time),
             Fault::Drop(n) => self.leave_out = n,
             Fault::Cripple(n) => self.cripple = n,
+            Fault::Lie => self.lie = true,
             Fault::Duplicate => self.twice = true,
             Fault::Reorder => self.reorder = true,
             Fault::Truncate => {

@@ -7,6 +7,7 @@
 
 use super::request::MarketDataReply;
 use crate::domain::Time;
+use crate::market::book::DIFFER_MAX;
 use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::Config;
 use crate::run::live::{FeedHealth, FollowedHealth, SharedHealth};
@@ -22,8 +23,8 @@ const NAMED_MAX: usize = 20;
 const HEARD_WITHIN_NS: u64 = 5_000_000_000;
 /// Where no limit says how old a market may be, one that is silent for longer is told all the same.
 const SILENT_UNLIMITED: Duration = Duration::from_secs(60);
-/// Frames that cannot be read are told for so long after the last of them.
-const UNREAD_TOLD_NS: u64 = 60_000_000_000;
+/// Frames that cannot be read, and quotes that contradict a book, are told for so long after the last of them.
+const DOUBT_TOLD_NS: u64 = 60_000_000_000;
 
 /// See the module.
 pub(super) struct MarketData {
@@ -113,6 +114,7 @@ impl MarketData {
             let Some(name) = self.names.get(of.instrument.index()) else { continue };
             let heard = risk.silent_ns.get(of.instrument.index()).copied();
             told.extend(unread(of, name, now));
+            told.extend(contradicted(of, name, now));
             // As of the snapshot; none is made where nothing happens, not even time.
             let silent_ns = heard.flatten().map(|silent| silent.saturating_add(now.since(risk.time)));
             let (kind, for_ns, means) = match (of.out_of_step_since, silent_ns, self.age_max_ns) {
@@ -176,9 +178,24 @@ fn aside(of: &FollowedHealth) -> String {
     }
 }
 
+/// Quotes that contradicted the book of an instrument lately.
+fn contradicted(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketDataReply> {
+    let (count, at) = of.contradictions.filter(|(_, at)| now.since(*at) < DOUBT_TOLD_NS)?;
+    let means = format!(
+        "{count} of its best bids and asks differed from its book at the same moment, the last {:.1} s ago; after          {DIFFER_MAX} in a row the book is fetched anew, and not traded on meanwhile",
+        now.since(at) as f64 / 1e9
+    );
+    Some(MarketDataReply {
+        kind: "book-contradicted".to_owned(),
+        instruments: vec![name.to_owned()],
+        means,
+        ..MarketDataReply::default()
+    })
+}
+
 /// Frames of an instrument that could not be read lately.
 fn unread(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketDataReply> {
-    let unread = of.unread.filter(|unread| now.since(unread.at) < UNREAD_TOLD_NS)?;
+    let unread = of.unread.filter(|unread| now.since(unread.at) < DOUBT_TOLD_NS)?;
     let then = match unread.kind {
         StreamKind::Diffs => "its book is not traded on until it is fetched anew",
         StreamKind::Quotes | StreamKind::Partial => "where it has a book, orders go by that alone",

@@ -108,8 +108,8 @@ pub struct FeedReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct MarketDataReply {
-    /// `connection-down`, `connection-silent`, `book-out-of-step`, `frames-unread`, of frames that cannot be decoded, or
-    /// `silent`, of an instrument that nothing is heard of.
+    /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-contradicted`, by quotes, `frames-unread`,
+    /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of.
     pub kind: String,
     /// Which connection, by its market and its number there; absent where it is about an instrument alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +132,7 @@ impl MarketDataReply {
             "connection-down" => "is down",
             "connection-silent" | "silent" => "is silent",
             "frames-unread" => "has frames that cannot be read",
+            "book-contradicted" => "has a book that its quotes contradict",
             _ => "has a book out of step",
         };
         let mut names = self.instruments.join(", ");

@@ -210,6 +210,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
             carried_since,
             aside: None,
             unread: None,
+            contradictions: None,
         })
     };
     {
@@ -275,6 +276,7 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
         carried_since: Some(Time(0)),
         aside: None,
         unread: None,
+        contradictions: None,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
     let watched = MarketData::new(&config, health);
@@ -313,6 +315,7 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
         carried_since: Some(Time(0)),
         aside: Some(FetchFailure::Unreadable(error)),
         unread: Some(unread),
+        contradictions: Some((4, Time(90 * S))),
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
     let watched = MarketData::new(&config, health);
@@ -321,8 +324,12 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
         watched.problems(&risk, Time(at)).iter().map(MarketDataReply::line).collect()
     };
     let name = config.instruments.all()[0].name();
-    let lines = told(100 * S);
-    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let mut lines = told(100 * S);
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    let contradicted = lines.remove(1);
+    let start =
+        format!("MARKET DATA {name} has a book that its quotes contradict: 4 of its best bids and asks");
+    assert!(contradicted.starts_with(&start), "{contradicted}");
     let precision = "field \"bids\": more decimals than the instrument's precision: the venue's precision has changed; \
                      update the instrument's file";
     for (line, start) in lines.iter().zip([

@@ -7,6 +7,7 @@ use super::sink::Sink;
 use super::socket::{Socket, Sockets};
 use super::{LiveError, LiveStatus, ProgressReport, wall_clock};
 use crate::domain::{Instrument, Market, Time};
+use crate::market::book::Contradiction;
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceId, SourceInfo, TlsClient};
 use crate::pipeline::{StageHistogram, StampClock, Wait};
@@ -118,6 +119,8 @@ pub(super) struct LiveFeed {
     pub(super) clock: StampClock,
     /// Instruments that stood by and are to be followed from now on.
     pub(super) additions: Option<Receiver<Instrument>>,
+    /// Books that their quotes contradict.
+    pub(super) contradictions: Option<Receiver<Contradiction>>,
     wait: Wait,
     read_latency: StageHistogram,
     tls_latency: StageHistogram,
@@ -166,6 +169,7 @@ impl LiveFeed {
             requests: Vec::with_capacity(1_024),
             clock,
             additions: None,
+            contradictions: None,
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
             tls_latency: StageHistogram::new("tls", "bytes read to the first record decrypted"),
@@ -262,6 +266,12 @@ impl LiveFeed {
         while let Some(instrument) = self.additions.as_ref().and_then(|more| more.try_recv().ok()) {
             worked = true;
             self.add(&instrument, now);
+        }
+        while let Some(told) = self.contradictions.as_ref().and_then(|more| more.try_recv().ok()) {
+            for market in 0..self.markets.len() {
+                self.markets[market].client.contradicted(told, now, &mut self.requests);
+                self.carry_out(market, now, sink)?;
+            }
         }
         for market in 0..self.markets.len() {
             if now >= self.markets[market].client.next_deadline() {

@@ -40,6 +40,8 @@ pub(in crate::run) struct FollowedHealth {
     pub aside: Option<FetchFailure>,
     /// Its frames that could not be decoded, if there were any.
     pub unread: Option<UnreadFrames>,
+    /// How many quotes contradicted its book, and when the last did.
+    pub contradictions: Option<(u64, Time)>,
 }
 
 /// See the module. Nothing before the first copy.
@@ -71,7 +73,9 @@ impl FeedHealth {
                     None => self.connections.push(seen),
                 }
             }
-            for FollowedState { instrument, group, in_step, depth_told, aside, unread } in client.followed() {
+            for FollowedState { instrument, group, in_step, depth_told, aside, unread, contradictions } in
+                client.followed()
+            {
                 let at = instrument.index();
                 if self.instruments.len() <= at {
                     self.instruments.resize(at + 1, None);
@@ -90,6 +94,7 @@ impl FeedHealth {
                     carried_since,
                     aside,
                     unread,
+                    contradictions,
                 };
                 self.instruments[at] = Some(seen);
             }

@@ -326,6 +326,7 @@ fn live(
         &pipeline.topology.housekeeping,
     )?;
     feed.decoding.sampler = pipeline.sampler;
+    feed.contradictions = pipeline.contradictions.take();
     feed.additions = (!config.trading.standby.is_empty()).then_some(additions);
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => {

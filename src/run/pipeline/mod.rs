@@ -19,7 +19,7 @@ use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::score::Score;
 use crate::execution::{ExecutionStage, LiveGateway, PaperGateway, PaperSettings};
 use crate::journal::JournalStage;
-use crate::market::book::BookKeeper;
+use crate::market::book::{BookKeeper, Contradiction};
 use crate::market::stage::MarketSettings;
 use crate::market::{MarketStage, Sourcing};
 use crate::pipeline::group::GroupResult;
@@ -35,6 +35,7 @@ use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
 use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
+use crossbeam_channel::Receiver;
 use journal::journal_writer;
 use parts::{BooksOf, Lanes, RiskFurniture};
 use std::sync::{Mutex, PoisonError};
@@ -47,6 +48,8 @@ pub type TradingStage = Box<dyn Stage<BookKeeper>>;
 const RING_SLOTS_INLINE: usize = 256;
 /// Moments that a stage may have asked for before they are looked at: a run of trades is at most half as long.
 const WAKES_MAX: usize = 512;
+/// Contradictions of books by quotes that wait for the feed; more come again if they last.
+const CONTRADICTIONS_WAITING_MAX: usize = 256;
 
 /// A pipeline that is ready to be fed.
 pub struct Pipeline {
@@ -66,6 +69,8 @@ pub struct Pipeline {
     pub answers: Option<LaneSender<Answer>>,
     /// By which commands enter, where they were asked for.
     pub commands: Option<LaneSender<Answer>>,
+    /// Books that their quotes contradict, in a live run.
+    pub contradictions: Option<Receiver<Contradiction>>,
     threads: Vec<JoinHandle<GroupResult<BookKeeper>>>,
 }
 
@@ -173,6 +178,12 @@ impl Pipeline {
         };
         let mut market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
+        let mut contradictions = None;
+        if options.live {
+            let (told, heard) = crossbeam_channel::bounded(CONTRADICTIONS_WAITING_MAX);
+            market = market.with_contradictions(told);
+            contradictions = Some(heard);
+        }
         let on_paper = answering && options.handover.is_none();
         let simulation = options.simulation.take();
         let timed = simulation.is_none();
@@ -312,6 +323,7 @@ impl Pipeline {
             Started { timed, ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
         (pipeline.answers, pipeline.commands) = (orders_answers, commands);
+        pipeline.contradictions = contradictions;
         Ok(pipeline)
     }
 
@@ -391,6 +403,7 @@ impl Pipeline {
             indicators,
             answers: None,
             commands: None,
+            contradictions: None,
             threads,
         })
     }

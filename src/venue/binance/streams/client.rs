@@ -120,6 +120,8 @@ pub struct FollowedState {
     pub aside: Option<FetchFailure>,
     /// Its frames that could not be decoded, if there were any.
     pub unread: Option<UnreadFrames>,
+    /// How many quotes contradicted its book, and when the last did.
+    pub contradictions: Option<(u64, Time)>,
 }
 
 /// Messages to the venue are this far apart: at most four a second, which leaves one for a pong.
@@ -279,6 +281,7 @@ impl StreamClient {
                 depth_told: watched.depth_told,
                 aside: self.queue.aside_for(instrument),
                 unread: watched.doubts.unread(),
+                contradictions: watched.doubts.contradictions(),
             })
         })
     }

@@ -33,6 +33,10 @@ pub struct StreamCounts {
     pub unsynced: u64,
     /// Frames that could not be decoded.
     pub unread: u64,
+    /// Quotes that differ from the book at their update id.
+    pub contradictions: u64,
+    /// Books fetched anew since several in a row did.
+    pub books_contradicted: u64,
     /// Diffs that do not follow: something is missing.
     pub gaps: u64,
     /// Instruments whose data was interrupted, or for whose book something was kept in vain.
@@ -60,7 +64,7 @@ pub struct StreamCounts {
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 26] {
+    pub fn all(&self) -> [(&'static str, u64); 28] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -77,6 +81,8 @@ impl StreamCounts {
             ("early", self.early),
             ("unsynced", self.unsynced),
             ("unread", self.unread),
+            ("contradictions", self.contradictions),
+            ("books_contradicted", self.books_contradicted),
             ("gaps", self.gaps),
             ("interruptions", self.interruptions),
             ("books_unread", self.books_unread),

@@ -1,5 +1,5 @@
 //! What is not to be believed any more, though its connection lives: a book, or a top, of whose frames one cannot be read,
-//! and a book whose stream is behind the venue.
+//! a book whose stream is behind the venue, and one that the venue's own best bid and ask contradict.
 //!
 //! Such a frame is a gap of its own. Of a diff nothing is known but that it was there: the book is out of step until it is
 //! fetched anew, after a pause that grows while that does not help, so that one instrument whose numbers the decoder does
@@ -13,6 +13,7 @@ use super::client::{Request, StreamClient};
 use super::line::ConnectionId;
 use super::plan::StreamKind;
 use crate::domain::{InstrumentId, Time};
+use crate::market::book::{Contradiction, DIFFER_MAX};
 use crate::net::Backoff;
 use crate::venue::DecodeError;
 use crate::venue::binance::Unread;
@@ -73,6 +74,8 @@ pub(super) struct Doubts {
     pub expected: Option<(u64, Time)>,
     /// When its stream was last found behind.
     stale_at: Option<Time>,
+    /// Quotes that contradicted the book, and when the last did.
+    contradictions: Option<(u64, Time)>,
 }
 
 impl Doubts {
@@ -84,11 +87,17 @@ impl Doubts {
             last: Time(0),
             expected: None,
             stale_at: None,
+            contradictions: None,
         }
     }
 
     pub const fn unread(&self) -> Option<UnreadFrames> {
         self.unread
+    }
+
+    /// How many quotes contradicted the book, and when the last did.
+    pub const fn contradictions(&self) -> Option<(u64, Time)> {
+        self.contradictions
     }
 
     fn note(&mut self, kind: StreamKind, error: DecodeError, now: Time) {
@@ -149,6 +158,34 @@ impl StreamClient {
                 }
             }
         }
+    }
+
+    /// A quote contradicts the book at its update id. Several in a row are no accident: levels that nobody told of are
+    /// missing once the price has left what was fetched, or a diff was not what the venue did. The book is fetched anew.
+    #[cold]
+    pub fn contradicted(&mut self, told: Contradiction, now: Time, out: &mut Vec<Request>) {
+        let Contradiction { instrument, lasting } = told;
+        let Some(Some(watched)) = self.watched.get_mut(instrument.index()) else { return };
+        self.counts.contradictions += 1;
+        let doubts = &mut watched.doubts;
+        doubts.contradictions = Some((doubts.contradictions.map_or(0, |(count, _)| count) + 1, now));
+        let Some(book) = &mut watched.book else { return };
+        // What it was told of may have gone meanwhile.
+        if !lasting || !book.doubted() {
+            return;
+        }
+        watched.checking = false;
+        self.queue.want(instrument);
+        self.queue.hold(instrument, doubts.fetch_at(now));
+        self.next_deadline = now;
+        self.counts.books_contradicted += 1;
+        self.counts.interruptions += 1;
+        out.push(Request::Interrupted { instrument });
+        log::error!(
+            "{} {}: the venue's best bid and ask contradict its book, {DIFFER_MAX} times in a row; it is fetched anew",
+            self.market,
+            watched.symbol
+        );
     }
 
     /// A frame came that cannot be decoded, of this stream, if it says so. Gives the instrument of which the stages are to be

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::event::{DepthHead, Quote, Trade};
 use crate::domain::instrument::tests::sample;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Level, Market, Price, Qty, Side, Time};
+use crate::market::book::Contradiction;
 use crate::net::websocket::ConnectionError;
 use crate::venue::binance::Unread;
 use crate::venue::{DecodeError, Decoded};
@@ -629,4 +630,33 @@ fn an_attempt_that_is_one_too_many_is_followed_by_none_until_it_may_be() {
         }
         assert_eq!(rig.now.since(begun) / (1_000 * MS), seconds, "{status}");
     }
+}
+
+#[test]
+fn a_book_that_its_quotes_contradict_again_and_again_is_fetched_anew() {
+    let instrument = InstrumentId(0);
+    let mut rig = Rig::new(settings(), 1);
+    let id = rig.connect(0);
+    rig.open(id);
+    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
+    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
+    let contradicted = |rig: &mut Rig, lasting| {
+        rig.client.contradicted(Contradiction { instrument, lasting }, rig.now, &mut rig.out);
+        std::mem::take(&mut rig.out)
+    };
+    assert_eq!(contradicted(&mut rig, false), []);
+    assert_eq!(rig.client.books_synced().0, 1);
+    assert_eq!(contradicted(&mut rig, true), [Request::Interrupted { instrument }]);
+    assert_eq!(
+        (contradicted(&mut rig, true), rig.client.books_synced().0),
+        (vec![], 0),
+        "it is doubted already"
+    );
+    assert_eq!(fetches(&rig.pass(300)), 1);
+    assert_eq!(rig.client.fetched(instrument, 20, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
+    let counts = rig.client.counts;
+    assert_eq!((counts.contradictions, counts.books_contradicted, counts.interruptions), (3, 1, 1));
+    let state = rig.client.followed().next().expect("followed");
+    assert_eq!(state.contradictions.map(|(count, _)| count), Some(3));
 }
