@@ -77,16 +77,30 @@ impl Venue {
         flow.duration = Duration::from_secs(11 * 60 + 7);
         flow.start = Time::from_millis(START);
         let mut options = ServerOptions::new(Origin::Generated { flow, wall_clock: false });
-        (options.pace, options.batch, options.wait_for_clients) = (Pace::Max, 32, 1);
+        // USD-M has a way for each of them.
+        let targets = match market {
+            Market::UsdM => {
+                &["/public/stream?streams=btcusdt@trade", "/market/stream?streams=btcusdt@aggTrade"][..]
+            }
+            _ => &["/stream?streams=btcusdt@trade/btcusdt@aggTrade"],
+        };
+        (options.pace, options.batch, options.wait_for_clients) = (Pace::Max, 32, targets.len());
         options.at_end = AtEnd::Close;
         options.limits = Limits { weight: Some(1_000_000), ..Limits::default() };
         change(&mut options);
         let running = Server::start(options).expect("the venue starts");
         let endpoint = running.endpoint(market).expect("served");
-        let mut client =
-            connect(endpoint, running.ca_pem(), "/stream?streams=btcusdt@trade/btcusdt@aggTrade");
+        let heard = |target: &&str| {
+            let mut client = connect(endpoint, running.ca_pem(), target);
+            std::iter::from_fn(|| text(&mut client)).collect::<Vec<_>>()
+        };
+        // At once: whoever does not read is cut off.
+        let frames = std::thread::scope(|scope| {
+            let clients: Vec<_> = targets.iter().map(|target| scope.spawn(move || heard(target))).collect();
+            clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect::<Vec<_>>()
+        });
         let (mut trades, mut aggregates) = (Vec::new(), Vec::new());
-        while let Some(frame) = text(&mut client) {
+        for frame in frames {
             let frame: Value = serde_json::from_str(&frame).expect("JSON");
             let data = &frame["data"];
             let aggregate = data["e"] == "aggTrade";

@@ -115,6 +115,45 @@ fn two_markets_on_redundant_connections_equal_the_venues_books_after_a_cut() {
 }
 
 #[test]
+fn streams_of_usdm_are_asked_for_by_the_way_that_leads_to_them() {
+    let flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(300);
+    let options = ServerOptions::new(Origin::Generated { flow, wall_clock: true });
+    let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let ca = ca_file(&venue);
+    let streams =
+        "streams = [\"trade\", \"aggTrade\", \"bookTicker\", \"depth@100ms\", \"kline_1m\"]\nredundancy = 2";
+    let config = local_live::config(&venue, ca.path(), demo_instruments(), streams);
+    let mut run = LiveRun::start(&config);
+    run.until_whole();
+    let (mut begun, mut cut) = (None, false);
+    run.until("frames of both ways, before and after a cut", |s| {
+        cut = cut || (s.frames > 500 && venue.control().inject(Fault::Cut { market: Some(Market::UsdM) }));
+        let whole = cut && s.connections_live == 6 && s.books_synced == s.books;
+        whole && s.frames > *begun.get_or_insert(s.frames + 1_000)
+    });
+    run.good();
+    let usdm = run.config.instruments.all().iter().find(|i| i.market == Market::UsdM).expect("one").id;
+    let (mut came, mut aggregates) = (BTreeMap::new(), Vec::new());
+    for slot in run.slots().into_iter().filter(|slot| slot.instrument() == usdm) {
+        let kind = match slot.event() {
+            Event::Trade(trade) if trade.aggregate => {
+                aggregates.push(trade.id);
+                "aggregate"
+            }
+            Event::Trade(_) => "trade",
+            Event::Quote(_) => "quote",
+            Event::DepthDiff(_) => "diff",
+            Event::Kline(_) => "kline",
+            _ => continue,
+        };
+        *came.entry(kind).or_insert(0) += 1;
+    }
+    assert_eq!(came.keys().copied().collect::<Vec<_>>(), ["aggregate", "diff", "kline", "quote", "trade"]);
+    assert!(came.values().all(|count| *count > 1), "{came:?}");
+    assert!(aggregates.is_sorted_by(|one, next| one < next), "each once: {aggregates:?}");
+}
+
+#[test]
 fn recorded_frames_served_again_give_the_recorded_quotes() {
     let Some((paths, instruments)) = recorded_spot() else { return };
     let source = Recording::open(&paths, &RecordingOptions::default()).unwrap_or_else(|e| panic!("{e}"));

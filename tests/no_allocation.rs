@@ -207,7 +207,7 @@ fn frames_are_split_decoded_and_told_from_old_ones_without_allocation() {
         splitter.extend(&wire);
         while let Ok(Some((_, bytes))) = splitter.next_message() {
             count += 1;
-            if let Some(message) = feed.decode(&file.source, bytes, count) {
+            if let Ok(message) = feed.decode(&file.source, bytes, count) {
                 client.admit(connection, &message.decoded, Time(now));
             }
         }

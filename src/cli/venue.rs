@@ -38,7 +38,8 @@ enum Command {
   curl --cacert venue-ca.pem 'https://127.0.0.1:9443/api/v3/depth?symbol=BTCUSDT&limit=5'
   curl -X POST localhost:9500/admin/fault -d '{\"fault\":\"stall\",\"ms\":3000}'
 
-Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints. \
+Streams are at /ws/<stream> and /stream?streams=<a>/<b> of each endpoint it prints; of USD-M's below /public \
+(books, quotes, trades; also where neither is named) or /market (the others). \
 Spot takes orders of its accounts: REST at /api/v3/…, the WebSocket API at /ws-api/v3, user \
 events by userDataStream.subscribe and userDataStream.subscribe.signature.
 

@@ -10,7 +10,7 @@ use crate::domain::Time;
 use crate::market::book::DIFFER_MAX;
 use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::Config;
-use crate::run::live::{FeedHealth, FollowedHealth, SharedHealth};
+use crate::run::live::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};
 use crate::venue::binance::streams::{FetchFailure, StreamKind};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -59,12 +59,23 @@ impl MarketData {
 
     fn of_connections(&self, health: &FeedHealth, now: Time) -> Vec<MarketDataReply> {
         let mut told = Vec::new();
+        let beside = |of: &ConnectionHealth| {
+            let mut instruments = health.instruments.iter().flatten();
+            instruments.any(|i| i.market == of.market && i.beside == Some(of.group))
+        };
         for of in &health.connections {
             let (kind, for_ns, means) = match (of.down_since, of.heard_at) {
                 (Some(since), _) if of.carried => (
                     "connection-down",
                     now.since(since),
                     "another connection brings the same data, so nothing is missed and no order is denied for it".into(),
+                ),
+                (Some(since), _) if beside(of) => (
+                    "connection-down",
+                    now.since(since),
+                    "aggregate trades and klines of these instruments do not come until it is back; books, quotes and \
+                     single trades do, and orders go by them"
+                        .into(),
                 ),
                 (Some(since), _) => (
                     "connection-down",
@@ -84,7 +95,8 @@ impl MarketData {
                 _ => continue,
             };
             let carried = health.instruments.iter().flatten();
-            let carried = carried.filter(|i| (i.market, i.group) == (of.market, of.group));
+            let carried = carried
+                .filter(|i| i.market == of.market && (i.group == of.group || i.beside == Some(of.group)));
             let mut instruments: Vec<String> =
                 carried.filter_map(|i| self.names.get(i.instrument.index())).cloned().collect();
             let instruments_left_out = instruments.len().saturating_sub(NAMED_MAX);

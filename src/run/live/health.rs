@@ -30,6 +30,8 @@ pub(in crate::run) struct FollowedHealth {
     pub market: Market,
     /// Its streams, by their group in its market.
     pub group: usize,
+    /// Its other streams, where it has two groups.
+    pub beside: Option<usize>,
     /// Since when its book is out of step; none where it is in step, or none is kept.
     pub out_of_step_since: Option<Time>,
     /// Whether anything of its book ever came.
@@ -73,8 +75,16 @@ impl FeedHealth {
                     None => self.connections.push(seen),
                 }
             }
-            for FollowedState { instrument, group, in_step, depth_told, aside, unread, contradictions } in
-                client.followed()
+            for FollowedState {
+                instrument,
+                group,
+                beside,
+                in_step,
+                depth_told,
+                aside,
+                unread,
+                contradictions,
+            } in client.followed()
             {
                 let at = instrument.index();
                 if self.instruments.len() <= at {
@@ -89,6 +99,7 @@ impl FeedHealth {
                     instrument,
                     market,
                     group,
+                    beside,
                     out_of_step_since,
                     depth_told,
                     carried_since,

@@ -14,9 +14,7 @@ mod sink;
 mod socket;
 
 pub use capture::{LiveCapture, capture_live};
-#[cfg(test)]
-pub(in crate::run) use health::ConnectionHealth;
-pub(in crate::run) use health::{FeedHealth, FollowedHealth, SharedHealth};
+pub(in crate::run) use health::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};
 pub use outcome::{LiveOutcome, MarketOutcome};
 
 use super::affinity::available_cores;

@@ -110,8 +110,10 @@ pub struct LineState {
 pub struct FollowedState {
     /// Which.
     pub instrument: InstrumentId,
-    /// Its streams, as of [`LineState::group`].
+    /// Its streams, as of [`LineState::group`]: those with its book, where it has two groups.
     pub group: usize,
+    /// Its other streams, where there is a second way to those.
+    pub beside: Option<usize>,
     /// Whether its book is in step with the venue; none where none is kept.
     pub in_step: Option<bool>,
     /// Whether anything of its book ever came: from then on its quotes are trusted only while that is in step.
@@ -202,6 +204,11 @@ impl StreamClient {
             let index = self.groups.len();
             for id in &group.instruments {
                 let Some(of) = instruments.iter().find(|i| i.id == *id) else { continue };
+                // The first of its groups is the one with its book.
+                if let Some(watched) = &mut self.watched[id.index()] {
+                    watched.beside = Some(index);
+                    continue;
+                }
                 let book = diffs.then(|| BookWatch::new(market != Market::Spot));
                 self.watched[id.index()] =
                     Some(Watched::new(&of.symbol, index, book, settings.seed ^ u64::from(id.0)));
@@ -273,10 +280,14 @@ impl StreamClient {
             groups.flat_map(|(group, state)| state.group.instruments.iter().map(move |id| (*id, group)));
         ids.filter_map(|(instrument, group)| {
             let watched = self.watched.get(instrument.index())?.as_ref()?;
+            if watched.group != group {
+                return None;
+            }
             let in_step = watched.book.as_ref().map(|book| book.synced());
             Some(FollowedState {
                 instrument,
                 group,
+                beside: watched.beside,
                 in_step,
                 depth_told: watched.depth_told,
                 aside: self.queue.aside_for(instrument),
@@ -499,6 +510,13 @@ impl StreamClient {
         self.groups[group].live = live;
         for id in &self.groups[group].group.instruments {
             let Some(watched) = &mut self.watched[id.index()] else { continue };
+            if watched.group != group {
+                // Its book, quotes and trades come over another connection, and go on.
+                if !live {
+                    watched.forget_beside();
+                }
+                continue;
+            }
             if live {
                 if let Some(book) = &mut watched.book {
                     book.live(now);

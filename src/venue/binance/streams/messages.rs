@@ -12,7 +12,10 @@ use crate::venue::Decoded;
 /// What was seen of one instrument.
 pub(super) struct Watched {
     pub symbol: String,
+    /// The group of its streams; of two the one with its book.
     pub group: usize,
+    /// The other.
+    pub beside: Option<usize>,
     trades: Window,
     aggregates: Window,
     quotes: Newest,
@@ -237,6 +240,7 @@ impl Watched {
         Self {
             symbol: symbol.to_owned(),
             group,
+            beside: None,
             trades: Window::default(),
             aggregates: Window::default(),
             quotes: Newest::default(),
@@ -256,12 +260,18 @@ impl Watched {
         self.partials.left(id.number);
     }
 
+    /// The same of aggregate trades and klines, which may come another way than its book.
+    pub fn forget_beside(&mut self) {
+        (self.aggregates, self.bars) = (Window::default(), Bars::default());
+    }
+
     /// After an interruption nothing that was seen says anything of what comes.
     pub fn forget(&mut self) {
         self.trades = Window::default();
-        self.aggregates = Window::default();
+        if self.beside.is_none() {
+            self.forget_beside();
+        }
         (self.quotes, self.partials) = (Newest::default(), Newest::default());
-        self.bars = Bars::default();
         (self.checking, self.top_told) = (false, false);
         self.doubts.expected = None;
         if let Some(book) = &mut self.book {

@@ -38,6 +38,47 @@ impl StreamKind {
     }
 }
 
+/// The way to a stream, which USD-M's addresses name since 2026: [Binance's notice][notice]. What is asked for by another way
+/// is acknowledged, and never comes.
+///
+/// [notice]: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The only one there is: spot's and COIN-M's.
+    Root,
+    /// Books, quotes and trades.
+    Public,
+    /// Aggregate trades and klines.
+    Market,
+}
+
+impl Route {
+    /// Those of a market, the one with its books first.
+    const fn of(market: Market) -> &'static [Self] {
+        match market {
+            Market::UsdM => &[Self::Public, Self::Market],
+            Market::Spot | Market::CoinM => &[Self::Root],
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Root => "",
+            Self::Public => "/public",
+            Self::Market => "/market",
+        }
+    }
+
+    fn leads_to(self, stream: &StreamName) -> bool {
+        let market = stream.kind == StreamKind::Klines || stream.name == "aggTrade";
+        match self {
+            Self::Root => true,
+            Self::Public => !market,
+            Self::Market => market,
+        }
+    }
+}
+
 /// A stream as configuration names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamName {
@@ -80,6 +121,8 @@ pub const STREAMS: &[StreamName] = &[
 /// The streams of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
+    /// The way to them.
+    pub route: Route,
     /// Whose streams.
     pub instruments: Vec<InstrumentId>,
     /// Their names, whole.
@@ -89,7 +132,8 @@ pub struct Group {
 impl Group {
     /// What the upgrade asks for, and what has to be sent once it is open.
     pub fn subscription(&self) -> (String, Vec<String>) {
-        let target = format!("/stream?streams={}", self.streams.join("/"));
+        let route = self.route.path();
+        let target = format!("{route}/stream?streams={}", self.streams.join("/"));
         if target.len() <= TARGET_BYTES_MAX {
             return (target, Vec::new());
         }
@@ -97,15 +141,27 @@ impl Group {
             let params = streams.iter().map(|s| format!("\"{s}\"")).collect::<Vec<_>>().join(",");
             format!(r#"{{"method":"SUBSCRIBE","params":[{params}],"id":{}}}"#, number + 1)
         };
-        ("/stream".to_owned(), self.streams.chunks(STREAMS_PER_MESSAGE).enumerate().map(message).collect())
+        (
+            format!("{route}/stream"),
+            self.streams.chunks(STREAMS_PER_MESSAGE).enumerate().map(message).collect(),
+        )
     }
 }
 
-/// Spreads the streams of `instruments`, all of one market, over connections of at most `max` streams each. All
-/// streams of an instrument go over one connection, so that its loss is one thing.
+/// Spreads the streams of `instruments`, all of one market, over connections of at most `max` streams each. All streams of an
+/// instrument that have one [way](Route) go over one connection, so that its loss is one thing; the way with its book comes
+/// first.
 pub fn plan(instruments: &[Instrument], streams: &[StreamName], max: usize) -> Vec<Group> {
     let Some(market) = instruments.first().map(|i| i.market) else { return Vec::new() };
-    let streams: Vec<_> = streams.iter().filter(|s| s.markets.contains(&market)).collect();
+    let along = |route: &Route| {
+        let streams = streams.iter().filter(|s| s.markets.contains(&market) && route.leads_to(s));
+        along(*route, instruments, &streams.collect::<Vec<_>>(), max)
+    };
+    Route::of(market).iter().flat_map(along).collect()
+}
+
+/// The same along one way.
+fn along(route: Route, instruments: &[Instrument], streams: &[&StreamName], max: usize) -> Vec<Group> {
     if streams.is_empty() {
         return Vec::new();
     }
@@ -116,6 +172,7 @@ pub fn plan(instruments: &[Instrument], streams: &[StreamName], max: usize) -> V
             streams.iter().map(|s| format!("{symbol}@{}", s.name)).collect::<Vec<_>>()
         };
         Group {
+            route,
             instruments: instruments.iter().map(|i| i.id).collect(),
             streams: instruments.iter().flat_map(names).collect(),
         }
@@ -159,6 +216,32 @@ mod tests {
             messages[0].starts_with(r#"{"method":"SUBSCRIBE","params":["s0usdt@trade","s0usdt@aggTrade","#)
         );
         assert!(messages[4].ends_with(r#"],"id":5}"#));
+    }
+
+    #[test]
+    fn streams_of_usdm_go_by_the_ways_that_its_addresses_name() {
+        let usdm = vec![sample(Market::UsdM, "BTCUSDT"), sample(Market::UsdM, "ETHUSDT")];
+        let usdm = InstrumentTable::new(usdm).expect("distinct").all().to_vec();
+        let targets = |names: &[&str], max| {
+            let of = STREAMS.iter().filter(|s| names.contains(&s.name)).copied().collect::<Vec<_>>();
+            plan(&usdm, &of, max).iter().map(|group| group.subscription().0).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            targets(&["aggTrade", "trade", "bookTicker", "depth@100ms", "kline_1m"], 100),
+            [
+                "/public/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms/ethusdt@trade/\
+                 ethusdt@bookTicker/ethusdt@depth@100ms",
+                "/market/stream?streams=btcusdt@aggTrade/btcusdt@kline_1m/ethusdt@aggTrade/ethusdt@kline_1m",
+            ]
+        );
+        assert_eq!(
+            targets(&["aggTrade"], 1),
+            ["/market/stream?streams=btcusdt@aggTrade", "/market/stream?streams=ethusdt@aggTrade"]
+        );
+        let coinm = vec![sample(Market::CoinM, "BTCUSD_PERP")];
+        let coinm = InstrumentTable::new(coinm).expect("one").all().to_vec();
+        let all = plan(&coinm, &STREAMS[..3], 100);
+        assert_eq!((all.len(), all[0].route), (1, Route::Root));
     }
 
     #[test]

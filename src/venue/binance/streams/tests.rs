@@ -660,3 +660,56 @@ fn a_book_that_its_quotes_contradict_again_and_again_is_fetched_anew() {
     let state = rig.client.followed().next().expect("followed");
     assert_eq!(state.contradictions.map(|(count, _)| count), Some(3));
 }
+
+#[test]
+fn of_two_ways_to_an_instrument_the_one_without_its_book_may_go_and_nothing_of_the_book_is_lost() {
+    let named = |name: &str| *STREAMS.iter().find(|s| s.name == name).expect("listed");
+    let streams = ["aggTrade", "bookTicker", "depth@100ms"].map(named).to_vec();
+    let settings = StreamSettings { streams, redundancy: 2, ..settings() };
+    let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one");
+    let client = StreamClient::new(Market::UsdM, settings, table.all());
+    let mut rig = Rig { client, now: Time(BEGIN), out: Vec::new(), next_id: 1 };
+    let asked = rig.pass(0);
+    let lines: Vec<(ConnectionId, bool)> = asked
+        .iter()
+        .filter_map(|request| match request {
+            Request::Connect { connection, target } => Some((*connection, target.starts_with("/market/"))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines.iter().map(|(_, market)| *market).collect::<Vec<_>>(), [false, false, true, true]);
+    lines.iter().for_each(|(line, _)| rig.open(*line));
+    let [(public, _), (other, _), (market, _), (twin, _)] = lines[..] else { panic!("{lines:?}") };
+    let aggregate = |rig: &mut Rig, id, number| {
+        let trade = Trade {
+            instrument: InstrumentId(0),
+            price: Price(1),
+            qty: Qty(1),
+            id: number,
+            venue_time: Time(0),
+            aggressor: Side::Buy,
+            aggregate: true,
+        };
+        rig.client.admit(id, &Decoded::Trade(trade), rig.now)
+    };
+    assert_eq!(
+        (aggregate(&mut rig, market, 1), aggregate(&mut rig, twin, 1)),
+        (Verdict::Publish, Verdict::Duplicate)
+    );
+    assert_eq!(rig.quote(public, 7), Verdict::Publish);
+    assert_eq!(rig.client.followed().count(), 1, "of one instrument there is one state");
+    let gone = |rig: &mut Rig, id| rig.client.closed(id, rig.now, &mut rig.out);
+    // Its book's way: all of that is to be had anew, and aggregates are still told once.
+    gone(&mut rig, public);
+    gone(&mut rig, other);
+    assert_eq!(rig.out, [Request::Interrupted { instrument: InstrumentId(0) }]);
+    rig.out.clear();
+    assert_eq!(
+        (aggregate(&mut rig, twin, 1), aggregate(&mut rig, twin, 2)),
+        (Verdict::Duplicate, Verdict::Publish)
+    );
+    // The other way: no word of a book.
+    gone(&mut rig, market);
+    gone(&mut rig, twin);
+    assert_eq!(rig.out, []);
+}

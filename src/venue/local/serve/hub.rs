@@ -13,6 +13,44 @@ pub(super) struct Form {
     pub combined: bool,
     /// Times in microseconds.
     pub micros: bool,
+    /// The way by which its address asks for streams.
+    pub route: Route,
+}
+
+/// A way to streams. USD-M's addresses name one, and what has another is acknowledged there and never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Route {
+    /// The addresses of spot and COIN-M: to everything.
+    #[default]
+    Whole,
+    /// `/public`, and what an address of USD-M without a way comes to.
+    Public,
+    /// `/market`.
+    Market,
+}
+
+impl Route {
+    /// The way of a path, and the rest of it.
+    pub fn of(market: Market, path: &str) -> (Self, &str) {
+        let below =
+            |way: &str| path.strip_prefix(way).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        match (market, below("/public"), below("/market")) {
+            (Market::UsdM, Some(rest), _) => (Self::Public, rest),
+            (Market::UsdM, _, Some(rest)) => (Self::Market, rest),
+            (Market::UsdM, ..) => (Self::Public, path),
+            _ => (Self::Whole, path),
+        }
+    }
+
+    pub fn leads_to(self, stream: &str) -> bool {
+        let (_, channel) = stream.split_once('@').unwrap_or_default();
+        let public = ["trade", "bookTicker"].contains(&channel) || channel.starts_with("depth");
+        match self {
+            Self::Whole => true,
+            Self::Public => public,
+            Self::Market => !public,
+        }
+    }
 }
 
 /// Streams with listeners.

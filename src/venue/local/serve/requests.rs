@@ -7,7 +7,7 @@ use super::super::api::weights::Verdict;
 use super::connection::{Late, Role};
 use super::fault::Fault;
 use super::http::{self, Answer, BadRequest, Request};
-use super::hub::Form;
+use super::hub::{Form, Route};
 use super::rest::{self, Call};
 use super::server::{Doom, Server, wall_ms};
 use super::session::{Control, Session};
@@ -107,7 +107,9 @@ fn hear(server: &mut Server, at: usize, incoming: Incoming, now: Instant) {
 }
 
 fn subscribe(server: &mut Server, market: Market, at: usize, names: &[String]) {
-    for name in names {
+    let session = server.connections.get(at).and_then(Option::as_ref).and_then(|c| c.session.as_ref());
+    let route = session.map_or(Route::Whole, |session| session.form.route);
+    for name in names.iter().filter(|name| route.leads_to(name)) {
         if server.hub.subscribe(market, name, at) {
             server.exchange.want(market, name);
         }
@@ -154,9 +156,10 @@ fn upgrade(
     at: usize,
     request: &Request,
 ) -> Result<(Form, Vec<String>), Answer> {
-    let (combined, listed) = match request.path.split_at_checked(3) {
+    let (route, path) = Route::of(market, &request.path);
+    let (combined, listed) = match path.split_at_checked(3) {
         Some(("/ws", rest)) if rest.is_empty() || rest.starts_with('/') => (false, rest),
-        _ if request.path == "/stream" || request.path.starts_with("/stream/") => {
+        _ if path == "/stream" || path.starts_with("/stream/") => {
             (true, request.param("streams").unwrap_or_default())
         }
         _ => return Err(Answer::error(404, -1, "streams are at /ws and /stream")),
@@ -195,7 +198,7 @@ fn upgrade(
         server.stats.connections_refused += 1;
         return Err(Answer::error(429, -1034, "Too many connections in five minutes."));
     }
-    Ok((Form { combined, micros }, names))
+    Ok((Form { combined, micros, route }, names))
 }
 
 /// Turns a connection into a stream.
