@@ -20,6 +20,8 @@ pub(super) fn period_name(periods: Periods) -> &'static str {
         PeriodKind::Hours => "hour",
         PeriodKind::Minutes => "minute",
         PeriodKind::Seconds => "second",
+        PeriodKind::SessionHours => "hour with a point",
+        PeriodKind::SessionMinutes => "minute with a point",
     }
 }
 

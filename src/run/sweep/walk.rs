@@ -117,12 +117,8 @@ fn report(
     let outside = annual(&|row| a_year(row.out_of_sample.as_ref()?, row.test_from, row.test_until));
     let whole = statistics(&Inputs {
         equity: &chain.points,
-        // As the windows have it, so that figures can be compared.
-        periods: rows
-            .iter()
-            .find_map(|row| row.out_of_sample.as_ref())
-            .map(|s| s.periods)
-            .or(Some(Periods::fitting(&chain.points))),
+        // Of the whole: a stretch may be too short to tell how far apart its points lie, or whether its market closes.
+        periods: Some(Periods::fitting(&chain.points)),
         risk_free,
         ..Inputs::default()
     });
