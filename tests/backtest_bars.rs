@@ -12,6 +12,7 @@ use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::Config;
 use algo_trader::run::backtest::{Ran, known_to};
+use algo_trader::statistics::outcome::buy_and_hold;
 use algo_trader::strategy::StrategySpec;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run, some_minutes};
 use tempfile::tempdir;
@@ -375,6 +376,32 @@ fn equity_is_taken_at_closes_not_on_a_guessed_path() {
     assert_eq!(points.collect::<Vec<_>>(), expected);
     let prices: Vec<_> = ran.outcome.prices.iter().map(|p| p.price.0).collect();
     assert_eq!(prices, [10_000, 10_051, 10_081, 10_000, 10_081]);
+}
+
+#[test]
+fn what_it_is_compared_with_holds_every_instrument_from_its_first_price_on() {
+    let dir = tempdir().expect("a directory");
+    let (abc, late) = ("usa:spot:ABC", "usa:spot:LATE");
+    minutes(dir.path(), XYZ, &[[10_000, 10_100, 9_990, 10_050], [10_050, 10_060, 10_000, 10_060]]);
+    minutes(dir.path(), abc, &[[20_000, 22_000, 19_000, 22_000], [22_000, 22_000, 20_500, 21_000]]);
+    some_minutes(dir.path(), late, &[(1, [5_000, 5_000, 4_000, 4_000])]);
+    let all = [XYZ, abc, late];
+    let strategy = |name| {
+        format!("[[strategy]]\nname = \"market\"\nlabel = \"{name}\"\ninstruments = [\"usa:spot:{name}\"]\n")
+    };
+    let text = ["XYZ", "ABC", "LATE"].map(strategy).concat();
+    let (config, catalogue) =
+        config(dir.path(), &all, &format!("[backtest]\nequity_seconds = 60\nbalance = \"100000\"\n{text}"));
+    let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+    let held = buy_and_hold(&ran.outcome);
+    // Bought in equal parts at the first price of each, the third a minute later; till then its part is money.
+    let expected = [(0, [1.0, 1.0, 1.0]), (1, [1.005, 1.1, 1.0]), (2, [1.006, 1.05, 0.8])];
+    let worth = |parts: [f64; 3]| parts.iter().sum::<f64>() / 3.0;
+    assert_eq!(held.len(), expected.len(), "{held:?}");
+    for (point, (minute, parts)) in held.iter().zip(expected) {
+        assert_eq!((point.time.0 - BEGIN) / MINUTE, minute);
+        assert!((point.value - worth(parts)).abs() < 1e-12, "{held:?}");
+    }
 }
 
 #[test]

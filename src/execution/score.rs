@@ -118,6 +118,7 @@ impl Score {
                 let Some(quote) = slot.as_quote() else { return };
                 let index = quote.instrument.index();
                 if let Some(middle) = quote.middle().filter(|_| !self.traded[index]) {
+                    self.known(index, middle);
                     self.marks[index] = middle;
                 }
                 true
@@ -127,6 +128,7 @@ impl Score {
                 if !self.traded[index]
                     && let Some(middle) = books.middle(slot.instrument())
                 {
+                    self.known(index, middle);
                     self.marks[index] = middle;
                 }
                 false
@@ -179,8 +181,18 @@ impl Score {
 
     #[inline]
     fn mark(&mut self, instrument: InstrumentId, price: Price) {
+        self.known(instrument.index(), price);
         self.marks[instrument.index()] = price;
         self.traded[instrument.index()] = true;
+    }
+
+    /// An instrument's first price after the beginning is told at once: what is compared with holding it begins there.
+    #[inline]
+    fn known(&mut self, index: usize, price: Price) {
+        if self.marks[index].0 == 0 && self.begun && self.settings.watched[index] {
+            let instrument = self.outcome.instruments[index].id;
+            self.outcome.prices.push(PricePoint { time: self.now, instrument, price });
+        }
     }
 
     /// The first event.
