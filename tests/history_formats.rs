@@ -306,6 +306,28 @@ fn what_is_exported_is_what_was_imported_digit_for_digit() {
 }
 
 #[test]
+fn turnover_is_exported_with_every_digit_of_it() {
+    let dir = tempdir().expect("a directory");
+    // Of COIN-M it is in the base asset: prices have a decimal here and quantities none, and it has eight.
+    let row = |at: u64, volume: &str, turnover: &str| {
+        format!("{at},61800.5,61801.0,61790.1,61795.2,{volume},{},{turnover},9,0,0,0\n", at + 59_999)
+    };
+    let begin = DAY_US / 1_000;
+    let text = row(begin, "5321", "8.60612345") + &row(begin + 60_000, "412", "0.66651234");
+    let path = plain(dir.path(), "BTCUSD_PERP-1m-2024-08-08.csv", &text);
+    let market = ImportOptions { market: Some(algo_trader::domain::Market::CoinM), ..options() };
+    added(&dir.path().join("h"), ImportKind::Binance, &path, &market);
+    let catalogue = Catalogue::open(&dir.path().join("h")).expect("there");
+    let series = catalogue.series().remove(0);
+    let out = dir.path().join("out");
+    let query = Query::default();
+    let files = export_series(&catalogue, &series, &query, ExportFormat::Csv, &out, false, &mut |_| true);
+    let text = fs::read_to_string(&files.expect("exported")[0].path).expect("there");
+    let turnover: Vec<&str> = text.lines().map(|line| line.split(',').nth(8).expect("a column")).collect();
+    assert_eq!(turnover, ["turnover", "8.60612345", "0.66651234"]);
+}
+
+#[test]
 fn bars_that_were_exported_are_imported_again_as_they_were() {
     let dir = tempdir().expect("a directory");
     let mut rng = Rng(8);

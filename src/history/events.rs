@@ -98,6 +98,8 @@ struct Lane {
     /// Nothing is wanted from this moment on, but a bar that is under way.
     until: Time,
     of_bars: bool,
+    /// Whether turnover has the decimals that it is kept with.
+    whole_turnover: bool,
 }
 
 impl Lane {
@@ -123,6 +125,9 @@ impl Lane {
         self.reader = None;
         let Some(path) = self.waiting.pop_front() else { return Ok(false) };
         let mut reader = SegmentReader::open(&path, self.instrument, self.decimals)?;
+        if self.whole_turnover {
+            reader.keep_turnover();
+        }
         if let Some(from) = self.from {
             reader.seek(from)?;
             // Of bars that end later the first may have been under way.
@@ -158,6 +163,30 @@ impl HistoryEvents {
         table: &InstrumentTable,
         query: &Query,
     ) -> Result<Self, HistoryError> {
+        Self::opened(catalogue, series, table, query, false)
+    }
+
+    /// The same, where the turnover of bars has all its decimals
+    /// ([`TURNOVER_DECIMALS`](super::segment::TURNOVER_DECIMALS)), instead of those of a notional.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with_whole_turnover(
+        catalogue: &Catalogue,
+        series: &[Series],
+        table: &InstrumentTable,
+        query: &Query,
+    ) -> Result<Self, HistoryError> {
+        Self::opened(catalogue, series, table, query, true)
+    }
+
+    fn opened(
+        catalogue: &Catalogue,
+        series: &[Series],
+        table: &InstrumentTable,
+        query: &Query,
+        whole_turnover: bool,
+    ) -> Result<Self, HistoryError> {
         let mut lanes = Vec::with_capacity(series.len());
         for (place, series) in series.iter().enumerate() {
             let instrument = table.by_name(&series.name.instrument).ok_or_else(|| HistoryError::Unknown {
@@ -181,6 +210,7 @@ impl HistoryEvents {
                 from: query.from,
                 until,
                 of_bars,
+                whole_turnover,
             }));
         }
         let mut others = BinaryHeap::with_capacity(lanes.len());

@@ -132,7 +132,7 @@ pub fn export_series(
     let one = std::slice::from_ref(series);
     let table = catalogue.instruments(one)?;
     let mut files = Files { series, table: &table, format, dir, force, open: Vec::new() };
-    let mut events = HistoryEvents::open(catalogue, one, &table, query)?;
+    let mut events = HistoryEvents::with_whole_turnover(catalogue, one, &table, query)?;
     let mut count = 0u64;
     let mut rows = Vec::new();
     while let Some(event) = events.next_event()? {

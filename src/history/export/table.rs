@@ -3,6 +3,7 @@
 use crate::domain::event::DepthHead;
 use crate::domain::{Level, Side};
 use crate::history::events::HistoryEvent;
+use crate::history::segment::TURNOVER_DECIMALS;
 use crate::venue::Decoded;
 
 /// What a column holds.
@@ -16,7 +17,8 @@ pub enum ColumnKind {
     Price,
     /// A quantity, with the instrument's decimals.
     Qty,
-    /// Price times quantity, with the decimals of both.
+    /// What bars traded in money, with the decimals that it is kept with: those of COIN-M are of the base asset, and have more
+    /// than price and quantity together.
     Notional,
     /// A word.
     Text,
@@ -142,7 +144,7 @@ impl Table {
         let decimals = |kind| match kind {
             Price => price,
             Qty => qty,
-            Notional => price + qty,
+            Notional => TURNOVER_DECIMALS,
             Time | Integer | Text => 0,
         };
         self.columns().iter().map(|&(name, kind)| Column { name, kind, decimals: decimals(kind) }).collect()

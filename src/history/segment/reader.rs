@@ -74,6 +74,11 @@ impl SegmentReader {
         })
     }
 
+    /// Gives the turnover of bars with all its decimals, [`TURNOVER_DECIMALS`], instead of those of a notional.
+    pub fn keep_turnover(&mut self) {
+        self.turnover = Turnover::Same;
+    }
+
     /// Goes to the first event at or after `time`; to be called before the first event is taken.
     ///
     /// # Errors
