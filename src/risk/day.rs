@@ -43,8 +43,10 @@ impl DayBoundary {
     pub fn date_of(&self, end: Time) -> String {
         let last = Timestamp::from_nanosecond(i128::from(end.0.saturating_sub(1)));
         let Ok(stamp) = last else { return String::new() };
-        let at = self.zone.to_datetime(stamp);
-        let began = if at.time() < self.starts { at.date().yesterday().ok() } else { Some(at.date()) };
+        let date = self.zone.to_datetime(stamp).date();
+        // As [`next`](Self::next) has it: where clocks are put forward over that time, the day begins as much later.
+        let begun = self.zone.to_timestamp(date.to_datetime(self.starts)).is_ok_and(|begins| begins <= stamp);
+        let began = if begun { Some(date) } else { date.yesterday().ok() };
         began.map_or_else(String::new, |date| date.to_string())
     }
 
@@ -98,6 +100,20 @@ mod tests {
         let evening = DayBoundary::new("17:00", "America/New_York").expect("a zone");
         for (now, date) in [("2024-08-09T20:59:00Z", "2024-08-08"), ("2024-08-09T21:00:00Z", "2024-08-09")] {
             assert_eq!(evening.date_of(evening.next_after(at(now))), date, "{now}");
+        }
+        // Each once, also where the clock leaves out, or says twice, the time at which a day begins.
+        for (starts, from) in [("02:30", "2024-03-07T12:00:00Z"), ("01:30", "2024-10-31T12:00:00Z")] {
+            let days = DayBoundary::new(starts, "America/New_York").expect("a zone");
+            let mut end = days.next_after(at(from));
+            let mut dates: Vec<String> = Vec::new();
+            for _ in 0..7 {
+                end = days.next_after(end);
+                dates.push(days.date_of(end));
+            }
+            let first: jiff::civil::Date = dates[0].parse().expect("a date");
+            let each: Vec<String> =
+                (0..7).map(|day| first.saturating_add(jiff::Span::new().days(day)).to_string()).collect();
+            assert_eq!(dates, each, "{starts}");
         }
     }
 
