@@ -19,7 +19,7 @@ pub mod outcome;
 pub mod periods;
 pub mod ratios;
 pub mod sharpe;
-mod stamp;
+pub(crate) mod stamp;
 pub mod summary;
 pub mod tail;
 pub mod trades;

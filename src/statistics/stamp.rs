@@ -3,14 +3,15 @@
 use crate::domain::Time;
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-fn shown(time: Time) -> String {
+/// As text.
+pub(crate) fn shown(time: Time) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
         Ok(stamp) => stamp.to_string(),
         Err(_) => time.0.to_string(),
     }
 }
 
-pub(super) fn serialize<S: Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&shown(*time))
 }
 

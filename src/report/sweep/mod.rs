@@ -10,7 +10,7 @@ pub use super::directory::ReportError;
 
 use super::directory;
 use crate::domain::Time;
-use crate::statistics::Statistics;
+use crate::statistics::{Statistics, stamp};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,8 @@ pub struct WalkForwardReport {
     /// Mean return a year, not compounded, while testing / while training (Pardo's walk-forward efficiency); none where training earned
     /// nothing.
     pub efficiency: Option<f64>,
-    /// What one unit became over the testing stretches: ns since 1970, worth.
+    /// What one unit became over the testing stretches: ns since 1970, worth. In JSON the moments are text.
+    #[serde(serialize_with = "of_moments")]
     pub curve: Vec<(u64, f64)>,
 }
 
@@ -98,13 +99,13 @@ pub struct WalkForwardReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowReport {
     /// Where training begins.
-    #[serde(serialize_with = "nanos")]
+    #[serde(serialize_with = "stamp::serialize")]
     pub train_from: Time,
     /// Where testing begins, and training ends.
-    #[serde(serialize_with = "nanos")]
+    #[serde(serialize_with = "stamp::serialize")]
     pub test_from: Time,
     /// Where testing ends.
-    #[serde(serialize_with = "nanos")]
+    #[serde(serialize_with = "stamp::serialize")]
     pub test_until: Time,
     /// The best parameters of training; none where none had an objective.
     pub values: Option<Vec<String>>,
@@ -130,8 +131,8 @@ fn of_curve<S: serde::Serializer>(figures: &Statistics, to: S) -> Result<S::Ok, 
     figures.serialize(to)
 }
 
-fn nanos<S: serde::Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u64(time.0)
+fn of_moments<S: serde::Serializer>(curve: &[(u64, f64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(curve.iter().map(|(time, worth)| (stamp::shown(Time(*time)), worth)))
 }
 
 impl SweepReport {
