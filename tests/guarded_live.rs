@@ -7,6 +7,8 @@ mod live_orders;
 mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
+#[path = "support/watched.rs"]
+mod watched;
 #[path = "support/webhook.rs"]
 mod webhook;
 
@@ -33,29 +35,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Keeps ten buys far below the market.
-struct Rests {
-    instrument: InstrumentId,
-    of: Instrument,
-    next: i64,
-}
-
-impl Strategy for Rests {
-    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
-        if instrument != self.instrument || !top.is_two_sided() {
-            return;
-        }
-        for _ in ctx.open_orders(instrument).count()..10 {
-            self.next = (self.next + 1) % 1_000;
-            let price: Price = dollars(&self.of, 58_000 - self.next);
-            let qty = thousandths(&self.of, 1);
-            let _ = ctx.buy(instrument, qty).at_limit(price).send();
-        }
-    }
-
-    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
-}
+use watched::{RESTING, RESTS, Tenth, alerts, on_paper};
 
 /// Buys at the market and sells again, four times, which costs its fees; then holds a little.
 struct Loses {
@@ -96,46 +76,19 @@ fn fails(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     Ok(Box::new(Fails))
 }
 
-fn rests(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
-    let instrument = setup.one_instrument()?;
-    Ok(Box::new(Rests { instrument, of: setup.table.get(instrument).clone(), next: 0 }))
-}
-
 fn loses(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     let instrument = setup.one_instrument()?;
     Ok(Box::new(Loses { instrument, of: setup.table.get(instrument).clone(), trips: 0 }))
 }
 
 static STRATEGIES: &[StrategySpec] = &[
-    StrategySpec { name: "rests", doc: "orders that rest", params: &[], build: rests },
+    RESTING,
     StrategySpec { name: "fails", doc: "a fault", params: &[], build: fails },
     StrategySpec { name: "loses", doc: "trades that cost", params: &[], build: loses },
 ];
 
-const RESTS: &str = "[[strategy]]\nname = \"rests\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 const FAILS: &str = "[[strategy]]\nname = \"fails\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 const LOSES: &str = "[[strategy]]\nname = \"loses\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
-
-/// Finds the tenth order of anybody, once.
-struct Tenth(u32);
-
-impl Detector for Tenth {
-    fn name(&self) -> &'static str {
-        "tenth-order"
-    }
-
-    fn take(&mut self, seen: &Seen) -> Option<Alert> {
-        let Act::Order { strategy, .. } = seen.act else { return None };
-        self.0 += 1;
-        (self.0 == 10).then(|| Alert {
-            detector: self.name(),
-            time: seen.time,
-            strategy,
-            instrument: seen.instrument,
-            detail: "so many".into(),
-        })
-    }
-}
 
 fn who() -> (String, String) {
     ("anna".into(), "a test".into())
@@ -161,7 +114,7 @@ fn run<T>(
 }
 
 /// The same with a trail, and with somebody who reacts to the tenth order.
-fn watched<T>(
+fn with_trail<T>(
     live: &LiveConfig,
     dir: &Path,
     reaction: Reaction,
@@ -179,13 +132,6 @@ fn watched<T>(
     (summary, records.collect())
 }
 
-fn on_paper(strategy: &str, trading: &str) -> (algo_trader::venue::local::serve::Running, LiveConfig) {
-    let venue = venue(|_| {});
-    let mut live = config(&venue, Key::Hmac, trading, strategy);
-    live.config.trading.mode = TradingMode::Paper;
-    (venue, live)
-}
-
 fn kinds<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
     records.iter().filter(|record| record["kind"] == kind).collect()
 }
@@ -198,7 +144,7 @@ fn denied(summary: &Summary, reason: DenyReason) -> u64 {
 fn surveillance_halts_everything_until_a_named_operator_releases_it_and_the_trail_says_who_did_what() {
     let (_venue, live) = on_paper(RESTS, "");
     let dir = tempfile::tempdir().expect("a directory");
-    let (summary, records) = watched(&live, dir.path(), Reaction::Halt, |paths| {
+    let (summary, records) = with_trail(&live, dir.path(), Reaction::Halt, |paths| {
         let halted = until(paths, "it is halted", |reply| !reply.stopped.is_empty());
         let stopped = &halted.stopped[0];
         assert_eq!((stopped.scope.as_str(), stopped.cause.as_str()), ("all", "surveillance"));
@@ -278,18 +224,6 @@ fn what_was_changed_of_the_limits_between_two_runs_is_recorded_though_each_has_a
     assert_eq!(told("second.journal", tighter), [changed("not written", "1700")]);
     assert_eq!(told("third.journal", tighter), [] as [[String; 3]; 0], "nothing was changed");
     assert_eq!(told("fourth.journal", ""), [changed("1700", "not written")]);
-}
-
-/// Alerts to a webhook at `port` that `ca` vouches for.
-fn alerts(port: u16, ca: &Path) -> AlertRequest {
-    let address = format!("https://127.0.0.1:{port}/hook/secret/?code=more");
-    AlertRequest {
-        webhook: Webhook::parse(&address).expect("an address"),
-        tls: TlsSettings { ca_file: Some(ca.to_owned()), accept_any_certificate: false },
-        run: "desk".into(),
-        pauses: (Duration::from_millis(20), Duration::from_millis(100)),
-        give_up_after: Duration::from_secs(60),
-    }
 }
 
 #[test]
@@ -479,7 +413,7 @@ fn surveillance_throttles_one_strategy_for_a_while() {
     live.config.surveillance.throttle_seconds = 4;
     let dir = tempfile::tempdir().expect("a directory");
     let begun = Instant::now();
-    let (summary, records) = watched(&live, dir.path(), Reaction::Throttle, |paths| {
+    let (summary, records) = with_trail(&live, dir.path(), Reaction::Throttle, |paths| {
         let stopped = until(paths, "it is throttled", |reply| !reply.stopped.is_empty()).stopped;
         assert_eq!(stopped.len(), 1, "{stopped:?}");
         assert!(stopped[0].scope.starts_with("strategy ") && stopped[0].by == "surveillance", "{stopped:?}");

@@ -172,6 +172,12 @@ impl Scribe {
         self.writer.sync()
     }
 
+    /// Who reads the journal, to read on from here; the trail is let go of.
+    #[must_use]
+    pub fn into_follower(self) -> Follower {
+        self.follower
+    }
+
     /// Bytes of the journal that are not in the trail.
     #[must_use]
     pub fn behind_bytes(&self) -> u64 {

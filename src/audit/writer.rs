@@ -29,26 +29,28 @@ impl TrailWriter {
     /// # Errors
     /// [`AuditError`]: a trail that does not verify is not gone on with.
     pub fn open(path: &Path, anchors: &[Anchor]) -> Result<(Self, Verified, u64), AuditError> {
-        let io = AuditError::io(path);
-        private_dir_of(path).map_err(&io)?;
-        let file = private_file().read(true).append(true).create(true).open(path).map_err(&io)?;
-        let mut file = LockedFile::new(file).map_err(|error| match error {
-            TryLockError::WouldBlock => AuditError::Busy { path: path.display().to_string() },
-            TryLockError::Error(error) => io(error),
-        })?;
-        let whole = whole_bytes(&mut file).map_err(&io)?;
-        let length = file.metadata().map_err(&io)?.len();
-        file.seek(SeekFrom::Start(0)).map_err(&io)?;
-        let trail = BufReader::with_capacity(1 << 20, (&*file).take(whole));
-        let found = verify(trail, anchors).map_err(&io)?;
-        let found = found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
+        let Opened { file, found, whole, length } = Opened::new(path, anchors)?;
         if whole < length {
-            file.set_len(whole).map_err(&io)?;
+            file.set_len(whole).map_err(AuditError::io(path))?;
         }
         let (records, head) = (found.records, found.head);
         let writer =
             Self { path: path.to_owned(), file, buffer: Vec::with_capacity(2 * BUFFER_BYTES), records, head };
         Ok((writer, found, length - whole))
+    }
+
+    /// Whether [`open`](Self::open) would succeed now. Nothing is changed by it.
+    ///
+    /// # Errors
+    /// As of that.
+    pub fn check(path: &Path, anchors: &[Anchor]) -> Result<(), AuditError> {
+        let is_new = std::fs::symlink_metadata(path).is_err();
+        let opened = Opened::new(path, anchors)?;
+        if is_new && opened.length == 0 {
+            // While it is locked: nobody else began to write to it.
+            std::fs::remove_file(path).map_err(AuditError::io(path))?;
+        }
+        Ok(())
     }
 
     /// Adds a record; it is in the kernel's hands after the next [`flush`](Self::flush), or [`spill`](Self::spill) of many.
@@ -103,6 +105,34 @@ impl TrailWriter {
     #[must_use]
     pub fn head(&self) -> Option<Anchor> {
         (self.records > 0).then_some(Anchor { number: self.records, link: self.head })
+    }
+}
+
+/// A trail that was found good to go on with, locked.
+struct Opened {
+    file: LockedFile,
+    found: Verified,
+    /// Bytes of whole lines, and of all.
+    whole: u64,
+    length: u64,
+}
+
+impl Opened {
+    fn new(path: &Path, anchors: &[Anchor]) -> Result<Self, AuditError> {
+        let io = AuditError::io(path);
+        private_dir_of(path).map_err(&io)?;
+        let file = private_file().read(true).append(true).create(true).open(path).map_err(&io)?;
+        let mut file = LockedFile::new(file).map_err(|error| match error {
+            TryLockError::WouldBlock => AuditError::Busy { path: path.display().to_string() },
+            TryLockError::Error(error) => io(error),
+        })?;
+        let whole = whole_bytes(&mut file).map_err(&io)?;
+        let length = file.metadata().map_err(&io)?.len();
+        file.seek(SeekFrom::Start(0)).map_err(&io)?;
+        let trail = BufReader::with_capacity(1 << 20, (&*file).take(whole));
+        let found = verify(trail, anchors).map_err(&io)?;
+        let found = found.map_err(|fault| AuditError::Fault { path: path.display().to_string(), fault })?;
+        Ok(Self { file, found, whole, length })
     }
 }
 

@@ -294,6 +294,11 @@ pub fn audit_line(audit: &AuditSummary) -> String {
     }
     if !audit.complete {
         let why = audit.error.as_deref().unwrap_or("it was not written in time");
+        let why = match audit.surveillance_watches {
+            None => why.to_owned(),
+            Some(true) => format!("{why}; surveillance looked on without it"),
+            Some(false) => format!("{why}; SURVEILLANCE LOOKED NO MORE from there on"),
+        };
         line +=
             &format!("; NOT COMPLETE: {why}; add what is missing by: algo-trader audit load --journal FILE");
     }

@@ -4,6 +4,7 @@ use super::Outcome;
 use super::output::Beside;
 use super::replay::{Common, load, print, show_topology, start_log};
 use super::status_line::StatusLine;
+use crate::audit::AuditError;
 use crate::domain::Market;
 use crate::run::config::{OnExit, OrderEntry, TradingMode};
 use crate::run::interrupt::Interrupt;
@@ -167,11 +168,13 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
         }
         LiveError::Recover(RecoverError::NotLive | RecoverError::NoJournal(_)) => Outcome::BadUsage,
         LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,
+        LiveError::Trail(AuditError::Io { .. }) => Outcome::Failed,
         LiveError::Pipeline(error) if error.may_pass() => Outcome::Failed,
         LiveError::Control(error) if error.may_pass() => Outcome::Failed,
         LiveError::Orders(OrdersError::Keys(_) | OrdersError::Key(_) | OrdersError::Tls(_))
         | LiveError::Pipeline(_)
         | LiveError::Tls(_)
+        | LiveError::Trail(_)
         | LiveError::Control(_)
         | LiveError::Nothing(_) => Outcome::BadUsage,
         LiveError::Orders(_) => Outcome::Failed,

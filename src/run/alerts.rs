@@ -46,6 +46,8 @@ pub(super) enum AlertKind {
     MarketDataLost,
     /// It is back.
     MarketDataBack,
+    /// The audit trail is not gone on with; the reason says whether surveillance looks on without it.
+    TrailBroken,
     /// The venue refuses the key: no order is sent.
     KeyRefused,
     /// It takes it again.
@@ -121,6 +123,11 @@ impl Alert {
         Self { kind: AlertKind::Disk, ..Self::stopped(scope, "space", "", reason, at) }
     }
 
+    /// The audit trail is not gone on with, for this reason, which says what becomes of surveillance.
+    pub fn trail_broken(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::TrailBroken, ..Self::stopped("all", "trail", "", reason, at) }
+    }
+
     /// The run is over, by a fault.
     pub fn failed(reason: &str, at: Time) -> Self {
         Self { kind: AlertKind::Failed, ..Self::stopped("all", "fault", "", reason, at) }
@@ -149,6 +156,7 @@ impl Alert {
             AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
             AlertKind::MarketDataLost => reason.clone(),
             AlertKind::MarketDataBack => format!("the market data is back: {reason}"),
+            AlertKind::TrailBroken => format!("the AUDIT TRAIL is broken: {reason}"),
             AlertKind::KeyRefused => format!("no order is sent: {reason}"),
             AlertKind::KeyTaken => "the venue takes the key again: orders are sent".to_owned(),
         }

@@ -1,5 +1,6 @@
 //! What follows a run's journal beside the run: the store's thread and the audit trail's.
 
+use super::alerts::Alerts;
 use super::audit::{AuditNotes, AuditRequest, AuditThread};
 use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
@@ -19,11 +20,12 @@ pub(super) struct Followers {
 
 impl Followers {
     /// Starts what was asked for, of a run that journals to `journal`. A store without a journal has a temporary one;
-    /// an audit trail is kept of a journal that stays, or where it was asked for by name.
+    /// an audit trail is kept of a journal that stays, or where it was asked for by name. That it breaks is among `alerts`.
     pub fn start(
         store: Option<StoreRequest>,
         audit: Option<AuditRequest>,
         journal: Option<PathBuf>,
+        alerts: Alerts,
     ) -> io::Result<Self> {
         let stays = journal.is_some();
         let database =
@@ -35,7 +37,7 @@ impl Followers {
             audit.as_ref().zip(journal.as_ref()).map(|(request, journal)| request.trail_beside(journal));
         let files = [("journal", journal.clone()), ("audit trail", trail), ("database", database)];
         let files = files.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
-        let audit = audit.map(AuditThread::start).transpose()?;
+        let audit = audit.map(|request| AuditThread::start(request, alerts)).transpose()?;
         Ok(Self { store, audit, journal, files })
     }
 

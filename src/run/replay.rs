@@ -1,5 +1,6 @@
 //! Replaying: recorded or generated frames, or a journal's events, through the pipeline.
 
+use super::alerts::Alerts;
 use super::audit::AuditRequest;
 use super::config::Config;
 use super::feed::Feed;
@@ -108,7 +109,7 @@ pub fn replay_frames(
     mut options: ReplayOptions,
 ) -> Result<Summary, ReplayError> {
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
-    let followers = Followers::start(options.store.take(), options.audit.take(), journal);
+    let followers = Followers::start(options.store.take(), options.audit.take(), journal, Alerts::default());
     let followers = followers.map_err(PipelineError::Thread)?;
     options.pipeline.journal.clone_from(&followers.journal);
     let mut result =

@@ -105,6 +105,12 @@ impl Watch {
         self
     }
 
+    /// Whether anything that it may find is more than a warning.
+    #[must_use]
+    pub fn reacts(&self) -> bool {
+        self.surveillance.reacts()
+    }
+
     /// Takes one entry in, and adds what was found to `records`.
     pub(super) fn take(&mut self, entry: &Entry, records: &mut Vec<Body>) {
         let Self { surveillance, observer, strategies, instruments, reactor, alerts } = self;

@@ -104,6 +104,12 @@ impl Surveillance {
         Self { detectors, quiet_ns, last: Vec::new() }
     }
 
+    /// Whether anything is done about any alert but to warn.
+    #[must_use]
+    pub fn reacts(&self) -> bool {
+        self.detectors.iter().any(|(_, reaction)| *reaction != Reaction::Warn)
+    }
+
     /// Takes in what happened next, and hands out what was found, with what is to be done about it.
     pub fn take(&mut self, seen: &Seen, mut alert: impl FnMut(Alert, Reaction)) {
         for (detector, reaction) in &mut self.detectors {

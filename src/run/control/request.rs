@@ -192,6 +192,12 @@ pub struct ControlReply {
     /// Why a restart would not know what was lost, where it could not be written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub losses_unsaved: Option<String>,
+    /// Why the audit trail is not gone on with; absent where it is, and where there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub audit_trail_broken: Option<String>,
+    /// Whether surveillance looks on without it; absent where the trail is gone on with, and where nothing is looked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub surveillance_watches: Option<bool>,
     /// What an operator paused; each by an instrument's name.
     #[serde(default)]
     pub paused: Vec<Stopped>,
@@ -245,6 +251,16 @@ impl ControlReply {
         }
         if let Some(why) = &self.losses_unsaved {
             lines.push(format!("NOT WRITTEN: a restart would not know what was lost: {why}"));
+        }
+        if let Some(why) = &self.audit_trail_broken {
+            let surveillance = match self.surveillance_watches {
+                None => "",
+                Some(true) => "; surveillance looks on, what it finds is in the log alone",
+                Some(false) => "; SURVEILLANCE LOOKS NO MORE, nothing throttles or halts by it",
+            };
+            lines.push(format!(
+                "AUDIT TRAIL BROKEN: {why}{surveillance}; no release or resume is taken until the run is started anew"
+            ));
         }
         if let Some(file) = &self.kill_file {
             lines.push(format!(

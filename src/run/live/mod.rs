@@ -32,6 +32,7 @@ use super::replay::on_a_thread_of_its_own;
 use super::store::StoreRequest;
 use super::summary::Summary;
 use super::watch::{Wanted, Watch};
+use crate::audit::AuditError;
 use crate::domain::event::Command;
 use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
@@ -42,7 +43,7 @@ use crate::pipeline::{StopReason, Topology, Wait};
 use crate::risk::watch::watch;
 use crossbeam_channel::Receiver;
 use feed::{LiveFeed, Loop};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -113,6 +114,12 @@ pub enum LiveError {
     /// The kill switch cannot be kept or reached.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The audit trail cannot be gone on with, and what stops a run by surveillance would hang on it.
+    #[error(
+        "{0}; surveillance, which is to throttle or halt, goes by the audit trail: name another by [audit] path, or let \
+         [surveillance] do no more than warn"
+    )]
+    Trail(AuditError),
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
@@ -153,6 +160,13 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     let mut audit = options.audit.take();
     let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
     let alerts = alerting.as_ref().map(AlertThread::alerts).unwrap_or_default();
+    if let Err(error) = surveillance_can_look(config, audit.as_ref(), journal.as_deref()) {
+        failed(&error, &alerts);
+        if let Some(alerting) = alerting {
+            alerting.finish();
+        }
+        return Err(error);
+    }
     let mut reactions = None;
     if let Some(paths) = ControlPaths::of(config, journal.as_deref())
         && let Some(request) = &mut audit
@@ -163,7 +177,7 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         request.watch = request.watch.take().map(watched);
         reactions = Some(wanted);
     }
-    let followers = Followers::start(options.store.take(), audit, journal)?;
+    let followers = Followers::start(options.store.take(), audit, journal, alerts.clone())?;
     options.pipeline.journal.clone_from(&followers.journal);
     let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions };
     let mut disks = None;
@@ -193,13 +207,28 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     result
 }
 
+/// Refuses to begin where surveillance is to do more than warn, and the trail beside which it works cannot be gone on with.
+fn surveillance_can_look(
+    config: &Config,
+    audit: Option<&AuditRequest>,
+    journal: Option<&Path>,
+) -> Result<(), LiveError> {
+    if let (Some(audit), Some(journal)) = (audit, journal) {
+        return audit.check(journal).map_err(LiveError::Trail);
+    }
+    if Watch::new(config).is_some_and(|watch| watch.reacts()) {
+        log::warn!("[surveillance] is to throttle or halt, and NOBODY LOOKS: this run has no audit trail");
+    }
+    Ok(())
+}
+
 /// Tells of a run that ends by itself, or does not begin where one before it may have left something open. What else is
 /// refused at a start was asked for by somebody who sees it.
 fn failed(error: &LiveError, alerts: &Alerts) {
     let alert = match error {
         LiveError::Stopped { .. } | LiveError::Venue { .. } => Alert::failed,
         LiveError::Orders(error) if error.was_asked_for() => return,
-        LiveError::Orders(_) | LiveError::Recover(_) => Alert::not_started,
+        LiveError::Orders(_) | LiveError::Recover(_) | LiveError::Trail(_) => Alert::not_started,
         _ => return,
     };
     alerts.raise(alert(&error.to_string(), wall_clock()));

@@ -18,6 +18,7 @@ use crate::domain::{DenyReason, InstrumentId, Kill, PausedBy, Scope, Slot, Time}
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
+use crate::run::audit::AuditNotes;
 use crate::run::live::wall_clock;
 use crate::run::orders::{KeyState, OrdersLink};
 use clients::Client;
@@ -202,6 +203,9 @@ impl Server {
         let vitals = &self.links.vitals;
         let market_data = self.data_problems(wall_clock());
         let orders = self.links.orders.as_ref();
+        let broken = self.links.notes.as_ref().and_then(AuditNotes::broken);
+        let (audit_trail_broken, surveillance_watches) =
+            broken.map_or((None, None), |(why, watches)| (Some(why), watches));
         let no_orders = orders.and_then(OrdersLink::why_none_are_taken);
         ControlReply {
             error: done.err(),
@@ -214,6 +218,8 @@ impl Server {
             stopped: self.latched.stopped.clone(),
             unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
             losses_unsaved,
+            audit_trail_broken,
+            surveillance_watches,
             paused: self.paused.stopped.clone(),
             held,
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
