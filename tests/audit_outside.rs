@@ -11,7 +11,7 @@ use algo_trader::audit::verify_file;
 use algo_trader::domain::InstrumentTable;
 use algo_trader::net::{TlsSettings, Webhook};
 use algo_trader::run::audit::trail_of;
-use algo_trader::run::{AuditRequest, AuditSummary, Config, replay_frames};
+use algo_trader::run::{AuditRequest, AuditSummary, Config, Pace, replay_frames};
 use algo_trader::venue::local::demo_instruments;
 use serde_json::Value;
 use std::path::Path;
@@ -19,7 +19,13 @@ use std::time::Duration;
 use webhook::{Came, server};
 
 fn run(journal: &Path, webhook: Option<Webhook>, ca: Option<&Path>) -> AuditSummary {
+    run_at(Pace::Max, journal, webhook, ca)
+}
+
+/// The same, of two seconds of a market that goes so fast.
+fn run_at(pace: Pace, journal: &Path, webhook: Option<Webhook>, ca: Option<&Path>) -> AuditSummary {
     let mut options = support::options(Some(journal.to_owned()));
+    options.pace = pace;
     options.audit = Some(AuditRequest {
         trail: None,
         anchors: None,
@@ -44,7 +50,9 @@ fn each_anchor_is_posted_and_the_last_is_the_trails_head() {
     let summary = run(&journal, Some(endpoint), Some(ca.path()));
     assert!(summary.complete && summary.error.is_none(), "{summary:?}");
     assert_eq!(summary.webhook_failures, 0, "{summary:?}");
-    let came = came.lock().expect("no panic").clone();
+    let mut came = came.lock().expect("no panic").clone();
+    // Those that wait at the end follow the newest.
+    came.sort_by_key(|(_, body)| body["record"].as_u64());
     assert_eq!(came.len() as u64, summary.anchors);
     let anchors = read_anchors(&anchors_of(&trail_of(&journal))).expect("a file of anchors");
     assert_eq!(anchors.len(), came.len());
@@ -78,6 +86,37 @@ fn a_webhook_that_refuses_or_cannot_be_trusted_is_counted_and_the_trail_is_whole
     let stranger = run(&dir.path().join("stranger.journal"), Some(endpoint), None);
     assert!(stranger.complete && stranger.webhook_failures == stranger.anchors, "{stranger:?}");
     assert_eq!(came.lock().expect("no panic").len(), asked);
+}
+
+#[test]
+fn an_end_waits_for_a_slow_webhook_no_longer_than_it_must_and_sends_the_newest_anchor_first() {
+    let (dir, came) = (tempfile::tempdir().expect("a directory"), Came::default());
+    // The first answer comes when nobody waits for it any more.
+    let slow = |request| {
+        if request == 0 {
+            std::thread::sleep(Duration::from_millis(5_500));
+        }
+        204
+    };
+    let (port, ca) = server(slow, &came);
+    let endpoint = Webhook::parse(&format!("https://127.0.0.1:{port}")).expect("an address");
+    let journal = dir.path().join("run.journal");
+    // Long enough for some anchors.
+    let summary = run_at(Pace::Times(4.0), &journal, Some(endpoint), Some(ca.path()));
+    assert!(summary.complete && summary.anchors > 2, "{summary:?}");
+    let head = summary.head.expect("it has records");
+    let came = came.lock().expect("no panic").clone();
+    assert_eq!(came[1].1["record"].as_u64(), Some(head.number), "{came:?}");
+    assert_eq!(summary.webhook_failures, 1, "the first, and no other");
+    assert_eq!(came.len() as u64, summary.anchors);
+    // Nobody answers at all: the run ends all the same, and all of them count.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("bound").port();
+    let endpoint = Webhook::parse(&format!("https://127.0.0.1:{port}")).expect("an address");
+    let begun = std::time::Instant::now();
+    let summary = run(&dir.path().join("silent.journal"), Some(endpoint), Some(ca.path()));
+    assert!(summary.complete && summary.webhook_failures == summary.anchors, "{summary:?}");
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod webhook;
 
 use algo_trader::audit::verify_file;
 use algo_trader::domain::order::OrderState;
-use algo_trader::domain::{DenyReason, Instrument, InstrumentId, InstrumentTable, Price};
+use algo_trader::domain::{DenyReason, Instrument, InstrumentId, InstrumentTable, StrategyId};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
 use algo_trader::net::{TlsSettings, Webhook};
@@ -24,16 +24,18 @@ use algo_trader::run::config::TradingMode;
 use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::watch::Watch;
-use algo_trader::run::{AlertRequest, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
-use algo_trader::surveillance::{Act, Alert, Detector, Reaction, Seen, Surveillance};
-use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use algo_trader::surveillance::{Alert, Detector, Reaction, Seen, Surveillance};
+use live_orders::{Key, LiveConfig, config, thousandths, venue};
 use operator::{PATIENCE, asked, release, run_beside, until_reply};
 use serde_json::Value;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use watched::{RESTING, RESTS, Tenth, alerts, on_paper};
 
@@ -404,6 +406,65 @@ fn surveillance_and_losses_are_told_and_a_webhook_that_is_not_there_holds_nothin
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let took = halted("nobody.journal", closed);
     assert!(took < PATIENCE, "{took:?}");
+}
+
+/// Finds whatever comes once the webhook was asked.
+struct Asked(Arc<AtomicBool>);
+
+impl Detector for Asked {
+    fn name(&self) -> &'static str {
+        "asked"
+    }
+
+    fn take(&mut self, seen: &Seen) -> Option<Alert> {
+        self.0.load(Ordering::Acquire).then(|| Alert {
+            detector: self.name(),
+            time: seen.time,
+            strategy: StrategyId(0),
+            instrument: seen.instrument,
+            detail: "it was".into(),
+        })
+    }
+}
+
+#[test]
+fn surveillance_halts_while_the_webhook_for_anchors_hangs() {
+    let (_venue, live) = on_paper(RESTS, "");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (was_asked, came) = (Arc::new(AtomicBool::new(false)), webhook::Came::default());
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let asked_of = Arc::clone(&was_asked);
+    let (port, ca) = webhook::server(
+        move |_| {
+            asked_of.store(true, Ordering::Release);
+            // Until everything is halted; then whatever is asked is answered.
+            let _ = answered.recv();
+            204
+        },
+        &came,
+    );
+    let detectors: Vec<(Box<dyn Detector>, Reaction)> = vec![(Box::new(Asked(was_asked)), Reaction::Halt)];
+    let audit = AuditRequest::new(&live.config).expect("a trail is kept unless told otherwise");
+    let audit = AuditRequest {
+        watch: Some(Watch::with(Surveillance::new(detectors, 1), &live.config)),
+        anchor_every: Duration::from_millis(10),
+        webhook: Webhook::parse(&format!("https://127.0.0.1:{port}")).ok(),
+        tls: TlsSettings { ca_file: Some(ca.path().to_owned()), accept_any_certificate: false },
+        ..audit
+    };
+    let (summary, ()) = run(
+        &live,
+        dir.path(),
+        "run.journal",
+        |options| options.audit = Some(audit),
+        |paths| {
+            until(paths, "it is halted", |reply| !reply.stopped.is_empty());
+            drop(answer);
+        },
+    );
+    let trail = summary.audit.expect("there is a trail");
+    // Had it waited, the halt would have come after the webhook was given up.
+    assert_eq!((trail.webhook_failures, trail.anchors > 0, trail.complete), (0, true, true), "{trail:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! Surveillance looks at what the thread reads, and does not end with the trail: where that cannot be gone on with, the
 //! journal is followed for it alone, and a person is told.
 
+mod webhook;
 mod worker;
 
 use super::affinity::keep_to;
@@ -199,7 +200,6 @@ pub struct AuditThread {
 const FINISH: Duration = Duration::from_secs(30);
 /// Between two looks at the journal.
 const LOOK: Duration = Duration::from_millis(20);
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl AuditThread {
     /// Starts the thread; it waits to be told of the journal. That the trail breaks is among `alerts`.
@@ -255,7 +255,7 @@ impl AuditThread {
     #[must_use]
     pub fn finish(self) -> AuditSummary {
         let _ = self.commands.send(Command::Finish(Instant::now() + FINISH));
-        let over = self.done.recv_timeout(FINISH + WEBHOOK_TIMEOUT + Duration::from_secs(1));
+        let over = self.done.recv_timeout(FINISH + webhook::FINISH + Duration::from_secs(1));
         let mut summary = self.summary();
         if over.is_err() && !summary.complete {
             summary.error.get_or_insert_with(|| "it was not written in time".to_owned());

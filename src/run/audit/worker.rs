@@ -1,15 +1,13 @@
 //! What the audit trail's thread does: writes the trail as the journal grows, and lets surveillance look on where it cannot.
 
-use super::{AuditRequest, AuditSummary, Command, LOOK, WEBHOOK_TIMEOUT, known_anchors};
+use super::webhook::AnchorPost;
+use super::{AuditRequest, AuditSummary, Command, LOOK, known_anchors};
 use crate::audit::{Anchor, AuditError, Body, Limits, Scribe, Scribed};
 use crate::journal::{Entry, Follower, JournalError, Next};
-use crate::net::TlsClient;
-use crate::net::http::{HttpClient, HttpRequest};
 use crate::run::alerts::{Alert, Alerts};
 use crate::run::control::file::write_whole;
 use crate::run::live::wall_clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use serde_json::json;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -29,7 +27,7 @@ pub(super) struct Worker {
     anchored: Option<Anchor>,
     anchor_at: Instant,
     deadline: Option<Instant>,
-    http: Option<HttpClient>,
+    post: Option<AnchorPost>,
     alerts: Alerts,
 }
 
@@ -56,7 +54,7 @@ impl Worker {
             anchored: None,
             anchor_at,
             deadline: None,
-            http: None,
+            post: None,
             alerts,
         }
     }
@@ -67,6 +65,14 @@ impl Worker {
 
     /// Until the run is over. Where the trail breaks before that, surveillance looks on.
     pub fn run(&mut self) {
+        self.watch_and_write();
+        if let Some(post) = self.post.take() {
+            let failures = post.finish();
+            self.tell(|s| s.webhook_failures = failures);
+        }
+    }
+
+    fn watch_and_write(&mut self) {
         let mut scribe = None;
         let Err(error) = self.write(&mut scribe) else { return };
         // A journal that does not read tells it nothing either.
@@ -106,6 +112,10 @@ impl Worker {
         self.tell(|s| s.trail.clone_from(&self.trail));
         let anchors = self.request.anchors_beside(&self.trail);
         let known = known_anchors(&anchors)?;
+        if let Some(webhook) = self.request.webhook.take() {
+            let trail = self.trail.display().to_string();
+            self.post = Some(AnchorPost::start(webhook, self.request.tls.clone(), trail));
+        }
         loop {
             let mut step = Scribed::Pending;
             if scribe.is_none() {
@@ -121,7 +131,8 @@ impl Worker {
                         watch.take(entry, records);
                     }
                 })?;
-                self.tell(|s| s.head = scribe.head());
+                let failures = self.post.as_ref().map_or(0, AnchorPost::failures);
+                self.tell(|s| (s.head, s.webhook_failures) = (scribe.head(), failures));
             }
             let over = self.is_over(step);
             if let Some(scribe) = scribe.as_mut()
@@ -232,44 +243,10 @@ impl Worker {
         anchors.write_all(line.as_bytes()).and_then(|()| anchors.sync_data()).map_err(failed)?;
         log::info!("audit trail {}: {head}", self.trail.display());
         self.anchored = Some(head);
-        let sent = self.send(head);
-        self.tell(|s| {
-            s.anchors += 1;
-            s.webhook_failures += u64::from(!sent);
-        });
+        self.tell(|s| s.anchors += 1);
+        if let Some(post) = &mut self.post {
+            post.post(head);
+        }
         Ok(())
-    }
-
-    /// Sends an anchor to the webhook; true where there is none.
-    fn send(&mut self, head: Anchor) -> bool {
-        let Some(webhook) = &self.request.webhook else { return true };
-        if self.http.is_none() {
-            match TlsClient::new(&self.request.tls) {
-                Ok(tls) => self.http = Some(HttpClient::new(&tls, WEBHOOK_TIMEOUT, 64 << 10)),
-                Err(error) => log::warn!("the audit webhook cannot be reached: {error}"),
-            }
-        }
-        let Some(http) = &self.http else { return false };
-        let trail = self.trail.display().to_string();
-        let body =
-            json!({ "trail": trail, "record": head.number, "hash": head.link.to_string() }).to_string();
-        let request = HttpRequest {
-            method: "POST",
-            path: webhook.target(),
-            headers: &[("content-type", "application/json")],
-            body: body.as_bytes(),
-            ..HttpRequest::default()
-        };
-        match http.request(webhook.server(), &request) {
-            Ok(answer) if answer.status < 300 => true,
-            Ok(answer) => {
-                log::warn!("the audit webhook at {webhook} answered {}", answer.status);
-                false
-            }
-            Err(error) => {
-                log::warn!("the audit webhook at {webhook}: {error}");
-                false
-            }
-        }
     }
 }
