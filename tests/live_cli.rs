@@ -69,6 +69,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_run_whose_markets_free_days_are_known_no_further_says_so_at_its_start() {
+    let rig = Rig::new("[hours]\n\"binance:spot\" = \"fx-fxcm\"");
+    let output = rig.run(&["--seconds", "2"]);
+    let told = text(&output.stderr);
+    assert!(told.contains("[hours] fx-fxcm: its days are known up to 2025-12-31T05:00:00"), "{told}");
+}
+
+#[test]
 fn a_run_ends_by_itself_with_json_a_report_and_a_journal_that_replays() {
     let rig = Rig::new("");
     let (journal, report) = (rig.path("run.journal"), rig.path("report"));

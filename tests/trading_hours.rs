@@ -170,7 +170,8 @@ const HELD: &[Held] = &[
         ],
     ),
     held("fx", &["Forex-interactivebrokers-[*]"]),
-    held("fx-oanda", &["Forex-oanda-[*]"]),
+    // The database keeps their days no further.
+    held("fx-oanda", &["Forex-oanda-[*]"]).to("2026-12-23"),
     held(
         "fx-oanda-nzd",
         &[
@@ -183,7 +184,8 @@ const HELD: &[Held] = &[
             "Forex-oanda-NZDSGD",
             "Forex-oanda-NZDUSD",
         ],
-    ),
+    )
+    .to("2026-12-23"),
     held("fx-fxcm", &["Forex-fxcm-[*]"]),
     held(
         "cme-index",
@@ -496,6 +498,8 @@ fn hold(held: &Held, key: &str, entry: &Entry) {
         .map(|(_, day, _)| day.parse().expect("a date"))
         .collect();
     let [first, last]: [Date; 2] = held.days.map(|day| day.parse().expect("a date"));
+    // What is not known is closed, whatever the database takes it for.
+    let last = calendar.known_until().map_or(last, |known| known.min(last));
     let zone = entry.zone.clone();
     let (mut asked, mut open, mut changes, mut wrong) = (0u64, 0u64, 0, Vec::new());
     let mut day = first;
@@ -523,7 +527,10 @@ fn hold(held: &Held, key: &str, entry: &Entry) {
             let expected = entry.phase(moment);
             let local = moment.to_zoned(zone.clone());
             let date = local.date();
-            if date < first || errs.contains(&date) || held.apart.is_some_and(|apart| apart(&local)) {
+            if !(first..=last).contains(&date)
+                || errs.contains(&date)
+                || held.apart.is_some_and(|apart| apart(&local))
+            {
                 continue;
             }
             let said = calendar.phase(time(moment));

@@ -35,6 +35,8 @@ struct RawCalendar {
     zone: String,
     /// The first year that it says anything of; 2005 where it is not written.
     since: Option<i16>,
+    /// The last day of the zone whose days are known; where they come by rule they are as long as calendars go.
+    known_until: Option<String>,
     session: Vec<RawSession>,
     #[serde(default)]
     closed: RawDays,
@@ -91,6 +93,8 @@ impl Days {
 pub(super) struct Definition {
     pub zone: TimeZone,
     pub since: i16,
+    /// The last day that anything is known of, where it is not known of all.
+    pub known_until: Option<Date>,
     pub sessions: Vec<Session>,
     pub closed: Days,
     pub early: Vec<(u16, Days)>,
@@ -124,13 +128,13 @@ pub(super) fn read(name: &str, text: &str) -> Result<Definition, CalendarError> 
             return Err(bad(format!("two sessions of one {:?} overlap", one.day)));
         }
     }
+    let date = |text: &String| {
+        text.parse::<Date>().map_err(|_| bad(format!("{text:?} is no date such as 2024-12-25")))
+    };
     let days = |raw: RawDays| -> Result<Days, CalendarError> {
         if let Some(problem) = raw.rules.iter().find_map(DayRule::problem) {
             return Err(bad(problem.to_owned()));
         }
-        let date = |text: &String| {
-            text.parse::<Date>().map_err(|_| bad(format!("{text:?} is no date such as 2024-12-25")))
-        };
         let dates = raw.dates.iter().map(date).collect::<Result<_, _>>()?;
         Ok(Days { rules: raw.rules, dates })
     };
@@ -141,14 +145,16 @@ pub(super) fn read(name: &str, text: &str) -> Result<Definition, CalendarError> 
     if !(1970..=SINCE).contains(&since) {
         return Err(bad(format!("since {since} is not from 1970 to {SINCE}")));
     }
-    Ok(Definition {
-        zone,
-        since,
-        sessions,
-        closed: days(raw.closed)?,
-        early: by_time(raw.early)?,
-        late: by_time(raw.late)?,
-    })
+    let known_until = raw.known_until.as_ref().map(date).transpose()?;
+    let (closed, early, late) = (days(raw.closed)?, by_time(raw.early)?, by_time(raw.late)?);
+    let by_date = |days: &Days| !days.dates.is_empty();
+    let any_date = by_date(&closed) || early.iter().chain(&late).any(|(_, days)| by_date(days));
+    if known_until.is_none() && any_date && closed.rules.is_empty() {
+        let said =
+            "its free days are given by date alone: say with known_until up to which day those are all";
+        return Err(bad(said.to_owned()));
+    }
+    Ok(Definition { zone, since, known_until, sessions, closed, early, late })
 }
 
 /// Minutes since midnight of `HH:MM`, up to 24:00.

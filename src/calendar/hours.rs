@@ -29,10 +29,14 @@ struct Span {
     phase: Phase,
 }
 
-/// When a market is open. Times outside the years that it covers are closed, unless it never closes in those.
+/// When a market is open. Times outside the years that it covers, and after the last day of which its free days are known,
+/// are closed, unless it never closes.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     name: String,
+    known_until: Option<Date>,
+    /// The first moment that nothing is known of; none where it never closes.
+    ends: Option<Time>,
     /// Sorted, apart from each other.
     phases: Vec<Span>,
     /// The main sessions, those that follow each other at once in one.
@@ -64,19 +68,36 @@ impl Calendar {
     /// # Errors
     /// [`CalendarError::Bad`] with what is wrong.
     pub fn from_text(name: &str, text: &str) -> Result<Self, CalendarError> {
-        let mut phases = unroll(&read(name, text)?);
+        let definition = read(name, text)?;
+        let known_until = definition.known_until;
+        let last = last_day(&definition);
+        let mut ends = last.and_then(|last| moment(&definition, last, 1_440)).map(Time);
+        let mut phases = unroll(&definition);
         if let [always] = &mut phases[..] {
             (always.from, always.to) = (0, u64::MAX);
+            ends = None;
         }
         let regular = joined(phases.iter().filter(|span| span.phase == Phase::Regular));
         let any = joined(phases.iter());
-        Ok(Self { name: name.to_owned(), phases, regular, any })
+        Ok(Self { name: name.to_owned(), known_until, ends, phases, regular, any })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The last day, in its zone, of which its free days are known; none where they come by rule, or there are none.
+    #[must_use]
+    pub fn known_until(&self) -> Option<Date> {
+        self.known_until
+    }
+
+    /// The first moment that nothing is known of, from which on it counts as closed; none where it never closes.
+    #[must_use]
+    pub fn ends(&self) -> Option<Time> {
+        self.ends
     }
 
     /// What the market is at; none where it is closed.
@@ -128,7 +149,13 @@ fn joined<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
     all
 }
 
+/// The last day that is unrolled.
+fn last_day(definition: &Definition) -> Option<Date> {
+    definition.known_until.or_else(|| Date::new(LAST_YEAR, 12, 31).ok())
+}
+
 fn unroll(definition: &Definition) -> Vec<Span> {
+    let last = last_day(definition);
     let mut spans: Vec<Span> = Vec::new();
     let mut days: Vec<Session> = Vec::new();
     for year in definition.since..=LAST_YEAR {
@@ -139,7 +166,7 @@ fn unroll(definition: &Definition) -> Vec<Span> {
         let (early, late) = (by_day(&definition.early), by_day(&definition.late));
         // A day of a year that is kept in the next one does not matter: it is a weekend's.
         let mut date = Date::new(year, 1, 1).ok();
-        while let Some(day) = date.filter(|day| day.year() == year) {
+        while let Some(day) = date.filter(|day| day.year() == year && Some(*day) <= last) {
             date = day.tomorrow().ok();
             if closed.contains(&day) {
                 continue;
@@ -236,6 +263,27 @@ mod tests {
     }
 
     #[test]
+    fn after_the_last_day_that_is_known_it_is_closed_and_says_since_when() {
+        let index = Calendar::built_in("cme-index").expect("built in");
+        assert_eq!(index.known_until(), Some(Date::constant(2027, 1, 1)));
+        assert_eq!(index.ends(), Some(at("2027-01-02T05:00:00Z")));
+        assert!(index.is_open(at("2026-12-31T16:00:00Z"), true));
+        // Thanksgiving, and a day like any other.
+        for day in ["2027-11-25T16:00:00Z", "2027-01-05T16:00:00Z", "2035-06-05T16:00:00Z"] {
+            assert!(!index.is_open(at(day), true), "{day}");
+        }
+        assert_eq!(index.next_open(at("2027-01-01T12:00:00Z"), true), None);
+        let oanda = Calendar::built_in("fx-oanda").expect("built in");
+        assert!(oanda.is_open(at("2026-12-24T15:00:00Z"), true), "the morning before Christmas");
+        for day in ["2026-12-25T15:00:00Z", "2027-01-01T15:00:00Z", "2031-01-02T15:00:00Z"] {
+            assert!(!oanda.is_open(at(day), true), "{day}");
+        }
+        let stocks = Calendar::built_in("us-equity").expect("built in");
+        assert_eq!((stocks.known_until(), stocks.ends()), (None, Some(at("2041-01-01T05:00:00Z"))));
+        assert_eq!(Calendar::built_in("always").expect("built in").ends(), None);
+    }
+
+    #[test]
     fn a_wrong_file_is_told_what_is_wrong_with_it() {
         let refused = |text: &str| Calendar::from_text("x", text).expect_err(text).to_string();
         let session = "[[session]]\ndays = [\"mon\"]\n";
@@ -255,5 +303,13 @@ mod tests {
             "zone = \"UTC\"\n{session}from = \"09:00\"\nto = \"12:00\"\n[closed]\ndates = [\"2024-13-01\"]"
         );
         assert!(refused(&bad_day).contains("no date"));
+        let by_date = |known: &str| {
+            format!(
+                "zone = \"UTC\"\n{known}{session}from = \"09:00\"\nto = \"12:00\"\n[closed]\ndates = [\"2024-12-25\"]"
+            )
+        };
+        assert!(refused(&by_date("")).contains("known_until"));
+        assert!(refused(&by_date("known_until = \"someday\"\n")).contains("no date"));
+        assert!(Calendar::from_text("x", &by_date("known_until = \"2024-12-31\"\n")).is_ok());
     }
 }

@@ -6,7 +6,8 @@
 //! where it happened.
 //!
 //! Owns: the files, and what they mean. Reads no clock: every question comes with its moment. Invariant: outside the
-//! years that a calendar covers, and on whatever it does not know, it says closed; what never closes never does.
+//! years that a calendar covers, after the last day of which its free days are known (`known_until`), and on whatever else it
+//! does not know, it says closed; what never closes never does.
 
 mod file;
 mod hours;

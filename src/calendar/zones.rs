@@ -50,6 +50,18 @@ impl Hours {
         ids.zip(&self.instruments).filter_map(|(id, times)| Some((id, &times.as_ref()?.calendar)))
     }
 
+    /// Each calendar that anything has, once.
+    #[must_use]
+    pub fn each(&self) -> Vec<&Calendar> {
+        let mut all: Vec<&Calendar> = Vec::new();
+        for times in self.instruments.iter().chain(&self.strategies).flatten() {
+            if all.iter().all(|known| known.name() != times.calendar.name()) {
+                all.push(&times.calendar);
+            }
+        }
+        all
+    }
+
     /// Whether this strategy may trade this instrument at `time`: both are open.
     #[inline]
     #[must_use]

@@ -134,6 +134,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
+    tell_of_hours(&config, catalogue.as_ref());
     if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {
         return outcome;
     }
@@ -202,6 +203,14 @@ fn once(
     let told = args.report.as_ref().is_none_or(|dir| tear_sheet::written(&report, dir));
     // Half a run is not what was asked for: whoever goes by the status does not go on with it.
     Ok(if told && !cut_short { Outcome::Done } else { Outcome::Failed })
+}
+
+/// Says of which calendars too little is known for the history; of a recording it is told after it was read.
+fn tell_of_hours(config: &Config, catalogue: Option<&Catalogue>) {
+    // What keeps it from being planned is told where it is run.
+    let plan = catalogue.and_then(|catalogue| Plan::of_history(config, catalogue).ok());
+    let last = plan.and_then(|plan| plan.last());
+    last.iter().flat_map(|last| config.hours_that_end(*last)).for_each(|told| eprintln!("warning: {told}"));
 }
 
 /// Progress is shown this often.

@@ -1,7 +1,7 @@
 //! `algo-trader list`: what a configuration can name, from the same tables that check it.
 
 use super::Outcome;
-use crate::calendar::BUILT_IN as BUILT_IN_HOURS;
+use crate::calendar::{BUILT_IN as BUILT_IN_HOURS, Calendar};
 use crate::domain::params::ParamSpec;
 use crate::market::indicator::REGISTRY;
 use crate::risk::RULES;
@@ -106,7 +106,19 @@ fn hours() -> Vec<Item> {
         let lines = text.lines().map_while(|line| line.strip_prefix("# "));
         lines.collect::<Vec<_>>().join(" ")
     };
-    BUILT_IN_HOURS.iter().map(|(name, text)| Item { name, doc: doc(text), params: Vec::new() }).collect()
+    // And up to where it is known, where that is not all the years that calendars cover.
+    let known = |name| {
+        let until = Calendar::built_in(name).ok().and_then(|calendar| calendar.known_until());
+        until.map_or(String::new(), |day| {
+            format!(" Its days are known up to {day}; after that it counts as closed.")
+        })
+    };
+    let item = |(name, text): &(&'static str, &str)| Item {
+        name,
+        doc: doc(text) + &known(name),
+        params: Vec::new(),
+    };
+    BUILT_IN_HOURS.iter().map(item).collect()
 }
 
 fn indicators() -> Vec<Item> {

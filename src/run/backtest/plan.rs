@@ -204,6 +204,13 @@ impl Plan {
         Ok(Self { series: Vec::new(), sources, events: 0, query, simulation, settle_ns: settle_ns(config) })
     }
 
+    /// The last moment of the history that is run over; none where nobody knows before.
+    #[must_use]
+    pub fn last(&self) -> Option<Time> {
+        let last = self.series.iter().map(Series::last).max()?;
+        Some(self.query.until.map_or(last, |until| until.min(last)))
+    }
+
     /// Whether the market said nothing in the range, whatever it said before, while a run was warmed up.
     pub(super) fn saw_nothing(&self, ran: &Ran) -> bool {
         let warmed_up = self.query.from.is_some_and(|from| from < self.simulation.score.from);
@@ -229,21 +236,27 @@ impl Plan {
 
     /// What of the configuration came to nothing in a run that did `outcome`.
     pub(super) fn notes(&self, config: &Config, outcome: &Outcome) -> Vec<String> {
-        let Some(file) = &config.backtest.funding_file else { return Vec::new() };
+        // Of a history it was told before.
+        let mut notes = match self.series.is_empty() {
+            true => config.hours_that_end(outcome.until),
+            false => Vec::new(),
+        };
+        let Some(file) = &config.backtest.funding_file else { return notes };
         let funding = &self.simulation.fills.funding;
         let (from, until) = (outcome.from.max(self.simulation.score.from), outcome.until);
         if funding.rates.iter().any(|rate| (from..=until).contains(&rate.time)) {
-            return Vec::new();
+            return notes;
         }
         let there = match funding.given {
             Some((first, last)) => format!("its rates are of {first} to {last}"),
             None => "it has none".to_owned(),
         };
         let file = file.display();
-        vec![format!(
+        notes.push(format!(
             "{file}: NO FUNDING RATE of this file lies within the run, {from} to {until}: {there}; \
              none was paid"
-        )]
+        ));
+        notes
     }
 
     /// What bears on the result, to be told with it.

@@ -4,7 +4,7 @@ use super::check::Checks;
 use super::instruments::Instruments;
 use crate::calendar::{BUILT_IN, Calendar, Hours};
 use crate::domain::params::not_known;
-use crate::domain::{InstrumentTable, StrategyId};
+use crate::domain::{InstrumentTable, StrategyId, Time};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -69,7 +69,30 @@ pub(super) fn check(
     all
 }
 
+/// What is told of a calendar that ends within so long after a run.
+const ENDS_SOON_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
+
 impl super::Config {
+    /// What is to be told of calendars whose days are known no further than `until`, or not much: a sentence each. `until` is
+    /// the present of a run, or the last moment of a history.
+    #[must_use]
+    pub fn hours_that_end(&self, until: Time) -> Vec<String> {
+        let hours = self.trading_hours();
+        let near = |ends: &Time| ends.0 <= until.0.saturating_add(ENDS_SOON_NS);
+        let ending =
+            hours.each().into_iter().filter_map(|calendar| Some((calendar, calendar.ends().filter(near)?)));
+        let told = ending.map(|(calendar, ends)| {
+            let name = calendar.name();
+            let means = "from there on it counts as closed: nothing is traded but what reduces a position";
+            if ends <= until {
+                format!("[hours] {name}: its days are known up to {ends} ALONE, and this goes on to {until}: {means}")
+            } else {
+                format!("[hours] {name}: its days are known up to {ends} alone, which is soon: {means}")
+            }
+        });
+        told.collect()
+    }
+
     /// When which instrument and which strategy may trade.
     #[must_use]
     pub fn trading_hours(&self) -> Hours {

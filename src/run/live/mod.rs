@@ -160,6 +160,7 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     let mut audit = options.audit.take();
     let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
     let alerts = alerting.as_ref().map(AlertThread::alerts).unwrap_or_default();
+    config.hours_that_end(wall_clock()).iter().for_each(|told| log::warn!("{told}"));
     if let Err(error) = surveillance_can_look(config, audit.as_ref(), journal.as_deref()) {
         failed(&error, &alerts);
         if let Some(alerting) = alerting {
