@@ -153,3 +153,28 @@ fn limits_that_are_not_those_of_the_run_before_are_in_the_trail_of_both() {
     assert_eq!((of("limit").as_str(), of("to").as_str()), ("risk.portfolio.open_orders_max", "700"));
     assert_eq!((of("from").as_str(), of("who").as_str()), ("not written", "configuration tighter.toml"));
 }
+
+#[test]
+fn anchors_that_are_named_are_held_against_the_trail_without_a_last_newline_too_and_none_is_no_good() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let head = run(&journal, None, None).head.expect("it has records");
+    let (trail, named) = (trail_of(&journal), dir.path().join("elsewhere"));
+    let verify = |text: &str| {
+        std::fs::write(&named, text).expect("written");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        command.args(["audit", "verify"]).arg(&trail).arg("--anchors").arg(&named);
+        let out = command.output().expect("it starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout) + &text(&out.stderr))
+    };
+    let (status, told) = verify(&head.to_string());
+    assert!(status == Some(0) && told.contains("anchored to the last"), "{told}");
+    let another = "0".repeat(64);
+    let (status, told) = verify(&format!("{}:{another}", head.number));
+    assert!(status == Some(1) && told.contains("was written anew"), "{told}");
+    for none in ["", "\n", &head.to_string()[..10]] {
+        let (status, told) = verify(none);
+        assert!(status == Some(1) && told.contains("elsewhere: holds no anchor"), "{none:?}: {told}");
+    }
+}

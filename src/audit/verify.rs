@@ -5,7 +5,7 @@ use super::error::AuditError;
 use crate::journal::reader::is_journal;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -200,21 +200,73 @@ pub fn anchors_of(trail: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Reads a file of anchors. A last line without an end was being written when its writer died, and is left out.
+/// Reads a file of anchors. A last line without an end counts where it is whole but for that, as one that a person copied;
+/// else it was being written when its writer died, and is left out.
 ///
 /// # Errors
 /// [`AuditError::BadAnchor`] at the first line that is none.
 pub fn read_anchors(path: &Path) -> Result<Vec<Anchor>, AuditError> {
     let text = std::fs::read(path).map_err(AuditError::unopened(path))?;
     let text = String::from_utf8_lossy(&text);
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let (whole, last) = text.rsplit_once('\n').unwrap_or(("", &text));
     let lines = whole.split('\n').enumerate().filter(|(_, line)| !line.is_empty());
     let bad = |line: usize| AuditError::BadAnchor { path: path.display().to_string(), line: line + 1 };
-    lines.map(|(at, line)| Anchor::parse(line).ok_or_else(|| bad(at))).collect()
+    let read = lines.map(|(at, line)| Anchor::parse(line).ok_or_else(|| bad(at)));
+    read.chain(Anchor::parse(last).map(Ok)).collect()
+}
+
+/// Opens a file of anchors to add to it, after whole lines alone: what [`read_anchors`] takes of a last line without an end
+/// is given one, and what it leaves out is cut off.
+///
+/// # Errors
+/// What the operating system says.
+pub fn append_anchors(path: &Path) -> io::Result<File> {
+    let mut file = File::options().read(true).append(true).create(true).open(path)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if whole < text.len() {
+        match Anchor::parse(&String::from_utf8_lossy(&text[whole..])) {
+            Some(_) => file.write_all(b"\n")?,
+            None => file.set_len(whole as u64)?,
+        }
+    }
+    Ok(file)
 }
 
 /// Whether the bytes that follow the last whole line can be the beginning of a record.
 pub(super) fn is_unfinished(rest: &[u8]) -> bool {
     rest.len() <= LINK_DIGITS && rest.iter().all(u8::is_ascii_hexdigit)
         || rest.len() > LINK_DIGITS && rest[LINK_DIGITS] == b' '
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_last_line_without_an_end_counts_where_it_is_whole_and_what_is_added_follows_whole_lines() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("x.anchors");
+        let anchor = |number| Anchor { number, link: Link::origin().next(b"{}") };
+        let [one, two, three] = [1, 2, 3].map(anchor);
+        let cut = two.to_string()[..20].to_owned();
+        for (text, expected) in [
+            (String::new(), vec![]),
+            (format!("{one} 2026-01-01T00:00:00Z\n"), vec![one]),
+            (format!("{one}"), vec![one]),
+            (format!("{one}\n{two} 2026-01-0"), vec![one, two]),
+            (format!("{one}\n{cut}"), vec![one]),
+            (cut.clone(), vec![]),
+        ] {
+            std::fs::write(&path, &text).expect("ours");
+            assert_eq!(read_anchors(&path).expect("anchors"), expected, "{text:?}");
+            let mut file = append_anchors(&path).expect("it opens");
+            file.write_all(format!("{three}\n").as_bytes()).expect("written");
+            let all: Vec<Anchor> = expected.into_iter().chain([three]).collect();
+            assert_eq!(read_anchors(&path).expect("anchors"), all, "{text:?} and one more");
+        }
+        std::fs::write(&path, format!("{cut}\n{one}")).expect("ours");
+        assert!(matches!(read_anchors(&path), Err(AuditError::BadAnchor { line: 1, .. })));
+    }
 }

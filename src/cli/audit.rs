@@ -127,6 +127,11 @@ fn anchors(trail: &Path, named: Option<&Path>, given: &[Anchor]) -> Result<Vec<A
         true => read_anchors(file).map_err(|e| failed(&e))?,
         false => Vec::new(),
     };
+    if named.is_some() && anchors.is_empty() {
+        // Whoever names one would take what follows for vouched for.
+        eprintln!("{}: holds no anchor; each line of a file of anchors is NUMBER:HASH", file.display());
+        return Err(Outcome::Failed);
+    }
     anchors.extend_from_slice(given);
     Ok(anchors)
 }

@@ -2,13 +2,13 @@
 
 use super::webhook::AnchorPost;
 use super::{AuditRequest, AuditSummary, Command, LOOK, known_anchors};
+use crate::audit::verify::append_anchors;
 use crate::audit::{Anchor, AuditError, Body, Limits, Scribe, Scribed};
 use crate::journal::{Entry, Follower, JournalError, Next};
 use crate::run::alerts::{Alert, Alerts};
 use crate::run::control::file::write_whole;
 use crate::run::live::wall_clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -238,7 +238,7 @@ impl Worker {
         let Some(head) = scribe.head().filter(|head| Some(*head) != self.anchored) else { return Ok(()) };
         scribe.sync()?;
         let failed = |error| AuditError::Io { path: file.display().to_string(), error };
-        let mut anchors = File::options().append(true).create(true).open(file).map_err(failed)?;
+        let mut anchors = append_anchors(file).map_err(failed)?;
         let line = format!("{head} {}\n", jiff::Timestamp::now());
         anchors.write_all(line.as_bytes()).and_then(|()| anchors.sync_data()).map_err(failed)?;
         log::info!("audit trail {}: {head}", self.trail.display());
