@@ -616,6 +616,16 @@ fn what_shows_a_traders_orders_is_for_its_owner_and_group_at_most_whatever_the_u
             ["a", "a/b", "kept", "a/b/run.journal", "a/b/run.journal.audit", "kept/runs.db"].map(mode);
         let expected = [directory, directory, directory, file, file, file];
         assert_eq!(found, expected, "umask {umask}: {:?}", found.map(|mode| format!("{mode:o}")));
+        // One that a link leads to which is not there yet is made as any other.
+        std::os::unix::fs::symlink("elsewhere.db", dir.path().join("kept/linked.db")).expect("a link");
+        let load = format!(
+            "umask {umask}; exec {} store load --journal a/b/run.journal --store sqlite:kept/linked.db",
+            env!("CARGO_BIN_EXE_algo-trader")
+        );
+        let output =
+            Command::new("sh").args(["-c", &load]).current_dir(dir.path()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(mode("kept/elsewhere.db"), file, "umask {umask}");
         // Its log is as the database is, also of a database that was there before.
         let open = rusqlite::Connection::open(dir.path().join("kept/runs.db")).expect("a database");
         open.execute_batch("CREATE TABLE more (id INTEGER)").expect("a table");

@@ -55,8 +55,9 @@ impl SqliteStore {
             problem: format!("its directory cannot be made: {e}"),
         })?;
         // SQLite makes a database that the umask alone restricts, and its log with the mode of the database: of an empty
-        // file it makes one too. Where none can be made it says why itself.
-        let _ = private_file().write(true).create_new(true).open(path);
+        // file it makes one too. A link that leads to no file yet is followed, as SQLite does. Where none can be made it says
+        // why itself.
+        let _ = private_file().write(true).create(true).truncate(false).open(path);
         let connection = Connection::open(path).map_err(told)?;
         connection.busy_timeout(BUSY).map_err(told)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(told)?;
