@@ -4,7 +4,7 @@
 mod support;
 
 use algo_trader::domain::event::{DepthHead, Trade};
-use algo_trader::domain::{InstrumentId, Level, Price, Qty, Side, Time};
+use algo_trader::domain::{InstrumentId, Level, Market, Price, Qty, Side, Time};
 use algo_trader::history::export::{ExportError, ExportFormat, export_series};
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions, Imported};
 use algo_trader::history::{Catalogue, Query};
@@ -385,4 +385,46 @@ fn parquet_files_have_their_magic_at_both_ends_and_a_footer_of_the_length_they_s
     for column in ["time", "venue_time", "id", "price", "qty", "side", "aggregate"] {
         assert!(footer.windows(column.len()).any(|w| w == column.as_bytes()), "{column}");
     }
+}
+
+#[test]
+fn a_file_that_went_through_a_spreadsheet_is_what_it_was_but_for_a_mark_at_its_beginning() {
+    let dir = tempdir().expect("a directory");
+    let rows = "1,100.5,2,201,1723075200000,true\n2,100.6,1,100.6,1723075200001,false\n";
+    let bars = "time,open,high,low,close,volume\n1723075200000,1,2,1,2,5\n1723075260000,2,2,1,1,5\n";
+    let plainly = ImportOptions {
+        instrument: Some("usa:spot:XYZ".into()),
+        base: Some("XYZ".into()),
+        quote: Some("USD".into()),
+        columns: Columns { every: Some("1m".into()), given: Vec::new() },
+        ..ImportOptions::default()
+    };
+    let usdm = ImportOptions { market: Some(Market::UsdM), ..options() };
+    let cases = [
+        (ImportKind::Binance, "BTCUSDT-trades-2024-08-08.csv", rows.to_owned(), &usdm),
+        (
+            ImportKind::Binance,
+            "ETHUSDT-trades-2024-08-08.csv",
+            format!("id,price,qty,quote_qty,time,is_buyer_maker\n{rows}"),
+            &usdm,
+        ),
+        (ImportKind::Csv, "XYZ.csv", bars.to_owned(), &plainly),
+    ];
+    for (kind, name, text, with) in cases {
+        let of = |begin: &str, history: &str| {
+            let path = plain(dir.path(), name, &format!("{begin}{text}"));
+            let entry = added(&dir.path().join(history).join(name), kind, &path, with);
+            (entry.rows, entry.skipped, read(&dir.path().join(history).join(name)))
+        };
+        let expected = of("", "without");
+        assert_eq!((expected.0, expected.1), (2, 0), "{name}");
+        assert_eq!(of("\u{feff}", "with"), expected, "{name}");
+    }
+    // Factors of splits and dividends, too.
+    let factors = plain(dir.path(), "factors.csv", "\u{feff}20240808,1,0.5,100\n20501231,1,1,0\n");
+    let day = zipped(dir.path(), "abc.zip", "\u{feff}20240808 00:00,10000,10000,10000,10000,5\n");
+    let every = Columns { every: Some("1d".into()), given: Vec::new() };
+    let with = ImportOptions { adjust: Some(factors), columns: every, ..options() };
+    let entry = added(&dir.path().join("stocks"), ImportKind::Stocks, &day, &with);
+    assert_eq!((entry.rows, entry.skipped), (1, 0));
 }

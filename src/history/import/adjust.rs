@@ -5,6 +5,7 @@
 //! eight decimals; an adjusted size is size / split factor, rounded to whole shares.
 
 use super::fault::{ImportError, RowFault};
+use super::input::BYTE_ORDER_MARK;
 use super::number::divide;
 use crate::domain::decimal::{POW10, parse};
 use crate::history::segment::Num;
@@ -37,6 +38,7 @@ impl Factors {
             )
         })?;
         let mut rows: Vec<(u32, i64, i64)> = Vec::new();
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
         for (line, number) in text.lines().zip(1..) {
             let bad = || {
                 let problem = format!(

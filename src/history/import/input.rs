@@ -151,7 +151,10 @@ impl Seek for Counted {
     }
 }
 
-/// The lines of a text, without their ends.
+/// What spreadsheets begin a text with, to say that it is UTF-8: no part of what it says.
+pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The lines of a text, without their ends and without the byte order mark that it may begin with.
 pub(super) struct Lines<'a> {
     text: &'a mut dyn Read,
     path: &'a Path,
@@ -159,12 +162,15 @@ pub(super) struct Lines<'a> {
     start: usize,
     end: usize,
     at_end: bool,
+    /// Whether its beginning was read, and a mark there passed over.
+    begun: bool,
     number: u64,
 }
 
 impl<'a> Lines<'a> {
     fn new(text: &'a mut dyn Read, source: &'a SourceFile) -> Self {
-        Self { text, path: &source.path, buffer: vec![0; CHUNK], start: 0, end: 0, at_end: false, number: 0 }
+        let buffer = vec![0; CHUNK];
+        Self { text, path: &source.path, buffer, start: 0, end: 0, at_end: false, begun: false, number: 0 }
     }
 
     /// The next line and its number, from 1; `None` at the end. Empty lines are passed over.
@@ -214,6 +220,16 @@ impl<'a> Lines<'a> {
                 );
                 return Err(ImportError::file(self.path, problem));
             }
+        }
+        if !self.begun {
+            let mark = BYTE_ORDER_MARK.as_bytes();
+            let read = &self.buffer[..self.end];
+            if read.len() < mark.len() && mark.starts_with(read) && !self.at_end {
+                // So little came at once that it cannot be told yet.
+                return self.fill();
+            }
+            self.begun = true;
+            self.start = if read.starts_with(mark) { mark.len() } else { 0 };
         }
         Ok(())
     }
@@ -294,6 +310,40 @@ const fn commas(word: u64) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Hands out a text byte by byte.
+    struct Dripping<'a>(&'a [u8]);
+
+    impl Read for Dripping<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let few = self.0.len().min(1);
+            self.0.read(&mut out[..few])
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line_however_the_text_comes() {
+        let source = SourceFile { path: PathBuf::from("x.csv"), bytes: 0, sha256: String::new() };
+        let lines = |text: &mut dyn Read| {
+            let (mut lines, mut all) = (Lines::new(text, &source), Vec::new());
+            while let Some((number, line)) = lines.next_line().expect("it reads") {
+                all.push((number, String::from_utf8_lossy(line).into_owned()));
+            }
+            all
+        };
+        let told = |line: &str, number| (number, line.to_owned());
+        for (text, expected) in [
+            ("\u{feff}id,price\r\n1,2\n", vec![told("id,price", 1), told("1,2", 2)]),
+            ("\u{feff}\n1,2", vec![told("1,2", 2)]),
+            ("1\n\u{feff}2\n", vec![told("1", 1), told("\u{feff}2", 2)]),
+            ("\u{feff}", vec![]),
+            ("", vec![]),
+            ("\u{fec0}", vec![told("\u{fec0}", 1)]),
+        ] {
+            assert_eq!(lines(&mut text.as_bytes()), expected, "{text:?}");
+            assert_eq!(lines(&mut Dripping(text.as_bytes())), expected, "{text:?} byte by byte");
+        }
+    }
 
     proptest! {
         #[test]

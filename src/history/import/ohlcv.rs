@@ -85,7 +85,7 @@ impl Ohlcv {
 
     /// Finds the columns; says whether the line is a header.
     fn find(&mut self, line: &[u8]) -> Result<bool, RowFault> {
-        let text = String::from_utf8_lossy(line).trim_start_matches('\u{feff}').to_owned();
+        let text = String::from_utf8_lossy(line);
         self.comma = [b',', b';', b'\t'].into_iter().find(|c| line.contains(c)).unwrap_or(b',');
         let header: Vec<String> = text
             .split(char::from(self.comma))
