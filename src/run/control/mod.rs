@@ -60,7 +60,9 @@ use keeper::{Keeper, SharedFound};
 use losses::KeptLosses;
 use market_data::MarketData;
 use metrics::Reckoner;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use server::Server;
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -127,6 +129,14 @@ pub enum ControlError {
         /// What the system said.
         #[source]
         error: io::Error,
+    },
+    /// Somebody listens there and says nothing.
+    #[error("{}", silent(path, *process))]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// The process that listens, where the kernel tells it.
+        process: Option<i32>,
     },
     /// It will not do it.
     #[error("refused: {0}")]
@@ -353,15 +363,52 @@ fn labels(config: &Config) -> Vec<String> {
     config.strategies.iter().map(|strategy| strategy.label.clone()).collect()
 }
 
+/// How long an answer is waited for.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is to be said and done of a process that does not answer.
+fn silent(path: &Path, process: Option<i32>) -> String {
+    let (path, within) = (path.display(), ANSWERED_WITHIN.as_secs());
+    let Some(process) = process else {
+        return format!(
+            "{path}: the run's process does not answer within {within} s: it is stopped, or hangs"
+        );
+    };
+    // The name in it may have spaces and brackets of its own.
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    let (is, then) = match state {
+        Some('T' | 't') => ("it is stopped", format!("`kill -CONT {process}` lets it go on")),
+        _ => (
+            "it is stopped, or hangs",
+            format!(
+                "`kill -CONT {process}` lets one go on that was stopped; end one that hangs, by `kill {process}`"
+            ),
+        ),
+    };
+    format!(
+        "{path}: the run's process {process} does not answer within {within} s: {is}, and nothing of it is guarded but by a \
+         watchdog, which cancels what is open (ctl watchdog); {then}"
+    )
+}
+
 /// Asks a running process.
 ///
 /// # Errors
 /// [`ControlError`].
 pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, ControlError> {
-    let no_answer = |error: io::Error| ControlError::NoAnswer { path: socket.to_owned(), error };
+    let listens = Cell::new(None);
+    let no_answer = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            ControlError::Silent { path: socket.to_owned(), process: listens.get() }
+        }
+        _ => ControlError::NoAnswer { path: socket.to_owned(), error },
+    };
     let asked = || -> io::Result<String> {
         let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        // Of another namespace of processes it is told as 0.
+        listens.set(getsockopt(&stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0));
+        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;

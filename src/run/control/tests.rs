@@ -348,3 +348,34 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
     };
     assert!(reply.market_data_lines(1)[0].ends_with(", 595 frames could not be read"));
 }
+
+#[test]
+fn of_a_process_that_does_not_answer_it_is_told_which_it_is_and_what_can_be_done() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("hangs.sock");
+    // The kernel takes the connection, and nobody ever does.
+    let _listens = UnixListener::bind(&socket).expect("it listens");
+    let error = ask(&socket, &ControlRequest::Status).expect_err("nobody answers");
+    let me = i32::try_from(std::process::id()).ok();
+    assert!(matches!(&error, ControlError::Silent { process, .. } if *process == me), "{error:?}");
+    let told = error.to_string();
+    for part in [
+        format!("process {} does not answer within 5 s: it is stopped, or hangs", std::process::id()),
+        format!("`kill -CONT {}`", std::process::id()),
+        "ctl watchdog".to_owned(),
+    ] {
+        assert!(told.contains(&part), "{part}: {told}");
+    }
+    // One that was stopped is told from one that hangs.
+    let mut sleeps = std::process::Command::new("sleep").arg("60").spawn().expect("it starts");
+    let process = i32::try_from(sleeps.id()).expect("a number");
+    let signal = |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal).expect("ours");
+    signal(nix::sys::signal::Signal::SIGSTOP);
+    let begun = Instant::now();
+    while silent(&socket, Some(process)).contains("or hangs") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is never stopped");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    sleeps.kill().expect("ours");
+    sleeps.wait().expect("it ended");
+}
