@@ -378,3 +378,86 @@ fn an_earlier_runs_positions_are_worth_what_the_market_says_and_its_profit_is_no
         assert_eq!(causes.first().copied(), expected, "{silent_s} {first} {then}");
     }
 }
+
+/// A loss of ten of a strategy's, whatever is stopped already.
+fn lose(strategy: u8) -> Slot {
+    Slot::report(&Report {
+        instrument: InstrumentId(0),
+        order: OrderId(0),
+        strategy: StrategyId(strategy),
+        side: Side::Buy,
+        kind: ReportKind::Funding,
+        qty: Qty(1),
+        price: Price(1),
+        fee: TEN,
+        fee_asset: FeeAsset::Quote,
+        trade_id: 0,
+        maker: false,
+    })
+}
+
+#[test]
+fn a_loss_over_its_limit_acts_once_though_its_scope_was_stopped_before() {
+    use DenyReason::{DailyLoss, Drawdown, Killed, StrategyDailyLoss, Surveillance};
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let own = Scope::Strategy(StrategyId(1));
+    let of_all = LossLimits { daily_max: TEN - 1, flatten: true, ..LossLimits::NONE };
+    let both = LossLimits { drawdown_max: 2 * TEN - 1, ..of_all };
+    let of_one = LossLimits { strategy_daily_max: TEN - 1, flatten: true, ..LossLimits::NONE };
+    // What was stopped before, why, the limits, and what two losses of ten come to, the one after the other.
+    type Acts = Vec<(Scope, DenyReason)>;
+    let cases: [(&[(Scope, DenyReason)], LossLimits, Acts, Acts); 7] = [
+        (&[], of_all, vec![(Scope::All, DailyLoss)], vec![]),
+        (&[(Scope::All, Killed)], of_all, vec![(Scope::All, DailyLoss)], vec![]),
+        (&[(Scope::All, Killed)], both, vec![(Scope::All, DailyLoss)], vec![]),
+        (&[(own, Surveillance)], of_one, vec![(own, StrategyDailyLoss)], vec![]),
+        (&[(Scope::All, Killed)], of_one, vec![(own, StrategyDailyLoss)], vec![]),
+        // As it is taken over from before a restart: it was told then.
+        (&[(Scope::All, DailyLoss)], of_all, vec![], vec![]),
+        (&[(Scope::All, Drawdown)], of_all, vec![(Scope::All, DailyLoss)], vec![]),
+    ];
+    for (before, losses, first, second) in cases {
+        let what = format!("{before:?} {losses:?}");
+        let limits = RiskLimits { losses, ..config("").risk.limits };
+        let stop = Stop::new();
+        let (_intents, intents_in) = lane_within_thread("intents", 16, &stop);
+        let (verdicts_out, _verdicts) = lane_within_thread("verdicts", 128, &stop);
+        let (answers_out, mut answers) = lane_within_thread("answers", 128, &stop);
+        let (sender, mut heard) = watch();
+        let risk = RiskStage::new(&table, 2, limits, intents_in, verdicts_out, Some(answers_out), 0);
+        let mut risk = risk.with_watch(Some(sender));
+        let mut seq = 0;
+        // What is said in the ring at an event, and what who watches is told.
+        let mut event = |mut slot: Slot| {
+            seq += 1;
+            slot.stamp(Time((1_723_161_255 + seq) * 1_000_000_000), 0, 0);
+            Stage::<()>::on_slot(&mut risk, seq, &slot, &());
+            let mut said = Vec::new();
+            answers.take_all(|answer| match answer.slot.event() {
+                Event::Command(Command::Kill(kill)) => said.push(kill),
+                other => panic!("{other:?}"),
+            });
+            let told: Vec<_> = std::iter::from_fn(|| heard.next_change()).map(|(told, _)| told).collect();
+            (said, told)
+        };
+        event(Slot::clock());
+        for &(scope, cause) in before {
+            let kill = Kill { scope, cause, flatten: false };
+            assert_eq!(event(Slot::command(Command::Kill(kill))), (vec![], vec![Switched::Killed(kill)]));
+        }
+        for acts in [first, second] {
+            let kills: Vec<_> =
+                acts.iter().map(|&(scope, cause)| Kill { scope, cause, flatten: true }).collect();
+            let told = kills.iter().map(|kill| Switched::Killed(*kill)).collect();
+            assert_eq!(event(lose(1)), (kills.clone(), told), "{what}");
+            for kill in kills {
+                // It comes back through the ring, and time goes on.
+                assert_eq!(event(Slot::command(Command::Kill(kill))), (vec![], vec![]), "{what}");
+            }
+            assert_eq!(event(Slot::clock()), (vec![], vec![]), "once: {what}");
+        }
+        // What is let go is looked at anew, and its loss is forgiven.
+        event(Slot::command(Command::Release(Scope::All)));
+        assert_eq!(event(Slot::clock()), (vec![], vec![]), "{what}");
+    }
+}

@@ -250,6 +250,14 @@ reasons! {
     }
 }
 
+impl DenyReason {
+    /// Whether it is a limit of losses, which throws the kill switch.
+    #[must_use]
+    pub const fn is_of_losses(self) -> bool {
+        (self as u8) >= (DenyReason::DailyLoss as u8) && (self as u8) <= (DenyReason::LossVelocity as u8)
+    }
+}
+
 reasons! {
     /// Why a strategy's request was refused before it became an intent.
     PlaceError {

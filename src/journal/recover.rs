@@ -294,9 +294,12 @@ impl Recovery {
             Command::Halt => self.halted = true,
             Command::Resume => self.halted = false,
             Command::Kill(kill) => {
+                // What a limit of losses stopped is stopped by it whoever stops it again, as risk has it.
+                let by_limit = |known: &&Kill| known.scope == kill.scope && known.cause.is_of_losses();
+                let cause = self.killed.iter().find(by_limit).map_or(kill.cause, |known| known.cause);
                 self.killed.retain(|known| known.scope != kill.scope);
                 // Whatever was to be closed was closed then, or a person looks now.
-                self.killed.push(Kill { flatten: false, ..kill });
+                self.killed.push(Kill { flatten: false, cause, ..kill });
             }
             Command::Release(Scope::All) => self.killed.clear(),
             Command::Release(scope) => self.killed.retain(|known| known.scope != scope),
@@ -408,6 +411,12 @@ mod tests {
         };
         let kills = [kill(one, true), kill(other, false), kill(one, false)].map(Command::Kill);
         assert_eq!(left(&kills), [kill(other, false), kill(one, false)]);
+        let lost = Kill { cause: DenyReason::DailyLoss, ..kill(one, false) };
+        assert_eq!(
+            left(&[kills[0], Command::Kill(lost), kills[2]]),
+            [lost],
+            "it goes on by its limit's name"
+        );
         // Its positions are not closed a second time.
         assert_eq!(left(&[Command::Kill(kill(Scope::All, true))]), [kill(Scope::All, false)]);
         let released = |scope| [&kills[..], &[Command::Release(scope)]].concat();

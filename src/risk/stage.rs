@@ -68,10 +68,11 @@ pub struct RiskStage<R = EveryRule> {
 }
 
 impl RiskStage<EveryRule> {
-    /// Most answers that `strategies` strategies cause in an event beside denials: each loss limit once.
+    /// Most answers that `strategies` strategies cause in an event beside denials: each of the three limits of losses that a
+    /// strategy has, and that all have together, once.
     #[must_use]
     pub const fn latches_per_event_max(strategies: usize) -> usize {
-        strategies + 1
+        3 * (strategies + 1)
     }
 
     /// A stage for `strategies` strategies. `answers` carries denials back, `answer_delay_ns` after their cause.

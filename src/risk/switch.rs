@@ -1,14 +1,26 @@
 //! The kill switch: what is stopped, and why.
+//!
+//! What a person or surveillance stopped is stopped by a limit of losses as well, once that is met: it is then the
+//! limit's, so that whoever releases it knows what for, and what the limit is to close is closed. Each limit does so once.
 
 use crate::domain::{DenyReason, InstrumentId, InstrumentTable, Kill, Scope, StrategyId, VenueId, kill};
+
+/// A switch that is on.
+#[derive(Debug, Clone, Copy)]
+struct Thrown {
+    /// Why orders are denied: what threw it, or, from then on, the first limit of losses that was met since.
+    cause: DenyReason,
+    /// The limits of losses that threw it, or would have, a bit each.
+    limits: u8,
+}
 
 /// What is stopped.
 #[derive(Debug)]
 pub(super) struct Switches {
-    all: Option<DenyReason>,
-    venues: Vec<Option<DenyReason>>,
-    strategies: Vec<Option<DenyReason>>,
-    instruments: Vec<Option<DenyReason>>,
+    all: Option<Thrown>,
+    venues: Vec<Option<Thrown>>,
+    strategies: Vec<Option<Thrown>>,
+    instruments: Vec<Option<Thrown>>,
     venue_of: Vec<VenueId>,
     /// How many are on.
     on: usize,
@@ -39,14 +51,15 @@ impl Switches {
             return None;
         }
         let venue = self.venue_of.get(instrument.index()).map_or(usize::MAX, |venue| usize::from(venue.0));
-        let at = |list: &[Option<DenyReason>], index: usize| list.get(index).copied().flatten();
+        let at = |list: &[Option<Thrown>], index: usize| list.get(index).copied().flatten();
         self.all
             .or_else(|| at(&self.venues, venue))
             .or_else(|| at(&self.strategies, strategy.index()))
             .or_else(|| at(&self.instruments, instrument.index()))
+            .map(|thrown| thrown.cause)
     }
 
-    fn switch(&mut self, scope: Scope) -> Option<&mut Option<DenyReason>> {
+    fn switch(&mut self, scope: Scope) -> Option<&mut Option<Thrown>> {
         match scope {
             Scope::All => Some(&mut self.all),
             Scope::Venue(venue) => self.venues.get_mut(usize::from(venue.0)),
@@ -57,17 +70,25 @@ impl Switches {
 
     /// Why this is stopped, by its own switch.
     pub fn cause(&mut self, scope: Scope) -> Option<DenyReason> {
-        self.switch(scope).and_then(|switch| *switch)
+        self.switch(scope).and_then(|switch| *switch).map(|thrown| thrown.cause)
     }
 
-    /// Throws a switch; false where it was on already, and keeps its first reason.
+    /// Throws a switch; false where that says nothing new: it is on already, and not for want of this limit of losses.
     pub fn kill(&mut self, kill: &Kill) -> bool {
+        let limit = bit(kill.cause);
         let Some(switch) = self.switch(kill.scope) else { return false };
-        if switch.is_some() {
+        let Some(thrown) = switch else {
+            *switch = Some(Thrown { cause: kill.cause, limits: limit });
+            self.on += 1;
+            return true;
+        };
+        if thrown.limits | limit == thrown.limits {
             return false;
         }
-        *switch = Some(kill.cause);
-        self.on += 1;
+        if thrown.limits == 0 {
+            thrown.cause = kill.cause;
+        }
+        thrown.limits |= limit;
         true
     }
 
@@ -85,6 +106,11 @@ impl Switches {
             self.on -= 1;
         }
     }
+}
+
+/// The bit of a limit of losses; none of what is no such limit.
+const fn bit(cause: DenyReason) -> u8 {
+    if cause.is_of_losses() { 1 << (cause as u8 - DenyReason::DailyLoss as u8) } else { 0 }
 }
 
 #[cfg(test)]
@@ -137,5 +163,31 @@ mod tests {
             cause: DenyReason::Killed,
             flatten: false
         }));
+    }
+
+    #[test]
+    fn a_limit_of_losses_throws_once_what_another_threw_and_gives_it_its_name() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "A")]).expect("one");
+        use DenyReason::{DailyLoss, Drawdown, Killed, Surveillance};
+        for first in [Killed, Surveillance] {
+            let mut switches = Switches::new(&table, 1);
+            let mut thrown = |cause| {
+                let new = switches.kill(&Kill { scope: Scope::All, cause, flatten: false });
+                (new, switches.cause(Scope::All))
+            };
+            assert_eq!(thrown(first), (true, Some(first)));
+            assert_eq!(thrown(Killed), (false, Some(first)), "a person says nothing new");
+            assert_eq!(thrown(Drawdown), (true, Some(Drawdown)));
+            assert_eq!(thrown(Drawdown), (false, Some(Drawdown)), "once");
+            assert_eq!(
+                thrown(DailyLoss),
+                (true, Some(Drawdown)),
+                "another limit, and the first is its reason"
+            );
+            assert_eq!(thrown(first), (false, Some(Drawdown)));
+            switches.release(Scope::All);
+            assert!(!switches.any(), "it is one switch");
+            assert!(switches.kill(&Kill { scope: Scope::All, cause: Drawdown, flatten: false }), "anew");
+        }
     }
 }

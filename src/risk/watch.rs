@@ -53,7 +53,7 @@ pub fn watch() -> (WatchSender, WatchReceiver) {
 
 impl WatchSender {
     /// Tells what happened at `now`.
-    pub(super) fn tell(&mut self, switched: Switched, now: Time) {
+    pub(crate) fn tell(&mut self, switched: Switched, now: Time) {
         // Nobody reads any more, or far too slowly: what is stopped stays stopped in this run all the same.
         let _ = self.changes.push((switched, now));
     }

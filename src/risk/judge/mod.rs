@@ -461,7 +461,9 @@ impl<R: RuleList> Judge<R> {
     pub fn on_command(&mut self, command: Command) {
         match command {
             Command::Halt | Command::Resume => self.halted = command == Command::Halt,
-            Command::Kill(kill) => self.kill(&kill),
+            Command::Kill(kill) => {
+                self.kill(&kill);
+            }
             Command::Release(scope) => self.release(scope),
             _ => {
                 self.paused.take(command);

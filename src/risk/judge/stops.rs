@@ -27,11 +27,14 @@ impl<R: RuleList> Judge<R> {
     /// What no count of changes comes to.
     pub(super) const NEVER_LOOKED: u64 = u64::MAX;
 
-    pub(super) fn kill(&mut self, kill: &Kill) {
-        if self.switches.kill(kill) {
+    /// Stops; whether that says something new of what is stopped.
+    pub(super) fn kill(&mut self, kill: &Kill) -> bool {
+        let is_new = self.switches.kill(kill);
+        if is_new {
+            (self.sweeping, self.sweep_at) = (true, self.now);
             self.tell(Switched::Killed(*kill));
         }
-        (self.sweeping, self.sweep_at) = (true, self.now);
+        is_new
     }
 
     /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.
@@ -246,14 +249,13 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    /// A loss is over its limit: stops at once, and says so in the ring, where everybody else hears of it.
+    /// A loss is over its limit: stops at once, and says so in the ring, where everybody else hears of it. What somebody
+    /// stopped before is no exception: whoever did may have meant to keep the position, and not to lose all of it.
     #[cold]
     fn latch(&mut self, seq: u64, kill: &Kill) {
-        if self.switches.cause(kill.scope).is_some() {
-            return;
+        if self.kill(kill) {
+            self.answer(seq, || Slot::command(Command::Kill(*kill)));
         }
-        self.kill(kill);
-        self.answer(seq, || Slot::command(Command::Kill(*kill)));
     }
 
     /// Takes back what is open of what is stopped, but for what leaves at once.

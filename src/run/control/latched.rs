@@ -148,10 +148,19 @@ impl Stopped {
     /// The kill that it was, for a scope of this run.
     #[must_use]
     pub fn kill(&self, scope: Scope) -> Kill {
-        let named = |reason: &&DenyReason| reason.label() == self.cause;
-        let cause = DenyReason::ALL.iter().find(named).copied().unwrap_or(DenyReason::Killed);
         // Whatever was to be closed was closed then, or a person looks now.
-        Kill { scope, cause, flatten: false }
+        Kill { scope, cause: self.why(), flatten: false }
+    }
+
+    /// Whether a limit of losses stopped it, or would have.
+    #[must_use]
+    pub fn is_by_limit(&self) -> bool {
+        self.why().is_of_losses()
+    }
+
+    fn why(&self) -> DenyReason {
+        let named = |reason: &&DenyReason| reason.label() == self.cause;
+        DenyReason::ALL.iter().find(named).copied().unwrap_or(DenyReason::Killed)
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) const SURVEILLANCE: &str = "surveillance";
 pub(super) struct Throttles {
     pub last: Duration,
     pub running: Vec<(Scope, Instant)>,
+    /// Those that are over, until risk says that they are.
+    pub ending: Vec<Scope>,
 }
 
 impl Throttles {
@@ -49,9 +51,27 @@ impl Server {
                 continue;
             }
             self.throttles.running.remove(at);
+            self.throttles.ending.push(scope);
             let what = format!("release {}", self.names.show(scope));
             log::warn!("{} is throttled no longer", self.names.show(scope));
             self.note(came(SURVEILLANCE, what, "the throttle is over", &Ok(())));
+        }
+    }
+
+    /// Risk let something go. A throttle's end lets go what only it stopped: where a limit of losses was met while the end
+    /// was on its way, that stops it again.
+    pub(super) fn stop_again(&mut self, scope: Scope) {
+        let before = self.throttles.ending.len();
+        self.throttles.ending.retain(|ended| *ended != scope);
+        if self.throttles.ending.len() == before {
+            return;
+        }
+        let Some(stopped) = self.stopped(scope).filter(|stopped| stopped.is_by_limit()).cloned() else {
+            return;
+        };
+        let cause = stopped.kill(scope).cause;
+        if let Err(problem) = self.kill(scope, cause, false, &stopped.by, &stopped.reason) {
+            log::error!("{} is stopped no longer: {problem}", stopped.scope);
         }
     }
 

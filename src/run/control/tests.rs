@@ -1,9 +1,10 @@
 //! What a running process answers, over its socket, from what risk publishes.
 
 use super::*;
+use crate::domain::{DenyReason, InstrumentId};
 use crate::pipeline::{Stop, lane};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
-use crate::risk::watch::watch;
+use crate::risk::watch::{Switched, WatchSender, watch};
 use crate::risk::{Counted, Sum};
 use crate::run::live::{ConnectionHealth, FollowedHealth, wall_clock};
 use std::sync::PoisonError;
@@ -14,6 +15,7 @@ struct Running {
     config: Config,
     paths: ControlPaths,
     snapshot: SharedSnapshot,
+    risk: WatchSender,
     vitals: Vitals,
     control: Control,
 }
@@ -23,7 +25,7 @@ fn start() -> Running {
     let dir = tempfile::tempdir().expect("a directory");
     let paths = ControlPaths::new(dir.path(), "tried");
     let prepared = PreparedControl::open(&config, paths.clone()).expect("it can be controlled");
-    let (_, heard) = watch();
+    let (risk, heard) = watch();
     let snapshot = heard.snapshot();
     let vitals = Vitals::default();
     let links = ControlLinks {
@@ -37,7 +39,7 @@ fn start() -> Running {
         epoch: 1,
     };
     let control = prepared.start(&config, links, &[]).expect("threads");
-    Running { _dir: dir, config, paths, snapshot, vitals, control }
+    Running { _dir: dir, config, paths, snapshot, risk, vitals, control }
 }
 
 impl Running {
@@ -378,4 +380,30 @@ fn of_a_process_that_does_not_answer_it_is_told_which_it_is_and_what_can_be_done
     }
     sleeps.kill().expect("ours");
     sleeps.wait().expect("it ended");
+}
+
+#[test]
+fn what_a_person_stopped_is_the_limits_once_its_losses_are_over_it() {
+    let mut running = start();
+    let latched = running.paths.latched.clone();
+    let mut stopped = |cause, second: u16, shown: usize| {
+        let kill = Kill { scope: Scope::All, cause, flatten: false };
+        running.risk.tell(Switched::Killed(kill), Time(u64::from(second) * 1_000_000_000));
+        // Told after it, of something else: what was told before is written down by then.
+        let other = Kill { scope: Scope::Instrument(InstrumentId(second)), cause, flatten: false };
+        running.risk.tell(Switched::Killed(other), Time(0));
+        let reply = running.until("it is written down", |reply| reply.stopped.len() == shown);
+        reply.stopped.into_iter().find(|stopped| stopped.scope == "all").expect("everything is stopped")
+    };
+    let by_person = stopped(DenyReason::Killed, 0, 2);
+    assert_eq!(by_person.cause, "killed");
+    let by_limit = stopped(DenyReason::DailyLoss, 1, 3);
+    assert_eq!((by_limit.cause.as_str(), by_limit.by.as_str()), ("daily-loss", "limit"));
+    assert!(by_limit.reason.contains(&by_person.reason) && by_limit.since != by_person.since, "{by_limit:?}");
+    assert!(by_limit.is_by_limit() && !by_person.is_by_limit());
+    // It is on disk, and stays what it is whatever else is told.
+    let kept = Latched::open(&latched).expect("it reads").stopped;
+    assert!(kept.contains(&by_limit), "{kept:?}");
+    assert_eq!(stopped(DenyReason::Drawdown, 2, 4), by_limit, "the first limit is its reason");
+    assert_eq!(stopped(DenyReason::Killed, 3, 5), by_limit);
 }

@@ -121,7 +121,7 @@ impl Server {
             found,
             market_data,
             data_watch: DataWatch::default(),
-            throttles: Throttles { last: throttle, running: Vec::new() },
+            throttles: Throttles { last: throttle, ..Throttles::default() },
             asking: Vec::new(),
             poll,
             _socket: socket,
@@ -267,8 +267,13 @@ impl Server {
 
     /// Whether it is stopped by its own switch.
     pub(super) fn is_stopped(&self, scope: Scope) -> bool {
+        self.stopped(scope).is_some()
+    }
+
+    /// How it is stopped by its own switch, if it is.
+    pub(super) fn stopped(&self, scope: Scope) -> Option<&Stopped> {
         let name = self.names.show(scope);
-        self.latched.stopped.iter().any(|stopped| stopped.scope == name)
+        self.latched.stopped.iter().find(|stopped| stopped.scope == name)
     }
 
     fn kill_named(&mut self, scope: &str, flatten: bool, operator: &str, reason: &str) -> Result<(), String> {
@@ -421,6 +426,7 @@ impl Server {
                     log::warn!("{name} trades again");
                     self.links.alerts.raise(Alert::released(&name, at));
                     self.throttles.forget(scope);
+                    self.stop_again(scope);
                     self.latched.remove(&name)
                 }
                 Switched::Paused(of) => self.note_pause(of, at),
@@ -485,11 +491,13 @@ impl Server {
         let scope = self.names.show(kill.scope);
         let theirs = |asked: &Asked| (asked.scope, asked.cause) == (kill.scope, kill.cause);
         let asked = self.asked.iter().position(theirs).map(|at| self.asked.remove(at));
-        if self.latched.stopped.iter().any(|s| s.scope == scope) {
+        let is_limit = kill.cause.is_of_losses();
+        let before = self.stopped(kill.scope).cloned();
+        if before.as_ref().is_some_and(|before| !is_limit || before.cause == kill.cause.label()) {
             // It was stopped by the run before.
             return Ok(());
         }
-        let (by, reason) = match (asked, kill.cause) {
+        let (by, mut reason) = match (asked, kill.cause) {
             (Some(asked), _) => (asked.by, asked.reason),
             // By the journal that the run goes on with: who it was is in that run's own list.
             (None, DenyReason::Killed | DenyReason::Surveillance) => {
@@ -497,10 +505,21 @@ impl Server {
             }
             (None, limit) => ("limit".to_owned(), format!("[risk.losses]: {limit}")),
         };
+        if let Some(Stopped { by, reason: theirs, since, .. }) = &before {
+            reason = format!("{reason}; stopped already by {by}, since {since}: {theirs}");
+        }
+        if is_limit {
+            // What lost too much is released by a person, and not by the end of a throttle.
+            self.throttles.forget(kill.scope);
+        }
         log::error!(
             "KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again"
         );
         self.links.alerts.raise(Alert::stopped(&scope, kill.cause.label(), &by, &reason, at));
+        if before.is_some_and(|before| before.is_by_limit()) {
+            // The first limit stays its reason, as it is risk's.
+            return Ok(());
+        }
         self.latched.add(Stopped {
             scope,
             cause: kill.cause.label().to_owned(),
