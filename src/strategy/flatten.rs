@@ -48,19 +48,20 @@ impl Short {
 }
 
 impl Flatten {
-    pub fn new(table: &InstrumentTable) -> Self {
+    /// Nothing; with room for whatever there is to close, of so many strategies.
+    pub fn new(table: &InstrumentTable, strategies: usize) -> Self {
+        let scopes = 1 + kill::venues(table).len() + strategies + table.len();
         Self {
             venue_of: kill::venues_of(table),
-            scopes: Vec::with_capacity(64),
+            scopes: Vec::with_capacity(scopes),
             next: Time(0),
-            short: Vec::with_capacity(64),
+            short: Vec::with_capacity(table.len().max(64)),
         }
     }
 
-    /// A kill came.
+    /// A kill came. There is room for every scope there is: whoever kills a hundred instruments one by one means all of them.
     pub fn kill(&mut self, kill: &Kill) {
-        let room = self.scopes.len() < self.scopes.capacity();
-        if kill.flatten && room && !self.scopes.contains(&kill.scope) {
+        if kill.flatten && !self.scopes.contains(&kill.scope) {
             self.scopes.push(kill.scope);
             self.next = Time(0);
             self.short.clear();
@@ -105,9 +106,7 @@ impl Flatten {
             return;
         };
         self.short.retain(|short| !short.is_of(strategy, instrument));
-        if self.short.len() < self.short.capacity() {
-            self.short.push(Short { strategy, instrument, then });
-        }
+        self.short.push(Short { strategy, instrument, then });
     }
 
     /// The most that this attempt asks for; `None`: all of it. What there was enough for is said once.
@@ -193,7 +192,7 @@ mod tests {
         let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
         view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
         desk.state.positions[0].qty = Qty(held);
-        let mut flatten = Flatten::new(&table);
+        let mut flatten = Flatten::new(&table, 1);
         flatten.kill(&Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true });
         (flatten, desk, view)
     }
@@ -271,5 +270,23 @@ mod tests {
         assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
         view.now = Time(7 + RETRY_SMALL_NS);
         assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(Qty(3)));
+    }
+
+    #[test]
+    fn each_of_many_instruments_that_are_killed_one_by_one_is_closed() {
+        let names: Vec<String> = (0..200).map(|n| format!("C{n}USDT")).collect();
+        let table = InstrumentTable::new(names.iter().map(|name| sample(Market::Spot, name)).collect());
+        let table = table.expect("two hundred instruments");
+        let mut flatten = Flatten::new(&table, 1);
+        let all: Vec<Scope> = table.all().iter().map(|of| Scope::Instrument(of.id)).collect();
+        let others = [Scope::All, Scope::Venue(VenueId(0)), Scope::Strategy(StrategyId(0))];
+        let room = flatten.scopes.capacity();
+        for scope in all.iter().chain(&others) {
+            flatten.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: true });
+        }
+        assert_eq!(flatten.scopes, [&all[..], &others].concat());
+        assert_eq!(flatten.scopes.capacity(), room, "nothing is allocated for it");
+        all.iter().chain(&others[1..]).for_each(|scope| flatten.release(*scope));
+        assert_eq!(flatten.scopes, [Scope::All]);
     }
 }

@@ -126,7 +126,7 @@ impl StrategyStage {
                 .min()
                 .unwrap_or(Time(u64::MAX)),
             waker: Waker::default(),
-            flatten: Flatten::new(table),
+            flatten: Flatten::new(table, seats.len()),
             view,
             seats,
             by_instrument,
