@@ -1,6 +1,6 @@
 //! However orders are asked for, no limit is exceeded at any event, by an accountant who adds everything up anew; and
 //! positions and profits are the sums of their fills. What a loss or a kill stopped is asked back at every event until the
-//! venue has acknowledged it, and then nothing of it is live.
+//! venue has acknowledged it, and then nothing of it is live but what waits to leave a position that nothing closes.
 //!
 //! Two hundred thousand intents, ten million with ALGO_TRADER_LONG_TESTS=1.
 
@@ -9,7 +9,7 @@ mod accountant;
 
 use accountant::Accountant;
 use algo_trader::domain::event::{Command, FeeAsset, Quote, Report, Trade};
-use algo_trader::domain::order::ReportKind;
+use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Order, OrderId,
     OrderKind, Position, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
@@ -247,9 +247,9 @@ impl World {
 
     /// Kills `scope`, and lets the venue answer until nothing is asked back any more: some cancels it refuses at first, of
     /// some it never hears. Says how many orders were stopped.
-    fn kill_and_settle(&mut self, scope: Scope) -> usize {
+    fn kill_and_settle(&mut self, scope: Scope, flatten: bool) -> usize {
         self.now.0 += 20_000_000;
-        let kill = Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: false });
+        let kill = Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten });
         let mut outstanding = VecDeque::from(self.happen(Slot::command(kill), Some(kill), 0));
         let stopped = self.accountant.stopped_and_live().count();
         let mut silent = 0;
@@ -330,7 +330,7 @@ impl World {
         if self.rng.below(4) > 0 {
             return Command::Release(scope);
         }
-        Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: false })
+        Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: self.seq.is_multiple_of(3) })
     }
 
     /// What the venue says of one of the orders; of some it never says anything.
@@ -519,7 +519,7 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
     let (seeds, each) = if long { (20, 500_000) } else { (4, 50_000) };
     let (mut asked, mut approved, mut denied) = (0, 0, BTreeMap::<&str, u64>::new());
     let (mut fills, mut latched, mut cancels, mut told) = (0, 0, 0, 0);
-    let (mut taken_back, mut by_own) = ([0; 3], 0);
+    let (mut taken_back, mut spared, mut by_own) = ([0; 3], 0, 0);
     for seed in 1..=seeds {
         let mut world = World::new(seed);
         let mut steps = 0u64;
@@ -539,12 +539,17 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
             for _ in 0..200 {
                 world.step();
             }
-            *taken += world.kill_and_settle(scope);
-            let left: Vec<OrderId> = world.accountant.stopped_and_live().collect();
-            assert!(
-                left.is_empty(),
-                "{left:?} are live although {scope} is killed and every cancel answered"
-            );
+            // Who closes what they stopped takes back what was left to leave with, too.
+            for flatten in [false, true] {
+                let stopped = world.kill_and_settle(scope, flatten);
+                *if flatten { &mut spared } else { &mut *taken } += stopped;
+                let left: Vec<OrderId> = world.accountant.stopped_and_live().collect();
+                assert!(
+                    left.is_empty(),
+                    "{left:?} are live although {scope} is killed and every cancel answered"
+                );
+                assert!(!flatten || world.accountant.spared() == 0);
+            }
         }
         assert_booked(&world);
         asked += world.asked;
@@ -568,10 +573,12 @@ fn no_limit_is_exceeded_at_any_event_and_every_fill_is_booked() {
         println!("  {count:>9} {reason}");
     }
     assert!(approved > asked / 200 && fills > approved / 10 && latched > 0 && cancels > 0 && told > 0);
-    println!("  taken back of a strategy, an instrument, everything: {taken_back:?}");
+    println!(
+        "  taken back of a strategy, an instrument, everything: {taken_back:?}; where it is closed: {spared}"
+    );
     println!("  {by_own} orders approved by an instrument's own limit, over that of each");
     assert!(by_own > 0);
-    assert!(taken_back.iter().all(|taken| *taken > 0), "{taken_back:?}");
+    assert!(taken_back.iter().all(|taken| *taken > 0) && spared > 0, "{taken_back:?} {spared}");
     assert!(denied.len() > 25, "the histories meet most limits: {denied:?}");
 }
 
@@ -605,4 +612,75 @@ fn a_run_of_trades_is_taken_only_where_no_price_in_it_and_no_loss_elsewhere_can_
         assert_eq!(calm_after(2, quote, 1), (!limited, !limited));
         assert_eq!(calm_after(3, Slot::clock(), 1_000_000_000), (!limited, true));
     }
+}
+
+#[test]
+fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_closes() {
+    use OrderKind::{Limit, PostOnly, Stop as Stopping, StopLimit, TakeProfit};
+    let table = InstrumentTable::new(instruments()).expect("five instruments");
+    let books = BookKeeper::new(table.all(), |_| false);
+    let held = InstrumentId(0);
+    let lot = table.get(held).lot.0;
+    let order = |n: u64, kind: OrderKind, reduce_only, other_leg| Order {
+        id: OrderId(n << 8),
+        strategy: StrategyId(0),
+        instrument: held,
+        side: Side::Sell,
+        kind,
+        tif: TimeInForce::Gtc,
+        reduce_only,
+        qty: Qty(lot),
+        price: if kind.has_limit() { Price(1_000_000) } else { Price(0) },
+        extras: Extras {
+            stop_price: if kind.is_conditional() { Price(900_000) } else { Price(0) },
+            other_leg,
+            ..Extras::NONE
+        },
+    };
+    let waits = [(Stopping, 0), (StopLimit, 0), (TakeProfit, 0), (PostOnly, 1), (Stopping, -1)];
+    let waits = (1..).zip(waits).map(|(n, (kind, leg))| order(n, kind, true, leg));
+    // Who trades by them is stopped: what rests, and what waits to hold more.
+    let trades = [order(6, Limit, true, 0), order(7, Stopping, false, 0), order(8, PostOnly, false, 0)];
+    let mut position = Position::default();
+    position.apply(Side::Buy, Qty(lot * 100), Price(1_000_000), 0);
+    let orders: Vec<OrderState> = waits.clone().chain(trades).map(OrderState::new).collect();
+    let desk = DeskState { positions: vec![position], orders, ..DeskState::default() };
+    let stop = Stop::new();
+    let ((mut asks, asked), (verdicts, mut told)) =
+        (lane("intents", 8, 8, &stop), lane("verdicts", PER_EVENT, PER_EVENT, &stop));
+    let limits = RiskLimits::NONE;
+    let mut risk =
+        RiskStage::new(&table, 1, limits, asked, verdicts, None, 0).resuming(std::slice::from_ref(&desk));
+    let mut seq = 0;
+    // What is taken back at an event, and whether what is asked for at it goes out.
+    let mut event = |mut slot: Slot, new: Option<Order>| {
+        seq += 1;
+        slot.stamp(Time(BEGIN + seq * 1_000_000_000), 0, 0);
+        let top = Top { bid: Level::new(1_000_000, 5), ask: Level::new(1_000_001, 5), valid: true };
+        new.iter().for_each(|order| asks.push(Intent::new(seq, Action::New(*order), top)));
+        Stage::on_slot(&mut risk, seq, &slot, &books);
+        let (mut cancels, mut approved) = (Vec::new(), None);
+        while let Some(Verdict { body, .. }) = told.pop_up_to(seq) {
+            match body {
+                VerdictBody::Cancel { order, .. } => cancels.push(order.0 >> 8),
+                VerdictBody::Approved(_) => approved = Some(true),
+                VerdictBody::Denied(_, reason) => {
+                    assert_eq!(reason, DenyReason::Killed);
+                    approved = Some(false);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        (cancels, approved)
+    };
+    let kill = |flatten| {
+        Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
+    };
+    assert_eq!(event(kill(false), None).0, [6, 7, 8]);
+    // What was asked for and not heard of is asked for again, and nothing else.
+    assert_eq!(event(Slot::clock(), Some(order(9, Stopping, true, 0))), (vec![6, 7, 8], Some(true)));
+    assert_eq!(event(Slot::clock(), Some(order(10, Limit, true, 0))).1, Some(false));
+    assert_eq!(event(Slot::clock(), Some(order(11, Stopping, false, 0))).1, Some(false));
+    assert_eq!(event(kill(true), None).0, [1, 2, 3, 4, 5, 6, 7, 8, 9], "what closes needs all of it free");
+    assert_eq!(event(Slot::clock(), Some(order(12, Stopping, true, 0))).1, Some(false));
 }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open, ends \
-what is held here until its price comes unless it only reduces a position, and lets nothing through but market orders that \
-reduce one. A pause of one instrument is milder: its new orders are denied, \
+    after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open, and ends \
+what is held here until its price comes. What only reduces a position and waits for its price (stops and take-profits, and \
+what is in one list with them) stays, at the venue too, and leaves when it comes; where --flatten closes positions, what of \
+it is at the venue is taken back as well. Beside it nothing goes out but market orders that reduce a position. A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line.
 
@@ -44,12 +45,13 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Stops all, venue NAME, strategy LABEL or instrument NAME, and takes back what is open
+    /// Stops all, venue NAME, strategy LABEL or instrument NAME, and takes back what is open, but stops and take-profits that
+    /// only reduce a position
     Kill {
         /// What: all, venue NAME, strategy LABEL or instrument VENUE:MARKET:SYMBOL
         #[arg(required = true, num_args = 1..=2)]
         scope: Vec<String>,
-        /// Close open positions at the market too
+        /// Close open positions at the market too, and take back the stops and take-profits that are at the venue
         #[arg(long)]
         flatten: bool,
         #[command(flatten)]

@@ -263,6 +263,14 @@ impl Order {
         self.reduce_only && at_once
     }
 
+    /// Whether it only reduces and waits for its price, or is in a list of which one order does: what is held is left by it
+    /// when the price comes, and until then it is no trading.
+    #[inline]
+    #[must_use]
+    pub const fn protects(&self) -> bool {
+        self.reduce_only && (self.kind.is_conditional() || self.extras.other_leg != 0)
+    }
+
     /// The order that is in one list with this one, if it is in a list.
     #[inline]
     #[must_use]
@@ -590,6 +598,18 @@ mod tests {
             assert_eq!((order.leaves_at_once(true), order.leaves_at_once(false)), (on_bars, elsewhere));
             let grows = Order { reduce_only: false, ..order };
             assert!(!grows.leaves_at_once(true), "{grows:?}");
+        }
+    }
+
+    #[test]
+    fn what_protects_only_reduces_and_waits_or_is_listed_with_what_does() {
+        let plain = Order { reduce_only: true, kind: OrderKind::Market, ..order(10).order };
+        for code in 0..=6 {
+            let kind = OrderKind::from_code(code).expect("a kind");
+            let alone = Order { kind, ..plain };
+            let listed = Order { extras: Extras { other_leg: -1, ..Extras::NONE }, ..alone };
+            assert_eq!((alone.protects(), listed.protects()), (kind.is_conditional(), true), "{kind:?}");
+            assert!(!Order { reduce_only: false, ..listed }.protects(), "{kind:?}");
         }
     }
 

@@ -4,7 +4,8 @@
 //! same events. Invariant: no order reaches a gateway that this stage did not approve at the event that asked for it.
 //!
 //! A loss that is over its limit, and an operator's kill, stop the same way: at that very event orders are denied and
-//! what is open is taken back; only what reduces and leaves at once still passes. What a loss stopped enters the ring as a
+//! what is open is taken back; only what reduces and leaves at once still passes, and, unless positions are closed, what
+//! reduces and waits for its price, which stays as well. What a loss stopped enters the ring as a
 //! command, like an operator's, so that the journal has it.
 
 pub mod approved;

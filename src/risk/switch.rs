@@ -12,6 +12,19 @@ struct Thrown {
     cause: DenyReason,
     /// The limits of losses that threw it, or would have, a bit each.
     limits: u8,
+    /// Whether what is open is closed, too.
+    flatten: bool,
+}
+
+/// What throwing a switch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threw {
+    /// Nothing new: it is on already, and not for want of this limit of losses.
+    Nothing,
+    /// It is on already, and closes what is open from now on.
+    Closes,
+    /// It is on, or is by a limit of losses that it was not on by.
+    New,
 }
 
 /// What is stopped.
@@ -73,23 +86,38 @@ impl Switches {
         self.switch(scope).and_then(|switch| *switch).map(|thrown| thrown.cause)
     }
 
-    /// Throws a switch; false where that says nothing new: it is on already, and not for want of this limit of losses.
-    pub fn kill(&mut self, kill: &Kill) -> bool {
-        let limit = bit(kill.cause);
-        let Some(switch) = self.switch(kill.scope) else { return false };
-        let Some(thrown) = switch else {
-            *switch = Some(Thrown { cause: kill.cause, limits: limit });
-            self.on += 1;
-            return true;
+    /// Whether what is open of this is closed, by any of its switches.
+    pub fn closes(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        let venue = self.venue_of.get(instrument.index()).map_or(usize::MAX, |venue| usize::from(venue.0));
+        let closes = |list: &[Option<Thrown>], index: usize| {
+            list.get(index).copied().flatten().is_some_and(|thrown| thrown.flatten)
         };
+        self.all.is_some_and(|thrown| thrown.flatten)
+            || closes(&self.venues, venue)
+            || closes(&self.strategies, strategy.index())
+            || closes(&self.instruments, instrument.index())
+    }
+
+    /// Throws a switch.
+    pub fn kill(&mut self, kill: &Kill) -> Threw {
+        let &Kill { scope, cause, flatten } = kill;
+        let limit = bit(cause);
+        let Some(switch) = self.switch(scope) else { return Threw::Nothing };
+        let Some(thrown) = switch else {
+            *switch = Some(Thrown { cause, limits: limit, flatten });
+            self.on += 1;
+            return Threw::New;
+        };
+        let closes = flatten && !thrown.flatten;
+        thrown.flatten |= flatten;
         if thrown.limits | limit == thrown.limits {
-            return false;
+            return if closes { Threw::Closes } else { Threw::Nothing };
         }
         if thrown.limits == 0 {
-            thrown.cause = kill.cause;
+            thrown.cause = cause;
         }
         thrown.limits |= limit;
-        true
+        Threw::New
     }
 
     /// Takes one back; of everything, each one.
@@ -145,7 +173,15 @@ mod tests {
         ];
         for (scope, stopped) in &cases {
             let kill = Kill { scope: *scope, cause: DenyReason::Drawdown, flatten: false };
-            assert!(switches.kill(&kill) && !switches.kill(&kill), "once");
+            assert_eq!((switches.kill(&kill), switches.kill(&kill)), (Threw::New, Threw::Nothing), "once");
+            let closing = Kill { flatten: true, ..kill };
+            let closed = |switches: &Switches| -> Vec<(u8, u16)> {
+                let closes = |(s, i): &(u8, u16)| switches.closes(StrategyId(*s), InstrumentId(*i));
+                (0..2).flat_map(|s| (0..3).map(move |i| (s, i))).filter(closes).collect()
+            };
+            assert!(closed(&switches).is_empty());
+            assert_eq!((switches.kill(&closing), switches.kill(&closing)), (Threw::Closes, Threw::Nothing));
+            assert_eq!((&closed(&switches), switches.kill(&kill)), (stopped, Threw::Nothing));
             assert_eq!(&orders(&switches), stopped);
             assert_eq!(switches.cause(*scope), Some(DenyReason::Drawdown));
             switches.release(*scope);
@@ -158,11 +194,9 @@ mod tests {
         assert!(switches.any());
         switches.release(Scope::All);
         assert!(!switches.any() && orders(&switches).is_empty(), "all is all");
-        assert!(!switches.kill(&Kill {
-            scope: Scope::Strategy(StrategyId(9)),
-            cause: DenyReason::Killed,
-            flatten: false
-        }));
+        let nobodys =
+            Kill { scope: Scope::Strategy(StrategyId(9)), cause: DenyReason::Killed, flatten: false };
+        assert_eq!(switches.kill(&nobodys), Threw::Nothing);
     }
 
     #[test]
@@ -173,7 +207,7 @@ mod tests {
             let mut switches = Switches::new(&table, 1);
             let mut thrown = |cause| {
                 let new = switches.kill(&Kill { scope: Scope::All, cause, flatten: false });
-                (new, switches.cause(Scope::All))
+                (new == Threw::New, switches.cause(Scope::All))
             };
             assert_eq!(thrown(first), (true, Some(first)));
             assert_eq!(thrown(Killed), (false, Some(first)), "a person says nothing new");
@@ -187,7 +221,8 @@ mod tests {
             assert_eq!(thrown(first), (false, Some(Drawdown)));
             switches.release(Scope::All);
             assert!(!switches.any(), "it is one switch");
-            assert!(switches.kill(&Kill { scope: Scope::All, cause: Drawdown, flatten: false }), "anew");
+            let anew = switches.kill(&Kill { scope: Scope::All, cause: Drawdown, flatten: false });
+            assert_eq!(anew, Threw::New);
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Accountant {
     whole: Track,
     profits: VecDeque<(Time, i128)>,
     stopped: Vec<Scope>,
+    /// Of those, what is closed too.
+    closing: Vec<Scope>,
     orders: Vec<VecDeque<(Time, Order)>>,
     cancels: Vec<VecDeque<Time>>,
     orders_today: Vec<u32>,
@@ -101,6 +103,7 @@ impl Accountant {
             whole: Track::default(),
             profits: VecDeque::new(),
             stopped: Vec::new(),
+            closing: Vec::new(),
             orders: vec![VecDeque::new(); strategies],
             cancels: vec![VecDeque::new(); strategies],
             orders_today: vec![0; strategies],
@@ -230,10 +233,15 @@ impl Accountant {
         if !self.stopped.contains(&kill.scope) {
             self.stopped.push(kill.scope);
         }
+        if kill.flatten {
+            self.closing.push(kill.scope);
+        }
     }
 
     pub fn release(&mut self, scope: Scope) {
-        self.stopped.retain(|s| *s != scope && scope != Scope::All);
+        for scopes in [&mut self.stopped, &mut self.closing] {
+            scopes.retain(|s| *s != scope && scope != Scope::All);
+        }
         if scope == Scope::All {
             let profit = self.profit();
             self.whole = Track { day_start: profit, peak: profit, in_a_row: 0 };
@@ -300,19 +308,28 @@ impl Accountant {
     }
 
     fn is_stopped(&self, order: &Order) -> bool {
-        self.stopped.iter().any(|scope| match *scope {
-            Scope::All => true,
-            Scope::Venue(_) => false,
-            Scope::Strategy(strategy) => strategy == order.strategy,
-            Scope::Instrument(instrument) => instrument == order.instrument,
-        })
+        self.stopped.iter().any(|scope| is_in(*scope, order))
     }
 
-    /// Orders that are stopped and still live.
+    /// What leaves at once is how what is stopped is closed, and what waits for its price to leave stays where nothing else
+    /// closes.
+    fn is_spared(&self, order: &Order) -> bool {
+        let waits = !matches!(order.kind, OrderKind::Market | OrderKind::Limit | OrderKind::PostOnly);
+        let closes = self.closing.iter().any(|scope| is_in(*scope, order));
+        order.reduce_only && (order.kind == OrderKind::Market || (waits && !closes))
+    }
+
+    /// Orders that are stopped and still live, and may not be.
     pub fn stopped_and_live(&self) -> impl Iterator<Item = OrderId> + '_ {
-        // What leaves at once is how what is stopped is closed.
-        let leaves = |order: &Order| order.reduce_only && order.kind == OrderKind::Market;
-        self.live.iter().filter(move |l| self.is_stopped(&l.order) && !leaves(&l.order)).map(|l| l.order.id)
+        let may_not = |l: &&Live| self.is_stopped(&l.order) && !self.is_spared(&l.order);
+        self.live.iter().filter(may_not).map(|l| l.order.id)
+    }
+
+    /// Orders that are stopped, live, and wait for their price to leave.
+    pub fn spared(&self) -> usize {
+        let waits = |l: &&Live| l.order.kind != OrderKind::Market;
+        let spared = |l: &&Live| self.is_stopped(&l.order) && self.is_spared(&l.order);
+        self.live.iter().filter(waits).filter(spared).count()
     }
 
     pub fn cancel(&mut self, strategy: StrategyId) {
@@ -342,8 +359,7 @@ impl Accountant {
             _ => touch,
         };
         let live = Live { order: *order, price, filled: 0, trades: Vec::new() };
-        let reducing_market = order.reduce_only && order.kind == OrderKind::Market;
-        if self.is_stopped(order) && !reducing_market {
+        if self.is_stopped(order) && !self.is_spared(order) {
             self.wrong(order, "stopped", 0, 0);
         }
         if order.qty.0 <= 0 {
@@ -609,5 +625,14 @@ impl Accountant {
             }
         }
         sum
+    }
+}
+
+fn is_in(scope: Scope, order: &Order) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Venue(_) => false,
+        Scope::Strategy(strategy) => strategy == order.strategy,
+        Scope::Instrument(instrument) => instrument == order.instrument,
     }
 }

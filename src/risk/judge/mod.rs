@@ -277,6 +277,7 @@ impl<R: RuleList> Judge<R> {
             &limits.scales[Scale::Portfolio as usize],
         ];
         let equity = i128::from(limits.capital) + self.exposure.profit();
+        let killed = self.switches.stops(order.strategy, order.instrument);
         let case = Case {
             order,
             instrument: self.table.get(order.instrument),
@@ -301,7 +302,8 @@ impl<R: RuleList> Judge<R> {
             halted: self.halted,
             paused: self.paused.is_paused(order.instrument),
             suspended: self.paused.is_suspended(order.instrument),
-            killed: self.switches.stops(order.strategy, order.instrument),
+            killed,
+            spared: killed.is_some() && self.is_spared(order),
             restricted: facts.restricted,
             closed: !self.hours.is_open(order.strategy, order.instrument, self.now),
             value,

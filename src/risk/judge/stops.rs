@@ -1,7 +1,8 @@
 //! What stops: losses that are looked at, switches that are thrown, and the cancels that follow.
 //!
 //! Owns: when it is time to look, to publish and to take back. Invariant: what a switch stops is asked back until nothing
-//! of it is left but what leaves at once, so many in one event and again where nobody answered.
+//! of it is left but what leaves at once, or protects what nothing else closes, so many in one event and again where nobody
+//! answered.
 
 use super::Judge;
 use crate::domain::event::Command;
@@ -10,6 +11,7 @@ use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
 use crate::risk::stage::{Verdict, VerdictBody};
+use crate::risk::switch::Threw;
 use crate::risk::watch::{Switched, WatchSender};
 
 /// Losses are looked at this often between fills and orders, ns of the sequencer's time.
@@ -29,12 +31,20 @@ impl<R: RuleList> Judge<R> {
 
     /// Stops; whether that says something new of what is stopped.
     pub(super) fn kill(&mut self, kill: &Kill) -> bool {
-        let is_new = self.switches.kill(kill);
-        if is_new {
+        let threw = self.switches.kill(kill);
+        if threw != Threw::Nothing {
             (self.sweeping, self.sweep_at) = (true, self.now);
+        }
+        if threw == Threw::New {
             self.tell(Switched::Killed(*kill));
         }
-        is_new
+        threw == Threw::New
+    }
+
+    /// Whether an order that is stopped stays, or may go out: it protects what is held, and nothing else closes that. What
+    /// closes needs all that is held to be free, and none of it to leave twice.
+    pub(super) fn is_spared(&self, order: &Order) -> bool {
+        order.protects() && !self.switches.closes(order.strategy, order.instrument)
     }
 
     /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.
@@ -258,19 +268,20 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    /// Takes back what is open of what is stopped, but for what leaves at once.
+    /// Takes back what is open of what is stopped, but for what leaves at once or is spared.
     #[cold]
     fn sweep(&mut self, seq: u64) {
         let (mut asked, mut left) = (0, false);
         for at in 0..self.live.len() {
-            let live = self.live.at_mut(at);
-            let Order { id, strategy, instrument, .. } = live.state.order;
+            let order = self.live.at(at).state.order;
+            let Order { id, strategy, instrument, .. } = order;
             // What leaves at once is how what is stopped is closed: taken back, it would have to be sent again.
-            let leaves = live.state.order.leaves_at_once(self.facts[instrument.index()].of_bars);
-            if leaves || self.switches.stops(strategy, instrument).is_none() {
+            let leaves = order.leaves_at_once(self.facts[instrument.index()].of_bars);
+            if leaves || self.switches.stops(strategy, instrument).is_none() || self.is_spared(&order) {
                 continue;
             }
             left = true;
+            let live = self.live.at_mut(at);
             if live.asked_at.is_some_and(|asked| self.now.since(asked) < ASK_AGAIN_NS) {
                 continue;
             }

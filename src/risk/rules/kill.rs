@@ -1,7 +1,8 @@
 //! The kill switch, thrown by a person or by a loss limit.
 //!
 //! What only reduces and leaves at once passes: it cannot rest, and is how what is stopped is closed, and how a protection
-//! leaves.
+//! leaves. So does what only reduces and waits for its price, unless what is stopped is being closed: it is as good as what
+//! was there when the switch was thrown, and stays.
 
 use crate::domain::DenyReason;
 use crate::risk::rule::{Case, Judged, Nobody, RuleSpec, Witness};
@@ -9,7 +10,8 @@ use crate::risk::units::Unit;
 
 pub(in crate::risk) const RULE: RuleSpec = RuleSpec {
     name: "kill",
-    doc: "the kill switch, and the loss limits that throw it; only what reduces and leaves at once passes",
+    doc: "the kill switch, and the loss limits that throw it; only what reduces and leaves at once passes, \
+          and, unless positions are closed, what reduces and waits for its price",
     binds_reducing: true,
     reasons: KILLS,
     unit: Unit::None,
@@ -33,7 +35,7 @@ const KILLS: &[DenyReason] = &[
 pub(in crate::risk) fn check(c: &Case<'_>, _: &mut impl Witness) -> Judged {
     match c.killed {
         None => Ok(()),
-        Some(_) if c.order.leaves_at_once(c.of_bars) => Ok(()),
+        Some(_) if c.spared || c.order.leaves_at_once(c.of_bars) => Ok(()),
         Some(reason) => refuse(reason),
     }
 }

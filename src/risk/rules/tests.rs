@@ -79,6 +79,7 @@ impl Sample {
             paused: false,
             suspended: false,
             killed: None,
+            spared: false,
             restricted: false,
             closed: false,
             value: 0,
@@ -688,6 +689,8 @@ fn switches_and_lists() {
     let mut case = reducing.case();
     case.killed = Some(DenyReason::Killed);
     assert!(check("kill", &case).is_err(), "what could rest may not");
+    case.spared = true;
+    assert_eq!(check("kill", &case), Ok(()), "unless it protects what nothing closes");
     let mut unset = Sample::new();
     unset.limits.unset = true;
     assert_eq!(check_all(&unset.case(), false), Err(DenyReason::LimitUnset.into()));
