@@ -214,6 +214,7 @@ struct World {
     reports: Vec<Slot>,
     history: Vec<Fact>,
     recovery: Recovery,
+    instruments: Vec<Instrument>,
     mid: i64,
     top: Top,
     paused: [bool; 2],
@@ -281,7 +282,7 @@ impl World {
             ..RiskLimits::NONE
         };
         let header = JournalHeader {
-            instruments,
+            instruments: instruments.clone(),
             strategies: vec![JournalStrategy {
                 label: "dice".into(),
                 name: "dice".into(),
@@ -304,6 +305,7 @@ impl World {
             reports: Vec::new(),
             history: Vec::new(),
             recovery: Recovery::new(&header),
+            instruments,
             mid: 50_000,
             top: Top::default(),
             paused: [false; 2],
@@ -519,6 +521,7 @@ impl World {
                 RecordKind::Order | RecordKind::Denied => {
                     if let Some(entry) = parent.take()
                         && record.order.reduce_only
+                        && record.order.instrument == HELD
                     {
                         assert_eq!(record.order.kind, OrderKind::Market);
                         self.exits += 1;
@@ -589,6 +592,7 @@ impl World {
                 slicings.map(|s| (s.parent, s.child.map(|c| c.order.id))).collect::<Vec<_>>()
             };
             assert_eq!(parts(recovered), parts(live), "event {}: icebergs", self.seq);
+            assert_eq!(a.triggered(), b.triggered(), "event {}: triggered", self.seq);
             return;
         }
         // Part by part, so that a difference can be read.
@@ -799,6 +803,105 @@ fn what_waits_ends_with_a_kill_for_good_unless_it_only_reduces() {
     let ended = &asked.lock().expect("nobody panicked").ended;
     assert_eq!(ended.len(), 21, "the strategy is told of each, the iceberg among them");
     assert!(ended.values().all(|status| *status == OrderStatus::Canceled), "{ended:?}");
+}
+
+/// Buys at its first quote, and asks at its second for exits that wait and have a limit, the one of them in parts.
+struct Leaves {
+    quotes: i64,
+    asked: Arc<Mutex<Asked>>,
+}
+
+impl Strategy for Leaves {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, _top: &Top) {
+        self.quotes += i64::from(instrument == OTHER);
+        match (instrument, self.quotes) {
+            (OTHER, 1) => {
+                ctx.buy(OTHER, Qty(LOT * 10)).at_market().send().expect("it goes out");
+            }
+            (OTHER, 2) => {
+                let (stop, limit) = (Price(49_900), Price(49_890));
+                ctx.sell(OTHER, Qty(LOT)).stop_limit(stop, limit).reduce_only().send().expect("it waits");
+                let parts = ctx.sell(OTHER, Qty(LOT * 9)).stop_limit(stop, limit).iceberg(Qty(LOT * 3));
+                parts.reduce_only().send().expect("it waits");
+            }
+            _ => {}
+        }
+    }
+    fn on_fill(&mut self, _ctx: &mut Context<'_>, fill: &Report) {
+        self.asked.lock().expect("no panic holds it").fills.push((fill.order, fill.side, fill.qty));
+    }
+}
+
+#[test]
+fn an_exit_with_a_limit_that_waits_leaves_though_it_is_stopped_unless_that_is_closed() {
+    let kill = |flatten| {
+        Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
+    };
+    for closes in [false, true] {
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        let leaves = Leaves { quotes: 0, asked: Arc::clone(&asked) };
+        let mut world = World::of(1, Box::new(leaves), Arc::clone(&asked));
+        let mut trades = 0;
+        let mut fill = |world: &mut World| {
+            let AtVenue { order, .. } = world.venue.remove(world.venue.len() - 1);
+            trades += 1;
+            let price = Price(50_000);
+            let fill =
+                Report { qty: order.qty, price, trade_id: trades, ..Report::of(&order, ReportKind::Fill) };
+            world.happen(Slot::report(&fill));
+        };
+        let quote = world.quote(50_000, true);
+        world.happen(quote);
+        fill(&mut world);
+        let quote = world.quote(50_000, true);
+        world.happen(quote);
+        assert_eq!((world.desk().manager.held().len(), world.venue.len()), (2, 0));
+        world.happen(kill(closes));
+        // What closes sends what it closes with; it trades nothing before the price comes.
+        let closing = usize::from(closes);
+        let trade = world.trade(OTHER, 49_895);
+        world.happen(trade);
+        let quote = world.quote(49_895, true);
+        world.happen(quote);
+        world.now = Time(world.now.0 + 2_000_000_000);
+        world.happen(Slot::clock());
+        let sent: Vec<_> =
+            world.venue.iter().map(|at| (at.order.kind, at.order.qty.0 / LOT, at.cancel)).collect();
+        if closes {
+            assert_eq!(sent, [(OrderKind::Market, 10, false)]);
+            continue;
+        }
+        assert_eq!(sent[closing..], [(OrderKind::Limit, 1, false), (OrderKind::Limit, 3, false)]);
+        // The next part follows, and the whole of it rests after a further kill.
+        fill(&mut world);
+        world.happen(kill(false));
+        world.happen(Slot::clock());
+        let rest: Vec<_> = world.venue.iter().map(|at| (at.order.qty.0 / LOT, at.cancel)).collect();
+        assert_eq!(rest, [(1, false), (3, false)]);
+        // A run that goes on from the journal leaves them there, too; what closes takes them back.
+        let desk = world.desk().clone();
+        let out: Vec<OrderId> = world.venue.iter().map(|at| at.order.id).collect();
+        assert!(out.iter().all(|id| desk.manager.was_triggered(*id)));
+        world.now = Time(world.now.0 + 2_000_000_000);
+        world.happen(kill(true));
+        assert!(world.venue.iter().take(2).all(|at| at.cancel), "what closes needs them free");
+        for flatten in [false, true] {
+            let table = InstrumentTable::new(world.instruments.clone()).expect("two instruments");
+            let stop = Stop::new();
+            let (_intents, intents_in) = lane("intents", 512, 16, &stop);
+            let (verdicts, mut told) = lane("verdicts", 512, 128, &stop);
+            let risk = RiskStage::new(&table, 1, RiskLimits::NONE, intents_in, verdicts, None, 0);
+            let mut risk = risk.resuming(std::slice::from_ref(&desk));
+            let mut slot = kill(flatten);
+            slot.stamp(world.now, 0, 0);
+            Stage::on_slot(&mut risk, 1, &slot, &world.books);
+            let mut cancelled = Vec::new();
+            while let Some(Verdict { body: VerdictBody::Cancel { order, .. }, .. }) = told.pop_up_to(1) {
+                cancelled.push(order);
+            }
+            assert_eq!(cancelled, if flatten { out.clone() } else { vec![] });
+        }
+    }
 }
 
 /// Risk by itself, with limits that nothing here meets.

@@ -18,11 +18,21 @@ pub(super) struct LiveOrder {
     pub asked_at: Option<Time>,
     /// Whether it goes on with an order of before: its trades are those of that order.
     pub goes_on: bool,
+    /// Whether it only reduces, waited for its price where the order manager is, and is a limit order since that came.
+    pub triggered: bool,
 }
 
 impl LiveOrder {
     pub const fn new(order: Order, price: Price, value: i128) -> Self {
-        Self { state: OrderState::new(order), price, value, counted_by: None, asked_at: None, goes_on: false }
+        Self {
+            state: OrderState::new(order),
+            price,
+            value,
+            counted_by: None,
+            asked_at: None,
+            goes_on: false,
+            triggered: false,
+        }
     }
 }
 

@@ -64,7 +64,8 @@ pub struct Case<'a> {
     pub suspended: bool,
     /// Why the kill switch stops it, if it does.
     pub killed: Option<DenyReason>,
-    /// Whether it may go out though it is stopped: it protects what is held, and nothing else closes that.
+    /// Whether it may go out though it is stopped: it protects what is held, or was triggered to leave it, and nothing
+    /// else closes that.
     pub spared: bool,
     /// Whether the instrument is not to be traded.
     pub restricted: bool,

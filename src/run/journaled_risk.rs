@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use crate::domain::event::Kind;
-use crate::domain::{InstrumentId, InstrumentTable, Level, OrderId, Price, Qty, Slot, Wallets};
+use crate::domain::{InstrumentId, InstrumentTable, Level, OrderId, OrderKind, Price, Qty, Slot, Wallets};
 use crate::execution::{Record, RecordKind};
 use crate::journal::JournalHeader;
 use crate::market::Top;
@@ -39,6 +39,8 @@ pub(super) struct JournaledRisk {
     parent: Option<OrderId>,
     /// What had a part already.
     in_parts: BTreeSet<OrderId>,
+    /// What waited for its price until that came.
+    due: BTreeSet<OrderId>,
 }
 
 impl JournaledRisk {
@@ -58,6 +60,7 @@ impl JournaledRisk {
             parents.filter(|parent| whole(desk, *parent)).collect()
         };
         let in_parts = resumed.desks.iter().flat_map(of_desk);
+        let due = resumed.desks.iter().flat_map(|desk| desk.manager.triggered().iter().copied());
         let (strategies, limits) = (config.strategies.len(), config.risk.limits);
         let risk = RiskStage::without_rules(table, strategies, limits, intents_in, verdicts_out)
             .with_setup(&config.risk.setup)
@@ -75,6 +78,7 @@ impl JournaledRisk {
             quoted: vec![false; table.len()],
             parent: None,
             in_parts: in_parts.collect(),
+            due: due.collect(),
         }
     }
 
@@ -86,6 +90,9 @@ impl JournaledRisk {
 
     /// Takes in what the last event caused.
     pub fn record(&mut self, record: &Record) {
+        if record.kind == RecordKind::Due {
+            self.due.insert(record.order.id);
+        }
         let of_risk = matches!(record.kind, RecordKind::Order | RecordKind::Cancel | RecordKind::ChildOf);
         if of_risk && self.asked.len() < PER_EVENT_MAX {
             self.asked.push(record.action());
@@ -135,8 +142,21 @@ impl JournaledRisk {
             Action::Cancel { instrument, .. } => *instrument,
             Action::Note(note) => note.instrument,
         };
+        let triggered = self.is_triggered(&action);
         let goes_on = self.goes_on(&action);
-        self.intents.push(Intent { goes_on, ..Intent::new(self.seq, action, self.top(instrument)) });
+        self.intents.push(Intent {
+            goes_on,
+            triggered,
+            ..Intent::new(self.seq, action, self.top(instrument))
+        });
+    }
+
+    /// Whether an action is of an order, or of a part of one, that only reduces and is a limit order since its price came.
+    fn is_triggered(&self, action: &Action) -> bool {
+        let Action::New(order) = action else { return false };
+        let was_due = |id: OrderId| self.due.contains(&id);
+        let exits = order.reduce_only && order.kind == OrderKind::Limit;
+        exits && (was_due(order.id) || self.parent.is_some_and(was_due))
     }
 
     /// Whether an action goes on with an order of before: a part of what had one already. Exits, which are children too, have

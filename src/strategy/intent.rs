@@ -81,13 +81,16 @@ pub struct Intent {
     /// Whether it goes on with an order of which a part has traded, as the later parts of an iceberg do: it is no order of
     /// its own to rules that look for the same again and again. Only the order manager says so.
     pub(crate) goes_on: bool,
+    /// Whether it only reduces, waited here for its price, and is a limit order now that it has come: a kill lets it out, as
+    /// it lets its like stay at a venue that waits for prices itself. Only the order manager says so.
+    pub(crate) triggered: bool,
 }
 
 impl Intent {
     /// A request that stands by itself.
     #[must_use]
     pub const fn new(seq: u64, action: Action, reference: Top) -> Self {
-        Self { seq, action, reference, goes_on: false }
+        Self { seq, action, reference, goes_on: false, triggered: false }
     }
 
     /// The order, if it asks for one.

@@ -4,7 +4,7 @@
 
 use super::Judge;
 use crate::domain::event::Report;
-use crate::domain::order::{Applied, ReportKind};
+use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::wallet::WalletFill;
 use crate::domain::{InstrumentId, Order, Qty, StrategyId, Time};
 use crate::risk::live::LiveOrder;
@@ -21,14 +21,17 @@ impl<R: RuleList> Judge<R> {
                 self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);
             }
         }
-        for state in desks.iter().flat_map(DeskState::with_the_venue) {
+        let of_desk = |desk: &'_ DeskState| -> Vec<(OrderState, bool)> {
+            desk.with_the_venue().map(|state| (*state, desk.manager.was_triggered(state.order.id))).collect()
+        };
+        for (state, triggered) in desks.iter().flat_map(of_desk) {
             let left = Order { qty: state.leaves(), ..state.order };
             // Without a quote yet: at its own price, or at what the position came to.
             let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
             self.wallets.lock(&left, price);
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
-            self.live.push(LiveOrder { state: *state, ..LiveOrder::new(state.order, price, value) });
+            self.live.push(LiveOrder { state, triggered, ..LiveOrder::new(state.order, price, value) });
             if let Some(other) = left.other_leg() {
                 self.pair(left.id, other);
             }

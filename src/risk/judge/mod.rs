@@ -303,7 +303,7 @@ impl<R: RuleList> Judge<R> {
             paused: self.paused.is_paused(order.instrument),
             suspended: self.paused.is_suspended(order.instrument),
             killed,
-            spared: killed.is_some() && self.is_spared(order),
+            spared: killed.is_some() && self.is_spared(order, intent.triggered),
             restricted: facts.restricted,
             closed: !self.hours.is_open(order.strategy, order.instrument, self.now),
             value,
@@ -432,7 +432,8 @@ impl<R: RuleList> Judge<R> {
         }
         self.wallets.lock(order, Case::worst_price(order, &intent.reference, &self.limits));
         self.exposure.open(order, value, adds);
-        self.live.push(LiveOrder { goes_on: intent.goes_on, ..LiveOrder::new(*order, price, value) });
+        let &Intent { goes_on, triggered, .. } = intent;
+        self.live.push(LiveOrder { goes_on, triggered, ..LiveOrder::new(*order, price, value) });
         // One that passes although its scope is stopped is swept away if it should rest.
         self.sweeping |= self.switches.any();
     }

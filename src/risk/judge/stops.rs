@@ -6,8 +6,10 @@
 
 use super::Judge;
 use crate::domain::event::Command;
+use crate::domain::order::OrderState;
 use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId, Time};
 use crate::risk::carried::Carried;
+use crate::risk::live::LiveOrder;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
 use crate::risk::stage::{Verdict, VerdictBody};
@@ -41,10 +43,10 @@ impl<R: RuleList> Judge<R> {
         threw == Threw::New
     }
 
-    /// Whether an order that is stopped stays, or may go out: it protects what is held, and nothing else closes that. What
-    /// closes needs all that is held to be free, and none of it to leave twice.
-    pub(super) fn is_spared(&self, order: &Order) -> bool {
-        order.protects() && !self.switches.closes(order.strategy, order.instrument)
+    /// Whether an order that is stopped stays, or may go out: it protects what is held, or was triggered to leave it, and nothing else closes
+    /// that. What closes needs all that is held to be free, and none of it to leave twice.
+    pub(super) fn is_spared(&self, order: &Order, triggered: bool) -> bool {
+        (triggered || order.protects()) && !self.switches.closes(order.strategy, order.instrument)
     }
 
     /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.
@@ -273,11 +275,14 @@ impl<R: RuleList> Judge<R> {
     fn sweep(&mut self, seq: u64) {
         let (mut asked, mut left) = (0, false);
         for at in 0..self.live.len() {
-            let order = self.live.at(at).state.order;
+            let &LiveOrder { state: OrderState { order, .. }, triggered, .. } = self.live.at(at);
             let Order { id, strategy, instrument, .. } = order;
             // What leaves at once is how what is stopped is closed: taken back, it would have to be sent again.
             let leaves = order.leaves_at_once(self.facts[instrument.index()].of_bars);
-            if leaves || self.switches.stops(strategy, instrument).is_none() || self.is_spared(&order) {
+            if leaves
+                || self.switches.stops(strategy, instrument).is_none()
+                || self.is_spared(&order, triggered)
+            {
                 continue;
             }
             left = true;

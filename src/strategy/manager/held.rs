@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
-use crate::strategy::intent::{Action, Change};
+use crate::strategy::intent::{Action, Change, Intent};
 
 /// How far behind the best price a trigger stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -286,18 +286,27 @@ impl Desk {
             if iceberg_qty >= order.qty {
                 order.extras = Extras::NONE;
             } else {
-                self.replace(&order);
-                self.unhold(held.order);
+                self.now_out(&order);
                 self.slice(&order);
                 return true;
             }
         }
-        if self.emit(view, Action::New(order), order.instrument).is_err() {
+        let triggered = rests_to_leave(&order);
+        let intent = Intent::new(view.seq, Action::New(order), view.top(order.instrument));
+        if self.emit_intent(Intent { triggered, ..intent }).is_err() {
             return false;
         }
-        self.replace(&order);
-        self.unhold(held.order);
+        self.now_out(&order);
         true
+    }
+
+    /// A held order went out as this one, or goes out in parts from now on.
+    pub(super) fn now_out(&mut self, order: &Order) {
+        self.replace(order);
+        self.unhold(order.id);
+        if rests_to_leave(order) {
+            self.state.manager.triggered.push(order.id);
+        }
     }
 
     /// How much of an order that only reduces there is to reduce, in whole lots: the position may be smaller than when it
@@ -340,7 +349,7 @@ impl Desk {
         }
     }
 
-    pub(super) fn unhold(&mut self, id: OrderId) {
+    fn unhold(&mut self, id: OrderId) {
         self.state.manager.held.retain(|h| h.order != id);
     }
 
@@ -371,6 +380,11 @@ impl Desk {
             self.set_due(other);
         }
     }
+}
+
+/// Whether one that waited is, now that its price has come, a limit order that only reduces.
+fn rests_to_leave(order: &Order) -> bool {
+    order.reduce_only && order.kind == OrderKind::Limit
 }
 
 impl super::Manager {

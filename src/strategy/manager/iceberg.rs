@@ -56,7 +56,8 @@ impl Desk {
         let qty = Qty(if last { left } else { shown });
         let child = Order { id: self.next_id(), qty, extras: Extras::NONE, ..whole };
         let intent = Intent::new(view.seq, Action::New(child), view.top(whole.instrument));
-        self.emit_intent(Intent { goes_on: state.filled.0 > 0, ..intent }).ok()?;
+        let triggered = self.state.manager.triggered.contains(&parent);
+        self.emit_intent(Intent { goes_on: state.filled.0 > 0, triggered, ..intent }).ok()?;
         Some(child)
     }
 

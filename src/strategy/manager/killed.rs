@@ -1,7 +1,8 @@
 //! What a kill takes back of what is held: the venue knows nothing of it, so risk, which takes back what is open, cannot.
 //!
-//! What waits and only reduces stays: triggered it leaves at once, which risk lets pass as it does exits of protections. An
-//! iceberg rests, and ends whichever way it goes.
+//! What waits and only reduces stays, and goes out when it is triggered: at the market, or as a limit order, which rests if
+//! it must, as one does that its venue triggers. It leaves a position that nobody else leaves, so risk lets it pass, unless
+//! the kill closes that. An iceberg rests without having waited, and ends whichever way it goes.
 
 use crate::domain::order::OrderState;
 use crate::domain::{InstrumentId, OrderStatus};
@@ -22,7 +23,8 @@ impl Desk {
         let ends = |o: &&OrderState| {
             let order = &o.order;
             let waits = manager.is_held(order.id) && !order.reduce_only;
-            let is_iceberg = manager.slicings.iter().any(|s| s.parent == order.id);
+            let is_iceberg = manager.slicings.iter().any(|s| s.parent == order.id)
+                && !manager.triggered.contains(&order.id);
             (waits || is_iceberg) && is_stopped(order.instrument)
         };
         for state in state.orders.iter().filter(ends) {

@@ -18,7 +18,8 @@
 //! the stop goes first. While the book cannot be trusted what was triggered waits. While its instrument is paused an
 //! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it. What only
 //! reduces goes out for what there is to reduce by then. A kill ends for good what waits and does
-//! not only reduce, and icebergs.
+//! not only reduce, and icebergs but those that only reduce and were triggered. What waits on goes out once it is triggered,
+//! a limit order too.
 //!
 //! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
 //! orders is with the venue; nothing here decides by anything but events, so it is the same on any thread, and the
@@ -54,6 +55,9 @@ pub struct Manager {
     pub(super) slicings: Vec<Slicing>,
     pub(super) links: Vec<(OrderId, OrderId)>,
     pub(super) deadlines: Vec<Deadline>,
+    /// Orders that only reduce, waited for their price, and are limit orders since it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) triggered: Vec<OrderId>,
 }
 
 impl Manager {
@@ -66,6 +70,7 @@ impl Manager {
             slicings: Vec::with_capacity(places),
             links: Vec::with_capacity(places),
             deadlines: Vec::with_capacity(places),
+            triggered: Vec::with_capacity(places),
         }
     }
 
@@ -75,6 +80,7 @@ impl Manager {
         self.slicings.reserve(places);
         self.links.reserve(places);
         self.deadlines.reserve(places);
+        self.triggered.reserve(places);
     }
 
     /// Orders that wait for their price.
@@ -105,6 +111,20 @@ impl Manager {
         })
     }
 
+    /// Orders that only reduce, waited for their price, and are limit orders since it came.
+    #[must_use]
+    pub fn triggered(&self) -> &[OrderId] {
+        &self.triggered
+    }
+
+    /// Whether an order, or the iceberg that it is a part of, only reduces, waited for its price, and is a limit order since.
+    #[must_use]
+    pub fn was_triggered(&self, order: OrderId) -> bool {
+        let part = |s: &&Slicing| s.child.is_some_and(|child| child.order.id == order);
+        let whole = self.slicings.iter().find(part).map_or(order, |s| s.parent);
+        self.triggered.contains(&whole)
+    }
+
     pub(super) fn is_held(&self, order: OrderId) -> bool {
         self.held.iter().any(|h| h.order == order)
     }
@@ -115,5 +135,6 @@ impl Manager {
         self.slicings.retain(|s| s.parent != order);
         self.links.retain(|&(a, b)| a != order && b != order);
         self.deadlines.retain(|d| d.order != order);
+        self.triggered.retain(|o| *o != order);
     }
 }

@@ -53,8 +53,7 @@ impl Desk {
 
     fn redo_new(&mut self, order: &Order, parent: Option<OrderId>) {
         if self.state.manager.is_held(order.id) {
-            self.replace(order);
-            return self.unhold(order.id);
+            return self.now_out(order);
         }
         self.count(order.id);
         let Some(parent) = parent else { return self.state.orders.push(OrderState::new(*order)) };
@@ -68,8 +67,7 @@ impl Desk {
                 triggered.kind = order.kind;
                 triggered.extras.stop_price.0 = 0;
                 triggered.extras.trailing_bps = 0;
-                self.replace(&triggered);
-                self.unhold(parent);
+                self.now_out(&triggered);
                 self.slice(&triggered);
             }
             let slicings = self.state.manager.slicings.iter_mut();
