@@ -357,7 +357,6 @@ impl Worker {
             headers: &[("content-type", "application/json")],
             body: body.as_bytes(),
             timeout: Some(left.min(TIMEOUT)),
-            ..HttpRequest::default()
         };
         match http.request(self.request.webhook.server(), &request) {
             Ok(answer) if answer.status < 300 => {

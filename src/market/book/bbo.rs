@@ -116,7 +116,7 @@ mod tests {
             let quote = Quote { instrument: InstrumentId(0), bid, ask, update_id: id };
             let top = Top { bid, ask: Level::new(12, 1), valid: true };
             // Whichever of the two comes first.
-            let of_quote = (id % 2 == 0).then(|| check.on_quote(&quote)).flatten();
+            let of_quote = id.is_multiple_of(2).then(|| check.on_quote(&quote)).flatten();
             let of_book = check.on_book(id, &top);
             let of_later = (id % 2 == 1).then(|| check.on_quote(&quote)).flatten();
             of_quote.or(of_book).or(of_later).map(|contradiction| contradiction.lasting)

@@ -149,7 +149,6 @@ impl Worker {
             headers: &[("content-type", "application/json")],
             body: body.as_bytes(),
             timeout: Some(within),
-            ..HttpRequest::default()
         };
         match http.request(self.webhook.server(), &request) {
             Ok(answer) if answer.status < 300 => Ok(()),
