@@ -4,6 +4,7 @@
 //! Owns: since when each thing is wrong, and which of them were told. One that comes back for a moment is not over: as long
 //! as it had to last, so long it has to be gone.
 
+use super::market_data::UNCONFIRMED;
 use super::request::MarketDataReply;
 use crate::domain::Time;
 
@@ -41,7 +42,7 @@ impl DataWatch {
     /// What is wrong at `now`; gives what that is news of, if it is.
     pub fn look(&mut self, problems: &[MarketDataReply], now: Time) -> Option<DataNews> {
         let mut news: Vec<&MarketDataReply> = Vec::new();
-        for problem in problems {
+        for problem in problems.iter().filter(|problem| problem.kind != UNCONFIRMED) {
             let of = problem.connection.as_ref().or(problem.instruments.first()).cloned().unwrap_or_default();
             let known = self.wrong.iter().position(|wrong| wrong.kind == problem.kind && wrong.of == of);
             let at = known.unwrap_or_else(|| {

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// The most that is told: an answer has to fit the socket.
 const TOLD_MAX: usize = 100;
+/// The kind of what may be nothing but a quiet market.
+pub(super) const UNCONFIRMED: &str = "book-unconfirmed";
 /// The most instruments that are named of a connection.
 const NAMED_MAX: usize = 20;
 /// So long after its streams flow something was heard of a market, and risk has told so; else nothing comes of it.
@@ -125,6 +127,7 @@ impl MarketData {
             let Some(carried_since) = of.carried_since else { continue };
             let Some(name) = self.names.get(of.instrument.index()) else { continue };
             let heard = risk.silent_ns.get(of.instrument.index()).copied();
+            told.extend(refused(of, name).or_else(|| unconfirmed(of, name)));
             told.extend(unread(of, name, now));
             told.extend(contradicted(of, name, now));
             // As of the snapshot; none is made where nothing happens, not even time.
@@ -188,6 +191,29 @@ fn aside(of: &FollowedHealth) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// An instrument whose streams the venue refuses.
+fn refused(of: &FollowedHealth, name: &str) -> Option<MarketDataReply> {
+    of.refused.then(|| MarketDataReply {
+        kind: "subscription-refused".to_owned(),
+        instruments: vec![name.to_owned()],
+        means: "it is asked for again; until it is taken every order in it is denied (book-invalid), such that reduce too"
+            .to_owned(),
+        ..MarketDataReply::default()
+    })
+}
+
+/// A book that nothing has shown to be in step since it was fetched.
+fn unconfirmed(of: &FollowedHealth, name: &str) -> Option<MarketDataReply> {
+    of.unconfirmed.then(|| MarketDataReply {
+        kind: UNCONFIRMED.to_owned(),
+        instruments: vec![name.to_owned()],
+        means: "no diff came on top of it: it is quiet, or its stream does not flow, which is found out once it was silent \
+                for stream_silence_ms; orders go by the book as it was fetched"
+            .to_owned(),
+        ..MarketDataReply::default()
+    })
 }
 
 /// Quotes that contradicted the book of an instrument lately.

@@ -108,7 +108,8 @@ pub struct FeedReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct MarketDataReply {
-    /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-contradicted`, by quotes, `frames-unread`,
+    /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-unconfirmed`, `book-contradicted`, by
+    /// quotes, `subscription-refused`, `frames-unread`,
     /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of.
     pub kind: String,
     /// Which connection, by its market and its number there; absent where it is about an instrument alone.
@@ -132,6 +133,8 @@ impl MarketDataReply {
             "connection-down" => "is down",
             "connection-silent" | "silent" => "is silent",
             "frames-unread" => "has frames that cannot be read",
+            "book-unconfirmed" => "has a book that nothing has confirmed",
+            "subscription-refused" => "is refused by the venue's streams",
             "book-contradicted" => "has a book that its quotes contradict",
             _ => "has a book out of step",
         };

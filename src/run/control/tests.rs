@@ -214,13 +214,15 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
             aside: None,
             unread: None,
             contradictions: None,
+            refused: false,
+            unconfirmed: false,
         })
     };
     {
         let health = running.vitals.health();
         let mut health = health.lock().expect("no panic");
         // The third of the connections brings what the second would, and nothing what the first would.
-        let silent = ConnectionHealth { heard_at: Some(ago(10)), ..connection(4, 2, None, true) };
+        let silent = ConnectionHealth { heard_at: Some(ago(30)), ..connection(4, 2, None, true) };
         health.connections = vec![
             connection(1, 0, Some(ago(100)), false),
             connection(2, 1, Some(ago(7)), true),
@@ -244,7 +246,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
     let starts = [
         format!("MARKET DATA connection spot 1 ({}) is down for 100.", names[0]),
         format!("MARKET DATA connection spot 2 ({}, {}) is down for 7.", names[1], names[2]),
-        format!("MARKET DATA connection spot 4 ({}) is silent for 10.", names[3]),
+        format!("MARKET DATA connection spot 4 ({}) is silent for 30.", names[3]),
         format!("MARKET DATA {} has a book out of step for 30.", names[1]),
         format!("MARKET DATA {} is silent for 95.", names[2]),
         format!("MARKET DATA {} has a book out of step for 20.", names[3]),
@@ -281,6 +283,8 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
         aside: None,
         unread: None,
         contradictions: None,
+        refused: false,
+        unconfirmed: false,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
     let watched = MarketData::new(&config, health);
@@ -321,6 +325,8 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
         aside: Some(FetchFailure::Unreadable(error)),
         unread: Some(unread),
         contradictions: Some((4, Time(90 * S))),
+        refused: false,
+        unconfirmed: false,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
     let watched = MarketData::new(&config, health);

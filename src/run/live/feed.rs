@@ -345,7 +345,7 @@ impl LiveFeed {
                             }
                         }
                         // Answers to our own requests are no market data; what could not be read may well be.
-                        Err(_) if client.control(*id, bytes, now) => {}
+                        Err(_) if client.control(*id, bytes, now, &mut self.requests) => {}
                         Err(untold) => {
                             sink.frame(SourceId(market as u16), came, bytes);
                             if let Untold::Unread(error) = untold {

@@ -44,6 +44,10 @@ pub(in crate::run) struct FollowedHealth {
     pub unread: Option<UnreadFrames>,
     /// How many quotes contradicted its book, and when the last did.
     pub contradictions: Option<(u64, Time)>,
+    /// Whether the venue refuses to bring its data over a connection that is live.
+    pub refused: bool,
+    /// Whether no diff came on top of its book for a while after that was fetched.
+    pub unconfirmed: bool,
 }
 
 /// See the module. Nothing before the first copy.
@@ -75,17 +79,8 @@ impl FeedHealth {
                     None => self.connections.push(seen),
                 }
             }
-            for FollowedState {
-                instrument,
-                group,
-                beside,
-                in_step,
-                depth_told,
-                aside,
-                unread,
-                contradictions,
-            } in client.followed()
-            {
+            for state in client.followed() {
+                let FollowedState { instrument, group, beside, in_step, depth_told, .. } = state;
                 let at = instrument.index();
                 if self.instruments.len() <= at {
                     self.instruments.resize(at + 1, None);
@@ -103,9 +98,11 @@ impl FeedHealth {
                     out_of_step_since,
                     depth_told,
                     carried_since,
-                    aside,
-                    unread,
-                    contradictions,
+                    aside: state.aside,
+                    unread: state.unread,
+                    contradictions: state.contradictions,
+                    refused: state.refused,
+                    unconfirmed: state.unconfirmed,
                 };
                 self.instruments[at] = Some(seen);
             }

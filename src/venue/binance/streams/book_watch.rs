@@ -11,6 +11,8 @@ use crate::domain::Time;
 use crate::domain::event::DepthHead;
 use crate::domain::kept::{Keep, Kept};
 
+/// A book on which no diff came for so long after it was fetched is not seen to be in step.
+const UNCONFIRMED_NS: u64 = 5_000_000_000;
 /// How long a book waits for its stream's first diff before it is fetched.
 const QUIET_NS_MAX: u64 = 500_000_000;
 
@@ -45,6 +47,8 @@ pub struct BookWatch {
     /// Connections whose next diff does not follow either.
     votes: u64,
     last_at: Time,
+    /// When it was fetched.
+    fetched_at: Time,
 }
 
 /// What a fetched book is good for.
@@ -70,12 +74,23 @@ impl BookWatch {
             early_since: None,
             votes: 0,
             last_at: Time(0),
+            fetched_at: Time(0),
         }
     }
 
     /// Whether the book is in step with the venue.
     pub fn synced(&self) -> bool {
         matches!(self.state, State::Bridging | State::Synced)
+    }
+
+    /// Whether it was fetched a while ago, and no diff came on top of it.
+    pub fn unconfirmed(&self, now: Time) -> bool {
+        self.state == State::Bridging && now.since(self.fetched_at) >= UNCONFIRMED_NS
+    }
+
+    /// When it was fetched.
+    pub fn fetched(&mut self, now: Time) {
+        self.fetched_at = now;
     }
 
     /// The update id that the book stands at.

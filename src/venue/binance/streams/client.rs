@@ -8,6 +8,7 @@ use super::line::{ConnectionId, GroupState, Line, Link};
 use super::messages::Watched;
 use super::plan::{StreamKind, StreamName, plan};
 use super::snapshots::{FetchFailure, SnapshotQueue};
+use super::subscription::Subscription;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::net::Backoff;
 use crate::net::websocket::ConnectionError;
@@ -124,6 +125,10 @@ pub struct FollowedState {
     pub unread: Option<UnreadFrames>,
     /// How many quotes contradicted its book, and when the last did.
     pub contradictions: Option<(u64, Time)>,
+    /// Whether a connection is live that should bring its data, and the venue refuses to.
+    pub refused: bool,
+    /// Whether its book was fetched, and no diff came on top of it for a while: it is quiet, or its stream does not flow.
+    pub unconfirmed: bool,
 }
 
 /// Messages to the venue are this far apart: at most four a second, which leaves one for a pong.
@@ -144,6 +149,8 @@ pub struct StreamClient {
     connections: u32,
     pub(super) next_deadline: Time,
     held_back: bool,
+    /// The present, to a few ms.
+    polled: Time,
     /// The venue wants no attempts before.
     closed_until: Time,
     /// Frames that could not be decoded, and do not say whose they are.
@@ -184,6 +191,7 @@ impl StreamClient {
             connections: 0,
             next_deadline: Time(0),
             held_back: false,
+            polled: Time(0),
             closed_until: Time(0),
             unnamed: Told::default(),
             counts: StreamCounts::default(),
@@ -284,6 +292,7 @@ impl StreamClient {
                 return None;
             }
             let in_step = watched.book.as_ref().map(|book| book.synced());
+            let unconfirmed = watched.book.as_ref().is_some_and(|book| book.unconfirmed(self.polled));
             Some(FollowedState {
                 instrument,
                 group,
@@ -293,15 +302,17 @@ impl StreamClient {
                 aside: self.queue.aside_for(instrument),
                 unread: watched.doubts.unread(),
                 contradictions: watched.doubts.contradictions(),
+                refused: self.groups[group].live && !watched.carried,
+                unconfirmed,
             })
         })
     }
 
-    /// Books in step with the venue, of how many.
+    /// Books in step with the venue, of how many. One on which no diff came for a while after it was fetched is none.
     #[must_use]
     pub fn books_synced(&self) -> (usize, usize) {
         let books = || self.watched.iter().flatten().filter_map(|w| w.book.as_ref());
-        (books().filter(|b| b.synced()).count(), books().count())
+        (books().filter(|b| b.synced() && !b.unconfirmed(self.polled)).count(), books().count())
     }
 
     /// Books that the venue refuses now, or that cannot be read.
@@ -322,6 +333,7 @@ impl StreamClient {
             self.poll_line(line, now, out);
         }
         self.poll_books(now, out);
+        self.polled = now;
         self.next_deadline = now.plus_nanos(5_000_000);
     }
 
@@ -348,13 +360,15 @@ impl StreamClient {
                 continue;
             }
             if now >= link.send_at
-                && let Some(text) = link.unsent.pop_front()
+                && let Some(subscription) = link.subscriptions.iter_mut().find(|s| s.is_due(now))
             {
+                link.asked += 1;
                 link.send_at = now.plus_nanos(SEND_EVERY_NS);
-                out.push(Request::Send { connection: id, text });
-                if link.unsent.is_empty() {
-                    self.group_changed(index, now, out);
-                }
+                out.push(Request::Send { connection: id, text: subscription.ask(link.asked, now) });
+                continue;
+            }
+            if link.subscriptions.iter().any(|subscription| subscription.is_unanswered(now)) {
+                self.poll_unanswered(id, now, out);
                 continue;
             }
             let (limit, silent) = (nanos(self.settings.silence), now.since(link.heard_at));
@@ -429,13 +443,14 @@ impl StreamClient {
         self.counts.connects += 1;
         self.connections += 1;
         let id = ConnectionId { line: index as u16, number: self.connections };
-        let (target, messages) = self.groups[self.lines[index].group].group.subscription();
+        let (target, lists) = self.groups[self.lines[index].group].group.subscription();
         out.push(Request::Connect { connection: id, target });
         Some(Link {
             id,
             opened_at: None,
             deadline: now.plus(self.settings.open_timeout),
-            unsent: messages.into(),
+            subscriptions: lists.into_iter().map(Subscription::new).collect(),
+            asked: 0,
             send_at: now,
             heard_at: now,
             pinged: false,
@@ -499,25 +514,29 @@ impl StreamClient {
         }
     }
 
-    /// A line came or went: books are wanted when the first comes, and invalid when the last goes.
-    fn group_changed(&mut self, line: usize, now: Time, out: &mut Vec<Request>) {
+    /// A line came or went, or one of its subscriptions: books are wanted when the first that brings their data comes, and
+    /// invalid when the last goes.
+    pub(super) fn group_changed(&mut self, line: usize, now: Time, out: &mut Vec<Request>) {
         let group = self.lines[line].group;
         let state = &self.groups[group];
         let live = state.lines.iter().any(|line| self.lines[usize::from(*line)].live());
-        if live == state.live {
-            return;
-        }
         self.groups[group].live = live;
-        for id in &self.groups[group].group.instruments {
+        let state = &self.groups[group];
+        for id in &state.group.instruments {
             let Some(watched) = &mut self.watched[id.index()] else { continue };
+            let lines = state.lines.iter().map(|line| &self.lines[usize::from(*line)]);
+            let carried = lines.flat_map(Line::links).any(|link| link.carries(*id));
             if watched.group != group {
                 // Its book, quotes and trades come over another connection, and go on.
-                if !live {
+                if !carried {
                     watched.forget_beside();
                 }
                 continue;
             }
-            if live {
+            if std::mem::replace(&mut watched.carried, carried) == carried {
+                continue;
+            }
+            if carried {
                 if let Some(book) = &mut watched.book {
                     book.live(now);
                 }

@@ -1,9 +1,9 @@
 //! A line: one group of streams over one connection, and the next connection when the present one is to be replaced.
 
 use super::plan::Group;
-use crate::domain::Time;
+use super::subscription::Subscription;
+use crate::domain::{InstrumentId, Time};
 use crate::net::Backoff;
-use std::collections::VecDeque;
 
 /// A connection, for as long as the program runs: its line and a number that never comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,8 +22,10 @@ pub struct Link {
     pub opened_at: Option<Time>,
     /// When an attempt is given up.
     pub deadline: Time,
-    /// Subscriptions still to be sent.
-    pub unsent: VecDeque<String>,
+    /// Subscriptions that are not acknowledged yet.
+    pub subscriptions: Vec<Subscription>,
+    /// The number of the last that was sent.
+    pub asked: u64,
     pub send_at: Time,
     /// When the last whole message came, of whatever kind: the venue's pings, and its answers to ours, show as well as data
     /// that it lives. Bytes that trickle show nothing.
@@ -37,9 +39,15 @@ pub struct Link {
 }
 
 impl Link {
-    /// Whether its streams flow: it is open and everything is subscribed to.
+    /// Whether its streams flow: it is open, and every subscription was answered; those that were refused may be asked for
+    /// still.
     pub fn live(&self) -> bool {
-        self.opened_at.is_some() && self.unsent.is_empty()
+        self.opened_at.is_some() && !self.subscriptions.iter().any(Subscription::is_first)
+    }
+
+    /// Whether it brings all of this instrument's data.
+    pub fn carries(&self, instrument: InstrumentId) -> bool {
+        self.live() && !self.subscriptions.iter().any(|refused| refused.keeps_from(instrument))
     }
 }
 
@@ -67,9 +75,14 @@ impl Line {
         [self.current.as_mut(), self.next.as_mut()].into_iter().flatten().find(|link| link.id == id)
     }
 
+    /// Its connections.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        [&self.current, &self.next].into_iter().flatten()
+    }
+
     /// Whether its streams flow over any connection.
     pub fn live(&self) -> bool {
-        [&self.current, &self.next].into_iter().flatten().any(Link::live)
+        self.links().any(Link::live)
     }
 
     /// Whether its streams flow, and over one connection that is not being replaced.

@@ -26,6 +26,8 @@ pub(super) struct Watched {
     pub depth_told: bool,
     /// Whether a top that came as such was published since the stages were last told that there is none.
     pub top_told: bool,
+    /// Whether any connection brings all of its data.
+    pub carried: bool,
     pub doubts: Doubts,
     /// Asked for to see whether its stream is behind, not because the book is out of step.
     pub checking: bool,
@@ -105,7 +107,7 @@ impl StreamClient {
 
     /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut. Says whether it
     /// was one of those.
-    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time) -> bool {
+    pub fn control(&mut self, id: ConnectionId, text: &[u8], now: Time, out: &mut Vec<Request>) -> bool {
         self.heard(id, now);
         if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
             self.counts.shutdowns_announced += 1;
@@ -121,11 +123,11 @@ impl StreamClient {
                 self.next_deadline = now;
             }
         } else if text.starts_with(b"{\"error\"") || text.starts_with(b"{\"code\"") {
-            self.counts.refused_subscriptions += 1;
-            let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
-            log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
+            self.subscribed(id, text, true, now, out);
+        } else if text.starts_with(b"{\"result\"") {
+            self.subscribed(id, text, false, now, out);
         } else {
-            return text.starts_with(b"{\"result\"");
+            return false;
         }
         true
     }
@@ -155,6 +157,7 @@ impl StreamClient {
             return SnapshotVerdict::Unwanted;
         }
         let verdict = book.snapshot(last_id);
+        book.fetched(now);
         match verdict {
             SnapshotVerdict::Publish => {
                 watched.depth_told = true;
@@ -249,6 +252,7 @@ impl Watched {
             book,
             depth_told: false,
             top_told: false,
+            carried: false,
             doubts: Doubts::new(seed),
             checking: false,
         }

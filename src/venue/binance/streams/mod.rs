@@ -17,6 +17,7 @@ mod line;
 mod messages;
 mod plan;
 mod snapshots;
+mod subscription;
 #[cfg(test)]
 mod tests;
 

@@ -143,7 +143,12 @@ fn nobody_waits_for_a_connection_that_was_replaced() {
     let old = rig.connect(0);
     rig.open(old);
     assert_eq!([5, 6].map(|id| rig.quote(old, id)), [Verdict::Publish; 2]);
-    rig.client.control(old, br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#, rig.now);
+    rig.client.control(
+        old,
+        br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#,
+        rig.now,
+        &mut rig.out,
+    );
     let new = rig.connect(1);
     rig.open(new);
     rig.trade(new);
@@ -158,7 +163,12 @@ fn an_announced_cut_is_forestalled_and_survived() {
     let old = rig.connect(0);
     rig.open(old);
     rig.trade(old);
-    rig.client.control(old, br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#, rig.now);
+    rig.client.control(
+        old,
+        br#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}"#,
+        rig.now,
+        &mut rig.out,
+    );
     let new = rig.connect(1);
     rig.open(new);
     assert_eq!((rig.client.live_connections(), rig.client.lines()), (1, 1), "two that are one");
@@ -232,7 +242,12 @@ fn messages_to_the_venue_are_at_most_four_a_second() {
         let asked = rig.pass(1);
         sent.extend(asked.iter().filter(|r| matches!(r, Request::Send { .. })).map(|_| rig.now.0));
     }
-    assert_eq!((sent.len(), rig.client.live_connections()), (5, 1));
+    assert_eq!((sent.len(), rig.client.live_connections()), (5, 0), "not before the venue says so");
+    for number in 1..=5 {
+        let answer = format!(r#"{{"result":null,"id":{number}}}"#);
+        assert!(rig.client.control(id, answer.as_bytes(), rig.now, &mut rig.out));
+        assert_eq!(rig.client.live_connections(), usize::from(number == 5));
+    }
     assert!(sent.windows(2).all(|w| w[1] - w[0] >= 250 * MS));
 }
 
@@ -344,7 +359,7 @@ fn a_quiet_book_is_compared_with_the_venues_and_one_whose_diff_is_on_its_way_is_
 
 #[test]
 fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_time() {
-    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 2);
+    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
     let asked = rig.pass(0);
     let lines: Vec<_> = asked
         .iter()
@@ -358,19 +373,16 @@ fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_
     rig.diff(id, 1, 10);
     assert_eq!(fetches(&rig.pass(1)), 1);
     rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
-    rig.pass(600);
-    rig.client.fetched(InstrumentId(1), 10, None, rig.now, &mut rig.out);
     let mut at = 10;
     for again in [false, true] {
-        // Both connections live, by trades; the other book is quiet too, and rightly so.
+        // Both connections live, by trades.
         let mut compared = false;
         for _ in 0..80 {
             lines.iter().for_each(|id| assert_eq!(rig.trade(*id), Verdict::Publish));
             for request in rig.pass(500) {
-                let Request::Fetch { instrument: of, .. } = request else { panic!("{request:?}") };
-                let last_id = if of == instrument { at + 30 } else { 10 };
-                compared |= of == instrument;
-                rig.client.fetched(of, last_id, None, rig.now, &mut rig.out);
+                assert!(matches!(request, Request::Fetch { .. }), "{request:?}");
+                compared = true;
+                rig.client.fetched(instrument, at + 30, None, rig.now, &mut rig.out);
             }
             if compared {
                 break;
@@ -473,7 +485,9 @@ fn a_book_that_the_venue_refuses_is_set_aside_and_the_others_trade_on() {
     assert!(at.windows(2).all(|w| w[1] - w[0] == 300), "{at:?}");
     let c = rig.client.counts;
     assert_eq!((c.fetch_refusals, c.books_set_aside, news, rig.client.books_aside()), (3, 1, 1, 1));
-    assert_eq!((rig.client.books_synced(), c.interruptions), ((2, 3), 0), "the others are in step");
+    assert_eq!((rig.client.books_synced(), c.interruptions), ((0, 3), 0), "no diff has confirmed the others");
+    let in_step = |state: FollowedState| state.in_step == Some(true) && state.unconfirmed;
+    assert_eq!(rig.client.followed().filter(|state| in_step(*state)).count(), 2);
 }
 
 #[test]
@@ -712,4 +726,70 @@ fn of_two_ways_to_an_instrument_the_one_without_its_book_may_go_and_nothing_of_t
     gone(&mut rig, market);
     gone(&mut rig, twin);
     assert_eq!(rig.out, []);
+}
+
+#[test]
+fn a_refused_subscription_is_asked_for_in_halves_and_keeps_its_own_instruments_alone_from_being_traded() {
+    let trade = *STREAMS.iter().find(|s| s.name == "trade").expect("listed");
+    let depth = *STREAMS.iter().find(|s| s.name == "depth@100ms").expect("listed");
+    let mut rig = Rig::new(
+        StreamSettings { streams: vec![trade, depth], silence: Duration::from_secs(3_600), ..settings() },
+        150,
+    );
+    let id = rig.connect(0);
+    rig.open(id);
+    // Whatever names the seventh is refused.
+    let bad = "\"s7usdt@trade\"";
+    let (mut sent, mut sizes) = (0, Vec::new());
+    for _ in 0..60_000 {
+        for request in rig.pass(5) {
+            match request {
+                Request::Send { text, .. } => {
+                    sent += 1;
+                    let number = text.rsplit(':').next().expect("an id").trim_end_matches('}').to_owned();
+                    let refused = text.contains(bad);
+                    let answer = if refused {
+                        sizes.push(text.matches('@').count());
+                        format!(r#"{{"error":{{"code":2,"msg":"Invalid request"}},"id":{number}}}"#)
+                    } else {
+                        format!(r#"{{"result":null,"id":{number}}}"#)
+                    };
+                    assert!(rig.client.control(id, answer.as_bytes(), rig.now, &mut rig.out));
+                }
+                Request::Fetch { instrument, .. } => {
+                    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
+                }
+                Request::Ping { .. } | Request::Interrupted { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(rig.client.live_connections(), 1);
+    let without: Vec<_> =
+        rig.client.followed().filter(|state| state.refused).map(|state| state.instrument.0).collect();
+    assert_eq!(without, [7]);
+    let in_step = rig.client.followed().filter(|state| state.in_step == Some(true)).count();
+    assert_eq!(in_step, 149, "the others are fetched");
+    assert!(sizes.len() >= 10 && sizes[0] > 200 && sizes.iter().skip(9).all(|size| *size < 3), "{sizes:?}");
+    assert!(sent < 60, "{sent}: one alone is asked for ever more rarely");
+}
+
+#[test]
+fn a_subscription_that_nobody_answers_is_asked_for_again() {
+    let mut rig = Rig::new(settings(), 101);
+    let id = rig.connect(0);
+    rig.open(id);
+    let sends = |asked: &[Request]| asked.iter().filter(|r| matches!(r, Request::Send { .. })).count();
+    let mut first = 0;
+    for _ in 0..900 {
+        rig.trade(id);
+        first += sends(&rig.pass(10));
+    }
+    assert_eq!((first, rig.client.live_connections()), (2, 0));
+    let mut again = 0;
+    for _ in 0..500 {
+        rig.trade(id);
+        again += sends(&rig.pass(10));
+    }
+    assert!(again >= 2, "{again}");
 }
