@@ -73,7 +73,7 @@ fn a_strategy_that_panics_in_a_run_ends_it_and_is_named() {
 
 #[test]
 fn a_strategy_that_panics_while_it_is_made_is_refused_by_the_place_of_its_name() {
-    let error = run(&["quiet", "unmade"], Threading::Inline).err().expect("refused");
+    let error = run(&["quiet", "unmade"], Threading::Inline).expect_err("refused");
     assert_eq!(
         error.to_string(),
         "my.toml:8:8: strategy.name = \"unmade\": my-unmade: its `build` panicked: no model.bin"
