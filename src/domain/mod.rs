@@ -7,6 +7,7 @@
 pub mod ahead;
 pub mod asset;
 pub mod bars;
+pub mod contradiction;
 pub mod decimal;
 pub mod event;
 pub mod ids;

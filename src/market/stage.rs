@@ -1,11 +1,12 @@
 //! The market stage: one state an instrument, and a lane to the strategy stage.
 
 use super::bar::{BarBuilder, BarSpec};
-use super::book::{BboCheck, BookKeeper, BookSync, Contradiction, SyncCounts};
+use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
 use super::indicator::{AnyIndicator, BarUnits, Indicator, imbalance::imbalance_of};
 use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
+use crate::domain::contradiction::Contradiction;
 use crate::domain::event::{Kind, Kline, Quote, Trade};
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,

@@ -1,22 +1,11 @@
 //! A built-in oracle: at every update id that a depth diff and a best-bid-and-ask event share, they must agree.
 
+use crate::domain::contradiction::{Contradiction, DIFFER_MAX};
 use crate::domain::event::Quote;
 use crate::market::Top;
 
 /// Quotes remembered; on the recordings a diff closes at most some 600 of them.
 const REMEMBERED: usize = 1_024;
-
-/// So many that differ in a row are no accident: levels are missing, or wrong.
-pub const DIFFER_MAX: u32 = 3;
-
-/// A quote and the book differ at one update id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Of which instrument.
-    pub instrument: crate::domain::InstrumentId,
-    /// Whether it is the last of [`DIFFER_MAX`] in a row.
-    pub lasting: bool,
-}
 
 /// Compares one instrument's book with its quotes.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ pub mod side;
 mod sync;
 pub mod window;
 
-pub use bbo::{BboCheck, Contradiction, DIFFER_MAX};
+pub use bbo::BboCheck;
 pub use keeper::BookKeeper;
 pub use ladder::Book;
 pub use pending::PendingDiffs;

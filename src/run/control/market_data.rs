@@ -7,7 +7,7 @@
 
 use super::request::MarketDataReply;
 use crate::domain::Time;
-use crate::market::book::DIFFER_MAX;
+use crate::domain::contradiction::DIFFER_MAX;
 use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::Config;
 use crate::run::live::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};

@@ -12,8 +12,8 @@
 use super::client::{Request, StreamClient};
 use super::line::ConnectionId;
 use super::plan::StreamKind;
+use crate::domain::contradiction::{Contradiction, DIFFER_MAX};
 use crate::domain::{InstrumentId, Time};
-use crate::market::book::{Contradiction, DIFFER_MAX};
 use crate::net::Backoff;
 use crate::venue::DecodeError;
 use crate::venue::binance::Unread;
