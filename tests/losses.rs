@@ -406,8 +406,8 @@ fn a_loss_over_its_limit_acts_once_though_its_scope_was_stopped_before() {
     let of_one = LossLimits { strategy_daily_max: TEN - 1, flatten: true, ..LossLimits::NONE };
     // What was stopped before, why, the limits, and what two losses of ten come to, the one after the other.
     type Acts = Vec<(Scope, DenyReason)>;
-    type Case = (&'static [(Scope, DenyReason)], LossLimits, Acts, Acts);
-    let cases: [Case; 7] = [
+    type Case<'a> = (&'a [(Scope, DenyReason)], LossLimits, Acts, Acts);
+    let cases: [Case<'_>; 7] = [
         (&[], of_all, vec![(Scope::All, DailyLoss)], vec![]),
         (&[(Scope::All, Killed)], of_all, vec![(Scope::All, DailyLoss)], vec![]),
         (&[(Scope::All, Killed)], both, vec![(Scope::All, DailyLoss)], vec![]),

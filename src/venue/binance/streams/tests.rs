@@ -1,13 +1,13 @@
 //! The state machine against time and happenings made up here: no socket, no clock.
 
+mod doubts;
+
 use super::*;
 use crate::domain::event::{DepthHead, Quote, Trade};
 use crate::domain::instrument::tests::sample;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Level, Market, Price, Qty, Side, Time};
-use crate::market::book::Contradiction;
 use crate::net::websocket::ConnectionError;
-use crate::venue::binance::Unread;
-use crate::venue::{DecodeError, Decoded};
+use crate::venue::Decoded;
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
@@ -325,108 +325,6 @@ fn of_two_connections_that_fell_silent_one_is_closed_while_the_other_is_there() 
     assert!(asked.contains(&Request::Interrupted { instrument: InstrumentId(0) }));
 }
 
-/// A book in step at 12, by connection `id`, that was quiet until it was asked for to be compared.
-fn quiet_until_compared(rig: &mut Rig, id: ConnectionId) {
-    let mut asked = Vec::new();
-    for _ in 0..31 {
-        rig.trade(id);
-        asked.extend(rig.pass(1_000));
-    }
-    assert_eq!(fetches(&asked), 1, "{asked:?}");
-}
-
-#[test]
-fn a_quiet_book_is_compared_with_the_venues_and_one_whose_diff_is_on_its_way_is_not_behind() {
-    let mut rig = Rig::new(settings(), 1);
-    let id = rig.connect(0);
-    rig.open(id);
-    assert_eq!(rig.diff(id, 1, 10), Verdict::Unsynced);
-    assert_eq!(fetches(&rig.pass(1)), 1);
-    let instrument = InstrumentId(0);
-    let publish = rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
-    assert_eq!(publish, SnapshotVerdict::Publish);
-    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
-    quiet_until_compared(&mut rig, id);
-    assert_eq!(rig.client.fetched(instrument, 12, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
-    assert!(rig.out.is_empty() && rig.pass(3_000).is_empty(), "rightly quiet");
-    quiet_until_compared(&mut rig, id);
-    assert_eq!(rig.client.fetched(instrument, 40, None, rig.now, &mut rig.out), SnapshotVerdict::Unwanted);
-    assert!(rig.out.is_empty() && rig.pass(1_900).is_empty());
-    assert_eq!(rig.diff(id, 13, 40), Verdict::Publish, "a little later than the book");
-    assert!(rig.pass(1_000).is_empty());
-    assert_eq!((rig.client.counts.stale_streams, rig.client.books_synced()), (0, (1, 1)));
-}
-
-#[test]
-fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_time() {
-    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
-    let asked = rig.pass(0);
-    let lines: Vec<_> = asked
-        .iter()
-        .filter_map(|r| match r {
-            Request::Connect { connection, .. } => Some(*connection),
-            _ => None,
-        })
-        .collect();
-    lines.iter().for_each(|id| rig.open(*id));
-    let (id, instrument) = (lines[0], InstrumentId(0));
-    rig.diff(id, 1, 10);
-    assert_eq!(fetches(&rig.pass(1)), 1);
-    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
-    let mut at = 10;
-    for again in [false, true] {
-        // Both connections live, by trades.
-        let mut compared = false;
-        for _ in 0..80 {
-            lines.iter().for_each(|id| assert_eq!(rig.trade(*id), Verdict::Publish));
-            for request in rig.pass(500) {
-                assert!(matches!(request, Request::Fetch { .. }), "{request:?}");
-                compared = true;
-                rig.client.fetched(instrument, at + 30, None, rig.now, &mut rig.out);
-            }
-            if compared {
-                break;
-            }
-        }
-        assert!(compared && rig.pass(1_900).is_empty());
-        let asked = rig.pass(100);
-        assert!(asked.contains(&Request::Interrupted { instrument }), "{asked:?}");
-        let connects = asked.iter().filter(|r| matches!(r, Request::Connect { .. })).count();
-        assert!(connects == usize::from(again) && !asked.iter().any(|r| matches!(r, Request::Close { .. })));
-        assert_eq!(rig.client.live_connections(), 2);
-        at += 30;
-        if again {
-            break;
-        }
-        assert_eq!(fetches(&rig.pass(300)), 1, "that book alone");
-        assert_eq!(rig.client.fetched(instrument, at, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
-    }
-    assert_eq!(rig.client.counts.stale_streams, 2);
-    // One after the other, each only once the new one brought something.
-    let mut closed = Vec::new();
-    for _ in 0..40 {
-        for request in rig.pass(500) {
-            match request {
-                Request::Connect { connection, .. } => {
-                    assert_eq!(closed.len(), usize::from(connection.line), "one at a time");
-                    rig.open(connection);
-                    rig.trade(connection);
-                }
-                Request::Close { connection, error } => {
-                    assert_eq!(error, Some(ConnectionError::Stale));
-                    closed.push(connection);
-                }
-                Request::Fetch { instrument: of, .. } => {
-                    rig.client.fetched(of, at, None, rig.now, &mut rig.out);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        lines.iter().for_each(|id| assert_eq!(rig.trade(*id), Verdict::Publish));
-    }
-    assert_eq!((closed, rig.client.counts.interruptions), (lines, 2));
-}
-
 #[test]
 fn what_was_kept_for_a_book_that_did_not_come_is_forgotten_on_both_sides_of_the_ring() {
     let instrument = InstrumentId(0);
@@ -550,85 +448,6 @@ fn one_that_stood_by_is_followed_by_connections_of_its_own_and_the_others_are_no
 }
 
 #[test]
-fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_longer() {
-    let instrument = InstrumentId(0);
-    let mut rig = Rig::new(settings(), 1);
-    let id = rig.connect(0);
-    rig.open(id);
-    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
-    assert_eq!(rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
-    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
-    let unread = |rig: &mut Rig, kind| {
-        let of = Some(Unread { instrument, kind });
-        rig.client.unread(id, of, DecodeError::Json, rig.now)
-    };
-    assert_eq!(unread(&mut rig, StreamKind::Trades), None);
-    assert_eq!(unread(&mut rig, StreamKind::Quotes), None, "the book has the same, and says it");
-    assert_eq!(rig.client.books_synced().0, 1);
-    assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
-    assert_eq!(unread(&mut rig, StreamKind::Diffs), None, "told once");
-    assert_eq!(rig.client.books_synced().0, 0);
-    assert_eq!(rig.diff(id, 15, 16), Verdict::Unsynced, "not on a book that is wrong");
-    let mut waited = Vec::new();
-    for round in 0..9u64 {
-        let begun = rig.now;
-        while !rig
-            .pass(1)
-            .iter()
-            .any(|r| matches!(r, Request::Fetch { instrument: i, .. } if *i == instrument))
-        {
-            rig.trade(id);
-            assert!(rig.now.since(begun) < 100_000 * MS, "never fetched");
-        }
-        waited.push(rig.now.since(begun) / MS);
-        let at = 100 * (round + 1);
-        rig.diff(id, at, at + 1);
-        rig.client.fetched(instrument, at, None, rig.now, &mut rig.out);
-        assert_eq!(rig.client.books_synced().0, 1, "round {round}");
-        assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
-    }
-    assert!(waited[0] <= 201 && waited[8] >= 14_000, "{waited:?}");
-    let counts = rig.client.counts;
-    assert_eq!((counts.unread, counts.interruptions, counts.gaps), (13, 10, 0), "{counts:?}");
-    let state = rig.client.followed().next().expect("followed").unread.expect("told");
-    assert_eq!((state.frames, state.kind, state.at), (13, StreamKind::Diffs, rig.now));
-}
-
-#[test]
-fn a_best_bid_and_ask_that_cannot_be_read_is_none_where_there_is_no_book() {
-    let instrument = InstrumentId(0);
-    let quotes = *STREAMS.iter().find(|s| s.name == "bookTicker").expect("listed");
-    let mut rig = Rig::new(StreamSettings { streams: vec![quotes], ..settings() }, 1);
-    let id = rig.connect(0);
-    rig.open(id);
-    let of = Some(Unread { instrument, kind: StreamKind::Quotes });
-    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None, "there was none yet");
-    assert_eq!(rig.quote(id, 5), Verdict::Publish);
-    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), Some(instrument));
-    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None);
-    assert_eq!(rig.client.unread(id, None, DecodeError::Json, rig.now), None, "nobody knows whose");
-    assert_eq!(rig.client.counts.unread, 4);
-}
-
-#[test]
-fn a_book_of_another_precision_is_set_aside_with_its_reason_and_a_torn_one_is_asked_for_again() {
-    let instrument = InstrumentId(0);
-    let mut rig = Rig::new(settings(), 1);
-    let id = rig.connect(0);
-    rig.open(id);
-    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
-    let torn = FetchFailure::Unreadable(DecodeError::Json);
-    assert!(rig.client.fetch_failed(instrument, &torn, rig.now, &mut rig.out));
-    assert_eq!((fetches(&rig.pass(300)), rig.client.books_aside()), (1, 0));
-    let error = crate::domain::DecimalError::TooPrecise;
-    let finer = FetchFailure::Unreadable(DecodeError::Number { field: "bids", error });
-    assert!(rig.client.fetch_failed(instrument, &finer, rig.now, &mut rig.out));
-    assert_eq!((fetches(&rig.pass(60_000)), rig.client.books_aside()), (0, 1));
-    assert_eq!(rig.client.followed().next().and_then(|followed| followed.aside), Some(finer));
-    assert_eq!(rig.client.counts.books_unread, 2);
-}
-
-#[test]
 fn an_attempt_that_is_one_too_many_is_followed_by_none_until_it_may_be() {
     use super::super::limits::{Retry, TooMuch};
     for (status, retry, seconds) in
@@ -644,35 +463,6 @@ fn an_attempt_that_is_one_too_many_is_followed_by_none_until_it_may_be() {
         }
         assert_eq!(rig.now.since(begun) / (1_000 * MS), seconds, "{status}");
     }
-}
-
-#[test]
-fn a_book_that_its_quotes_contradict_again_and_again_is_fetched_anew() {
-    let instrument = InstrumentId(0);
-    let mut rig = Rig::new(settings(), 1);
-    let id = rig.connect(0);
-    rig.open(id);
-    assert_eq!((rig.diff(id, 1, 10), fetches(&rig.pass(1))), (Verdict::Unsynced, 1));
-    rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out);
-    assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
-    let contradicted = |rig: &mut Rig, lasting| {
-        rig.client.contradicted(Contradiction { instrument, lasting }, rig.now, &mut rig.out);
-        std::mem::take(&mut rig.out)
-    };
-    assert_eq!(contradicted(&mut rig, false), []);
-    assert_eq!(rig.client.books_synced().0, 1);
-    assert_eq!(contradicted(&mut rig, true), [Request::Interrupted { instrument }]);
-    assert_eq!(
-        (contradicted(&mut rig, true), rig.client.books_synced().0),
-        (vec![], 0),
-        "it is doubted already"
-    );
-    assert_eq!(fetches(&rig.pass(300)), 1);
-    assert_eq!(rig.client.fetched(instrument, 20, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
-    let counts = rig.client.counts;
-    assert_eq!((counts.contradictions, counts.books_contradicted, counts.interruptions), (3, 1, 1));
-    let state = rig.client.followed().next().expect("followed");
-    assert_eq!(state.contradictions.map(|(count, _)| count), Some(3));
 }
 
 #[test]
@@ -776,7 +566,7 @@ fn a_refused_subscription_is_asked_for_in_halves_and_keeps_its_own_instruments_a
 
 #[test]
 fn a_subscription_that_nobody_answers_is_asked_for_again() {
-    let mut rig = Rig::new(settings(), 101);
+    let mut rig = Rig::new(settings(), 150);
     let id = rig.connect(0);
     rig.open(id);
     let sends = |asked: &[Request]| asked.iter().filter(|r| matches!(r, Request::Send { .. })).count();
