@@ -619,7 +619,7 @@ fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_clos
     use OrderKind::{Limit, PostOnly, Stop as Stopping, StopLimit, TakeProfit};
     let table = InstrumentTable::new(instruments()).expect("five instruments");
     let books = BookKeeper::new(table.all(), |_| false);
-    let held = InstrumentId(0);
+    let held = InstrumentId(1);
     let lot = table.get(held).lot.0;
     let order = |n: u64, kind: OrderKind, reduce_only, other_leg| Order {
         id: OrderId(n << 8),
@@ -630,9 +630,9 @@ fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_clos
         tif: TimeInForce::Gtc,
         reduce_only,
         qty: Qty(lot),
-        price: if kind.has_limit() { Price(1_000_000) } else { Price(0) },
+        price: if kind.has_limit() { Price(10_000_000_000) } else { Price(0) },
         extras: Extras {
-            stop_price: if kind.is_conditional() { Price(900_000) } else { Price(0) },
+            stop_price: if kind.is_conditional() { Price(9_000_000_000) } else { Price(0) },
             other_leg,
             ..Extras::NONE
         },
@@ -642,9 +642,9 @@ fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_clos
     // Who trades by them is stopped: what rests, and what waits to hold more.
     let trades = [order(6, Limit, true, 0), order(7, Stopping, false, 0), order(8, PostOnly, false, 0)];
     let mut position = Position::default();
-    position.apply(Side::Buy, Qty(lot * 100), Price(1_000_000), 0);
+    position.apply(Side::Buy, Qty(lot * 100), Price(10_000_000_000), 0);
     let orders: Vec<OrderState> = waits.clone().chain(trades).map(OrderState::new).collect();
-    let desk = DeskState { positions: vec![position], orders, ..DeskState::default() };
+    let desk = DeskState { positions: vec![Position::default(), position], orders, ..DeskState::default() };
     let stop = Stop::new();
     let ((mut asks, asked), (verdicts, mut told)) =
         (lane("intents", 8, 8, &stop), lane("verdicts", PER_EVENT, PER_EVENT, &stop));
@@ -656,7 +656,7 @@ fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_clos
     let mut event = |mut slot: Slot, new: Option<Order>| {
         seq += 1;
         slot.stamp(Time(BEGIN + seq * 1_000_000_000), 0, 0);
-        let top = Top { bid: Level::new(1_000_000, 5), ask: Level::new(1_000_001, 5), valid: true };
+        let top = Top { bid: Level::new(10_000_000_000, 5), ask: Level::new(10_000_000_001, 5), valid: true };
         new.iter().for_each(|order| asks.push(Intent::new(seq, Action::New(*order), top)));
         Stage::on_slot(&mut risk, seq, &slot, &books);
         let (mut cancels, mut approved) = (Vec::new(), None);

@@ -4,9 +4,11 @@
 //! something leaves an [`Intent`] behind. So a journal, which has the facts and what was sent, is enough to build a desk
 //! again without deciding anything anew.
 
+mod ended;
+
 use super::context::View;
 use super::intent::{Action, Change, INTENTS_PER_EVENT_MAX, Intent, Note};
-use super::manager::{Manager, Trail};
+use super::manager::{Manager, Protection, Trail};
 use super::sizing::{Sized, Sizer};
 use crate::domain::event::{Denial, Report};
 use crate::domain::order::{Applied, OrderState, ReportKind};
@@ -14,6 +16,7 @@ use crate::domain::{
     Extras, InstrumentId, Order, OrderId, OrderKind, OrderStatus, PlaceError, Position, Price, Qty, Side,
     StrategyId, Time, TimeInForce,
 };
+pub use ended::Ended;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -33,6 +36,9 @@ pub struct DeskState {
     pub manager: Manager,
     /// Orders made so far.
     pub order_count: u64,
+    /// Orders that ended of late.
+    #[serde(default, skip_serializing_if = "Ended::is_empty")]
+    pub ended: Ended,
 }
 
 impl DeskState {
@@ -128,6 +134,7 @@ impl Desk {
             positions: vec![Position::default(); instruments],
             manager: Manager::new(OPEN_ORDERS_MAX),
             order_count: 0,
+            ended: Ended::new(),
         };
         Self {
             strategy,
@@ -154,6 +161,7 @@ impl Desk {
         // Room is taken once.
         state.orders.reserve(OPEN_ORDERS_MAX);
         state.manager.reserve(OPEN_ORDERS_MAX);
+        state.ended.reserve();
         (desk.state, desk.restless) = (state, true);
         desk
     }
@@ -464,13 +472,24 @@ impl Desk {
         Some(Settled { order, changed: applied == Applied::Changed })
     }
 
-    /// A report of an order that is over: a trade is money whatever became of its order, and is told once.
+    /// A report of an order that is over: a trade is money whatever became of its order, and is told once. What an entry
+    /// bought so is protected as the rest of it was to be. `None` where nobody remembers the order.
     fn on_late(&mut self, report: &Report) -> Option<Settled> {
-        if report.kind == ReportKind::Fill && report.qty.0 > 0 {
-            self.book(report);
-            self.clamp(report.instrument);
+        if report.kind != ReportKind::Fill || report.qty.0 <= 0 {
+            return None;
         }
-        None
+        self.book(report);
+        let Some(ended) = self.state.ended.find(report.order) else {
+            self.clamp(report.instrument);
+            return None;
+        };
+        ended.state.apply(report.kind, report.qty, report.trade_id);
+        let (order, terms) = (ended.state, ended.terms);
+        if let Some(terms) = terms {
+            self.protect_again(&order, terms);
+        }
+        self.cover(&order, report);
+        Some(Settled { order, changed: true })
     }
 
     pub(super) fn book(&mut self, report: &Report) {
@@ -495,6 +514,11 @@ impl Desk {
         let index = self.state.orders.iter().position(|o| o.order.id == id)?;
         let mut order = self.state.orders.remove(index);
         order.status = ended;
+        // What was held alone never traded, and never will.
+        if !self.state.manager.is_held(id) {
+            let terms = self.protection(id).map(Protection::terms);
+            self.state.ended.note(order, terms);
+        }
         // What waited for it to end may go.
         self.restless |= self.state.manager.linked(id).is_some();
         self.state.manager.forget(id);

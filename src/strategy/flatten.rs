@@ -282,7 +282,10 @@ mod tests {
         let others = [Scope::All, Scope::Venue(VenueId(0)), Scope::Strategy(StrategyId(0))];
         let room = flatten.scopes.capacity();
         for scope in all.iter().chain(&others) {
-            flatten.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: true });
+            // Who stopped it first may have left it open.
+            for closes in [false, true, true] {
+                flatten.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: closes });
+            }
         }
         assert_eq!(flatten.scopes, [&all[..], &others].concat());
         assert_eq!(flatten.scopes.capacity(), room, "nothing is allocated for it");

@@ -250,9 +250,18 @@ impl StrategyStage {
     fn on_report(&mut self, report: Report) {
         let Some(seat) = self.seats.get_mut(report.strategy.index()) else { return };
         self.active.add(report.strategy.index());
-        let settled = seat.desk.on_report(&report, self.view.now).filter(|settled| settled.changed);
+        let settled = seat.desk.on_report(&report, self.view.now);
         seat.desk.attend(&self.view);
-        let Some(settled) = settled else { return };
+        let Some(settled) = settled else {
+            // Of an order that ended too long ago to be remembered: what it traded is the strategy's all the same.
+            if report.kind == ReportKind::Fill && report.qty.0 > 0 {
+                seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));
+            }
+            return;
+        };
+        if !settled.changed {
+            return;
+        }
         if report.kind == ReportKind::Fill {
             // Of an iceberg's part the strategy hears as of the whole.
             let report = Report { order: settled.order.order.id, ..report };

@@ -102,9 +102,17 @@ fn a_trade_of_an_order_that_is_over_is_booked() {
     };
     desk.on_report(&report(ReportKind::Rejected, 0, 0), Time(1));
     assert!(desk.order(id).is_none());
-    assert!(desk.on_report(&report(ReportKind::Fill, 4, 1), Time(2)).is_none());
+    let late = desk.on_report(&report(ReportKind::Fill, 4, 1), Time(2)).expect("it is remembered");
+    assert!(late.changed, "the strategy is told of it");
+    let told = (late.order.order.id, late.order.status, late.order.filled);
+    assert_eq!(told, (id, OrderStatus::Rejected, Qty(4)));
     assert!(desk.on_report(&report(ReportKind::Canceled, 0, 0), Time(3)).is_none());
     assert_eq!(desk.state.positions[0].qty, Qty(4));
+    let whole = desk.on_report(&report(ReportKind::Fill, 6, 2), Time(4)).expect("it is remembered");
+    assert_eq!((whole.order.status, whole.order.filled), (OrderStatus::Filled, Qty(10)));
+    let strangers = Report { order: OrderId(99), ..report(ReportKind::Fill, 1, 3) };
+    assert!(desk.on_report(&strangers, Time(5)).is_none(), "whose it is nobody knows");
+    assert_eq!(desk.state.positions[0].qty, Qty(11), "but it is money");
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Desk {
         }
         if order.status.is_final() {
             self.end(order.order.id, order.status);
+            self.state.ended.is_known_as(order.order.id, report.order);
         }
         Some(Settled { order, changed: filled || order != before })
     }

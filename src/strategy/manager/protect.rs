@@ -3,7 +3,7 @@
 use super::held::Trail;
 use crate::domain::event::{Report, Trade};
 use crate::domain::order::OrderState;
-use crate::domain::{InstrumentId, OrderId, PlaceError, Position, Price, Qty, Side, Time};
+use crate::domain::{InstrumentId, Order, OrderId, PlaceError, Position, Price, Qty, Side, Time};
 use crate::market::Top;
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
@@ -49,7 +49,7 @@ fn is_zero(qty: &Qty) -> bool {
 }
 
 /// What a protection is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Terms {
     /// See [`Protection::stop`].
     pub stop: Price,
@@ -69,6 +69,25 @@ impl Terms {
 }
 
 impl Protection {
+    fn new(entry: &Order, terms: Terms, covered: Qty) -> Self {
+        let Terms { stop, take_profit, trail } = terms;
+        Self {
+            entry: entry.id,
+            instrument: entry.instrument,
+            side: entry.side,
+            stop,
+            take_profit,
+            trail,
+            best: Price(0),
+            of_fill: false,
+            covered,
+            exit: None,
+            retry_at: Time(0),
+            affordable: Qty::ZERO,
+            entry_final: false,
+        }
+    }
+
     /// The price at which the stop now leaves; `None` without one.
     #[must_use]
     pub fn stop_now(&self) -> Option<Price> {
@@ -110,6 +129,12 @@ impl Protection {
         if self.trail != Trail::None && (self.best.0 == 0 || (self.of_fill && worse)) {
             (self.best, self.of_fill) = (price, true);
         }
+    }
+
+    /// What it is to be.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        Terms { stop: self.stop, take_profit: self.take_profit, trail: self.trail }
     }
 
     fn is_over(&self) -> bool {
@@ -167,30 +192,28 @@ impl Desk {
         if let Some(p) = self.state.manager.protections.iter_mut().find(|p| p.entry == entry) {
             (p.stop, p.take_profit, p.trail) = (stop, take_profit, trail);
             self.restless = true;
-            return;
+            return self.state.ended.protect(entry, Some(terms));
         }
         let Some(state) = self.state.orders.iter().find(|o| o.order.id == entry).copied() else { return };
-        let instrument = state.order.instrument;
-        self.state.manager.protections.push(Protection {
-            entry,
-            instrument,
-            side: state.order.side,
-            stop,
-            take_profit,
-            trail,
-            best: Price(0),
-            of_fill: false,
-            covered: state.filled,
-            exit: None,
-            retry_at: Time(0),
-            affordable: Qty::ZERO,
-            entry_final: false,
-        });
+        self.state.manager.protections.push(Protection::new(&state.order, terms, state.filled));
         self.restless = true;
-        self.clamp(instrument);
+        self.clamp(state.order.instrument);
+    }
+
+    /// Protects what an entry that is over traded after all, unless what it filled before is protected still. The oldest
+    /// first, as if it had been there all the time.
+    pub(in crate::strategy) fn protect_again(&mut self, entry: &OrderState, terms: Terms) {
+        let protections = &mut self.state.manager.protections;
+        if protections.iter().any(|p| p.entry == entry.order.id) {
+            return;
+        }
+        let at = protections.iter().position(|p| p.entry > entry.order.id).unwrap_or(protections.len());
+        let again = Protection { entry_final: true, ..Protection::new(&entry.order, terms, Qty::ZERO) };
+        protections.insert(at, again);
     }
 
     pub(super) fn drop_protection(&mut self, entry: OrderId) {
+        self.state.ended.protect(entry, None);
         self.state.manager.protections.retain(|p| p.entry != entry);
     }
 

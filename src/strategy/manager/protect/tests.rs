@@ -1,7 +1,7 @@
 //! What a protection covers, where it leaves, and what becomes of it.
 
-use super::super::Trail;
 use super::super::{RETRY_NS, RETRY_SMALL_NS};
+use super::super::{Redo, Trail};
 use super::*;
 use crate::domain::DenyReason;
 use crate::domain::event::{Command, Denial, FeeAsset};
@@ -411,4 +411,72 @@ fn what_the_wallet_has_enough_for_leaves_at_once_where_it_has_too_little_for_all
     denied(&mut desk, exit, (99_999, 300_000), 5 + 2 * RETRY_NS);
     assert_eq!(exits(&mut desk, &view), [], "that is less than a lot");
     assert_eq!(desk.next_timer(&view), Some(Time(5 + 3 * RETRY_NS)));
+}
+
+#[test]
+fn what_an_entry_traded_after_its_end_is_protected_as_the_rest_of_it_was_to_be() {
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    // How it ended, what it filled before and was sold again, where it was to leave, and whether it was given up.
+    for (end, before, stop, given_up) in [
+        (ReportKind::Rejected, 0, 90, false),
+        (ReportKind::Canceled, 4, 90, false),
+        (ReportKind::Expired, 4, 95, false),
+        (ReportKind::Canceled, 4, 90, true),
+    ] {
+        let what = format!("{end:?} {before} {stop} {given_up}");
+        let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+        // What the journal has of it makes the same desk.
+        let (mut again, mut trades) = (Desk::new(StrategyId(0), 1), 0);
+        let mut report = |desk: &mut Desk, again: &mut Desk, order: OrderId, side, kind, qty| {
+            trades += 1;
+            let report = told(order, side, kind, qty, trades);
+            again.on_report(&report, Time(trades));
+            desk.on_report(&report, Time(trades))
+        };
+        let redo = |desk: &mut Desk, again: &mut Desk| -> Vec<Order> {
+            let (mut event, mut sent) = (Redo::default(), Vec::new());
+            let actions: Vec<Action> = desk.take_intents().map(|intent| intent.action).collect();
+            for action in &actions {
+                again.redo(action, &mut event);
+                sent.extend(if let Action::New(order) = action { Some(*order) } else { None });
+            }
+            assert_eq!(again.state, desk.state, "{what}");
+            sent
+        };
+        let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+        desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+        redo(&mut desk, &mut again);
+        if before > 0 {
+            report(&mut desk, &mut again, entry, Side::Buy, ReportKind::Fill, before);
+        }
+        report(&mut desk, &mut again, entry, Side::Buy, end, 0);
+        if before > 0 {
+            let terms = Terms { stop: Price(stop), ..Terms::default() };
+            desk.protect(&view, entry, terms).expect("it is protected still");
+            if given_up {
+                desk.unprotect(&view, entry).expect("it is protected");
+            }
+            let sell = Wanted { side: Side::Sell, qty: Qty(before), ..buy() };
+            let sell = desk.place(&view, &sell, Trail::None).expect("a sound order");
+            redo(&mut desk, &mut again);
+            report(&mut desk, &mut again, sell, Side::Sell, ReportKind::Fill, before);
+        }
+        assert_eq!((desk.protection(entry), desk.state.positions[0].qty), (None, Qty(0)), "{what}");
+        let late = report(&mut desk, &mut again, entry, Side::Buy, ReportKind::Fill, 3);
+        let late = late.expect("it is remembered");
+        assert_eq!((late.changed, late.order.filled), (true, Qty(before + 3)), "{what}");
+        let covers = desk.protection(entry).map(|p| (p.covered, p.terms().stop));
+        assert_eq!(covers, (!given_up).then_some((Qty(3), Price(stop))), "{what}");
+        view.tops[0] = Top { bid: Level::new(stop, 5), ask: Level::new(stop + 1, 5), valid: true };
+        desk.guard(&view, BTC, view.tops[0]);
+        let exits = redo(&mut desk, &mut again);
+        let sent: Vec<_> = exits.iter().map(|exit| (exit.kind, exit.qty, exit.reduce_only)).collect();
+        let expected = if given_up { vec![] } else { vec![(OrderKind::Market, Qty(3), true)] };
+        assert_eq!(sent, expected, "{what}");
+        for exit in exits {
+            report(&mut desk, &mut again, exit.id, Side::Sell, ReportKind::Fill, 3);
+            assert_eq!(desk.protection(entry), None, "{what}");
+        }
+        assert_eq!(again.state, desk.state, "{what}");
+    }
 }
