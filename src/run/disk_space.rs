@@ -145,7 +145,8 @@ pub(super) struct DiskWatch {
 }
 
 impl DiskWatch {
-    /// Watches the disks of these files, whose directories need not exist yet: what each is to the run, and where it is. On these cores.
+    /// Watches the disks of these files, whose directories need not exist yet: what each is to the run, and where it is. On
+    /// these cores.
     ///
     /// # Errors
     /// What the operating system says.

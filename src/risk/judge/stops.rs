@@ -43,8 +43,8 @@ impl<R: RuleList> Judge<R> {
         threw == Threw::New
     }
 
-    /// Whether an order that is stopped stays, or may go out: it protects what is held, or was triggered to leave it, and nothing else closes
-    /// that. What closes needs all that is held to be free, and none of it to leave twice.
+    /// Whether an order that is stopped stays, or may go out: it protects what is held, or was triggered to leave it, and
+    /// nothing else closes that. What closes needs all that is held to be free, and none of it to leave twice.
     pub(super) fn is_spared(&self, order: &Order, triggered: bool) -> bool {
         (triggered || order.protects()) && !self.switches.closes(order.strategy, order.instrument)
     }
