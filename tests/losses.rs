@@ -259,19 +259,7 @@ fn a_release_forgives_what_it_lets_go_and_nothing_else() {
         (told, whole.day_start - whole.profit)
     };
     event(Slot::clock());
-    event(Slot::report(&Report {
-        instrument: InstrumentId(0),
-        order: OrderId(0),
-        strategy: StrategyId(0),
-        side: Side::Buy,
-        kind: ReportKind::Funding,
-        qty: Qty(1),
-        price: Price(1),
-        fee: TEN,
-        fee_asset: FeeAsset::Quote,
-        trade_id: 0,
-        maker: false,
-    }));
+    event(lose(0));
     let lost = i128::from(TEN);
     let release = |scope| Slot::command(Command::Release(scope));
     let own = Scope::Strategy(StrategyId(0));
