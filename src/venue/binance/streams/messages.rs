@@ -4,7 +4,7 @@ use super::admission::{Bars, Newest, Verdict, Window};
 use super::book_watch::{BookWatch, SnapshotVerdict};
 use super::client::{Request, StreamClient, nanos};
 use super::doubt::Doubts;
-use super::line::ConnectionId;
+use super::line::{ConnectionId, Link};
 use super::snapshots::{FetchFailure, path};
 use crate::domain::{InstrumentId, Time};
 use crate::venue::Decoded;
@@ -86,23 +86,24 @@ impl StreamClient {
         verdict
     }
 
+    /// Data came over a connection.
     #[inline]
     pub(super) fn alive(&mut self, id: ConnectionId, now: Time) {
-        if let Some(line) = self.lines.get_mut(usize::from(id.line))
-            && let Some(link) = line.link(id)
-        {
-            (link.heard_at, link.pinged) = (now, false);
+        if let Some(link) = self.hear(id, now) {
             link.delivered = true;
         }
     }
 
     /// Something whole came over a connection that is no data: it lives.
     pub fn heard(&mut self, id: ConnectionId, now: Time) {
-        if let Some(line) = self.lines.get_mut(usize::from(id.line))
-            && let Some(link) = line.link(id)
-        {
-            (link.heard_at, link.pinged) = (now, false);
-        }
+        self.hear(id, now);
+    }
+
+    #[inline]
+    fn hear(&mut self, id: ConnectionId, now: Time) -> Option<&mut Link> {
+        let link = self.lines.get_mut(usize::from(id.line))?.link(id)?;
+        (link.heard_at, link.pinged) = (now, false);
+        Some(link)
     }
 
     /// A message that is no market data: an answer to a subscription, or the announcement of a planned cut. Says whether it
