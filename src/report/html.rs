@@ -32,17 +32,14 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut partial = path.file_name().unwrap_or_default().to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(partial);
-    let written = write_synced(&partial, content).and_then(|()| fs::hard_link(&partial, path));
-    let written = match written {
+    let written = write_synced(&partial, content).and_then(|()| match fs::hard_link(&partial, path) {
         // A file system without links, on which a rename would replace what is there.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && partial.is_file() => {
-            match path.exists() {
-                true => Err(io::ErrorKind::AlreadyExists.into()),
-                false => fs::rename(&partial, path),
-            }
-        }
-        written => written,
-    };
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => match path.exists() {
+            true => Err(io::ErrorKind::AlreadyExists.into()),
+            false => fs::rename(&partial, path),
+        },
+        linked => linked,
+    });
     // The first error is the one to tell.
     let _ = fs::remove_file(&partial);
     written
@@ -77,6 +74,13 @@ mod tests {
         let blocked = directory.path().join("blocked");
         fs::create_dir(&blocked).expect("writable");
         write_whole(&blocked, b"x").expect_err("a directory is in the way");
+        // The one that is full whatever is written to it, under the name that the file has until it is whole.
+        let full = directory.path().join("full");
+        let partial = directory.path().join(format!("full.{}.partial", std::process::id()));
+        std::os::unix::fs::symlink("/dev/full", &partial).expect("writable");
+        let error = write_whole(&full, b"cut").expect_err("there is no room");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(!full.exists() && !full.is_symlink(), "half a file would be taken for a whole one");
         let mut names: Vec<_> = fs::read_dir(directory.path())
             .expect("readable")
             .flatten()
