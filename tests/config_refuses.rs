@@ -86,6 +86,14 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:8:25: trading.self_trade_prevention = \"EXPIRE_MAKER\": must be one of default, none, expire-taker, expire-maker, expire-both, decrement, transfer; did you mean \"expire-maker\"?",
         ],
     ),
+    // So may what is no name of a webhook's variable: whoever knows its address can write to it.
+    (
+        "[alerts]\nwebhook_env = \"https://ntfy.example/my-secret-topic\"\n[audit]\nwebhook_env = \"\"",
+        &[
+            "my.toml:2:15: alerts.webhook_env: must be the name of an environment variable, 1 to 100 letters, digits or _; the address itself has no place here, since this text is kept in journals",
+            "my.toml:4:15: audit.webhook_env: must be the name of an environment variable, 1 to 100 letters, digits or _; the address itself has no place here, since this text is kept in journals",
+        ],
+    ),
     (
         "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[trading]\nstandby = [\"binance:spot:ETHUSDT\", \"binance:spot:XRPUSDT\"]",
         &[

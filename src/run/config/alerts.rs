@@ -15,7 +15,7 @@ pub struct AlertConfig {
 
 impl AlertConfig {
     pub(super) fn check(raw: &RawAlerts, checks: &mut Checks<'_>) -> Self {
-        let webhook_env = raw.webhook_env.as_ref().and_then(|name| checks.name(name, 100, "_"));
+        let webhook_env = raw.webhook_env.as_ref().and_then(|name| checks.variable(name, "the address"));
         Self { webhook_env: webhook_env.unwrap_or_else(|| WEBHOOK_ENV.to_owned()) }
     }
 }

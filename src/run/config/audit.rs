@@ -25,7 +25,7 @@ pub struct AuditConfig {
 impl AuditConfig {
     pub(super) fn check(raw: &RawAudit, checks: &mut Checks<'_>) -> Self {
         let path = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(PathBuf::from);
-        let webhook_env = raw.webhook_env.as_ref().and_then(|name| checks.name(name, 100, "_"));
+        let webhook_env = raw.webhook_env.as_ref().and_then(|name| checks.variable(name, "the address"));
         Self {
             enabled: raw.enabled.unwrap_or(true),
             path: path(&raw.path),

@@ -129,6 +129,22 @@ impl Checks<'_> {
         None
     }
 
+    /// The name of an environment variable that holds `what`. Who writes that itself there is not shown it again.
+    pub fn variable(&mut self, given: &Spanned<String>, what: &str) -> Option<String> {
+        let name = given.get_ref();
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let begins = name.starts_with(|c: char| !c.is_ascii_digit());
+        if begins && name.len() <= 100 && name.chars().all(good) {
+            return Some(name.clone());
+        }
+        let expected = format!(
+            "must be the name of an environment variable, 1 to 100 letters, digits or _; {what} itself has no place here, \
+             since this text is kept in journals"
+        );
+        self.refuse_unseen(&given.span(), expected);
+        None
+    }
+
     /// Text of 1 to `max` characters, each a letter, digit or one of `also`: names that end up in files and reports.
     pub fn name(&mut self, given: &Spanned<String>, max: usize, also: &str) -> Option<String> {
         let text = given.get_ref();
