@@ -16,7 +16,7 @@ use crate::run::config::{Config, TradingConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
 use crate::run::orders::KeysError;
-use crate::run::orders::keys;
+use crate::run::orders::keys::{self, KeyOf};
 use crate::security::{ApiKey, Credentials};
 use crate::venue::binance::request::{Name, Params, RecvWindow, RequestError, RestRequest, Timing};
 use serde_json::Value;
@@ -137,7 +137,7 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
     let mut trading = config.trading.clone();
     (trading.key_env, trading.secret_env) = (KEY_ENV.to_owned(), SECRET_ENV.to_owned());
     trading.key_file = options.key_file.clone();
-    let credentials = keys::load(&trading)?;
+    let credentials = keys::load(&trading, KeyOf::Watchdog)?;
     let theirs = keys::known_api_key(&config.trading);
     if let Some(by) = shared(&config.trading, &trading, &credentials.api_key, theirs.as_ref()) {
         return Err(WatchdogError::Shared(by));

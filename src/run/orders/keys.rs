@@ -8,15 +8,43 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+/// Whose key is read: each has its own, and its own place for the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOf {
+    /// Who trades.
+    Engine,
+    /// Who cancels everything once the engine's heart stops.
+    Watchdog,
+}
+
+impl KeyOf {
+    const fn who(self) -> &'static str {
+        match self {
+            Self::Engine => "live trading",
+            Self::Watchdog => "the watchdog",
+        }
+    }
+
+    /// What names its file.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Engine => "[trading] key_file",
+            Self::Watchdog => "--key-file",
+        }
+    }
+}
+
 /// Why there is no key.
 #[derive(Debug, Error)]
 pub enum KeysError {
     /// A variable is not set.
     #[error(
-        "live trading needs a key, and the environment has no {variable}: set {key} and {secret}, or give [trading] \
-         key_file"
+        "{} needs a key, and the environment has no {variable}: set {key} and {secret}, or give {}",
+        .of.who(), .of.file()
     )]
     NoVariable {
+        /// Whose key it is.
+        of: KeyOf,
         /// The one missed.
         variable: String,
         /// The one for the key.
@@ -25,8 +53,10 @@ pub enum KeysError {
         secret: String,
     },
     /// The file cannot be read.
-    #[error("[trading] key_file {path}: {problem}")]
+    #[error("{} {path}: {problem}", .of.file())]
     Unreadable {
+        /// Whose key it is.
+        of: KeyOf,
         /// Which.
         path: PathBuf,
         /// What the system said.
@@ -34,10 +64,13 @@ pub enum KeysError {
     },
     /// Others may read the file.
     #[error(
-        "[trading] key_file {path} may be read by others (mode {mode:03o}): take it for known to them, make a new key, \
-         and chmod 600 its file"
+        "{} {path} may be read by others (mode {mode:03o}): take it for known to them, make a new key, and chmod 600 its \
+         file",
+        .of.file()
     )]
     Exposed {
+        /// Whose key it is.
+        of: KeyOf,
         /// Which.
         path: PathBuf,
         /// Its permissions.
@@ -53,14 +86,14 @@ pub enum KeysError {
     },
 }
 
-/// Reads the key that `trading` points at.
+/// Reads the key that `trading` points at; `of` says whose it is.
 ///
 /// # Errors
 /// [`KeysError`], with what to do.
-pub fn load(trading: &TradingConfig) -> Result<Credentials, KeysError> {
+pub fn load(trading: &TradingConfig, of: KeyOf) -> Result<Credentials, KeysError> {
     match &trading.key_file {
-        Some(path) => from_file(path),
-        None => from_variables(trading, |name| std::env::var(name).ok()),
+        Some(path) => from_file(path, of),
+        None => from_variables(trading, of, |name| std::env::var(name).ok()),
     }
 }
 
@@ -80,12 +113,17 @@ fn api_key_by(trading: &TradingConfig, read: impl Fn(&str) -> Option<String>) ->
 
 fn from_variables(
     trading: &TradingConfig,
+    of: KeyOf,
     read: impl Fn(&str) -> Option<String>,
 ) -> Result<Credentials, KeysError> {
     let (key, secret) = (&trading.key_env, &trading.secret_env);
     let text = |variable: &String| {
-        let missing =
-            || KeysError::NoVariable { variable: variable.clone(), key: key.clone(), secret: secret.clone() };
+        let missing = || KeysError::NoVariable {
+            of,
+            variable: variable.clone(),
+            key: key.clone(),
+            secret: secret.clone(),
+        };
         read(variable).filter(|text| !text.trim().is_empty()).map(Secret::new).ok_or_else(missing)
     };
     let (api_key, secret_text) = (text(key)?, text(secret)?);
@@ -93,12 +131,12 @@ fn from_variables(
         .map_err(|error| KeysError::Bad { place: format!("{key} and {secret}"), error })
 }
 
-fn from_file(path: &Path) -> Result<Credentials, KeysError> {
+fn from_file(path: &Path, of: KeyOf) -> Result<Credentials, KeysError> {
     let unreadable =
-        |error: std::io::Error| KeysError::Unreadable { path: path.into(), problem: error.to_string() };
+        |error: std::io::Error| KeysError::Unreadable { of, path: path.into(), problem: error.to_string() };
     let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeysError::Exposed { path: path.into(), mode });
+        return Err(KeysError::Exposed { of, path: path.into(), mode });
     }
     let whole = Secret::new(std::fs::read(path).map_err(unreadable)?);
     Credentials::from_text(&whole)
@@ -132,11 +170,18 @@ mod tests {
             "ALGO_TRADER_API_SECRET" => Some(format!("{SECRET}\n")),
             _ => None,
         };
-        let credentials = from_variables(&trading(), both).expect("both are there");
+        let credentials = from_variables(&trading(), KeyOf::Engine, both).expect("both are there");
         assert_eq!(credentials.signer.algorithm(), Algorithm::HmacSha256);
         let one = |name: &str| both(name).filter(|_| name.ends_with("KEY"));
-        let said = from_variables(&trading(), one).expect_err("no secret").to_string();
+        let said = from_variables(&trading(), KeyOf::Engine, one).expect_err("no secret").to_string();
+        assert!(
+            said.starts_with("live trading needs a key") && said.ends_with("[trading] key_file"),
+            "{said}"
+        );
         assert!(said.contains("has no ALGO_TRADER_API_SECRET"), "{said}");
+        let said = from_variables(&trading(), KeyOf::Watchdog, one).expect_err("no secret").to_string();
+        assert!(said.starts_with("the watchdog needs a key"), "{said}");
+        assert!(said.ends_with("or give --key-file"), "it heeds no key_file: {said}");
     }
 
     #[test]
@@ -160,21 +205,21 @@ mod tests {
         for mode in [0o644, 0o640, 0o604, 0o660] {
             let exposed = file(&text, mode);
             wanted.key_file = Some(exposed.path().into());
-            let said = load(&wanted).expect_err("exposed").to_string();
+            let said = load(&wanted, KeyOf::Engine).expect_err("exposed").to_string();
             assert!(said.contains(&format!("mode {mode:03o}")), "{said}");
             assert!(!said.contains("abcdefgh") && !said.contains(SECRET), "{said}");
         }
         for mode in [0o600, 0o400] {
             let kept = file(&text, mode);
             wanted.key_file = Some(kept.path().into());
-            load(&wanted).expect("ours alone");
+            load(&wanted, KeyOf::Engine).expect("ours alone");
         }
         let short = file("abcdefgh\n\n", 0o600);
         wanted.key_file = Some(short.path().into());
-        assert!(matches!(load(&wanted), Err(KeysError::Bad { error: KeyError::OneLine, .. })));
+        assert!(matches!(load(&wanted, KeyOf::Engine), Err(KeysError::Bad { error: KeyError::OneLine, .. })));
         let odd = file("abc defgh\nsecret secret\n", 0o600);
         wanted.key_file = Some(odd.path().into());
-        let said = load(&wanted).expect_err("white space").to_string();
+        let said = load(&wanted, KeyOf::Engine).expect_err("white space").to_string();
         assert!(said.contains("is not taken") && !said.contains("defgh"), "{said}");
     }
 }

@@ -2,7 +2,7 @@
 //! holds. Everything that can be refused is refused here, before a thread is started.
 
 use super::OrdersError;
-use super::keys;
+use super::keys::{self, KeyOf};
 use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, Time, decimal};
@@ -149,7 +149,7 @@ pub(super) fn check(
     interrupt: &Interrupt,
     waiting: &dyn Fn(&str),
 ) -> Result<Found, OrdersError> {
-    let credentials = keys::load(&config.trading)?;
+    let credentials = keys::load(&config.trading, KeyOf::Engine)?;
     let endpoint = config.venue.endpoints(Market::Spot).rest.clone();
     let http = HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX);
     let trading = &config.trading;
