@@ -29,7 +29,8 @@ const STRATEGIES_MAX: usize = 255;
 #[derive(clap::Args)]
 #[command(
     after_help = "What it did goes to --report, or to latency-reports/demo: the latency report, the database demo.db and \
-the audit trail demo.audit. With --json alone no latency report is written.
+the audit trail demo.audit. With --json alone no latency report is written; without a network (--direct, --speed, \
+--instrument-counts) no database is.
 
 Examples:
   algo-trader demo

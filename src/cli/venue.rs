@@ -263,6 +263,10 @@ fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome>
     }
     let mut demo = None;
     if args.demo_account {
+        if !options.markets.contains(&Market::Spot) {
+            eprintln!("--demo-account: orders are taken for spot alone, and no spot market is served here");
+            return Err(Outcome::BadUsage);
+        }
         let (account, key) = demo_account(&listed);
         options.accounts.push(account);
         demo = Some(key);
