@@ -69,7 +69,8 @@ fn bps(price: i64, bps: i64) -> i64 {
 
 impl Breakout {
     fn enter(&self, ctx: &mut Context<'_>) -> Result<(), PlaceError> {
-        let flat = ctx.position(self.instrument).qty == Qty::ZERO;
+        // In whole lots: on spot a fee is taken from what was bought, and what is left of the last lot cannot be sold.
+        let flat = ctx.position_in_lots(self.instrument) == Qty::ZERO;
         let waiting = ctx.open_orders(self.instrument).next().is_some();
         // A quote is there only while the book can be trusted: not before its snapshot, not after a gap.
         let Some(top) = ctx.quote(self.instrument) else { return Ok(()) };
