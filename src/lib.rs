@@ -28,4 +28,6 @@ pub mod report;
 
 pub mod run;
 
+pub mod testing;
+
 pub mod cli;

@@ -14,6 +14,7 @@ const GROUPS: &[&[&str]] = &[
     &["backtest", "report", "monitor"],
     &["control"],
     &["run"],
+    &["testing"],
     &["cli"],
 ];
 

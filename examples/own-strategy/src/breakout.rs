@@ -123,6 +123,38 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use algo_trader::domain::OrderKind;
+    use algo_trader::testing::Bench;
+
+    /// The pipeline that trades, with this strategy in it and the market in the test's hands.
+    fn bench() -> (Bench, InstrumentId) {
+        let config = "[instruments]\nfiles = [\"instruments/binance-usdm.toml\"]\n[market]\nbar = \"time:60s\"\n\
+                      [risk]\nunset = \"default\"\n[[strategy]]\nname = \"breakout\"\n\
+                      instruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nbars = 3\n";
+        let bench = Bench::of(config, &[SPEC]).unwrap_or_else(|error| panic!("{error}"));
+        let btc = bench.instrument("binance:usdm:BTCUSDT");
+        (bench, btc)
+    }
+
+    #[test]
+    fn a_breakout_is_bought_with_a_stop_and_a_target_and_left_at_the_target() {
+        let (mut bench, btc) = bench();
+        bench.quote(btc, "60000.0", "60000.1");
+        for _ in 0..3 {
+            bench.bar(btc, ["60000", "60010", "59990", "60000"], "1");
+        }
+        assert!(bench.happened().is_empty(), "nothing broke out");
+        bench.bar(btc, ["60000", "60020", "60000", "60015"], "1");
+        assert_eq!(bench.position(btc).qty, bench.qty(btc, "0.010"));
+        let held =
+            |bench: &Bench, kind| bench.open_orders().into_iter().find(|order| order.order.kind == kind);
+        let stop = held(&bench, OrderKind::Stop).expect("a stop");
+        assert_eq!(stop.order.extras.stop_price, bench.price(btc, "59970.0"), "5 hundredths of a per cent");
+        assert_eq!(bench.open_orders().len(), 2, "and a target");
+        bench.quote(btc, "60070.0", "60070.1");
+        assert_eq!(bench.position(btc).qty, Qty::ZERO);
+        assert!(bench.open_orders().is_empty(), "the target took the stop with it");
+    }
 
     fn signals(bars: usize, highs_and_closes: &[(i64, i64)]) -> Vec<bool> {
         let mut channel = Channel::new(bars);

@@ -395,7 +395,8 @@ mod tests {
     fn levels_can_be_given_for_the_modules_that_there_are() {
         let source = include_str!("../../lib.rs");
         let modules = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-        let mut modules: Vec<_> = modules.collect();
+        // What tests are written with is in no run.
+        let mut modules: Vec<_> = modules.filter(|module| *module != "testing").collect();
         modules.sort_unstable();
         assert_eq!(modules, MODULES);
     }

@@ -6,7 +6,7 @@ mod parts;
 mod seats;
 
 pub use journal::journal_header;
-pub use options::{PipelineError, PipelineOptions, Simulation, StageWrapper};
+pub use options::{PipelineError, PipelineOptions, Simulation, StageWrapper, StrategyWrapper};
 pub(in crate::run) use seats::seat_strategies;
 
 use super::affinity::{available_cores, keep_to, pin};
@@ -34,6 +34,7 @@ use crate::risk::{RiskStage, WatchedRules};
 use crate::strategy::StrategyStage;
 use crate::strategy::desk::Desk;
 use crate::strategy::intent::INTENTS_PER_EVENT_MAX;
+use crate::strategy::stage::Seat;
 use crate::venue::binance::filters::{Filters, OffStep};
 use crate::venue::{NativeForms, VenueTerms};
 use crossbeam_channel::Receiver;
@@ -145,6 +146,13 @@ impl Pipeline {
             None => config.run.epoch.unwrap_or(options.epoch),
         };
         let (mut seats, requests) = seat_strategies(config, options.strategies)?;
+        if let Some(mut wrap) = options.wrap_strategies.take() {
+            let wrapped = |seat: Seat| {
+                let strategy = wrap(seat.desk.strategy, &seat.instruments, seat.strategy);
+                Seat { strategy, ..seat }
+            };
+            seats = seats.into_iter().map(wrapped).collect();
+        }
         let resumed = options.resumed.clone().unwrap_or_default();
         for (seat, state) in seats.iter_mut().zip(&resumed.desks) {
             let mut state = state.clone();
@@ -319,9 +327,10 @@ impl Pipeline {
         let ring_slots = config.pipeline.ring_slots;
         // What happens in no real time is not worth a stamp.
         let sampler = Sampler::one_in(if timed { config.pipeline.stamp_one_in } else { u32::MAX });
-        let (indicators, live) = (requests.len(), options.live);
+        let (indicators, live, unpinned) = (requests.len(), options.live, options.unpinned);
+        let floor_ns = delay_ns;
         let parts =
-            Started { timed, ring_slots, floor_ns: delay_ns, answers, sampler, indicators, live, books_of };
+            Started { timed, unpinned, ring_slots, floor_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
         (pipeline.answers, pipeline.commands) = (orders_answers, commands);
         pipeline.contradictions = contradictions;
@@ -380,7 +389,7 @@ impl Pipeline {
             threads.push(thread);
         }
         let feed = &topology.threads[0];
-        feed.core.iter().copied().filter(|_| timed).for_each(pin);
+        feed.core.iter().copied().filter(|_| timed && !parts.unpinned).for_each(pin);
         let sequencer = Sequencer::new(SequencerParts {
             producer: ring.producer,
             ring_slots,
@@ -454,6 +463,8 @@ fn tell_of_missing_limits(config: &Config) {
 struct Started {
     /// Whether events come in real time: the whole way is timed, and threads are pinned.
     timed: bool,
+    /// Whether the feed's thread stays where it is.
+    unpinned: bool,
     ring_slots: usize,
     floor_ns: u64,
     sampler: Sampler,

@@ -1,8 +1,8 @@
 //! What one run may have otherwise than its configuration says, and why it cannot be assembled.
 
 use super::TradingStage;
-use crate::domain::OrderId;
 use crate::domain::params::ConfigProblem;
+use crate::domain::{InstrumentId, OrderId, StrategyId};
 use crate::execution::fills::{FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
 use crate::execution::score::ScoreSettings;
@@ -11,7 +11,7 @@ use crate::market::{IndicatorRequest, KnownIndicators, Sourcing, TopSource};
 use crate::pipeline::{Threading, TopologyError, Wait};
 use crate::risk::Carried;
 use crate::risk::watch::WatchSender;
-use crate::strategy::StrategySpec;
+use crate::strategy::{Strategy, StrategySpec};
 use crate::venue::VenueTerms;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +56,10 @@ pub struct PipelineOptions {
     pub strategies: &'static [StrategySpec],
     /// Another stage in place of the named one, for tests: it is given the real one.
     pub wrap: Option<StageWrapper>,
+    /// Another strategy in place of each, for tests: it is given the real one.
+    pub wrap_strategies: Option<StrategyWrapper>,
+    /// The calling thread stays where it is, for tests: many of them share its core.
+    pub unpinned: bool,
 }
 
 /// What stands in place of a venue and its feed in a backtest.
@@ -98,6 +102,10 @@ impl Simulation {
 
 /// Wraps a stage, for tests.
 pub type StageWrapper = Box<dyn FnMut(TradingStage) -> TradingStage + Send>;
+
+/// Wraps a strategy, for tests: its place in the configuration, what it may trade, and itself.
+pub type StrategyWrapper =
+    Box<dyn FnMut(StrategyId, &[InstrumentId], Box<dyn Strategy>) -> Box<dyn Strategy> + Send>;
 
 /// Why a pipeline cannot be assembled.
 #[derive(Debug, Error)]

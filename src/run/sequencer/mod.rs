@@ -367,9 +367,17 @@ impl Sequencer {
     /// # Errors
     /// [`Stopped`].
     pub fn settle(&mut self, latency_ns: u64) -> Result<(), Stopped> {
+        self.publish_own(Slot::market_over())?;
+        self.run_on(latency_ns)
+    }
+
+    /// The same while the market goes on: nothing is told of its end.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn run_on(&mut self, latency_ns: u64) -> Result<(), Stopped> {
         // Strategies may answer answers for ever; a run that ends does not wait for that.
         const ROUNDS_MAX: usize = 64;
-        self.publish_own(Slot::market_over())?;
         for _ in 0..ROUNDS_MAX {
             let until = self.time.plus_nanos(latency_ns + self.floor_ns + 1);
             self.advance(until)?;
