@@ -91,6 +91,28 @@ fn sessions_in_one_directory_stand_beside_each_other() {
 }
 
 #[test]
+fn a_directory_takes_one_capture_at_a_time_and_another_once_that_has_ended() {
+    let dir = tempdir().expect("a directory");
+    let first = Capture::start(&sources(), &options(dir.path())).expect("starts");
+    let error = Capture::start(&sources(), &options(dir.path())).expect_err("it is taken").to_string();
+    assert!(error.contains("another process") && error.contains("a directory of its own"), "{error}");
+    // The program, too, and nothing of what it was to write is there.
+    let elsewhere = tempdir().expect("a directory");
+    let recording = elsewhere.path().join("spot-btcusdt-20240808.gz");
+    let row = (Time(START), &frame(0)[..]);
+    algo_trader::history::recording::write_recording(&recording, [row]).expect("written");
+    let (from, out) = (recording.display().to_string(), dir.path().display().to_string());
+    let command = ["capture", "--from", &from, "--out", &out];
+    let output = program(&command);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("another process is capturing"), "{output:?}");
+    assert!(files(dir.path()).is_empty());
+    assert!(first.finish().is_complete());
+    assert_eq!(program(&command).status.code(), Some(0));
+    assert_eq!(files(dir.path()).len(), 1);
+}
+
+#[test]
 fn a_line_of_the_manifest_that_was_cut_swallows_no_other_and_a_changed_one_is_found() {
     let dir = tempdir().expect("a directory");
     let _ = capture(&options(dir.path()), [(0, (START, frame(0)))]);

@@ -29,6 +29,12 @@ impl LockedFile {
         Self(file)
     }
 
+    /// Takes the lock, or gives `None` where somebody has it; a file on a file system without locks is had without one.
+    #[must_use]
+    pub fn unless_held(file: File) -> Option<Self> {
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) { None } else { Some(Self(file)) }
+    }
+
     /// Whether somebody has the file.
     #[must_use]
     pub fn is_held(file: &File) -> bool {
@@ -84,9 +90,11 @@ mod tests {
         let inherited = held.try_clone().expect("another descriptor");
         assert!(LockedFile::is_held(&open()));
         assert!(matches!(LockedFile::new(open()), Err(TryLockError::WouldBlock)));
+        assert!(LockedFile::unless_held(open()).is_none());
         drop(held);
         assert!(!LockedFile::is_held(&open()));
         drop(LockedFile::new(open()).expect("free again"));
+        drop(LockedFile::unless_held(open()).expect("free again"));
         drop(inherited);
     }
 }

@@ -19,6 +19,15 @@ pub enum CaptureError {
         #[source]
         error: io::Error,
     },
+    /// Another process captures there.
+    #[error(
+        "{path}: another process is capturing into this directory, and a replay of both would have each frame twice: let it \
+         end first, or give this capture a directory of its own"
+    )]
+    Busy {
+        /// Which directory.
+        path: String,
+    },
     /// A number outside of its range.
     #[error("{name} is {given}: it must be {range}")]
     Range {

@@ -1,10 +1,12 @@
 //! The manifest: `manifest.jsonl`, a line for each file that was closed and for each session that ended.
 //!
-//! Owns: its format. Invariant: lines are only ever added, each with one call; one that could not be written whole is
-//! taken off again.
+//! Owns: its format. Invariants: lines are only ever added, each with one call; one that could not be written whole is
+//! taken off again; one process at a time adds, since two captures in one directory would each be good and their frames
+//! there twice.
 
 use super::fault::CaptureError;
 use crate::domain::{Market, Time};
+use crate::journal::LockedFile;
 use nix::fcntl::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -80,11 +82,11 @@ pub(super) struct Manifest {
     pub(super) bad_lines: Vec<usize>,
 }
 
-/// Adds to the manifest of a directory.
+/// Adds to the manifest of a directory, which no other process captures into until this is dropped.
 #[derive(Debug)]
 pub(super) struct ManifestWriter {
     pub(super) path: PathBuf,
-    file: File,
+    file: LockedFile,
 }
 
 /// Room on the disk that is kept for what follows: a session that filled the disk can still say so.
@@ -93,8 +95,11 @@ const RESERVED_BYTES: i64 = 64 << 10;
 impl ManifestWriter {
     pub(super) fn open(dir: &Path) -> Result<Self, CaptureError> {
         let path = dir.join(MANIFEST_NAME);
-        let open = || {
-            let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+        let io = |error| CaptureError::Io { path: path.display().to_string(), error };
+        let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
+        let mut file = LockedFile::unless_held(file)
+            .ok_or_else(|| CaptureError::Busy { path: dir.display().to_string() })?;
+        let mut begin = || {
             // A line that a killed process left unfinished must not swallow the next one.
             if file.seek(SeekFrom::End(0))? > 0 {
                 file.seek(SeekFrom::End(-1))?;
@@ -105,12 +110,10 @@ impl ManifestWriter {
                 }
             }
             reserve(&file);
-            Ok(file)
+            Ok(())
         };
-        match open() {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(CaptureError::Io { path: path.display().to_string(), error }),
-        }
+        begin().map_err(io)?;
+        Ok(Self { path, file })
     }
 
     pub(super) fn add_file(&mut self, entry: FileEntry, sync: bool) -> io::Result<()> {

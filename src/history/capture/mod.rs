@@ -2,7 +2,8 @@
 //!
 //! Owns: the directory of a capture. Looks into no frame. Invariants: the thread that receives never waits for the
 //! disk and allocates nothing (a frame for which there is no room is counted as lost); what is in a file is whole up
-//! to its last block, whenever and however the process ends; a file is in the manifest only once it is complete.
+//! to its last block, whenever and however the process ends; a file is in the manifest only once it is complete; one
+//! process at a time captures into a directory.
 //!
 //! A directory has a file for each source (market, and symbol where frames do not name theirs), a new one by size and
 //! by time, and `manifest.jsonl` with a line for each file that was closed. A file is a sequence of gzip members, the
@@ -119,8 +120,8 @@ impl Capture {
     /// Makes the directory and starts the writing thread. Sources of one market and symbol share their files.
     ///
     /// # Errors
-    /// [`CaptureError`] where the directory cannot be made or written to, an option is out of its range, or the thread
-    /// cannot be started.
+    /// [`CaptureError`] where the directory cannot be made or written to, another process captures into it, an option is
+    /// out of its range, or the thread cannot be started.
     pub fn start(sources: &[SourceInfo], options: &CaptureOptions) -> Result<Self, CaptureError> {
         fault::check(options)?;
         let shared = Arc::new(Shared::default());
