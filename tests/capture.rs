@@ -122,7 +122,8 @@ fn a_line_of_the_manifest_that_was_cut_swallows_no_other_and_a_changed_one_is_fo
     fs::write(&manifest, &text[..text.len() - 10]).expect("written");
     let _ = capture(&options(dir.path()), [(0, (START, frame(1)))]);
     let found = verify(dir.path()).expect("a capture");
-    assert_eq!((found.cut_manifest_lines.as_slice(), found.open_sessions, found.frames()), (&[2][..], 1, 2));
+    let cut = found.cut_manifest_lines.as_slice();
+    assert_eq!((cut, found.open_sessions.len(), found.frames()), (&[3][..], 1, 2));
     assert!(found.is_good(), "{found:?}");
     let mut text = fs::read(&manifest).expect("readable");
     text[3] = b'#';
@@ -184,6 +185,10 @@ fn a_quiet_source_is_written_when_its_block_has_waited_long_enough() {
     }
     // Still open, and readable by another.
     assert_eq!(rows_of(&files(dir.path())), [(START, b"{}".to_vec())]);
+    let found = verify(dir.path()).expect("a capture");
+    assert!(found.is_good() && found.running && !found.is_ended(), "{found:?}");
+    let told = text(&program(&["capture", "verify", &dir.path().display().to_string()]).stdout);
+    assert!(told.contains("is still running\ngood so far"), "{told}");
     assert!(capture.finish().is_complete());
 }
 

@@ -6,7 +6,7 @@ mod frames;
 mod support;
 
 use algo_trader::domain::{Market, Time};
-use algo_trader::history::capture::{Capture, CaptureOptions, FileState, verify};
+use algo_trader::history::capture::{Capture, CaptureOptions, FileState, WhenFull, verify};
 use algo_trader::history::{Recording, RecordingOptions};
 use algo_trader::net::{FrameSource, SourceId};
 use std::fs;
@@ -114,8 +114,85 @@ fn what_a_killed_process_leaves_reads_to_its_last_whole_block() {
     assert!(seen.iter().all(|n| *n > 10_000), "{seen:?}");
     let found = verify(dir.path()).expect("a capture");
     assert!(found.is_good() && found.frames() == rows.len() as u64, "{found:?}");
+    // Nobody knows what it would have had to write yet: it says so.
+    assert!(!found.is_ended() && !found.running && found.open_sessions.len() == 1, "{found:?}");
+    let said = text(&program(&["capture", "verify", &dir.path().display().to_string()]).stdout);
+    assert!(
+        said.contains("was cut: what came at its end") && said.contains("good up to where it was cut"),
+        "{said}"
+    );
     let open = found.files.iter().filter(|v| matches!(v.state, FileState::Open { .. })).count();
     assert!((1..=6).contains(&open), "{open} files were never closed");
+}
+
+/// The child of the test below: captures until some frames are lost, says so beside its directory, and waits to be killed.
+#[test]
+#[ignore = "is run by the test that kills it"]
+fn child_that_loses_frames_until_it_is_killed() {
+    let Some(dir) = std::env::var_os("CAPTURE_CHILD_DIR") else { return };
+    let loses = std::env::var_os("CAPTURE_CHILD_LOSES").is_some_and(|how| how == "queue");
+    let when_full = if loses { WhenFull::Lose } else { WhenFull::Wait };
+    let options = CaptureOptions { queue_bytes: 64 << 10, when_full, ..options(Path::new(&dir)) };
+    let mut capture = Capture::start(&sources(), &options).expect("starts");
+    let lost = |capture: &Capture| capture.counts().lost + capture.counts().lost_on_disk;
+    for n in 0.. {
+        capture.push(SourceId(0), Time(START + n), &frame(n));
+        if lost(&capture) > 1_000 {
+            break;
+        }
+    }
+    // The writing thread takes what it has, and sees what is lost.
+    std::thread::sleep(Duration::from_millis(200));
+    fs::write(Path::new(&dir).with_extension("lost"), lost(&capture).to_string()).expect("written");
+    std::thread::sleep(Duration::from_secs(600));
+}
+
+#[test]
+fn what_a_killed_process_had_lost_before_is_known() {
+    for (how, limit) in [("queue", "true"), ("disk", "trap '' XFSZ; ulimit -f 700")] {
+        let dir = tempdir().expect("a directory");
+        let (out, told) = (dir.path().join("out"), dir.path().join("out.lost"));
+        let this = std::env::current_exe().expect("this program");
+        let child = "--exact child_that_loses_frames_until_it_is_killed --ignored";
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{limit}; exec '{}' {child}", this.display())])
+            .env("CAPTURE_CHILD_DIR", &out)
+            .env("CAPTURE_CHILD_LOSES", how)
+            .env("LLVM_PROFILE_FILE", "/dev/null")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        let begun = Instant::now();
+        let lost = loop {
+            let lost = fs::read_to_string(&told).unwrap_or_default().parse::<u64>();
+            if lost.is_ok() || begun.elapsed() > Duration::from_secs(120) {
+                break lost.unwrap_or_default();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it is gone");
+        assert!(lost > 1_000, "{how}: {lost}");
+        let found = verify(&out).expect("a capture");
+        assert!(!found.is_good() && !found.is_ended() && !found.running, "{how}: {found:?}");
+        let session = &found.open_sessions[0];
+        // Told again whenever it has doubled: more than half of it, and never more.
+        assert!(
+            (lost / 2..=lost).contains(&session.lost) && found.lost() == session.lost,
+            "{how}: {found:?}"
+        );
+        assert_eq!(session.first_error.is_some(), how == "disk", "{session:?}");
+        let checked = program(&["capture", "verify", &out.display().to_string()]);
+        let said = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(1), "{said}");
+        assert!(said.contains("lost at least") && said.contains("NOT GOOD"), "{said}");
+        assert!(said.contains("was cut: what came at its end"), "{said}");
+        // What was left takes another session, whose own end is told.
+        let report = capture(&options(&out), [(0, (START, frame(0)))]);
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!(verify(&out).expect("a capture").sessions.len(), 1);
+    }
 }
 
 /// What the program says of a capture, with standard error, in a shell with `limit` set first.

@@ -374,18 +374,29 @@ fn print_verification(found: &Verification) {
         found.lost(),
         if good == found.files.len() { "" } else { ", as far as the manifest knows" }
     );
-    for session in found.sessions.iter().filter(|session| session.lost + session.errors > 0) {
-        let error =
-            session.first_error.as_ref().map_or(String::new(), |error| format!(", the first: {error}"));
+    let missing = |session: u64, least: &str, lost: u64, errors: u64, first: Option<&String>| {
+        let error = first.map_or(String::new(), |error| format!(", the first: {error}"));
         println!(
-            "FRAMES ARE MISSING: the session of {} lost {}; {} calls to the system failed{error}",
-            Time(session.session),
-            session.lost,
-            session.errors
+            "FRAMES ARE MISSING: the session of {} lost {least}{lost}; {errors} calls to the system failed{error}",
+            Time(session),
         );
+    };
+    for s in found.sessions.iter().filter(|s| s.lost + s.errors > 0) {
+        missing(s.session, "", s.lost, s.errors, s.first_error.as_ref());
     }
-    if found.open_sessions > 0 {
-        println!("sessions that did not end (still running, or cut): {}", found.open_sessions);
+    for s in found.open_sessions.iter().filter(|s| s.lost + s.errors > 0) {
+        missing(s.session, "at least ", s.lost, s.errors, s.first_error.as_ref());
+    }
+    for (at, s) in found.open_sessions.iter().enumerate() {
+        if found.running && at + 1 == found.open_sessions.len() {
+            println!("the session of {} is still running", Time(s.session));
+        } else {
+            println!(
+                "the session of {} was cut: what came at its end, in the block being filled and the queue before it, is in no \
+                 file, and how much that was is not known",
+                Time(s.session)
+            );
+        }
     }
     for line in &found.cut_manifest_lines {
         println!("manifest.jsonl:{line}: was cut while it was written");
@@ -393,7 +404,12 @@ fn print_verification(found: &Verification) {
     for line in &found.bad_manifest_lines {
         println!("manifest.jsonl:{line}: CHANGED: is not a line of a manifest");
     }
-    println!("{}", if found.is_good() { "good" } else { "NOT GOOD" });
+    let good = match (found.is_ended(), found.running) {
+        (true, _) => "good",
+        (false, true) => "good so far",
+        (false, false) => "good up to where it was cut",
+    };
+    println!("{}", if found.is_good() { good } else { "NOT GOOD" });
 }
 
 fn verification_json(found: &Verification) -> Value {
@@ -411,8 +427,9 @@ fn verification_json(found: &Verification) -> Value {
         "frames": found.frames(),
         "interruptions": found.interruptions(),
         "lost": found.lost(),
-        "errors": found.sessions.iter().map(|session| session.errors).sum::<u64>(),
-        "open_sessions": found.open_sessions,
+        "errors": found.errors(),
+        "open_sessions": found.open_sessions.len(),
+        "running": found.running,
         "cut_manifest_lines": found.cut_manifest_lines,
         "bad_manifest_lines": found.bad_manifest_lines,
         "files": found.files.iter().map(file).collect::<Vec<_>>(),

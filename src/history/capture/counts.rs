@@ -32,6 +32,13 @@ pub struct CaptureCounts {
     pub errors: u64,
 }
 
+impl CaptureCounts {
+    /// Frames that were offered and are in no file, nor will be.
+    pub(super) const fn missing(&self) -> u64 {
+        self.lost + self.refused + self.lost_on_disk
+    }
+}
+
 /// How a capture ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureReport {
@@ -46,7 +53,7 @@ impl CaptureReport {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let c = &self.counts;
-        self.first_error.is_none() && c.lost + c.refused + c.lost_on_disk + c.errors == 0
+        self.first_error.is_none() && c.missing() + c.errors == 0
     }
 }
 
@@ -95,6 +102,11 @@ impl Shared {
             packed_bytes: get(&self.packed_bytes),
             errors: get(&self.errors),
         }
+    }
+
+    /// What the writing thread knows; of what was taken it knows nothing.
+    pub(super) fn now(&self) -> CaptureCounts {
+        self.counts(0, self.lost.load(Ordering::Relaxed))
     }
 
     pub(super) fn report(&self, taken: u64, lost: u64) -> CaptureReport {

@@ -1,4 +1,5 @@
-//! The manifest: `manifest.jsonl`, a line for each file that was closed and for each session that ended.
+//! The manifest: `manifest.jsonl`, a line for each session that began or ended, for each file that was closed, and for
+//! what a session lost so far.
 //!
 //! Owns: its format. Invariants: lines are only ever added, each with one call; one that could not be written whole is
 //! taken off again; one process at a time adds, since two captures in one directory would each be good and their frames
@@ -64,10 +65,29 @@ pub struct SessionEntry {
     pub first_error: Option<String>,
 }
 
+/// What a session had lost when it wrote this: a killed one has no other line that tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LossEntry {
+    /// When it was started, ns since 1970.
+    pub session: u64,
+    /// Frames that were lost, in the queue or on the disk, or refused.
+    pub lost: u64,
+    /// Writes, and other calls to the system, that failed.
+    pub errors: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line {
+    /// A session began. Captures before it was kept have none.
+    Begin {
+        session: u64,
+    },
     File(FileEntry),
+    Loss(LossEntry),
     End(SessionEntry),
 }
 
@@ -75,7 +95,12 @@ enum Line {
 #[derive(Debug, Default)]
 pub(super) struct Manifest {
     pub(super) files: Vec<FileEntry>,
+    /// Sessions that ended.
     pub(super) sessions: Vec<SessionEntry>,
+    /// Sessions that began, whether they ended or not.
+    pub(super) begun: Vec<u64>,
+    /// What was lost, the latest last.
+    pub(super) losses: Vec<LossEntry>,
     /// Numbers of lines that were cut while they were written.
     pub(super) cut_lines: Vec<usize>,
     /// Numbers of other lines that say nothing: damaged.
@@ -114,6 +139,14 @@ impl ManifestWriter {
         };
         begin().map_err(io)?;
         Ok(Self { path, file })
+    }
+
+    pub(super) fn add_begin(&mut self, session: Time, sync: bool) -> io::Result<()> {
+        self.add(&Line::Begin { session: session.0 }, sync)
+    }
+
+    pub(super) fn add_loss(&mut self, entry: LossEntry, sync: bool) -> io::Result<()> {
+        self.add(&Line::Loss(entry), sync)
     }
 
     pub(super) fn add_file(&mut self, entry: FileEntry, sync: bool) -> io::Result<()> {
@@ -155,6 +188,8 @@ pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
     let mut manifest = Manifest::default();
     for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
         match serde_json::from_slice(line) {
+            Ok(Line::Begin { session }) => manifest.begun.push(session),
+            Ok(Line::Loss(entry)) => manifest.losses.push(entry),
             Ok(Line::File(entry)) => manifest.files.push(entry),
             Ok(Line::End(entry)) => manifest.sessions.push(entry),
             Err(_) if line.is_empty() => {}
@@ -164,6 +199,11 @@ pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
         }
     }
     Ok(manifest)
+}
+
+/// Whether a process captures into the directory now.
+pub(super) fn is_held(dir: &Path) -> bool {
+    File::open(dir.join(MANIFEST_NAME)).is_ok_and(|file| LockedFile::is_held(&file))
 }
 
 /// The session's name: when it is started.

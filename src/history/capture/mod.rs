@@ -6,7 +6,7 @@
 //! process at a time captures into a directory.
 //!
 //! A directory has a file for each source (market, and symbol where frames do not name theirs), a new one by size and
-//! by time, and `manifest.jsonl` with a line for each file that was closed. A file is a sequence of gzip members, the
+//! by time, and `manifest.jsonl` with a line for each file that was closed, and for what was lost as soon as it is. A file is a sequence of gzip members, the
 //! blocks, each with its CRC-32 and written with one call: what a killed process leaves is read to its last whole
 //! block. `zcat FILE | grep` works, as for any gzip file.
 //!
@@ -22,7 +22,7 @@ mod writer;
 
 pub use counts::{CaptureCounts, CaptureReport};
 pub use fault::CaptureError;
-pub use manifest::{FileEntry, MANIFEST_NAME, SessionEntry};
+pub use manifest::{FileEntry, LossEntry, MANIFEST_NAME, SessionEntry};
 pub use verify::{FileState, FileVerdict, Verification, verify};
 
 use crate::domain::Time;

@@ -3,7 +3,7 @@
 //! Owns: that comparison. Changes nothing.
 
 use super::fault::CaptureError;
-use super::manifest::{self, FileEntry, SessionEntry};
+use super::manifest::{self, FileEntry, LossEntry, SessionEntry};
 use crate::history::recording::{LineFault, Recording, RecordingName, RecordingOptions};
 use crate::net::FrameSource;
 use crate::venue::binance::is_interruption;
@@ -65,8 +65,10 @@ pub struct Verification {
     pub files: Vec<FileVerdict>,
     /// Sessions that ended.
     pub sessions: Vec<SessionEntry>,
-    /// Sessions that closed files and did not end: still running, or cut.
-    pub open_sessions: usize,
+    /// Sessions that did not end, and what they said of their losses: they have lost at least that.
+    pub open_sessions: Vec<LossEntry>,
+    /// Whether a process captures there now: the last of the open sessions is its own. All others were cut.
+    pub running: bool,
     /// Lines of the manifest that a killed process has not finished; their files are found as open ones.
     pub cut_manifest_lines: Vec<usize>,
     /// Lines of the manifest that are damaged.
@@ -74,14 +76,23 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether nothing that was written whole is missing or changed, and no session that ended has lost anything.
+    /// Whether nothing that was written whole is missing or changed, and no session has told of a loss.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |verdict: &FileVerdict| matches!(verdict.state, FileState::Good | FileState::Open { .. });
         let complete = |session: &SessionEntry| session.lost == 0 && session.errors == 0;
+        let complete_so_far = |session: &LossEntry| session.lost == 0 && session.errors == 0;
         self.files.iter().all(good)
             && self.bad_manifest_lines.is_empty()
             && self.sessions.iter().all(complete)
+            && self.open_sessions.iter().all(complete_so_far)
+    }
+
+    /// Whether every capture ended and closed its files: of one that was cut nobody knows what came at its end.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        let is_open = |verdict: &FileVerdict| matches!(verdict.state, FileState::Open { .. });
+        self.open_sessions.is_empty() && !self.files.iter().any(is_open)
     }
 
     /// Frames that can be read.
@@ -96,10 +107,18 @@ impl Verification {
         self.files.iter().map(|verdict| verdict.interruptions).sum()
     }
 
-    /// Frames that sessions lost while they wrote.
+    /// Frames that sessions lost while they wrote, as far as they have told it.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.sessions.iter().map(|session| session.lost).sum()
+        let ended = self.sessions.iter().map(|session| session.lost);
+        ended.chain(self.open_sessions.iter().map(|session| session.lost)).sum()
+    }
+
+    /// Calls to the system that failed while they wrote, as far as they have told it.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        let ended = self.sessions.iter().map(|session| session.errors);
+        ended.chain(self.open_sessions.iter().map(|session| session.errors)).sum()
     }
 }
 
@@ -118,8 +137,11 @@ pub fn verify(dir: &Path) -> Result<Verification, CaptureError> {
             names.insert(name.to_string_lossy().into_owned());
         }
     }
+    // Before the manifest is read: a capture that ends meanwhile is in it as one that ended.
+    let running = manifest::is_held(dir);
     let manifest = manifest::read(dir)?;
-    if names.is_empty() && manifest.files.is_empty() && manifest.sessions.is_empty() {
+    let sessions = manifest.begun.len() + manifest.sessions.len();
+    if names.is_empty() && manifest.files.is_empty() && sessions == 0 {
         return Err(CaptureError::NotCapture { path: dir.display().to_string() });
     }
     let mut files: Vec<FileVerdict> = manifest.files.iter().map(|entry| listed(dir, entry)).collect();
@@ -129,10 +151,17 @@ pub fn verify(dir: &Path) -> Result<Verification, CaptureError> {
     files.extend(names.into_iter().map(|name| unlisted(dir, name)));
     files.sort_by(|a, b| a.file.cmp(&b.file));
     let ended: BTreeSet<u64> = manifest.sessions.iter().map(|session| session.session).collect();
-    let begun: BTreeSet<u64> = manifest.files.iter().map(|entry| entry.session).collect();
+    let of_files = manifest.files.iter().map(|entry| entry.session);
+    let begun: BTreeSet<u64> = manifest.begun.iter().copied().chain(of_files).collect();
+    let open = |&session: &u64| {
+        let told = manifest.losses.iter().rfind(|loss| loss.session == session);
+        told.cloned().unwrap_or(LossEntry { session, ..LossEntry::default() })
+    };
+    let open_sessions: Vec<LossEntry> = begun.difference(&ended).map(open).collect();
     Ok(Verification {
         files,
-        open_sessions: begun.difference(&ended).count(),
+        running: running && !open_sessions.is_empty(),
+        open_sessions,
         sessions: manifest.sessions,
         cut_manifest_lines: manifest.cut_lines,
         bad_manifest_lines: manifest.bad_lines,

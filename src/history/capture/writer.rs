@@ -5,7 +5,7 @@
 use super::counts::Shared;
 use super::fault::CaptureError;
 use super::files::{Output, SourceFiles, io_message};
-use super::manifest::{ManifestWriter, SessionEntry, session_now};
+use super::manifest::{LossEntry, ManifestWriter, SessionEntry, session_now};
 use super::queue::{Popped, QueueReceiver};
 use super::{CaptureOptions, Fsync};
 use crate::history::recording::block::BlockPacker;
@@ -26,6 +26,8 @@ pub(super) struct Writer {
     files_of: Vec<usize>,
     out: Output,
     ticked: Instant,
+    /// Frames lost and calls failed that the manifest tells of.
+    told: u64,
 }
 
 impl Writer {
@@ -40,7 +42,11 @@ impl Writer {
         std::fs::create_dir_all(&options.dir)
             .map_err(|error| CaptureError::Io { path: options.dir.display().to_string(), error })?;
         // Opened at once, so that a directory that cannot be written to is told before frames come.
-        let manifest = ManifestWriter::open(&options.dir)?;
+        let mut manifest = ManifestWriter::open(&options.dir)?;
+        let session = session_now();
+        if let Err(error) = manifest.add_begin(session, options.fsync != Fsync::Never) {
+            return Err(CaptureError::Io { path: manifest.path.display().to_string(), error });
+        }
         let mut files: Vec<SourceFiles> = Vec::new();
         let files_of = sources
             .iter()
@@ -54,11 +60,11 @@ impl Writer {
         let out = Output {
             packer: BlockPacker::new(options.level),
             options: options.clone(),
-            session: session_now(),
+            session,
             manifest,
             shared,
         };
-        Ok(Self { files, files_of, out, ticked: Instant::now() })
+        Ok(Self { files, files_of, out, ticked: Instant::now(), told: 0 })
     }
 
     /// Until the queue is closed and empty.
@@ -91,21 +97,43 @@ impl Writer {
         if self.ticked.elapsed() >= TICK {
             self.ticked = Instant::now();
             self.files.iter_mut().for_each(|files| files.tick(&mut self.out));
+            self.tell_loss();
+        }
+    }
+
+    /// Tells the manifest what was lost, so that it is known after a kill: at once, and again whenever it has doubled.
+    /// However long it goes on, these lines take little of the room that is kept for the end's on a full disk.
+    fn tell_loss(&mut self) {
+        let counts = self.out.shared.now();
+        let amount = counts.missing() + counts.errors;
+        if amount == 0 || amount / 2 < self.told {
+            return;
+        }
+        self.told = amount;
+        let report = self.out.shared.report(0, counts.lost);
+        let entry = LossEntry {
+            session: self.out.session.0,
+            lost: counts.missing(),
+            errors: counts.errors,
+            first_error: report.first_error,
+        };
+        let sync = self.out.options.fsync != Fsync::Never;
+        if let Err(error) = self.out.manifest.add_loss(entry, sync) {
+            self.out.shared.fail(io_message(&self.out.manifest.path, &error));
         }
     }
 
     fn end(mut self) {
         self.files.iter_mut().for_each(|files| files.close(&mut self.out));
         let shared = &self.out.shared;
-        let report = shared.report(0, shared.lost.load(std::sync::atomic::Ordering::Relaxed));
-        let counts = report.counts;
+        let counts = shared.now();
         let entry = SessionEntry {
             session: self.out.session.0,
             files: counts.files,
             frames: counts.written,
-            lost: counts.lost + counts.refused + counts.lost_on_disk,
+            lost: counts.missing(),
             errors: counts.errors,
-            first_error: report.first_error,
+            first_error: shared.report(0, counts.lost).first_error,
         };
         let sync = self.out.options.fsync != Fsync::Never;
         if let Err(error) = self.out.manifest.add_end(entry, sync) {
