@@ -360,6 +360,18 @@ fn what_is_no_whole_zip_or_not_what_its_checksum_says_is_refused() {
     for cut in [4, whole.len() / 2, whole.len() - 1] {
         refused(&whole[..cut], "cut or damaged");
     }
+    // What another packer made is not damaged: its method stands in both of the zip's headers, as does whether it is encrypted.
+    let central = memchr::memmem::find(&whole, b"PK\x01\x02").expect("a directory");
+    for (method, said) in [(12, "bzip2"), (14, "LZMA"), (9, "Deflate64"), (77, "a rare method (")] {
+        let mut other = whole.clone();
+        (other[8], other[central + 10]) = (method, method);
+        refused(&other, &format!("a zip packed by {said}"));
+    }
+    let mut encrypted = whole.clone();
+    (encrypted[6], encrypted[central + 8]) = (encrypted[6] | 1, encrypted[central + 8] | 1);
+    refused(&encrypted, "a zip that is encrypted is not read here: unzip it");
+    refused(b"BZh91AY&SY", "packed by bzip2: unpack it first");
+    refused(b"\xfd7zXZ\0\0", "packed by xz: unpack it first");
     // Rows that a damaged byte made bad may be left out; the zip's own checksum is wrong all the same.
     let skip = ImportOptions { skip_bad: true, ..options() };
     for at in [whole.len() / 3, whole.len() / 2] {
@@ -443,12 +455,17 @@ fn a_directory_stands_for_what_can_be_imported_in_it_and_below() {
     for name in wanted.iter().chain(&beside).chain(&other) {
         std::fs::write(at(name), "").expect("a file");
     }
-    // A way back to where it began.
+    // A way back to where it began, and one to what is no longer there.
     std::os::unix::fs::symlink(dir.path(), at("spot/up")).expect("a link");
+    std::os::unix::fs::symlink(at("gone.csv"), at("spot/z.csv")).expect("a link");
     let mut found = files(&[dir.path().to_owned()]).expect("files");
+    assert_eq!(found.files.pop(), Some(at("spot/z.csv")));
+    let error =
+        import(&at("h"), ImportKind::Binance, &at("spot/z.csv"), &options()).expect_err("leads nowhere");
+    assert!(error.to_string().contains("spot/z.csv: No such file"), "{error}");
     assert_eq!(found.files, wanted.map(at));
     found.passed_over.sort();
-    assert_eq!(found.passed_over, [at("notes"), at("spot/README.md")]);
+    assert_eq!(found.passed_over, [at("notes"), at("spot/README.md"), at("spot/up")]);
     // By its own name anything is taken.
     assert_eq!(files(&[at("notes")]).expect("a file").files, [at("notes")]);
     std::fs::create_dir(at("empty")).expect("a directory");

@@ -161,7 +161,10 @@ pub fn run(args: Args) -> Outcome {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        eprintln!("passed over, as no .csv, .zip or .gz: {}{more}", first.display());
+        eprintln!(
+            "passed over, as no .csv, .zip or .gz, or as a link to a directory: {}{more}",
+            first.display()
+        );
     }
     let mut history = match CatalogueWriter::open(&args.dir) {
         Ok(history) => history,

@@ -101,6 +101,15 @@ impl SourceFile {
             [0x28, 0xb5, 0x2f, 0xfd] => {
                 Err(ImportError::file(&self.path, "is packed by zstd: unpack it first (zstd -d)"))
             }
+            [b'B', b'Z', b'h', _] => {
+                Err(ImportError::file(&self.path, "is packed by bzip2: unpack it first (bzip2 -d)"))
+            }
+            [0xfd, b'7', b'z', b'X'] => {
+                Err(ImportError::file(&self.path, "is packed by xz: unpack it first (xz -d)"))
+            }
+            [b'7', b'z', 0xbc, 0xaf] => {
+                Err(ImportError::file(&self.path, "is a 7z archive: unpack it first (7z x)"))
+            }
             _ => {
                 let mut text = counted;
                 take(&own_name, Lines::new(&mut text, self))
@@ -125,10 +134,37 @@ impl SourceFile {
                 format!("holds {} files where one was expected: unzip it and import each", archive.len());
             return Err(ImportError::file(&self.path, problem));
         }
+        if let Some(kind) = foreign(&archive.by_index_raw(0).map_err(bad)?) {
+            let problem = format!(
+                "is whole as far as can be told, but a zip {kind} is not read here: unzip it \
+                                   (7z x) and import the file in it"
+            );
+            return Err(ImportError::file(&self.path, problem));
+        }
         let mut member = archive.by_index(0).map_err(bad)?;
         let name = member.name().map_err(bad)?.rsplit('/').next().unwrap_or_default().to_owned();
         take(&name, Lines::new(&mut member, self))
     }
+}
+
+/// What keeps a file in a zip from being unpacked here, where that is not that it is damaged.
+fn foreign<R: Read>(member: &zip::read::ZipFile<'_, R>) -> Option<String> {
+    use zip::CompressionMethod as Method;
+    if member.encrypted() {
+        return Some("that is encrypted".into());
+    }
+    let by = match member.compression() {
+        Method::Stored | Method::Deflated => return None,
+        Method::DEFLATE64 => "Deflate64",
+        Method::BZIP2 => "bzip2",
+        Method::LZMA => "LZMA",
+        Method::ZSTD => "zstd",
+        Method::XZ => "xz",
+        Method::PPMD => "PPMd",
+        // With the method's number.
+        other => return Some(format!("packed by a rare method ({other})")),
+    };
+    Some(format!("packed by {by}"))
 }
 
 /// A file that says how far it was read.

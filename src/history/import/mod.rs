@@ -363,8 +363,8 @@ fn now() -> u64 {
 pub struct Found {
     /// Files to import, in the order of their names.
     pub files: Vec<PathBuf>,
-    /// Files of directories that no importer reads, by their names; checksums and manifests, which belong to others, are not
-    /// told of.
+    /// Files of directories that no importer reads, by their names, and links to other directories, which are not followed;
+    /// checksums and manifests, which belong to others, are not told of.
     pub passed_over: Vec<PathBuf>,
 }
 
@@ -404,16 +404,17 @@ fn files_in(directory: &Path, found: &mut Found) -> Result<(), ImportError> {
     for entry in std::fs::read_dir(directory).map_err(io)? {
         let entry = entry.map_err(io)?;
         let path = entry.path();
-        // A link to a directory is not followed: it may lead back here.
+        let ends_in = |ends: &[&str]| path.extension().is_some_and(|e| ends.iter().any(|end| e == *end));
         if entry.file_type().map_err(io)?.is_dir() {
             files_in(&path, found)?;
-        } else if path.is_file() {
-            let ends_in = |ends: &[&str]| path.extension().is_some_and(|e| ends.iter().any(|end| e == *end));
-            if ends_in(&READ) {
-                found.files.push(path);
-            } else if !ends_in(&BESIDE) {
-                found.passed_over.push(path);
-            }
+        } else if path.is_dir() {
+            // A link to a directory is not followed: it may lead back here.
+            found.passed_over.push(path);
+        } else if ends_in(&READ) && (path.is_file() || !path.exists()) {
+            // Also a link that leads nowhere: that it cannot be read is told where it is to be. A pipe is no file.
+            found.files.push(path);
+        } else if !ends_in(&BESIDE) {
+            found.passed_over.push(path);
         }
     }
     Ok(())
