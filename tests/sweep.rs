@@ -207,6 +207,7 @@ fn an_interrupted_sweep_goes_on_where_it_was_cut() {
         assert_eq!(market.calls.into_inner(), tasks.len() - kept, "only what is missing is run");
         assert_eq!(report(&space, &done, "sharpe"), whole, "cut at {cut}");
         // And what was written is whole.
+        drop(results);
         let again = ResultsFile::open(&path, &space, SUBJECT).expect("a file of this sweep");
         assert_eq!(again.len(), tasks.len());
     }
@@ -240,6 +241,53 @@ fn results_of_something_else_and_damaged_ones_are_refused() {
         fs::write(&path, foreign).expect("writable");
         refused(&one, SUBJECT);
     }
+}
+
+#[test]
+fn a_results_file_has_one_sweep_at_a_time() {
+    let dir = tempfile::tempdir().expect("a place");
+    let path = dir.path().join("results.jsonl");
+    let space = space(&["a=1,2,3"]);
+    let first = ResultsFile::open(&path, &space, SUBJECT).expect("a new file");
+    let error = ResultsFile::open(&path, &space, SUBJECT).expect_err("it is written");
+    assert!(matches!(error, SweepError::Busy { .. }), "{error}");
+    drop(first);
+    ResultsFile::open(&path, &space, SUBJECT).expect("free again");
+}
+
+#[test]
+fn a_result_that_was_changed_is_refused_by_its_line() {
+    let dir = tempfile::tempdir().expect("a place");
+    let path = dir.path().join("results.jsonl");
+    let space = space(&["a=1,2,3"]);
+    let tasks = tasks(&space, Choice::Grid, days(0, 20));
+    let market = Market::new(|values: &[f64], day| values[0] * (day % 3) as f64 * 0.001);
+    let mut results = ResultsFile::open(&path, &space, SUBJECT).expect("a new file");
+    run(&market, &space, &tasks, 1, Some(&mut results)).expect("it runs");
+    drop(results);
+    let text = fs::read_to_string(&path).expect("readable");
+    let lines: Vec<&str> = text.lines().collect();
+    // Each digit of the second result, the checksum's own among them, one up.
+    for at in (0..lines[2].len()).filter(|&at| lines[2].as_bytes()[at].is_ascii_digit()) {
+        let mut line = lines[2].as_bytes().to_vec();
+        line[at] = b'0' + (line[at] - b'0' + 1) % 10;
+        let line = String::from_utf8(line).expect("text");
+        fs::write(&path, [lines[0], lines[1], &line, lines[3], ""].join("\n")).expect("writable");
+        let error = ResultsFile::open(&path, &space, SUBJECT).expect_err("changed");
+        // A digit of a number may make it none.
+        assert!(
+            error.to_string().contains("results.jsonl:3: ") && error.to_string().contains("remove the line"),
+            "{error}"
+        );
+    }
+    // One without its checksum is no better, but in a file of before, in which no line has one.
+    let bare = |line: &str| format!("{}}}", line.split_once(",\"crc32\"").expect("a checksum").0);
+    let bared = |head: &str| [head, &bare(lines[1]), &bare(lines[2]), lines[3], ""].join("\n");
+    fs::write(&path, bared(lines[0])).expect("writable");
+    let error = ResultsFile::open(&path, &space, SUBJECT).expect_err("not whole");
+    assert!(error.to_string().contains("results.jsonl:2: is not as it was written"), "{error}");
+    fs::write(&path, bared(&lines[0].replace(",\"checked\":true", ""))).expect("writable");
+    assert_eq!(ResultsFile::open(&path, &space, SUBJECT).expect("of before").len(), 3);
 }
 
 #[test]

@@ -98,6 +98,22 @@ pub enum SweepError {
         #[source]
         error: serde_json::Error,
     },
+    /// A line of the results file has another checksum.
+    #[error("{path}:{line}: is not as it was written; remove the line, and it is run again")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// Another process has the results file.
+    #[error(
+        "{path}: another sweep is writing its results into this file: let it end first, or name another file"
+    )]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody asked it to stop.
     #[error(
         "interrupted after {} of {total} runs; the same command goes on from there if it has a results file",
