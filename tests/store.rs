@@ -602,8 +602,15 @@ fn what_shows_a_traders_orders_is_for_its_owner_and_group_at_most_whatever_the_u
             RecordingWriter::create(&dir.path().join("spot-btcusdt-20240808.gz")).expect("a file");
         writer.write(Time(1_723_161_255_000_000_000), TRADE).expect("written");
         writer.finish().expect("finished");
+        let config = format!(
+            "[instruments]\nfiles = [\"{}/config/instruments/binance-spot.toml\"]\n[audit]\nanchors = \"run.anchors\"\n\
+             [log]\nfile = \"run.log\"\n",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        std::fs::write(dir.path().join("run.toml"), config).expect("written");
         let run = format!(
-            "umask {umask}; exec {} replay spot-btcusdt-20240808.gz --journal a/b/run.journal --store sqlite:kept/runs.db",
+            "umask {umask}; exec {} replay --config run.toml spot-btcusdt-20240808.gz --journal a/b/run.journal \
+             --store sqlite:kept/runs.db",
             env!("CARGO_BIN_EXE_algo-trader")
         );
         let output = Command::new("sh").args(["-c", &run]).current_dir(dir.path()).output().expect("it runs");
@@ -616,6 +623,16 @@ fn what_shows_a_traders_orders_is_for_its_owner_and_group_at_most_whatever_the_u
             ["a", "a/b", "kept", "a/b/run.journal", "a/b/run.journal.audit", "kept/runs.db"].map(mode);
         let expected = [directory, directory, directory, file, file, file];
         assert_eq!(found, expected, "umask {umask}: {:?}", found.map(|mode| format!("{mode:o}")));
+        // What else names its orders, or when there were some.
+        let export = format!(
+            "umask {umask}; exec {} audit export a/b/run.journal.audit --out trail.csv",
+            env!("CARGO_BIN_EXE_algo-trader")
+        );
+        let output =
+            Command::new("sh").args(["-c", &export]).current_dir(dir.path()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found = ["run.anchors", "run.log", "trail.csv"].map(mode);
+        assert_eq!(found, [file; 3], "umask {umask}: {:?}", found.map(|mode| format!("{mode:o}")));
         // One that a link leads to which is not there yet is made as any other.
         std::os::unix::fs::symlink("elsewhere.db", dir.path().join("kept/linked.db")).expect("a link");
         let load = format!(

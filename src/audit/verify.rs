@@ -2,6 +2,7 @@
 
 use super::chain::{Anchor, LINK_DIGITS, Link, parts};
 use super::error::AuditError;
+use crate::journal::private_file;
 use crate::journal::reader::is_journal;
 use serde::Deserialize;
 use std::fs::File;
@@ -221,7 +222,7 @@ pub fn read_anchors(path: &Path) -> Result<Vec<Anchor>, AuditError> {
 /// # Errors
 /// What the operating system says.
 pub fn append_anchors(path: &Path) -> io::Result<File> {
-    let mut file = File::options().read(true).append(true).create(true).open(path)?;
+    let mut file = private_file().read(true).append(true).create(true).open(path)?;
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

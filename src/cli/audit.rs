@@ -6,6 +6,7 @@ use super::{Outcome, why};
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, ExportFormat, Scribe, Scribed, Verified, export, verify_file};
 use crate::domain::Time;
+use crate::journal::private_file;
 use crate::run::audit::trail_of;
 use crate::strategy::StrategySpec;
 use clap::ValueEnum;
@@ -228,7 +229,7 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
     let (out, place): (Box<dyn Write>, _) = match &args.out {
         Some(path) if path == Path::new("/dev/stdout") => (Box::new(std::io::stdout().lock()), path.clone()),
         // Never over what is there: it may be the trail, or the journal that it is of.
-        Some(path) => match File::create_new(path) {
+        Some(path) => match private_file().write(true).create_new(true).open(path) {
             Ok(file) => (Box::new(file), path.clone()),
             // A pipe or a device has nothing to lose.
             Err(error)

@@ -3,8 +3,8 @@
 use super::output::Beside;
 use super::{Outcome, output};
 use crate::history::{Recording, RecordingOptions};
-use crate::journal::JournalReader;
 use crate::journal::reader::is_journal;
+use crate::journal::{JournalReader, private_file};
 use crate::net::FrameSource;
 use crate::pipeline::topology::ThreadPlan;
 use crate::pipeline::{Threading, Wait};
@@ -145,7 +145,8 @@ pub fn start_log(config: &Config) {
         dispatch = dispatch.chain(fern::Output::call(|record| eprintln!("{}", record.args())));
     }
     if let Some(path) = &config.log.file {
-        match fern::log_file(path) {
+        // It names orders and fills, as the journal does.
+        match private_file().append(true).create(true).open(path) {
             Ok(file) => dispatch = dispatch.chain(file),
             Err(error) => eprintln!("cannot log to {}: {error}; standard error only", path.display()),
         }

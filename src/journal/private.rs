@@ -1,4 +1,4 @@
-//! Files and directories that show a trader's orders: journals, audit trails, databases.
+//! Files and directories that show a trader's orders: journals, audit trails with their anchors and exports, databases, logs.
 //!
 //! Owns: their modes. Invariant: what is made here is for its owner and the owner's group at most, whatever the umask: the
 //! usual one, 022, would let every user of the host read them. A umask that is narrower narrows them further, and what is
