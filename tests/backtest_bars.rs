@@ -12,7 +12,9 @@ use algo_trader::history::Catalogue;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::Config;
 use algo_trader::run::backtest::{Ran, known_to};
+use algo_trader::statistics::months::monthly;
 use algo_trader::statistics::outcome::buy_and_hold;
+use algo_trader::statistics::periods::Sample;
 use algo_trader::strategy::StrategySpec;
 use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run, some_minutes};
 use tempfile::tempdir;
@@ -376,6 +378,56 @@ fn equity_is_taken_at_closes_not_on_a_guessed_path() {
     assert_eq!(points.collect::<Vec<_>>(), expected);
     let prices: Vec<_> = ran.outcome.prices.iter().map(|p| p.price.0).collect();
     assert_eq!(prices, [10_000, 10_051, 10_081, 10_000, 10_081]);
+}
+
+#[test]
+fn months_are_those_of_the_days_that_were_traded_however_seldom_equity_is_taken() {
+    let dir = tempdir().expect("a directory");
+    // Days of New York, which end at 05:00 UTC of the day after, in summer an hour sooner; each closes at another price.
+    let days: Vec<jiff::civil::Date> = jiff::civil::date(2024, 1, 22)
+        .series(jiff::ToSpan::days(1))
+        .filter(|day| !matches!(day.weekday(), jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday))
+        .take_while(|day| day.month() < 5)
+        .collect();
+    let close = |at: usize| 100 + (at * 37 % 20) as u64;
+    let text: String = (0..days.len())
+        .map(|at| {
+            let (open, close) = (close(at.saturating_sub(1)), close(at));
+            let [open, high, low, close] =
+                [open, open.max(close), open.min(close), close].map(|p| p * 10_000);
+            format!("{} 00:00,{open},{high},{low},{close},500\n", days[at].strftime("%Y%m%d"))
+        })
+        .collect();
+    std::fs::create_dir(dir.path().join("daily")).expect("made");
+    let path = support::history::plain(dir.path(), "daily/xyz.csv", &text);
+    let history = dir.path().join("history");
+    let imported = support::history::import(&history, ImportKind::Stocks, &path, &ImportOptions::default());
+    assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
+    // One share, bought where the second day opens, at the first one's close; a month ends with the close of its last day.
+    let mut expected = Vec::new();
+    let mut before = 1_000.0;
+    for month in 1..=4 {
+        let last = days.iter().rposition(|day| day.month() == month).expect("days of each month");
+        let worth = (1_000 + close(last) - close(0)) as f64;
+        expected.push((month as u8, worth / before - 1.0));
+        before = worth;
+    }
+    for seconds in [60, 3_600, 14_400, 43_200, 86_400] {
+        let text = format!(
+            "[backtest]\nequity_seconds = {seconds}\nbalance = \"1000\"\n[[strategy]]\nname = \"market\"\n\
+             instruments = [\"{XYZ}\"]"
+        );
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let ran = run(&config, &catalogue, SCRIPTS).expect("runs");
+        let points: Vec<Sample> =
+            ran.outcome.equity.iter().map(|p| Sample::new(p.time, ran.outcome.number(p.equity))).collect();
+        let months = monthly(&points);
+        assert_eq!(months.len(), expected.len(), "{seconds} s: {months:?}");
+        for (month, (number, wanted)) in months.iter().zip(&expected) {
+            assert_eq!(month.month, *number, "{seconds} s");
+            assert!((month.value - wanted).abs() < 1e-12, "{seconds} s: {months:?} is not {expected:?}");
+        }
+    }
 }
 
 #[test]

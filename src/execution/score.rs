@@ -2,7 +2,8 @@
 //!
 //! Owns: when a point of equity is taken. One is taken at the end of each interval in which the market said something,
 //! after every event up to that moment and before the first one later; so a bar that closes at midnight is in the day
-//! that ends there. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes and of
+//! that ends there. Where that end is long after what happened, as of days of a market that closes, the point is at the end
+//! of the hour in which the last did: a month, or a day, has what came about in it, whatever the interval. Prices are last trades, closes of bars, or, where an instrument has neither, middles of quotes and of
 //! books; what a bar came to on its way is a guess, fills apart, and no price to value anything at.
 
 use super::record::Record;
@@ -34,6 +35,9 @@ pub struct ScoreSettings {
     pub decisions: bool,
 }
 
+/// The most that a point of equity is later than what it tells of.
+const LATE_NS: u64 = 3_600_000_000_000;
+
 /// Fills for which there is room from the start.
 const FILLS_AT_FIRST: usize = 4_096;
 
@@ -54,6 +58,8 @@ pub struct Score {
     market_time: Time,
     /// Whether the market has said anything since the last point.
     told: bool,
+    /// When something last changed what equity is: a price or a fill.
+    changed: Time,
     begun: bool,
     /// What live orders were decided by: bid and ask.
     decided: Vec<(OrderId, [Price; 2])>,
@@ -85,6 +91,7 @@ impl Score {
             now: Time(0),
             market_time: Time(0),
             told: false,
+            changed: Time(0),
             begun: false,
             decided: Vec::new(),
             decisions: Vec::new(),
@@ -137,7 +144,7 @@ impl Score {
             _ => false,
         };
         if told {
-            (self.told, self.market_time) = (true, self.now);
+            (self.told, self.market_time, self.changed) = (true, self.now, self.now);
             if !self.begun && self.now >= self.settings.from {
                 self.begin(positions);
             }
@@ -169,7 +176,7 @@ impl Score {
             let (before, after) = bars.split_at(bars.before(self.next_point.plus_nanos(1)));
             if let Some((time, last)) = before.last() {
                 self.mark(stretch.instrument, last.close);
-                (self.told, self.now, self.market_time) = (true, time, time);
+                (self.told, self.now, self.market_time, self.changed) = (true, time, time, time);
             }
             if let Some(first) = after.time(0) {
                 self.now = first;
@@ -208,7 +215,8 @@ impl Score {
     #[cold]
     fn pass(&mut self, positions: &[Vec<Position>]) {
         if std::mem::take(&mut self.told) {
-            self.point(self.next_point, positions);
+            let late = Time(self.changed.0.div_ceil(LATE_NS).saturating_mul(LATE_NS));
+            self.point(self.next_point.min(late), positions);
         }
         self.await_end();
     }
@@ -250,6 +258,7 @@ impl Score {
     pub(super) fn on_report(&mut self, report: &Report, positions: &[Vec<Position>]) {
         let &Report { strategy, instrument, order, side, qty, price, fee, maker, .. } = report;
         let time = self.now;
+        self.changed = time;
         // No simulated venue takes one; the positions have it in any case.
         if report.kind == ReportKind::Commission {
             return;
