@@ -119,7 +119,7 @@ fn tardis_trades_quotes_and_tops_of_book_come_back_and_other_headers_are_refused
     let path = plain(dir.path(), "trades.csv", &text);
     let error = refused(&dir.path().join("x"), ImportKind::Tardis, &path, &options());
     assert!(error.contains(":2: ") && error.contains("--market"), "{error}");
-    let market = ImportOptions { market: Some(algo_trader::domain::Market::CoinM), ..options() };
+    let market = ImportOptions { market: Some(Market::CoinM), ..options() };
     added(&dir.path().join("t"), ImportKind::Tardis, &path, &market);
     let trades = read(&dir.path().join("t"));
     let trade = |price: i64, qty: i64, id: u64, aggressor: Side| Trade {
@@ -315,7 +315,7 @@ fn turnover_is_exported_with_every_digit_of_it() {
     let begin = DAY_US / 1_000;
     let text = row(begin, "5321", "8.60612345") + &row(begin + 60_000, "412", "0.66651234");
     let path = plain(dir.path(), "BTCUSD_PERP-1m-2024-08-08.csv", &text);
-    let market = ImportOptions { market: Some(algo_trader::domain::Market::CoinM), ..options() };
+    let market = ImportOptions { market: Some(Market::CoinM), ..options() };
     added(&dir.path().join("h"), ImportKind::Binance, &path, &market);
     let catalogue = Catalogue::open(&dir.path().join("h")).expect("there");
     let series = catalogue.series().remove(0);
@@ -344,7 +344,7 @@ fn bars_that_were_exported_are_imported_again_as_they_were() {
         ms += 60_000;
     }
     let path = plain(dir.path(), "BTCUSDT-1m-2024-08.csv", &text);
-    let market = ImportOptions { market: Some(algo_trader::domain::Market::Spot), ..options() };
+    let market = ImportOptions { market: Some(Market::Spot), ..options() };
     let (first, second) = (dir.path().join("1"), dir.path().join("2"));
     added(&first, ImportKind::Binance, &path, &market);
     let catalogue = Catalogue::open(&first).expect("there");
@@ -363,6 +363,132 @@ fn bars_that_were_exported_are_imported_again_as_they_were() {
     let (two, of_two, _) = read_with(&second, &Query::default());
     assert_eq!((one.len(), of_one[0].name.clone()), (5_000, of_two[0].name.clone()));
     assert!(one == two, "differs");
+}
+
+/// Exports a history of one series as CSV, and gives the file.
+fn exported(history: &Path, out: &Path) -> PathBuf {
+    let catalogue = Catalogue::open(history).expect("there");
+    let series = catalogue.series().remove(0);
+    let (query, format) = (Query::default(), ExportFormat::Csv);
+    let files = export_series(&catalogue, &series, &query, format, out, false, &mut |_| true);
+    files.expect("exported").remove(0).path
+}
+
+#[test]
+fn each_kind_that_was_exported_is_imported_again_event_for_event_and_what_is_missing_stays_so() {
+    let dir = tempdir().expect("a directory");
+    let ms = DAY_US / 1_000;
+    let spot = ImportOptions { market: Some(Market::Spot), ..options() };
+    let coinm = ImportOptions { market: Some(Market::CoinM), ..options() };
+    let usa = ImportOptions { base: Some("SPY".into()), quote: Some("USD".into()), ..options() };
+    let plainly = ImportOptions {
+        instrument: Some("usa:spot:SPY".into()),
+        columns: Columns { every: Some("1d".into()), given: Vec::new() },
+        ..usa.clone()
+    };
+    let stocks = dir.path().join("daily");
+    fs::create_dir(&stocks).expect("made");
+    let book = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n".to_owned()
+        + &[
+            (0, true, "bid", "10.5"),
+            (0, true, "ask", "10.6"),
+            (1, false, "ask", "10.7"),
+            (2, false, "bid", "10.4"),
+        ]
+        .map(|(at, whole, side, price)| {
+            format!("binance,BTCUSDT,{0},{0},{whole},{side},{price},1.25\n", DAY_US + at)
+        })
+        .concat();
+    let quotes = format!(
+        "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n\
+         binance,BTCUSDT,{DAY_US},{DAY_US},5,10.6,10.5,4\nbinance,BTCUSDT,{DAY_US},{DAY_US},,,10.55,4\n"
+    );
+    let kinds = [
+        (ImportKind::Binance, "BTCUSDT-trades-2024-08-08.csv", trades_and_their_export(9).0, &spot, ""),
+        (
+            ImportKind::Binance,
+            "BTCUSDT-aggTrades-2024-08-08.csv",
+            format!("7,10.5,0.25,70,71,{ms},true\n8,10.6,0.5,72,72,{ms},false\n"),
+            &spot,
+            "",
+        ),
+        (
+            ImportKind::Binance,
+            "BTCUSD_PERP-1m-2024-08.csv",
+            format!("{ms},61800.5,61801.0,61790.1,61795.2,5321,{},8.60612345,9,0,0,0\n", ms + 59_999)
+                + &format!("{},61795.2,61795.2,61795.2,61795.2,0,{},0,0,0,0,0\n", ms + 60_000, ms + 119_999),
+            &coinm,
+            // Nothing was traded in the second minute: that is known.
+            "61795.2,0,0.00000000,0,true\n",
+        ),
+        (
+            ImportKind::Binance,
+            "BTCUSD_PERP-bookTicker-2024-08-08.csv",
+            format!("5,10.5,3,10.6,4,{ms},{ms}\n9,10.5,2,10.6,4,{ms},{ms}\n"),
+            &coinm,
+            "",
+        ),
+        (ImportKind::Tardis, "quotes.csv", quotes, &spot, "000,10.55,4,,,\n"),
+        (ImportKind::Tardis, "book.csv", book, &spot, ",snapshot,1,1,,bid,10.5,1.25\n"),
+        (
+            ImportKind::Stocks,
+            "daily/spy.csv",
+            "20240807 00:00,100000,110000,90000,100100,500\n20240808 00:00,100100,110000,90000,100100,0\n"
+                .into(),
+            &usa,
+            // The second day had prices, and so trades; how many and of how much nobody said.
+            ",10.01,11.00,9.00,10.01,,,,true\n",
+        ),
+        (
+            ImportKind::Csv,
+            "prices.csv",
+            "date,open,high,low,close\n2024-08-07,1,2,1,2\n2024-08-08,2,2,1.5,2\n".into(),
+            &plainly,
+            ",2.0,2.0,1.5,2.0,,,,true\n",
+        ),
+    ];
+    for (at, (kind, name, text, with, must_have)) in kinds.into_iter().enumerate() {
+        let path = plain(dir.path(), name, &text);
+        let [first, second, out, again] =
+            ["1", "2", "out", "again"].map(|d| dir.path().join(format!("{at}/{d}")));
+        added(&first, kind, &path, with);
+        let table = exported(&first, &out);
+        let text = fs::read_to_string(&table).expect("there");
+        assert!(text.contains(must_have), "{name}: {text}");
+        // The file's name says what it is of; of stocks the assets have to be given as before.
+        let assets = ImportOptions { base: with.base.clone(), quote: with.quote.clone(), ..options() };
+        added(&second, ImportKind::Exported, &table, &assets);
+        let (one, of_one, _) = read_with(&first, &Query::default());
+        let (two, of_two, _) = read_with(&second, &Query::default());
+        assert!(one == two, "{name}: {one:?} and {two:?}");
+        assert_eq!((&of_one[0].name, of_one[0].gaps), (&of_two[0].name, of_two[0].gaps), "{name}");
+        assert!(!one.is_empty(), "{name}");
+        assert_eq!(fs::read_to_string(exported(&second, &again)).expect("there"), text, "{name}");
+    }
+}
+
+#[test]
+fn an_export_that_is_none_or_was_changed_is_refused_by_its_line() {
+    let dir = tempdir().expect("a directory");
+    let history = dir.path().join("h");
+    let head = "time,venue_time,id,price,qty,side,aggregate\n";
+    let row = "1723075200000000000,1723075200000000000,1,2.5,1,buy,false\n";
+    for (name, text, said) in [
+        ("binance_spot_BTCUSDT-trades.csv", row.to_owned(), "its first line is not that of a table"),
+        (
+            "binance_spot_BTCUSDT-quotes.csv",
+            format!("{head}{row}"),
+            "its first line is that of another table",
+        ),
+        ("trades.csv", format!("{head}{row}"), "give the file its name back"),
+        ("binance_spot_BTCUSDT-trades.csv", format!("{head}{row}{}", row.replace("buy", "")), ":3: side"),
+        ("binance_spot_BTCUSDT-trades.csv", format!("{head}{}", row.replace("2.5", "")), ":2: price"),
+        ("binance_spot_BTCUSDT-feed-trades.csv", format!("{head}{row}"), "import its capture"),
+    ] {
+        let path = plain(dir.path(), name, &text);
+        let error = refused(&history, ImportKind::Exported, &path, &options());
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]

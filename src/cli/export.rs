@@ -18,7 +18,9 @@ use std::time::Instant;
   algo-trader export --out notebook --from 2024-08-08T00:00:00Z --until 2024-08-09T00:00:00Z
 
 In a notebook: pandas.read_parquet('notebook/binance_spot_BTCUSDT-bars-1m.parquet'). Prices and quantities are exact \
-decimals there; .astype(float) makes them quick. Depth events have a row for each level.")]
+decimals there; .astype(float) makes them quick. Depth events have a row for each level. What a source did not say, such as \
+the turnover and the trades of bars from a plain CSV, is empty or null, not 0. What is exported as CSV, but feeds, comes back \
+by algo-trader import exported, event for event.")]
 pub struct Args {
     /// The directory to write into; made where it is not there
     #[arg(long, value_name = "DIR")]

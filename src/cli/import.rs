@@ -23,6 +23,7 @@ use std::time::Instant;
   algo-trader import stocks --adjust adjust/ daily/spy.zip
   algo-trader import crypto-bars --round-qty 8 coinbase/minute/btcusd
   algo-trader import csv --instrument usa:spot:XYZ --base XYZ --quote USD --every 1d --columns time=Date prices.csv
+  algo-trader import exported notebook/binance_spot_BTCUSDT-trades.csv
 
 A file is imported whole or not at all, and once: importing it again adds nothing. Where Binance's .CHECKSUM file lies \
 beside a dump, the dump must agree with it. A file with a bad row is refused with the row's line; --skip-bad leaves \

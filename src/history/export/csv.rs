@@ -27,6 +27,7 @@ impl Sheet for CsvSheet {
         for (column, value) in self.columns.iter().zip(values) {
             match value {
                 Value::Text(text) => self.line.extend_from_slice(text.as_bytes()),
+                Value::Missing => {}
                 Value::Wide(units) => {
                     write!(self.line, "{}", Scaled { value: *units, decimals: column.decimals })?;
                 }

@@ -1,7 +1,7 @@
 //! Export: series of the history as CSV or Parquet, for a notebook to read.
 //!
-//! Owns: the tables and how they are written. Invariants: numbers are as exact as they are kept; a file is there whole or
-//! not at all.
+//! Owns: the tables and how they are written. Invariants: numbers are as exact as they are kept, and what a source did not
+//! say is no number; a file is there whole or not at all. As CSV, `import exported` reads them back.
 //!
 //! A series becomes a table; a feed, which has events of several kinds, one for each kind. A depth event becomes a row
 //! for each of its levels.
@@ -25,9 +25,9 @@ const PROGRESS_ROWS: u64 = 1 << 16;
 /// How tables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Text with a header; times as ns since 1970, numbers with all their decimals.
+    /// Text with a header; times as ns since 1970, numbers with all their decimals; nothing where a source said nothing.
     Csv,
-    /// Columns, packed by gzip; times with their time zone, numbers as exact decimals.
+    /// Columns, packed by gzip; times with their time zone, numbers as exact decimals; null where a source said nothing.
     Parquet,
 }
 

@@ -1,4 +1,4 @@
-//! Tables as Parquet files: required columns, plain values, one page a column and row group, packed by gzip.
+//! Tables as Parquet files: flat columns, plain values, one page a column and row group, packed by gzip.
 //!
 //! Owns: the little of Parquet and of Thrift's compact protocol that this takes. By the format's specification
 //! (apache/parquet-format, `parquet.thrift`); what it writes is read by pyarrow and by DuckDB.
@@ -43,6 +43,8 @@ pub(super) struct ParquetSheet {
     columns: Vec<Column>,
     /// The current group's values, by column.
     values: Vec<Vec<u8>>,
+    /// Of its optional columns: runs of rows that have a value, or have none.
+    runs: Vec<Vec<(bool, u64)>>,
     rows: u64,
     groups: Vec<(u64, Vec<Chunk>)>,
 }
@@ -50,8 +52,8 @@ pub(super) struct ParquetSheet {
 impl ParquetSheet {
     pub fn new(mut out: BufWriter<File>, columns: Vec<Column>) -> io::Result<Self> {
         out.write_all(MAGIC)?;
-        let values = vec![Vec::new(); columns.len()];
-        Ok(Self { out, at: MAGIC.len() as i64, columns, values, rows: 0, groups: Vec::new() })
+        let (values, runs) = (vec![Vec::new(); columns.len()], vec![Vec::new(); columns.len()]);
+        Ok(Self { out, at: MAGIC.len() as i64, columns, values, runs, rows: 0, groups: Vec::new() })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -65,25 +67,26 @@ impl ParquetSheet {
         }
         let mut chunks = Vec::new();
         let mut all = std::mem::take(&mut self.values);
-        for values in &mut all {
+        let mut runs = std::mem::take(&mut self.runs);
+        for (values, runs) in all.iter_mut().zip(&mut runs) {
+            let levels = definition_levels(runs);
             let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            gzip.write_all(&levels)?;
             gzip.write_all(values)?;
             let packed = gzip.finish()?;
+            let unpacked = (levels.len() + values.len()) as i64;
             let mut head = Thrift::default();
-            head.int(1, 0).int(2, values.len() as i64).int(3, packed.len() as i64);
+            head.int(1, 0).int(2, unpacked).int(3, packed.len() as i64);
             head.begin(5).int(1, self.rows as i64).int(2, PLAIN).int(3, RLE).int(4, RLE).end();
             let head = head.finish();
             let (offset, sizes) = (self.at, head.len() as i64);
             self.write(&head)?;
             self.write(&packed)?;
-            chunks.push(Chunk {
-                offset,
-                packed: sizes + packed.len() as i64,
-                unpacked: sizes + values.len() as i64,
-            });
+            chunks.push(Chunk { offset, packed: sizes + packed.len() as i64, unpacked: sizes + unpacked });
             values.clear();
+            runs.clear();
         }
-        self.values = all;
+        (self.values, self.runs) = (all, runs);
         self.groups.push((self.rows, chunks));
         self.rows = 0;
         Ok(())
@@ -117,8 +120,17 @@ impl ParquetSheet {
 
 impl Sheet for ParquetSheet {
     fn row(&mut self, values: &[Value]) -> Result<(), SheetFault> {
-        for ((column, value), out) in self.columns.iter().zip(values).zip(&mut self.values) {
+        let outputs = self.values.iter_mut().zip(&mut self.runs);
+        for ((column, value), (out, runs)) in self.columns.iter().zip(values).zip(outputs) {
+            if column.optional {
+                let there = *value != Value::Missing;
+                match runs.last_mut() {
+                    Some((of, rows)) if *of == there => *rows += 1,
+                    _ => runs.push((there, 1)),
+                }
+            }
             match value {
+                Value::Missing => debug_assert!(column.optional, "{} must have a value", column.name),
                 Value::Number(units) => {
                     let decimal = matches!(column.kind, ColumnKind::Price | ColumnKind::Qty);
                     if decimal && units.unsigned_abs() >= POW10[18].unsigned_abs() {
@@ -151,6 +163,20 @@ impl Sheet for ParquetSheet {
     }
 }
 
+/// Which rows of an optional column have a value: runs, of one bit each, behind their length in bytes. Nothing for a
+/// column that every row has a value in, of which no run is kept.
+fn definition_levels(runs: &[(bool, u64)]) -> Vec<u8> {
+    if runs.is_empty() {
+        return Vec::new();
+    }
+    let mut levels = Thrift::default();
+    for &(there, rows) in runs {
+        levels.varint(rows << 1);
+        levels.out.push(u8::from(there));
+    }
+    [&(levels.out.len() as u32).to_le_bytes(), &levels.out[..]].concat()
+}
+
 fn physical(column: &Column) -> i64 {
     match column.kind {
         ColumnKind::Text => BYTE_ARRAY,
@@ -159,13 +185,13 @@ fn physical(column: &Column) -> i64 {
     }
 }
 
-/// A column's element of the schema: type, length, required, name, and what its values mean.
+/// A column's element of the schema: type, length, required or optional, name, and what its values mean.
 fn schema(column: &Column, meta: &mut Thrift) {
     meta.element().int(1, physical(column));
     if column.kind == ColumnKind::Notional {
         meta.int(2, WIDE_BYTES);
     }
-    meta.int(3, 0).text(4, column.name);
+    meta.int(3, column.optional.into()).text(4, column.name);
     match column.kind {
         ColumnKind::Text => {
             meta.int(6, UTF8);
@@ -283,5 +309,18 @@ impl Thrift {
     fn finish(mut self) -> Vec<u8> {
         self.out.push(0);
         self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_rows_have_a_value_is_told_in_runs_as_the_format_has_them() {
+        // By Parquet's RLE: a run is its length shifted by one, as a varint, and the level in as many bytes as it needs.
+        assert_eq!(definition_levels(&[]), b"");
+        assert_eq!(definition_levels(&[(true, 3)]), b"\x02\0\0\0\x06\x01");
+        assert_eq!(definition_levels(&[(false, 1), (true, 200)]), b"\x05\0\0\0\x02\0\x90\x03\x01");
     }
 }

@@ -1,6 +1,6 @@
 //! Which columns each kind of event has, and a row's values.
 
-use crate::domain::event::DepthHead;
+use crate::domain::event::{DepthHead, Kline};
 use crate::domain::{Level, Side};
 use crate::history::events::HistoryEvent;
 use crate::history::segment::TURNOVER_DECIMALS;
@@ -33,6 +33,8 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Decimals of its numbers.
     pub decimals: u8,
+    /// Whether a row may have nothing in it: what the source did not say is no number.
+    pub optional: bool,
 }
 
 /// One value.
@@ -44,6 +46,8 @@ pub enum Value {
     Wide(i128),
     /// A word.
     Text(&'static str),
+    /// What the source did not say.
+    Missing,
 }
 
 /// A kind of table.
@@ -138,6 +142,16 @@ impl Table {
         }
     }
 
+    /// Its columns in which a row may have nothing.
+    const fn optional(self) -> &'static [&'static str] {
+        match self {
+            Self::Trades => &[],
+            Self::Quotes => &["bid_price", "bid_qty", "ask_price", "ask_qty", "update_id"],
+            Self::Depth => &["venue_time", "prev_id", "price", "qty"],
+            Self::Bars => &["volume", "turnover", "trades"],
+        }
+    }
+
     /// Its columns, for an instrument of this precision.
     #[must_use]
     pub fn with_decimals(self, price: u8, qty: u8) -> Vec<Column> {
@@ -147,7 +161,13 @@ impl Table {
             Notional => TURNOVER_DECIMALS,
             Time | Integer | Text => 0,
         };
-        self.columns().iter().map(|&(name, kind)| Column { name, kind, decimals: decimals(kind) }).collect()
+        let column = |&(name, kind): &(&'static str, ColumnKind)| Column {
+            name,
+            kind,
+            decimals: decimals(kind),
+            optional: self.optional().contains(&name),
+        };
+        self.columns().iter().map(column).collect()
     }
 
     /// Appends the rows that an event makes, value by value.
@@ -164,31 +184,61 @@ impl Table {
                 Value::Text(if t.aggressor == Side::Buy { "buy" } else { "sell" }),
                 Value::Text(yes(t.aggregate)),
             ]),
-            Decoded::Quote(q) => out.extend([
-                time(event.time),
-                Value::Number(q.bid.price.0),
-                Value::Number(q.bid.qty.0),
-                Value::Number(q.ask.price.0),
-                Value::Number(q.ask.qty.0),
-                id(q.update_id),
-            ]),
+            Decoded::Quote(q) => {
+                out.push(time(event.time));
+                for side in [q.bid, q.ask] {
+                    // A side without a price is one on which nobody is.
+                    let there = side.price.0 != 0;
+                    out.extend([side.price.0, side.qty.0].map(|n| known(Value::Number(n), there)));
+                }
+                out.push(known(id(q.update_id), q.update_id != 0));
+            }
             Decoded::DepthDiff(head) => depth(event, head, "diff", out),
             Decoded::DepthSnapshot(head) => depth(event, head, "snapshot", out),
             Decoded::DepthPartial(head) => depth(event, head, "partial", out),
-            Decoded::Kline(k) => out.extend([
-                time(event.time),
-                time(k.open_time),
-                time(k.close_time),
-                Value::Number(k.open.0),
-                Value::Number(k.high.0),
-                Value::Number(k.low.0),
-                Value::Number(k.close.0),
-                Value::Number(k.volume.0),
-                Value::Wide(k.quote_volume.0),
-                id(k.trades),
-                Value::Text(yes(k.closed)),
-            ]),
+            Decoded::Kline(k) => {
+                let said = Said::of(k);
+                out.extend([
+                    time(event.time),
+                    time(k.open_time),
+                    time(k.close_time),
+                    Value::Number(k.open.0),
+                    Value::Number(k.high.0),
+                    Value::Number(k.low.0),
+                    Value::Number(k.close.0),
+                    known(Value::Number(k.volume.0), said.volume),
+                    known(Value::Wide(k.quote_volume.0), said.turnover),
+                    known(id(k.trades), said.trades),
+                    Value::Text(yes(k.closed)),
+                ]);
+            }
             Decoded::Interrupted(_) | Decoded::Ignored | Decoded::UnknownInstrument => {}
+        }
+    }
+}
+
+const fn known(value: Value, is_known: bool) -> Value {
+    if is_known { value } else { Value::Missing }
+}
+
+/// Which of a bar's numbers its source said. Those that it did not are kept as zeros, which a bar in which something was
+/// traded does not have.
+struct Said {
+    volume: bool,
+    turnover: bool,
+    trades: bool,
+}
+
+impl Said {
+    fn of(bar: &Kline) -> Self {
+        let moved = [bar.high, bar.low, bar.close].iter().any(|price| *price != bar.open);
+        let traded = moved || bar.volume.0 != 0 || bar.quote_volume.0 != 0 || bar.trades != 0;
+        // A turnover may be too small for its decimals; who counts trades gives it.
+        let turnover = bar.quote_volume.0 != 0 || bar.trades != 0;
+        Self {
+            volume: !traded || bar.volume.0 != 0,
+            turnover: !traded || turnover,
+            trades: !traded || bar.trades != 0,
         }
     }
 }
@@ -198,24 +248,24 @@ const fn yes(flag: bool) -> &'static str {
 }
 
 fn depth(event: &HistoryEvent<'_>, head: &DepthHead, kind: &'static str, out: &mut Vec<Value>) {
-    let mut row = |side: &'static str, level: Level| {
+    let mut row = |side: &'static str, level: Option<&Level>| {
         out.extend([
             Value::Number(event.time.0 as i64),
-            Value::Number(head.venue_time.0 as i64),
+            known(Value::Number(head.venue_time.0 as i64), head.venue_time.0 != 0),
             Value::Text(kind),
             Value::Number(head.first_id as i64),
             Value::Number(head.last_id as i64),
-            Value::Number(head.prev_id as i64),
+            known(Value::Number(head.prev_id as i64), head.prev_id != 0),
             Value::Text(side),
-            Value::Number(level.price.0),
-            Value::Number(level.qty.0),
+            level.map_or(Value::Missing, |level| Value::Number(level.price.0)),
+            level.map_or(Value::Missing, |level| Value::Number(level.qty.0)),
         ]);
     };
     for (level, at) in event.levels.iter().zip(0..) {
-        row(if at < head.bids { "bid" } else { "ask" }, *level);
+        row(if at < head.bids { "bid" } else { "ask" }, Some(level));
     }
     if event.levels.is_empty() {
         // Its ids must not be lost: the next event follows it.
-        row("", Level::default());
+        row("", None);
     }
 }

@@ -7,6 +7,7 @@ mod adjust;
 mod bars;
 mod binance;
 mod captured;
+mod exported;
 mod fault;
 mod input;
 mod name;
@@ -51,6 +52,8 @@ pub enum ImportKind {
     CryptoBars,
     /// Bars in any CSV.
     Csv,
+    /// Tables that were exported as CSV.
+    Exported,
 }
 
 /// Each kind with its name on the command line and what it is.
@@ -69,6 +72,7 @@ pub const KINDS: &[(ImportKind, &str, &str)] = &[
     (ImportKind::Stocks, "stocks", "US equities in LEAN's zips: ticks, minute, hour, daily"),
     (ImportKind::CryptoBars, "crypto-bars", "crypto in LEAN's zips: ticks, second to daily bars"),
     (ImportKind::Csv, "csv", "bars in any CSV: say which columns with --columns, and --every, --instrument"),
+    (ImportKind::Exported, "exported", "what `algo-trader export --format csv` wrote, but feeds"),
 ];
 
 /// How files are taken.
@@ -275,6 +279,7 @@ fn read(
             ImportKind::Tardis => Box::new(tardis::Tardis::new(options)),
             ImportKind::Stocks => Box::new(bars::Bars::new(path, name, true, options)?),
             ImportKind::CryptoBars => Box::new(bars::Bars::new(path, name, false, options)?),
+            ImportKind::Exported => Box::new(exported::Exported::new(name, options).map_err(unnamed)?),
             ImportKind::Csv | ImportKind::Capture => Box::new(ohlcv::Ohlcv::new(options).map_err(unnamed)?),
         };
         let mut last = 0;
