@@ -494,7 +494,7 @@ impl StreamClient {
         let line = &mut self.lines[index];
         if let Some(link) = line.remove(id) {
             // One that a server takes and drops at once is no success: tried without end, it would spend what may be opened.
-            if link.opened_at.is_some_and(|at| now.since(at) >= nanos(self.settings.pause.1)) {
+            if link.lasted(self.settings.pause.1, now) {
                 line.backoff.reset();
             }
             line.retry_at = now.plus(line.backoff.next_pause());

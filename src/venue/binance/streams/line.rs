@@ -4,6 +4,7 @@ use super::plan::Group;
 use super::subscription::Subscription;
 use crate::domain::{InstrumentId, Time};
 use crate::net::Backoff;
+use std::time::Duration;
 
 /// A connection, for as long as the program runs: its line and a number that never comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +44,11 @@ impl Link {
     /// still.
     pub fn live(&self) -> bool {
         self.opened_at.is_some() && !self.subscriptions.iter().any(Subscription::is_first)
+    }
+
+    /// Whether it has been open for so long.
+    pub fn lasted(&self, long: Duration, now: Time) -> bool {
+        self.opened_at.is_some_and(|at| now >= at.plus(long))
     }
 
     /// Whether it brings all of this instrument's data.

@@ -112,17 +112,7 @@ impl StreamClient {
         self.heard(id, now);
         if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
             self.counts.shutdowns_announced += 1;
-            if let Some(line) = self.lines.get_mut(usize::from(id.line))
-                && let Some(link) = line.link(id)
-            {
-                log::info!(
-                    "{} connection {}: the venue is about to cut it; replacing it",
-                    self.market,
-                    id.number
-                );
-                link.expires_at = now;
-                self.next_deadline = now;
-            }
+            self.shutdown_announced(id, now);
         } else if text.starts_with(b"{\"error\"") || text.starts_with(b"{\"code\"") {
             self.subscribed(id, text, true, now, out);
         } else if text.starts_with(b"{\"result\"") {
@@ -131,6 +121,30 @@ impl StreamClient {
             return false;
         }
         true
+    }
+
+    /// The venue is about to cut a connection: it is replaced. Where it says so of one after another that has just opened, each
+    /// waits as after a cut: what the venue announces without end would spend what may be opened.
+    #[cold]
+    fn shutdown_announced(&mut self, id: ConnectionId, now: Time) {
+        let lasts = self.settings.pause.1;
+        let Some(line) = self.lines.get_mut(usize::from(id.line)) else { return };
+        let Some(link) = line.link(id) else { return };
+        if now >= link.expires_at {
+            return;
+        }
+        log::info!("{} connection {}: the venue is about to cut it; replacing it", self.market, id.number);
+        link.expires_at = now;
+        if link.lasted(lasts, now) {
+            line.backoff.reset();
+        } else {
+            let again = line.backoff.attempts() > 0;
+            let pause = line.backoff.next_pause();
+            if again {
+                line.retry_at = line.retry_at.max(now.plus(pause));
+            }
+        }
+        self.next_deadline = now;
     }
 
     /// A book came. Says what to do with it.
