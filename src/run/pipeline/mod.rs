@@ -7,6 +7,7 @@ mod seats;
 
 pub use journal::journal_header;
 pub use options::{PipelineError, PipelineOptions, Simulation, StageWrapper, StrategyWrapper};
+use seats::bars_come;
 pub(in crate::run) use seats::seat_strategies;
 
 use super::affinity::{available_cores, keep_to, pin};
@@ -152,6 +153,9 @@ impl Pipeline {
                 Seat { strategy, ..seat }
             };
             seats = seats.into_iter().map(wrapped).collect();
+        }
+        if options.live {
+            bars_come(config, &requests)?;
         }
         let resumed = options.resumed.clone().unwrap_or_default();
         for (seat, state) in seats.iter_mut().zip(&resumed.desks) {

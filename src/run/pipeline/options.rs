@@ -127,6 +127,19 @@ pub enum PipelineError {
         /// Why.
         problem: String,
     },
+    /// What a strategy asks for is computed of bars, and none will be made.
+    #[error(
+        "{file}: [venue] streams has neither \"trade\" nor \"aggTrade\", so no bar of {instrument} is made, and {indicator} \
+         never has a value: add one of them (bars are made of trades; klines make none)"
+    )]
+    NoBars {
+        /// The configuration.
+        file: String,
+        /// Of what.
+        instrument: String,
+        /// The indicator.
+        indicator: &'static str,
+    },
     /// More strategies than a run can hold.
     #[error("a run holds at most 255 strategies, and {0} are configured")]
     TooManyStrategies(usize),

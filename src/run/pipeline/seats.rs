@@ -4,6 +4,7 @@ use super::PipelineError;
 use crate::domain::params::ConfigProblem;
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
 use crate::market::IndicatorRequest;
+use crate::market::request::IndicatorBody;
 use crate::pipeline::panic_text;
 use crate::run::config::{Config, StrategyConfig};
 use crate::strategy::desk::Desk;
@@ -88,6 +89,22 @@ pub(in crate::run) fn seat_strategies(
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
 }
 
+/// Refuses what a live run would wait for without end: what is computed of bars, where no trades are streamed to make them of.
+pub(super) fn bars_come(config: &Config, requests: &[IndicatorRequest]) -> Result<(), PipelineError> {
+    let streamed = |name: &str| config.venue.streams.iter().any(|stream| stream.name == name);
+    if streamed("trade") || streamed("aggTrade") {
+        return Ok(());
+    }
+    let of_bars = requests.iter().find_map(|request| match &request.body {
+        IndicatorBody::Closes(key) => Some((request.instrument, key.name)),
+        IndicatorBody::Imbalance { .. } => None,
+    });
+    of_bars.map_or(Ok(()), |(instrument, indicator)| {
+        let instrument = config.instruments.get(instrument).name();
+        Err(PipelineError::NoBars { file: config.file.clone(), instrument, indicator })
+    })
+}
+
 /// Refuses a sizing that the strategy, as it set itself up, would ignore or could never trade by.
 fn unfit(
     wanted: &StrategyConfig,
@@ -110,5 +127,40 @@ fn unfit(
         None => wanted.unfit_sizing(format!(
             "would be ignored: {name} as it is configured here does not ask for sizes; leave sizing out"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Market;
+    use crate::domain::instrument::tests::sample;
+    use crate::run::pipeline::{Pipeline, PipelineOptions};
+
+    #[test]
+    fn a_live_run_that_would_wait_for_bars_without_end_is_refused_and_one_that_waits_for_none_is_not() {
+        let refused = |streams: &str, strategy: &str, live| {
+            let text = format!(
+                "[venue]\nstreams = [{streams}]\n[[strategy]]\ninstruments = [\"binance:usdm:BTCUSDT\"]\n{strategy}"
+            );
+            let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one");
+            let config = Config::from_text_with_instruments(&text, "my.toml", table).expect("a good one");
+            let options = PipelineOptions { live, oversubscribe: true, ..PipelineOptions::default() };
+            Pipeline::build(&config, options).err().map(|error| error.to_string())
+        };
+        let cross = "name = \"ma-cross\"\n[strategy.params]\nfast = 2\nslow = 3\nqty = \"0.010\"";
+        let maker = "name = \"imbalance-maker\"\n[strategy.params]\nqty = \"0.010\"";
+        let klines = "\"kline_1m\", \"bookTicker\", \"depth@100ms\"";
+        let told = refused(klines, cross, true).expect("refused");
+        let start = "my.toml: [venue] streams has neither \"trade\" nor \"aggTrade\", so no bar of binance:usdm:BTCUSDT is made";
+        assert!(told.starts_with(start) && told.contains("sma"), "{told}");
+        for (streams, strategy, live) in [
+            (klines, maker, true),
+            ("\"aggTrade\", \"bookTicker\"", cross, true),
+            ("\"trade\", \"kline_1m\"", cross, true),
+            (klines, cross, false),
+        ] {
+            assert_eq!(refused(streams, strategy, live), None, "{streams}, {strategy}");
+        }
     }
 }
