@@ -5,6 +5,7 @@ use super::table::{folded, number, table, words};
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{DenyReason, Instrument};
+use crate::market::IncompleteBars;
 use crate::monitor::host::HostFacts;
 use crate::pipeline::StageHistogram;
 use crate::report::latency::{
@@ -170,6 +171,27 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
             t,
             "  {} trades came after their time bar had closed, and are in no bar: see bar_grace_ms",
             grouped(books.late_trades)
+        )?;
+    }
+    if books.ahead_trades > 0 {
+        writeln!(
+            t,
+            "  {} trades were dated more than a minute after this host's time, and are in no bar: is its clock set?",
+            grouped(books.ahead_trades)
+        )?;
+    }
+    if books.missing_trades > 0 {
+        writeln!(t, "  {} trades are missing by their ids", grouped(books.missing_trades))?;
+    }
+    if books.incomplete_bars > 0 {
+        let then = match config.market.incomplete_bars {
+            IncompleteBars::Withhold => "not handed out",
+            IncompleteBars::Give => "handed out all the same",
+        };
+        writeln!(
+            t,
+            "  {} bars lack trades, or may (the first, and those where data was lost), and were {then}",
+            grouped(books.incomplete_bars)
         )?;
     }
     let e = &s.execution;

@@ -16,7 +16,7 @@ use super::recover::Resumed;
 use crate::domain::{Instrument, InstrumentId, Slot, StartingBalance};
 use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
-use crate::market::BarSpec;
+use crate::market::{BarSpec, IncompleteBars};
 use crate::risk::Carried;
 use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub struct JournalHeader {
     /// How long a bar waits for late trades, ns.
     #[serde(default)]
     pub bar_grace_ns: u64,
+    /// What became of bars that lack trades; in a journal from before this was written they were handed out.
+    #[serde(default = "given")]
+    pub incomplete_bars: IncompleteBars,
     /// What the wallets held at first: of a live run, what the account held; `None` where the configuration says it.
     #[serde(default)]
     pub balances: Option<Vec<StartingBalance>>,
@@ -77,6 +80,10 @@ pub struct JournalHeader {
     /// What its losses and the day's counts went on from, where an earlier run of its name left some.
     #[serde(default)]
     pub carried: Option<Carried>,
+}
+
+const fn given() -> IncompleteBars {
+    IncompleteBars::Give
 }
 
 /// A strategy of a run.
@@ -159,4 +166,19 @@ pub(crate) fn unopened(error: std::io::Error) -> std::io::Error {
 #[must_use]
 pub fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_does_not_say_what_became_of_incomplete_bars_has_handed_them_out() {
+        let header = JournalHeader::default();
+        assert_eq!(header.incomplete_bars, IncompleteBars::Withhold);
+        let mut older = serde_json::to_value(&header).expect("it serializes");
+        assert!(older.as_object_mut().expect("an object").remove("incomplete_bars").is_some());
+        let older: JournalHeader = serde_json::from_value(older).expect("it reads");
+        assert_eq!(older, JournalHeader { incomplete_bars: IncompleteBars::Give, ..header });
+    }
 }

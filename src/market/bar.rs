@@ -6,8 +6,8 @@
 //! in a silent market, when the sequencer's time has passed its end by a grace, and the venue's has too: that of the last
 //! trade, and what has passed since. So a host's clock that is ahead of the venue's closes none too soon. Bars without
 //! trades are not made. A trade of an interval before the open bar's, or of one that has closed, is late: counted, and
-//! in no bar. So is one dated more than a minute after the sequencer's time: taken at its word, it would make all that
-//! follow it late. An interruption leaves the open bar as it is: what comes of its interval afterwards is in it still.
+//! in no bar. One dated more than a minute after the sequencer's time is in none either: taken at its word, it would make
+//! all that follow it late.
 //!
 //! *Tick*, *volume* and *dollar* bars close with the trade that brings their count, base volume or quote value to the
 //! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
@@ -16,8 +16,15 @@
 //!
 //! Of connections that bring the same trades one may be ahead when it joins, so that trades come after later ones: the
 //! first and the last of a bar are so by their ids.
+//!
+//! *Incomplete* is a bar that lacks, or may lack, trades of its own: a time bar that was under way when the first trade came;
+//! one in or right before which ids were passed over; after an interruption the open one and the next, unless the ids show
+//! that nothing was lost. It is counted and not handed out, unless the settings say so ([`IncompleteBars`]). Bars of amounts
+//! have no beginning of their own: after an interruption with a loss the open one is dropped, and the next trade begins
+//! another.
 
 use super::message::Bar;
+use super::trade_ids::{Link, TradeIds};
 use crate::domain::decimal::Scaled;
 use crate::domain::event::Trade;
 use crate::domain::{Instrument, InstrumentId, Time};
@@ -70,6 +77,21 @@ impl std::fmt::Display for BarSpec {
     }
 }
 
+/// What becomes of bars that lack, or may lack, some of their trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum IncompleteBars {
+    /// They are counted, and nobody sees them: neither indicators nor strategies take a part for the whole.
+    #[default]
+    Withhold,
+    /// They are counted, and handed out like any other.
+    Give,
+}
+
+impl IncompleteBars {
+    /// As the configuration names them.
+    pub const ALL: &[(&str, Self)] = &[("withhold", Self::Withhold), ("give", Self::Give)];
+}
+
 /// What is added up, and how much of it fills a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
@@ -88,11 +110,23 @@ pub struct BarBuilder {
     /// Of the open bar: trades, volume or value, in the instrument's units.
     sum: i128,
     /// The ids of its first and its last trade.
-    ids: (u64, u64),
+    ends: (u64, u64),
     /// When the open bar closes if no trade comes any more.
     closes_at: Time,
     closed_until: Time,
     late: u64,
+    ahead: u64,
+    /// Whether the trade before this was dated too far ahead.
+    left_out: bool,
+    ids: TradeIds,
+    /// From when on all trades are there, if that is known.
+    known_from: Option<Time>,
+    incomplete_bars: IncompleteBars,
+    /// Whether the open bar lacks, or may lack, what will not come any more.
+    partial: bool,
+    /// How many ids were passed over in the open bar, or right before it, that have not come yet.
+    lacks: u64,
+    incomplete: u64,
 }
 
 /// `amount` of 10^-8 in units of 10^-`decimals`, rounded up: a sum of whole units reaches one when it reaches the other.
@@ -127,18 +161,61 @@ impl BarBuilder {
             rule,
             bar: None,
             sum: 0,
-            ids: (0, 0),
+            ends: (0, 0),
             closes_at: Time(0),
             closed_until: Time(0),
             late: 0,
+            ahead: 0,
+            left_out: false,
+            ids: TradeIds::new(false),
+            known_from: Some(Time(0)),
+            incomplete_bars: IncompleteBars::Withhold,
+            partial: false,
+            lacks: 0,
+            incomplete: 0,
         }
     }
 
-    /// Trades that came after their time bar had closed, or after one of a later bar, or that are dated in the future; they
-    /// are in no bar.
+    /// The same of trades of which all are there from `known_from` on, or, without that, from an unknown moment on before the
+    /// first; where they are `dense`, every number is the id of one.
+    #[must_use]
+    pub fn of_trades(self, known_from: Option<Time>, dense: bool) -> Self {
+        Self { known_from, ids: TradeIds::new(dense), ..self }
+    }
+
+    /// The same where this becomes of bars that are incomplete.
+    #[must_use]
+    pub fn with_incomplete(self, incomplete_bars: IncompleteBars) -> Self {
+        Self { incomplete_bars, ..self }
+    }
+
+    /// Trades that came after their time bar had closed, or after one of a later bar; they are in no bar.
     #[must_use]
     pub fn late(&self) -> u64 {
         self.late
+    }
+
+    /// Trades that are dated too far in the future to be believed; they are in no bar.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.ahead
+    }
+
+    /// Bars that were incomplete.
+    #[must_use]
+    pub fn incomplete(&self) -> u64 {
+        self.incomplete
+    }
+
+    /// Trades that are missing by their ids.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.ids.missing()
+    }
+
+    /// What brings the trades was interrupted: whether any are missing the next one tells.
+    pub fn interrupted(&mut self) {
+        self.ids.interrupted();
     }
 
     /// When the open bar closes for want of trades, if one is open and time closes it.
@@ -152,7 +229,10 @@ impl BarBuilder {
     #[inline]
     pub fn on_time(&mut self, now: Time) -> Option<Bar> {
         match self.closes_at() {
-            Some(at) if now >= at => self.close(),
+            Some(at) if now >= at => {
+                self.partial |= self.ids.doubted();
+                self.close()
+            }
             _ => None,
         }
     }
@@ -161,21 +241,49 @@ impl BarBuilder {
     /// fills otherwise.
     #[inline]
     pub fn on_trade(&mut self, trade: &Trade, now: Time) -> Option<Bar> {
+        let link = self.ids.take(trade.id);
         let (added, target) = match self.rule {
             Rule::Time { length_ns, offset_ns, grace_ns } => {
                 if trade.venue_time.since(now) > AHEAD_NS_MAX {
-                    self.late += 1;
+                    (self.ahead, self.left_out) = (self.ahead + 1, true);
                     return None;
                 }
-                return self.on_timed(trade, now, (length_ns, offset_ns, grace_ns));
+                let link = if std::mem::take(&mut self.left_out) { Link::Lost } else { link };
+                return self.on_timed(trade, now, link, (length_ns, offset_ns, grace_ns));
             }
             Rule::Trades(target) => (1, target),
             Rule::Volume(target) => (i128::from(trade.qty.0), target),
             Rule::Notional(target) => (trade.price.times(trade.qty).0, target),
         };
+        if link != Link::Follows {
+            self.note(link);
+            if link == Link::Lost && self.partial && self.incomplete_bars == IncompleteBars::Withhold {
+                self.close();
+            }
+        }
         self.add(trade, trade.venue_time);
         self.sum = self.sum.saturating_add(added);
         if self.sum >= target { self.close() } else { None }
+    }
+
+    /// What an id says of the open bar.
+    fn note(&mut self, link: Link) {
+        match link {
+            Link::Behind => self.lacks = self.lacks.saturating_sub(1),
+            Link::Skips(passed) if self.bar.is_some() => self.lacks = self.lacks.saturating_add(passed),
+            Link::Lost => self.partial = self.bar.is_some(),
+            Link::First | Link::Follows | Link::Skips(_) => {}
+        }
+    }
+
+    /// What it says of a time bar that begins with it at `start`.
+    fn note_begun(&mut self, link: Link, start: Time) {
+        match link {
+            Link::First => self.partial = self.known_from.is_none_or(|from| start < from),
+            Link::Skips(passed) => self.lacks = passed,
+            Link::Lost => self.partial = true,
+            Link::Follows | Link::Behind => {}
+        }
     }
 
     #[inline]
@@ -183,6 +291,7 @@ impl BarBuilder {
         &mut self,
         trade: &Trade,
         now: Time,
+        link: Link,
         (length_ns, offset_ns, grace_ns): (u64, u64, u64),
     ) -> Option<Bar> {
         let at = trade.venue_time.0;
@@ -194,11 +303,17 @@ impl BarBuilder {
             // Before the first Monday there is one short week.
             _ => Time(at.checked_sub(offset_ns).map_or(0, |since| at - since % length_ns)),
         };
+        if link != Link::Follows {
+            self.note(link);
+        }
         if start < open {
             self.late += 1;
             return None;
         }
         let closed = if start > open { self.close() } else { None };
+        if link != Link::Follows && self.bar.is_none() {
+            self.note_begun(link, start);
+        }
         self.add(trade, start);
         let end = start.plus_nanos(length_ns);
         self.closes_at = end.max(now.plus_nanos(end.since(trade.venue_time))).plus_nanos(grace_ns);
@@ -212,16 +327,16 @@ impl BarBuilder {
             Some(bar) => {
                 bar.high = bar.high.max(trade.price);
                 bar.low = bar.low.min(trade.price);
-                if trade.id >= self.ids.1 {
-                    (bar.close, self.ids.1) = (trade.price, trade.id);
-                } else if trade.id < self.ids.0 {
-                    (bar.open, self.ids.0) = (trade.price, trade.id);
+                if trade.id >= self.ends.1 {
+                    (bar.close, self.ends.1) = (trade.price, trade.id);
+                } else if trade.id < self.ends.0 {
+                    (bar.open, self.ends.0) = (trade.price, trade.id);
                 }
                 bar.volume.0 = bar.volume.0.saturating_add(trade.qty.0);
                 bar.trades = bar.trades.saturating_add(1);
             }
             None => {
-                self.ids = (trade.id, trade.id);
+                self.ends = (trade.id, trade.id);
                 self.bar = Some(Bar {
                     instrument: self.instrument,
                     start,
@@ -242,170 +357,14 @@ impl BarBuilder {
         if let Rule::Time { length_ns, .. } = self.rule {
             self.closed_until = bar.start.plus_nanos(length_ns);
         }
+        let (partial, lacks) = (std::mem::take(&mut self.partial), std::mem::take(&mut self.lacks));
+        if partial || lacks > 0 {
+            self.incomplete += 1;
+            return (self.incomplete_bars == IncompleteBars::Give).then_some(bar);
+        }
         Some(bar)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::instrument::FeeRate;
-    use crate::domain::{Market, Notional, Price, Qty, Side};
-
-    const S: u64 = NANOS_PER_S;
-
-    fn instrument(price_decimals: u8, qty_decimals: u8) -> Instrument {
-        Instrument {
-            id: InstrumentId(0),
-            venue: "binance".into(),
-            market: Market::Spot,
-            symbol: "BTCUSDT".into(),
-            base: "BTC".into(),
-            quote: "USDT".into(),
-            price_decimals,
-            qty_decimals,
-            tick: Price(1),
-            lot: Qty(1),
-            min_qty: Qty(1),
-            max_qty: Qty(i64::MAX),
-            min_notional: Notional(0),
-            maker_fee: FeeRate(0),
-            taker_fee: FeeRate(0),
-        }
-    }
-
-    fn bars(spec: BarSpec) -> BarBuilder {
-        BarBuilder::new(&instrument(2, 3), spec, S / 10)
-    }
-
-    fn trade(at: u64, price: i64, qty: i64) -> Trade {
-        Trade {
-            instrument: InstrumentId(0),
-            price: Price(price),
-            qty: Qty(qty),
-            id: 0,
-            venue_time: Time(at),
-            aggressor: Side::Buy,
-            aggregate: false,
-        }
-    }
-
-    /// A trade that is there the moment it is made, by clocks that agree.
-    fn take(bars: &mut BarBuilder, trade: Trade) -> Option<Bar> {
-        bars.on_trade(&trade, trade.venue_time)
-    }
-
-    #[test]
-    fn silence_is_measured_from_the_last_trade_where_the_hosts_clock_is_ahead() {
-        // The host's clock is ahead by an hour, right, or behind by 50 s; a trade takes 3 s to come.
-        for host in [3_600 * S, 0, 0u64.wrapping_sub(50 * S)] {
-            let mut bars = bars(BarSpec::Time { seconds: 100 });
-            let (base, local) = (7_200 * S, |at: u64| Time(at.wrapping_add(host).wrapping_add(3 * S)));
-            for at in [110, 150, 199] {
-                let at = base + at * S;
-                assert_eq!(bars.on_time(local(at)), None);
-                assert_eq!(bars.on_trade(&trade(at, 5, 1), local(at)), None);
-            }
-            // By the host's clock too it is over.
-            let end = local(base + 200 * S + S / 10).max(Time(base + 200 * S + S / 10));
-            assert_eq!((bars.closes_at(), bars.on_time(Time(end.0 - 1))), (Some(end), None));
-            assert_eq!((bars.on_time(end).map(|bar| bar.trades), bars.late()), (Some(3), 0));
-        }
-    }
-
-    #[test]
-    fn a_bar_holds_its_trades_and_closes_on_the_next_ones_trade() {
-        let mut bars = bars(BarSpec::Time { seconds: 100 });
-        assert_eq!(take(&mut bars, trade(110 * S, 5, 1)), None);
-        assert_eq!(take(&mut bars, trade(150 * S, 9, 2)), None);
-        assert_eq!(take(&mut bars, trade(200 * S - 1, 3, 3)), None);
-        let bar = take(&mut bars, trade(200 * S, 4, 1)).expect("the bar of 100 to 200 closes");
-        assert_eq!((bar.start, bar.open.0, bar.high.0, bar.low.0, bar.close.0), (Time(100 * S), 5, 9, 3, 3));
-        assert_eq!((bar.volume.0, bar.trades), (6, 3));
-    }
-
-    #[test]
-    fn silence_closes_a_bar_after_its_grace_and_a_late_trade_is_counted() {
-        let mut bars = bars(BarSpec::Time { seconds: 100 });
-        take(&mut bars, trade(110 * S, 5, 1));
-        assert_eq!(bars.on_time(Time(200 * S + S / 10 - 1)), None);
-        // Within the grace a late trade is still in its bar.
-        assert_eq!(bars.on_trade(&trade(190 * S, 6, 1), Time(200 * S + S / 20)), None);
-        assert_eq!(bars.on_time(Time(210 * S + S / 10)), None, "the venue is late, and not silent");
-        let bar = bars.on_time(Time(210 * S + 3 * S / 20)).expect("it closes");
-        assert_eq!((bar.trades, bar.close.0), (2, 6));
-        assert_eq!(take(&mut bars, trade(190 * S, 5, 1)), None);
-        assert_eq!(bars.late(), 1);
-        assert_eq!(bars.closes_at(), None);
-    }
-
-    #[test]
-    fn a_bar_opens_and_closes_with_its_first_and_last_trade_in_whatever_order_they_come() {
-        for spec in [BarSpec::Time { seconds: 100 }, BarSpec::Tick(4)] {
-            let mut bars = bars(spec);
-            let closed: Vec<Bar> = [(12, 5), (14, 9), (11, 4), (13, 7), (15, 8)]
-                .into_iter()
-                .filter_map(|(id, price)| {
-                    let at = if id == 15 { 200 * S } else { (100 + id) * S };
-                    take(&mut bars, Trade { id, ..trade(at, price, 1) })
-                })
-                .collect();
-            let prices = |bar: &Bar| (bar.open.0, bar.high.0, bar.low.0, bar.close.0, bar.trades);
-            assert_eq!(closed.iter().map(prices).collect::<Vec<_>>(), [(4, 9, 4, 9, 4)]);
-        }
-    }
-
-    #[test]
-    fn a_trade_of_a_bar_that_was_never_made_is_late_too() {
-        let mut bars = bars(BarSpec::Time { seconds: 100 });
-        take(&mut bars, trade(110 * S, 5, 1));
-        assert!(take(&mut bars, trade(310 * S, 7, 1)).is_some());
-        // Of 200 to 300, which had no trade: it is not one of 300 to 400.
-        assert_eq!(take(&mut bars, trade(299 * S, 1, 1)), None);
-        assert_eq!(bars.late(), 1);
-        let bar = take(&mut bars, trade(400 * S, 8, 1)).expect("the bar of 300 to 400 closes");
-        assert_eq!((bar.trades, bar.low.0), (1, 7));
-    }
-
-    #[test]
-    fn a_trade_dated_in_the_future_does_not_end_the_bars_that_follow() {
-        let mut bars = bars(BarSpec::Time { seconds: 100 });
-        take(&mut bars, trade(110 * S, 5, 1));
-        assert_eq!(bars.on_trade(&trade(180 * S, 9, 1), Time(120 * S - 1)), None);
-        assert_eq!((bars.on_trade(&trade(u64::MAX, 9, 1), Time(120 * S)), bars.late()), (None, 2));
-        assert_eq!(bars.on_trade(&trade(180 * S, 6, 1), Time(120 * S)), None, "a minute may be");
-        let bar = take(&mut bars, trade(200 * S, 7, 1)).expect("it closes");
-        assert_eq!((bar.trades, bar.high.0, bars.late()), (2, 6, 2));
-    }
-
-    #[test]
-    fn weeks_begin_on_monday() {
-        let mut bars = bars(BarSpec::Time { seconds: WEEK_S });
-        // 2024-08-08 was a Thursday; its week began on 2024-08-05.
-        take(&mut bars, trade(1_723_075_200 * S, 5, 1));
-        let bar = take(&mut bars, trade(1_723_420_800 * S, 6, 1)).expect("2024-08-12 is another week");
-        assert_eq!(bar.start, Time(1_722_816_000 * S));
-    }
-
-    #[test]
-    fn a_trade_is_never_split_and_a_bar_closes_with_the_trade_that_fills_it() {
-        // Volume 5 in thousandths; a trade of 12.
-        let mut bars = bars(BarSpec::Volume(5 * 100_000_000));
-        assert_eq!(take(&mut bars, trade(1, 10, 4_999)), None);
-        let bar = take(&mut bars, trade(2, 11, 12_000)).expect("filled, and more");
-        assert_eq!((bar.volume.0, bar.trades, bar.start), (16_999, 2, Time(1)));
-        assert_eq!(take(&mut bars, trade(3, 12, 4_999)), None, "nothing is carried over");
-        assert_eq!(take(&mut bars, trade(4, 12, 1)).map(|bar| bar.volume.0), Some(5_000), "exactly full");
-        let large = take(&mut bars, trade(5, 9, 500_000)).expect("one trade, one bar");
-        assert_eq!((large.trades, large.volume.0), (1, 500_000));
-        assert_eq!((bars.closes_at(), bars.on_time(Time(u64::MAX)), bars.late()), (None, None, 0));
-    }
-
-    #[test]
-    fn amounts_finer_than_an_instrument_prints_are_reached_by_its_next_unit() {
-        // 0.0005 of a base that is printed with three decimals: 0.001 reaches it, nothing below can be traded.
-        assert_eq!((target(50_000, 3), target(100_000, 3), target(100_001, 3)), (1, 1, 2));
-        assert_eq!((target(100_000_000, 0), target(1, 8), target(1, 16)), (1, 1, 100_000_000));
-        assert_eq!(target(i64::MAX, 36), i128::MAX, "never, rather than at once");
-    }
-}
+mod tests;

@@ -10,8 +10,9 @@ pub mod known;
 pub mod message;
 pub mod request;
 pub mod stage;
+mod trade_ids;
 
-pub use bar::{BarBuilder, BarSpec};
+pub use bar::{BarBuilder, BarSpec, IncompleteBars};
 pub use known::{KnownIndicators, known_values};
 pub use message::{Bar, MarketMessage, Top};
 pub use request::IndicatorRequest;

@@ -1,6 +1,6 @@
 //! The market stage: one state an instrument, and a lane to the strategy stage.
 
-use super::bar::{BarBuilder, BarSpec};
+use super::bar::{BarBuilder, BarSpec, IncompleteBars};
 use super::book::{BboCheck, BookKeeper, BookSync, SyncCounts};
 use super::indicator::{AnyIndicator, BarUnits, Indicator, imbalance::imbalance_of};
 use super::known::{KnownIndicators, units_of, values_over};
@@ -13,6 +13,7 @@ use crate::domain::{
     Stretch, Time,
 };
 use crate::pipeline::{LaneSender, Lull, Stage, Waker};
+use crate::venue::binance::ids_are_dense;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct MarketSettings {
     pub bar: BarSpec,
     /// How long after its end a time bar waits for late trades in a silent market, ns.
     pub bar_grace_ns: u64,
+    /// What becomes of bars that lack trades.
+    pub incomplete_bars: IncompleteBars,
 }
 
 /// What an instrument's top of book is made of.
@@ -46,6 +49,9 @@ pub struct Sourcing {
     pub bars_given: bool,
     /// Whether aggregate trades are all the trades there are.
     pub aggregates: bool,
+    /// From when on all its trades are there, if that is known: a bar that was under way before the first of them may lack
+    /// some.
+    pub known_from: Option<Time>,
 }
 
 /// See the module.
@@ -138,6 +144,12 @@ pub struct BookCounts {
     pub bars: u64,
     /// Trades that came after their bar had closed.
     pub late_trades: u64,
+    /// Trades that are dated too far in the future for a bar of time.
+    pub ahead_trades: u64,
+    /// Trades that are missing by their ids.
+    pub missing_trades: u64,
+    /// Bars that lacked, or may have lacked, trades.
+    pub incomplete_bars: u64,
     /// Whether depth came, and its book is not in step with it in the end.
     pub blind: bool,
 }
@@ -175,7 +187,9 @@ impl MarketStage {
                 sent: Top::default(),
                 watched: *watched,
                 sourcing: Sourcing::default(),
-                bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns),
+                bars: BarBuilder::new(i, settings.bar, settings.bar_grace_ns)
+                    .with_incomplete(settings.incomplete_bars)
+                    .of_trades(None, ids_are_dense(i, false)),
                 closed: 0,
                 units: units_of(i),
                 closes: Vec::new(),
@@ -203,11 +217,14 @@ impl MarketStage {
 
     /// The same where instruments are known by something else than a venue's feed, by instrument.
     #[must_use]
-    pub fn with_sourcing(mut self, sourcing: &[Sourcing]) -> Self {
-        for (state, sourcing) in self.states.iter_mut().zip(sourcing) {
-            state.sourcing = *sourcing;
-        }
-        self
+    pub fn with_sourcing(self, table: &InstrumentTable, sourcing: &[Sourcing]) -> Self {
+        let with = |((state, instrument), sourcing): ((InstrumentState, _), &Sourcing)| {
+            let dense = ids_are_dense(instrument, sourcing.aggregates);
+            let bars = state.bars.of_trades(sourcing.known_from, dense);
+            InstrumentState { sourcing: *sourcing, bars, ..state }
+        };
+        let states = self.states.into_iter().zip(table.all()).zip(sourcing).map(with).collect();
+        Self { states, ..self }
     }
 
     /// The same telling where quotes contradict a book; what finds no room is counted, and comes again if it lasts.
@@ -256,6 +273,9 @@ impl MarketStage {
             overflow_grown: books.get(s.instrument).map_or(0, |sync| sync.book().overflow_grown()),
             bars: s.closed,
             late_trades: s.bars.late(),
+            ahead_trades: s.bars.ahead(),
+            missing_trades: s.bars.missing(),
+            incomplete_bars: s.bars.incomplete(),
             blind: s.depth_seen && books.valid(s.instrument).is_none(),
         };
         self.states.iter().map(counts).collect()
@@ -314,6 +334,7 @@ impl MarketStage {
 
     fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
         let state = &mut self.states[instrument.index()];
+        state.bars.interrupted();
         // Ids may begin anew with the next connection.
         (state.top_id, state.unnumbered) = (0, false);
         state.show_top(Top { valid: false, ..state.top }, seq, &mut self.out);
@@ -526,27 +547,4 @@ impl Stage<BookKeeper> for MarketStage {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Market;
-    use crate::domain::instrument::tests::sample;
-    use crate::pipeline::{Stop, lane};
-
-    #[test]
-    fn a_crossed_quote_is_not_to_be_traded_on() {
-        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
-        let settings = MarketSettings { bar: BarSpec::default(), bar_grace_ns: 0 };
-        let (to, mut messages) = lane("test", 16, 4, &Stop::new());
-        let mut stage = MarketStage::new(&table, &[true], &[], settings, to).expect("no requests");
-        let books = BookKeeper::new(table.all(), |_| false);
-        for (seq, (bid, ask, valid)) in (1..).zip([(10, 12, true), (13, 12, false), (11, 12, true)]) {
-            let (instrument, bid, ask) = (InstrumentId(0), Level::new(bid, 1), Level::new(ask, 1));
-            stage.on_slot(seq, &Slot::quote(&Quote { instrument, bid, ask, update_id: seq }), &books);
-            let shown = messages.pop().map(|message| message.body);
-            assert!(
-                matches!(shown, Some(MarketBody::Top(_, top)) if top == Top { bid, ask, valid }),
-                "{seq}"
-            );
-        }
-    }
-}
+mod tests;

@@ -250,8 +250,10 @@ fn journaled(
     pipeline_options.resumed.clone_from(&journal.header().resumed);
     let resumed = pipeline_options.resumed.is_some();
     pipeline_options.carried.clone_from(&journal.header().carried);
-    // What the account held is in the journal, since no configuration says it.
+    // What the account held is in the journal, since no configuration says it, and what became of incomplete bars, since
+    // that was another thing before.
     let mut config = config.clone();
+    config.market.incomplete_bars = journal.header().incomplete_bars;
     if let Some(balances) = &journal.header().balances {
         config.paper.balances.clone_from(balances);
     }

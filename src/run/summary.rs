@@ -284,6 +284,9 @@ impl Summary {
             totals.bbo_equal += b.bbo_equal;
             totals.overflow_grown += b.overflow_grown;
             totals.late_trades += b.late_trades;
+            totals.ahead_trades += b.ahead_trades;
+            totals.missing_trades += b.missing_trades;
+            totals.incomplete_bars += b.incomplete_bars;
             totals.book_bytes_max = totals.book_bytes_max.max(b.book_bytes);
         }
         totals
@@ -344,6 +347,9 @@ impl Summary {
         put("book_bytes_max", json!(books.book_bytes_max));
         put("book_overflow_grown", json!(books.overflow_grown));
         put("late_trades", json!(books.late_trades));
+        put("ahead_trades", json!(books.ahead_trades));
+        put("missing_trades", json!(books.missing_trades));
+        put("incomplete_bars", json!(books.incomplete_bars));
         let e = &self.execution;
         put("intents", json!(e.intents));
         put("denials", json!(e.denials));
@@ -427,6 +433,12 @@ pub struct BookTotals {
     pub overflow_grown: u64,
     /// Trades that came after their bar.
     pub late_trades: u64,
+    /// Trades dated too far in the future.
+    pub ahead_trades: u64,
+    /// Trades that are missing by their ids.
+    pub missing_trades: u64,
+    /// Bars that lacked, or may have lacked, trades.
+    pub incomplete_bars: u64,
     /// Memory of the largest book.
     pub book_bytes_max: usize,
 }
@@ -520,6 +532,8 @@ fn book_json(instrument: &Instrument, b: &BookCounts) -> Value {
         "bbo_checked": b.bbo_checked,
         "bbo_equal": b.bbo_equal,
         "bytes": b.book_bytes,
+        "missing_trades": b.missing_trades,
+        "incomplete_bars": b.incomplete_bars,
         "valid": b.top.valid,
     })
 }

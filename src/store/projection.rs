@@ -75,7 +75,11 @@ impl Projection {
         for id in header.strategies.iter().flat_map(|s| &s.instruments) {
             *watched.get_mut(id.index()).ok_or(Unfit::Instruments)? = true;
         }
-        let settings = MarketSettings { bar: header.bar, bar_grace_ns: header.bar_grace_ns };
+        let settings = MarketSettings {
+            bar: header.bar,
+            bar_grace_ns: header.bar_grace_ns,
+            incomplete_bars: header.incomplete_bars,
+        };
         let messages_max = MarketStage::messages_per_event_max(&watched, &[]);
         let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
         let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;

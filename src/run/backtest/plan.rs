@@ -17,7 +17,7 @@ use crate::execution::fills::{
 use crate::execution::score::ScoreSettings;
 use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::{Catalogue, HistoryError, Query};
-use crate::market::{Sourcing, TopSource};
+use crate::market::{IncompleteBars, Sourcing, TopSource};
 use crate::net::FrameSource;
 use crate::run::config::{BacktestConfig, Config, FillChoice, FillRule, LatencyChoice, span_label};
 use crate::run::pipeline::Simulation;
@@ -64,6 +64,8 @@ struct Known {
     quotes: bool,
     depth: bool,
     bars: bool,
+    /// Whether it is what was recorded, from somewhere on.
+    recorded: bool,
 }
 
 impl Known {
@@ -73,7 +75,9 @@ impl Known {
             SeriesKind::AggTrades => self.aggregates = true,
             SeriesKind::Quotes => self.quotes = true,
             SeriesKind::Depth => self.depth = true,
-            SeriesKind::Feed => (self.trades, self.quotes, self.depth) = (true, true, true),
+            SeriesKind::Feed => {
+                (self.trades, self.quotes, self.depth, self.recorded) = (true, true, true, true);
+            }
             SeriesKind::Bars => self.bars = true,
         }
     }
@@ -108,13 +112,15 @@ impl Known {
         }
     }
 
-    fn sourcing(self, model: MarketModel) -> Sourcing {
+    fn sourcing(self, model: MarketModel, from: Option<Time>) -> Sourcing {
         let top = match model {
             _ if self.quotes || self.depth => TopSource::Feed,
             MarketModel::Bars => TopSource::Bars,
             _ => TopSource::Trades,
         };
-        Sourcing { top, bars_given: self.bars, aggregates: self.aggregates() }
+        // A series of trades has all there were of its market, or of the range that is read; a recording begins anywhere.
+        let known_from = (!self.recorded).then(|| from.unwrap_or_default());
+        Sourcing { top, bars_given: self.bars, aggregates: self.aggregates(), known_from }
     }
 }
 
@@ -292,6 +298,9 @@ impl Plan {
         let watched = self.simulation.sourcing.iter().zip(&self.simulation.score.watched);
         if watched.into_iter().any(|(of, watched)| *watched && !of.bars_given) {
             put("bar", config.market.bar.to_string());
+            if config.market.incomplete_bars == IncompleteBars::Give {
+                put("incomplete_bars", "give".to_owned());
+            }
         }
         let rate =
             |rate: FeeRate| format!("{:#}", Scaled { value: rate.0.into(), decimals: FeeRate::DECIMALS });
@@ -387,7 +396,7 @@ fn simulation(
             instrument: instrument.name(),
             series: told(instrument),
         })?;
-        (models[index], sourcing[index]) = (model, known[index].sourcing(model));
+        (models[index], sourcing[index]) = (model, known[index].sourcing(model, b.read_from()));
         watched[index] = true;
     }
     let currency = traded.first().map_or(String::new(), |i| i.quote.clone());

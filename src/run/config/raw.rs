@@ -127,6 +127,7 @@ raw! {
     RawMarket {
         bar: Given<String>,
         bar_grace_ms: Given<i64>,
+        incomplete_bars: Given<String>,
     }
     RawRisk {
         unset: Given<String>,

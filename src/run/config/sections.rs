@@ -12,7 +12,7 @@ use super::raw::{
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
-use crate::market::BarSpec;
+use crate::market::{BarSpec, IncompleteBars};
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
 use log::LevelFilter;
 use std::path::PathBuf;
@@ -252,6 +252,8 @@ pub struct MarketConfig {
     pub bar: BarSpec,
     /// How long after its end, in milliseconds, a time bar waits for late trades.
     pub bar_grace_ms: u32,
+    /// What becomes of bars that lack trades.
+    pub incomplete_bars: IncompleteBars,
 }
 
 impl MarketConfig {
@@ -259,6 +261,11 @@ impl MarketConfig {
         Self {
             bar: raw.bar.as_ref().and_then(|given| bar::check(given, checks)).unwrap_or_default(),
             bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
+            incomplete_bars: checks.choice(
+                &raw.incomplete_bars,
+                IncompleteBars::ALL,
+                IncompleteBars::Withhold,
+            ),
         }
     }
 }

@@ -48,6 +48,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         strategies: config.strategies.iter().map(strategy).collect(),
         bar: config.market.bar,
         bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
+        incomplete_bars: config.market.incomplete_bars,
         balances: None,
         terms: None,
         resumed: None,

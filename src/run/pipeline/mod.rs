@@ -188,6 +188,7 @@ impl Pipeline {
         let settings = MarketSettings {
             bar: config.market.bar,
             bar_grace_ns: u64::from(config.market.bar_grace_ms) * 1_000_000,
+            incomplete_bars: config.market.incomplete_bars,
         };
         let mut market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
@@ -233,7 +234,7 @@ impl Pipeline {
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };
             strategy = strategy.with_forms(of_bars.iter().map(native).collect()).with_bars(of_bars);
             strategy = strategy.with_warm_up(simulation.score.from);
-            market = market.with_sourcing(&simulation.sourcing);
+            market = market.with_sourcing(table, &simulation.sourcing);
             let (bars_out, bars_in) = lane("market→sequencer", WAKES_MAX, 1, &stop);
             let (timers_out, timers_in) = lane("strategy→sequencer", WAKES_MAX, 1, &stop);
             answers.extend([bars_in, timers_in]);
@@ -245,7 +246,7 @@ impl Pipeline {
         } else {
             strategy = strategy.with_forms(forms);
             let fed = Sourcing { aggregates: config.venue.aggregates_alone(), ..Sourcing::default() };
-            market = market.with_sourcing(&vec![fed; table.len()]);
+            market = market.with_sourcing(table, &vec![fed; table.len()]);
         }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
         let wallets = || {

@@ -168,6 +168,7 @@ fn run_again(
 ) -> Result<(Box<StrategyStage>, Heard), WhyError> {
     let mut config = config.clone();
     config.journal.path = None;
+    config.market.incomplete_bars = header.incomplete_bars;
     if let Some(balances) = &header.balances {
         config.paper.balances.clone_from(balances);
     }

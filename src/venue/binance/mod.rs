@@ -24,11 +24,19 @@ pub use interruption::{interruption, is_interruption};
 pub use unread::Unread;
 
 use super::{DecodeError, Decoded, LevelBuffer};
-use crate::domain::InstrumentTable;
+use crate::domain::{Instrument, InstrumentTable, Market};
 use crate::net::SourceInfo;
 
 /// The largest frame that is decoded: a book of 5,000 levels a side has some 300 kB.
 pub const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Whether each number between the ids of two of an instrument's trades is that of a trade, or of an `aggregate` one, that the
+/// venue's streams bring, so that one which is passed over is missing. Ids go up by one for each symbol; but futures use up
+/// those of single trades for fills that are not made on the book too, which are no market data.
+#[must_use]
+pub fn ids_are_dense(instrument: &Instrument, aggregate: bool) -> bool {
+    instrument.venue == "binance" && (aggregate || instrument.market == Market::Spot)
+}
 
 /// Turns Binance's frames into the domain's messages. One for each thread that decodes; all its room is reused.
 ///
