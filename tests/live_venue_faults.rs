@@ -290,3 +290,31 @@ fn a_symbol_that_the_venue_does_not_know_is_set_aside_and_the_others_trade_on() 
     let text = outcome.summary.live.as_ref().expect("live").text();
     assert!(text.contains("books that the venue refuses, set aside: 1"), "{text}");
 }
+
+#[test]
+fn a_trade_that_does_not_come_is_noticed_by_its_id_and_its_bar_handed_to_nobody() {
+    let spot = |i: &algo_trader::domain::Instrument| i.market == Market::Spot;
+    let instruments: Vec<_> = demo_instruments().into_iter().filter(spot).collect();
+    let traded = instruments.last().expect("a spot market").symbol.to_lowercase();
+    let mut rig = Rig::with(venue(), instruments, "");
+    rig.recover("the beginning");
+    let dropped = on_stream(StreamAction::Drop, &format!("{traded}@trade"), 1, 1);
+    rig.suffer("a trade dropped", dropped, done("drop", 1, 0));
+    // It is missing once it was not overtaken for two seconds, in which bars of a second close.
+    std::thread::sleep(Duration::from_millis(4_000));
+    let outcome = rig.end();
+    assert_eq!((outcome.count("trades_missing"), outcome.count("interruptions")), (1, 0));
+    let bars = |summary: &algo_trader::run::Summary| {
+        let totals = summary.book_totals();
+        let closed: u64 = summary.books.iter().map(|(_, book)| book.bars).sum();
+        (totals.missing_trades, totals.incomplete_bars, closed)
+    };
+    let (missing, incomplete, closed) = bars(&outcome.summary);
+    // The first and the one that lacks the trade; where that lies between two, both of them.
+    assert!(missing == 1 && (2..=3).contains(&incomplete) && closed >= 2, "{:?}", bars(&outcome.summary));
+    // What became of such bars is the journal's to say, whatever is configured now.
+    rig.run.config.market.incomplete_bars = algo_trader::market::IncompleteBars::Give;
+    assert_eq!(bars(&rig.run.replayed()), (missing, incomplete, closed), "as in the journal's replay");
+    let json = outcome.summary.to_json();
+    assert_eq!([&json["missing_trades"], &json["incomplete_bars"]], [missing, incomplete]);
+}

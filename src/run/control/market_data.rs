@@ -130,6 +130,7 @@ impl MarketData {
             told.extend(refused(of, name).or_else(|| unconfirmed(of, name)));
             told.extend(unread(of, name, now));
             told.extend(contradicted(of, name, now));
+            told.extend(missing(of, name, now));
             // As of the snapshot; none is made where nothing happens, not even time.
             let silent_ns = heard.flatten().map(|silent| silent.saturating_add(now.since(risk.time)));
             let (kind, for_ns, means) = match (of.out_of_step_since, silent_ns, self.age_max_ns) {
@@ -225,6 +226,22 @@ fn contradicted(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketData
     );
     Some(MarketDataReply {
         kind: "book-contradicted".to_owned(),
+        instruments: vec![name.to_owned()],
+        means,
+        ..MarketDataReply::default()
+    })
+}
+
+/// Trades of an instrument that did not come lately.
+fn missing(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketDataReply> {
+    let (count, at) = of.trades_missing.filter(|(_, at)| now.since(*at) < DOUBT_TOLD_NS)?;
+    let means = format!(
+        "{count} in all are missing by their ids, the last {:.1} s ago, though it is connected; bars that lack them are \
+         incomplete ([market] incomplete_bars)",
+        now.since(at) as f64 / 1e9
+    );
+    Some(MarketDataReply {
+        kind: "trades-missing".to_owned(),
         instruments: vec![name.to_owned()],
         means,
         ..MarketDataReply::default()

@@ -109,7 +109,7 @@ pub struct FeedReply {
 #[serde(default)]
 pub struct MarketDataReply {
     /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-unconfirmed`, `book-contradicted`, by
-    /// quotes, `subscription-refused`, `frames-unread`,
+    /// quotes, `subscription-refused`, `trades-missing`, by their ids, `frames-unread`,
     /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of.
     pub kind: String,
     /// Which connection, by its market and its number there; absent where it is about an instrument alone.
@@ -132,6 +132,7 @@ impl MarketDataReply {
         let what = match self.kind.as_str() {
             "connection-down" => "is down",
             "connection-silent" | "silent" => "is silent",
+            "trades-missing" => "lacks trades",
             "frames-unread" => "has frames that cannot be read",
             "book-unconfirmed" => "has a book that nothing has confirmed",
             "subscription-refused" => "is refused by the venue's streams",

@@ -214,6 +214,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
             aside: None,
             unread: None,
             contradictions: None,
+            trades_missing: None,
             refused: false,
             unconfirmed: false,
         })
@@ -283,6 +284,7 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
         aside: None,
         unread: None,
         contradictions: None,
+        trades_missing: None,
         refused: false,
         unconfirmed: false,
     };
@@ -325,6 +327,7 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
         aside: Some(FetchFailure::Unreadable(error)),
         unread: Some(unread),
         contradictions: Some((4, Time(90 * S))),
+        trades_missing: None,
         refused: false,
         unconfirmed: false,
     };

@@ -44,6 +44,8 @@ pub(in crate::run) struct FollowedHealth {
     pub unread: Option<UnreadFrames>,
     /// How many quotes contradicted its book, and when the last did.
     pub contradictions: Option<(u64, Time)>,
+    /// How many of its trades were missing by their ids, and when the last were.
+    pub trades_missing: Option<(u64, Time)>,
     /// Whether the venue refuses to bring its data over a connection that is live.
     pub refused: bool,
     /// Whether no diff came on top of its book for a while after that was fetched.
@@ -101,6 +103,7 @@ impl FeedHealth {
                     aside: state.aside,
                     unread: state.unread,
                     contradictions: state.contradictions,
+                    trades_missing: state.trades_missing,
                     refused: state.refused,
                     unconfirmed: state.unconfirmed,
                 };

@@ -89,6 +89,9 @@ impl LiveOutcome {
                 c.interruptions,
                 c.snapshots
             );
+            if c.trades_missing > 0 {
+                let _ = writeln!(t, "  trades missing by their ids: {}", c.trades_missing);
+            }
             if m.books_aside > 0 {
                 let _ = writeln!(t, "  books that the venue refuses, set aside: {}", m.books_aside);
             }

@@ -21,12 +21,57 @@ pub enum Verdict {
     Unknown,
 }
 
+/// What was passed over and does not come within so long is missing: what overtakes is ahead by less.
+const MISSING_AFTER_NS: u64 = 2_000_000_000;
+
 /// Ids seen, and which of the last 256 below the highest: messages may overtake each other by so many.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Window {
     highest: u64,
     /// Bit n: `highest - n` was seen.
     seen: [u64; 4],
+}
+
+/// Ids that were passed over, of a stream whose ids go up by one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PassedOver {
+    /// What was seen of the ids before, if anything.
+    highest: Option<u64>,
+    /// Passed over, and not come yet.
+    open: u64,
+    /// Since when.
+    since: Time,
+}
+
+impl PassedOver {
+    /// A new message has this id.
+    #[inline]
+    pub fn take(&mut self, id: u64, now: Time) {
+        match self.highest {
+            Some(highest) if id == highest.wrapping_add(1) => {}
+            Some(highest) if id <= highest => {
+                self.open = self.open.saturating_sub(1);
+                return;
+            }
+            Some(highest) => {
+                if self.open == 0 {
+                    self.since = now;
+                }
+                self.open = self.open.saturating_add(id - highest - 1);
+            }
+            None => {}
+        }
+        self.highest = Some(id);
+    }
+
+    /// How many of those that were passed over will not come any more, as is known now.
+    #[inline]
+    pub fn missing(&mut self, now: Time) -> u64 {
+        if self.open == 0 || now.since(self.since) < MISSING_AFTER_NS {
+            return 0;
+        }
+        std::mem::take(&mut self.open)
+    }
 }
 
 impl Window {

@@ -125,6 +125,8 @@ pub struct FollowedState {
     pub unread: Option<UnreadFrames>,
     /// How many quotes contradicted its book, and when the last did.
     pub contradictions: Option<(u64, Time)>,
+    /// How many of its trades were missing by their ids while its connections lived, and when the last were.
+    pub trades_missing: Option<(u64, Time)>,
     /// Whether a connection is live that should bring its data, and the venue refuses to.
     pub refused: bool,
     /// Whether its book was fetched, and no diff came on top of it for a while: it is quiet, or its stream does not flow.
@@ -219,7 +221,7 @@ impl StreamClient {
                 }
                 let book = diffs.then(|| BookWatch::new(market != Market::Spot));
                 self.watched[id.index()] =
-                    Some(Watched::new(&of.symbol, index, book, settings.seed ^ u64::from(id.0)));
+                    Some(Watched::new(of, index, book, settings.seed ^ u64::from(id.0)));
             }
             let mut of_group = Vec::new();
             for _ in 0..settings.redundancy.clamp(1, 4) {
@@ -302,6 +304,7 @@ impl StreamClient {
                 aside: self.queue.aside_for(instrument),
                 unread: watched.doubts.unread(),
                 contradictions: watched.doubts.contradictions(),
+                trades_missing: watched.doubts.missing(),
                 refused: self.groups[group].live && !watched.carried,
                 unconfirmed,
             })

@@ -33,6 +33,8 @@ pub struct StreamCounts {
     pub unsynced: u64,
     /// Frames that could not be decoded.
     pub unread: u64,
+    /// Trades that are missing by their ids, though their connection lived.
+    pub trades_missing: u64,
     /// Quotes that differ from the book at their update id.
     pub contradictions: u64,
     /// Books fetched anew since several in a row did.
@@ -64,7 +66,7 @@ pub struct StreamCounts {
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 28] {
+    pub fn all(&self) -> [(&'static str, u64); 29] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -81,6 +83,7 @@ impl StreamCounts {
             ("early", self.early),
             ("unsynced", self.unsynced),
             ("unread", self.unread),
+            ("trades_missing", self.trades_missing),
             ("contradictions", self.contradictions),
             ("books_contradicted", self.books_contradicted),
             ("gaps", self.gaps),

@@ -13,7 +13,7 @@ use super::client::{Request, StreamClient};
 use super::line::ConnectionId;
 use super::plan::StreamKind;
 use crate::domain::contradiction::{Contradiction, DIFFER_MAX};
-use crate::domain::{InstrumentId, Time};
+use crate::domain::{InstrumentId, Market, Time};
 use crate::net::Backoff;
 use crate::venue::DecodeError;
 use crate::venue::binance::Unread;
@@ -76,6 +76,9 @@ pub(super) struct Doubts {
     stale_at: Option<Time>,
     /// Quotes that contradicted the book, and when the last did.
     contradictions: Option<(u64, Time)>,
+    /// Trades that were missing by their ids, and when the last were.
+    missing: Option<(u64, Time)>,
+    missing_told: Told,
 }
 
 impl Doubts {
@@ -88,6 +91,8 @@ impl Doubts {
             expected: None,
             stale_at: None,
             contradictions: None,
+            missing: None,
+            missing_told: Told::default(),
         }
     }
 
@@ -98,6 +103,24 @@ impl Doubts {
     /// How many quotes contradicted the book, and when the last did.
     pub const fn contradictions(&self) -> Option<(u64, Time)> {
         self.contradictions
+    }
+
+    /// How many of its trades were missing by their ids, and when the last were.
+    pub const fn missing(&self) -> Option<(u64, Time)> {
+        self.missing
+    }
+
+    /// So many ids of its trades were passed over, and what they belong to did not come.
+    #[cold]
+    pub fn trades_missing(&mut self, market: Market, symbol: &str, missing: u64, now: Time) {
+        let before = self.missing.map_or(0, |(count, _)| count);
+        let count = before.saturating_add(missing);
+        self.missing = Some((count, now));
+        if self.missing_told.again(now).is_some() {
+            log::error!(
+                "{market} {symbol}: {missing} of its trades did not come, by their ids, though it is connected ({count}                  since the start); bars that lack them are incomplete"
+            );
+        }
     }
 
     fn note(&mut self, kind: StreamKind, error: DecodeError, now: Time) {

@@ -1,13 +1,14 @@
 //! Messages of the streams and fetched books: what is new, what is missing, what has to be asked for.
 
-use super::admission::{Bars, Newest, Verdict, Window};
+use super::admission::{Bars, Newest, PassedOver, Verdict, Window};
 use super::book_watch::{BookWatch, SnapshotVerdict};
 use super::client::{Request, StreamClient, nanos};
 use super::doubt::Doubts;
 use super::line::{ConnectionId, Link};
 use super::snapshots::{FetchFailure, path};
-use crate::domain::{InstrumentId, Time};
+use crate::domain::{Instrument, InstrumentId, Time};
 use crate::venue::Decoded;
+use crate::venue::binance::ids_are_dense;
 
 /// What was seen of one instrument.
 pub(super) struct Watched {
@@ -18,6 +19,8 @@ pub(super) struct Watched {
     pub beside: Option<usize>,
     trades: Window,
     aggregates: Window,
+    /// Of single and of aggregate trades, where ids that are passed over are missing.
+    pub(super) passed_over: [Option<PassedOver>; 2],
     quotes: Newest,
     partials: Newest,
     bars: Bars,
@@ -63,7 +66,13 @@ impl StreamClient {
             }
             (None, Decoded::Trade(trade)) => {
                 let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
-                new(window.admit(trade.id))
+                let verdict = new(window.admit(trade.id));
+                if verdict == Verdict::Publish
+                    && let Some(passed_over) = &mut watched.passed_over[usize::from(trade.aggregate)]
+                {
+                    passed_over.take(trade.id, now);
+                }
+                verdict
             }
             (None, Decoded::Quote(quote)) => {
                 watched.top_told = true;
@@ -233,6 +242,13 @@ impl StreamClient {
         self.poll_expected(now, out);
         for (index, watched) in self.watched.iter_mut().enumerate() {
             let Some(watched) = watched else { continue };
+            for passed_over in watched.passed_over.iter_mut().flatten() {
+                let missing = passed_over.missing(now);
+                if missing > 0 {
+                    self.counts.trades_missing += missing;
+                    watched.doubts.trades_missing(self.market, &watched.symbol, missing, now);
+                }
+            }
             let Some(book) = &mut watched.book else { continue };
             let silent = book.synced() && !watched.checking && now.since(book.last_at()) >= silence;
             watched.checking |= silent;
@@ -254,9 +270,11 @@ impl StreamClient {
 }
 
 impl Watched {
-    pub fn new(symbol: &str, group: usize, book: Option<BookWatch>, seed: u64) -> Self {
+    pub fn new(of: &Instrument, group: usize, book: Option<BookWatch>, seed: u64) -> Self {
+        let passed_over = |aggregate| ids_are_dense(of, aggregate).then(PassedOver::default);
         Self {
-            symbol: symbol.to_owned(),
+            symbol: of.symbol.clone(),
+            passed_over: [passed_over(false), passed_over(true)],
             group,
             beside: None,
             trades: Window::default(),
@@ -282,11 +300,13 @@ impl Watched {
     /// The same of aggregate trades and klines, which may come another way than its book.
     pub fn forget_beside(&mut self) {
         (self.aggregates, self.bars) = (Window::default(), Bars::default());
+        self.passed_over[1] = self.passed_over[1].map(|_| PassedOver::default());
     }
 
     /// After an interruption nothing that was seen says anything of what comes.
     pub fn forget(&mut self) {
         self.trades = Window::default();
+        self.passed_over[0] = self.passed_over[0].map(|_| PassedOver::default());
         if self.beside.is_none() {
             self.forget_beside();
         }

@@ -216,3 +216,65 @@ fn a_book_that_its_quotes_contradict_again_and_again_is_fetched_anew() {
     let state = rig.client.followed().next().expect("followed");
     assert_eq!(state.contradictions.map(|(count, _)| count), Some(3));
 }
+
+#[test]
+fn trades_whose_ids_are_passed_over_are_missing_once_they_can_no_longer_come() {
+    let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
+    let asked = rig.pass(0);
+    let lines: Vec<_> = asked
+        .iter()
+        .filter_map(|r| match r {
+            Request::Connect { connection, .. } => Some(*connection),
+            _ => None,
+        })
+        .collect();
+    lines.iter().for_each(|id| rig.open(*id));
+    let trade = |rig: &mut Rig, line: usize, id: u64| {
+        rig.next_id = id - 1;
+        rig.trade(lines[line])
+    };
+    let told = |rig: &Rig| {
+        let state = rig.client.followed().next().expect("it is followed");
+        (rig.client.counts.trades_missing, state.trades_missing.map(|(count, _)| count))
+    };
+    // The second connection is ahead of the first, and lacks nothing that this does not bring.
+    for (line, id) in [(0, 5), (1, 8), (0, 6), (1, 9), (0, 7), (0, 8)] {
+        trade(&mut rig, line, id);
+        rig.pass(400);
+    }
+    rig.pass(5_000);
+    assert_eq!(told(&rig), (0, None));
+    // Neither brings two of these.
+    for line in [0, 1] {
+        for id in [10, 12, 14] {
+            trade(&mut rig, line, id);
+        }
+    }
+    rig.pass(1_990);
+    assert_eq!(told(&rig), (0, None), "they may come yet");
+    rig.pass(10);
+    assert_eq!(told(&rig), (2, Some(2)));
+    rig.pass(5_000);
+    assert_eq!(told(&rig), (2, Some(2)), "counted once");
+    // What is lost while no connection is there is told as that.
+    for id in lines.iter() {
+        rig.client.closed(*id, rig.now, &mut rig.out);
+    }
+    let again = rig.connect(1_000);
+    rig.open(again);
+    rig.next_id = 99;
+    rig.trade(again);
+    rig.pass(3_000);
+    assert_eq!((told(&rig), rig.client.counts.interruptions), ((2, Some(2)), 1));
+    // Futures use up numbers for what is no market data.
+    let usdm = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one");
+    rig.client = StreamClient::new(Market::UsdM, settings(), usdm.all());
+    let id = rig.connect(0);
+    rig.open(id);
+    for next in [10, 20] {
+        rig.next_id = next;
+        assert_eq!(rig.trade(id), Verdict::Publish);
+    }
+    rig.pass(5_000);
+    assert_eq!(told(&rig), (0, None));
+}
