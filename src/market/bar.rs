@@ -7,7 +7,7 @@
 //! trade, and what has passed since. So a host's clock that is ahead of the venue's closes none too soon. Bars without
 //! trades are not made. A trade of an interval before the open bar's, or of one that has closed, is late: counted, and
 //! in no bar. One dated more than a minute after the sequencer's time is in none either: taken at its word, it would make
-//! all that follow it late.
+//! all that follow it late, unless those that follow agree with it: then it is the host's clock that is wrong.
 //!
 //! *Tick*, *volume* and *dollar* bars close with the trade that brings their count, base volume or quote value to the
 //! bar's size. A trade is never split: the one that fills a bar is in it whole, however far it goes beyond, and the
@@ -34,8 +34,10 @@ const NANOS_PER_S: u64 = 1_000_000_000;
 /// 1970-01-01 was a Thursday: weeks begin on Monday, four days later.
 const FIRST_MONDAY_NS: u64 = 4 * 86_400 * NANOS_PER_S;
 const WEEK_S: u32 = 7 * 86_400;
-/// How far the venue's clock may be ahead of the sequencer's.
+/// How far the venue's clock may be ahead of where the last trade had it, beside the sequencer's.
 const AHEAD_NS_MAX: u64 = 60 * NANOS_PER_S;
+/// Trades that are further ahead are believed once they agree for so long.
+const AGREES_NS: u64 = NANOS_PER_S;
 
 /// What makes a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +118,10 @@ pub struct BarBuilder {
     closed_until: Time,
     late: u64,
     ahead: u64,
+    /// By how much the last trade taken was dated ahead of the sequencer's time, ns.
+    lead_ns: u64,
+    /// Of trades that are dated too far ahead and agree: by how much, ns, and since when they come.
+    leading: Option<(u64, Time)>,
     /// Whether the trade before this was dated too far ahead.
     left_out: bool,
     ids: TradeIds,
@@ -166,6 +172,8 @@ impl BarBuilder {
             closed_until: Time(0),
             late: 0,
             ahead: 0,
+            lead_ns: 0,
+            leading: None,
             left_out: false,
             ids: TradeIds::new(false),
             known_from: Some(Time(0)),
@@ -244,7 +252,7 @@ impl BarBuilder {
         let link = self.ids.take(trade.id);
         let (added, target) = match self.rule {
             Rule::Time { length_ns, offset_ns, grace_ns } => {
-                if trade.venue_time.since(now) > AHEAD_NS_MAX {
+                if !self.is_believed(trade.venue_time, now) {
                     (self.ahead, self.left_out) = (self.ahead + 1, true);
                     return None;
                 }
@@ -264,6 +272,25 @@ impl BarBuilder {
         self.add(trade, trade.venue_time);
         self.sum = self.sum.saturating_add(added);
         if self.sum >= target { self.close() } else { None }
+    }
+
+    /// Whether a trade is dated so that its time bar can be it. One that is ahead by far is a mistake, and would make all that
+    /// follow it late; where those that follow agree with it, it is the host's clock that is behind.
+    #[inline]
+    fn is_believed(&mut self, venue_time: Time, now: Time) -> bool {
+        let lead_ns = venue_time.since(now);
+        if lead_ns > self.lead_ns.saturating_add(AHEAD_NS_MAX) {
+            let since = match self.leading {
+                Some((before, since)) if before.abs_diff(lead_ns) <= AHEAD_NS_MAX => since,
+                _ => now,
+            };
+            self.leading = Some((lead_ns, since));
+            if now.since(since) < AGREES_NS {
+                return false;
+            }
+        }
+        (self.lead_ns, self.leading) = (lead_ns, None);
+        true
     }
 
     /// What an id says of the open bar.

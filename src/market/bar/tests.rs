@@ -131,6 +131,25 @@ fn a_trade_dated_in_the_future_does_not_end_the_bars_that_follow() {
     assert_eq!((bar.trades, bar.close.0, bars.ahead(), bars.late()), (1, 7, 2, 0));
 }
 
+#[test]
+fn bars_are_made_where_the_hosts_clock_is_far_behind_or_is_set() {
+    for behind in [300 * S, 10 * 86_400 * S] {
+        let mut bars = bars(BarSpec::Time { seconds: 100 });
+        let (base, mut made) = (20 * 86_400 * S, Vec::new());
+        for n in 0..400 {
+            let at = base + n * S;
+            // Once the venue's first four minutes are over the host's clock is put right.
+            let host = if n < 240 { at - behind } else { at };
+            assert_eq!(bars.on_time(Time(host)), None, "{n}");
+            made.extend(bars.on_trade(&trade(at, 5, 1), Time(host)));
+        }
+        let made: Vec<_> = made.iter().map(|bar| ((bar.start.0 - base) / S, bar.trades)).collect();
+        // What came in the first second was not believed yet, and the first bar may lack it.
+        assert_eq!((made, bars.ahead(), bars.late()), (vec![(100, 100), (200, 100)], 1, 0));
+        assert_eq!(bars.incomplete(), 1);
+    }
+}
+
 /// Trades of these ids, one a second from 100 s on; an interruption where the id is zero. Gives the starts of the bars that
 /// are handed out, and how many were incomplete.
 fn whole(mut bars: BarBuilder, ids: &[u64]) -> (Vec<u64>, u64) {

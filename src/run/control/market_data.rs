@@ -6,8 +6,8 @@
 //! reduces passes.
 
 use super::request::MarketDataReply;
-use crate::domain::Time;
 use crate::domain::contradiction::DIFFER_MAX;
+use crate::domain::{Market, Time};
 use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::Config;
 use crate::run::live::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};
@@ -25,6 +25,8 @@ const NAMED_MAX: usize = 20;
 const HEARD_WITHIN_NS: u64 = 5_000_000_000;
 /// Where no limit says how old a market may be, one that is silent for longer is told all the same.
 const SILENT_UNLIMITED: Duration = Duration::from_secs(60);
+/// A clock that is less behind is not told: the venue's may be as wrong.
+const BEHIND_TOLD_NS: u64 = 1_000_000_000;
 /// Frames that cannot be read, and quotes that contradict a book, are told for so long after the last of them.
 const DOUBT_TOLD_NS: u64 = 60_000_000_000;
 
@@ -54,6 +56,7 @@ impl MarketData {
     pub fn problems(&self, risk: &RiskSnapshot, now: Time) -> Vec<MarketDataReply> {
         let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         let mut told = self.of_connections(&health, now);
+        told.extend(self.of_clocks(&health));
         self.of_instruments(&health, risk, now, &mut told);
         told.truncate(TOLD_MAX);
         told
@@ -113,6 +116,35 @@ impl MarketData {
             });
         }
         told
+    }
+
+    /// Markets whose trades come from the future, as this host has it.
+    fn of_clocks(&self, health: &FeedHealth) -> Vec<MarketDataReply> {
+        let behind = health.clocks_behind.iter().filter(|(_, behind)| *behind >= BEHIND_TOLD_NS);
+        let told = |(market, behind): &(Market, u64)| {
+            let mut instruments = self.names_of(health.instruments.iter().flatten(), *market);
+            let instruments_left_out = instruments.len().saturating_sub(NAMED_MAX);
+            instruments.truncate(NAMED_MAX);
+            MarketDataReply {
+                kind: "clock-behind".to_owned(),
+                connection: None,
+                instruments,
+                instruments_left_out,
+                for_ms: None,
+                means: format!(
+                    "its trades are dated at least {:.1} s after they came, so this host's clock is behind: set it (`timedatectl`, \
+                     `chronyc tracking`); bars go by the venue's time, but one that silence closes comes as late",
+                    *behind as f64 / 1e9
+                ),
+            }
+        };
+        behind.map(told).collect()
+    }
+
+    fn names_of<'h>(&self, of: impl Iterator<Item = &'h FollowedHealth>, market: Market) -> Vec<String> {
+        let names =
+            of.filter(|of| of.market == market).filter_map(|of| self.names.get(of.instrument.index()));
+        names.cloned().collect()
     }
 
     fn of_instruments(

@@ -110,7 +110,8 @@ pub struct FeedReply {
 pub struct MarketDataReply {
     /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-unconfirmed`, `book-contradicted`, by
     /// quotes, `subscription-refused`, `trades-missing`, by their ids, `frames-unread`,
-    /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of.
+    /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of;
+    /// `clock-behind`, of a market whose trades come from the future as this host's clock has it.
     pub kind: String,
     /// Which connection, by its market and its number there; absent where it is about an instrument alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +133,7 @@ impl MarketDataReply {
         let what = match self.kind.as_str() {
             "connection-down" => "is down",
             "connection-silent" | "silent" => "is silent",
+            "clock-behind" => "is ahead of this host's clock",
             "trades-missing" => "lacks trades",
             "frames-unread" => "has frames that cannot be read",
             "book-unconfirmed" => "has a book that nothing has confirmed",

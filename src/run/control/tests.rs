@@ -416,3 +416,50 @@ fn what_a_person_stopped_is_the_limits_once_its_losses_are_over_it() {
     assert_eq!(stopped(DenyReason::Drawdown, 2, 4), by_limit, "the first limit is its reason");
     assert_eq!(stopped(DenyReason::Killed, 3, 5), by_limit);
 }
+
+#[test]
+fn trades_that_are_missing_and_a_clock_that_is_behind_are_told_with_what_to_do() {
+    const S: u64 = 1_000_000_000;
+    let config = Config::embedded_default();
+    let market = crate::domain::Market::Spot;
+    let health = crate::run::live::SharedHealth::default();
+    {
+        let mut health = health.lock().expect("no panic");
+        let of = |at: u16, trades_missing| FollowedHealth {
+            instrument: InstrumentId(at),
+            market,
+            group: 0,
+            beside: None,
+            out_of_step_since: None,
+            depth_told: true,
+            carried_since: Some(Time(0)),
+            aside: None,
+            unread: None,
+            contradictions: None,
+            trades_missing,
+            refused: false,
+            unconfirmed: false,
+        };
+        health.instruments = vec![Some(of(0, Some((3, Time(98 * S))))), Some(of(1, None))];
+        health.clocks_behind = vec![(market, 312 * S), (crate::domain::Market::UsdM, S / 2)];
+    }
+    let watched = MarketData::new(&config, health);
+    let risk = RiskSnapshot { time: Time(100 * S), silent_ns: vec![Some(0); 2], ..RiskSnapshot::default() };
+    let told = |at: u64| -> Vec<String> {
+        watched.problems(&risk, Time(at * S)).iter().map(MarketDataReply::line).collect()
+    };
+    let names: Vec<_> = config.instruments.all().iter().map(|i| i.name()).collect();
+    let lines = told(100);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let clock = format!(
+        "MARKET DATA {}, {} is ahead of this host's clock: its trades are dated at least 312.0 s after they came",
+        names[0], names[1]
+    );
+    assert!(lines[0].starts_with(&clock) && lines[0].contains("timedatectl"), "{}", lines[0]);
+    let missing = format!(
+        "MARKET DATA {} lacks trades: 3 in all are missing by their ids, the last 2.0 s ago",
+        names[0]
+    );
+    assert!(lines[1].starts_with(&missing), "{}", lines[1]);
+    assert_eq!(told(159).len(), 1, "a minute after the last nothing is told of them");
+}

@@ -56,6 +56,8 @@ pub(in crate::run) struct FollowedHealth {
 #[derive(Debug, Default)]
 pub(in crate::run) struct FeedHealth {
     pub connections: Vec<ConnectionHealth>,
+    /// By how much this host's clock is behind each market's, at least, ns.
+    pub clocks_behind: Vec<(Market, u64)>,
     /// By instrument.
     pub instruments: Vec<Option<FollowedHealth>>,
 }
@@ -68,6 +70,10 @@ impl FeedHealth {
     pub fn update<'c>(&mut self, clients: impl Iterator<Item = &'c StreamClient>, now: Time) {
         for client in clients {
             let market = client.market();
+            match self.clocks_behind.iter_mut().find(|(of, _)| *of == market) {
+                Some((_, behind)) => *behind = client.clock_behind_ns(),
+                None => self.clocks_behind.push((market, client.clock_behind_ns())),
+            }
             for (at, line) in client.connections().enumerate() {
                 let number = at + 1;
                 let known = self.connections.iter().position(|c| (c.market, c.number) == (market, number));

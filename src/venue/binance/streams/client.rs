@@ -2,6 +2,7 @@
 
 use super::super::limits::TooMuch;
 use super::book_watch::BookWatch;
+use super::clock::LeastAge;
 use super::counts::StreamCounts;
 use super::doubt::{Told, UnreadFrames};
 use super::line::{ConnectionId, GroupState, Line, Link};
@@ -157,6 +158,7 @@ pub struct StreamClient {
     closed_until: Time,
     /// Frames that could not be decoded, and do not say whose they are.
     pub(super) unnamed: Told,
+    pub(super) least_age: LeastAge,
     /// What happened.
     pub counts: StreamCounts,
 }
@@ -196,6 +198,7 @@ impl StreamClient {
             polled: Time(0),
             closed_until: Time(0),
             unnamed: Told::default(),
+            least_age: LeastAge::default(),
             counts: StreamCounts::default(),
         };
         let followed = |i: &&Instrument| i.market == market && !standby.contains(&i.id);
@@ -244,6 +247,12 @@ impl StreamClient {
         self.follow(std::slice::from_ref(instrument));
         self.next_deadline = now;
         true
+    }
+
+    /// By how much this host's clock is behind the venue's at least, by the times of its trades, ns.
+    #[must_use]
+    pub fn clock_behind_ns(&self) -> u64 {
+        self.least_age.behind_ns()
     }
 
     /// Which market.

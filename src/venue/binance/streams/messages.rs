@@ -65,6 +65,7 @@ impl StreamClient {
                 verdict
             }
             (None, Decoded::Trade(trade)) => {
+                self.least_age.take(trade.venue_time, now);
                 let window = if trade.aggregate { &mut watched.aggregates } else { &mut watched.trades };
                 let verdict = new(window.admit(trade.id));
                 if verdict == Verdict::Publish

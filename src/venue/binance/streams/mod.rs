@@ -11,6 +11,7 @@
 mod admission;
 mod book_watch;
 mod client;
+mod clock;
 mod counts;
 mod doubt;
 mod line;
