@@ -115,7 +115,8 @@ pub struct Bench {
     pipeline: Pipeline,
     log: Arc<Mutex<Log>>,
     shown: Vec<Option<Shown>>,
-    trades: u64,
+    /// The last trade's id, by instrument.
+    trades: Vec<u64>,
     updates: u64,
 }
 
@@ -138,7 +139,7 @@ impl Bench {
         let of = Arc::clone(&log);
         let options = PipelineOptions {
             threading: Some(Threading::Inline),
-            unpinned: true,
+            by_hand: true,
             strategies,
             wrap_strategies: Some(Box::new(move |id, instruments, inner| {
                 let log = Arc::clone(&of);
@@ -147,11 +148,11 @@ impl Bench {
             ..PipelineOptions::default()
         };
         let mut pipeline = Pipeline::build(&config, options)?;
-        let shown = vec![None; config.instruments.len()];
+        let (shown, trades) = (vec![None; config.instruments.len()], vec![0; config.instruments.len()]);
         // Nothing is before it: no answer can be due.
         let begun = pipeline.sequencer.advance(BEGINS);
         debug_assert!(begun.is_ok());
-        Ok(Self { config, pipeline, log, shown, trades: 0, updates: 0 })
+        Ok(Self { config, pipeline, log, shown, trades, updates: 0 })
     }
 
     /// What it runs by.
@@ -270,12 +271,14 @@ impl Bench {
         self.settle();
     }
 
-    /// The instrument's market data is lost: its book is not to be trusted until it is given anew.
+    /// The instrument's market data is lost, a trade with it: its book is not to be trusted until it is given anew, and its
+    /// open bar is not whole.
     ///
     /// # Panics
     /// Where a strategy panics.
     pub fn lose(&mut self, instrument: InstrumentId) {
         self.shown[instrument.index()] = None;
+        self.trades[instrument.index()] += 1;
         self.step();
         self.publish(Slot::interrupted(instrument));
         self.settle();
@@ -355,8 +358,9 @@ impl Bench {
     }
 
     fn trade_now(&mut self, instrument: InstrumentId, price: Price, qty: Qty, aggressor: Side) {
-        self.trades += 1;
-        let (id, venue_time) = (self.trades, self.now());
+        let last = &mut self.trades[instrument.index()];
+        *last += 1;
+        let (id, venue_time) = (*last, self.now());
         let aggregate = self.config.venue.aggregates_alone();
         self.publish(Slot::trade(&Trade { instrument, price, qty, id, venue_time, aggressor, aggregate }));
     }

@@ -239,3 +239,21 @@ fn mistakes_of_a_test_and_panics_of_a_strategy_are_told_as_such() {
         "the configuration has no instrument \"binance:spot:XYZ\""
     );
 }
+
+#[test]
+fn a_bar_in_which_a_trade_was_lost_is_handed_to_nobody() {
+    let bars = |lost: bool| {
+        let (mut bench, btc) = bench("rests");
+        bench.quote(btc, "60000.00", "60000.01");
+        bench.bar(btc, ["60000", "60000", "60000", "60000"], "10");
+        if lost {
+            bench.lose(btc);
+            bench.quote(btc, "60000.00", "60000.01");
+        }
+        bench.happened();
+        bench.bar(btc, ["60000", "60030", "59990", "60020"], "10");
+        told(&mut bench).len()
+    };
+    assert!(bars(false) > 0);
+    assert_eq!(bars(true), 0);
+}

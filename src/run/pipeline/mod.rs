@@ -15,7 +15,7 @@ use super::config::{Config, FillRule, Threading as ThreadingChoice, Wait as Wait
 use super::sequencer::{Sequencer, SequencerParts};
 use crate::domain::contradiction::Contradiction;
 use crate::domain::pnl::Method;
-use crate::domain::{Instrument, InstrumentTable, Position, Wallets};
+use crate::domain::{Instrument, InstrumentTable, Position, Time, Wallets};
 use crate::execution::fills::{FillGateway, FillSettings};
 use crate::execution::paper::ANSWERS_PER_EVENT_MAX;
 use crate::execution::score::Score;
@@ -245,7 +245,9 @@ impl Pipeline {
             }
         } else {
             strategy = strategy.with_forms(forms);
-            let fed = Sourcing { aggregates: config.venue.aggregates_alone(), ..Sourcing::default() };
+            let known_from = options.by_hand.then_some(Time(0));
+            let aggregates = config.venue.aggregates_alone();
+            let fed = Sourcing { aggregates, known_from, ..Sourcing::default() };
             market = market.with_sourcing(table, &vec![fed; table.len()]);
         }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
@@ -332,7 +334,7 @@ impl Pipeline {
         let ring_slots = config.pipeline.ring_slots;
         // What happens in no real time is not worth a stamp.
         let sampler = Sampler::one_in(if timed { config.pipeline.stamp_one_in } else { u32::MAX });
-        let (indicators, live, unpinned) = (requests.len(), options.live, options.unpinned);
+        let (indicators, live, unpinned) = (requests.len(), options.live, options.by_hand);
         let floor_ns = delay_ns;
         let parts =
             Started { timed, unpinned, ring_slots, floor_ns, answers, sampler, indicators, live, books_of };

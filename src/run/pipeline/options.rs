@@ -58,8 +58,8 @@ pub struct PipelineOptions {
     pub wrap: Option<StageWrapper>,
     /// Another strategy in place of each, for tests: it is given the real one.
     pub wrap_strategies: Option<StrategyWrapper>,
-    /// The calling thread stays where it is, for tests: many of them share its core.
-    pub unpinned: bool,
+    /// Events come from a test: its thread stays where it is, since many of them share its core, and no trade was before.
+    pub by_hand: bool,
 }
 
 /// What stands in place of a venue and its feed in a backtest.
