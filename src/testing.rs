@@ -47,7 +47,7 @@ use crate::market::{Bar, BarSpec, Top};
 use crate::pipeline::Threading;
 use crate::run::config::ConfigError;
 use crate::run::{Config, Pipeline, PipelineError, PipelineOptions, Summary};
-use crate::strategy::{Awaited, Context, Strategy, StrategySpec};
+use crate::strategy::{Awaited, Context, Protection, Strategy, StrategySpec};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -89,6 +89,7 @@ pub enum BenchError {
 struct Standing {
     orders: BTreeMap<OrderId, OrderState>,
     positions: BTreeMap<InstrumentId, Position>,
+    protections: Vec<Protection>,
 }
 
 /// What the strategies did.
@@ -313,6 +314,18 @@ impl Bench {
         log.standing.get(&strategy).map(|own| own.orders.values().copied().collect()).unwrap_or_default()
     }
 
+    /// What protects the first strategy's entries: what is covered, and where it is left.
+    #[must_use]
+    pub fn protections(&self) -> Vec<Protection> {
+        self.protections_of(StrategyId(0))
+    }
+
+    /// What protects a strategy's entries, by its place in the configuration.
+    #[must_use]
+    pub fn protections_of(&self, strategy: StrategyId) -> Vec<Protection> {
+        lock(&self.log).standing.get(&strategy).map(|own| own.protections.clone()).unwrap_or_default()
+    }
+
     /// The position of the first strategy.
     #[must_use]
     pub fn position(&self, instrument: InstrumentId) -> Position {
@@ -439,6 +452,7 @@ impl Watched {
             own.positions.insert(instrument, ctx.position(instrument));
             own.orders.extend(ctx.open_orders(instrument).map(|order| (order.order.id, *order)));
         }
+        own.protections = ctx.protections().to_vec();
         let new = own.orders.values().filter(|order| !had.contains_key(&order.order.id));
         happened.extend(new.map(|order| (self.id, Happened::Placed(*order))));
     }

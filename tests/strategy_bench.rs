@@ -138,13 +138,12 @@ fn an_order_rests_until_the_market_comes_to_it() {
 fn what_the_order_manager_holds_is_seen_and_goes_off_at_its_price() {
     let (mut bench, btc) = bench("brackets");
     bench.quote(btc, "60000.00", "60000.01");
-    let mut held: Vec<_> = bench.open_orders().iter().map(|order| order.order.kind).collect();
-    held.sort_by_key(|kind| format!("{kind:?}"));
-    assert_eq!(held.len(), 2, "{held:?}");
-    assert!(held.contains(&OrderKind::Stop), "{held:?}");
+    let [held] = bench.protections()[..] else { panic!("{:?}", bench.protections()) };
+    assert_eq!(held.covered, bench.qty(btc, "0.01"));
+    assert_eq!(held.stop, bench.price(btc, "59880.00"), "20 hundredths of a per cent below the ask");
     bench.quote(btc, "59000.00", "59000.01");
     assert_eq!(bench.position(btc).qty, Qty::ZERO, "the stop went off");
-    assert!(bench.open_orders().is_empty(), "and took the target with it: {:?}", bench.open_orders());
+    assert!(bench.protections().is_empty(), "and took the target with it: {:?}", bench.protections());
 }
 
 #[test]
@@ -172,7 +171,7 @@ fn a_denial_says_why() {
 fn a_bar_is_what_it_was_said_to_be_and_closes_while_the_quote_is_fresh() {
     let (mut bench, btc) = bench("rests");
     bench.quote(btc, "60000.00", "60000.01");
-    bench.happened();
+    let _ = bench.happened();
     bench.bar(btc, ["60000", "60005", "59995", "60000"], "10");
     assert!(told(&mut bench).is_empty(), "it did not rise");
     let before = bench.now();
@@ -235,7 +234,9 @@ fn mistakes_of_a_test_and_panics_of_a_strategy_are_told_as_such() {
         "the strategy panics panicked at event 2: a quote too many"
     );
     assert_eq!(
-        why(|bench, _| drop(bench.instrument("binance:spot:XYZ"))),
+        why(|bench, _| {
+            let _ = bench.instrument("binance:spot:XYZ");
+        }),
         "the configuration has no instrument \"binance:spot:XYZ\""
     );
 }
@@ -250,7 +251,7 @@ fn a_bar_in_which_a_trade_was_lost_is_handed_to_nobody() {
             bench.lose(btc);
             bench.quote(btc, "60000.00", "60000.01");
         }
-        bench.happened();
+        let _ = bench.happened();
         bench.bar(btc, ["60000", "60030", "59990", "60020"], "10");
         told(&mut bench).len()
     };

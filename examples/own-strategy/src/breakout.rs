@@ -123,7 +123,6 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use algo_trader::domain::OrderKind;
     use algo_trader::testing::Bench;
 
     /// The pipeline that trades, with this strategy in it and the market in the test's hands.
@@ -146,14 +145,12 @@ mod tests {
         assert!(bench.happened().is_empty(), "nothing broke out");
         bench.bar(btc, ["60000", "60020", "60000", "60015"], "1");
         assert_eq!(bench.position(btc).qty, bench.qty(btc, "0.010"));
-        let held =
-            |bench: &Bench, kind| bench.open_orders().into_iter().find(|order| order.order.kind == kind);
-        let stop = held(&bench, OrderKind::Stop).expect("a stop");
-        assert_eq!(stop.order.extras.stop_price, bench.price(btc, "59970.0"), "5 hundredths of a per cent");
-        assert_eq!(bench.open_orders().len(), 2, "and a target");
+        let [held] = bench.protections()[..] else { panic!("{:?}", bench.protections()) };
+        assert_eq!(held.covered, bench.qty(btc, "0.010"));
+        assert!(held.stop < bench.price(btc, "60000.0") && held.take_profit > bench.price(btc, "60000.1"));
         bench.quote(btc, "60070.0", "60070.1");
         assert_eq!(bench.position(btc).qty, Qty::ZERO);
-        assert!(bench.open_orders().is_empty(), "the target took the stop with it");
+        assert!(bench.protections().is_empty(), "the target took the stop with it");
     }
 
     fn signals(bars: usize, highs_and_closes: &[(i64, i64)]) -> Vec<bool> {
