@@ -870,9 +870,6 @@ impl Strategy for Leaves {
 
 #[test]
 fn an_exit_with_a_limit_that_waits_leaves_though_it_is_stopped_unless_that_is_closed() {
-    let kill = |flatten| {
-        Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
-    };
     for closes in [false, true] {
         let asked = Arc::new(Mutex::new(Asked::default()));
         let leaves = Leaves { quotes: 0, asked: Arc::clone(&asked) };
@@ -892,7 +889,7 @@ fn an_exit_with_a_limit_that_waits_leaves_though_it_is_stopped_unless_that_is_cl
         let quote = world.quote(50_000, true);
         world.happen(quote);
         assert_eq!((world.desk().manager.held().len(), world.venue.len()), (2, 0));
-        world.happen(kill(closes));
+        world.happen(kill_all(closes));
         // What closes sends what it closes with; it trades nothing before the price comes.
         let closing = usize::from(closes);
         let trade = world.trade(OTHER, 49_895);
@@ -910,7 +907,7 @@ fn an_exit_with_a_limit_that_waits_leaves_though_it_is_stopped_unless_that_is_cl
         assert_eq!(sent[closing..], [(OrderKind::Limit, 1, false), (OrderKind::Limit, 3, false)]);
         // The next part follows, and the whole of it rests after a further kill.
         fill(&mut world);
-        world.happen(kill(false));
+        world.happen(kill_all(false));
         world.happen(Slot::clock());
         let rest: Vec<_> = world.venue.iter().map(|at| (at.order.qty.0 / LOT, at.cancel)).collect();
         assert_eq!(rest, [(1, false), (3, false)]);
@@ -919,24 +916,121 @@ fn an_exit_with_a_limit_that_waits_leaves_though_it_is_stopped_unless_that_is_cl
         let out: Vec<OrderId> = world.venue.iter().map(|at| at.order.id).collect();
         assert!(out.iter().all(|id| desk.manager.was_triggered(*id)));
         world.now = Time(world.now.0 + 2_000_000_000);
-        world.happen(kill(true));
+        world.happen(kill_all(true));
         assert!(world.venue.iter().take(2).all(|at| at.cancel), "what closes needs them free");
         for flatten in [false, true] {
-            let table = InstrumentTable::new(world.instruments.clone()).expect("two instruments");
-            let stop = Stop::new();
-            let (_intents, intents_in) = lane("intents", 512, 16, &stop);
-            let (verdicts, mut told) = lane("verdicts", 512, 128, &stop);
-            let risk = RiskStage::new(&table, 1, RiskLimits::NONE, intents_in, verdicts, None, 0);
-            let mut risk = risk.resuming(std::slice::from_ref(&desk));
-            let mut slot = kill(flatten);
-            slot.stamp(world.now, 0, 0);
-            Stage::on_slot(&mut risk, 1, &slot, &world.books);
-            let mut cancelled = Vec::new();
-            while let Some(Verdict { body: VerdictBody::Cancel { order, .. }, .. }) = told.pop_up_to(1) {
-                cancelled.push(order);
-            }
+            let cancelled = taken_back(&desk, &world.instruments, kill_all(flatten));
             assert_eq!(cancelled, if flatten { out.clone() } else { vec![] });
         }
+    }
+}
+
+/// Does at its quotes of one instrument, the first of which is 1, what the test says.
+struct Script<F>(F, i64, Arc<Mutex<Asked>>);
+
+impl<F: FnMut(&mut Context<'_>, i64) + Send> Strategy for Script<F> {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, _top: &Top) {
+        if instrument == OTHER {
+            self.1 += 1;
+            (self.0)(ctx, self.1);
+        }
+    }
+    fn on_fill(&mut self, _ctx: &mut Context<'_>, fill: &Report) {
+        self.2.lock().expect("no panic holds it").fills.push((fill.order, fill.side, fill.qty));
+    }
+}
+
+impl World {
+    /// One whose strategy does so.
+    fn scripted(script: impl FnMut(&mut Context<'_>, i64) + Send + 'static) -> Self {
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        Self::of(1, Box::new(Script(script, 0, Arc::clone(&asked))), asked)
+    }
+
+    /// The venue trades so much of the newest of its orders; what has traded whole is gone.
+    fn fill_newest(&mut self, qty: i64) {
+        let at = self.venue.last_mut().expect("an order is there");
+        at.left -= qty;
+        let (order, left) = (at.order, at.left);
+        if left == 0 {
+            self.venue.pop();
+        }
+        self.trades += 1;
+        let (qty, price, trade_id) = (Qty(qty), Price(self.mid), self.trades);
+        self.happen(Slot::report(&Report { qty, price, trade_id, ..Report::of(&order, ReportKind::Fill) }));
+    }
+
+    /// A quote of both instruments about this price, and what comes of it.
+    fn quoted(&mut self, mid: i64) {
+        let quote = self.quote(mid, true);
+        self.happen(quote);
+    }
+}
+
+/// Throws the kill switch over everything.
+fn kill_all(flatten: bool) -> Slot {
+    Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
+}
+
+/// What risk takes back at this event, of a run that goes on with this desk.
+fn taken_back(desk: &DeskState, instruments: &[Instrument], mut slot: Slot) -> Vec<OrderId> {
+    let table = InstrumentTable::new(instruments.to_vec()).expect("two instruments");
+    let stop = Stop::new();
+    let (_intents, intents_in) = lane("intents", 512, 16, &stop);
+    let (verdicts, mut told) = lane("verdicts", 512, 128, &stop);
+    let risk = RiskStage::new(&table, 1, RiskLimits::NONE, intents_in, verdicts, None, 0);
+    let mut risk = risk.resuming(std::slice::from_ref(desk));
+    slot.stamp(Time(BEGIN + 1_000_000_000), 0, 0);
+    Stage::on_slot(&mut risk, 1, &slot, &BookKeeper::new(table.all(), |_| false));
+    let mut cancelled = Vec::new();
+    while let Some(Verdict { body: VerdictBody::Cancel { order, .. }, .. }) = told.pop_up_to(1) {
+        cancelled.push(order);
+    }
+    cancelled
+}
+
+#[test]
+fn a_target_stays_beside_its_stop_that_waits_though_it_is_stopped_unless_that_is_closed() {
+    for (reduces, post_only) in [(true, false), (true, true), (false, false)] {
+        let pair = Arc::new(Mutex::new(None));
+        let made = Arc::clone(&pair);
+        let mut world = World::scripted(move |ctx, quotes| match quotes {
+            1 => {
+                ctx.buy(OTHER, Qty(LOT * 10)).at_market().send().expect("it goes out");
+            }
+            2 => {
+                let target = ctx.sell(OTHER, Qty(LOT * 10)).at_limit(Price(50_100));
+                let target = if post_only { target.post_only() } else { target };
+                let target = if reduces { target.reduce_only() } else { target };
+                let target = target.send().expect("it goes out");
+                let stop = ctx.sell(OTHER, Qty(LOT * 10)).stop_at(Price(49_900)).reduce_only();
+                let stop = stop.send().expect("it waits");
+                ctx.one_cancels_other(target, stop).expect("they can be");
+                *made.lock().expect("nobody panicked") = Some((target, stop));
+            }
+            4 => {
+                let (_, stop) = made.lock().expect("nobody panicked").expect("it was made");
+                ctx.cancel(stop).expect("it waits");
+            }
+            _ => {}
+        });
+        world.quoted(50_000);
+        world.fill_newest(LOT * 10);
+        world.quoted(50_000);
+        let (target, stop) = pair.lock().expect("nobody panicked").expect("it was made");
+        let waiting = |world: &World| world.desk().manager.held().iter().map(|h| h.order).collect::<Vec<_>>();
+        let there = |world: &World| world.venue.iter().map(|at| (at.order.id, at.cancel)).collect::<Vec<_>>();
+        assert_eq!((there(&world), waiting(&world)), (vec![(target, false)], vec![stop]));
+        world.happen(kill_all(false));
+        world.happen(Slot::clock());
+        assert_eq!((there(&world), waiting(&world)), (vec![(target, !reduces)], vec![stop]));
+        // A run that goes on from the journal leaves it there, too; what closes takes it back.
+        let back = |flatten| taken_back(world.desk(), &world.instruments, kill_all(flatten));
+        assert_eq!((back(false), back(true)), (if reduces { vec![] } else { vec![target] }, vec![target]));
+        // By itself it is an order like any other.
+        world.quoted(50_000);
+        world.quoted(50_000);
+        assert_eq!((there(&world), waiting(&world)), (vec![(target, true)], vec![]));
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     /// Stops all, venue NAME, strategy LABEL or instrument NAME, and takes back what is open, but stops and take-profits that
-    /// only reduce a position
+    /// only reduce a position, and limit orders beside such a stop
     Kill {
         /// What: all, venue NAME, strategy LABEL or instrument VENUE:MARKET:SYMBOL
         #[arg(required = true, num_args = 1..=2)]

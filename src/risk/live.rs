@@ -20,6 +20,8 @@ pub(super) struct LiveOrder {
     pub goes_on: bool,
     /// Whether it only reduces, waited for its price where the order manager is, and is a limit order since that came.
     pub triggered: bool,
+    /// The order that it and this one cancel each other with, and that waits for its price where the order manager is.
+    pub beside: Option<OrderId>,
 }
 
 impl LiveOrder {
@@ -32,7 +34,14 @@ impl LiveOrder {
             asked_at: None,
             goes_on: false,
             triggered: false,
+            beside: None,
         }
+    }
+
+    /// Whether it leaves, and is one that a kill leaves in force: it was triggered to, or is the target of a pair of which
+    /// the other order waits.
+    pub fn waits_to_leave(&self) -> bool {
+        self.triggered || (self.state.order.reduce_only && self.beside.is_some())
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct JournaledRisk {
     seq: u64,
     /// The last event, until what it caused is known: records follow it.
     held: Option<Slot>,
-    /// Orders and cancels that it caused.
+    /// Orders and cancels that it caused, and what risk heeds of the order manager.
     asked: Vec<Action>,
     marks: Vec<Price>,
     quoted: Vec<bool>,
@@ -93,7 +93,14 @@ impl JournaledRisk {
         if record.kind == RecordKind::Due {
             self.due.insert(record.order.id);
         }
-        let of_risk = matches!(record.kind, RecordKind::Order | RecordKind::Cancel | RecordKind::ChildOf);
+        let of_risk = matches!(
+            record.kind,
+            RecordKind::Order
+                | RecordKind::Cancel
+                | RecordKind::ChildOf
+                | RecordKind::Linked
+                | RecordKind::Released
+        );
         if of_risk && self.asked.len() < PER_EVENT_MAX {
             self.asked.push(record.action());
         }
@@ -205,6 +212,9 @@ impl JournaledRisk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::Command;
+    use crate::domain::{ClientOrderId, DenyReason, Kill, Order, OrderStatus, Scope, Side, StrategyId, Time};
+    use crate::execution::record::{nothing_of, of_note};
     use crate::journal::{Entry, JournalReader};
     use crate::pipeline::{Threading, Wait};
     use crate::run::{PipelineOptions, ReplayOptions, replay_frames};
@@ -283,6 +293,48 @@ hold_ms = 90
         again.step();
         let journaled = receiver.snapshot().lock().expect("nobody panicked").clone();
         (live, journaled)
+    }
+
+    /// What the journal of a run has of one event: the event, and what it caused.
+    fn take(again: &mut JournaledRisk, time: u64, mut slot: Slot, caused: &[(RecordKind, Order)]) {
+        slot.stamp(Time(time), 0, 0);
+        again.slot(&slot);
+        for &(kind, order) in caused {
+            let client_id = ClientOrderId::derive(0, order.id);
+            again.record(&Record { seq: time, kind, order, denied: None, client_id });
+        }
+    }
+
+    #[test]
+    fn a_target_beside_a_stop_that_waits_is_not_taken_back_by_a_kill() {
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let config = Config::from_text_with_instruments(BUSY, "busy.toml", table.clone()).expect("good");
+        let target = Order {
+            kind: OrderKind::Limit,
+            side: Side::Sell,
+            reduce_only: true,
+            qty: Qty(10),
+            price: Price(100),
+            ..nothing_of(OrderId(256), StrategyId(0), InstrumentId(0))
+        };
+        let stop = Order { id: OrderId(512), kind: OrderKind::Stop, ..target };
+        let note = |order, change| {
+            of_note(&Note { order, strategy: StrategyId(0), instrument: InstrumentId(0), change })
+        };
+        let (linked, over) = (Change::Linked(stop.id), Change::Released(OrderStatus::Canceled));
+        let sent = [(RecordKind::Order, target), (RecordKind::Held, stop)];
+        let link = [sent[0], sent[1], note(target.id, linked)];
+        for (sent, then, cancels) in
+            [(&sent[..], None, 1), (&link[..], None, 0), (&link[..], Some(note(stop.id, over)), 1)]
+        {
+            let mut again = JournaledRisk::new(&JournalHeader::default(), &config, &table);
+            let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false };
+            take(&mut again, 1, Slot::clock(), sent);
+            take(&mut again, 2, Slot::command(Command::Kill(kill)), then.as_slice());
+            take(&mut again, 50_000_000, Slot::clock(), &[]);
+            let left = again.ends();
+            assert_eq!(left.sent_all.cancels.day, cancels, "{}, {then:?}", sent.len());
+        }
     }
 
     #[test]

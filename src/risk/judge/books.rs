@@ -6,7 +6,7 @@ use super::Judge;
 use crate::domain::event::Report;
 use crate::domain::order::{Applied, OrderState, ReportKind};
 use crate::domain::wallet::WalletFill;
-use crate::domain::{InstrumentId, Order, Qty, StrategyId, Time};
+use crate::domain::{InstrumentId, Order, OrderId, Qty, StrategyId, Time};
 use crate::risk::live::LiveOrder;
 use crate::risk::rule::RuleList;
 use crate::strategy::desk::DeskState;
@@ -21,17 +21,21 @@ impl<R: RuleList> Judge<R> {
                 self.exposure.take_over(StrategyId(strategy), InstrumentId(instrument), position);
             }
         }
-        let of_desk = |desk: &'_ DeskState| -> Vec<(OrderState, bool)> {
-            desk.with_the_venue().map(|state| (*state, desk.manager.was_triggered(state.order.id))).collect()
+        let of_desk = |desk: &'_ DeskState| -> Vec<(OrderState, bool, Option<OrderId>)> {
+            let of = |state: &OrderState| {
+                let (id, manager) = (state.order.id, &desk.manager);
+                (*state, manager.was_triggered(id), manager.waits_beside(id))
+            };
+            desk.with_the_venue().map(of).collect()
         };
-        for (state, triggered) in desks.iter().flat_map(of_desk) {
+        for (state, triggered, beside) in desks.iter().flat_map(of_desk) {
             let left = Order { qty: state.leaves(), ..state.order };
             // Without a quote yet: at its own price, or at what the position came to.
             let price = if left.price.0 > 0 { left.price } else { self.exposure.mark_of(left.instrument) };
             self.wallets.lock(&left, price);
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
-            self.live.push(LiveOrder { state, triggered, ..LiveOrder::new(state.order, price, value) });
+            self.live.push(LiveOrder { state, triggered, beside, ..LiveOrder::new(state.order, price, value) });
             if let Some(other) = left.other_leg() {
                 self.pair(left.id, other);
             }

@@ -1,17 +1,20 @@
-//! Two orders that the venue is asked to hold as one list, of which one cancels the other.
+//! Two orders of which one cancels the other: such that the venue is asked to hold as one list, and such of which one is
+//! with the venue, and the other waits where the order manager is.
 //!
 //! Owns: that both are approved or neither, and that they count once. Each is judged by itself, as if there were the one
 //! alone, since only one of them can trade; but they are two orders by number and by rate. While both are live the one
 //! that is worth more stands for both in what is exposed, open and leaving, and the larger need of the two is locked; when
 //! it ends, the other is counted again. Where the venue tells of a trade before it tells of the other order's end, both the
-//! trade and the one that counts are in the sums for that moment: more than can be, never less.
+//! trade and the one that counts are in the sums for that moment: more than can be, never less. Of a pair that the order
+//! manager holds risk has the one that is live, and knows only that the other waits: a kill leaves such a target in force
+//! as it leaves a list.
 
 use super::{Judge, decided_by};
 use crate::domain::{Binds, DenyReason, Measure, Order, OrderId, Price, Subject};
 use crate::risk::approved::Approved;
 use crate::risk::rule::{Judged, Refusal, RuleList, reference_price, refusal};
 use crate::risk::stage::{Verdict, VerdictBody};
-use crate::strategy::Intent;
+use crate::strategy::{Change, Intent, Note};
 
 impl<R: RuleList> Judge<R> {
     /// One order of a list: the first waits for the second, which is the next intent.
@@ -86,6 +89,35 @@ impl<R: RuleList> Judge<R> {
         let live = self.live.at_mut(other);
         self.exposure.order(&live.state.order, live.value, 0, 0);
         (live.value, live.counted_by) = (0, Some(by));
+    }
+
+    /// What the order manager says of an order that cancels another, of which one at most is live.
+    #[inline]
+    pub(super) fn on_note(&mut self, note: &Note) {
+        match note.change {
+            Change::Linked(other) => {
+                self.stand_beside(note.order, other);
+                self.stand_beside(other, note.order);
+            }
+            Change::Released(_) => self.stand_alone(note.order),
+            _ => {}
+        }
+    }
+
+    /// Notes that a live order and one that waits cancel each other: nothing where it is not live.
+    pub(super) fn stand_beside(&mut self, id: OrderId, waits: OrderId) {
+        if let Some(at) = self.live.find(id) {
+            self.live.at_mut(at).beside = Some(waits);
+        }
+    }
+
+    /// One that waited is over: what stands beside it is taken back where it is stopped, as it would be by itself.
+    fn stand_alone(&mut self, over: OrderId) {
+        let Some(live) = self.live.iter_mut().rfind(|live| live.beside == Some(over)) else { return };
+        live.beside = None;
+        if self.switches.any() {
+            (self.sweeping, self.sweep_at) = (true, self.now);
+        }
     }
 
     /// An order of a list is over: what it was counted for counts by itself.

@@ -381,7 +381,10 @@ impl<R: RuleList> Judge<R> {
                 VerdictBody::Cancel { order, strategy, instrument }
             }
             Action::Hold(order) => VerdictBody::Held(*order),
-            Action::Note(note) => VerdictBody::Note(*note),
+            Action::Note(note) => {
+                self.on_note(note);
+                VerdictBody::Note(*note)
+            }
             Action::New(order) if order.extras.other_leg != 0 => return self.on_leg(order, intent),
             Action::New(order) => {
                 decided = decided_by(order, &intent.reference);

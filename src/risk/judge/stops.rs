@@ -6,10 +6,8 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::order::OrderState;
 use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId, Time};
 use crate::risk::carried::Carried;
-use crate::risk::live::LiveOrder;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
 use crate::risk::stage::{Verdict, VerdictBody};
@@ -43,10 +41,11 @@ impl<R: RuleList> Judge<R> {
         threw == Threw::New
     }
 
-    /// Whether an order that is stopped stays, or may go out: it protects what is held, or was triggered to leave it, and
-    /// nothing else closes that. What closes needs all that is held to be free, and none of it to leave twice.
-    pub(super) fn is_spared(&self, order: &Order, triggered: bool) -> bool {
-        (triggered || order.protects()) && !self.switches.closes(order.strategy, order.instrument)
+    /// Whether an order that is stopped stays, or may go out: it protects what is held, or leaves it as
+    /// [`waits_to_leave`](crate::risk::live::LiveOrder::waits_to_leave) has it, and nothing else closes that. What closes needs all that is held to be free, and
+    /// none of it to leave twice.
+    pub(super) fn is_spared(&self, order: &Order, waits_to_leave: bool) -> bool {
+        (waits_to_leave || order.protects()) && !self.switches.closes(order.strategy, order.instrument)
     }
 
     /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.
@@ -275,13 +274,14 @@ impl<R: RuleList> Judge<R> {
     fn sweep(&mut self, seq: u64) {
         let (mut asked, mut left) = (0, false);
         for at in 0..self.live.len() {
-            let &LiveOrder { state: OrderState { order, .. }, triggered, .. } = self.live.at(at);
+            let live = self.live.at(at);
+            let (order, waits_to_leave) = (live.state.order, live.waits_to_leave());
             let Order { id, strategy, instrument, .. } = order;
             // What leaves at once is how what is stopped is closed: taken back, it would have to be sent again.
             let leaves = order.leaves_at_once(self.facts[instrument.index()].of_bars);
             if leaves
                 || self.switches.stops(strategy, instrument).is_none()
-                || self.is_spared(&order, triggered)
+                || self.is_spared(&order, waits_to_leave)
             {
                 continue;
             }

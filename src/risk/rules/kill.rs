@@ -2,7 +2,8 @@
 //!
 //! What only reduces and leaves at once passes: it cannot rest, and is how what is stopped is closed, and how a protection
 //! leaves. So does what only reduces and waits for its price, unless what is stopped is being closed: it is as good as what
-//! was there when the switch was thrown, and stays. What of it waited with the order manager and is a limit order once its
+//! was there when the switch was thrown, and stays, as the target does that stands beside one that waits with the order
+//! manager. What of it waited with the order manager and is a limit order once its
 //! price has come passes too, and may rest: denied, it would leave the position bare at the worst moment.
 
 use crate::domain::DenyReason;

@@ -111,6 +111,12 @@ impl Manager {
         })
     }
 
+    /// The order that `order` and it cancel each other with, if that waits for its price.
+    #[must_use]
+    pub fn waits_beside(&self, order: OrderId) -> Option<OrderId> {
+        self.linked(order).filter(|other| self.is_held(*other))
+    }
+
     /// Orders that only reduce, waited for their price, and are limit orders since it came.
     #[must_use]
     pub fn triggered(&self) -> &[OrderId] {
