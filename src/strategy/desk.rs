@@ -457,7 +457,7 @@ impl Desk {
         if applied == Applied::Changed && report.kind == ReportKind::Fill {
             self.book(report);
             self.cover(&order, report);
-            self.shrink_linked(&order.order, report.qty);
+            self.shrink_linked(&order.order, self.state.manager.linked(order.order.id), report.qty);
         }
         if applied == Applied::Changed && report.kind == ReportKind::CancelRejected {
             self.cancel_refused(order.order.id, now);
@@ -473,7 +473,8 @@ impl Desk {
     }
 
     /// A report of an order that is over: a trade is money whatever became of its order, and is told once. What an entry
-    /// bought so is protected as the rest of it was to be. `None` where nobody remembers the order.
+    /// bought so is protected as the rest of it was to be, and what it was linked with is for so much less. `None` where
+    /// nobody remembers the order.
     fn on_late(&mut self, report: &Report) -> Option<Settled> {
         if report.kind != ReportKind::Fill || report.qty.0 <= 0 {
             return None;
@@ -484,11 +485,12 @@ impl Desk {
             return None;
         };
         ended.state.apply(report.kind, report.qty, report.trade_id);
-        let (order, terms) = (ended.state, ended.terms);
+        let (order, terms, linked) = (ended.state, ended.terms, ended.linked);
         if let Some(terms) = terms {
             self.protect_again(&order, terms);
         }
         self.cover(&order, report);
+        self.shrink_linked(&order.order, linked, report.qty);
         Some(Settled { order, changed: true })
     }
 
@@ -514,13 +516,14 @@ impl Desk {
         let index = self.state.orders.iter().position(|o| o.order.id == id)?;
         let mut order = self.state.orders.remove(index);
         order.status = ended;
+        let linked = self.state.manager.linked(id);
         // What was held alone never traded, and never will.
         if !self.state.manager.is_held(id) {
             let terms = self.protection(id).map(Protection::terms);
-            self.state.ended.note(order, terms);
+            self.state.ended.note(order, terms, linked);
         }
         // What waited for it to end may go.
-        self.restless |= self.state.manager.linked(id).is_some();
+        self.restless |= linked.is_some();
         self.state.manager.forget(id);
         self.settle_protections(id);
         Some(order)

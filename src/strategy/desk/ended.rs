@@ -1,7 +1,8 @@
 //! Orders that are over, of which a trade may be told yet: one that the venue was thought never to have had, or whose end
 //! was told before the last of what it traded.
 //!
-//! Owns: what is needed to tell the strategy of such a trade, and to protect it as the order's fills were to be. It is a part
+//! Owns: what is needed to tell the strategy of such a trade, to protect it as the order's fills were to be, and to take it off
+//! what was to cancel the order. It is a part
 //! of the desk's state, so a run that goes on after a crash knows it too. Invariant: in bounded room, the oldest is forgotten
 //! first; what was protected does not make way for what was not.
 
@@ -29,6 +30,9 @@ pub(in crate::strategy) struct EndedOrder {
     pub state: OrderState,
     /// How what it fills is protected, if it is.
     pub terms: Option<Terms>,
+    /// The order that was to cancel it, and to be cancelled by it, if one was: what it fills that one is to fill no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<OrderId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,12 +74,12 @@ impl Ended {
     }
 
     /// An order that was with the venue ended, unless it traded whole: then no more can come.
-    pub(super) fn note(&mut self, state: OrderState, terms: Option<Terms>) {
+    pub(super) fn note(&mut self, state: OrderState, terms: Option<Terms>, linked: Option<OrderId>) {
         if state.leaves().0 <= 0 || state.status == OrderStatus::Denied {
             return;
         }
         let ring = if terms.is_some() { &mut self.protected } else { &mut self.others };
-        ring.push(EndedOrder { known_as: state.order.id, state, terms });
+        ring.push(EndedOrder { known_as: state.order.id, state, terms, linked });
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut EndedOrder> {
@@ -116,10 +120,10 @@ mod tests {
         let terms = Some(Terms { stop: Price(90), ..Terms::default() });
         let mut ended = Ended::new();
         for id in 0..100u64 {
-            ended.note(order(2 * id), if id < 40 { terms } else { None });
+            ended.note(order(2 * id), if id < 40 { terms } else { None }, None);
             // Nothing more can come of these.
-            ended.note(OrderState { filled: Qty(10), ..order(2 * id + 1) }, terms);
-            ended.note(OrderState { status: OrderStatus::Denied, ..order(2 * id + 1) }, terms);
+            ended.note(OrderState { filled: Qty(10), ..order(2 * id + 1) }, terms, None);
+            ended.note(OrderState { status: OrderStatus::Denied, ..order(2 * id + 1) }, terms, None);
         }
         let known: Vec<u64> = (0..200).filter(|id| ended.find(OrderId(*id)).is_some()).collect();
         let expected = (8..40).chain(68..100).map(|id| 2 * id);

@@ -116,6 +116,53 @@ fn a_trade_of_an_order_that_is_over_is_booked() {
 }
 
 #[test]
+fn what_an_order_trades_after_its_end_is_taken_off_what_was_to_cancel_it() {
+    let view = view();
+    for (shows_a_part, side_of_stop, after) in
+        [(false, Side::Buy, [Some(6), None]), (true, Side::Buy, [Some(6), None]), (false, Side::Sell, [None; 2])]
+    {
+        let mut desk = Desk::new(StrategyId(0), 1);
+        let iceberg_qty = Qty(if shows_a_part { 9 } else { 0 });
+        let target = Wanted { extras: Extras { iceberg_qty, ..Extras::NONE }, ..buy() };
+        let target = desk.place(&view, &target, Trail::None).expect("a sound order");
+        let extras = Extras::stop(Price(105));
+        let stop = Wanted { kind: OrderKind::Stop, side: side_of_stop, extras, ..buy() };
+        let stop = desk.place(&view, &stop, Trail::None).expect("a sound order");
+        desk.link(&view, target, stop).expect("they can be");
+        desk.attend(&view);
+        let part = desk.slice_of(target).and_then(|s| s.child).map(|child| child.order.id);
+        assert_eq!(part.is_some(), shows_a_part);
+        let report = |kind, qty, trade_id| Report {
+            instrument: BTC,
+            order: part.unwrap_or(target),
+            strategy: StrategyId(0),
+            side: Side::Buy,
+            kind,
+            qty: Qty(qty),
+            price: Price(100),
+            fee: 0,
+            fee_asset: crate::domain::event::FeeAsset::Quote,
+            trade_id,
+            maker: false,
+        };
+        desk.on_report(&report(ReportKind::Canceled, 0, 0), Time(1));
+        desk.attend(&view);
+        assert_eq!((desk.order(target), desk.order(stop).map(|o| o.qty.0)), (None, Some(10)));
+        // A desk that is read back knows it, too.
+        let read = serde_json::from_str(&serde_json::to_string(&desk.state).expect("it is plain"));
+        let mut again = Desk::resumed(StrategyId(0), read.expect("it is read back"));
+        for desk in [&mut desk, &mut again] {
+            for (trade, (qty, left)) in (1..).zip([4, 6].into_iter().zip(after)) {
+                desk.on_report(&report(ReportKind::Fill, qty, trade), Time(2)).expect("it is remembered");
+                desk.attend(&view);
+                assert_eq!(desk.order(stop).map(|o| o.qty.0), left, "after trade {trade}");
+            }
+            assert!(desk.state.manager.held().is_empty());
+        }
+    }
+}
+
+#[test]
 fn timers_come_in_time_order() {
     let mut desk = Desk::new(StrategyId(0), 1);
     let late = desk.wake_at(Time(20)).expect("room");

@@ -367,9 +367,9 @@ impl Desk {
         true
     }
 
-    /// A linked order traded: the one that is held beside it shrinks, or is of no use any more.
-    pub(in crate::strategy) fn shrink_linked(&mut self, filled: &Order, qty: Qty) {
-        let Some(other) = self.state.manager.linked(filled.id) else { return };
+    /// A linked order traded: the one that is held beside it, or was when it ended, shrinks, or is of no use any more.
+    pub(in crate::strategy) fn shrink_linked(&mut self, filled: &Order, linked: Option<OrderId>, qty: Qty) {
+        let Some(other) = linked else { return };
         if !self.state.manager.is_held(other) {
             return;
         }

@@ -93,7 +93,7 @@ impl Desk {
         let filled = report.kind == ReportKind::Fill && applied == Applied::Changed;
         if filled {
             self.cover(&order, report);
-            self.shrink_linked(&order.order, report.qty);
+            self.shrink_linked(&order.order, self.state.manager.linked(order.order.id), report.qty);
         }
         if order != before && report.kind == ReportKind::CancelRejected {
             self.cancel_refused(order.order.id, now);
