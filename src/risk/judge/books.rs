@@ -35,7 +35,12 @@ impl<R: RuleList> Judge<R> {
             self.wallets.lock(&left, price);
             let value = self.exposure.value(left.instrument, price, left.qty);
             self.exposure.order(&left, 0, value, 1);
-            self.live.push(LiveOrder { state, triggered, beside, ..LiveOrder::new(state.order, price, value) });
+            self.live.push(LiveOrder {
+                state,
+                triggered,
+                beside,
+                ..LiveOrder::new(state.order, price, value)
+            });
             if let Some(other) = left.other_leg() {
                 self.pair(left.id, other);
             }

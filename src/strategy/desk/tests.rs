@@ -118,9 +118,11 @@ fn a_trade_of_an_order_that_is_over_is_booked() {
 #[test]
 fn what_an_order_trades_after_its_end_is_taken_off_what_was_to_cancel_it() {
     let view = view();
-    for (shows_a_part, side_of_stop, after) in
-        [(false, Side::Buy, [Some(6), None]), (true, Side::Buy, [Some(6), None]), (false, Side::Sell, [None; 2])]
-    {
+    for (shows_a_part, side_of_stop, after) in [
+        (false, Side::Buy, [Some(6), None]),
+        (true, Side::Buy, [Some(6), None]),
+        (false, Side::Sell, [None; 2]),
+    ] {
         let mut desk = Desk::new(StrategyId(0), 1);
         let iceberg_qty = Qty(if shows_a_part { 9 } else { 0 });
         let target = Wanted { extras: Extras { iceberg_qty, ..Extras::NONE }, ..buy() };

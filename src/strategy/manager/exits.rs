@@ -107,7 +107,7 @@ impl Desk {
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
         let qty = Qty(p.covered.0.min(held - self.leaving_already(view, p.instrument, side)));
         if qty < p.covered && p.stop_now().is_some_and(|stop| p.is_stopped(top, stop)) {
-            self.make_way(view, p.instrument, side);
+            self.make_way(view, p.instrument, side, false);
         }
         // On the path of a bar the price it leaves at is known: the order says which.
         let of_bars = view.is_of_bars(p.instrument);
@@ -154,15 +154,30 @@ impl Desk {
     }
 
     /// Takes back what the strategy itself rests to leave with, of which the market may never come: a stop that is reached
-    /// does not wait for it. Once it is gone the exit is sent for what it stood for.
-    fn make_way(&mut self, view: &View, instrument: InstrumentId, side: Side) {
+    /// does not wait for it. Once it is gone what leaves is sent for what it stood for. A stop with a limit, which may come
+    /// to rest too, has nothing make way that is as good: another stop, or one that was triggered.
+    pub(super) fn make_way(&mut self, view: &View, instrument: InstrumentId, side: Side, for_limit: bool) {
         for _ in 0..self.places() {
-            let Some(order) = self.resting_to_leave(view, instrument, side) else { return };
+            let rests = |o: &&OrderState| {
+                o.status != OrderStatus::PendingCancel && self.makes_way(view, o, instrument, side, for_limit)
+            };
+            let Some(order) = self.state.orders.iter().find(rests).map(|o| o.order.id) else { return };
             // What finds no room is taken back at the next touch.
             if self.take_back(view, order).is_err() {
                 return;
             }
         }
+    }
+
+    /// Whether something that makes way is still there.
+    pub(super) fn is_in_the_way(
+        &self,
+        view: &View,
+        instrument: InstrumentId,
+        side: Side,
+        for_limit: bool,
+    ) -> bool {
+        self.state.orders.iter().any(|o| self.makes_way(view, o, instrument, side, for_limit))
     }
 
     /// Whether an order can do nothing but leave: of what cannot be sold short every sell is of what is held.
@@ -171,25 +186,28 @@ impl Desk {
         order.reduce_only || (long_only && order.side == Side::Sell)
     }
 
-    /// One that rests to leave with, is no protection's, and is not being taken back.
-    fn resting_to_leave(&self, view: &View, instrument: InstrumentId, side: Side) -> Option<OrderId> {
-        let manager = &self.state.manager;
-        let rests = |o: &&OrderState| {
-            let order = &o.order;
-            order.instrument == instrument
-                && order.side == side
-                && Self::leaves(view, order)
-                && order.kind != OrderKind::Market
-                && order.tif == TimeInForce::Gtc
-                && o.status != OrderStatus::PendingCancel
-                && !manager.is_held(order.id)
-                && !manager.protections.iter().any(|p| p.exit == Some(order.id))
-        };
-        self.state.orders.iter().find(rests).map(|o| o.order.id)
+    /// Whether this rests to leave with, and is no protection's.
+    fn makes_way(
+        &self,
+        view: &View,
+        o: &OrderState,
+        instrument: InstrumentId,
+        side: Side,
+        for_limit: bool,
+    ) -> bool {
+        let (order, manager) = (&o.order, &self.state.manager);
+        order.instrument == instrument
+            && order.side == side
+            && Self::leaves(view, order)
+            && order.kind != OrderKind::Market
+            && order.tif == TimeInForce::Gtc
+            && !(for_limit && (order.kind.is_stop() || manager.triggered.contains(&order.id)))
+            && !manager.is_held(order.id)
+            && !manager.protections.iter().any(|p| p.exit == Some(order.id))
     }
 
     /// What is on its way out already: market orders of `side`, and those that can only leave.
-    fn leaving_already(&self, view: &View, instrument: InstrumentId, side: Side) -> i64 {
+    pub(super) fn leaving_already(&self, view: &View, instrument: InstrumentId, side: Side) -> i64 {
         let leaves = |o: &&OrderState| {
             let order = &o.order;
             let held = self.state.manager.is_held(order.id);

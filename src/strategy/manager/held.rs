@@ -265,6 +265,9 @@ impl Desk {
         }
         if order.reduce_only {
             let left = self.left_to_reduce(view, &order);
+            if held.is_stop && left < order.qty && self.waits_for_room(view, &order, left) {
+                return false;
+            }
             if left.0 <= 0 {
                 return self.release(view, held.order, OrderStatus::Canceled);
             }
@@ -312,20 +315,29 @@ impl Desk {
     /// How much of an order that only reduces there is to reduce, in whole lots: the position may be smaller than when it
     /// was asked for, and what is on its way out already cannot be left again. So risk judges it too, and would deny it whole.
     fn left_to_reduce(&self, view: &View, order: &Order) -> Qty {
-        let held = order.side.opposite().signed(self.position(order.instrument).qty).0;
-        let leaving = self.state.with_the_venue().filter(|o| {
-            let o = &o.order;
-            o.instrument == order.instrument
-                && o.side == order.side
-                && (o.reduce_only || o.kind == OrderKind::Market)
-                // Of two in one list only one can trade: the first stands for both while it is there.
-                && !(o.extras.other_leg < 0 && o.other_leg().is_some_and(|first| self.order(first).is_some()))
-        });
-        let leaving = leaving.map(|o| o.leaves().0).fold(0, i64::saturating_add);
-        if held.saturating_sub(leaving) >= order.qty.0 {
+        let leaving = self.leaving_already(view, order.instrument, order.side);
+        let left = self.held_against(order).saturating_sub(leaving);
+        if left >= order.qty.0 {
             return order.qty;
         }
-        view.table.get(order.instrument).whole_lots(Qty(held.saturating_sub(leaving)))
+        view.table.get(order.instrument).whole_lots(Qty(left))
+    }
+
+    /// How much is held that an order of this side makes less.
+    fn held_against(&self, order: &Order) -> i64 {
+        order.side.opposite().signed(self.position(order.instrument).qty).0
+    }
+
+    /// Whether a stop that could go out for no more than `left` waits for what rests to leave with, at a price that the
+    /// market turned away from: that is taken back.
+    fn waits_for_room(&mut self, view: &View, order: &Order, left: Qty) -> bool {
+        let of = view.table.get(order.instrument);
+        if of.whole_lots(Qty(self.held_against(order).min(order.qty.0))) <= left {
+            return false;
+        }
+        let for_limit = order.kind.has_limit();
+        self.make_way(view, order.instrument, order.side, for_limit);
+        self.is_in_the_way(view, order.instrument, order.side, for_limit)
     }
 
     /// Whether no linked order stands in the way; one that does is taken back.
@@ -408,6 +420,91 @@ mod tests {
     use crate::strategy::desk::tests::buy;
 
     const BTC: InstrumentId = InstrumentId(0);
+
+    #[test]
+    fn a_stop_has_what_rests_to_leave_with_make_way_and_leaves_with_all_that_is_held() {
+        let table = |market| InstrumentTable::new(vec![sample(market, "BTCUSDT")]).expect("one instrument");
+        let stop = (OrderKind::Stop, Price(0), Extras::stop(Price(100)));
+        let stop_limit = (OrderKind::StopLimit, Price(98), Extras::stop(Price(100)));
+        let profit = (OrderKind::TakeProfit, Price(0), Extras::stop(Price(100)));
+        // What waits, on which market, whether what rests says that it only reduces, how much of it there is, and what of ten
+        // then goes out, at once and once that is gone.
+        for (waits, market, says, resting, at_once, then) in [
+            (stop, Market::UsdM, true, 10, None, Some(10)),
+            (stop, Market::UsdM, true, 4, None, Some(10)),
+            (stop, Market::UsdM, false, 10, Some(10), None),
+            (stop, Market::Spot, false, 10, None, Some(10)),
+            (stop_limit, Market::UsdM, true, 10, None, Some(10)),
+            (profit, Market::UsdM, true, 4, Some(6), None),
+        ] {
+            let what = format!("{waits:?}, {market:?}, {says}, {resting}");
+            let (mut view, mut desk) = (View::new(&table(market), 0), Desk::new(StrategyId(0), 1));
+            view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+            desk.state.positions[0].qty = Qty(10);
+            let sell = Wanted { side: Side::Sell, reduce_only: true, ..buy() };
+            let (kind, price, extras) = waits;
+            let waits = desk.place(&view, &Wanted { kind, price, extras, ..sell }, Trail::None);
+            let target = Wanted { price: Price(120), qty: Qty(resting), reduce_only: says, ..sell };
+            let target = desk.place(&view, &target, Trail::None).expect("a sound order");
+            desk.take_intents();
+            let sent = |desk: &mut Desk| {
+                let mut out = (None, false);
+                for intent in desk.take_intents() {
+                    match intent.action {
+                        Action::New(order) if Ok(order.id) == waits => out.0 = Some(order.qty.0),
+                        Action::Cancel { order, .. } if order == target => out.1 = true,
+                        _ => {}
+                    }
+                }
+                out
+            };
+            desk.walk(&view, BTC, Price(if kind.is_stop() { 100 } else { 120 }));
+            assert_eq!(sent(&mut desk), (at_once, then.is_some()), "{what}");
+            desk.attend(&view);
+            assert_eq!(sent(&mut desk), (None, false), "{what}: asked for once");
+            if then.is_none() {
+                continue;
+            }
+            let told = Report {
+                instrument: BTC,
+                order: target,
+                strategy: StrategyId(0),
+                side: Side::Sell,
+                kind: ReportKind::Fill,
+                qty: Qty(2),
+                price: Price(120),
+                fee: 0,
+                fee_asset: FeeAsset::Quote,
+                trade_id: 1,
+                maker: true,
+            };
+            // It may trade on its way out.
+            desk.on_report(&told, Time(1));
+            desk.attend(&view);
+            assert_eq!(sent(&mut desk), (None, false), "{what}: it is there still");
+            desk.on_report(&Report { kind: ReportKind::Canceled, qty: Qty(0), ..told }, Time(1));
+            desk.attend(&view);
+            assert_eq!(sent(&mut desk), (then.map(|qty| qty - 2), false), "{what}");
+        }
+        // One that was triggered too, and rests, is as good as another with a limit, and not as one without.
+        for (second, way) in [(stop_limit, false), (stop, true)] {
+            let (mut view, mut desk) = (View::new(&table(Market::UsdM), 0), Desk::new(StrategyId(0), 1));
+            view.tops[0] = Top { bid: Level::new(99, 5), ask: Level::new(101, 5), valid: true };
+            desk.state.positions[0].qty = Qty(10);
+            for (kind, price, extras) in [second, stop_limit] {
+                let sell = Wanted { side: Side::Sell, reduce_only: true, kind, price, extras, ..buy() };
+                desk.place(&view, &sell, Trail::None).expect("a sound order");
+            }
+            let last = desk.state.manager.held[1].order;
+            desk.trigger(&view, last);
+            desk.attend(&view);
+            desk.take_intents();
+            desk.walk(&view, BTC, Price(100));
+            let taken = |i: Intent| matches!(i.action, Action::Cancel { order, .. } if order == last);
+            assert_eq!(desk.take_intents().any(taken), way, "{second:?}");
+            assert_eq!(desk.state.manager.held.len(), usize::from(way), "what finds nothing to leave ends");
+        }
+    }
 
     #[test]
     fn what_only_reduces_goes_out_for_what_there_is_to_reduce_in_whole_lots() {

@@ -17,7 +17,8 @@
 //! first price beyond it, and leaves at that price, not at its own. Where one event triggers a stop and a take-profit,
 //! the stop goes first. While the book cannot be trusted what was triggered waits. While its instrument is paused an
 //! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it. What only
-//! reduces goes out for what there is to reduce by then. A kill ends for good what waits and does
+//! reduces goes out for what there is to reduce by then and is not on its way out. A stop does not share that with what rests
+//! to leave, a target at a price that the market turned away from, linked or not: it is taken back first. A kill ends for good what waits and does
 //! not only reduce, and icebergs but those that only reduce and were triggered. What waits on goes out once it is triggered,
 //! a limit order too.
 //!
