@@ -38,6 +38,8 @@ const HELD: InstrumentId = InstrumentId(0);
 /// Stops, pairs, icebergs.
 const OTHER: InstrumentId = InstrumentId(1);
 const LOT: i64 = 100_000;
+/// What the venue takes of [`OTHER`] at the market at once, in one history of four.
+const AT_MARKET_MAX: Qty = Qty(LOT * 6);
 
 struct Rng(u64);
 
@@ -237,6 +239,7 @@ struct World {
     triggered: u64,
     pairs_filled: u64,
     parts: u64,
+    split: u64,
     cut: u64,
     due_now: Vec<OrderId>,
     excused: BTreeSet<OrderId>,
@@ -287,6 +290,7 @@ impl World {
             price_collar_bps: 5_000,
             ..RiskLimits::NONE
         };
+        let market_max = if seed.is_multiple_of(4) { AT_MARKET_MAX } else { Qty(i64::MAX) };
         let header = JournalHeader {
             instruments: instruments.clone(),
             strategies: vec![JournalStrategy {
@@ -298,7 +302,8 @@ impl World {
         };
         Self {
             rng: Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
-            strategy: StrategyStage::new(&table, vec![seat], 0, market_in, intents),
+            strategy: StrategyStage::new(&table, vec![seat], 0, market_in, intents)
+                .with_market_max(vec![Qty(i64::MAX), market_max]),
             risk: RiskStage::new(&table, 1, limits, intents_in, verdicts, Some(denials_out), 0),
             execution: ExecutionStage::new(&table, 1, 1, verdicts_in, records_out, gateway_out),
             books: BookKeeper::new(table.all(), |_| false),
@@ -329,6 +334,7 @@ impl World {
             triggered: 0,
             pairs_filled: 0,
             parts: 0,
+            split: 0,
             cut: 0,
             due_now: Vec::new(),
             excused: BTreeSet::new(),
@@ -707,20 +713,24 @@ impl World {
     /// A part shows at a time, and the strategy hears of every fill as of the whole.
     fn check_icebergs(&mut self) {
         let desk = self.desk();
-        let mut parts = 0;
+        let (mut parts, mut split) = (0, 0);
         for slicing in desk.manager.slicings() {
             let whole =
                 desk.orders.iter().find(|o| o.order.id == slicing.parent).expect("the whole is there");
             let Some(child) = slicing.child else { continue };
-            let shown = whole.order.extras.iceberg_qty;
+            // What is no iceberg is more than the venue takes at the market at once.
+            let is_iceberg = whole.order.kind != OrderKind::Market;
+            let shown = if is_iceberg { whole.order.extras.iceberg_qty } else { AT_MARKET_MAX };
             assert!(child.order.qty <= shown && child.leaves() <= whole.leaves(), "{whole:?} {child:?}");
             parts += 1;
+            split += u64::from(!is_iceberg);
         }
         let asked = self.asked.lock().expect("no panic holds it");
         let told: i64 = asked.fills.iter().map(|(_, side, qty)| side.signed(*qty).0).sum();
         assert_eq!(told, desk.positions.iter().map(|p| p.qty.0).sum::<i64>());
         drop(asked);
         self.parts += parts;
+        self.split += split;
     }
 
     /// At its time an order is taken back.
@@ -744,7 +754,7 @@ fn cases() -> u64 {
 #[test]
 fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
     let (mut exits, mut triggered, mut pairs, mut parts, mut cut, mut ended) = (0, 0, 0, 0, 0, 0);
-    let mut late = 0;
+    let (mut late, mut split) = (0, 0);
     for seed in 1..=cases() {
         let mut world = World::new(seed);
         let outcome =
@@ -758,6 +768,7 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
         pairs += world.pairs_filled;
         parts += world.parts;
         (cut, ended, late) = (cut + world.cut, ended + world.ended_by_kills, late + world.late);
+        split += world.split;
     }
     println!(
         "{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events, {cut} cut, {ended} ended"
@@ -765,6 +776,7 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
     assert!(exits > 50 && triggered > 100 && pairs > 10 && parts > 100, "the histories say something");
     assert!(cut > 5, "what only reduces was asked for more than there was");
     assert!(ended > 100, "and kills had something to end");
+    assert!(split > 100, "and what was too much for the market went out in parts: {split}");
     assert!(late > 50, "and entries traded after their end: {late}");
 }
 

@@ -41,6 +41,8 @@ pub(super) struct JournaledRisk {
     in_parts: BTreeSet<OrderId>,
     /// What waited for its price until that came.
     due: BTreeSet<OrderId>,
+    /// What waited and only reduces: its children are parts of it, and no exits.
+    reducing: BTreeSet<OrderId>,
 }
 
 impl JournaledRisk {
@@ -61,6 +63,8 @@ impl JournaledRisk {
         };
         let in_parts = resumed.desks.iter().flat_map(of_desk);
         let due = resumed.desks.iter().flat_map(|desk| desk.manager.triggered().iter().copied());
+        let orders = resumed.desks.iter().flat_map(|desk| desk.orders.iter().map(|state| &state.order));
+        let reducing = orders.filter(|order| order.reduce_only).map(|order| order.id);
         let (strategies, limits) = (config.strategies.len(), config.risk.limits);
         let risk = RiskStage::without_rules(table, strategies, limits, intents_in, verdicts_out)
             .with_setup(&config.risk.setup)
@@ -79,6 +83,7 @@ impl JournaledRisk {
             parent: None,
             in_parts: in_parts.collect(),
             due: due.collect(),
+            reducing: reducing.collect(),
         }
     }
 
@@ -92,6 +97,8 @@ impl JournaledRisk {
     pub fn record(&mut self, record: &Record) {
         if record.kind == RecordKind::Due {
             self.due.insert(record.order.id);
+        } else if record.kind == RecordKind::Held && record.order.reduce_only {
+            self.reducing.insert(record.order.id);
         }
         let of_risk = matches!(
             record.kind,
@@ -167,7 +174,7 @@ impl JournaledRisk {
     }
 
     /// Whether an action goes on with an order of before: a part of what had one already. Exits, which are children too, have
-    /// no limit, and parts have.
+    /// no limit and only reduce; of parts those of an exit alone do both.
     fn goes_on(&mut self, action: &Action) -> bool {
         match action {
             Action::Note(Note { change: Change::ChildOf(parent), .. }) => {
@@ -175,7 +182,11 @@ impl JournaledRisk {
                 false
             }
             Action::New(order) => match self.parent.take() {
-                Some(parent) if order.kind.has_limit() => !self.in_parts.insert(parent),
+                Some(parent)
+                    if order.kind.has_limit() || !order.reduce_only || self.reducing.contains(&parent) =>
+                {
+                    !self.in_parts.insert(parent)
+                }
                 _ => false,
             },
             _ => false,
@@ -334,6 +345,30 @@ hold_ms = 90
             take(&mut again, 50_000_000, Slot::clock(), &[]);
             let left = again.ends();
             assert_eq!(left.sent_all.cancels.day, cancels, "{}, {then:?}", sent.len());
+        }
+    }
+
+    #[test]
+    fn what_goes_on_with_an_order_is_known_from_an_exit() {
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let config = Config::from_text_with_instruments(BUSY, "busy.toml", table.clone()).expect("good");
+        let order = |id, reduce_only, kind| Order {
+            reduce_only,
+            kind,
+            ..nothing_of(OrderId(id), StrategyId(0), InstrumentId(0))
+        };
+        for (parent, part, is_part) in [
+            (order(1, false, OrderKind::Limit), order(2, false, OrderKind::Limit), true),
+            (order(1, true, OrderKind::Stop), order(2, true, OrderKind::Market), true),
+            (order(1, false, OrderKind::Stop), order(2, false, OrderKind::Market), true),
+            (order(1, false, OrderKind::Stop), order(2, true, OrderKind::Market), false),
+        ] {
+            let mut again = JournaledRisk::new(&JournalHeader::default(), &config, &table);
+            take(&mut again, 1, Slot::clock(), &[(RecordKind::Held, parent)]);
+            let (strategy, instrument, change) = (StrategyId(0), InstrumentId(0), Change::ChildOf(parent.id));
+            let child = Action::Note(Note { order: parent.id, strategy, instrument, change });
+            let mut goes_on = || [&child, &Action::New(part)].map(|action| again.goes_on(action));
+            assert_eq!((goes_on(), goes_on()), ([false; 2], [false, is_part]), "{parent:?} {part:?}");
         }
     }
 

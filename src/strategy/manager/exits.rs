@@ -105,7 +105,7 @@ impl Desk {
     fn leave(&mut self, view: &View, p: &Protection, top: &Top, most: Qty) -> Option<OrderId> {
         let side = p.side.opposite();
         let held = side.opposite().signed(self.position(p.instrument).qty).0;
-        let qty = Qty(p.covered.0.min(held - self.leaving_already(view, p.instrument, side)));
+        let qty = Qty(p.covered.0.min(held - self.leaving_already(view, p.instrument, side, None)));
         if qty < p.covered && p.stop_now().is_some_and(|stop| p.is_stopped(top, stop)) {
             self.make_way(view, p.instrument, side, false);
         }
@@ -206,8 +206,14 @@ impl Desk {
             && !manager.protections.iter().any(|p| p.exit == Some(order.id))
     }
 
-    /// What is on its way out already: market orders of `side`, and those that can only leave.
-    pub(super) fn leaving_already(&self, view: &View, instrument: InstrumentId, side: Side) -> i64 {
+    /// What is on its way out already: market orders of `side`, and those that can only leave, `but` this one.
+    pub(super) fn leaving_already(
+        &self,
+        view: &View,
+        instrument: InstrumentId,
+        side: Side,
+        but: Option<OrderId>,
+    ) -> i64 {
         let leaves = |o: &&OrderState| {
             let order = &o.order;
             let held = self.state.manager.is_held(order.id);
@@ -216,6 +222,7 @@ impl Desk {
                 order.extras.other_leg < 0 && order.other_leg().is_some_and(|o| self.order(o).is_some());
             order.instrument == instrument
                 && order.side == side
+                && Some(order.id) != but
                 && !held
                 && !second
                 && (order.kind == OrderKind::Market || Self::leaves(view, order))

@@ -263,6 +263,12 @@ impl Desk {
         {
             return false;
         }
+        let at_market = !view.is_of_bars(order.instrument) && !order.kind.has_limit();
+        let largest =
+            view.table.get(order.instrument).whole_lots(view.largest(order.instrument, OrderKind::Market));
+        // Less than a lot is no part.
+        let largest = if at_market && largest.0 > 0 { largest } else { Qty(i64::MAX) };
+        let mut in_parts = order.qty > largest;
         if order.reduce_only {
             let left = self.left_to_reduce(view, &order);
             if held.is_stop && left < order.qty && self.waits_for_room(view, &order, left) {
@@ -271,8 +277,9 @@ impl Desk {
             if left.0 <= 0 {
                 return self.release(view, held.order, OrderStatus::Canceled);
             }
-            // Of an iceberg risk judges each part.
-            if order.extras.iceberg_qty.0 == 0 {
+            in_parts = left > largest;
+            // Of what goes out in parts risk judges each.
+            if order.extras.iceberg_qty.0 == 0 && !in_parts {
                 order.qty = left;
             }
         }
@@ -285,13 +292,15 @@ impl Desk {
             order.kind = order.kind.triggered();
             order.extras = Extras { iceberg_qty, ..Extras::NONE };
         }
+        if in_parts {
+            // More than the venue takes at once.
+            return self.go_out_in_parts(view, &order);
+        }
         if iceberg_qty.0 > 0 && (iceberg_qty >= order.qty || !view.forms(order.instrument).holds(&order)) {
             if iceberg_qty >= order.qty {
                 order.extras = Extras::NONE;
             } else {
-                self.now_out(&order);
-                self.slice(&order);
-                return true;
+                return self.go_out_in_parts(view, &order);
             }
         }
         let triggered = rests_to_leave(&order);
@@ -314,8 +323,8 @@ impl Desk {
 
     /// How much of an order that only reduces there is to reduce, in whole lots: the position may be smaller than when it
     /// was asked for, and what is on its way out already cannot be left again. So risk judges it too, and would deny it whole.
-    fn left_to_reduce(&self, view: &View, order: &Order) -> Qty {
-        let leaving = self.leaving_already(view, order.instrument, order.side);
+    pub(super) fn left_to_reduce(&self, view: &View, order: &Order) -> Qty {
+        let leaving = self.leaving_already(view, order.instrument, order.side, Some(order.id));
         let left = self.held_against(order).saturating_sub(leaving);
         if left >= order.qty.0 {
             return order.qty;

@@ -5,7 +5,7 @@
 //! the kill closes that. An iceberg rests without having waited, and ends whichever way it goes.
 
 use crate::domain::order::OrderState;
-use crate::domain::{InstrumentId, OrderStatus};
+use crate::domain::{InstrumentId, OrderKind, OrderStatus};
 use crate::strategy::context::View;
 use crate::strategy::desk::Desk;
 
@@ -23,8 +23,9 @@ impl Desk {
         let ends = |o: &&OrderState| {
             let order = &o.order;
             let waits = manager.is_held(order.id) && !order.reduce_only;
-            let is_iceberg = manager.slicings.iter().any(|s| s.parent == order.id)
-                && !manager.triggered.contains(&order.id);
+            let leaves = manager.triggered.contains(&order.id)
+                || (order.reduce_only && order.kind == OrderKind::Market);
+            let is_iceberg = manager.slicings.iter().any(|s| s.parent == order.id) && !leaves;
             (waits || is_iceberg) && is_stopped(order.instrument)
         };
         for state in state.orders.iter().filter(ends) {

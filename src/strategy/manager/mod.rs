@@ -5,7 +5,7 @@
 //!
 //! | held | until | then |
 //! | --- | --- | --- |
-//! | stop, stop-limit, take-profit, take-profit-limit, trailing | a trade at the trigger price or beyond | the order goes out under the number it always had |
+//! | stop, stop-limit, take-profit, take-profit-limit, trailing | a trade at the trigger price or beyond | the order goes out under the number it always had; at the market in parts, where it is more than its venue takes at once |
 //! | protection: stop, trailing stop, take-profit around what an entry filled | the touch it would leave at is there | a market order, reduce-only, for what is covered |
 //! | two orders that cancel each other, unless their venue takes them as one list | one is triggered, or trades | the other is taken back first, then the one goes out for what is left |
 //! | iceberg | the part that shows has filled | the next part |

@@ -57,10 +57,10 @@ impl Desk {
         }
         self.count(order.id);
         let Some(parent) = parent else { return self.state.orders.push(OrderState::new(*order)) };
-        // An iceberg's parts are its own; an exit is an order that the strategy sees.
+        // The parts of what goes out in parts are its own; an exit, of the other side, is an order that the strategy sees.
         let protects = order.reduce_only && self.protection(parent).is_some();
-        let whole =
-            self.order(parent).filter(|whole| whole.extras.iceberg_qty.0 > 0 && whole.side == order.side);
+        let in_parts = self.state.manager.is_held(parent) || self.slice_of(parent).is_some();
+        let whole = self.order(parent).filter(|whole| in_parts && whole.side == order.side);
         if let Some(whole) = whole {
             if self.state.manager.is_held(parent) {
                 let mut triggered = whole;
