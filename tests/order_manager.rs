@@ -5,7 +5,8 @@ use algo_trader::domain::event::{Command, Event, Report, Rules, Trade};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Notional, Order,
-    OrderId, OrderKind, OrderStatus, PausedBy, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
+    OrderId, OrderKind, OrderStatus, PausedBy, PlaceError, Price, Qty, Scope, Side, Slot, StrategyId, Time,
+    TimeInForce,
 };
 use algo_trader::execution::{ExecutionStage, GatewayMessage, Record, RecordKind};
 use algo_trader::journal::{Entry, JournalHeader, JournalReader, JournalStrategy, Recovery, recover};
@@ -1044,6 +1045,31 @@ fn a_target_stays_beside_its_stop_that_waits_though_it_is_stopped_unless_that_is
         world.quoted(50_000);
         assert_eq!((there(&world), waiting(&world)), (vec![(target, true)], vec![]));
     }
+}
+
+#[test]
+fn what_would_wait_is_refused_while_it_is_stopped_and_goes_out_with_no_release() {
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&refused);
+    let mut world = World::scripted(move |ctx, _| {
+        let entry = ctx.buy(OTHER, Qty(LOT)).stop_at(Price(50_100)).send().err();
+        let bracket =
+            ctx.bracket(OTHER, Side::Buy, Qty(LOT)).at_breakout(Price(50_100)).stop_at(Price(49_900));
+        let bracket = bracket.send().err();
+        let exit = ctx.sell(OTHER, Qty(LOT)).stop_at(Price(49_900)).reduce_only().send().err();
+        told.lock().expect("nobody panicked").push([entry, bracket, exit]);
+    });
+    world.happen(kill_all(false));
+    world.quoted(50_000);
+    assert_eq!(world.desk().manager.held().len(), 1, "what only reduces waits");
+    world.happen(Slot::command(Command::Release(Scope::All)));
+    let trade = world.trade(OTHER, 50_200);
+    world.happen(trade);
+    assert_eq!((world.venue.len(), world.desk().manager.held().len()), (0, 1));
+    world.quoted(50_000);
+    let stopped = Some(PlaceError::Stopped);
+    let refused = refused.lock().expect("nobody panicked");
+    assert_eq!(*refused, [[stopped, stopped, None], [None; 3]]);
 }
 
 /// Risk by itself, with limits that nothing here meets.

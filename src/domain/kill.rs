@@ -56,6 +56,17 @@ impl Scope {
         }
     }
 
+    /// Whether a strategy's orders of an instrument are in it; `venue_of` is what [`venues_of`] says.
+    #[must_use]
+    pub fn has(self, venue_of: &[VenueId], strategy: StrategyId, instrument: InstrumentId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Venue(venue) => venue_of.get(instrument.index()) == Some(&venue),
+            Scope::Strategy(of) => of == strategy,
+            Scope::Instrument(of) => of == instrument,
+        }
+    }
+
     /// The instrument that the event is of, for readers that know nothing of scopes.
     pub(super) fn instrument(self) -> InstrumentId {
         match self {

@@ -287,5 +287,8 @@ reasons! {
         NotYours = 11, "not-yours";
         /// What may only rest cannot also have to trade at once.
         BadTimeInForce = 12, "bad-time-in-force";
+        /// What would wait here for its price, and does not only reduce, is stopped by the kill switch: it could go out once
+        /// that is released, by which time nobody may mean it any more.
+        Stopped = 13, "stopped";
     }
 }

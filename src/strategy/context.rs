@@ -3,6 +3,7 @@
 use super::IndicatorHandle;
 use super::desk::{Desk, Wanted};
 use super::manager::{Protection, Terms, Trail};
+use super::stopped::Stopped;
 use crate::domain::event::{MarketRules, Rules};
 use crate::domain::order::OrderState;
 use crate::domain::{
@@ -29,6 +30,8 @@ pub struct View {
     pub seq: u64,
     /// Which instruments are held back, and by whom.
     pub paused: Pauses,
+    /// What a kill stopped.
+    pub stopped: Stopped,
     /// Instruments that are known by their bars alone. What is triggered within one of those leaves at its own price,
     /// by an order that says so: conditional, and immediate or cancel.
     pub bars: Vec<bool>,
@@ -53,6 +56,7 @@ impl View {
             now: Time(0),
             seq: 0,
             paused: Pauses::new(table),
+            stopped: Stopped::new(table),
             bars: vec![false; table.len()],
             forms: vec![NativeForms::NONE; table.len()],
             rounding: Vec::new(),
@@ -224,7 +228,8 @@ impl<'a> Context<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], or too much was asked in this event.
+    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], [`PlaceError::Stopped`], or too much was asked in this
+    /// event.
     pub fn one_cancels_other(&mut self, a: OrderId, b: OrderId) -> Result<(), PlaceError> {
         self.desk.link(self.view, a, b)
     }
@@ -419,7 +424,8 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     /// What the venue does not hold itself is held by the order manager, and goes to risk when it is triggered.
     ///
     /// # Errors
-    /// [`PlaceError`] where it cannot even be an intent.
+    /// [`PlaceError`] where it cannot even be an intent; [`PlaceError::Stopped`] where it would wait here, does not only
+    /// reduce, and a kill stops it.
     pub fn send(mut self) -> Result<OrderId, PlaceError> {
         let (wanted, trail) = self.wanted()?;
         let (view, desk) = (self.ctx.view, &mut *self.ctx.desk);

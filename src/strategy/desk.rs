@@ -299,13 +299,19 @@ impl Desk {
             return self.refuse(PlaceError::BadTrigger);
         }
         let by_distance = matches!(trail, Trail::Distance(_));
+        let plain = wanted.order(OrderId(0), self.strategy);
+        let is_held = by_distance || !view.forms(plain.instrument).holds(&plain);
+        // What goes out at once risk denies.
+        if is_held && plain.kind.is_conditional() && self.is_stopped(view, &plain) {
+            return self.refuse(PlaceError::Stopped);
+        }
         // A note of the distance goes with it.
         if !self.has_room(1 + usize::from(by_distance)) {
             return self.refuse(PlaceError::TooManyIntents);
         }
         let order = self.make(wanted);
         self.state.orders.push(OrderState::new(order));
-        if by_distance || !view.forms(order.instrument).holds(&order) {
+        if is_held {
             self.emit(view, Action::Hold(order), order.instrument)?;
             self.hold(&order);
         } else {
@@ -317,6 +323,11 @@ impl Desk {
             self.set_trail(order.id, trail);
         }
         Ok(order.id)
+    }
+
+    /// Whether a kill stops what is to wait here; what only reduces it does not.
+    pub(super) fn is_stopped(&self, view: &View, order: &Order) -> bool {
+        !order.reduce_only && view.stopped.is_stopped(self.strategy, order.instrument)
     }
 
     fn refusal(&self, wanted: &Wanted, trail: Trail) -> Option<PlaceError> {

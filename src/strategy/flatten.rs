@@ -126,12 +126,7 @@ impl Flatten {
 
     /// Whether a scope has a strategy's orders of an instrument in it.
     pub fn is_in(&self, scope: Scope, strategy: StrategyId, instrument: InstrumentId) -> bool {
-        match scope {
-            Scope::All => true,
-            Scope::Venue(venue) => self.venue_of.get(instrument.index()) == Some(&venue),
-            Scope::Strategy(of) => of == strategy,
-            Scope::Instrument(of) => of == instrument,
-        }
+        scope.has(&self.venue_of, strategy, instrument)
     }
 
     /// Asks for the closing of what one desk has; true where it asked for something.

@@ -15,6 +15,7 @@ pub mod registry;
 pub mod rsi_reversion;
 pub mod sizing;
 pub mod stage;
+pub mod stopped;
 
 pub use awaited::{Awaited, Condition, Measured};
 pub use context::{Bracket, Context, OrderRequest, Protect};

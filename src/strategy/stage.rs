@@ -293,6 +293,7 @@ impl StrategyStage {
 
     /// The top of an instrument that is held back is not to be traded on; strategies are told as of any other change of it.
     fn on_command(&mut self, command: Command) {
+        self.view.stopped.take(&command);
         match command {
             // What is stopped is denied by risk, which says so, and takes back what is open; what is held here ends here, and
             // what is to be closed is closed.

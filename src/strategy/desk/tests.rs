@@ -1,8 +1,9 @@
 //! What a desk takes, refuses, holds and books.
 
 use super::*;
+use crate::domain::event::Command;
 use crate::domain::instrument::tests::sample;
-use crate::domain::{InstrumentTable, Level, Market};
+use crate::domain::{DenyReason, InstrumentTable, Kill, Level, Market, Scope};
 use crate::market::Top;
 
 const BTC: InstrumentId = InstrumentId(0);
@@ -81,6 +82,37 @@ fn what_the_venue_holds_is_sent_and_what_it_does_not_is_held() {
     desk.link(&view, a, b).expect("they can be");
     let sent: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().map(|o| o.id)).collect();
     assert_eq!(sent, [a]);
+}
+
+#[test]
+fn what_would_wait_while_it_is_stopped_is_refused_but_what_only_reduces() {
+    let mut view = view();
+    let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
+    let trailing = Wanted { extras: Extras::NONE, ..stop };
+    let reducing = Wanted { reduce_only: true, ..stop };
+    let kill = Kill { scope: Scope::Strategy(StrategyId(0)), cause: DenyReason::Drawdown, flatten: false };
+    for (strategy, native, refused) in [(0, false, true), (0, true, false), (1, false, false)] {
+        view.forms[0].conditional = native;
+        let mut desk = Desk::new(StrategyId(strategy), 1);
+        view.stopped.take(&Command::Kill(kill));
+        let refusal = refused.then_some(PlaceError::Stopped);
+        assert_eq!(desk.place(&view, &stop, Trail::None).err(), refusal, "what goes out risk denies");
+        let trailed = desk.place(&view, &trailing, Trail::Distance(Price(3)));
+        assert_eq!(trailed.err(), (strategy == 0).then_some(PlaceError::Stopped));
+        // What is linked with what goes out waits, too.
+        let plain = desk.place(&view, &buy(), Trail::None).expect("risk judges it");
+        for (wanted, is_stopped) in [(stop, strategy == 0), (reducing, false)] {
+            if let Ok(waits) = desk.place(&view, &wanted, Trail::None) {
+                let linked = desk.link(&view, plain, waits).err();
+                let expected = if is_stopped { Some(PlaceError::Stopped) } else { None };
+                assert!(linked == expected || (linked.is_some() && strategy == 1), "{wanted:?}: {linked:?}");
+                let is_held = desk.state.manager.held().iter().any(|held| held.order == waits);
+                assert_eq!(is_held, !is_stopped || strategy == 1, "{wanted:?}");
+            }
+        }
+        view.stopped.take(&Command::Release(Scope::All));
+        assert_eq!(desk.place(&view, &stop, Trail::None).err(), None, "it is let go");
+    }
 }
 
 #[test]

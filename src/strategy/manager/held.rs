@@ -124,7 +124,8 @@ impl Desk {
     /// Has two orders cancel each other.
     ///
     /// # Errors
-    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], [`PlaceError::TooManyIntents`].
+    /// [`PlaceError::NotLinkable`], [`PlaceError::UnknownOrder`], [`PlaceError::TooManyIntents`],
+    /// [`PlaceError::Stopped`].
     pub fn link(&mut self, view: &View, a: OrderId, b: OrderId) -> Result<(), PlaceError> {
         let find = |id| self.state.orders.iter().find(|o| o.order.id == id).copied();
         let (Some(first), Some(second)) = (find(a), find(b)) else {
@@ -144,6 +145,10 @@ impl Desk {
         let holdable = held_a || held_b || self.is_unsent_conditional(a) || self.is_unsent_conditional(b);
         if a == b || x.instrument != y.instrument || !sizes || !free || !holdable {
             return self.refuse(PlaceError::NotLinkable);
+        }
+        let to_be_held = [x, y].map(|o| self.is_unsent_conditional(o.id) && self.is_stopped(view, o));
+        if to_be_held.contains(&true) {
+            return self.refuse(PlaceError::Stopped);
         }
         let note = self.note(a, x.instrument, Change::Linked(b));
         self.emit(view, note, x.instrument)?;

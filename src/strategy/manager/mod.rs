@@ -19,7 +19,7 @@
 //! order that would not reduce is not triggered: once it is let go, the next trade beyond its price does it. What only
 //! reduces goes out for what there is to reduce by then and is not on its way out. A stop does not share that with what rests
 //! to leave, a target at a price that the market turned away from, linked or not: it is taken back first. A kill ends for good what waits and does
-//! not only reduce, and icebergs but those that only reduce and were triggered. What waits on goes out once it is triggered,
+//! not only reduce, refuses what would wait so until it is released, and ends icebergs but those that only reduce and were triggered. What waits on goes out once it is triggered,
 //! a limit order too.
 //!
 //! Invariants: what is covered is what the entry filled and is still open, at all times; at most one of two linked
