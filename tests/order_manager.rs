@@ -741,8 +741,8 @@ impl World {
         let due = asked.deadlines.iter().filter(|d| d.1 <= now && !crowded);
         for (id, _) in due {
             let stands = self.desk().orders.iter().find(|o| o.order.id == *id);
-            let status = stands.map_or(OrderStatus::Expired, |o| o.status);
-            assert!(matches!(status, OrderStatus::PendingCancel | OrderStatus::Expired), "{status:?}");
+            let status = stands.map_or(OrderStatus::PendingCancel, |o| o.status);
+            assert_eq!(status, OrderStatus::PendingCancel, "it is on its way back, or gone");
         }
     }
 }

@@ -389,7 +389,7 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
         self
     }
 
-    /// Takes it back at `time`, by the sequencer's clock.
+    /// Takes it back at `time`, by the sequencer's clock: it then ends as cancelled, wherever it is.
     pub fn good_till(mut self, time: Time) -> Self {
         self.good_till = Some(time);
         self

@@ -1,4 +1,4 @@
-//! Orders with an end: taken back when it comes, wherever they are.
+//! Orders with an end: taken back when it comes, wherever they are, and so ended as any that is cancelled.
 
 use super::RETRY_NS;
 use crate::domain::{OrderId, OrderStatus, PlaceError, Time};
@@ -44,7 +44,7 @@ impl Desk {
         let due = |d: &&Deadline| !d.asked && d.at <= view.now;
         while let Some(&Deadline { order: id, .. }) = self.state.manager.deadlines.iter().find(due) {
             if self.state.manager.is_held(id) {
-                if !self.release(view, id, OrderStatus::Expired) {
+                if !self.release(view, id, OrderStatus::Canceled) {
                     return;
                 }
             } else if let Err(refusal) = self.take_back(view, id) {
@@ -71,7 +71,9 @@ mod tests {
     use crate::domain::event::{FeeAsset, Report};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
-    use crate::domain::{Extras, InstrumentId, InstrumentTable, Level, Market, Price, Qty, Side, StrategyId};
+    use crate::domain::{
+        Extras, InstrumentId, InstrumentTable, Level, Market, OrderKind, Price, Qty, Side, StrategyId,
+    };
     use crate::market::Top;
     use crate::strategy::desk::Wanted;
     use crate::strategy::desk::tests::buy;
@@ -103,6 +105,24 @@ mod tests {
             _ => None,
         });
         cancels.collect()
+    }
+
+    #[test]
+    fn what_waits_is_cancelled_at_its_end_as_what_the_venue_has_is() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
+        for (wanted, held) in [(stop, true), (buy(), false)] {
+            let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
+            let order = desk.place(&view, &wanted, Trail::None).expect("a sound order");
+            desk.good_till(&view, order, Time(50)).expect("it can be");
+            view.now = Time(50);
+            desk.expire(&view);
+            let ended = match held {
+                true => desk.next_notice().map(|ended| ended.status),
+                false => desk.on_report(&told(order, ReportKind::Canceled), Time(60)).map(|s| s.order.status),
+            };
+            assert_eq!((ended, desk.order(order)), (Some(OrderStatus::Canceled), None), "held: {held}");
+        }
     }
 
     #[test]
