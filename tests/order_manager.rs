@@ -280,7 +280,7 @@ impl World {
             strategy,
             desk: Desk::new(StrategyId(0), 2),
             wants_book: false,
-            panicked: false,
+            panicked: std::cell::Cell::new(false),
         };
         let limits = RiskLimits {
             order_notional_max: i64::MAX,

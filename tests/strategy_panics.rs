@@ -1,20 +1,31 @@
 //! Strategies are other people's code: where one panics, a person is told whose it was.
 
+#[path = "support/backtest.rs"]
+mod backtest;
+#[path = "support/history.rs"]
+mod history;
 #[path = "support/pipeline.rs"]
 mod support;
 
-use algo_trader::domain::InstrumentId;
+use algo_trader::domain::{InstrumentId, Qty};
 use algo_trader::market::Top;
 use algo_trader::pipeline::{StopReason, Threading};
 use algo_trader::run::{Config, PipelineOptions, ReplayError, ReplayOptions, Summary, replay_frames};
 use algo_trader::strategy::registry::BuildError;
-use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
+use algo_trader::strategy::{Awaited, Context, Setup, Strategy, StrategySpec};
 use support::{small_market, threads};
 
 static SPECS: &[StrategySpec] = &[
     named("quiet"),
     StrategySpec { name: "hasty", doc: "panics at its tenth quote", params: &[], build: hasty },
     StrategySpec { name: "unmade", doc: "panics before it is one", params: &[], build: unmade },
+    StrategySpec {
+        name: "unsure",
+        doc: "panics when it is asked what it waits for",
+        params: &[],
+        build: unsure,
+    },
+    StrategySpec { name: "deaf", doc: "panics when it is asked what it heeds", params: &[], build: deaf },
 ];
 
 const fn named(name: &'static str) -> StrategySpec {
@@ -40,6 +51,29 @@ fn hasty(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
 
 fn unmade(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     panic!("no model.bin")
+}
+
+/// Is asked, in a backtest over bars, what may be passed over.
+struct Asked {
+    heeds: bool,
+}
+
+impl Strategy for Asked {
+    fn heeds_quotes(&self) -> bool {
+        assert!(!self.heeds, "no idea");
+        false
+    }
+    fn awaits(&self, _instrument: InstrumentId, _held: Qty) -> Awaited {
+        panic!("no idea");
+    }
+}
+
+fn unsure(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Asked { heeds: false }))
+}
+
+fn deaf(_setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Asked { heeds: true }))
 }
 
 /// Runs strategies of these names, each with a label of its own, on a small market.
@@ -68,6 +102,20 @@ fn a_strategy_that_panics_in_a_run_ends_it_and_is_named() {
             format!("the strategy my-hasty panicked at event {seq}: out of quotes"),
             "{threading:?}"
         );
+    }
+}
+
+#[test]
+fn a_strategy_that_panics_when_it_is_asked_what_it_waits_for_is_named() {
+    for name in ["unsure", "deaf"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        backtest::minutes(dir.path(), "usa:spot:XYZ", &[[100, 101, 99, 100]; 50]);
+        let of = format!("label = \"my-{name}\"\ninstruments = [\"usa:spot:XYZ\"]");
+        let strategies = format!("[[strategy]]\nname = \"{name}\"\n{of}\n");
+        let (config, catalogue) = backtest::config(dir.path(), &["usa:spot:XYZ"], &strategies);
+        let error = backtest::run(&config, &catalogue, SPECS).expect_err("it does not go on").to_string();
+        let named = format!("the strategy my-{name} panicked at event ");
+        assert!(error.contains(&named) && error.contains("no idea"), "{error}");
     }
 }
 

@@ -15,6 +15,7 @@ use crate::market::{Bar, Top};
 use crate::pipeline::{LaneReceiver, LaneSender, Lull, Stage, Waker};
 use crate::venue::NativeForms;
 use crate::venue::binance::filters::Filters;
+use std::cell::Cell;
 
 /// A strategy on its desk.
 pub struct Seat {
@@ -31,7 +32,7 @@ pub struct Seat {
     /// Whether it wants depth.
     pub wants_book: bool,
     /// Whether the strategy panicked, which ends the run.
-    pub panicked: bool,
+    pub panicked: Cell<bool>,
 }
 
 /// See the module.
@@ -412,12 +413,12 @@ impl StrategyStage {
 
 /// Dropped only where a strategy panics: a call that returns forgets it, and pays nothing for it.
 struct Unwinding<'a> {
-    panicked: &'a mut bool,
+    panicked: &'a Cell<bool>,
 }
 
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
-        *self.panicked = true;
+        self.panicked.set(true);
     }
 }
 
@@ -435,13 +436,22 @@ impl Seat {
     /// What its strategy waits for in an instrument's bars.
     #[inline]
     fn awaits(&self, instrument: InstrumentId) -> Awaited {
-        self.strategy.awaits(instrument, self.desk.state.positions[instrument.index()].qty)
+        self.ask(|strategy| strategy.awaits(instrument, self.desk.state.positions[instrument.index()].qty))
+    }
+
+    /// Asks its strategy something that changes nothing.
+    #[inline]
+    fn ask<T>(&self, f: impl FnOnce(&dyn Strategy) -> T) -> T {
+        let unwinding = Unwinding { panicked: &self.panicked };
+        let said = f(self.strategy.as_ref());
+        std::mem::forget(unwinding);
+        said
     }
 
     #[inline]
     fn call(&mut self, view: &View, f: impl FnOnce(&mut dyn Strategy, &mut Context<'_>)) {
         let mut ctx = Context { view, desk: &mut self.desk };
-        let unwinding = Unwinding { panicked: &mut self.panicked };
+        let unwinding = Unwinding { panicked: &self.panicked };
         f(self.strategy.as_mut(), &mut ctx);
         std::mem::forget(unwinding);
     }
@@ -508,7 +518,7 @@ impl Stage<BookKeeper> for StrategyStage {
         let quoted = lull.opens || lull.closes;
         let calm = |seat: &Seat| {
             seat.desk.is_calm()
-                && !(quoted && seat.strategy.heeds_quotes())
+                && !(quoted && seat.ask(|strategy| strategy.heeds_quotes()))
                 && !(lull.closes && seat.awaits(lull.instrument).is_any())
         };
         self.next_timer > lull.ends
@@ -549,7 +559,7 @@ impl Stage<BookKeeper> for StrategyStage {
     }
 
     fn at_fault(&self) -> Option<String> {
-        let seat = self.seats.iter().find(|seat| seat.panicked)?;
+        let seat = self.seats.iter().find(|seat| seat.panicked.get())?;
         Some(format!("the strategy {}", seat.label))
     }
 

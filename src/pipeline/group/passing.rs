@@ -11,11 +11,24 @@ use crate::pipeline::stop::Stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl<S: Shared> Group<S> {
-    /// Whether nothing would come of this lull in any stage.
+    /// Whether nothing would come of this lull in any stage. What panics when it is asked stops the run, as at an event.
     #[inline]
     #[must_use]
-    pub fn is_calm(&self, lull: &Lull) -> bool {
-        self.is_whole_chain() && self.runner.stages.iter().all(|slot| slot.stage.is_calm(lull))
+    pub fn is_calm(&mut self, lull: &Lull) -> bool {
+        if !self.is_whole_chain() {
+            return false;
+        }
+        let Runner { stages, running, .. } = &mut self.runner;
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            stages.iter().enumerate().all(|(index, slot)| {
+                *running = index;
+                slot.stage.is_calm(lull)
+            })
+        }));
+        asked.unwrap_or_else(|payload| {
+            self.stop.stop(self.runner.panic_reason(payload.as_ref()));
+            false
+        })
     }
 
     /// Goes on as if the `slots` slots of this lull had been handled, the last of them at `price`.
@@ -35,11 +48,19 @@ impl<S: Shared> Group<S> {
         if !self.is_calm(first) {
             return stretch.cut_to(0);
         }
-        for slot in &mut self.runner.stages {
-            slot.stage.shorten(stretch);
-            if stretch.bars().is_empty() {
-                return;
+        let Runner { stages, running, .. } = &mut self.runner;
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            for (index, slot) in stages.iter_mut().enumerate() {
+                *running = index;
+                slot.stage.shorten(stretch);
+                if stretch.bars().is_empty() {
+                    return;
+                }
             }
+        }));
+        if let Err(payload) = asked {
+            self.stop.stop(self.runner.panic_reason(payload.as_ref()));
+            stretch.cut_to(0);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::strategy::registry::BuildError;
 use crate::strategy::sizing::{METHODS, Sizer, SizingSpec};
 use crate::strategy::stage::Seat;
 use crate::strategy::{Setup, Stops, StrategySpec};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Makes the strategies of the configuration and gathers what they ask of the market stage.
@@ -84,7 +85,7 @@ pub(in crate::run) fn seat_strategies(
             desk.sizer = Some(Sizer::new(spec, params, &instruments, table.len()));
         }
         let label = wanted.label.clone();
-        seats.push(Seat { label, spec, instruments, strategy, desk, wants_book, panicked: false });
+        seats.push(Seat { label, spec, instruments, strategy, desk, wants_book, panicked: Cell::default() });
     }
     if problems.is_empty() { Ok((seats, requests)) } else { Err(PipelineError::Strategies(problems)) }
 }

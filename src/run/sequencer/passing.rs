@@ -13,8 +13,8 @@ impl Sequencer {
     /// would be, it has to be published.
     #[inline]
     #[must_use]
-    pub fn is_calm(&self, lull: &Lull) -> bool {
-        let Some(local) = &self.local else { return false };
+    pub fn is_calm(&mut self, lull: &Lull) -> bool {
+        let Some(local) = &mut self.local else { return false };
         self.queue.is_calm_until(lull.ends) && local.seq() == self.seq && local.is_calm(lull)
     }
 
