@@ -62,8 +62,10 @@ use market_data::MarketData;
 use metrics::Reckoner;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use server::Server;
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -260,8 +262,10 @@ impl PreparedControl {
         paused.names(|name| name.split(':').count() == 3)?;
         let losses = KeptLosses::read(&paths.losses)?;
         let path = &paths.socket;
-        if UnixStream::connect(path).is_ok() {
-            return Err(ControlError::Taken(path.clone()));
+        // Who hangs, and has nobody let in for a while, is there all the same.
+        match connect(path, ANSWERED_WITHIN) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+            _ => return Err(ControlError::Taken(path.clone())),
         }
         // What a process left that is no more.
         let _ = std::fs::remove_file(path);
@@ -392,6 +396,16 @@ fn silent(path: &Path, process: Option<i32>) -> String {
     )
 }
 
+/// Connects to a process that listens; one that hangs, and has a whole queue of others to let in first, is waited for so
+/// long: `WouldBlock` then.
+fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Linux takes what a write may wait for connecting's, too.
+    socket.set_write_timeout(Some(within))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
+}
+
 /// Asks a running process.
 ///
 /// # Errors
@@ -405,7 +419,7 @@ pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, Cont
         _ => ControlError::NoAnswer { path: socket.to_owned(), error },
     };
     let asked = || -> io::Result<String> {
-        let mut stream = UnixStream::connect(socket)?;
+        let mut stream = connect(socket, ANSWERED_WITHIN)?;
         // Of another namespace of processes it is told as 0.
         listens.set(getsockopt(&stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0));
         stream.set_read_timeout(Some(ANSWERED_WITHIN))?;

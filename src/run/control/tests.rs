@@ -463,3 +463,33 @@ fn trades_that_are_missing_and_a_clock_that_is_behind_are_told_with_what_to_do()
     assert!(lines[1].starts_with(&missing), "{}", lines[1]);
     assert_eq!(told(159).len(), 1, "a minute after the last nothing is told of them");
 }
+
+#[test]
+fn one_that_hangs_with_its_queue_full_is_told_in_time_and_nobody_takes_its_place() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let paths = ControlPaths::new(dir.path(), "hangs");
+    let address = SockAddr::unix(&paths.socket).expect("a short path");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    listener.bind(&address).expect("the place is free");
+    listener.listen(0).expect("it listens");
+    let mut queued = Vec::new();
+    loop {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        socket.set_nonblocking(true).expect("it can be");
+        match socket.connect(&address) {
+            Ok(()) => queued.push(socket),
+            Err(error) => break assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "the queue is full"),
+        }
+    }
+    let begun = Instant::now();
+    std::thread::scope(|threads| {
+        let asked = threads.spawn(|| ask(&paths.socket, &ControlRequest::Status));
+        let opened = PreparedControl::open(&Config::embedded_default(), paths.clone());
+        assert!(matches!(opened, Err(ControlError::Taken(_))), "it is there");
+        let error = asked.join().expect("no panic").expect_err("nobody answers");
+        assert!(matches!(error, ControlError::Silent { process: None, .. }), "{error:?}");
+        let told = error.to_string();
+        assert!(told.contains("does not answer within 5 s: it is stopped, or hangs"), "{told}");
+    });
+    assert!((ANSWERED_WITHIN..ANSWERED_WITHIN * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
