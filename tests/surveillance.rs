@@ -101,7 +101,10 @@ impl World {
         self.orders += 1;
         let order = OrderId(self.orders);
         let price = Price(if rests { self.price(at) as i64 } else { 0 });
-        self.add(at, Act::Order { order, strategy: StrategyId(strategy), side, price, qty: Qty(qty) });
+        self.add(
+            at,
+            Act::Order { order, strategy: StrategyId(strategy), side, price, qty: Qty(qty), reduces: false },
+        );
         order
     }
 

@@ -28,6 +28,8 @@ pub enum Act {
         price: Price,
         /// How much.
         qty: Qty,
+        /// Whether it can only make the position smaller.
+        reduces: bool,
     },
     /// One of our orders ended other than by trading wholly.
     Ended {

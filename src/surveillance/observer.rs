@@ -85,6 +85,7 @@ fn recorded(record: &Record, time: Time) -> Option<Seen> {
             side: order.side,
             price: order.price,
             qty: order.qty,
+            reduces: order.reduce_only,
         },
         RecordKind::Cancel => Act::Cancel { order: order.id },
         _ => return None,

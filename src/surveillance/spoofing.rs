@@ -1,5 +1,8 @@
 //! Layering and spoofing: large orders on one side that are taken back, untraded, once a small one on the other side has
 //! traded.
+//!
+//! Who adds to a position moves the target that leaves it: that is taken back too, and asked for again at once, for as much
+//! and more. So of orders that only reduce what comes again in time was not taken back; what does not was, and is told then.
 
 use super::activity::{Act, Recent, Seen};
 use super::{Alert, Detector, SECOND};
@@ -46,6 +49,8 @@ struct Resting {
     left: i64,
     /// Whether it has a price to rest at.
     rests: bool,
+    /// Whether it can only make the position smaller.
+    reduces: bool,
 }
 
 /// A fill, and what rested on the other side then.
@@ -60,6 +65,11 @@ struct Suspicion {
     total: i64,
     withdrawn: i64,
     orders: usize,
+    /// Its side.
+    side: Side,
+    /// How much of what only reduces was taken back, and may come again, and since when.
+    away: i64,
+    away_since: Time,
 }
 
 /// See the module.
@@ -77,7 +87,8 @@ impl Spoofing {
         Self {
             settings,
             resting: HashMap::new(),
-            suspicions: Recent::new(settings.after_ns),
+            // What is taken back at the last moment may come again as long after.
+            suspicions: Recent::new(settings.after_ns.saturating_mul(2)),
             episodes: Recent::new(settings.window_ns),
         }
     }
@@ -85,7 +96,8 @@ impl Spoofing {
     /// One of our orders traded: does much more rest on the other side?
     fn filled(&mut self, time: Time, order: OrderId) {
         let Some(&Resting { strategy, instrument, side, qty, .. }) = self.resting.get(&order) else { return };
-        if self.suspicions.iter().any(|(_, known)| known.order == order) {
+        let after = self.settings.after_ns;
+        if self.suspicions.iter().any(|(at, known)| known.order == order && time.since(*at) <= after) {
             return;
         }
         let before = self.settings.before_ns;
@@ -106,21 +118,70 @@ impl Spoofing {
         let meant = beside.map(|(_, r)| r.left).fold(qty, i64::saturating_add);
         if total > 0 && total as f64 >= self.settings.size_ratio * meant as f64 {
             let orders = facing.len();
-            let suspicion =
-                Suspicion { strategy, instrument, order, filled: qty, facing, total, withdrawn: 0, orders };
-            self.suspicions.push(time, suspicion);
+            self.suspicions.push(
+                time,
+                Suspicion {
+                    strategy,
+                    instrument,
+                    order,
+                    filled: qty,
+                    facing,
+                    total,
+                    withdrawn: 0,
+                    orders,
+                    side: side.opposite(),
+                    away: 0,
+                    away_since: time,
+                },
+            );
         }
     }
 
     fn ended(&mut self, time: Time, order: OrderId) -> Option<Alert> {
         let resting = self.resting.remove(&order)?;
         self.suspicions.forget(time);
-        let mut found = None;
-        for (_, suspicion) in self.suspicions.iter_mut() {
+        let after = self.settings.after_ns;
+        for (_, suspicion) in self.suspicions.iter_mut().filter(|(at, _)| time.since(*at) <= after) {
             let Some(at) = suspicion.facing.iter().position(|(id, _)| *id == order) else { continue };
             let (_, left) = suspicion.facing.swap_remove(at);
             // What traded in the meantime was meant to.
-            suspicion.withdrawn = suspicion.withdrawn.saturating_add(left.min(resting.left));
+            let left = left.min(resting.left);
+            if resting.reduces {
+                suspicion.away = suspicion.away.saturating_add(left);
+                suspicion.away_since = time;
+            } else {
+                suspicion.withdrawn = suspicion.withdrawn.saturating_add(left);
+            }
+        }
+        self.look(time)
+    }
+
+    /// An order that only reduces stands for what was taken back of its like.
+    fn came_again(&mut self, strategy: StrategyId, instrument: InstrumentId, side: Side, qty: i64) {
+        for (_, suspicion) in self.suspicions.iter_mut() {
+            if (suspicion.strategy, suspicion.instrument, suspicion.side) == (strategy, instrument, side) {
+                suspicion.away = suspicion.away.saturating_sub(qty).max(0);
+            }
+        }
+    }
+
+    /// What was taken back and did not come again in time stays away.
+    fn stays_away(&mut self, time: Time) -> Option<Alert> {
+        let after = self.settings.after_ns;
+        let mut any = false;
+        for (_, suspicion) in self.suspicions.iter_mut() {
+            if suspicion.away > 0 && time.since(suspicion.away_since) > after {
+                suspicion.withdrawn = suspicion.withdrawn.saturating_add(suspicion.away);
+                (suspicion.away, any) = (0, true);
+            }
+        }
+        if any { self.look(time) } else { None }
+    }
+
+    /// Whether enough was taken back of what faced one of the fills.
+    fn look(&mut self, time: Time) -> Option<Alert> {
+        let mut found = None;
+        for (_, suspicion) in self.suspicions.iter_mut() {
             let enough = self.settings.withdrawn * suspicion.total as f64;
             if suspicion.total > 0 && suspicion.withdrawn as f64 >= enough {
                 found = Some((
@@ -157,10 +218,15 @@ impl Detector for Spoofing {
 
     fn take(&mut self, seen: &Seen) -> Option<Alert> {
         let Seen { time, instrument, act } = *seen;
-        match act {
-            Act::Order { order, strategy, side, price, qty } => {
+        let stayed_away = self.stays_away(time);
+        let found = match act {
+            Act::Order { order, strategy, side, price, qty, reduces } => {
                 let (qty, rests) = (qty.0, price.0 > 0);
-                let resting = Resting { strategy, instrument, side, sent: time, qty, left: qty, rests };
+                if reduces && rests {
+                    self.came_again(strategy, instrument, side, qty);
+                }
+                let sent = time;
+                let resting = Resting { strategy, instrument, side, sent, qty, left: qty, rests, reduces };
                 self.resting.insert(order, resting);
                 None
             }
@@ -176,6 +242,64 @@ impl Detector for Spoofing {
             }
             Act::Ended { order } => self.ended(time, order),
             Act::Cancel { .. } | Act::Trade { .. } => None,
+        };
+        found.or(stayed_away)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Price, Qty};
+
+    const MILLIS: u64 = SECOND / 1_000;
+
+    /// Twice: 500 to sell rest, 10 are bought, the 500 are taken back, and so much comes again so long after. When the alert
+    /// is heard, ms after the second taking back, of which another trade comes every 100.
+    fn heard(reduces: bool, again: i64, after_ms: u64) -> Option<u64> {
+        let mut spoofing = Spoofing::new(SpoofingSettings::default());
+        let (instrument, strategy) = (InstrumentId(0), StrategyId(0));
+        let mut told = None;
+        for episode in 0..2u64 {
+            let begin = episode * 60 * SECOND;
+            let order = |id, side, qty, reduces| {
+                let order = OrderId(episode * 10 + id);
+                Act::Order { order, strategy, side, price: Price(100), qty: Qty(qty), reduces }
+            };
+            let (order_of, price, maker, trade_id) = (OrderId(episode * 10 + 2), Price(100), true, episode);
+            let (side, qty) = (Side::Buy, Qty(10));
+            let fill = Act::Fill { order: order_of, strategy, side, price, qty, maker, trade_id };
+            let trade = Act::Trade { price, qty: Qty(1), aggressor: Side::Sell };
+            let mut acts = vec![
+                (0, order(1, Side::Sell, 500, reduces)),
+                (1_000, order(2, Side::Buy, 10, false)),
+                (2_000, fill),
+                (3_000, Act::Ended { order: OrderId(episode * 10 + 1) }),
+            ];
+            acts.extend((1..90).map(|n| (3_000 + n * 100, trade)));
+            if again > 0 {
+                acts.push((3_000 + after_ms, order(3, Side::Sell, again, true)));
+            }
+            acts.sort_by_key(|(at, _)| *at);
+            for (at, act) in acts {
+                let time = Time(begin + at * MILLIS);
+                if spoofing.take(&Seen { time, instrument, act }).is_some() {
+                    assert!(episode == 1 && told.is_none(), "at the second, once");
+                    told = at.checked_sub(3_000);
+                }
+            }
         }
+        told
+    }
+
+    #[test]
+    fn a_target_that_is_moved_was_not_taken_back_and_one_that_stays_away_was() {
+        assert_eq!(heard(false, 0, 0), Some(0));
+        assert_eq!(heard(false, 510, 200), Some(0), "what may open is an offer that was withdrawn");
+        assert_eq!(heard(true, 510, 200), None);
+        assert_eq!(heard(true, 0, 0), Some(3_100));
+        assert_eq!(heard(true, 510, 3_050), Some(3_050), "too late");
+        assert_eq!(heard(true, 50, 200), Some(3_100), "for a tenth");
+        assert_eq!(heard(true, 150, 200), None, "most of it is what counts");
     }
 }
