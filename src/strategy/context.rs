@@ -414,6 +414,15 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     }
 
     /// Only to make the position smaller.
+    ///
+    /// Risk denies more than there is to reduce when the order goes out, with all that is on its way out by then. What rests
+    /// on paper and in a backtest fills no more than there then is to reduce. Binance's spot market has no such orders: what
+    /// rests there, a stop that it holds too, stays for what it was sent for, though the position shrinks otherwise
+    /// meanwhile (by a plain sell, a commission in the base asset, a trade that is told late), and its next fill may sell
+    /// what the account holds beside this position. It is not made smaller from here: it may trade before a cancel or a
+    /// smaller order arrives, so nothing that is sent could promise it, and a stop that is taken back to be placed anew
+    /// stops nothing in between. Who leaves by other orders takes it back first, or protects the entry
+    /// ([`Context::bracket`], [`Context::protect`]): that is held here, and leaves with what is held when its price comes.
     pub fn reduce_only(mut self) -> Self {
         self.wanted.reduce_only = true;
         self
