@@ -279,3 +279,47 @@ fn lists_that_are_over_are_forgotten_behind_one_that_stays_open() {
     // The request that ended the last one had forgotten before what was too old.
     assert_eq!(kept, [&[open][..], &(last - 4..=last).collect::<Vec<_>>()].concat());
 }
+
+#[test]
+fn a_leg_is_amended_after_the_other_was_forgotten() {
+    let mut few = rules(2, 3);
+    few.history_max = 4;
+    let mut exchange = Exchange::new(vec![few]).expect("the symbol can be listed");
+    let (seller, buyer) = (exchange.open_account(None), exchange.open_account(None));
+    for (account, asset) in [(seller, "BASE"), (buyer, "QUOTE")] {
+        let asset = exchange.asset(asset).expect("listed");
+        assert!(exchange.deposit(0, account, asset, 1 << 60, &mut Vec::new()));
+    }
+    let pair = OcoRequest {
+        side: Side::Sell,
+        qty: Qty(100),
+        above: OcoLeg { price: Some(Price(500)), ..OcoLeg::new(OrderType::LimitMaker) },
+        below: OcoLeg { stop_price: Some(Price(100)), ..OcoLeg::new(OrderType::StopLoss) },
+        client_id: None,
+        stp: None,
+    };
+    let (list, [above, below]) =
+        exchange.place_oco(0, seller, SYMBOL, &pair, &mut Vec::new()).expect("placed");
+    // A part of the one ends the other, and the one goes on.
+    let buy = |price, qty| OrderRequest::limit(Side::Buy, Price(price), Qty(qty));
+    exchange.place(1, buyer, SYMBOL, &buy(500, 30), &mut Vec::new()).expect("placed");
+    for ms in 2..20 {
+        let order = exchange.place(ms, buyer, SYMBOL, &buy(300, 10), &mut Vec::new()).expect("placed");
+        exchange.cancel(ms, buyer, SYMBOL, &order.number.into(), &mut Vec::new()).expect("cancelled");
+    }
+    let gone = exchange.order(seller, SYMBOL, below.number.into());
+    assert_eq!(gone.map_err(Refusal::code), Err(-2013), "it is over and forgotten");
+    let mut events = Vec::new();
+    let amended = exchange
+        .amend(20, seller, SYMBOL, (above.number.into(), Qty(80), None), &mut events)
+        .expect("it is still open");
+    assert_eq!((amended.qty, amended.executed, amended.locked()), (Qty(80), Qty(30), amended.need().0));
+    let told: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Execution(report) => Some(report.order.number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((told, exchange.list(list).map(|list| list.done)), (vec![above.number], Some(false)));
+}

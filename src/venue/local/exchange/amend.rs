@@ -29,7 +29,8 @@ impl Batch<'_> {
         let legs =
             order.list.and_then(|id| self.market.lists.get(&id)).map(|list| list.in_common(order.number));
         let mut numbers: Vec<u64> = legs.unwrap_or_else(|| vec![order.number]);
-        numbers.retain(|number| self.market.order(*number).status.is_open());
+        // The other of a pair may have ended so long ago that it was forgotten: its list is kept while this one is open.
+        numbers.retain(|number| self.market.is_open(*number));
         for number in &numbers {
             self.resize(*number, qty);
         }

@@ -102,7 +102,8 @@ impl Market {
     /// An order that this market has just been asked for by its number.
     ///
     /// # Panics
-    /// If there is none: numbers come from the engine and from `open` alone.
+    /// If there is none: numbers come from the engine, from what waits and from `open` alone. One that comes from a list may
+    /// be of an order that is over and forgotten; ask [`get`](Self::get) or [`is_open`](Self::is_open) of it.
     pub fn order(&self, number: u64) -> &Order {
         self.orders.get(&number).expect("orders that rest, wait or match are kept")
     }

@@ -100,7 +100,8 @@ impl Batch<'_> {
     /// Puts the followers in whose list this one is to work, or rejects them.
     pub(super) fn release(&mut self, number: u64) {
         let list = self.market.order(number).list.and_then(|id| self.market.lists.get(&id)).copied();
-        let waits = |number: &u64| self.market.order(*number).status == OrderStatus::PendingNew;
+        let waits =
+            |number: &u64| self.market.get(*number).is_some_and(|o| o.status == OrderStatus::PendingNew);
         let pending: Vec<u64> = list.iter().flat_map(|list| list.orders()).filter(waits).collect();
         if let Err(refusal) = self.check_release(&pending) {
             for number in &pending {
