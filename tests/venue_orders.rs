@@ -260,6 +260,7 @@ fn each_mistake_has_its_status_and_code() {
         (&[("icebergQty", "0.1"), ("timeInForce", "IOC")], -1014),
         (&[("quantity", "100")], -2010),
         (&[("strategyType", "5")], -1134),
+        (&[("strategyType", "2147483648")], -1108),
         (&[("recvWindow", "60001")], -1131),
         (&[("recvWindow", "x")], -1100),
         (&[("trailingDelta", "100")], -1106),

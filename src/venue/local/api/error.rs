@@ -42,6 +42,10 @@ impl Failure {
         Self::bad(-1130, format!("Data sent for parameter '{name}' is not valid."))
     }
 
+    pub fn overflowed(name: &str) -> Self {
+        Self::bad(-1108, format!("Parameter '{name}' overflowed."))
+    }
+
     pub fn too_precise(name: &str) -> Self {
         Self::bad(-1111, format!("Parameter '{name}' has too much precision."))
     }

@@ -101,13 +101,16 @@ fn amount(params: &Params, name: &str, of: &Instrument) -> Result<Option<Notiona
 
 /// What a strategy calls itself.
 pub(super) fn tag(params: &Params, prefix: &str) -> Result<Tag, Failure> {
-    let kind = params.long(&named(prefix, "strategyType"));
+    let name = named(prefix, "strategyType");
+    let kind = params.long(&name);
     if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
         let text = "Strategy type was invalid. Strategy type should be greater than or equal to 1000000.";
         return Err(Failure::bad(-1134, text));
     }
-    let id = params.long(&named(prefix, "strategyId")).and_then(|id| i64::try_from(id).ok());
-    Ok(Tag { strategy_id: id, strategy_type: kind.and_then(|kind| i32::try_from(kind).ok()) })
+    let strategy_type = kind.map(i32::try_from).transpose();
+    let strategy_type = strategy_type.map_err(|_| Failure::overflowed(&name))?;
+    let strategy_id = params.long(&named(prefix, "strategyId")).and_then(|id| i64::try_from(id).ok());
+    Ok(Tag { strategy_id, strategy_type })
 }
 
 /// What the venue has and this one has not.

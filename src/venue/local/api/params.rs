@@ -110,9 +110,7 @@ impl Params {
         match parse(text.as_bytes(), decimals) {
             Ok(value) => Ok(Some(value)),
             Err(DecimalError::TooPrecise) => Err(Failure::too_precise(name)),
-            Err(DecimalError::Overflow) => {
-                Err(Failure::bad(-1108, format!("Parameter '{name}' overflowed.")))
-            }
+            Err(DecimalError::Overflow) => Err(Failure::overflowed(name)),
             Err(_) => Err(Failure::illegal(name, DECIMAL)),
         }
     }
@@ -140,7 +138,7 @@ impl Param {
                 legal(value.len() <= 20 && value.bytes().all(|b| b.is_ascii_digit()), "^[0-9]{1,20}$")?;
                 match value.parse::<i64>() {
                     Ok(_) => Ok(()),
-                    Err(_) => Err(Failure::bad(-1108, format!("Parameter '{name}' overflowed."))),
+                    Err(_) => Err(Failure::overflowed(name)),
                 }
             }
             Kind::Decimal => legal(is_decimal(value), DECIMAL),
