@@ -113,13 +113,14 @@ impl Books {
         }
         if let Some(prevention) = report.prevention {
             let all: Vec<AccountId> = (0..ACCOUNTS).map(AccountId).collect();
-            let number = prevention.counter_order.into();
-            let counter = all.iter().find_map(|a| self.exchange.order(*a, SYMBOL, number).ok());
+            let (own, counter) = prevention.seen_by(order.number);
+            assert_eq!((own.order, own.account), (order.number, order.account));
+            let counter = all.iter().find_map(|a| self.exchange.order(*a, SYMBOL, counter.order.into()).ok());
             let counter = counter.expect("the other order is known");
             assert!(related(counter.account, order.account));
             let both = [order.stp, counter.stp] == [StpMode::Transfer; 2];
             if both && counter.account != order.account {
-                self.pay(report, prevention.price, prevention.qty);
+                self.pay(report, prevention.price, own.qty);
             }
         }
     }

@@ -133,6 +133,52 @@ fn a_trade_is_told_to_both_accounts_and_in_the_answer() {
 }
 
 #[test]
+fn a_prevented_trade_is_one_match_in_the_answer_and_under_either_order() {
+    let venue = quiet();
+    let alice = Trader::new(&venue, "alicehmac");
+    let id = |order: &Value| order["orderId"].as_u64().expect("an id");
+    let mut matches = Vec::new();
+    for (mode, taker, maker) in [
+        ("EXPIRE_MAKER", None, Some("0.30000000")),
+        ("EXPIRE_TAKER", Some("0.50000000"), None),
+        ("EXPIRE_BOTH", Some("0.50000000"), Some("0.30000000")),
+        ("DECREMENT", Some("0.30000000"), Some("0.30000000")),
+    ] {
+        // The taker's mode acts, whatever the maker's is.
+        let resting = alice.done("POST", ORDER, &limit("SELL", "60000", "0.3"));
+        let mut params = limit("BUY", "60000", "0.5");
+        params.push(("selfTradePreventionMode", mode));
+        let coming = alice.done("POST", ORDER, &params);
+        let mut told = json!({ "makerOrderId": id(&resting), "price": "60000.00000000" });
+        if let Some(qty) = taker {
+            told["takerPreventedQuantity"] = json!(qty);
+        }
+        if let Some(qty) = maker {
+            told["makerPreventedQuantity"] = json!(qty);
+        }
+        let answered = coming["preventedMatches"].as_array().expect("it is in the answer");
+        told["preventedMatchId"] = answered[0]["preventedMatchId"].clone();
+        assert_eq!(*answered, vec![told.clone()], "{mode}");
+        for order in [id(&resting), id(&coming)] {
+            let asked = [("symbol", "BTCUSDT"), ("orderId", &order.to_string())];
+            let rows = alice.done("GET", "/api/v3/myPreventedMatches", &asked);
+            let [row] = rows.as_array().expect("rows").as_slice() else { panic!("one match: {rows}") };
+            for name in ["preventedMatchId", "takerPreventedQuantity", "makerPreventedQuantity"] {
+                assert_eq!(row.get(name), told.get(name), "{mode}: {row}");
+            }
+            assert_eq!(
+                (&row["takerOrderId"], &row["makerOrderId"], &row["selfTradePreventionMode"]),
+                (&json!(id(&coming)), &json!(id(&resting)), &json!(mode)),
+                "{row}"
+            );
+        }
+        matches.push(told["preventedMatchId"].as_u64().expect("an id"));
+        let _ = alice.rest("DELETE", "/api/v3/openOrders", &[("symbol", "BTCUSDT")]);
+    }
+    assert_eq!(matches, (matches[0]..matches[0] + 4).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_subscribed_session_of_an_account_sees_the_same_events_in_order() {
     let venue = quiet();
     let (alice, bob) = (Trader::ed25519(&venue, "aliceed"), Trader::new(&venue, "bobhmac"));

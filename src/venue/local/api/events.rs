@@ -120,15 +120,16 @@ fn extras(api: &Api, json: &mut Json<'_>, report: &ExecutionReport, of: &Instrum
         json.number("J", kind);
     }
     if let Some(prevention) = report.prevention {
+        let (own, counter) = prevention.seen_by(order.number);
         json.number("v", prevention.match_id);
         json.decimal("A", order.prevented.0, of.qty_decimals);
-        json.decimal("B", prevention.qty.0, of.qty_decimals);
+        json.decimal("B", own.qty.0, of.qty_decimals);
         json.number("u", api.group(order.account).map_or(-1, i128::from));
-        json.number("U", prevention.counter_order);
+        json.number("U", counter.order);
         json.text("Cs", &of.symbol);
-        json.decimal("pl", prevention.qty.0, of.qty_decimals);
+        json.decimal("pl", own.qty.0, of.qty_decimals);
         json.decimal("pL", prevention.price.0, of.price_decimals);
-        json.decimal("pY", prevention.price.times(prevention.qty).0, of.notional_decimals());
+        json.decimal("pY", prevention.price.times(own.qty).0, of.notional_decimals());
     }
     if let (ExecutionType::Expired, Some(reason)) = (report.kind, order.expiry) {
         json.text("eR", reason.label());

@@ -4,8 +4,11 @@
 
 use super::error::Failure;
 use super::json::Json;
+use super::render::prevented_quantities;
 use super::venue::Context;
-use crate::venue::local::exchange::{AccountId, ClientId, ExecutionReport, ExecutionType, StpMode, SymbolId};
+use crate::venue::local::exchange::{
+    AccountId, ClientId, ExecutionReport, ExecutionType, Prevented, Prevention, SymbolId,
+};
 use std::collections::VecDeque;
 
 /// How many of each are kept.
@@ -27,23 +30,23 @@ struct Amendment {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Prevented {
-    account: AccountId,
+struct PreventedMatch {
     symbol: SymbolId,
-    id: u64,
-    order: u64,
-    counter: u64,
-    stp: StpMode,
-    price: i64,
-    qty: i64,
+    what: Prevention,
     ms: u64,
+}
+
+impl PreventedMatch {
+    fn has(&self, hit: impl Fn(&Prevented) -> bool) -> bool {
+        [self.what.taker, self.what.maker].iter().any(hit)
+    }
 }
 
 /// The last amendments and prevented matches.
 #[derive(Debug, Default)]
 pub(super) struct History {
     amendments: VecDeque<Amendment>,
-    prevented: VecDeque<Prevented>,
+    prevented: VecDeque<PreventedMatch>,
 }
 
 impl History {
@@ -66,18 +69,10 @@ impl History {
                 self.amendments.pop_front();
             }
         }
-        if let Some(prevention) = report.prevention {
-            self.prevented.push_back(Prevented {
-                account: order.account,
-                symbol: order.symbol,
-                id: prevention.match_id,
-                order: order.number,
-                counter: prevention.counter_order,
-                stp: order.stp,
-                price: prevention.price.0,
-                qty: prevention.qty.0,
-                ms: report.ms,
-            });
+        // A match that both orders are told of is one: their reports follow one on the other.
+        let last = self.prevented.back().map(|row| row.what.match_id);
+        if let Some(what) = report.prevention.filter(|what| Some(what.match_id) != last) {
+            self.prevented.push_back(PreventedMatch { symbol: order.symbol, what, ms: report.ms });
             if self.prevented.len() > KEPT {
                 self.prevented.pop_front();
             }
@@ -131,20 +126,21 @@ pub(super) fn prevented(cx: &mut Context<'_>) -> Result<(), Failure> {
     let mut json = Json(&mut out);
     json.list();
     let wanted = cx.api.history.prevented.iter().filter(|row| {
-        let hit = id.is_none_or(|id| row.id == id) && order.is_none_or(|order| row.order == order);
-        row.account == account && row.symbol == symbol && hit && row.id >= from
+        let match_id = row.what.match_id;
+        let hit = id.is_none_or(|id| match_id == id) && order.is_none_or(|o| row.has(|side| side.order == o));
+        row.has(|side| side.account == account) && row.symbol == symbol && hit && match_id >= from
     });
     for row in wanted.take(limit) {
         json.begin();
         json.text("symbol", &of.symbol);
-        json.number("preventedMatchId", row.id);
-        json.number("takerOrderId", row.order);
+        json.number("preventedMatchId", row.what.match_id);
+        json.number("takerOrderId", row.what.taker.order);
         json.text("makerSymbol", &of.symbol);
-        json.number("makerOrderId", row.counter);
+        json.number("makerOrderId", row.what.maker.order);
         json.number("tradeGroupId", cx.api.group(account).map_or(-1, i128::from));
-        json.text("selfTradePreventionMode", row.stp.label());
-        json.decimal("price", row.price, of.price_decimals);
-        json.decimal("takerPreventedQuantity", row.qty, of.qty_decimals);
+        json.text("selfTradePreventionMode", row.what.mode.label());
+        json.decimal("price", row.what.price.0, of.price_decimals);
+        prevented_quantities(&mut json, &row.what, of);
         json.number("transactTime", row.ms);
         json.end();
     }

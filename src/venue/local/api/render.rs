@@ -4,7 +4,9 @@
 
 use super::json::Json;
 use crate::domain::{Instrument, TimeInForce};
-use crate::venue::local::exchange::{AccountTrade, Event, Exchange, ExecutionType, Order, OrderList};
+use crate::venue::local::exchange::{
+    AccountTrade, Event, Exchange, ExecutionType, Order, OrderList, Prevention,
+};
 
 /// How much an answer to a new order says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,23 +73,25 @@ impl<'a> Writer<'a> {
         json.end_list();
     }
 
+    /// The trades that were prevented as this order came. Where only the makers expire, only they have reports.
     fn preventions(&self, json: &mut Json<'_>, order: &Order, batch: &[Event]) {
-        let own = |event: &&Event| {
-            matches!(event, Event::Execution(report)
-                if report.order.number == order.number && report.prevention.is_some())
-        };
-        if !batch.iter().any(|event| own(&event)) {
+        let told = batch.iter().filter_map(|event| match event {
+            Event::Execution(report) => report.prevention.filter(|of| of.taker.order == order.number),
+            _ => None,
+        });
+        let mut told: Vec<Prevention> = told.collect();
+        // One match, perhaps in two reports.
+        told.dedup_by_key(|of| of.match_id);
+        if told.is_empty() {
             return;
         }
         json.list_in("preventedMatches");
-        for event in batch.iter().filter(own) {
-            let Event::Execution(report) = event else { continue };
-            let Some(prevention) = report.prevention else { continue };
+        for prevention in &told {
             json.begin();
             json.number("preventedMatchId", prevention.match_id);
-            json.number("makerOrderId", prevention.counter_order);
+            json.number("makerOrderId", prevention.maker.order);
             json.decimal("price", prevention.price.0, self.of.price_decimals);
-            json.decimal("takerPreventedQuantity", prevention.qty.0, self.of.qty_decimals);
+            prevented_quantities(json, prevention, self.of);
             json.end();
         }
         json.end_list();
@@ -250,6 +254,17 @@ impl<'a> Writer<'a> {
         }
         json.end_list();
         json.end();
+    }
+}
+
+/// By how much the orders of a prevented trade became smaller, of those that did.
+pub(super) fn prevented_quantities(json: &mut Json<'_>, prevention: &Prevention, of: &Instrument) {
+    for (name, side) in
+        [("takerPreventedQuantity", prevention.taker), ("makerPreventedQuantity", prevention.maker)]
+    {
+        if side.qty.0 > 0 {
+            json.decimal(name, side.qty.0, of.qty_decimals);
+        }
     }
 }
 

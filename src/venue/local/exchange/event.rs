@@ -3,7 +3,7 @@
 use super::client_id::ClientId;
 use super::funds::{AccountId, AssetId, Balance};
 use super::lists::{ListKind, ListOrders};
-use super::order::{ExecutionType, Order, SymbolId};
+use super::order::{ExecutionType, Order, StpMode, SymbolId};
 use super::refusal::Refusal;
 use crate::domain::{Price, Qty};
 
@@ -84,17 +84,38 @@ pub struct Commission {
     pub asset: AssetId,
 }
 
-/// The trade that was prevented.
+/// The trade that was prevented: the same in the reports of both orders, where both have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prevention {
     /// Rising over the whole exchange.
     pub match_id: u64,
     /// At which it would have been.
     pub price: Price,
-    /// By how much the order became smaller.
+    /// What was done about it: the taker's mode.
+    pub mode: StpMode,
+    /// The order that came.
+    pub taker: Prevented,
+    /// The order that rested.
+    pub maker: Prevented,
+}
+
+/// One side of a trade that was prevented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prevented {
+    /// Which order.
+    pub order: u64,
+    /// Whose.
+    pub account: AccountId,
+    /// By how much it became smaller; zero where it goes on as it was.
     pub qty: Qty,
-    /// The other order.
-    pub counter_order: u64,
+}
+
+impl Prevention {
+    /// The side of this order, of which the report is, and the other.
+    #[must_use]
+    pub fn seen_by(&self, order: u64) -> (Prevented, Prevented) {
+        if order == self.maker.order { (self.maker, self.taker) } else { (self.taker, self.maker) }
+    }
 }
 
 /// A list of orders that depend on each other.

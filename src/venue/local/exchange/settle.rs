@@ -1,9 +1,9 @@
 //! Putting an order to work: trades, prevented trades, and the money of both.
 
 use super::batch::{Batch, Details};
-use super::event::{Commission, Prevention};
+use super::event::{Commission, Prevented, Prevention};
 use super::market::AccountTrade;
-use super::order::{ExecutionType, ExpiryReason, Order, OrderStatus, OrderType};
+use super::order::{ExecutionType, ExpiryReason, Order, OrderStatus, OrderType, StpMode};
 use super::plan::{End, Plan, Step};
 use crate::domain::{Price, Qty, Side, TimeInForce};
 
@@ -63,12 +63,18 @@ impl Batch<'_> {
             let reason = Some(ExpiryReason::UnfilledFok);
             return self.end(number, OrderStatus::Expired, reason, Details::default());
         }
+        let mut prevented = None;
         for step in &plan.steps {
             match *step {
                 Step::Trade { maker, qty } => self.trade(number, maker, qty),
                 Step::Expire { maker } => {
                     let own = *self.market.order(maker);
-                    self.prevent(maker, number, own.remaining(), own.price, true);
+                    // Where both expire, matching ends here, and so with all that is left of the taker now.
+                    let both = order.stp == StpMode::ExpireBoth;
+                    let left = if both { self.market.order(number).remaining() } else { Qty::ZERO };
+                    let of = self.prevention((number, left), (maker, own.remaining()), own.price);
+                    prevented = Some(of);
+                    self.prevent(maker, of, true);
                 }
                 Step::Shrink { maker, qty, transfer } => self.shrink(number, maker, qty, transfer),
             }
@@ -79,8 +85,12 @@ impl Batch<'_> {
         }
         let reason = match plan.end {
             End::SelfTrade => {
-                let (counter, price) = plan.own.unwrap_or((number, order.price));
-                return self.prevent(number, counter, order.remaining(), price, true);
+                let (maker, price) = plan.own.unwrap_or((number, order.price));
+                let of = prevented.filter(|of| of.maker.order == maker);
+                let of = of.unwrap_or_else(|| {
+                    self.prevention((number, order.remaining()), (maker, Qty::ZERO), price)
+                });
+                return self.prevent(number, of, true);
             }
             _ if order.is_market() => ExpiryReason::InsufficientLiquidity,
             _ if order.kind != OrderType::LimitMaker && order.tif != TimeInForce::Gtc => {
@@ -187,8 +197,9 @@ impl Batch<'_> {
     fn shrink(&mut self, taker: u64, maker: u64, qty: i64, transfer: bool) {
         let (qty, price) = (Qty(qty), self.market.order(maker).price);
         self.market.engine.reduce(maker, qty, &mut Vec::new());
-        for (number, counter) in [(taker, maker), (maker, taker)] {
-            self.prevent(number, counter, qty, price, false);
+        let of = self.prevention((taker, qty), (maker, qty), price);
+        for number in [taker, maker] {
+            self.prevent(number, of, false);
             if transfer {
                 let order = *self.market.order(number);
                 self.exchange(&order, price, qty);
@@ -199,13 +210,23 @@ impl Batch<'_> {
         }
     }
 
-    /// Keeps `qty` of an order from trading; with nothing left, or where it `ends`, it is over.
-    fn prevent(&mut self, number: u64, counter: u64, qty: Qty, price: Price, ends: bool) {
-        self.end_sibling(number, OrderStatus::Expired);
+    /// A trade that is prevented: both orders, and by how much each becomes smaller.
+    fn prevention(&mut self, taker: (u64, Qty), maker: (u64, Qty), price: Price) -> Prevention {
         self.counters.prevention += 1;
-        let match_id = self.counters.prevention;
-        let prevention = Some(Prevention { match_id, price, qty, counter_order: counter });
-        let details = Details { prevention, ..Details::default() };
+        let side = |(order, qty): (u64, Qty)| {
+            let account = self.market.order(order).account;
+            Prevented { order, account, qty }
+        };
+        let (taker, maker) = (side(taker), side(maker));
+        let mode = self.market.order(taker.order).stp;
+        Prevention { match_id: self.counters.prevention, price, mode, taker, maker }
+    }
+
+    /// Keeps an order from that trade; with nothing left, or where it `ends`, it is over.
+    fn prevent(&mut self, number: u64, prevention: Prevention, ends: bool) {
+        self.end_sibling(number, OrderStatus::Expired);
+        let qty = prevention.seen_by(number).0.qty;
+        let details = Details { prevention: Some(prevention), ..Details::default() };
         let now_ms = self.now_ms;
         let order = self.market.order_mut(number);
         order.prevented.0 += qty.0;
