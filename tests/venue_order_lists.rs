@@ -177,6 +177,32 @@ fn each_order_of_a_cancelled_list_is_told_by_its_own_name_and_that_of_its_cancel
 }
 
 #[test]
+fn a_list_is_told_of_an_order_that_has_another_name() {
+    let venue = quiet();
+    let alice = Trader::new(&venue, "alicehmac");
+    alice.done("POST", OTO, &buy_then_sell("70000"));
+    let mut socket = alice.websocket();
+    request(&mut socket, "1", "userDataStream.subscribe.signature", alice.signed_params(json!({})));
+    let amend = |qty: &'static str, name: &'static str| {
+        let params = [SYMBOL, ("origClientOrderId", "first"), ("newQty", qty), ("newClientOrderId", name)];
+        alice.done("PUT", "/api/v3/order/amend/keepPriority", &params);
+    };
+    // One that keeps its name, then one that does not.
+    amend("0.09", "first");
+    amend("0.08", "renamed");
+    let told: Vec<Value> = (0..5).map(|_| event(&mut socket)["event"].clone()).collect();
+    let kinds: Vec<(&str, &str)> = told
+        .iter()
+        .map(|event| (event["e"].as_str().expect("a kind"), event["C"].as_str().unwrap_or("")))
+        .collect();
+    let (report, position) = (("executionReport", "first"), ("outboundAccountPosition", ""));
+    assert_eq!(kinds, [report, position, report, ("listStatus", "list"), position]);
+    let list = &told[3];
+    assert_eq!((&list["l"], &list["L"]), (&json!("UPDATED"), &json!("EXECUTING")), "{list}");
+    assert_eq!((&list["O"][0]["c"], &list["O"][1]["c"]), (&json!("renamed"), &json!("second")));
+}
+
+#[test]
 fn the_answer_shows_what_follows_as_pending_even_where_it_works_by_then() {
     let venue = quiet();
     let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));

@@ -6,7 +6,7 @@ use super::json::Json;
 use super::render::{list_id, side, tif};
 use super::venue::{Api, Told};
 use crate::domain::Instrument;
-use crate::venue::local::exchange::{Event, ExecutionReport, ExecutionType, ListState};
+use crate::venue::local::exchange::{Event, ExecutionReport, ExecutionType, ListChange, ListState};
 
 /// What an event says, and to whom; `None` where its symbol is gone.
 pub(super) fn told(api: &Api, event: &Event, now_ms: u64) -> Option<Told> {
@@ -138,7 +138,8 @@ fn extras(api: &Api, json: &mut Json<'_>, report: &ExecutionReport, of: &Instrum
 
 fn list_status(api: &Api, json: &mut Json<'_>, list: &ListState, now_ms: u64) -> Option<()> {
     let symbol = &api.exchange.rules(list.symbol)?.instrument.symbol;
-    let (kind, status) = if list.done { ("ALL_DONE", "ALL_DONE") } else { ("EXEC_STARTED", "EXECUTING") };
+    let kind = list.change.label();
+    let status = if list.change == ListChange::Done { "ALL_DONE" } else { "EXECUTING" };
     json.text("e", "listStatus");
     json.number("E", now_ms);
     json.text("s", symbol);

@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Details};
 use super::client_id::ClientId;
+use super::event::ListChange;
 use super::funds::AccountId;
 use super::order::{ExecutionType, Order};
 use super::place::ID_OF_AMEND;
@@ -50,6 +51,10 @@ impl Batch<'_> {
             });
             let details = Details { original_client_id, qty_before: Some(order.qty), ..Details::default() };
             self.report(number, ExecutionType::Replaced, details);
+        }
+        let list = order.list.filter(|_| client_id != order.client_id);
+        if let Some((id, list)) = list.and_then(|id| Some((id, *self.market.lists.get(&id)?))) {
+            self.tell_list(id, &list, ListChange::Updated);
         }
         Ok(order.number)
     }

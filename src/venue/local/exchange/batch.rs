@@ -4,7 +4,7 @@
 //! locked, and ends the other order of its list.
 
 use super::client_id::ClientId;
-use super::event::{Event, ExecutionReport, LastFill, ListState, Prevention};
+use super::event::{Event, ExecutionReport, LastFill, ListChange, ListState, Prevention};
 use super::funds::Funds;
 use super::lists::OrderList;
 use super::market::Market;
@@ -144,10 +144,10 @@ impl Batch<'_> {
             return;
         }
         self.market.retire_list(id, self.now_ms);
-        self.tell_list(id, &list, true);
+        self.tell_list(id, &list, ListChange::Done);
     }
 
-    pub fn tell_list(&mut self, id: u64, list: &OrderList, done: bool) {
+    pub fn tell_list(&mut self, id: u64, list: &OrderList, change: ListChange) {
         let OrderList { account, symbol, client_id, kind, members, .. } = *list;
         let ms = self.now_ms;
         self.out.push(Event::List(ListState {
@@ -157,7 +157,7 @@ impl Batch<'_> {
             client_id,
             kind,
             orders: members,
-            done,
+            change,
             ms,
         }));
     }

@@ -3,7 +3,7 @@
 use super::client_id::ClientId;
 use super::funds::{AccountId, AssetId, Balance};
 use super::lists::{ListKind, ListOrders};
-use super::order::{ExecutionType, Order, StpMode, SymbolId};
+use super::order::{ExecutionType, Order, StpMode, SymbolId, named};
 use super::refusal::Refusal;
 use crate::domain::{Price, Qty};
 
@@ -16,7 +16,7 @@ use crate::domain::{Price, Qty};
 pub enum Event {
     /// An order changed.
     Execution(ExecutionReport),
-    /// A list began or is over.
+    /// A list began, has an order of another name, or is over.
     List(ListState),
     /// Something came from outside, or went there.
     BalanceUpdate {
@@ -133,10 +133,22 @@ pub struct ListState {
     pub kind: ListKind,
     /// Its orders.
     pub orders: ListOrders,
-    /// Whether all are over.
-    pub done: bool,
+    /// What happened to it.
+    pub change: ListChange,
     /// When, ms since 1970.
     pub ms: u64,
+}
+
+named! {
+    /// What happened to a list, by the venue's name of it (`listStatusType`).
+    ListChange {
+        /// It was placed.
+        Started = "EXEC_STARTED",
+        /// One of its orders has another client id.
+        Updated = "UPDATED",
+        /// All its orders are over.
+        Done = "ALL_DONE",
+    }
 }
 
 impl ListState {

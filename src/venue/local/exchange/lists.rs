@@ -4,6 +4,7 @@
 
 use super::batch::{Batch, Details};
 use super::client_id::ClientId;
+use super::event::ListChange;
 use super::funds::AccountId;
 use super::order::{ExecutionType, OrderType, StpMode, SymbolId, Tag};
 use super::place::ID_OF_LIST;
@@ -246,7 +247,7 @@ impl Batch<'_> {
             self.market.add(*order);
         }
         self.lock(numbers[0], need.0 * self.market.pays(oco.side).scale);
-        self.tell_list(id, &list, false);
+        self.tell_list(id, &list, ListChange::Started);
         for number in numbers {
             self.report(number, ExecutionType::New, Details::default());
         }

@@ -37,7 +37,8 @@ mod triggers;
 pub use cancel::{CancelReplace, CancelReplaced, CancelRequest, CancelRestriction};
 pub use client_id::ClientId;
 pub use event::{
-    AccountPosition, Commission, Event, ExecutionReport, LastFill, ListState, Prevented, Prevention,
+    AccountPosition, Commission, Event, ExecutionReport, LastFill, ListChange, ListState, Prevented,
+    Prevention,
 };
 pub use exchange_state::{Exchange, ListingError};
 pub use funds::{AccountId, AssetId, Balance, COMMISSION_DECIMALS};

@@ -7,6 +7,7 @@
 
 use super::batch::{Batch, Details};
 use super::client_id::ClientId;
+use super::event::ListChange;
 use super::funds::AccountId;
 use super::lists::{self, ListKind, ListOrders, OrderList};
 use super::order::{ExecutionType, Order, OrderStatus, OrderType};
@@ -77,7 +78,7 @@ impl Batch<'_> {
             self.market.add(*order);
         }
         self.relock(numbers[0]);
-        self.tell_list(id, &list, false);
+        self.tell_list(id, &list, ListChange::Started);
         for number in &numbers {
             self.report(*number, ExecutionType::New, Details::default());
         }
