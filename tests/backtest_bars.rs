@@ -221,6 +221,20 @@ fn gaps_fill_at_the_open() {
 }
 
 #[test]
+fn what_the_entrys_open_was_beyond_already_fills_there_and_no_nearer_its_trigger() {
+    // Bought at 97.00, the low, with a stop at 99.00: the path rises at once, and stays below it.
+    let low = [9_700, 9_850, 9_700, 9_800];
+    assert_eq!(traded("bracket", "", &[FIRST, low]), [(1, 1_000, 9_700), (1, -1_000, 9_700)]);
+    let high = [10_400, 10_400, 10_250, 10_300];
+    let entry = (1, -1_000, 10_400);
+    assert_eq!(traded("short-bracket", "", &[FIRST, high]), [entry, (1, 1_000, 10_400)]);
+    // Sold at 97.00, with a target at 99.00: that is no worse for the path's going up first.
+    let under = [9_700, 9_850, 9_650, 9_800];
+    let entry = (1, -1_000, 9_700);
+    assert_eq!(traded("short-bracket", "", &[FIRST, under]), [entry, (1, 1_000, 9_700)]);
+}
+
+#[test]
 fn a_limit_that_crosses_the_last_close_takes_at_the_next_open_and_pays_for_it() {
     // The first bar closes at 100.51, and the next opens a minute later, at 100.75: the order is there in between.
     let traded = |strategy: &str, ticks: u32, last: &[[i64; 4]]| {

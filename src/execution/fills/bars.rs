@@ -13,7 +13,8 @@
 //! - Of several orders on one stretch of the path the one that it comes to first is first; at one price stops are before
 //!   limits, and older orders before younger.
 //! - Stops and take-profits rest here, since nobody else sees the path. An order that the order manager triggered on the
-//!   path comes as conditional and immediate-or-cancel, and fills at its trigger price, or at the open that was beyond it.
+//!   path comes as conditional and immediate-or-cancel, and fills at its trigger price where the path passed that on the way
+//!   to the point that triggered it, or else at the price that was beyond it before: an open, or where its entry filled.
 //! - A reduce-only order fills no more than is left to reduce, and ends where nothing is.
 //!
 //! Any quantity fills whole: a bar does not say who would have been there.
@@ -290,17 +291,17 @@ impl BarMarket {
 
     /// An order that the path triggered on its way to the point at `caused`.
     fn on_path(&mut self, order: &Order, caused: Time, price: Price, teller: &mut Teller) {
-        let stop = order.extras.stop_price;
-        let at = match self.points.iter().rev().find(|point| point.time <= caused) {
-            Some(Point { before: Some(before), price, .. }) => {
-                // It was passed on this stretch, or before it began.
-                let (low, high) = (*before.min(price), *before.max(price));
-                stop.clamp(low, high)
-            }
-            Some(point) => point.price,
-            None => price,
-        };
         let now = Order { kind: order.kind.triggered(), tif: TimeInForce::Gtc, ..*order };
+        let point = self.points.iter().rev().find(|point| point.time <= caused);
+        let (before, to) = point.map_or((None, price), |point| (point.before, point.price));
+        let at = match before {
+            // It was beyond the trigger before it was there to be triggered: a path that goes on from there, even back
+            // towards the trigger, gives nothing better.
+            Some(before) if is_beyond(order, before, true) => before,
+            Some(_) if is_beyond(order, to, true) => trigger(order),
+            // It opened beyond it, or was sent for a price of earlier.
+            _ => to,
+        };
         if now.kind == OrderKind::Market || now.side.at_least_as_aggressive(now.price, at) {
             let at = self.worsened(&now, order.qty.0, at, teller);
             self.take(&now, order.qty.0, at, false, teller);
