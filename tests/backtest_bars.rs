@@ -235,6 +235,29 @@ fn what_the_entrys_open_was_beyond_already_fills_there_and_no_nearer_its_trigger
 }
 
 #[test]
+fn an_exit_that_takes_longer_than_a_bar_meets_the_market_as_it_is_then() {
+    let latency = |latency: &str| format!("[backtest]\norder_latency = \"{latency}\"");
+    let fall = [10_000, 10_010, 9_850, 9_860];
+    let bars = [FIRST, CALM, CALM, fall, [9_700, 9_710, 9_600, 9_650], [9_550, 9_560, 9_500, 9_510]];
+    let exit = |of: &str| traded("bracket", &latency(of), &bars).last().copied();
+    // The low of the fourth bar passes the stop, at 20 seconds.
+    for short in ["1ms", "10s", "59s"] {
+        let minute = if short == "59s" { 4 } else { 3 };
+        assert_eq!(exit(short), Some((minute, -1_000, 9_900)), "{short}");
+    }
+    // 90 seconds later the next bar is at its high.
+    assert_eq!(exit("90s"), Some((4, -1_000, 9_710)));
+    // Where a bar has just closed it waits for the next, as any market order does.
+    let dir = tempdir().expect("a directory");
+    let bars = [(0, FIRST), (1, CALM), (2, CALM), (3, fall), (7, [9_550, 9_560, 9_500, 9_510])];
+    some_minutes(dir.path(), XYZ, &bars);
+    let text = format!("{}\n[[strategy]]\nname = \"bracket\"\ninstruments = [\"{XYZ}\"]", latency("90s"));
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(fills(&ran).last(), Some(&(7, -1_000, 9_550)));
+}
+
+#[test]
 fn a_limit_that_crosses_the_last_close_takes_at_the_next_open_and_pays_for_it() {
     // The first bar closes at 100.51, and the next opens a minute later, at 100.75: the order is there in between.
     let traded = |strategy: &str, ticks: u32, last: &[[i64; 4]]| {

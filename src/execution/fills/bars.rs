@@ -15,6 +15,7 @@
 //! - Stops and take-profits rest here, since nobody else sees the path. An order that the order manager triggered on the
 //!   path comes as conditional and immediate-or-cancel, and fills at its trigger price where the path passed that on the way
 //!   to the point that triggered it, or else at the price that was beyond it before: an open, or where its entry filled.
+//!   So it does as long as it takes less than a bar to arrive; one that takes longer meets the market as it is then.
 //! - A reduce-only order fills no more than is left to reduce, and ends where nothing is.
 //!
 //! Any quantity fills whole: a bar does not say who would have been there.
@@ -34,6 +35,8 @@ const POINTS_MAX: usize = 16;
 #[derive(Debug, Clone, Copy)]
 struct Point {
     time: Time,
+    /// How long its bar is, ns; zero where nobody knows.
+    bar_ns: u64,
     /// The point before it in its bar; none where the bar opens.
     before: Option<Price>,
     price: Price,
@@ -81,7 +84,8 @@ impl BarMarket {
         if self.points.len() == POINTS_MAX {
             self.points.pop_front();
         }
-        self.points.push_back(Point { time: teller.now, before, price });
+        let bar_ns = kline.close_time.since(kline.open_time);
+        self.points.push_back(Point { time: teller.now, bar_ns, before, price });
         self.price = Some(price);
         self.open = !kline.closed;
         match before {
@@ -115,7 +119,7 @@ impl BarMarket {
             self.points.pop_front();
         }
         let price = last.close;
-        self.points.push_back(Point { time, before: Some(before), price });
+        self.points.push_back(Point { time, bar_ns: 0, before: Some(before), price });
         (self.price, self.open, self.volume) = (Some(price), false, last.volume.0);
     }
 
@@ -276,10 +280,20 @@ impl BarMarket {
                     self.triggered(order, order.qty.0, price, teller);
                 }
             }
+            _ => self.meet(order, price, teller),
+        }
+    }
+
+    /// A market or limit order meets the market at `price`, or waits for the next bar.
+    fn meet(&mut self, order: &Order, price: Price, teller: &mut Teller) {
+        let immediate = order.tif != TimeInForce::Gtc;
+        match order.kind {
             OrderKind::Market if !self.open => self.waiting.push(*order),
-            OrderKind::Limit if !self.open && (immediate || crosses) => self.waiting.push(*order),
+            OrderKind::Limit if !self.open && (immediate || crosses(order, price)) => {
+                self.waiting.push(*order);
+            }
             OrderKind::Market => self.at_once(order, price, teller),
-            OrderKind::Limit if immediate || crosses => self.at_once(order, price, teller),
+            OrderKind::Limit if immediate || crosses(order, price) => self.at_once(order, price, teller),
             _ => self.rest(order, teller),
         }
     }
@@ -292,15 +306,19 @@ impl BarMarket {
     /// An order that the path triggered on its way to the point at `caused`.
     fn on_path(&mut self, order: &Order, caused: Time, price: Price, teller: &mut Teller) {
         let now = Order { kind: order.kind.triggered(), tif: TimeInForce::Gtc, ..*order };
+        let taken_ns = teller.now.since(caused);
         let point = self.points.iter().rev().find(|point| point.time <= caused);
-        let (before, to) = point.map_or((None, price), |point| (point.before, point.price));
-        let at = match before {
+        let Some(point) = point.filter(|point| point.bar_ns == 0 || taken_ns < point.bar_ns) else {
+            // The bar that triggered it is long over.
+            return self.meet(&now, price, teller);
+        };
+        let at = match point.before {
             // It was beyond the trigger before it was there to be triggered: a path that goes on from there, even back
             // towards the trigger, gives nothing better.
             Some(before) if is_beyond(order, before, true) => before,
-            Some(_) if is_beyond(order, to, true) => trigger(order),
+            Some(_) if is_beyond(order, point.price, true) => trigger(order),
             // It opened beyond it, or was sent for a price of earlier.
-            _ => to,
+            _ => point.price,
         };
         if now.kind == OrderKind::Market || now.side.at_least_as_aggressive(now.price, at) {
             let at = self.worsened(&now, order.qty.0, at, teller);
