@@ -477,6 +477,14 @@ fn a_file_of_funding_rates_that_are_of_another_time_is_told() {
     assert!(outside.contains(&format!("of {} to {}", day(-9_000), day(9_000))), "{outside}");
     assert!(outside.contains(&format!("within the run, {}", day(0)[..10].to_owned())), "{outside}");
     assert!(told("time,rate\n", "")[0].contains("it has none"));
+    // What begins late or ends early leaves a part unpaid; a single rate may be one of every eight hours.
+    let one = |rates: [i64; 2]| told(&format!("time,rate\n{}{}", rate(rates[0]), rate(rates[1])), "");
+    let [late] = &one([300, 480])[..] else { panic!("one note") };
+    let expected = format!("rates.csv: the FUNDING RATES of {FUTURE} begin at {}", day(300));
+    assert!(late.contains(&expected), "{late}");
+    let [early] = &one([0, 100])[..] else { panic!("one note") };
+    assert!(early.contains(&format!("{FUTURE} end at {}, and the run at ", day(100))), "{early}");
+    assert_eq!(told(&format!("time,rate\n{}", rate(60)), ""), Vec::<String>::new());
 }
 
 #[test]
@@ -503,6 +511,11 @@ fn a_bad_file_of_funding_rates_is_told_by_its_line() {
         ("time,rate\n1700000000000,0.000000001\n", 2, "at most 8 decimals"),
         ("time,rate\n1700000000000\n", 2, "at most 8 decimals"),
         ("time,instrument,rate\n1700000000000,usa:spot:XYZ,0.0001\n", 2, "\"usa:spot:XYZ\" is no USD-M"),
+        (
+            "time,rate\n1700028800000,0.0001\n\n1700000000000,0.0001\n1700028800000,0.0001\n",
+            5,
+            "which line 2 gives already",
+        ),
     ] {
         std::fs::write(&path, text).expect("can be written");
         let told = told();

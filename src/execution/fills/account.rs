@@ -46,8 +46,21 @@ pub struct Funding {
     pub rates: Vec<FundingRate>,
     /// For instruments that none are given of: always this, at multiples of so many ns since 1970.
     pub constant: Option<(FeeRate, u64)>,
-    /// The first and the last time that rates were given of, those before the run too.
-    pub given: Option<(Time, Time)>,
+    /// How far the rates that were given reach, those before the run too.
+    pub given: Vec<RatesGiven>,
+}
+
+/// How far the rates reach that are given of an instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RatesGiven {
+    /// Of which.
+    pub instrument: InstrumentId,
+    /// The first.
+    pub first: Time,
+    /// The last.
+    pub last: Time,
+    /// How long it is from the first to the next and to the last from the one before, ns; no more than a day.
+    pub every_ns: [u64; 2],
 }
 
 /// See the module.
@@ -87,8 +100,9 @@ impl Account {
             table.all().iter().map(|i| (i.market == Market::UsdM, i.notional_decimals())).collect();
         let decimals = facts.iter().map(|fact| fact.1).max().unwrap_or(0).max(FEE_DECIMALS);
         let mut rated = vec![false; table.len()];
-        for rate in &funding.rates {
-            rated[rate.instrument.index()] = true;
+        let given = funding.given.iter().map(|given| given.instrument);
+        for instrument in funding.rates.iter().map(|rate| rate.instrument).chain(given) {
+            rated[instrument.index()] = true;
         }
         let marked = margin.is_some() || !funding.rates.is_empty() || funding.constant.is_some();
         Self {

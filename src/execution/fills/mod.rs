@@ -22,7 +22,7 @@ pub mod slippage;
 pub mod teller;
 pub mod tiers;
 
-pub use account::{Funding, FundingRate, Margin};
+pub use account::{Funding, FundingRate, Margin, RatesGiven};
 pub use gateway::{FillGateway, FillSettings, MarketModel};
 pub use latency::{Latencies, Latency};
 pub use queue::Queue;

@@ -1,17 +1,23 @@
-//! Funding rates from a CSV file.
+//! Funding rates from a CSV file, and how far they reach.
 
 use super::fault::BacktestError;
 use crate::domain::decimal;
 use crate::domain::instrument::FeeRate;
-use crate::domain::{Instrument, Market, Time};
-use crate::execution::fills::FundingRate;
+use crate::domain::{Instrument, InstrumentId, Market, Time};
+use crate::execution::fills::{Funding, FundingRate, RatesGiven};
 use crate::run::config::Config;
+use std::collections::BTreeMap;
 
 /// What a time in ms is at least and at most: from 2000 to 2286. One before is in seconds.
 const MILLIS: std::ops::Range<u64> = 946_684_800_000..10_000_000_000_000;
 
+const MINUTE_NS: u64 = 60_000_000_000;
+/// No venue pays more seldom.
+const DAY_NS: u64 = 24 * 60 * MINUTE_NS;
+
 /// Rates of `text`, in order of time: columns `time` (or `calc_time`; ms since 1970), `rate` (or `last_funding_rate`), and
-/// `instrument`, without which they are of the one USD-M instrument that is traded.
+/// `instrument`, without which they are of the one USD-M instrument that is traded. Each is paid: a row that is there twice
+/// would be paid twice, and is refused.
 ///
 /// # Errors
 /// [`BacktestError::File`] with the line that is wrong.
@@ -71,8 +77,136 @@ pub fn read(
                 }
             }
         };
-        rates.push(FundingRate { time: Time::from_millis(millis), instrument, rate: FeeRate(rate) });
+        rates
+            .push((FundingRate { time: Time::from_millis(millis), instrument, rate: FeeRate(rate) }, number));
     }
-    rates.sort_by_key(|rate| (rate.time, rate.instrument));
-    Ok(rates)
+    // Of one moment the rows stay in their order.
+    rates.sort_by_key(|(rate, _)| (rate.time, rate.instrument));
+    let twice = rates.windows(2).find_map(|two| match two {
+        [(one, first), (other, again)] => {
+            ((one.time, one.instrument) == (other.time, other.instrument)).then_some((other, first, *again))
+        }
+        _ => None,
+    });
+    if let Some((rate, first, again)) = twice {
+        let name = config.instruments.get(rate.instrument).name();
+        let expected = format!(
+            "must have one rate of {name} at {}, which line {first} gives already: each would be paid",
+            rate.time
+        );
+        return Err(bad(again, expected));
+    }
+    Ok(rates.into_iter().map(|(rate, _)| rate).collect())
+}
+
+/// How far these rates, in order of time, reach, by instrument. One that is alone is taken to be one of every `every_ns`.
+pub fn given(rates: &[FundingRate], every_ns: u64) -> Vec<RatesGiven> {
+    let mut times: BTreeMap<InstrumentId, Vec<Time>> = BTreeMap::new();
+    for rate in rates {
+        times.entry(rate.instrument).or_default().push(rate.time);
+    }
+    let reach = |(instrument, times): (InstrumentId, Vec<Time>)| {
+        let (first, last) = (*times.first()?, *times.last()?);
+        let gap = |two: Option<&[Time]>| match two {
+            Some(&[one, next]) => next.since(one).min(DAY_NS),
+            _ => every_ns,
+        };
+        let last_two = times.len().checked_sub(2).and_then(|at| times.get(at..));
+        let every_ns = [gap(times.get(..2)), gap(last_two)];
+        Some(RatesGiven { instrument, first, last, every_ns })
+    };
+    times.into_iter().filter_map(reach).collect()
+}
+
+/// What of a run from and until these moments the rates of `file` say nothing about.
+pub fn notes(
+    file: &str,
+    funding: &Funding,
+    traded: &[&Instrument],
+    (from, until): (Time, Time),
+) -> Vec<String> {
+    if !funding.rates.iter().any(|rate| (from..=until).contains(&rate.time)) {
+        let (first, last) = (funding.given.iter().map(|of| of.first), funding.given.iter().map(|of| of.last));
+        let there = match first.min().zip(last.max()) {
+            Some((first, last)) => format!("its rates are of {first} to {last}"),
+            None => "it has none".to_owned(),
+        };
+        return vec![format!(
+            "{file}: NO FUNDING RATE of this file lies within the run, {from} to {until}: {there}; none was paid"
+        )];
+    }
+    let mut notes = Vec::new();
+    for instrument in traded.iter().filter(|i| i.market == Market::UsdM) {
+        let name = instrument.name();
+        let Some(of) = funding.given.iter().find(|of| of.instrument == instrument.id) else {
+            if funding.constant.is_none() {
+                notes.push(format!("{file}: it has no funding rate of {name}, which paid none"));
+            }
+            continue;
+        };
+        // The next may be due as long after as the one before was, or a little later: rates come some ms after the hour.
+        let [first_every, last_every] = of.every_ns.map(|every| every + MINUTE_NS);
+        if of.first > from.plus_nanos(first_every) {
+            let (first, name) = (of.first, &name);
+            notes.push(format!(
+                "{file}: the FUNDING RATES of {name} begin at {first}, and the run at {from}: none was paid before"
+            ));
+        }
+        if until > of.last.plus_nanos(last_every) {
+            let last = of.last;
+            notes.push(format!(
+                "{file}: the FUNDING RATES of {name} end at {last}, and the run at {until}: none was paid after"
+            ));
+        }
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+
+    const HOUR_NS: u64 = 60 * MINUTE_NS;
+
+    #[test]
+    fn a_run_is_told_of_which_instruments_rates_do_not_reach_over_it() {
+        let all: Vec<Instrument> = (0..4)
+            .map(|id| {
+                let market = if id == 3 { Market::Spot } else { Market::UsdM };
+                Instrument { id: InstrumentId(id), ..sample(market, &format!("I{id}USDT")) }
+            })
+            .collect();
+        let traded: Vec<&Instrument> = all.iter().collect();
+        let told = |rates: &[(u64, u16)], constant, range: (u64, u64)| {
+            let rates: Vec<_> = rates
+                .iter()
+                .map(|&(hour, id)| FundingRate {
+                    // Some ms after the hour, as Binance has it.
+                    time: Time(hour * HOUR_NS + 3_000_000 * (hour / 8 % 2)),
+                    instrument: InstrumentId(id),
+                    rate: FeeRate(1),
+                })
+                .collect();
+            let given = given(&rates, 8 * HOUR_NS);
+            let funding = Funding { rates, constant, given };
+            notes("f.csv", &funding, &traded, (Time(range.0 * HOUR_NS), Time(range.1 * HOUR_NS)))
+        };
+        let hours = |ids: &[u16], hours: &[u64]| -> Vec<(u64, u16)> {
+            hours.iter().flat_map(|hour| ids.iter().map(|id| (*hour, *id))).collect()
+        };
+        let whole = hours(&[0, 1, 2], &[8, 16, 24, 32]);
+        assert_eq!(told(&whole, None, (0, 40)), Vec::<String>::new());
+        let without = hours(&[0, 2], &[8, 16, 24, 32]);
+        let notes = told(&without, None, (0, 40));
+        assert!(notes.len() == 1 && notes[0].contains("no funding rate of binance:usdm:I1USDT"), "{notes:?}");
+        // What the file does not have pays the rate of always, where there is one.
+        assert_eq!(told(&without, Some((FeeRate(1), 8 * HOUR_NS)), (0, 40)), Vec::<String>::new());
+        let part = [hours(&[0, 1], &[8, 16, 24, 32]), hours(&[2], &[20, 24, 28])].concat();
+        let notes = told(&part, None, (0, 40));
+        let begins = notes[0].contains("I2USDT begin at ") && notes[0].contains("none was paid before");
+        let ends = notes[1].contains("I2USDT end at ") && notes[1].contains("none was paid after");
+        assert!(notes.len() == 2 && begins && ends, "{notes:?}");
+        assert_eq!(told(&part, None, (17, 31)), Vec::<String>::new());
+    }
 }

@@ -248,19 +248,13 @@ impl Plan {
             false => Vec::new(),
         };
         let Some(file) = &config.backtest.funding_file else { return notes };
-        let funding = &self.simulation.fills.funding;
-        let (from, until) = (outcome.from.max(self.simulation.score.from), outcome.until);
-        if funding.rates.iter().any(|rate| (from..=until).contains(&rate.time)) {
-            return notes;
-        }
-        let there = match funding.given {
-            Some((first, last)) => format!("its rates are of {first} to {last}"),
-            None => "it has none".to_owned(),
-        };
-        let file = file.display();
-        notes.push(format!(
-            "{file}: NO FUNDING RATE of this file lies within the run, {from} to {until}: {there}; \
-             none was paid"
+        let range = (outcome.from.max(self.simulation.score.from), outcome.until);
+        let traded = traded(config).unwrap_or_default();
+        notes.extend(funding::notes(
+            &file.display().to_string(),
+            &self.simulation.fills.funding,
+            &traded,
+            range,
         ));
         notes
     }
@@ -466,7 +460,7 @@ fn funding(b: &BacktestConfig, config: &Config, traded: &[&Instrument]) -> Resul
         Some(path) => funding::read(&path.display().to_string(), &read(path)?, config, traded)?,
         None => Vec::new(),
     };
-    let given = rates.first().zip(rates.last()).map(|(first, last)| (first.time, last.time));
+    let given = funding::given(&rates, every);
     rates.retain(|rate| b.from.is_none_or(|from| rate.time >= from));
     Ok(Funding { rates, constant, given })
 }
