@@ -25,7 +25,7 @@ fn units(value: &Value) -> i128 {
 
 fn quiet() -> Running {
     let mut options = ServerOptions::generated(13, demo_instruments(), 200);
-    options.wait_for_clients = 99;
+    (options.wait_for_clients, options.meets_market) = (99, false);
     options.order_limits = (u32::MAX, u32::MAX);
     options.limits.weight = Some(u32::MAX);
     options.accounts = vec![account("alice", &BEGIN), account("bob", &BEGIN)];

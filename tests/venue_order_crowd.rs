@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 mod frames;
 #[path = "support/order_client.rs"]
 mod order_client;
-use order_client::stream_client::{connect, text};
+use order_client::stream_client::{connect, get, text};
 use order_client::{Trader, account};
 
 const ORDER: &str = "/api/v3/order";
@@ -52,16 +52,8 @@ fn orders_trade_with_the_generated_market() {
     let venue = Server::start(options).expect("the venue starts");
     let alice = Trader::new(&venue, "alicehmac");
     let began = Instant::now();
-    // The first depth frame brings the crowd.
-    let bought = loop {
-        let order = market(&alice, "BUY", "0.002");
-        if order["status"] == "FILLED" {
-            break order;
-        }
-        assert_eq!(order["status"], "EXPIRED", "{order}");
-        assert!(began.elapsed() < PATIENCE, "nobody sells");
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let bought = market(&alice, "BUY", "0.002");
+    assert_eq!(bought["status"], "FILLED", "{bought}");
     let paid: f64 = bought["fills"][0]["price"].as_str().and_then(|p| p.parse().ok()).expect("a price");
     let best = book(&venue).asks[0].price.0 as f64 / UNITS as f64;
     assert!((paid / best - 1.0).abs() < 0.02, "paid {paid}, shown {best}");
@@ -96,6 +88,39 @@ fn orders_trade_with_the_generated_market() {
         let _ = alice.rest("DELETE", ORDER, &[SYMBOL, ("orderId", &id)]);
     };
     assert_ne!(filled["executedQty"], "0.00000000");
+}
+
+#[test]
+fn orders_meet_the_book_that_is_shown_before_the_first_frame() {
+    let mut options = ServerOptions::generated(3, demo_instruments(), 2_000);
+    options.wait_for_clients = 99;
+    options.accounts = vec![account("alice", &[("USDT", "1000000"), ("BTC", "10")])];
+    let venue = Server::start(options).expect("the venue starts");
+    let alice = Trader::new(&venue, "alicehmac");
+    let shown = book(&venue);
+    let (bid, ask) = (shown.bids[0].price.0, shown.asks[0].price.0);
+    let last = get(alice.endpoint(), venue.ca_pem(), "/api/v3/ticker/price?symbol=BTCUSDT").json();
+    let middle = printed((bid + ask) / 2 / TICK * TICK);
+    assert_eq!(last["price"], json!(middle), "nothing has traded yet");
+    let above = printed(ask / 100 * 101 / TICK * TICK);
+    let order = |side, kind, more: &[(&'static str, &str)]| {
+        let what = [SYMBOL, ("side", side), ("type", kind), ("quantity", "0.001")];
+        let params: Vec<(&str, &str)> = what.into_iter().chain(more.iter().copied()).collect();
+        alice.rest("POST", ORDER, &params).json()
+    };
+    let stop = order("SELL", "STOP_LOSS", &[("stopPrice", &above)]);
+    assert_eq!(stop["code"], -2010, "the market is below it already: {stop}");
+    let make = order("BUY", "LIMIT_MAKER", &[("price", &above)]);
+    assert_eq!(make["code"], -2010, "it would take: {make}");
+    for bought in
+        [order("BUY", "MARKET", &[]), order("BUY", "LIMIT", &[("price", &above), ("timeInForce", "GTC")])]
+    {
+        assert_eq!(
+            (&bought["status"], &bought["fills"][0]["price"]),
+            (&json!("FILLED"), &json!(printed(ask))),
+            "{bought}"
+        );
+    }
 }
 
 /// Recorded frames of one source.

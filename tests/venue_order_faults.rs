@@ -15,7 +15,7 @@ const ORDER: &str = "/api/v3/order";
 
 fn options() -> ServerOptions {
     let mut options = ServerOptions::generated(12, demo_instruments(), 200);
-    options.wait_for_clients = 99;
+    (options.wait_for_clients, options.meets_market) = (99, false);
     options.accounts = vec![account("alice", &[("USDT", "1000000")])];
     options
 }

@@ -17,7 +17,7 @@ const SYMBOL: (&str, &str) = ("symbol", "BTCUSDT");
 /// A market that has not begun, so that only the accounts trade.
 fn quiet() -> Running {
     let mut options = ServerOptions::generated(17, demo_instruments(), 200);
-    options.wait_for_clients = 99;
+    (options.wait_for_clients, options.meets_market) = (99, false);
     options.accounts = vec![
         account("alice", &[("USDT", "1000000"), ("BTC", "10")]),
         account("bob", &[("USDT", "1000000"), ("BTC", "10")]),

@@ -21,7 +21,7 @@ fn quiet() -> Running {
 
 fn quiet_with(more: impl FnOnce(&mut ServerOptions)) -> Running {
     let mut options = ServerOptions::generated(11, demo_instruments(), 200);
-    options.wait_for_clients = 99;
+    (options.wait_for_clients, options.meets_market) = (99, false);
     options.accounts = vec![
         account("alice", &[("USDT", "1000000"), ("BTC", "10"), ("ETH", "5")]),
         account("bob", &[("USDT", "1000000"), ("BTC", "10")]),
@@ -492,7 +492,7 @@ fn a_pair_of_orders_is_one_list() {
 #[test]
 fn too_many_orders_are_refused_until_the_window_ends() {
     let mut options = ServerOptions::generated(11, demo_instruments(), 200);
-    options.wait_for_clients = 99;
+    (options.wait_for_clients, options.meets_market) = (99, false);
     options.order_limits = (1_000, 3);
     options.accounts = vec![account("alice", &[("USDT", "1000000")])];
     let venue = Server::start(options).expect("the venue starts");

@@ -8,15 +8,34 @@
 //! or recorded, and agree with each other; the price is that an account does not see its own order in the public book,
 //! and that ids of its trades are of another row than those of the public ones.
 
+use super::super::api::Api;
+use super::super::exchange::SymbolId;
+use super::listing::Listing;
 use super::scan;
 use super::server::Server;
-use crate::domain::{Level, Market};
+use crate::domain::{Level, Market, Time};
 use std::time::Instant;
 
 /// Levels of a side that orders can meet.
 const LEVELS: usize = 500;
 
 impl Server {
+    /// Lets accounts meet the books that were seeded, before the first frame: they are what REST shows until then. A market
+    /// that has not traded yet is taken to stand at the middle of its book, so that stops know on which side of it they are.
+    pub(super) fn show_seeded(&mut self) {
+        if !self.meets_market {
+            return;
+        }
+        let now = self.now();
+        for listing in self.exchange.listings(Market::Spot).filter(|listing| listing.book.is_synced()) {
+            let Some(id) = self.api.exchange().symbol(&listing.instrument.symbol) else { continue };
+            if let Some(last) = listing.last_price() {
+                self.api.change(now, |exchange, _| exchange.set_last_price(id, last));
+            }
+            show(&mut self.api, id, listing, now);
+        }
+    }
+
     /// Lets accounts meet what a frame of spot has just told.
     pub(super) fn let_meet(&mut self, source: usize, frame: &[u8], at: Instant) {
         if !self.meets_market {
@@ -37,14 +56,11 @@ impl Server {
         let Some(listing) = self.exchange.listing(Market::Spot, &symbol) else { return };
         let Some(id) = self.api.exchange().symbol(&symbol) else { return };
         let now = self.now();
-        let ms = now.0 / 1_000_000;
         if is_book {
             if !listing.book.is_synced() {
                 return;
             }
-            let bids: Vec<Level> = listing.book.bids().take(LEVELS).collect();
-            let asks: Vec<Level> = listing.book.asks().take(LEVELS).collect();
-            self.api.change(now, |exchange, out| exchange.show_crowd(ms, id, &bids, &asks, out));
+            show(&mut self.api, id, listing, now);
         } else {
             // One that could not be read is not in the listing.
             let trade_id = parts.and_then(|parts| scan::integer(parts.data, br#""t":"#));
@@ -53,8 +69,15 @@ impl Server {
                 return;
             };
             let told = (trade.maker_side, trade.price, trade.qty);
-            self.api.change(now, |exchange, out| exchange.crowd_traded(ms, id, told, out));
+            self.api.change(now, |exchange, out| exchange.crowd_traded(now.0 / 1_000_000, id, told, out));
         }
         self.spread(at);
     }
+}
+
+/// Shows the exchange the book of a listing.
+fn show(api: &mut Api, id: SymbolId, listing: &Listing, now: Time) {
+    let bids: Vec<Level> = listing.book.bids().take(LEVELS).collect();
+    let asks: Vec<Level> = listing.book.asks().take(LEVELS).collect();
+    api.change(now, |exchange, out| exchange.show_crowd(now.0 / 1_000_000, id, &bids, &asks, out));
 }

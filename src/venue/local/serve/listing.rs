@@ -118,6 +118,16 @@ impl Listing {
         self.derived.retain(|derived| derived.name != name);
     }
 
+    /// What it last traded at; before its first trade the middle of its book, in whole ticks.
+    pub fn last_price(&self) -> Option<Price> {
+        let middle = || {
+            let (bid, ask) = (self.book.bids().next()?.price.0, self.book.asks().next()?.price.0);
+            let tick = self.instrument.tick.0.max(1);
+            Some(Price((bid + (ask - bid) / 2) / tick * tick)).filter(|price| price.0 > 0)
+        };
+        self.trades.back().map(|trade| trade.price).or_else(middle)
+    }
+
     /// Takes in a frame of this instrument.
     pub fn take<'a>(&mut self, channel: &[u8], data: &'a [u8]) -> News<'a> {
         let head = &data[..data.len().min(128)];

@@ -148,7 +148,7 @@ impl Server {
         }
         let (control, inbox) = Control::new(waker);
         let began = Instant::now();
-        Ok(Self {
+        let mut server = Self {
             poll,
             listeners,
             connections: Vec::new(),
@@ -182,7 +182,9 @@ impl Server {
             limits: options.limits,
             next_sweep: Instant::now(),
             stop: false,
-        })
+        };
+        server.show_seeded();
+        Ok(server)
     }
 
     pub fn control(&self) -> Control {

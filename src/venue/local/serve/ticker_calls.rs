@@ -83,7 +83,7 @@ fn price(listing: &Listing, price: Price) -> String {
 
 pub(super) fn last_price(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(chosen(call)?.rows(|listing| {
-        let last = listing.trades.back().map_or(Price(0), |trade| trade.price);
+        let last = listing.last_price().unwrap_or_default();
         json!({ "symbol": listing.instrument.symbol, "price": price(listing, last) })
     }))
 }
