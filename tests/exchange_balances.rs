@@ -314,7 +314,9 @@ fn a_leg_is_amended_after_the_other_was_forgotten() {
     let amended = exchange
         .amend(20, seller, SYMBOL, (above.number.into(), Qty(80), None), &mut events)
         .expect("it is still open");
-    assert_eq!((amended.qty, amended.executed, amended.locked()), (Qty(80), Qty(30), amended.need().0));
+    assert_eq!((amended.qty, amended.executed, amended.need().0), (Qty(80), Qty(30), 50));
+    // Of three decimals, in units of eight.
+    assert_eq!(amended.locked(), 50 * 100_000);
     let told: Vec<u64> = events
         .iter()
         .filter_map(|event| match event {

@@ -123,6 +123,56 @@ fn orders_meet_the_book_that_is_shown_before_the_first_frame() {
     }
 }
 
+/// A recording of nothing but a snapshot of a symbol that no configuration knows.
+fn unknown(symbol: &str, balances: &[(&str, &str)]) -> Running {
+    let snapshot = br#"{"lastUpdateId":7,"bids":[["0.09980","500"]],"asks":[["0.10020","700"]]}"#;
+    let sources = vec![frames::source("unknown", Market::Spot, Some(symbol))];
+    let frames = vec![(1_723_075_200_000_000_000, snapshot.to_vec())].into_iter();
+    let source = Recorded { sources, frames, now: (0, Vec::new()) };
+    let mut options = ServerOptions::recorded(Box::new(source), Vec::new());
+    options.at_end = AtEnd::StayOpen;
+    options.accounts = vec![account("alice", balances)];
+    Server::start(options).expect("the venue starts")
+}
+
+#[test]
+fn a_recorded_symbol_that_is_not_configured_trades_what_its_name_tells_or_takes_no_orders() {
+    let venue = unknown("DOGEUSDT", &[("USDT", "1000"), ("DOGE", "0")]);
+    let alice = Trader::new(&venue, "alicehmac");
+    let of = |venue: &Running, symbol: &str| {
+        let target = format!("/api/v3/exchangeInfo?symbol={symbol}");
+        let endpoint = venue.endpoint(Market::Spot).expect("served");
+        get(endpoint, venue.ca_pem(), &target).json()["symbols"][0].clone()
+    };
+    let listed = of(&venue, "DOGEUSDT");
+    assert_eq!((&listed["baseAsset"], &listed["quoteAsset"]), (&json!("DOGE"), &json!("USDT")));
+    let order = [("symbol", "DOGEUSDT"), ("side", "BUY"), ("type", "MARKET"), ("quantity", "100")];
+    let bought = alice.done("POST", ORDER, &order);
+    assert_eq!(
+        (&bought["status"], &bought["cummulativeQuoteQty"]),
+        (&json!("FILLED"), &json!("10.02000000"))
+    );
+    let balances = alice.done("GET", "/api/v3/account", &[])["balances"].clone();
+    let free = |asset: &str| {
+        let row = balances.as_array().expect("rows").iter().find(|row| row["asset"] == asset);
+        row.map(|row| row["free"].clone())
+    };
+    assert_eq!((free("DOGE"), free("USDT")), (Some(json!("100.00000000")), Some(json!("989.98000000"))));
+    let said = |venue: &Running, what: &str| {
+        let [warning] = venue.warnings() else { panic!("one warning: {:?}", venue.warnings()) };
+        assert!(warning.contains(what) && warning.contains("[[instrument]]"), "{warning}");
+    };
+    said(&venue, "spot DOGEUSDT is not in the configuration: it is taken to trade DOGE for USDT");
+    drop(venue);
+
+    let venue = unknown("ABCDEFG", &[]);
+    said(&venue, "its name does not tell what it trades: no orders are taken in it");
+    let alice = Trader::new(&venue, "alicehmac");
+    assert_eq!(of(&venue, "ABCDEFG")["symbol"], "ABCDEFG", "its frames are served");
+    let order = [("symbol", "ABCDEFG"), ("side", "BUY"), ("type", "MARKET"), ("quantity", "100")];
+    assert_eq!(alice.refused("POST", ORDER, &order), (400, -1121));
+}
+
 /// Recorded frames of one source.
 struct Recorded {
     sources: Vec<SourceInfo>,

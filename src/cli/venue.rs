@@ -77,7 +77,8 @@ struct ServeArgs {
     /// How fast recordings are served: max, or so many times the recorded pace
     #[arg(long, default_value = "1", value_parser = parse_speed)]
     speed: Pace,
-    /// Configuration whose instruments exchangeInfo shows with a recording; the built-in one where not given
+    /// Configuration whose instruments exchangeInfo shows with a recording, the built-in one where not given; of others
+    /// in the recording, assets and rules are guessed
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address of the first market; the next ones have the ports after it. Port 0: any free ones
@@ -195,6 +196,7 @@ pub fn run(args: Args) -> Outcome {
             return if usage { Outcome::BadUsage } else { Outcome::Failed };
         }
     };
+    venue.warnings().iter().for_each(|warning| eprintln!("{warning}"));
     show_endpoints(&venue, tls, waits, (has_accounts, demo.as_ref()), json);
     while venue.is_alive() && !interrupt.is_raised() {
         std::thread::sleep(Duration::from_millis(100));

@@ -19,6 +19,7 @@ pub mod lots;
 pub mod measure;
 pub mod number;
 pub mod order;
+pub mod pair;
 pub mod params;
 pub mod pause;
 pub mod performance;

@@ -3,14 +3,8 @@
 use super::ImportOptions;
 use super::fault::NameFault;
 use crate::domain::Market;
+use crate::domain::pair::assets_of;
 use crate::history::catalogue::split_name;
-
-/// Assets that prices are quoted in, the longer ones first.
-const QUOTES: &[&str] = &[
-    "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "USDS", "BIDR", "IDRT", "BVND", "DOGE", "BTC", "ETH",
-    "BNB", "XRP", "TRX", "EUR", "GBP", "TRY", "AUD", "BRL", "RUB", "UAH", "NGN", "ZAR", "PLN", "RON", "ARS",
-    "MXN", "COP", "CZK", "JPY", "DAI", "PAX", "VAI", "UST", "USD",
-];
 
 /// An instrument's name and assets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,26 +34,13 @@ impl ImportOptions {
 
     /// Base and quote.
     fn assets(&self, market: Market, symbol: &str) -> Result<(String, String), NameFault> {
-        let derived = if self.base.is_some() && self.quote.is_some() { None } else { assets(market, symbol) };
+        let derived =
+            if self.base.is_some() && self.quote.is_some() { None } else { assets_of(market, symbol) };
         let missing = || NameFault::Assets(symbol.into());
         let (base, quote) = derived.map_or((None, None), |(base, quote)| (Some(base), Some(quote)));
         let base = self.base.clone().or(base).ok_or_else(missing)?;
         Ok((base, self.quote.clone().or(quote).ok_or_else(missing)?))
     }
-}
-
-/// The assets of a symbol such as `BTCUSDT`, `BTC-USD`, `BTCUSD_PERP` or `BTCUSDT_240927`.
-fn assets(market: Market, symbol: &str) -> Option<(String, String)> {
-    if let Some((base, quote)) = symbol.split_once(['-', '/']) {
-        let plain = |asset: &str| !asset.is_empty() && asset.chars().all(char::is_alphanumeric);
-        return (plain(base) && plain(quote)).then(|| (base.into(), quote.into()));
-    }
-    let pair = match market {
-        Market::Spot => symbol,
-        Market::UsdM | Market::CoinM => symbol.split('_').next()?,
-    };
-    let quote = QUOTES.iter().find(|quote| pair.len() > quote.len() && pair.ends_with(**quote))?;
-    Some((pair[..pair.len() - quote.len()].into(), (*quote).into()))
 }
 
 #[cfg(test)]
@@ -75,19 +56,6 @@ mod tests {
         let other = ImportOptions { instrument: Some("binance:coinm:ETHUSD_PERP".into()), ..given };
         let named = other.named("binance", Some(Market::UsdM), "ETHUSDT").map(|named| named.name);
         assert_eq!(named.as_deref(), Ok("binance:coinm:ETHUSD_PERP"), "by name");
-    }
-
-    #[test]
-    fn assets_are_told_from_symbols_or_not_at_all() {
-        let pair = |base: &str, quote: &str| Some((base.to_owned(), quote.to_owned()));
-        assert_eq!(assets(Market::Spot, "BTCUSDT"), pair("BTC", "USDT"));
-        assert_eq!(assets(Market::Spot, "BTCFDUSD"), pair("BTC", "FDUSD"));
-        assert_eq!(assets(Market::Spot, "ETHBTC"), pair("ETH", "BTC"));
-        assert_eq!(assets(Market::CoinM, "BTCUSD_PERP"), pair("BTC", "USD"));
-        assert_eq!(assets(Market::UsdM, "BTCUSDT_240927"), pair("BTC", "USDT"));
-        assert_eq!(assets(Market::Spot, "BTC-USD"), pair("BTC", "USD"));
-        assert_eq!(assets(Market::Spot, "SPY"), None);
-        assert_eq!(assets(Market::Spot, "USDT"), None);
     }
 
     #[test]

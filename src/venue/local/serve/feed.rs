@@ -8,6 +8,7 @@ use super::super::stream::{FlowSource, LATENCY_MIN_NS};
 use super::options::{Origin, Pace, ServeError};
 use super::scan;
 use crate::domain::instrument::FeeRate;
+use crate::domain::pair::assets_of;
 use crate::domain::{Instrument, InstrumentId, Market, Notional, Price, Qty, Time};
 use crate::net::{FrameSource, SourceInfo};
 use std::collections::{HashSet, VecDeque};
@@ -46,6 +47,8 @@ pub(super) struct Feed {
     next: Option<Held>,
     room: Vec<Vec<u8>>,
     state: State,
+    /// What is guessed of instruments that nobody described.
+    pub warnings: Vec<String>,
     /// Why the source failed, if it did.
     pub failure: Option<String>,
 }
@@ -75,11 +78,12 @@ impl Feed {
             next: None,
             room: Vec::new(),
             state: State::Waiting,
+            warnings: Vec::new(),
             failure: None,
         };
         feed.look_ahead()?;
         let mut instruments: Vec<Instrument> = instruments;
-        feed.infer_missing(&mut instruments);
+        feed.warnings = feed.infer_missing(&mut instruments);
         Ok((feed, instruments))
     }
 
@@ -108,18 +112,35 @@ impl Feed {
         self.ahead.iter().map(|held| (&self.sources[held.source], held.bytes.as_slice()))
     }
 
-    /// Adds instruments that have frames and are not listed, at the precision of their first price and quantity.
-    fn infer_missing(&self, instruments: &mut Vec<Instrument>) {
+    /// Adds instruments that have frames and are not listed, at the precision of their first price and quantity; returns
+    /// what of each is guessed.
+    fn infer_missing(&self, instruments: &mut Vec<Instrument>) -> Vec<String> {
+        let mut warnings = Vec::new();
         for (info, frame) in self.ahead() {
             let Some(symbol) = &info.symbol else { continue };
             if instruments.iter().any(|of| of.market == info.market && of.symbol.eq_ignore_ascii_case(symbol))
             {
                 continue;
             }
-            if let Some(instrument) = inferred(info.market, symbol, frame) {
-                instruments.push(instrument);
-            }
+            let Some(of) = inferred(info.market, symbol, frame) else { continue };
+            let (market, symbol) = (of.market, &of.symbol);
+            let guessed = "its tick and lot are taken to be the last digits of its first price and quantity, its fees \
+                           and its least value none; to have its own, write an [[instrument]] for it into a file of \
+                           the configuration's [instruments]";
+            warnings.push(if of.quote.is_empty() {
+                format!(
+                    "{market} {symbol} is not in the configuration, and its name does not tell what it trades: no \
+                     orders are taken in it; {guessed}, with base and quote"
+                )
+            } else {
+                format!(
+                    "{market} {symbol} is not in the configuration: it is taken to trade {} for {}, {guessed}",
+                    of.base, of.quote
+                )
+            });
+            instruments.push(of);
         }
+        warnings
     }
 
     /// Lets the frames go; the first is due now.
@@ -201,6 +222,7 @@ impl Feed {
     }
 }
 
+/// What a frame tells of an instrument that nobody described; without a quote asset where its name does not tell which.
 fn inferred(market: Market, symbol: &str, frame: &[u8]) -> Option<Instrument> {
     let mut decimals = None;
     let printed = |text: &[u8]| memchr::memchr(b'.', text).map_or(0, |at| text.len() - at - 1);
@@ -214,13 +236,15 @@ fn inferred(market: Market, symbol: &str, frame: &[u8]) -> Option<Instrument> {
     // More would not fit the numbers, and no venue prints them.
     let fits = |&(price, qty): &(usize, usize)| price.max(qty) <= 18 && price + qty <= 18;
     let (price_decimals, qty_decimals) = decimals.filter(fits).map(|(p, q)| (p as u8, q as u8))?;
+    let symbol = symbol.to_uppercase();
+    let (base, quote) = assets_of(market, &symbol).unwrap_or_else(|| (symbol.clone(), String::new()));
     Some(Instrument {
         id: InstrumentId(0),
         venue: "binance".into(),
         market,
-        symbol: symbol.to_uppercase(),
-        base: symbol.get(..3).unwrap_or(symbol).to_uppercase(),
-        quote: symbol.get(3..).unwrap_or_default().to_uppercase(),
+        symbol,
+        base,
+        quote,
         price_decimals,
         qty_decimals,
         tick: Price(1),

@@ -84,14 +84,15 @@ impl Server {
     /// # Errors
     /// [`ServeError`] where options do not fit, an address is taken, a file cannot be written, or the origin fails.
     pub fn start(options: ServerOptions) -> Result<Running, ServeError> {
-        let prepared = server::Server::prepare(options)?;
+        let mut prepared = server::Server::prepare(options)?;
+        let warnings = prepared.take_warnings();
         let (endpoints, ca_pem, admin) = (prepared.endpoints(), prepared.ca_pem(), prepared.admin());
         let control = prepared.control();
         let thread = thread::Builder::new()
             .name("venue".into())
             .spawn(move || prepared.run())
             .map_err(|error| ServeError::Io { what: "cannot start the venue's thread".into(), error })?;
-        Ok(Running { endpoints, ca_pem, admin, control, thread: Some(thread) })
+        Ok(Running { endpoints, ca_pem, admin, warnings, control, thread: Some(thread) })
     }
 }
 
@@ -101,6 +102,7 @@ pub struct Running {
     endpoints: Vec<Endpoint>,
     ca_pem: Option<String>,
     admin: Option<SocketAddr>,
+    warnings: Vec<String>,
     control: Control,
     thread: Option<JoinHandle<Stats>>,
 }
@@ -128,6 +130,12 @@ impl Running {
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// What had to be guessed of instruments that nobody described, and in which no orders are taken, with the reason.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// A handle for faults and questions, which may be cloned and moved to other threads.

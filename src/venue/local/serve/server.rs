@@ -139,8 +139,9 @@ impl Server {
         }
         let settings = options.api_settings();
         let meets_market = options.meets_market && !options.accounts.is_empty();
-        let (feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
-        let api = Api::new(settings, listable(&instruments), options.accounts, wall())?;
+        let (mut feed, instruments) = Feed::new(options.origin, options.pace, wall())?;
+        let listed = listable(&instruments, &mut feed.warnings);
+        let api = Api::new(settings, listed, options.accounts, wall())?;
         let mut exchange = Exchange::default();
         instruments.into_iter().for_each(|instrument| exchange.list(instrument));
         for (source, frame) in feed.ahead() {
@@ -185,6 +186,10 @@ impl Server {
         };
         server.show_seeded();
         Ok(server)
+    }
+
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.feed.warnings)
     }
 
     pub fn control(&self) -> Control {
@@ -408,10 +413,12 @@ impl Server {
     }
 }
 
-/// The rules of the spot symbols that can be traded here.
-fn listable(instruments: &[Instrument]) -> Vec<SymbolRules> {
+/// The rules of the spot symbols that can be traded here; `warnings` has why others cannot.
+fn listable(instruments: &[Instrument], warnings: &mut Vec<String>) -> Vec<SymbolRules> {
     let mut listed: Vec<SymbolRules> = Vec::new();
-    for instrument in instruments.iter().filter(|instrument| instrument.market == Market::Spot) {
+    // Without a quote asset nobody knows what it would be paid with; that was said when its frames were met.
+    let known = |of: &&Instrument| of.market == Market::Spot && !of.quote.is_empty();
+    for instrument in instruments.iter().filter(known) {
         let rules = SymbolRules::of(instrument.clone());
         let known = |other: &SymbolRules| other.instrument.symbol == instrument.symbol;
         if listed.iter().any(known) {
@@ -419,7 +426,7 @@ fn listable(instruments: &[Instrument]) -> Vec<SymbolRules> {
         }
         match Accounts::new(vec![rules.clone()]) {
             Ok(_) => listed.push(rules),
-            Err(error) => log::warn!("no orders are taken in {}: {error}", instrument.symbol),
+            Err(error) => warnings.push(format!("no orders are taken in {}: {error}", instrument.symbol)),
         }
     }
     listed
