@@ -140,7 +140,7 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
         let open = alice.done("GET", "/api/v3/openOrders", &[]);
         open.as_array().and_then(|rows| rows.first()).map(|row| row["clientOrderId"].clone())
     });
-    assert!(matches!(Earlier::read(&first), Err(RecoverError::Running(_))), "it goes on itself");
+    assert!(matches!(Earlier::read(&first, ""), Err(RecoverError::Running(_))), "it goes on itself");
     sell(&bob, 12);
     sell(&bob, 8);
     std::thread::sleep(Duration::from_millis(200));
@@ -222,12 +222,12 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     assert_eq!((result.realised.0 < 0, result.realised), (true, position.realised), "{told}");
 
     // Who names the first again, as the same command does, goes on from the second; and not at all without it.
-    let again = Earlier::read(&first).expect("it reads");
+    let again = Earlier::read(&first, "").expect("it reads");
     assert_eq!((&again.path, &again.named), (&second, &Some(first.clone())), "{}", again.told());
     let taken = Earlier::gone_on_with_by(&first, Some(&second)).expect_err("one run goes on with it");
     assert!(taken.to_string().contains("another run went on with it"), "{taken}");
     std::fs::rename(&second, dir.path().join("elsewhere")).expect("ours");
-    let lost = Earlier::read(&first).err().expect("it is not there").to_string();
+    let lost = Earlier::read(&first, "").err().expect("it is not there").to_string();
     assert!(lost.contains("which is not there") && lost.contains("run.journal.next"), "{lost}");
     std::fs::rename(dir.path().join("elsewhere"), &second).expect("ours");
 
@@ -254,13 +254,12 @@ fn what_cannot_be_gone_on_with_is_refused() {
     let live = live_orders::config(&venue, Key::Hmac, "", BRACKETED);
     let dir = tempfile::tempdir().expect("a temporary directory");
     let journal = dir.path().join("run.journal");
+    // One that begins all the same ends at once.
+    let over = Interrupt::default();
+    over.raise();
     let refused = |config: &Config, place: &Path| {
-        let options = options(
-            STRATEGIES,
-            &dir.path().join("next.journal"),
-            &Interrupt::default(),
-            Some(place.to_owned()),
-        );
+        let next = dir.path().join("next.journal");
+        let options = options(STRATEGIES, &next, &over, Some(place.to_owned()));
         run_live(config, options).expect_err("it may not begin").to_string()
     };
     assert!(refused(&live.config, dir.path()).contains("no journal is there"));
@@ -276,5 +275,24 @@ fn what_cannot_be_gone_on_with_is_refused() {
     other.strategies[0].label = "another".into();
     let said = refused(&other, &journal);
     assert!(said.contains("strategy 1 was bracketed") && said.contains("is another"), "{said}");
+    // Of another account nothing is gone on with; another key of the same is as good.
+    let bobs = live_orders::file("bobhmac\nsecretofbobhmac\n");
+    let mut other = live.config.clone();
+    other.trading.key_file = Some(bobs.path().to_owned());
+    let said = refused(&other, &journal);
+    assert!(said.contains("traded for the account 354937") && said.contains("the key here is of"), "{said}");
+    let mut other = live.config.clone();
+    other.run.name = "another".into();
+    let said = refused(&other, dir.path());
+    assert!(said.contains("no journal of a run named \"another\""), "{said}");
     assert!(!dir.path().join("next.journal").exists(), "a journal of a run that never was");
+    let replaced = live_orders::config(&venue, Key::Ed25519, "", BRACKETED);
+    let interrupt = Interrupt::default();
+    interrupt.raise();
+    let second = dir.path().join("second.journal");
+    run_live(&replaced.config, options(STRATEGIES, &second, &interrupt, Some(journal.clone())))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let accounts =
+        [&journal, &second].map(|path| JournalReader::open(path).expect("it reads").header().account);
+    assert!(accounts[0].is_some() && accounts[0] == accounts[1], "{accounts:?}");
 }

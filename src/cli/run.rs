@@ -34,8 +34,9 @@ pub struct Args {
     /// End after so many seconds; without it, at Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
-    /// Go on where an earlier live run ended, crashed or not: its journal, or a directory whose newest journal it is. Where
-    /// others went on with it already, the last of them is gone on with. What its order manager held goes on, open orders are
+    /// Go on where an earlier live run ended, crashed or not: its journal, or a directory in which it is the newest of the runs
+    /// of this `[run] name`. Where others went on with it already, the last of them is gone on with. One of another account
+    /// of the venue is refused; a key may be another. What its order manager held goes on, open orders are
     /// asked for, nothing is sent twice
     #[arg(long, value_name = "JOURNAL|DIR")]
     recover: Option<PathBuf>,
@@ -74,7 +75,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         tell_that_orders_are_real(&config);
         let journal = pipeline.journal.as_deref().or(config.journal.path.as_deref());
         if args.recover.is_none() {
-            tell_what_did_not_end(journal);
+            tell_what_did_not_end(journal, &config.run.name);
         }
     }
     if !common.json {
@@ -132,10 +133,10 @@ fn tell_that_orders_are_real(config: &Config) {
 
 /// Says that the run before did not end, where its journal lies beside this one's: a start that does not go on with it knows
 /// nothing of its orders and positions.
-fn tell_what_did_not_end(journal: Option<&Path>) {
+fn tell_what_did_not_end(journal: Option<&Path>, run: &str) {
     let dir = journal.map(|path| path.parent().filter(|dir| !dir.as_os_str().is_empty()));
     let dir = dir.map(|dir| dir.unwrap_or(Path::new(".")));
-    if let Some(left) = dir.and_then(left_unended) {
+    if let Some(left) = dir.and_then(|dir| left_unended(dir, run)) {
         let left = left.display();
         eprintln!(
             "warning: the run of {left} did not end, and this one knows nothing of its orders and positions: --recover {left} \
@@ -166,7 +167,12 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
             print(&summary, config, common, Beside::default(), title, false);
             Outcome::Failed
         }
-        LiveError::Recover(RecoverError::NotLive | RecoverError::NoJournal(_)) => Outcome::BadUsage,
+        LiveError::Recover(
+            RecoverError::NotLive
+            | RecoverError::NoJournal(_)
+            | RecoverError::OfOthers { .. }
+            | RecoverError::Account { .. },
+        ) => Outcome::BadUsage,
         LiveError::System(_) | LiveError::Capture(_) | LiveError::Recover(_) => Outcome::Failed,
         LiveError::Trail(AuditError::Io { .. }) => Outcome::Failed,
         LiveError::Pipeline(error) if error.may_pass() => Outcome::Failed,

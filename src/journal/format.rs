@@ -80,6 +80,10 @@ pub struct JournalHeader {
     /// What its losses and the day's counts went on from, where an earlier run of its name left some.
     #[serde(default)]
     pub carried: Option<Carried>,
+    /// The number that the venue gives the account of a run with live orders; `None` where it says none, and in an older
+    /// journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<u64>,
 }
 
 const fn given() -> IncompleteBars {

@@ -28,6 +28,19 @@ pub enum RecoverError {
     /// There is none.
     #[error("{0}: no journal is there to go on from")]
     NoJournal(PathBuf),
+    /// There are such of other runs alone.
+    #[error(
+        "{dir}: holds no journal of a run named {run:?} to go on from, only of {}: is that its directory, and [run] name its \
+         name? Name the journal itself to go on with another run's", others.join(", ")
+    )]
+    OfOthers {
+        /// Which directory.
+        dir: PathBuf,
+        /// The run that was to go on.
+        run: String,
+        /// Whose journals are there, a few of them.
+        others: Vec<String>,
+    },
     /// One that was written last does not read.
     #[error(
         "{0}: was written later than every journal here that reads, and does not: name the journal to go on from, or move \
@@ -83,6 +96,19 @@ pub enum RecoverError {
     /// This run would send none.
     #[error("--recover is for live orders: set [trading] mode = \"live\"")]
     NotLive,
+    /// Another account.
+    #[error(
+        "{path}: its run traded for the account {then}, and the key here is of the account {now}: its orders and positions \
+         are not this account's. Give a key of that account, or the journal of a run of this one"
+    )]
+    Account {
+        /// Which journal.
+        path: PathBuf,
+        /// Whose it was, by the venue's number.
+        then: u64,
+        /// Whose the key is.
+        now: u64,
+    },
     /// Other strategies.
     #[error(
         "{path}: strategy {index} was {then} there, and is {now} here: positions and orders are a strategy's own, so give the configuration of that run"
@@ -126,13 +152,13 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// Reads a journal, or the newest one in a directory. Where another run went on with it already, the last that did is
-    /// read: what came between would be traded twice.
+    /// Reads a journal, or of a directory the newest one of the runs named `run`. Where another run went on with it already,
+    /// the last that did is read: what came between would be traded twice.
     ///
     /// # Errors
     /// [`RecoverError`].
-    pub fn read(place: &Path) -> Result<Self, RecoverError> {
-        let path = if place.is_dir() { newest_in(place)? } else { Some(place.to_owned()) };
+    pub fn read(place: &Path, run: &str) -> Result<Self, RecoverError> {
+        let path = if place.is_dir() { newest_in(place, run)? } else { Some(place.to_owned()) };
         let named = path.ok_or_else(|| RecoverError::NoJournal(place.to_owned()))?;
         let path = last_of(&named)?;
         if let Ok(file) = File::open(&path)
@@ -164,13 +190,19 @@ impl Earlier {
         })
     }
 
-    /// Whether a run of `config` can go on with it: the same strategies on the same instruments, at the same precision.
+    /// Whether a run of `config` for this account can go on with it: the same account, as far as both numbers are known, and
+    /// the same strategies on the same instruments, at the same precision. A key may have been replaced.
     ///
     /// # Errors
     /// [`RecoverError`] with what differs.
-    pub fn fits(&self, config: &Config) -> Result<(), RecoverError> {
+    pub fn fits(&self, config: &Config, account: Option<u64>) -> Result<(), RecoverError> {
         let none = || "none".to_owned();
         let path = || self.path.clone();
+        if let (Some(then), Some(now)) = (self.header.account, account)
+            && then != now
+        {
+            return Err(RecoverError::Account { path: path(), then, now });
+        }
         let strategies = self.header.strategies.len().max(config.strategies.len());
         for index in 0..strategies {
             let name = |label: &str, name: &str, instruments: &[crate::domain::InstrumentId]| {
@@ -204,6 +236,18 @@ impl Earlier {
         let halted = self.recovered.halted.then_some(Command::Halt);
         let killed = self.recovered.killed.iter().copied().map(Command::Kill);
         paused.chain(halted).chain(killed).map(Slot::command).collect()
+    }
+
+    /// That it was of a run with another name, as one may be whose journal was named itself; for a person.
+    #[must_use]
+    pub fn told_of_another_name(&self, run: &str) -> Option<String> {
+        let name = &self.header.run_name;
+        (!is_of(name, run)).then(|| {
+            format!(
+                "{} is the journal of a run named {name:?}, and this one, which goes on with it, is named {run:?}",
+                self.path.display()
+            )
+        })
     }
 
     /// What it left, for a person.
@@ -247,36 +291,51 @@ fn last_of(path: &Path) -> Result<PathBuf, RecoverError> {
     }
 }
 
-/// The journal in a directory whose run was started last.
+/// Whether a journal of a run with this name may be gone on with by one named `run`. The oldest journals have no name.
+fn is_of(name: &str, run: &str) -> bool {
+    name.is_empty() || name == run
+}
+
+/// Names of other runs that are told.
+const OTHERS_TOLD: usize = 5;
+
+/// The journal in a directory whose run was started last, of the runs named `run`: several may keep theirs in one.
 ///
 /// # Errors
 /// [`RecoverError::Unread`] where one that was written later does not read: to go on from the one before it would use its
-/// numbers again, and know nothing of its orders.
-fn newest_in(dir: &Path) -> Result<Option<PathBuf>, RecoverError> {
+/// numbers again, and know nothing of its orders. [`RecoverError::OfOthers`] where there are journals of other runs alone.
+fn newest_in(dir: &Path, run: &str) -> Result<Option<PathBuf>, RecoverError> {
     let Ok(files) = std::fs::read_dir(dir) else { return Ok(None) };
     let written = |path: &Path| std::fs::metadata(path).and_then(|of| of.modified()).ok();
-    let (mut newest, mut unread) = (None, Vec::new());
+    let (mut newest, mut unread, mut others) = (None, Vec::new(), BTreeSet::new());
     for path in files.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
         let reader = if is_journal(&path) { JournalReader::open(&path).ok() } else { None };
         match reader {
-            Some(reader) => newest = newest.max(Some((reader.header().started_ns, path))),
+            Some(reader) if is_of(&reader.header().run_name, run) => {
+                newest = newest.max(Some((reader.header().started_ns, path)));
+            }
+            Some(reader) => _ = others.insert(reader.header().run_name.clone()),
             None if path.extension().is_some_and(|of| of == "journal") => unread.push(path),
             None => {}
         }
     }
     let newest = newest.map(|(_, path)| path);
     let later = |path: &&PathBuf| newest.as_deref().is_some_and(|read| written(path) >= written(read));
-    match unread.iter().find(later) {
-        Some(path) => Err(RecoverError::Unread(path.clone())),
-        None => Ok(newest),
+    if let Some(path) = unread.iter().find(later) {
+        return Err(RecoverError::Unread(path.clone()));
     }
+    if newest.is_none() && !others.is_empty() {
+        let others = others.into_iter().take(OTHERS_TOLD).map(|name| format!("{name:?}")).collect();
+        return Err(RecoverError::OfOthers { dir: dir.to_owned(), run: run.to_owned(), others });
+    }
+    Ok(newest)
 }
 
-/// The newest journal of `dir`, where it is of a live run that neither ended nor goes on: whoever starts anew beside it may
-/// have meant to go on with it.
+/// The newest journal of the runs named `run` in `dir`, where it is of a live one that neither ended nor goes on: whoever
+/// starts anew beside it may have meant to go on with it.
 #[must_use]
-pub fn left_unended(dir: &Path) -> Option<PathBuf> {
-    let path = newest_in(dir).ok()??;
+pub fn left_unended(dir: &Path, run: &str) -> Option<PathBuf> {
+    let path = newest_in(dir, run).ok()??;
     let is_held = LockedFile::is_held(&File::open(&path).ok()?);
     let is_live = JournalReader::open(&path).ok()?.header().balances.is_some();
     let is_gone_on_with = note_of(&path).exists();
@@ -354,15 +413,15 @@ mod tests {
         let (header, policy) = (crate::journal::JournalHeader::default(), crate::journal::SyncPolicy::Never);
         let live = crate::journal::JournalHeader { balances: Some(Vec::new()), ..header.clone() };
         for (header, ends, found) in [(&live, false, true), (&live, true, false), (&header, false, false)] {
-            assert_eq!(left_unended(dir.path()), None, "none is there");
+            assert_eq!(left_unended(dir.path(), ""), None, "none is there");
             let mut writer =
                 crate::journal::JournalWriter::create(&path, header, policy).expect("a new file");
             if ends {
                 writer.finish().expect("a good disk");
             }
-            assert_eq!(left_unended(dir.path()), None, "it goes on, or has ended");
+            assert_eq!(left_unended(dir.path(), ""), None, "it goes on, or has ended");
             drop(writer);
-            assert_eq!(left_unended(dir.path()), found.then(|| path.clone()), "{ends}");
+            assert_eq!(left_unended(dir.path(), ""), found.then(|| path.clone()), "{ends}");
             std::fs::remove_file(&path).expect("ours");
         }
     }
@@ -376,20 +435,57 @@ mod tests {
         let mut writer = crate::journal::JournalWriter::create(&read, &header, policy).expect("a new file");
         writer.finish().expect("a good disk");
         std::fs::write(dir.path().join("notes.txt"), "later, and no journal").expect("written");
-        assert_eq!(newest_in(dir.path()).expect("one reads"), Some(read.clone()));
+        assert_eq!(newest_in(dir.path(), "gina").expect("one reads"), Some(read.clone()));
         // What a loss of power may leave of the one that went on with it.
         std::fs::write(&other, [0; 100]).expect("written");
-        assert!(matches!(newest_in(dir.path()), Err(RecoverError::Unread(path)) if path == other));
+        assert!(matches!(newest_in(dir.path(), "gina"), Err(RecoverError::Unread(path)) if path == other));
         let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
         File::options().write(true).open(&other).and_then(|file| file.set_modified(long_ago)).expect("ours");
-        assert_eq!(newest_in(dir.path()).expect("one reads"), Some(read));
+        assert_eq!(newest_in(dir.path(), "gina").expect("one reads"), Some(read));
+    }
+
+    #[test]
+    fn of_runs_that_keep_their_journals_in_one_directory_each_goes_on_with_its_own() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |file: &str, run: &str, started_ns: u64| {
+            let header = crate::journal::JournalHeader {
+                run_name: run.to_owned(),
+                started_ns,
+                balances: Some(Vec::new()),
+                ..crate::journal::JournalHeader::default()
+            };
+            let path = dir.path().join(file);
+            let policy = crate::journal::SyncPolicy::Never;
+            drop(crate::journal::JournalWriter::create(&path, &header, policy).expect("a new file"));
+            path
+        };
+        let found = |run: &str| Earlier::read(dir.path(), run).map(|earlier| earlier.path);
+        let frank = write("2.journal", "frank", 20);
+        let refused = found("gina").expect_err("none is hers");
+        assert!(
+            matches!(&refused, RecoverError::OfOthers { others, .. } if *others == ["\"frank\""]),
+            "{refused}"
+        );
+        assert_eq!(left_unended(dir.path(), "gina"), None);
+        let (gina, _) = (write("1.journal", "gina", 10), write("0.journal", "gina", 5));
+        for (run, path) in [("gina", &gina), ("frank", &frank)] {
+            assert_eq!(&found(run).expect("it reads"), path, "{run}");
+            assert_eq!(left_unended(dir.path(), run).as_ref(), Some(path), "{run}");
+        }
+        // One that is named itself is gone on with all the same, and it is told whose it was.
+        let named = Earlier::read(&frank, "gina").expect("it reads");
+        assert!(named.told_of_another_name("gina").is_some_and(|told| told.contains("\"frank\"")));
+        assert_eq!(named.told_of_another_name("frank"), None);
+        // The oldest journals say no name.
+        let nameless = write("3.journal", "", 30);
+        assert_eq!(found("gina").expect("it reads"), nameless);
     }
 
     #[test]
     fn what_is_no_journal_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        assert!(matches!(Earlier::read(dir.path()), Err(RecoverError::NoJournal(_))));
+        assert!(matches!(Earlier::read(dir.path(), "gina"), Err(RecoverError::NoJournal(_))));
         let path = dir.path().join("x.journal");
-        assert!(matches!(Earlier::read(&path), Err(RecoverError::Journal(_))));
+        assert!(matches!(Earlier::read(&path, "gina"), Err(RecoverError::Journal(_))));
     }
 }

@@ -62,7 +62,7 @@ pub struct LiveConfig {
     _files: Vec<tempfile::NamedTempFile>,
 }
 
-fn file(text: &str) -> tempfile::NamedTempFile {
+pub fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(text.as_bytes()).expect("written");
     std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).expect("ours");

@@ -295,11 +295,15 @@ fn live(
     let prepared_orders = prepare_orders(config, &pipeline_options, &options.interrupt, &beside.alerts)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
     pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
+    pipeline_options.account = prepared_orders.as_ref().and_then(|orders| orders.account);
     let mut config = adopted.unwrap_or_else(|| config.clone());
     let mut standing = Vec::new();
     let mut goes_on_with = None;
     if let Some(earlier) = earlier {
-        earlier.fits(&config)?;
+        earlier.fits(&config, pipeline_options.account)?;
+        if let Some(told) = earlier.told_of_another_name(&config.run.name) {
+            log::warn!("{told}");
+        }
         log::warn!("{}", earlier.told());
         standing = earlier.standing_commands();
         goes_on_with = Some(earlier.path.clone());
@@ -493,7 +497,7 @@ fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, Li
     if config.trading.mode != TradingMode::Live {
         return Err(RecoverError::NotLive.into());
     }
-    Ok(Some(Earlier::read(place)?))
+    Ok(Some(Earlier::read(place, &config.run.name)?))
 }
 
 /// Checks what live orders need, where they are asked for.

@@ -87,6 +87,8 @@ pub struct PreparedOrders {
     pub config: Config,
     /// What else the venue told of its instruments.
     pub terms: VenueTerms,
+    /// The number that the venue gives the account, where it says one.
+    pub account: Option<u64>,
     limits: Vec<RateLimit>,
     credentials: Credentials,
     tls: TlsClient,
@@ -136,9 +138,9 @@ impl PreparedOrders {
         waiting: &dyn Fn(&str),
     ) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config, terms, limits } =
+        let preflight::Found { credentials, config, terms, account, limits } =
             preflight::check(config, &tls, interrupt, waiting)?;
-        Ok(Self { config, terms, limits, credentials, tls })
+        Ok(Self { config, terms, account, limits, credentials, tls })
     }
 
     /// Starts the sending thread and its helpers, with the orders of an earlier run, if there was one, and its epoch.

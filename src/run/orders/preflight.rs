@@ -137,6 +137,8 @@ pub(super) struct Found {
     /// The configuration with the symbols' present rules and the account's balances.
     pub config: Config,
     pub terms: VenueTerms,
+    /// The number that the venue gives the account, where it says one.
+    pub account: Option<u64>,
     /// What the venue lets be asked of it, now.
     pub limits: Vec<RateLimit>,
 }
@@ -157,12 +159,12 @@ pub(super) fn check(
     desk.patiently(Asking::learn_the_time)?;
     desk.patiently(|desk| desk.check_the_key())?;
     let (instruments, terms, limits) = desk.patiently(|desk| desk.adopt(config))?;
-    let balances = desk.patiently(|desk| desk.balances(&instruments))?;
+    let (balances, account) = desk.patiently(|desk| desk.balances(&instruments))?;
     let mut adopted = config.clone();
     adopted.instruments = instruments;
     adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
     adopted.paper.balances.extend(balances);
-    Ok(Found { credentials: desk.credentials, config: adopted, terms, limits })
+    Ok(Found { credentials: desk.credentials, config: adopted, terms, account, limits })
 }
 
 struct Asking<'a> {
@@ -385,8 +387,12 @@ impl Asking<'_> {
         }
     }
 
-    /// What the account has free, of the assets that can be traded.
-    fn balances(&self, table: &InstrumentTable) -> Result<Vec<StartingBalance>, PreflightError> {
+    /// What the account has free, of the assets that can be traded; and the account's number, which stays when its keys are
+    /// replaced.
+    fn balances(
+        &self,
+        table: &InstrumentTable,
+    ) -> Result<(Vec<StartingBalance>, Option<u64>), PreflightError> {
         const WHAT: &str = "the account";
         let mut written = RestRequest::new();
         let request = Request::Account { omit_zero: true };
@@ -408,7 +414,7 @@ impl Asking<'_> {
             let (venue, market) = (of.venue.clone(), Market::Spot);
             balances.push(StartingBalance { venue, market, asset: asset.to_owned(), amount });
         }
-        Ok(balances)
+        Ok((balances, reply["uid"].as_u64()))
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn journal_writer(
     header.terms.clone_from(&options.terms);
     header.resumed.clone_from(&options.resumed);
     header.carried.clone_from(&options.carried);
+    header.account = options.account;
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -53,5 +54,6 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         terms: None,
         resumed: None,
         carried: None,
+        account: None,
     }
 }

@@ -38,6 +38,8 @@ pub struct PipelineOptions {
     pub epoch: u64,
     /// What the venue told of its instruments, instead of what instrument files say.
     pub terms: Option<VenueTerms>,
+    /// The number that the venue gives the account that orders are sent for, where it says one.
+    pub account: Option<u64>,
     /// What an earlier run left, to go on with; its epoch is then this run's.
     pub resumed: Option<Resumed>,
     /// What losses and the day's counts go on from.
