@@ -3,6 +3,8 @@
 //! The same cases run over SQLite and over a real PostgreSQL server with TLS, which is started from the installed
 //! binaries; where there are none these are skipped with a line that says so.
 
+#[path = "support/on_server.rs"]
+mod on_server;
 #[path = "support/postgres.rs"]
 mod postgres_server;
 #[path = "support/store.rs"]
@@ -11,6 +13,7 @@ mod support;
 use algo_trader::market::BarSpec;
 use algo_trader::run::{StoreRequest, StoreThread, Summary, replay_frames};
 use algo_trader::store::{Loader, StoreError, StoreOptions, StoreUrl};
+use on_server::OnServer;
 use postgres_server::{PASSWORD, Server};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -323,44 +326,6 @@ fn unique() -> String {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("unique-{}", NEXT.fetch_add(1, Relaxed))
-}
-
-/// A database on a server.
-struct OnServer<'s> {
-    server: &'s mut Server,
-    name: String,
-}
-
-impl OnServer<'_> {
-    fn make(&self) {
-        self.server.sql("postgres", &format!("CREATE DATABASE {}", self.name));
-    }
-}
-
-impl Database for OnServer<'_> {
-    fn url(&self) -> StoreUrl {
-        self.server.url(&self.name).parse().expect("an address")
-    }
-    fn options(&self) -> StoreOptions {
-        StoreOptions { ca_file: Some(self.server.ca_file()), ..StoreOptions::default() }
-    }
-    fn query(&mut self, sql: &str) -> Vec<Vec<String>> {
-        let rows = self.server.client(&self.name).query(sql, &[]).expect(sql);
-        rows.iter().map(|row| (0..row.len()).map(|c| row.get(c)).collect()).collect()
-    }
-    fn execute(&mut self, sql: &str) {
-        self.server.sql(&self.name, sql);
-    }
-    fn down(&mut self) {
-        self.server.down();
-    }
-    fn up(&mut self) {
-        self.server.up();
-    }
-    fn delete(&mut self) {
-        self.server.sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        self.make();
-    }
 }
 
 #[test]

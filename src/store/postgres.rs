@@ -2,8 +2,8 @@
 
 use super::error::StoreError;
 use super::row::{
-    BarRow, Batch, Columns, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row, TABLES,
-    Watermark,
+    BarRow, Batch, Columns, CommissionRow, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow,
+    PositionRow, Row, TABLES, Watermark,
 };
 use super::url::PostgresUrl;
 use super::{RunId, RunStatus, Store, StoreOptions, facts, password, schema};
@@ -32,6 +32,7 @@ struct Copies {
     order_events: Statement,
     denials: Statement,
     fills: Statement,
+    commissions: Statement,
     positions: Statement,
     bars: Statement,
     equity: Statement,
@@ -188,6 +189,7 @@ impl PostgresStore {
         copy(&mut transaction, &copies.order_events, run, &batch.order_events, text)?;
         copy(&mut transaction, &copies.denials, run, &batch.denials, text)?;
         copy(&mut transaction, &copies.fills, run, &batch.fills, text)?;
+        copy(&mut transaction, &copies.commissions, run, &batch.commissions, text)?;
         copy(&mut transaction, &copies.positions, run, &batch.positions, text)?;
         copy(&mut transaction, &copies.bars, run, &batch.bars, text)?;
         copy(&mut transaction, &copies.equity, run, &batch.equity, text)?;
@@ -251,6 +253,7 @@ impl Copies {
             order_events: client.prepare(&copy_sql::<OrderEventRow>())?,
             denials: client.prepare(&copy_sql::<DenialRow>())?,
             fills: client.prepare(&copy_sql::<FillRow>())?,
+            commissions: client.prepare(&copy_sql::<CommissionRow>())?,
             positions: client.prepare(&copy_sql::<PositionRow>())?,
             bars: client.prepare(&copy_sql::<BarRow>())?,
             equity: client.prepare(&copy_sql::<EquityRow>())?,

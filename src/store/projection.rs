@@ -6,7 +6,8 @@
 
 use super::facts;
 use super::row::{
-    BarRow, Batch, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Watermark,
+    BarRow, Batch, CommissionRow, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow,
+    Watermark,
 };
 use super::worth::Worth;
 use crate::domain::decimal::Scaled;
@@ -299,6 +300,7 @@ impl Projection {
             let held = self.held.entry((report.strategy, report.instrument)).or_default();
             held.position.apply_report(report);
             held.changed = true;
+            self.on_commission(report, out);
             return;
         }
         let Some(state) = self.live.get_mut(&report.order) else {
@@ -331,6 +333,23 @@ impl Projection {
         if report.kind == ReportKind::Fill {
             self.book(report, out);
         }
+    }
+
+    /// What was taken in a third asset: it comes behind its trade, and once more, with no amount, where its worth is known only
+    /// then.
+    fn on_commission(&self, report: &Report, out: &mut Batch) {
+        let Some((asset, amount)) = report.paid().filter(|_| self.is_new()) else { return };
+        out.commissions.push(CommissionRow {
+            seq: self.seq,
+            time_ns: self.time,
+            order_no: report.order.0,
+            trade_id: report.trade_id,
+            strategy: u64::from(report.strategy.0),
+            instrument: u64::from(report.instrument.0),
+            asset: asset.to_string(),
+            amount: (amount != 0).then(|| fee(amount.into())),
+            fee: (report.fee != 0).then(|| fee(report.fee.into())),
+        });
     }
 
     fn book(&mut self, report: &Report, out: &mut Batch) {

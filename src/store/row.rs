@@ -228,12 +228,33 @@ rows! {
         qty: Scaled,
         /// At.
         price: Scaled,
-        /// Fee in the quote asset.
+        /// Fee in the quote asset; none of what was taken in a third asset, which is a [`CommissionRow`].
         fee: Scaled,
         /// Whether the order had rested.
         maker: bool,
         /// The venue's id.
         trade_id: u64,
+    }
+    /// What a trade cost in an asset that is neither of its instrument's.
+    CommissionRow in "commissions" {
+        /// The event.
+        seq: u64,
+        /// When.
+        time_ns: Time,
+        /// Of which order.
+        order_no: u64,
+        /// Of which of its trades.
+        trade_id: u64,
+        /// Whose.
+        strategy: u64,
+        /// Of what.
+        instrument: u64,
+        /// The asset.
+        asset: String,
+        /// How much of it; absent where the row only tells the worth of one that came before.
+        amount: Option<Scaled>,
+        /// Its worth in the quote asset, if that is known.
+        fee: Option<Scaled>,
     }
     /// A strategy's position in one instrument.
     PositionRow in "positions" {
@@ -307,11 +328,12 @@ rows! {
 }
 
 /// The tables that batches go into, in the order in which they are written.
-pub const TABLES: [&str; 7] = [
+pub const TABLES: [&str; 8] = [
     OrderRow::TABLE,
     OrderEventRow::TABLE,
     DenialRow::TABLE,
     FillRow::TABLE,
+    CommissionRow::TABLE,
     PositionRow::TABLE,
     BarRow::TABLE,
     EquityRow::TABLE,
@@ -343,6 +365,8 @@ pub struct Batch {
     pub denials: Vec<DenialRow>,
     /// Fills.
     pub fills: Vec<FillRow>,
+    /// Commissions in third assets.
+    pub commissions: Vec<CommissionRow>,
     /// Positions.
     pub positions: Vec<PositionRow>,
     /// Bars.
@@ -360,6 +384,7 @@ impl Batch {
             + self.order_events.len()
             + self.denials.len()
             + self.fills.len()
+            + self.commissions.len()
             + self.positions.len()
             + self.bars.len()
             + self.equity.len()
@@ -374,6 +399,7 @@ impl Batch {
             order_events: beyond(&mut self.order_events, seq),
             denials: beyond(&mut self.denials, seq),
             fills: beyond(&mut self.fills, seq),
+            commissions: beyond(&mut self.commissions, seq),
             positions: beyond(&mut self.positions, seq),
             bars: beyond(&mut self.bars, seq),
             equity: beyond(&mut self.equity, seq),
@@ -392,6 +418,7 @@ impl Batch {
         self.order_events.append(&mut rest.order_events);
         self.denials.append(&mut rest.denials);
         self.fills.append(&mut rest.fills);
+        self.commissions.append(&mut rest.commissions);
         self.positions.append(&mut rest.positions);
         self.bars.append(&mut rest.bars);
         self.equity.append(&mut rest.equity);

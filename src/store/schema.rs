@@ -43,6 +43,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0004_denials.sql"),
     include_str!("schema/0005_denial_measures.sql"),
     include_str!("schema/0006_bar_key.sql"),
+    include_str!("schema/0007_commissions.sql"),
 ];
 
 /// The version this program knows.

@@ -156,6 +156,7 @@ impl SqliteStore {
         insert(&transaction, run, &batch.order_events)?;
         insert(&transaction, run, &batch.denials)?;
         insert(&transaction, run, &batch.fills)?;
+        insert(&transaction, run, &batch.commissions)?;
         insert(&transaction, run, &batch.positions)?;
         insert(&transaction, run, &batch.bars)?;
         insert(&transaction, run, &batch.equity)?;

@@ -7,7 +7,7 @@ use algo_trader::journal::JournalHeader;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::{Config, PipelineOptions, ReplayOptions, Summary, replay_frames};
 use algo_trader::store::row::{
-    BarRow, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row,
+    BarRow, CommissionRow, DenialRow, EquityRow, FillRow, OrderEventRow, OrderRow, PositionRow, Row,
 };
 use algo_trader::store::{
     Batch, LoaderSettings, RunId, RunStatus, Store, StoreError, StoreOptions, StoreUrl, Watermark,
@@ -150,6 +150,7 @@ pub trait Database {
         table(OrderEventRow::TABLE, OrderEventRow::COLUMNS);
         table(DenialRow::TABLE, DenialRow::COLUMNS);
         table(FillRow::TABLE, FillRow::COLUMNS);
+        table(CommissionRow::TABLE, CommissionRow::COLUMNS);
         table(PositionRow::TABLE, PositionRow::COLUMNS);
         table(BarRow::TABLE, BarRow::COLUMNS);
         table(EquityRow::TABLE, EquityRow::COLUMNS);
