@@ -1,4 +1,5 @@
-//! What only runs with live orders leave in a database: commissions in a third asset.
+//! What only runs with live orders leave in a database: commissions in a third asset, and orders and positions of a run that
+//! another goes on with.
 //!
 //! The same journals are taken into SQLite and into a real PostgreSQL server, where its binaries are installed.
 
@@ -17,16 +18,19 @@ use algo_trader::domain::{
 };
 use algo_trader::execution::{Record, RecordKind};
 use algo_trader::journal::{JournalHeader, JournalStrategy, JournalWriter, SyncPolicy};
+use algo_trader::run::recover::Earlier;
+use algo_trader::run::{StoreRequest, StoreThread};
 use algo_trader::store::Loader;
 use algo_trader::venue::local::demo_instruments;
 use on_server::OnServer;
 use postgres_server::Server;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use support::{Database, Sqlite, settings};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A run's journal, event by event; dropped, the run was killed.
+/// A run's journal, event by event.
 struct Written {
     path: PathBuf,
     writer: JournalWriter,
@@ -80,6 +84,10 @@ impl Written {
         self.event(Slot::clock());
         self.record(RecordKind::Order, order);
         self.event(Slot::report(&told(&order, ReportKind::Accepted)));
+    }
+
+    fn killed(self) -> PathBuf {
+        self.path
     }
 
     fn block(&mut self) {
@@ -194,4 +202,99 @@ fn a_commission_in_a_third_asset_is_told_with_its_amount_and_its_worth_and_the_f
             + sum("SELECT CAST(fee AS TEXT) FROM commissions WHERE fee IS NOT NULL");
         assert_eq!((fees, sum("SELECT CAST(fees AS TEXT) FROM position_now")), (700, 700));
     });
+}
+
+/// A run that goes on with the one whose journal this is, and so with its orders and positions.
+fn goes_on_with(journal: &Path, started_ns: u64) -> JournalHeader {
+    let earlier = Earlier::read(journal, "live").expect("it reads");
+    let lineage = Some(earlier.lineage());
+    JournalHeader { lineage, resumed: Some(earlier.recovered.resume()), ..header(started_ns) }
+}
+
+#[test]
+fn where_an_order_stands_is_told_by_the_run_that_went_on_with_its_own_and_what_that_had_not_written_comes_first()
+ {
+    on_both(|dir, db| {
+        let [rests, taken_back, trades] = [1, 2, 3].map(order);
+        let mut first = Written::new(dir, "first.journal", &header(1));
+        first.placed(rests);
+        first.placed(taken_back);
+        first.block();
+        load(db, &first.path);
+        // What its database never had, as it was killed.
+        first.event(Slot::clock());
+        first.record(RecordKind::Cancel, taken_back);
+        first.placed(trades);
+        first.event(filled(&trades, 11, 4_000, 0));
+        first.event(paid(&trades, 11, 1_500, 0));
+        first.block();
+        let first = first.killed();
+
+        let mut second = Written::new(dir, "second.journal", &goes_on_with(&first, 2));
+        second.event(Slot::report(&told(&taken_back, ReportKind::Canceled)));
+        second.event(filled(&trades, 12, 6_000, 0));
+        second.event(paid(&trades, 11, 0, 77));
+        second.block();
+        let second = second.killed();
+        let thread = StoreThread::start(StoreRequest {
+            place: "the database".into(),
+            open: {
+                let (url, options) = (db.url(), db.options());
+                Box::new(move || algo_trader::store::open(&url, &options))
+            },
+            loader: settings(2),
+            flush: Duration::from_millis(20),
+            finish: Duration::from_secs(60),
+        });
+        let thread = thread.expect("a thread");
+        thread.follow_after(Some(&first), &second, &[]);
+        let summary = thread.finish();
+        assert!(summary.caught_up && summary.earlier_rows > 0, "{summary:?}");
+
+        // One more, of which a database learns afterwards.
+        let mut third = Written::new(dir, "third.journal", &goes_on_with(&second, 3));
+        third.event(Slot::report(&told(&rests, ReportKind::Expired)));
+        third.block();
+        // Another run altogether, of the same numbers, has nothing to do with it.
+        let mut other = Written::new(dir, "other.journal", &header(4));
+        other.placed(rests);
+        other.block();
+        load(db, &third.path);
+        load(db, &other.path);
+
+        let now = "SELECT CAST(order_no AS TEXT), status, COALESCE(CAST(filled AS TEXT), '-') FROM order_now \
+                   ORDER BY run, order_no";
+        let rows = db.query(now);
+        let told: Vec<[&str; 2]> = rows.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
+        let gone_on = [["1", "expired"], ["2", "canceled"], ["3", "filled"]];
+        assert_eq!(told, [&gone_on[..], &[["1", "open"]]].concat());
+        let held = db.query("SELECT CAST(qty AS TEXT), CAST(fees AS TEXT) FROM position_now");
+        assert_eq!(held.len(), 1, "what is held is told once: {held:?}");
+        assert_eq!(units(&held[0][1]), 77, "{held:?}");
+        let worth = "SELECT COALESCE(CAST(commission_fee AS TEXT), '-') FROM fill_list ORDER BY trade_id";
+        assert_eq!(db.query(worth), [["0.00000077"], ["-"]], "by the run that learnt of it");
+    });
+}
+
+#[test]
+fn an_earlier_journal_that_does_not_read_keeps_the_next_one_from_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = support::journal(dir.path(), 2);
+    let (_, hurt) = support::damaged(&journal);
+    let mut database = Sqlite::new();
+    for earlier in [hurt, dir.path().join("none.journal")] {
+        let (url, options) = (database.url(), database.options());
+        let request = StoreRequest {
+            place: "the database".into(),
+            open: Box::new(move || algo_trader::store::open(&url, &options)),
+            loader: settings(50),
+            flush: Duration::from_millis(20),
+            finish: Duration::from_secs(60),
+        };
+        let thread = StoreThread::start(request).expect("a thread");
+        thread.follow_after(Some(&earlier), &journal, &[]);
+        let summary = thread.finish();
+        assert!(summary.caught_up && summary.rows > 0, "{summary:?}");
+        database.delete();
+    }
 }

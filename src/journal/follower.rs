@@ -3,9 +3,8 @@
 //! The writer appends whole blocks; a reader beside it may find the last one half there. A follower stops before such
 //! a block, says that there is no more for now, and finds the rest of it when it is asked again.
 
-use super::format::{BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, crc, entry};
+use super::format::{BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, crc, entry, run_key};
 use super::reader::is_magic;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -87,7 +86,7 @@ impl Follower {
         follower.header = serde_json::from_slice(text).map_err(|e| {
             bad(format!("its header does not read ({e}); was it written by another version?"))
         })?;
-        follower.run_key = hex(&Sha256::digest(text)[..16]);
+        follower.run_key = run_key(text);
         follower.at = follower.end;
         Ok(Some(follower))
     }
@@ -98,8 +97,7 @@ impl Follower {
         &self.header
     }
 
-    /// What tells this run from every other: 32 hexadecimal digits, the beginning of the SHA-256 of its header, which
-    /// holds the moment of its start.
+    /// What tells this run from every other, as [`run_key`] has it.
     #[must_use]
     pub fn run_key(&self) -> &str {
         &self.run_key
@@ -218,14 +216,6 @@ impl Follower {
 fn magic_begins(file: &File, length: u64) -> bool {
     let mut begun = vec![0u8; usize::try_from(length.min(8)).unwrap_or(8)];
     file.read_exact_at(&mut begun, 0).is_ok() && super::format::MAGIC.starts_with(&begun)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::market::{BarSpec, IncompleteBars};
 use crate::risk::Carried;
 use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// What a journal begins with.
@@ -84,6 +85,31 @@ pub struct JournalHeader {
     /// journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<u64>,
+    /// Where it stands among the runs that went on one with another; `None` where it goes on with none, and in an older
+    /// journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+}
+
+/// Where a run stands among those that went on one with another. An order keeps its number over all of them, and no other
+/// has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The [key](run_key) of the first of them.
+    pub first: String,
+    /// How many came before.
+    pub nth: u32,
+}
+
+/// What tells the run with this header, byte for byte as its journal has it, from every other: 32 hexadecimal digits, the
+/// beginning of the header's SHA-256, which holds the moment of the run's start.
+#[must_use]
+pub fn run_key(header: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(header)[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 const fn given() -> IncompleteBars {

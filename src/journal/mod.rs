@@ -15,7 +15,7 @@ pub mod successor;
 pub mod writer;
 
 pub use follower::{Follower, Next};
-pub use format::{Entry, JournalError, JournalHeader, JournalStrategy};
+pub use format::{Entry, JournalError, JournalHeader, JournalStrategy, Lineage};
 pub use locked::LockedFile;
 pub use private::{private_dir, private_dir_of, private_file};
 pub use reader::JournalReader;

@@ -1,6 +1,8 @@
 //! Reading a journal.
 
-use super::format::{BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, MAGIC, MAGIC_01, crc, entry};
+use super::format::{
+    BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, MAGIC, MAGIC_01, crc, entry, run_key,
+};
 use crate::domain::Slot;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -11,6 +13,7 @@ pub struct JournalReader {
     path: String,
     file: BufReader<File>,
     header: JournalHeader,
+    run_key: String,
     block: Vec<u8>,
     at: usize,
     /// Bytes of whole blocks that were read.
@@ -57,13 +60,30 @@ impl JournalReader {
         let header = serde_json::from_slice(&block).map_err(|e| {
             bad(&format!("its header does not read ({e}); was it written by another version?"))
         })?;
-        Ok(Self { path: name, file, header, block: Vec::new(), at: 0, read, records: 0, torn: false })
+        let run_key = run_key(&block);
+        Ok(Self {
+            path: name,
+            file,
+            header,
+            run_key,
+            block: Vec::new(),
+            at: 0,
+            read,
+            records: 0,
+            torn: false,
+        })
     }
 
     /// What the run was.
     #[must_use]
     pub fn header(&self) -> &JournalHeader {
         &self.header
+    }
+
+    /// What tells this run from every other, as [`run_key`] has it.
+    #[must_use]
+    pub fn run_key(&self) -> &str {
+        &self.run_key
     }
 
     /// Records passed over so far.

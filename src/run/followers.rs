@@ -6,7 +6,7 @@ use super::store::{RunStore, StoreRequest};
 use super::summary::Summary;
 use crate::pipeline::Topology;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// See the module.
 pub(super) struct Followers {
@@ -41,10 +41,11 @@ impl Followers {
         Ok(Self { store, audit, journal, files })
     }
 
-    /// The journal exists: it can be followed, beside the threads of this topology.
-    pub fn follow(&self, topology: &Topology) {
+    /// The journal exists: it can be followed, beside the threads of this topology. A store is first given what it lacks of
+    /// the run that this one goes on with, whose journal is `earlier`.
+    pub fn follow(&self, topology: &Topology, earlier: Option<&Path>) {
         if let Some(store) = &self.store {
-            store.follow(topology);
+            store.follow(topology, earlier);
         }
         if let (Some(audit), Some(journal)) = (&self.audit, &self.journal) {
             audit.follow(journal, &topology.housekeeping);

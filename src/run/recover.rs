@@ -12,7 +12,7 @@ use crate::domain::Slot;
 use crate::domain::event::Command;
 use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::successor::{note_of, note_successor, successor};
-use crate::journal::{JournalError, JournalHeader, JournalReader, LockedFile, Recovered, recover};
+use crate::journal::{JournalError, JournalHeader, JournalReader, Lineage, LockedFile, Recovered, recover};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -145,6 +145,8 @@ pub struct Earlier {
     pub path: PathBuf,
     /// What it was.
     pub header: JournalHeader,
+    /// What tells it from every other run.
+    pub run_key: String,
     /// What it left.
     pub recovered: Recovered,
     /// The journal that was named, where others went on with it and `path` is the last of them.
@@ -166,12 +168,13 @@ impl Earlier {
         {
             return Err(RecoverError::Running(path));
         }
+        let run_key = JournalReader::open(&path)?.run_key().to_owned();
         let (header, recovered) = recover(&path)?;
         if header.balances.is_none() {
             return Err(RecoverError::Paper { path });
         }
         let named = (named != path).then_some(named);
-        Ok(Self { path, header, recovered, named })
+        Ok(Self { path, header, run_key, recovered, named })
     }
 
     /// Notes that the run of the journal `next`, which is there, goes on with it: nobody else will.
@@ -227,6 +230,15 @@ impl Earlier {
             }
         }
         Ok(())
+    }
+
+    /// Where a run that goes on with it stands.
+    #[must_use]
+    pub fn lineage(&self) -> Lineage {
+        match &self.header.lineage {
+            Some(of) => Lineage { first: of.first.clone(), nth: of.nth.saturating_add(1) },
+            None => Lineage { first: self.run_key.clone(), nth: 1 },
+        }
     }
 
     /// What stays paused, halted and killed, as events for the new run's ring.

@@ -112,10 +112,11 @@ pub fn replay_frames(
     let followers = Followers::start(options.store.take(), options.audit.take(), journal, Alerts::default());
     let followers = followers.map_err(PipelineError::Thread)?;
     options.pipeline.journal.clone_from(&followers.journal);
-    let mut result =
-        on_a_thread_of_its_own(|| frames(config, source, options, |topology| followers.follow(topology)))
-            .map_err(ReplayError::from)
-            .and_then(|ran| ran);
+    let mut result = on_a_thread_of_its_own(|| {
+        frames(config, source, options, |topology| followers.follow(topology, None))
+    })
+    .map_err(ReplayError::from)
+    .and_then(|ran| ran);
     followers.finish(match &mut result {
         Ok(summary) => Some(summary),
         Err(

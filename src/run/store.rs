@@ -56,6 +56,8 @@ pub struct StoreSummary {
     pub journal: Option<PathBuf>,
     /// Rows written.
     pub rows: u64,
+    /// Rows written of the run that this one goes on with, which had not come that far.
+    pub earlier_rows: u64,
     /// Batches written.
     pub batches: u64,
     /// Times that the database failed and was tried again.
@@ -80,6 +82,7 @@ impl StoreSummary {
             "place": self.place,
             "journal": self.journal.as_ref().map(|path| path.display().to_string()),
             "rows": self.rows,
+            "earlier_rows": self.earlier_rows,
             "batches": self.batches,
             "retries": self.retries,
             "seq": self.seq,
@@ -92,8 +95,8 @@ impl StoreSummary {
 }
 
 enum Command {
-    /// The journal, and the cores that the thread may use.
-    Follow(PathBuf, Vec<usize>),
+    /// The journal, that of the run which it goes on with, if it does, and the cores that the thread may use.
+    Follow(PathBuf, Option<PathBuf>, Vec<usize>),
     Finish(Instant),
 }
 
@@ -118,9 +121,9 @@ impl StoreThread {
         let finish = request.finish;
         let state = Arc::clone(&shared);
         std::thread::Builder::new().name("at-store".into()).spawn(move || {
-            if let Ok(Command::Follow(path, cores)) = orders.recv() {
+            if let Ok(Command::Follow(path, earlier, cores)) = orders.recv() {
                 keep_to(&cores);
-                Worker::new(request, path, orders, state).run();
+                Worker::new(request, path, earlier, orders, state).run();
             }
             // Nobody hears it where the run did not wait.
             let _ = done_to.send(());
@@ -130,8 +133,15 @@ impl StoreThread {
 
     /// Tells it of the journal, which must exist, and of the cores it may use from now on; none: as it was started.
     pub fn follow(&self, journal: &Path, cores: &[usize]) {
+        self.follow_after(None, journal, cores);
+    }
+
+    /// The same, of a run that goes on with the one of the journal `earlier`: what the database lacks of that comes first,
+    /// since whoever was killed wrote no more.
+    pub fn follow_after(&self, earlier: Option<&Path>, journal: &Path, cores: &[usize]) {
+        let earlier = earlier.map(Path::to_owned);
         // A thread that is gone shows at the end.
-        let _ = self.commands.send(Command::Follow(journal.to_owned(), cores.to_vec()));
+        let _ = self.commands.send(Command::Follow(journal.to_owned(), earlier, cores.to_vec()));
     }
 
     /// What it has done so far.
@@ -195,10 +205,14 @@ const LOOK_MAX: Duration = Duration::from_millis(50);
 struct Worker {
     request: StoreRequest,
     path: PathBuf,
+    /// The journal of the run that this one goes on with, until the database has all of it.
+    earlier: Option<PathBuf>,
     commands: Receiver<Command>,
     shared: Arc<Mutex<StoreSummary>>,
     loader: Option<Loader>,
     store: Option<Box<dyn Store>>,
+    /// The loader knows where the database stands.
+    attached: bool,
     /// Failures in a row.
     failures: u32,
     retry_at: Instant,
@@ -220,6 +234,7 @@ impl Worker {
     fn new(
         request: StoreRequest,
         path: PathBuf,
+        earlier: Option<PathBuf>,
         commands: Receiver<Command>,
         shared: Arc<Mutex<StoreSummary>>,
     ) -> Self {
@@ -227,10 +242,12 @@ impl Worker {
         Self {
             request,
             path,
+            earlier,
             commands,
             shared,
             loader: None,
             store: None,
+            attached: false,
             failures: 0,
             retry_at: now,
             written_at: now,
@@ -273,25 +290,36 @@ impl Worker {
     }
 
     fn step(&mut self) -> Result<Step, StoreError> {
-        let Some(loader) = &mut self.loader else {
-            self.loader = Loader::open(&self.path, self.request.loader)?;
-            return Ok(if self.loader.is_some() { Step::Again } else { Step::Rest });
-        };
         if Instant::now() < self.retry_at {
             return Ok(Step::Rest);
         }
+        let Some(loader) = &mut self.loader else {
+            let path = self.earlier.as_ref().unwrap_or(&self.path);
+            self.loader = Loader::open(path, self.request.loader)?;
+            if self.loader.is_none() && self.earlier.take().is_none() {
+                return Ok(Step::Rest);
+            }
+            return Ok(Step::Again);
+        };
         let store = match &mut self.store {
             Some(store) => store,
-            None => {
-                let mut store = (self.request.open)()?;
-                loader.attach(&mut *store)?;
-                self.store.insert(store)
+            None => self.store.insert((self.request.open)()?),
+        };
+        if !self.attached {
+            loader.attach(&mut **store)?;
+            self.attached = true;
+        }
+        let loaded = match loader.read() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // What comes before the damage is written all the same.
+                loader.write(&mut **store)?;
+                return Err(error.into());
             }
         };
-        let loaded = loader.read()?;
-        let due = loaded != Loaded::Pending
-            || self.deadline.is_some()
-            || self.written_at.elapsed() >= self.request.flush;
+        // An earlier run's journal grows no more.
+        let grows = self.deadline.is_none() && self.earlier.is_none();
+        let due = loaded != Loaded::Pending || !grows || self.written_at.elapsed() >= self.request.flush;
         if due && loader.has_news() {
             loader.write(&mut **store)?;
             self.written_at = Instant::now();
@@ -303,15 +331,33 @@ impl Worker {
         // After the end of the run what the journal lacks will never come.
         let over = match loaded {
             Loaded::Ended => true,
-            Loaded::Pending => self.deadline.is_some(),
+            Loaded::Pending => !grows,
             Loaded::Full => false,
         } && !loader.has_news();
         let (counts, seq, behind) = (loader.counts(), loader.watermark().seq, loader.behind_bytes());
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        (shared.rows, shared.batches) = (counts.rows, counts.batches);
-        (shared.seq, shared.behind_bytes, shared.caught_up) = (seq, behind, over);
+        if self.earlier.is_some() {
+            shared.earlier_rows = counts.rows;
+            shared.behind_bytes = behind.saturating_add(length(&self.path));
+        } else {
+            (shared.rows, shared.batches) = (counts.rows, counts.batches);
+            (shared.seq, shared.behind_bytes, shared.caught_up) = (seq, behind, over);
+        }
         if self.failures == 0 || over {
             shared.error = None;
+        }
+        drop(shared);
+        if over && let Some(earlier) = self.earlier.take() {
+            if counts.rows > 0 {
+                log::info!(
+                    "{}: {} rows of {}, with which this run goes on, were missing and are there now",
+                    self.request.place,
+                    counts.rows,
+                    earlier.display()
+                );
+            }
+            self.next_journal();
+            return Ok(Step::Again);
         }
         Ok(match loaded {
             _ if over => Step::Over,
@@ -320,14 +366,30 @@ impl Worker {
         })
     }
 
+    /// The earlier run's journal is done with: this run's is next.
+    fn next_journal(&mut self) {
+        (self.loader, self.attached) = (None, false);
+    }
+
     /// Notes a failure; false where trying again cannot help.
     fn failed(&mut self, error: &StoreError) -> bool {
-        self.store = None;
+        if let StoreError::Journal(error) = error
+            && let Some(earlier) = self.earlier.take()
+        {
+            log::warn!(
+                "{}: what the database lacks of {}, with which this run goes on, stays missing: {error}",
+                self.request.place,
+                earlier.display()
+            );
+            self.next_journal();
+            return true;
+        }
+        (self.store, self.attached) = (None, false);
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.error = Some(error.to_string());
         shared.behind_bytes = match &self.loader {
             Some(loader) => loader.behind_bytes(),
-            None => std::fs::metadata(&self.path).map_or(0, |m| m.len()),
+            None => length(&self.path),
         };
         let missing = matches!(error, StoreError::Journal(JournalError::Io { .. })) && self.loader.is_none();
         if !error.is_transient() && !missing {
@@ -348,6 +410,11 @@ impl Worker {
         self.failures = self.failures.saturating_add(1);
         true
     }
+}
+
+/// Bytes of a file; none of one that is not there.
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
 /// A run's store with the journal it is fed from, which is a temporary one if the run was to have none.
@@ -374,9 +441,10 @@ impl RunStore {
         &self.journal
     }
 
-    /// The journal exists: it can be followed, beside the threads of this topology.
-    pub fn follow(&self, topology: &Topology) {
-        self.thread.follow(&self.journal, &topology.housekeeping);
+    /// The journal exists: it can be followed, beside the threads of this topology, once the database has that of the run
+    /// which this one goes on with.
+    pub fn follow(&self, topology: &Topology, earlier: Option<&Path>) {
+        self.thread.follow_after(earlier, &self.journal, &topology.housekeeping);
     }
 
     /// Waits for the database; a temporary journal stays if that does not have everything.

@@ -101,6 +101,7 @@ mod facts {
     use crate::domain::decimal::Scaled;
     use crate::domain::instrument::FeeRate;
     use crate::domain::{Instrument, Price, Qty};
+    use crate::journal::JournalHeader;
 
     pub fn price(price: Price, instrument: &Instrument) -> Scaled {
         Scaled { value: price.0.into(), decimals: instrument.price_decimals }
@@ -108,6 +109,11 @@ mod facts {
 
     pub fn qty(qty: Qty, instrument: &Instrument) -> Scaled {
         Scaled { value: qty.0.into(), decimals: instrument.qty_decimals }
+    }
+
+    /// The first of the runs that went on one with another, and how many came before this one.
+    pub fn lineage<'a>(key: &'a str, header: &'a JournalHeader) -> (&'a str, i64) {
+        header.lineage.as_ref().map_or((key, 0), |of| (of.first.as_str(), of.nth.into()))
     }
 
     pub fn rate(rate: FeeRate) -> Scaled {

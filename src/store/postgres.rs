@@ -114,10 +114,12 @@ impl PostgresStore {
         key: &str,
         header: &JournalHeader,
     ) -> Result<(RunId, Watermark), postgres::Error> {
+        let (first, nth) = facts::lineage(key, header);
         let mut transaction = self.client.transaction()?;
         let inserted = transaction.query_opt(
-            "INSERT INTO runs (run_key, name, version, epoch, started_ns, config_name, config_text, seq, time_ns, ended) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, false) ON CONFLICT (run_key) DO NOTHING RETURNING id",
+            "INSERT INTO runs (run_key, name, version, epoch, started_ns, config_name, config_text, first_run, nth, seq, time_ns, \
+             ended) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, false) ON CONFLICT (run_key) DO NOTHING RETURNING id",
             &[
                 &key,
                 &header.run_name,
@@ -126,6 +128,8 @@ impl PostgresStore {
                 &(header.started_ns as i64),
                 &header.config_name,
                 &header.config_text,
+                &first,
+                &nth,
             ],
         )?;
         let Some(inserted) = inserted else {

@@ -44,6 +44,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0005_denial_measures.sql"),
     include_str!("schema/0006_bar_key.sql"),
     include_str!("schema/0007_commissions.sql"),
+    include_str!("schema/0008_lineage.sql"),
 ];
 
 /// The version this program knows.
@@ -117,6 +118,21 @@ impl Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_earlier_tables_are_each_the_first_of_their_own() {
+        let database = rusqlite::Connection::open_in_memory().expect("memory");
+        let earlier: String = STEPS[..7].iter().map(|step| SQLITE.spell(step)).collect();
+        database.execute_batch(&format!("{VERSION_TABLE}; {earlier}")).expect("the tables of then");
+        let row = "INSERT INTO runs (run_key, name, version, epoch, started_ns, config_name, config_text, seq, time_ns, \
+                   ended) VALUES ('a1', '', '', 1, 1, '', '', 1, 1, 1)";
+        database.execute_batch(row).expect("a row");
+        database.execute_batch(&steps_from(7, &SQLITE, "x").expect("older").expect("steps")).expect("taken");
+        let told = database.query_row("SELECT first_run, nth FROM runs", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        });
+        assert_eq!(told.expect("a row"), ("a1".to_owned(), 0));
+    }
 
     #[test]
     fn every_word_in_braces_is_spelt_and_a_newer_schema_is_refused() {

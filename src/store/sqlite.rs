@@ -96,9 +96,11 @@ impl SqliteStore {
         if let Some(found) = found {
             return Ok(found);
         }
+        let (first, nth) = facts::lineage(key, header);
         transaction.execute(
-            "INSERT INTO runs (run_key, name, version, epoch, started_ns, config_name, config_text, seq, time_ns, ended) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0)",
+            "INSERT INTO runs (run_key, name, version, epoch, started_ns, config_name, config_text, first_run, nth, seq, time_ns, \
+             ended) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, 0)",
             params![
                 key,
                 header.run_name,
@@ -106,7 +108,9 @@ impl SqliteStore {
                 header.epoch as i64,
                 header.started_ns as i64,
                 header.config_name,
-                header.config_text
+                header.config_text,
+                first,
+                nth
             ],
         )?;
         let run = transaction.last_insert_rowid();

@@ -182,8 +182,8 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     options.pipeline.journal.clone_from(&followers.journal);
     let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions };
     let mut disks = None;
-    let journal_exists = |topology: &Topology| {
-        followers.follow(topology);
+    let journal_exists = |topology: &Topology, earlier: Option<&Path>| {
+        followers.follow(topology, earlier);
         let watch = DiskWatch::start(&followers.files, alerts.clone(), &topology.housekeeping);
         disks = watch.inspect_err(|error| log::warn!("the room on disks is not watched: {error}")).ok();
     };
@@ -278,7 +278,7 @@ fn live(
     config: &Config,
     mut options: LiveOptions,
     beside: Beside,
-    journal_exists: impl FnOnce(&Topology),
+    journal_exists: impl FnOnce(&Topology, Option<&Path>),
 ) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
         return Err(LiveError::Nothing("no instrument is configured: name files under [instruments]"));
@@ -306,6 +306,7 @@ fn live(
         }
         log::warn!("{}", earlier.told());
         standing = earlier.standing_commands();
+        pipeline_options.lineage = Some(earlier.lineage());
         goes_on_with = Some(earlier.path.clone());
         if let Some(balances) = earlier.header.balances {
             config.paper.balances = balances;
@@ -345,7 +346,7 @@ fn live(
     if let Some(earlier) = &goes_on_with {
         Earlier::gone_on_with_by(earlier, journal.as_deref())?;
     }
-    journal_exists(&pipeline.topology);
+    journal_exists(&pipeline.topology, goes_on_with.as_deref());
     let wait = pipeline.topology.threads.first().map_or(Wait::Backoff, |t| t.wait);
     // With more spinning threads than cores nobody spins without a pause.
     let wait = if pipeline.topology.crowded && wait == Wait::Spin { Wait::Yield } else { wait };

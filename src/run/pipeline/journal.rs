@@ -26,6 +26,7 @@ pub(super) fn journal_writer(
     header.resumed.clone_from(&options.resumed);
     header.carried.clone_from(&options.carried);
     header.account = options.account;
+    header.lineage.clone_from(&options.lineage);
     Ok(Some(JournalWriter::create(path, &header, policy)?))
 }
 
@@ -55,5 +56,6 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         resumed: None,
         carried: None,
         account: None,
+        lineage: None,
     }
 }

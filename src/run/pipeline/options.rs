@@ -6,7 +6,7 @@ use crate::domain::{InstrumentId, OrderId, StrategyId};
 use crate::execution::fills::{FillSettings, MarketModel};
 use crate::execution::live::HandoverSender;
 use crate::execution::score::ScoreSettings;
-use crate::journal::{JournalError, JournalWriter, Resumed};
+use crate::journal::{JournalError, JournalWriter, Lineage, Resumed};
 use crate::market::{IndicatorRequest, KnownIndicators, Sourcing, TopSource};
 use crate::pipeline::{Threading, TopologyError, Wait};
 use crate::risk::Carried;
@@ -42,6 +42,8 @@ pub struct PipelineOptions {
     pub account: Option<u64>,
     /// What an earlier run left, to go on with; its epoch is then this run's.
     pub resumed: Option<Resumed>,
+    /// Where the run stands among those that went on one with another.
+    pub lineage: Option<Lineage>,
     /// What losses and the day's counts go on from.
     pub carried: Option<Carried>,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
