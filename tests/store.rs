@@ -58,6 +58,7 @@ fn request(database: &dyn Database, wrap: impl Fn(Faulty) -> Faulty + Send + 'st
         loader: settings(150),
         flush: Duration::from_millis(20),
         finish: Duration::from_secs(300),
+        silence: Duration::from_millis(200),
     }
 }
 
@@ -257,6 +258,30 @@ fn a_database_that_blocks_holds_up_nothing(given: &Given, db: &mut dyn Database)
     assert_eq!(count(db, "fills"), given.summary.execution.fills);
 }
 
+fn a_database_that_does_not_answer_is_told_and_caught_up(given: &Given, db: &mut dyn Database) {
+    let gate = Arc::new(Gate::default());
+    let held = Arc::clone(&gate);
+    let asked = request(db, move |faulty| Faulty { gate: Some(Arc::clone(&held)), ..faulty });
+    let thread = StoreThread::start(asked).expect("a thread");
+    let link = thread.link();
+    thread.follow(&given.journal, &[]);
+    let begun = Instant::now();
+    while thread.summary().silences == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody says so: {:?}", link.reply());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let reply = link.reply();
+    let there = std::fs::metadata(&given.journal).expect("it is there").len();
+    assert!(reply.unanswered_ms.is_some_and(|ms| ms >= 200) && reply.behind_bytes == there, "{reply:?}");
+    assert!(reply.problem().is_some_and(|told| told.contains("has not answered for")), "{reply:?}");
+    gate.open();
+    let summary = thread.finish();
+    assert!(summary.caught_up && summary.silences == 1 && summary.retries == 0, "{summary:?}");
+    let reply = link.reply();
+    assert_eq!((reply.unanswered_ms, reply.behind_bytes, reply.rows), (None, 0, summary.rows), "{reply:?}");
+    assert_eq!(db.content(), given.content);
+}
+
 fn a_database_that_is_down_for_a_while_is_caught_up(given: &Given, db: &mut dyn Database) {
     db.down();
     let thread = StoreThread::start(request(db, |faulty| faulty)).expect("a thread");
@@ -317,6 +342,10 @@ const CASES: &[Case] = &[
     ("two_writers_of_one_run_give_way_to_each_other", two_writers_of_one_run_give_way_to_each_other),
     ("a_run_with_a_store_is_the_run_without_it", a_run_with_a_store_is_the_run_without_it),
     ("a_database_that_blocks_holds_up_nothing", a_database_that_blocks_holds_up_nothing),
+    (
+        "a_database_that_does_not_answer_is_told_and_caught_up",
+        a_database_that_does_not_answer_is_told_and_caught_up,
+    ),
     ("a_database_that_is_down_for_a_while_is_caught_up", a_database_that_is_down_for_a_while_is_caught_up),
     ("tables_of_a_newer_program_are_refused", tables_of_a_newer_program_are_refused),
     ("a_loader_that_is_killed_goes_on_where_it_was", a_loader_that_is_killed_goes_on_where_it_was),
@@ -364,6 +393,7 @@ fn postgres_keeps_every_promise() {
         case(&given, &mut database);
         println!("postgres: {name}: {:.2} s", begun.elapsed().as_secs_f64());
     }
+    a_server_that_stands_still_is_told_and_caught_up(&given, &mut server);
     a_server_is_taken_for_what_its_certificate_says(&server);
     a_password_comes_from_the_environment(&given, &server);
 }
@@ -381,6 +411,38 @@ fn a_server_is_taken_for_what_its_certificate_says(server: &Server) {
     let address = server.url("postgres").replace("localhost", "127.0.0.1");
     let other = open(address, ca_file).expect("it is not called so").to_string();
     assert!(other.contains("NotValidForName") || other.contains("not valid for name"), "{other}");
+}
+
+/// Its host takes and acknowledges what is sent, so that no connection fails.
+fn a_server_that_stands_still_is_told_and_caught_up(given: &Given, server: &mut Server) {
+    let mut db = OnServer { server, name: "still".into() };
+    db.make();
+    let growing = given.dir.path().join("still.journal");
+    let bytes = std::fs::read(&given.journal).expect("it is there");
+    std::fs::write(&growing, &bytes[..bytes.len() / 2]).expect("a good disk");
+    let thread = StoreThread::start(request(&db, |faulty| faulty)).expect("a thread");
+    thread.follow(&growing, &[]);
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: {:?}", thread.link().reply());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    until("some rows are there", &|| thread.summary().rows > 0);
+    let sql = "SELECT CAST(pid AS TEXT) FROM pg_stat_activity WHERE application_name = 'algo-trader'";
+    let pid = db.query(sql)[0][0].clone();
+    let signal = |how: &str| {
+        assert!(Command::new("kill").args([how, &pid]).status().expect("it runs").success());
+    };
+    signal("-STOP");
+    std::fs::write(&growing, &bytes).expect("a good disk");
+    until("it is told", &|| thread.summary().silences > 0);
+    assert!(thread.link().reply().unanswered_ms.is_some());
+    signal("-CONT");
+    let summary = thread.finish();
+    assert!(summary.caught_up && summary.retries == 0, "{summary:?}");
+    assert_eq!(db.content(), given.content);
 }
 
 fn a_password_comes_from_the_environment(given: &Given, server: &Server) {

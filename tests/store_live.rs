@@ -245,6 +245,7 @@ fn where_an_order_stands_is_told_by_the_run_that_went_on_with_its_own_and_what_t
             loader: settings(2),
             flush: Duration::from_millis(20),
             finish: Duration::from_secs(60),
+            silence: Duration::from_secs(10),
         });
         let thread = thread.expect("a thread");
         thread.follow_after(Some(&first), &second, &[]);
@@ -290,6 +291,7 @@ fn an_earlier_journal_that_does_not_read_keeps_the_next_one_from_nothing() {
             loader: settings(50),
             flush: Duration::from_millis(20),
             finish: Duration::from_secs(60),
+            silence: Duration::from_secs(10),
         };
         let thread = StoreThread::start(request).expect("a thread");
         thread.follow_after(Some(&earlier), &journal, &[]);

@@ -277,6 +277,9 @@ fn show(reply: &ControlReply, json: bool) {
     for line in reply.market_data_lines(usize::MAX) {
         println!("{line}");
     }
+    if let Some(store) = &reply.store {
+        println!("{}", store.line());
+    }
     if reply.stopped.is_empty() {
         println!("nothing is stopped");
     }

@@ -2,7 +2,7 @@
 
 use super::alerts::Alerts;
 use super::audit::{AuditNotes, AuditRequest, AuditThread};
-use super::store::{RunStore, StoreRequest};
+use super::store::{RunStore, StoreLink, StoreRequest};
 use super::summary::Summary;
 use crate::pipeline::Topology;
 use std::io;
@@ -50,6 +50,11 @@ impl Followers {
         if let (Some(audit), Some(journal)) = (&self.audit, &self.journal) {
             audit.follow(journal, &topology.housekeeping);
         }
+    }
+
+    /// How the store stands, if there is one.
+    pub fn store(&self) -> Option<StoreLink> {
+        self.store.as_ref().map(RunStore::link)
     }
 
     /// By which others have something recorded in the trail, if there is one.

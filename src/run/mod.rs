@@ -42,5 +42,5 @@ pub use live::{LiveCapture, LiveError, LiveOptions, LiveStatus, capture_live, ru
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions};
 pub use recover::RecoverError;
 pub use replay::{Pace, ReplayError, ReplayOptions, replay_frames, replay_journal};
-pub use store::{StoreRequest, StoreSummary, StoreThread};
+pub use store::{StoreLink, StoreRequest, StoreSummary, StoreThread};
 pub use summary::Summary;

@@ -4,12 +4,16 @@
 //! no lane and no stage. What the database does, be it slow, down, full or gone, is felt by this thread alone: it tries
 //! again, ever more rarely, says so once, and catches up from the journal.
 
+mod link;
+
 use super::affinity::keep_to;
 use super::config::StoreConfig;
 use crate::journal::JournalError;
 use crate::pipeline::Topology;
 use crate::store::{Loaded, Loader, LoaderSettings, Store, StoreError, StoreOptions, StoreUrl};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+pub use link::StoreLink;
+pub(in crate::run) use link::Told;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +34,12 @@ pub struct StoreRequest {
     pub flush: Duration,
     /// How long the end of a run waits until the database has everything.
     pub finish: Duration,
+    /// For how long it may owe an answer before that is told.
+    pub silence: Duration,
 }
+
+/// See [`StoreRequest::silence`].
+const SILENCE: Duration = Duration::from_secs(10);
 
 impl StoreRequest {
     /// The store at `url`, with the rest by `[store]`.
@@ -43,6 +52,7 @@ impl StoreRequest {
             loader: config.loader(),
             flush: Duration::from_millis(config.flush_ms.into()),
             finish: Duration::from_secs(config.finish_seconds.into()),
+            silence: SILENCE,
         }
     }
 }
@@ -62,6 +72,8 @@ pub struct StoreSummary {
     pub batches: u64,
     /// Times that the database failed and was tried again.
     pub retries: u64,
+    /// Times that it did not answer for [so long](StoreRequest::silence).
+    pub silences: u64,
     /// The last event of which every row is there.
     pub seq: u64,
     /// Whether everything is there.
@@ -85,6 +97,7 @@ impl StoreSummary {
             "earlier_rows": self.earlier_rows,
             "batches": self.batches,
             "retries": self.retries,
+            "silences": self.silences,
             "seq": self.seq,
             "caught_up": self.caught_up,
             "behind_bytes": self.behind_bytes,
@@ -104,8 +117,11 @@ enum Command {
 pub struct StoreThread {
     commands: Sender<Command>,
     done: Receiver<()>,
-    shared: Arc<Mutex<StoreSummary>>,
+    told: Arc<Mutex<Told>>,
+    link: StoreLink,
     finish: Duration,
+    /// Gone with this, whoever watches the database ends.
+    _watched: Sender<()>,
 }
 
 impl StoreThread {
@@ -116,19 +132,22 @@ impl StoreThread {
     pub fn start(request: StoreRequest) -> std::io::Result<Self> {
         let (commands, orders) = unbounded();
         let (done_to, done) = unbounded();
+        let (_watched, watched) = bounded(0);
         let summary = StoreSummary { place: request.place.clone(), ..StoreSummary::default() };
-        let shared = Arc::new(Mutex::new(summary));
+        let told = Arc::new(Mutex::new(Told { summary, ..Told::default() }));
+        let link = StoreLink::new(Arc::clone(&told), request.silence);
         let finish = request.finish;
-        let state = Arc::clone(&shared);
+        let (state, watching) = (Arc::clone(&told), link.clone());
         std::thread::Builder::new().name("at-store".into()).spawn(move || {
             if let Ok(Command::Follow(path, earlier, cores)) = orders.recv() {
                 keep_to(&cores);
+                watch(watching, watched);
                 Worker::new(request, path, earlier, orders, state).run();
             }
             // Nobody hears it where the run did not wait.
             let _ = done_to.send(());
         })?;
-        Ok(Self { commands, done, shared, finish })
+        Ok(Self { commands, done, told, link, finish, _watched })
     }
 
     /// Tells it of the journal, which must exist, and of the cores it may use from now on; none: as it was started.
@@ -147,7 +166,13 @@ impl StoreThread {
     /// What it has done so far.
     #[must_use]
     pub fn summary(&self) -> StoreSummary {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).summary.clone()
+    }
+
+    /// How it stands, for whoever asks, though the thread itself hangs.
+    #[must_use]
+    pub fn link(&self) -> StoreLink {
+        self.link.clone()
     }
 
     /// Waits, at most so long, for the run's journal to come to its end; true if all of it is in the database.
@@ -194,6 +219,14 @@ impl StoreThread {
     }
 }
 
+/// Watches the database beside the thread that waits for it, which has said where threads of the store may run.
+fn watch(link: StoreLink, run: Receiver<()>) {
+    let watching = std::thread::Builder::new().name("at-store-watch".into()).spawn(move || link.watch(&run));
+    if let Err(error) = watching {
+        log::warn!("whether the database answers is not watched: {error}");
+    }
+}
+
 /// Between two lines of whoever waits for a database.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// The first pause after a failure; each is twice the one before.
@@ -208,7 +241,7 @@ struct Worker {
     /// The journal of the run that this one goes on with, until the database has all of it.
     earlier: Option<PathBuf>,
     commands: Receiver<Command>,
-    shared: Arc<Mutex<StoreSummary>>,
+    told: Arc<Mutex<Told>>,
     loader: Option<Loader>,
     store: Option<Box<dyn Store>>,
     /// The loader knows where the database stands.
@@ -236,15 +269,16 @@ impl Worker {
         path: PathBuf,
         earlier: Option<PathBuf>,
         commands: Receiver<Command>,
-        shared: Arc<Mutex<StoreSummary>>,
+        told: Arc<Mutex<Told>>,
     ) -> Self {
         let now = Instant::now();
+        told.lock().unwrap_or_else(PoisonError::into_inner).journal = Some(path.clone());
         Self {
             request,
             path,
             earlier,
             commands,
-            shared,
+            told,
             loader: None,
             store: None,
             attached: false,
@@ -303,17 +337,17 @@ impl Worker {
         };
         let store = match &mut self.store {
             Some(store) => store,
-            None => self.store.insert((self.request.open)()?),
+            None => self.store.insert(asking(&self.told, || (self.request.open)())?),
         };
         if !self.attached {
-            loader.attach(&mut **store)?;
+            asking(&self.told, || loader.attach(&mut **store))?;
             self.attached = true;
         }
         let loaded = match loader.read() {
             Ok(loaded) => loaded,
             Err(error) => {
                 // What comes before the damage is written all the same.
-                loader.write(&mut **store)?;
+                asking(&self.told, || loader.write(&mut **store))?;
                 return Err(error.into());
             }
         };
@@ -321,7 +355,7 @@ impl Worker {
         let grows = self.deadline.is_none() && self.earlier.is_none();
         let due = loaded != Loaded::Pending || !grows || self.written_at.elapsed() >= self.request.flush;
         if due && loader.has_news() {
-            loader.write(&mut **store)?;
+            asking(&self.told, || loader.write(&mut **store))?;
             self.written_at = Instant::now();
             if self.failures > 0 {
                 log::info!("{}: it works again, and is being caught up", self.request.place);
@@ -335,18 +369,24 @@ impl Worker {
             Loaded::Full => false,
         } && !loader.has_news();
         let (counts, seq, behind) = (loader.counts(), loader.watermark().seq, loader.behind_bytes());
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = length(&self.path);
+        if counts.batches > 0 {
+            told.written = Some(self.written_at);
+        }
+        told.taken = if self.earlier.is_some() { 0 } else { there.saturating_sub(behind) };
+        let summary = &mut told.summary;
         if self.earlier.is_some() {
-            shared.earlier_rows = counts.rows;
-            shared.behind_bytes = behind.saturating_add(length(&self.path));
+            summary.earlier_rows = counts.rows;
+            summary.behind_bytes = behind.saturating_add(there);
         } else {
-            (shared.rows, shared.batches) = (counts.rows, counts.batches);
-            (shared.seq, shared.behind_bytes, shared.caught_up) = (seq, behind, over);
+            (summary.rows, summary.batches) = (counts.rows, counts.batches);
+            (summary.seq, summary.behind_bytes, summary.caught_up) = (seq, behind, over);
         }
         if self.failures == 0 || over {
-            shared.error = None;
+            summary.error = None;
         }
-        drop(shared);
+        drop(told);
         if over && let Some(earlier) = self.earlier.take() {
             if counts.rows > 0 {
                 log::info!(
@@ -385,9 +425,9 @@ impl Worker {
             return true;
         }
         (self.store, self.attached) = (None, false);
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.error = Some(error.to_string());
-        shared.behind_bytes = match &self.loader {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.summary.error = Some(error.to_string());
+        told.summary.behind_bytes = match &self.loader {
             Some(loader) => loader.behind_bytes(),
             None => length(&self.path),
         };
@@ -396,8 +436,8 @@ impl Worker {
             log::error!("{error}; the run goes on without its store");
             return false;
         }
-        shared.retries += 1;
-        drop(shared);
+        told.summary.retries += 1;
+        drop(told);
         let pause = PAUSE_MIN.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
         self.retry_at = Instant::now() + pause;
         if self.failures == 0 {
@@ -410,6 +450,15 @@ impl Worker {
         self.failures = self.failures.saturating_add(1);
         true
     }
+}
+
+/// Asks the database, and has it told that it owes an answer.
+fn asking<T>(told: &Mutex<Told>, ask: impl FnOnce() -> T) -> T {
+    let owes = |since| told.lock().unwrap_or_else(PoisonError::into_inner).asked = since;
+    owes(Some(Instant::now()));
+    let answer = ask();
+    owes(None);
+    answer
 }
 
 /// Bytes of a file; none of one that is not there.
@@ -434,6 +483,11 @@ impl RunStore {
             std::env::temp_dir().join(format!("algo-trader-{}-{moment}.journal", std::process::id()))
         });
         Ok(Self { thread: StoreThread::start(request)?, journal, temporary })
+    }
+
+    /// How it stands, for whoever asks.
+    pub fn link(&self) -> StoreLink {
+        self.thread.link()
     }
 
     /// Where the run has to journal to.

@@ -38,8 +38,13 @@ struct Copies {
     equity: Statement,
 }
 
-/// A server that says nothing for so long is gone.
+/// A host that acknowledges nothing for so long is gone, and the connection given up. One whose server only hangs
+/// acknowledges on: whoever waits says so (`run/store`).
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// While nothing is under way the host is asked whether it is there: first after so long, then so often, so many times.
+const PROBE_AFTER: Duration = Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+const PROBES: u32 = 3;
 /// Whoever changes the tables holds this lock: two programs may start at once.
 const SCHEMA_LOCK: i64 = 0x616c_676f_7472_6164;
 
@@ -52,7 +57,9 @@ impl PostgresStore {
         let place = url.to_string();
         let told = |error: postgres::Error| fault(&place, &error);
         let mut config = url.config.clone();
-        config.application_name("algo-trader").keepalives(true).tcp_user_timeout(SILENCE_MAX);
+        config.application_name("algo-trader").tcp_user_timeout(SILENCE_MAX);
+        config.keepalives(true).keepalives_idle(PROBE_AFTER);
+        config.keepalives_interval(PROBE_EVERY).keepalives_retries(PROBES);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(SILENCE_MAX);
         }

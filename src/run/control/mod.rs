@@ -41,7 +41,7 @@ pub mod watchdog;
 pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
-pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, Via};
+pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, Via};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;
@@ -49,6 +49,7 @@ use super::alerts::Alerts;
 use super::audit::AuditNotes;
 use super::config::Config;
 use super::orders::OrdersLink;
+use super::store::StoreLink;
 use super::watch::Wanted;
 use crate::domain::{Kill, Scope, Time};
 use crate::journal::private_dir_of;
@@ -239,6 +240,8 @@ pub(in crate::run) struct ControlLinks {
     pub reactions: Option<Receiver<Wanted>>,
     /// The sending of orders, where they are sent.
     pub orders: Option<OrdersLink>,
+    /// The database that the run writes to, if there is one.
+    pub store: Option<StoreLink>,
     /// The run's epoch.
     pub epoch: u64,
 }

@@ -165,6 +165,54 @@ pub struct HeldReply {
     pub by: Vec<String>,
 }
 
+/// How the database stands that the run writes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct StoreReply {
+    /// Where it is.
+    pub place: String,
+    /// Rows written of this run.
+    pub rows: u64,
+    /// Bytes of the journal that are not there yet.
+    pub behind_bytes: u64,
+    /// Milliseconds since rows were last written; none where none were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_ms_ago: Option<u64>,
+    /// For how long it has owed an answer, ms, where that is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered_ms: Option<u64>,
+    /// What went wrong last, where that is not overcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl StoreReply {
+    /// In one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let kib = self.behind_bytes.div_ceil(1 << 10);
+        let written = self.written_ms_ago.map_or_else(
+            || "nothing was written yet".to_owned(),
+            |ms| format!("written {:.1} s ago", ms as f64 / 1_000.0),
+        );
+        format!(
+            "store {}: {} rows, {written}, {kib} KiB of the journal are not there yet",
+            self.place, self.rows
+        )
+    }
+
+    /// What is wrong with it, if something is.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let place = &self.place;
+        let kept = "the run goes on, and its journal keeps everything";
+        if let Some(ms) = self.unanswered_ms {
+            return Some(format!("STORE {place} has not answered for {:.1} s: {kept}", ms as f64 / 1_000.0));
+        }
+        self.error.as_ref().map(|error| format!("STORE {error}: {kept}"))
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct ControlReply {
@@ -219,6 +267,9 @@ pub struct ControlReply {
     /// Why it takes none; absent where it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub no_orders: Option<String>,
+    /// How the database stands that the run writes to; absent where it writes to none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub store: Option<StoreReply>,
     /// The risk metrics, where they were asked for and there are any yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub metrics: Option<serde_json::Value>,
@@ -247,8 +298,8 @@ impl ControlReply {
         lines
     }
 
-    /// What takes no new orders though nobody stopped it, what others than an operator hold back, and what will stop the next
-    /// start, a line each.
+    /// What takes no new orders though nobody stopped it, what others than an operator hold back, what will stop the next
+    /// start, and what is not written, a line each.
     #[must_use]
     pub fn held_back(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -268,6 +319,7 @@ impl ControlReply {
                 "AUDIT TRAIL BROKEN: {why}{surveillance}; no release or resume is taken until the run is started anew"
             ));
         }
+        lines.extend(self.store.as_ref().and_then(StoreReply::problem));
         if let Some(file) = &self.kill_file {
             lines.push(format!(
                 "KILL FILE: {file} is there: it stops the next start, too, unless it is removed"

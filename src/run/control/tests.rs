@@ -7,7 +7,8 @@ use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
 use crate::risk::watch::{Switched, WatchSender, watch};
 use crate::risk::{Counted, Sum};
 use crate::run::live::{ConnectionHealth, FollowedHealth, wall_clock};
-use std::sync::PoisonError;
+use crate::run::store::Told;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 struct Running {
@@ -17,6 +18,7 @@ struct Running {
     snapshot: SharedSnapshot,
     risk: WatchSender,
     vitals: Vitals,
+    store: Arc<Mutex<Told>>,
     control: Control,
 }
 
@@ -28,6 +30,7 @@ fn start() -> Running {
     let (risk, heard) = watch();
     let snapshot = heard.snapshot();
     let vitals = Vitals::default();
+    let store = Arc::new(Mutex::new(Told::default()));
     let links = ControlLinks {
         commands: lane("commands", 8, 1, &Stop::default()).0,
         watch: heard,
@@ -36,10 +39,11 @@ fn start() -> Running {
         alerts: Alerts::default(),
         reactions: None,
         orders: None,
+        store: Some(StoreLink::new(Arc::clone(&store), Duration::from_millis(1))),
         epoch: 1,
     };
     let control = prepared.start(&config, links, &[]).expect("threads");
-    Running { _dir: dir, config, paths, snapshot, risk, vitals, control }
+    Running { _dir: dir, config, paths, snapshot, risk, vitals, store, control }
 }
 
 impl Running {
@@ -96,6 +100,39 @@ fn a_status_is_of_one_event_and_its_sums_agree_to_the_digit() {
         assert_eq!(metrics["day_profit"], day);
         std::thread::sleep(Duration::from_millis(7));
     }
+    running.control.finish();
+}
+
+#[test]
+fn how_far_the_store_is_behind_and_that_its_database_does_not_answer_is_in_the_status() {
+    let running = start();
+    let journal = running.paths.losses.with_file_name("some.journal");
+    std::fs::write(&journal, [0; 3_000]).expect("written");
+    let tell = |asked, error: Option<&str>| {
+        let mut told = running.store.lock().unwrap_or_else(PoisonError::into_inner);
+        told.summary.place = "sqlite:runs.db".into();
+        told.summary.rows = 7;
+        told.summary.error = error.map(str::to_owned);
+        (told.journal, told.taken) = (Some(journal.clone()), 1_000);
+        (told.asked, told.written) = (asked, Some(Instant::now()));
+    };
+    let asked = || ask(&running.paths.socket, &ControlRequest::Status).expect("it answers");
+    tell(None, None);
+    let reply = asked();
+    let store = reply.store.clone().expect("it has one");
+    assert_eq!((store.rows, store.behind_bytes, store.unanswered_ms), (7, 2_000, None));
+    assert!(
+        store.line().starts_with("store sqlite:runs.db: 7 rows, written 0.") && reply.held_back().is_empty()
+    );
+    assert!(store.line().ends_with("2 KiB of the journal are not there yet"), "{}", store.line());
+    tell(Some(Instant::now() - Duration::from_secs(25)), None);
+    let lines = asked().held_back();
+    assert!(
+        matches!(&lines[..], [line] if line.starts_with("STORE sqlite:runs.db has not answered for 25.")),
+        "{lines:?}"
+    );
+    tell(None, Some("it refuses"));
+    assert!(asked().held_back()[0].starts_with("STORE it refuses: the run goes on"));
     running.control.finish();
 }
 

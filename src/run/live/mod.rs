@@ -29,7 +29,7 @@ use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, Runni
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
-use super::store::StoreRequest;
+use super::store::{StoreLink, StoreRequest};
 use super::summary::Summary;
 use super::watch::{Wanted, Watch};
 use crate::audit::AuditError;
@@ -180,7 +180,8 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     }
     let followers = Followers::start(options.store.take(), audit, journal, alerts.clone())?;
     options.pipeline.journal.clone_from(&followers.journal);
-    let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions };
+    let store = followers.store();
+    let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions, store };
     let mut disks = None;
     let journal_exists = |topology: &Topology, earlier: Option<&Path>| {
         followers.follow(topology, earlier);
@@ -240,6 +241,7 @@ struct Beside {
     notes: Option<AuditNotes>,
     alerts: Alerts,
     reactions: Option<Receiver<Wanted>>,
+    store: Option<StoreLink>,
 }
 
 /// The wall clock; where the host's is put back, it goes on as if it had not been. Deadlines hang on it: of connections, of
@@ -382,7 +384,7 @@ fn live(
             let kept = prepared.kills().into_iter().map(Command::Kill).chain(prepared.pauses());
             stay_stopped(&mut pipeline, kept);
             let housekeeping = &pipeline.topology.housekeeping;
-            let Beside { notes, alerts, reactions } = beside;
+            let Beside { notes, alerts, reactions, store } = beside;
             let vitals = vitals.clone();
             let links = ControlLinks {
                 commands,
@@ -392,6 +394,7 @@ fn live(
                 alerts,
                 reactions,
                 orders: link,
+                store,
                 epoch,
             };
             match prepared.start(config, links, housekeeping) {

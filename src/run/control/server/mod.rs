@@ -21,6 +21,7 @@ use crate::run::alerts::Alert;
 use crate::run::audit::AuditNotes;
 use crate::run::live::wall_clock;
 use crate::run::orders::{KeyState, OrdersLink};
+use crate::run::store::StoreLink;
 use clients::Client;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
@@ -225,6 +226,7 @@ impl Server {
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
             orders_taken: orders.map(|_| no_orders.is_none()),
             no_orders,
+            store: self.links.store.as_ref().map(StoreLink::reply),
             metrics: asked_metrics.then(|| self.newest_metrics()).flatten(),
         }
     }
