@@ -199,6 +199,10 @@ impl Projector {
         };
         let amount = Scaled { value: account.amount, decimals: ACCOUNT_DECIMALS };
         match account.is_all {
+            false if account.newest > 0 => {
+                let of = of.map_or_else(|| "an instrument".to_owned(), Instrument::name);
+                format!("trades of {of} up to {} were seen", account.newest)
+            }
             true => format!("the account has {amount:#} {asset}"),
             false => format!("{amount:#} {asset} came from elsewhere"),
         }

@@ -329,6 +329,8 @@ pub struct Account {
     pub amount: i128,
     /// All that there is, by now; otherwise what came from elsewhere, or below zero, went there.
     pub is_all: bool,
+    /// The newest trade of the instrument that was seen, whoever made it; zero where nothing is said of that.
+    pub newest: u64,
 }
 
 /// The rules of an instrument as they are from now on. Its precision never changes: that would be another instrument.

@@ -228,9 +228,9 @@ impl Slot {
     pub fn command(c: Command) -> Self {
         let none = InstrumentId(0);
         let (code, instrument, scope, terms) = match c {
-            Command::Account(Account { instrument, asset, amount, is_all }) => {
+            Command::Account(Account { instrument, asset, amount, is_all, newest }) => {
                 let which = u64::from(asset == FeeAsset::Base) | u64::from(is_all) << 1;
-                let body = [8, which, amount as u64, (amount >> 64) as u64, 0];
+                let body = [8, which, amount as u64, (amount >> 64) as u64, newest];
                 return Self::head(Kind::Command, FIRST | LAST, instrument, body);
             }
             Command::Halt => (0, none, 0, 0),
@@ -523,6 +523,8 @@ impl Slot {
                     asset: if w[4] & 1 != 0 { FeeAsset::Base } else { FeeAsset::Quote },
                     amount: i128::from(w[6] as i64) << 64 | i128::from(w[5]),
                     is_all: w[4] & 2 != 0,
+                    // Zero in an older journal.
+                    newest: w[7],
                 })),
                 _ => Event::Clock,
             },

@@ -37,7 +37,7 @@ pub struct Recovered {
     /// What the account has of an asset beyond the wallet's, in units of 10^-18, as far as the run knew: somebody's orders
     /// had it locked, or it came from elsewhere. Of an asset that is not here the run never knew.
     pub beyond: BTreeMap<String, i128>,
-    /// The newest trade of each instrument that was booked.
+    /// The newest trade of each instrument that was seen: booked, or made elsewhere.
     pub newest: BTreeMap<InstrumentId, u64>,
     /// Which instruments were held back, by whose word that nobody says anew.
     pub paused: Vec<(InstrumentId, PausedBy)>,
@@ -316,6 +316,10 @@ impl Recovery {
     }
 
     fn account(&mut self, account: &Account) {
+        if account.newest > 0 {
+            let newest = self.newest.entry(account.instrument).or_default();
+            *newest = account.newest.max(*newest);
+        }
         let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
         if account.is_all {
             let beyond = account.amount.saturating_sub(asset.total_at(ACCOUNT_DECIMALS));
@@ -395,6 +399,20 @@ mod tests {
     use super::*;
     use crate::domain::instrument::tests::sample;
     use crate::domain::{DenyReason, Market};
+
+    #[test]
+    fn the_newest_trade_that_was_seen_is_known_whoever_made_it() {
+        let instruments = vec![sample(Market::Spot, "BTCUSDT"), sample(Market::Spot, "ETHUSDT")];
+        let mut recovery = Recovery::new(&JournalHeader { instruments, ..JournalHeader::default() });
+        let asset = crate::domain::event::FeeAsset::Base;
+        for (instrument, newest) in [(0, 75), (1, 9), (0, 70), (1, 0)] {
+            let of =
+                Account { instrument: InstrumentId(instrument), asset, amount: 0, is_all: false, newest };
+            recovery.take(&Entry::Slot(Slot::command(Command::Account(of))));
+        }
+        let newest = recovery.finish().resume().newest;
+        assert_eq!(newest, BTreeMap::from([(InstrumentId(0), 75), (InstrumentId(1), 9)]));
+    }
 
     #[test]
     fn what_was_killed_and_not_released_is_known() {

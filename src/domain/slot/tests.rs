@@ -80,9 +80,13 @@ fn every_kind_reads_back_what_was_written() {
     ];
     let paused = PausedBy::ALL.map(|by| Command::Pause(instrument, by));
     let unpaused = PausedBy::ALL.map(|by| Command::Unpause(instrument, by));
-    let account =
-        [(FeeAsset::Base, i128::MAX, true), (FeeAsset::Quote, -1, false), (FeeAsset::Base, 1, false)]
-            .map(|(asset, amount, is_all)| Command::Account(Account { instrument, asset, amount, is_all }));
+    let account = [
+        (FeeAsset::Base, i128::MAX, true, 0),
+        (FeeAsset::Quote, -1, false, 0),
+        (FeeAsset::Base, 0, false, u64::MAX),
+    ]
+    .map(|(asset, amount, is_all, newest)| Account { instrument, asset, amount, is_all, newest })
+    .map(Command::Account);
     for command in commands.into_iter().chain(paused).chain(unpaused).chain(account) {
         assert_eq!(Slot::command(command).event(), Event::Command(command));
     }

@@ -216,8 +216,8 @@ fn text(notice: &Notice, table: &InstrumentTable) -> String {
             let number = |value: &i64, decimals| format!("{:#}", Scaled { value: (*value).into(), decimals });
             let (qty, price) = (number(qty, of.qty_decimals), number(price, of.price_decimals));
             format!(
-                "trade {trade_id} of {} was made since the earlier run's journal ended, by order {venue_order}, which is not \
-                 in it: {side} {qty} at {price}",
+                "trade {trade_id} of {} was made since the last that the earlier run's journal tells of, by order {venue_order}, \
+                 which is not in it: {side} {qty} at {price}",
                 of.name()
             )
         }

@@ -25,7 +25,9 @@ const TRADES_TOLD: usize = 20;
 pub struct Earlier {
     /// Assets of which it is known.
     assets: BTreeSet<String>,
-    /// The newest trade of each instrument: that the run knew, and that was read since.
+    /// The newest trade of each instrument that the run had seen.
+    seen: BTreeMap<InstrumentId, u64>,
+    /// The same, with what was read since.
     newest: BTreeMap<InstrumentId, u64>,
     /// Trades since, of whatever order.
     trades: Vec<(InstrumentId, TradeFact)>,
@@ -42,7 +44,8 @@ impl OrderClient {
     pub(super) fn earlier_left(&mut self, account: &[(String, i128)], newest: &BTreeMap<InstrumentId, u64>) {
         account.iter().for_each(|(asset, amount)| self.ledger.adopt(asset, *amount));
         let assets = account.iter().map(|(asset, _)| asset.clone()).collect();
-        self.looks.earlier = Some(Earlier { assets, newest: newest.clone(), trades: Vec::new() });
+        self.looks.earlier =
+            Some(Earlier { assets, seen: newest.clone(), newest: newest.clone(), trades: Vec::new() });
     }
 
     /// Trades since the last that the earlier run knew: to be told of, and not booked, as what is of its orders is asked
@@ -118,7 +121,12 @@ impl OrderClient {
             let instrument = *instrument;
             out.notice(Notice::TradedMeanwhile { instrument, trade_id, venue_order, side, qty, price });
         }
-        earlier.newest.iter().for_each(|(id, newest)| self.ledger.known_up_to(*id, *newest));
+        for (&id, &newest) in &earlier.newest {
+            self.ledger.known_up_to(id, newest);
+            if newest > earlier.seen.get(&id).copied().unwrap_or(0) {
+                tell_seen(id, newest, out);
+            }
+        }
         self.tell_account(|asset| unknown.contains(asset), out);
         self.looks.started = true;
         self.looks.gap = false;
@@ -142,6 +150,13 @@ impl OrderClient {
         }
     }
 
+    /// Tells the ring which trades were seen by now, so that the next run tells of none of them again.
+    pub(super) fn tell_newest(&self, out: &mut Outputs) {
+        for id in self.instruments.iter().map(|listed| listed.instrument.id) {
+            tell_seen(id, self.ledger.newest(id), out);
+        }
+    }
+
     fn tell_ring(&self, asset: &str, amount: i128, is_all: bool, out: &mut Outputs) {
         let found = self.instruments.iter().find_map(|l| {
             let of = &l.instrument;
@@ -149,7 +164,21 @@ impl OrderClient {
             (of.base == asset || of.quote == asset).then_some((of.id, which))
         });
         if let Some((instrument, asset)) = found {
-            out.push(Output::Command(Command::Account(Account { instrument, asset, amount, is_all })));
+            out.push(Output::Command(Command::Account(Account {
+                instrument,
+                asset,
+                amount,
+                is_all,
+                newest: 0,
+            })));
         }
+    }
+}
+
+/// Tells the ring that trades of the instrument up to this one were seen.
+pub(super) fn tell_seen(instrument: InstrumentId, newest: u64, out: &mut Outputs) {
+    if newest > 0 {
+        let account = Account { instrument, asset: FeeAsset::Base, amount: 0, is_all: false, newest };
+        out.push(Output::Command(Command::Account(account)));
     }
 }

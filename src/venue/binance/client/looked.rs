@@ -1,6 +1,7 @@
 //! What follows from the answers to a look's questions.
 
 use super::OrderClient;
+use super::earlier::tell_seen;
 use super::flight::Asked;
 use super::ledger::amount;
 use super::look::{AGAIN, Kind, Look, NO_SUCH_SYMBOL, TRADES_LIMIT, question, questions};
@@ -168,6 +169,7 @@ impl OrderClient {
             self.ledger.known_up_to(id, newest);
             if let Some(at) = unlearnt {
                 self.looks.unlearnt.swap_remove(at);
+                tell_seen(id, newest, out);
                 self.instruments.release(id, InstrumentPause::Starting, out);
             }
             return Answer::Done;
@@ -204,6 +206,7 @@ impl OrderClient {
                     }
                     self.ledger.rebase(&balances);
                     self.tell_account(|_| true, out);
+                    self.tell_newest(out);
                     self.looks.started = true;
                     self.looks.gap = false;
                     out.notice(Notice::Reconciled);

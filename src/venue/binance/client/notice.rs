@@ -329,9 +329,9 @@ pub enum Notice {
         /// At.
         price: Price,
     },
-    /// A trade since an earlier run's journal ended, of an order that it does not have.
+    /// A trade since the last that an earlier run's journal tells of, by an order that it does not have.
     #[error(
-        "trade {trade_id} of order {venue_order} of instrument {} was made since the earlier run's journal ended, and that order is not in it: {side} {qty:?} at {price:?}",
+        "trade {trade_id} of order {venue_order} of instrument {} was made since the last that the earlier run's journal tells of, and that order is not in it: {side} {qty:?} at {price:?}",
         .instrument.0
     )]
     TradedMeanwhile {

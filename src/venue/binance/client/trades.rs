@@ -4,6 +4,7 @@
 //! placed elsewhere, or of ours whose number was not told yet.
 
 use super::OrderClient;
+use super::earlier::tell_seen;
 use super::event::trade_row;
 use super::ledger::{AMOUNT_DECIMALS, Booking, TradeFact, booking, moved, shown};
 use super::message::Outputs;
@@ -12,6 +13,7 @@ use super::orders::OrderKey;
 use super::tracked::Fill;
 use crate::domain::event::FEE_DECIMALS;
 use crate::domain::{AssetCode, InstrumentId, Side, Time};
+use std::collections::BTreeMap;
 
 /// Trades kept whose order is not known.
 const UNCLAIMED_MAX: usize = 4_096;
@@ -133,14 +135,17 @@ impl OrderClient {
             .filter(|(_, order)| order.venue_id == 0)
             .map(|(_, order)| order.order.instrument)
             .collect();
-        let mut told = Vec::new();
+        let (mut told, mut seen) = (Vec::new(), BTreeMap::new());
         for one in self.unclaimed.iter_mut().filter(|one| !one.told && !nameless.contains(&one.instrument)) {
             one.told = true;
             told.extend(one.moved.iter().cloned());
             let (instrument, side) = (one.instrument, one.side);
             let Fill { trade_id, qty, price, .. } = one.fill;
+            let newest: &mut u64 = seen.entry(instrument).or_default();
+            *newest = trade_id.max(*newest);
             out.notice(Notice::ExternalFill { instrument, trade_id, side, qty, price });
         }
         told.iter().for_each(|(asset, amount)| self.tell_moved(asset, *amount, out));
+        seen.into_iter().for_each(|(instrument, newest)| tell_seen(instrument, newest, out));
     }
 }

@@ -19,7 +19,13 @@ fn going_on(btc: &'static str, eth: &'static str) -> Rig {
 }
 
 fn account(asset: FeeAsset, amount: i128, is_all: bool) -> Command {
-    Command::Account(Account { instrument: InstrumentId(0), asset, amount, is_all })
+    Command::Account(Account { instrument: InstrumentId(0), asset, amount, is_all, newest: 0 })
+}
+
+/// Trades up to this one were seen.
+fn seen(newest: u64) -> Command {
+    let (instrument, asset) = (InstrumentId(0), FeeAsset::Base);
+    Command::Account(Account { instrument, asset, amount: 0, is_all: false, newest })
 }
 
 fn told(rig: &Rig) -> Vec<Command> {
@@ -93,6 +99,28 @@ fn the_ring_is_told_what_the_account_has_and_what_moves_it_that_is_no_trade_of_o
         account(FeeAsset::Base, UNIT, false),
         account(FeeAsset::Quote, -102_644_000_000_000_000, false),
         account(FeeAsset::Base, -100_000_000_000_000, false),
+        seen(10),
     ];
     assert_eq!(told(&rig), moved);
+}
+
+#[test]
+fn a_trade_made_elsewhere_while_nothing_ran_is_told_once_whatever_is_started_after() {
+    let elsewhere = json!([{"symbol": "ETHBTC", "id": 75, "orderId": 99, "price": "0.10264400", "qty": "1.00000000",
+        "commission": "0.00100000", "commissionAsset": "ETH", "time": START_MS, "isBuyer": true, "isMaker": false}]);
+    let begun = |newest: u64| {
+        let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+        rig.balances = vec![("BTC", "10.00000000"), ("ETH", "10.00000000")];
+        rig.trades = if newest < 75 { elsewhere.clone() } else { json!([]) };
+        let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
+        let newest = BTreeMap::from([(InstrumentId(0), newest)]);
+        rig.input(Input::Left { account: &account, newest: &newest });
+        rig.input(Input::Start);
+        rig.settle();
+        let trades = rig.notices.iter().filter(|n| matches!(n, Notice::TradedMeanwhile { .. })).count();
+        (rig.last("myTrades")["params"]["fromId"].clone(), trades, told(&rig))
+    };
+    assert_eq!(begun(70), (json!(71), 1, vec![seen(75)]));
+    // What the ring was told is in the journal, so the next run knows it.
+    assert_eq!(begun(75), (json!(76), 0, vec![]));
 }

@@ -44,6 +44,8 @@ struct Rig {
     reads: Vec<String>,
     /// What `account` is answered.
     balances: Vec<(&'static str, &'static str)>,
+    /// What `myTrades` is.
+    trades: Value,
 }
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -88,6 +90,7 @@ impl Rig {
             refused: 0,
             reads: Vec::new(),
             balances,
+            trades: json!([]),
         }
     }
 
@@ -209,7 +212,8 @@ impl Rig {
                     "userDataStream.subscribe.signature" | "userDataStream.subscribe" => {
                         json!({"subscriptionId": 0})
                     }
-                    "myTrades" | "openOrders.status" => json!([]),
+                    "myTrades" => self.trades.clone(),
+                    "openOrders.status" => json!([]),
                     _ => continue,
                 };
                 self.frame(&json!({"id": text["id"], "status": 200, "result": result, "rateLimits": []}));
