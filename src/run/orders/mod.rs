@@ -263,7 +263,9 @@ impl Left {
             Adopted { state: *state, client_id: ClientOrderId::derive(epoch, id), booked }
         };
         let adopted = live.map(adopted).collect();
-        Self { adopted, account: resumed.account(), newest: resumed.newest.clone() }
+        let over = resumed.desks.iter().flat_map(|desk| desk.ended.as_known());
+        let over = over.map(|state| (state, ClientOrderId::derive(epoch, state.order.id))).collect();
+        Self { adopted, over, account: resumed.account(), newest: resumed.newest.clone() }
     }
 }
 
@@ -398,5 +400,70 @@ impl RunningOrders {
             log::error!("the thread that sends orders died; please report this");
             OrdersOutcome::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{FeeAsset, Report};
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::order::ReportKind;
+    use crate::domain::{Extras, Order, OrderId, OrderKind, Price, Qty, Side, Slot, StrategyId, TimeInForce};
+    use crate::execution::{Record, RecordKind};
+    use crate::journal::{Entry, JournalHeader, JournalStrategy, Recovery};
+
+    #[test]
+    fn what_a_journal_leaves_has_the_orders_that_are_over_beside_those_that_may_be_with_the_venue() {
+        let instruments = vec![sample(Market::Spot, "BTCUSDT")];
+        let strategy =
+            JournalStrategy { label: "a".into(), name: "a".into(), instruments: vec![InstrumentId(0)] };
+        let header = JournalHeader { instruments, strategies: vec![strategy], ..JournalHeader::default() };
+        let mut recovery = Recovery::new(&header);
+        for number in 1..=3 {
+            let order = Order {
+                id: OrderId(number),
+                strategy: StrategyId(0),
+                instrument: InstrumentId(0),
+                side: Side::Buy,
+                kind: OrderKind::Limit,
+                tif: TimeInForce::Gtc,
+                reduce_only: false,
+                qty: Qty(100),
+                price: Price(10_000),
+                extras: Extras::NONE,
+            };
+            let client_id = ClientOrderId::derive(7, order.id);
+            recovery.take(&Entry::Slot(Slot::clock()));
+            let record = Record { seq: 1, kind: RecordKind::Order, order, denied: None, client_id };
+            recovery.take(&Entry::Record(record));
+            let told = |kind, qty, trade_id| Report {
+                instrument: order.instrument,
+                order: order.id,
+                strategy: order.strategy,
+                side: order.side,
+                kind,
+                qty: Qty(qty),
+                price: order.price,
+                fee: 0,
+                fee_asset: FeeAsset::Quote,
+                trade_id,
+                maker: false,
+            };
+            // One ends in part, one whole, one rests.
+            let reports: &[(ReportKind, i64)] = match number {
+                1 => &[(ReportKind::Fill, 40), (ReportKind::Canceled, 0)],
+                2 => &[(ReportKind::Fill, 100)],
+                _ => &[(ReportKind::Accepted, 0)],
+            };
+            for &(kind, qty) in reports {
+                recovery.take(&Entry::Slot(Slot::report(&told(kind, qty, number))));
+            }
+        }
+        let left = Left::of(&recovery.finish().resume(), 7);
+        let rests: Vec<u64> = left.adopted.iter().map(|adopted| adopted.state.order.id.0).collect();
+        assert_eq!(rests, [3]);
+        let over: Vec<_> = left.over.iter().map(|(state, id)| (state.order.id, state.filled, *id)).collect();
+        assert_eq!(over, [(OrderId(1), Qty(40), ClientOrderId::derive(7, OrderId(1)))]);
     }
 }

@@ -82,6 +82,15 @@ impl Ended {
         ring.push(EndedOrder { known_as: state.order.id, state, terms, linked });
     }
 
+    /// Each as the venue knows it: of an iceberg under the number of its last part.
+    pub fn as_known(&self) -> impl Iterator<Item = OrderState> + '_ {
+        self.protected.orders.iter().chain(&self.others.orders).map(|ended| {
+            let mut state = ended.state;
+            state.order.id = ended.known_as;
+            state
+        })
+    }
+
     fn all(&mut self) -> impl Iterator<Item = &mut EndedOrder> {
         self.protected.orders.iter_mut().chain(&mut self.others.orders)
     }
@@ -131,6 +140,8 @@ mod tests {
         assert_eq!(ended.find(OrderId(16)).and_then(|ended| ended.terms), terms);
         ended.protect(OrderId(16), None);
         ended.is_known_as(OrderId(16), OrderId(999));
+        let numbers: Vec<u64> = ended.as_known().map(|state| state.order.id.0).collect();
+        assert!(numbers.len() == 64 && numbers.contains(&999) && !numbers.contains(&16), "{numbers:?}");
         assert!(ended.find(OrderId(16)).is_none());
         assert_eq!(
             ended.find(OrderId(999)).map(|ended| (ended.state.order.id, ended.terms)),

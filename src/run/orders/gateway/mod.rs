@@ -70,6 +70,8 @@ pub(super) struct GatewayParts {
 pub(in crate::run::orders) struct Left {
     /// Orders that may be with the venue.
     pub adopted: Vec<Adopted>,
+    /// Orders that were over, of which a trade may be told yet.
+    pub over: Vec<(OrderState, ClientOrderId)>,
     /// What the account should have of each asset, in units of 10^-18.
     pub account: Vec<(String, i128)>,
     /// The newest trade of each instrument that it knew.
@@ -216,13 +218,16 @@ impl Gateway {
 
     /// Takes in what an earlier run left with the venue.
     fn adopt(&mut self) {
-        let Some(Left { adopted, account, newest }) = self.parts.left.take() else { return };
+        let Some(Left { adopted, over, account, newest }) = self.parts.left.take() else { return };
         self.ask(wall_clock(), Input::Left { account: &account, newest: &newest });
         for Adopted { state, client_id, booked } in adopted {
             let ours = Ours { client_id, left: state.leaves(), asked: None };
             self.ours.insert(state.order.id, ours);
             let input = Input::Adopt { state: &state, client_id: &client_id, booked: &booked };
             self.ask(wall_clock(), input);
+        }
+        for (state, client_id) in over {
+            self.ask(wall_clock(), Input::AdoptOver { state: &state, client_id: &client_id });
         }
     }
 

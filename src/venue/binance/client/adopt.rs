@@ -4,6 +4,9 @@
 //! traded meanwhile is fetched and reported, each trade once. One that never arrived is believed gone only when it can no
 //! longer arrive, counted from now. Nothing is sent again. What it traded before this run's start is in the balances that
 //! the start reads, so the ledger is not moved by it.
+//!
+//! Those that were over by then are known as such, as they are in the run that they are of: the venue may have thought
+//! differently of one, or have told of its end before its last trade.
 
 use super::OrderClient;
 use super::message::Outputs;
@@ -38,6 +41,23 @@ impl OrderClient {
             if state.status == OrderStatus::PendingCancel {
                 order.cancel = CancelState::Wanted(now);
             }
+        });
+    }
+
+    pub(super) fn adopt_over(
+        &mut self,
+        now: Time,
+        state: &OrderState,
+        client_id: &ClientOrderId,
+        out: &mut Outputs,
+    ) {
+        // Where there is no room its trades are told as made elsewhere, as those of one that was over for long.
+        let Ok(key) = self.orders.add(&state.order, client_id, now) else { return };
+        self.change(now, key, out, |order, _| {
+            (order.filled, order.executed) = (state.filled, state.filled);
+            // How it ended was reported then. Which of its trades were is known by their numbers, as of all that came
+            // before this run's start.
+            (order.phase, order.told) = (Phase::Done, true);
         });
     }
 

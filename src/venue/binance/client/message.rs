@@ -32,6 +32,14 @@ pub enum Input<'a> {
         /// Its trades that were booked then.
         booked: &'a [u64],
     },
+    /// This order was placed by an earlier run, and was over before that ended: a trade of it that is told yet is its own. To
+    /// be said before [`Start`](Self::Start), and after what may be with the venue.
+    AdoptOver {
+        /// As it ended.
+        state: &'a OrderState,
+        /// The id that the venue knows it by.
+        client_id: &'a ClientOrderId,
+    },
     /// What the account should have by an earlier run, in units of 10^-18, and the newest trade of each instrument that
     /// it knew. To be said before [`Start`](Self::Start).
     Left {

@@ -124,3 +124,39 @@ fn a_trade_made_elsewhere_while_nothing_ran_is_told_once_whatever_is_started_aft
     // What the ring was told is in the journal, so the next run knows it.
     assert_eq!(begun(75), (json!(76), 0, vec![]));
 }
+
+#[test]
+fn a_trade_told_late_of_an_order_that_was_over_before_the_run_is_that_orders() {
+    let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+    let id = ClientOrderId::derive(7, OrderId(5));
+    let ended = crate::domain::order::OrderState {
+        filled: Qty(30_000_000),
+        status: crate::domain::OrderStatus::Canceled,
+        ..crate::domain::order::OrderState::new(limit(5))
+    };
+    let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
+    let newest = BTreeMap::from([(InstrumentId(0), 70)]);
+    rig.input(Input::Left { account: &account, newest: &newest });
+    rig.input(Input::AdoptOver { state: &ended, client_id: &id });
+    rig.input(Input::Start);
+    rig.settle();
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
+    assert!(rig.client.adopted_are_settled() && rig.client.open_orders() == (0, 0), "nothing is asked of it");
+    assert_eq!((rig.count("order.status"), rig.told()), (0, vec![]));
+    rig.forget();
+    let late = event(&id, "TRADE", "PARTIALLY_FILLED", "0.50000000", Some((80, "0.20000000")));
+    rig.frame(&late);
+    rig.frame(&late);
+    // One that the earlier run knew, told again.
+    rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.30000000", Some((60, "0.30000000"))));
+    let fills: Vec<_> = rig.reports.iter().map(|r| (r.kind, r.order, r.qty, r.trade_id)).collect();
+    assert_eq!(fills, [(ReportKind::Fill, OrderId(5), Qty(20_000_000), 80)], "once");
+    let elsewhere = rig.notices.iter().any(|n| matches!(n, Notice::ExternalFill { .. }));
+    assert!(
+        !elsewhere && rig.notices.iter().any(|n| matches!(n, Notice::LateFill { .. })),
+        "{:?}",
+        rig.notices
+    );
+    assert_eq!(rig.client.balance("ETH"), 10 * UNIT + UNIT / 5 - UNIT / 10_000, "less its commission");
+    assert_eq!(told(&rig), [], "it is no move from elsewhere");
+}
