@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! binance:spot:BTCUSDT  paused     # no new orders; cancels and what only reduces go out
-//! binance:spot:ETHUSDT  removed    # the same, and its open orders are taken back
+//! binance:spot:ETHUSDT  removed    # the same, and our open orders of it are taken back
 //! binance:spot:BNBUSDT  resumed    # takes the venue's numbers over, after a difference halted it
 //! binance:spot:SOLUSDT  added      # one of `[trading] standby` is followed and traded from now on
 //! ```

@@ -63,7 +63,6 @@ impl OrderClient {
             Asked::Place(key) => self.placed(now, key, &reply, out),
             Asked::PlacePair(keys) => self.placed_pair(now, keys, &reply, out),
             Asked::Cancel(key) => self.canceled(now, key, &reply, out),
-            Asked::CancelAll(instrument) => self.canceled_all(now, instrument, sent, &reply, out),
             Asked::Status(key) => self.status(now, key, sent, &reply, out),
             Asked::OrderTrades(key) => self.order_trades(now, key, &reply, out),
             Asked::Logon | Asked::Subscribe | Asked::Clock => {

@@ -172,6 +172,11 @@ impl OrderClient {
             out.notice(Notice::NotSent { order, why: LocalRefusal::NoSuchOrder });
             return;
         };
+        self.take_back(now, key, out);
+    }
+
+    /// Sends the cancel of a live order, or notes that it is to be sent.
+    fn take_back(&mut self, now: Time, key: OrderKey, out: &mut Outputs) {
         // The venue takes both of a list back for one request: the second goes out only if its order is there still then.
         let due = if self.is_taken_back_with(key) { now.plus(ASK_PAUSES.0) } else { now };
         let due = due.max(self.orders.get(key).map_or(now, |tracked| tracked.cancel_again));
@@ -235,30 +240,13 @@ impl OrderClient {
         }
     }
 
+    /// Takes back what is ours, order by order: the venue's own request for all of a symbol takes what somebody else has open
+    /// there, too.
     pub(super) fn cancel_all(&mut self, now: Time, only: Option<InstrumentId>, out: &mut Outputs) {
-        let ids: Vec<InstrumentId> = self.instruments.iter().map(|listed| listed.instrument.id).collect();
-        for id in ids.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
-            let live: Vec<OrderKey> = self.live_of(id);
-            let external = self.externals.iter().any(|((of, _), open)| *of == id && *open);
-            if live.is_empty() && !external {
-                continue;
-            }
-            let sent = self.order_route().and_then(|route| {
-                let listed = self.instruments.get(id).ok_or(LocalRefusal::UnknownInstrument)?;
-                let request = Request::CancelAll { instrument: &listed.instrument };
-                let asked = Asked::CancelAll(id);
-                let sending = Sending { asked, cost: Cost::CANCEL, activity: self.ledger.activity() };
-                self.line.send(route, Form::Request(&request), sending, now, out)
-            });
-            if sent.is_err() {
-                live.into_iter().for_each(|key| self.want_cancel(key, now));
-            }
-        }
-    }
-
-    fn live_of(&self, instrument: InstrumentId) -> Vec<OrderKey> {
-        let of = self.orders.unfinished().filter(|(_, order)| order.order.instrument == instrument);
-        of.filter(|(_, order)| order.is_live()).map(|(key, _)| key).collect()
+        let of = self.orders.unfinished().filter(|(_, order)| order.is_live());
+        let of = of.filter(|(_, order)| only.is_none_or(|only| only == order.order.instrument));
+        let live: Vec<OrderKey> = of.map(|(key, _)| key).collect();
+        live.into_iter().for_each(|key| self.take_back(now, key, out));
     }
 
     pub(super) fn placed(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {
@@ -337,28 +325,6 @@ impl OrderClient {
                     order.cancel_again = now.plus(CANCEL_PACE);
                     order.cancel_refused(out);
                 });
-            }
-        }
-    }
-
-    pub(super) fn canceled_all(
-        &mut self,
-        now: Time,
-        instrument: InstrumentId,
-        sent: Time,
-        reply: &Reply,
-        out: &mut Outputs,
-    ) {
-        if let Ok(rows) = &reply.result {
-            let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-            for row in rows.iter().flat_map(reports_of) {
-                self.row(now, instrument, row, out);
-            }
-        }
-        // What is live still was on its way, or the answer says nothing: each by itself.
-        for key in self.live_of(instrument) {
-            if self.orders.get(key).is_some_and(|order| order.sent <= sent) {
-                self.want_cancel(key, now.plus(ASK_PAUSES.0));
             }
         }
     }

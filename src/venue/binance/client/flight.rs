@@ -17,7 +17,6 @@ pub enum Asked {
     /// Two orders as one list.
     PlacePair([OrderKey; 2]),
     Cancel(OrderKey),
-    CancelAll(InstrumentId),
     /// How an order stands.
     Status(OrderKey),
     /// An order's trades.
@@ -41,7 +40,6 @@ impl Asked {
             Asked::Place(_) => "placing an order",
             Asked::PlacePair(_) => "placing a list of orders",
             Asked::Cancel(_) => "cancelling an order",
-            Asked::CancelAll(_) => "cancelling all orders",
             Asked::Status(_) => "an order's status",
             Asked::OrderTrades(_) => "an order's trades",
             Asked::Logon => "logging on",

@@ -68,7 +68,7 @@ pub enum Input<'a> {
         /// The id that the venue knows it by.
         client_id: &'a ClientOrderId,
     },
-    /// Take every open order back, also those that were placed elsewhere.
+    /// Take every open order of ours back.
     CancelAll {
         /// Of this instrument; of all where none is named.
         instrument: Option<InstrumentId>,

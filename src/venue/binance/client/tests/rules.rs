@@ -226,3 +226,30 @@ fn what_only_reduces_leaves_though_a_person_or_a_difference_paused_the_instrumen
         assert_eq!(rig.notes(of_it), 1, "{:?}", rig.notices);
     }
 }
+
+#[test]
+fn what_is_removed_has_its_own_orders_taken_back_and_nobody_elses() {
+    let mut rig = Rig::started();
+    let placed = |rig: &mut Rig, number, venue_id: u64| {
+        let (_, id) = rig.place(number);
+        let mut told = event(&id, "NEW", "NEW", "0.00000000", None);
+        told["event"]["i"] = json!(venue_id);
+        rig.frame(&told);
+    };
+    placed(&mut rig, 1, 11);
+    placed(&mut rig, 2, 12);
+    let mut manual = event(&ClientOrderId::derive(9, OrderId(9)), "NEW", "NEW", "0.00000000", None);
+    (manual["event"]["c"], manual["event"]["i"]) = (json!("manual1"), json!(13));
+    rig.frame(&manual);
+    assert_eq!(rig.client.external_orders(), 1);
+    rig.forget();
+    rig.input(Input::RemoveInstrument(InstrumentId(0)));
+    assert_eq!(rig.count("openOrders.cancelAll"), 0);
+    let cancels: Vec<u64> = rig
+        .texts
+        .iter()
+        .filter(|(_, text)| text["method"] == "order.cancel")
+        .map(|(_, text)| text["params"]["orderId"].as_u64().expect("by its number"))
+        .collect();
+    assert_eq!(cancels, [11, 12]);
+}
