@@ -31,7 +31,7 @@ impl OrderClient {
             return;
         }
         match answer {
-            Ok(reply) if request.asked == Asked::Info && reply.status == 200 => {
+            Ok(reply) if matches!(request.asked, Asked::Info | Asked::HeldInfo) && reply.status == 200 => {
                 self.info(now, request, &reply, out);
             }
             Ok(reply) => self.answered(now, request, Reply::http(&reply), out),
@@ -69,6 +69,7 @@ impl OrderClient {
                 self.session_answer(now, asked, way, sent, &reply, out);
             }
             Asked::Info
+            | Asked::HeldInfo
             | Asked::Restrictions
             | Asked::Key
             | Asked::OpenOrders(_)
@@ -156,10 +157,17 @@ impl OrderClient {
         let wanted = |symbol: &str| instruments.find(symbol).is_some();
         let read: Result<ExchangeInfo, InfoError> =
             ExchangeInfo::read_wanted(reply.body, self.settings.fees, &wanted);
+        let of_held = request.asked == Asked::HeldInfo;
         match read {
+            Ok(info) if of_held => {
+                self.line.budget.learn(&info.rate_limits);
+                let asked = self.held_asked();
+                self.instruments.learn(info, |id| asked.contains(&id), out);
+                self.held_read(now);
+            }
             Ok(info) => {
                 self.line.budget.learn(&info.rate_limits);
-                let changed = self.instruments.learn(info, out);
+                let changed = self.instruments.learn(info, |_| true, out);
                 // Whoever reads the refusal asks whether it was the venue that had changed.
                 if self.looks.info_read(now, self.settings.info_every) && !changed {
                     out.notice(Notice::RulesUnchanged);
@@ -167,10 +175,11 @@ impl OrderClient {
                 for id in std::mem::take(&mut self.admitted) {
                     self.instruments.release(id, InstrumentPause::Standby, out);
                 }
+                self.watch_held(now);
             }
             Err(_) => {
                 out.notice(Notice::Unreadable { bytes: reply.body.len(), what: "exchangeInfo" });
-                self.looks.info_failed(now);
+                if of_held { self.held_failed(now) } else { self.looks.info_failed(now) }
             }
         }
     }

@@ -25,6 +25,8 @@ pub enum Asked {
     Subscribe,
     Clock,
     Info,
+    /// `exchangeInfo` of what the venue holds back alone.
+    HeldInfo,
     Restrictions,
     /// Whether a key that was refused is taken again.
     Key,
@@ -45,7 +47,7 @@ impl Asked {
             Asked::Logon => "logging on",
             Asked::Subscribe => "subscribing",
             Asked::Clock => "the time",
-            Asked::Info => "exchangeInfo",
+            Asked::Info | Asked::HeldInfo => "exchangeInfo",
             Asked::Restrictions => "the key's rights",
             Asked::Key => "whether the key is taken again",
             Asked::OpenOrders(_) => "open orders",

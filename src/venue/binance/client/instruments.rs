@@ -149,13 +149,20 @@ impl Instruments {
         Ok(listed)
     }
 
-    /// Takes over what the venue says now, and tells what changed; whether a rule did.
-    pub fn learn(&mut self, info: ExchangeInfo, out: &mut Outputs) -> bool {
+    /// Takes over what the venue says now of the instruments that it was asked for, and tells what changed; whether a rule
+    /// did.
+    pub fn learn(
+        &mut self,
+        info: ExchangeInfo,
+        asked_for: impl Fn(InstrumentId) -> bool,
+        out: &mut Outputs,
+    ) -> bool {
         let mut changed = false;
         let mut unusable = info.unusable;
         let mut symbols: HashMap<String, Symbol> =
             info.symbols.into_iter().map(|symbol| (symbol.instrument.symbol.clone(), symbol)).collect();
-        for listed in self.by_id.iter_mut().flatten() {
+        let of = self.by_id.iter_mut().flatten().filter(|listed| asked_for(listed.instrument.id));
+        for listed in of {
             let id = listed.instrument.id;
             let Some(symbol) = symbols.remove(&listed.instrument.symbol) else {
                 let problem = unusable.iter().position(|row| row.symbol == listed.instrument.symbol);
@@ -202,6 +209,19 @@ impl Listed {
     /// Whether the venue has no such symbol.
     pub fn is_gone(&self) -> bool {
         self.gone
+    }
+
+    /// Whether it is listed, and the venue holds it back by its status, or by rules that cannot be read: another reading may
+    /// let it go. One that stands by has its rules read when it is added.
+    pub fn is_closed(&self) -> bool {
+        let closed = self.rules.as_ref().is_some_and(|symbol| !symbol.status.takes_orders());
+        let held = closed || self.is_held_for(InstrumentPause::NotListed);
+        held && !self.gone && !self.is_held_for(InstrumentPause::Standby)
+    }
+
+    /// The same where the venue has no such symbol.
+    pub fn may_be_listed_again(&self) -> bool {
+        self.gone && !self.is_held_for(InstrumentPause::Standby)
     }
 
     /// Why it takes no orders: the first reason, of several.

@@ -34,13 +34,14 @@ const OPEN_WEIGHT: u32 = 6;
 const OPEN_ALL_WEIGHT: u32 = 80;
 const ACCOUNT_WEIGHT: u32 = 20;
 const TRADES_WEIGHT: u32 = 20;
-const INFO_WEIGHT: u32 = 20;
+pub(super) const INFO_WEIGHT: u32 = 20;
+const INFO_PATH: &str = "/api/v3/exchangeInfo";
 /// Trades in one answer.
 pub(super) const TRADES_LIMIT: u16 = 1_000;
 /// The venue has no such symbol.
 pub(super) const NO_SUCH_SYMBOL: i32 = -1121;
 /// Symbols named in one `exchangeInfo`; of more, everything is asked for.
-const SYMBOLS_NAMED_MAX: usize = 100;
+pub(super) const SYMBOLS_NAMED_MAX: usize = 100;
 
 /// What `exchangeInfo` is asked for. The venue refuses a list whole for one symbol in it that it does not have (−1121), and
 /// does not say for which.
@@ -277,6 +278,7 @@ impl OrderClient {
         self.looks.dated = self.line.clock.trusted(now);
         if self.looks.dated {
             if self.looks.rights.due <= now && !self.looks.rights.under_way {
+        self.poll_held(now, out);
                 let form = Form::Signed("/sapi/v1/account/apiRestrictions");
                 let sent = self.ask_http(now, Asked::Restrictions, form, 1, out);
                 self.looks.rights = routine(now, sent);
@@ -296,22 +298,11 @@ impl OrderClient {
     }
 
     fn info_target(&self) -> String {
-        let path = "/api/v3/exchangeInfo";
         let all = self.looks.naming == Naming::All;
         let named = self.instruments.iter().filter(|listed| all || !listed.is_gone());
         let symbols: Vec<&str> = named.map(|listed| listed.instrument.symbol.as_str()).collect();
-        let few = (1..=SYMBOLS_NAMED_MAX).contains(&symbols.len());
-        if !few || self.looks.naming == Naming::Everything {
-            return path.to_owned();
-        }
-        // A JSON list, percent-encoded; symbols that need more than that are asked for with everything else.
-        let plain =
-            |s: &&str| s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if symbols.iter().all(plain) {
-            format!("{path}?symbols=%5B%22{}%22%5D", symbols.join("%22%2C%22"))
-        } else {
-            path.to_owned()
-        }
+        let named = Some(&symbols).filter(|_| self.looks.naming != Naming::Everything);
+        named.and_then(|symbols| target_of(symbols)).unwrap_or_else(|| INFO_PATH.to_owned())
     }
 
     /// `exchangeInfo` was refused, or not answered.
@@ -331,6 +322,7 @@ impl OrderClient {
     }
 
     /// The start's look passes over this instrument: its newest trade is asked for once it is listed.
+        self.watch_held(now);
     fn learn_later(&mut self, id: InstrumentId, out: &mut Outputs) {
         if !self.looks.started && !self.looks.unlearnt.contains(&id) {
             self.looks.unlearnt.push(id);
@@ -352,7 +344,7 @@ impl OrderClient {
         sent.map_err(|why| self.later(now, &why))
     }
 
-    fn ask_http(
+    pub(super) fn ask_http(
         &mut self,
         now: Time,
         asked: Asked,
@@ -470,7 +462,7 @@ impl OrderClient {
     /// When something is due to be asked.
     pub(super) fn looks_due(&self) -> Time {
         let never = Time(u64::MAX);
-        let routines = [self.looks.clock, self.looks.info];
+        let routines = [self.looks.clock, self.looks.info, self.held_rules.routine];
         let routines = routines.iter().filter(|r| !r.under_way).map(|r| r.due).min().unwrap_or(never);
         if !self.looks.dated {
             return routines;
@@ -493,7 +485,15 @@ pub(super) fn questions(asked: Vec<Asked>) -> Vec<Question> {
     asked.into_iter().map(|asked| question(asked, Time(0))).collect()
 }
 
-fn routine(now: Time, sent: Result<(), Time>) -> Routine {
+/// What `exchangeInfo` of these symbols is asked for by; none where they cannot be named, or are too many.
+pub(super) fn target_of(symbols: &[&str]) -> Option<String> {
+    // A JSON list, percent-encoded; symbols that need more than that are asked for with everything else.
+    let plain = |s: &&str| s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    let named = (1..=SYMBOLS_NAMED_MAX).contains(&symbols.len()) && symbols.iter().all(plain);
+    named.then(|| format!("{INFO_PATH}?symbols=%5B%22{}%22%5D", symbols.join("%22%2C%22")))
+}
+
+pub(super) fn routine(now: Time, sent: Result<(), Time>) -> Routine {
     match sent {
         Ok(()) => Routine { due: now, under_way: true },
         Err(due) => Routine { due, under_way: false },

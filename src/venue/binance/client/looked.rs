@@ -40,6 +40,7 @@ impl OrderClient {
     ) {
         match asked {
             Asked::Info => self.info_refused(now, &reply, out),
+            Asked::HeldInfo => self.held_refused(now, &reply, out),
             Asked::Restrictions => self.rights(now, &reply, out),
             Asked::Key => self.key_checked(now, &reply, out),
             _ => {

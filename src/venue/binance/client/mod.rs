@@ -20,7 +20,7 @@
 //! | `entry`, `lists`, `standing`, `trades`, `asking` | sending and cancelling, the venue's word on how they stand, trades, questions |
 //! | `line`, `flight`, `clock` | writing requests, those under way, the venue's time |
 //! | `session`, `untold` | opening, replacing, watching and losing sessions; those that do not tell what they should |
-//! | `ledger`, `look`, `looked`, `compare`, `instruments`, `rescale`, `changes` | what should be there, whether it is, by which rules, and what changed of them |
+//! | `ledger`, `look`, `looked`, `compare`, `instruments`, `held`, `rescale`, `changes` | what should be there, whether it is, by which rules, and what changed of them |
 
 mod adopt;
 mod answers;
@@ -33,6 +33,7 @@ mod earlier;
 mod entry;
 mod event;
 mod flight;
+mod held;
 mod instruments;
 mod key;
 mod ledger;
@@ -89,6 +90,7 @@ pub struct OrderClient {
     looks: Looks,
     /// Instruments that stood by, to be traded once their rules were read.
     admitted: Vec<InstrumentId>,
+    held_rules: held::HeldRules,
     /// Orders placed elsewhere, and whether they are open.
     externals: Externals,
     /// Trades whose order is not known.
@@ -137,6 +139,7 @@ impl OrderClient {
             looks: Looks::default(),
             admitted: Vec::new(),
             externals: Externals::new(),
+            held_rules: held::HeldRules::default(),
             unclaimed: Vec::new(),
             untold: Vec::new(),
             key_problem: None,

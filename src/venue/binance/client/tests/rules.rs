@@ -228,6 +228,62 @@ fn what_only_reduces_leaves_though_a_person_or_a_difference_paused_the_instrumen
 }
 
 #[test]
+fn a_symbol_that_does_not_trade_is_looked_at_every_few_seconds_alone_and_leaves_when_it_trades_again() {
+    let other =
+        Instrument { id: InstrumentId(1), symbol: "NOPEBTC".to_owned(), base: "NOPE".to_owned(), ..ethbtc() };
+    let settings = ClientSettings { check_key: false, ..ClientSettings::default() };
+    assert_eq!(settings.info_every, std::time::Duration::from_secs(600), "as nobody set it");
+    let mut rig = Rig::of(settings, vec![ethbtc(), other]);
+    rig.unlisted = "none";
+    rig.input(Input::Start);
+    rig.settle();
+    rig.forget();
+    rig.after(10_000);
+    let answer = |rig: &mut Rig, body: &Value| {
+        let (id, call) =
+            rig.calls.iter().find(|(_, call)| call.contains("exchangeInfo")).expect("asked").clone();
+        let body = body.to_string();
+        rig.calls.clear();
+        rig.input(Input::HttpReply {
+            id,
+            answer: Ok(HttpReply { status: 200, headers: &[], body: body.as_bytes() }),
+        });
+        call
+    };
+    // A stop meets the halt, and nothing of the symbol is sent from then on.
+    rig.place_reducing(1, true);
+    rig.refuse("order.place", 400, -1013, "Market is closed.");
+    answer(&mut rig, &with_nope(info("HALT", "0.00000100")));
+    rig.place_reducing(2, true);
+    assert_eq!((rig.told().len(), rig.count("order.place")), (2, 1), "it is refused here");
+    let nope = |number| Order { instrument: InstrumentId(1), ..limit(number) };
+    // NOPEBTC came with the same status in that answer, and trades again by the next.
+    let begun = rig.now;
+    let mut asked = Vec::new();
+    for status in ["HALT", "HALT", "TRADING"] {
+        while !rig.calls.iter().any(|(_, call)| call.contains("exchangeInfo")) {
+            rig.run(100, &Rig::quiet);
+        }
+        let mut body = with_nope(info(status, "0.00000100"));
+        body["symbols"][1]["status"] = json!("TRADING");
+        asked.push(answer(&mut rig, &body));
+    }
+    let named = |symbols: &str| format!("GET /api/v3/exchangeInfo?symbols=%5B%22{symbols}%22%5D");
+    let alone = named("ETHBTC");
+    assert_eq!(asked, [named("ETHBTC%22%2C%22NOPEBTC"), alone.clone(), alone]);
+    let waited_ms = rig.now.since(begun) / 1_000_000;
+    assert!((15_000..16_500).contains(&waited_ms), "five seconds each: {waited_ms}");
+    rig.place_reducing(3, true);
+    rig.place_order(nope(4));
+    assert_eq!((rig.told(), rig.count("order.place")), (vec![], 3), "both trade");
+    rig.run(60_000, &Rig::quiet);
+    assert!(
+        !rig.calls.iter().any(|(_, call)| call.contains("exchangeInfo")),
+        "nothing is held back any more"
+    );
+}
+
+#[test]
 fn what_is_removed_has_its_own_orders_taken_back_and_nobody_elses() {
     let mut rig = Rig::started();
     let placed = |rig: &mut Rig, number, venue_id: u64| {
