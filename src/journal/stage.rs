@@ -129,6 +129,9 @@ impl JournalStage {
                 writer.record(record);
             }
         });
+        if let Some(writer) = writer {
+            writer.event_ends(slot);
+        }
         if !caused && stream.len >= HASH_EARLY_BYTES {
             stream.hash_gathered();
         }
@@ -194,5 +197,87 @@ impl<S: Shared> Stage<S> for JournalStage {
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Command;
+    use crate::domain::{Scope, Time};
+    use crate::journal::{JournalHeader, JournalSink, SyncPolicy};
+    use crate::pipeline::lane;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// A disk that says how much it has, and how often it was asked to keep it.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(usize, usize)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("one thread").0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl JournalSink for Disk {
+        fn sync(&mut self) -> io::Result<()> {
+            self.0.lock().expect("one thread").1 += 1;
+            Ok(())
+        }
+    }
+
+    fn stage(patience: Option<Duration>) -> (JournalStage, Disk) {
+        let (disk, stop) = (Disk::default(), Stop::new());
+        let (_, records) = lane("execution→journal", 4, 4, &stop);
+        let header = JournalHeader::default();
+        let writer = JournalWriter::to_sink(Box::new(disk.clone()), &header, SyncPolicy::EachOrder);
+        let writer = writer.expect("a good disk");
+        let writer = match patience {
+            Some(patience) => writer.with_patience(patience),
+            None => writer,
+        };
+        (JournalStage::new(records, Some(writer), stop), disk)
+    }
+
+    /// What an event adds to the disk, bytes and syncs.
+    fn adds(stage: &mut JournalStage, disk: &Disk, seq: u64, slot: Slot, at_ms: u64) -> (usize, usize) {
+        let mut slot = slot;
+        slot.stamp(Time::from_millis(at_ms), 0, 0);
+        let before = *disk.0.lock().expect("one thread");
+        Stage::<()>::on_slot(stage, seq, &slot, &());
+        assert!(Stage::<()>::on_event_end(stage), "a good disk");
+        let after = *disk.0.lock().expect("one thread");
+        (after.0 - before.0, after.1 - before.1)
+    }
+
+    const ENTRY: usize = 65;
+    const HEAD: usize = 8;
+
+    #[test]
+    fn a_command_is_on_the_disk_when_its_event_ends_as_an_order_is() {
+        let (mut stage, disk) = stage(None);
+        assert_eq!(adds(&mut stage, &disk, 1, Slot::clock(), 1), (0, 0));
+        let release = Slot::command(Command::Release(Scope::All));
+        assert_eq!(adds(&mut stage, &disk, 2, release, 2), (HEAD + 2 * ENTRY, 1), "with what was before it");
+        assert_eq!(adds(&mut stage, &disk, 3, Slot::clock(), 3), (0, 0));
+        assert_eq!(adds(&mut stage, &disk, 4, Slot::clock(), 3_600_000), (0, 0), "it can be run again");
+    }
+
+    #[test]
+    fn in_a_live_run_nothing_waits_in_memory_for_more_than_a_second_of_the_rings_time() {
+        let (mut stage, disk) = stage(Some(Duration::from_secs(1)));
+        assert_eq!(adds(&mut stage, &disk, 1, Slot::clock(), 5_000), (0, 0));
+        assert_eq!(adds(&mut stage, &disk, 2, Slot::clock(), 5_999), (0, 0));
+        assert_eq!(adds(&mut stage, &disk, 3, Slot::clock(), 6_000), (HEAD + 3 * ENTRY, 0), "and not synced");
+        assert_eq!(adds(&mut stage, &disk, 4, Slot::clock(), 6_900), (0, 0));
+        assert_eq!(adds(&mut stage, &disk, 5, Slot::clock(), 7_890), (0, 0), "from its own first entry on");
+        assert_eq!(adds(&mut stage, &disk, 6, Slot::clock(), 7_900), (HEAD + 3 * ENTRY, 0));
     }
 }

@@ -5,7 +5,8 @@ use super::format::{
 };
 use super::locked::LockedFile;
 use super::private::{private_dir_of, private_file};
-use crate::domain::Slot;
+use crate::domain::event::Kind;
+use crate::domain::{Slot, Time};
 use crate::execution::Record;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 pub enum SyncPolicy {
     /// Written to the kernel before an order is handed over: survives the process, not the power.
     Never,
-    /// Also fsynced before an order is handed over: survives the power.
+    /// Also fsynced before an order is handed over, and when a command came: survives the power.
     EachOrder,
 }
 
@@ -55,7 +56,13 @@ pub struct JournalWriter {
     /// The block, in room that is made once: what is beyond its length is of blocks before.
     room: Vec<u8>,
     len: usize,
-    orders_in_block: bool,
+    /// Whether something is in the block that must not be lost: an order or a command.
+    is_urgent: bool,
+    /// How long an entry waits at most for its block to be written, ns of the ring's time; for as long as it takes where none.
+    patience_ns: Option<u64>,
+    /// The ring's time when the block was begun; none before something is in it.
+    begun: Option<Time>,
+    is_late: bool,
     bytes: u64,
     looked_at: Instant,
 }
@@ -63,7 +70,7 @@ pub struct JournalWriter {
 /// How often is looked whether the file is there, where blocks are written as often.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
-/// A block is written when it is this large, or when an order is in it.
+/// A block is written when it is this large, or when an order or a command is in it.
 const BLOCK_BYTES: usize = 64 << 10;
 const BLOCK_HEAD: usize = 8;
 
@@ -106,11 +113,28 @@ impl JournalWriter {
         let header = serde_json::to_vec(header)?;
         let room = vec![0; (2 * BLOCK_BYTES).max(BLOCK_HEAD + header.len())];
         let (len, bytes) = (BLOCK_HEAD, MAGIC.len() as u64);
-        let mut writer =
-            Self { sink, policy, room, len, orders_in_block: false, bytes, looked_at: Instant::now() };
+        let mut writer = Self {
+            sink,
+            policy,
+            room,
+            len,
+            is_urgent: false,
+            patience_ns: None,
+            begun: None,
+            is_late: false,
+            bytes,
+            looked_at: Instant::now(),
+        };
         writer.put(header.len()).copy_from_slice(&header);
         writer.write_block()?;
         Ok(writer)
+    }
+
+    /// The same, where no entry is to wait in memory for longer than this of the ring's time: for a run that cannot be run again.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience_ns = Some(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX));
+        self
     }
 
     /// Adds a slot.
@@ -141,7 +165,17 @@ impl JournalWriter {
         } else {
             self.add(TAG_RECORD, &record.canonical());
         }
-        self.orders_in_block = true;
+        self.is_urgent = true;
+    }
+
+    /// The event is whole whose last slot this was. A command is obeyed from here on, and answered: who crashes must find it.
+    #[inline]
+    pub fn event_ends(&mut self, slot: &Slot) {
+        self.is_urgent |= slot.kind() == Kind::Command;
+        if let Some(patience) = self.patience_ns {
+            let begun = *self.begun.get_or_insert(slot.time());
+            self.is_late = slot.time().since(begun) >= patience;
+        }
     }
 
     #[inline]
@@ -169,11 +203,12 @@ impl JournalWriter {
         self.room.resize(2 * bytes, 0);
     }
 
-    /// Whether the block has to be written before the gateway may see what was added: an order is in it, or it is large.
+    /// Whether the block has to be written before the gateway may see what was added: an order or a command is in it, it is
+    /// large, or what it begins with has waited for long enough.
     #[inline]
     #[must_use]
     pub fn is_due(&self) -> bool {
-        self.orders_in_block || self.len >= BLOCK_BYTES
+        self.is_urgent || self.is_late || self.len >= BLOCK_BYTES
     }
 
     /// Writes what is left, and that the run came to its end.
@@ -222,12 +257,12 @@ impl JournalWriter {
         if self.looked_at.elapsed() >= LOOKS_EVERY {
             self.look()?;
         }
-        if self.orders_in_block && self.policy == SyncPolicy::EachOrder {
+        if self.is_urgent && self.policy == SyncPolicy::EachOrder {
             self.sink.sync()?;
         }
         self.bytes += self.len as u64;
         self.len = BLOCK_HEAD;
-        self.orders_in_block = false;
+        (self.is_urgent, self.is_late, self.begun) = (false, false, None);
         Ok(())
     }
 }

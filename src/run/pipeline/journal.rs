@@ -3,7 +3,11 @@
 use super::{PipelineError, PipelineOptions};
 use crate::journal::{JournalHeader, JournalStrategy, JournalWriter, SyncPolicy};
 use crate::run::config::{Config, JournalSync, StrategyConfig};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// How long what a live run heard may be lost with its process, ns of the ring's time: trades that move a trailing stop, answers
+/// of the venue.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn journal_writer(
     config: &Config,
@@ -27,7 +31,9 @@ pub(super) fn journal_writer(
     header.carried.clone_from(&options.carried);
     header.account = options.account;
     header.lineage.clone_from(&options.lineage);
-    Ok(Some(JournalWriter::create(path, &header, policy)?))
+    let writer = JournalWriter::create(path, &header, policy)?;
+    // What is simulated or replayed can be run again.
+    Ok(Some(if options.live { writer.with_patience(PATIENCE) } else { writer }))
 }
 
 /// What a journal says of a run with this configuration.
