@@ -47,7 +47,7 @@ use rest::RestCalls;
 use sessions::Sessions;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Orders that may wait for the sending thread.
@@ -298,8 +298,14 @@ fn start_with(
     let table: InstrumentTable = config.instruments.clone();
     let control = Arc::new(OrdersControl::default());
     let (changes, pairs) = crossbeam_channel::unbounded();
-    let link =
-        OrdersLink { control: Arc::clone(&control), changes: changes.clone(), wake: Arc::clone(&waker) };
+    let (ws_api, begun) = (venue.ws_api.to_string(), Instant::now());
+    let link = OrdersLink {
+        control: Arc::clone(&control),
+        changes: changes.clone(),
+        wake: Arc::clone(&waker),
+        ws_api,
+        begun,
+    };
     if let Some(path) = trading.pairs_file.clone() {
         let (control, keep) = (Arc::clone(&control), thread.housekeeping.clone());
         let (table, wake) = (table.clone(), Arc::clone(&waker));
@@ -340,6 +346,9 @@ pub struct OrdersLink {
     control: Arc<OrdersControl>,
     changes: Sender<PairChange>,
     wake: Arc<mio::Waker>,
+    /// Where sessions are opened, and since when.
+    ws_api: String,
+    begun: Instant,
 }
 
 impl OrdersLink {
@@ -347,6 +356,9 @@ impl OrdersLink {
     #[must_use]
     pub fn why_none_are_taken(&self) -> Option<String> {
         let why = self.control.pause()?;
+        if why == Paused::NoSession {
+            return Some(format!("{why} ({}, for {} s)", self.ws_api, self.begun.elapsed().as_secs()));
+        }
         let of_key = self.key().problem().filter(|_| why == Paused::Key);
         Some(of_key.map_or_else(|| why.to_string(), str::to_owned))
     }

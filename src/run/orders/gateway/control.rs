@@ -21,8 +21,15 @@ pub(super) const RUNNING: u8 = 0;
 const FINISH_KEEP: u8 = 1;
 pub(super) const FINISH_CANCEL: u8 = 2;
 
-const PAUSES: [Paused; 6] =
-    [Paused::Starting, Paused::Clock, Paused::Key, Paused::Limits, Paused::NoConnection, Paused::Stopped];
+const PAUSES: [Paused; 7] = [
+    Paused::Starting,
+    Paused::Clock,
+    Paused::Key,
+    Paused::Limits,
+    Paused::NoConnection,
+    Paused::Stopped,
+    Paused::NoSession,
+];
 
 /// Whether the venue takes the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -203,7 +203,7 @@ impl LocalRefusal {
     pub fn refused(&self) -> Refused {
         use super::super::exchange_info::OrderRefusal;
         let cause = match self {
-            Self::NotTrading(Paused::Starting) => 101,
+            Self::NotTrading(Paused::Starting | Paused::NoSession) => 101,
             Self::NotTrading(Paused::Clock) => 102,
             Self::NotTrading(Paused::Key) => 103,
             Self::NotTrading(Paused::Limits) => 104,

@@ -104,6 +104,13 @@ pub enum Paused {
     /// Nothing was asked of the venue yet, or the answers are under way.
     #[error("the account is being looked at")]
     Starting,
+    /// The same, and no session opens that brings the user stream by which it is looked at.
+    #[error(
+        "no session of the WebSocket API has opened yet, and without its user stream the account is not looked at, also where \
+         orders go by REST: look whether [venue.spot] ws_api can be reached; it is tried on, and the log says how each attempt \
+         ended"
+    )]
+    NoSession,
     /// The venue's clock is not known well enough to date a request.
     #[error("the offset to the venue's clock is not known well enough")]
     Clock,

@@ -62,6 +62,9 @@ pub struct Sessions {
     open_at: Option<Time>,
     /// Whether any session brings the user stream without a gap since the last look.
     streaming: bool,
+    /// Whether the last one ended before it was of use, and none ever was.
+    none_came: bool,
+    never_ready: bool,
 }
 
 /// Weight of connecting, and of logging on and subscribing.
@@ -76,6 +79,8 @@ impl Sessions {
             backoff: Backoff::new(min, max, settings.seed),
             open_at: None,
             streaming: false,
+            none_came: false,
+            never_ready: true,
         }
     }
 
@@ -117,6 +122,11 @@ impl Sessions {
     pub fn streaming_since(&self, time: Time) -> impl Iterator<Item = SessionId> {
         let since = move |session: &&Session| session.ready_at.is_some_and(|ready| ready <= time);
         self.all.iter().filter(since).map(|session| session.id)
+    }
+
+    /// Whether it was tried to have one, and none ever was of use.
+    pub fn none_came(&self) -> bool {
+        self.none_came
     }
 
     /// Whether the user stream is there.
@@ -218,6 +228,7 @@ impl OrderClient {
         if lasted.is_some_and(|lasted| Duration::from_nanos(lasted) >= self.settings.backoff.1) {
             self.sessions.backoff.reset();
         }
+        self.sessions.none_came = self.sessions.never_ready;
         self.sessions.all.retain(|session| session.id != id);
         if !(replaced && self.sessions.is_streaming()) {
             let pause = self.sessions.backoff.next_pause();
@@ -302,6 +313,7 @@ impl OrderClient {
         if let Some(session) = self.sessions.get_mut(id) {
             session.ready_at = Some(now);
         }
+        (self.sessions.none_came, self.sessions.never_ready) = (false, false);
         out.notice(Notice::SessionReady(id));
         let drained = now.plus(self.settings.drain);
         for old in self.sessions.all.iter_mut().filter(|s| s.id != id && s.until.is_none()) {

@@ -31,7 +31,7 @@ impl OrderClient {
         } else if self.key_problem.is_some() {
             Err(Paused::Key)
         } else if !self.looks.is_started() {
-            Err(Paused::Starting)
+            Err(if self.sessions.none_came() { Paused::NoSession } else { Paused::Starting })
         } else if !self.line.clock.trusted(now) {
             Err(Paused::Clock)
         } else if self.is_held(now) {

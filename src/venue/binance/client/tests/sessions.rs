@@ -139,3 +139,26 @@ fn while_nothing_can_be_sent_the_ring_is_told_once_and_told_again_when_it_can() 
     rig.place(102);
     assert_eq!(rig.count("order.place"), 1);
 }
+
+#[test]
+fn a_start_without_a_session_says_what_it_waits_for_also_where_orders_go_by_rest() {
+    let settings = ClientSettings { check_key: false, rest: RestUse::Always, ..ClientSettings::default() };
+    let mut rig = Rig::with(settings);
+    rig.input(Input::Start);
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::Starting));
+    let opening = *rig.opened.last().expect("asked for");
+    rig.input(Input::SessionClosed(opening));
+    assert_eq!(rig.client.trading(rig.now), Err(Paused::NoSession));
+    let told = rig.notices.iter().map(ToString::to_string).find(|told| told.contains("ws_api"));
+    assert!(told.is_some_and(|told| told.contains("no session of the WebSocket API")), "{:?}", rig.notices);
+    // It is tried again, and orders are taken once there is one.
+    rig.after(1_000);
+    rig.answered = 0;
+    let before = rig.opened.len();
+    assert!(before > 1, "{:?}", rig.opened);
+    rig.settle_for(2_000, before - 1);
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
+    let session = *rig.opened.last().expect("there is one");
+    rig.input(Input::SessionClosed(session));
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "by REST, once the account is known");
+}
