@@ -310,8 +310,8 @@ pub enum Command {
     Kill(Kill),
     /// Trade again what was stopped so.
     Release(Scope),
-    /// What the account has, or what moved in it that is no trade of ours. No stage acts on it; a run that goes on with
-    /// this one's journal compares the account with it.
+    /// What the account has, or what moved in it that is no trade of ours. Risk's wallets follow it, and a run that goes on
+    /// with this one's journal compares the account with it.
     Account(Account),
 }
 

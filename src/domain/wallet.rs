@@ -7,12 +7,15 @@
 //! - Futures: a fill adds realised profit and takes the fee. Margin is not modelled: nothing is locked or refused, and a
 //!   loss can take a wallet below nothing.
 //!
+//! What comes from elsewhere, or goes there, is taken in as it is told ([`Wallets::account`]): what is free has to be the
+//! account's for an order to be taken.
+//!
 //! An amount is an integer in the asset's own unit, fine enough for every instrument of its wallet, so that nothing is
 //! rounded. Identities, at every moment: free + locked = total; and everything valued at any one price for each
-//! instrument = the start valued so + realised + unrealised profit − fees.
+//! instrument = the start and what was moved valued so + realised + unrealised profit − fees.
 
 use super::asset::AssetCode;
-use super::event::{FEE_DECIMALS, FeeAsset};
+use super::event::{ACCOUNT_DECIMALS, Account, FEE_DECIMALS, FeeAsset};
 use super::ids::{InstrumentId, OrderId};
 use super::instrument::{FeeRate, Instrument, InstrumentTable, Market};
 use super::ledger;
@@ -52,10 +55,16 @@ pub struct AssetBalance {
     pub decimals: u8,
     /// At the start.
     pub start: i128,
+    /// What came from elsewhere since, or, below zero, went there.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub moved: i128,
     /// Now.
     pub total: i128,
     /// Of that, needed by open orders.
     pub locked: i128,
+    /// What the account has beyond it: somebody else's orders had it locked when that was told.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub elsewhere: i128,
 }
 
 impl AssetBalance {
@@ -70,6 +79,10 @@ impl AssetBalance {
     pub fn free(&self) -> i128 {
         self.total.saturating_sub(self.locked)
     }
+}
+
+fn is_none(amount: &i128) -> bool {
+    *amount == 0
 }
 
 /// Why there can be no such wallets.
@@ -192,6 +205,8 @@ pub struct Wallets {
     assets: Vec<AssetBalance>,
     legs: Vec<Option<Legs>>,
     holds: Vec<Hold>,
+    /// What moved elsewhere passes by, as it did in the run that is replayed.
+    is_aloof: bool,
 }
 
 impl Wallets {
@@ -254,9 +269,39 @@ impl Wallets {
                 amount.saturating_mul(scale(left.decimals, asset.decimals))
                     / scale(asset.decimals, left.decimals)
             };
-            (asset.start, asset.total) = (fitted(left.start), fitted(left.total));
+            (asset.start, asset.moved, asset.total, asset.elsewhere) =
+                (fitted(left.start), fitted(left.moved), fitted(left.total), fitted(left.elsewhere));
         }
         self
+    }
+
+    /// The same where what moves elsewhere is not taken in: of a run whose journal is from before wallets followed it.
+    #[must_use]
+    pub fn aloof(mut self, aloof: bool) -> Self {
+        self.is_aloof = aloof;
+        self
+    }
+
+    /// Takes in what moved in the account that is no trade of ours, in whole units, rounded down. Where all that there is is
+    /// told, the wallet has no more than that, and what is more somebody else's orders have locked: what goes is theirs first.
+    pub fn account(&mut self, told: &Account) {
+        let Some(legs) = self.legs(told.instrument).filter(|legs| legs.spot && !self.is_aloof) else {
+            return;
+        };
+        let asset = &mut self.assets[if told.asset == FeeAsset::Base { legs.base } else { legs.quote }];
+        let amount = told.amount.saturating_mul(scale(ACCOUNT_DECIMALS, asset.decimals));
+        let amount = amount.div_euclid(scale(asset.decimals, ACCOUNT_DECIMALS));
+        let moved = if told.is_all {
+            let beyond = amount.saturating_sub(asset.total);
+            asset.elsewhere = beyond.max(0);
+            beyond.min(0)
+        } else {
+            let theirs = amount.clamp(-asset.elsewhere, 0);
+            asset.elsewhere += theirs;
+            amount - theirs
+        };
+        asset.moved = asset.moved.saturating_add(moved);
+        asset.add(moved);
     }
 
     /// One of the two assets of a spot instrument.
@@ -287,8 +332,10 @@ impl Wallets {
                     asset: asset.clone(),
                     decimals,
                     start: 0,
+                    moved: 0,
                     total: 0,
                     locked: 0,
+                    elsewhere: 0,
                 }),
             }
         }
@@ -468,4 +515,72 @@ impl Legs {
 /// From units with `from` decimals to units with `to`, of which there are no fewer.
 fn scale(from: u8, to: u8) -> i128 {
     10i128.checked_pow(u32::from(to.saturating_sub(from))).unwrap_or(i128::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+
+    const UNIT: i128 = 1_000_000_000_000_000_000;
+
+    /// A wallet with two of what is traded and 5,000 to pay with.
+    fn wallets() -> Wallets {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one");
+        let of = table.all()[0].clone();
+        let start = |asset: &str, amount: i64| StartingBalance {
+            venue: of.venue.clone(),
+            market: Market::Spot,
+            asset: asset.to_owned(),
+            amount: amount * 100_000_000,
+        };
+        Wallets::new(&table, &[start(&of.base, 2), start(&of.quote, 5_000)]).expect("a wallet")
+    }
+
+    fn told(asset: FeeAsset, amount: i128, is_all: bool) -> Account {
+        Account { instrument: InstrumentId(0), asset, amount, is_all, newest: 0 }
+    }
+
+    /// The total, what was moved, and what others have, in whole units.
+    fn has(wallets: &Wallets, asset: FeeAsset) -> [i128; 3] {
+        let of = wallets.asset(InstrumentId(0), asset).expect("it is there");
+        let unit = scale(0, of.decimals);
+        assert_eq!(of.total, of.start + of.moved, "nothing was traded");
+        [of.total / unit, of.moved / unit, of.elsewhere / unit]
+    }
+
+    #[test]
+    fn what_moves_elsewhere_is_no_more_there_to_be_sold_and_there_to_be_paid_with() {
+        let mut wallets = wallets();
+        wallets.account(&told(FeeAsset::Base, 2 * UNIT, true));
+        wallets.account(&told(FeeAsset::Base, -UNIT, false));
+        wallets.account(&told(FeeAsset::Quote, 700 * UNIT, false));
+        assert_eq!(has(&wallets, FeeAsset::Base), [1, -1, 0]);
+        assert_eq!(has(&wallets, FeeAsset::Quote), [5_700, 700, 0]);
+        // Less than a unit went: it is not there to be sold.
+        let before = wallets.asset(InstrumentId(0), FeeAsset::Base).expect("it is there").total;
+        wallets.account(&told(FeeAsset::Base, -1, false));
+        assert_eq!(wallets.asset(InstrumentId(0), FeeAsset::Base).expect("it is there").total, before - 1);
+    }
+
+    #[test]
+    fn what_others_have_locked_goes_first_and_more_than_the_account_has_is_nowhere() {
+        let mut wallets = wallets();
+        // The start was what is free.
+        wallets.account(&told(FeeAsset::Base, 5 * UNIT, true));
+        assert_eq!(has(&wallets, FeeAsset::Base), [2, 0, 3]);
+        wallets.account(&told(FeeAsset::Base, -2 * UNIT, false));
+        assert_eq!(has(&wallets, FeeAsset::Base), [2, 0, 1]);
+        wallets.account(&told(FeeAsset::Base, -2 * UNIT, false));
+        assert_eq!(has(&wallets, FeeAsset::Base), [1, -1, 0]);
+        wallets.account(&told(FeeAsset::Quote, 4_000 * UNIT, true));
+        assert_eq!(has(&wallets, FeeAsset::Quote), [4_000, -1_000, 0]);
+    }
+
+    #[test]
+    fn wallets_of_a_journal_from_before_are_what_they_were() {
+        let mut wallets = wallets().aloof(true);
+        wallets.account(&told(FeeAsset::Base, -UNIT, false));
+        assert_eq!(has(&wallets, FeeAsset::Base), [2, 0, 0]);
+    }
 }

@@ -89,6 +89,10 @@ pub struct JournalHeader {
     /// journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
+    /// Whether risk's wallets followed what moved in the account elsewhere; an older journal's did not, and its replay decides
+    /// as they did.
+    #[serde(default)]
+    pub follows_account: bool,
 }
 
 /// Where a run stands among those that went on one with another. An order keeps its number over all of them, and no other

@@ -321,11 +321,15 @@ impl Recovery {
             *newest = account.newest.max(*newest);
         }
         let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
+        let before = asset.total_at(ACCOUNT_DECIMALS);
+        self.wallets.account(account);
+        let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
+        let now = asset.total_at(ACCOUNT_DECIMALS);
         if account.is_all {
-            let beyond = account.amount.saturating_sub(asset.total_at(ACCOUNT_DECIMALS));
-            self.beyond.insert(asset.asset.clone(), beyond);
+            self.beyond.insert(asset.asset.clone(), account.amount.saturating_sub(now));
         } else if let Some(beyond) = self.beyond.get_mut(&asset.asset) {
-            *beyond = beyond.saturating_add(account.amount);
+            // What is less than the wallet's unit.
+            *beyond = beyond.saturating_add(account.amount).saturating_sub(now.saturating_sub(before));
         }
     }
 

@@ -55,6 +55,7 @@ impl JournaledRisk {
         let balances = header.balances.as_deref().unwrap_or(&config.paper.balances);
         let resumed = header.resumed.clone().unwrap_or_default();
         let wallets = Wallets::new(table, balances).unwrap_or_default().resuming(&resumed.wallets);
+        let wallets = wallets.aloof(!header.follows_account);
         let whole =
             |desk: &DeskState, id| desk.orders.iter().any(|o| o.order.id == id && o.filled > Qty::ZERO);
         let of_desk = |desk: &'_ DeskState| -> Vec<OrderId> {

@@ -251,6 +251,7 @@ fn journaled(
     pipeline_options.resumed.clone_from(&journal.header().resumed);
     let resumed = pipeline_options.resumed.is_some();
     pipeline_options.carried.clone_from(&journal.header().carried);
+    pipeline_options.ignores_account = !journal.header().follows_account;
     // What the account held is in the journal, since no configuration says it, and what became of incomplete bars, since
     // that was another thing before.
     let mut config = config.clone();

@@ -516,6 +516,7 @@ fn balance_json(asset: &AssetBalance) -> Value {
         "wallet": format!("{}:{}", asset.venue, asset.market),
         "asset": asset.asset,
         "start": amount(asset, asset.start),
+        "moved": amount(asset, asset.moved),
         "total": amount(asset, asset.total),
         "free": amount(asset, asset.free()),
         "locked": amount(asset, asset.locked),

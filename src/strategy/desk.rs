@@ -476,7 +476,7 @@ impl Desk {
         if order.status.is_final() {
             if order.filled == Qty::ZERO && matches!(report.kind, ReportKind::Rejected | ReportKind::Expired)
             {
-                self.exit_refused(order.order.id, now);
+                self.exit_refused(&order.order, report.refusal(), now);
             }
             self.end(order.order.id, order.status);
         }

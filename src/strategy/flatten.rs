@@ -8,9 +8,10 @@ use super::desk::{Desk, Wanted};
 use super::manager::{RETRY_SMALL_NS, Trail};
 use crate::domain::event::Denial;
 use crate::domain::{
-    Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
-    TimeInForce, VenueId, kill,
+    Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Refused, Scope, Side,
+    StrategyId, Time, TimeInForce, VenueId, kill,
 };
+use crate::venue::binance::client::is_of_balance;
 
 /// Between two attempts, ns of the sequencer's time: the first may have met orders that were not cancelled yet.
 const AGAIN_NS: u64 = 250_000_000;
@@ -107,6 +108,18 @@ impl Flatten {
         };
         self.short.retain(|short| !short.is_of(strategy, instrument));
         self.short.push(Short { strategy, instrument, then });
+    }
+
+    /// The venue refused an order: of a close for which the account has too little, whatever the wallet has, the next asks for
+    /// half, so that what is free leaves in the end.
+    pub fn refused(&mut self, order: &Order, why: Refused) {
+        let &Order { strategy, instrument, .. } = order;
+        let closes = order.reduce_only && order.kind == OrderKind::Market;
+        if closes && is_of_balance(why) && self.covers(strategy, instrument) {
+            let then = Then::UpTo(Qty(order.qty.0 / 2));
+            self.short.retain(|short| !short.is_of(strategy, instrument));
+            self.short.push(Short { strategy, instrument, then });
+        }
     }
 
     /// The most that this attempt asks for; `None`: all of it. What there was enough for is said once.
@@ -250,6 +263,41 @@ mod tests {
             Some(Qty(3)),
             "there may be more"
         );
+    }
+
+    #[test]
+    fn of_what_the_venue_has_too_little_for_half_is_asked_for_until_what_is_free_has_left() {
+        let (mut flatten, mut desk, view) = killed(16, 100);
+        // Somebody's own order has eleven of them.
+        let mut free = 5;
+        let mut asked = Vec::new();
+        while asked.len() < 12 {
+            let Some((order, qty)) = attempt(&mut flatten, &mut desk, &view) else {
+                asked.push(0);
+                continue;
+            };
+            asked.push(qty.0);
+            let sells = qty.0 <= free;
+            let why = Refused { code: -2010, cause: 2, filter: 0 };
+            let report = if sells {
+                free -= qty.0;
+                sold(order, qty)
+            } else {
+                let order = desk.order(order).expect("it is live");
+                Report::refused(&order, ReportKind::Rejected, why)
+            };
+            let settled = desk.on_report(&report, Time(1)).expect("it is live");
+            if !sells {
+                flatten.refused(&settled.order.order, why);
+            }
+        }
+        assert_eq!(asked[..7], [16, 8, 4, 12, 6, 3, 1], "{asked:?}");
+        assert_eq!((free, desk.state.positions[0].qty), (0, Qty(11)));
+        // What a filter refuses is asked for as it was.
+        let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is asked for on");
+        let of = desk.order(order).expect("it is live");
+        flatten.refused(&of, Refused { code: -1013, cause: 1, filter: 1 });
+        assert!(flatten.short.is_empty());
     }
 
     #[test]

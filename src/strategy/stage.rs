@@ -263,6 +263,11 @@ impl StrategyStage {
         if !settled.changed {
             return;
         }
+        if report.kind == ReportKind::Rejected
+            && let Some(why) = report.refusal()
+        {
+            self.flatten.refused(&settled.order.order, why);
+        }
         if report.kind == ReportKind::Fill {
             // Of an iceberg's part the strategy hears as of the whole.
             let report = Report { order: settled.order.order.id, ..report };

@@ -471,6 +471,7 @@ impl<R: RuleList> Judge<R> {
                 self.kill(&kill);
             }
             Command::Release(scope) => self.release(scope),
+            Command::Account(account) => self.wallets.account(&account),
             _ => {
                 self.paused.take(command);
                 match command {

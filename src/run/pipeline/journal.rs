@@ -31,6 +31,7 @@ pub(super) fn journal_writer(
     header.carried.clone_from(&options.carried);
     header.account = options.account;
     header.lineage.clone_from(&options.lineage);
+    header.follows_account = !options.ignores_account;
     let writer = JournalWriter::create(path, &header, policy)?;
     // What is simulated or replayed can be run again.
     Ok(Some(if options.live { writer.with_patience(PATIENCE) } else { writer }))
@@ -63,5 +64,6 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         carried: None,
         account: None,
         lineage: None,
+        follows_account: true,
     }
 }

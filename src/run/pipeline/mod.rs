@@ -257,7 +257,7 @@ impl Pipeline {
         };
         let furniture = RiskFurniture {
             config,
-            wallets: wallets()?.resuming(&resumed.wallets),
+            wallets: wallets()?.resuming(&resumed.wallets).aloof(options.ignores_account),
             filters,
             resumed: &resumed,
             carried: options.carried.as_ref(),

@@ -46,6 +46,8 @@ pub struct PipelineOptions {
     pub lineage: Option<Lineage>,
     /// What losses and the day's counts go on from.
     pub carried: Option<Carried>,
+    /// Risk's wallets do not follow what moves in the account elsewhere: the journal that is replayed is from before they did.
+    pub ignores_account: bool,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.

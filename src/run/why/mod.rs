@@ -186,6 +186,7 @@ fn run_again(
                 terms: header.terms.clone(),
                 resumed: header.resumed.clone(),
                 carried: header.carried.clone(),
+                ignores_account: !header.follows_account,
                 asked: Some(order),
                 strategies,
                 ..PipelineOptions::default()

@@ -5,13 +5,14 @@ use super::{RETRY_NS, RETRY_SMALL_NS};
 use crate::domain::event::Denial;
 use crate::domain::order::OrderState;
 use crate::domain::{
-    DenyReason, Extras, InstrumentId, Market, Order, OrderId, OrderKind, OrderStatus, Price, Qty, Side, Time,
-    TimeInForce,
+    DenyReason, Extras, InstrumentId, Market, Order, OrderId, OrderKind, OrderStatus, Price, Qty, Refused,
+    Side, Time, TimeInForce,
 };
 use crate::market::Top;
 use crate::strategy::context::View;
 use crate::strategy::desk::{Desk, Wanted};
 use crate::strategy::intent::{Action, Change};
+use crate::venue::binance::client::is_of_balance;
 
 impl Desk {
     /// Sends the exits that this top of book triggers.
@@ -32,7 +33,7 @@ impl Desk {
         let mut index = 0;
         while let Some(&p) = self.state.manager.protections.get(index) {
             // Where the wallet had too little for all of it, what it has enough for goes at once.
-            let most = if view.now < p.retry_at { p.affordable } else { p.covered };
+            let most = if view.now < p.retry_at { p.affordable } else { p.most(view) };
             let waits = p.exit.is_some() || most.min(p.covered).0 <= 0;
             if p.instrument == instrument && !waits && p.is_reached(&top) {
                 let exit = self.leave(view, &p, &top, most);
@@ -248,15 +249,19 @@ impl Desk {
             return;
         }
         p.retry_at = now.plus_nanos(if too_little { RETRY_SMALL_NS } else { RETRY_NS });
+        p.most = Qty::ZERO;
         // What was itself no more than that is not asked for anew before then.
         p.affordable = if exit.qty > p.affordable { denial.affordable(exit.qty) } else { Qty::ZERO };
     }
 
     /// An exit that the venue did not take, or let expire before any of it traded: asked for again after a while, and not at
-    /// the very next touch, which would be as often as the market moves.
-    pub(in crate::strategy) fn exit_refused(&mut self, exit: OrderId, now: Time) {
-        for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit)) {
+    /// the very next touch, which would be as often as the market moves. Where the account has too little, though the wallet has
+    /// enough (somebody else's order has it locked), half of it is asked for, and half of that: what is free leaves in the end.
+    pub(in crate::strategy) fn exit_refused(&mut self, exit: &Order, why: Option<Refused>, now: Time) {
+        let too_little = why.is_some_and(is_of_balance);
+        for p in self.state.manager.protections.iter_mut().filter(|p| p.exit == Some(exit.id)) {
             (p.retry_at, p.affordable) = (now.plus_nanos(RETRY_NS), Qty::ZERO);
+            p.most = if too_little { Qty(exit.qty.0 / 2) } else { Qty::ZERO };
         }
     }
 
@@ -266,5 +271,13 @@ impl Desk {
         let below = price.0 - price.0.rem_euclid(tick);
         let up = side == Side::Buy && below != price.0;
         Price((if up { below.saturating_add(tick) } else { below }).max(tick))
+    }
+}
+
+impl Protection {
+    /// The most that the next exit asks for; all of it again where what the venue had too little for has come to less than a lot.
+    fn most(&self, view: &View) -> Qty {
+        let bound = view.table.get(self.instrument).whole_lots(self.most);
+        if bound.0 > 0 { bound } else { self.covered }
     }
 }

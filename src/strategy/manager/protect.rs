@@ -40,6 +40,10 @@ pub struct Protection {
     /// [`retry_at`](Self::retry_at). Zero: nothing is.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) affordable: Qty,
+    /// The venue had too little for the last exit, whatever the wallet has: the next asks for no more than this. Zero: no such
+    /// bound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) most: Qty,
     /// Whether the entry can fill no more.
     pub(super) entry_final: bool,
 }
@@ -84,6 +88,7 @@ impl Protection {
             exit: None,
             retry_at: Time(0),
             affordable: Qty::ZERO,
+            most: Qty::ZERO,
             entry_final: false,
         }
     }

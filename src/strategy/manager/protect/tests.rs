@@ -8,8 +8,8 @@ use crate::domain::event::{Command, Denial, FeeAsset};
 use crate::domain::instrument::tests::sample;
 use crate::domain::order::ReportKind;
 use crate::domain::{
-    Binds, Extras, Instrument, InstrumentTable, Level, Market, Measure, OrderKind, PausedBy, StrategyId,
-    Subject,
+    Binds, Extras, Instrument, InstrumentTable, Level, Market, Measure, OrderKind, PausedBy, Refused,
+    StrategyId, Subject,
 };
 use crate::strategy::desk::Wanted;
 use crate::strategy::desk::tests::buy;
@@ -479,4 +479,36 @@ fn what_an_entry_traded_after_its_end_is_protected_as_the_rest_of_it_was_to_be()
         }
         assert_eq!(again.state, desk.state, "{what}");
     }
+}
+
+#[test]
+fn of_an_exit_that_the_venue_has_too_little_for_half_is_asked_for_until_what_is_free_has_left() {
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let mut view = View::new(&table, 0);
+    let mut desk = Desk::new(StrategyId(0), 1);
+    let entry = desk.place(&view, &buy(), Trail::None).expect("a sound order");
+    desk.protect(&view, entry, Terms { stop: Price(90), ..Terms::default() }).expect("it can be");
+    desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
+    desk.take_intents().for_each(drop);
+    let top = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
+    // Somebody's own order has seven of the ten.
+    let (mut free, mut asked) = (3, Vec::new());
+    for second in 1..=12 {
+        view.now = Time(10 + second * RETRY_NS);
+        desk.guard(&view, BTC, top);
+        let exits: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().copied()).collect();
+        for exit in exits {
+            asked.push(exit.qty.0);
+            let report = if exit.qty.0 <= free {
+                free -= exit.qty.0;
+                told(exit.id, Side::Sell, ReportKind::Fill, exit.qty.0, 1 + second)
+            } else {
+                Report::refused(&exit, ReportKind::Rejected, Refused { code: -2010, cause: 2, filter: 0 })
+            };
+            desk.on_report(&report, view.now);
+        }
+    }
+    assert_eq!(asked[..4], [10, 5, 2, 2], "{asked:?}");
+    assert_eq!((free, desk.protection(entry).map(|p| p.covered)), (0, Some(Qty(7))), "{asked:?}");
+    assert!(asked.iter().filter(|qty| **qty == 7).count() > 1, "all of it is asked for again: {asked:?}");
 }

@@ -233,6 +233,12 @@ fn filter_number(filter: Option<FilterName>) -> u8 {
     at.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
 }
 
+/// Whether the venue refused for want of balance.
+#[must_use]
+pub const fn is_of_balance(refused: Refused) -> bool {
+    refused.cause == RefusalKind::InsufficientBalance as u8
+}
+
 /// A refusal that an event has, in words: `-2010 NEW_ORDER_REJECTED: the balance is too small`.
 #[must_use]
 pub fn refusal_words(refused: Refused) -> String {

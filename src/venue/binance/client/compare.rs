@@ -45,8 +45,11 @@ impl OrderClient {
             let held = venue.get(asset).copied().unwrap_or(0);
             if stayed && !halts {
                 self.ledger.adopt(asset, held);
-                self.tell_moved(asset, *difference, out);
+                let told = self.looks.missing.remove(asset).unwrap_or(0);
+                self.tell_moved(asset, *difference - told, out);
                 self.looks.looked_at.remove(asset);
+            } else if halts {
+                self.tell_missing(asset, (*difference).min(0), out);
             }
             let (venue, ours) = (shown(held), shown(held - difference));
             let asset = asset.clone();
@@ -58,6 +61,11 @@ impl OrderClient {
             if halts {
                 stays.push(asset);
             }
+        }
+        // It was a trade that was told late, and is booked by now.
+        let found = self.looks.missing.keys().filter(|asset| !busy && !differences.contains_key(*asset));
+        for asset in found.cloned().collect::<Vec<_>>() {
+            self.tell_missing(&asset, 0, out);
         }
         let ids: Vec<InstrumentId> = self
             .instruments

@@ -157,6 +157,17 @@ impl OrderClient {
         }
     }
 
+    /// Tells the ring that so much of an asset is not there, though no one has looked why yet, and takes back what was told
+    /// of it before: what is held can be left with what there is alone, whoever it is that has to say that it is right.
+    pub(super) fn tell_missing(&mut self, asset: &str, amount: i128, out: &mut Outputs) {
+        let before = if amount == 0 {
+            self.looks.missing.remove(asset)
+        } else {
+            self.looks.missing.insert(asset.to_owned(), amount)
+        };
+        self.tell_moved(asset, amount - before.unwrap_or(0), out);
+    }
+
     fn tell_ring(&self, asset: &str, amount: i128, is_all: bool, out: &mut Outputs) {
         let found = self.instruments.iter().find_map(|l| {
             let of = &l.instrument;

@@ -132,6 +132,8 @@ pub struct Looks {
     pub(super) looked_at: BTreeSet<String>,
     /// What differed at the last look: venue less ours.
     pub(super) differences: BTreeMap<String, i128>,
+    /// What the ring was told to be missing of an asset, below zero, while nobody has looked at what differs.
+    pub(super) missing: BTreeMap<String, i128>,
     /// Looks in a row that found a difference.
     pub(super) differing: u32,
     /// Instruments whose trades were never looked at.
@@ -163,6 +165,7 @@ impl Default for Looks {
             adopt: false,
             looked_at: BTreeSet::new(),
             differences: BTreeMap::new(),
+            missing: BTreeMap::new(),
             differing: 0,
             unlearnt: Vec::new(),
             earlier: None,
@@ -275,10 +278,10 @@ impl OrderClient {
             let sent = self.ask_http(now, Asked::Info, Form::Plain(&target), INFO_WEIGHT, out);
             self.looks.info = routine(now, sent);
         }
+        self.poll_held(now, out);
         self.looks.dated = self.line.clock.trusted(now);
         if self.looks.dated {
             if self.looks.rights.due <= now && !self.looks.rights.under_way {
-        self.poll_held(now, out);
                 let form = Form::Signed("/sapi/v1/account/apiRestrictions");
                 let sent = self.ask_http(now, Asked::Restrictions, form, 1, out);
                 self.looks.rights = routine(now, sent);
@@ -319,10 +322,10 @@ impl OrderClient {
         self.instruments.not_listed(id, out);
         self.learn_later(id, out);
         self.looks.doubt_info(now);
+        self.watch_held(now);
     }
 
     /// The start's look passes over this instrument: its newest trade is asked for once it is listed.
-        self.watch_held(now);
     fn learn_later(&mut self, id: InstrumentId, out: &mut Outputs) {
         if !self.looks.started && !self.looks.unlearnt.contains(&id) {
             self.looks.unlearnt.push(id);

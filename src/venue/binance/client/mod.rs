@@ -57,7 +57,9 @@ mod trading;
 mod untold;
 
 pub use changes::RuleChange;
-pub use codes::{Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, meaning, refusal_words};
+pub use codes::{
+    Class, Meaning, Reaction, RefusalKind, TABLE, VenueRefusal, is_of_balance, meaning, refusal_words,
+};
 pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outputs, SessionId};
 pub use notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice, Paused, SessionEnd};
 pub use reply::FRAME_BYTES_MAX;
@@ -88,9 +90,9 @@ pub struct OrderClient {
     ledger: Ledger,
     sessions: Sessions,
     looks: Looks,
+    held_rules: held::HeldRules,
     /// Instruments that stood by, to be traded once their rules were read.
     admitted: Vec<InstrumentId>,
-    held_rules: held::HeldRules,
     /// Orders placed elsewhere, and whether they are open.
     externals: Externals,
     /// Trades whose order is not known.
@@ -137,9 +139,9 @@ impl OrderClient {
             ledger: Ledger::default(),
             sessions: Sessions::new(&settings),
             looks: Looks::default(),
+            held_rules: held::HeldRules::default(),
             admitted: Vec::new(),
             externals: Externals::new(),
-            held_rules: held::HeldRules::default(),
             unclaimed: Vec::new(),
             untold: Vec::new(),
             key_problem: None,

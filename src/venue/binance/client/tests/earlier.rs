@@ -61,17 +61,36 @@ fn what_went_meanwhile_halts_before_an_order_is_taken_until_a_person_has_looked(
     let paused = Command::Pause(InstrumentId(0), PausedBy::Difference);
     let at = |wanted: Command| rig.commands.iter().position(|command| *command == wanted);
     assert!(at(paused).expect("held") < at(Command::Reopen(VenueId(0))).expect("it trades"), "first held");
-    assert_eq!(told(&rig), []);
+    // It cannot be spent, nor sold, from now on, whoever is to say that it is right.
+    assert_eq!(told(&rig), [account(FeeAsset::Quote, -UNIT / 2, false)]);
     rig.place(1);
     assert_eq!(rig.told(), [ReportKind::Rejected]);
     rig.forget();
     rig.input(Input::LookedAt(InstrumentId(0)));
     rig.run(62_000, &Rig::quiet);
     assert_eq!(rig.client.balance("BTC"), 9_500_000_000_000_000_000);
-    // The next run knows of it.
-    assert_eq!(told(&rig), [account(FeeAsset::Quote, -UNIT / 2, false)]);
+    assert_eq!(told(&rig), [], "it is told once");
     rig.place(2);
     assert_eq!(rig.told(), []);
+}
+
+#[test]
+fn what_came_meanwhile_is_the_wallets_once_a_person_has_looked_and_what_is_found_again_is_given_back() {
+    let mut rig = going_on("10.50000000", "10.00000000");
+    rig.run(2_000, &Rig::quiet);
+    assert_eq!((rig.halted.len(), told(&rig)), (1, vec![]), "nobody has said whose it is");
+    rig.input(Input::LookedAt(InstrumentId(0)));
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(told(&rig), [account(FeeAsset::Quote, UNIT / 2, false)]);
+    // Less than there should be, and then as much again, as if the venue had told of a trade late.
+    rig.forget();
+    rig.balances[0].1 = "9.50000000";
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(told(&rig), [account(FeeAsset::Quote, -UNIT, false)]);
+    rig.balances[0].1 = "10.50000000";
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(told(&rig)[1..], [account(FeeAsset::Quote, UNIT, false)]);
+    assert_eq!(rig.client.balance("BTC"), 10_500_000_000_000_000_000);
 }
 
 #[test]
