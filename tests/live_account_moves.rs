@@ -5,12 +5,15 @@
 mod killed_run;
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 
 use algo_trader::domain::{InstrumentId, OrderId, Qty};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
+use algo_trader::run::control::ControlRequest;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
@@ -18,6 +21,7 @@ use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::serve::Running;
 use killed_run::{options, run_until_killed, start, until};
 use live_orders::{Key, LiveConfig, balance, dollars, thousandths, venue};
+use operator::{run_beside, until_reply};
 use order_client::{Trader, account};
 use std::path::Path;
 use std::time::Duration;
@@ -192,4 +196,39 @@ fn what_came_in_while_nothing_ran_is_traded_with_once_a_person_has_looked() {
     });
     assert_wallet(&summary, &alice);
     assert_replays(&live, &second, &summary);
+}
+
+#[test]
+fn of_what_somebody_elses_order_has_locked_the_rest_leaves_and_a_kill_that_cannot_close_it_is_told() {
+    let venue = venue_of_little();
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", MOVER);
+    let strategies = |options: &mut algo_trader::run::LiveOptions| options.pipeline.strategies = STRATEGIES;
+    let (summary, line) = run_beside(&live, dir.path(), "run.journal", strategies, |paths| {
+        until("the entry rests", || (open_orders(&alice) == 1).then_some(()));
+        assert_eq!(trade(&bob, "SELL", "0.05", "IOC")["status"], "FILLED");
+        trade(&bob, "BUY", "1", "GTC");
+        let rests = [
+            ("symbol", "BTCUSDT"),
+            ("side", "SELL"),
+            ("type", "LIMIT"),
+            ("timeInForce", "GTC"),
+            ("quantity", "0.02"),
+            ("price", "70000"),
+        ];
+        alice.done("POST", "/api/v3/order", &rests);
+        // 0.03 less a fee leaves, in halves of what is asked for.
+        until("what is free has left", || (balance(&alice, "BTC") < 2_200_000).then_some(()));
+        let (operator, reason) = ("anna".into(), "a test".into());
+        let kill = ControlRequest::Kill { scope: "all".into(), flatten: true, operator, reason, via: None };
+        algo_trader::run::control::ask(&paths.socket, &kill).expect("it answers");
+        let told = until_reply(paths, &ControlRequest::Status, "it is not closed", |reply| {
+            !reply.unclosed.is_empty()
+        });
+        assert_eq!(open_orders(&alice), 1, "it is not ours to take back");
+        told.held_back().into_iter().find(|line| line.starts_with("NOT CLOSED")).expect("a line of it")
+    });
+    assert!(line.contains("binance:spot:BTCUSDT") && line.contains("-2010"), "{line}");
+    assert!(balance(&alice, "BTC") >= 2_000_000 && summary.execution.rejected > 0);
 }

@@ -5,7 +5,7 @@
 //! The stage writes no file: another thread does.
 
 use super::snapshot::{RiskSnapshot, SharedSnapshot};
-use crate::domain::{InstrumentId, Kill, Scope, Time};
+use crate::domain::{DenyReason, InstrumentId, Kill, Refused, Scope, Time};
 use std::sync::{Arc, MutexGuard};
 
 /// Changes that may wait for the other thread: more than there are switches in any run that is real.
@@ -26,6 +26,17 @@ pub enum Switched {
     Differs(InstrumentId),
     /// That holds it back no longer.
     Agrees(InstrumentId),
+    /// What was to close a position of it, for a kill, was not taken.
+    NotClosed(InstrumentId, Unclosed),
+}
+
+/// Why what was to close a position was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclosed {
+    /// The venue refused it.
+    Refused(Refused),
+    /// Risk denied it.
+    Denied(DenyReason),
 }
 
 /// The stage's end.

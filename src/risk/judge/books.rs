@@ -9,6 +9,7 @@ use crate::domain::wallet::WalletFill;
 use crate::domain::{InstrumentId, Order, OrderId, Qty, StrategyId, Time};
 use crate::risk::live::LiveOrder;
 use crate::risk::rule::RuleList;
+use crate::risk::watch::Unclosed;
 use crate::strategy::desk::DeskState;
 
 impl<R: RuleList> Judge<R> {
@@ -98,6 +99,9 @@ impl<R: RuleList> Judge<R> {
         }
         if booked {
             self.on_fill(report, first);
+        }
+        if applied == Applied::Changed && report.kind == ReportKind::Rejected {
+            self.tell_unclosed(&order, || Unclosed::Refused(report.refusal().unwrap_or_default()));
         }
         if is_final {
             self.wallets.close(report.order);

@@ -27,7 +27,7 @@ use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleList, over, reference
 use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
-use crate::risk::watch::{Switched, WatchSender};
+use crate::risk::watch::{Switched, Unclosed, WatchSender};
 use crate::strategy::{Action, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
 
@@ -517,6 +517,7 @@ impl<R: RuleList> Judge<R> {
 
     fn deny(&mut self, seq: u64, order: &Order, refusal: &Refusal) {
         let &Refusal { reason, limit, value, measure } = refusal;
+        self.tell_unclosed(order, || Unclosed::Denied(reason));
         let Order { id: order, strategy, instrument, .. } = *order;
         let denied = &mut self.denied[reason as usize];
         denied.count += 1;

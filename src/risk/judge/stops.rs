@@ -12,7 +12,7 @@ use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Threw;
-use crate::risk::watch::{Switched, WatchSender};
+use crate::risk::watch::{Switched, Unclosed, WatchSender};
 
 /// Losses are looked at this often between fills and orders, ns of the sequencer's time.
 const LOOK_EVERY_NS: u64 = 10_000_000;
@@ -81,6 +81,15 @@ impl<R: RuleList> Judge<R> {
         self.losses.forget(scope, &self.exposure);
         if self.prices_by.is_some() {
             self.released.push(scope);
+        }
+    }
+
+    /// Tells of an order that a kill closes a position by, and that was not taken.
+    #[inline]
+    pub(super) fn tell_unclosed(&mut self, order: &Order, why: impl FnOnce() -> Unclosed) {
+        if order.reduce_only && self.switches.any() && self.switches.closes(order.strategy, order.instrument)
+        {
+            self.tell(Switched::NotClosed(order.instrument, why()));
         }
     }
 

@@ -35,13 +35,14 @@ mod request;
 mod server;
 #[cfg(test)]
 mod tests;
+mod unclosed;
 mod vitals;
 pub mod watchdog;
 
 pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
-pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, Via};
+pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, UnclosedReply, Via};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;

@@ -213,6 +213,18 @@ impl StoreReply {
     }
 }
 
+/// A position that a kill was to close, where what would close it is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct UnclosedReply {
+    /// Of what.
+    pub instrument: String,
+    /// Who refused the last one, and why.
+    pub why: String,
+    /// How often, one after the other.
+    pub times: u64,
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct ControlReply {
@@ -258,6 +270,9 @@ pub struct ControlReply {
     /// Instruments that take no new orders, and who holds them back.
     #[serde(default)]
     pub held: Vec<HeldReply>,
+    /// Positions that a kill was to close and that stay open.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unclosed: Vec<UnclosedReply>,
     /// The kill file, where it is there: it stops the next start, whatever was released since it was obeyed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kill_file: Option<String>,
@@ -328,6 +343,11 @@ impl ControlReply {
         if self.orders_taken == Some(false) {
             let why = self.no_orders.as_deref().unwrap_or("the venue takes none now; the log says why");
             lines.push(format!("NO ORDERS: {why}"));
+        }
+        for UnclosedReply { instrument, why, times } in &self.unclosed {
+            lines.push(format!(
+                "NOT CLOSED {instrument}: {times} times what was to close it was refused, the last time because {why}; it is asked for on"
+            ));
         }
         for HeldReply { instrument, by } in &self.held {
             let why = by.iter().filter_map(|by| match by.as_str() {

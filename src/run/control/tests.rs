@@ -1,10 +1,10 @@
 //! What a running process answers, over its socket, from what risk publishes.
 
 use super::*;
-use crate::domain::{DenyReason, InstrumentId};
+use crate::domain::{DenyReason, InstrumentId, Refused};
 use crate::pipeline::{Stop, lane};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
-use crate::risk::watch::{Switched, WatchSender, watch};
+use crate::risk::watch::{Switched, Unclosed, WatchSender, watch};
 use crate::risk::{Counted, Sum};
 use crate::run::live::{ConnectionHealth, FollowedHealth, wall_clock};
 use crate::run::store::Told;
@@ -499,6 +499,28 @@ fn trades_that_are_missing_and_a_clock_that_is_behind_are_told_with_what_to_do()
     );
     assert!(lines[1].starts_with(&missing), "{}", lines[1]);
     assert_eq!(told(159).len(), 1, "a minute after the last nothing is told of them");
+}
+
+#[test]
+fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_not() {
+    let mut running = start();
+    let of = InstrumentId(0);
+    let name = running.config.instruments.get(of).name();
+    let mut refused = |why, times: u32, shown: u16| {
+        (0..times).for_each(|_| running.risk.tell(Switched::NotClosed(of, why), Time(0)));
+        // Told after it, of something else: what was told before is known by then.
+        let (scope, cause) = (Scope::Instrument(InstrumentId(shown)), DenyReason::Killed);
+        running.risk.tell(Switched::Killed(Kill { scope, cause, flatten: false }), Time(0));
+        running.until("it is heard", |reply| reply.stopped.len() == usize::from(shown)).held_back()
+    };
+    let told = |lines: &[String]| lines.iter().find(|line| line.starts_with("NOT CLOSED")).cloned();
+    assert_eq!(told(&refused(Unclosed::Denied(DenyReason::InsufficientBalance), 4, 1)), None);
+    let lines = refused(Unclosed::Refused(Refused { code: -2010, cause: 2, filter: 0 }), 1, 2);
+    let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+    let words = "-2010 NEW_ORDER_REJECTED: the balance is too small";
+    assert!(line.starts_with(&format!("NOT CLOSED {name}: 5 times")) && line.contains(words), "{line}");
+    running.risk.tell(Switched::Released(Scope::All), Time(0));
+    running.until("it is let go of", |reply| reply.unclosed.is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::market_data::MarketData;
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
+use super::unclosed::UnclosedPositions;
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
 use crate::audit::Body;
 use crate::domain::event::Command;
@@ -68,6 +69,7 @@ pub(super) struct Server {
     pub(super) pausing: Vec<(InstrumentId, Stopped)>,
     /// What a difference with the venue holds back, as far as it was told in this run.
     pub(super) differing: Vec<InstrumentId>,
+    unclosed: UnclosedPositions,
     pub(super) links: ControlLinks,
     command_count: u64,
     found: SharedFound,
@@ -117,6 +119,7 @@ impl Server {
             paused,
             pausing: Vec::new(),
             differing: Vec::new(),
+            unclosed: UnclosedPositions::default(),
             links,
             command_count: 0,
             found,
@@ -223,6 +226,7 @@ impl Server {
             surveillance_watches,
             paused: self.paused.stopped.clone(),
             held,
+            unclosed: self.unclosed.told(&self.names),
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
             orders_taken: orders.map(|_| no_orders.is_none()),
             no_orders,
@@ -428,6 +432,7 @@ impl Server {
                     log::warn!("{name} trades again");
                     self.links.alerts.raise(Alert::released(&name, at));
                     self.throttles.forget(scope);
+                    self.unclosed.forget();
                     self.stop_again(scope);
                     self.latched.remove(&name)
                 }
@@ -439,6 +444,10 @@ impl Server {
                 }
                 Switched::Agrees(of) => {
                     self.note_agreement(of, at);
+                    Ok(())
+                }
+                Switched::NotClosed(of, why) => {
+                    self.unclosed.refused(of, why, &self.names, &self.links.alerts, at);
                     Ok(())
                 }
             };

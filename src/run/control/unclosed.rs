@@ -1,0 +1,92 @@
+//! Positions that a kill was to close and that stay open, since what would close them is refused: nobody may be looking at the
+//! log, and whoever asked for them to be closed takes them for closed.
+//!
+//! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
+//! closing order one or two refusals, and is nothing to tell.
+
+use super::names::ScopeNames;
+use super::request::UnclosedReply;
+use crate::domain::{DenyReason, InstrumentId, Time};
+use crate::risk::watch::Unclosed;
+use crate::run::alerts::{Alert, Alerts};
+use crate::venue::binance::client::refusal_words;
+use std::time::{Duration, Instant};
+
+/// What is refused so often in a row does not close by itself.
+const TOLD_AT: u64 = 5;
+/// What was not refused for so long is closed, or was let go of.
+const OVER_AFTER: Duration = Duration::from_secs(5);
+/// What is too little to be an order is asked for each minute alone.
+const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct UnclosedPositions(Vec<One>);
+
+#[derive(Debug)]
+struct One {
+    instrument: InstrumentId,
+    why: Unclosed,
+    times: u64,
+    last: Instant,
+}
+
+impl One {
+    fn stays(&self, now: Instant) -> bool {
+        use DenyReason::{LotSize, MarketLotSize, MinNotional, Notional};
+        let small = matches!(self.why, Unclosed::Denied(LotSize | MarketLotSize | MinNotional | Notional));
+        now.duration_since(self.last) < if small { SMALL_OVER_AFTER } else { OVER_AFTER }
+    }
+}
+
+impl UnclosedPositions {
+    /// An order that was to close a position was refused.
+    pub fn refused(
+        &mut self,
+        instrument: InstrumentId,
+        why: Unclosed,
+        names: &ScopeNames,
+        alerts: &Alerts,
+        at: Time,
+    ) {
+        let now = Instant::now();
+        self.0.retain(|one| one.stays(now));
+        let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
+            self.0.push(One { instrument, why, times: 0, last: now });
+            self.0.len() - 1
+        });
+        let one = &mut self.0[index];
+        (one.why, one.last) = (why, now);
+        one.times = one.times.saturating_add(1);
+        if one.times == TOLD_AT {
+            let scope = names.of(instrument);
+            let told = format!("a kill is to close its position, and what would is refused: {}", words(why));
+            log::error!("{scope}: {told}");
+            alerts.raise(Alert::stopped(&scope, "not-closed", "kill switch", &told, at));
+        }
+    }
+
+    /// What is refused now, for who asks.
+    pub fn told(&self, names: &ScopeNames) -> Vec<UnclosedReply> {
+        let now = Instant::now();
+        let stays = self.0.iter().filter(|one| one.times >= TOLD_AT && one.stays(now));
+        let told = |one: &One| UnclosedReply {
+            instrument: names.of(one.instrument),
+            why: words(one.why),
+            times: one.times,
+        };
+        stays.map(told).collect()
+    }
+
+    /// Something was released: what is refused on is told again.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn words(why: Unclosed) -> String {
+    match why {
+        Unclosed::Refused(why) => format!("the venue says {}", refusal_words(why)),
+        Unclosed::Denied(reason) => format!("risk says {}", reason.label()),
+    }
+}
