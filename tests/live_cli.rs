@@ -99,6 +99,36 @@ fn a_run_ends_by_itself_with_json_a_report_and_a_journal_that_replays() {
     assert_eq!(again["order_stream_sha256"], summary["order_stream_sha256"]);
 }
 
+#[test]
+fn a_run_that_could_trade_nothing_by_its_streams_does_not_begin_and_one_without_trades_says_so() {
+    // The slower depth is one of futures alone.
+    for streams in ["[\"trade\"]", "[\"aggTrade\", \"kline_1m\"]", "[\"trade\", \"depth@500ms\"]"] {
+        let rig = Rig::new(&format!("streams = {streams}"));
+        let journal = rig.path("run.journal");
+        let output = rig.run(&["--seconds", "2", "--journal", &journal]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        let place = format!(
+            "live.toml:8:11: venue.streams = {streams}: has no best bid and ask of binance:spot:ETHUSDT"
+        );
+        assert!(told.contains(&place), "{told}");
+        assert!(!Path::new(&journal).exists());
+    }
+    for (streams, missed) in [
+        ("[\"bookTicker\", \"depth@100ms\"]", true),
+        ("[\"depth5@100ms\"]", true),
+        ("[\"aggTrade\", \"bookTicker\"]", false),
+    ] {
+        let rig = Rig::new(&format!("streams = {streams}"));
+        let output = rig.run(&["--seconds", "2"]);
+        let told = text(&output.stderr);
+        assert_ne!(output.status.code(), Some(2), "{told}");
+        let place =
+            format!("live.toml:8:11: venue.streams = {streams}: has no trades of binance:spot:ETHUSDT");
+        assert_eq!(told.contains(&place), missed, "{told}");
+    }
+}
+
 fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());

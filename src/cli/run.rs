@@ -182,6 +182,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
         | LiveError::Tls(_)
         | LiveError::Trail(_)
         | LiveError::Control(_)
+        | LiveError::Unheard(_)
         | LiveError::Nothing(_) => Outcome::BadUsage,
         LiveError::Orders(_) => Outcome::Failed,
     }

@@ -11,6 +11,7 @@ mod bar;
 mod check;
 mod choices;
 mod document;
+mod heard;
 mod hours;
 mod instruments;
 mod raw;
@@ -111,6 +112,8 @@ pub struct Config {
     /// `[[strategy]]`, in the order of the file.
     pub strategies: Vec<StrategyConfig>,
     sources: Sources,
+    /// Where `[venue] streams` is, to be told of; `None` where it is not given.
+    streams_place: Option<ConfigProblem>,
 }
 
 /// Why there is no configuration: everything that is wrong, one problem a line when shown.
@@ -257,6 +260,8 @@ impl Config {
         let risk = RiskConfig::check(&raw.risk, &instruments, &labels, &mut checks);
         let paper = PaperConfig::check(&raw.paper, &instruments, &mut checks);
         let venue = VenueConfig::check(&raw.venue, &mut checks);
+        let streams = raw.venue.streams.as_ref();
+        let streams_place = streams.map(|given| checks.document.problem(&given.span(), ""));
         let mut trading = TradingConfig::check(&raw.trading, &mut checks);
         trading::pairs_file(&raw.trading, &trading, &mut checks);
         trading.standby = trading::standby(&raw.trading, &trading, &instruments, &mut checks);
@@ -297,6 +302,7 @@ impl Config {
                 backtest,
                 strategies,
                 sources,
+                streams_place,
             }),
             _ => Err(ConfigError::new(checks.problems)),
         }

@@ -34,6 +34,7 @@ use super::summary::Summary;
 use super::watch::{Wanted, Watch};
 use crate::audit::AuditError;
 use crate::domain::event::Command;
+use crate::domain::params::ConfigProblem;
 use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
 use crate::journal::{Resumed, Unpriced};
@@ -123,6 +124,9 @@ pub enum LiveError {
     /// Nothing is configured that could be followed.
     #[error("{0}")]
     Nothing(&'static str),
+    /// What `[venue] streams` lists has no prices of what is to be traded.
+    #[error(transparent)]
+    Unheard(ConfigProblem),
     /// The files of a capture cannot be made.
     #[error(transparent)]
     Capture(CaptureError),
@@ -156,6 +160,9 @@ pub enum LiveError {
 /// # Errors
 /// [`LiveError`]; where the run failed midway it carries the summary of what was done.
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
+    if let Some(missed) = config.streams_that_are_missed().map_err(LiveError::Unheard)? {
+        log::warn!("{missed}");
+    }
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let mut audit = options.audit.take();
     let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
