@@ -106,7 +106,7 @@ fn ours(config: &Config, frames: &mut Loaded) -> Pass {
     assert_eq!(summary.feed.map(|f| f.decode_errors), Some(0));
     assert_eq!(summary.execution.denials, 0, "{:?}", summary.denials);
     pass.orders = summary.execution.orders;
-    pass.refused = summary.refused;
+    pass.refused = summary.refused.total();
     pass
 }
 

@@ -42,6 +42,30 @@ fn its_json_says_that_it_replays_and_that_its_trail_is_whole() {
     }
 }
 
+#[test]
+fn requests_for_less_than_a_lot_are_told_with_how_often_and_why() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("small.toml");
+    let demo_toml = std::fs::read_to_string("config/demo.toml").expect("there");
+    let small =
+        |line: &str| if line.starts_with("qty = ") { "qty = \"0.00000001\"".into() } else { line.to_owned() };
+    let text: Vec<String> = demo_toml.lines().map(small).collect();
+    // Of the perpetual so little cannot be written.
+    std::fs::write(&config, text.join("\n").replace("usdm:BTC", "spot:BTC")).expect("written");
+    let (config, report) = (config.display().to_string(), dir.path().join("report").display().to_string());
+    let args = ["--speed", "max", "--seconds", "3", "--config", &config, "--report", &report];
+    let (told, code, error) = demo(&args);
+    assert_eq!((code, told["fills"].as_u64()), (Some(0), Some(0)), "{error}");
+    let refused = told["refused_requests"].as_u64().expect("a number");
+    assert!(refused > 10, "{told:#}");
+    assert_eq!(told["refused_requests_by_reason"], serde_json::json!({ "no-quantity": refused }));
+    let output = Command::new(PROGRAM).arg("demo").args(args).output().expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said =
+        format!("  refused before risk no-quantity: {refused}; quantity zero, negative, or less than a lot:");
+    assert!(text.contains(&said), "{text}");
+}
+
 /// The promise is two seconds. What else a machine does while its tests run is not the demo's: the best of three counts.
 #[test]
 fn its_first_order_comes_within_two_seconds_of_the_start() {

@@ -18,6 +18,7 @@ use crate::run::backtest::{
 };
 use crate::run::config::{ConfigError, FillChoice, SPAN_EXPECTED, parse_span, parse_time};
 use crate::run::interrupt::Interrupt;
+use crate::run::summary::refusals_json;
 use crate::run::{Config, PipelineOptions};
 use crate::statistics::outcome::Conventions;
 use crate::strategy::StrategySpec;
@@ -398,7 +399,8 @@ fn to_json(ran: &Ran) -> Value {
         "intents": e.intents,
         "denials": e.denials,
         "denials_by_reason": ran.summary.denials.iter().map(|(reason, count, _)| (*reason, *count)).collect::<BTreeMap<_, _>>(),
-        "refused_requests": ran.summary.refused,
+        "refused_requests": ran.summary.refused.total(),
+        "refused_requests_by_reason": refusals_json(&ran.summary.refused),
         "sized_at_nothing": ran.summary.sized_at_nothing,
         "orders": e.orders,
         "cancels": e.cancels,
@@ -453,6 +455,9 @@ fn to_text(ran: &Ran) -> String {
     for (reason, count, told) in &ran.summary.denials {
         let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
         line("  denied", format!("{reason}: {count}{told}"));
+    }
+    for refused in super::output::refusals(&ran.summary.refused) {
+        line("  refused before risk", refused);
     }
     if ran.summary.sized_at_nothing > 0 {
         line("  sizing", super::output::sized_at_nothing(ran.summary.sized_at_nothing));

@@ -15,6 +15,7 @@ use crate::report::latency::{
 pub use crate::report::units::count as grouped;
 use crate::run::summary::{StrategyResult, amount};
 use crate::run::{AuditSummary, Config, StoreSummary, Summary};
+use crate::strategy::desk::Refusals;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -214,12 +215,8 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         let told = told.unwrap_or_default();
         writeln!(t, "  denied {reason}: {}{told}", grouped(*count))?;
     }
-    if s.refused > 0 {
-        writeln!(
-            t,
-            "  {} requests were refused before they came to risk; the strategy was told why of each",
-            grouped(s.refused)
-        )?;
+    for refused in refusals(&s.refused) {
+        writeln!(t, "  refused before risk {refused}")?;
     }
     if s.sized_at_nothing > 0 {
         writeln!(t, "  {}", sized_at_nothing(s.sized_at_nothing))?;
@@ -278,6 +275,20 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     writeln!(t)?;
     t.push_str(&latency::summary_table_within(&stages(&s.latencies), width.min(100)));
     Ok(())
+}
+
+/// What strategies asked for and were refused before it came to risk: each reason, how often, and what it means.
+pub fn refusals(refused: &Refusals) -> impl Iterator<Item = String> + '_ {
+    refused.by_reason().map(|(reason, count)| {
+        let (label, meaning) = (reason.label(), reason.meaning().trim_end_matches('.'));
+        format!("{label}: {}; {}", grouped(count), lower(meaning))
+    })
+}
+
+/// The same beginning in small.
+fn lower(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or(String::new(), |first| first.to_lowercase().chain(rest).collect())
 }
 
 /// What became of a run's store, for a person.

@@ -24,6 +24,12 @@ macro_rules! reasons {
             pub const fn label(self) -> &'static str {
                 match self { $($name::$variant => $label,)* }
             }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $($name::$variant => concat!($($doc,)*).trim_ascii(),)* }
+            }
         }
 
         impl fmt::Display for $name {
@@ -265,7 +271,7 @@ reasons! {
         TooManyIntents = 1, "too-many-intents";
         /// No order of this strategy has that id, or it is final already.
         UnknownOrder = 2, "unknown-order";
-        /// Quantity zero or negative.
+        /// Quantity zero, negative, or less than a lot: a quantity is cut to whole lots.
         NoQuantity = 3, "no-quantity";
         /// A limit price is needed and was not given, or is not positive.
         NoPrice = 4, "no-price";

@@ -24,6 +24,7 @@ use crate::risk::stage::Denied;
 use crate::risk::units::told;
 use crate::risk::{RiskStage, Told};
 use crate::strategy::StrategyStage;
+use crate::strategy::desk::Refusals;
 use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::time::Duration;
@@ -84,7 +85,7 @@ pub struct Summary {
     /// Denials by reason: how many, and limit and value of the last where its rule has them.
     pub denials: Vec<(&'static str, u64, Option<Told>)>,
     /// Requests that strategies made and that could not become intents.
-    pub refused: u64,
+    pub refused: Refusals,
     /// Sizes that strategies asked for and that came to nothing.
     pub sized_at_nothing: u64,
     /// What their profit was realised by.
@@ -171,7 +172,7 @@ impl Summary {
             execution: ExecutionCounts::default(),
             live_orders: 0,
             denials: Vec::new(),
-            refused: 0,
+            refused: Refusals::default(),
             sized_at_nothing: 0,
             accounting: config.accounting,
             resumed: false,
@@ -213,7 +214,7 @@ impl Summary {
                 } else if let Some(strategy) = any.downcast_ref::<StrategyStage>() {
                     let seats = strategy.seats();
                     labels = seats.iter().map(|s| (s.label.clone(), s.instruments.clone())).collect();
-                    summary.refused = seats.iter().map(|s| s.desk.refused).sum();
+                    seats.iter().for_each(|seat| summary.refused.add_all(&seat.desk.refused));
                     summary.sized_at_nothing = seats.iter().map(|s| s.desk.sized_at_nothing).sum();
                     summary.indicators.1 = strategy.indicators_warming_up();
                 } else if let Some(risk) = any.downcast_ref::<RiskStage>() {
@@ -368,7 +369,8 @@ impl Summary {
         put("live_orders", json!(self.live_orders));
         put("overfills", json!(e.overfills));
         put("unknown_reports", json!(e.unknown_reports));
-        put("refused_requests", json!(self.refused));
+        put("refused_requests", json!(self.refused.total()));
+        put("refused_requests_by_reason", refusals_json(&self.refused));
         put("sized_at_nothing", json!(self.sized_at_nothing));
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
@@ -410,6 +412,15 @@ impl Summary {
         };
         self.latencies.iter().map(|s| (s.name.to_owned(), stage(s))).collect::<Map<_, _>>().into()
     }
+}
+
+/// Refused requests by reason.
+pub fn refusals_json(refused: &Refusals) -> Value {
+    refused
+        .by_reason()
+        .map(|(reason, count)| (reason.label().to_owned(), json!(count)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Sums over all books.

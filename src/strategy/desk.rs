@@ -5,6 +5,7 @@
 //! again without deciding anything anew.
 
 mod ended;
+mod refusals;
 
 use super::context::View;
 use super::intent::{Action, Change, INTENTS_PER_EVENT_MAX, Intent, Note};
@@ -17,6 +18,7 @@ use crate::domain::{
     StrategyId, Time, TimeInForce,
 };
 pub use ended::Ended;
+pub use refusals::Refusals;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -76,7 +78,7 @@ pub struct Desk {
     /// Orders that a kill is to end, and that are held still.
     pub(super) ending: Vec<OrderId>,
     /// Requests refused before they became intents.
-    pub refused: u64,
+    pub refused: Refusals,
     /// How the strategy's orders are sized, where its configuration says.
     pub sizer: Option<Sizer>,
     /// The last size that was given.
@@ -147,7 +149,7 @@ impl Desk {
             restless: false,
             own: vec![true; instruments],
             ending: Vec::with_capacity(OPEN_ORDERS_MAX),
-            refused: 0,
+            refused: Refusals::default(),
             sizer: None,
             sized: None,
             sized_at_nothing: 0,
@@ -217,7 +219,7 @@ impl Desk {
     }
 
     pub(super) fn refuse<T>(&mut self, refusal: PlaceError) -> Result<T, PlaceError> {
-        self.refused += 1;
+        self.refused.count(refusal);
         Err(refusal)
     }
 

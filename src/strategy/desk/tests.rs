@@ -58,7 +58,12 @@ fn requests_that_cannot_be_are_refused_and_counted() {
         desk.place(&view, &buy(), Trail::None).expect("a sound order");
     }
     assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::TooManyIntents));
-    assert_eq!(desk.refused, 11);
+    assert_eq!(desk.refused.total(), 11);
+    let of = |reason: PlaceError| {
+        desk.refused.by_reason().find(|(refused, _)| *refused == reason).map(|(_, count)| count)
+    };
+    assert_eq!([PlaceError::BadTrigger, PlaceError::NoQuantity].map(of), [Some(4), Some(1)]);
+    assert_eq!(of(PlaceError::NotLinkable), None);
     desk.trade_only(&[]);
     desk.take_intents();
     assert_eq!(refused(&mut desk, buy(), Trail::None), Some(PlaceError::NotYours));
