@@ -215,6 +215,25 @@ fn a_sizing_that_would_be_ignored_or_never_trade_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_share_of_nothing_is_refused_with_the_numbers_that_it_came_from() {
+    let said = |more: &str| refused(&format!("{CROSS} }}\nsizing = {{ method = \"kelly\"{more} }}"));
+    let share = "kelly's share is 0 with win_percent = ";
+    for (more, numbers) in [
+        // Its defaults are even odds, of which there is nothing to win.
+        ("", "50, payoff = 1, part = 0.5, percent_max = 10"),
+        (", win_percent = 40", "40, payoff = 1, part = 0.5, percent_max = 10"),
+        (", win_percent = 60, part = 0.0", "60, payoff = 1, part = 0, percent_max = 10"),
+        (", win_percent = 60, percent_max = 0", "60, payoff = 1, part = 0.5, percent_max = 0"),
+    ] {
+        let said = said(more);
+        assert!(said.starts_with("test.toml:") && said.contains(": strategy.sizing = {"), "{said}");
+        assert!(said.contains(&format!("{share}{numbers}, so it would never trade")), "{said}");
+    }
+    assert_eq!(said(", win_percent = 60"), "");
+    assert_eq!(said(", payoff = 1.5"), "");
+}
+
+#[test]
 fn a_quantity_that_a_sizing_takes_the_place_of_need_not_fit_the_instrument() {
     // The instrument has thousandths of a share.
     let strategies = ["ma-cross", "rsi-reversion", "imbalance-maker"]

@@ -1,7 +1,7 @@
 //! The strategies of a configuration, made and seated.
 
 use super::PipelineError;
-use crate::domain::params::ConfigProblem;
+use crate::domain::params::{ConfigProblem, ParamKind, Params};
 use crate::domain::{InstrumentId, InstrumentTable, StrategyId};
 use crate::market::IndicatorRequest;
 use crate::market::request::IndicatorBody;
@@ -80,8 +80,10 @@ pub(in crate::run) fn seat_strategies(
         if let Some((method, params)) = &wanted.sizing
             && let Some(spec) = SizingSpec::find(method)
         {
-            let needs_stop = spec.method(params).needs_stop();
-            problems.extend(unfit(wanted, spec, needs_stop, sized));
+            let way = spec.method(params);
+            let unfit = unfit(wanted, spec, way.needs_stop(), sized);
+            let nothing = || way.is_nothing().then(|| of_nothing(wanted, spec, params)).flatten();
+            problems.extend(unfit.or_else(nothing));
             desk.sizer = Some(Sizer::new(spec, params, &instruments, table.len()));
         }
         let label = wanted.label.clone();
@@ -104,6 +106,25 @@ pub(super) fn bars_come(config: &Config, requests: &[IndicatorRequest]) -> Resul
         let instrument = config.instruments.get(instrument).name();
         Err(PipelineError::NoBars { file: config.file.clone(), instrument, indicator })
     })
+}
+
+/// Refuses a sizing whose share comes to nothing.
+fn of_nothing(wanted: &StrategyConfig, spec: &SizingSpec, params: &Params) -> Option<ConfigProblem> {
+    let given: Vec<String> = spec
+        .params
+        .iter()
+        .filter(|param| matches!(param.kind, ParamKind::Float { .. }))
+        .map(|param| format!("{} = {}", param.name, params.float(param.name)))
+        .collect();
+    let (method, given) = (spec.name, given.join(", "));
+    let why = match method {
+        "kelly" => {
+            "win − (1 − win) ÷ payoff is more than nothing only where what is won outweighs what is lost: give the \
+                    win_percent and payoff that the strategy's own trades had, and a part and a percent_max above 0"
+        }
+        _ => "give a larger one",
+    };
+    wanted.unfit_sizing(format!("{method}'s share is 0 with {given}, so it would never trade: {why}"))
 }
 
 /// Refuses a sizing that the strategy, as it set itself up, would ignore or could never trade by.

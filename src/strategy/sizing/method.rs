@@ -57,6 +57,19 @@ impl Method {
     pub fn needs_stop(&self) -> bool {
         matches!(self, Self::RiskPerTrade { .. })
     }
+
+    /// Whether it is a share of nothing, by which nothing is ever traded.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        match *self {
+            Self::FixedQty { .. } | Self::FixedNotional { .. } => false,
+            Self::PercentOfEquity { share }
+            | Self::RiskPerTrade { share }
+            | Self::VolatilityTarget { share, .. }
+            | Self::Kelly { share }
+            | Self::EqualRisk { share, .. } => share <= 0,
+        }
+    }
 }
 
 /// One way to size an order.
