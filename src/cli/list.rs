@@ -51,6 +51,17 @@ struct Param {
     /// Absent where it must be given.
     default: Option<String>,
     expected: String,
+    /// How a strategy's code gives it, where not as it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_thousandths: Option<Thousandths>,
+}
+
+/// The same numbers as [`Setup::indicator`](crate::strategy::Setup::indicator) takes them.
+#[derive(Serialize)]
+struct Thousandths {
+    default: i64,
+    min: i64,
+    max: i64,
 }
 
 pub fn run(args: &Args, more: &'static [StrategySpec]) -> Outcome {
@@ -72,7 +83,10 @@ fn text(items: &[Item]) -> String {
         text += &format!("{}\n    {}\n", item.name, item.doc);
         for p in &item.params {
             let default = p.default.as_ref().map_or(String::new(), |d| format!("default {d}; "));
-            text += &format!("    {:<14} {} ({default}{})\n", p.name, p.doc, p.expected);
+            let code = p.in_thousandths.as_ref().map_or(String::new(), |t| {
+                format!("; a strategy's code gives thousandths: {}; {} to {}", t.default, t.min, t.max)
+            });
+            text += &format!("    {:<14} {} ({default}{}{code})\n", p.name, p.doc, p.expected);
         }
     }
     text
@@ -90,6 +104,7 @@ fn params(specs: &[ParamSpec]) -> Vec<Param> {
         doc: p.doc,
         default: Some(p.kind.default_value().to_string()),
         expected: p.kind.expected().to_string(),
+        in_thousandths: None,
     };
     specs.iter().map(param).collect()
 }
@@ -135,6 +150,11 @@ fn indicators() -> Vec<Item> {
                     doc: p.doc,
                     default: Some(p.shown(p.default).to_string()),
                     expected: format!("{} to {}", p.shown(p.min), p.shown(p.max)),
+                    in_thousandths: (p.scale == 1_000).then_some(Thousandths {
+                        default: p.default,
+                        min: p.min,
+                        max: p.max,
+                    }),
                 })
                 .collect(),
         })
@@ -147,6 +167,7 @@ fn indicators() -> Vec<Item> {
             doc: "levels a side",
             default: None,
             expected: "1 to 100".to_owned(),
+            in_thousandths: None,
         }],
     });
     items
@@ -159,4 +180,26 @@ fn risk_rules() -> Vec<Item> {
         params: Vec::new(),
     };
     RULES.iter().map(item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_code_gives_in_thousandths_is_listed_so() {
+        let items = indicators();
+        let listed = text(&items);
+        let line =
+            |name: &str| listed.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or("?");
+        let said = "(default 2; 0.1 to 100; a strategy's code gives thousandths: 2000; 100 to 100000)";
+        assert!(line("deviations").ends_with(said) && line("ranges").ends_with(said), "{listed}");
+        assert!(line("period").ends_with("to 100000)"), "{listed}");
+        let json = serde_json::json!(items);
+        let bands = json.as_array().and_then(|all| all.iter().find(|item| item["name"] == "bollinger"));
+        let params = &bands.expect("it is listed")["params"];
+        let thousandths = serde_json::json!({ "default": 2_000, "min": 100, "max": 100_000 });
+        assert_eq!((&params[1]["default"], &params[1]["in_thousandths"]), (&"2".into(), &thousandths));
+        assert!(params[0]["in_thousandths"].is_null());
+    }
 }

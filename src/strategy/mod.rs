@@ -122,8 +122,8 @@ pub enum SetupError {
 
 impl Setup<'_> {
     /// Asks for an indicator of `instrument` by its registry name and parameters (see `algo-trader list indicators`).
-    /// Asking twice, by whatever strategy, computes it once. A parameter that the list shows with decimals, such as the
-    /// deviations of bands, is given in thousandths: `&[20, 2_000]` are bands over 20 bars, two deviations away.
+    /// Asking twice, by whatever strategy, computes it once. A parameter of which the list says so, such as the deviations
+    /// of bands, is given in thousandths: `&[20, 2_000]` are bands over 20 bars, two deviations away.
     ///
     /// # Errors
     /// [`SetupError::Indicator`] where the name or parameters are wrong.

@@ -38,7 +38,7 @@ pub const SPEC: StrategySpec = StrategySpec {
         ParamSpec {
             name: "bb_deviations",
             doc: "standard deviations from the middle band to the others; in thousandths at the finest",
-            kind: ParamKind::Float { min: 0.001, max: 10.0, default: 2.0 },
+            kind: ParamKind::Float { min: 0.1, max: 10.0, default: 2.0 },
         },
         ParamSpec {
             name: "qty",

@@ -18,7 +18,7 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
     doc: "Bollinger bands: the mean of the last `period` values, and `deviations` population deviations around it",
     params: &[
         Param::whole("period", "values in the window", 20, 2, PERIOD_MAX),
-        Param::thousandths("deviations", "distance of the bands from the middle", 2_000, 0, 100_000),
+        Param::thousandths("deviations", "distance of the bands from the middle", 2_000),
     ],
     outputs: &["upper", "middle", "lower"],
     build: |params| Ok(AnyIndicator::Bollinger(Bollinger::new(period(params[0]), period(params[1]))?)),
@@ -35,7 +35,7 @@ impl Bollinger {
     /// Bands over `period` values, `deviations_thousandths` / 1000 standard deviations from the middle.
     ///
     /// # Errors
-    /// [`ParamError::OutOfRange`] unless `period` is 2 to [`PERIOD_MAX`] and the deviations at most 100.
+    /// [`ParamError::OutOfRange`] unless `period` is 2 to [`PERIOD_MAX`] and the deviations a tenth to 100.
     pub fn new(period: u32, deviations_thousandths: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into(), deviations_thousandths.into()])?;
         Ok(Self { deviations: f64::from(deviations_thousandths) / 1000.0, stddev: Stddev::new(period)? })

@@ -15,7 +15,7 @@ pub const SPEC: IndicatorSpec = IndicatorSpec {
     params: &[
         Param::whole("period", "of the average of closes", 20, 1, PERIOD_MAX),
         Param::whole("atr", "of the average true range", 10, 1, PERIOD_MAX),
-        Param::thousandths("ranges", "distance of the lines from the middle", 2_000, 0, 100_000),
+        Param::thousandths("ranges", "distance of the lines from the middle", 2_000),
     ],
     outputs: &["upper", "middle", "lower"],
     build: |params| {
@@ -37,7 +37,7 @@ impl Keltner {
     /// An average over `period`, `ranges_thousandths` / 1000 true ranges averaged over `atr` around it.
     ///
     /// # Errors
-    /// [`ParamError::OutOfRange`] unless `period` and `atr` are 1 to [`PERIOD_MAX`] and the ranges at most 100.
+    /// [`ParamError::OutOfRange`] unless `period` and `atr` are 1 to [`PERIOD_MAX`] and the ranges a tenth to 100.
     pub fn new(period: u32, atr: u32, ranges_thousandths: u32) -> Result<Self, ParamError> {
         SPEC.check(&[period.into(), atr.into(), ranges_thousandths.into()])?;
         Ok(Self {

@@ -70,14 +70,9 @@ impl Param {
         Self { name, doc, default, min, max, scale: 1 }
     }
 
-    pub(super) const fn thousandths(
-        name: &'static str,
-        doc: &'static str,
-        default: i64,
-        min: i64,
-        max: i64,
-    ) -> Self {
-        Self { name, doc, default, min, max, scale: 1000 }
+    /// From a tenth to a hundred: who gives a number of wholes for thousandths, 2 for 2,000, is below that and told so.
+    pub(super) const fn thousandths(name: &'static str, doc: &'static str, default: i64) -> Self {
+        Self { name, doc, default, min: 100, max: 100_000, scale: 1000 }
     }
 
     /// A stored value as a person writes it.
@@ -130,7 +125,7 @@ pub enum ParamError {
         name: String,
     },
     /// Beyond what the parameter allows.
-    #[error("{indicator}: {param} must be {min} to {max}, not {value}")]
+    #[error("{indicator}: {param} must be {min} to {max}{}, not {value}", in_units(*scale, *min, *max))]
     OutOfRange {
         /// Whose.
         indicator: &'static str,
@@ -142,6 +137,8 @@ pub enum ParamError {
         max: f64,
         /// What was given.
         value: f64,
+        /// [`Param::scale`].
+        scale: i64,
     },
     /// Finer than the parameter is kept.
     #[error("{indicator}: {param} must be a multiple of {step}, not {value}")]
@@ -155,6 +152,14 @@ pub enum ParamError {
         /// What was given.
         value: f64,
     },
+}
+
+/// The same range as code gives it, where that is not as it is written.
+fn in_units(scale: i64, min: f64, max: f64) -> String {
+    match scale {
+        1 => String::new(),
+        _ => format!(" (in thousandths {} to {})", min * scale as f64, max * scale as f64),
+    }
 }
 
 fn names(all: impl Iterator<Item = &'static str>) -> String {
@@ -189,7 +194,14 @@ impl IndicatorSpec {
 
     fn out_of_range(&self, param: &Param, value: f64) -> ParamError {
         let (min, max) = (param.shown(param.min), param.shown(param.max));
-        ParamError::OutOfRange { indicator: self.name, param: param.name, min, max, value }
+        ParamError::OutOfRange {
+            indicator: self.name,
+            param: param.name,
+            min,
+            max,
+            value,
+            scale: param.scale,
+        }
     }
 
     /// The key with every parameter at its default.
@@ -290,6 +302,18 @@ mod tests {
         assert_eq!(key.to_string(), "bollinger(20,2.001)");
         assert_eq!(find("macd").unwrap().default_key().to_string(), "macd(12,26,9)");
         assert_eq!(bollinger.key(&[("period", 20.0), ("deviations", 2.0)]), Ok(bollinger.default_key()));
+    }
+
+    #[test]
+    fn a_number_of_wholes_where_thousandths_are_asked_for_is_refused() {
+        for (name, params, param) in
+            [("bollinger", [20, 2, 0, 0], "deviations"), ("keltner", [20, 10, 3, 0], "ranges")]
+        {
+            let refused = IndicatorSpecKey { name, params }.build().unwrap_err().to_string();
+            let expected =
+                format!("{name}: {param} must be 0.1 to 100 (in thousandths 100 to 100000), not 0.00");
+            assert!(refused.starts_with(&expected), "{refused}");
+        }
     }
 
     #[test]
