@@ -103,10 +103,30 @@ static SCRIPTS: &[StrategySpec] = &[
         }
     }),
     script!("unclear", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
-        use PlaceError::{BadTimeInForce, BadTrigger, NotYours};
+        use PlaceError::{BadIceberg, BadTimeInForce, BadTrigger, Contradictory, NotYours};
         let (stop, limit) = (Price(10_150), Price(10_160));
-        assert_eq!(ctx.buy(xyz, QTY).stop_at(stop).at_limit(limit).send(), Err(BadTrigger));
-        assert_eq!(ctx.buy(xyz, QTY).trail_by_bps(50).at_market().send(), Err(BadTrigger));
+        // Whichever is said first.
+        assert_eq!(ctx.buy(xyz, QTY).stop_at(stop).at_limit(limit).send(), Err(Contradictory));
+        assert_eq!(ctx.buy(xyz, QTY).at_limit(limit).stop_at(stop).send(), Err(Contradictory));
+        assert_eq!(ctx.buy(xyz, QTY).trail_by_bps(50).at_market().send(), Err(Contradictory));
+        assert_eq!(ctx.buy(xyz, QTY).at_market().trail_by_bps(50).send(), Err(Contradictory));
+        assert_eq!(ctx.buy(xyz, QTY).at_limit(limit).at_limit(stop).send(), Err(Contradictory));
+        let both = ctx.buy(xyz, QTY).at_limit(limit).immediate_or_cancel().fill_or_kill();
+        assert_eq!(both.send(), Err(Contradictory));
+        let entry = ctx.bracket(xyz, Side::Buy, QTY).at_limit(limit).at_breakout(stop);
+        assert_eq!(entry.stop_at(Price(9_900)).send(), Err(Contradictory));
+        for (side, limit, stop, target) in [
+            (Side::Buy, 10_050, 10_200, 10_100),
+            (Side::Buy, 10_050, 10_050, 10_200),
+            (Side::Buy, 10_050, 10_060, 10_200),
+            (Side::Sell, 10_150, 9_900, 10_000),
+            (Side::Sell, 10_150, 10_150, 10_000),
+        ] {
+            let entry = ctx.bracket(xyz, side, QTY).at_limit(Price(limit));
+            let entry = entry.stop_at(Price(stop)).take_profit_at(Price(target));
+            assert_eq!(entry.send(), Err(Contradictory), "{side:?} at {limit}, {stop} to {target}");
+        }
+        assert_eq!(ctx.buy(xyz, QTY).at_limit(limit).iceberg(Qty(0)).send(), Err(BadIceberg));
         assert_eq!(ctx.buy(xyz, QTY).stop_at(stop).post_only().send(), Err(BadTrigger));
         assert_eq!(ctx.bracket(xyz, Side::Buy, QTY).at_market().send(), Err(BadTrigger), "no way out");
         let both = ctx.buy(xyz, QTY).post_only().at_limit(Price(9_000)).immediate_or_cancel();

@@ -296,5 +296,8 @@ reasons! {
         /// What would wait here for its price, and does not only reduce, is stopped by the kill switch: it could go out once
         /// that is released, by which time nobody may mean it any more.
         Stopped = 13, "stopped";
+        /// What was asked for contradicts itself: two ways to price an order, two times in force, or a stop that would be
+        /// reached before its target or its entry's limit can be.
+        Contradictory = 14, "contradictory";
     }
 }

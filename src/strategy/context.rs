@@ -310,8 +310,11 @@ pub struct OrderRequest<'c, 'a> {
     trail: Trail,
     good_till: Option<Time>,
     post_only: bool,
-    /// Whether a price took the place of a trigger: what was meant by both is not known.
+    /// Whether it was said at which price it is to trade: what was meant by a second way is not known.
+    priced: bool,
     contradicts: bool,
+    /// Whether a part of it is to show.
+    iceberg: bool,
 }
 
 impl<'c, 'a> OrderRequest<'c, 'a> {
@@ -326,11 +329,21 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
             reduce_only: false,
             extras: Extras::NONE,
         };
-        Self { ctx, wanted, trail: Trail::None, good_till: None, post_only: false, contradicts: false }
+        Self {
+            ctx,
+            wanted,
+            trail: Trail::None,
+            good_till: None,
+            post_only: false,
+            priced: false,
+            contradicts: false,
+            iceberg: false,
+        }
     }
 
     fn kind(mut self, kind: OrderKind, stop: Price, limit: Price) -> Self {
-        self.contradicts |= self.wanted.kind.is_conditional();
+        self.contradicts |= self.priced;
+        self.priced = true;
         (self.wanted.kind, self.wanted.price, self.wanted.extras.stop_price) = (kind, limit, stop);
         self
     }
@@ -386,6 +399,7 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     /// Shows `shown` of it at a time.
     pub fn iceberg(mut self, shown: Qty) -> Self {
         self.wanted.extras.iceberg_qty = shown;
+        self.iceberg = true;
         self
     }
 
@@ -402,14 +416,18 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
     }
 
     /// What trades at once; the rest is cancelled.
-    pub fn immediate_or_cancel(mut self) -> Self {
-        self.wanted.tif = TimeInForce::Ioc;
-        self
+    pub fn immediate_or_cancel(self) -> Self {
+        self.in_force(TimeInForce::Ioc)
     }
 
     /// All at once, or nothing.
-    pub fn fill_or_kill(mut self) -> Self {
-        self.wanted.tif = TimeInForce::Fok;
+    pub fn fill_or_kill(self) -> Self {
+        self.in_force(TimeInForce::Fok)
+    }
+
+    fn in_force(mut self, tif: TimeInForce) -> Self {
+        self.contradicts |= self.wanted.tif != TimeInForce::Gtc && self.wanted.tif != tif;
+        self.wanted.tif = tif;
         self
     }
 
@@ -447,9 +465,16 @@ impl<'c, 'a> OrderRequest<'c, 'a> {
 
     /// What it comes to, in whatever order it was described.
     fn wanted(&mut self) -> Result<(Wanted, Trail), PlaceError> {
+        if self.contradicts {
+            return self.ctx.desk.refuse(PlaceError::Contradictory);
+        }
         // What has a trigger comes when that says so, and is none that only rests.
-        if self.contradicts || (self.post_only && self.wanted.kind.is_conditional()) {
+        if self.post_only && self.wanted.kind.is_conditional() {
             return self.ctx.desk.refuse(PlaceError::BadTrigger);
+        }
+        // Elsewhere nothing that is to show means that all of it is.
+        if self.iceberg && self.wanted.extras.iceberg_qty.0 <= 0 {
+            return self.ctx.desk.refuse(PlaceError::BadIceberg);
         }
         let mut wanted = self.wanted;
         if self.post_only {
@@ -527,6 +552,11 @@ impl Bracket<'_, '_> {
         if !terms.is_sound() {
             return desk.refuse(PlaceError::BadTrigger);
         }
+        // It would fill at its limit or better, which is at the stop or beyond, and so be left at once.
+        let limit = wanted.kind.has_limit().then_some(wanted.price);
+        if !terms.leave_room(wanted.side, limit) {
+            return desk.refuse(PlaceError::Contradictory);
+        }
         // An entry that has found its place and no protection would be bare.
         if !desk.has_place_for_protection() {
             return desk.refuse(PlaceError::TooManyOpenOrders);
@@ -577,7 +607,8 @@ impl Protect<'_, '_> {
     /// Puts it in force, in place of what protected the order before.
     ///
     /// # Errors
-    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`].
+    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`], and
+    /// [`PlaceError::Contradictory`] where the stop would be reached before the target can be.
     pub fn arm(self) -> Result<(), PlaceError> {
         self.ctx.desk.protect(self.ctx.view, self.order, self.terms)
     }

@@ -70,6 +70,18 @@ impl Terms {
         let leaves = self.stop.0 > 0 || self.take_profit.0 > 0 || !matches!(self.trail, Trail::None);
         leaves && self.stop.0 >= 0 && self.take_profit.0 >= 0 && self.trail.is_sound()
     }
+
+    /// Whether an entry on `side`, at this limit if it has one, is not at its stop wherever it may be: a price that is not
+    /// stopped must be there short of the target, and at the limit or better.
+    #[must_use]
+    pub fn leave_room(&self, side: Side, limit: Option<Price>) -> bool {
+        let beyond = |price: Price| match side {
+            Side::Buy => self.stop < price,
+            Side::Sell => self.stop > price,
+        };
+        let target = (self.take_profit.0 > 0).then_some(self.take_profit);
+        self.stop.0 <= 0 || [target, limit].into_iter().flatten().all(beyond)
+    }
 }
 
 impl Protection {
@@ -151,13 +163,18 @@ impl Desk {
     /// Protects what `entry` has filled and fills from now on; of an entry that is protected, changes how.
     ///
     /// # Errors
-    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`].
+    /// [`PlaceError::UnknownOrder`] for an order that is neither live nor protected, [`PlaceError::BadTrigger`], and
+    /// [`PlaceError::Contradictory`] where the stop would be reached before the target can be.
     pub fn protect(&mut self, view: &View, entry: OrderId, terms: Terms) -> Result<(), PlaceError> {
-        let known = self.protection(entry).map(|p| p.instrument).or_else(|| self.instrument_of(entry));
-        let Some(instrument) = known else { return self.refuse(PlaceError::UnknownOrder) };
+        let known = self.protection(entry).map(|p| (p.instrument, p.side));
+        let known = known.or_else(|| self.order(entry).map(|order| (order.instrument, order.side)));
+        let Some((instrument, side)) = known else { return self.refuse(PlaceError::UnknownOrder) };
         let Terms { stop, take_profit, trail } = terms;
         if !terms.is_sound() {
             return self.refuse(PlaceError::BadTrigger);
+        }
+        if !terms.leave_room(side, None) {
+            return self.refuse(PlaceError::Contradictory);
         }
         if self.protection(entry).is_none() && !self.has_place_for_protection() {
             return self.refuse(PlaceError::TooManyOpenOrders);

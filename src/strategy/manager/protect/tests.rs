@@ -242,6 +242,26 @@ fn a_bracket_that_finds_no_place_for_its_protection_sends_nothing() {
 }
 
 #[test]
+fn a_stop_on_the_wrong_side_of_the_target_is_refused_and_changes_nothing() {
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let view = View::new(&table, 0);
+    for (side, [stop, target]) in [(Side::Buy, [90, 110]), (Side::Sell, [110, 90])] {
+        let mut desk = Desk::new(StrategyId(0), 1);
+        let entry = desk.place(&view, &Wanted { side, ..buy() }, Trail::None).expect("a sound order");
+        let terms =
+            |stop, target| Terms { stop: Price(stop), take_profit: Price(target), ..Terms::default() };
+        for (stop, target) in [(target, stop), (stop, stop)] {
+            let refused = desk.protect(&view, entry, terms(stop, target));
+            assert_eq!(refused, Err(PlaceError::Contradictory), "{side:?} {stop} {target}");
+        }
+        assert!(desk.protection(entry).is_none());
+        desk.protect(&view, entry, terms(stop, target)).expect("it can be");
+        assert_eq!(desk.protect(&view, entry, terms(target, stop)), Err(PlaceError::Contradictory));
+        assert_eq!(desk.protection(entry).map(Protection::terms), Some(terms(stop, target)));
+    }
+}
+
+#[test]
 fn more_that_are_reached_at_once_than_an_event_has_room_for_leave_one_event_later() {
     let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
     let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
