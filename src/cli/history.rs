@@ -2,7 +2,8 @@
 
 use super::Outcome;
 use super::status_line::StatusLine;
-use crate::history::catalogue::{Catalogue, CatalogueWriter, HistoryError, Series};
+use crate::domain::Time;
+use crate::history::catalogue::{Catalogue, CatalogueWriter, Entry, HistoryError, Series};
 use crate::history::{HistoryEvents, Query};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ fn list(place: &Place) -> Result<(), HistoryError> {
 }
 
 /// To the second, UTC.
-fn short(time: crate::domain::Time) -> String {
+fn short(time: Time) -> String {
     time.to_string().get(..19).unwrap_or("?").to_owned()
 }
 
@@ -110,10 +111,23 @@ fn series_json(series: &Series) -> Value {
     })
 }
 
+/// An import as the catalogue has it, with its moments as text: the catalogue counts ns since 1970.
+pub fn entry_json(entry: &Entry) -> Value {
+    let mut told = json!(entry);
+    let text = |of: &mut Value, name: &str, ns: u64| of[name] = json!(Time(ns).to_string());
+    text(&mut told, "imported", entry.imported);
+    for (at, segment) in entry.segments.iter().enumerate() {
+        let of = &mut told["segments"][at];
+        text(of, "first", segment.first);
+        text(of, "last", segment.last);
+    }
+    told
+}
+
 fn sources(place: &Place) -> Result<(), HistoryError> {
     let catalogue = Catalogue::open(&place.dir)?;
     if place.json {
-        println!("{:#}", json!(catalogue.entries()));
+        println!("{:#}", Value::from(catalogue.entries().iter().map(entry_json).collect::<Vec<_>>()));
         return Ok(());
     }
     for entry in catalogue.entries() {
@@ -195,7 +209,7 @@ fn remove(id: &str, place: &Place) -> Result<(), HistoryError> {
     Catalogue::open(dir)?;
     let entry = CatalogueWriter::open(dir)?.remove(id)?;
     if place.json {
-        println!("{:#}", json!({ "removed": entry }));
+        println!("{:#}", json!({ "removed": entry_json(&entry) }));
     } else {
         println!("{} removed: {} rows", entry.source, entry.rows);
     }

@@ -1,6 +1,7 @@
 //! `algo-trader import`: vendors' files and recordings into the local history.
 
 use super::Outcome;
+use super::history::entry_json;
 use super::replay::load;
 use super::status_line::StatusLine;
 use crate::domain::{Instrument, Market};
@@ -248,7 +249,7 @@ fn tell(args: &Args, path: &Path, imported: &Result<Imported, ImportError>, done
             if !args.json {
                 print_entry(entry);
             }
-            done.entries.push(json!({ "state": "added", "entry": entry, "problems": problems }));
+            done.entries.push(json!({ "state": "added", "entry": entry_json(entry), "problems": problems }));
         }
         Ok(Imported::Known(entry)) => {
             done.known += 1;
@@ -256,7 +257,7 @@ fn tell(args: &Args, path: &Path, imported: &Result<Imported, ImportError>, done
                 let (path, id) = (path.display(), &entry.id);
                 println!("{path}: known already (import {id} of {}), nothing added", entry.source);
             }
-            done.entries.push(json!({ "state": "known", "entry": entry }));
+            done.entries.push(json!({ "state": "known", "entry": entry_json(entry) }));
         }
         Err(error) => {
             done.failed += 1;

@@ -14,7 +14,7 @@ use crate::domain::order::ReportKind;
 use crate::domain::pnl::{Method, Profit};
 use crate::domain::{Instrument, InstrumentTable, Notional, Position, Price, Slot, Time};
 use crate::journal::{Entry, Follower, JournalError, Next, Resumed, Unpriced};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
@@ -66,9 +66,9 @@ pub struct PnlDay {
 }
 
 /// A sum in one quote asset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PnlSum {
-    /// Of what: a strategy, a day, or `all`.
+    /// Of what: a strategy, a day, or `all`. In JSON its name says which, and of everything there is none.
     pub of: String,
     /// The asset.
     pub quote: String,
@@ -90,11 +90,33 @@ pub struct PnlReport {
     /// By strategy and instrument, of those in which something was filled.
     pub lines: Vec<PnlLine>,
     /// Sums by strategy.
+    #[serde(serialize_with = "by_strategy")]
     pub strategies: Vec<PnlSum>,
     /// Sums by day.
+    #[serde(serialize_with = "by_day")]
     pub days: Vec<PnlSum>,
     /// Sums of everything.
+    #[serde(serialize_with = "of_all")]
     pub whole: Vec<PnlSum>,
+}
+
+fn by_strategy<S: Serializer>(sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
+    named("strategy", sums, to)
+}
+
+fn by_day<S: Serializer>(sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
+    named("day", sums, to)
+}
+
+fn of_all<S: Serializer>(sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(sums.iter().map(|sum| BTreeMap::from([("quote", &sum.quote), ("net", &sum.net)])))
+}
+
+fn named<S: Serializer>(name: &'static str, sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(sums.iter().map(|sum| {
+        let PnlSum { of, quote, net } = sum;
+        BTreeMap::from([(name, of), ("quote", quote), ("net", net)])
+    }))
 }
 
 /// Why there is none.

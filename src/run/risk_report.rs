@@ -326,7 +326,8 @@ fn report(
                 0.0 => float(row.cost),
                 mark => float(row.qty) * mark,
             };
-            let exposure = rows.map(worth).sum();
+            // A sum of nothing is less than nothing in floats: -0.0.
+            let exposure = rows.map(worth).sum::<f64>() + 0.0;
             Holding { name: instrument.name(), exposure }
         })
         .collect();

@@ -29,6 +29,7 @@ pub struct Why {
     /// The strategy, and its parameters.
     pub strategy: StrategyFacts,
     /// The strategy's position in the instrument then.
+    #[serde(rename = "qty")]
     pub position: String,
     /// How it was sized, where the strategy has sizing and asked for a size at this event.
     pub sizing: Option<SizingFacts>,
