@@ -308,6 +308,59 @@ fn what_cannot_be_written_is_told_before_the_run_or_at_its_end() {
 }
 
 #[test]
+fn a_file_where_a_directory_is_to_be_is_told_before_the_work_by_every_command() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let recording = recording(dir.path(), &[TRADE.as_bytes()]).display().to_string();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (file, below, bars, demo) = (path("file"), path("file/below"), path("bars.csv"), path("demo.toml"));
+    std::fs::write(&file, b"x").expect("written");
+    std::fs::write(&bars, "time,open,high,low,close,volume\n2024-01-01,1,1,1,1,1\n").expect("written");
+    std::fs::write(&demo, format!("[risk]\nunset = \"default\"\n[report]\ndir = {file:?}\n"))
+        .expect("written");
+    let history = path("history");
+    let csv =
+        ["import", "csv", "--instrument", "usa:spot:XYZ", "--base", "XYZ", "--quote", "USD", "--every", "1d"];
+    let import = |dir: &str| program(&[&csv[..], &["--dir", dir, &bars]].concat());
+    assert_eq!(import(&history).status.code(), Some(0));
+    let (_, journal) = journaled(tempfile::tempdir_in(dir.path()).expect("a directory").keep().as_path());
+    let (journal, trail) = (journal.display().to_string(), format!("{}.audit", journal.display()));
+    let fetch = [
+        "fetch-history",
+        "BTCUSDT",
+        "--klines",
+        "1m",
+        "--from",
+        "2024-08-01",
+        "--rest",
+        "https://127.0.0.1:1",
+    ];
+    for place in [&file, &below] {
+        let store = format!("sqlite:{place}/runs.db");
+        let [in_it, ca] = ["run.journal", "ca.pem"].map(|name| format!("{place}/{name}"));
+        for output in [
+            program(&["export", "--dir", &history, "--out", place]),
+            program(&["capture", "--from", &recording, "--out", place]),
+            import(place),
+            program(&[&fetch[..], &["--dir", place]].concat()),
+            program(&["replay", &recording, "--report", place]),
+            program(&["replay", &recording, "--journal", &in_it]),
+            program(&["replay", &recording, "--store", &store]),
+            program(&["store", "load", "--journal", &journal, "--store", &store]),
+            program(&["audit", "export", &trail, "--out", &in_it]),
+            program(&["venue", "serve", "--ca-out", &ca]),
+            program(&["demo", "--seconds", "1", "--config", &demo]),
+            program(&["demo", "--seconds", "1", "--config", &demo, "--speed", "max"]),
+            program(&["demo", "--seconds", "1", "--config", &demo, "--speed", "max", "--json"]),
+        ] {
+            refused(&output, 2, &[&format!("{file}: not a directory; name another place for ")]);
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(!told.contains("order stream"), "nothing was run for it: {told}");
+        }
+    }
+    assert_eq!(std::fs::read(&file).expect("read"), b"x");
+}
+
+#[test]
 fn a_journal_that_finds_no_room_is_a_failure_of_the_moment_and_leaves_no_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = recording(dir.path(), &[TRADE.as_bytes()]);

@@ -1,6 +1,7 @@
 //! The demo as a script meets it: what it says of itself as JSON, and how soon it trades.
 
 use serde_json::Value;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -64,6 +65,28 @@ fn requests_for_less_than_a_lot_are_told_with_how_often_and_why() {
     let said =
         format!("  refused before risk no-quantity: {refused}; quantity zero, negative, or less than a lot:");
     assert!(text.contains(&said), "{text}");
+}
+
+#[test]
+fn a_trail_that_breaks_leaves_the_journal_that_completes_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (own, report) = (dir.path().join("own"), dir.path().join("report"));
+    std::fs::create_dir(&own).expect("made");
+    // A directory where the trail is to be: no line of it can be written.
+    std::fs::create_dir_all(report.join("demo.audit")).expect("made");
+    for way in ["--direct", "--live-orders"] {
+        let output = Command::new(PROGRAM)
+            .env("TMPDIR", &own)
+            .args(["demo", "--seconds", "1", "--report"])
+            .args([&report, &PathBuf::from(way)])
+            .output()
+            .expect("the program starts");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        let journal = told.split("audit load --journal ").nth(1).and_then(|rest| rest.split(' ').next());
+        let journal = PathBuf::from(journal.expect("it is told"));
+        assert!(journal.starts_with(&own) && journal.is_file(), "{told}");
+    }
 }
 
 /// The promise is two seconds. What else a machine does while its tests run is not the demo's: the best of three counts.

@@ -2,7 +2,7 @@
 
 use super::output::grouped;
 use super::replay::{load, start_log};
-use super::{Outcome, why};
+use super::{Outcome, in_the_way, why};
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, ExportFormat, Scribe, Scribed, Verified, export, verify_file};
 use crate::domain::Time;
@@ -200,6 +200,9 @@ fn print_verified(trail: &Path, found: &Verified) {
 }
 
 fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
+    if let Some(path) = &args.out {
+        in_the_way::directory_of(path, "what is exported")?;
+    }
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from >= to
     {

@@ -1,8 +1,8 @@
 //! `algo-trader capture`: raw frames into files, and whether the files are what was written.
 
-use super::Outcome;
 use super::output::grouped;
 use super::replay::{load, start_log};
+use super::{Outcome, in_the_way};
 use crate::domain::Time;
 use crate::history::capture::{
     Capture, CaptureCounts, CaptureOptions, FileState, Fsync, Verification, WhenFull, verify,
@@ -140,6 +140,9 @@ pub fn run(args: Args) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
+    if let Err(outcome) = in_the_way::directory(&out, "the capture") {
+        return outcome;
+    }
     let interrupt = Interrupt::install().unwrap_or_default();
     let failed = |error: &dyn std::fmt::Display| {
         eprintln!("{error}");

@@ -12,7 +12,7 @@ use super::Outcome;
 use super::many::{self, Measure};
 use super::replay::{Common, parse_speed};
 use crate::domain::{Instrument, InstrumentTable};
-use crate::run::{Config, Pace};
+use crate::run::{AuditSummary, Config, Pace};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::os::unix::fs::DirBuilderExt;
@@ -114,6 +114,21 @@ impl DemoFiles {
     /// Leaves the journal where it is.
     fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// Leaves the journal where a trail lacks what it has.
+    fn keep_for_the_trail(&mut self, audit: Option<&AuditSummary>) {
+        self.kept |= audit.is_some_and(|audit| !audit.complete);
+    }
+
+    /// Says what a trail that is not complete is completed from.
+    fn tell_what_the_trail_lacks(&self, audit: Option<&AuditSummary>) {
+        if let Some(audit) = audit.filter(|audit| !audit.complete) {
+            let (journal, trail) = (self.journal.display(), audit.trail.display());
+            eprintln!(
+                "the journal is kept for what its trail lacks: algo-trader audit load --journal {journal} --trail {trail}"
+            );
+        }
     }
 
     /// Lets what controls the run be with the demo's own files, unless the configuration says where.

@@ -1,8 +1,8 @@
 //! `algo-trader export`: series of the local history as CSV or Parquet.
 
-use super::Outcome;
 use super::capture::parse_time;
 use super::status_line::StatusLine;
+use super::{Outcome, in_the_way};
 use crate::domain::Time;
 use crate::history::export::{ExportError, ExportFormat, Exported, export_series};
 use crate::history::{Catalogue, HistoryError, Query};
@@ -57,6 +57,9 @@ fn parse_format(text: &str) -> Result<ExportFormat, String> {
 }
 
 pub fn run(args: Args) -> Outcome {
+    if let Err(outcome) = in_the_way::directory(&args.out, "what is exported") {
+        return outcome;
+    }
     match export(&args) {
         Ok(files) => {
             if args.json {

@@ -1,8 +1,8 @@
 //! `algo-trader fetch-history`: a venue's klines and aggregate trades, by its REST interface, into the local history.
 
-use super::Outcome;
 use super::replay::{load, start_log};
 use super::status_line::StatusLine;
+use super::{Outcome, in_the_way};
 use crate::domain::{Market, Time};
 use crate::history::fetched::{FetchKind, INTERVALS, Interval};
 use crate::net::{Endpoint, TlsClient};
@@ -123,6 +123,9 @@ pub fn run(args: Args) -> Outcome {
         Err(outcome) => return outcome,
     };
     start_log(&config);
+    if let Err(outcome) = in_the_way::directory(&args.dir, "the history") {
+        return outcome;
+    }
     let mut trust = config.venue.tls.clone();
     trust.ca_file = args.ca_file.clone().or(trust.ca_file);
     let tls = match TlsClient::new(&trust) {

@@ -1,9 +1,9 @@
 //! `algo-trader import`: vendors' files and recordings into the local history.
 
-use super::Outcome;
 use super::history::entry_json;
 use super::replay::load;
 use super::status_line::StatusLine;
+use super::{Outcome, in_the_way};
 use crate::domain::{Instrument, Market};
 use crate::history::CatalogueWriter;
 use crate::history::catalogue::{Entry, is_every};
@@ -150,6 +150,9 @@ pub fn run(args: Args) -> Outcome {
         Ok(config) => config.instruments.all().to_vec(),
         Err(outcome) => return outcome,
     };
+    if let Err(outcome) = in_the_way::directory(&args.dir, "the history") {
+        return outcome;
+    }
     let Found { files: mut paths, passed_over } = match files(&args.paths) {
         Ok(found) => found,
         Err(error) => return failed(&error),

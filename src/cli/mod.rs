@@ -37,6 +37,7 @@ mod export;
 mod fetch_history;
 mod history;
 mod import;
+mod in_the_way;
 mod list;
 mod many;
 mod output;

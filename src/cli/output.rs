@@ -1,7 +1,7 @@
 //! What replay, demo and run print: the same summary, the same report.
 
-use super::Outcome;
 use super::table::{folded, number, table, words};
+use super::{Outcome, in_the_way};
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{DenyReason, Instrument};
@@ -341,6 +341,7 @@ pub fn audit_line(audit: &AuditSummary) -> String {
 /// Makes the directory of a report that was asked for: where it cannot be, that is known before the work and not after it.
 pub fn prepare_report(dir: Option<&Path>) -> Result<(), Outcome> {
     let Some(dir) = dir else { return Ok(()) };
+    in_the_way::directory(dir, "the report")?;
     latency::prepare(dir).map_err(|error| {
         eprintln!("the report cannot go there: {error}");
         match error {

@@ -187,8 +187,12 @@ impl Common {
         AuditRequest::new(config).map(|audit| audit.started_by_user(what))
     }
 
-    /// Makes the report's directory, if one is asked for: where it cannot be, that is known before the run and not after it.
-    pub fn prepare_report(&self) -> Result<(), Outcome> {
+    /// Makes the report's directory, if one is asked for, and looks whether the journal's can be: where one cannot, that is
+    /// known before the run and not after it.
+    pub fn prepare_places(&self) -> Result<(), Outcome> {
+        if let Some(journal) = &self.journal {
+            super::in_the_way::directory_of(journal, "the journal")?;
+        }
         super::output::prepare_report(self.report.as_deref())
     }
 
@@ -353,7 +357,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     if args.common.show_topology {
         return show_topology(&config, &pipeline, args.common.json);
     }
-    if let Err(outcome) = args.common.prepare_report() {
+    if let Err(outcome) = args.common.prepare_places() {
         return outcome;
     }
     let interrupt = Interrupt::install().unwrap_or_default();
@@ -549,7 +553,7 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
     if args.common.show_topology {
         return show_topology(&config, &pipeline, args.common.json);
     }
-    if let Err(outcome) = args.common.prepare_report() {
+    if let Err(outcome) = args.common.prepare_places() {
         return outcome;
     }
     let interrupt = Interrupt::install().unwrap_or_default();

@@ -67,7 +67,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     if common.show_topology {
         return show_topology(&config, &pipeline, common.json);
     }
-    if let Err(outcome) = common.prepare_report() {
+    if let Err(outcome) = common.prepare_places() {
         return outcome;
     }
     let live = config.trading.mode == TradingMode::Live;

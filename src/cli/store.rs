@@ -1,7 +1,7 @@
 //! `algo-trader store`: takes journals into a database, and tells what a database holds.
 
 use super::replay::{load, start_log};
-use super::{Outcome, output::grouped};
+use super::{Outcome, in_the_way, output::grouped};
 use crate::domain::Time;
 use crate::run::Config;
 use crate::run::interrupt::Interrupt;
@@ -66,13 +66,15 @@ struct Place {
 /// The address given with `--store`, or else the configuration's. An address is never printed before it was checked:
 /// it could hold a password.
 pub fn address(given: Option<&str>, config: &Config) -> Result<Option<StoreUrl>, Outcome> {
-    match given {
-        None => Ok(config.store.url.clone()),
-        Some(text) => text.parse().map(Some).map_err(|error| {
+    let url = match given {
+        None => config.store.url.clone(),
+        Some(text) => Some(text.parse::<StoreUrl>().map_err(|error| {
             eprintln!("--store: the address {error}");
             Outcome::BadUsage
-        }),
-    }
+        })?),
+    };
+    url.as_ref().map_or(Ok(()), in_the_way::directory_of_store)?;
+    Ok(url)
 }
 
 impl Place {

@@ -1,7 +1,7 @@
 //! `algo-trader venue serve`: a local venue over the wire, for whatever trades on Binance's protocol.
 
-use super::Outcome;
 use super::replay::load;
+use super::{Outcome, in_the_way};
 use crate::domain::Market;
 use crate::history::{Recording, RecordingOptions};
 use crate::run::interrupt::Interrupt;
@@ -251,6 +251,9 @@ fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome>
     }
     options.listen = args.listen;
     options.allow_remote = args.allow_remote;
+    if let Some(path) = &args.ca_out {
+        in_the_way::directory_of(path, "the authority")?;
+    }
     options.ca_out = args.ca_out;
     options.tls = if args.plain { Tls::Plain } else { args.tls };
     options.admin = args.admin.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));

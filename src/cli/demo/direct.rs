@@ -1,8 +1,8 @@
 //! The demo without a network: the generator's frames go straight into the pipeline.
 
-use super::super::output::Beside;
+use super::super::output::{Beside, prepare_report};
 use super::super::replay::{progress, show, show_topology, start_log};
-use super::super::{Outcome, many};
+use super::super::{Outcome, in_the_way, many};
 use super::proof::Proof;
 use super::{Args, DemoFiles, configuration, source};
 use crate::domain::Instrument;
@@ -26,7 +26,7 @@ pub(super) fn run(
         Err(outcome) => return outcome,
     };
     start_log(&config);
-    if let Err(outcome) = args.common.prepare_report() {
+    if let Err(outcome) = args.common.prepare_places() {
         return outcome;
     }
     if config.trading.mode == TradingMode::Live {
@@ -63,6 +63,14 @@ pub(super) fn run(
         Err(outcome) => return outcome,
     };
     let files = args.common.report.clone().unwrap_or_else(|| config.report.dir.join("demo"));
+    // With --json alone there is no report, but a trail there is.
+    let prepared = match args.common.json {
+        false => prepare_report(Some(&files)),
+        true => in_the_way::directory(&files, "the demo's results (--report DIR)"),
+    };
+    if let Err(outcome) = prepared {
+        return outcome;
+    }
     let mut audit = args.common.audit_request(&config, "demo");
     if let Some(audit) = audit.as_mut().filter(|audit| own.journal_goes() && audit.trail.is_none()) {
         audit.trail = Some(files.join("demo.audit"));
@@ -83,8 +91,9 @@ pub(super) fn run(
         // What the database lacks is in the journal alone.
         own.keep();
     }
-    let audited = result.as_ref().ok().and_then(|summary| summary.audit.as_ref());
-    let trail = audited.map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
+    let audited = result.as_ref().ok().and_then(|summary| summary.audit.clone());
+    own.keep_for_the_trail(audited.as_ref());
+    let trail = audited.as_ref().map_or_else(|| trail_of(&own.journal), |audit| audit.trail.clone());
     let proof = result
         .as_ref()
         .ok()
@@ -97,6 +106,7 @@ pub(super) fn run(
     let beside = Beside { instruments: points, proof: proof_json, ..Beside::default() };
     let paced = pace != Pace::Max;
     let outcome = show(result, &config, &args.common, beside, "Demo on a generated market", paced);
+    own.tell_what_the_trail_lacks(audited.as_ref());
     if let Some(problem) = failed {
         eprintln!("{problem}");
         return Outcome::Failed;

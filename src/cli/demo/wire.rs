@@ -1,9 +1,9 @@
 //! The demo as it is: a local venue serves the generated market over TLS, and the demo connects to it as to any venue.
 
-use super::super::Outcome;
 use super::super::output::Beside;
 use super::super::replay::{print, show_topology, start_log};
 use super::super::run::{progress, tell_failure};
+use super::super::{Outcome, in_the_way};
 use super::account::DemoAccount;
 use super::proof::Proof;
 use super::{Args, DemoFiles, configuration, temporary};
@@ -38,7 +38,7 @@ fn demo(
 ) -> Result<Outcome, Outcome> {
     let mut config = configuration(args, instruments.clone())?;
     start_log(&config);
-    args.common.prepare_report()?;
+    args.common.prepare_places()?;
     let mut own = DemoFiles::new(args.common.journal.as_ref())?;
     own.hold_control(&mut config);
     args.common.journal = Some(own.journal.clone());
@@ -113,6 +113,7 @@ fn demo(
             store.journal = None;
         }
     }
+    own.keep_for_the_trail(summary.audit.as_ref());
     if interrupt.is_raised() {
         eprintln!("interrupted: what follows is what was handled until then");
         summary.stopped.get_or_insert(StopReason::Interrupted);
@@ -121,6 +122,7 @@ fn demo(
     let proof = Proof::of(&summary.order_stream_sha256, (&own.journal, &trail), &config, strategies);
     let beside = Beside { proof: Some(proof.to_json()), ..Beside::default() };
     let outcome = print(&summary, &config, &args.common, beside, title, false);
+    own.tell_what_the_trail_lacks(summary.audit.as_ref());
     match served {
         Ok(served) if !args.common.json => println!(
             "the venue sent {} frames over {} connections and answered {} REST calls",
@@ -161,6 +163,7 @@ fn store(args: &Args, config: &Config, files: &Path) -> Result<StoreRequest, Out
         );
         Outcome::Failed
     };
+    in_the_way::directory(files, "the demo's results (--report DIR)")?;
     std::fs::create_dir_all(files).map_err(|error| refuse(&error))?;
     let url: StoreUrl =
         format!("sqlite:{}", files.join("demo.db").display()).parse().map_err(|error| refuse(&error))?;
