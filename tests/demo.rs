@@ -89,6 +89,44 @@ fn a_trail_that_breaks_leaves_the_journal_that_completes_it() {
     }
 }
 
+/// What a demo has for itself is gone with it, whichever way it ends: there is a key among it.
+#[test]
+fn a_second_signal_leaves_nothing_of_the_demo_behind() {
+    for _ in 0..5 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let has = |name: &str| {
+            let own = std::fs::read_dir(dir.path()).expect("there").flatten();
+            let inside = own.filter_map(|own| std::fs::read_dir(own.path()).ok()).flatten().flatten();
+            inside.into_iter().any(|entry| entry.file_name() == name)
+        };
+        let report = dir.path().join("report");
+        let mut child = Command::new(PROGRAM)
+            .env("TMPDIR", dir.path())
+            .args(["demo", "--live-orders", "--seconds", "60", "--report"])
+            .arg(&report)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let begun = std::time::Instant::now();
+        while !(has("account.key") && has("venue.pem") && has("demo.journal")) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it never came to where it has a key");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let both = "kill -INT \"$0\"; kill -TERM \"$0\"";
+        let sent = Command::new("sh").args(["-c", both, &child.id().to_string()]).status();
+        assert!(sent.expect("a shell").success());
+        let status = child.wait().expect("it ends");
+        std::fs::remove_dir_all(&report).expect("it was made");
+        let left: Vec<_> = std::fs::read_dir(dir.path()).expect("there").flatten().collect();
+        assert!(left.is_empty(), "{status}: {left:?}");
+        if status.code() == Some(130) {
+            return;
+        }
+    }
+    panic!("no demo of five was ended at once");
+}
+
 /// The promise is two seconds. What else a machine does while its tests run is not the demo's: the best of three counts.
 #[test]
 fn its_first_order_comes_within_two_seconds_of_the_start() {

@@ -12,11 +12,12 @@ use super::Outcome;
 use super::many::{self, Measure};
 use super::replay::{Common, parse_speed};
 use crate::domain::{Instrument, InstrumentTable};
+use crate::run::interrupt::{Interrupt, SecondSignal};
 use crate::run::{AuditSummary, Config, Pace};
 use crate::strategy::StrategySpec;
 use crate::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments, small_qty};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DEMO_TEXT: &str = include_str!("../../config/demo.toml");
@@ -75,14 +76,6 @@ pub struct Args {
     pub common: Common,
 }
 
-/// A place for a file that the demo makes for itself.
-fn temporary(extension: &str) -> PathBuf {
-    // Process ids come again (in a container they are always the same), moments do not.
-    let moment = jiff::Timestamp::now().as_nanosecond();
-    let name = format!("algo-trader-demo-{}-{moment}.{extension}", std::process::id());
-    std::env::temp_dir().join(name)
-}
-
 /// The files of a demo: its journal where it was asked for, and a directory of its own for what goes with it. What one
 /// demo lost, or what was stopped in it, is nothing to the next, nor to another user of this machine.
 struct DemoFiles {
@@ -90,11 +83,16 @@ struct DemoFiles {
     journal: PathBuf,
     /// The journal is to be left, though nobody asked for it.
     kept: bool,
+    /// Ends the demo. At once it ends with its directory, since there is a key in it.
+    interrupt: Interrupt,
+    _second: Option<SecondSignal>,
 }
 
 impl DemoFiles {
     fn new(asked: Option<&PathBuf>) -> Result<Self, Outcome> {
-        let dir = temporary("d");
+        // Process ids come again (in a container they are always the same), moments do not.
+        let moment = jiff::Timestamp::now().as_nanosecond();
+        let dir = std::env::temp_dir().join(format!("algo-trader-demo-{}-{moment}.d", std::process::id()));
         if let Err(error) = std::fs::DirBuilder::new().mode(0o700).create(&dir) {
             eprintln!(
                 "the demo's own files cannot go to {}: {error}; name another place with TMPDIR",
@@ -103,7 +101,12 @@ impl DemoFiles {
             return Err(Outcome::Failed);
         }
         let journal = asked.cloned().unwrap_or_else(|| dir.join("demo.journal"));
-        Ok(Self { dir, journal, kept: false })
+        let goes = dir.clone();
+        let (interrupt, second) = match Interrupt::install_and_at_the_second(move || remove(&goes)) {
+            Ok((interrupt, second)) => (interrupt, Some(second)),
+            Err(_) => (Interrupt::default(), None),
+        };
+        Ok(Self { dir, journal, kept: false, interrupt, _second: second })
     }
 
     /// Whether the journal goes with the demo.
@@ -140,8 +143,18 @@ impl DemoFiles {
 impl Drop for DemoFiles {
     fn drop(&mut self) {
         if !(self.kept && self.journal.starts_with(&self.dir)) {
-            // Nothing is lost if it stays: it is a temporary directory.
-            let _ = std::fs::remove_dir_all(&self.dir);
+            remove(&self.dir);
+        }
+    }
+}
+
+/// Removes a directory that goes with the demo, and what other threads may yet be putting into it.
+fn remove(dir: &Path) {
+    for _ in 0..10 {
+        // Nothing is lost if it stays: it is a temporary directory.
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {}
+            _ => return,
         }
     }
 }

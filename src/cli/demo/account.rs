@@ -1,14 +1,13 @@
 //! The demo's account at its own venue, for orders that are sent: opened for the demo, gone with it.
 
 use super::super::Outcome;
-use super::temporary;
 use crate::domain::Instrument;
 use crate::net::Endpoint;
 use crate::run::Config;
 use crate::venue::local::api::{AccountOptions, DemoKey, demo_account};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An account, and the file that its key is in; the file goes with this.
 pub(super) struct DemoAccount {
@@ -18,10 +17,10 @@ pub(super) struct DemoAccount {
 }
 
 impl DemoAccount {
-    /// Makes the account and writes its key into a file that its owner alone may read.
-    pub fn new(instruments: &[Instrument]) -> Result<Self, Outcome> {
+    /// Makes the account and writes its key into a file in `dir` that its owner alone may read.
+    pub fn new(instruments: &[Instrument], dir: &Path) -> Result<Self, Outcome> {
         let (options, DemoKey { api_key, secret }) = demo_account(instruments);
-        let account = Self { file: temporary("key"), options: Some(options) };
+        let account = Self { file: dir.join("account.key"), options: Some(options) };
         let written = std::fs::File::options()
             .write(true)
             .create_new(true)

@@ -8,7 +8,6 @@ use super::{Args, DemoFiles, configuration, source};
 use crate::domain::Instrument;
 use crate::run::audit::trail_of;
 use crate::run::config::TradingMode;
-use crate::run::interrupt::Interrupt;
 use crate::run::{Pace, Pipeline, ReplayOptions, replay_frames};
 use crate::strategy::StrategySpec;
 
@@ -76,7 +75,7 @@ pub(super) fn run(
         audit.trail = Some(files.join("demo.audit"));
     }
     let pace = args.speed.unwrap_or(Pace::Times(1.0));
-    let interrupt = Interrupt::install().unwrap_or_default();
+    let interrupt = own.interrupt.clone();
     let options = ReplayOptions {
         pace,
         interrupt: interrupt.clone(),

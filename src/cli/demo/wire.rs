@@ -6,13 +6,12 @@ use super::super::run::{progress, tell_failure};
 use super::super::{Outcome, in_the_way};
 use super::account::DemoAccount;
 use super::proof::Proof;
-use super::{Args, DemoFiles, configuration, temporary};
+use super::{Args, DemoFiles, configuration};
 use crate::domain::{Instrument, Market};
 use crate::net::Endpoint;
 use crate::pipeline::StopReason;
 use crate::run::audit::trail_of;
 use crate::run::config::TradingMode;
-use crate::run::interrupt::Interrupt;
 use crate::run::{Config, LiveOptions, Pipeline, StoreRequest, run_live};
 use crate::store::StoreUrl;
 use crate::strategy::StrategySpec;
@@ -50,10 +49,10 @@ fn demo(
     let store = store(args, &config, &files)?;
     let place = store.place.clone();
 
-    let authority = Authority::new();
+    let authority = Authority(own.dir.join("venue.pem"));
     // A configuration of one's own says by its mode whether orders are sent.
     let live = config.trading.mode == TradingMode::Live;
-    let mut account = if live { Some(DemoAccount::new(&instruments)?) } else { None };
+    let mut account = if live { Some(DemoAccount::new(&instruments, &own.dir)?) } else { None };
     let opened = account.as_mut().and_then(|account| account.options.take());
     let venue = serve(args, instruments, &authority.0, opened)?;
     connect_to(&mut config, &venue, &authority.0);
@@ -81,7 +80,7 @@ fn demo(
     if let Some(audit) = audit.as_mut().filter(|audit| own.journal_goes() && audit.trail.is_none()) {
         audit.trail = Some(files.join("demo.audit"));
     }
-    let interrupt = Interrupt::install().unwrap_or_default();
+    let interrupt = own.interrupt.clone();
     let options = LiveOptions {
         duration: Some(Duration::from_secs(args.seconds)),
         interrupt: interrupt.clone(),
@@ -172,12 +171,6 @@ fn store(args: &Args, config: &Config, files: &Path) -> Result<StoreRequest, Out
 
 /// The file of the venue's certificate authority; it goes with the demo.
 struct Authority(PathBuf);
-
-impl Authority {
-    fn new() -> Self {
-        Self(temporary("pem"))
-    }
-}
 
 impl Drop for Authority {
     fn drop(&mut self) {
