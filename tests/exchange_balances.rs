@@ -253,6 +253,18 @@ fn refusals_are_the_venues() {
     assert_eq!(again.map_err(Refusal::code), Err(-2011));
 }
 
+/// A target and a stop, one cancels the other.
+fn pair() -> OcoRequest {
+    OcoRequest {
+        side: Side::Sell,
+        qty: Qty(100),
+        above: OcoLeg { price: Some(Price(500)), ..OcoLeg::new(OrderType::LimitMaker) },
+        below: OcoLeg { stop_price: Some(Price(100)), ..OcoLeg::new(OrderType::StopLoss) },
+        client_id: None,
+        stp: None,
+    }
+}
+
 #[test]
 fn lists_that_are_over_are_forgotten_behind_one_that_stays_open() {
     let mut few = rules(2, 3);
@@ -261,14 +273,7 @@ fn lists_that_are_over_are_forgotten_behind_one_that_stays_open() {
     let account = exchange.open_account(None);
     let base = exchange.asset("BASE").expect("listed");
     assert!(exchange.deposit(0, account, base, 1 << 60, &mut Vec::new()));
-    let pair = OcoRequest {
-        side: Side::Sell,
-        qty: Qty(100),
-        above: OcoLeg { price: Some(Price(500)), ..OcoLeg::new(OrderType::LimitMaker) },
-        below: OcoLeg { stop_price: Some(Price(100)), ..OcoLeg::new(OrderType::StopLoss) },
-        client_id: None,
-        stp: None,
-    };
+    let pair = pair();
     let (open, _) = exchange.place_oco(0, account, SYMBOL, &pair, &mut Vec::new()).expect("placed");
     let mut last = open;
     for ms in 1..20 {
@@ -291,14 +296,7 @@ fn a_leg_is_amended_after_the_other_was_forgotten() {
         let asset = exchange.asset(asset).expect("listed");
         assert!(exchange.deposit(0, account, asset, 1 << 60, &mut Vec::new()));
     }
-    let pair = OcoRequest {
-        side: Side::Sell,
-        qty: Qty(100),
-        above: OcoLeg { price: Some(Price(500)), ..OcoLeg::new(OrderType::LimitMaker) },
-        below: OcoLeg { stop_price: Some(Price(100)), ..OcoLeg::new(OrderType::StopLoss) },
-        client_id: None,
-        stp: None,
-    };
+    let pair = pair();
     let (list, [above, below]) =
         exchange.place_oco(0, seller, SYMBOL, &pair, &mut Vec::new()).expect("placed");
     // A part of the one ends the other, and the one goes on.

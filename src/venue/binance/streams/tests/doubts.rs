@@ -38,18 +38,21 @@ fn a_quiet_book_is_compared_with_the_venues_and_one_whose_diff_is_on_its_way_is_
     assert_eq!((rig.client.counts.stale_streams, rig.client.books_synced()), (0, (1, 1)));
 }
 
+/// The connections that are asked for at the start, each of them opened.
+fn opened(rig: &mut Rig) -> Vec<ConnectionId> {
+    let connection = |request: Request| match request {
+        Request::Connect { connection, .. } => Some(connection),
+        _ => None,
+    };
+    let lines: Vec<_> = rig.pass(0).into_iter().filter_map(connection).collect();
+    lines.iter().for_each(|id| rig.open(*id));
+    lines
+}
+
 #[test]
 fn a_stream_that_stays_behind_costs_its_book_and_only_then_connections_one_at_a_time() {
     let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
-    let asked = rig.pass(0);
-    let lines: Vec<_> = asked
-        .iter()
-        .filter_map(|r| match r {
-            Request::Connect { connection, .. } => Some(*connection),
-            _ => None,
-        })
-        .collect();
-    lines.iter().for_each(|id| rig.open(*id));
+    let lines = opened(&mut rig);
     let (id, instrument) = (lines[0], InstrumentId(0));
     rig.diff(id, 1, 10);
     assert_eq!(fetches(&rig.pass(1)), 1);
@@ -220,15 +223,7 @@ fn a_book_that_its_quotes_contradict_again_and_again_is_fetched_anew() {
 #[test]
 fn trades_whose_ids_are_passed_over_are_missing_once_they_can_no_longer_come() {
     let mut rig = Rig::new(StreamSettings { redundancy: 2, ..settings() }, 1);
-    let asked = rig.pass(0);
-    let lines: Vec<_> = asked
-        .iter()
-        .filter_map(|r| match r {
-            Request::Connect { connection, .. } => Some(*connection),
-            _ => None,
-        })
-        .collect();
-    lines.iter().for_each(|id| rig.open(*id));
+    let lines = opened(&mut rig);
     let trade = |rig: &mut Rig, line: usize, id: u64| {
         rig.next_id = id - 1;
         rig.trade(lines[line])
