@@ -47,7 +47,10 @@ const MORE: &[StrategySpec] =
     &[StrategySpec { name: "alternate", doc: "in and out, bar by bar", params: &[], build: build_alternate }];
 
 fn configuration(table: &InstrumentTable) -> Config {
-    let mut text = String::from("[risk]\nunset = \"default\"\ngross_notional_max = \"100000000\"\n");
+    // Sixty pairs' bars close at once.
+    let mut text = String::from(
+        "[risk]\nunset = \"default\"\ngross_notional_max = \"100000000\"\norders_per_second_max = 1000\n",
+    );
     let mut strategy = |name: &str, label: &str, of: &[Instrument], params: &str| {
         let names: Vec<String> = of.iter().map(|i| format!("\"{}\"", i.name())).collect();
         let _ = writeln!(
