@@ -4,7 +4,7 @@
 #[path = "support/frames.rs"]
 mod frames;
 
-use algo_trader::domain::event::{DepthHead, Kline, Quote, Trade};
+use algo_trader::domain::event::{BarOrigin, DepthHead, Kline, Quote, Trade};
 use algo_trader::domain::{DecimalError, InstrumentId, Level, Market, Notional, Price, Qty, Side, Time};
 use algo_trader::venue::binance::{Decoder, FRAME_BYTES_MAX};
 use algo_trader::venue::{DecodeError, Decoded, LevelBuffer};
@@ -137,6 +137,7 @@ fn a_bars_turnover_is_cut_at_the_notionals_decimals() {
         trades: 4,
         quote_volume: Notional(396),
         closed: true,
+        origin: BarOrigin::Told,
     };
     assert_eq!(decode(Market::CoinM, KLINE.as_bytes()).0, Ok(Decoded::Kline(bar)));
 }

@@ -3,7 +3,7 @@
 #[path = "support/history.rs"]
 mod support;
 
-use algo_trader::domain::event::{Kline, Quote, Trade};
+use algo_trader::domain::event::{BarOrigin, Kline, Quote, Trade};
 use algo_trader::domain::{InstrumentId, Level, Market, Notional, Price, Qty, Side, Time};
 use algo_trader::history::import::{ImportError, ImportKind, ImportOptions, Imported, RowFault, files};
 use algo_trader::history::{Catalogue, CatalogueWriter, HistoryError, Query};
@@ -161,6 +161,7 @@ fn bars_come_back_with_their_ends_as_times_in_ms_and_in_us_files() {
             // 1250.12345678 at the three decimals of a notional.
             quote_volume: Notional(1_250_123),
             closed: true,
+            origin: BarOrigin::Told,
         };
         assert_eq!((read[0].time, read[0].decoded), (open_time.0 + 60_000_000_000, Decoded::Kline(bar)));
     }

@@ -3,7 +3,7 @@
 //! Owns: that layout, as a view ([`BarColumns`]) and as what holds one ([`BarTable`]). Whoever needs a bar whole, at which
 //! something happens, asks its holder for it.
 
-use super::event::Kline;
+use super::event::{BarOrigin, Kline};
 use super::{InstrumentId, Notional, Price, Qty, Time};
 use std::ops::Range;
 
@@ -317,6 +317,7 @@ impl BarTable {
             trades: *self.trades.get(bar)? as u64,
             quote_volume: rest.quote_volume,
             closed: rest.closed,
+            origin: BarOrigin::Told,
         };
         Some(TimedBar { time: self.columns().time(bar)?, bar: kline })
     }
@@ -339,6 +340,7 @@ mod tests {
             trades: n as u64,
             quote_volume: Notional(i128::MAX - i128::from(n)),
             closed: n % 2 == 0,
+            origin: BarOrigin::Told,
         };
         TimedBar { time: Time(100 * n as u64 + 100), bar }
     }

@@ -115,6 +115,21 @@ pub struct Kline {
     pub quote_volume: Notional,
     /// Whether it is finished.
     pub closed: bool,
+    /// How it came to be known.
+    pub origin: BarOrigin,
+}
+
+/// How a bar that comes as an event came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BarOrigin {
+    /// By itself: of a stream, or of a history.
+    #[default]
+    Told,
+    /// It was asked for, and is of the past: of before the run, or of an interruption that lasted. Indicators and strategies
+    /// see it, and nothing is ordered for it.
+    Past,
+    /// It was asked for as soon as it was over, since this run saw it not whole: otherwise as good as any.
+    Missed,
 }
 
 /// What a fill's fee was taken in.

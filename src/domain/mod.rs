@@ -17,6 +17,7 @@ pub mod kill;
 pub mod ledger;
 pub mod lots;
 pub mod measure;
+pub mod missed;
 pub mod number;
 pub mod order;
 pub mod pair;

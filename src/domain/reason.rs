@@ -287,7 +287,7 @@ reasons! {
         /// Two orders cancel each other only if they are two, of one instrument, of one size where of one side, and
         /// at most one of them is with the venue.
         NotLinkable = 9, "not-linkable";
-        /// What there is until a backtest's first moment is only watched.
+        /// What there is until a backtest's first moment is only watched, and of a live run's bars those of the past.
         WarmingUp = 10, "warming-up";
         /// The strategy's `instruments` do not have it: it gets no events of it, and nothing of it would be looked after.
         NotYours = 11, "not-yours";

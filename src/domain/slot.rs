@@ -18,7 +18,8 @@ use super::reason::DenyReason;
 use super::time::Time;
 
 use super::event::{
-    Account, Command, Denial, DepthHead, Event, FeeAsset, Kline, MarketRules, Quote, Report, Rules, Trade,
+    Account, BarOrigin, Command, Denial, DepthHead, Event, FeeAsset, Kline, MarketRules, Quote, Report,
+    Rules, Trade,
 };
 
 /// This slot begins an event.
@@ -31,6 +32,10 @@ const SOLD: u8 = 4;
 const AGGREGATE: u8 = 8;
 /// Kline: the bar is closed.
 const CLOSED: u8 = 4;
+/// Kline: it was asked for, and is of the past.
+const PAST: u8 = 8;
+/// Kline: it was asked for, and has just ended.
+const MISSED: u8 = 16;
 /// Report: the fill made liquidity (our order rested).
 const MAKER: u8 = 4;
 /// Report: the order was a sell.
@@ -189,8 +194,13 @@ impl Slot {
     #[must_use]
     pub fn kline(k: &Kline) -> [Self; 2] {
         let closed = if k.closed { CLOSED } else { 0 };
+        let origin = match k.origin {
+            BarOrigin::Told => 0,
+            BarOrigin::Past => PAST,
+            BarOrigin::Missed => MISSED,
+        };
         let body = [k.open.0 as u64, k.high.0 as u64, k.low.0 as u64, k.close.0 as u64, k.volume.0 as u64];
-        let head = Self::head(Kind::Kline, FIRST | closed, k.instrument, body);
+        let head = Self::head(Kind::Kline, FIRST | closed | origin, k.instrument, body);
         let quote = k.quote_volume.0 as u128;
         let body = [k.open_time.0, k.close_time.0, k.trades, quote as u64, (quote >> 64) as u64];
         [head, Self::head(Kind::KlineTail, LAST, k.instrument, body)]
@@ -469,6 +479,11 @@ impl Slot {
             trades: 0,
             quote_volume: Notional::ZERO,
             closed: self.flag(CLOSED),
+            origin: match self.flag(PAST | MISSED) {
+                false => BarOrigin::Told,
+                true if self.flag(PAST) => BarOrigin::Past,
+                true => BarOrigin::Missed,
+            },
         })
     }
 

@@ -133,6 +133,8 @@ pub struct BarBuilder {
     /// How many ids were passed over in the open bar, or right before it, that have not come yet.
     lacks: u64,
     incomplete: u64,
+    /// Where the time bar began that was withheld last, until it is taken.
+    missed: Option<Time>,
 }
 
 /// `amount` of 10^-8 in units of 10^-`decimals`, rounded up: a sum of whole units reaches one when it reaches the other.
@@ -181,6 +183,7 @@ impl BarBuilder {
             partial: false,
             lacks: 0,
             incomplete: 0,
+            missed: None,
         }
     }
 
@@ -224,6 +227,19 @@ impl BarBuilder {
     /// What brings the trades was interrupted: whether any are missing the next one tells.
     pub fn interrupted(&mut self) {
         self.ids.interrupted();
+    }
+
+    /// Where the time bar began that has been withheld since this was asked last, if one was.
+    #[inline]
+    pub fn take_missed(&mut self) -> Option<Time> {
+        // Asked at each trade: nothing is written where there is nothing.
+        if self.missed.is_some() { self.missed.take() } else { None }
+    }
+
+    /// Where the open bar begins, if one is open.
+    #[must_use]
+    pub fn open_since(&self) -> Option<Time> {
+        self.bar.as_ref().map(|bar| bar.start)
     }
 
     /// When the open bar closes for want of trades, if one is open and time closes it.
@@ -387,7 +403,11 @@ impl BarBuilder {
         let (partial, lacks) = (std::mem::take(&mut self.partial), std::mem::take(&mut self.lacks));
         if partial || lacks > 0 {
             self.incomplete += 1;
-            return (self.incomplete_bars == IncompleteBars::Give).then_some(bar);
+            if self.incomplete_bars == IncompleteBars::Give {
+                return Some(bar);
+            }
+            self.missed = matches!(self.rule, Rule::Time { .. }).then_some(bar.start);
+            return None;
         }
         Some(bar)
     }

@@ -77,6 +77,8 @@ pub enum MarketBody {
     },
     /// A bar closed.
     Bar(Bar),
+    /// A bar of the past, which nothing is ordered for.
+    PastBar(Bar),
     /// An indicator has a new value.
     Value {
         /// Its slot in the run's table of indicators.

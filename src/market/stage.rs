@@ -7,7 +7,8 @@ use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::contradiction::Contradiction;
-use crate::domain::event::{Kind, Kline, Quote, Trade};
+use crate::domain::event::{BarOrigin, Kind, Kline, Quote, Trade};
+use crate::domain::missed::MissedBar;
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
     Stretch, Time,
@@ -64,6 +65,8 @@ pub struct MarketStage {
     waker: Waker,
     /// Is told where quotes contradict a book, in a live run.
     contradictions: Option<Sender<Contradiction>>,
+    /// Is told of bars that were withheld, in a live run that may ask for them.
+    missed: Option<Sender<MissedBar>>,
     /// The first half of a bar that comes as an event.
     bar_head: Option<Kline>,
 }
@@ -82,6 +85,8 @@ struct InstrumentState {
     bars: BarBuilder,
     /// Bars that closed.
     closed: u64,
+    /// Where the last of them began.
+    last_bar: Option<Time>,
     units: BarUnits,
     closes: Vec<(u16, Source)>,
     imbalances: Vec<(u16, usize)>,
@@ -191,6 +196,7 @@ impl MarketStage {
                     .with_incomplete(settings.incomplete_bars)
                     .of_trades(None, ids_are_dense(i, false)),
                 closed: 0,
+                last_bar: None,
                 units: units_of(i),
                 closes: Vec::new(),
                 imbalances: Vec::new(),
@@ -211,6 +217,7 @@ impl MarketStage {
             next_bar_close,
             waker: Waker::default(),
             contradictions: None,
+            missed: None,
             bar_head: None,
         })
     }
@@ -231,6 +238,12 @@ impl MarketStage {
     #[must_use]
     pub fn with_contradictions(self, told: Sender<Contradiction>) -> Self {
         Self { contradictions: Some(told), ..self }
+    }
+
+    /// The same telling of bars that were withheld; what finds no room is not asked for, and comes again with the next.
+    #[must_use]
+    pub fn with_missed(self, told: Sender<MissedBar>) -> Self {
+        Self { missed: Some(told), ..self }
     }
 
     #[cold]
@@ -287,6 +300,7 @@ impl MarketStage {
             if let Some(bar) = state.bars.on_time(self.now) {
                 state.bar_closed(seq, &bar, &mut self.out);
             }
+            state.tell_missed(self.missed.as_ref());
             next = state.bars.closes_at().map_or(next, |at| next.min(at));
         }
         self.next_bar_close = next;
@@ -307,6 +321,7 @@ impl MarketStage {
         if let Some(bar) = state.bars.on_trade(trade, self.now) {
             state.bar_closed(seq, &bar, &mut self.out);
         }
+        state.tell_missed(self.missed.as_ref());
         if let Some(at) = state.bars.closes_at() {
             self.next_bar_close = self.next_bar_close.min(at);
         }
@@ -315,6 +330,9 @@ impl MarketStage {
     /// A bar that came as an event: where it has got to, and, if it is closed, the bar.
     fn on_kline(&mut self, seq: u64, kline: &Kline) {
         let state = &mut self.states[kline.instrument.index()];
+        if kline.origin != BarOrigin::Told {
+            return state.on_asked(seq, kline, &mut self.out);
+        }
         if !state.watched || !state.sourcing.bars_given {
             return;
         }
@@ -342,8 +360,37 @@ impl MarketStage {
 }
 
 impl InstrumentState {
+    /// A bar that was asked for. What was handed out since goes on from there: it is in time, or of no use.
+    fn on_asked(&mut self, seq: u64, kline: &Kline, out: &mut LaneSender<MarketMessage>) {
+        let bar = Bar::from(kline);
+        let in_time = self.last_bar.is_none_or(|last| bar.start > last)
+            && self.bars.open_since().is_none_or(|open| bar.start < open);
+        if !self.sourcing.bars_given && in_time {
+            match kline.origin {
+                BarOrigin::Past => self.hand_out(seq, &bar, true, out),
+                BarOrigin::Told | BarOrigin::Missed => self.bar_closed(seq, &bar, out),
+            }
+        }
+    }
+
+    /// Tells of a bar that was withheld, where somebody hears it.
+    #[inline]
+    fn tell_missed(&mut self, told: Option<&Sender<MissedBar>>) {
+        if let Some(start) = self.bars.take_missed()
+            && let Some(told) = told.filter(|_| self.watched)
+        {
+            let _ = told.try_send(MissedBar { instrument: self.instrument, start, after: self.last_bar });
+        }
+    }
+
     fn bar_closed(&mut self, seq: u64, bar: &Bar, out: &mut LaneSender<MarketMessage>) {
+        self.hand_out(seq, bar, false, out);
+    }
+
+    #[inline(always)]
+    fn hand_out(&mut self, seq: u64, bar: &Bar, past: bool, out: &mut LaneSender<MarketMessage>) {
         self.closed += 1;
+        self.last_bar = Some(bar.start);
         if !self.watched {
             return;
         }
@@ -353,7 +400,8 @@ impl InstrumentState {
                 out.push(MarketMessage { seq, body: MarketBody::Value { slot: usize::from(*slot), values } });
             }
         }
-        out.push(MarketMessage { seq, body: MarketBody::Bar(*bar) });
+        let body = if past { MarketBody::PastBar(*bar) } else { MarketBody::Bar(*bar) };
+        out.push(MarketMessage { seq, body });
     }
 
     #[inline]

@@ -187,7 +187,7 @@ impl Projection {
             match message.body {
                 MarketBody::Top(id, top) => self.tops[id.index()] = top,
                 MarketBody::Bar(bar) => self.on_bar(&bar, out),
-                MarketBody::Value { .. } | MarketBody::Path { .. } => {}
+                MarketBody::PastBar(_) | MarketBody::Value { .. } | MarketBody::Path { .. } => {}
             }
         }
         if slot.is_last() {

@@ -165,7 +165,7 @@ impl<'a> Seen<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Kline;
+    use crate::domain::event::{BarOrigin, Kline};
     use crate::domain::{BarTable, InstrumentId, KnownValues, Notional, Price, Qty, Time, TimedBar};
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -183,6 +183,7 @@ mod tests {
             trades: 1,
             quote_volume: Notional(1),
             closed: true,
+            origin: BarOrigin::Told,
         };
         let mut table = BarTable::with_capacity(InstrumentId(0), closes.len());
         closes.iter().for_each(|close| table.push(TimedBar { time: Time(1), bar: bar(close) }));

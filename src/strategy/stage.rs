@@ -44,7 +44,8 @@ pub struct StrategyStage {
     intents: LaneSender<Intent>,
     /// Whether strategies are told of it, and whether it is a price of a bar's path.
     tops: Vec<(InstrumentId, Top, Told)>,
-    bars: Vec<Bar>,
+    /// Bars, and whether they are of the past.
+    bars: Vec<(Bar, bool)>,
     /// Who acted at this event: the others have nothing to send and set no timer, and are not looked at.
     active: ActiveSeats,
     /// No timer is due before.
@@ -221,7 +222,8 @@ impl StrategyStage {
                 view.tops[instrument.index()] = *top;
                 tops.push((*instrument, *top, if *shown { Told::AllOfPath } else { Told::Managers }));
             }
-            MarketBody::Bar(bar) => bars.push(*bar),
+            MarketBody::Bar(bar) => bars.push((*bar, false)),
+            MarketBody::PastBar(bar) => bars.push((*bar, true)),
             MarketBody::Value { slot, values } => view.values[*slot] = Some(*values),
         });
     }
@@ -348,7 +350,11 @@ impl StrategyStage {
                 seat.call(&self.view, |s, ctx| s.on_quote(ctx, instrument, &shown));
             }
         }
-        for bar in &self.bars {
+        let trades_from = self.view.trades_from;
+        for (bar, past) in &self.bars {
+            if *past {
+                self.view.trades_from = Time(u64::MAX);
+            }
             for &index in &self.by_instrument[bar.instrument.index()] {
                 self.active.add(index);
                 if let Some(sizer) = &mut self.seats[index].desk.sizer {
@@ -356,6 +362,7 @@ impl StrategyStage {
                 }
                 self.seats[index].call(&self.view, |s, ctx| s.on_bar(ctx, bar));
             }
+            self.view.trades_from = trades_from;
         }
         if let Some(trade) = slot.as_trade() {
             for &index in &self.by_instrument[trade.instrument.index()] {

@@ -54,6 +54,8 @@ pub fn config(venue: &Venue, symbols: &[String], more: &str) -> Config {
     let fast = fast.join("\n");
     let text = format!(
         r#"
+[market]
+fetch_bars = "off"
 [risk]
 unset = "default"
 [paper]

@@ -59,7 +59,7 @@ const STRATEGY: &str = "[strategy.params]\nqty = \"0.010\"\nthreshold = 0.05\nho
 pub fn config(venue: &Running, ca: &Path, instruments: Vec<Instrument>, more: &str) -> Config {
     let traded = instruments.last().map(Instrument::name).expect("an instrument");
     let text = format!(
-        "{}[risk]\nunset = \"default\"\n[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\ninstruments = [{traded:?}]\n{STRATEGY}",
+        "{}[market]\nfetch_bars = \"off\"\n[risk]\nunset = \"default\"\n[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\ninstruments = [{traded:?}]\n{STRATEGY}",
         sections(venue, ca, more)
     );
     let table = InstrumentTable::new(instruments).expect("distinct");

@@ -39,6 +39,7 @@ fn every_kind_reads_back_what_was_written() {
         trades: 8,
         quote_volume: Notional(-9),
         closed: true,
+        origin: BarOrigin::Told,
     };
     let [first, tail] = Slot::kline(&kline);
     let Event::Kline(read) = first.event() else { panic!("a kline was written") };

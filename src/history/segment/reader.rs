@@ -6,7 +6,7 @@ use super::row::RowKind;
 use super::{Corrupt, END_MAGIC, MAGIC, PLACE_BYTES, Place, SegmentError, TAIL_BYTES, TURNOVER_DECIMALS};
 use crate::domain::bars::Columns;
 use crate::domain::decimal::POW10;
-use crate::domain::event::{DepthHead, Kline, Quote, Trade};
+use crate::domain::event::{BarOrigin, DepthHead, Kline, Quote, Trade};
 use crate::domain::{BarColumns, InstrumentId, Level, Notional, Price, Qty, Side, Time, TimedBar};
 use crate::venue::Decoded;
 use std::fs::File;
@@ -385,6 +385,7 @@ impl Turnover {
                 Self::Over(by) => turnover / by,
             }),
             closed: closed != 0,
+            origin: BarOrigin::Told,
         }
     }
 }

@@ -72,3 +72,94 @@ fn after_an_interruption_bars_are_handed_out_once_they_are_known_to_be_whole() {
     let aggregates = Sourcing { aggregates: true, ..Sourcing::default() };
     assert_eq!(made(withhold, aggregates, true), (vec![2, 3, 5, 6, 9, 10], 2, 0));
 }
+
+#[test]
+fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
+    const S: u64 = 1_000_000_000;
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let settings = MarketSettings {
+        bar: BarSpec::default(),
+        bar_grace_ns: 0,
+        incomplete_bars: IncompleteBars::Withhold,
+    };
+    let requests = [IndicatorRequest::new(InstrumentId(0), "sma", &[3]).expect("a request")];
+    let (to, mut messages) = lane("test", 64, 8, &Stop::new());
+    let (told, missed) = crossbeam_channel::unbounded();
+    let stage = MarketStage::new(&table, &[true], &requests, settings, to).expect("good requests");
+    let mut stage = stage.with_missed(told);
+    let books = BookKeeper::new(table.all(), |_| false);
+    let mut seq = 0;
+    let mut see = |stage: &mut MarketStage, at: u64, slots: &mut [Slot]| {
+        seq += 1;
+        for slot in slots {
+            if slot.kind() != Kind::KlineTail {
+                slot.stamp(Time(at * S), 0, 0);
+            }
+            stage.on_slot(seq, slot, &books);
+        }
+        let mut seen = Vec::new();
+        while let Some(message) = messages.pop() {
+            match message.body {
+                MarketBody::Bar(bar) => seen.push(('b', bar.start.0 / S, bar.close.0)),
+                MarketBody::PastBar(bar) => seen.push(('p', bar.start.0 / S, bar.close.0)),
+                MarketBody::Value { values, .. } => seen.push(('v', 0, values[0] as i64)),
+                _ => {}
+            }
+        }
+        seen
+    };
+    let asked = |start: u64, close: i64, origin| {
+        Slot::kline(&Kline {
+            instrument: InstrumentId(0),
+            open: Price(close),
+            high: Price(close),
+            low: Price(close),
+            close: Price(close),
+            volume: crate::domain::Qty(1),
+            open_time: Time(start * S),
+            close_time: Time(start * S + 999_000_000),
+            trades: 1,
+            quote_volume: crate::domain::Notional(1),
+            closed: true,
+            origin,
+        })
+    };
+    let trade = |at: u64, id: u64| {
+        [Slot::trade(&Trade {
+            instrument: InstrumentId(0),
+            price: Price(100),
+            qty: crate::domain::Qty(1),
+            id,
+            venue_time: Time(at * S),
+            aggressor: Side::Buy,
+            aggregate: false,
+        })]
+    };
+    let unit = |close: i64| (close as f64 / 10f64.powi(i32::from(table.all()[0].price_decimals))) as i64;
+    // What came of a stream is not asked for, and makes no bar.
+    assert_eq!(see(&mut stage, 9, &mut asked(1, 100, BarOrigin::Told)), []);
+    assert_eq!(see(&mut stage, 9, &mut asked(1, 100, BarOrigin::Past)), [('p', 1, 100)]);
+    assert_eq!(see(&mut stage, 9, &mut asked(2, 100, BarOrigin::Past)), [('p', 2, 100)]);
+    assert_eq!(see(&mut stage, 9, &mut asked(2, 100, BarOrigin::Past)), [], "it was there");
+    assert_eq!(see(&mut stage, 10, &mut trade(10, 5)), []);
+    assert_eq!(see(&mut stage, 10, &mut asked(10, 1, BarOrigin::Missed)), [], "it is under way");
+    // The bar of 10 s was under way at the first trade: withheld, asked for, and as good as any then.
+    assert_eq!(see(&mut stage, 11, &mut trade(11, 6)), []);
+    let of = |start: u64, after: u64| MissedBar {
+        instrument: InstrumentId(0),
+        start: Time(start * S),
+        after: Some(Time(after * S)),
+    };
+    assert_eq!(missed.try_iter().collect::<Vec<_>>(), [of(10, 2)]);
+    let values = ('v', 0, unit(100));
+    assert_eq!(see(&mut stage, 11, &mut asked(10, 100, BarOrigin::Missed)), [values, ('b', 10, 100)]);
+    assert_eq!(see(&mut stage, 12, &mut trade(12, 7)), [values, ('b', 11, 100)]);
+    // An id is missing: what comes after the next bar was handed out is too late.
+    assert_eq!(see(&mut stage, 13, &mut trade(13, 9)), [values, ('b', 12, 100)]);
+    assert_eq!(see(&mut stage, 14, &mut trade(14, 10)), []);
+    assert_eq!(missed.try_iter().collect::<Vec<_>>(), [of(13, 12)]);
+    assert_eq!(see(&mut stage, 15, &mut trade(15, 11)), [values, ('b', 14, 100)]);
+    assert_eq!(see(&mut stage, 15, &mut asked(13, 100, BarOrigin::Missed)), [], "too late");
+    let counts = stage.book_counts(&books)[0];
+    assert_eq!((counts.bars, counts.incomplete_bars), (6, 2));
+}

@@ -5,7 +5,7 @@
 //! position that the answers until then tell of. An extreme at which the
 //! price is already is left out, so that a bar under way whose high is its low shows that it has just opened.
 
-use crate::domain::event::Kline;
+use crate::domain::event::{BarOrigin, Kline};
 use crate::domain::{Bar, BarColumns, InstrumentId, Notional, Price, Qty, Time};
 use crate::run::config::PathRule;
 
@@ -44,6 +44,7 @@ impl BarPath {
             trades: 0,
             quote_volume: Notional::ZERO,
             closed: true,
+            origin: BarOrigin::Told,
         },
         begins: Time(0),
         ends: Time(0),
@@ -269,6 +270,7 @@ mod tests {
             trades: 3,
             quote_volume: Notional(9),
             closed: true,
+            origin: BarOrigin::Told,
         }
     }
 

@@ -31,8 +31,8 @@ pub use backtest::{
 pub use hours::HoursConfig;
 pub use risk::RiskConfig;
 pub use sections::{
-    ControlConfig, CoreConfig, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig, PaperConfig,
-    PipelineConfig, QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
+    ControlConfig, CoreConfig, FetchBars, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig,
+    PaperConfig, PipelineConfig, QUOTE_DECIMALS, ReportConfig, RunConfig, StoreConfig, Threading, Wait,
 };
 pub use strategies::StrategyConfig;
 pub use surveillance::{OnAlert, SurveillanceConfig};

@@ -128,6 +128,7 @@ raw! {
         bar: Given<String>,
         bar_grace_ms: Given<i64>,
         incomplete_bars: Given<String>,
+        fetch_bars: Given<String>,
     }
     RawRisk {
         unset: Given<String>,

@@ -254,12 +254,53 @@ pub struct MarketConfig {
     pub bar_grace_ms: u32,
     /// What becomes of bars that lack trades.
     pub incomplete_bars: IncompleteBars,
+    /// Which bars a live run asks the venue for.
+    pub fetch_bars: FetchBars,
+}
+
+/// Which time bars a live run asks the venue for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FetchBars {
+    /// None.
+    Off,
+    /// Those that it saw not whole, and of before it as many as its indicators need to settle.
+    #[default]
+    Auto,
+    /// Those that it saw not whole, and so many of before it.
+    Past(u32),
+}
+
+impl FetchBars {
+    /// The most of before a run: what one answer of the venue holds.
+    pub const PAST_MAX: u32 = 1_000;
+
+    fn check(given: &Given<String>, bar: BarSpec, checks: &mut Checks<'_>) -> Self {
+        let Some(given) = given else { return Self::Auto };
+        let named = match given.get_ref().as_str() {
+            "off" => Some(Self::Off),
+            "auto" => Some(Self::Auto),
+            text => text.parse().ok().filter(|bars| (0..=Self::PAST_MAX).contains(bars)).map(Self::Past),
+        };
+        let Some(named) = named else {
+            let expected =
+                format!("must be \"auto\", \"off\" or a number of bars from \"0\" to \"{}\"", Self::PAST_MAX);
+            checks.refuse(&given.span(), expected);
+            return Self::Auto;
+        };
+        if matches!(named, Self::Past(_)) && !matches!(bar, BarSpec::Time { .. }) {
+            checks
+                .refuse(&given.span(), "venues tell of bars of time alone, and [market] bar asks for others");
+        }
+        named
+    }
 }
 
 impl MarketConfig {
     pub(super) fn check(raw: &RawMarket, checks: &mut Checks<'_>) -> Self {
+        let bar = raw.bar.as_ref().and_then(|given| bar::check(given, checks)).unwrap_or_default();
         Self {
-            bar: raw.bar.as_ref().and_then(|given| bar::check(given, checks)).unwrap_or_default(),
+            bar,
+            fetch_bars: FetchBars::check(&raw.fetch_bars, bar, checks),
             bar_grace_ms: checks.integer(&raw.bar_grace_ms, 0..=60_000, 500),
             incomplete_bars: checks.choice(
                 &raw.incomplete_bars,

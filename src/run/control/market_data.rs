@@ -253,7 +253,8 @@ fn unconfirmed(of: &FollowedHealth, name: &str) -> Option<MarketDataReply> {
 fn contradicted(of: &FollowedHealth, name: &str, now: Time) -> Option<MarketDataReply> {
     let (count, at) = of.contradictions.filter(|(_, at)| now.since(*at) < DOUBT_TOLD_NS)?;
     let means = format!(
-        "{count} of its best bids and asks differed from its book at the same moment, the last {:.1} s ago; after          {DIFFER_MAX} in a row the book is fetched anew, and not traded on meanwhile",
+        "{count} of its best bids and asks differed from its book at the same moment, the last {:.1} s ago; after \
+         {DIFFER_MAX} in a row the book is fetched anew, and not traded on meanwhile",
         now.since(at) as f64 / 1e9
     );
     Some(MarketDataReply {

@@ -8,6 +8,7 @@ use super::feed::{Ended, LiveFeed, Loop, Prepared};
 use super::outcome::LiveOutcome;
 use super::sink::{Round, Sink};
 use super::{LiveError, ProgressReport};
+use crate::domain::event::Kline;
 use crate::domain::{Instrument, InstrumentId, Time};
 use crate::history::capture::{Capture, CaptureOptions};
 use crate::net::{SourceId, SourceInfo};
@@ -53,6 +54,11 @@ impl Sink for Files {
     }
 
     fn publish(&mut self, _: &mut Feed, _: &Message, _: Time, _: u64) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    /// A capture asks for none.
+    fn bar(&mut self, _: &Kline, _: Time, _: u64) -> Result<(), Stopped> {
         Ok(())
     }
 

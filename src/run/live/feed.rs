@@ -7,13 +7,15 @@ use super::sink::Sink;
 use super::socket::{Socket, Sockets};
 use super::{LiveError, LiveStatus, ProgressReport, wall_clock};
 use crate::domain::contradiction::Contradiction;
-use crate::domain::{Instrument, Market, Time};
+use crate::domain::missed::MissedBar;
+use crate::domain::{Instrument, InstrumentTable, Market, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceId, SourceInfo, TlsClient};
 use crate::pipeline::{StageHistogram, StampClock, Wait};
 use crate::run::config::{Config, EndpointConfig};
 use crate::run::feed::{Feed, Untold};
 use crate::run::interrupt::Interrupt;
+use crate::run::pipeline::BarsWanted;
 use crate::run::sequencer::Stopped;
 use crate::venue::binance::limits::{Retry, TooMuch};
 use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
@@ -121,6 +123,9 @@ pub(super) struct LiveFeed {
     pub(super) additions: Option<Receiver<Instrument>>,
     /// Books that their quotes contradict.
     pub(super) contradictions: Option<Receiver<Contradiction>>,
+    /// Bars that were withheld.
+    missed: Option<Receiver<MissedBar>>,
+    pub(super) instruments: InstrumentTable,
     wait: Wait,
     read_latency: StageHistogram,
     tls_latency: StageHistogram,
@@ -170,6 +175,8 @@ impl LiveFeed {
             clock,
             additions: None,
             contradictions: None,
+            missed: None,
+            instruments: config.instruments.clone(),
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
             tls_latency: StageHistogram::new("tls", "bytes read to the first record decrypted"),
@@ -273,6 +280,9 @@ impl LiveFeed {
                 self.carry_out(market, now, sink)?;
             }
         }
+        while let Some(missed) = self.missed.as_ref().and_then(|more| more.try_recv().ok()) {
+            self.markets.iter_mut().for_each(|followed| followed.client.missed_bar(missed, now));
+        }
         for market in 0..self.markets.len() {
             if now >= self.markets[market].client.next_deadline() {
                 self.markets[market].client.poll(now, &mut self.requests);
@@ -283,6 +293,22 @@ impl LiveFeed {
         worked |= round.worked;
         self.outcome.clock_events += u64::from(round.ticked);
         Ok(worked)
+    }
+
+    /// Asks the venues for bars: of before the run, and those that the stages tell they have missed.
+    pub fn fetch_bars(&mut self, wanted: BarsWanted, now: Time) {
+        let BarsWanted { seconds, past, missed } = wanted;
+        for followed in &mut self.markets {
+            let there = followed.client.fetch_bars(seconds, past.clone(), now);
+            let market = followed.client.market();
+            let mut of_it = self.instruments.all().iter().filter(|of| of.market == market);
+            if !there && of_it.any(|of| past.get(of.id.index()).is_some_and(|bars| *bars > 0)) {
+                log::info!(
+                    "{market} has no bars of {seconds} s to ask for: they begin with this run's trades"
+                );
+            }
+        }
+        self.missed = Some(missed);
     }
 
     /// Follows an instrument that stood by.

@@ -1,10 +1,11 @@
-//! Helpers of the live feed: threads that may wait for a name or a book, so that the feed never does.
+//! Helpers of the live feed: threads that may wait for a name, a book or bars, so that the feed never does.
 
-use crate::domain::InstrumentId;
+use crate::domain::event::Kline;
+use crate::domain::{Instrument, InstrumentId};
 use crate::net::http::{HttpClient, HttpError};
 use crate::net::{Endpoint, TlsClient};
 use crate::run::affinity::keep_to;
-use crate::venue::binance::streams::{ConnectionId, FetchFailure};
+use crate::venue::binance::streams::{BarsAsked, ConnectionId, FetchFailure};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -24,19 +25,30 @@ pub(super) enum Found {
     Addresses { market: usize, connection: ConnectionId, addresses: Vec<SocketAddr>, problem: String },
     /// A book, as the venue sent it.
     Book { market: usize, instrument: InstrumentId, body: Vec<u8>, used_weight: Option<u64> },
-    /// No book.
-    Failed { market: usize, instrument: InstrumentId, failure: FetchFailure, problem: String },
+    /// Bars, oldest first.
+    Bars { market: usize, instrument: InstrumentId, bars: Vec<Kline>, used_weight: Option<u64> },
+    /// No book, or no bars.
+    Failed { market: usize, wanted: Wanted, failure: FetchFailure, problem: String },
+}
+
+/// What is fetched by REST.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// A book.
+    Book(InstrumentId),
+    /// Bars; they are read where they come, since they are many.
+    Bars(Box<Instrument>, BarsAsked),
 }
 
 /// The helpers' end that the feed holds. Dropping it ends them, each after the request it is at.
 pub(super) struct Helpers {
-    fetches: Vec<Sender<(InstrumentId, String)>>,
+    fetches: Vec<Sender<(Wanted, String)>>,
     names: Sender<(usize, ConnectionId, Endpoint)>,
     found: Receiver<Found>,
 }
 
 impl Helpers {
-    /// Starts a helper for names, and one for the books of each of `rests`; they keep to `cores`, where there are any.
+    /// Starts a helper for names, and one for the books and bars of each of `rests`; they keep to `cores`, where there are any.
     pub fn start(rests: &[Endpoint], tls: &TlsClient, cores: &[usize]) -> std::io::Result<Self> {
         let (found_out, found) = unbounded();
         let (names, names_in) = bounded::<(usize, ConnectionId, Endpoint)>(WAITING_MAX);
@@ -56,13 +68,13 @@ impl Helpers {
         })?;
         let mut fetches = Vec::new();
         for (market, rest) in rests.iter().enumerate() {
-            let (sender, wanted) = bounded::<(InstrumentId, String)>(WAITING_MAX);
+            let (sender, wanted) = bounded::<(Wanted, String)>(WAITING_MAX);
             let (out, rest, keep) = (found_out.clone(), rest.clone(), cores.to_vec());
             let client = HttpClient::new(tls, FETCH_TIMEOUT, BODY_BYTES_MAX);
             std::thread::Builder::new().name(format!("at-fetch-{market}")).spawn(move || {
                 keep_to(&keep);
-                for (instrument, path) in wanted {
-                    if out.send(fetch(&client, &rest, market, instrument, &path)).is_err() {
+                for (wanted, path) in wanted {
+                    if out.send(fetch(&client, &rest, market, wanted, &path)).is_err() {
                         break;
                     }
                 }
@@ -72,9 +84,9 @@ impl Helpers {
         Ok(Self { fetches, names, found })
     }
 
-    /// Asks for a book. A helper that is gone shows as a fetch that never ends, which the watchdogs notice.
-    pub fn fetch(&self, market: usize, instrument: InstrumentId, path: String) {
-        let _ = self.fetches[market].try_send((instrument, path));
+    /// Asks for a book or bars. A helper that is gone shows as a fetch that never ends, which the watchdogs notice.
+    pub fn fetch(&self, market: usize, wanted: Wanted, path: String) {
+        let _ = self.fetches[market].try_send((wanted, path));
     }
 
     /// Asks for the addresses of a connection's host; an address needs no asking.
@@ -98,11 +110,23 @@ impl Helpers {
     }
 }
 
-fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, instrument: InstrumentId, path: &str) -> Found {
-    let failed = |failure, problem: String| Found::Failed { market, instrument, failure, problem };
+fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, wanted: Wanted, path: &str) -> Found {
+    let failed =
+        |failure, problem: String| Found::Failed { market, wanted: wanted.clone(), failure, problem };
     match client.get(rest, path) {
         Ok(answer) if answer.status == 200 => {
-            Found::Book { market, instrument, body: answer.body, used_weight: answer.used_weight }
+            let (body, used_weight) = (answer.body, answer.used_weight);
+            match &wanted {
+                Wanted::Book(instrument) => {
+                    Found::Book { market, instrument: *instrument, body, used_weight }
+                }
+                Wanted::Bars(of, asked) => match asked.klines.read(of, &body, asked.from, asked.until) {
+                    Ok(bars) => Found::Bars { market, instrument: of.id, bars, used_weight },
+                    Err(error) => {
+                        failed(FetchFailure::Unreadable(error), format!("they cannot be read: {error}"))
+                    }
+                },
+            }
         }
         Ok(answer) => {
             let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();

@@ -369,6 +369,9 @@ fn live(
     )?;
     feed.decoding.sampler = pipeline.sampler;
     feed.contradictions = pipeline.contradictions.take();
+    if let Some(wanted) = pipeline.bars_wanted.take() {
+        feed.fetch_bars(wanted, wall_clock());
+    }
     feed.additions = (!config.trading.standby.is_empty()).then_some(additions);
     let orders = match (prepared_orders, lanes) {
         (Some(prepared), Some(lanes)) => {

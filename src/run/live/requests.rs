@@ -1,9 +1,9 @@
 //! Carrying out what the state machines ask for, and handing them what the helpers found.
 
 use super::feed::LiveFeed;
-use super::fetcher::Found;
+use super::fetcher::{Found, Wanted};
 use super::sink::Sink;
-use crate::domain::event::DepthHead;
+use crate::domain::event::{DepthHead, Kline};
 use crate::domain::{InstrumentId, Time};
 use crate::net::websocket::{Connection, ConnectionError};
 use crate::net::{SourceId, SourceInfo};
@@ -47,7 +47,13 @@ impl LiveFeed {
                     self.send(market, connection, now, |c| c.send_text(&text))
                 }
                 Request::Ping { connection } => self.send(market, connection, now, Connection::ping),
-                Request::Fetch { instrument, path } => self.helpers.fetch(market, instrument, path),
+                Request::Fetch { instrument, path } => {
+                    self.helpers.fetch(market, Wanted::Book(instrument), path);
+                }
+                Request::FetchBars { instrument, path, asked } => {
+                    let of = Box::new(self.instruments.get(instrument).clone());
+                    self.helpers.fetch(market, Wanted::Bars(of, asked), path);
+                }
                 Request::Interrupted { instrument } => {
                     sink.interrupted(instrument, now, self.clock.raw())?;
                 }
@@ -117,8 +123,18 @@ impl LiveFeed {
                 self.book(market, instrument, &body, used_weight, now, sink)?;
                 market
             }
-            Found::Failed { market, instrument, failure, problem } => {
+            Found::Bars { market, instrument, bars, used_weight } => {
+                self.bars(market, instrument, bars, used_weight, now, sink)?;
+                market
+            }
+            Found::Failed { market, wanted: Wanted::Book(instrument), failure, problem } => {
                 self.no_book(market, instrument, &failure, &problem, now);
+                market
+            }
+            Found::Failed { market, wanted: Wanted::Bars(of, _), failure, problem } => {
+                if let Some(then) = self.markets[market].client.bars_failed(&failure, now) {
+                    log::warn!("bars of {} could not be fetched: {problem}; {then}", of.name());
+                }
                 market
             }
         };
@@ -146,6 +162,24 @@ impl LiveFeed {
         };
         let level = if news && failure.lasts() { log::Level::Error } else { level };
         log::log!(level, "{name} could not be fetched: {problem}{then}");
+    }
+
+    /// Bars that were asked for are published, oldest first.
+    fn bars(
+        &mut self,
+        market: usize,
+        instrument: InstrumentId,
+        mut bars: Vec<Kline>,
+        used_weight: Option<u64>,
+        now: Time,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let name = self.instruments.get(instrument).name();
+        match self.markets[market].client.bars_came(&mut bars, used_weight, now) {
+            Ok(()) => log::debug!("{name}: {} bars that were asked for", bars.len()),
+            Err(problem) => log::debug!("{name}: a bar that was asked for: {problem}"),
+        }
+        bars.iter().try_for_each(|bar| sink.bar(bar, now, self.clock.raw()))
     }
 
     fn book(

@@ -1,5 +1,6 @@
 //! Where a live feed's messages go: into a pipeline, or into files.
 
+use crate::domain::event::Kline;
 use crate::domain::{InstrumentId, Slot, Time};
 use crate::net::SourceId;
 use crate::pipeline::StopReason;
@@ -33,6 +34,9 @@ pub(super) trait Sink {
         read: u64,
     ) -> Result<(), Stopped>;
 
+    /// A bar that was asked for.
+    fn bar(&mut self, bar: &Kline, now: Time, stamp: u64) -> Result<(), Stopped>;
+
     /// What was known of an instrument's book no longer holds.
     fn interrupted(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped>;
 
@@ -62,6 +66,11 @@ impl Sink for Pipeline {
         read: u64,
     ) -> Result<(), Stopped> {
         decoding.publish(message, received, read, &mut self.sequencer)
+    }
+
+    fn bar(&mut self, bar: &Kline, now: Time, stamp: u64) -> Result<(), Stopped> {
+        self.sequencer.advance(now)?;
+        self.sequencer.publish_pair(Slot::kline(bar), stamp)
     }
 
     fn interrupted(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped> {

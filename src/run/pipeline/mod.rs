@@ -1,10 +1,12 @@
 //! Assembling a pipeline: the ring, the lanes, the stages, the threads. Read top to bottom, it is the way of an order.
 
+mod bars;
 mod journal;
 mod options;
 mod parts;
 mod seats;
 
+pub use bars::BarsWanted;
 pub use journal::journal_header;
 pub use options::{PipelineError, PipelineOptions, Simulation, StageWrapper, StrategyWrapper};
 use seats::bars_come;
@@ -74,6 +76,8 @@ pub struct Pipeline {
     pub commands: Option<LaneSender<Answer>>,
     /// Books that their quotes contradict, in a live run.
     pub contradictions: Option<Receiver<Contradiction>>,
+    /// Bars that the venues are to be asked for, in a live run.
+    pub bars_wanted: Option<BarsWanted>,
     threads: Vec<JoinHandle<GroupResult<BookKeeper>>>,
 }
 
@@ -192,8 +196,12 @@ impl Pipeline {
         };
         let mut market = MarketStage::new(table, &watched, &requests, settings, market_out)
             .map_err(|e| PipelineError::Setup { label: "indicators".into(), problem: e.to_string() })?;
-        let mut contradictions = None;
+        let (mut contradictions, mut bars_wanted) = (None, None);
         if options.live {
+            if let Some((wanted, told)) = BarsWanted::new(&config.market, table, &seats, &requests) {
+                market = market.with_missed(told);
+                bars_wanted = Some(wanted);
+            }
             let (told, heard) = crossbeam_channel::bounded(CONTRADICTIONS_WAITING_MAX);
             market = market.with_contradictions(told);
             contradictions = Some(heard);
@@ -340,7 +348,7 @@ impl Pipeline {
             Started { timed, unpinned, ring_slots, floor_ns, answers, sampler, indicators, live, books_of };
         let mut pipeline = Self::start(topology, table, stages, parts, clock, stop)?;
         (pipeline.answers, pipeline.commands) = (orders_answers, commands);
-        pipeline.contradictions = contradictions;
+        (pipeline.contradictions, pipeline.bars_wanted) = (contradictions, bars_wanted);
         Ok(pipeline)
     }
 
@@ -421,6 +429,7 @@ impl Pipeline {
             answers: None,
             commands: None,
             contradictions: None,
+            bars_wanted: None,
             threads,
         })
     }

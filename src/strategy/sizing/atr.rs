@@ -46,6 +46,12 @@ impl Atr {
         }
     }
 
+    /// Bars until it is known, if none was taken yet.
+    #[must_use]
+    pub fn warm_up(&self) -> usize {
+        self.period as usize + 1
+    }
+
     /// The average; none until as many ranges were taken in as it is over.
     #[must_use]
     pub fn value(&self) -> Option<f64> {

@@ -125,6 +125,13 @@ impl Sizer {
         self.ranges.get(instrument.index())?.as_ref()?.value()
     }
 
+    /// How many bars of an instrument it needs before it can size.
+    #[must_use]
+    pub fn warm_up(&self, instrument: InstrumentId) -> usize {
+        let range = self.ranges.get(instrument.index()).and_then(Option::as_ref);
+        range.map_or(0, Atr::warm_up)
+    }
+
     /// How many instruments the strategy trades.
     #[must_use]
     pub fn instruments(&self) -> usize {

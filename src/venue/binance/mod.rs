@@ -10,6 +10,7 @@ pub mod encode;
 pub mod exchange_info;
 pub mod filters;
 mod interruption;
+pub mod klines;
 pub mod limits;
 pub mod number;
 pub mod request;

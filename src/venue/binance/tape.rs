@@ -6,7 +6,7 @@
 
 use super::interruption::KIND;
 use super::number::{parse_decimal, parse_truncated};
-use crate::domain::event::{DepthHead, Kline, Quote, Trade};
+use crate::domain::event::{BarOrigin, DepthHead, Kline, Quote, Trade};
 use crate::domain::{Instrument, InstrumentTable, Level, Notional, Price, Qty, Side, Time};
 use crate::net::SourceInfo;
 use crate::venue::{DecodeError, Decoded};
@@ -389,5 +389,6 @@ fn kline(i: &Instrument, f: &Fields) -> Result<Decoded, DecodeError> {
         trades: k.int("n")?,
         quote_volume: Notional(quote_volume),
         closed: k.boolean("x")?,
+        origin: BarOrigin::Told,
     }))
 }

@@ -1,6 +1,7 @@
 //! The state machine of one market's streams: time and happenings in, requests out.
 
 use super::super::limits::TooMuch;
+use super::bars::{BarsAsked, BarsQueue};
 use super::book_watch::BookWatch;
 use super::clock::LeastAge;
 use super::counts::StreamCounts;
@@ -89,6 +90,15 @@ pub enum Request {
         /// Path and query.
         path: String,
     },
+    /// Get bars by REST.
+    FetchBars {
+        /// Whose.
+        instrument: InstrumentId,
+        /// Path and query.
+        path: String,
+        /// Which.
+        asked: BarsAsked,
+    },
     /// No connection brings this instrument's data any more, or what was kept for its book is of no use: tell the stages.
     Interrupted {
         /// Whose.
@@ -148,6 +158,7 @@ pub struct StreamClient {
     pub(super) lines: Vec<Line>,
     pub(super) watched: Vec<Option<Watched>>,
     pub(super) queue: SnapshotQueue,
+    pub(super) bars: BarsQueue,
     connects: VecDeque<Time>,
     connections: u32,
     pub(super) next_deadline: Time,
@@ -191,6 +202,7 @@ impl StreamClient {
             lines: Vec::new(),
             watched: instruments.iter().map(|_| None).collect(),
             queue,
+            bars: BarsQueue::default(),
             connects: VecDeque::with_capacity(CONNECTS_MAX),
             connections: 0,
             next_deadline: Time(0),
@@ -245,6 +257,7 @@ impl StreamClient {
             return false;
         }
         self.follow(std::slice::from_ref(instrument));
+        self.want_past_bars(instrument.id, now);
         self.next_deadline = now;
         true
     }
@@ -344,6 +357,8 @@ impl StreamClient {
         for line in 0..self.lines.len() {
             self.poll_line(line, now, out);
         }
+        // Few, and soon answered: before the books, of which there may be hundreds.
+        self.poll_bars(now, out);
         self.poll_books(now, out);
         self.polled = now;
         self.next_deadline = now.plus_nanos(5_000_000);

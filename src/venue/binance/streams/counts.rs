@@ -61,12 +61,20 @@ pub struct StreamCounts {
     pub books_set_aside: u64,
     /// Requests answered with 429, 418 or 403: too many.
     pub rate_limited: u64,
+    /// Questions for bars.
+    pub bar_fetches: u64,
+    /// Bars that came of before the run, or of an interruption that lasted.
+    pub bars_of_before: u64,
+    /// Bars that came in place of one that was not whole.
+    pub bars_made_good: u64,
+    /// Questions for bars that failed.
+    pub bar_fetch_failures: u64,
 }
 
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 29] {
+    pub fn all(&self) -> [(&'static str, u64); 33] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -97,6 +105,10 @@ impl StreamCounts {
             ("fetch_refusals", self.fetch_refusals),
             ("books_set_aside", self.books_set_aside),
             ("rate_limited", self.rate_limited),
+            ("bar_fetches", self.bar_fetches),
+            ("bars_of_before", self.bars_of_before),
+            ("bars_made_good", self.bars_made_good),
+            ("bar_fetch_failures", self.bar_fetch_failures),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! Binance's market streams as a state machine without I/O: what happened and the time in, what to do out.
 //!
 //! Owns: which streams go over which connection, when connections are opened, replaced and given up, which frames are
-//! new, and which books have to be fetched anew. Has no socket, no clock and no thread: the live feed carries out the
+//! new, and which books have to be fetched anew, and which bars asked for. Has no socket, no clock and no thread: the live feed carries out the
 //! [`Request`]s and reports what came of them, and so can a test.
 //!
 //! Facts: at most 1,024 streams a connection, 5 messages a second to the venue, 300 connections in five minutes, a cut
@@ -9,6 +9,7 @@
 //! "Market Data endpoints" pages, spot, USD-M and COIN-M editions).
 
 mod admission;
+mod bars;
 mod book_watch;
 mod client;
 mod clock;
@@ -23,6 +24,7 @@ mod subscription;
 mod tests;
 
 pub use admission::Verdict;
+pub use bars::BarsAsked;
 pub use book_watch::SnapshotVerdict;
 pub use client::{FollowedState, LineState, Request, StreamClient, StreamSettings};
 pub use counts::StreamCounts;

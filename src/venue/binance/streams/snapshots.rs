@@ -1,6 +1,6 @@
 //! Whose book is fetched next, and whether the venue's limits allow it now.
 //!
-//! Owns: the books that are wanted, the pause of each whose request failed, and the budget of requests. Invariant: a
+//! Owns: the books that are wanted, the pause of each whose request failed, and the budget of requests, of bars too. Invariant: a
 //! pause is one book's alone; only the venue's word that too much is asked, and a budget that is used up, hold
 //! everything back.
 
@@ -149,6 +149,26 @@ impl SnapshotQueue {
         }
     }
 
+    /// Whether a question of this weight, for something else than a book, may be asked now; if so, it counts as asked.
+    pub fn ask(&mut self, weight: u32, now: Time) -> bool {
+        if self.in_flight.is_none() {
+            self.in_flight = self.budget.ask(Cost::query(weight), now).ok();
+            return self.in_flight.is_some();
+        }
+        false
+    }
+
+    /// No answer came to what was asked.
+    pub fn unanswered(&mut self, failure: &FetchFailure, now: Time) {
+        if let Some(permit) = self.in_flight.take() {
+            self.budget.lost(permit, now);
+        }
+        if let FetchFailure::RateLimited { status, retry_after_s } = *failure {
+            let retry = retry_after_s.map_or(Retry::Unsaid, |s| Retry::After(s.max(1)));
+            self.budget.refused(TooMuch { status, code: None, retry }, now);
+        }
+    }
+
     /// The answer was of use. Says whether the book had been set aside.
     pub fn came(&mut self, instrument: InstrumentId) -> bool {
         self.pauses.remove(&instrument).is_some_and(|pause| pause.aside.is_some())
@@ -162,15 +182,9 @@ impl SnapshotQueue {
 
     /// None came. Says whether that is news, so that a failure that lasts is told once.
     pub fn failed(&mut self, instrument: InstrumentId, failure: &FetchFailure, now: Time) -> bool {
-        if let Some(permit) = self.in_flight.take() {
-            self.budget.lost(permit, now);
-        }
+        self.unanswered(failure, now);
         let pause = match *failure {
-            FetchFailure::RateLimited { status, retry_after_s } => {
-                let retry = retry_after_s.map_or(Retry::Unsaid, |s| Retry::After(s.max(1)));
-                self.budget.refused(TooMuch { status, code: None, retry }, now);
-                return true;
-            }
+            FetchFailure::RateLimited { .. } => return true,
             _ if failure.lasts() => self.pause(instrument),
             _ => {
                 let pause = self.pause(instrument);

@@ -1,5 +1,6 @@
 //! The state machine against time and happenings made up here: no socket, no clock.
 
+mod bars;
 mod cuts;
 mod doubts;
 

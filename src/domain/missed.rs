@@ -1,0 +1,16 @@
+//! A bar that a run saw not whole.
+//!
+//! The market stage, which makes bars of trades, finds it; the feed, which may ask the venue, acts on it.
+
+use super::{InstrumentId, Time};
+
+/// A time bar that was withheld, since it lacks, or may lack, trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissedBar {
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// Where it begins.
+    pub start: Time,
+    /// Where the one begins that was handed out last, if one was: those in between are missing too.
+    pub after: Option<Time>,
+}
