@@ -129,7 +129,7 @@ impl Instrument {
     #[inline]
     #[must_use]
     pub fn whole_lots(&self, qty: Qty) -> Qty {
-        Qty(qty.0 - qty.0 % self.lot.0.max(1))
+        qty.in_lots(self.lot)
     }
 
     /// Decimals of a notional.

@@ -58,6 +58,13 @@ impl Qty {
         Qty(self.0.saturating_abs())
     }
 
+    /// As much of it as is whole lots.
+    #[inline]
+    #[must_use]
+    pub fn in_lots(self, lot: Qty) -> Qty {
+        Qty(self.0 - self.0 % lot.0.max(1))
+    }
+
     /// Sum, or `None` where it does not fit.
     #[inline]
     #[must_use]

@@ -11,8 +11,8 @@ use crate::domain::event::{ACCOUNT_DECIMALS, Account, Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, OrderId, PausedBy, Pauses, Scope,
-    Slot, StrategyId, Time, Wallets,
+    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, OrderId, PausedBy, Pauses, Qty,
+    Scope, Slot, StrategyId, Time, Wallets,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -155,7 +155,8 @@ pub struct Recovery {
     beyond: BTreeMap<String, i128>,
     newest: BTreeMap<InstrumentId, u64>,
     paused: Pauses,
-    instruments: usize,
+    /// By instrument, of how much its quantities are multiples.
+    steps: Vec<Qty>,
     halted: bool,
     killed: Vec<Kill>,
     seq: u64,
@@ -209,7 +210,7 @@ impl Recovery {
             paused: InstrumentTable::new(header.instruments.clone())
                 .map(|table| Pauses::new(&table))
                 .unwrap_or_default(),
-            instruments,
+            steps: header.instruments.iter().map(|of| of.lot).collect(),
             halted: false,
             killed: Vec::new(),
             seq: 0,
@@ -232,7 +233,7 @@ impl Recovery {
         if slot.is_first() {
             self.time = slot.time();
         }
-        if !slot.is_last() || slot.instrument().index() >= self.instruments {
+        if !slot.is_last() || slot.instrument().index() >= self.steps.len() {
             return;
         }
         match slot.event() {
@@ -240,7 +241,7 @@ impl Recovery {
             Event::Denial(denial) => {
                 self.denied.retain(|id| *id != denial.order);
                 if let Some(desk) = self.desks.get_mut(denial.strategy.index()) {
-                    desk.on_denial(&denial, self.time);
+                    desk.on_denial(&denial, self.time, self.steps[denial.instrument.index()]);
                 }
             }
             Event::Trade(trade) => {
@@ -335,7 +336,7 @@ impl Recovery {
 
     fn record(&mut self, record: &Record) {
         let index = record.order.strategy.index();
-        let known = record.order.instrument.index() < self.instruments;
+        let known = record.order.instrument.index() < self.steps.len();
         let (Some(desk), Some(redo)) = (self.desks.get_mut(index), self.redo.get_mut(index)) else { return };
         if known {
             desk.redo(&record.action(), redo);
@@ -362,7 +363,7 @@ impl Recovery {
         for desk in &mut self.desks {
             desk.end_denied(&self.denied);
         }
-        let ids = (0..u16::MAX).take(self.instruments).map(InstrumentId);
+        let ids = (0..u16::MAX).take(self.steps.len()).map(InstrumentId);
         let kept = PausedBy::ALL.into_iter().filter(|by| by.is_kept());
         let kept: Vec<PausedBy> = kept.collect();
         let held = |id| kept.iter().map(move |by| (id, *by));

@@ -514,12 +514,12 @@ impl Desk {
     }
 
     /// Books a denial.
-    pub fn on_denial(&mut self, denial: &Denial, now: Time) -> Option<Settled> {
+    pub fn on_denial(&mut self, denial: &Denial, now: Time, lot: Qty) -> Option<Settled> {
         let Some(state) = self.state.orders.iter().find(|o| o.order.id == denial.order) else {
             return self.on_slice_denied(denial.order);
         };
         let order = state.order;
-        self.exit_denied(&order, denial, now);
+        self.exit_denied(&order, denial, now, lot);
         let order = self.end(order.id, OrderStatus::Denied)?;
         Some(Settled { order, changed: true })
     }

@@ -90,9 +90,9 @@ impl Flatten {
         self.next = now.plus_nanos(AGAIN_NS);
     }
 
-    /// Risk denied an order, of whose instrument its strategy holds so much: of a close for which there is too little balance
+    /// Risk denied an order, of whose instrument, in such lots, its strategy holds so much: of a close for which there is too little balance
     /// the next asks for what there is enough for, and what is too little to be an order is asked for after a while.
-    pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, now: Time) {
+    pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, lot: Qty, now: Time) {
         let &Order { strategy, instrument, .. } = order;
         let closes = order.reduce_only && order.kind == OrderKind::Market;
         if !closes || !self.covers(strategy, instrument) {
@@ -101,7 +101,7 @@ impl Flatten {
         let affordable = denial.affordable(order.qty);
         let then = if affordable.0 > 0 {
             Then::UpTo(affordable)
-        } else if denial.is_of_too_little(order.qty, held.abs()) {
+        } else if denial.is_of_too_little(order.qty, held.abs().in_lots(lot)) {
             Then::Nothing(now.plus_nanos(RETRY_SMALL_NS))
         } else {
             return;
@@ -195,7 +195,12 @@ mod tests {
 
     /// A kill of everything, and a desk with so much of an instrument of which an order is at most of so much.
     fn killed(held: i64, max: i64) -> (Flatten, Desk, View) {
-        let bounds = Instrument { max_qty: Qty(max), ..sample(Market::Spot, "BTCUSDT") };
+        killed_in_lots(held, max, Qty(1))
+    }
+
+    /// The same, of which an order is of such lots.
+    fn killed_in_lots(held: i64, max: i64, lot: Qty) -> (Flatten, Desk, View) {
+        let bounds = Instrument { max_qty: Qty(max), lot, min_qty: lot, ..sample(Market::Spot, "BTCUSDT") };
         let table = InstrumentTable::new(vec![bounds]).expect("one instrument");
         let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
         view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
@@ -247,8 +252,8 @@ mod tests {
         let denied = |flatten: &mut Flatten, desk: &mut Desk, order: OrderId, (limit, value)| {
             let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
             let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
-            let settled = desk.on_denial(&denial, Time(1)).expect("it is live");
-            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Time(1));
+            let settled = desk.on_denial(&denial, Time(1), Qty(1)).expect("it is live");
+            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Qty(1), Time(1));
         };
         // In units of 10^-8, of which a lot has 100,000.
         denied(&mut flatten, &mut desk, whole, (1_299_999, 1_500_000));
@@ -302,17 +307,21 @@ mod tests {
 
     #[test]
     fn what_is_too_little_to_be_an_order_is_asked_for_after_a_while() {
-        let (mut flatten, mut desk, mut view) = killed(3, 100);
-        let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
-        let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
-        let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
-        let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 240, measure };
-        let settled = desk.on_denial(&denial, Time(7)).expect("it is live");
-        flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Time(7));
-        view.now = Time(6 + RETRY_SMALL_NS);
-        assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
-        view.now = Time(7 + RETRY_SMALL_NS);
-        assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(Qty(3)));
+        // Of three, and of three where an order is of twos: the one that is over would not be enough either.
+        for (lot, asked) in [(Qty(1), Qty(3)), (Qty(2), Qty(2))] {
+            let (mut flatten, mut desk, mut view) = killed_in_lots(3, 100, lot);
+            let (order, qty) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
+            assert_eq!(qty, asked);
+            let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
+            let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
+            let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 400, measure };
+            let settled = desk.on_denial(&denial, Time(7), lot).expect("it is live");
+            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, lot, Time(7));
+            view.now = Time(6 + RETRY_SMALL_NS);
+            assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "{lot:?}");
+            view.now = Time(7 + RETRY_SMALL_NS);
+            assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(asked));
+        }
     }
 
     #[test]

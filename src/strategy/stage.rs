@@ -281,10 +281,11 @@ impl StrategyStage {
     fn on_denial(&mut self, denial: &Denial) {
         let Some(seat) = self.seats.get_mut(denial.strategy.index()) else { return };
         self.active.add(denial.strategy.index());
-        let settled = seat.desk.on_denial(denial, self.view.now).filter(|settled| settled.changed);
+        let lot = self.view.table.get(denial.instrument).lot;
+        let settled = seat.desk.on_denial(denial, self.view.now, lot).filter(|settled| settled.changed);
         if let Some(settled) = &settled {
             let held = seat.desk.state.positions.get(denial.instrument.index()).map_or(Qty::ZERO, |p| p.qty);
-            self.flatten.denied(&settled.order.order, denial, held, self.view.now);
+            self.flatten.denied(&settled.order.order, denial, held, lot, self.view.now);
         }
         seat.desk.attend(&self.view);
         if let Some(settled) = settled {

@@ -234,11 +234,11 @@ impl Desk {
     /// A denied exit: what could never be sold is given up, since it would be denied without end; anything else is asked for
     /// again after a while, and for want of balance what there is enough for at once. Less than the least order could never
     /// be sold once its entry fills no more.
-    pub(in crate::strategy) fn exit_denied(&mut self, exit: &Order, denial: &Denial, now: Time) {
+    pub(in crate::strategy) fn exit_denied(&mut self, exit: &Order, denial: &Denial, now: Time, lot: Qty) {
         let protections = &mut self.state.manager.protections;
         let Some(index) = protections.iter().position(|p| p.exit == Some(exit.id)) else { return };
         let p = &mut protections[index];
-        let too_little = denial.is_of_too_little(exit.qty, p.covered);
+        let too_little = denial.is_of_too_little(exit.qty, p.covered.in_lots(lot));
         let is_lasting = match denial.reason {
             DenyReason::DataOnly => true,
             DenyReason::LotSize | DenyReason::MarketLotSize => too_little && p.entry_final,

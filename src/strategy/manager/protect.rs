@@ -271,6 +271,8 @@ impl Desk {
             } else if p.exit == Some(order.order.id) {
                 p.covered = Qty((p.covered.0 - fill.qty.0).max(0));
                 p.affordable = Qty((p.affordable.0 - fill.qty.0).max(0));
+                // More than that may be free by now: what had it locked is asked about by twice as much each time.
+                p.most = Qty(if p.most.0 > 0 { order.order.qty.0.saturating_mul(2) } else { 0 });
             }
         }
         self.clamp(order.order.instrument);

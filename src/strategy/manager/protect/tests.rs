@@ -198,7 +198,7 @@ fn an_exit_is_asked_for_again_when_its_time_comes_though_the_touch_stands_still(
         let exit = exit.expect("it leaves at once");
         let strategy = StrategyId(0);
         let denial = Denial { order: exit, instrument: BTC, strategy, reason, limit: 0, value: 0, measure };
-        desk.on_denial(&denial, Time(5));
+        desk.on_denial(&denial, Time(5), Qty(1));
         assert_eq!(attended(&mut desk, 6), (None, Some(Time(5 + pause))));
         let (again, timer) = attended(&mut desk, 5 + pause);
         assert!(again.is_some() && timer.is_none(), "{reason:?}");
@@ -372,7 +372,7 @@ fn what_is_too_little_to_be_sold_is_given_up_once_its_entry_fills_no_more() {
         if !goes_on {
             desk.on_report(&told(entry, Side::Buy, ReportKind::Canceled, 0, 0), Time(2));
         }
-        desk.on_denial(&denial(exit, Binds::AtLeast, (5, 3)), Time(3));
+        desk.on_denial(&denial(exit, Binds::AtLeast, (5, 3)), Time(3), Qty(1));
         assert_eq!(desk.protection(entry).is_some(), goes_on);
         if goes_on {
             assert_eq!(desk.next_timer(&view), Some(Time(3 + RETRY_SMALL_NS)));
@@ -382,7 +382,7 @@ fn what_is_too_little_to_be_sold_is_given_up_once_its_entry_fills_no_more() {
             let sent = exits(&mut desk, &view);
             let [(exit, 10)] = sent[..] else { panic!("{sent:?}") };
             // Too large it is not for ever: the venue's rules may change.
-            desk.on_denial(&denial(exit, Binds::AtMost, (9, 10)), Time(5));
+            desk.on_denial(&denial(exit, Binds::AtMost, (9, 10)), Time(5), Qty(1));
             assert_eq!(desk.next_timer(&view), Some(Time(5 + RETRY_NS)));
         }
     }
@@ -401,7 +401,7 @@ fn what_the_wallet_has_enough_for_leaves_at_once_where_it_has_too_little_for_all
     let denied = |desk: &mut Desk, order: OrderId, (limit, value), at: u64| {
         let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
         let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
-        desk.on_denial(&denial, Time(at)).expect("it is live");
+        desk.on_denial(&denial, Time(at), Qty(1)).expect("it is live");
     };
     let one = |sent: Vec<(OrderId, i64)>| match sent[..] {
         [sent] => sent,
@@ -511,24 +511,36 @@ fn of_an_exit_that_the_venue_has_too_little_for_half_is_asked_for_until_what_is_
     desk.on_report(&told(entry, Side::Buy, ReportKind::Fill, 10, 1), Time(1));
     desk.take_intents().for_each(drop);
     let top = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
-    // Somebody's own order has seven of the ten.
+    // Somebody's own order has seven of the ten, until he takes it back.
     let (mut free, mut asked) = (3, Vec::new());
-    for second in 1..=12 {
+    for second in 1..=14 {
+        if second == 10 {
+            free += 7;
+        }
         view.now = Time(10 + second * RETRY_NS);
-        desk.guard(&view, BTC, top);
-        let exits: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().copied()).collect();
-        for exit in exits {
-            asked.push(exit.qty.0);
-            let report = if exit.qty.0 <= free {
-                free -= exit.qty.0;
-                told(exit.id, Side::Sell, ReportKind::Fill, exit.qty.0, 1 + second)
-            } else {
-                Report::refused(&exit, ReportKind::Rejected, Refused { code: -2010, cause: 2, filter: 0 })
-            };
-            desk.on_report(&report, view.now);
+        // What has left is followed by more at once.
+        for _ in 0..8 {
+            desk.guard(&view, BTC, top);
+            desk.attend(&view);
+            let exits: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().copied()).collect();
+            for exit in exits {
+                asked.push((second, exit.qty.0));
+                let report = if exit.qty.0 <= free {
+                    free -= exit.qty.0;
+                    told(exit.id, Side::Sell, ReportKind::Fill, exit.qty.0, asked.len() as u64 + 1)
+                } else {
+                    let why = Refused { code: -2010, cause: 2, filter: 0 };
+                    Report::refused(&exit, ReportKind::Rejected, why)
+                };
+                desk.on_report(&report, view.now);
+            }
         }
     }
-    assert_eq!(asked[..4], [10, 5, 2, 2], "{asked:?}");
-    assert_eq!((free, desk.protection(entry).map(|p| p.covered)), (0, Some(Qty(7))), "{asked:?}");
-    assert!(asked.iter().filter(|qty| **qty == 7).count() > 1, "all of it is asked for again: {asked:?}");
+    // Half, and half of that, until what is free has left; then by twice as much each time.
+    let locked: Vec<_> = asked.iter().take_while(|(second, _)| *second < 10).copied().collect();
+    assert_eq!(locked[..5], [(1, 10), (2, 5), (3, 2), (3, 4), (4, 2)], "{asked:?}");
+    assert!(locked.iter().any(|(_, qty)| *qty == 7) && !locked.iter().any(|(_, qty)| *qty == 0), "{asked:?}");
+    let left: i64 = asked.iter().filter(|(second, _)| *second >= 10).map(|(_, qty)| qty).sum();
+    let orders = asked.iter().filter(|(second, _)| *second >= 10).count();
+    assert!(desk.protection(entry).is_none() && left <= 14 && orders <= 4, "{asked:?}");
 }
