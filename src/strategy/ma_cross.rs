@@ -3,7 +3,7 @@
 use super::registry::BuildError;
 use super::{Awaited, Condition, Context, IndicatorHandle, Setup, SetupError, Stops, Strategy, StrategySpec};
 use crate::domain::event::FEE_DECIMALS;
-use crate::domain::order::OrderState;
+use crate::domain::order::{OrderState, OrderStatus};
 use crate::domain::params::{ParamKind, ParamSpec};
 use crate::domain::wallet::START_DECIMALS;
 use crate::domain::{DenyReason, InstrumentId, Market, OrderId, PlaceError, Price, Qty, Side};
@@ -203,11 +203,12 @@ impl Strategy for MaCross {
         self.tried(gone);
     }
 
-    /// A turn from one side to the other that is denied leaves a position that the averages are against: it is closed. Where
-    /// that is denied too, the next bar goes by the averages again.
+    /// A turn from one side to the other that is denied, or that the venue does not take, leaves a position that the averages
+    /// are against: it is closed. Where that is not taken either, or not for all of it, the next bar goes by the averages again.
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderState, denied: Option<DenyReason>) {
         let of = &order.order;
-        if denied.is_none() || of.instrument != self.instrument {
+        let ended = order.status.is_final() && order.status != OrderStatus::Filled;
+        if (denied.is_none() && !ended) || of.instrument != self.instrument {
             return;
         }
         if self.closing == Some(of.id) {
@@ -327,5 +328,41 @@ mod tests {
         assert_eq!(bar(&mut view, &mut desk, 4.0, false), []);
         assert_eq!(bar(&mut view, &mut desk, 4.0, true), [Side::Sell]);
         assert_eq!(bar(&mut view, &mut desk, 4.0, true), [], "once");
+    }
+
+    #[test]
+    fn a_close_that_the_venue_does_not_take_is_asked_for_at_the_next_bar() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (mut view, mut desk) = (View::new(&table, 2), Desk::new(StrategyId(0), 1));
+        let mut cross = MaCross { can_short: false, was_above: Some(true), ..with(0) };
+        view.tops[0] = at(100, 101);
+        view.values = vec![Some([4.0, 0.0, 0.0]), Some([5.0, 0.0, 0.0])];
+        desk.state.positions[0].qty = Qty(2);
+        let (instrument, price) = (cross.instrument, Price(100));
+        let closed = Bar {
+            instrument,
+            start: Time(0),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Qty(1),
+            trades: 1,
+        };
+        for ended in [OrderStatus::Rejected, OrderStatus::Expired, OrderStatus::Filled] {
+            cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed);
+            let asked: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().copied()).collect();
+            assert!(
+                matches!(asked[..], [order] if order.side == Side::Sell && order.reduce_only),
+                "{asked:?}"
+            );
+            let mut state = desk.state.orders.pop().expect("it is live");
+            for status in [OrderStatus::Open, ended] {
+                state.status = status;
+                cross.on_order(&mut Context { view: &view, desk: &mut desk }, &state, None);
+            }
+        }
+        cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed);
+        assert_eq!(desk.take_intents().count(), 0, "it was closed");
     }
 }
