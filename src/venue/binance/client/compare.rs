@@ -36,7 +36,7 @@ impl OrderClient {
             .map(|(asset, difference)| (asset.clone(), difference))
             .collect();
         let busy = self.in_flight();
-        let mut stays = Vec::new();
+        let (mut stays, mut missing) = (Vec::new(), Vec::new());
         for (asset, difference) in &differences {
             let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
             let of_run =
@@ -49,7 +49,7 @@ impl OrderClient {
                 self.tell_moved(asset, *difference - told, out);
                 self.looks.looked_at.remove(asset);
             } else if halts {
-                self.tell_missing(asset, (*difference).min(0), out);
+                missing.push((asset.clone(), (*difference).min(0)));
             }
             let (venue, ours) = (shown(held), shown(held - difference));
             let asset = asset.clone();
@@ -79,6 +79,8 @@ impl OrderClient {
                 self.instruments.hold(id, InstrumentPause::Difference, out);
             }
         }
+        // After that: a run that ends in between would leave no difference to be found, and nothing held for it.
+        missing.iter().for_each(|(asset, amount)| self.tell_missing(asset, *amount, out));
         if differences.is_empty() {
             // Everything is in the balances, so every trade until then is booked.
             look.newest.iter().for_each(|(id, newest)| self.ledger.complete_up_to(*id, *newest));

@@ -9,6 +9,11 @@ fn a_difference_that_stays_halts_the_instrument_and_a_person_lets_it_go_on() {
     rig.run(31_000, &Rig::quiet);
     rig.run(2_000, &Rig::quiet);
     assert_eq!(rig.halted, [InstrumentId(0)]);
+    // Held first: a run that ended after it was told alone would leave nothing that the next could find, or is held for.
+    let at = |wanted: &dyn Fn(&Command) -> bool| rig.commands.iter().position(wanted).expect("it came");
+    let held = Command::Pause(InstrumentId(0), PausedBy::Difference);
+    let less = |c: &Command| matches!(c, Command::Account(of) if of.amount < 0);
+    assert!(at(&|c| *c == held) < at(&less), "{:?}", rig.commands);
     let told = rig.notices.iter().rev().find_map(|n| match n {
         Notice::Difference { asset, venue, ours, halts: true } => {
             Some((asset.clone(), venue.to_string(), ours.to_string()))
