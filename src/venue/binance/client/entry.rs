@@ -14,7 +14,7 @@ use super::event::order_row;
 use super::flight::{Asked, InFlight};
 use super::line::{Form, Sending};
 use super::message::Outputs;
-use super::notice::{LocalRefusal, Notice};
+use super::notice::{InstrumentPause, LocalRefusal, Notice};
 use super::orders::OrderKey;
 use super::reply::Reply;
 use super::tracked::{CancelState, End, Phase, Tracked, rejected};
@@ -24,6 +24,8 @@ use std::time::Duration;
 /// A cancel that was refused is not sent again sooner, however often it is asked for: what asks on at once would spend the
 /// rate limit on one refusal.
 const CANCEL_PACE: Duration = Duration::from_millis(250);
+/// Between two looks at what was removed and is open still.
+pub(super) const REMOVED_PACE: Duration = Duration::from_secs(1);
 
 /// What an order costs.
 const fn cost_of(order: &Order) -> Cost {
@@ -247,6 +249,19 @@ impl OrderClient {
         let of = of.filter(|(_, order)| only.is_none_or(|only| only == order.order.instrument));
         let live: Vec<OrderKey> = of.map(|(key, _)| key).collect();
         live.into_iter().for_each(|key| self.take_back(now, key, out));
+    }
+
+    /// Everything of an instrument that was removed goes, however often the venue would not take an order back.
+    pub(super) fn poll_removed(&mut self, now: Time, out: &mut Outputs) {
+        if self.removed_again.is_none_or(|again| now < again) {
+            return;
+        }
+        let removed = self.instruments.iter().filter(|l| l.is_held_for(InstrumentPause::Removed));
+        let removed: Vec<InstrumentId> = removed.map(|l| l.instrument.id).collect();
+        removed.iter().for_each(|id| self.cancel_all(now, Some(*id), out));
+        let mut left = self.orders.unfinished().map(|(_, order)| order);
+        let any = left.any(|order| order.is_live() && removed.contains(&order.order.instrument));
+        self.removed_again = any.then(|| now.plus(REMOVED_PACE));
     }
 
     pub(super) fn placed(&mut self, now: Time, key: OrderKey, reply: &Reply, out: &mut Outputs) {

@@ -68,7 +68,7 @@ pub use settings::{ClientSettings, RestUse};
 use super::limits::Budget;
 use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, Order, Time, VenueId};
 use crate::security::Credentials;
-use entry::HandedOut;
+use entry::{HandedOut, REMOVED_PACE};
 use instruments::Instruments;
 use ledger::Ledger;
 use line::{Line, Route};
@@ -102,6 +102,8 @@ pub struct OrderClient {
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
+    /// When what was removed is looked at again, while anything of it is open.
+    removed_again: Option<Time>,
     /// How often a key that had been refused was taken again, and no order since.
     key_relapses: u32,
     /// What was last told of whether orders are taken.
@@ -147,6 +149,7 @@ impl OrderClient {
             key_problem: None,
             key_taken: false,
             key_relapses: 0,
+            removed_again: None,
             told: None,
             venue: trading::venue_of(table),
             told_suspended: false,
@@ -206,6 +209,7 @@ impl OrderClient {
             Input::RemoveInstrument(id) => {
                 self.instruments.hold(id, InstrumentPause::Removed, out);
                 self.cancel_all(now, Some(id), out);
+                self.removed_again = Some(now.plus(REMOVED_PACE));
             }
             Input::SessionOpened(session) => self.session_opened(now, session, out),
             Input::SessionClosed(session) => self.session_closed(now, session, out),
@@ -226,6 +230,7 @@ impl OrderClient {
             self.poll_sessions(now, out);
             self.poll_looks(now, out);
         }
+        self.poll_removed(now, out);
         self.poll_orders(now, out);
         self.orders.forget_old(now);
         self.tell_trading(now, out);
@@ -235,6 +240,7 @@ impl OrderClient {
     #[must_use]
     pub fn next_deadline(&self) -> Time {
         let mut next = self.line.flight.next_due().min(self.orders.next_due()).min(self.orders_due());
+        next = self.removed_again.map_or(next, |again| next.min(again));
         if let Some(order) = &self.handed_out {
             next = next.min(order.due(self.line.request_timeout));
         }

@@ -309,3 +309,26 @@ fn what_is_removed_has_its_own_orders_taken_back_and_nobody_elses() {
         .collect();
     assert_eq!(cancels, [11, 12]);
 }
+
+#[test]
+fn what_is_removed_is_taken_back_however_often_the_venue_does_not_do_it() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    rig.frame(&event(&id, "NEW", "NEW", "0.00000000", None));
+    rig.forget();
+    rig.input(Input::RemoveInstrument(InstrumentId(0)));
+    let mut refused = 0;
+    for _ in 0..12_000 / 50 {
+        if rig.count("order.cancel") > refused {
+            refused += 1;
+            rig.refuse("order.cancel", 400, -1100, "Illegal characters found in a parameter.");
+        }
+        rig.after(50);
+    }
+    assert!((10..=13).contains(&refused), "once a second: {refused}");
+    rig.frame(&event(&id, "CANCELED", "CANCELED", "0.00000000", None));
+    rig.after(3_000);
+    let sent = rig.count("order.cancel");
+    rig.after(3_000);
+    assert_eq!((rig.count("order.cancel"), rig.client.open_orders()), (sent, (0, 0)));
+}
