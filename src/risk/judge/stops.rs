@@ -87,8 +87,9 @@ impl<R: RuleList> Judge<R> {
     /// Tells of an order that a kill closes a position by, and that was not taken.
     #[inline]
     pub(super) fn tell_unclosed(&mut self, order: &Order, why: impl FnOnce() -> Unclosed) {
-        if order.reduce_only && self.switches.any() && self.switches.closes(order.strategy, order.instrument)
-        {
+        let of_bars = self.facts.get(order.instrument.index()).is_some_and(|facts| facts.of_bars);
+        let closes = order.leaves_at_once(of_bars) && self.switches.any();
+        if closes && self.switches.closes(order.strategy, order.instrument) {
             self.tell(Switched::NotClosed(order.instrument, why()));
         }
     }

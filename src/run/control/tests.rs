@@ -519,6 +519,10 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
     let words = "-2010 NEW_ORDER_REJECTED: the balance is too small";
     assert!(line.starts_with(&format!("NOT CLOSED {name}: 5 times")) && line.contains(words), "{line}");
+    // Half of it, and half of that, is denied in the end for being too little, which is no reason.
+    let lines = refused(Unclosed::Denied(DenyReason::MinNotional), 1, 3);
+    let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(line.starts_with(&format!("NOT CLOSED {name}: 6 times")) && line.contains(words), "{line}");
     running.risk.tell(Switched::Released(Scope::All), Time(0));
     running.until("it is let go of", |reply| reply.unclosed.is_empty());
 }

@@ -31,11 +31,15 @@ struct One {
     last: Instant,
 }
 
+/// Whether it is denied for being too little, as a part is that is asked for where the venue refused all.
+fn is_small(why: Unclosed) -> bool {
+    use DenyReason::{LotSize, MarketLotSize, MinNotional, Notional};
+    matches!(why, Unclosed::Denied(LotSize | MarketLotSize | MinNotional | Notional))
+}
+
 impl One {
     fn stays(&self, now: Instant) -> bool {
-        use DenyReason::{LotSize, MarketLotSize, MinNotional, Notional};
-        let small = matches!(self.why, Unclosed::Denied(LotSize | MarketLotSize | MinNotional | Notional));
-        now.duration_since(self.last) < if small { SMALL_OVER_AFTER } else { OVER_AFTER }
+        now.duration_since(self.last) < if is_small(self.why) { SMALL_OVER_AFTER } else { OVER_AFTER }
     }
 }
 
@@ -56,7 +60,11 @@ impl UnclosedPositions {
             self.0.len() - 1
         });
         let one = &mut self.0[index];
-        (one.why, one.last) = (why, now);
+        one.last = now;
+        // That a part of it is too little says nothing of why it does not close.
+        if !(is_small(why) && matches!(one.why, Unclosed::Refused(_))) {
+            one.why = why;
+        }
         one.times = one.times.saturating_add(1);
         if one.times == TOLD_AT {
             let scope = names.of(instrument);
