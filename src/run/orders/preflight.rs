@@ -3,6 +3,7 @@
 
 use super::OrdersError;
 use super::keys::{self, KeyOf};
+use crate::domain::decimal::DecimalError;
 use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, Time, decimal};
@@ -409,12 +410,28 @@ impl Asking<'_> {
             let (Some(asset), Some(free)) = (row["asset"].as_str(), row["free"].as_str()) else { continue };
             let known = |i: &&Instrument| i.market == Market::Spot && (i.base == asset || i.quote == asset);
             let Some(of) = table.all().iter().find(known) else { continue };
-            let amount = decimal::parse(free.as_bytes(), START_DECIMALS)
-                .map_err(|error| self.unreadable(WHAT, format!("{asset}: {error}")))?;
+            let (amount, all) =
+                counted(free).map_err(|error| self.unreadable(WHAT, format!("{asset}: {error}")))?;
+            if !all {
+                let shown = decimal::Scaled { value: amount.into(), decimals: START_DECIMALS };
+                log::warn!(
+                    "the account has {free} {asset}, more than can be counted: {shown:#} of it may be used"
+                );
+            }
             let (venue, market) = (of.venue.clone(), Market::Spot);
             balances.push(StartingBalance { venue, market, asset: asset.to_owned(), amount });
         }
         Ok((balances, reply["uid"].as_u64()))
+    }
+}
+
+/// What of an asset can be counted, and whether that is all of it: there are assets of which a person has more than 64 bits
+/// count at eight decimals, and a wallet with less than there is denies nothing that it should not.
+fn counted(free: &str) -> Result<(i64, bool), DecimalError> {
+    match decimal::parse(free.as_bytes(), START_DECIMALS) {
+        Ok(amount) => Ok((amount, true)),
+        Err(DecimalError::Overflow) if !free.starts_with('-') => Ok((i64::MAX, false)),
+        Err(error) => Err(error),
     }
 }
 
@@ -457,6 +474,21 @@ fn take_over(ours: &mut Instrument, theirs: &Instrument) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_more_than_can_be_counted_so_much_is_there_as_can_be() {
+        assert_eq!(counted("92233720368.54775807"), Ok((i64::MAX, true)));
+        assert_eq!(counted("92233720369.00000000"), Ok((i64::MAX, false)));
+        assert_eq!(counted("0.00000001"), Ok((1, true)));
+        for (text, error) in [
+            ("-92233720369.00000000", DecimalError::Overflow),
+            ("1e9", DecimalError::Invalid),
+            ("", DecimalError::Empty),
+            ("0.000000001", DecimalError::TooPrecise),
+        ] {
+            assert_eq!(counted(text), Err(error), "{text}");
+        }
+    }
 
     #[test]
     fn silence_is_as_long_as_the_venue_says_and_where_it_says_nothing_of_use_within_bounds() {
