@@ -16,7 +16,7 @@ use algo_trader::pipeline::Wait;
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, LiveOptions, LiveStatus, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::venue::local::serve::{Fault, Origin, Pace, Running, Server, ServerOptions};
-use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments, generated_instruments};
 use local_live::{LiveRun, ca_file, sections};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -151,6 +151,25 @@ fn streams_of_usdm_are_asked_for_by_the_way_that_leads_to_them() {
     assert_eq!(came.keys().copied().collect::<Vec<_>>(), ["aggregate", "diff", "kline", "quote", "trade"]);
     assert!(came.values().all(|count| *count > 1), "{came:?}");
     assert!(aggregates.is_sorted_by(|one, next| one < next), "each once: {aggregates:?}");
+}
+
+/// So many pairs' streams are more than a request line holds: they are subscribed to by messages.
+#[test]
+fn a_hundred_pairs_on_one_connection_are_subscribed_to_and_every_book_comes() {
+    let mut instruments = generated_instruments(134);
+    instruments.retain(|i| i.market == Market::Spot);
+    let mut options = ServerOptions::generated(5, instruments.clone(), 10);
+    options.limits.weight = Some(1_000_000);
+    let venue = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let ca = ca_file(&venue);
+    let mut run = LiveRun::start(&local_live::config(&venue, ca.path(), instruments, ""));
+    run.until("a hundred books over one connection", |s| {
+        (s.connections, s.connections_live, s.books, s.books_synced) == (1, 1, 101, 101)
+    });
+    assert!(venue.stats().subscriptions >= 300, "{:?}", venue.stats());
+    let summary = run.good();
+    let counts = summary.live.as_ref().expect("a live run").markets[0].counts;
+    assert_eq!((counts.refused_subscriptions, counts.gaps, counts.lost), (0, 0, 0), "{counts:?}");
 }
 
 #[test]

@@ -115,21 +115,21 @@ fn a_live_connection_subscribes_lists_and_unsubscribes() {
     let venue = start(options);
     let mut client = connect(venue.endpoint(Market::UsdM).expect("served"), venue.ca_pem(), "/ws");
     send(&mut client, r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#);
-    assert_eq!(text(&mut client).as_deref(), Some(r#"{"id":1,"result":[]}"#));
+    assert_eq!(text(&mut client).as_deref(), Some(r#"{"result":[],"id":1}"#));
     send(&mut client, r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":"two"}"#);
-    assert_eq!(text(&mut client).as_deref(), Some(r#"{"id":"two","result":null}"#));
+    assert_eq!(text(&mut client).as_deref(), Some(r#"{"result":null,"id":"two"}"#));
     assert!(text(&mut client).is_some_and(|f| f.starts_with(r#"{"e":"trade","E":"#)), "raw frames on /ws");
     // What was sent before the reply is still on its way.
     let until = |client: &mut Client, reply: &str| {
         (0..10_000).map(|_| text(client).expect("a frame")).any(|frame| frame == reply)
     };
     send(&mut client, r#"{"method":"SET_PROPERTY","params":["combined",true],"id":3}"#);
-    assert!(until(&mut client, r#"{"id":3,"result":null}"#));
+    assert!(until(&mut client, r#"{"result":null,"id":3}"#));
     assert!(
         text(&mut client).is_some_and(|f| f.starts_with(r#"{"stream":"btcusdt@trade","data":{"e":"trade""#))
     );
     send(&mut client, r#"{"method":"UNSUBSCRIBE","params":["btcusdt@trade"],"id":4}"#);
-    assert!(until(&mut client, r#"{"id":4,"result":null}"#));
+    assert!(until(&mut client, r#"{"result":null,"id":4}"#));
     std::thread::sleep(Duration::from_millis(1_100));
     send(&mut client, r#"{"method":"SUBSCRIBE","params":["btcusdt"],"id":5}"#);
     let expected = r#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":5}"#;

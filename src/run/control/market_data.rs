@@ -226,10 +226,11 @@ fn aside(of: &FollowedHealth) -> String {
     }
 }
 
-/// An instrument whose streams the venue refuses.
+/// An instrument whose streams the venue refuses, or says nothing of.
 fn refused(of: &FollowedHealth, name: &str) -> Option<MarketDataReply> {
+    let kind = if of.unanswered { "subscription-unanswered" } else { "subscription-refused" };
     of.refused.then(|| MarketDataReply {
-        kind: "subscription-refused".to_owned(),
+        kind: kind.to_owned(),
         instruments: vec![name.to_owned()],
         means: "it is asked for again; until it is taken every order in it is denied (book-invalid), such that reduce too"
             .to_owned(),

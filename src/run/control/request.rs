@@ -109,7 +109,7 @@ pub struct FeedReply {
 #[serde(default)]
 pub struct MarketDataReply {
     /// `connection-down`, `connection-silent`, `book-out-of-step`, `book-unconfirmed`, `book-contradicted`, by
-    /// quotes, `subscription-refused`, `trades-missing`, by their ids, `frames-unread`,
+    /// quotes, `subscription-refused`, `subscription-unanswered`, `trades-missing`, by their ids, `frames-unread`,
     /// of frames that cannot be decoded, or `silent`, of an instrument that nothing is heard of;
     /// `clock-behind`, of a market whose trades come from the future as this host's clock has it.
     pub kind: String,
@@ -138,6 +138,7 @@ impl MarketDataReply {
             "frames-unread" => "has frames that cannot be read",
             "book-unconfirmed" => "has a book that nothing has confirmed",
             "subscription-refused" => "is refused by the venue's streams",
+            "subscription-unanswered" => "was asked for at the venue's streams, which do not answer",
             "book-contradicted" => "has a book that its quotes contradict",
             _ => "has a book out of step",
         };

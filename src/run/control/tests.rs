@@ -253,6 +253,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
             contradictions: None,
             trades_missing: None,
             refused: false,
+            unanswered: false,
             unconfirmed: false,
         })
     };
@@ -323,6 +324,7 @@ fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
         contradictions: None,
         trades_missing: None,
         refused: false,
+        unanswered: false,
         unconfirmed: false,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
@@ -366,6 +368,7 @@ fn frames_and_books_that_cannot_be_read_are_told_with_the_reason_and_what_to_do(
         contradictions: Some((4, Time(90 * S))),
         trades_missing: None,
         refused: false,
+        unanswered: false,
         unconfirmed: false,
     };
     health.lock().expect("no panic").instruments = vec![Some(of)];
@@ -475,6 +478,7 @@ fn trades_that_are_missing_and_a_clock_that_is_behind_are_told_with_what_to_do()
             contradictions: None,
             trades_missing,
             refused: false,
+            unanswered: false,
             unconfirmed: false,
         };
         health.instruments = vec![Some(of(0, Some((3, Time(98 * S))))), Some(of(1, None))];

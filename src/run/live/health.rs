@@ -48,6 +48,8 @@ pub(in crate::run) struct FollowedHealth {
     pub trades_missing: Option<(u64, Time)>,
     /// Whether the venue refuses to bring its data over a connection that is live.
     pub refused: bool,
+    /// Whether it said nothing of it, rather than no.
+    pub unanswered: bool,
     /// Whether no diff came on top of its book for a while after that was fetched.
     pub unconfirmed: bool,
 }
@@ -111,6 +113,7 @@ impl FeedHealth {
                     contradictions: state.contradictions,
                     trades_missing: state.trades_missing,
                     refused: state.refused,
+                    unanswered: state.refused && client.lacks_an_answer(instrument),
                     unconfirmed: state.unconfirmed,
                 };
                 self.instruments[at] = Some(seen);

@@ -6,6 +6,7 @@ use super::client::{Request, StreamClient, nanos};
 use super::doubt::Doubts;
 use super::line::{ConnectionId, Link};
 use super::snapshots::{FetchFailure, path};
+use super::subscription::Answer;
 use crate::domain::{Instrument, InstrumentId, Time};
 use crate::venue::Decoded;
 use crate::venue::binance::ids_are_dense;
@@ -123,10 +124,8 @@ impl StreamClient {
         if memchr::memmem::find(text, b"\"serverShutdown\"").is_some() {
             self.counts.shutdowns_announced += 1;
             self.shutdown_announced(id, now);
-        } else if text.starts_with(b"{\"error\"") || text.starts_with(b"{\"code\"") {
-            self.subscribed(id, text, true, now, out);
-        } else if text.starts_with(b"{\"result\"") {
-            self.subscribed(id, text, false, now, out);
+        } else if let Some(answer) = Answer::read(text) {
+            self.subscribed(id, answer, text, now, out);
         } else {
             return false;
         }

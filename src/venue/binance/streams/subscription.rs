@@ -5,8 +5,10 @@
 //! that grows where it is a single one. What it is of counts as not carried by its connection meanwhile.
 
 use super::client::{Request, StreamClient};
-use super::line::ConnectionId;
+use super::line::{ConnectionId, Line};
 use crate::domain::{InstrumentId, Time};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 /// So long the venue may take to answer.
 const ANSWER_WITHIN_NS: u64 = 10_000_000_000;
@@ -17,9 +19,11 @@ const AGAIN_NS: (u64, u64) = (1_000_000_000, 300_000_000_000);
 #[derive(Debug)]
 pub struct Subscription {
     streams: Vec<String>,
-    /// How often it was refused.
+    /// How often it was refused, or not answered.
     refusals: u32,
-    /// Whose streams they are; known of one that was refused.
+    /// Whether the venue said no when it was last asked, rather than nothing.
+    refused: bool,
+    /// Whose streams they are; known of one that was refused or not answered.
     instruments: Vec<InstrumentId>,
     state: State,
 }
@@ -32,9 +36,17 @@ enum State {
     Asked(u64, Time),
 }
 
+/// What became of one that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Taken,
+    Refused,
+    Unanswered,
+}
+
 impl Subscription {
     pub fn new(streams: Vec<String>) -> Self {
-        Self { streams, refusals: 0, instruments: Vec::new(), state: State::Waits(Time(0)) }
+        Self { streams, refusals: 0, refused: false, instruments: Vec::new(), state: State::Waits(Time(0)) }
     }
 
     /// Whether it is to be sent at `now`.
@@ -64,9 +76,10 @@ impl Subscription {
         format!(r#"{{"method":"SUBSCRIBE","params":[{params}],"id":{id}}}"#)
     }
 
-    /// What to ask for instead of one that was refused.
-    fn again(mut self, now: Time) -> Vec<Self> {
+    /// What to ask for instead of one that was `refused`, or not answered.
+    fn again(mut self, refused: bool, now: Time) -> Vec<Self> {
         self.refusals += 1;
+        self.refused = refused;
         let doubled = AGAIN_NS.0.saturating_mul(1 << self.refusals.saturating_sub(1).min(20));
         let half = self.streams.len() / 2;
         if half == 0 {
@@ -77,35 +90,70 @@ impl Subscription {
         let rest = self.streams.split_off(half);
         [self.streams, rest]
             .into_iter()
-            .map(|streams| Self { streams, refusals: 1, instruments: Vec::new(), state })
+            .map(|streams| Self { streams, refusals: 1, refused, instruments: Vec::new(), state })
             .collect()
     }
 }
 
-/// Which message an answer is to: the number behind the last `"id":`.
-fn answered_id(text: &[u8]) -> Option<u64> {
-    const ID: &[u8] = b"\"id\":";
-    let digits = &text[memchr::memmem::rfind(text, ID)? + ID.len()..];
-    let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+/// What the venue says to a subscription: `{"result":null,"id":1}`, or an error, its members in whatever order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    refused: bool,
+    /// The number of the message that it is to, where it says so.
+    number: Option<u64>,
+}
+
+impl Answer {
+    /// Reads it; none where a text is something else, such as market data that could not be decoded, which has a `result`
+    /// at most further inside, or beside the name of its event or its stream.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members {
+            #[serde(default, deserialize_with = "present")]
+            result: bool,
+            #[serde(default, deserialize_with = "present")]
+            error: bool,
+            #[serde(default, deserialize_with = "present")]
+            code: bool,
+            #[serde(default, deserialize_with = "present")]
+            stream: bool,
+            #[serde(default, rename = "e", deserialize_with = "present")]
+            event: bool,
+            #[serde(default)]
+            id: serde_json::Value,
+        }
+        // A list would do for the members' values.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let of: Members = serde_json::from_slice(text).ok()?;
+        let refused = of.error || of.code;
+        let is_answer = (of.result || refused) && !of.stream && !of.event;
+        is_answer.then(|| Self { refused, number: of.id.as_u64() })
+    }
+}
+
+/// That a member is there, whatever it says: a result is null.
+fn present<'de, D: Deserializer<'de>>(of: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(of).map(|_| true)
 }
 
 impl StreamClient {
-    /// The venue answered a subscription; `refused` is what it said, where it does not do it.
+    /// The venue answered a subscription, by this text.
     pub(super) fn subscribed(
         &mut self,
         id: ConnectionId,
+        answer: Answer,
         text: &[u8],
-        refused: bool,
         now: Time,
         out: &mut Vec<Request>,
     ) {
+        let Answer { refused, number } = answer;
         if refused {
             self.counts.refused_subscriptions += 1;
             let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
             log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
         }
-        let number = answered_id(text);
         self.settle(
             id,
             now,
@@ -116,14 +164,22 @@ impl StreamClient {
                 (State::Asked(..), None) => refused,
                 (State::Waits(_), _) => false,
             },
-            refused,
+            if refused { Outcome::Refused } else { Outcome::Taken },
         );
     }
 
     /// Those that were not answered in time are asked for again.
     pub(super) fn poll_unanswered(&mut self, id: ConnectionId, now: Time, out: &mut Vec<Request>) {
         log::warn!("{} connection {}: a subscription is not answered; asking again", self.market, id.number);
-        self.settle(id, now, out, |subscription| subscription.is_unanswered(now), true);
+        self.settle(id, now, out, |subscription| subscription.is_unanswered(now), Outcome::Unanswered);
+    }
+
+    /// Whether the venue said nothing of the streams that an instrument lacks, rather than that it does not bring them.
+    #[must_use]
+    pub fn lacks_an_answer(&self, instrument: InstrumentId) -> bool {
+        let asked = self.lines.iter().flat_map(Line::links).flat_map(|link| &link.subscriptions);
+        let mut lacking = asked.filter(|subscription| subscription.keeps_from(instrument)).peekable();
+        lacking.peek().is_some() && lacking.all(|subscription| !subscription.refused)
     }
 
     /// The first of a connection's subscriptions that is `meant` is over, or is to be asked for again.
@@ -133,14 +189,14 @@ impl StreamClient {
         now: Time,
         out: &mut Vec<Request>,
         meant: impl FnMut(&Subscription) -> bool,
-        refused: bool,
+        outcome: Outcome,
     ) {
         let line = usize::from(id.line);
         let Some(link) = self.lines.get_mut(line).and_then(|line| line.link(id)) else { return };
         let Some(at) = link.subscriptions.iter().position(meant) else { return };
         let subscription = link.subscriptions.remove(at);
-        if refused {
-            let mut again = subscription.again(now);
+        if outcome != Outcome::Taken {
+            let mut again = subscription.again(outcome == Outcome::Refused, now);
             let group = &self.groups[self.lines[line].group].group;
             for subscription in &mut again {
                 let lacks = |id: &InstrumentId| {
@@ -167,14 +223,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_to_the_message_whose_number_it_has() {
-        for (text, id) in [
-            (r#"{"result":null,"id":7}"#, Some(7)),
-            (r#"{"error":{"code":2,"msg":"Invalid request: \"id\":3"},"id":12}"#, Some(12)),
-            (r#"{"code":2,"msg":"bad"}"#, None),
-            (r#"{"result":null,"id":"x"}"#, None),
+    fn an_answer_is_told_by_its_members_in_whatever_order_and_is_to_the_message_whose_number_it_has() {
+        for (text, refused, number) in [
+            (r#"{"result":null,"id":7}"#, false, Some(7)),
+            (r#"{"id":7,"result":null}"#, false, Some(7)),
+            (r#" { "id" : 7, "result" : [] }"#, false, Some(7)),
+            (r#"{"error":{"code":2,"msg":"Invalid request: \"id\":3"},"id":12}"#, true, Some(12)),
+            (r#"{"id":12,"error":{"code":2,"id":3}}"#, true, Some(12)),
+            (r#"{"code":2,"msg":"bad"}"#, true, None),
+            (r#"{"result":null,"id":"x"}"#, false, None),
         ] {
-            assert_eq!(answered_id(text.as_bytes()), id, "{text}");
+            assert_eq!(Answer::read(text.as_bytes()), Some(Answer { refused, number }), "{text}");
+        }
+    }
+
+    #[test]
+    fn market_data_that_cannot_be_decoded_is_no_answer() {
+        for text in [
+            r#"{"e":"trade","E":"late","s":"BTCUSDT","result":1}"#,
+            r#"{"stream":"btcusdt@trade","data":{"result":null,"id":1},"code":1}"#,
+            r#"{"stream":"btcusdt@depth","data":{"e":"depthUpdate","code":1}}"#,
+            r#"{"u":400900217,"s":"BNBUSDT","b":"25.35190000"}"#,
+            r#"{"result":null,"id":7"#,
+            r#"[{"result":null,"id":7}]"#,
+            "\"result\"",
+            "",
+        ] {
+            assert_eq!(Answer::read(text.as_bytes()), None, "{text}");
         }
     }
 
@@ -182,12 +257,12 @@ mod tests {
     fn a_list_is_halved_and_one_alone_waits_longer_each_time() {
         let mut list = Subscription::new((0..5).map(|n| format!("s{n}usdt@trade")).collect());
         assert!(list.ask(1, Time(0)).ends_with(r#""s4usdt@trade"],"id":1}"#));
-        let halves = list.again(Time(0));
+        let halves = list.again(true, Time(0));
         assert_eq!(halves.iter().map(|half| half.streams.len()).collect::<Vec<_>>(), [2, 3]);
         let mut one = Subscription::new(vec!["s0usdt@trade".to_owned()]);
         let mut waits = Vec::new();
         for _ in 0..12 {
-            one = one.again(Time(0)).remove(0);
+            one = one.again(true, Time(0)).remove(0);
             let State::Waits(until) = one.state else { panic!("{one:?}") };
             waits.push(until.0 / 1_000_000_000);
         }

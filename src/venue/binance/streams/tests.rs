@@ -584,4 +584,12 @@ fn a_subscription_that_nobody_answers_is_asked_for_again() {
         again += sends(&rig.pass(10));
     }
     assert!(again >= 2, "{again}");
+    let lacking = |rig: &Rig| {
+        let mut without = rig.client.followed().filter(|state| state.refused).peekable();
+        without.peek().is_some() && without.all(|state| rig.client.lacks_an_answer(state.instrument))
+    };
+    assert!(lacking(&rig), "it is not told as a refusal");
+    let no = br#"{"id":3,"error":{"code":2,"msg":"Invalid request"}}"#;
+    assert!(rig.client.control(id, no, rig.now, &mut rig.out));
+    assert!(!lacking(&rig), "what was refused since is");
 }

@@ -139,10 +139,12 @@ impl Session {
             Err(error) if error.is_data() => (Value::Null, Err((2, format!("Invalid request: {error}")))),
             Err(error) => (Value::Null, Err((3, format!("Invalid JSON: {error}")))),
         };
+        // In the venue's order, which a map of JSON would not keep.
         match outcome {
-            Ok((control, result)) => (control, json!({ "result": result, "id": id }).to_string()),
+            Ok((control, result)) => (control, format!(r#"{{"result":{result},"id":{id}}}"#)),
             Err((code, msg)) => {
-                (Control::Nothing, json!({ "error": { "code": code, "msg": msg }, "id": id }).to_string())
+                let error = json!({ "code": code, "msg": msg });
+                (Control::Nothing, format!(r#"{{"error":{error},"id":{id}}}"#))
             }
         }
     }
@@ -239,13 +241,13 @@ mod tests {
     fn requests_are_answered_as_documented() {
         let mut s = session();
         let subscribe = r#"{"method":"SUBSCRIBE","params":["btcusdt@aggTrade","btcusdt@aggTrade"],"id":1}"#;
-        assert_eq!(reply(&mut s, subscribe), r#"{"id":1,"result":null}"#);
+        assert_eq!(reply(&mut s, subscribe), r#"{"result":null,"id":1}"#);
         let list = r#"{"method":"LIST_SUBSCRIPTIONS","id":"a-3"}"#;
-        assert_eq!(reply(&mut s, list), r#"{"id":"a-3","result":["btcusdt@aggTrade"]}"#);
+        assert_eq!(reply(&mut s, list), r#"{"result":["btcusdt@aggTrade"],"id":"a-3"}"#);
         let set = r#"{"method":"SET_PROPERTY","params":["combined",true],"id":4}"#;
-        assert_eq!(reply(&mut s, set), r#"{"id":4,"result":null}"#);
+        assert_eq!(reply(&mut s, set), r#"{"result":null,"id":4}"#);
         let get = r#"{"method":"GET_PROPERTY","params":["combined"],"id":null}"#;
-        assert_eq!(reply(&mut s, get), r#"{"id":null,"result":true}"#);
+        assert_eq!(reply(&mut s, get), r#"{"result":true,"id":null}"#);
         let unsubscribe = r#"{"method":"UNSUBSCRIBE","params":["btcusdt@aggTrade","ethusdt@trade"],"id":-5}"#;
         let (control, _) = s.control(Market::Spot, unsubscribe.as_bytes(), &Limits::default());
         assert_eq!(control, Control::Unsubscribe(vec!["btcusdt@aggTrade".into()]));
@@ -289,7 +291,7 @@ mod tests {
         let mut s = session();
         let many: Vec<String> = (0..1024).map(|n| format!("sim{n}usdt@trade")).collect();
         let subscribe = json!({ "method": "SUBSCRIBE", "params": many, "id": 1 }).to_string();
-        assert_eq!(reply(&mut s, &subscribe), r#"{"id":1,"result":null}"#);
+        assert_eq!(reply(&mut s, &subscribe), r#"{"result":null,"id":1}"#);
         let more = reply(&mut s, r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":2}"#);
         assert!(more.contains("1024 streams"), "{more}");
         assert_eq!(s.streams.len(), 1024);
