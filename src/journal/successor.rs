@@ -45,10 +45,26 @@ pub fn note_successor(journal: &Path, next: &Path) -> io::Result<()> {
     let (from, to) = (std::path::absolute(journal)?, std::path::absolute(next)?);
     let beside = from.parent() == to.parent();
     let name = to.file_name().filter(|_| beside).map_or(to.as_os_str(), |name| name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(note_of(journal))?;
-    file.write_all(&[name.as_bytes(), b"\n"].concat())?;
-    file.sync_all()?;
+    let text = [name.as_bytes(), b"\n"].concat();
+    place_whole(&note_of(journal), |file| file.write_all(&text))?;
     File::open(dir_of(journal))?.sync_all()
+}
+
+/// Makes the file `path`, which is not there yet, as `write` fills it: whole or not at all. One that a full disk left empty
+/// would be no word of who goes on, and nobody could any more.
+fn place_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}", std::process::id()));
+    let written = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        write(&mut file)?;
+        file.sync_all()?;
+        // A rename would take the place of another's.
+        std::fs::hard_link(&part, path)
+    };
+    let placed = written();
+    let _ = std::fs::remove_file(&part);
+    placed
 }
 
 fn dir_of(journal: &Path) -> &Path {
@@ -78,6 +94,22 @@ mod tests {
         std::fs::write(&from, "").expect("written");
         note_successor(&second, &from).expect("written");
         assert_eq!(successor(&second).expect("it reads"), Some(from));
+    }
+
+    #[test]
+    fn a_note_that_a_full_disk_did_not_take_leaves_the_journal_to_be_gone_on_with() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (first, second) = (dir.path().join("run.journal"), dir.path().join("run.2.journal"));
+        let full = place_whole(&note_of(&first), |file| {
+            file.write_all(b"run.2")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(full.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        assert_eq!(successor(&first).expect("none is there"), None);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 0, "nothing is left");
+        std::fs::write(&second, "").expect("written");
+        note_successor(&first, &second).expect("written");
+        assert_eq!(successor(&first).expect("it reads"), Some(second));
     }
 
     #[test]
