@@ -13,7 +13,8 @@ mod watched;
 mod webhook;
 
 use algo_trader::audit::verify_file;
-use algo_trader::domain::order::OrderState;
+use algo_trader::domain::event::Event;
+use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, InstrumentTable, StrategyId};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
@@ -22,7 +23,7 @@ use algo_trader::pipeline::Threading;
 use algo_trader::run::audit::{AuditRequest, trail_of};
 use algo_trader::run::config::TradingMode;
 use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
-use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::interrupt::{Interrupt, KillSignal};
 use algo_trader::run::watch::Watch;
 use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
@@ -332,6 +333,41 @@ fn a_start_that_waits_for_the_end_of_a_ban_is_told() {
     let text = body["text"].as_str().unwrap_or_default();
     assert!(text.starts_with("desk: the run WAITS before it begins: https://127.0.0.1:"), "{text}");
     assert!(text.contains("takes no requests from here (HTTP 418") && body["kind"] == "waiting", "{body}");
+}
+
+#[test]
+fn a_signal_that_comes_while_the_start_waits_for_the_end_of_a_ban_lets_it_come_up_stopped() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let dir = tempfile::tempdir().expect("a directory");
+    let ban = r#"{"fault":"ban","status":418,"seconds":2}"#;
+    assert!(venue.control().inject(serde_json::from_str(ban).expect("a fault")));
+    let signal = KillSignal::default();
+    let (_, kept) = run(
+        &live,
+        dir.path(),
+        "run.journal",
+        |options| options.kill_signal = signal.clone(),
+        |paths| {
+            let begun = Instant::now();
+            while venue.stats().rest_banned == 0 {
+                assert!(begun.elapsed() < PATIENCE, "it never asked");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(!paths.socket.exists(), "it waits");
+            signal.raise();
+            until(paths, "it is up", |reply| reply.orders_taken == Some(true) && reply.events > 300);
+            let reply = until(paths, "it is stopped", |reply| !reply.stopped.is_empty());
+            assert_eq!((reply.stopped[0].scope.as_str(), reply.stopped[0].by.as_str()), ("all", "SIGUSR1"));
+            std::fs::read_to_string(&paths.latched).expect("it stays so")
+        },
+    );
+    assert!(kept.contains("SIGUSR1"), "{kept}");
+    let mut journal = JournalReader::open(&dir.path().join("run.journal")).expect("a journal");
+    let slots = std::iter::from_fn(|| journal.next_slot().expect("it reads"));
+    let acked = slots
+        .filter(|slot| matches!(slot.event(), Event::Report(report) if report.kind == ReportKind::Accepted));
+    assert_eq!(acked.count(), 0, "nothing was sent");
 }
 
 #[test]

@@ -177,11 +177,14 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     let nobody = ctl(&rig, &["status"]);
     assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stderr));
     assert!(text(&nobody.stderr).contains("is it running"), "{}", text(&nobody.stderr));
+    let who = ["--operator", "anna", "--reason", "a test"];
+    let nobody = ctl(&rig, &[&["kill", "all"], who.as_slice()].concat());
+    let told = text(&nobody.stderr);
+    assert!(nobody.status.code() == Some(1) && told.contains(&rig.path("default.kill")), "{told}");
     let journal = rig.path("run.journal");
     let child = rig.command(&["--journal", &journal]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("the program starts");
     status(&rig, "it listens", |told| told["events"].as_u64() > Some(100));
-    let who = ["--operator", "anna", "--reason", "a test"];
     let kill = |scope: &[&str]| ctl(&rig, &[&["kill"], scope, &who].concat());
     let killed = kill(&["strategy", "imbalance-maker"]);
     assert_eq!(killed.status.code(), Some(0), "{}", text(&killed.stderr));
@@ -201,6 +204,19 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     assert!(text(&output.stderr).contains("KILLED: all is stopped by SIGUSR1"), "{}", text(&output.stderr));
     let kept = std::fs::read_to_string(rig.path("default.latched")).expect("kept");
     assert!(kept.contains("SIGUSR1"), "{kept}");
+}
+
+#[test]
+fn the_signal_that_stops_everything_ends_a_run_that_could_not_be_released_with_its_summary() {
+    let rig = Rig::new("");
+    let child = rig.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    wire::wait_for("a book", || rig.venue.opened() == 1 && rig.venue.depth_requests() >= 2);
+    let sent = Command::new("kill").args(["-USR1", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("order stream sha256"), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -20,7 +20,8 @@ what is in one list with them) stays, at the venue too, and leaves when it comes
 it is at the venue is taken back as well. Beside it nothing goes out but market orders that reduce a position. \
 A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
-so does a file NAME.kill beside the socket, which may name what to stop, one a line.
+so does a file NAME.kill beside the socket, which may name what to stop, one a line. Both reach a run too that still waits to \
+begin, as for the end of a ban, and has no socket yet: it comes up stopped.
 
 Examples:
   algo-trader ctl --config config/binance-live.toml --dir . status
@@ -169,7 +170,15 @@ pub fn run(args: Args) -> Outcome {
                 via: None,
             };
             let is_done = |reply: &ControlReply| reply.stopped.iter().any(|s| covers(&scope, &s.scope));
-            command(&paths.socket, &request, who.json, is_done)
+            let outcome = command(&paths.socket, &request, who.json, is_done);
+            if !paths.socket.exists() {
+                eprintln!(
+                    "a run that still waits to begin, as for the end of a ban, has no socket yet: `touch {}`, or `kill -USR1` \
+                     and its process, and it comes up stopped",
+                    paths.kill.display()
+                );
+            }
+            outcome
         }
         What::Release { scope, who } => {
             let scope = scope.join(" ");

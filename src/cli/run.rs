@@ -7,7 +7,7 @@ use super::status_line::StatusLine;
 use crate::audit::AuditError;
 use crate::domain::Market;
 use crate::run::config::{OnExit, OrderEntry, TradingMode};
-use crate::run::interrupt::Interrupt;
+use crate::run::interrupt::{Interrupt, KillSignal};
 use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
 use crate::run::recover::{RecoverError, left_unended, next_journal};
@@ -21,7 +21,9 @@ use std::time::Duration;
     after_help = "With [trading] mode = \"paper\", as it is unless the configuration says otherwise, orders are filled by a \
 simulated venue on the live market; nothing is sent to the real one, and no key is needed. With mode = \"live\" they are \
 sent. Ctrl-C ends the run and prints its summary; live, open orders are cancelled first ([trading] on_exit). A live run \
-that is started during a ban of the venue waits for its end, and goes on.
+that is started during a ban of the venue waits for its end, and goes on. SIGUSR1 stops everything, as `ctl kill all` does; \
+a run that still waits comes up stopped then, and one on paper without a journal and [control] dir, which could not be \
+released, ends.
 
 Examples:
   algo-trader run --config config/binance-paper.toml
@@ -54,6 +56,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
+    let kill_signal = KillSignal::install().unwrap_or_default();
     start_log(&config);
     let mut pipeline = common.pipeline_options(strategies);
     if args.recover.is_some() {
@@ -100,6 +103,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         alerts: AlertRequest::new(&config),
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),
+        kill_signal,
         progress: progress(),
         recover: args.recover.clone(),
         pipeline,

@@ -1,7 +1,8 @@
 //! Ctrl-C and SIGTERM: the first ends the run cleanly, the second at once. A terminal that is closed ends it cleanly too.
+//! SIGUSR1 stops everything that trades.
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -98,6 +99,52 @@ impl Interrupt {
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
+    }
+}
+
+/// SIGUSR1, heard from the beginning of a process on: a run may wait for days before there is anything that it could stop,
+/// and would be ended by it meanwhile, to be started again by whoever looks after it.
+#[derive(Debug, Clone, Default)]
+pub struct KillSignal {
+    flag: Arc<AtomicBool>,
+    /// Whether it is the process's, and no test's.
+    heard: bool,
+}
+
+impl KillSignal {
+    /// Listens for the signal.
+    ///
+    /// # Errors
+    /// Whatever the operating system says; the run can go on without.
+    pub fn install() -> std::io::Result<Self> {
+        let kill = Self { heard: true, ..Self::default() };
+        signal_hook::flag::register(SIGUSR1, Arc::clone(&kill.flag))?;
+        Ok(kill)
+    }
+
+    /// Comes, as the signal would.
+    pub fn raise(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it came and nobody has obeyed it yet, which whoever asks does.
+    #[must_use]
+    pub(in crate::run) fn take(&self) -> bool {
+        self.flag.swap(false, Ordering::Relaxed)
+    }
+
+    /// Lets it end a run that has nothing by which it could be stopped and released, now too where it came already.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub(in crate::run) fn ends(&self, interrupt: &Interrupt) -> std::io::Result<()> {
+        if self.heard {
+            signal_hook::flag::register(SIGUSR1, Arc::clone(&interrupt.flag))?;
+        }
+        if self.take() {
+            interrupt.raise();
+        }
+        Ok(())
     }
 }
 

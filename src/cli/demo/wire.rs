@@ -12,6 +12,7 @@ use crate::net::Endpoint;
 use crate::pipeline::StopReason;
 use crate::run::audit::trail_of;
 use crate::run::config::TradingMode;
+use crate::run::interrupt::KillSignal;
 use crate::run::{Config, LiveOptions, Pipeline, StoreRequest, run_live};
 use crate::store::StoreUrl;
 use crate::strategy::StrategySpec;
@@ -84,6 +85,7 @@ fn demo(
     let options = LiveOptions {
         duration: Some(Duration::from_secs(args.seconds)),
         interrupt: interrupt.clone(),
+        kill_signal: KillSignal::default(),
         progress: progress(),
         store: Some(store),
         audit,

@@ -49,6 +49,7 @@ use super::affinity::keep_to;
 use super::alerts::Alerts;
 use super::audit::AuditNotes;
 use super::config::Config;
+use super::interrupt::KillSignal;
 use super::orders::OrdersLink;
 use super::store::StoreLink;
 use super::watch::Wanted;
@@ -245,6 +246,8 @@ pub(in crate::run) struct ControlLinks {
     pub store: Option<StoreLink>,
     /// The run's epoch.
     pub epoch: u64,
+    /// By which everything may have been stopped before there was anybody to hear of it.
+    pub kill_signal: KillSignal,
 }
 
 /// The thread that listens.

@@ -41,6 +41,7 @@ fn start() -> Running {
         orders: None,
         store: Some(StoreLink::new(Arc::clone(&store), Duration::from_millis(1))),
         epoch: 1,
+        kill_signal: crate::run::interrupt::KillSignal::default(),
     };
     let control = prepared.start(&config, links, &[]).expect("threads");
     Running { _dir: dir, config, paths, snapshot, risk, vitals, store, control }

@@ -24,7 +24,7 @@ use super::config::{Config, OnExit, TradingMode};
 use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
 use super::disk_space::DiskWatch;
 use super::followers::Followers;
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, KillSignal};
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::recover::{Earlier, RecoverError};
@@ -60,6 +60,8 @@ pub struct LiveOptions {
     pub duration: Option<Duration>,
     /// Ends the run cleanly.
     pub interrupt: Interrupt,
+    /// Stops everything once there is something to stop; ends a run that has no control files.
+    pub kill_signal: KillSignal,
     /// Called some times a second, to show progress.
     pub progress: Option<ProgressReport>,
     /// Also writes the run to this database, from its journal; without one asked for, to a temporary journal.
@@ -406,9 +408,14 @@ fn live(
                 orders: link,
                 store,
                 epoch,
+                kill_signal: options.kill_signal,
             };
             match prepared.start(config, links, housekeeping) {
-                Ok(control) => Some(control),
+                Ok(control) => {
+                    // What a signal stopped before is stopped before the first event.
+                    pump(&mut pipeline);
+                    Some(control)
+                }
                 Err(error) => {
                     if let Some(orders) = orders {
                         orders.finish(|| pump(&mut pipeline));
@@ -417,7 +424,12 @@ fn live(
                 }
             }
         }
-        _ => None,
+        _ => {
+            if let Err(error) = options.kill_signal.ends(&options.interrupt) {
+                log::warn!("SIGUSR1 does not end this run: {error}");
+            }
+            None
+        }
     };
     if let Some(orders) = &orders {
         await_orders(orders, &mut pipeline, &vitals, &options.interrupt);

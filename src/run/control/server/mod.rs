@@ -112,7 +112,7 @@ impl Server {
         let signal = signal_hook::low_level::pipe::register(signal_hook::consts::SIGUSR1, raised)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         poll.registry().register(&mut signals, SIGNAL, Interest::READABLE)?;
-        Ok(Self {
+        let mut server = Self {
             paths,
             names,
             latched,
@@ -138,7 +138,12 @@ impl Server {
             key: KeyState::Taken,
             file_done: None,
             beats: 0,
-        })
+        };
+        // Only now, so that none is missed: one that comes in between stops twice.
+        if server.links.kill_signal.take() {
+            server.on_signal();
+        }
+        Ok(server)
     }
 
     pub fn run(&mut self, over: &AtomicBool) {
