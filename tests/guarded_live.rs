@@ -313,6 +313,32 @@ fn a_run_that_ends_by_a_fault_and_one_that_cannot_go_on_after_it_are_told() {
 }
 
 #[test]
+fn a_run_that_cannot_go_on_since_what_is_stopped_cannot_be_read_is_told_once() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let dir = tempfile::tempdir().expect("a directory");
+    let up = |paths: &ControlPaths| {
+        until(paths, "it trades", |reply| reply.orders_taken == Some(true));
+        paths.latched.clone()
+    };
+    let (_, latched) = run(&live, dir.path(), "run.journal", |_| {}, up);
+    std::fs::write(&latched, "[{\"scope\":").expect("written");
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    let again = dir.path().join("run.2.journal");
+    let mut options = live_orders::options(&again, &Interrupt::default(), Threading::Inline);
+    options.alerts = Some(alerts(port, ca.path()));
+    options.pipeline.strategies = STRATEGIES;
+    options.recover = Some(dir.path().join("run.journal"));
+    let refused = run_live(&live.config, options).expect_err("it cannot be read").to_string();
+    assert!(refused.contains(".latched"), "{refused}");
+    let came = came.lock().expect("no panic").clone();
+    let [(_, body)] = &came[..] else { panic!("{came:?}") };
+    assert_eq!(body["kind"], "not-started");
+    assert!(body["text"].as_str().is_some_and(|text| text.contains(&refused)), "{body}");
+}
+
+#[test]
 fn a_start_that_waits_for_the_end_of_a_ban_is_told() {
     let venue = venue(|_| {});
     let live = config(&venue, Key::Hmac, "", RESTS);

@@ -167,15 +167,12 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     }
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let mut audit = options.audit.take();
+    let open = options.recover.is_some() || config.trading.mode == TradingMode::Live;
     let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
     let alerts = alerting.as_ref().map(AlertThread::alerts).unwrap_or_default();
     config.hours_that_end(wall_clock()).iter().for_each(|told| log::warn!("{told}"));
     if let Err(error) = surveillance_can_look(config, audit.as_ref(), journal.as_deref()) {
-        failed(&error, &alerts);
-        if let Some(alerting) = alerting {
-            alerting.finish();
-        }
-        return Err(error);
+        return Err(not_begun(error, open, alerting));
     }
     let mut reactions = None;
     if let Some(paths) = ControlPaths::of(config, journal.as_deref())
@@ -187,7 +184,10 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         request.watch = request.watch.take().map(watched);
         reactions = Some(wanted);
     }
-    let followers = Followers::start(options.store.take(), audit, journal, alerts.clone())?;
+    let followers = match Followers::start(options.store.take(), audit, journal, alerts.clone()) {
+        Ok(followers) => followers,
+        Err(error) => return Err(not_begun(error.into(), open, alerting)),
+    };
     options.pipeline.journal.clone_from(&followers.journal);
     let store = followers.store();
     let beside = Beside { notes: followers.notes(), alerts: alerts.clone(), reactions, store };
@@ -204,7 +204,7 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         disks.finish();
     }
     if let Err(error) = &result {
-        failed(error, &alerts);
+        failed(error, &alerts, open);
     }
     followers.finish(match &mut result {
         Ok(summary) => Some(summary),
@@ -233,16 +233,26 @@ fn surveillance_can_look(
     Ok(())
 }
 
-/// Tells of a run that ends by itself, or does not begin where one before it may have left something open. What else is
+/// Tells of a run that ends by itself, or does not begin where one before it may have left something `open`. What else is
 /// refused at a start was asked for by somebody who sees it.
-fn failed(error: &LiveError, alerts: &Alerts) {
+fn failed(error: &LiveError, alerts: &Alerts, open: bool) {
     let alert = match error {
         LiveError::Stopped { .. } | LiveError::Venue { .. } => Alert::failed,
         LiveError::Orders(error) if error.was_asked_for() => return,
         LiveError::Orders(_) | LiveError::Recover(_) | LiveError::Trail(_) => Alert::not_started,
+        LiveError::Pipeline(_) | LiveError::Control(_) | LiveError::System(_) if open => Alert::not_started,
         _ => return,
     };
     alerts.raise(alert(&error.to_string(), wall_clock()));
+}
+
+/// The same of a run of which nothing was started but the sending of alerts.
+fn not_begun(error: LiveError, open: bool, alerting: Option<AlertThread>) -> LiveError {
+    if let Some(alerting) = alerting {
+        failed(&error, &alerting.alerts(), open);
+        alerting.finish();
+    }
+    error
 }
 
 /// What the control threads have to do with what follows the journal.
@@ -620,13 +630,16 @@ mod tests {
         let (alerts, told) = Alerts::heard_by_a_test();
         let until = Time(0);
         let of_venue = |error: PreflightError| LiveError::Orders(error.into());
-        failed(&of_venue(PreflightError::Interrupted { until }), &alerts);
-        failed(&LiveError::Nothing("to follow"), &alerts);
+        failed(&of_venue(PreflightError::Interrupted { until }), &alerts, true);
+        failed(&LiveError::Nothing("to follow"), &alerts, true);
+        let full = || LiveError::System(std::io::ErrorKind::StorageFull.into());
+        failed(&full(), &alerts, false);
         assert_eq!(told.try_iter().count(), 0);
         let (endpoint, what) = ("venue".to_owned(), "the time");
         let silenced = PreflightError::Silenced { what, endpoint, status: 418, until, retry_after_s: None };
-        failed(&of_venue(silenced), &alerts);
-        assert_eq!(told.try_iter().count(), 1);
+        failed(&of_venue(silenced), &alerts, true);
+        failed(&full(), &alerts, true);
+        assert_eq!(told.try_iter().count(), 2);
     }
 
     #[test]
