@@ -194,6 +194,21 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
     assert!(text(&wrong.stderr).contains("there are: imbalance-maker"), "{}", text(&wrong.stderr));
     let released = ctl(&rig, &[&["release", "all"], who.as_slice()].concat());
     assert!(text(&released.stdout).contains("nothing is stopped"), "{}", text(&released.stderr));
+    // Who has to stop it mends no file first.
+    let good = std::fs::read_to_string(&rig.config).expect("a configuration");
+    std::fs::write(&rig.config, format!("{good}\n[paper]\nfil = \"touch\"\n")).expect("written");
+    let killed = kill(&["strategy", "imbalance-maker"]);
+    assert_eq!(killed.status.code(), Some(0), "{}", text(&killed.stderr));
+    assert!(text(&killed.stderr).contains("paper.fil"), "{}", text(&killed.stderr));
+    let watched = ctl(&rig, &["dashboard", "--once"]);
+    assert_eq!(watched.status.code(), Some(2), "it needs all of it: {}", text(&watched.stdout));
+    std::fs::write(&rig.config, "[run]\nname = \"a b\"\n").expect("written");
+    assert_eq!(kill(&["all"]).status.code(), Some(2), "which run is not known");
+    // Nor does who has no configuration any more.
+    std::fs::write(&rig.config, "[run]\nname = \"default\"\n").expect("written");
+    let released = ctl(&rig, &[&["release", "all"], who.as_slice()].concat());
+    assert!(text(&released.stdout).contains("nothing is stopped"), "{}", text(&released.stderr));
+    std::fs::write(&rig.config, good).expect("written");
     let sent = Command::new("kill").args(["-USR1", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
     let told = status(&rig, "the signal stops it", |told| told["stopped"][0]["scope"] == "all");

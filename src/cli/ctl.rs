@@ -4,6 +4,7 @@ use super::Outcome;
 use super::dashboard::{self, Watched};
 use super::replay::{load, start_log};
 use crate::run::Config;
+use crate::run::config::ControlPlace;
 use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};
 use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ScopeNames, ask};
 use crate::run::interrupt::Interrupt;
@@ -22,6 +23,10 @@ A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line. Both reach a run too that still waits to \
 begin, as for the end of a ban, and has no socket yet: it comes up stopped.
+
+Of the configuration only [run] name, [control] dir and [journal] path are needed (by the dashboard and the watchdog all of \
+it); mistakes elsewhere are told, and keep from nothing. Without it, a file of two lines does, [run] and name = \"NAME\", and \
+--dir: NAME is that of the NAME.sock there.
 
 Examples:
   algo-trader ctl --config config/binance-live.toml --dir . status
@@ -144,21 +149,18 @@ struct Who {
 const WITHIN: Duration = Duration::from_secs(5);
 
 pub fn run(args: Args) -> Outcome {
-    let config = match load(Some(&args.config)) {
-        Ok(config) => config,
+    let ControlPlace { run, dir } = match place(&args.config, &args.what) {
+        Ok(place) => place,
         Err(outcome) => return outcome,
     };
-    let paths = match &args.dir {
-        Some(dir) => Some(ControlPaths::new(dir, &config.run.name)),
-        None => ControlPaths::of(&config, config.journal.path.as_deref()),
-    };
-    let Some(paths) = paths else {
+    let Some(dir) = args.dir.or(dir) else {
         eprintln!(
             "{} has neither [control] dir nor [journal] path: say where the socket is with --dir",
             args.config.display()
         );
         return Outcome::BadUsage;
     };
+    let paths = ControlPaths::new(&dir, &run);
     match args.what {
         What::Kill { scope, flatten, who } => {
             let scope = scope.join(" ");
@@ -227,12 +229,43 @@ pub fn run(args: Args) -> Outcome {
             }
         }
         What::Dashboard { operator, once } => {
+            let config = match load(Some(&args.config)) {
+                Ok(config) => config,
+                Err(outcome) => return outcome,
+            };
             let (names, socket) = (ScopeNames::new(&config), paths.socket);
             let operator = operator.unwrap_or_else(users::own);
             dashboard::run(&Watched { socket, names, operator }, once)
         }
         What::Watchdog { after_ms, key_file, once } => {
+            let config = match load(Some(&args.config)) {
+                Ok(config) => config,
+                Err(outcome) => return outcome,
+            };
             watchdog(&config, &paths, Duration::from_millis(after_ms), key_file, once)
+        }
+    }
+}
+
+/// Which run is meant. Of a configuration with mistakes nothing else is needed where a running process is only told or asked
+/// something: who has to stop one mends no file first.
+fn place(config: &Path, what: &What) -> Result<ControlPlace, Outcome> {
+    let error = match Config::load(config) {
+        Ok(config) => return Ok(ControlPlace::of(&config)),
+        Err(error) => error,
+    };
+    let needs_all = matches!(what, What::Dashboard { .. } | What::Watchdog { .. });
+    match ControlPlace::of_any(config) {
+        Ok(place) if !needs_all => {
+            eprintln!(
+                "{error}\nwarning: no run could begin with this configuration; the one named {} is asked",
+                place.run
+            );
+            Ok(place)
+        }
+        _ => {
+            eprintln!("{error}");
+            Err(Outcome::BadUsage)
         }
     }
 }

@@ -14,6 +14,7 @@ mod document;
 mod heard;
 mod hours;
 mod instruments;
+mod place;
 mod raw;
 mod read;
 mod risk;
@@ -29,6 +30,7 @@ pub use backtest::{
     BacktestConfig, FillChoice, LatencyChoice, PathRule, SPAN_EXPECTED, parse_span, parse_time, span_label,
 };
 pub use hours::HoursConfig;
+pub use place::ControlPlace;
 pub use risk::RiskConfig;
 pub use sections::{
     ControlConfig, CoreConfig, FetchBars, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig,
@@ -140,6 +142,15 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// The text of the file at `path`, called `name` in messages.
+fn text_of(path: &Path, name: &str) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let expected = format!("cannot be read: {error}");
+        let (file, key, found) = (name.to_owned(), String::new(), None);
+        ConfigError::new(vec![ConfigProblem { file, line: 0, column: 0, key, found, expected }])
+    })
+}
+
 impl Config {
     /// Reads the file at `path` and the instrument files it names, which are relative to its directory.
     ///
@@ -155,15 +166,8 @@ impl Config {
     /// Every problem found in any of the files.
     pub fn load_and(path: &Path, more: &[Instrument]) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_text_and(&text, &name, path.parent().unwrap_or(Path::new("")), more),
-            Err(error) => {
-                let expected = format!("cannot be read: {error}");
-                let (key, found) = (String::new(), None);
-                let problem = ConfigProblem { file: name, line: 0, column: 0, key, found, expected };
-                Err(ConfigError::new(vec![problem]))
-            }
-        }
+        let text = text_of(path, &name)?;
+        Self::from_text_and(&text, &name, path.parent().unwrap_or(Path::new("")), more)
     }
 
     /// Reads `text`, called `name` in messages; instrument files are relative to `base_dir`.
