@@ -8,6 +8,7 @@ use super::losses::KeptLosses;
 use super::metrics::{LiveMetrics, Reckoner};
 use super::names::ScopeNames;
 use super::overview::Overview;
+use crate::risk::DayBoundary;
 use crate::risk::snapshot::{RiskSnapshot, SharedSnapshot};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -53,6 +54,10 @@ pub(super) struct Keeper {
     pub names: ScopeNames,
     pub reckoner: Reckoner,
     pub found: SharedFound,
+    /// What the run before left, for the strategies that this one does not have.
+    pub before: Option<KeptLosses>,
+    /// By which days end.
+    pub day: DayBoundary,
     /// What the file says; none before it was written by this run.
     pub kept: Option<KeptLosses>,
 }
@@ -85,7 +90,10 @@ impl Keeper {
     }
 
     fn keep(&mut self, snapshot: &RiskSnapshot) {
-        let Some(losses) = KeptLosses::of(snapshot, &self.labels, self.epoch) else { return };
+        let Some(mut losses) = KeptLosses::of(snapshot, &self.labels, self.epoch) else { return };
+        if let Some(before) = &self.before {
+            losses = losses.with_absent(before, &self.day);
+        }
         if self.kept.as_ref().is_some_and(|kept| kept.says_what(&losses)) {
             return;
         }

@@ -60,6 +60,28 @@ impl KeptLosses {
         })
     }
 
+    /// With the strategies that this run does not have, as `before` left them, for a run that has them again: they earn nothing
+    /// meanwhile, and a day that has ended since is over for them too.
+    pub fn with_absent(mut self, before: &Self, day: &DayBoundary) -> Self {
+        let same_day = day.next_after(Time(before.time_ns)) == day.next_after(Time(self.time_ns));
+        for (label, track) in &before.strategies {
+            let absent = || {
+                // Whoever begins again does so with no profit.
+                let day_start = if same_day { track.day_start.saturating_sub(track.profit) } else { 0 };
+                let counts = if same_day { *track } else { KeptTrack::default() };
+                KeptTrack {
+                    profit: 0,
+                    day_start,
+                    peak: track.peak.saturating_sub(track.profit),
+                    losses_in_a_row: track.losses_in_a_row,
+                    ..counts
+                }
+            };
+            self.strategies.entry(label.clone()).or_insert_with(absent);
+        }
+        self
+    }
+
     /// Reads the file; none where there is none.
     ///
     /// # Errors
@@ -193,6 +215,30 @@ mod tests {
         let moved = kept.carried(&others, &DayBoundary::default(), now, None);
         assert_eq!(moved.strategies[1], CarriedTrack::default(), "a strategy that is new");
         assert_eq!(moved.strategies[2].day_start, 50, "by its name");
+    }
+
+    #[test]
+    fn a_strategy_that_a_run_does_not_have_keeps_its_day_for_one_that_has_it_again() {
+        let utc = DayBoundary::default();
+        let both = KeptLosses::of(&snapshot(100), &labels(), 7).expect("there were events");
+        let without = |hours| {
+            let b = RiskSnapshot { strategies: vec![LossTrack::default()], ..snapshot(hours) };
+            KeptLosses::of(&b, &labels()[1..], 8).expect("there were events").with_absent(&both, &utc)
+        };
+        // Of a run that goes on from the one without it, too: it begins with no profit either way.
+        for goes_on in [None, Some(8)] {
+            let again = without(101).carried(&labels(), &utc, Time(102 * HOUR), goes_on);
+            let a = again.strategies[0];
+            assert_eq!((a.day_start, a.peak, a.losses_in_a_row, a.trades), (50, 100, 2, 3), "{goes_on:?}");
+        }
+        // It ran at noon of the next day for the last time.
+        let later = without(132);
+        let again = later.carried(&labels(), &utc, Time(133 * HOUR), None);
+        assert!(again.day_ends_ns > 0, "the day of the one that ran");
+        let a = again.strategies[0];
+        assert_eq!((a.day_start, a.peak, a.losses_in_a_row, a.trades), (0, 100, 2, 0));
+        let c = KeptLosses::of(&snapshot(133), &["c".to_owned()], 9).expect("there were events");
+        assert_eq!(c.with_absent(&later, &utc).strategies["a"], later.strategies["a"], "over several runs");
     }
 
     #[test]

@@ -337,6 +337,8 @@ impl PreparedControl {
             names: self.names.clone(),
             reckoner: Reckoner::new(config),
             found: Arc::clone(&found),
+            before: self.losses.clone(),
+            day: config.risk.setup.day.clone(),
             kept: None,
         };
         let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
