@@ -328,11 +328,23 @@ fn sections(reply: &ControlReply, columns: usize) -> Vec<Section> {
     let title =
         "INSTRUMENTS, held at the mark; exposure were the worse side of open orders to fill".to_owned();
     all.push(section(title, INSTRUMENTS, &instruments, columns));
+    left_out(&mut all, &m["by_instrument_left_out"]);
     let positions = rows("positions", &|p| {
         vec![text(&p["strategy"]), text(&p["instrument"]), amount(value(&p["gross"]))]
     });
     all.push(section("POSITIONS by strategy".to_owned(), POSITIONS, &positions, columns));
+    left_out(&mut all, &m["positions_left_out"]);
     all
+}
+
+/// Says below the last section how many lines it lacks.
+fn left_out(all: &mut [Section], count: &Value) {
+    let Some(count) = count.as_u64().filter(|count| *count > 0) else { return };
+    if let Some(section) = all.last_mut() {
+        section
+            .lines
+            .push(Line { text: format!("  and {count} more, of smaller exposure"), tone: Tone::Plain });
+    }
 }
 
 fn section(title: String, columns: &[Column], rows: &[Vec<String>], width: usize) -> Section {
@@ -438,7 +450,8 @@ mod tests {
                       "orders_per_min": 20, "fills_today": 4 }
                 ],
                 "by_instrument": [{ "instrument": "binance:spot:BTCUSDT", "value": -1_500.5, "gross": 2_000.0, "open_orders": 7 }],
-                "positions": [{ "strategy": "ma-cross", "instrument": "binance:spot:BTCUSDT", "gross": 1_500.0 }]
+                "positions": [{ "strategy": "ma-cross", "instrument": "binance:spot:BTCUSDT", "gross": 1_500.0 }],
+                "positions_left_out": 7
             })),
             ..ControlReply::default()
         }
@@ -463,6 +476,7 @@ mod tests {
             "value at risk over 10 s: 95 % 12.50 (beyond 25.00)  99 % 20.00 (beyond 40.00)",
             "orders 3 a second, 120 a minute  cancels 2 a second  reckoned 0.4 s ago",
             "LIMITS, the nearest first; 31 more are not used at all",
+            "and 7 more, of smaller exposure",
         ] {
             assert!(text.contains(told), "{told:?} is missing in\n{text}");
         }

@@ -15,8 +15,8 @@ use crate::venue::binance::streams::{FetchFailure, StreamKind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// The most that is told: an answer has to fit the socket.
-const TOLD_MAX: usize = 100;
+/// The most that is told at once: an answer has to fit the socket.
+pub(super) const TOLD_MAX: usize = 100;
 /// The kind of what may be nothing but a quiet market.
 pub(super) const UNCONFIRMED: &str = "book-unconfirmed";
 /// The most instruments that are named of a connection.
@@ -58,7 +58,6 @@ impl MarketData {
         let mut told = self.of_connections(&health, now);
         told.extend(self.of_clocks(&health));
         self.of_instruments(&health, risk, now, &mut told);
-        told.truncate(TOLD_MAX);
         told
     }
 

@@ -9,7 +9,7 @@ use crate::risk::snapshot::RiskSnapshot;
 use crate::run::config::QUOTE_DECIMALS;
 use serde::Serialize;
 
-/// The most lines of each list: an answer has to fit the socket.
+/// The most instruments and positions: an answer has to fit the socket. Strategies are never so many.
 const LINES_MAX: usize = 100;
 
 /// See the module. What neither holds nor asks for anything is left out, but for strategies.
@@ -18,8 +18,12 @@ pub(super) struct Overview {
     pub by_strategy: Vec<StrategyLine>,
     /// The largest exposure first.
     pub by_instrument: Vec<InstrumentLine>,
+    /// How many more there are, of smaller exposure.
+    pub by_instrument_left_out: usize,
     /// Of each strategy in each instrument, the largest exposure first.
     pub positions: Vec<PositionLine>,
+    /// How many more there are, of smaller exposure.
+    pub positions_left_out: usize,
 }
 
 /// A strategy.
@@ -60,6 +64,13 @@ fn amount(units: i128) -> f64 {
     units as f64 / POW10[usize::from(QUOTE_DECIMALS)] as f64
 }
 
+/// Leaves out what is too much, and says how much that is.
+fn cut<T>(lines: &mut Vec<T>) -> usize {
+    let left_out = lines.len().saturating_sub(LINES_MAX);
+    lines.truncate(LINES_MAX);
+    left_out
+}
+
 impl Overview {
     /// Of a snapshot; nothing before the first event.
     pub fn of(snapshot: &RiskSnapshot, names: &ScopeNames) -> Self {
@@ -82,7 +93,7 @@ impl Overview {
                 fills_today: *fills,
             }
         };
-        let by_strategy = strategies.iter().zip(tracks).zip(sent).take(LINES_MAX).map(strategy).collect();
+        let by_strategy = strategies.iter().zip(tracks).zip(sent).map(strategy).collect();
         let instrument = |((name, value), sum): ((&String, &i128), &Sum)| InstrumentLine {
             instrument: name.clone(),
             value: amount(*value),
@@ -93,7 +104,7 @@ impl Overview {
         let mut by_instrument: Vec<_> =
             all.filter(|line| line.value != 0.0 || line.gross != 0.0 || line.open_orders > 0).collect();
         by_instrument.sort_by(|a, b| b.gross.total_cmp(&a.gross));
-        by_instrument.truncate(LINES_MAX);
+        let by_instrument_left_out = cut(&mut by_instrument);
         let width = instruments.len().max(1);
         let cell = |(at, gross): (usize, &i128)| {
             let (strategy, instrument) = (strategies.get(at / width)?, instruments.get(at % width)?);
@@ -102,8 +113,8 @@ impl Overview {
         };
         let mut positions: Vec<_> = snapshot.cells.iter().enumerate().filter_map(cell).collect();
         positions.sort_by(|a, b| b.gross.total_cmp(&a.gross));
-        positions.truncate(LINES_MAX);
-        Self { by_strategy, by_instrument, positions }
+        let positions_left_out = cut(&mut positions);
+        Self { by_strategy, by_instrument, by_instrument_left_out, positions, positions_left_out }
     }
 }
 
@@ -148,5 +159,38 @@ mod tests {
         let of = |line: &PositionLine| (line.strategy.clone(), line.gross);
         let positions: Vec<_> = told.positions.iter().map(of).collect();
         assert_eq!(positions, [("ma-cross".into(), 30.0), ("rsi-reversion".into(), 20.0)]);
+    }
+
+    #[test]
+    fn every_strategy_is_told_and_of_more_positions_than_fit_how_many_are_left_out() {
+        use std::fmt::Write;
+        const STRATEGIES: usize = 255;
+        let mut text =
+            "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[risk]\nunset = \"default\"\n"
+                .to_owned();
+        for n in 0..STRATEGIES {
+            let _ = writeln!(
+                text,
+                "[[strategy]]\nname = \"rsi-reversion\"\nlabel = \"s-{n}\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n\
+                 [strategy.params]\nqty = \"0.01\""
+            );
+        }
+        let config = Config::from_text_with_built_in(&text, "many").unwrap_or_else(|error| panic!("{error}"));
+        let instruments = config.instruments.len();
+        let of = RiskSnapshot {
+            time: Time(1),
+            values: vec![0; instruments],
+            cells: (0..STRATEGIES * instruments).map(|at| i128::from(at % instruments == 0)).collect(),
+            by_instrument: vec![Sum::default(); instruments],
+            by_strategy: vec![Sum::default(); STRATEGIES],
+            strategies: vec![LossTrack::default(); STRATEGIES],
+            sent: vec![Counted::default(); STRATEGIES],
+            trades_today: vec![0; STRATEGIES],
+            ..RiskSnapshot::default()
+        };
+        let told = Overview::of(&of, &ScopeNames::new(&config));
+        assert_eq!((told.by_strategy.len(), told.by_strategy[254].strategy.as_str()), (STRATEGIES, "s-254"));
+        assert_eq!((told.positions.len(), told.positions_left_out), (100, 155));
+        assert_eq!((told.by_instrument.len(), told.by_instrument_left_out), (0, 0));
     }
 }

@@ -250,6 +250,9 @@ pub struct ControlReply {
     /// What is wrong with the market data now; nothing where all is well.
     #[serde(default)]
     pub market_data: Vec<MarketDataReply>,
+    /// How much more is wrong than is told.
+    #[serde(default)]
+    pub market_data_left_out: usize,
     /// What is stopped.
     #[serde(default)]
     pub stopped: Vec<Stopped>,
@@ -309,6 +312,12 @@ impl ControlReply {
         if left_out > 0 {
             lines.push(format!(
                 "MARKET DATA {left_out} more of this kind: `algo-trader ctl status` tells them"
+            ));
+        }
+        if self.market_data_left_out > 0 {
+            lines.push(format!(
+                "MARKET DATA {} more of this kind, which an answer has no room for",
+                self.market_data_left_out
             ));
         }
         lines

@@ -307,6 +307,25 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
 }
 
 #[test]
+fn of_more_that_is_wrong_than_an_answer_has_room_for_it_is_told_how_much_is_left_out() {
+    let running = start();
+    let connection = |number| ConnectionHealth {
+        market: crate::domain::Market::Spot,
+        number,
+        group: 0,
+        down_since: Some(Time(1)),
+        heard_at: None,
+        carried: true,
+    };
+    running.vitals.health().lock().expect("no panic").connections = (1..=130).map(connection).collect();
+    let reply = ask(&running.paths.socket, &ControlRequest::Status).expect("it answers");
+    assert_eq!((reply.market_data.len(), reply.market_data_left_out), (100, 30));
+    let lines = reply.market_data_lines(usize::MAX);
+    assert!(lines.last().is_some_and(|line| line.contains("30 more of this kind")), "{lines:?}");
+    running.control.finish();
+}
+
+#[test]
 fn a_market_that_no_limit_says_the_age_of_is_told_as_silent_all_the_same() {
     const S: u64 = 1_000_000_000;
     let mut config = Config::embedded_default();

@@ -7,7 +7,7 @@ use super::data_watch::{DataNews, DataWatch};
 use super::heartbeat;
 use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
-use super::market_data::MarketData;
+use super::market_data::{MarketData, TOLD_MAX};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
@@ -210,7 +210,9 @@ impl Server {
         let held = self.held();
         let losses_unsaved = self.found.lock().unwrap_or_else(PoisonError::into_inner).unsaved.clone();
         let vitals = &self.links.vitals;
-        let market_data = self.data_problems(wall_clock());
+        let mut market_data = self.data_problems(wall_clock());
+        let market_data_left_out = market_data.len().saturating_sub(TOLD_MAX);
+        market_data.truncate(TOLD_MAX);
         let orders = self.links.orders.as_ref();
         let broken = self.links.notes.as_ref().and_then(AuditNotes::broken);
         let (audit_trail_broken, surveillance_watches) =
@@ -224,6 +226,7 @@ impl Server {
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             feed: vitals.feed(),
             market_data,
+            market_data_left_out,
             stopped: self.latched.stopped.clone(),
             unsaved: self.latched.unsaved().or(self.paused.unsaved()).map(str::to_owned),
             losses_unsaved,
