@@ -119,6 +119,19 @@ fn what_is_applied_can_be_reverted_exactly() {
 }
 
 #[test]
+fn limits_that_somebody_else_wrote_are_left_alone_and_told() {
+    let root = host(&HOST);
+    let theirs = "trader - nofile 65536\n";
+    fs::write(root.path().join(LIMITS), theirs).expect("a file");
+    let (status, text) = tune(root.path(), &["--apply", "--cores", "2-5", "--user", "trader"]);
+    assert_eq!(status, Some(0));
+    assert!(text.contains("skip    limits: /etc/security/limits.d/90-algo-trader.conf is not of"), "{text}");
+    assert_eq!(fs::read_to_string(root.path().join(LIMITS)).expect("it is there"), theirs);
+    assert_eq!(tune(root.path(), &["--revert"]).0, Some(0));
+    assert_eq!(fs::read_to_string(root.path().join(LIMITS)).expect("it is there"), theirs);
+}
+
+#[test]
 fn a_host_without_knobs_is_no_failure() {
     let root = host(&[("sys/devices/system/cpu/online", "0-1\n")]);
     let (status, text) = tune(root.path(), &["--apply"]);
