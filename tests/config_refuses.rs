@@ -123,6 +123,15 @@ const REFUSED: &[(&str, &[&str])] = &[
             "my.toml:4:21: venue.spot.weight_per_minute = 249: must be at least 250, which one book of snapshot_levels = 5000 costs: raise it, or ask for fewer levels",
         ],
     ),
+    // Files of which one would be written into another.
+    (
+        "[journal]\npath = \"out/run.journal\"\n[store]\nurl = \"sqlite:./out/run.journal\"\n[audit]\npath = \"trail\"\nanchors = \"trail\"\n[log]\nfile = \"./trail\"",
+        &[
+            "my.toml:4:7: store.url = \"sqlite:./out/run.journal\": must be another file than that of journal.path, which is written as well",
+            "my.toml:7:11: audit.anchors = \"trail\": must be another file than that of audit.path, which is written as well",
+            "my.toml:9:8: log.file = \"./trail\": must be another file than that of audit.path, which is written as well",
+        ],
+    ),
     // Values out of range.
     ("[run]\nname = \"a b\"", &["my.toml:2:8: run.name = \"a b\": must be 1 to 40 letters, digits or . _ -"]),
     ("[run]\nepoch = -1", &["my.toml:2:9: run.epoch = -1: must be an integer from 0 to 2821109907455"]),

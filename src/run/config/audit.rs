@@ -2,6 +2,7 @@
 
 use super::check::Checks;
 use super::raw::RawAudit;
+use super::sections::given_path;
 use std::path::PathBuf;
 
 /// The variable that holds the webhook's address where none is named.
@@ -24,12 +25,11 @@ pub struct AuditConfig {
 
 impl AuditConfig {
     pub(super) fn check(raw: &RawAudit, checks: &mut Checks<'_>) -> Self {
-        let path = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(PathBuf::from);
         let webhook_env = raw.webhook_env.as_ref().and_then(|name| checks.variable(name, "the address"));
         Self {
             enabled: raw.enabled.unwrap_or(true),
-            path: path(&raw.path),
-            anchors: path(&raw.anchors),
+            path: given_path(&raw.path),
+            anchors: given_path(&raw.anchors),
             anchor_seconds: checks.integer(&raw.anchor_seconds, 1..=86_400, 60),
             webhook_env: webhook_env.unwrap_or_else(|| WEBHOOK_ENV.to_owned()),
         }

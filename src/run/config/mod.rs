@@ -258,6 +258,7 @@ impl Config {
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
+        sections::distinct_outputs(&raw, &store, &mut checks);
         let alerts = AlertConfig::check(&raw.alerts, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let labels: Vec<&str> = strategies.iter().map(|strategy| strategy.label.as_str()).collect();

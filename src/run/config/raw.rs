@@ -94,7 +94,7 @@ raw! {
         housekeeping: Given<Vec<Spanned<i64>>>,
     }
     RawJournal {
-        path: Option<String>,
+        path: Given<String>,
         sync: Given<String>,
     }
     RawStore {
@@ -107,8 +107,8 @@ raw! {
     }
     RawAudit {
         enabled: Option<bool>,
-        path: Option<String>,
-        anchors: Option<String>,
+        path: Given<String>,
+        anchors: Given<String>,
         anchor_seconds: Given<i64>,
         webhook_env: Given<String>,
     }
@@ -276,7 +276,7 @@ raw! {
     }
     RawLog {
         level: Given<String>,
-        file: Option<String>,
+        file: Given<String>,
         modules: BTreeMap<String, Spanned<String>>,
     }
     RawReport {

@@ -7,15 +7,15 @@ use super::check::Checks;
 use super::choices::choices;
 use super::instruments::Instruments;
 use super::raw::{
-    Given, RawControl, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport, RawRun,
-    RawStore,
+    Given, RawConfig, RawControl, RawCores, RawJournal, RawLog, RawMarket, RawPaper, RawPipeline, RawReport,
+    RawRun, RawStore,
 };
 use crate::domain::StartingBalance;
 use crate::domain::decimal::POW10;
 use crate::market::{BarSpec, IncompleteBars};
 use crate::store::{LoaderSettings, StoreUrl, UrlError};
 use log::LevelFilter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Decimals of limits and balances: they are in units of 10^-8 of the quote asset.
 pub const QUOTE_DECIMALS: u8 = 8;
@@ -191,7 +191,7 @@ pub struct JournalConfig {
 impl JournalConfig {
     pub(super) fn check(raw: &RawJournal, checks: &mut Checks<'_>) -> Self {
         Self {
-            path: path(raw.path.as_deref()),
+            path: given_path(&raw.path),
             sync: checks.choice(&raw.sync, JournalSync::ALL, JournalSync::Never),
         }
     }
@@ -402,7 +402,7 @@ impl LogConfig {
             modules.extend(checks.choose(level, LEVELS).map(|level| (module.clone(), level)));
         }
         let level = checks.choice(&raw.level, LEVELS, LevelFilter::Info);
-        Self { level, file: path(raw.file.as_deref()), modules }
+        Self { level, file: given_path(&raw.file), modules }
     }
 }
 
@@ -427,6 +427,45 @@ impl ReportConfig {
 
 pub(super) fn path(given: Option<&str>) -> Option<PathBuf> {
     given.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The same of one whose place in the text is known.
+pub(super) fn given_path(given: &Given<String>) -> Option<PathBuf> {
+    path(given.as_ref().map(|given| given.get_ref().as_str()))
+}
+
+/// Refuses an output file that is another one's, too: each would write over, or into, what the other wrote.
+pub(super) fn distinct_outputs(raw: &RawConfig, store: &StoreConfig, checks: &mut Checks<'_>) {
+    let database = store.url.as_ref().and_then(|url| match url {
+        StoreUrl::Sqlite(path) => Some(path.clone()),
+        StoreUrl::Postgres(_) => None,
+    });
+    let trail = raw.audit.enabled.unwrap_or(true);
+    let outputs = [
+        ("journal.path", &raw.journal.path, given_path(&raw.journal.path)),
+        ("store.url", &raw.store.url, database),
+        ("audit.path", &raw.audit.path, given_path(&raw.audit.path).filter(|_| trail)),
+        ("audit.anchors", &raw.audit.anchors, given_path(&raw.audit.anchors).filter(|_| trail)),
+        ("log.file", &raw.log.file, given_path(&raw.log.file)),
+    ];
+    let places = outputs.each_ref().map(|(_, _, path)| path.as_deref().map(whole));
+    for (at, (_, given, _)) in outputs.iter().enumerate() {
+        let same = places[..at].iter().position(|place| place.is_some() && *place == places[at]);
+        if let (Some(same), Some(given)) = (same, given) {
+            let expected =
+                format!("must be another file than that of {}, which is written as well", outputs[same].0);
+            checks.refuse(&given.span(), expected);
+        }
+    }
+}
+
+/// The path from the root, links resolved as far as it leads to what is there.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().zip(path.parent());
+    let resolved = path.canonicalize().ok();
+    let beside = || name.and_then(|(name, dir)| Some(dir.canonicalize().ok()?.join(name)));
+    resolved.or_else(beside).unwrap_or(path)
 }
 
 /// An amount of the quote asset of at least `min` units; `default` is in whole ones.
