@@ -222,6 +222,26 @@ fn a_person_stops_and_releases_a_run_by_ctl_and_by_a_signal() {
 }
 
 #[test]
+fn nobody_else_may_write_the_files_of_a_run_however_open_the_umask_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::new("");
+    let config = rig.config.display();
+    let command =
+        format!("umask 0; exec {PROGRAM} run --config {config} --wait backoff --journal run.journal");
+    let mut child = Command::new("sh");
+    child.args(["-c", &command]).current_dir(rig.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().expect("the program starts");
+    status(&rig, "it lives", |told| told["events"].as_u64() > Some(100));
+    wire::wait_for("a heartbeat", || rig.dir.path().join("default.heartbeat").exists());
+    let mode =
+        |name: &str| std::fs::metadata(rig.path(name)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode("default.heartbeat"), 0o644);
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_signal_that_stops_everything_ends_a_run_that_could_not_be_released_with_its_summary() {
     let rig = Rig::new("");
     let child = rig.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();

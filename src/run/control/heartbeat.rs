@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ const DIGITS: usize = 20;
 
 /// Writes a beat: how many there were, and of how many events.
 pub(super) fn write(path: &Path, beats: u64, events: u64) -> io::Result<()> {
-    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    // To be read by a watchdog of another user; to be written by nobody else, whatever the umask leaves.
+    let file = File::options().write(true).create(true).truncate(false).mode(0o644).open(path)?;
     file.write_all_at(format!("{beats:>DIGITS$} {events:>DIGITS$}\n").as_bytes(), 0)
 }
 
