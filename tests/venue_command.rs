@@ -185,6 +185,7 @@ fn bad_usage_is_refused_with_what_to_do() {
         (&["--tls", "plain"], 2, "old-protocol"),
         (&["--recorded", "nowhere/spot-btcusdt-20240808.gz"], 1, "nowhere/spot-btcusdt-20240808.gz"),
         (&["--recorded", "x.gz", "--seed", "4"], 2, "cannot be used with"),
+        (&["--ca-out", "."], 2, "a directory; name a file"),
         (&["--fault", "{}"], 2, "no fault: missing field `fault`"),
         (&["--fault", "soon:{\"fault\":\"shutdown\"}"], 2, "expected milliseconds"),
     ] {

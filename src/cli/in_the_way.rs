@@ -13,6 +13,15 @@ pub fn directory(dir: &Path, what: &str) -> Result<(), Outcome> {
     Err(Outcome::BadUsage)
 }
 
+/// Refuses `path` as that of a file where it is a directory.
+pub fn file(path: &Path) -> Result<(), Outcome> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    eprintln!("{}: a directory; name a file", path.display());
+    Err(Outcome::BadUsage)
+}
+
 /// The same of the directory that the file `path` is to be in.
 pub fn directory_of(path: &Path, what: &str) -> Result<(), Outcome> {
     path.parent().map_or(Ok(()), |dir| directory(dir, what))

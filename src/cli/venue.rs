@@ -253,6 +253,7 @@ fn options(args: ServeArgs) -> Result<(ServerOptions, Option<DemoKey>), Outcome>
     options.allow_remote = args.allow_remote;
     if let Some(path) = &args.ca_out {
         in_the_way::directory_of(path, "the authority")?;
+        in_the_way::file(path)?;
     }
     options.ca_out = args.ca_out;
     options.tls = if args.plain { Tls::Plain } else { args.tls };
