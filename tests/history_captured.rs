@@ -8,18 +8,21 @@ mod support {
     pub mod history;
 }
 
-use algo_trader::domain::{InstrumentTable, Level, Market, Time};
+use algo_trader::domain::{InstrumentId, InstrumentTable, Level, Market, Side, Time};
 use algo_trader::history::capture::{Capture, CaptureOptions, WhenFull};
 use algo_trader::history::import::{self, ImportError, ImportKind, ImportOptions, Imported};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::history::{Catalogue, HistoryError, Query};
+use algo_trader::market::book::Book;
 use algo_trader::net::{FrameSource, SourceId};
-use algo_trader::run::Config;
-use algo_trader::run::backtest::{BacktestOptions, Source, known_to, run_backtest};
+use algo_trader::run::backtest::{BacktestOptions, Kept, Source, known_to, run_backtest};
+use algo_trader::run::{Config, PipelineOptions};
+use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use algo_trader::venue::binance::{Decoder, interruption};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use algo_trader::venue::{Decoded, LevelBuffer};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::history::{import as import_one, read_with};
 use tempfile::{TempDir, tempdir};
@@ -175,4 +178,125 @@ fn streams_of_one_time_twice_are_refused() {
     let options = ImportOptions { configured: demo_instruments(), ..ImportOptions::default() };
     let refused = import_one(&history, ImportKind::Capture, &file, &options);
     assert!(matches!(refused, Err(ImportError::History(HistoryError::Overlap(_)))), "{refused:?}");
+}
+
+/// A whole book and when it was seen.
+type Seen = (Time, Vec<Level>);
+
+/// What a [`Watcher`] of the present run saw.
+static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
+
+/// Writes down every book.
+struct Watcher;
+
+impl Strategy for Watcher {
+    fn on_book(&mut self, ctx: &mut Context<'_>, _instrument: InstrumentId, book: &Book) {
+        let levels = book.levels(Side::Buy).chain(book.levels(Side::Sell)).collect();
+        SEEN.lock().expect("nobody panicked").push((ctx.now(), levels));
+    }
+}
+
+static WATCHER: &[StrategySpec] = &[StrategySpec {
+    name: "watcher",
+    doc: "writes down every book",
+    params: &[],
+    build: |setup| {
+        setup.want_book();
+        Ok(Box::new(Watcher))
+    },
+}];
+
+#[test]
+fn a_range_begins_with_the_book_that_the_whole_has() {
+    let (_dir, files, history) = imported();
+    let mut config = configured(&history);
+    config.strategies[0].name = "watcher".into();
+    config.strategies[0].params = Default::default();
+    let catalogue = Catalogue::open(&history).expect("a history");
+    let seen = |config: &Config, source: Source<'_>, kept| {
+        let pipeline = PipelineOptions { strategies: WATCHER, ..PipelineOptions::default() };
+        let options = BacktestOptions { pipeline, kept, ..BacktestOptions::default() };
+        run_backtest(config, source, options).expect("runs");
+        std::mem::take(&mut *SEEN.lock().expect("nobody panicked"))
+    };
+    let whole = seen(&config, Source::History(&catalogue), None);
+    let (first, last) = (whole[0].0, whole[whole.len() - 1].0);
+    assert!(whole.len() > 50 && last.since(first) > 6_000_000_000, "{} books", whole.len());
+    for ms in [1, 700, 1_950, 2_100, 4_333, 6_000] {
+        let from = first.plus_nanos(ms * 1_000_000);
+        config.backtest.from = Some(from);
+        let (before, after) = whole.split_at(whole.partition_point(|(time, _)| *time < from));
+        let mut expected = vec![(from, before[before.len() - 1].1.clone())];
+        expected.extend_from_slice(after);
+        let kept = || Some(Arc::new(Kept::new(None, None, 1 << 30)));
+        for kept in [None, kept()] {
+            assert!(seen(&config, Source::History(&catalogue), kept) == expected, "{ms} ms on");
+        }
+        assert!(seen(&config, Source::Frames(&mut recording(&files)), None) == expected, "{ms} ms on");
+    }
+    // After the interruption there is none, in a part no more than in the whole.
+    config.backtest.from = Some(first.plus_nanos(8_800_000_000));
+    assert!(seen(&config, Source::History(&catalogue), None).is_empty());
+    assert!(seen(&config, Source::Frames(&mut recording(&files)), None).is_empty());
+}
+
+#[test]
+fn a_part_of_a_feed_trades_as_the_whole_does_from_there_on() {
+    let (_dir, files, history) = imported();
+    let mut config = configured(&history);
+    let catalogue = Catalogue::open(&history).expect("a history");
+    let run = |config: &Config, source: Source<'_>| {
+        run_backtest(config, source, BacktestOptions::default()).expect("runs").outcome
+    };
+    let whole = run(&config, Source::History(&catalogue));
+    let flat: Vec<Time> = whole.trips.iter().filter_map(|trip| trip.exit_time).collect();
+    assert!(flat.len() > 3, "{} round trips", flat.len());
+    let begun = |from: Time| from.since(whole.from) > 2_500_000_000;
+    let mut later = 0;
+    for from in flat.into_iter().filter(|exit| begun(*exit)).map(|exit| exit.plus_nanos(1)) {
+        config.backtest.from = Some(from);
+        config.backtest.warm_up = Duration::from_secs(1);
+        let part = run(&config, Source::History(&catalogue));
+        later += part.fills.len();
+        assert!(part.from >= from && part.fills.iter().all(|fill| fill.time >= from));
+        let frames = run(&config, Source::Frames(&mut recording(&files)));
+        assert_eq!((frames.fills, frames.equity), (part.fills, part.equity), "{from}");
+    }
+    assert!(later > 0, "no part trades");
+}
+
+fn program(args: &[&str]) -> (String, String) {
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).args(args).output();
+    let ran = ran.expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    (text(&ran.stdout), text(&ran.stderr))
+}
+
+#[test]
+fn a_walk_forward_over_a_feed_trades_in_every_window_and_tells_of_a_book_that_is_none() {
+    let (dir, _files, history) = imported();
+    let file = dir.path().join("my.toml").display().to_string();
+    let text = format!(
+        "{}\n[backtest]\nfill = \"depth\"\nqty_decimals = 3\nhistory = \"{}\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
+         instruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.010\"\nthreshold = 0.1\nhold_ms = 200\n",
+        support::backtest::LIMITS,
+        history.display()
+    );
+    std::fs::write(&file, text).expect("written");
+    let args =
+        ["sweep", "--config", &file, "--param", "hold_ms=100,200", "--walk-forward", "3s,2s", "--json"];
+    let (out, told) = program(&args);
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let windows = report["walk_forward"]["windows"].as_array().expect("windows");
+    assert_eq!(windows.len(), 3, "{report:#}");
+    for window in windows {
+        let traded = window["out_of_sample"]["traded"].as_f64();
+        assert!(traded.is_some_and(|traded| traded > 0.0), "{window:#}");
+    }
+    assert!(told.contains("binance:usdm:BTCUSDT") && told.contains("no book in the end"), "{told}");
+    let (out, _) = program(&["backtest", "--config", &file, "--json"]);
+    let result: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let blind = result["blind_books"][0].as_str().unwrap_or_default();
+    assert!(blind.contains("interrupted, and no book came since"), "{result:#}");
 }

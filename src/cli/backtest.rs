@@ -395,6 +395,7 @@ fn to_json(ran: &Ran) -> Value {
         "start_equity": money(o, o.start),
         "end_equity": money(o, o.end()),
         "events": ran.events,
+        "blind_books": ran.summary.blind_books().collect::<Vec<_>>(),
         "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),
         "intents": e.intents,
         "denials": e.denials,
@@ -433,7 +434,7 @@ fn to_text(ran: &Ran) -> String {
     line("over", o.provenance.sources.join(", "));
     line("from, until", format!("{}, {}", o.from, o.until));
     line("events", grouped(ran.events));
-    for blind in super::output::blind_books(&ran.summary) {
+    for blind in ran.summary.blind_books() {
         line("  book", blind);
     }
     line("equity", format!("{} → {} {}", money(o, o.start), money(o, o.end()), o.currency));

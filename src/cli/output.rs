@@ -20,19 +20,6 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
-/// What is told of instruments whose depth came and whose book did not, a line each.
-pub fn blind_books(s: &Summary) -> impl Iterator<Item = String> {
-    s.books.iter().filter(|(_, book)| book.blind).map(|(of, book)| {
-        let sync = &book.sync;
-        let why = match sync.snapshots {
-            0 => "no snapshot came that its diffs go on from".to_owned(),
-            _ if sync.gaps == 0 => "interrupted, and no book came since".to_owned(),
-            _ => format!("out of step since the last of {} gaps", grouped(sync.gaps)),
-        };
-        format!("{} has no book in the end: {why}; strategies do not see it", of.name())
-    })
-}
-
 /// What is told of sizes that came to nothing.
 pub fn sized_at_nothing(count: u64) -> String {
     format!(
@@ -164,7 +151,7 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         grouped(books.bbo_equal),
         grouped(books.bbo_checked)
     )?;
-    for line in blind_books(s) {
+    for line in s.blind_books() {
         writeln!(t, "  {line}")?;
     }
     if books.late_trades > 0 {

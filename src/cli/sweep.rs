@@ -215,6 +215,7 @@ fn swept(
         }
     }
     drop(progress);
+    backtests.blind_books().iter().for_each(|told| eprintln!("warning: {told}"));
     if let Some(why) = &ranking.first_refusal {
         eprintln!("{} sets of parameters were refused; the first: {why}", ranking.refused);
     }

@@ -2,7 +2,7 @@
 
 use super::sequencer::{Sequencer, Stopped};
 use crate::domain::event::Kind;
-use crate::domain::{InstrumentTable, Slot, Time};
+use crate::domain::{InstrumentId, InstrumentTable, Level, Slot, Time};
 use crate::net::{Frame, SourceInfo};
 use crate::pipeline::{Sampler, StageHistogram, StampClock};
 use crate::venue::binance::streams::StreamKind;
@@ -133,12 +133,29 @@ impl Feed {
         match &decoded {
             // Published from where it lies: a message is large enough for a copy to show.
             Ok(decoded) => {
-                if let Decoded::DepthDiff(head) | Decoded::DepthSnapshot(head) = decoded {
-                    self.depth_told[head.instrument.index()] = true;
-                }
+                self.note_depth(decoded);
                 self.publish_decoded(decoded, done, frame.received, read, sequencer)
             }
             Err(_) => self.unread_frame(source, frame, read, sequencer),
+        }
+    }
+
+    /// Decodes a frame before the first that is published, and says what it is to the books: one that cannot be decoded
+    /// interrupts them as it would later. It is not counted.
+    pub fn before(&mut self, source: &SourceInfo, frame: &Frame<'_>) -> Option<(Decoded, &[Level])> {
+        match self.decoder.decode(source, frame.bytes, &mut self.levels) {
+            Ok(decoded) => {
+                self.note_depth(&decoded);
+                Some((decoded, &self.levels.levels))
+            }
+            Err(_) => Some((Decoded::Interrupted(self.interrupted_by(source, frame.bytes)?), &[])),
+        }
+    }
+
+    #[inline]
+    fn note_depth(&mut self, decoded: &Decoded) {
+        if let Decoded::DepthDiff(head) | Decoded::DepthSnapshot(head) = decoded {
+            self.depth_told[head.instrument.index()] = true;
         }
     }
 
@@ -152,17 +169,20 @@ impl Feed {
         read: u64,
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
-        let Some(Unread { instrument, kind }) = self.unread(source, frame.bytes) else { return Ok(()) };
+        let Some(instrument) = self.interrupted_by(source, frame.bytes) else { return Ok(()) };
+        sequencer.advance(frame.received)?;
+        sequencer.publish(Slot::interrupted(instrument), read)
+    }
+
+    /// Whose book or top a frame makes none that cannot be decoded.
+    fn interrupted_by(&self, source: &SourceInfo, bytes: &[u8]) -> Option<InstrumentId> {
+        let Unread { instrument, kind } = self.unread(source, bytes)?;
         let interrupts = match kind {
             StreamKind::Diffs => true,
             StreamKind::Quotes | StreamKind::Partial => !self.depth_told[instrument.index()],
             StreamKind::Trades | StreamKind::Klines => false,
         };
-        if !interrupts {
-            return Ok(());
-        }
-        sequencer.advance(frame.received)?;
-        sequencer.publish(Slot::interrupted(instrument), read)
+        interrupts.then_some(instrument)
     }
 
     /// Of which stream a frame is that could not be decoded, if it says so.

@@ -20,6 +20,7 @@ use crate::market::MarketStage;
 use crate::market::stage::BookCounts;
 use crate::pipeline::latency::Interval;
 use crate::pipeline::{StageHistogram, StopReason, Topology};
+use crate::report::units::count;
 use crate::risk::stage::Denied;
 use crate::risk::units::told;
 use crate::risk::{RiskStage, Told};
@@ -291,6 +292,20 @@ impl Summary {
             totals.book_bytes_max = totals.book_bytes_max.max(b.book_bytes);
         }
         totals
+    }
+
+    /// A sentence for each book that is none in the end: a run that ends so did nothing of what it looks for in it from some
+    /// moment on, which is not that there was no signal.
+    pub fn blind_books(&self) -> impl Iterator<Item = String> {
+        self.books.iter().filter(|(_, book)| book.blind).map(|(of, book)| {
+            let sync = &book.sync;
+            let why = match sync.snapshots {
+                0 => "no snapshot came that its diffs go on from".to_owned(),
+                _ if sync.gaps == 0 => "interrupted, and no book came since".to_owned(),
+                _ => format!("out of step since the last of {} gaps", count(sync.gaps)),
+            };
+            format!("{} has no book in the end: {why}; strategies do not see it", of.name())
+        })
     }
 
     /// The summary as JSON. Money is text, so that no digit is lost.

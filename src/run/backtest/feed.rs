@@ -18,7 +18,7 @@ const EVENTS_PER_MARK: u32 = 1_024;
 
 /// Adds the slots of an event.
 #[inline]
-fn push_slots(event: &HistoryEvent<'_>, slots: &mut Vec<Slot>) {
+pub(super) fn push_slots(event: &HistoryEvent<'_>, slots: &mut Vec<Slot>) {
     let first = slots.len();
     match &event.decoded {
         Decoded::Trade(trade) => slots.push(Slot::trade(trade)),

@@ -108,6 +108,8 @@ struct Inner {
     bars: HashMap<String, Option<Arc<WholeSeries>>>,
     /// By the names of theirs.
     feeds: HashMap<String, Option<Arc<KeptSlots>>>,
+    /// By the names of their series and when the range begins.
+    books: HashMap<(String, Time), Arc<Vec<Slot>>>,
     values: HashMap<ValuesKey, Values>,
 }
 
@@ -234,7 +236,7 @@ impl Kept {
             return Ok(None);
         }
         let mut inner = self.inner();
-        let name: String = series.iter().map(|series| format!("{};", series.name)).collect();
+        let name = names_of(series);
         if !inner.feeds.contains_key(&name) {
             let room = self.bytes_max.saturating_sub(inner.bytes) / size_of::<Slot>();
             let rows: u64 = series.iter().map(|series| series.rows).sum();
@@ -252,6 +254,27 @@ impl Kept {
             inner.feeds.insert(name.clone(), kept.map(Arc::new));
         }
         Ok(inner.feeds.get(&name).cloned().flatten())
+    }
+
+    /// The events that a book begins a range with, which `read` works out; kept where they fit.
+    pub(super) fn book(
+        &self,
+        series: &[Series],
+        from: Time,
+        read: impl FnOnce() -> Result<Vec<Slot>, HistoryError>,
+    ) -> Result<Arc<Vec<Slot>>, HistoryError> {
+        let key = (names_of(series), from);
+        let mut inner = self.inner();
+        if let Some(kept) = inner.books.get(&key) {
+            return Ok(Arc::clone(kept));
+        }
+        let slots = Arc::new(read()?);
+        let bytes = slots.len() * size_of::<Slot>();
+        if inner.bytes + bytes <= self.bytes_max {
+            inner.bytes += bytes;
+            inner.books.insert(key, Arc::clone(&slots));
+        }
+        Ok(slots)
     }
 
     /// The values of an indicator over kept bars; none where they do not fit.
@@ -282,6 +305,10 @@ impl Kept {
         let compute = || Some(Arc::new(known_values(indicator.build().ok()?, instrument, &bars.columns())));
         values.get_or_init(compute).clone()
     }
+}
+
+fn names_of(series: &[Series]) -> String {
+    series.iter().map(|series| format!("{};", series.name)).collect()
 }
 
 impl Inner {

@@ -5,6 +5,7 @@
 //! fill by [`execution::fills`](crate::execution::fills). Invariant: the same history, configuration and seed give the
 //! same outcome, byte by byte, on any threads.
 
+mod books;
 mod fault;
 mod feed;
 pub mod funding;
@@ -32,9 +33,11 @@ use crate::domain::Time;
 use crate::domain::performance::{Outcome, Provenance};
 use crate::execution::Record;
 use crate::history::Catalogue;
+use crate::history::events::HistoryEvent;
 use crate::market::KnownIndicators;
 use crate::net::FrameSource;
 use crate::pipeline::{StopReason, Threading};
+use books::BooksBefore;
 use source::HistorySource;
 use std::sync::Arc;
 use std::time::Instant;
@@ -137,7 +140,19 @@ fn over_history(
     let begun = Instant::now();
     let (mut events, mut failure) = (0u64, None);
     let cut = options.cut.unwrap_or(Time(u64::MAX));
+    let from = plan.query.from.unwrap_or_default();
+    let (table, kept) = (&config.instruments, options.kept.as_deref());
+    let mut books = books::of_history(catalogue, &plan, table, &pipeline.books, kept)
+        .map_err(|error| failure = Some(error))
+        .unwrap_or_default();
+    if failure.is_some() || from >= cut {
+        books.clear();
+    }
+    let begins = books::publish(&books, from, &mut pipeline.sequencer);
     let outcome = loop {
+        if failure.is_some() || begins.is_err() {
+            break begins;
+        }
         match source.publish(cut, &mut pipeline.sequencer) {
             Ok(Ok(published)) => {
                 events += published.events;
@@ -178,10 +193,17 @@ fn over_frames(
     let (mut events, mut failure) = (0u64, None);
     let from = config.backtest.read_from().unwrap_or_default();
     let until = [config.backtest.until, options.cut].into_iter().flatten().min().unwrap_or(Time(u64::MAX));
+    let mut before = Some(BooksBefore::new(&config.instruments, &pipeline.books));
     let outcome = loop {
         let frame = match frames.next_frame() {
             Ok(Some(frame)) if frame.received >= until => break Ok(()),
-            Ok(Some(frame)) if frame.received < from => continue,
+            Ok(Some(frame)) if frame.received < from => {
+                let source = &sources[usize::from(frame.source.0)];
+                if let (Some((decoded, levels)), Some(before)) = (feed.before(source, &frame), &mut before) {
+                    before.saw(&HistoryEvent { time: frame.received, series: 0, decoded, levels });
+                }
+                continue;
+            }
             Ok(Some(frame)) => frame,
             Ok(None) => break Ok(()),
             Err(error) => {
@@ -189,6 +211,11 @@ fn over_frames(
                 break Ok(());
             }
         };
+        if let Some(before) = before.take()
+            && books::publish(&before.slots(), from, &mut pipeline.sequencer).is_err()
+        {
+            break Err(Stopped);
+        }
         let read = pipeline.clock.raw();
         let source = &sources[usize::from(frame.source.0)];
         if let Err(stopped) = feed.frame(source, &frame, read, &mut pipeline.sequencer) {

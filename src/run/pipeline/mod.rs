@@ -70,6 +70,8 @@ pub struct Pipeline {
     pub sampler: Sampler,
     /// Indicators computed, each once.
     pub indicators: usize,
+    /// By instrument, whether any stage looks at its book.
+    pub books: Vec<bool>,
     /// By which the thread that sends orders answers, where there is one.
     pub answers: Option<LaneSender<Answer>>,
     /// By which commands enter, where they were asked for.
@@ -418,6 +420,7 @@ impl Pipeline {
             live: parts.live,
             simulated: !parts.timed,
         });
+        let books = table.all().iter().map(|i| parts.books_of.any(i.id)).collect();
         let Started { sampler, indicators, .. } = parts;
         Ok(Self {
             sequencer,
@@ -426,6 +429,7 @@ impl Pipeline {
             clock,
             sampler,
             indicators,
+            books,
             answers: None,
             commands: None,
             contradictions: None,

@@ -43,6 +43,12 @@ pub(super) struct BooksOf {
 }
 
 impl BooksOf {
+    /// Whether any stage looks at the book of an instrument.
+    pub fn any(&self, instrument: InstrumentId) -> bool {
+        let by_stage = [&self.market, &self.strategy, &self.gateway, &self.execution];
+        by_stage.into_iter().any(|of| of[instrument.index()])
+    }
+
     pub fn wants(&self, roles: &[Role], instrument: InstrumentId) -> bool {
         roles.iter().any(|role| match role {
             Role::Market => self.market[instrument.index()],

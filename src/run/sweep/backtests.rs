@@ -17,10 +17,11 @@ use crate::run::pipeline::{PipelineError, PipelineOptions};
 use crate::statistics::outcome::{Conventions, equity, of_outcome};
 use crate::strategy::{BUILT_IN, StrategySpec};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -82,6 +83,8 @@ pub struct Backtests<'a> {
     conventions: Conventions,
     targets: Vec<Target>,
     kept: Option<Arc<Kept>>,
+    /// What runs said of books that were none in their ends, each with how many said it.
+    blind: Mutex<BTreeMap<String, u64>>,
 }
 
 impl<'a> Backtests<'a> {
@@ -118,7 +121,16 @@ impl<'a> Backtests<'a> {
         }
         let b = &config.backtest;
         let kept = Some(Arc::new(Kept::new(b.read_from(), b.until, Kept::fitting_memory())));
-        Ok(Self { config, catalogue, strategies, interrupt, conventions, targets, kept })
+        Ok(Self {
+            config,
+            catalogue,
+            strategies,
+            interrupt,
+            conventions,
+            targets,
+            kept,
+            blind: Mutex::default(),
+        })
     }
 
     /// The same, sharing so many bytes at most; 0: nothing.
@@ -133,6 +145,14 @@ impl<'a> Backtests<'a> {
     #[must_use]
     pub fn shared_bytes(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.bytes())
+    }
+
+    /// What of the runs so far said that a book was none in their ends, and how many of them: such a run may have traded
+    /// nothing for that alone.
+    #[must_use]
+    pub fn blind_books(&self) -> Vec<String> {
+        let blind = self.blind.lock().unwrap_or_else(PoisonError::into_inner);
+        blind.iter().map(|(told, runs)| format!("in {runs} of the runs {told}")).collect()
     }
 
     /// All that a result depends on but its parameters and span, for [`super::ResultsFile`].
@@ -278,6 +298,9 @@ impl Evaluate for Backtests<'_> {
             }
             Err(why) => return Err(EvaluateError::Failed(why.to_string())),
         };
+        for told in ran.summary.blind_books() {
+            *self.blind.lock().unwrap_or_else(PoisonError::into_inner).entry(told).or_default() += 1;
+        }
         let statistics = of_outcome(&ran.outcome, &self.conventions);
         let curve = if task.with_equity { equity(&ran.outcome) } else { Vec::new() };
         Ok(Evaluation { statistics, equity: curve.iter().map(|point| (point.time.0, point.value)).collect() })
