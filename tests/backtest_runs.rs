@@ -10,11 +10,12 @@ mod support {
 }
 
 use algo_trader::domain::performance::FillRow;
-use algo_trader::domain::{InstrumentId, Notional, OrderStatus, Price, Qty, Time};
+use algo_trader::domain::{InstrumentId, Notional, OrderStatus, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
+use algo_trader::history::segment::{Num, Row};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{StopReason, Threading, Wait};
 use algo_trader::run::backtest::{
@@ -679,6 +680,43 @@ fn that_no_bar_came_or_too_few_is_told_apart_from_no_signal() {
     minutes(dir.path(), XYZ, &walk(5, 300));
     let enough = told(dir.path());
     assert!(!enough.contains("warming up") && !enough.contains("not one closed"), "{enough}");
+}
+
+#[test]
+fn trades_that_are_missing_and_late_are_told_with_a_backtest() {
+    let dir = tempdir().expect("a directory");
+    // A trade a second for five minutes, of which some are missing by their ids, and one that is of a bar long closed.
+    let gone = [70, 71, 200];
+    let trades: Vec<(u64, Row)> = (0..300u64)
+        .filter(|n| !gone.contains(n))
+        .map(|n| {
+            let (time, price, qty) = (BEGIN + n * 1_000_000_000, Num::new(10_000, 2), Num::new(1_000, 3));
+            let venue_time = Time(if n == 290 { BEGIN + 1 } else { time });
+            let (id, aggressor, aggregate) = (n + 1, Side::Buy, false);
+            (time, Row::Trade { price, qty, id, venue_time, aggressor, aggregate })
+        })
+        .collect();
+    rows(dir.path(), "binance:spot:XYZUSD", SeriesKind::Trades, &trades);
+    let text = format!(
+        "{LIMITS}\n[market]\nbar = \"time:10s\"\n[backtest]\nqty_decimals = 3\n{}",
+        CROSS.replace(XYZ, "binance:spot:XYZUSD")
+    );
+    let (file, history) = (dir.path().join("my.toml"), dir.path().join("history"));
+    std::fs::write(&file, text).expect("can be written");
+    let [file, history] = [file, history].map(|path| path.display().to_string());
+    let args = ["backtest", "--config", &file, "--history", &history];
+    let (status, out, messages) = program(&args);
+    assert_eq!(status, Some(0), "{messages}");
+    for told in
+        ["3 trades are missing by their ids", "2 bars lack trades", "1 trades came after their time bar"]
+    {
+        assert!(out.contains(told), "{told}: {out}");
+    }
+    let (_, out, _) = program(&[&args[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let counts =
+        ["missing_trades", "incomplete_bars", "late_trades", "ahead_trades"].map(|key| json[key].as_u64());
+    assert_eq!(counts, [Some(3), Some(2), Some(1), Some(0)], "{json:#}");
 }
 
 #[test]

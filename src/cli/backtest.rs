@@ -199,7 +199,7 @@ fn once(
         json["statistics"] = json!(report.statistics);
         println!("{json:#}");
     } else {
-        print!("{}{}", to_text(&ran), tear_sheet::text(&report.statistics));
+        print!("{}{}", to_text(&ran, config), tear_sheet::text(&report.statistics));
     }
     let told = args.report.as_ref().is_none_or(|dir| tear_sheet::written(&report, dir));
     // Half a run is not what was asked for: whoever goes by the status does not go on with it.
@@ -384,7 +384,7 @@ fn to_json(ran: &Ran) -> Value {
     let point = |p: &EquityPoint| {
         json!([p.time.to_string(), money(o, p.equity), money(o, p.long), money(o, p.short)])
     };
-    let e = &ran.summary.execution;
+    let (e, books) = (&ran.summary.execution, ran.summary.book_totals());
     json!({
         "name": o.provenance.name,
         "settings": o.provenance.settings.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
@@ -395,6 +395,10 @@ fn to_json(ran: &Ran) -> Value {
         "start_equity": money(o, o.start),
         "end_equity": money(o, o.end()),
         "events": ran.events,
+        "late_trades": books.late_trades,
+        "ahead_trades": books.ahead_trades,
+        "missing_trades": books.missing_trades,
+        "incomplete_bars": books.incomplete_bars,
         "blind_books": ran.summary.blind_books().collect::<Vec<_>>(),
         "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),
         "intents": e.intents,
@@ -422,7 +426,7 @@ fn to_json(ran: &Ran) -> Value {
     })
 }
 
-fn to_text(ran: &Ran) -> String {
+fn to_text(ran: &Ran, config: &Config) -> String {
     use std::fmt::Write;
     let o = &ran.outcome;
     let mut out = String::new();
@@ -436,6 +440,9 @@ fn to_text(ran: &Ran) -> String {
     line("events", grouped(ran.events));
     for blind in ran.summary.blind_books() {
         line("  book", blind);
+    }
+    for astray in super::output::trades_astray(&ran.summary.book_totals(), config.market.incomplete_bars) {
+        line("  trades", astray);
     }
     line("equity", format!("{} → {} {}", money(o, o.start), money(o, o.end()), o.currency));
     line("return", format!("{:+.2} %", (end / start - 1.0) * 100.0));

@@ -13,7 +13,7 @@ use crate::report::latency::{
     TopologyRow,
 };
 pub use crate::report::units::count as grouped;
-use crate::run::summary::{StrategyResult, amount};
+use crate::run::summary::{BookTotals, StrategyResult, amount};
 use crate::run::{AuditSummary, Config, StoreSummary, Summary};
 use crate::strategy::desk::Refusals;
 use serde_json::{Value, json};
@@ -27,6 +27,28 @@ pub fn sized_at_nothing(count: u64) -> String {
          the capital, or no capital left",
         grouped(count)
     )
+}
+
+/// What is told of trades that are in no bar or missing, and of the bars that lack them.
+pub fn trades_astray(books: &BookTotals, incomplete: IncompleteBars) -> Vec<String> {
+    let then = match incomplete {
+        IncompleteBars::Withhold => "not handed out",
+        IncompleteBars::Give => "handed out all the same",
+    };
+    let told = [
+        (books.late_trades, "trades came after their time bar had closed, and are in no bar: see bar_grace_ms".to_owned()),
+        (
+            books.ahead_trades,
+            "trades were dated more than a minute after this host's time, and are in no bar: is its clock set?".to_owned(),
+        ),
+        (books.missing_trades, "trades are missing by their ids".to_owned()),
+        (
+            books.incomplete_bars,
+            format!("bars lack trades, or may (the first, and those where data was lost), and were {then}"),
+        ),
+    ];
+    let told = told.into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!("{} {what}", grouped(count))).collect()
 }
 
 /// What is told of a backtest whose strategies did not get what they may have waited for: nothing came of it, which is not
@@ -154,33 +176,8 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     for line in s.blind_books() {
         writeln!(t, "  {line}")?;
     }
-    if books.late_trades > 0 {
-        writeln!(
-            t,
-            "  {} trades came after their time bar had closed, and are in no bar: see bar_grace_ms",
-            grouped(books.late_trades)
-        )?;
-    }
-    if books.ahead_trades > 0 {
-        writeln!(
-            t,
-            "  {} trades were dated more than a minute after this host's time, and are in no bar: is its clock set?",
-            grouped(books.ahead_trades)
-        )?;
-    }
-    if books.missing_trades > 0 {
-        writeln!(t, "  {} trades are missing by their ids", grouped(books.missing_trades))?;
-    }
-    if books.incomplete_bars > 0 {
-        let then = match config.market.incomplete_bars {
-            IncompleteBars::Withhold => "not handed out",
-            IncompleteBars::Give => "handed out all the same",
-        };
-        writeln!(
-            t,
-            "  {} bars lack trades, or may (the first, and those where data was lost), and were {then}",
-            grouped(books.incomplete_bars)
-        )?;
+    for line in trades_astray(&books, config.market.incomplete_bars) {
+        writeln!(t, "  {line}")?;
     }
     let e = &s.execution;
     writeln!(
