@@ -21,6 +21,9 @@ use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use algo_trader::venue::binance::{Decoder, interruption};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use algo_trader::venue::{Decoded, LevelBuffer};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -299,4 +302,87 @@ fn a_walk_forward_over_a_feed_trades_in_every_window_and_tells_of_a_book_that_is
     let result: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     let blind = result["blind_books"][0].as_str().unwrap_or_default();
     assert!(blind.contains("interrupted, and no book came since"), "{result:#}");
+}
+
+/// A recording, in a directory of its own, of best bids and asks and of trades a second apart, and of no depth; `trade` is
+/// what its stream of trades is.
+fn without_depth(dir: &Path, trade: &str) -> PathBuf {
+    let dir = dir.join(trade);
+    std::fs::create_dir(&dir).expect("a directory");
+    let path = dir.join("spot-btcusdt-20240809.gz");
+    let file = std::fs::File::create(&path).expect("a file");
+    let mut out = GzEncoder::new(file, Compression::fast());
+    let (mut rng, mut bid) = (support::history::Rng(3), 6_000_000i64);
+    for n in 1..=2_500u64 {
+        let ms = 1_723_161_600_000 + n * 1_000;
+        bid += if rng.below(2) == 0 { -500 } else { 500 };
+        let price = |cents: i64| format!("{}.{:02}000000", cents / 100, cents % 100);
+        let (bid, ask) = (price(bid), price(bid + 1));
+        let quote = format!(
+            "{{\"stream\":\"btcusdt@bookTicker\",\"data\":{{\"u\":{n},\"s\":\"BTCUSDT\",\"b\":\"{bid}\",\
+             \"B\":\"5.00000000\",\"a\":\"{ask}\",\"A\":\"5.00000000\"}}}}"
+        );
+        let ids =
+            if trade == "trade" { format!("\"t\":{n}") } else { format!("\"a\":{n},\"f\":{n},\"l\":{n}") };
+        let traded = format!(
+            "{{\"stream\":\"btcusdt@{trade}\",\"data\":{{\"e\":\"{trade}\",\"E\":{ms},\"s\":\"BTCUSDT\",{ids},\
+             \"p\":\"{ask}\",\"q\":\"0.01000000\",\"T\":{ms},\"m\":false,\"M\":true}}}}"
+        );
+        writeln!(out, "{ms}000000 {quote}\n{ms}001000 {traded}").expect("written");
+    }
+    out.finish().expect("written");
+    path
+}
+
+/// A cross of averages over bars of ten seconds of that recording.
+const CROSS_OF_BARS: &str = "[market]\nbar = \"time:10s\"\n[[strategy]]\nname = \"ma-cross\"\n\
+     instruments = [\"binance:spot:BTCUSDT\"]\n[strategy.params]\nfast = 2\nslow = 4\nqty = \"0.01\"\n";
+
+#[test]
+fn a_recorded_feed_is_taken_for_what_is_in_it() {
+    let dir = tempdir().expect("a directory");
+    let run = |trade: &str, fill: &str, source: Option<&Path>, file: &Path| {
+        let text = format!(
+            "{}\n[backtest]\nfill = \"{fill}\"\n[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n{CROSS_OF_BARS}",
+            support::backtest::LIMITS
+        );
+        let config = Config::from_text_with_built_in(&text, "t.toml").unwrap_or_else(|e| panic!("{e}"));
+        let options = BacktestOptions::default();
+        let ran = match source {
+            Some(history) => {
+                let catalogue = Catalogue::open(history).expect("a history");
+                run_backtest(&config, Source::History(&catalogue), options)
+            }
+            None => run_backtest(&config, Source::Frames(&mut recording(&[file.to_owned()])), options),
+        };
+        ran.unwrap_or_else(|e| panic!("{trade} {fill}: {e}"))
+    };
+    let mut all = Vec::new();
+    for trade in ["trade", "aggTrade"] {
+        let file = without_depth(dir.path(), trade);
+        let history = dir.path().join(format!("history-{trade}"));
+        import_one(&history, ImportKind::Capture, &file, &ImportOptions::default()).expect("imported");
+        for fill in ["auto", "quotes"] {
+            for source in [Some(history.as_path()), None] {
+                let ran = run(trade, fill, source, &file);
+                let bars = ran.summary.books.iter().map(|(_, book)| book.bars).sum::<u64>();
+                assert!(bars > 240 && ran.outcome.fills.len() > 20, "{trade} {fill}: {bars} bars");
+                assert_eq!(
+                    (ran.summary.execution.rejected, ran.summary.unmet.len()),
+                    (0, 0),
+                    "{trade} {fill}"
+                );
+                all.push(ran.outcome.fills);
+            }
+        }
+        // Whoever asks for depth all the same is told why nothing comes of it.
+        let none = run(trade, "depth", Some(&history), &file);
+        let (orders, told) = (none.summary.execution.orders, none.summary.unmet_orders().collect::<Vec<_>>());
+        assert!(none.outcome.fills.is_empty() && orders > 20, "{trade}: {orders} orders");
+        assert_eq!(
+            told,
+            [format!("{orders} of the orders of binance:spot:BTCUSDT met no book in step when they arrived")]
+        );
+    }
+    assert!(all.iter().all(|fills| *fills == all[0]), "one market, whatever its trades are streamed as");
 }

@@ -410,6 +410,7 @@ fn to_json(ran: &Ran) -> Value {
         "orders": e.orders,
         "cancels": e.cancels,
         "rejected": e.rejected,
+        "unmet_orders": ran.summary.unmet_orders().collect::<Vec<_>>(),
         "fills": o.fills.len(),
         "fees": money(o, o.fills.iter().map(|f| o.fee(f.fee)).sum()),
         "funding": money(o, o.funding.iter().map(|f| o.fee(f.paid)).sum()),
@@ -463,6 +464,9 @@ fn to_text(ran: &Ran, config: &Config) -> String {
     for (reason, count, told) in &ran.summary.denials {
         let told = told.as_ref().map(|told| format!("; the last: {told}")).unwrap_or_default();
         line("  denied", format!("{reason}: {count}{told}"));
+    }
+    for unmet in ran.summary.unmet_orders() {
+        line("  rejected", unmet);
     }
     for refused in super::output::refusals(&ran.summary.refused) {
         line("  refused before risk", refused);

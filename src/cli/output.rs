@@ -191,6 +191,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
         grouped(e.rejected),
         s.live_orders
     )?;
+    for line in s.unmet_orders() {
+        writeln!(t, "  {line}")?;
+    }
     for (reason, count, told) in &s.denials {
         let told = told.as_ref().map(|told| match *reason == DenyReason::SelfTrade.label() {
             true => format!("; the last would have met our own order at {} {}", told.limit, told.unit),

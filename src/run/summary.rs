@@ -12,6 +12,7 @@ use crate::domain::event::FEE_DECIMALS;
 use crate::domain::pnl::Method;
 use crate::domain::wallet::AssetBalance;
 use crate::domain::{Instrument, Lots, Notional, Position, Price};
+use crate::execution::fills::FillGateway;
 use crate::execution::live::HandoverCounts;
 use crate::execution::score::Score;
 use crate::execution::{ExecutionCounts, ExecutionStage, LiveGateway, PaperGateway};
@@ -81,6 +82,8 @@ pub struct Summary {
     pub books: Vec<(Instrument, BookCounts)>,
     /// Orders and fills.
     pub execution: ExecutionCounts,
+    /// What was not there when orders arrived at a simulated market, so that it rejected them, and how many those were.
+    pub unmet: Vec<(Instrument, &'static str, u64)>,
     /// Orders still live at the end.
     pub live_orders: usize,
     /// Denials by reason: how many, and limit and value of the last where its rule has them.
@@ -171,6 +174,7 @@ impl Summary {
             drains,
             books: Vec::new(),
             execution: ExecutionCounts::default(),
+            unmet: Vec::new(),
             live_orders: 0,
             denials: Vec::new(),
             refused: Refusals::default(),
@@ -235,6 +239,9 @@ impl Summary {
                     summary.journal_bytes = journal.journal_bytes();
                 } else if let Some(gateway) = any.downcast_ref::<PaperGateway>() {
                     summary.encoded_bytes = gateway.encoded_bytes();
+                } else if let Some(gateway) = any.downcast_ref::<FillGateway>() {
+                    let unmet = gateway.unmet();
+                    summary.unmet = unmet.map(|(of, what, n)| (table.get(of).clone(), what, n)).collect();
                 } else if let Some(gateway) = any.downcast_ref::<LiveGateway>() {
                     summary.handover = Some(gateway.counts());
                 }
@@ -305,6 +312,13 @@ impl Summary {
                 _ => format!("out of step since the last of {} gaps", count(sync.gaps)),
             };
             format!("{} has no book in the end: {why}; strategies do not see it", of.name())
+        })
+    }
+
+    /// A sentence for each instrument whose orders were rejected because a simulated market had nothing for them.
+    pub fn unmet_orders(&self) -> impl Iterator<Item = String> {
+        self.unmet.iter().map(|(of, what, orders)| {
+            format!("{} of the orders of {} met {what} when they arrived", count(*orders), of.name())
         })
     }
 
@@ -387,6 +401,7 @@ impl Summary {
         put("refused_requests", json!(self.refused.total()));
         put("refused_requests_by_reason", refusals_json(&self.refused));
         put("sized_at_nothing", json!(self.sized_at_nothing));
+        put("unmet_orders", self.unmet_orders().collect());
         put("order_stream_sha256", json!(self.order_stream_sha256));
         put("indicators", json!({ "computed": self.indicators.0, "warming_up": self.indicators.1 }));
         put("accounting", json!(self.accounting.label()));

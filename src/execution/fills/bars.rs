@@ -256,7 +256,7 @@ impl BarMarket {
 
     /// An order arrives that the event at `caused` had asked for.
     pub(super) fn arrive(&mut self, order: &Order, caused: Time, teller: &mut Teller) {
-        let Some(price) = self.price else { return teller.say(order, ReportKind::Rejected) };
+        let Some(price) = self.price else { return teller.unmet(order) };
         if !order.extras.is_none() && !order.kind.is_conditional() {
             return teller.say(order, ReportKind::Rejected);
         }

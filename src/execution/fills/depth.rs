@@ -265,17 +265,15 @@ impl DepthMarket {
 
     /// An order arrives.
     pub(super) fn arrive(&mut self, order: &Order, book: Option<&Book>, teller: &mut Teller) {
-        let native = !order.kind.is_conditional() && order.extras.is_none();
-        let Some(book) = book.filter(|_| native && self.resting.len() < RESTING_MAX) else {
+        let Some(book) = book else { return teller.unmet(order) };
+        if order.kind.is_conditional() || !order.extras.is_none() || self.resting.len() >= RESTING_MAX {
             return teller.say(order, ReportKind::Rejected);
-        };
+        }
         let side = order.side;
         let opposite = side.opposite();
         let limited = order.kind != OrderKind::Market;
         let crosses = |price| !limited || side.at_least_as_aggressive(order.price, price);
-        let Some(touch) = book.levels(opposite).next() else {
-            return teller.say(order, ReportKind::Rejected);
-        };
+        let Some(touch) = book.levels(opposite).next() else { return teller.unmet(order) };
         if order.kind == OrderKind::PostOnly && crosses(touch.price) {
             return teller.say(order, ReportKind::Rejected);
         }

@@ -170,6 +170,11 @@ impl FillGateway {
         Self { messages, venue }
     }
 
+    /// By instrument: what was not there when orders arrived, so that they were rejected, and how many.
+    pub fn unmet(&self) -> impl Iterator<Item = (InstrumentId, &'static str, u64)> {
+        self.venue.unmet()
+    }
+
     /// Orders and cancels that were sent.
     #[must_use]
     pub fn orders(&self) -> u64 {
@@ -178,6 +183,21 @@ impl FillGateway {
 }
 
 impl Venue {
+    /// By instrument: how many orders were rejected because nothing of its market was known, and what was wanted of it.
+    fn unmet(&self) -> impl Iterator<Item = (InstrumentId, &'static str, u64)> {
+        let teller = &self.teller;
+        self.markets.iter().zip(teller.table.all()).filter_map(|(market, instrument)| {
+            let wanted = match market {
+                Market::None => "nothing that they could fill against",
+                Market::Bars(_) => "no bar",
+                Market::Quotes(market) => market.unmet_by(),
+                Market::Depth(_) => "no book in step",
+            };
+            let count = teller.unmet_of(instrument.id);
+            (count > 0).then_some((instrument.id, wanted, count))
+        })
+    }
+
     #[inline]
     fn on_market(&mut self, slot: &Slot, books: &BookKeeper) {
         let Self { markets, teller, bar_head, book_time, .. } = self;
@@ -266,7 +286,7 @@ impl Venue {
     fn arrive(&mut self, order: &Order, caused: Time, books: &BookKeeper) {
         let teller = &mut self.teller;
         match &mut self.markets[order.instrument.index()] {
-            Market::None => teller.say(order, ReportKind::Rejected),
+            Market::None => teller.unmet(order),
             Market::Bars(market) => market.arrive(order, caused, teller),
             Market::Quotes(market) => market.arrive(order, teller),
             Market::Depth(market) => {

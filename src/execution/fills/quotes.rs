@@ -46,6 +46,11 @@ impl QuoteMarket {
         (level.price.0 > 0).then_some((level.price, level.qty.0))
     }
 
+    /// What is not there where an order finds no price.
+    pub(super) fn unmet_by(&self) -> &'static str {
+        if self.quoted { "no best bid and ask" } else { "no trade" }
+    }
+
     pub(super) fn on_quote(&mut self, quote: &Quote, teller: &mut Teller) {
         for (side, level) in [(Side::Buy, quote.bid), (Side::Sell, quote.ask)] {
             if self.seen[side as usize] != level {
@@ -125,9 +130,7 @@ impl QuoteMarket {
     }
 
     pub(super) fn arrive(&mut self, order: &Order, teller: &mut Teller) {
-        let Some((price, shown)) = self.opposite(order.side) else {
-            return teller.say(order, ReportKind::Rejected);
-        };
+        let Some((price, shown)) = self.opposite(order.side) else { return teller.unmet(order) };
         if order.kind.is_conditional() || !order.extras.is_none() || self.resting.len() >= RESTING_MAX {
             return teller.say(order, ReportKind::Rejected);
         }

@@ -37,6 +37,8 @@ pub struct Teller {
     last_due: Time,
     answer_count: u64,
     trade_count: u64,
+    /// By instrument: orders that found no market.
+    unmet: Vec<u64>,
 }
 
 impl Teller {
@@ -66,6 +68,7 @@ impl Teller {
             last_due: Time(0),
             answer_count: 0,
             trade_count: 0,
+            unmet: vec![0; table.len()],
         }
     }
 
@@ -107,6 +110,17 @@ impl Teller {
     /// Says something of an order that is no fill.
     pub(super) fn say(&mut self, order: &Order, kind: ReportKind) {
         self.tell(&Report::of(order, kind));
+    }
+
+    /// Rejects an order for which there is nothing to meet, nor to rest beside.
+    pub(super) fn unmet(&mut self, order: &Order) {
+        self.unmet[order.instrument.index()] += 1;
+        self.say(order, ReportKind::Rejected);
+    }
+
+    /// How many orders of an instrument those were.
+    pub(super) fn unmet_of(&self, instrument: InstrumentId) -> u64 {
+        self.unmet[instrument.index()]
     }
 
     /// Ends an order of which `rested` rested.

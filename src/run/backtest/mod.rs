@@ -9,6 +9,7 @@ mod books;
 mod fault;
 mod feed;
 pub mod funding;
+mod held;
 mod instruments;
 mod kept;
 pub mod lookahead;
@@ -38,6 +39,7 @@ use crate::market::KnownIndicators;
 use crate::net::FrameSource;
 use crate::pipeline::{StopReason, Threading};
 use books::BooksBefore;
+use held::LookedAt;
 use source::HistorySource;
 use std::sync::Arc;
 use std::time::Instant;
@@ -184,7 +186,11 @@ fn over_frames(
     frames: &mut (dyn FrameSource + Send),
     mut options: BacktestOptions,
 ) -> Result<Ran, BacktestError> {
-    let plan = Plan::of_frames(config, &*frames)?;
+    let traded =
+        |of: &crate::domain::Instrument| config.strategies.iter().any(|s| s.instruments.contains(&of.id));
+    let markets = |market| config.instruments.all().iter().any(|of| of.market == market && traded(of));
+    let frames = &mut LookedAt::new(frames, &config.instruments, markets);
+    let plan = Plan::of_frames(config, frames)?;
     let mut pipeline = build(config, &plan, None, &mut options)?;
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());
     feed.sampler = pipeline.sampler;

@@ -5,6 +5,7 @@
 use super::Ran;
 use super::fault::BacktestError;
 use super::funding;
+use super::held::{Held, LookedAt};
 use super::path::STEPS;
 use crate::domain::decimal::Scaled;
 use crate::domain::instrument::FeeRate;
@@ -75,11 +76,22 @@ impl Known {
             SeriesKind::AggTrades => self.aggregates = true,
             SeriesKind::Quotes => self.quotes = true,
             SeriesKind::Depth => self.depth = true,
-            SeriesKind::Feed => {
-                (self.trades, self.quotes, self.depth, self.recorded) = (true, true, true, true);
-            }
+            // What it has is another question.
+            SeriesKind::Feed => self.recorded = true,
             SeriesKind::Bars => self.bars = true,
         }
+    }
+
+    /// A recorded feed of this; `aggregates`: where it has both, aggregate trades are those that count, as in a replay.
+    fn add_feed(&mut self, held: Held, aggregates: bool) {
+        self.add(SeriesKind::Feed);
+        let unknown = held.is_nothing();
+        // Of what trades in single ones or in aggregates, none may have traded yet.
+        let no_trades = !held.trades && !held.aggregates;
+        self.trades |= if no_trades { !aggregates } else { held.trades && !(aggregates && held.aggregates) };
+        self.aggregates |= if no_trades { aggregates } else { held.aggregates };
+        self.quotes |= held.quotes || unknown;
+        self.depth |= held.depth || unknown;
     }
 
     /// Whether aggregate trades are all the trades there are.
@@ -101,9 +113,10 @@ impl Known {
         let aggregates = self.aggregates();
         match choice {
             FillChoice::Auto => self.model(self.auto()),
-            FillChoice::Depth if self.depth => Ok(MarketModel::Depth { aggregates }),
+            // A recording may have later what its beginning has not.
+            FillChoice::Depth if self.depth || self.recorded => Ok(MarketModel::Depth { aggregates }),
             FillChoice::Depth => Err("depth"),
-            FillChoice::Quotes if self.quotes => Ok(MarketModel::Quotes { aggregates }),
+            FillChoice::Quotes if self.quotes || self.recorded => Ok(MarketModel::Quotes { aggregates }),
             FillChoice::Quotes => Err("quotes"),
             FillChoice::Trades if self.trades || self.aggregates => Ok(MarketModel::Trades { aggregates }),
             FillChoice::Trades => Err("trades"),
@@ -166,7 +179,15 @@ impl Plan {
             if bars.len() > 1 {
                 return Err(BacktestError::SeveralBars { instrument: name, series: bars.join(" and ") });
             }
-            ours().for_each(|s| known[instrument.id.index()].add(s.name.kind));
+            for s in ours() {
+                let known = &mut known[instrument.id.index()];
+                if s.name.kind == SeriesKind::Feed {
+                    let held = Held::of_series(catalogue, s, &config.instruments, &query)?;
+                    known.add_feed(held, config.venue.aggregates_alone());
+                } else {
+                    known.add(s.name.kind);
+                }
+            }
         }
         let told = |i: &Instrument| {
             let ours = series.iter().filter(|s| s.name.instrument == i.name());
@@ -187,7 +208,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`BacktestError`] where something is missing or does not fit.
-    pub fn of_frames(config: &Config, frames: &dyn FrameSource) -> Result<Self, BacktestError> {
+    pub(super) fn of_frames(config: &Config, frames: &LookedAt<'_>) -> Result<Self, BacktestError> {
         let traded = traded(config)?;
         let sources: Vec<String> = frames.sources().iter().map(|s| s.name.clone()).collect();
         let mut known = vec![Known::default(); config.instruments.len()];
@@ -202,7 +223,8 @@ impl Plan {
                 let known = sources.join(", ");
                 return Err(BacktestError::NoRecording { instrument: instrument.name(), known });
             }
-            known[instrument.id.index()].add(SeriesKind::Feed);
+            let held = frames.held(instrument.market);
+            known[instrument.id.index()].add_feed(held, config.venue.aggregates_alone());
         }
         let simulation = simulation(config, &traded, &known, |_| "a recorded feed".into())?;
         let b = &config.backtest;
