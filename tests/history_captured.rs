@@ -386,3 +386,22 @@ fn a_recorded_feed_is_taken_for_what_is_in_it() {
     }
     assert!(all.iter().all(|fills| *fills == all[0]), "one market, whatever its trades are streamed as");
 }
+
+#[test]
+fn on_paper_orders_fill_by_quotes_where_there_is_no_depth() {
+    let dir = tempdir().expect("a directory");
+    let instruments = concat!(env!("CARGO_MANIFEST_DIR"), "/config/instruments/binance-spot.toml");
+    let text =
+        format!("{}\n[instruments]\nfiles = [\"{instruments}\"]\n{CROSS_OF_BARS}", support::backtest::LIMITS);
+    let config = dir.path().join("my.toml").display().to_string();
+    std::fs::write(&config, text).expect("written");
+    let recording = without_depth(dir.path(), "trade").display().to_string();
+    let (out, _) = program(&["replay", "--config", &config, "--json", &recording]);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let [orders, fills, rejected] = ["orders", "fills", "rejected"].map(|key| json[key].as_u64());
+    assert!(orders > Some(20), "{json:#}");
+    // Each is for less than a quote shows.
+    assert_eq!((fills, rejected), (orders, Some(0)), "{json:#}");
+    // At the quote that was there when it arrived: the taker's fee, and what is bought dearer by a tick than it is sold.
+    assert_eq!(json["unmet_orders"].as_array().map(Vec::len), Some(0), "{json:#}");
+}

@@ -239,6 +239,8 @@ impl Summary {
                     summary.journal_bytes = journal.journal_bytes();
                 } else if let Some(gateway) = any.downcast_ref::<PaperGateway>() {
                     summary.encoded_bytes = gateway.encoded_bytes();
+                    let unmet = gateway.unmet();
+                    summary.unmet = unmet.map(|(of, what, n)| (table.get(of).clone(), what, n)).collect();
                 } else if let Some(gateway) = any.downcast_ref::<FillGateway>() {
                     let unmet = gateway.unmet();
                     summary.unmet = unmet.map(|(of, what, n)| (table.get(of).clone(), what, n)).collect();

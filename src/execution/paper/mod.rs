@@ -2,7 +2,8 @@
 //! recorded or live market.
 //!
 //! Fill model. An order reaches the market `order_latency` after its event. What can trade then sweeps the book level
-//! by level at the displayed sizes, taker fee; the rest of a limit order rests. A resting order fills, maker fee, at
+//! by level at the displayed sizes, taker fee; where an instrument's depth was never told, its last best bid and ask are
+//! the book. The rest of a limit order rests. A resting order fills, maker fee, at
 //! its own price: when a trade goes through its price (`through`), or already when one happens at it (`touch`), up to
 //! the trade's quantity; and when the opposite touch reaches beyond it. Our orders leave no trace in the market. Each
 //! answer is due `answer_delay` after the event that caused it. It knows market, limit and post-only orders, all of
@@ -12,7 +13,7 @@ mod resting;
 
 use self::resting::Resting;
 use super::stage::GatewayMessage;
-use crate::domain::event::{FEE_DECIMALS, Report, Trade};
+use crate::domain::event::{FEE_DECIMALS, Kind, Quote, Report, Trade};
 use crate::domain::ledger;
 use crate::domain::order::ReportKind;
 use crate::domain::{
@@ -44,6 +45,23 @@ const SWEEP_LEVELS_MAX: usize = 256;
 /// The most answers one event may cause; more wait for the next event.
 pub const ANSWERS_PER_EVENT_MAX: usize = 512;
 
+/// What is known of an instrument's market beside its book.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    /// Whether depth came: from then on there is the book or nothing.
+    depth: bool,
+    quote: Option<Quote>,
+}
+
+impl Told {
+    /// The best level of a side where quotes are all there is.
+    fn level(&self, side: Side) -> Option<Level> {
+        let quote = self.quote.filter(|_| !self.depth)?;
+        let level = if side == Side::Buy { quote.bid } else { quote.ask };
+        (level.price.0 > 0 && level.qty.0 > 0).then_some(level)
+    }
+}
+
 /// See the module.
 pub struct PaperGateway {
     messages: LaneReceiver<GatewayMessage>,
@@ -61,6 +79,9 @@ struct PaperVenue {
     trade_count: u64,
     in_flight: VecDeque<(Time, GatewayMessage)>,
     resting: Vec<Resting>,
+    told: Vec<Told>,
+    /// By instrument: orders that found no market.
+    unmet: Vec<u64>,
     /// What its fills came to, by strategy and instrument: what only reduces fills no more than is there.
     positions: Vec<Vec<i64>>,
     /// Levels that the order at hand trades with.
@@ -90,6 +111,8 @@ impl PaperGateway {
             trade_count: 0,
             in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
             resting: (0..table.len()).map(|_| Resting::default()).collect(),
+            told: vec![Told::default(); table.len()],
+            unmet: vec![0; table.len()],
             positions: vec![vec![0; table.len()]; strategies],
             sweep: Vec::with_capacity(SWEEP_LEVELS_MAX),
             encoded: OrderBytes::default(),
@@ -98,6 +121,13 @@ impl PaperGateway {
             seq: 0,
         };
         Self { messages, venue }
+    }
+
+    /// By instrument: what was not there when orders arrived, so that they were rejected, and how many.
+    pub fn unmet(&self) -> impl Iterator<Item = (InstrumentId, &'static str, u64)> {
+        let counts = self.venue.table.all().iter().zip(&self.venue.unmet);
+        let unmet = counts.filter(|(_, count)| **count > 0);
+        unmet.map(|(of, count)| (of.id, "neither a book in step nor, without depth, a quote", *count))
     }
 
     /// Bytes of requests encoded.
@@ -214,10 +244,14 @@ impl PaperVenue {
             // The order manager never asks a venue for what it has not.
             return self.say(order, ReportKind::Rejected);
         }
-        let Some(sync) = books.valid(order.instrument) else {
-            return self.say(order, ReportKind::Rejected);
+        let available = match books.valid(order.instrument) {
+            Some(sync) => self.meets(order, sync.book()),
+            None if self.told[index].level(order.side.opposite()).is_some() => self.meets_quote(order),
+            None => {
+                self.unmet[index] += 1;
+                return self.say(order, ReportKind::Rejected);
+            }
         };
-        let available = self.meets(order, sync.book());
         if order.kind == OrderKind::PostOnly && !self.sweep.is_empty() {
             return self.say(order, ReportKind::Rejected);
         }
@@ -250,8 +284,7 @@ impl PaperVenue {
     fn meets(&mut self, order: &Order, book: &Book) -> i64 {
         self.sweep.clear();
         let opposite = order.side.opposite();
-        let limit = (order.kind != OrderKind::Market).then_some(order.price);
-        let crosses = |price| limit.is_none_or(|limit| order.side.at_least_as_aggressive(limit, price));
+        let crosses = |price| crosses(order, price);
         let touch = match opposite {
             Side::Buy => book.best_bid(),
             Side::Sell => book.best_ask(),
@@ -269,6 +302,14 @@ impl PaperVenue {
             available = available.saturating_add(level.qty.0);
         }
         available
+    }
+
+    /// The same against the last quote.
+    fn meets_quote(&mut self, order: &Order) -> i64 {
+        self.sweep.clear();
+        let level = self.told[order.instrument.index()].level(order.side.opposite());
+        self.sweep.extend(level.filter(|level| crosses(order, level.price)));
+        self.sweep.iter().map(|level| level.qty.0).sum()
     }
 
     /// A trade in the market fills resting orders that it went through.
@@ -293,7 +334,26 @@ impl PaperVenue {
             return;
         }
         let Some(sync) = books.valid(instrument) else { return };
-        let (bid, ask) = (sync.book().best_bid(), sync.book().best_ask());
+        self.on_touches(instrument, sync.book().best_bid(), sync.book().best_ask());
+    }
+
+    /// A quote, where there is no book, has done so.
+    fn on_quote(&mut self, quote: &Quote) {
+        let index = quote.instrument.index();
+        // One that is older than the last, of two streams of one market, is no news.
+        let newer = |last: Quote| quote.update_id == 0 || quote.update_id > last.update_id;
+        if !self.told[index].quote.is_none_or(newer) {
+            return;
+        }
+        self.told[index].quote = Some(*quote);
+        if !self.resting[index].is_empty() {
+            let [bid, ask] = [Side::Buy, Side::Sell].map(|side| self.told[index].level(side));
+            self.on_touches(quote.instrument, bid, ask);
+        }
+    }
+
+    fn on_touches(&mut self, instrument: InstrumentId, bid: Option<Level>, ask: Option<Level>) {
+        let index = instrument.index();
         for (side, touch) in [(Side::Buy, ask), (Side::Sell, bid)] {
             let Some(touch) = touch else { continue };
             let mut left = touch.qty;
@@ -305,6 +365,11 @@ impl PaperVenue {
             }
         }
     }
+}
+
+/// Whether an order trades at a price of the other side.
+fn crosses(order: &Order, price: Price) -> bool {
+    order.kind == OrderKind::Market || order.side.at_least_as_aggressive(order.price, price)
 }
 
 impl Stage<BookKeeper> for PaperGateway {
@@ -326,10 +391,24 @@ impl Stage<BookKeeper> for PaperGateway {
         if slot.is_first() {
             venue.now = slot.time();
         }
+        match slot.kind() {
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
+                venue.told[slot.instrument().index()].depth = true;
+            }
+            Kind::Interrupted => venue.told[slot.instrument().index()].quote = None,
+            _ => {}
+        }
         if !slot.is_last() {
             return;
         }
         venue.answers_this_event = 0;
+        // Most have a book, which says more.
+        if slot.kind() == Kind::Quote
+            && !venue.told[slot.instrument().index()].depth
+            && let Some(quote) = slot.as_quote()
+        {
+            venue.on_quote(&quote);
+        }
         if let Some(trade) = slot.as_trade() {
             venue.on_trade(&trade);
         }
