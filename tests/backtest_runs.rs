@@ -12,7 +12,7 @@ mod support {
 use algo_trader::domain::performance::FillRow;
 use algo_trader::domain::{InstrumentId, Notional, OrderStatus, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
-use algo_trader::history::catalogue::SeriesKind;
+use algo_trader::history::catalogue::{SeriesKind, SeriesName};
 use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::history::segment::{Num, Row};
@@ -27,7 +27,9 @@ use algo_trader::strategy::{Awaited, Condition, Context, IndicatorHandle, Measur
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, run};
+use support::backtest::{
+    BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, rows_of, run, trade,
+};
 use support::history::Rng;
 use tempfile::tempdir;
 
@@ -675,6 +677,88 @@ fn what_is_missing_or_wrong_is_told_before_anything_runs() {
     let error = run(&config, &catalogue, &[]).expect_err("has no such series");
     assert!(matches!(error, BacktestError::NoSeries { .. }) && error.is_of_usage());
     assert!(error.to_string().contains("usa:spot:XYZ bars-1m"), "{error}");
+}
+
+static EVERY_BAR: &[StrategySpec] = &[script!("every-bar", |ctx, xyz, what| {
+    if let Happened::Bar(..) = what {
+        ctx.buy(xyz, Qty(1_000)).at_market().send().expect("sent");
+    }
+})];
+
+const BY_TRADES: &str =
+    "fill = \"trades\"\n[[strategy]]\nname = \"every-bar\"\ninstruments = [\"usa:spot:XYZ\"]";
+
+#[test]
+fn what_an_instrument_has_in_several_series_is_read_of_one() {
+    let adjusted = SeriesName { adjusted: true, ..SeriesName::new(XYZ, SeriesKind::Trades) };
+    let of = |kind| SeriesName::new(XYZ, kind);
+    let minutely = SeriesName { every: Some("1m".to_owned()), ..of(SeriesKind::Quotes) };
+    let [trades, aggregates] = [SeriesKind::Trades, SeriesKind::AggTrades].map(of);
+    let [feed, depth, quotes] = [SeriesKind::Feed, SeriesKind::Depth, SeriesKind::Quotes].map(of);
+    for (all, what, good) in [
+        // Each trade would come twice.
+        (&[&feed, &trades][..], "trades in several series, trades and feed,", "--series feed "),
+        // One price and another in turn.
+        (&[&trades, &adjusted], "trades in several series, trades and trades-adjusted,", "--series trades "),
+        // Whatever the aggregate ones are of, they would say nothing beside the others.
+        (&[&trades, &aggregates], "trades in several series, trades and agg_trades,", "--series trades "),
+        (
+            &[&depth, &feed, &quotes],
+            "depth in several series, depth and feed,",
+            "--series feed --series quotes ",
+        ),
+        (&[&trades, &quotes, &minutely], "quotes in several series, quotes and", "--series quotes "),
+    ] {
+        let dir = tempdir().expect("a directory");
+        for (n, name) in all.iter().enumerate() {
+            let at = BEGIN + n as u64 * MINUTE;
+            rows_of(
+                dir.path(),
+                name,
+                &[trade(at, 10_000, 1_000, Side::Buy, name.kind == SeriesKind::AggTrades)],
+            );
+        }
+        let text = format!("[backtest]\n{BY_TRADES}");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let error = run(&config, &catalogue, EVERY_BAR).expect_err("several have it");
+        let said = error.to_string();
+        assert!(error.is_of_usage() && said.contains(what) && said.contains(good), "{said}");
+        let named = format!("[backtest]\nseries = [\"{}\"]\n{BY_TRADES}", all[0].label());
+        let (config, catalogue) = support::backtest::config(dir.path(), &[XYZ], &named);
+        let ran = run(&config, &catalogue, EVERY_BAR);
+        assert_eq!(ran.is_ok(), all[0].kind != SeriesKind::Depth, "{named}");
+    }
+}
+
+#[test]
+fn bars_that_a_feed_brought_do_not_count_beside_a_series_of_bars() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(4, 5));
+    let feed: Vec<_> = (0..15)
+        .flat_map(|n| {
+            let at = BEGIN + n * MINUTE / 3;
+            let bar = Row::Bar {
+                prices: [Num::new(9_000, 2); 4],
+                volume: Num::new(1_000, 3),
+                turnover: 0,
+                trades: 1,
+                open_time: Time(at - MINUTE / 3),
+                close_time: Time(at - 1),
+                closed: true,
+            };
+            let top = quote(at + 1, (9_999, 1_000), (10_000, 1_000));
+            [(at, bar), top, trade(at + 2, 10_000, 1_000, Side::Buy, false)]
+        })
+        .collect();
+    rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
+    let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{BY_TRADES}"));
+    let kept = Arc::new(Kept::new(None, None, 1 << 20));
+    for kept in [None, Some(kept)] {
+        let pipeline = PipelineOptions { strategies: EVERY_BAR, ..PipelineOptions::default() };
+        let options = BacktestOptions { kept, pipeline, ..BacktestOptions::default() };
+        let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it runs");
+        assert_eq!(ran.summary.execution.orders, 5, "one a minute");
+    }
 }
 
 /// Runs the program; its exit status, standard output and messages.

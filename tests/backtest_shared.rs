@@ -354,21 +354,21 @@ fn what_the_built_in_strategies_do_not_wait_for_is_passed_over_and_changes_nothi
 fn ticks(dir: &Path, name: &str, seed: u64, count: u64, quotes: bool) {
     let mut rng = Rng(seed);
     let (mut time, mut price) = (BEGIN, 10_000i64);
-    let (mut trades, mut aggregates, mut tops) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut trades, mut tops) = (Vec::new(), Vec::new());
     for _ in 0..count {
         time += rng.below(4) * 700_000 * rng.below(90);
         price = (price + rng.below(21) as i64 - 10).max(1_000);
         let aggressor = side(rng.below(2) == 0);
         trades.push(trade(time, price, 1_000 + rng.below(9_000) as i64, aggressor, false));
+        // Aggregate ones too, as a recording has them beside the others.
         if time % 5 == 0 {
-            aggregates.push(trade(time + 1, price + 40, 500, aggressor, true));
+            trades.push(trade(time, price + 40, 500, aggressor, true));
         }
         if rng.below(12) == 0 {
             tops.push(quote(time + 1, (price - 2, 5_000), (price + 2, 5_000)));
         }
     }
     rows(dir, name, SeriesKind::Trades, &trades);
-    rows(dir, name, SeriesKind::AggTrades, &aggregates);
     if quotes {
         rows(dir, name, SeriesKind::Quotes, &tops);
     }

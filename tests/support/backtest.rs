@@ -153,6 +153,11 @@ pub fn minute(time: Time) -> u64 {
 
 /// Writes a series of rows into the history in `dir`.
 pub fn rows(dir: &Path, name: &str, kind: SeriesKind, rows: &[(u64, Row)]) {
+    rows_of(dir, &SeriesName::new(name, kind), rows);
+}
+
+/// The same of a series by its name.
+pub fn rows_of(dir: &Path, series: &SeriesName, rows: &[(u64, Row)]) {
     let mut catalogue = CatalogueWriter::open(&dir.join("history")).expect("free");
     let aside = catalogue.aside();
     let mut writer = SegmentWriter::create(&aside, GapRule::None).expect("can be made");
@@ -160,10 +165,9 @@ pub fn rows(dir: &Path, name: &str, kind: SeriesKind, rows: &[(u64, Row)]) {
         writer.push(Time(*time), row).expect("good rows");
     }
     let stats = writer.finish().expect("can be closed");
-    let series = SeriesName::new(name, kind);
-    let id = format!("{}-{}", name.replace(':', "-"), kind.label());
-    let file = CatalogueWriter::place(&series, Time(stats.first), &id);
-    let segment = Segment::new(file, &series, ("XYZ".into(), "USD".into()), &stats, true);
+    let id = format!("{}-{}", series.instrument.replace(':', "-"), series.label());
+    let file = CatalogueWriter::place(series, Time(stats.first), &id);
+    let segment = Segment::new(file, series, ("XYZ".into(), "USD".into()), &stats, true);
     let entry = Entry {
         id,
         source: "made up".into(),

@@ -46,13 +46,20 @@ pub enum BacktestError {
         /// What is given.
         known: String,
     },
-    /// Two series of bars of one instrument.
-    #[error("{instrument} has several series of bars, {series}: name the one to use in [backtest] series")]
-    SeveralBars {
-        /// Which.
+    /// Two series of one instrument with the same.
+    #[error(
+        "{instrument} has {what} in several series, {series}, and all of them would count: name those to read, with one of \
+         these alone, such as {read} (or [backtest] series)"
+    )]
+    SeveralSeries {
+        /// Of which instrument.
         instrument: String,
+        /// What they have.
+        what: &'static str,
         /// Those.
         series: String,
+        /// A choice of all its series that would do.
+        read: String,
     },
     /// A warm-up before no moment.
     #[error(

@@ -4,6 +4,7 @@
 
 use crate::domain::event::{Kind, LEVELS_PER_SLOT};
 use crate::domain::{Slot, Time};
+use crate::history::catalogue::{Series, SeriesKind};
 use crate::history::events::HistoryEvent;
 use crate::history::{HistoryError, HistoryEvents};
 use crate::venue::Decoded;
@@ -15,6 +16,22 @@ use std::sync::Arc;
 const SLOTS_AT_ONCE: usize = 256;
 /// Of so many events that are kept one is noted with its place.
 const EVENTS_PER_MARK: u32 = 1_024;
+
+/// Of which of these series, feeds, bars are left out: those are of whatever length their stream had, and would count beside
+/// the instrument's series of bars.
+pub(super) fn without_bars(series: &[Series]) -> Vec<bool> {
+    let has_bars = |of: &Series| {
+        let instrument = &of.name.instrument;
+        series.iter().any(|s| s.name.kind == SeriesKind::Bars && s.name.instrument == *instrument)
+    };
+    series.iter().map(|s| s.name.kind == SeriesKind::Feed && has_bars(s)).collect()
+}
+
+/// Whether an event is a bar that is [left out](without_bars).
+#[inline]
+pub(super) fn is_left_out(event: &HistoryEvent<'_>, without_bars: &[bool]) -> bool {
+    matches!(event.decoded, Decoded::Kline(_)) && without_bars[event.series]
+}
 
 /// Adds the slots of an event.
 #[inline]
@@ -147,21 +164,24 @@ pub(super) struct Feed {
     end: usize,
     /// What slots are made of.
     events: Option<HistoryEvents>,
+    /// Of which series they leave out bars.
+    without_bars: Vec<bool>,
     /// What of kept slots comes after these.
     parts: VecDeque<Range<usize>>,
 }
 
 impl Feed {
-    /// Events that are read.
-    pub fn read(events: HistoryEvents) -> Self {
+    /// Events that are read, of these series.
+    pub fn read(events: HistoryEvents, series: &[Series]) -> Self {
         let slots = Slots::Made(Vec::with_capacity(2 * SLOTS_AT_ONCE));
-        Self { slots, at: 0, end: 0, events: Some(events), parts: VecDeque::new() }
+        let without_bars = without_bars(series);
+        Self { slots, at: 0, end: 0, events: Some(events), without_bars, parts: VecDeque::new() }
     }
 
     /// Kept events from one moment on until before another.
     pub fn kept(kept: Arc<KeptSlots>, from: Option<Time>, until: Option<Time>) -> Self {
         let parts = kept.within(from, until);
-        Self { slots: Slots::Kept(kept), at: 0, end: 0, events: None, parts }
+        Self { slots: Slots::Kept(kept), at: 0, end: 0, events: None, without_bars: Vec::new(), parts }
     }
 
     #[inline]
@@ -219,7 +239,9 @@ impl Feed {
             })?;
             if trades == 0 {
                 let Some(event) = events.next_event()? else { break };
-                push_slots(&event, slots);
+                if !is_left_out(&event, &self.without_bars) {
+                    push_slots(&event, slots);
+                }
             }
         }
         (self.at, self.end) = (0, slots.len());

@@ -5,7 +5,7 @@
 //! what a run did: no book, no position, no bar that was closed by the time of an answer.
 
 use super::fault::BacktestError;
-use super::feed::KeptSlots;
+use super::feed::{KeptSlots, is_left_out, without_bars};
 use super::path::{First, extent_of, first_of, prices_of};
 use crate::domain::event::Kline;
 use crate::domain::{
@@ -242,7 +242,11 @@ impl Kept {
             let rows: u64 = series.iter().map(|series| series.rows).sum();
             let mut events = self.read(catalogue, series, table)?;
             let mut kept = Some(KeptSlots::with_capacity(room.min(rows as usize)));
+            let without_bars = without_bars(series);
             while let Some(event) = events.next_event()? {
+                if is_left_out(&event, &without_bars) {
+                    continue;
+                }
                 let Some(slots) = kept.as_mut().filter(|kept| inner.bytes + kept.used() < self.bytes_max)
                 else {
                     kept = None;

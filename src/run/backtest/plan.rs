@@ -16,7 +16,7 @@ use crate::execution::fills::{
     FeeTiers, FillSettings, Funding, Latencies, Latency, Margin, MarketModel, Queue,
 };
 use crate::execution::score::ScoreSettings;
-use crate::history::catalogue::{Series, SeriesKind};
+use crate::history::catalogue::{Series, SeriesKind, SeriesName};
 use crate::history::{Catalogue, HistoryError, Query};
 use crate::market::{IncompleteBars, Sourcing, TopSource};
 use crate::net::FrameSource;
@@ -55,6 +55,42 @@ fn rows_in_range(series: &Series, query: &Query) -> u64 {
     } else {
         (u128::from(series.rows) * u128::from(part) / u128::from(whole)) as u64
     }
+}
+
+/// What one series alone of an instrument may have, and the kinds that have it: of two each event would count twice, or prices
+/// that are adjusted would come between those that are not.
+const ONCE: [(&str, &[SeriesKind]); 4] = [
+    ("bars", &[SeriesKind::Bars]),
+    ("trades", &[SeriesKind::Trades, SeriesKind::AggTrades, SeriesKind::Feed]),
+    ("quotes", &[SeriesKind::Quotes]),
+    ("depth", &[SeriesKind::Depth, SeriesKind::Feed]),
+];
+
+/// Refuses series of one instrument of which several have the same.
+fn check_once(instrument: &str, series: &[&SeriesName]) -> Result<(), BacktestError> {
+    let having = |kinds: &[SeriesKind]| -> Vec<&SeriesName> {
+        series.iter().copied().filter(|name| kinds.contains(&name.kind)).collect()
+    };
+    let Some((what, kinds)) = ONCE.iter().find(|(_, kinds)| having(kinds).len() > 1) else { return Ok(()) };
+    // What could be read: a feed rather than parts of it, and then whatever has what nothing before it has.
+    let mut all = series.to_vec();
+    all.sort_by_key(|name| (name.kind != SeriesKind::Feed, name.adjusted, name.kind));
+    let mut read: Vec<&SeriesName> = Vec::new();
+    for name in all {
+        let both = |other: &&SeriesName| {
+            ONCE.iter().any(|(_, kinds)| kinds.contains(&name.kind) && kinds.contains(&other.kind))
+        };
+        if !read.iter().any(both) {
+            read.push(name);
+        }
+    }
+    let labels = |names: &[&SeriesName]| names.iter().map(|name| name.label()).collect::<Vec<_>>();
+    Err(BacktestError::SeveralSeries {
+        instrument: instrument.to_owned(),
+        what,
+        series: labels(&having(kinds)).join(" and "),
+        read: labels(&read).iter().map(|label| format!("--series {label}")).collect::<Vec<_>>().join(" "),
+    })
 }
 
 /// What is known of one instrument.
@@ -174,11 +210,7 @@ impl Plan {
                 }
                 .into());
             }
-            let bars: Vec<String> =
-                ours().filter(|s| s.name.kind == SeriesKind::Bars).map(|s| s.name.label()).collect();
-            if bars.len() > 1 {
-                return Err(BacktestError::SeveralBars { instrument: name, series: bars.join(" and ") });
-            }
+            check_once(&name, &ours().map(|s| &s.name).collect::<Vec<_>>())?;
             for s in ours() {
                 let known = &mut known[instrument.id.index()];
                 if s.name.kind == SeriesKind::Feed {
@@ -513,7 +545,7 @@ impl BacktestError {
                 | Self::File { .. }
                 | Self::NoSeries { .. }
                 | Self::NoRecording { .. }
-                | Self::SeveralBars { .. }
+                | Self::SeveralSeries { .. }
                 | Self::Model { .. }
                 | Self::Currencies(_)
                 | Self::Nothing { .. }

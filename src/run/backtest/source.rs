@@ -221,7 +221,7 @@ impl HistorySource {
             let kept = kept.map(|kept| kept.feed(catalogue, &others, table, query)).transpose()?.flatten();
             feed = Some(match kept {
                 Some(kept) => Feed::kept(kept, query.from, query.until),
-                None => Feed::read(open(&others, query)?),
+                None => Feed::read(open(&others, query)?, &others),
             });
         }
         let (mut paths, mut shared) = (Vec::new(), Vec::new());
