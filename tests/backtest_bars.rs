@@ -9,6 +9,7 @@ mod support {
 
 use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
+use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::Config;
 use algo_trader::run::backtest::{Ran, known_to};
@@ -16,7 +17,9 @@ use algo_trader::statistics::months::monthly;
 use algo_trader::statistics::outcome::buy_and_hold;
 use algo_trader::statistics::periods::Sample;
 use algo_trader::strategy::StrategySpec;
-use support::backtest::{BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, run, some_minutes};
+use support::backtest::{
+    BEGIN, Happened, LIMITS, MINUTE, config, fills, minutes, quote, rows, run, some_minutes,
+};
 use tempfile::tempdir;
 
 const XYZ: &str = "usa:spot:XYZ";
@@ -207,6 +210,26 @@ fn a_market_order_fills_at_the_next_bars_open() {
     let slipped = "[backtest]\nslippage_bps = 10\nslippage_ticks = 3\nimpact_bps = 100";
     // 10.075 up, 3, and 1 of 1,000 shares of the first bar's volume is 0.1 bp: 0.1 up.
     assert_eq!(traded("market", slipped, &[FIRST, CALM]), [(1, 1_000, 10_075 + 11 + 3 + 1)]);
+}
+
+#[test]
+fn bars_that_orders_fill_by_are_not_read_beside_quotes() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[FIRST, CALM, CALM]);
+    let quotes: Vec<_> =
+        (0..12).map(|n| quote(BEGIN + n * 15_000_000_000 + 1, (10_040, 9_000), (10_042, 9_000))).collect();
+    rows(dir.path(), XYZ, SeriesKind::Quotes, &quotes);
+    let ran = |settings: &str| {
+        let text = format!(
+            "[backtest]\nfill = \"bars\"\n{settings}\n[[strategy]]\nname = \"market\"\ninstruments = [\"{XYZ}\"]"
+        );
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        run(&config, &catalogue, SCRIPTS)
+    };
+    let error = ran("").expect_err("its market would be in two places");
+    assert!(error.is_of_usage() && error.to_string().contains("--series bars-1m"), "{error}");
+    let alone = ran("series = [\"bars-1m\"]").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(fills(&alone), [(1, 1_000, 10_075)], "at the next bar's open");
 }
 
 #[test]

@@ -61,6 +61,17 @@ pub enum BacktestError {
         /// A choice of all its series that would do.
         read: String,
     },
+    /// Orders are to fill along bars, while quotes or depth say where the market is.
+    #[error(
+        "fill = \"bars\" fills {instrument} along the path of its bars, and its quotes or depth would say otherwise where its \
+         market is: read its bars alone, by --series {bars} (or [backtest] series), or use fill = \"auto\""
+    )]
+    BarsBeside {
+        /// Of which instrument.
+        instrument: String,
+        /// Its series of bars.
+        bars: String,
+    },
     /// A warm-up before no moment.
     #[error(
         "warm_up is what is watched before the first moment of a run: say in from, or with --from, when that is"

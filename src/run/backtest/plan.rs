@@ -211,14 +211,18 @@ impl Plan {
                 .into());
             }
             check_once(&name, &ours().map(|s| &s.name).collect::<Vec<_>>())?;
+            let known = &mut known[instrument.id.index()];
             for s in ours() {
-                let known = &mut known[instrument.id.index()];
                 if s.name.kind == SeriesKind::Feed {
                     let held = Held::of_series(catalogue, s, &config.instruments, &query)?;
                     known.add_feed(held, config.venue.aggregates_alone());
                 } else {
                     known.add(s.name.kind);
                 }
+            }
+            let bars = ours().find(|s| s.name.kind == SeriesKind::Bars);
+            if let Some(bars) = bars.filter(|_| b.fill == FillChoice::Bars && (known.quotes || known.depth)) {
+                return Err(BacktestError::BarsBeside { instrument: name, bars: bars.name.label() });
             }
         }
         let told = |i: &Instrument| {
@@ -546,6 +550,7 @@ impl BacktestError {
                 | Self::NoSeries { .. }
                 | Self::NoRecording { .. }
                 | Self::SeveralSeries { .. }
+                | Self::BarsBeside { .. }
                 | Self::Model { .. }
                 | Self::Currencies(_)
                 | Self::Nothing { .. }
