@@ -7,6 +7,7 @@ mod support {
 
 use algo_trader::domain::Time;
 use algo_trader::domain::params::ParamValue;
+use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::sweep::{
     Axis, Backtests, Choice, Evaluate, EvaluateError, Point, Search, Setting, Space, Span, TargetError, Task,
@@ -16,7 +17,7 @@ use algo_trader::statistics::outcome::{Conventions, equity, of_outcome};
 use std::fs;
 use std::path::Path;
 use support::backtest::{LIMITS, config, minutes, run};
-use support::history::Rng;
+use support::history::{Rng, import, plain};
 use tempfile::tempdir;
 
 const XYZ: &str = "usa:spot:XYZ";
@@ -141,6 +142,30 @@ fn results_are_of_all_that_they_depend_on() {
     for (n, one) in all.iter().enumerate() {
         assert!(!all[..n].contains(one), "{n}");
     }
+}
+
+#[test]
+fn results_are_of_the_factors_that_prices_were_adjusted_by() {
+    let dir = tempdir().expect("a place");
+    let (bars, factors) = (dir.path().join("daily"), dir.path().join("factors"));
+    fs::create_dir_all(&bars).and(fs::create_dir_all(&factors)).expect("made");
+    let day = |n: u64| format!("202408{:02} 00:00,100000,110000,90000,100100,500\n", n + 5);
+    let bars = plain(&bars, "xyz.csv", &(0..5).map(day).collect::<String>());
+    let subject = |split: &str| {
+        plain(&factors, "xyz.csv", &format!("20240806,1,{split}\n20501231,1,1\n"));
+        let history = dir.path().join("history");
+        let _ = fs::remove_dir_all(&history);
+        let options = ImportOptions { adjust: Some(factors.clone()), ..ImportOptions::default() };
+        let imported = import(&history, ImportKind::Stocks, &bars, &options);
+        assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
+        let (config, catalogue) = config(dir.path(), &[XYZ], CROSS);
+        let (stop, by) = (Interrupt::default(), Conventions::default());
+        let space = space(&["fast=2,3"]);
+        Backtests::new(&config, &catalogue, &[], &space, stop, by).expect("good axes").subject()
+    };
+    let half = subject("0.5");
+    assert_eq!(half, subject("0.5"), "imported again, it is what it was");
+    assert_ne!(half, subject("0.25"), "prices before the split are others");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::domain::Time;
 use crate::domain::params::{
     ConfigProblem, ParamEntry, ParamKind, ParamSpec, ParamTable, ParamValue, not_known,
 };
-use crate::history::catalogue::Series;
+use crate::history::catalogue::{Segment, Series, SeriesName};
 use crate::history::{Catalogue, HistoryEvents};
 use crate::run::backtest::{BacktestError, BacktestOptions, Kept, Plan, Source, run_backtest};
 use crate::run::config::{Config, LatencyChoice, StrategyConfig};
@@ -167,8 +167,21 @@ impl<'a> Backtests<'a> {
                 (&s.name, &s.label, &s.instruments, params, &s.sizing, &s.hours)
             })
             .collect();
-        let data: Vec<_> =
-            self.catalogue.entries().iter().map(|entry| (&entry.sha256, &entry.taken_as)).collect();
+        // What a file became by factors is not told by its bytes and where the factors lay, but by what is kept of it.
+        let made = |segment: &Segment| {
+            let name = SeriesName::parse(&segment.instrument, &segment.series);
+            let is_adjusted = name.is_some_and(|name| name.adjusted);
+            is_adjusted.then(|| contents(&self.catalogue.dir().join(&segment.file)))
+        };
+        let data: Vec<_> = self
+            .catalogue
+            .entries()
+            .iter()
+            .map(|entry| {
+                let adjusted: Vec<_> = entry.segments.iter().filter_map(made).collect();
+                (&entry.sha256, &entry.taken_as, adjusted)
+            })
+            .collect();
         // The range is each run's own.
         let mut backtest = c.backtest.clone();
         (backtest.from, backtest.until) = (None, None);
