@@ -34,10 +34,11 @@ pub fn walk_forward(
     let test: Vec<Task> = windows
         .iter()
         .zip(&chosen)
-        .filter_map(|(window, point)| {
+        .enumerate()
+        .filter_map(|(n, (window, point))| {
             // Who trades on has seen what was trained on. Where nobody trades, any run says what periods there are.
             let watched_from = Some(window.train.from);
-            let point = point.or(points.first().copied())?;
+            let point = point.or_else(|| any_good(&trained, points.len(), n))?;
             Some(Task { watched_from, with_equity: true, ..Task::of(point, window.test) })
         })
         .collect();
@@ -51,6 +52,12 @@ fn best(space: &Space, done: &[Done], objective: &Objective, trades_min: u64) ->
     let first = ranking.candidates.first()?;
     first.objective?;
     Some(space.at(&first.places))
+}
+
+/// The first point whose run over this training stretch was good; what one refuses for its parameters is refused everywhere.
+fn any_good(trained: &[Done], points: usize, window: usize) -> Option<Point> {
+    let done = trained.chunks(points.max(1)).nth(window)?;
+    done.iter().find(|one| one.result.is_ok()).map(|one| one.task.point)
 }
 
 /// What was run, and what was chosen of it.
@@ -84,7 +91,8 @@ fn report(
             match &outside {
                 Some(outside) => chain.add(&outside.curve()),
                 None => {
-                    let any = points.first().and_then(|&point| of(tested, window.test, point));
+                    let any = any_good(trained, points.len(), n);
+                    let any = any.and_then(|point| of(tested, window.test, point));
                     let times = any.map(|any| any.curve().iter().map(|point| point.time).collect());
                     chain.stand_still(times.unwrap_or_else(|| vec![window.test.from, window.test.until]));
                 }
@@ -158,14 +166,80 @@ impl Chain {
     /// Nothing was traded at these times: no parameters were worth it.
     fn stand_still(&mut self, times: Vec<Time>) {
         let (worth, ended) = (self.worth(), self.points.last().map(|last| last.time));
-        let later = times.into_iter().filter(|time| ended.is_none_or(|ended| *time > ended));
+        // As in what is added: the first is where a run begins, and no period's end.
+        let skipped = usize::from(ended.is_some());
+        let later = times.into_iter().skip(skipped).filter(|time| ended.is_none_or(|ended| *time > ended));
         self.points.extend(later.map(|time| Sample::new(time, worth)));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Axis, Choice, Evaluate, EvaluateError, Evaluation, Setting, Span};
     use super::*;
+    use crate::run::interrupt::Interrupt;
+
+    const HOUR: u64 = 3_600_000_000_000;
+
+    /// When a market of weekdays closes, and opens on the first of these days since Thursday, 1970-01-01.
+    fn weekdays(from: u64, until: u64) -> Vec<Sample> {
+        let days: Vec<u64> = (from..until).filter(|day| !matches!(day % 7, 2 | 3)).collect();
+        let opens = days.first().map(|day| 24 * day + 14);
+        let closes = days.iter().map(|day| 24 * day + 21);
+        opens.into_iter().chain(closes).map(|hour| Sample::new(Time(hour * HOUR), 100.0)).collect()
+    }
+
+    #[test]
+    fn a_stretch_that_stands_still_has_the_sessions_of_one_that_is_traded() {
+        let (mut traded, mut still) = (Chain::default(), Chain::default());
+        for (from, until) in [(0, 4), (4, 60), (60, 200)] {
+            // The second begins with a Monday's open, which is a session of its own for who takes it for a close.
+            let curve = weekdays(from, until);
+            traded.add(&curve);
+            still.stand_still(curve.iter().map(|point| point.time).collect());
+        }
+        assert_eq!(still.points, traded.points);
+    }
+
+    /// A market of weekdays in which a set of parameters is refused if its value is not above 20.
+    struct Weekdays;
+
+    impl Evaluate for Weekdays {
+        fn evaluate(&self, of: &[Setting<'_>], task: &Task) -> Result<Evaluation, EvaluateError> {
+            if of.iter().any(|setting| setting.value == "60") {
+                return Err(EvaluateError::Refused("fast must be less than slow".into()));
+            }
+            let equity = weekdays(task.span.from.0 / HOUR / 24, task.span.until.0 / HOUR / 24);
+            let statistics = statistics(&Inputs { equity: &equity, ..Inputs::default() });
+            Ok(Evaluation { statistics, equity: equity.iter().map(|p| (p.time.0, p.value)).collect() })
+        }
+    }
+
+    #[test]
+    fn a_stretch_without_a_choice_counts_all_its_periods_though_the_first_parameters_are_refused() {
+        let space = Space::new(vec![Axis::parse("fast=60,10,20").expect("an axis")]).expect("axes");
+        let points = space.points(Choice::Grid).expect("few");
+        let day = |day: u64| Time(day * 24 * HOUR);
+        let windows = [(4, 60), (60, 130), (130, 200)].map(|(from, until)| Window {
+            train: Span { from: day(0), until: day(from) },
+            test: Span { from: day(from), until: day(until) },
+        });
+        let stop = Interrupt::default();
+        let mut run = Search {
+            evaluate: &Weekdays,
+            space: &space,
+            workers: 1,
+            results: None,
+            stop: &stop,
+            progress: &mut |_| {},
+        };
+        let objective = Objective::named("total-return").expect("there is one");
+        // Nothing trades so often.
+        let report = walk_forward(&mut run, &points, &windows, objective, u64::MAX, 0.0).expect("it runs");
+        let expected = weekdays(4, 200);
+        let times: Vec<u64> = report.curve.iter().map(|(time, _)| *time).collect();
+        assert_eq!(times, expected.iter().map(|point| point.time.0).collect::<Vec<_>>());
+    }
 
     #[test]
     fn curves_are_put_one_after_another_by_growth() {
