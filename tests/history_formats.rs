@@ -226,6 +226,34 @@ fn columns_of_a_plain_csv_are_found_by_name_or_place_and_bars_that_contradict_th
 }
 
 #[test]
+fn two_series_whose_files_would_have_one_name_are_not_exported_into_one_directory() {
+    let dir = tempdir().expect("a directory");
+    let (history, out) = (dir.path().join("history"), dir.path().join("out"));
+    for (n, symbol) in ["XBT/USD", "XBT_USD"].iter().enumerate() {
+        let with = ImportOptions {
+            instrument: Some(format!("kraken:spot:{symbol}")),
+            base: Some("XBT".into()),
+            quote: Some("USD".into()),
+            columns: Columns { every: Some("1d".into()), given: Vec::new() },
+            ..options()
+        };
+        let text = format!("date,open,high,low,close\n2024-08-08,1,2,1,1.{n}\n");
+        added(&history, ImportKind::Csv, &plain(dir.path(), &format!("{n}.csv"), &text), &with);
+    }
+    let export = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        command.args(["export", "--format", "csv", "--force", "--dir"]).arg(&history).arg("--out").arg(&out);
+        let output = command.args(more).output().expect("runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, said) = export(&[]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("kraken:spot:XBT/USD bars-1d and kraken:spot:XBT_USD bars-1d"), "{said}");
+    assert!(!out.join("kraken_spot_XBT_USD-bars-1d.csv").exists(), "neither is there in place of both");
+    assert_eq!(export(&["--instrument", "kraken:spot:XBT/USD"]).0, Some(0));
+}
+
+#[test]
 fn names_in_zips_of_stocks_say_what_they_hold_or_are_refused() {
     let dir = tempdir().expect("a directory");
     let with_every =

@@ -4,7 +4,7 @@ use super::capture::parse_time;
 use super::status_line::StatusLine;
 use super::{Outcome, in_the_way};
 use crate::domain::Time;
-use crate::history::export::{ExportError, ExportFormat, Exported, export_series};
+use crate::history::export::{ExportError, ExportFormat, Exported, check_names, export_series};
 use crate::history::{Catalogue, HistoryError, Query};
 use crate::run::interrupt::Interrupt;
 use serde_json::json;
@@ -85,6 +85,7 @@ pub fn run(args: Args) -> Outcome {
             match error {
                 // What is in the way of what is to be written is another name's to mend.
                 ExportError::Exists(_)
+                | ExportError::OneName { .. }
                 | ExportError::History(
                     HistoryError::Range { .. } | HistoryError::Unknown { .. } | HistoryError::NoSeries { .. },
                 ) => Outcome::BadUsage,
@@ -104,7 +105,10 @@ fn export(args: &Args) -> Result<Vec<Exported>, ExportError> {
     let catalogue = Catalogue::open(&args.dir)?;
     let interrupt = Interrupt::install().unwrap_or_default();
     let mut files = Vec::new();
-    for series in query.select(&catalogue)? {
+    let all = query.select(&catalogue)?;
+    // Before any is written: the second would replace the first, or find it in its way.
+    check_names(&all)?;
+    for series in all {
         let mut status = StatusLine::new();
         let (begun, mut shown) = (Instant::now(), Instant::now());
         let mut progress = |events: u64| {

@@ -15,6 +15,7 @@ pub use table::{Column, ColumnKind, Table, Value};
 use crate::domain::InstrumentTable;
 use crate::history::catalogue::{Catalogue, HistoryError, Series};
 use crate::history::events::{HistoryEvents, Query};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,18 @@ pub enum ExportError {
     /// A file that would be replaced.
     #[error("{0}: is there already: name another directory, or replace it with --force")]
     Exists(String),
+    /// Two series whose files would have one name.
+    #[error(
+        "{one} and {other} would both be written to {file}: export them apart, with --instrument, into two directories"
+    )]
+    OneName {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+        /// How both would be called, without an ending.
+        file: String,
+    },
     /// A number that the format cannot hold.
     #[error(
         "{path}: {column} has a number of more than 18 digits, which Parquet's 64-bit decimals cannot hold: export to csv"
@@ -112,6 +125,31 @@ struct Open {
     path: PathBuf,
     sheet: Box<dyn Sheet>,
     rows: u64,
+}
+
+/// What a series' files are called, but for their ending. A file's name has neither colons nor slashes.
+fn stem(series: &Series) -> String {
+    format!("{}-{}", series.name.instrument.replace([':', '/'], "_"), series.name.label())
+}
+
+/// Whether each of these series has files of its own.
+///
+/// # Errors
+/// [`ExportError::OneName`] for two that have not, such as those of XBT/USD and XBT_USD.
+pub fn check_names(series: &[Series]) -> Result<(), ExportError> {
+    let mut known: HashMap<String, &Series> = HashMap::new();
+    for other in series {
+        let file = stem(other);
+        if let Some(one) = known.get(&file) {
+            return Err(ExportError::OneName {
+                one: one.name.to_string(),
+                other: other.name.to_string(),
+                file,
+            });
+        }
+        known.insert(file, other);
+    }
+    Ok(())
 }
 
 /// Exports one series, within the query's range, into `dir`. `progress` is told the events written so far; where it says
@@ -183,13 +221,12 @@ impl Files<'_> {
         if let Some(at) = self.open.iter().position(|open| open.table == table) {
             return Ok(at);
         }
-        let name = self.series.name.instrument.replace([':', '/'], "_");
         let several = if self.series.name.kind == crate::history::catalogue::SeriesKind::Feed {
             format!("-{}", table.label())
         } else {
             String::new()
         };
-        let file = format!("{name}-{}{several}.{}", self.series.name.label(), self.format.ending());
+        let file = format!("{}{several}.{}", stem(self.series), self.format.ending());
         let (path, aside) = (self.dir.join(&file), self.dir.join(format!(".{file}.part")));
         if path.exists() && !self.force {
             return Err(ExportError::Exists(path.display().to_string()));
