@@ -226,6 +226,40 @@ fn columns_of_a_plain_csv_are_found_by_name_or_place_and_bars_that_contradict_th
 }
 
 #[test]
+fn a_first_row_that_is_found_by_place_is_a_header_only_where_it_has_no_number() {
+    let dir = tempdir().expect("a directory");
+    let with = ImportOptions {
+        instrument: Some("usa:spot:XYZ".into()),
+        base: Some("XYZ".into()),
+        quote: Some("USD".into()),
+        columns: Columns {
+            every: Some("1d".into()),
+            given: Columns::parse("time=1,open=2,high=3,low=4,close=5").expect("good"),
+        },
+        ..options()
+    };
+    let second = "1723161600,1,2,1,1.5\n";
+    for (number, (first, rows)) in [
+        ("1723075200,.5,2,.25,1.75\n", 2),
+        ("1723075200,+1,+2,1,1.75\n", 2),
+        ("2024-08-08T00:00:00Z,1e0,2,1,1.75\n", 2),
+        ("t,o,h,l,c\n", 1),
+        ("", 1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = plain(dir.path(), &format!("prices{number}.csv"), &format!("{first}{second}"));
+        let entry = added(&dir.path().join(format!("h{number}")), ImportKind::Csv, &path, &with);
+        assert_eq!((entry.rows, entry.segments[0].rows), (rows, rows), "{first}");
+    }
+    // A bar whose prices are none is bad, and no header.
+    let path = plain(dir.path(), "bad.csv", &format!("1723075200,null,null,null,null\n{second}"));
+    let error = refused(&dir.path().join("bad"), ImportKind::Csv, &path, &with);
+    assert!(error.contains(":1: open: \"null\" is not a number"), "{error}");
+}
+
+#[test]
 fn two_series_whose_files_would_have_one_name_are_not_exported_into_one_directory() {
     let dir = tempdir().expect("a directory");
     let (history, out) = (dir.path().join("history"), dir.path().join("out"));

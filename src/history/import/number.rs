@@ -60,6 +60,11 @@ impl Numbers {
     }
 }
 
+/// Whether text is a number, of whatever sign and size.
+pub(super) fn is_number(text: &[u8]) -> bool {
+    Wide::parse(text).is_some()
+}
+
 /// An unsigned integer: an id, a time.
 #[inline]
 pub(super) fn integer(column: &'static str, text: &[u8]) -> Result<u64, RowFault> {

@@ -4,7 +4,7 @@
 //! (`2024-08-08`, `20240808`), or a moment (`2024-08-08 09:30`, `2024-08-08T09:30:00Z`).
 
 use super::fault::{NameFault, RowFault};
-use super::number::{Numbers, integer, shown};
+use super::number::{Numbers, integer, is_number, shown};
 use super::sink::{Sink, Spec};
 use super::{Format, ImportOptions, Line, check_bar};
 use crate::domain::Time;
@@ -83,6 +83,12 @@ impl Ohlcv {
         })
     }
 
+    /// A line's fields.
+    fn fields<'a>(&self, line: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let comma = self.comma;
+        line.split(move |&b| b == comma).map(|f| unquoted(f.trim_ascii()))
+    }
+
     /// Finds the columns; says whether the line is a header.
     fn find(&mut self, line: &[u8]) -> Result<bool, RowFault> {
         let text = String::from_utf8_lossy(line);
@@ -121,11 +127,10 @@ impl Ohlcv {
             }
         }
         self.places = Some(places);
-        // Places alone do not say whether there is a header; one has no digit where a price should be.
-        let open = places[1]
-            .and_then(|at| header.get(at))
-            .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-        Ok(!(by_place && open))
+        // Places alone do not say whether there is a header; one has neither a moment nor a number where they should be.
+        let fields: Vec<&[u8]> = self.fields(line).collect();
+        let text = |column: usize| places[column].and_then(|at| fields.get(at).copied()).unwrap_or_default();
+        Ok(!(by_place && (moment(text(0)).is_ok() || is_number(text(1)))))
     }
 }
 
@@ -153,7 +158,7 @@ impl Format for Ohlcv {
                 *self.series.insert(sink.begin(spec)?)
             }
         };
-        let fields: Vec<&[u8]> = line.split(|&b| b == self.comma).map(|f| unquoted(f.trim_ascii())).collect();
+        let fields: Vec<&[u8]> = self.fields(line).collect();
         let field = |at: usize| {
             let found = fields.len();
             let what = "those of the first line";
