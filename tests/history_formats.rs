@@ -260,6 +260,47 @@ fn a_first_row_that_is_found_by_place_is_a_header_only_where_it_has_no_number() 
 }
 
 #[test]
+fn a_message_that_is_refused_takes_no_other_row_with_it_and_is_told_by_its_own_line() {
+    let dir = tempdir().expect("a directory");
+    let skip = ImportOptions { skip_bad: true, ..options() };
+    // The second message is of a time before the first one's, and so is the last.
+    let times = [5, 5, 3, 3, 8, 8, 4];
+    let sides = ["bid", "ask", "bid", "ask", "bid", "ask", "bid"];
+    let tardis =
+        |(at, side): (u64, &str)| format!("binance,BTCUSDT,{0},{0},false,{side},10{at},1\n", DAY_US + at);
+    let own =
+        |(at, side): (u64, &str)| format!("{0},,diff,{at},{at},,{side},10{at}.0,1\n", (DAY_US + at) * 1_000);
+    let rows = || times.into_iter().zip(sides);
+    let heads = [
+        "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n",
+        "time,venue_time,event,first_id,last_id,prev_id,side,price,qty\n",
+    ];
+    let files = [
+        (ImportKind::Tardis, "book.csv", heads[0].to_owned() + &rows().map(tardis).collect::<String>()),
+        (
+            ImportKind::Exported,
+            "binance_spot_BTCUSDT-depth.csv",
+            heads[1].to_owned() + &rows().map(own).collect::<String>(),
+        ),
+    ];
+    for (n, (kind, name, text)) in files.into_iter().enumerate() {
+        let path = plain(dir.path(), name, &text);
+        let error = refused(&dir.path().join("x"), kind, &path, &options());
+        assert!(error.contains(&format!("{name}:4: ")), "{error}");
+        let history = dir.path().join(format!("h{n}"));
+        let imported = import(&history, kind, &path, &skip);
+        let Ok(Imported::Added(entry, problems)) = imported else { panic!("{imported:?}") };
+        assert_eq!((entry.rows, entry.skipped), (7, 3), "{name}");
+        let lines: Vec<bool> =
+            problems.iter().zip([4, 8]).map(|(p, line)| p.contains(&format!("{name}:{line}: "))).collect();
+        assert_eq!(lines, [true, true], "{problems:?}");
+        let read = read(&history);
+        let kept: Vec<_> = read.iter().map(|r| (r.time / 1_000 - DAY_US, r.levels.len())).collect();
+        assert_eq!(kept, [(5, 2), (8, 2)], "{name}");
+    }
+}
+
+#[test]
 fn two_series_whose_files_would_have_one_name_are_not_exported_into_one_directory() {
     let dir = tempdir().expect("a directory");
     let (history, out) = (dir.path().join("history"), dir.path().join("out"));

@@ -36,6 +36,8 @@ pub(super) struct Exported {
     table: Option<Table>,
     series: usize,
     event: Option<Event>,
+    /// The line that it begins in.
+    begun: u64,
     /// Its levels, bids first, and how many of them are bids.
     levels: Vec<(Num, Num)>,
     bids: usize,
@@ -56,6 +58,7 @@ impl Exported {
             table: None,
             series: 0,
             event: None,
+            begun: 0,
             levels: Vec::new(),
             bids: 0,
         })
@@ -177,9 +180,10 @@ impl Exported {
             b"bid" => true,
             b"ask" => false,
             b"" => {
-                self.flush(sink)?;
-                self.event = Some(event);
-                return self.flush(sink);
+                self.flush(sink);
+                (self.event, self.begun) = (Some(event), sink.line());
+                self.flush(sink);
+                return Ok(());
             }
             _ => return Err(word("side", side, "bid, ask or nothing")),
         };
@@ -187,26 +191,28 @@ impl Exported {
         // Bids come first: one behind an ask is another event's.
         let begins = self.event != Some(event) || (is_bid && self.bids < self.levels.len());
         if begins {
-            self.flush(sink)?;
-            self.event = Some(event);
+            self.flush(sink);
+            (self.event, self.begun) = (Some(event), sink.line());
         }
         self.levels.push(level);
         self.bids += usize::from(is_bid);
         Ok(())
     }
 
-    /// The event so far is whole.
-    fn flush(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+    /// The event so far is whole. If it is refused, its rows are, and not the one that showed its end.
+    fn flush(&mut self, sink: &mut Sink<'_>) {
         let (levels, bids) = (std::mem::take(&mut self.levels), std::mem::take(&mut self.bids));
         let Some(Event { time, venue_time, kind, ids: [first_id, last_id, prev_id] }) = self.event.take()
         else {
-            return Ok(());
+            return;
         };
         let row = DepthRow { kind, first_id, last_id, prev_id, venue_time, levels: &levels, bids };
-        let taken = sink.push_depth(self.series, time, &Row::Depth(row));
+        if let Err(fault) = sink.push_depth(self.series, time, &Row::Depth(row)) {
+            // One without levels has a row all the same.
+            sink.refuse(self.begun, levels.len().max(1) as u64, fault);
+        }
         self.levels = levels;
         self.levels.clear();
-        taken
     }
 }
 
@@ -225,8 +231,8 @@ impl Format for Exported {
         Ok(Line::Row)
     }
 
-    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
-        self.flush(sink)
+    fn end(&mut self, sink: &mut Sink<'_>) {
+        self.flush(sink);
     }
 
     fn rounded(&self) -> u64 {

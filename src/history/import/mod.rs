@@ -165,9 +165,8 @@ trait Format {
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink<'_>) -> Result<Line, RowFault>;
 
     /// The file is at its end.
-    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+    fn end(&mut self, sink: &mut Sink<'_>) {
         let _ = sink;
-        Ok(())
     }
 
     /// Numbers that were rounded.
@@ -185,13 +184,19 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn bad(&mut self, line: u64, fault: RowFault) -> Result<(), ImportError> {
+        self.bad_event(line, 1, fault)
+    }
+
+    /// So many rows from a line on are an event that cannot be taken.
+    fn bad_event(&mut self, line: u64, rows: u64, fault: RowFault) -> Result<(), ImportError> {
         // Without a name no row can be taken at all.
         if !self.skip_bad || matches!(fault, RowFault::Name(_)) {
             return Err(ImportError::Row { path: self.path.display().to_string(), line, fault });
         }
-        self.skipped += 1;
+        self.skipped += rows;
         if self.problems.len() < PROBLEMS_KEPT {
-            self.problems.push(format!("{}:{line}: {fault}: left out", self.path.display()));
+            let all = if rows > 1 { format!(", {rows} rows of one event") } else { String::new() };
+            self.problems.push(format!("{}:{line}: {fault}: left out{all}", self.path.display()));
         }
         Ok(())
     }
@@ -282,11 +287,13 @@ fn read(
             ImportKind::Exported => Box::new(exported::Exported::new(name, options).map_err(unnamed)?),
             ImportKind::Csv | ImportKind::Capture => Box::new(ohlcv::Ohlcv::new(options).map_err(unnamed)?),
         };
-        let mut last = 0;
         while let Some((number, line)) = lines.next_line()? {
-            last = number;
             sink.set_line(number);
-            match format.line(number, line, sink) {
+            let taken = format.line(number, line, sink);
+            for (line, count, fault) in sink.refused() {
+                rows.bad_event(line, count, fault)?;
+            }
+            match taken {
                 Ok(Line::Row) => rows.rows += 1,
                 Ok(Line::Header) => continue,
                 Err(fault) => {
@@ -308,8 +315,9 @@ fn read(
                 }
             }
         }
-        if let Err(fault) = format.end(sink) {
-            rows.bad(last, fault)?;
+        format.end(sink);
+        for (line, count, fault) in sink.refused() {
+            rows.bad_event(line, count, fault)?;
         }
         let mut failed = None;
         sink.sort(|line, fault| match rows.bad(line, fault) {

@@ -40,6 +40,8 @@ pub(super) struct Sink<'a> {
     /// Rows that wait to be sorted: their time, id, line, series.
     unsorted: Vec<(Time, u64, u64, usize, Row<'static>)>,
     line: u64,
+    /// Rows of lines before the present one that were refused: the first's line, how many, and why.
+    refused: Vec<(u64, u64, RowFault)>,
     /// The disk's error, which no row can be blamed for.
     pub failed: Option<HistoryError>,
 }
@@ -56,7 +58,15 @@ pub(super) struct Spec {
 
 impl<'a> Sink<'a> {
     pub fn new(catalogue: &'a mut CatalogueWriter, sort: bool) -> Self {
-        Self { catalogue, open: Vec::new(), sort, unsorted: Vec::new(), line: 0, failed: None }
+        Self {
+            catalogue,
+            open: Vec::new(),
+            sort,
+            unsorted: Vec::new(),
+            line: 0,
+            refused: Vec::new(),
+            failed: None,
+        }
     }
 
     /// Begins a series, and names it by a number.
@@ -114,6 +124,21 @@ impl<'a> Sink<'a> {
         }
         open.last_price = Some((price.units, price.decimals));
         open.side
+    }
+
+    /// The present line.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// So many rows from a line on, which were to be one event, are refused: a line after them is not to blame.
+    pub fn refuse(&mut self, line: u64, rows: u64, fault: RowFault) {
+        self.refused.push((line, rows, fault));
+    }
+
+    /// What was [refused](Self::refuse) since this was last asked.
+    pub fn refused(&mut self) -> Vec<(u64, u64, RowFault)> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Takes a row, or keeps it until all can be sorted.

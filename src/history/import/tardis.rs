@@ -36,6 +36,8 @@ struct Message {
     time: Time,
     venue_time: Time,
     snapshot: bool,
+    /// Where it begins in the file.
+    line: u64,
     bids: Vec<(Num, Num)>,
     asks: Vec<(Num, Num)>,
 }
@@ -190,9 +192,12 @@ impl Tardis {
         let at = &self.message;
         let begun = !at.bids.is_empty() || !at.asks.is_empty();
         if begun && (at.series, at.time, at.snapshot) != (series, time, snapshot) {
-            self.flush(sink)?;
+            self.flush(sink);
         }
         let at = &mut self.message;
+        if at.bids.is_empty() && at.asks.is_empty() {
+            at.line = sink.line();
+        }
         (at.series, at.time, at.venue_time, at.snapshot) = (series, time, venue_time, snapshot);
         if bid {
             at.bids.push(level)
@@ -202,19 +207,21 @@ impl Tardis {
         Ok(())
     }
 
-    /// The message so far is whole.
-    fn flush(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
+    /// The message so far is whole. If it is refused, its rows are, and not the one that showed its end.
+    fn flush(&mut self, sink: &mut Sink<'_>) {
         let at = &mut self.message;
         if at.bids.is_empty() && at.asks.is_empty() {
-            return Ok(());
+            return;
         }
         self.levels.clear();
         self.levels.append(&mut at.bids);
         let bids = self.levels.len();
         self.levels.append(&mut at.asks);
         let kind = if at.snapshot { RowKind::Snapshot } else { RowKind::Diff };
-        let (series, time, venue_time) = (at.series, at.time, at.venue_time);
-        self.depth(kind, series, (time, venue_time), bids, sink)
+        let (series, time, venue_time, line) = (at.series, at.time, at.venue_time, at.line);
+        if let Err(fault) = self.depth(kind, series, (time, venue_time), bids, sink) {
+            sink.refuse(line, self.levels.len() as u64, fault);
+        }
     }
 
     /// The levels as an event that follows the one before.
@@ -276,8 +283,8 @@ impl Format for Tardis {
         Ok(Line::Row)
     }
 
-    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), RowFault> {
-        self.flush(sink)
+    fn end(&mut self, sink: &mut Sink<'_>) {
+        self.flush(sink);
     }
 
     fn rounded(&self) -> u64 {
