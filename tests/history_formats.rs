@@ -301,6 +301,33 @@ fn a_message_that_is_refused_takes_no_other_row_with_it_and_is_told_by_its_own_l
 }
 
 #[test]
+fn sides_that_prices_tell_are_told_in_the_order_of_time() {
+    let dir = tempdir().expect("a directory");
+    let sort = ImportOptions { sort: true, ..options() };
+    let sides = |history: &Path| -> Vec<(i64, Side)> {
+        let side = |read: &support::Read| match read.decoded {
+            Decoded::Trade(trade) => (trade.price.0, trade.aggressor),
+            other => panic!("no trade: {other:?}"),
+        };
+        read(history).iter().map(side).collect()
+    };
+    let told = [(1_010, Side::Buy), (1_020, Side::Buy), (1_015, Side::Sell)];
+    let text = [(2, "102"), (1, "101"), (3, "101.5")]
+        .map(|(at, price)| format!("binance,BTCUSDT,{0},{0},{at},unknown,{price},7\n", DAY_US + at))
+        .concat();
+    let head = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n";
+    let path = plain(dir.path(), "trades.csv", &format!("{head}{text}"));
+    let history = dir.path().join("tardis");
+    added(&history, ImportKind::Tardis, &path, &sort);
+    assert_eq!(sides(&history), told);
+    let (history, place) = (dir.path().join("lean"), dir.path().join("binance/tick/btcusdt"));
+    fs::create_dir_all(&place).expect("made");
+    let path = plain(&place, "20240808_btcusdt_tick_trade.csv", "2,102,7\n1,101,7\n3,101.5,7\n");
+    added(&history, ImportKind::CryptoBars, &path, &sort);
+    assert_eq!(sides(&history), told);
+}
+
+#[test]
 fn two_series_whose_files_would_have_one_name_are_not_exported_into_one_directory() {
     let dir = tempdir().expect("a directory");
     let (history, out) = (dir.path().join("history"), dir.path().join("out"));

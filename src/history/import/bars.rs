@@ -12,7 +12,7 @@ use super::input::columns;
 use super::number::{Numbers, integer, shown};
 use super::sink::{Sink, Spec};
 use super::{Format, ImportOptions, Line, check_bar};
-use crate::domain::{Market, Time};
+use crate::domain::{Market, Side, Time};
 use crate::history::catalogue::{SeriesKind, SeriesName, every_seconds};
 use crate::history::segment::{GapRule, Num, Row};
 use jiff::civil::{Date, DateTime};
@@ -213,10 +213,10 @@ impl Bars {
         let time = self.midnight.plus_nanos(self.millis(time)? * 1_000_000);
         let factor = self.factors.as_ref().map(|factors| factors.of(self.day));
         let (price, qty) = (self.price("price", price, factor)?, self.size("size", size, factor)?);
-        let aggressor = sink.side_by_price(series, price);
         // Rising from day to day, and the same whenever the file is imported.
         let id = u64::from(self.day) << 32 | self.row;
-        sink.push(series, time, Row::Trade { price, qty, id, venue_time: time, aggressor, aggregate: false })
+        let row = Row::Trade { price, qty, id, venue_time: time, aggressor: Side::Buy, aggregate: false };
+        sink.push_without_side(series, time, row)
     }
 
     fn quote(&mut self, series: usize, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {

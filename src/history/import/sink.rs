@@ -8,7 +8,8 @@ use crate::domain::instrument::SYMBOL_BYTES_MAX;
 use crate::domain::{Side, Time};
 use crate::history::catalogue::every_seconds;
 use crate::history::catalogue::{CatalogueWriter, HistoryError, Part, Segment, SeriesName, split_name};
-use crate::history::segment::{GapRule, Row, SegmentWriter};
+use crate::history::segment::{GapRule, Num, Row, SegmentWriter};
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 /// A series that is being written.
@@ -29,6 +30,20 @@ struct Open {
     aside: PathBuf,
 }
 
+impl Open {
+    /// Who crossed the spread, where the source does not say: whoever the price moved for (the tick rule: a price above
+    /// the last other one is a buyer's).
+    fn side_by_price(&self, price: Num) -> Side {
+        let Some((units, decimals)) = self.last_price else { return self.side };
+        let to = |units: i64, decimals: u8| i128::from(units) * 10i128.pow(u32::from(18 - decimals.min(18)));
+        match to(price.units, price.decimals).cmp(&to(units, decimals)) {
+            Ordering::Greater => Side::Buy,
+            Ordering::Less => Side::Sell,
+            Ordering::Equal => self.side,
+        }
+    }
+}
+
 const HOUR_NS: u64 = 3_600_000_000_000;
 const DAY_NS: u64 = 24 * HOUR_NS;
 
@@ -37,8 +52,8 @@ pub(super) struct Sink<'a> {
     catalogue: &'a mut CatalogueWriter,
     open: Vec<Open>,
     sort: bool,
-    /// Rows that wait to be sorted: their time, id, line, series.
-    unsorted: Vec<(Time, u64, u64, usize, Row<'static>)>,
+    /// Rows that wait to be sorted: their time, id, line, series, and whether they are trades whose side the price tells.
+    unsorted: Vec<(Time, u64, u64, usize, Row<'static>, bool)>,
     line: u64,
     /// Rows of lines before the present one that were refused: the first's line, how many, and why.
     refused: Vec<(u64, u64, RowFault)>,
@@ -109,23 +124,6 @@ impl<'a> Sink<'a> {
         self.line = line;
     }
 
-    /// Who crossed the spread, where the source does not say: whoever the price moved for (the tick rule: a price above
-    /// the last other one is a buyer's).
-    pub fn side_by_price(&mut self, series: usize, price: crate::history::segment::Num) -> Side {
-        let open = &mut self.open[series];
-        if let Some((units, decimals)) = open.last_price {
-            let to =
-                |units: i64, decimals: u8| i128::from(units) * 10i128.pow(u32::from(18 - decimals.min(18)));
-            match to(price.units, price.decimals).cmp(&to(units, decimals)) {
-                std::cmp::Ordering::Greater => open.side = Side::Buy,
-                std::cmp::Ordering::Less => open.side = Side::Sell,
-                std::cmp::Ordering::Equal => {}
-            }
-        }
-        open.last_price = Some((price.units, price.decimals));
-        open.side
-    }
-
     /// The present line.
     pub fn line(&self) -> u64 {
         self.line
@@ -144,15 +142,51 @@ impl<'a> Sink<'a> {
     /// Takes a row, or keeps it until all can be sorted.
     #[inline]
     pub fn push(&mut self, series: usize, time: Time, row: Row<'static>) -> Result<(), RowFault> {
+        self.push_or_keep(series, time, row, false)
+    }
+
+    /// The same of a trade whose side the source does not say: the price tells it, once the trade stands where it belongs.
+    pub fn push_without_side(
+        &mut self,
+        series: usize,
+        time: Time,
+        row: Row<'static>,
+    ) -> Result<(), RowFault> {
+        self.push_or_keep(series, time, row, true)
+    }
+
+    #[inline]
+    fn push_or_keep(
+        &mut self,
+        series: usize,
+        time: Time,
+        row: Row<'static>,
+        by_price: bool,
+    ) -> Result<(), RowFault> {
         if self.sort {
             let id = match row {
                 Row::Trade { id, .. } | Row::Quote { update_id: id, .. } => id,
                 _ => 0,
             };
-            self.unsorted.push((time, id, self.line, series, row));
+            self.unsorted.push((time, id, self.line, series, row, by_price));
             return Ok(());
         }
-        self.put(series, time, &row)
+        if by_price { self.put_by_price(series, time, &row) } else { self.put(series, time, &row) }
+    }
+
+    /// Puts a trade whose side its price tells.
+    fn put_by_price(&mut self, series: usize, time: Time, row: &Row<'_>) -> Result<(), RowFault> {
+        let Row::Trade { price, .. } = *row else { return self.put(series, time, row) };
+        let told = self.open[series].side_by_price(price);
+        let mut row = *row;
+        if let Row::Trade { aggressor, .. } = &mut row {
+            *aggressor = told;
+        }
+        self.put(series, time, &row)?;
+        // One that is refused moved nothing.
+        let open = &mut self.open[series];
+        (open.last_price, open.side) = (Some((price.units, price.decimals)), told);
+        Ok(())
     }
 
     /// Takes a row whose levels are borrowed; not sorted.
@@ -207,9 +241,12 @@ impl<'a> Sink<'a> {
     pub fn sort(&mut self, mut refused: impl FnMut(u64, RowFault) -> bool) -> bool {
         let mut rows = std::mem::take(&mut self.unsorted);
         rows.sort_by_key(|(time, id, line, ..)| (*time, *id, *line));
-        rows.iter().all(|(time, _, line, series, row)| match self.put(*series, *time, row) {
-            Ok(()) => true,
-            Err(fault) => refused(*line, fault),
+        rows.iter().all(|(time, _, line, series, row, by_price)| {
+            let put = if *by_price { Self::put_by_price } else { Self::put };
+            match put(self, *series, *time, row) {
+                Ok(()) => true,
+                Err(fault) => refused(*line, fault),
+            }
         })
     }
 

@@ -140,9 +140,9 @@ impl Tardis {
         let (price, qty) = (self.numbers.price("price", price)?, self.numbers.qty("amount", qty)?);
         let (venue_time, time) = (moment("timestamp", venue)?, moment("local_timestamp", local)?);
         let aggressor = match side {
-            b"buy" => Side::Buy,
-            b"sell" => Side::Sell,
-            b"unknown" | b"" => sink.side_by_price(series, price),
+            b"buy" => Some(Side::Buy),
+            b"sell" => Some(Side::Sell),
+            b"unknown" | b"" => None,
             _ => {
                 return Err(RowFault::Word {
                     column: "side",
@@ -153,7 +153,10 @@ impl Tardis {
         };
         // Some venues' ids are no numbers.
         let id = integer("id", id).unwrap_or(self.row);
-        sink.push(series, time, Row::Trade { price, qty, id, venue_time, aggressor, aggregate: false })
+        let told = aggressor.is_some();
+        let aggressor = aggressor.unwrap_or(Side::Buy);
+        let row = Row::Trade { price, qty, id, venue_time, aggressor, aggregate: false };
+        if told { sink.push(series, time, row) } else { sink.push_without_side(series, time, row) }
     }
 
     fn quote(&mut self, line: &[u8], sink: &mut Sink<'_>) -> Result<(), RowFault> {
