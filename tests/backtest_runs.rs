@@ -13,7 +13,7 @@ use algo_trader::domain::performance::FillRow;
 use algo_trader::domain::{InstrumentId, Notional, OrderStatus, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::{SeriesKind, SeriesName};
-use algo_trader::history::import::{Columns, ImportKind, ImportOptions};
+use algo_trader::history::import::{Columns, ImportKind, ImportOptions, Imported};
 use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::history::segment::{Num, Row};
 use algo_trader::market::Bar;
@@ -30,7 +30,7 @@ use std::time::Duration;
 use support::backtest::{
     BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, rows_of, run, trade,
 };
-use support::history::Rng;
+use support::history::{Rng, import, plain};
 use tempfile::tempdir;
 
 const XYZ: &str = "usa:spot:XYZ";
@@ -759,6 +759,41 @@ fn bars_that_a_feed_brought_do_not_count_beside_a_series_of_bars() {
         let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it runs");
         assert_eq!(ran.summary.execution.orders, 5, "one a minute");
     }
+}
+
+#[test]
+fn ticks_without_ids_of_a_venue_make_whole_bars_over_midnight() {
+    const BTC: &str = "binance:spot:BTCUSDT";
+    let dir = tempdir().expect("a directory");
+    let bars = |history: &Path| {
+        let text = "[market]\nbar = \"time:1h\"\n[[strategy]]\nname = \"every-bar\"\ninstruments = [\"binance:spot:BTCUSDT\"]";
+        let (config, catalogue) = config(history, &[BTC], text);
+        let ran = run(&config, &catalogue, EVERY_BAR).expect("it runs");
+        let totals = ran.summary.book_totals();
+        (ran.summary.execution.orders, totals.incomplete_bars, totals.missing_trades)
+    };
+    let place = dir.path().join("binance/tick/btcusdt");
+    std::fs::create_dir_all(&place).expect("made");
+    for day in ["20240101", "20240102", "20240103"] {
+        let hour = |hour: u64| format!("{},{}.5,0.01\n", hour * 3_600_000 + 1_800_000, 100 + hour);
+        let text: String = (0..24).map(hour).collect();
+        let path = plain(&place, &format!("{day}_btcusdt_tick_trade.csv"), &text);
+        let options = ImportOptions::default();
+        let imported = import(&dir.path().join("history"), ImportKind::CryptoBars, &path, &options);
+        assert!(matches!(imported, Ok(Imported::Added(..))), "{imported:?}");
+    }
+    // The last bar is over only with the history.
+    assert_eq!(bars(dir.path()), (71, 0, 0));
+    // In a history of earlier they are numbered by day and row.
+    let earlier = tempdir().expect("a directory");
+    let tick = |n: u64| {
+        let (time, row) = trade(BEGIN + n * 60 * MINUTE + MINUTE, 10_000 + n as i64, 10, Side::Buy, false);
+        let Row::Trade { price, qty, venue_time, aggressor, aggregate, .. } = row else { panic!("{row:?}") };
+        let id = (20_220_108 + n / 24) << 32 | (n % 24 + 1);
+        (time, Row::Trade { price, qty, id, venue_time, aggressor, aggregate })
+    };
+    rows(earlier.path(), BTC, SeriesKind::Trades, &(0..72).map(tick).collect::<Vec<_>>());
+    assert_eq!(bars(earlier.path()), (71, 0, 0));
 }
 
 /// Runs the program; its exit status, standard output and messages.

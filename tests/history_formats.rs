@@ -516,8 +516,9 @@ fn each_kind_that_was_exported_is_imported_again_event_for_event_and_what_is_mis
         columns: Columns { every: Some("1d".into()), given: Vec::new() },
         ..usa.clone()
     };
-    let stocks = dir.path().join("daily");
-    fs::create_dir(&stocks).expect("made");
+    for place in ["daily", "binance/tick/btcusdt"] {
+        fs::create_dir_all(dir.path().join(place)).expect("made");
+    }
     let book = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n".to_owned()
         + &[
             (0, true, "bid", "10.5"),
@@ -560,6 +561,14 @@ fn each_kind_that_was_exported_is_imported_again_event_for_event_and_what_is_mis
         ),
         (ImportKind::Tardis, "quotes.csv", quotes, &spot, "000,10.55,4,,,\n"),
         (ImportKind::Tardis, "book.csv", book, &spot, ",snapshot,1,1,,bid,10.5,1.25\n"),
+        (
+            ImportKind::CryptoBars,
+            "binance/tick/btcusdt/20240808_btcusdt_tick_trade.csv",
+            "5,10.5,1\n5,10.6,2\n86000000,10.55,1\n".into(),
+            &spot,
+            // It has no ids, and so nobody knows whether any is missing.
+            ",,10.60,2,buy,false\n",
+        ),
         (
             ImportKind::Stocks,
             "daily/spy.csv",

@@ -50,6 +50,8 @@ pub struct Sourcing {
     pub bars_given: bool,
     /// Whether aggregate trades are all the trades there are.
     pub aggregates: bool,
+    /// Whether ids of trades are not the venue's, so that none that is passed over is missing.
+    pub ids_made_up: bool,
     /// From when on all its trades are there, if that is known: a bar that was under way before the first of them may lack
     /// some.
     pub known_from: Option<Time>,
@@ -226,7 +228,7 @@ impl MarketStage {
     #[must_use]
     pub fn with_sourcing(self, table: &InstrumentTable, sourcing: &[Sourcing]) -> Self {
         let with = |((state, instrument), sourcing): ((InstrumentState, _), &Sourcing)| {
-            let dense = ids_are_dense(instrument, sourcing.aggregates);
+            let dense = !sourcing.ids_made_up && ids_are_dense(instrument, sourcing.aggregates);
             let bars = state.bars.of_trades(sourcing.known_from, dense);
             InstrumentState { sourcing: *sourcing, bars, ..state }
         };

@@ -71,6 +71,14 @@ impl Series {
         Time(self.segments.iter().map(|s| s.last).max().unwrap_or(0))
     }
 
+    /// Whether trades in it have ids of ours, by day and row, as imports once gave to ticks without any; a venue's are smaller.
+    #[must_use]
+    pub fn has_made_up_ids(&self) -> bool {
+        const FIRST: u64 = 19_700_101 << 32;
+        let of_trades = matches!(self.name.kind, SeriesKind::Trades | SeriesKind::AggTrades);
+        of_trades && self.segments.iter().any(|segment| segment.first_id >= FIRST)
+    }
+
     /// Bytes on disk.
     #[must_use]
     pub fn bytes(&self) -> u64 {

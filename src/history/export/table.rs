@@ -145,7 +145,7 @@ impl Table {
     /// Its columns in which a row may have nothing.
     const fn optional(self) -> &'static [&'static str] {
         match self {
-            Self::Trades => &[],
+            Self::Trades => &["id"],
             Self::Quotes => &["bid_price", "bid_qty", "ask_price", "ask_qty", "update_id"],
             Self::Depth => &["venue_time", "prev_id", "price", "qty"],
             Self::Bars => &["volume", "turnover", "trades"],
@@ -178,7 +178,7 @@ impl Table {
             Decoded::Trade(t) => out.extend([
                 time(event.time),
                 time(t.venue_time),
-                id(t.id),
+                known(id(t.id), t.id != 0),
                 Value::Number(t.price.0),
                 Value::Number(t.qty.0),
                 Value::Text(if t.aggressor == Side::Buy { "buy" } else { "sell" }),

@@ -4,7 +4,7 @@
 //! Prices of stocks are in 10^-4 and times of New York; crypto prices are as printed and times are UTC. A bar's event is
 //! at its end, and a day's at the next midnight. Bars of quotes become the quote at their end, since an event has no room
 //! for the rest. A tick of one side keeps the other side as it was, an empty side being zeros. Trades have no ids and no
-//! sides: they are numbered by day and row, their sides told by the tick rule. Ticks marked suspicious are bad rows.
+//! sides: those are told by the tick rule. Ticks marked suspicious are bad rows.
 
 use super::adjust::{Factor, Factors};
 use super::fault::{ImportError, NameFault, RowFault};
@@ -50,7 +50,6 @@ pub(super) struct Bars {
     factors: Option<Factors>,
     numbers: Numbers,
     series: Option<usize>,
-    row: u64,
     bid: (Num, Num),
     ask: (Num, Num),
 }
@@ -81,7 +80,6 @@ impl Bars {
             factors,
             numbers: options.numbers(),
             series: None,
-            row: 0,
             bid: Default::default(),
             ask: Default::default(),
         })
@@ -213,8 +211,8 @@ impl Bars {
         let time = self.midnight.plus_nanos(self.millis(time)? * 1_000_000);
         let factor = self.factors.as_ref().map(|factors| factors.of(self.day));
         let (price, qty) = (self.price("price", price, factor)?, self.size("size", size, factor)?);
-        // Rising from day to day, and the same whenever the file is imported.
-        let id = u64::from(self.day) << 32 | self.row;
+        // Without an id: numbers of our own would tell of trades that are missing between two of them.
+        let id = 0;
         let row = Row::Trade { price, qty, id, venue_time: time, aggressor: Side::Buy, aggregate: false };
         sink.push_without_side(series, time, row)
     }
@@ -245,7 +243,6 @@ impl Format for Bars {
             Some(series) => series,
             None => self.begin(sink)?,
         };
-        self.row += 1;
         match (self.resolution, self.quotes) {
             (Resolution::Tick, false) => self.trade(series, line, sink)?,
             (Resolution::Tick, true) => self.quote(series, line, sink)?,

@@ -103,7 +103,7 @@ impl Exported {
         let row = Row::Trade {
             price: self.numbers.price("price", price)?,
             qty: self.numbers.qty("qty", qty)?,
-            id: integer("id", id)?,
+            id: or_zero(id, |text| integer("id", text))?,
             venue_time: moment("venue_time", venue_time)?,
             aggressor: match side {
                 b"buy" => Side::Buy,

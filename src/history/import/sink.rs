@@ -268,7 +268,9 @@ impl<'a> Sink<'a> {
                 }
             };
             let file = CatalogueWriter::place(&open.name, Time(stats.first), id);
-            let counted = open.rule != GapRule::None;
+            // Of trades without ids nobody can tell whether one is missing.
+            let unnumbered = open.rule == GapRule::TradeIds && stats.first_id == 0;
+            let counted = open.rule != GapRule::None && !unnumbered;
             let segment = Segment::new(file, &open.name, open.assets, &stats, counted);
             segments.push(Segment { part: open.part, ..segment });
         }

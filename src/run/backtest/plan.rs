@@ -103,6 +103,8 @@ struct Known {
     bars: bool,
     /// Whether it is what was recorded, from somewhere on.
     recorded: bool,
+    /// Whether its trades have ids that are not the venue's.
+    ids_made_up: bool,
 }
 
 impl Known {
@@ -169,7 +171,8 @@ impl Known {
         };
         // A series of trades has all there were of its market, or of the range that is read; a recording begins anywhere.
         let known_from = (!self.recorded).then(|| from.unwrap_or_default());
-        Sourcing { top, bars_given: self.bars, aggregates: self.aggregates(), known_from }
+        let (aggregates, ids_made_up) = (self.aggregates(), self.ids_made_up);
+        Sourcing { top, bars_given: self.bars, aggregates, ids_made_up, known_from }
     }
 }
 
@@ -220,6 +223,7 @@ impl Plan {
                     known.add(s.name.kind);
                 }
             }
+            known.ids_made_up = ours().any(Series::has_made_up_ids);
             let bars = ours().find(|s| s.name.kind == SeriesKind::Bars);
             if let Some(bars) = bars.filter(|_| b.fill == FillChoice::Bars && (known.quotes || known.depth)) {
                 return Err(BacktestError::BarsBeside { instrument: name, bars: bars.name.label() });
