@@ -232,13 +232,15 @@ impl Bench {
     }
 
     /// A whole bar of the configured length: trades at its open, high, low and close (at the low before the high where it
-    /// rose), a quarter of the volume each, and the time that closes it. Its book, where there was one, stays as it is.
+    /// rose), a quarter of the volume each, the last right before its end so that its market is no old one to who acts on it,
+    /// and the time that closes it. Its book, where there was one, stays as it is.
     ///
     /// # Panics
     /// See [`Bench`]; and where the configuration has no bars by time (`[market] bar`).
     pub fn bar(&mut self, instrument: InstrumentId, [open, high, low, close]: [&str; 4], volume: &str) {
-        let BarSpec::Time { seconds } = self.config.market.bar else {
-            panic!("bars of {} are made by trades: give those", self.config.market.bar)
+        let spec = self.config.market.bar;
+        let (BarSpec::Time { seconds }, Some(begins)) = (spec, spec.begins_from(self.now())) else {
+            panic!("bars of {spec} are made by trades: give those")
         };
         let prices = [open, high, low, close].map(|price| self.price(instrument, price));
         let [open, high, low, close] = prices;
@@ -247,14 +249,13 @@ impl Bench {
         let volume = self.qty(instrument, volume);
         let quarter = Qty(volume.0 / 4);
         let (length, grace) = (Duration::from_secs(seconds.into()), self.config.market.bar_grace_ms);
-        let begins = self.next_boundary(length);
-        for (at, price, qty) in [
-            (1, open, Qty(volume.0 - 3 * quarter.0)),
-            (2, first, quarter),
-            (3, second, quarter),
-            (4, close, quarter),
+        for (after, price, qty) in [
+            (length / 5, open, Qty(volume.0 - 3 * quarter.0)),
+            (length / 5 * 2, first, quarter),
+            (length / 5 * 3, second, quarter),
+            (length - STEP, close, quarter),
         ] {
-            self.until(begins.plus(length / 5 * at));
+            self.until(begins.plus(after));
             self.trade_now(instrument, price, qty, if price >= open { Side::Buy } else { Side::Sell });
             self.settle();
         }
@@ -376,12 +377,6 @@ impl Bench {
         let (id, venue_time) = (*last, self.now());
         let aggregate = self.config.venue.aggregates_alone();
         self.publish(Slot::trade(&Trade { instrument, price, qty, id, venue_time, aggressor, aggregate }));
-    }
-
-    /// The first moment that divides time into such lengths and has not passed.
-    fn next_boundary(&self, length: Duration) -> Time {
-        let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1);
-        Time(self.now().0.div_ceil(length) * length)
     }
 
     /// Comes to the moment of the next event.

@@ -86,8 +86,12 @@ macro_rules! strategies {
 strategies!["buys", "rests", "brackets", "waits", "is-too-large", "sees-a-book", "panics"];
 
 fn bench(strategy: &str) -> (Bench, InstrumentId) {
+    bench_of(strategy, "time:60s")
+}
+
+fn bench_of(strategy: &str, bar: &str) -> (Bench, InstrumentId) {
     let text = format!(
-        "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[market]\nbar = \"time:60s\"\n\
+        "[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n[market]\nbar = \"{bar}\"\n\
          [risk]\nunset = \"default\"\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{BTC}\"]\n"
     );
     let bench = Bench::of(&text, SPECS).unwrap_or_else(|error| panic!("{error}"));
@@ -180,6 +184,20 @@ fn a_bar_is_what_it_was_said_to_be_and_closes_while_the_quote_is_fresh() {
     assert_eq!(bench.position(btc).qty, bench.qty(btc, "0.01"), "a thousandth of its volume");
     assert!(bench.now().since(before) < 121_000_000_000, "{}", bench.now());
     assert_eq!(Time(bench.now().0 / 60_000_000_000 * 60_000_000_000).0 % 60_000_000_000, 0);
+}
+
+#[test]
+fn a_bar_of_any_length_is_whole_and_its_market_is_fresh_at_its_close() {
+    // Weeks begin on Mondays, not where seven days divide the time since 1970.
+    for bar in ["time:1s", "time:5m", "time:4h", "time:1w"] {
+        let (mut bench, btc) = bench_of("rests", bar);
+        bench.quote(btc, "60000.00", "60000.01");
+        let _ = bench.happened();
+        bench.bar(btc, ["60000", "60030", "59990", "60020"], "10");
+        assert_eq!(told(&mut bench)[0], "placed buy Market", "{bar}");
+        let all_of_it = bench.qty(btc, "0.01");
+        assert_eq!(bench.position(btc).qty, all_of_it, "a thousandth of its volume, of {bar}");
+    }
 }
 
 #[test]

@@ -64,6 +64,14 @@ impl Default for BarSpec {
 impl BarSpec {
     /// Decimals of the amounts.
     pub const DECIMALS: u8 = 8;
+
+    /// The first moment from `time` on at which a bar of these begins; none where trades end them.
+    #[must_use]
+    pub fn begins_from(self, time: Time) -> Option<Time> {
+        let Self::Time { seconds } = self else { return None };
+        let (length, offset) = (u64::from(seconds.max(1)) * NANOS_PER_S, offset_ns(seconds));
+        Some(Time(offset + time.since(Time(offset)).div_ceil(length) * length))
+    }
 }
 
 /// As the configuration has it: `time:60s`, `tick:100`.
@@ -77,6 +85,11 @@ impl std::fmt::Display for BarSpec {
             BarSpec::Dollar(value) => write!(f, "dollar:{:#}", amount(*value)),
         }
     }
+}
+
+/// When the first of time bars of this length begins; weeks begin on Mondays.
+const fn offset_ns(seconds: u32) -> u64 {
+    if seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 }
 }
 
 /// What becomes of bars that lack, or may lack, some of their trades.
@@ -157,7 +170,7 @@ impl BarBuilder {
         let rule = match spec {
             BarSpec::Time { seconds } => Rule::Time {
                 length_ns: u64::from(seconds.max(1)) * NANOS_PER_S,
-                offset_ns: if seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 },
+                offset_ns: offset_ns(seconds),
                 grace_ns,
             },
             BarSpec::Tick(trades) => Rule::Trades(trades.max(1).into()),
