@@ -165,7 +165,7 @@ fn results_are_of_the_factors_that_prices_were_adjusted_by() {
     };
     let half = subject("0.5");
     assert_eq!(half, subject("0.5"), "imported again, it is what it was");
-    assert_ne!(half, subject("0.25"), "prices before the split are others");
+    assert_ne!(half, subject("0.7"), "prices before the split are others, of as many decimals");
 }
 
 #[test]
