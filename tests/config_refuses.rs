@@ -172,6 +172,18 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["my.toml:2:8: journal.sync = \"always\": must be one of never, each-order"],
     ),
     (
+        "[market]\nfetch_bars = \"1001\"",
+        &[
+            "my.toml:2:14: market.fetch_bars = \"1001\": must be \"auto\", \"off\" or a number of bars from \"0\" to \"1000\"",
+        ],
+    ),
+    (
+        "[market]\nbar = \"tick:100\"\nfetch_bars = \"5\"",
+        &[
+            "my.toml:3:14: market.fetch_bars = \"5\": venues tell of bars of time alone, and [market] bar asks for others",
+        ],
+    ),
+    (
         "[market]\nbar = \"time:0s\"",
         &[
             "my.toml:2:7: market.bar = \"time:0s\": a time bar must have a length from 1s to 1d, or 1w, such as \"time:30s\", \"time:5m\" or \"time:4h\"",

@@ -7,6 +7,16 @@ use super::event::{BarOrigin, Kline};
 use super::{InstrumentId, Notional, Price, Qty, Time};
 use std::ops::Range;
 
+/// The longest time bar, s: a week.
+pub const WEEK_S: u32 = 7 * 86_400;
+
+/// When the first time bar of this length, s, begins, ns since 1970: weeks begin on Mondays, and 1970-01-01 was a Thursday.
+#[must_use]
+pub const fn first_bar_ns(seconds: u32) -> u64 {
+    const FIRST_MONDAY_NS: u64 = 4 * 86_400 * 1_000_000_000;
+    if seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 }
+}
+
 /// A bar and when it was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedBar {

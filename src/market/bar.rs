@@ -25,15 +25,13 @@
 
 use super::message::Bar;
 use super::trade_ids::{Link, TradeIds};
+use crate::domain::bars::first_bar_ns;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::Trade;
 use crate::domain::{Instrument, InstrumentId, Time};
 use serde::{Deserialize, Serialize};
 
 const NANOS_PER_S: u64 = 1_000_000_000;
-/// 1970-01-01 was a Thursday: weeks begin on Monday, four days later.
-const FIRST_MONDAY_NS: u64 = 4 * 86_400 * NANOS_PER_S;
-const WEEK_S: u32 = 7 * 86_400;
 /// How far the venue's clock may be ahead of where the last trade had it, beside the sequencer's.
 const AHEAD_NS_MAX: u64 = 60 * NANOS_PER_S;
 /// Trades that are further ahead are believed once they agree for so long.
@@ -69,7 +67,7 @@ impl BarSpec {
     #[must_use]
     pub fn begins_from(self, time: Time) -> Option<Time> {
         let Self::Time { seconds } = self else { return None };
-        let (length, offset) = (u64::from(seconds.max(1)) * NANOS_PER_S, offset_ns(seconds));
+        let (length, offset) = (u64::from(seconds.max(1)) * NANOS_PER_S, first_bar_ns(seconds));
         Some(Time(offset + time.since(Time(offset)).div_ceil(length) * length))
     }
 }
@@ -85,11 +83,6 @@ impl std::fmt::Display for BarSpec {
             BarSpec::Dollar(value) => write!(f, "dollar:{:#}", amount(*value)),
         }
     }
-}
-
-/// When the first of time bars of this length begins; weeks begin on Mondays.
-const fn offset_ns(seconds: u32) -> u64 {
-    if seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 }
 }
 
 /// What becomes of bars that lack, or may lack, some of their trades.
@@ -170,7 +163,7 @@ impl BarBuilder {
         let rule = match spec {
             BarSpec::Time { seconds } => Rule::Time {
                 length_ns: u64::from(seconds.max(1)) * NANOS_PER_S,
-                offset_ns: offset_ns(seconds),
+                offset_ns: first_bar_ns(seconds),
                 grace_ns,
             },
             BarSpec::Tick(trades) => Rule::Trades(trades.max(1).into()),

@@ -277,6 +277,13 @@ mod tests {
         }
     }
 
+    /// A bar that nothing is read of: the averages are given.
+    fn closed() -> Bar {
+        let (instrument, price) = (InstrumentId(0), Price(100));
+        let (start, volume) = (Time(0), Qty(1));
+        Bar { instrument, start, open: price, high: price, low: price, close: price, volume, trades: 1 }
+    }
+
     #[test]
     fn a_stop_is_as_far_from_a_small_price_as_from_a_large_one() {
         for (bid, ask, bps, below, above) in [
@@ -303,21 +310,10 @@ mod tests {
         let table = InstrumentTable::new(vec![sample(Market::UsdM, "BTCUSDT")]).expect("one instrument");
         let (mut view, mut desk) = (View::new(&table, 2), Desk::new(StrategyId(0), 1));
         let mut cross = with(0);
-        let (instrument, price) = (cross.instrument, Price(100));
-        let closed = Bar {
-            instrument,
-            start: Time(0),
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume: Qty(1),
-            trades: 1,
-        };
         let mut bar = |view: &mut View, desk: &mut Desk, fast: f64, valid: bool| {
             view.values = vec![Some([fast, 0.0, 0.0]), Some([5.0, 0.0, 0.0])];
             view.tops[0] = Top { valid, ..at(100, 101) };
-            cross.on_bar(&mut Context { view, desk }, &closed);
+            cross.on_bar(&mut Context { view, desk }, &closed());
             desk.take_intents().filter_map(|i| i.new_order().map(|o| o.side)).collect::<Vec<_>>()
         };
         assert_eq!(bar(&mut view, &mut desk, 6.0, true), [Side::Buy]);
@@ -338,19 +334,8 @@ mod tests {
         view.tops[0] = at(100, 101);
         view.values = vec![Some([4.0, 0.0, 0.0]), Some([5.0, 0.0, 0.0])];
         desk.state.positions[0].qty = Qty(2);
-        let (instrument, price) = (cross.instrument, Price(100));
-        let closed = Bar {
-            instrument,
-            start: Time(0),
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume: Qty(1),
-            trades: 1,
-        };
         for ended in [OrderStatus::Rejected, OrderStatus::Expired, OrderStatus::Filled] {
-            cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed);
+            cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed());
             let asked: Vec<_> = desk.take_intents().filter_map(|i| i.new_order().copied()).collect();
             assert!(
                 matches!(asked[..], [order] if order.side == Side::Sell && order.reduce_only),
@@ -362,7 +347,7 @@ mod tests {
                 cross.on_order(&mut Context { view: &view, desk: &mut desk }, &state, None);
             }
         }
-        cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed);
+        cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed());
         assert_eq!(desk.take_intents().count(), 0, "it was closed");
     }
 }

@@ -1,6 +1,7 @@
 //! Which trades are in which bar, and which bars are handed out.
 
 use super::*;
+use crate::domain::bars::WEEK_S;
 use crate::domain::instrument::FeeRate;
 use crate::domain::{Market, Notional, Price, Qty, Side};
 

@@ -5,6 +5,7 @@
 //! "Kline/Candlestick Data" pages, spot, USD-M and COIN-M editions).
 
 use super::number::{parse_decimal, parse_truncated};
+use crate::domain::bars::{WEEK_S, first_bar_ns};
 use crate::domain::event::{BarOrigin, Kline};
 use crate::domain::{Instrument, Market, Notional, Price, Qty, Time};
 use crate::venue::DecodeError;
@@ -13,9 +14,6 @@ use serde::de::IgnoredAny;
 
 const NANOS_PER_S: u64 = 1_000_000_000;
 const NANOS_PER_MS: u64 = 1_000_000;
-const WEEK_S: u32 = 7 * 86_400;
-/// 1970-01-01 was a Thursday.
-const FIRST_MONDAY_NS: u64 = 4 * 86_400 * NANOS_PER_S;
 
 /// Intervals, s, and what the venue calls them, the longest first. Those of three days and of a month begin at no multiple of a
 /// bar's length.
@@ -74,7 +72,7 @@ impl Klines {
     /// Where the bar that holds this moment begins.
     #[must_use]
     pub fn start_of(&self, at: Time) -> Time {
-        let offset = if self.seconds == WEEK_S { FIRST_MONDAY_NS } else { 0 };
+        let offset = first_bar_ns(self.seconds);
         Time(at.0.checked_sub(offset).map_or(0, |since| at.0 - since % self.length_ns()))
     }
 
