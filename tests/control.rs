@@ -127,6 +127,12 @@ fn a_kill_takes_back_what_is_open_and_stays_over_a_restart_until_it_is_released(
             assert!(stopped.iter().all(|s| s.by == "anna" && s.cause == "killed"), "{stopped:?}");
             std::thread::sleep(Duration::from_millis(100));
             assert_eq!(open_orders(&alice).map(|o| o.len()), Some(0), "nothing comes after it");
+            let told = until_status(paths, "what it denies is told", |reply| {
+                let last = reply.turned_away.first().and_then(|of| of.last_denied.as_ref());
+                last.is_some_and(|last| last.why.starts_with("killed"))
+            });
+            let of = &told.turned_away[0];
+            assert_eq!((of.strategy.as_str(), of.refused), ("rests", 0), "{of:?}");
             if round < 4 {
                 asked(paths, &release(scope));
                 until_status(paths, "it is released", |reply| reply.stopped.is_empty());

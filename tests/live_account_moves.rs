@@ -224,8 +224,10 @@ fn of_what_somebody_elses_order_has_locked_the_rest_leaves_and_a_kill_that_canno
         let kill = ControlRequest::Kill { scope: "all".into(), flatten: true, operator, reason, via: None };
         algo_trader::run::control::ask(&paths.socket, &kill).expect("it answers");
         let told = until_reply(paths, &ControlRequest::Status, "it is not closed", |reply| {
-            !reply.unclosed.is_empty()
+            !reply.unclosed.is_empty() && reply.turned_away.iter().any(|of| of.refused > 0)
         });
+        let last = told.turned_away[0].last_refused.as_ref().expect("one was refused");
+        assert!(last.why.contains("-2010") && last.instrument == "binance:spot:BTCUSDT", "{last:?}");
         assert_eq!(open_orders(&alice), 1, "it is not ours to take back");
         told.held_back().into_iter().find(|line| line.starts_with("NOT CLOSED")).expect("a line of it")
     });

@@ -6,7 +6,9 @@ use super::replay::{load, start_log};
 use crate::run::Config;
 use crate::run::config::ControlPlace;
 use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};
-use crate::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ScopeNames, ask};
+use crate::run::control::{
+    ControlError, ControlPaths, ControlReply, ControlRequest, ScopeNames, TurnedAwayReply, ask,
+};
 use crate::run::interrupt::Interrupt;
 use crate::run::users;
 use serde_json::Value;
@@ -88,7 +90,8 @@ enum What {
         #[command(flatten)]
         who: Who,
     },
-    /// Tells what is stopped and paused, whether the engine lives, and what of its market data is down, out of step or silent
+    /// Tells what is stopped and paused, whether the engine lives, what of its market data is down, out of step or silent, and
+    /// whose orders were denied or refused, and why the last of them
     Status {
         /// Print JSON, the risk metrics among it
         #[arg(long)]
@@ -332,6 +335,9 @@ fn show(reply: &ControlReply, json: bool) {
         println!("PAUSED {}: by {} ({}) since {}", p.scope, p.by, p.reason, p.since);
     }
     for line in reply.held_back() {
+        println!("{line}");
+    }
+    for line in reply.turned_away.iter().flat_map(TurnedAwayReply::lines) {
         println!("{line}");
     }
 }

@@ -6,6 +6,7 @@
 
 use super::exposure::Sum;
 use super::rates::Counted;
+use super::turned_away::TurnedAway;
 use crate::domain::{Pauses, Price, Time};
 use std::sync::{Arc, Mutex};
 
@@ -67,6 +68,8 @@ pub struct RiskSnapshot {
     pub sent_all: Counted,
     /// Trades of each strategy since the day began.
     pub trades_today: Vec<u32>,
+    /// Orders of each strategy that did not come to the market, since the run began.
+    pub turned_away: Vec<TurnedAway>,
     /// Who holds which instrument back.
     pub pauses: Pauses,
 }

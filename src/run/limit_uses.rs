@@ -248,8 +248,8 @@ impl Uses {
 pub(super) mod tests {
     use super::*;
     use crate::domain::{Pauses, Price, Time};
-    use crate::risk::Pulse;
     use crate::risk::snapshot::LossTrack;
+    use crate::risk::{Pulse, TurnedAway};
 
     const QUOTE: i128 = 100_000_000;
 
@@ -335,6 +335,7 @@ pub(super) mod tests {
             sent: vec![counted; strategies],
             sent_all: counted,
             trades_today: vec![3; strategies],
+            turned_away: vec![TurnedAway::default(); strategies],
             pauses: Pauses::default(),
         }
     }

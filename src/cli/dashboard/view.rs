@@ -280,6 +280,8 @@ const STRATEGIES: &[Column] = &[
     number("open", 4),
     number("orders/min", 4),
     number("fills", 5),
+    number("denied", 5),
+    number("refused", 5),
 ];
 const INSTRUMENTS: &[Column] =
     &[words("instrument", 10), number("held", 10), number("exposure", 10), number("open", 4)];
@@ -318,6 +320,8 @@ fn sections(reply: &ControlReply, columns: usize) -> Vec<Section> {
             s["open_orders"].to_string(),
             s["orders_per_min"].to_string(),
             s["fills_today"].to_string(),
+            s["denied"].to_string(),
+            s["refused"].to_string(),
         ]
     });
     all.push(section("STRATEGIES".to_owned(), STRATEGIES, &strategies, columns));
@@ -445,9 +449,9 @@ mod tests {
                 "limits": [limit("far_max", 90.0), limit("losses.daily_max", 4.5), limit("gross_notional_max", 50.0)],
                 "by_strategy": [
                     { "strategy": "ma-cross", "day_profit": -260.0, "profit": 10.0, "gross": 1_500.0, "open_orders": 5,
-                      "orders_per_min": 100, "fills_today": 40 },
+                      "orders_per_min": 100, "fills_today": 40, "denied": 0, "refused": 0 },
                     { "strategy": "rsi", "day_profit": 10.0, "profit": 0.0, "gross": 500.0, "open_orders": 2,
-                      "orders_per_min": 20, "fills_today": 4 }
+                      "orders_per_min": 20, "fills_today": 4, "denied": 6, "refused": 1 }
                 ],
                 "by_instrument": [{ "instrument": "binance:spot:BTCUSDT", "value": -1_500.5, "gross": 2_000.0, "open_orders": 7 }],
                 "positions": [{ "strategy": "ma-cross", "instrument": "binance:spot:BTCUSDT", "gross": 1_500.0 }],
@@ -489,7 +493,7 @@ mod tests {
         let line = |what: &str| text.lines().find(|line| line.contains(what)).unwrap_or_default().to_owned();
         assert_eq!(
             line("rsi").split_whitespace().skip(1).collect::<Vec<_>>(),
-            ["+10.00", "0.00", "500.00", "2", "20", "4"]
+            ["+10.00", "0.00", "500.00", "2", "20", "4", "6", "1"]
         );
         let near: Vec<_> = lines(&shown(), Size { columns: 200, rows: 100 })
             .into_iter()

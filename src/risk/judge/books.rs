@@ -101,7 +101,11 @@ impl<R: RuleList> Judge<R> {
             self.on_fill(report, first);
         }
         if applied == Applied::Changed && report.kind == ReportKind::Rejected {
-            self.tell_unclosed(&order, || Unclosed::Refused(report.refusal().unwrap_or_default()));
+            let why = report.refusal().unwrap_or_default();
+            if let Some(of) = self.turned_away.get_mut(order.strategy.index()) {
+                of.refuse(why, order.instrument, self.now);
+            }
+            self.tell_unclosed(&order, || Unclosed::Refused(why));
         }
         if is_final {
             self.wallets.close(report.order);

@@ -27,6 +27,7 @@ use crate::risk::rule::{Case, Judged, Nobody, Refusal, RuleList, over, reference
 use crate::risk::setup::RiskSetup;
 use crate::risk::stage::{Verdict, VerdictBody};
 use crate::risk::switch::Switches;
+use crate::risk::turned_away::TurnedAway;
 use crate::risk::watch::{Switched, Unclosed, WatchSender};
 use crate::strategy::{Action, Intent};
 use crate::venue::binance::filters::{Filters, OpenCounts};
@@ -81,6 +82,8 @@ pub(super) struct Judge<R> {
     sweep_at: Time,
     /// By reason.
     pub denied: Vec<Denied>,
+    /// By strategy.
+    turned_away: Vec<TurnedAway>,
     watch: Option<WatchSender>,
     publish_at: Time,
     pub rules: R,
@@ -212,6 +215,7 @@ impl<R: RuleList> Judge<R> {
             sweeping: false,
             sweep_at: Time(0),
             denied: vec![Denied::NEVER; 256],
+            turned_away: vec![TurnedAway::default(); strategies],
             watch: None,
             rules,
             publish_at: Time(0),
@@ -522,6 +526,9 @@ impl<R: RuleList> Judge<R> {
         let denied = &mut self.denied[reason as usize];
         denied.count += 1;
         (denied.limit, denied.value, denied.measure, denied.instrument) = (limit, value, measure, instrument);
+        if let Some(of) = self.turned_away.get_mut(strategy.index()) {
+            of.deny(reason, instrument, self.now);
+        }
         self.answer(seq, || {
             Slot::denial(&Denial { instrument, order, strategy, reason, limit, value, measure })
         });

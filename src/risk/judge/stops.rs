@@ -192,6 +192,7 @@ impl<R: RuleList> Judge<R> {
         snapshot.sent.extend(self.sent.iter_mut().map(|sent| sent.counted(self.now)));
         snapshot.sent_all = self.sent_all.counted(self.now);
         snapshot.trades_today.clone_from(&self.trades_today);
+        snapshot.turned_away.clone_from(&self.turned_away);
         snapshot.pauses.copy_from(&self.paused);
         let (now, window_ns) = (self.now, self.limits.same_way_window_ns);
         snapshot.same_way.clear();

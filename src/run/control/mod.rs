@@ -35,6 +35,7 @@ mod request;
 mod server;
 #[cfg(test)]
 mod tests;
+mod turned_away;
 mod unclosed;
 mod vitals;
 pub mod watchdog;
@@ -43,6 +44,7 @@ pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
 pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, UnclosedReply, Via};
+pub use turned_away::{TurnedAwayOrderReply, TurnedAwayReply};
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;

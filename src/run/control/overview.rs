@@ -38,6 +38,10 @@ pub(super) struct StrategyLine {
     pub open_orders: u32,
     pub orders_per_min: u32,
     pub fills_today: u32,
+    /// Orders that risk denied since the run began.
+    pub denied: u64,
+    /// Orders that the venue refused since then.
+    pub refused: u64,
 }
 
 /// An instrument.
@@ -78,22 +82,22 @@ impl Overview {
         if snapshot.time.0 == 0 {
             return Self::default();
         }
-        let tracks = snapshot.strategies.iter().zip(&snapshot.by_strategy);
-        let sent = snapshot.sent.iter().zip(&snapshot.trades_today);
-        let strategy = |((name, (track, sum)), (sent, fills)): ((&String, (_, &Sum)), (_, &u32))| {
-            let track: &crate::risk::snapshot::LossTrack = track;
-            let sent: &crate::risk::Counted = sent;
-            StrategyLine {
+        let strategy = |(at, name): (usize, &String)| {
+            let (track, sum) = (snapshot.strategies.get(at)?, snapshot.by_strategy.get(at)?);
+            let turned_away = snapshot.turned_away.get(at).copied().unwrap_or_default();
+            Some(StrategyLine {
                 strategy: name.clone(),
                 day_profit: amount(track.profit - track.day_start),
                 profit: amount(track.profit),
                 gross: amount(sum.gross),
                 open_orders: sum.orders,
-                orders_per_min: sent.orders.minute,
-                fills_today: *fills,
-            }
+                orders_per_min: snapshot.sent.get(at)?.orders.minute,
+                fills_today: *snapshot.trades_today.get(at)?,
+                denied: turned_away.denied,
+                refused: turned_away.refused,
+            })
         };
-        let by_strategy = strategies.iter().zip(tracks).zip(sent).map(strategy).collect();
+        let by_strategy = strategies.iter().enumerate().filter_map(strategy).collect();
         let instrument = |((name, value), sum): ((&String, &i128), &Sum)| InstrumentLine {
             instrument: name.clone(),
             value: amount(*value),
@@ -122,8 +126,8 @@ impl Overview {
 mod tests {
     use super::*;
     use crate::domain::Time;
-    use crate::risk::Counted;
     use crate::risk::snapshot::LossTrack;
+    use crate::risk::{Counted, TurnedAway};
     use crate::run::Config;
 
     #[test]
@@ -145,6 +149,8 @@ mod tests {
         assert_eq!(Overview::of(&of, &names), Overview::default(), "before the first event");
         of.time = Time(1);
         of.strategies[1] = LossTrack { profit: -3 * QUOTE, day_start: 2 * QUOTE, ..LossTrack::default() };
+        of.turned_away = vec![TurnedAway::default(); strategies];
+        (of.turned_away[1].denied, of.turned_away[1].refused) = (9, 3);
         (of.sent[1].orders.minute, of.trades_today[1], of.by_strategy[1].orders) = (7, 4, 2);
         of.values[1] = -20 * QUOTE;
         (of.by_instrument[1].gross, of.by_instrument[0].gross) = (20 * QUOTE, 30 * QUOTE);
@@ -154,6 +160,7 @@ mod tests {
         let line = &told.by_strategy[1];
         assert_eq!((line.strategy.as_str(), line.day_profit, line.profit), ("rsi-reversion", -5.0, -3.0));
         assert_eq!((line.open_orders, line.orders_per_min, line.fills_today), (2, 7, 4));
+        assert_eq!((line.denied, line.refused), (9, 3));
         let values: Vec<_> = told.by_instrument.iter().map(|line| (line.value, line.gross)).collect();
         assert_eq!(values, [(0.0, 30.0), (-20.0, 20.0)], "the largest first");
         let of = |line: &PositionLine| (line.strategy.clone(), line.gross);

@@ -1,6 +1,7 @@
 //! What an operator may ask of a running process, one line of JSON each way.
 
 use super::latched::Stopped;
+use super::turned_away::TurnedAwayReply;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -277,6 +278,9 @@ pub struct ControlReply {
     /// Positions that a kill was to close and that stay open.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unclosed: Vec<UnclosedReply>,
+    /// Orders that did not come to the market, of each strategy that has any.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub turned_away: Vec<TurnedAwayReply>,
     /// The kill file, where it is there: it stops the next start, whatever was released since it was obeyed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kill_file: Option<String>,

@@ -11,6 +11,7 @@ use super::market_data::{MarketData, TOLD_MAX};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
+use super::turned_away::TurnedAwayReply;
 use super::unclosed::UnclosedPositions;
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
 use crate::audit::Body;
@@ -235,6 +236,7 @@ impl Server {
             paused: self.paused.stopped.clone(),
             held,
             unclosed: self.unclosed.told(&self.names),
+            turned_away: self.turned_away(),
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
             orders_taken: orders.map(|_| no_orders.is_none()),
             no_orders,
@@ -269,6 +271,12 @@ impl Server {
             (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by })
         });
         held.collect()
+    }
+
+    fn turned_away(&self) -> Vec<TurnedAwayReply> {
+        let snapshot = self.links.watch.snapshot();
+        let snapshot = snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        TurnedAwayReply::all(&snapshot, &self.names)
     }
 
     fn newest_metrics(&self) -> Option<serde_json::Value> {
