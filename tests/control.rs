@@ -12,19 +12,22 @@ use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price, Side};
 use algo_trader::market::Top;
 use algo_trader::net::Endpoint;
-use algo_trader::run::Summary;
+use algo_trader::pipeline::{StopReason, Threading};
 use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
 use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
+use algo_trader::run::{LiveError, Summary, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::serve::Fault;
-use live_orders::{Key, LiveConfig, config, dollars, thousandths, venue};
+use live_orders::{Key, LiveConfig, config, dollars, options, thousandths, venue};
 use operator::{PATIENCE, asked, release, run_beside, until_reply};
 use order_client::Trader;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Orders that rest.
@@ -465,4 +468,33 @@ fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
     assert!(sent.left[0].contains(" ("), "its number, and its name at the venue: {:?}", sent.left);
     let longest = watched.join().expect("it ends with the run");
     assert!(longest < Duration::from_secs(2), "a watchdog would have taken the end for a hang: {longest:?}");
+}
+
+#[test]
+fn a_defect_in_the_feed_ends_the_run_by_name_and_leaves_nothing_open() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let alice = Trader::new(&venue, "alicehmac");
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let mut options = options(&journal, &Interrupt::default(), Threading::Inline);
+    options.pipeline.strategies = STRATEGIES;
+    let rest = Arc::new(AtomicBool::new(false));
+    let they_rest = Arc::clone(&rest);
+    // What is called on the feed's own thread stands for a defect there.
+    options.progress =
+        Some(Box::new(move |_| assert!(!they_rest.load(Ordering::Acquire), "as the test wants it")));
+    let ended = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_live(&live.config, options));
+        until_open(&alice, "at first", |n| n == RESTING);
+        rest.store(true, Ordering::Release);
+        running.join().expect("no panic comes out")
+    });
+    let Err(LiveError::Stopped { reason, summary }) = ended else { panic!("{ended:?}") };
+    assert!(
+        matches!(&reason, StopReason::StagePanicked { stage: "feed", message, .. } if message.contains("wants it")),
+        "{reason:?}"
+    );
+    assert_eq!(summary.orders.map(|sent| sent.open_at_end), Some(0), "they are taken back");
+    assert_eq!(open_orders(&alice).map(|orders| orders.len()), Some(0));
 }

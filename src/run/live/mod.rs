@@ -10,6 +10,7 @@ mod feed;
 mod fetcher;
 mod health;
 mod outcome;
+mod progress;
 mod requests;
 mod sink;
 mod socket;
@@ -18,6 +19,7 @@ pub use capture::{LiveCapture, capture_live};
 pub(in crate::run) use clock::wall_clock;
 pub(in crate::run) use health::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};
 pub use outcome::{LiveOutcome, MarketOutcome};
+pub use progress::ProgressReport;
 
 use super::affinity::available_cores;
 use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
@@ -42,16 +44,15 @@ use crate::history::CaptureError;
 use crate::journal::{Resumed, Unpriced};
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
-use crate::pipeline::{StopReason, Topology, Wait};
+use crate::pipeline::{StopReason, Topology, Wait, panic_text};
 use crate::risk::watch::watch;
 use crossbeam_channel::Receiver;
 use feed::{LiveFeed, Loop};
+use progress::watching;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-
-/// Shows how a live run is doing.
-pub type ProgressReport = Box<dyn FnMut(&LiveStatus) + Send>;
 
 /// What may differ from run to run.
 #[derive(Default)]
@@ -412,14 +413,22 @@ fn live(
     if let Some(orders) = &orders {
         await_orders(orders, &mut pipeline, &vitals, &options.interrupt);
     }
-    let progress = beating(vitals.clone(), options.progress);
+    let (link, stop) = (orders.as_ref().map(RunningOrders::link), pipeline.stop.clone());
+    let progress = watching(vitals.clone(), link, stop, options.progress);
     let mut run = Loop {
         duration: options.duration,
         interrupt: options.interrupt,
         progress: Some(progress),
         health: Some(vitals.health()),
     };
-    let ended = feed.run(&mut pipeline, &mut run);
+    // A defect of ours in reading or decoding ends the run like a stage's: orders are taken back, and a person is told.
+    let ended =
+        catch_unwind(AssertUnwindSafe(|| feed.run(&mut pipeline, &mut run))).unwrap_or_else(|panic| {
+            let message = panic_text(panic.as_ref());
+            let seq = pipeline.sequencer.seq();
+            pipeline.stop.stop(StopReason::StagePanicked { stage: "feed", seq, part: None, message });
+            feed::Ended::Failed
+        });
     // Before the ring ends: what the venue says last belongs into the journal.
     let sent = orders.map(|orders| {
         orders.finish(|| {
@@ -478,16 +487,6 @@ fn stay_stopped(pipeline: &mut Pipeline, commands: impl Iterator<Item = Command>
         // A fault that stops this shows in the summary.
         let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(Slot::command(command)));
     }
-}
-
-/// The progress report, which is a sign of life too: the feed's own thread makes it.
-fn beating(vitals: Vitals, mut shown: Option<ProgressReport>) -> ProgressReport {
-    Box::new(move |status| {
-        vitals.beat(status);
-        if let Some(shown) = &mut shown {
-            shown(status);
-        }
-    })
 }
 
 /// How long the start waits for orders to be taken before it goes on without.

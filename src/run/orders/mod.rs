@@ -328,7 +328,9 @@ fn start_with(
         standby: trading.standby.clone(),
         table,
     };
+    let notes_death = control.notes_death();
     let running = std::thread::Builder::new().name("at-orders".into()).spawn(move || {
+        let _notes_death = notes_death;
         match thread.core {
             Some(core) => pin(core),
             None => keep_to(&thread.housekeeping),
@@ -352,6 +354,15 @@ pub struct OrdersLink {
 }
 
 impl OrdersLink {
+    /// One of a thread that there is not.
+    #[cfg(test)]
+    pub(in crate::run) fn of_a_test(control: &Arc<OrdersControl>) -> Self {
+        let poll = mio::Poll::new().unwrap_or_else(|error| panic!("{error}"));
+        let wake = mio::Waker::new(poll.registry(), WAKE).unwrap_or_else(|error| panic!("{error}"));
+        let (changes, ws_api) = (crossbeam_channel::unbounded().0, String::new());
+        Self { control: Arc::clone(control), changes, wake: Arc::new(wake), ws_api, begun: Instant::now() }
+    }
+
     /// Why the venue takes no orders now, and what ends it; none where it takes them.
     #[must_use]
     pub fn why_none_are_taken(&self) -> Option<String> {
@@ -367,6 +378,12 @@ impl OrdersLink {
     #[must_use]
     pub fn key(&self) -> KeyState {
         self.control.key()
+    }
+
+    /// Whether the thread that sends orders ended by a panic.
+    #[must_use]
+    pub fn has_died(&self) -> bool {
+        self.control.has_died()
     }
 
     /// An operator has looked at what a difference halted.

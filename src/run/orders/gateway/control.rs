@@ -1,6 +1,7 @@
 //! What the run asks of the sending thread, and what it sees of it.
 
 use crate::venue::binance::client::Paused;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// What the run asks of the thread, and what it sees of it.
@@ -15,6 +16,22 @@ pub struct OrdersControl {
     /// How orders of an earlier run stand is known.
     pub(super) settled: AtomicBool,
     pub(super) over: AtomicBool,
+    /// It ended by a panic.
+    died: AtomicBool,
+}
+
+/// Held by the thread that sends orders: notes that it ended by a panic, if it does, so that nobody waits for it.
+#[derive(Debug)]
+pub(in crate::run) struct NotesDeath(Arc<OrdersControl>);
+
+impl Drop for NotesDeath {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note_pause(Paused::Stopped);
+            self.0.died.store(true, Ordering::Release);
+            self.0.over.store(true, Ordering::Release);
+        }
+    }
 }
 
 pub(super) const RUNNING: u8 = 0;
@@ -106,6 +123,17 @@ impl OrdersControl {
     #[must_use]
     pub fn is_trading(&self) -> bool {
         self.trading.load(Ordering::Acquire) && self.settled.load(Ordering::Acquire)
+    }
+
+    /// What the thread that sends orders is to hold.
+    pub(in crate::run) fn notes_death(self: &Arc<Self>) -> NotesDeath {
+        NotesDeath(Arc::clone(self))
+    }
+
+    /// Whether the thread ended by a panic: orders go nowhere any more.
+    #[must_use]
+    pub fn has_died(&self) -> bool {
+        self.died.load(Ordering::Acquire)
     }
 
     /// Whether the thread has ended.

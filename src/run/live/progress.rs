@@ -1,0 +1,59 @@
+//! What the feed's thread does some times a second beside its work: it says that it lives, shows how the run is doing, and
+//! looks whether orders are still sent.
+
+use super::LiveStatus;
+use crate::pipeline::{Stop, StopReason};
+use crate::run::control::Vitals;
+use crate::run::orders::OrdersLink;
+
+/// Shows how a live run is doing.
+pub type ProgressReport = Box<dyn FnMut(&LiveStatus) + Send>;
+
+/// The progress report of a run, which is a sign of life too. Where the thread that sends orders is gone, the run ends: its
+/// strategies would go on as if their orders were under way.
+pub(super) fn watching(
+    vitals: Vitals,
+    orders: Option<OrdersLink>,
+    stop: Stop,
+    mut shown: Option<ProgressReport>,
+) -> ProgressReport {
+    Box::new(move |status| {
+        vitals.beat(status);
+        if orders.as_ref().is_some_and(OrdersLink::has_died) {
+            let message = "the thread that sends them died, which is a defect: please report it; what is open at the venue \
+                           stays open: cancel it there, or go on with --recover and this run's journal";
+            stop.stop(StopReason::StageFailed { stage: "orders", message: message.to_owned() });
+        }
+        if let Some(shown) = &mut shown {
+            shown(status);
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::orders::OrdersControl;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_run_ends_once_the_thread_that_sends_its_orders_has_panicked_and_not_before() {
+        for panics in [false, true] {
+            let (control, stop) = (Arc::new(OrdersControl::default()), Stop::new());
+            let mut report =
+                watching(Vitals::default(), Some(OrdersLink::of_a_test(&control)), stop.clone(), None);
+            report(&LiveStatus::default());
+            assert!(!stop.is_raised());
+            let held = control.notes_death();
+            let ended = std::thread::spawn(move || {
+                let _held = held;
+                assert!(!panics, "as the test wants it");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            report(&LiveStatus::default());
+            assert_eq!((stop.is_failed(), control.is_over()), (panics, panics));
+            let told = stop.reason().map(|reason| reason.to_string()).unwrap_or_default();
+            assert_eq!(told.contains("the thread that sends them died"), panics, "{told}");
+        }
+    }
+}
