@@ -250,6 +250,7 @@ impl Recovery {
                 }
             }
             Event::Command(command) => self.command(command),
+            Event::Rules(rules) => self.steps[rules.instrument.index()] = rules.lot,
             _ => {}
         }
     }
@@ -417,6 +418,17 @@ mod tests {
         }
         let newest = recovery.finish().resume().newest;
         assert_eq!(newest, BTreeMap::from([(InstrumentId(0), 75), (InstrumentId(1), 9)]));
+    }
+
+    #[test]
+    fn what_is_too_little_is_judged_by_the_lot_in_force() {
+        let instruments = vec![sample(Market::Spot, "BTCUSDT"), sample(Market::Spot, "ETHUSDT")];
+        let (first, changed) = (instruments[0].lot, instruments[1].lot);
+        let mut rules = instruments[1].rules();
+        (rules.instrument, rules.lot) = (InstrumentId(1), Qty(changed.0 * 10));
+        let mut recovery = Recovery::new(&JournalHeader { instruments, ..JournalHeader::default() });
+        recovery.take(&Entry::Slot(Slot::rules(&rules)));
+        assert_eq!(recovery.steps, [first, Qty(changed.0 * 10)]);
     }
 
     #[test]
