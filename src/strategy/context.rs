@@ -41,11 +41,14 @@ pub struct View {
     pub rounding: Vec<Filters>,
     /// The largest market order that each instrument's venue takes, where it takes less than of others; empty: it does not.
     pub market_max: Vec<Qty>,
-    /// Until then the market is only watched, and no order made.
+    /// Until then the market is only watched, and no order made; [`NEVER`](Self::NEVER) at what is of before the run.
     pub trades_from: Time,
 }
 
 impl View {
+    /// No moment at which anything is traded.
+    pub const NEVER: Time = Time(u64::MAX);
+
     /// Nothing seen yet. `indicators` is how many indicator slots the run has.
     #[must_use]
     pub fn new(table: &InstrumentTable, indicators: usize) -> Self {
@@ -148,6 +151,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn now(&self) -> Time {
         self.view.now
+    }
+
+    /// Whether the bar that is handed over is of before the run, which the venue was asked for (`[market] fetch_bars`). It tells
+    /// how the market came to be; a signal in it is old, however soon the next quote comes.
+    #[must_use]
+    pub fn is_of_before(&self) -> bool {
+        self.view.trades_from == View::NEVER
     }
 
     /// What is known of an instrument: precision, tick, lot, fees.

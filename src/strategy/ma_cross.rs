@@ -196,7 +196,12 @@ impl Strategy for MaCross {
             return;
         }
         if self.capital.is_some() {
-            self.pending = Some(above);
+            // It is done at the next quote, which does not know any more that the bar was old.
+            if ctx.is_of_before() {
+                self.was_above = None;
+            } else {
+                self.pending = Some(above);
+            }
             return;
         }
         let gone = self.go(ctx, above, |this, ctx, top| this.size(ctx, above, top));
@@ -324,6 +329,23 @@ mod tests {
         assert_eq!(bar(&mut view, &mut desk, 4.0, false), []);
         assert_eq!(bar(&mut view, &mut desk, 4.0, true), [Side::Sell]);
         assert_eq!(bar(&mut view, &mut desk, 4.0, true), [], "once");
+    }
+
+    #[test]
+    fn all_of_the_capital_waits_for_a_bar_of_the_run_itself() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let (mut view, mut desk) = (View::new(&table, 2), Desk::new(StrategyId(0), 1));
+        let mut cross = MaCross { capital: Some(1_000_000_000), can_short: false, ..with(0) };
+        let top = at(100, 101);
+        view.tops[0] = top;
+        view.values = vec![Some([6.0, 0.0, 0.0]), Some([5.0, 0.0, 0.0])];
+        for (trades_from, orders) in [(View::NEVER, 0), (View::NEVER, 0), (Time(0), 1)] {
+            view.trades_from = trades_from;
+            cross.on_bar(&mut Context { view: &view, desk: &mut desk }, &closed());
+            view.trades_from = Time(0);
+            cross.on_quote(&mut Context { view: &view, desk: &mut desk }, InstrumentId(0), &top);
+            assert_eq!(desk.take_intents().filter(|intent| intent.new_order().is_some()).count(), orders);
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub trait Strategy: Send {
     fn on_book(&mut self, _ctx: &mut Context<'_>, _instrument: InstrumentId, _book: &Book) {}
     /// A bar closed. In a live run those of before it come first, where the venue was asked for them (`[market] fetch_bars`),
     /// and in a backtest those of its warm-up: what is ordered at such a one is refused as
-    /// [`WarmingUp`](crate::domain::PlaceError::WarmingUp), which is no fault.
+    /// [`WarmingUp`](crate::domain::PlaceError::WarmingUp), which is no fault. What is only noted at a bar, to be done later,
+    /// asks [`Context::is_of_before`] first.
     fn on_bar(&mut self, _ctx: &mut Context<'_>, _bar: &Bar) {}
     /// One of this strategy's orders traded.
     fn on_fill(&mut self, _ctx: &mut Context<'_>, _fill: &Report) {}

@@ -354,7 +354,7 @@ impl StrategyStage {
         let trades_from = self.view.trades_from;
         for (bar, past) in &self.bars {
             if *past {
-                self.view.trades_from = Time(u64::MAX);
+                self.view.trades_from = View::NEVER;
             }
             for &index in &self.by_instrument[bar.instrument.index()] {
                 self.active.add(index);
