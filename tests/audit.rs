@@ -660,6 +660,16 @@ fn the_commands_verify_export_load_and_tell_why() {
     let first = first.expect("an order").to_string();
     let (status, out, err) = program(&["audit", "why", &first, "--journal", &path]);
     assert!(status == Some(0) && out.contains("who decided"), "{out}{err}");
+    // What a full disk, or a kill, left of its last line is written anew.
+    let whole = std::fs::read(&trail).expect("a file");
+    std::fs::write(&trail, &whole[..whole.len() - 40]).expect("a good disk");
+    let (status, out, err) = program(&["audit", "verify", &trail]);
+    assert!(status == Some(1), "{out}{err}");
+    let (status, out, err) = program(&["audit", "load", "--journal", &path]);
+    assert!(status == Some(0) && out.contains("2 records added, up to the run's end"), "{out}{err}");
+    let (status, out, err) = program(&["audit", "verify", &trail]);
+    assert!(status == Some(0), "{out}{err}");
+    std::fs::write(&trail, &whole).expect("a good disk");
     // Its last record goes: the anchor tells, with the record's number.
     let bytes = std::fs::read(&trail).expect("a file");
     let end = bytes[..bytes.len() - 1].iter().rposition(|b| *b == b'\n').expect("many lines");

@@ -31,6 +31,8 @@ pub struct Scribe {
     /// Entries that the trail has already.
     known: u64,
     ended: bool,
+    /// Records that the trail had when it was opened.
+    records_before: u64,
 }
 
 impl Scribe {
@@ -86,7 +88,7 @@ impl Scribe {
             let at = super::Stamp { entry: known, ..projector.at() };
             writer.append(at, &Body::Resumed { cut_bytes })?;
         }
-        Ok(Some(Self { follower, projector, writer, known, ended }))
+        Ok(Some(Self { follower, projector, writer, known, ended, records_before: found.records }))
     }
 
     /// Takes in what the journal has, and writes what there is to record.
@@ -162,6 +164,12 @@ impl Scribe {
     #[must_use]
     pub fn head(&self) -> Option<Anchor> {
         self.writer.head()
+    }
+
+    /// How many records the trail had when it was opened, without what was cut off its end.
+    #[must_use]
+    pub const fn records_before(&self) -> u64 {
+        self.records_before
     }
 
     /// Makes what was written survive a loss of power.

@@ -271,11 +271,8 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     start_log(&load(None)?);
     let trail = args.trail.clone().unwrap_or_else(|| trail_of(&args.journal));
     let known = anchors(&trail, None, &[])?;
-    // Opening it writes the first records of a run that it does not know.
-    let before = match trail.exists() {
-        true => verify_file(&trail, &known).map_err(|e| failed(&e))?.records,
-        false => 0,
-    };
+    // It is verified as it is opened. A last line that was never written to its end, as on a full disk, is cut off: what
+    // stood there is read from the journal again.
     let Some(mut scribe) = Scribe::open(&args.journal, &trail, &known).map_err(|e| failed(&e))? else {
         eprintln!("{}: ends before its header: nothing was journaled", args.journal.display());
         return Err(Outcome::Failed);
@@ -294,7 +291,7 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     scribe.sync().map_err(|e| failed(&e))?;
     if let Some(head) = scribe.head() {
         let end = if ended { "the run's end" } else { "where its journal was cut, or still grows" };
-        let added = grouped(head.number.saturating_sub(before));
+        let added = grouped(head.number.saturating_sub(scribe.records_before()));
         println!("{}: {added} records added, up to {end}\n  last {head}", trail.display());
     }
     Ok(Outcome::Done)
