@@ -25,7 +25,7 @@ use algo_trader::run::config::TradingMode;
 use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::{Interrupt, KillSignal};
 use algo_trader::run::watch::Watch;
-use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
+use algo_trader::run::{AlertRequest, LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::surveillance::{Alert, Detector, Reaction, Seen, Surveillance};
@@ -121,13 +121,20 @@ fn with_trail<T>(
     live: &LiveConfig,
     dir: &Path,
     reaction: Reaction,
+    alerts: Option<AlertRequest>,
     during: impl FnOnce(&ControlPaths) -> T,
 ) -> (Summary, Vec<Value>) {
     let detectors: Vec<(Box<dyn Detector>, Reaction)> = vec![(Box::new(Tenth(0)), reaction)];
     let watch = Watch::with(Surveillance::new(detectors, 1), &live.config);
     let audit = AuditRequest::new(&live.config).expect("a trail is kept unless told otherwise");
     let audit = AuditRequest { watch: Some(watch), ..audit };
-    let (summary, _) = run(live, dir, "run.journal", |options| options.audit = Some(audit), during);
+    let (summary, _) = run(
+        live,
+        dir,
+        "run.journal",
+        |options| (options.audit, options.alerts) = (Some(audit), alerts),
+        during,
+    );
     let trail = trail_of(&dir.join("run.journal"));
     verify_file(&trail, &[]).expect("the trail is as it was written");
     let text = std::fs::read_to_string(trail).expect("a trail");
@@ -147,29 +154,38 @@ fn denied(summary: &Summary, reason: DenyReason) -> u64 {
 fn surveillance_halts_everything_until_a_named_operator_releases_it_and_the_trail_says_who_did_what() {
     let (_venue, live) = on_paper(RESTS, "");
     let dir = tempfile::tempdir().expect("a directory");
-    let (summary, records) = with_trail(&live, dir.path(), Reaction::Halt, |paths| {
-        let halted = until(paths, "it is halted", |reply| !reply.stopped.is_empty());
-        let stopped = &halted.stopped[0];
-        assert_eq!((stopped.scope.as_str(), stopped.cause.as_str()), ("all", "surveillance"));
-        assert_eq!((stopped.by.as_str(), stopped.reason.as_str()), ("surveillance", "tenth-order: so many"));
-        let open = |reply: &ControlReply| reply.metrics.as_ref().and_then(|m| m["open_orders"].as_u64());
-        let events = until(paths, "nothing is open", |reply| open(reply) == Some(0)).events;
-        // Its quotes go on, and it tries to order at each.
-        until(paths, "the market goes on", |reply| reply.events > events + 60);
-        // Somebody who talks nonsense, and somebody who asks for what is not there.
-        let mut nonsense = UnixStream::connect(&paths.socket).expect("it listens");
-        nonsense.write_all(b"{\"do\":\"everything\"}\n").expect("it reads");
-        let mut reply = String::new();
-        std::io::Read::read_to_string(&mut nonsense, &mut reply).expect("it answers");
-        assert!(reply.contains("not a request"), "{reply}");
-        assert!(ask(&paths.socket, &release("strategy nobody")).is_err());
-        asked(paths, &release("all"));
-        until(paths, "it is released", |reply| reply.stopped.is_empty());
-        until(paths, "it trades again", |reply| open(reply) == Some(10));
-    });
+    let told = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &told);
+    let (summary, records) =
+        with_trail(&live, dir.path(), Reaction::Halt, Some(alerts(port, ca.path())), |paths| {
+            let halted = until(paths, "it is halted", |reply| !reply.stopped.is_empty());
+            let stopped = &halted.stopped[0];
+            assert_eq!((stopped.scope.as_str(), stopped.cause.as_str()), ("all", "surveillance"));
+            assert_eq!(
+                (stopped.by.as_str(), stopped.reason.as_str()),
+                ("surveillance", "tenth-order: so many")
+            );
+            let open = |reply: &ControlReply| reply.metrics.as_ref().and_then(|m| m["open_orders"].as_u64());
+            let events = until(paths, "nothing is open", |reply| open(reply) == Some(0)).events;
+            // Its quotes go on, and it tries to order at each.
+            until(paths, "the market goes on", |reply| reply.events > events + 60);
+            // Somebody who talks nonsense, and somebody who asks for what is not there.
+            let mut nonsense = UnixStream::connect(&paths.socket).expect("it listens");
+            nonsense.write_all(b"{\"do\":\"everything\"}\n").expect("it reads");
+            let mut reply = String::new();
+            std::io::Read::read_to_string(&mut nonsense, &mut reply).expect("it answers");
+            assert!(reply.contains("not a request"), "{reply}");
+            assert!(ask(&paths.socket, &release("strategy nobody")).is_err());
+            asked(paths, &release("all"));
+            until(paths, "it is released", |reply| reply.stopped.is_empty());
+            until(paths, "it trades again", |reply| open(reply) == Some(10));
+        });
     assert!(denied(&summary, DenyReason::Surveillance) > 0, "{:?}", summary.denials);
     let alerts = kinds(&records, "alert");
     assert_eq!((alerts.len(), &alerts[0]["reaction"]), (1, &Value::from("halt")), "{alerts:?}");
+    let told = told.lock().expect("no panic").clone();
+    let told: Vec<_> = told.iter().filter(|(_, body)| body["kind"] == "surveillance").collect();
+    assert_eq!((told.len(), &told[0].1["time"]), (1, &alerts[0]["time"]), "as the trail has it: {told:?}");
     let commands: Vec<_> =
         kinds(&records, "command").iter().map(|c| (c["command"].clone(), c["scope"].clone())).collect();
     let pair = |command: &str, scope: &str| (Value::from(command), Value::from(scope));
@@ -536,7 +552,7 @@ fn surveillance_throttles_one_strategy_for_a_while() {
     live.config.surveillance.throttle_seconds = 4;
     let dir = tempfile::tempdir().expect("a directory");
     let begun = Instant::now();
-    let (summary, records) = with_trail(&live, dir.path(), Reaction::Throttle, |paths| {
+    let (summary, records) = with_trail(&live, dir.path(), Reaction::Throttle, None, |paths| {
         let stopped = until(paths, "it is throttled", |reply| !reply.stopped.is_empty()).stopped;
         assert_eq!(stopped.len(), 1, "{stopped:?}");
         assert!(stopped[0].scope.starts_with("strategy ") && stopped[0].by == "surveillance", "{stopped:?}");

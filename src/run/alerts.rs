@@ -65,7 +65,7 @@ pub(super) struct Alert {
     /// Who did it.
     pub by: String,
     pub reason: String,
-    /// By the sequencer's clock, where it is known.
+    /// By the sequencer's clock.
     pub time: String,
 }
 
@@ -107,14 +107,14 @@ impl Alert {
     }
 
     /// What surveillance found, and what became of it.
-    pub fn found(detector: &str, found: &Reacting, reaction: &str) -> Self {
+    pub fn found(detector: &str, found: &Reacting, reaction: &str, at: Time) -> Self {
         Self {
             kind: AlertKind::Surveillance,
             scope: format!("strategy {}", found.strategy),
             cause: detector.to_owned(),
             by: "surveillance".to_owned(),
             reason: format!("{} on {}; {reaction}", found.why, found.instrument),
-            time: String::new(),
+            time: at.to_string(),
         }
     }
 

@@ -118,7 +118,7 @@ impl Watch {
         surveillance.take(&seen, |alert, reaction| {
             let strategy = strategies.get(alert.strategy.index()).cloned().unwrap_or_default();
             let instrument = instruments.get(alert.instrument.index()).cloned().unwrap_or_default();
-            let (detector, detail) = (alert.detector.to_owned(), alert.detail);
+            let (detector, detail, at) = (alert.detector.to_owned(), alert.detail, alert.time);
             log::warn!("surveillance: {detector} by {strategy} on {instrument}: {detail}");
             let why = format!("{detector}: {detail}");
             let what = Reacting { reaction, strategy: strategy.clone(), instrument: instrument.clone(), why };
@@ -133,7 +133,7 @@ impl Watch {
                     format!("{} not done: {problem}", reaction.label())
                 }
             };
-            alerts.raise(alerts::Alert::found(&detector, &what, &reaction));
+            alerts.raise(alerts::Alert::found(&detector, &what, &reaction, at));
             records.push(Body::Alert { detector, reaction, strategy, instrument, detail });
         });
     }
