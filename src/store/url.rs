@@ -148,6 +148,10 @@ impl PostgresUrl {
         };
         let database = config.get_dbname().unwrap_or(&user).to_owned();
         let port = config.get_ports().first().copied().unwrap_or(5432);
+        // The name is what a certificate is of; where the bytes go, an address may say.
+        if !config.get_hostaddrs().is_empty() {
+            return Err(UrlError::Bad("hostaddr is not taken: name the server by its host".into()));
+        }
         let here = is_here(&host);
         let verify = match mode {
             None => !here,
@@ -235,6 +239,7 @@ mod tests {
             ("postgres://at@h/x?sslmode=prefer", "sslmode=prefer, which is not offered"),
             ("postgres://h/x", "names no user"),
             ("postgres://at@a,b/x", "several hosts"),
+            ("postgres://at@localhost/x?hostaddr=10.0.0.7", "hostaddr is not taken"),
             ("postgres://at@h:port/x", "does not read"),
             ("postgres://at@h/x?what=1", "does not read"),
         ] {
