@@ -692,6 +692,48 @@ const SPECS: &[ParamSpec] = &[
 ];
 
 #[test]
+fn live_orders_of_several_quote_assets_are_refused_unless_they_are_said_to_be_worth_alike() {
+    let one = GOOD.replace("usdm", "spot");
+    let (head, of) = one.split_once("[[instrument]]").expect("there is one");
+    let other = of.replace("symbol = \"X\"", "symbol = \"Y\"").replace("quote = \"Q\"", "quote = \"BTC\"");
+    let both = format!("{head}[[instrument]]{of}[[instrument]]{other}");
+    let trading = |mode: &str, traded: &str, more: &str| {
+        let strategies: String = traded
+            .split(' ')
+            .map(|name| format!("[[strategy]]\nname = \"a\"\nlabel = \"{name}\"\ninstruments = [\"binance:spot:{name}\"]\n"))
+            .collect();
+        load(&both, &format!("trading.mode = \"{mode}\"\n[risk]\n{more}\n{strategies}"))
+    };
+    for (mode, traded, more, told, refused) in [
+        ("live", "X Y", "", false, true),
+        ("live", "X Y", "mixed_quotes = \"refuse\"", false, true),
+        ("live", "X Y", "mixed_quotes = \"add\"", false, false),
+        ("live", "Y", "", false, false),
+        ("paper", "X Y", "", true, false),
+        ("paper", "X Y", "mixed_quotes = \"add\"", false, false),
+        ("paper", "X", "", false, false),
+    ] {
+        let said = trading(mode, traded, more);
+        assert_eq!(said.is_err(), refused, "{mode} {traded} {more}: {said:?}");
+        match said {
+            Ok(config) => {
+                let warning = config.quotes_that_are_mixed();
+                assert_eq!(warning.is_some(), told, "{mode} {traded} {more}");
+                assert!(warning.is_none_or(|text| text.contains("quoted in BTC, Q, and limits")));
+            }
+            Err(error) => {
+                let said = error.to_string();
+                assert!(
+                    said.contains("my.toml:12:16: strategy.instruments = \"binance:spot:Y\": is quoted in BTC, and others")
+                        && said.lines().count() == 1,
+                    "{said}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn strategies_and_parameters_are_refused_with_the_place_in_the_file() {
     let strategy = "[[strategy]]\nname = \"ma-corss\"\ninstruments = [\"binance:usdm:X\"]\nparams = { fast = 0, qyt = \"1\", qty = \"0.0015\" }";
     let config = load(GOOD, strategy).expect("good until the registry sees it");

@@ -136,6 +136,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     start_log(&config);
     tell_of_hours(&config, catalogue.as_ref());
+    config.quotes_that_are_mixed().iter().for_each(|told| eprintln!("warning: {told}"));
     if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {
         return outcome;
     }

@@ -169,7 +169,8 @@ fn swept(
         Ok(_) => return refused(&"no data lies between --from and --until"),
         Err(error) => return refused(&error),
     };
-    config.hours_that_end(whole.until).iter().for_each(|told| eprintln!("warning: {told}"));
+    let told = config.hours_that_end(whole.until).into_iter().chain(config.quotes_that_are_mixed());
+    told.for_each(|told| eprintln!("warning: {told}"));
     let windows = args
         .walk_forward
         .map(|(train, test)| WalkForward { train, test, anchored: args.anchored }.windows(whole));

@@ -15,6 +15,7 @@ mod heard;
 mod hours;
 mod instruments;
 mod place;
+mod quotes;
 mod raw;
 mod read;
 mod risk;
@@ -31,6 +32,7 @@ pub use backtest::{
 };
 pub use hours::HoursConfig;
 pub use place::ControlPlace;
+pub use quotes::MixedQuotes;
 pub use risk::RiskConfig;
 pub use sections::{
     ControlConfig, CoreConfig, FetchBars, FillRule, JournalConfig, JournalSync, LogConfig, MarketConfig,
@@ -272,6 +274,9 @@ impl Config {
         trading.standby = trading::standby(&raw.trading, &trading, &instruments, &mut checks);
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
+            if risk.mixed_quotes == MixedQuotes::Refuse {
+                quotes::one_quote(&raw.strategy, &instruments, &mut checks);
+            }
         }
         let hours = hours::check(&raw.hours, &instruments, &mut checks);
         let surveillance = SurveillanceConfig::check(&raw.surveillance, &mut checks);

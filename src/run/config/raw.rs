@@ -152,6 +152,7 @@ raw! {
         same_way_max: Given<toml::Value>,
         same_way_window_ms: Given<i64>,
         filters: Given<String>,
+        mixed_quotes: Given<String>,
         restricted: Given<Vec<Spanned<String>>>,
         groups: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
         instrument: RawScale,

@@ -11,6 +11,7 @@ mod rates;
 
 use super::check::Checks;
 use super::instruments::Instruments;
+use super::quotes::MixedQuotes;
 use super::raw::{Given, RawLosses, RawRisk};
 use crate::domain::InstrumentTable;
 use crate::risk::limits::LossLimits;
@@ -36,6 +37,8 @@ pub struct RiskConfig {
     pub missing: Vec<String>,
     /// What becomes of an order that is off a step of the venue.
     pub filters: OffStep,
+    /// What becomes of instruments of different quote assets.
+    pub mixed_quotes: MixedQuotes,
 }
 
 /// Milliseconds, as the hot path has them.
@@ -51,6 +54,7 @@ impl RiskConfig {
         checks: &mut Checks<'_>,
     ) -> Self {
         let filters = checks.choice(&raw.filters, &OffStep::LABELS, OffStep::Round);
+        let mixed_quotes = checks.choice(&raw.mixed_quotes, &MixedQuotes::LABELS, MixedQuotes::Refuse);
         let defaults = checks.choice(&raw.unset, &[("deny", false), ("default", true)], false);
         let (mut setup, groups) = set_up(raw, instruments, checks);
         let table = instruments.table.as_ref();
@@ -59,7 +63,7 @@ impl RiskConfig {
         let missing = reader.missing;
         setup.own_limits = own.limits();
         let capital_given = raw.capital.is_some();
-        Self { limits, setup, groups, capital_given, missing, filters }
+        Self { limits, setup, groups, capital_given, missing, filters, mixed_quotes }
     }
 }
 

@@ -171,7 +171,8 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     let open = options.recover.is_some() || config.trading.mode == TradingMode::Live;
     let alerting = options.alerts.take().map(AlertThread::start).transpose()?;
     let alerts = alerting.as_ref().map(AlertThread::alerts).unwrap_or_default();
-    config.hours_that_end(wall_clock()).iter().for_each(|told| log::warn!("{told}"));
+    let told = config.hours_that_end(wall_clock()).into_iter().chain(config.quotes_that_are_mixed());
+    told.for_each(|told| log::warn!("{told}"));
     if let Err(error) = surveillance_can_look(config, audit.as_ref(), journal.as_deref()) {
         return Err(not_begun(error, open, alerting));
     }
