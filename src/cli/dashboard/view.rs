@@ -5,6 +5,7 @@
 
 use super::super::ctl::not_known;
 use super::super::table::{Column, folded, number, table, words};
+use crate::net::said::shown_char;
 use crate::run::control::ControlReply;
 use serde_json::Value;
 
@@ -377,13 +378,7 @@ fn warn(limits: &mut Section, near: usize, narrow: bool) {
 
 /// Without control characters: what others wrote does not move the cursor here.
 fn clean(text: &str) -> String {
-    let seen = |c: char| if c.is_control() || is_unseen(c) { '?' } else { c };
-    text.chars().map(seen).collect()
-}
-
-/// Marks that turn the direction of writing round, or that nobody sees.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    text.chars().map(shown_char).collect()
 }
 
 /// Columns that a character takes: from Hangul on it may be two.

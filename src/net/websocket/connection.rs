@@ -9,6 +9,7 @@ use super::mask::{Masks, mask};
 use super::secure::Secure;
 use super::upgrade::Upgrade;
 use crate::net::endpoint::Endpoint;
+use crate::net::said::said;
 use crate::net::tls::TlsClient;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
@@ -346,9 +347,8 @@ fn closed(payload: &[u8]) -> ConnectionError {
         Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
         None => (None, &[][..]),
     };
-    // It goes into logs: no line of theirs begins in it.
-    let reason = String::from_utf8_lossy(reason).replace(char::is_control, " ");
-    ConnectionError::Closed { code, reason: reason.trim().to_owned() }
+    // The frame has room for no more than 123 bytes.
+    ConnectionError::Closed { code, reason: said(reason, 125) }
 }
 
 /// Adds a whole frame to `out`, masked in place: nothing is allocated while `out` has room.

@@ -11,7 +11,7 @@ use crate::domain::Market;
 use crate::net::backoff::Backoff;
 use crate::net::http::{HttpAnswer, HttpClient, HttpError, HttpRequest};
 use crate::net::tls::TlsSetupError;
-use crate::net::{Endpoint, TlsClient};
+use crate::net::{Endpoint, TlsClient, said};
 use crate::run::config::{Config, TradingConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_millis(500);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(10);
 /// The longest answer shown to a person.
-const SHOWN_BYTES: usize = 200;
+const SHOWN_CHARS: usize = 200;
 
 /// What a watchdog needs.
 #[derive(Debug, Clone)]
@@ -355,8 +355,7 @@ impl Account {
         match (answer.status, read) {
             (200, Ok(value)) => Ok(value),
             (status, _) => {
-                let said = &answer.body[..answer.body.len().min(SHOWN_BYTES)];
-                let said = String::from_utf8_lossy(said).trim().to_owned();
+                let said = said(&answer.body, SHOWN_CHARS);
                 Err(CancelError::Refused { what, status, said, retry_after_s: answer.retry_after_s })
             }
         }

@@ -7,7 +7,7 @@
 use super::error::FetchError;
 use crate::domain::{Market, Time};
 use crate::net::http::{HttpAnswer, HttpClient, HttpError};
-use crate::net::{Backoff, Endpoint, TlsClient};
+use crate::net::{Backoff, Endpoint, TlsClient, said};
 use crate::run::interrupt::Interrupt;
 use crate::venue::binance::exchange_info::{RateKind, RateLimit};
 use crate::venue::binance::limits::{Budget, BudgetSettings, Cost, NotNow, Retry, Told, TooMuch};
@@ -211,7 +211,7 @@ impl Caller {
     /// What an answer means: `None` where it is good, a problem where it may be good the next time (an empty one where
     /// there is a time to wait for), an error where it never will be.
     fn judge(&mut self, path: &str, answer: &HttpAnswer) -> Result<Option<String>, FetchError> {
-        let text = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
+        let text = || said(&answer.body, 200);
         match answer.status {
             200 => Ok(None),
             status @ (403 | 418 | 429) => {

@@ -3,7 +3,7 @@
 use crate::domain::event::Kline;
 use crate::domain::{Instrument, InstrumentId};
 use crate::net::http::{HttpClient, HttpError};
-use crate::net::{Endpoint, TlsClient};
+use crate::net::{Endpoint, TlsClient, said};
 use crate::run::affinity::keep_to;
 use crate::venue::binance::streams::{BarsAsked, ConnectionId, FetchFailure};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -129,7 +129,7 @@ fn fetch(client: &HttpClient, rest: &Endpoint, market: usize, wanted: Wanted, pa
             }
         }
         Ok(answer) => {
-            let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
+            let text = said(&answer.body, 200);
             let problem = format!("HTTP {}: {text}", answer.status);
             let failure = match answer.status {
                 status @ (403 | 418 | 429) => {

@@ -8,7 +8,7 @@ use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, Time, decimal};
 use crate::net::http::{HttpAnswer, HttpClient, HttpRequest};
-use crate::net::{Endpoint, TlsClient};
+use crate::net::{Endpoint, TlsClient, said};
 use crate::run::config::{Config, TradingConfig};
 use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
@@ -24,7 +24,7 @@ use thiserror::Error;
 const BODY_BYTES_MAX: u64 = 64 << 20;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest answer shown to a person.
-const SHOWN_BYTES: usize = 200;
+const SHOWN_CHARS: usize = 200;
 
 /// Why no order will be sent.
 #[derive(Debug, Error)]
@@ -261,8 +261,7 @@ impl Asking<'_> {
         if answer.status == 200 {
             return Ok(answer);
         }
-        let said = &answer.body[..answer.body.len().min(SHOWN_BYTES)];
-        let said = String::from_utf8_lossy(said).trim().to_owned();
+        let said = said(&answer.body, SHOWN_CHARS);
         Err(PreflightError::Refused {
             what,
             endpoint: self.endpoint.to_string(),

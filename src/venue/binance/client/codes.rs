@@ -6,6 +6,7 @@
 use super::super::filters::FilterName;
 use super::notice::{LocalRefusal, Paused};
 use crate::domain::Refused;
+use crate::net::said;
 use std::fmt;
 use thiserror::Error;
 
@@ -267,7 +268,7 @@ pub fn refusal_words(refused: Refused) -> String {
 }
 
 /// The longest message that is kept.
-const MESSAGE_BYTES_MAX: usize = 200;
+const MESSAGE_CHARS_MAX: usize = 200;
 
 /// The venue's refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -292,11 +293,8 @@ impl VenueRefusal {
     /// From what the venue said.
     #[must_use]
     pub fn new(status: u16, code: i32, message: &str) -> Self {
-        let end = (0..=message.len().min(MESSAGE_BYTES_MAX)).rev().find(|at| message.is_char_boundary(*at));
-        // What a venue writes goes into logs and onto screens: it moves no cursor there.
-        let clean = |c: char| if c.is_control() { '?' } else { c };
-        let cut = message[..end.unwrap_or(0)].chars().map(clean).collect();
-        Self { kind: kind(status, code, message), status, code, message: cut }
+        let kind = kind(status, code, message);
+        Self { kind, status, code, message: said(message.as_bytes(), MESSAGE_CHARS_MAX) }
     }
 
     /// As an event has it.
@@ -421,8 +419,8 @@ mod tests {
         ] {
             assert_eq!(VenueRefusal::new(400, code, text).kind, kind, "{text}");
         }
-        assert!(VenueRefusal::new(400, -1, &"é".repeat(300)).message.len() <= MESSAGE_BYTES_MAX);
-        assert_eq!(VenueRefusal::new(400, -1, "a\u{1b}[2J\r\nb\u{9b}").message, "a?[2J??b?");
+        assert!(VenueRefusal::new(400, -1, &"é".repeat(300)).message.chars().count() <= MESSAGE_CHARS_MAX);
+        assert_eq!(VenueRefusal::new(400, -1, "a\u{1b}[2J\r\nb\u{9b}").message, "a?[2J  b?");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::fields::{Object, cut};
 use super::{BYTES_MAX, ExchangeInfo, Fees, InfoError, RateLimit, SYMBOLS_MAX, SymbolProblem, Unusable};
 use super::{rows, symbol};
 use crate::domain::Time;
+use crate::net::said;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -30,10 +31,7 @@ pub(super) fn read(
         return Err(match error.classify() {
             _ if reading.too_many => InfoError::TooManySymbols,
             Category::Eof => InfoError::Truncated { line, column },
-            Category::Syntax | Category::Io => {
-                let beginning = String::from_utf8_lossy(&body[..body.len().min(240)]);
-                InfoError::NotJson { line, column, beginning: cut(&beginning, 60) }
-            }
+            Category::Syntax | Category::Io => InfoError::NotJson { line, column, beginning: said(body, 60) },
             Category::Data => InfoError::Shape(cut(&error.to_string(), 200)),
         });
     }

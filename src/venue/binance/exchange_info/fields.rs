@@ -4,13 +4,14 @@ use super::super::filters::Multiplier;
 use super::super::number::parse_truncated;
 use super::SymbolProblem;
 use crate::domain::{DecimalError, Notional, Price, Qty};
+use crate::net::said::shown_char;
 use serde_json::{Map, Value};
 
 pub(super) type Object = Map<String, Value>;
 
-/// The first `chars` characters.
+/// The first `chars` characters, as they may be shown.
 pub(super) fn cut(text: &str, chars: usize) -> String {
-    text.chars().take(chars).collect()
+    text.chars().take(chars).map(shown_char).collect()
 }
 
 /// Decimal text in units of 10^-`decimals`, exactly.

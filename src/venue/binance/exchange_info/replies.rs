@@ -3,6 +3,7 @@
 use super::super::filters::{FilterName, Filters, Multiplier, PriceRange};
 use super::fields::{Fields, cut};
 use super::{BYTES_MAX, InfoError, Symbol, SymbolProblem, rows};
+use crate::net::said;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -14,10 +15,7 @@ fn parse(body: &[u8]) -> Result<Value, InfoError> {
         let (line, column) = (error.line(), error.column());
         match error.classify() {
             Category::Eof => InfoError::Truncated { line, column },
-            _ => {
-                let beginning = String::from_utf8_lossy(&body[..body.len().min(240)]);
-                InfoError::NotJson { line, column, beginning: cut(&beginning, 60) }
-            }
+            _ => InfoError::NotJson { line, column, beginning: said(body, 60) },
         }
     })
 }

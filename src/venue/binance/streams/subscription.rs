@@ -7,6 +7,7 @@
 use super::client::{Request, StreamClient};
 use super::line::{ConnectionId, Line};
 use crate::domain::{InstrumentId, Time};
+use crate::net::said;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -151,7 +152,7 @@ impl StreamClient {
         let Answer { refused, number } = answer;
         if refused {
             self.counts.refused_subscriptions += 1;
-            let text = String::from_utf8_lossy(&text[..text.len().min(300)]);
+            let text = said(text, 300);
             log::error!("{} connection {}: the venue refused a subscription: {text}", self.market, id.number);
         }
         self.settle(
