@@ -404,3 +404,20 @@ fn a_rate_that_fails_takes_nothing_from_the_run_itself() {
     let told = counts(&replay(&path, &["--config", &config, "--rates", "max", "--until", "100", "--json"]));
     assert_eq!(told["rates"][0]["frames"], told["frames"], "as far as the run itself");
 }
+
+#[test]
+fn the_replay_of_a_journal_writes_nothing_into_the_runs_own_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, log) = (recording(dir.path(), &[TRADE.as_bytes()]), dir.path().join("run.log"));
+    let config = dir.path().join("my.toml");
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/instruments/binance-spot.toml");
+    let text = format!("instruments.files = [{built_in:?}]\n[log]\nfile = {log:?}\n");
+    std::fs::write(&config, text).expect("a file");
+    let journal = dir.path().join("run.journal").display().to_string();
+    let more = ["--config", &config.display().to_string(), "--journal", &journal];
+    assert_eq!(replay(&path, &more).status.code(), Some(0), "{}", stderr(&replay(&path, &more)));
+    std::fs::remove_file(&log).expect("the run had its log");
+    let again = program(&["replay", &journal]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert!(!log.exists(), "it has another's words");
+}
