@@ -1,7 +1,7 @@
 //! A configuration that is not good is refused: every reason at once, each with its place and what to do.
 
-use algo_trader::domain::StrategyId;
 use algo_trader::domain::params::{ParamKind, ParamSpec};
+use algo_trader::domain::{InstrumentTable, StrategyId};
 use algo_trader::run::config::{Config, ConfigError, DEFAULT_TEXT};
 use proptest::prelude::*;
 use std::path::Path;
@@ -731,6 +731,19 @@ fn live_orders_of_several_quote_assets_are_refused_unless_they_are_said_to_be_wo
             }
         }
     }
+}
+
+#[test]
+fn what_a_journal_has_is_read_again_though_it_would_be_refused_at_a_start() {
+    let of = |symbol: &str, quote: &str| {
+        let text = GOOD.replace("usdm", "spot").replace("\"X\"", symbol).replace("\"Q\"", quote);
+        load(&text, "").expect("good").instruments.all()[0].clone()
+    };
+    let table = || InstrumentTable::new(vec![of("\"X\"", "\"Q\""), of("\"Y\"", "\"BTC\"")]).expect("two");
+    let text = "[trading]\nmode = \"live\"\n[audit]\npath = \"a\"\nanchors = \"a\"\n[[strategy]]\nname = \"a\"\n\
+                instruments = [\"binance:spot:X\", \"binance:spot:Y\"]";
+    let read = Config::from_text_with_instruments(text, "my.toml", table());
+    assert!(read.is_ok(), "{read:?}");
 }
 
 #[test]

@@ -249,6 +249,8 @@ impl Config {
         let document = Document::parse(name, text).map_err(ConfigError::new)?;
         let mut checks = Checks { document: &document, problems: Vec::new() };
         let raw: RawConfig = document.read(&mut checks.problems);
+        // What a journal has was taken when its run began, and is read again whatever is refused at a start since then.
+        let of_journal = given.is_some();
         let instruments = match given {
             Some(table) => instruments::Instruments::given(name, table),
             None => instruments::check(&raw.instruments, built_in, open, &mut checks),
@@ -260,7 +262,9 @@ impl Config {
         let journal = JournalConfig::check(&raw.journal, &mut checks);
         let store = StoreConfig::check(&raw.store, &mut checks);
         let audit = AuditConfig::check(&raw.audit, &mut checks);
-        sections::distinct_outputs(&raw, &store, &mut checks);
+        if !of_journal {
+            sections::distinct_outputs(&raw, &store, &mut checks);
+        }
         let alerts = AlertConfig::check(&raw.alerts, &mut checks);
         let market = MarketConfig::check(&raw.market, &mut checks);
         let labels: Vec<&str> = strategies.iter().map(|strategy| strategy.label.as_str()).collect();
@@ -274,7 +278,7 @@ impl Config {
         trading.standby = trading::standby(&raw.trading, &trading, &instruments, &mut checks);
         if trading.mode == TradingMode::Live {
             trading::spot_only(&raw.strategy, &instruments, &mut checks);
-            if risk.mixed_quotes == MixedQuotes::Refuse {
+            if risk.mixed_quotes == MixedQuotes::Refuse && !of_journal {
                 quotes::one_quote(&raw.strategy, &instruments, &mut checks);
             }
         }
