@@ -178,3 +178,12 @@ fn anchors_that_are_named_are_held_against_the_trail_without_a_last_newline_too_
         assert!(status == Some(1) && told.contains("elsewhere: holds no anchor"), "{none:?}: {told}");
     }
 }
+
+#[test]
+fn a_webhooks_certificate_is_checked_whatever_is_dared_with_the_venue() {
+    let text = "[venue]\naccept_any_certificate = true\nca_file = \"ca.pem\"";
+    let config = Config::from_text_with_built_in(text, "my.toml").expect("a good one");
+    assert!(config.venue.tls.accept_any_certificate);
+    let request = AuditRequest::new(&config).expect("a trail is kept unless told otherwise");
+    assert_eq!((request.tls.accept_any_certificate, request.tls.ca_file), (false, config.venue.tls.ca_file));
+}

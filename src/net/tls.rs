@@ -22,6 +22,14 @@ pub struct TlsSettings {
     pub accept_any_certificate: bool,
 }
 
+impl TlsSettings {
+    /// The same with every certificate checked: what is dared with a venue, as an experiment, is not for others.
+    #[must_use]
+    pub fn checking(&self) -> Self {
+        Self { accept_any_certificate: false, ..self.clone() }
+    }
+}
+
 /// A client's side of TLS, shared by every connection to a venue.
 #[derive(Debug, Clone)]
 pub struct TlsClient {

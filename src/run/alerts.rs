@@ -186,7 +186,7 @@ impl AlertRequest {
         match Webhook::from_env(variable) {
             Ok(webhook) => Some(Self {
                 webhook: webhook?,
-                tls: config.venue.tls.clone(),
+                tls: config.venue.tls.checking(),
                 run: config.run.name.clone(),
                 pauses: (Duration::from_secs(1), Duration::from_secs(60)),
                 give_up_after: Duration::from_secs(600),

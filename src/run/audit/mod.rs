@@ -56,7 +56,7 @@ impl AuditRequest {
             anchors: audit.anchors.clone(),
             anchor_every: Duration::from_secs(audit.anchor_seconds.into()),
             webhook: webhook(&audit.webhook_env),
-            tls: config.venue.tls.clone(),
+            tls: config.venue.tls.checking(),
             first: Vec::new(),
             watch: Watch::new(config),
             limits: None,
