@@ -7,6 +7,10 @@ mod live_orders;
 mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
+#[path = "support/watched.rs"]
+mod watched;
+#[path = "support/webhook.rs"]
+mod webhook;
 
 use algo_trader::domain::order::OrderState;
 use algo_trader::domain::{DenyReason, Instrument, InstrumentId, Price, Side};
@@ -16,7 +20,7 @@ use algo_trader::pipeline::{StopReason, Threading};
 use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
 use algo_trader::run::control::{ControlError, ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{LiveError, Summary, run_live};
+use algo_trader::run::{LiveError, LiveOptions, Summary, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::serve::Fault;
@@ -432,18 +436,22 @@ fn while_the_venue_takes_no_orders_yet_a_run_can_be_asked_stopped_and_ended() {
 }
 
 #[test]
-fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
+fn what_the_end_leaves_open_is_named_and_told_and_a_watchdog_cancels_it() {
     let venue = venue(|_| {});
     let mut live = config(&venue, Key::Hmac, "", RESTS);
     live.config.trading.exit_timeout = Duration::from_secs(4);
     let alice = Trader::new(&venue, "alicehmac");
     let dir = tempfile::tempdir().expect("a directory");
     let heartbeat = ControlPaths::new(dir.path(), &live.config.run.name).heartbeat;
-    // The longest that the heartbeat stood still, from its first beat to its end.
+    let came = webhook::Came::default();
+    let (port, ca) = webhook::server(|_| 200, &came);
+    // The longest that the heartbeat stood still, from its first beat to its last.
+    let over = Arc::new(AtomicBool::new(false));
+    let (file, is_over) = (heartbeat.clone(), Arc::clone(&over));
     let watched = std::thread::spawn(move || {
         let (mut last, mut at, mut longest) = (None, Instant::now(), Duration::ZERO);
-        while last.is_none() || heartbeat.exists() {
-            let now = std::fs::read(&heartbeat).ok();
+        while !is_over.load(Ordering::Acquire) {
+            let now = std::fs::read(&file).ok();
             if now.is_some() && now != last {
                 longest = longest.max(if last.is_some() { at.elapsed() } else { Duration::ZERO });
                 (last, at) = (now, Instant::now());
@@ -452,7 +460,11 @@ fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
         }
         longest.max(at.elapsed())
     });
-    let (summary, ()) = run(&live, dir.path(), "run.journal", |paths| {
+    let change = |options: &mut LiveOptions| {
+        options.pipeline.strategies = STRATEGIES;
+        options.alerts = Some(watched::alerts(port, ca.path()));
+    };
+    let (summary, ()) = run_beside(&live, dir.path(), "run.journal", change, |paths| {
         until_open(&alice, "at first", |n| n == RESTING);
         let mut long = std::os::unix::net::UnixStream::connect(&paths.socket).expect("it listens");
         let _ = std::io::Write::write_all(&mut long, &[b'x'; 5_000]);
@@ -460,14 +472,41 @@ fn what_the_end_leaves_open_is_named_and_what_no_request_is_is_answered() {
         let _ = std::io::Read::read_to_string(&mut long, &mut answer);
         assert!(answer.contains("longer than"), "{answer}");
         // From here on the venue answers nothing in time.
-        venue.control().inject(Fault::Maintenance { ms: 60_000 });
+        venue.control().inject(Fault::Maintenance { ms: 20_000 });
     });
+    over.store(true, Ordering::Release);
     let sent = summary.orders.expect("orders were sent");
     assert!(sent.open_at_end > 0, "{sent:?}");
     assert_eq!(sent.left.len(), sent.open_at_end, "{sent:?}");
     assert!(sent.left[0].contains(" ("), "its number, and its name at the venue: {:?}", sent.left);
     let longest = watched.join().expect("it ends with the run");
     assert!(longest < Duration::from_secs(2), "a watchdog would have taken the end for a hang: {longest:?}");
+    let came = came.lock().expect("no panic").clone();
+    let told: Vec<_> = came.iter().filter(|(_, body)| body["kind"] == "left-open").collect();
+    assert_eq!(told.len(), 1, "{came:?}");
+    let text = told[0].1["text"].as_str().unwrap_or_default();
+    assert!(text.contains(&format!("{} orders are left open at the venue: ", sent.open_at_end)), "{text}");
+
+    // Nobody looks after them: the last heartbeat stays, and a watchdog cancels them once the venue is back.
+    assert!(heartbeat.exists());
+    let of_the_dog = config(&venue, Key::Ed25519, "", RESTS);
+    let options = WatchdogOptions {
+        heartbeat: heartbeat.clone(),
+        after: Duration::from_secs(1),
+        key_file: of_the_dog.config.trading.key_file.clone(),
+        once: true,
+        interrupt: Interrupt::default(),
+    };
+    let outcome = watch(&live.config, &options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((outcome.fired, outcome.cancelled > 0), (1, true), "{outcome:?}");
+    assert_eq!(open_orders(&alice).map(|orders| orders.len()), Some(0));
+
+    // A run of the same name begins all the same, and one that ends in order takes its heartbeat with it.
+    let (summary, ()) = run(&live, dir.path(), "next.journal", |_| {
+        until_open(&alice, "of the next", |n| n == RESTING);
+    });
+    assert_eq!(summary.orders.map(|sent| sent.open_at_end), Some(0));
+    assert!(!heartbeat.exists());
 }
 
 #[test]

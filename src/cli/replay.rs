@@ -305,8 +305,8 @@ pub fn print(
         print!("{}", output::text(summary, config, super::table::width()));
     }
     let cancels = config.trading.on_exit == OnExit::Cancel;
-    if summary.orders.as_ref().is_some_and(|sent| cancels && sent.open_at_end > 0) {
-        // The log names them: what was to be cancelled is open.
+    if summary.orders.as_ref().is_some_and(|sent| sent.died || cancels && sent.open_at_end > 0) {
+        // The log names them: what was to be cancelled is open, or may be.
         outcome = Outcome::Failed;
     }
     if summary.store.as_ref().is_some_and(|store| !store.caught_up) {

@@ -256,6 +256,8 @@ pub(in crate::run) struct ControlLinks {
 #[derive(Debug)]
 pub struct Control {
     over: Arc<AtomicBool>,
+    /// Nothing is left open that was not to be; said before it is over.
+    in_order: Arc<AtomicBool>,
     threads: [JoinHandle<()>; 2],
 }
 
@@ -347,22 +349,26 @@ impl PreparedControl {
         let market_data = MarketData::new(config, links.vitals.health());
         let mut server = Server::new(self, links, found, throttle, market_data)?;
         let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
+        let in_order = Arc::new(AtomicBool::new(false));
+        let ends_in_order = Arc::clone(&in_order);
         let listening = std::thread::Builder::new().name("at-control".into()).spawn(move || {
             keep_to(&cores);
-            server.run(&flag);
+            server.run(&flag, &ends_in_order);
         })?;
         let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
         let keeping = std::thread::Builder::new().name("at-risk-keeper".into()).spawn(move || {
             keep_to(&cores);
             keeper.run(&flag);
         })?;
-        Ok(Control { over, threads: [listening, keeping] })
+        Ok(Control { over, in_order, threads: [listening, keeping] })
     }
 }
 
 impl Control {
-    /// Ends the listening; what is stopped, and what was lost, is on the disk then.
-    pub fn finish(self) {
+    /// Ends the listening; what is stopped, and what was lost, is on the disk then. Unless the run ended `in_order`, its last
+    /// heartbeat stays, by which a watchdog knows that there is something to cancel.
+    pub fn finish(self, in_order: bool) {
+        self.in_order.store(in_order, Ordering::Release);
         self.over.store(true, Ordering::Release);
         for thread in self.threads {
             let name = thread.thread().name().unwrap_or_default().to_owned();

@@ -101,7 +101,7 @@ fn a_status_is_of_one_event_and_its_sums_agree_to_the_digit() {
         assert_eq!(metrics["day_profit"], day);
         std::thread::sleep(Duration::from_millis(7));
     }
-    running.control.finish();
+    running.control.finish(true);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn how_far_the_store_is_behind_and_that_its_database_does_not_answer_is_in_the_s
     );
     tell(None, Some("it refuses"));
     assert!(asked().held_back()[0].starts_with("STORE it refuses: the run goes on"));
-    running.control.finish();
+    running.control.finish(true);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn losses_that_cannot_be_written_are_in_the_status_until_they_are() {
     assert!(told && reply.unsaved.is_none(), "{lines:?}");
     std::fs::remove_dir(&running.paths.losses).expect("out of the way");
     running.until("written", |reply| reply.losses_unsaved.is_none());
-    running.control.finish();
+    running.control.finish(true);
     assert!(running.paths.losses.is_file());
 }
 
@@ -167,7 +167,7 @@ fn a_run_that_is_refused_leaves_no_socket() {
     let running = start();
     let socket = running.paths.socket.clone();
     assert!(socket.exists());
-    running.control.finish();
+    running.control.finish(true);
     assert!(!socket.exists());
 }
 
@@ -303,7 +303,7 @@ fn a_status_says_what_of_the_market_data_is_down_out_of_step_or_silent_how_long_
     for ((line, start), means) in told[1..].iter().zip(&starts).zip(means) {
         assert!(line.starts_with(start) && line.contains(means), "{start:?}, {means:?}: {line}");
     }
-    running.control.finish();
+    running.control.finish(true);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn of_more_that_is_wrong_than_an_answer_has_room_for_it_is_told_how_much_is_left
     assert_eq!((reply.market_data.len(), reply.market_data_left_out), (100, 30));
     let lines = reply.market_data_lines(usize::MAX);
     assert!(lines.last().is_some_and(|line| line.contains("30 more of this kind")), "{lines:?}");
-    running.control.finish();
+    running.control.finish(true);
 }
 
 #[test]

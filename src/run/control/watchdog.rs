@@ -2,9 +2,10 @@
 //! heartbeat stops.
 //!
 //! It knows the heartbeat's file and nothing else of the engine. A file that is not there is a run that has not begun or
-//! has ended in order; of one that cannot be read the last beat counts that could be. One that is there and no longer changes, by this process's own clock, is an engine that hangs or
-//! was killed: every open order of the account is cancelled, of whoever it is, again and again until none is left or the
-//! engine shows a sign of life.
+//! has ended in order; of one that cannot be read the last beat counts that could be. One that is there and no longer
+//! changes, by this process's own clock, is an engine that hangs, was killed, or ended with orders left open: every open
+//! order of the account is cancelled, of whoever it is, again and again until none is left or the engine shows a sign of
+//! life.
 
 use super::heartbeat::{Heart, beats_since};
 use crate::domain::Market;

@@ -9,6 +9,7 @@ mod clock;
 mod feed;
 mod fetcher;
 mod health;
+mod left_open;
 mod outcome;
 mod progress;
 mod requests;
@@ -24,7 +25,7 @@ pub use progress::ProgressReport;
 use super::affinity::available_cores;
 use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
-use super::config::{Config, OnExit, TradingMode};
+use super::config::{Config, TradingMode};
 use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
 use super::disk_space::DiskWatch;
 use super::followers::Followers;
@@ -48,6 +49,7 @@ use crate::pipeline::{StopReason, Topology, Wait, panic_text};
 use crate::risk::watch::watch;
 use crossbeam_channel::Receiver;
 use feed::{LiveFeed, Loop};
+use left_open::LeftOpen;
 use progress::watching;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -370,7 +372,7 @@ fn live(
         let sequencer = &mut pipeline.sequencer;
         let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(slot));
     }
-    let vitals = Vitals::default();
+    let (vitals, end_alerts) = (Vitals::default(), beside.alerts.clone());
     let control = match (control, pipeline.commands.take()) {
         (Some((prepared, heard)), Some(commands)) => {
             let kept = prepared.kills().into_iter().map(Command::Kill).chain(prepared.pauses());
@@ -439,16 +441,15 @@ fn live(
         })
     });
     beat(&vitals, &pipeline);
-    if let Some(sent) = sent.as_ref().filter(|sent| sent.open_at_end > 0) {
-        let left = sent.left.join(", ");
-        let told = format!("{} orders are left open at the venue: {left}", sent.open_at_end);
-        match config.trading.on_exit {
-            OnExit::Keep => log::warn!("{told}"),
-            OnExit::Cancel => log::error!(
-                "{told}; the venue did not confirm their cancel in time: cancel them there, or go on with --recover and \
-                 this run's journal"
-            ),
+    let as_asked = matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_failed();
+    let left = sent.as_ref().and_then(|sent| LeftOpen::of(sent, config.trading.on_exit, as_asked));
+    match &left {
+        Some(LeftOpen::Kept(told)) => log::warn!("{told}"),
+        Some(LeftOpen::Unguarded(told)) => {
+            log::error!("{told}");
+            end_alerts.raise(Alert::left_open(told, wall_clock()));
         }
+        None => {}
     }
     let settle_ns = config.paper.order_latency_us.saturating_mul(1_000);
     if matches!(ended, feed::Ended::Asked) && !pipeline.stop.is_raised() {
@@ -456,7 +457,7 @@ fn live(
         let _ = pipeline.sequencer.settle(settle_ns).and_then(|()| pipeline.sequencer.await_all());
     }
     if let Some(control) = control {
-        control.finish();
+        control.finish(!matches!(left, Some(LeftOpen::Unguarded(_))));
     }
     let elapsed = feed.elapsed();
     let (decoding, outcome, latencies) = feed.into_parts();

@@ -21,7 +21,7 @@ pub(super) fn watching(
         vitals.beat(status);
         if orders.as_ref().is_some_and(OrdersLink::has_died) {
             let message = "the thread that sends them died, which is a defect: please report it; what is open at the venue \
-                           stays open: cancel it there, or go on with --recover and this run's journal";
+                           may stay open";
             stop.stop(StopReason::StageFailed { stage: "orders", message: message.to_owned() });
         }
         if let Some(shown) = &mut shown {

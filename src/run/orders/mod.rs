@@ -427,7 +427,7 @@ impl RunningOrders {
         // A panic there is told by the runtime; what it did is lost with it.
         self.thread.join().unwrap_or_else(|_| {
             log::error!("the thread that sends orders died; please report this");
-            OrdersOutcome::default()
+            OrdersOutcome { died: true, ..OrdersOutcome::default() }
         })
     }
 }

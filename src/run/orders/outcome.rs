@@ -43,6 +43,8 @@ pub struct OrdersOutcome {
     pub halts: u64,
     /// How often the venue said that we ask too much.
     pub refusals: u64,
+    /// The thread that sent them died: what it did, and what is open, is not known.
+    pub died: bool,
     /// Orders that were not over at the end.
     pub open_at_end: usize,
     /// Of those, not known to be live.
@@ -124,6 +126,12 @@ impl OrdersOutcome {
         }
     }
 
+    /// Whether something of ours is open at the venue, or may be.
+    #[must_use]
+    pub const fn may_leave_open(&self) -> bool {
+        self.died || self.open_at_end > 0
+    }
+
     /// How often a notice of this kind, by its name, was told.
     #[must_use]
     pub fn count(&self, kind: &str) -> u64 {
@@ -150,6 +158,7 @@ impl OrdersOutcome {
             "rules": self.rules,
             "halts": self.halts,
             "refusals": self.refusals,
+            "died": self.died,
             "open_at_end": self.open_at_end,
             "left_at_end": self.left,
             "unknown_at_end": self.unknown_at_end,

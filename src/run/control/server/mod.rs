@@ -147,7 +147,8 @@ impl Server {
         Ok(server)
     }
 
-    pub fn run(&mut self, over: &AtomicBool) {
+    /// Listens until it is `over`; what a run leaves behind that ended `in_order` has to be known by then.
+    pub fn run(&mut self, over: &AtomicBool, in_order: &AtomicBool) {
         let mut events = Events::with_capacity(32);
         let (mut looked, mut beat) = (None::<Instant>, None::<Instant>);
         let due = |last: Option<Instant>, every| last.is_none_or(|at| at.elapsed() >= every);
@@ -182,8 +183,11 @@ impl Server {
         }
         self.hear();
         signal_hook::low_level::unregister(self.signal);
-        // A run that ended in order has no heartbeat that a watchdog could miss.
-        let _ = fs::remove_file(&self.paths.heartbeat);
+        // A run that ended in order has no heartbeat that a watchdog could miss. Of another the last beat stays: a watchdog sees
+        // it stand still, and cancels what nobody looks after any more.
+        if in_order.load(Ordering::Acquire) {
+            let _ = fs::remove_file(&self.paths.heartbeat);
+        }
     }
 
     fn answer(&mut self, line: &[u8], peer: Option<Peer>) -> ControlReply {
