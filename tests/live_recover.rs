@@ -5,6 +5,8 @@
 mod killed_run;
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 
@@ -14,14 +16,18 @@ use algo_trader::domain::{DenyReason, InstrumentId, OrderId, OrderStatus, Side};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader, Recovery};
 use algo_trader::market::Top;
+use algo_trader::run::control::{ControlPaths, ControlRequest};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::pnl::pnl_report;
 use algo_trader::run::recover::Earlier;
-use algo_trader::run::{Config, LiveError, RecoverError, ReplayOptions, replay_journal, run_live};
+use algo_trader::run::{
+    Config, LiveError, LiveOptions, RecoverError, ReplayOptions, replay_journal, run_live,
+};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use killed_run::{options, run_until_killed, start, until};
 use live_orders::{Key, balance, dollars, fills, thousandths, units, venue};
+use operator::{asked, release, run_beside, until_reply};
 use order_client::Trader;
 use std::path::Path;
 use std::time::Duration;
@@ -72,8 +78,32 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     Ok(Box::new(Bracketed { instrument: setup.one_instrument()?, began: false, standing: None }))
 }
 
-static STRATEGIES: &[StrategySpec] =
-    &[StrategySpec { name: "bracketed", doc: "one bracket", params: &[], build }];
+/// Holds a hundredth, and buys it again whenever it has nothing.
+struct Holds(InstrumentId);
+
+impl Strategy for Holds {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
+        let of = ctx.instrument(self.0).clone();
+        // What a commission leaves of it is nothing.
+        let nothing = ctx.position(instrument).qty < thousandths(&of, 1);
+        if top.is_two_sided() && nothing && ctx.open_orders(instrument).count() == 0 {
+            let _ = ctx.buy(self.0, thousandths(&of, 10)).at_limit(dollars(&of, 60_000)).send();
+        }
+    }
+
+    fn on_order(&mut self, _ctx: &mut Context<'_>, _order: &OrderState, _denied: Option<DenyReason>) {}
+}
+
+fn build_holds(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Holds(setup.one_instrument()?)))
+}
+
+static STRATEGIES: &[StrategySpec] = &[
+    StrategySpec { name: "bracketed", doc: "one bracket", params: &[], build },
+    StrategySpec { name: "holds", doc: "a position", params: &[], build: build_holds },
+];
+
+const HOLDS: &str = "[[strategy]]\nname = \"holds\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 const BRACKETED: &str = "[accounting]\nmethod = \"fifo\"\n[[strategy]]\nname = \"bracketed\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
@@ -246,6 +276,69 @@ fn a_killed_run_is_gone_on_with_its_protection_in_place_and_nothing_doubled() {
     });
     let reports = slots.filter(|slot| matches!(slot.event(), Event::Report(_))).count();
     assert!(reports >= 2, "{told}");
+}
+
+/// A thousandth, in units of 10^-8.
+const SOME: i64 = 100_000;
+
+/// Waits until the account has so much more than at first.
+fn until_held(alice: &Trader<'_>, what: &str, start: i64, good: impl Fn(i64) -> bool) {
+    until(what, || good(balance(alice, "BTC") - start).then_some(()));
+}
+
+#[test]
+fn what_a_kill_was_to_close_is_closed_by_the_run_that_goes_on_and_once_it_is_released_no_more() {
+    let venue = venue(|_| {});
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDS);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let paths = ControlPaths::new(dir.path(), &live.config.run.name);
+    let start_with = balance(&alice, "BTC");
+    let rests = || {
+        let open = alice.done("GET", "/api/v3/openOrders", &[]);
+        open.as_array().is_some_and(|rows| !rows.is_empty()).then_some(())
+    };
+
+    // Nobody buys: what is sold at the market stays. Then the process dies.
+    let run = start(&live, dir.path());
+    until("it asks for its position", rests);
+    sell(&bob, 10);
+    until_held(&alice, "it holds", start_with, |more| more > SOME);
+    let (operator, reason) = ("anna".to_owned(), "a test".to_owned());
+    let kill = ControlRequest::Kill { scope: "all".into(), flatten: true, operator, reason, via: None };
+    asked(&paths, &kill);
+    until_reply(&paths, &ControlRequest::Status, "it is stopped", |reply| !reply.stopped.is_empty());
+    until("it tries to close it", || {
+        let all = alice.done("GET", "/api/v3/allOrders", &[("symbol", "BTCUSDT")]);
+        all.as_array().expect("orders").iter().any(|o| o["side"] == "SELL").then_some(())
+    });
+    run.kill();
+    assert!(balance(&alice, "BTC") - start_with > SOME, "it is held on");
+
+    // Somebody buys again, and the run that goes on closes it; what is bought after a release stays.
+    bid(&bob);
+    let gone_on = |next: &str, during: &dyn Fn(&ControlPaths)| {
+        let change = |options: &mut LiveOptions| {
+            options.pipeline.strategies = STRATEGIES;
+            options.recover = Some(dir.path().join("run.journal"));
+        };
+        run_beside(&live, dir.path(), next, change, during)
+    };
+    gone_on("second.journal", &|paths| {
+        until_held(&alice, "it is closed", start_with, |more| more < SOME);
+        let reply = asked(paths, &ControlRequest::Status);
+        assert!(reply.stopped.iter().any(|s| s.scope == "all" && s.by == "anna" && s.flatten), "{reply:?}");
+        asked(paths, &release("all"));
+        until("it asks for its position again", rests);
+        sell(&bob, 10);
+        until_held(&alice, "it holds again", start_with, |more| more > SOME);
+    });
+    let held = balance(&alice, "BTC");
+    gone_on("third.journal", &|paths| {
+        assert!(asked(paths, &ControlRequest::Status).stopped.is_empty());
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(balance(&alice, "BTC"), held, "what was bought after the release is not closed");
+    });
 }
 
 #[test]

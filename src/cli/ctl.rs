@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
     after_help = "What is stopped stays stopped over restarts, until it is released. A kill takes back what is open, and ends \
 what is held here until its price comes. What only reduces a position and waits for its price (stops and take-profits, and \
 what is in one list with them) stays, at the venue too, and leaves when it comes; where --flatten closes positions, what of \
-it is at the venue is taken back as well. Beside it nothing goes out but market orders that reduce a position. \
+it is at the venue is taken back as well, and a run that goes on with this one's journal closes what is left, unless it was \
+released. Beside it nothing goes out but market orders that reduce a position. \
 A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line. Both reach a run too that still waits to \

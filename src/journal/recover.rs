@@ -297,11 +297,13 @@ impl Recovery {
             Command::Resume => self.halted = false,
             Command::Kill(kill) => {
                 // What a limit of losses stopped is stopped by it whoever stops it again, as risk has it.
-                let by_limit = |known: &&Kill| known.scope == kill.scope && known.cause.is_of_losses();
-                let cause = self.killed.iter().find(by_limit).map_or(kill.cause, |known| known.cause);
+                let known = self.killed.iter().find(|known| known.scope == kill.scope).copied();
+                let by_limit = known.filter(|known| known.cause.is_of_losses());
+                let cause = by_limit.map_or(kill.cause, |known| known.cause);
+                // What was to be closed and is not yet is closed by the run that goes on: what protected it was taken back.
+                let flatten = kill.flatten || known.is_some_and(|known| known.flatten);
                 self.killed.retain(|known| known.scope != kill.scope);
-                // Whatever was to be closed was closed then, or a person looks now.
-                self.killed.push(Kill { flatten: false, cause, ..kill });
+                self.killed.push(Kill { flatten, cause, ..kill });
             }
             Command::Release(Scope::All) => self.killed.clear(),
             Command::Release(scope) => self.killed.retain(|known| known.scope != scope),
@@ -445,15 +447,20 @@ mod tests {
             recovery.finish().killed
         };
         let kills = [kill(one, true), kill(other, false), kill(one, false)].map(Command::Kill);
-        assert_eq!(left(&kills), [kill(other, false), kill(one, false)]);
+        assert_eq!(
+            left(&kills),
+            [kill(other, false), kill(one, true)],
+            "who stops it again leaves it to be closed"
+        );
         let lost = Kill { cause: DenyReason::DailyLoss, ..kill(one, false) };
         assert_eq!(
-            left(&[kills[0], Command::Kill(lost), kills[2]]),
-            [lost],
+            left(&[kills[1], Command::Kill(lost), kills[2]]),
+            [kill(other, false), lost],
             "it goes on by its limit's name"
         );
-        // Its positions are not closed a second time.
-        assert_eq!(left(&[Command::Kill(kill(Scope::All, true))]), [kill(Scope::All, false)]);
+        // Once it was released, it is closed no more, whoever stops it then.
+        let released_before = [&kills[..1], &[Command::Release(one)], &kills[2..]].concat();
+        assert_eq!(left(&released_before), [kill(one, false)]);
         let released = |scope| [&kills[..], &[Command::Release(scope)]].concat();
         assert_eq!(left(&released(one)), [kill(other, false)]);
         assert_eq!(left(&released(Scope::All)), []);

@@ -86,6 +86,12 @@ impl Switches {
         self.switch(scope).and_then(|switch| *switch).map(|thrown| thrown.cause)
     }
 
+    /// Whether this limit of losses threw its own switch, or would have.
+    pub fn is_thrown_by(&mut self, scope: Scope, limit: DenyReason) -> bool {
+        let limit = bit(limit);
+        self.switch(scope).and_then(|switch| *switch).is_some_and(|thrown| thrown.limits & limit != 0)
+    }
+
     /// Whether what is open of this is closed, by any of its switches.
     pub fn closes(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
         let venue = self.venue_of.get(instrument.index()).map_or(usize::MAX, |venue| usize::from(venue.0));

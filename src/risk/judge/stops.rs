@@ -34,8 +34,6 @@ impl<R: RuleList> Judge<R> {
         let threw = self.switches.kill(kill);
         if threw != Threw::Nothing {
             (self.sweeping, self.sweep_at) = (true, self.now);
-        }
-        if threw == Threw::New {
             self.tell(Switched::Killed(*kill));
         }
         threw == Threw::New
@@ -275,6 +273,11 @@ impl<R: RuleList> Judge<R> {
     /// stopped before is no exception: whoever did may have meant to keep the position, and not to lose all of it.
     #[cold]
     fn latch(&mut self, seq: u64, kill: &Kill) {
+        // It stopped this once, before a restart, say: what was to be closed was said then, and what protects what is not to be
+        // closed stays.
+        if self.switches.is_thrown_by(kill.scope, kill.cause) {
+            return;
+        }
         if self.kill(kill) {
             self.answer(seq, || Slot::command(Command::Kill(*kill)));
         }

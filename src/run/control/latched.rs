@@ -4,7 +4,7 @@
 //! new list, whole. A file that cannot be read stops the start: what it held may not trade.
 
 use super::file::write_whole;
-use crate::domain::{DenyReason, Kill, Scope};
+use crate::domain::{DenyReason, Kill, Scope, Time};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -25,6 +25,9 @@ pub struct Stopped {
     pub reason: String,
     /// Since when, by the sequencer's clock.
     pub since: String,
+    /// Whether what is open of it is closed, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flatten: bool,
 }
 
 /// Why the list cannot be kept.
@@ -145,11 +148,15 @@ impl Latched {
 }
 
 impl Stopped {
-    /// The kill that it was, for a scope of this run.
+    /// The kill that it was, for a scope of a run that goes on with the journal of one whose last event was at `goes_on`; none
+    /// where it goes on with none, and so holds nothing.
+    ///
+    /// What a journal lost its end of, and with that the kill, is closed all the same. Of a kill that it may have, its own
+    /// word counts, which comes with it: that a release could not be written here must not close what was opened after it.
     #[must_use]
-    pub fn kill(&self, scope: Scope) -> Kill {
-        // Whatever was to be closed was closed then, or a person looks now.
-        Kill { scope, cause: self.why(), flatten: false }
+    pub fn kill(&self, scope: Scope, goes_on: Option<Time>) -> Kill {
+        let lost = goes_on.is_some_and(|last| self.since > last.to_string());
+        Kill { scope, cause: self.why(), flatten: self.flatten && lost }
     }
 
     /// Whether a limit of losses stopped it, or would have.
@@ -158,7 +165,9 @@ impl Stopped {
         self.why().is_of_losses()
     }
 
-    fn why(&self) -> DenyReason {
+    /// The reason that orders are denied by.
+    #[must_use]
+    pub fn why(&self) -> DenyReason {
         let named = |reason: &&DenyReason| reason.label() == self.cause;
         DenyReason::ALL.iter().find(named).copied().unwrap_or(DenyReason::Killed)
     }
@@ -174,7 +183,8 @@ mod tests {
             cause: "daily-loss".into(),
             by: "limit".into(),
             reason: "a test".into(),
-            since: "now".into(),
+            since: Time(7_000).to_string(),
+            flatten: true,
         }
     }
 
@@ -205,7 +215,12 @@ mod tests {
         latched.add(stopped("strategy a")).expect("once is enough");
         let mut again = Latched::open(&path).expect("read");
         assert_eq!(again.stopped, latched.stopped);
-        assert_eq!(again.stopped[0].kill(Scope::All).cause, DenyReason::DailyLoss);
+        let closes = [None, Some(Time(8_000)), Some(Time(7_000)), Some(Time(6_000))].map(|goes_on| {
+            let kill = again.stopped[0].kill(Scope::All, goes_on);
+            assert_eq!(kill.cause, DenyReason::DailyLoss);
+            kill.flatten
+        });
+        assert_eq!(closes, [false, false, false, true], "what a journal may tell of, it tells itself");
         again.remove("strategy a").expect("written");
         assert_eq!(Latched::open(&path).expect("read").stopped, [stopped("all")]);
         again.add(stopped("instrument b")).expect("written");

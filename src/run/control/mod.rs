@@ -301,19 +301,20 @@ impl PreparedControl {
         Some(losses.carried(&labels(config), &config.risk.setup.day, now, goes_on))
     }
 
-    /// What the last run left stopped, as commands for this one. What has no name in it any more is told, and kept.
+    /// What the last run left stopped, as commands for this one, which goes on with a journal whose last event was at
+    /// `goes_on`, if it does. What has no name in it any more is told, and kept.
     #[must_use]
-    pub fn kills(&self) -> Vec<Kill> {
+    pub fn kills(&self, goes_on: Option<Time>) -> Vec<Kill> {
         let mut kills = Vec::new();
         for stopped in &self.latched.stopped {
-            let Stopped { scope, cause, by, reason, since } = stopped;
+            let Stopped { scope, cause, by, reason, since, .. } = stopped;
             let why = format!("{cause}: {reason}, by {by}, since {since}");
             match self.names.read(scope) {
                 Ok(scopes) => {
                     log::error!(
                         "{scope} stays stopped ({why}): `algo-trader ctl release` lets it trade again"
                     );
-                    kills.extend(scopes.into_iter().map(|scope: Scope| stopped.kill(scope)));
+                    kills.extend(scopes.into_iter().map(|scope: Scope| stopped.kill(scope, goes_on)));
                 }
                 Err(error) => log::error!("{scope} was stopped ({why}), and stops NOTHING here: {error}"),
             }

@@ -45,7 +45,10 @@ impl Server {
         self.send(Command::Pause(of, PausedBy::Operator))?;
         self.pausing.retain(|(asked, _)| *asked != of);
         let (scope, by, reason) = (self.names.of(of), operator.to_owned(), reason.to_owned());
-        self.pausing.push((of, Stopped { scope, cause: CAUSE.to_owned(), by, reason, since: String::new() }));
+        self.pausing.push((
+            of,
+            Stopped { scope, cause: CAUSE.to_owned(), by, reason, since: String::new(), flatten: false },
+        ));
         Ok(())
     }
 
@@ -103,7 +106,14 @@ impl Server {
             |asked| (asked.by, asked.reason),
         );
         log::warn!("{scope} is paused by {by}: {reason}; `algo-trader ctl resume {scope}` lets it trade");
-        self.paused.add(Stopped { scope, cause: CAUSE.to_owned(), by, reason, since: at.to_string() })
+        self.paused.add(Stopped {
+            scope,
+            cause: CAUSE.to_owned(),
+            by,
+            reason,
+            since: at.to_string(),
+            flatten: false,
+        })
     }
 
     /// Risk holds it back for an operator no longer.

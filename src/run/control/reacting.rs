@@ -69,8 +69,9 @@ impl Server {
         let Some(stopped) = self.stopped(scope).filter(|stopped| stopped.is_by_limit()).cloned() else {
             return;
         };
-        let cause = stopped.kill(scope).cause;
-        if let Err(problem) = self.kill(scope, cause, false, &stopped.by, &stopped.reason) {
+        // What its limit was to close is closed on.
+        let (cause, flatten) = (stopped.why(), stopped.flatten);
+        if let Err(problem) = self.kill(scope, cause, flatten, &stopped.by, &stopped.reason) {
             log::error!("{} is stopped no longer: {problem}", stopped.scope);
         }
     }

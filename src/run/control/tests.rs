@@ -209,7 +209,7 @@ fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
         for (name, count) in [(good, 1), (gone, 0)] {
             std::fs::write(file, line(name)).expect("written");
             let prepared = open().expect("a name");
-            assert_eq!(prepared.kills().len() + prepared.pauses().len(), count, "{name}");
+            assert_eq!(prepared.kills(None).len() + prepared.pauses().len(), count, "{name}");
         }
         std::fs::remove_file(file).expect("ours");
     }

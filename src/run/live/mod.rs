@@ -291,7 +291,7 @@ fn live(
     pipeline_options.account = prepared_orders.as_ref().and_then(|orders| orders.account);
     let mut config = adopted.unwrap_or_else(|| config.clone());
     let mut standing = Vec::new();
-    let mut goes_on_with = None;
+    let (mut goes_on_with, mut goes_on_at) = (None, None);
     if let Some(earlier) = earlier {
         earlier.fits(&config, pipeline_options.account)?;
         if let Some(told) = earlier.told_of_another_name(&config.run.name) {
@@ -300,7 +300,7 @@ fn live(
         log::warn!("{}", earlier.told());
         standing = earlier.standing_commands();
         pipeline_options.lineage = Some(earlier.lineage());
-        goes_on_with = Some(earlier.path.clone());
+        (goes_on_with, goes_on_at) = (Some(earlier.path.clone()), Some(earlier.recovered.time));
         if let Some(balances) = earlier.header.balances {
             config.paper.balances = balances;
         }
@@ -375,7 +375,7 @@ fn live(
     let (vitals, end_alerts) = (Vitals::default(), beside.alerts.clone());
     let control = match (control, pipeline.commands.take()) {
         (Some((prepared, heard)), Some(commands)) => {
-            let kept = prepared.kills().into_iter().map(Command::Kill).chain(prepared.pauses());
+            let kept = prepared.kills(goes_on_at).into_iter().map(Command::Kill).chain(prepared.pauses());
             stay_stopped(&mut pipeline, kept);
             let housekeeping = &pipeline.topology.housekeeping;
             let Beside { notes, alerts, reactions, store } = beside;

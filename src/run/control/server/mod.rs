@@ -524,9 +524,12 @@ impl Server {
         let asked = self.asked.iter().position(theirs).map(|at| self.asked.remove(at));
         let is_limit = kill.cause.is_of_losses();
         let before = self.stopped(kill.scope).cloned();
-        if before.as_ref().is_some_and(|before| !is_limit || before.cause == kill.cause.label()) {
-            // It was stopped by the run before.
-            return Ok(());
+        let flatten = kill.flatten || before.as_ref().is_some_and(|before| before.flatten);
+        if let Some(before) = &before
+            && (!is_limit || before.cause == kill.cause.label())
+        {
+            // It was stopped already, by the run before, say; what is new is at most that it is closed, too.
+            return self.closes_too(before, flatten);
         }
         let (by, mut reason) = match (asked, kill.cause) {
             (Some(asked), _) => (asked.by, asked.reason),
@@ -547,9 +550,9 @@ impl Server {
             "KILLED: {scope} is stopped by {by}: {reason}; `algo-trader ctl release` lets it trade again"
         );
         self.links.alerts.raise(Alert::stopped(&scope, kill.cause.label(), &by, &reason, at));
-        if before.is_some_and(|before| before.is_by_limit()) {
+        if let Some(before) = before.filter(Stopped::is_by_limit) {
             // The first limit stays its reason, as it is risk's.
-            return Ok(());
+            return self.closes_too(&before, flatten);
         }
         self.latched.add(Stopped {
             scope,
@@ -557,7 +560,16 @@ impl Server {
             by,
             reason,
             since: at.to_string(),
+            flatten,
         })
+    }
+
+    /// What is stopped already is closed from now on as well, where it is.
+    fn closes_too(&mut self, stopped: &Stopped, flatten: bool) -> Result<(), LatchedError> {
+        if stopped.flatten == flatten {
+            return Ok(());
+        }
+        self.latched.add(Stopped { flatten, ..stopped.clone() })
     }
 
     fn beat(&mut self) {
