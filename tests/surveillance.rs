@@ -5,10 +5,17 @@
 //! What is drawn depends on the seed alone.
 
 use algo_trader::calendar::Calendar;
-use algo_trader::domain::{InstrumentId, OrderId, Price, Qty, Side, StrategyId, Time};
+use algo_trader::domain::event::Report;
+use algo_trader::domain::order::ReportKind;
+use algo_trader::domain::{
+    ClientOrderId, Extras, InstrumentId, Order, OrderId, OrderKind, Price, Qty, Side, Slot, StrategyId, Time,
+    TimeInForce,
+};
+use algo_trader::execution::{Record, RecordKind};
+use algo_trader::journal::Entry;
 use algo_trader::surveillance::{
-    Act, Alert, Close, CloseSettings, Detector, Ignition, IgnitionSettings, Reaction, Seen, Spoofing,
-    SpoofingSettings, Stuffing, StuffingSettings, Surveillance, Wash, WashSettings,
+    Act, Alert, Close, CloseSettings, Detector, Ignition, IgnitionSettings, Observer, Reaction, Seen,
+    Spoofing, SpoofingSettings, Stuffing, StuffingSettings, Surveillance, Wash, WashSettings,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -340,6 +347,48 @@ fn quote_stuffing_is_found() {
         world.finish()
     };
     measure("quote-stuffing", make, || Box::new(Stuffing::new(StuffingSettings::default())));
+}
+
+/// Sixty orders within a second, as a journal tells of them, each of which ends 2 ms later as this report says.
+fn told_of(ended: ReportKind) -> Option<Alert> {
+    let (mut observer, mut stuffing) = (Observer::default(), Stuffing::new(StuffingSettings::default()));
+    let mut found = None;
+    let mut take = |entry: Entry| {
+        if let Some(seen) = observer.take(&entry) {
+            found = stuffing.take(&seen).or(found.take());
+        }
+    };
+    for n in 1..=60 {
+        let order = Order {
+            id: OrderId(n),
+            strategy: StrategyId(0),
+            instrument: IT,
+            side: Side::Buy,
+            kind: OrderKind::PostOnly,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(10),
+            price: Price(100),
+            extras: Extras::NONE,
+        };
+        let at = Time(BEGIN + n * 15_000_000);
+        let mut slot = Slot::clock();
+        slot.stamp(at, 0, 0);
+        take(Entry::Slot(slot));
+        let client_id = ClientOrderId::derive(7, order.id);
+        take(Entry::Record(Record { seq: n, kind: RecordKind::Order, order, denied: None, client_id }));
+        let mut slot = Slot::report(&Report::of(&order, ended));
+        slot.stamp(at.plus_nanos(2_000_000), 0, 0);
+        take(Entry::Slot(slot));
+    }
+    found
+}
+
+#[test]
+fn orders_that_the_venue_refuses_are_no_stuffing_and_those_that_are_taken_back_are() {
+    assert_eq!(told_of(ReportKind::Rejected), None, "who posts only is refused in a fast market");
+    let told = told_of(ReportKind::Canceled).expect("forty are enough");
+    assert_eq!(told.detector, "quote-stuffing");
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub enum Act {
         /// Whether it can only make the position smaller.
         reduces: bool,
     },
+    /// One of our orders never came to the market: the venue refused it, or it was not sent.
+    Refused {
+        /// Which.
+        order: OrderId,
+    },
     /// One of our orders ended other than by trading wholly.
     Ended {
         /// Which.

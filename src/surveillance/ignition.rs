@@ -148,7 +148,7 @@ impl Detector for Ignition {
                 }
                 None
             }
-            Act::Order { .. } | Act::Ended { .. } | Act::Cancel { .. } => None,
+            Act::Order { .. } | Act::Refused { .. } | Act::Ended { .. } | Act::Cancel { .. } => None,
         }
     }
 }

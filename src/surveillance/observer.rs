@@ -65,7 +65,8 @@ fn reported(report: &Report, time: Time) -> Option<Seen> {
             maker: report.maker,
             trade_id: report.trade_id,
         },
-        ReportKind::Rejected | ReportKind::Canceled | ReportKind::Expired => Act::Ended { order },
+        ReportKind::Rejected => Act::Refused { order },
+        ReportKind::Canceled | ReportKind::Expired => Act::Ended { order },
         // Funding, liquidation and commissions are the venue's doing.
         ReportKind::Accepted
         | ReportKind::CancelRejected

@@ -156,6 +156,17 @@ impl Spoofing {
         self.look(time)
     }
 
+    /// An order never came to the market: nothing rested, and nothing is taken back.
+    fn refused(&mut self, order: OrderId) {
+        self.resting.remove(&order);
+        for (_, suspicion) in self.suspicions.iter_mut() {
+            let Some(at) = suspicion.facing.iter().position(|(id, _)| *id == order) else { continue };
+            let (_, left) = suspicion.facing.swap_remove(at);
+            suspicion.total = suspicion.total.saturating_sub(left);
+            suspicion.orders = suspicion.orders.saturating_sub(1);
+        }
+    }
+
     /// An order that only reduces stands for what was taken back of its like.
     fn came_again(&mut self, strategy: StrategyId, instrument: InstrumentId, side: Side, qty: i64) {
         for (_, suspicion) in self.suspicions.iter_mut() {
@@ -240,6 +251,10 @@ impl Detector for Spoofing {
                 }
                 None
             }
+            Act::Refused { order } => {
+                self.refused(order);
+                None
+            }
             Act::Ended { order } => self.ended(time, order),
             Act::Cancel { .. } | Act::Trade { .. } => None,
         };
@@ -257,6 +272,11 @@ mod tests {
     /// Twice: 500 to sell rest, 10 are bought, the 500 are taken back, and so much comes again so long after. When the alert
     /// is heard, ms after the second taking back, of which another trade comes every 100.
     fn heard(reduces: bool, again: i64, after_ms: u64) -> Option<u64> {
+        heard_where(reduces, again, after_ms, |order| Act::Ended { order })
+    }
+
+    /// The same, where the 500 end like this.
+    fn heard_where(reduces: bool, again: i64, after_ms: u64, end: fn(OrderId) -> Act) -> Option<u64> {
         let mut spoofing = Spoofing::new(SpoofingSettings::default());
         let (instrument, strategy) = (InstrumentId(0), StrategyId(0));
         let mut told = None;
@@ -274,7 +294,7 @@ mod tests {
                 (0, order(1, Side::Sell, 500, reduces)),
                 (1_000, order(2, Side::Buy, 10, false)),
                 (2_000, fill),
-                (3_000, Act::Ended { order: OrderId(episode * 10 + 1) }),
+                (3_000, end(OrderId(episode * 10 + 1))),
             ];
             acts.extend((1..90).map(|n| (3_000 + n * 100, trade)));
             if again > 0 {
@@ -295,6 +315,7 @@ mod tests {
     #[test]
     fn a_target_that_is_moved_was_not_taken_back_and_one_that_stays_away_was() {
         assert_eq!(heard(false, 0, 0), Some(0));
+        assert_eq!(heard_where(false, 0, 0, |order| Act::Refused { order }), None, "it never rested");
         assert_eq!(heard(false, 510, 200), Some(0), "what may open is an offer that was withdrawn");
         assert_eq!(heard(true, 510, 200), None);
         assert_eq!(heard(true, 0, 0), Some(3_100));

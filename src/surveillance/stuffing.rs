@@ -118,6 +118,11 @@ impl Detector for Stuffing {
                 }
                 self.ended(seen.time, seen.instrument, order)
             }
+            // Nobody saw it: nothing was taken back.
+            Act::Refused { order } => {
+                self.live.remove(&order);
+                None
+            }
             Act::Cancel { .. } | Act::Trade { .. } => None,
         }
     }
