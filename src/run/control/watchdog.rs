@@ -101,6 +101,14 @@ pub enum CancelError {
         /// For how long it is to be asked nothing, where it said so, s.
         retry_after_s: Option<u64>,
     },
+    /// An answer that says nothing of what was asked for.
+    #[error("{what} was answered with HTTP 200, and not as the venue does: {said}")]
+    Unread {
+        /// What was asked for.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// The request could not be signed.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -165,7 +173,7 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
         // A venue that is not there, or takes no more questions for now, says nothing of the key.
         let pause = match (&error, error.silence()) {
             (_, Some(pause)) => pause,
-            (CancelError::Unanswered { .. }, _) => pauses.next_pause(),
+            (CancelError::Unanswered { .. } | CancelError::Unread { .. }, _) => pauses.next_pause(),
             (CancelError::Refused { status: 500.., .. }, _) => pauses.next_pause(),
             _ => return Err(WatchdogError::Useless(error)),
         };
@@ -309,8 +317,10 @@ impl Account {
         const WHAT: &str = "the open orders";
         self.learn_the_time()?;
         let rows = self.signed(WHAT, "GET", "/api/v3/openOrders", None)?;
-        let of = |row: &Value| Some((row["symbol"].as_str()?.to_owned(), row["orderId"].as_u64()?));
-        Ok(rows.as_array().into_iter().flatten().filter_map(of).collect())
+        read_open(&rows).ok_or_else(|| CancelError::Unread {
+            what: WHAT,
+            said: said(rows.to_string().as_bytes(), SHOWN_CHARS),
+        })
     }
 
     fn learn_the_time(&mut self) -> Result<(), CancelError> {
@@ -355,12 +365,20 @@ impl Account {
         let read = serde_json::from_slice(&answer.body);
         match (answer.status, read) {
             (200, Ok(value)) => Ok(value),
+            (200, Err(_)) => Err(CancelError::Unread { what, said: said(&answer.body, SHOWN_CHARS) }),
             (status, _) => {
-                let said = said(&answer.body, SHOWN_CHARS);
-                Err(CancelError::Refused { what, status, said, retry_after_s: answer.retry_after_s })
+                let (said, retry_after_s) = (said(&answer.body, SHOWN_CHARS), answer.retry_after_s);
+                Err(CancelError::Refused { what, status, said, retry_after_s })
             }
         }
     }
+}
+
+/// Symbol and number of each order of an answer; none where one of them does not read: an answer that is not understood must
+/// not pass for one that says that nothing is open.
+fn read_open(rows: &Value) -> Option<Vec<(String, u64)>> {
+    let of = |row: &Value| Some((row["symbol"].as_str()?.to_owned(), row["orderId"].as_u64()?));
+    rows.as_array()?.iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -392,6 +410,24 @@ mod tests {
         assert_eq!((refused(429, None), refused(418, None)), (seconds(60), seconds(120)));
         assert_eq!((refused(403, None), refused(418, Some(0))), (seconds(300), seconds(1)));
         assert_eq!((refused(400, Some(9)), refused(503, None)), (None, None));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_list_of_orders_does_not_say_that_nothing_is_open() {
+        let of = |text: &str| read_open(&serde_json::from_str(text).expect("JSON"));
+        assert_eq!(of("[]"), Some(vec![]));
+        let good = r#"{"symbol": "A", "orderId": 7, "more": 1}"#;
+        assert_eq!(of(&format!("[{good}]")), Some(vec![("A".to_owned(), 7)]));
+        for bad in ["{}", "null", "{\"msg\": \"soon\"}", r#"[{"symbol": "A", "orderId": "8"}]"#, "[{}]"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+        assert_eq!(
+            of(&format!("[{good}, {{\"symbol\": \"B\"}}]")),
+            None,
+            "one that does not read may be open"
+        );
+        let unread = CancelError::Unread { what: "the open orders", said: "{}".to_owned() };
+        assert_eq!(unread.silence(), None, "it is asked again soon");
     }
 
     #[test]
