@@ -40,7 +40,7 @@ pub(super) struct StrategyLine {
     pub fills_today: u32,
     /// Orders that risk denied since the run began.
     pub denied: u64,
-    /// Orders that the venue refused since then.
+    /// Orders that the venue did not take since then.
     pub refused: u64,
 }
 

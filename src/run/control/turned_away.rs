@@ -7,7 +7,7 @@ use crate::risk::snapshot::RiskSnapshot;
 use crate::venue::binance::client::refusal_words;
 use serde::{Deserialize, Serialize};
 
-/// Orders of one strategy that risk denied or the venue refused, since the run began.
+/// Orders of one strategy that risk denied, or the venue did not take, since the run began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct TurnedAwayReply {
@@ -18,7 +18,7 @@ pub struct TurnedAwayReply {
     /// The last of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_denied: Option<TurnedAwayOrderReply>,
-    /// How many the venue refused.
+    /// How many the venue refused, or were not sent after all.
     pub refused: u64,
     /// The last of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub struct TurnedAwayReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct TurnedAwayOrderReply {
-    /// The name of the reason, or what the venue said.
+    /// The name of the reason, what the venue said, or why it was not sent.
     pub why: String,
     /// Of what.
     pub instrument: String,
@@ -75,7 +75,7 @@ impl TurnedAwayReply {
             })
         };
         let denied = line(self.denied, "denied by risk", &self.last_denied);
-        denied.into_iter().chain(line(self.refused, "refused by the venue", &self.last_refused)).collect()
+        denied.into_iter().chain(line(self.refused, "not taken by the venue", &self.last_refused)).collect()
     }
 }
 
@@ -121,11 +121,16 @@ mod tests {
         );
         assert!(
             lines[1].starts_with(&format!(
-                "{strategy}: 1 order refused by the venue since the run began, the last of {name} at"
+                "{strategy}: 1 order not taken by the venue since the run began, the last of {name} at"
             )) && lines[1].contains("-2010"),
             "{lines:?}"
         );
-        // What the venue gave no reason for is told all the same.
+        // What was not sent, since the venue's clock is not known, is not said to be the venue's refusal.
+        let why = Refused { code: 0, cause: 102, filter: 0 };
+        some.turned_away[1].last_refused = Some(TurnedAwayOrder { why, instrument, at: Time(0) });
+        let lines = TurnedAwayReply::all(&some, &names)[0].lines();
+        assert!(lines[1].contains(": not sent: ") && !lines[1].contains("refused"), "{lines:?}");
+        // What no reason was given for is told all the same.
         some.turned_away[1] = TurnedAway {
             refused: 2,
             last_refused: Some(TurnedAwayOrder { why: Refused::default(), instrument, at: Time(0) }),
