@@ -52,6 +52,8 @@ pub(super) enum AlertKind {
     KeyRefused,
     /// It takes it again.
     KeyTaken,
+    /// A stage hangs, or does not keep up: nothing is traded or taken back meanwhile.
+    StagesBehind,
     /// The run ended, and orders are, or may be, open at the venue that nobody looks after.
     LeftOpen,
 }
@@ -135,6 +137,11 @@ impl Alert {
         Self { kind: AlertKind::Failed, ..Self::stopped("all", "fault", "", reason, at) }
     }
 
+    /// A stage hangs, or does not keep up.
+    pub fn stages_behind(reason: &str, at: Time) -> Self {
+        Self { kind: AlertKind::StagesBehind, ..Self::stopped("all", "stages", "", reason, at) }
+    }
+
     /// The run is over, and not all of its orders.
     pub fn left_open(reason: &str, at: Time) -> Self {
         Self { kind: AlertKind::LeftOpen, ..Self::stopped("all", "end", "", reason, at) }
@@ -161,7 +168,7 @@ impl Alert {
             AlertKind::NotStarted => format!("the run has NOT BEGUN: {reason}"),
             AlertKind::Waiting => format!("the run WAITS before it begins: {reason}"),
             AlertKind::Failed => format!("the run has ENDED by a fault: {reason}"),
-            AlertKind::MarketDataLost | AlertKind::LeftOpen => reason.clone(),
+            AlertKind::MarketDataLost | AlertKind::StagesBehind | AlertKind::LeftOpen => reason.clone(),
             AlertKind::MarketDataBack => format!("the market data is back: {reason}"),
             AlertKind::TrailBroken => format!("the AUDIT TRAIL is broken: {reason}"),
             AlertKind::KeyRefused => format!("no order is sent: {reason}"),

@@ -5,7 +5,7 @@
 //!     ctl ──socket──▶ ┐                                                   ┌──▶ file of what is stopped
 //!     SIGUSR1 ──────▶ ├─ this thread ──lane──▶ sequencer ─▶ ring ─▶ risk ─┤    (by this thread, forced to the disk)
 //!     NAME.kill ────▶ ┘        ▲                                          └──▶ cancels, denials
-//!                              └── signs of life of the feed's thread ─▶ NAME.heartbeat
+//!                              └── signs of life of feed and stages ─▶ NAME.heartbeat
 //! ```
 //!
 //! Owns: the files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched`, `NAME.paused` and `NAME.losses`, NAME being the run's; and where
@@ -33,6 +33,7 @@ mod pausing;
 mod reacting;
 mod request;
 mod server;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod turned_away;
@@ -44,7 +45,9 @@ pub use asker::{Answered, Asker};
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
 pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, UnclosedReply, Via};
+pub use stages::StagesReply;
 pub use turned_away::{TurnedAwayOrderReply, TurnedAwayReply};
+pub(in crate::run) use vitals::Backlog;
 pub use vitals::Vitals;
 
 use super::affinity::keep_to;

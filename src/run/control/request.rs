@@ -1,6 +1,7 @@
 //! What an operator may ask of a running process, one line of JSON each way.
 
 use super::latched::Stopped;
+use super::stages::StagesReply;
 use super::turned_away::TurnedAwayReply;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -248,6 +249,9 @@ pub struct ControlReply {
     /// How the feed stood then.
     #[serde(default)]
     pub feed: FeedReply,
+    /// How far the stages are behind what is published; absent where that is less than a second.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stages_behind: Option<StagesReply>,
     /// What is wrong with the market data now; nothing where all is well.
     #[serde(default)]
     pub market_data: Vec<MarketDataReply>,
@@ -327,11 +331,11 @@ impl ControlReply {
         lines
     }
 
-    /// What takes no new orders though nobody stopped it, what others than an operator hold back, what will stop the next
+    /// Stages that are behind, what takes no new orders though nobody stopped it, what others than an operator hold back, what will stop the next
     /// start, and what is not written, a line each.
     #[must_use]
     pub fn held_back(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.stages_behind.iter().map(StagesReply::line).collect();
         if let Some(why) = &self.unsaved {
             lines.push(format!("NOT WRITTEN: a restart would not know what is stopped and paused: {why}"));
         }

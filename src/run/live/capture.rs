@@ -87,6 +87,10 @@ impl Sink for Files {
     fn progress(&self) -> (u64, Time) {
         (self.frames, self.last)
     }
+
+    fn handled(&self) -> u64 {
+        self.frames
+    }
 }
 
 /// Captures what the configuration's venue sends, until the duration is over or an end is asked for.

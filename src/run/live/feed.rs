@@ -454,6 +454,7 @@ impl LiveFeed {
         let (seq, time) = sink.progress();
         let mut status =
             LiveStatus { frames: self.decoding.counts.lines, seq, time, ..LiveStatus::default() };
+        status.handled = sink.handled();
         status.decode_errors = self.decoding.counts.decode_errors;
         for followed in &self.markets {
             let (synced, books) = followed.client.books_synced();

@@ -86,6 +86,8 @@ pub struct LiveStatus {
     pub frames: u64,
     /// Events published.
     pub seq: u64,
+    /// Of those, how many every stage has handled.
+    pub handled: u64,
     /// Time of the last event.
     pub time: Time,
     /// Connections that carry data.
@@ -570,7 +572,10 @@ fn await_orders(orders: &RunningOrders, pipeline: &mut Pipeline, vitals: &Vitals
 /// A sign of life before the feed begins, and after it ended.
 fn beat(vitals: &Vitals, pipeline: &Pipeline) {
     let sequencer = &pipeline.sequencer;
-    vitals.beat(&LiveStatus { seq: sequencer.seq(), time: sequencer.time(), ..LiveStatus::default() });
+    // Begin and end are bounded, and stages that failed handle nothing any more: what counts is that somebody is at it.
+    let seq = sequencer.seq();
+    vitals.beat(&LiveStatus { seq, handled: seq, time: sequencer.time(), ..LiveStatus::default() });
+    vitals.note_waiting(None);
 }
 
 /// Lets what the venue says into the ring while a run ends; says whether there was anything.

@@ -3,8 +3,9 @@
 
 use super::LiveStatus;
 use crate::pipeline::{Stop, StopReason};
-use crate::run::control::Vitals;
+use crate::run::control::{Backlog, Vitals};
 use crate::run::orders::OrdersLink;
+use std::time::Instant;
 
 /// Shows how a live run is doing.
 pub type ProgressReport = Box<dyn FnMut(&LiveStatus) + Send>;
@@ -17,8 +18,10 @@ pub(super) fn watching(
     stop: Stop,
     mut shown: Option<ProgressReport>,
 ) -> ProgressReport {
+    let mut backlog = Backlog::default();
     Box::new(move |status| {
         vitals.beat(status);
+        vitals.note_waiting(backlog.look(status.seq, status.handled, Instant::now()));
         if orders.as_ref().is_some_and(OrdersLink::has_died) {
             let message = "the thread that sends them died, which is a defect: please report it; what is open at the venue \
                            may stay open";

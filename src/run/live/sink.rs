@@ -51,6 +51,9 @@ pub(super) trait Sink {
 
     /// Events published, and the time of the last.
     fn progress(&self) -> (u64, Time);
+
+    /// Of those, how many whoever they are for has handled.
+    fn handled(&self) -> u64;
 }
 
 impl Sink for Pipeline {
@@ -103,5 +106,9 @@ impl Sink for Pipeline {
 
     fn progress(&self) -> (u64, Time) {
         (self.sequencer.seq(), self.sequencer.time())
+    }
+
+    fn handled(&self) -> u64 {
+        self.sequencer.handled()
     }
 }

@@ -163,6 +163,12 @@ impl Sequencer {
         self.seq
     }
 
+    /// Up to which sequence number every stage has handled all. It reads what another thread writes: not for each event.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.progress.seq()
+    }
+
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {

@@ -11,6 +11,7 @@ use super::market_data::{MarketData, TOLD_MAX};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
 use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
+use super::stages::{StagesNews, StagesWatch};
 use super::turned_away::TurnedAwayReply;
 use super::unclosed::UnclosedPositions;
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
@@ -76,6 +77,7 @@ pub(super) struct Server {
     found: SharedFound,
     market_data: MarketData,
     data_watch: DataWatch,
+    stages_watch: StagesWatch,
     pub(super) throttles: Throttles,
     /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
     asking: Vec<(Peer, Instant)>,
@@ -126,6 +128,7 @@ impl Server {
             found,
             market_data,
             data_watch: DataWatch::default(),
+            stages_watch: StagesWatch::default(),
             throttles: Throttles { last: throttle, ..Throttles::default() },
             asking: Vec::new(),
             poll,
@@ -177,6 +180,7 @@ impl Server {
                 beat = Some(Instant::now());
                 self.beat();
                 self.watch_data();
+                self.watch_stages();
                 self.latched.save_again();
                 self.paused.save_again();
             }
@@ -230,6 +234,7 @@ impl Server {
             events: vitals.events(),
             seen_ms_ago: u64::try_from(vitals.since().as_millis()).unwrap_or(u64::MAX),
             feed: vitals.feed(),
+            stages_behind: vitals.stages_behind(),
             market_data,
             market_data_left_out,
             stopped: self.latched.stopped.clone(),
@@ -516,6 +521,18 @@ impl Server {
             None => return,
         };
         self.links.alerts.raise(alert);
+    }
+
+    /// Tells of stages that hang, or do not keep up.
+    fn watch_stages(&mut self) {
+        match self.stages_watch.look(self.links.vitals.stages_behind().as_ref()) {
+            Some(StagesNews::Behind(told)) => {
+                log::error!("{told}");
+                self.links.alerts.raise(Alert::stages_behind(&told, wall_clock()));
+            }
+            Some(StagesNews::CaughtUp) => log::warn!("the stages have handled what waited for them"),
+            None => {}
+        }
     }
 
     fn note_kill(&mut self, kill: &Kill, at: Time) -> Result<(), LatchedError> {
