@@ -44,19 +44,21 @@ pub struct Klines {
 }
 
 impl Klines {
-    /// Bars of so many seconds; none where the venue has no interval that they are made of, as futures have none of a second.
+    /// Bars of so many seconds; none where the venue has no interval that they are made of, as futures have none of a second,
+    /// or where one of them takes more rows than an answer has.
     #[must_use]
     pub fn new(market: Market, seconds: u32) -> Option<Self> {
-        if seconds == WEEK_S {
-            return Some(Self { market, label: "1w", rows: 1, seconds });
-        }
         let there = |base: u32| base >= 60 || market == Market::Spot;
         let divides = |(base, _): &&(u32, &str)| seconds > 0 && seconds.is_multiple_of(*base) && there(*base);
-        let (base, label) = *INTERVALS.iter().find(divides)?;
-        Some(Self { market, label, rows: seconds / base, seconds })
+        let (base, label) = match seconds {
+            WEEK_S => (WEEK_S, "1w"),
+            _ => *INTERVALS.iter().find(divides)?,
+        };
+        let klines = Self { market, label, rows: seconds / base, seconds };
+        (klines.bars_max() > 0).then_some(klines)
     }
 
-    /// The most bars that one answer can have.
+    /// The most bars that one answer can have: one at least.
     #[must_use]
     pub fn bars_max(&self) -> u64 {
         let rows = if self.market == Market::Spot { 1_000 } else { 1_500 };
@@ -219,6 +221,8 @@ mod tests {
         let of = |market, seconds| Klines::new(market, seconds).map(|k| (k.label, k.rows, k.bars_max()));
         assert_eq!(of(Market::Spot, 1), Some(("1s", 1, 1_000)));
         assert_eq!(of(Market::Spot, 45), Some(("1s", 45, 22)));
+        assert_eq!(of(Market::Spot, 999), Some(("1s", 999, 1)));
+        assert_eq!(of(Market::Spot, 1_001), None, "more rows than an answer has");
         assert_eq!(of(Market::UsdM, 45), None, "futures have no seconds");
         assert_eq!(of(Market::UsdM, 60), Some(("1m", 1, 1_500)));
         assert_eq!(of(Market::UsdM, 600), Some(("5m", 2, 750)));
@@ -228,6 +232,23 @@ mod tests {
         let week = Klines::new(Market::Spot, 604_800).expect("there is one");
         // 2024-08-08 was a Thursday; Monday was the 5th.
         assert_eq!(week.start_of(Time(1_723_075_200 * S)), Time(1_722_816_000 * S));
+    }
+
+    #[test]
+    fn of_any_length_there_is_a_question_that_can_be_asked_or_none() {
+        let beyond =
+            [60, 3_600, 86_400, 604_800].into_iter().flat_map(|unit| (1..=2_000).map(move |n| n * unit));
+        let until = Time(1_723_075_200 * S);
+        for seconds in (0..=86_400).chain(beyond).chain([u32::MAX]) {
+            for market in [Market::Spot, Market::UsdM, Market::CoinM] {
+                let Some(klines) = Klines::new(market, seconds) else { continue };
+                assert!(klines.bars_max() >= 1, "{market} {seconds}");
+                for from in [Time(0), Time(until.0.saturating_sub(klines.length_ns())), until] {
+                    assert!(klines.weight(from, until) > 0, "{market} {seconds}");
+                    assert!(klines.path("BTCUSDT", from, until).contains("&limit="), "{market} {seconds}");
+                }
+            }
+        }
     }
 
     #[test]
