@@ -6,6 +6,7 @@
 
 use super::number::{parse_decimal, parse_truncated};
 use crate::domain::bars::{WEEK_S, first_bar_ns};
+use crate::domain::decimal::DecimalError;
 use crate::domain::event::{BarOrigin, Kline};
 use crate::domain::{Instrument, Market, Notional, Price, Qty, Time};
 use crate::venue::DecodeError;
@@ -157,8 +158,17 @@ impl Klines {
             0 => Err(DecodeError::Impossible(field)),
             price => Ok(Price(price)),
         };
-        let quote_volume = parse_truncated(row.7.as_bytes(), of.notional_decimals())
-            .map_err(|error| DecodeError::Number { field: "quoteVolume", error })?;
+        // More than can be counted is the most that can, as where bars are made of trades: it must not cost the prices.
+        let volume = match number("volume", row.5, of.qty_decimals) {
+            Err(DecodeError::Number { error: DecimalError::Overflow, .. }) if !row.5.starts_with('-') => {
+                i64::MAX
+            }
+            volume => volume?,
+        };
+        let quote_volume = match parse_truncated(row.7.as_bytes(), of.notional_decimals()) {
+            Err(DecimalError::Overflow) => i128::MAX,
+            value => value.map_err(|error| DecodeError::Number { field: "quoteVolume", error })?,
+        };
         let (open, close) = (price("open", row.1)?, price("close", row.4)?);
         let (high, low) = (price("high", row.2)?, price("low", row.3)?);
         if high < open.max(close) || low > open.min(close) {
@@ -171,7 +181,7 @@ impl Klines {
             high,
             low,
             close,
-            volume: Qty(number("volume", row.5, of.qty_decimals)?),
+            volume: Qty(volume),
             open_time,
             close_time: Time(open_time.0 + self.length_ns() - NANOS_PER_MS),
             trades: row.8,
@@ -289,6 +299,9 @@ mod tests {
             row(3, ["8.0", "8.0", "7.0", "7.5"], "2", 1),
             row(4, ["7.5", "7.5", "7.5", "7.5"], "0", 0),
             row(5, ["7.5", "7.5", "7.5", "7.5"], "0", 0),
+            // More than can be counted, as of coins of which there are very many.
+            row(6, ["7.5", "7.5", "7.5", "7.5"], "9300000000000000", 1),
+            row(7, ["7.5", "7.5", "7.5", "7.5"], "2", 1),
             // Not asked for.
             row(10, ["7.5", "7.5", "7.5", "7.5"], "1", 1),
         ];
@@ -299,7 +312,8 @@ mod tests {
                 (b.open_time.since(begin) / S, b.open.0, b.high.0, b.low.0, b.close.0, b.volume.0, b.trades)
             })
             .collect();
-        assert_eq!(seen, [(0, 100, 120, 80, 85, 2_000, 5), (120, 80, 80, 70, 75, 2_000, 1)]);
+        let counted = [(0, 100, 120, 80, 85, 2_000, 5), (120, 80, 80, 70, 75, 2_000, 1)];
+        assert_eq!(seen, [counted[0], counted[1], (360, 75, 75, 75, 75, i64::MAX, 2)]);
         assert_eq!(bars[0].close_time, Time(begin.0 + 120 * S - 1_000_000));
         assert!(bars.iter().all(|b| b.closed && b.origin == BarOrigin::Past));
     }
@@ -325,6 +339,8 @@ mod tests {
         assert_eq!(one(["0", "12.0", "9.0", "11.0"], "1"), Err(DecodeError::Impossible("open")));
         assert_eq!(one(["10.0", "10.5", "9.0", "11.0"], "1"), Err(DecodeError::Impossible("high")));
         assert_eq!(one(good, "-1"), Err(DecodeError::Impossible("volume")));
+        let below = one(good, "-9300000000000000");
+        assert!(matches!(below, Err(DecodeError::Number { field: "volume", .. })), "{below:?}");
         let backwards = format!("[{},{}]", row(1, good, "1", 1), row(0, good, "1", 1));
         assert_eq!(read(&backwards), Err(DecodeError::Impossible("openTime")));
     }
