@@ -299,13 +299,19 @@ impl LiveFeed {
     pub fn fetch_bars(&mut self, wanted: BarsWanted, now: Time) {
         let BarsWanted { seconds, past, missed } = wanted;
         for followed in &mut self.markets {
-            let there = followed.client.fetch_bars(seconds, past.clone(), now);
+            let bars_max = followed.client.fetch_bars(seconds, past.clone(), now);
             let market = followed.client.market();
-            let mut of_it = self.instruments.all().iter().filter(|of| of.market == market);
-            if !there && of_it.any(|of| past.get(of.id.index()).is_some_and(|bars| *bars > 0)) {
-                log::info!(
+            let of_it = self.instruments.all().iter().filter(|of| of.market == market);
+            let most =
+                of_it.filter_map(|of| past.get(of.id.index())).max().map_or(0, |bars| u64::from(*bars));
+            match bars_max {
+                None if most > 0 => log::info!(
                     "{market} has no bars of {seconds} s to ask for: they begin with this run's trades"
-                );
+                ),
+                Some(bars_max) if most > bars_max => log::warn!(
+                    "of before the start {bars_max} bars of {seconds} s are asked for, not {most}: {market} tells no more at once"
+                ),
+                _ => {}
             }
         }
         self.missed = Some(missed);

@@ -1,8 +1,8 @@
 //! Bars that are asked for by REST (`klines`): of which of the venue's intervals, how, and what the answer says.
 //!
 //! Facts: intervals begin at multiples of their length since 1970, UTC, a week's on Monday; 1,000 rows an answer on spot, 1,500
-//! on futures; a row is an array of twelve, oldest first, and one without trades repeats the last price (source: the venue's
-//! "Kline/Candlestick Data" pages, spot, USD-M and COIN-M editions).
+//! on futures; on COIN-M none of more than 200 days (error -4088); a row is an array of twelve, oldest first, and one without
+//! trades repeats the last price (source: the venue's "Kline/Candlestick Data" pages, spot, USD-M and COIN-M editions).
 
 use super::number::{parse_decimal, parse_truncated};
 use crate::domain::bars::{WEEK_S, first_bar_ns};
@@ -15,6 +15,8 @@ use serde::de::IgnoredAny;
 
 const NANOS_PER_S: u64 = 1_000_000_000;
 const NANOS_PER_MS: u64 = 1_000_000;
+/// COIN-M refuses questions for more than 200 days.
+const COINM_NS_MAX: u64 = 200 * 86_400 * NANOS_PER_S;
 
 /// Intervals, s, and what the venue calls them, the longest first. Those of three days and of a month begin at no multiple of a
 /// bar's length.
@@ -46,7 +48,7 @@ pub struct Klines {
 
 impl Klines {
     /// Bars of so many seconds; none where the venue has no interval that they are made of, as futures have none of a second,
-    /// or where one of them takes more rows than an answer has.
+    /// or where one of them is more than an answer has.
     #[must_use]
     pub fn new(market: Market, seconds: u32) -> Option<Self> {
         let there = |base: u32| base >= 60 || market == Market::Spot;
@@ -63,7 +65,11 @@ impl Klines {
     #[must_use]
     pub fn bars_max(&self) -> u64 {
         let rows = if self.market == Market::Spot { 1_000 } else { 1_500 };
-        rows / u64::from(self.rows)
+        let bars = rows / u64::from(self.rows);
+        match self.market {
+            Market::CoinM => bars.min(COINM_NS_MAX / self.length_ns()),
+            Market::Spot | Market::UsdM => bars,
+        }
     }
 
     /// The length of a bar, ns.
@@ -236,7 +242,11 @@ mod tests {
         assert_eq!(of(Market::UsdM, 45), None, "futures have no seconds");
         assert_eq!(of(Market::UsdM, 60), Some(("1m", 1, 1_500)));
         assert_eq!(of(Market::UsdM, 600), Some(("5m", 2, 750)));
-        assert_eq!(of(Market::CoinM, 86_400), Some(("1d", 1, 1_500)));
+        assert_eq!(of(Market::UsdM, 86_400), Some(("1d", 1, 1_500)));
+        assert_eq!(of(Market::CoinM, 3_600), Some(("1h", 1, 1_500)));
+        assert_eq!(of(Market::CoinM, 86_400), Some(("1d", 1, 200)), "200 days at most");
+        assert_eq!(of(Market::CoinM, 604_800), Some(("1w", 1, 28)));
+        assert_eq!(of(Market::CoinM, 201 * 86_400), None);
         assert_eq!(of(Market::Spot, 5 * 3_600), Some(("1h", 5, 200)));
         assert_eq!(of(Market::Spot, 604_800), Some(("1w", 1, 1_000)));
         let week = Klines::new(Market::Spot, 604_800).expect("there is one");

@@ -85,14 +85,14 @@ impl BarsQueue {
 
 impl StreamClient {
     /// Asks for bars of so many seconds from now on: of each instrument as many of before the run as `past` says, by
-    /// instrument, and those that are [missed](Self::missed_bar). Says whether the venue has such bars.
-    pub fn fetch_bars(&mut self, seconds: u32, past: Vec<u32>, now: Time) -> bool {
+    /// instrument, and those that are [missed](Self::missed_bar). Says how many of them one answer has, if the venue has such.
+    pub fn fetch_bars(&mut self, seconds: u32, past: Vec<u32>, now: Time) -> Option<u64> {
         let klines = Klines::new(self.market, seconds);
         self.bars = BarsQueue { klines, past, ..BarsQueue::default() };
         for index in 0..self.watched.len() {
             self.want_past_bars(InstrumentId(index as u16), now);
         }
-        klines.is_some()
+        klines.map(|klines| klines.bars_max())
     }
 
     /// An instrument is followed: its bars of before the run are wanted, if any are.

@@ -47,7 +47,7 @@ fn missed(minutes_ago: u64, after: Option<u64>) -> MissedBar {
 /// A client that asks for minutes, five of before the run of each of its instruments.
 fn rig(n: usize) -> Rig {
     let mut rig = Rig::new(settings(), n);
-    assert!(rig.client.fetch_bars(60, vec![5; n], rig.now));
+    assert_eq!(rig.client.fetch_bars(60, vec![5; n], rig.now), Some(1_000));
     rig
 }
 
@@ -72,7 +72,7 @@ fn bars_of_before_the_run_come_first_and_none_that_may_be_under_way() {
     rig.now = Time(MINUTE + 65 * S);
     rig.client.fetch_bars(60, vec![5], rig.now);
     assert_eq!(asked(&rig.pass(0)), [(0, 5, 10)]);
-    assert!(!rig.client.fetch_bars(0, vec![5], rig.now), "no such bars");
+    assert_eq!(rig.client.fetch_bars(0, vec![5], rig.now), None, "no such bars");
     assert_eq!(asked(&rig.pass(5)), []);
 }
 
