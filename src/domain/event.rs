@@ -125,8 +125,8 @@ pub enum BarOrigin {
     /// By itself: of a stream, or of a history.
     #[default]
     Told,
-    /// It was asked for, and is of the past: of before the run, or of an interruption that lasted. Indicators and strategies
-    /// see it, and nothing is ordered for it.
+    /// It was asked for, and is of the past: of before the run, of an interruption that lasted, or one that came when the next
+    /// was over. Indicators and strategies see it, and nothing is ordered for it.
     Past,
     /// It was asked for as soon as it was over, since this run saw it not whole: otherwise as good as any.
     Missed,

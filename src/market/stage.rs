@@ -8,7 +8,7 @@ use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::contradiction::Contradiction;
 use crate::domain::event::{BarOrigin, Kind, Kline, Quote, Trade};
-use crate::domain::missed::MissedBar;
+use crate::domain::missed::{BarNews, MissedBar};
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
     Stretch, Time,
@@ -68,7 +68,7 @@ pub struct MarketStage {
     /// Is told where quotes contradict a book, in a live run.
     contradictions: Option<Sender<Contradiction>>,
     /// Is told of bars that were withheld, in a live run that may ask for them.
-    missed: Option<Sender<MissedBar>>,
+    bar_news: Option<Sender<BarNews>>,
     /// The first half of a bar that comes as an event.
     bar_head: Option<Kline>,
 }
@@ -219,7 +219,7 @@ impl MarketStage {
             next_bar_close,
             waker: Waker::default(),
             contradictions: None,
-            missed: None,
+            bar_news: None,
             bar_head: None,
         })
     }
@@ -244,8 +244,8 @@ impl MarketStage {
 
     /// The same telling of bars that were withheld; what finds no room is not asked for, and comes again with the next.
     #[must_use]
-    pub fn with_missed(self, told: Sender<MissedBar>) -> Self {
-        Self { missed: Some(told), ..self }
+    pub fn with_bar_news(self, told: Sender<BarNews>) -> Self {
+        Self { bar_news: Some(told), ..self }
     }
 
     #[cold]
@@ -300,9 +300,10 @@ impl MarketStage {
         let mut next = Time(u64::MAX);
         for state in &mut self.states {
             if let Some(bar) = state.bars.on_time(self.now) {
+                state.tell_first(self.bar_news.as_ref());
                 state.bar_closed(seq, &bar, &mut self.out);
             }
-            state.tell_missed(self.missed.as_ref());
+            state.tell_missed(self.bar_news.as_ref());
             next = state.bars.closes_at().map_or(next, |at| next.min(at));
         }
         self.next_bar_close = next;
@@ -321,9 +322,10 @@ impl MarketStage {
             return;
         }
         if let Some(bar) = state.bars.on_trade(trade, self.now) {
+            state.tell_first(self.bar_news.as_ref());
             state.bar_closed(seq, &bar, &mut self.out);
         }
-        state.tell_missed(self.missed.as_ref());
+        state.tell_missed(self.bar_news.as_ref());
         if let Some(at) = state.bars.closes_at() {
             self.next_bar_close = self.next_bar_close.min(at);
         }
@@ -377,11 +379,19 @@ impl InstrumentState {
 
     /// Tells of a bar that was withheld, where somebody hears it.
     #[inline]
-    fn tell_missed(&mut self, told: Option<&Sender<MissedBar>>) {
+    fn tell_missed(&mut self, told: Option<&Sender<BarNews>>) {
         if let Some(start) = self.bars.take_missed()
             && let Some(told) = told.filter(|_| self.watched)
         {
-            let _ = told.try_send(MissedBar { instrument: self.instrument, start, after: self.last_bar });
+            let missed = MissedBar { instrument: self.instrument, start, after: self.last_bar };
+            let _ = told.try_send(BarNews::Missed(missed));
+        }
+    }
+
+    /// Tells of a bar that is about to be handed out, where it is the first and somebody hears it.
+    fn tell_first(&self, told: Option<&Sender<BarNews>>) {
+        if let (Some(told), None, true) = (told, self.last_bar, self.watched) {
+            let _ = told.try_send(BarNews::First(self.instrument));
         }
     }
 

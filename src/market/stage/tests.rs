@@ -86,7 +86,7 @@ fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
     let (to, mut messages) = lane("test", 64, 8, &Stop::new());
     let (told, missed) = crossbeam_channel::unbounded();
     let stage = MarketStage::new(&table, &[true], &requests, settings, to).expect("good requests");
-    let mut stage = stage.with_missed(told);
+    let mut stage = stage.with_bar_news(told);
     let books = BookKeeper::new(table.all(), |_| false);
     let mut seq = 0;
     let mut see = |stage: &mut MarketStage, at: u64, slots: &mut [Slot]| {
@@ -145,10 +145,9 @@ fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
     assert_eq!(see(&mut stage, 10, &mut asked(10, 1, BarOrigin::Missed)), [], "it is under way");
     // The bar of 10 s was under way at the first trade: withheld, asked for, and as good as any then.
     assert_eq!(see(&mut stage, 11, &mut trade(11, 6)), []);
-    let of = |start: u64, after: u64| MissedBar {
-        instrument: InstrumentId(0),
-        start: Time(start * S),
-        after: Some(Time(after * S)),
+    let of = |start: u64, after: u64| {
+        let (start, after) = (Time(start * S), Some(Time(after * S)));
+        BarNews::Missed(MissedBar { instrument: InstrumentId(0), start, after })
     };
     assert_eq!(missed.try_iter().collect::<Vec<_>>(), [of(10, 2)]);
     let values = ('v', 0, unit(100));
@@ -162,4 +161,57 @@ fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
     assert_eq!(see(&mut stage, 15, &mut asked(13, 100, BarOrigin::Missed)), [], "too late");
     let counts = stage.book_counts(&books)[0];
     assert_eq!((counts.bars, counts.incomplete_bars), (6, 2));
+}
+
+#[test]
+fn the_first_bar_of_a_run_is_told_unless_one_was_handed_out_before_it() {
+    const S: u64 = 1_000_000_000;
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let settings = MarketSettings {
+        bar: BarSpec::default(),
+        bar_grace_ns: 0,
+        incomplete_bars: IncompleteBars::Withhold,
+    };
+    let instrument = InstrumentId(0);
+    let news = |past: &[u64]| {
+        let (to, _messages) = lane("test", 64, 8, &Stop::new());
+        let (told, heard) = crossbeam_channel::unbounded();
+        let stage = MarketStage::new(&table, &[true], &[], settings, to).expect("no requests");
+        let mut stage = stage.with_bar_news(told);
+        let books = BookKeeper::new(table.all(), |_| false);
+        for start in past {
+            let bar = Kline {
+                instrument,
+                open: Price(1),
+                high: Price(1),
+                low: Price(1),
+                close: Price(1),
+                volume: crate::domain::Qty(1),
+                open_time: Time(start * S),
+                close_time: Time(start * S + 999_000_000),
+                trades: 1,
+                quote_volume: crate::domain::Notional(1),
+                closed: true,
+                origin: BarOrigin::Past,
+            };
+            Slot::kline(&bar).iter().for_each(|slot| stage.on_slot(0, slot, &books));
+        }
+        for at in 10..14 {
+            let mut slot = Slot::trade(&Trade {
+                instrument,
+                price: Price(5),
+                qty: crate::domain::Qty(1),
+                id: at,
+                venue_time: Time(at * S),
+                aggressor: Side::Buy,
+                aggregate: false,
+            });
+            slot.stamp(Time(at * S), 0, 0);
+            stage.on_slot(at, &slot, &books);
+        }
+        heard.try_iter().collect::<Vec<_>>()
+    };
+    let missed = |after| BarNews::Missed(MissedBar { instrument, start: Time(10 * S), after });
+    assert_eq!(news(&[]), [missed(None), BarNews::First(instrument)]);
+    assert_eq!(news(&[8]), [missed(Some(Time(8 * S)))]);
 }

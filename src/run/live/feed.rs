@@ -7,7 +7,7 @@ use super::sink::Sink;
 use super::socket::{Socket, Sockets};
 use super::{LiveError, LiveStatus, ProgressReport, wall_clock};
 use crate::domain::contradiction::Contradiction;
-use crate::domain::missed::MissedBar;
+use crate::domain::missed::BarNews;
 use crate::domain::{Instrument, InstrumentTable, Market, Time};
 use crate::net::websocket::{ConnectionError, ConnectionSettings, Incoming, Phase};
 use crate::net::{SourceId, SourceInfo, TlsClient};
@@ -124,7 +124,7 @@ pub(super) struct LiveFeed {
     /// Books that their quotes contradict.
     pub(super) contradictions: Option<Receiver<Contradiction>>,
     /// Bars that were withheld.
-    missed: Option<Receiver<MissedBar>>,
+    bar_news: Option<Receiver<BarNews>>,
     pub(super) instruments: InstrumentTable,
     wait: Wait,
     read_latency: StageHistogram,
@@ -175,7 +175,7 @@ impl LiveFeed {
             clock,
             additions: None,
             contradictions: None,
-            missed: None,
+            bar_news: None,
             instruments: config.instruments.clone(),
             wait,
             read_latency: StageHistogram::new("socket", "socket readable to bytes read"),
@@ -280,8 +280,11 @@ impl LiveFeed {
                 self.carry_out(market, now, sink)?;
             }
         }
-        while let Some(missed) = self.missed.as_ref().and_then(|more| more.try_recv().ok()) {
-            self.markets.iter_mut().for_each(|followed| followed.client.missed_bar(missed, now));
+        while let Some(news) = self.bar_news.as_ref().and_then(|more| more.try_recv().ok()) {
+            self.markets.iter_mut().for_each(|followed| match news {
+                BarNews::Missed(missed) => followed.client.missed_bar(missed, now),
+                BarNews::First(instrument) => followed.client.first_bar(instrument),
+            });
         }
         for market in 0..self.markets.len() {
             if now >= self.markets[market].client.next_deadline() {
@@ -297,7 +300,7 @@ impl LiveFeed {
 
     /// Asks the venues for bars: of before the run, and those that the stages tell they have missed.
     pub fn fetch_bars(&mut self, wanted: BarsWanted, now: Time) {
-        let BarsWanted { seconds, past, missed } = wanted;
+        let BarsWanted { seconds, past, news } = wanted;
         for followed in &mut self.markets {
             let bars_max = followed.client.fetch_bars(seconds, past.clone(), now);
             let market = followed.client.market();
@@ -314,7 +317,7 @@ impl LiveFeed {
                 _ => {}
             }
         }
-        self.missed = Some(missed);
+        self.bar_news = Some(news);
     }
 
     /// Follows an instrument that stood by.

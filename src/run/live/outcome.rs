@@ -92,15 +92,19 @@ impl LiveOutcome {
             if c.trades_missing > 0 {
                 let _ = writeln!(t, "  trades missing by their ids: {}", c.trades_missing);
             }
-            if c.bar_fetches > 0 {
+            if c.bar_fetches + c.bars_given_up > 0 {
                 let (past, good) = (c.bars_of_before, c.bars_made_good);
                 let failed = match c.bar_fetch_failures {
                     0 => String::new(),
                     failed => format!("; {failed} of {} questions failed", c.bar_fetches),
                 };
+                let given_up = match c.bars_given_up {
+                    0 => String::new(),
+                    given_up => format!("; {given_up} given up"),
+                };
                 let _ = writeln!(
                     t,
-                    "  bars asked for: {past} of the past, {good} in place of such as were not whole{failed}"
+                    "  bars asked for: {past} of the past, {good} in place of such as were not whole{failed}{given_up}"
                 );
             }
             if m.books_aside > 0 {

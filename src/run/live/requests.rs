@@ -175,9 +175,10 @@ impl LiveFeed {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let name = self.instruments.get(instrument).name();
-        match self.markets[market].client.bars_came(&mut bars, used_weight, now) {
-            Ok(()) => log::debug!("{name}: {} bars that were asked for", bars.len()),
-            Err(problem) => log::debug!("{name}: a bar that was asked for: {problem}"),
+        let lacking = self.markets[market].client.bars_came(&mut bars, used_weight, now);
+        log::debug!("{name}: {} bars that were asked for", bars.len());
+        if let Some(then) = lacking {
+            log::warn!("a bar of {name} is not in the venue's answer; {then}");
         }
         bars.iter().try_for_each(|bar| sink.bar(bar, now, self.clock.raw()))
     }

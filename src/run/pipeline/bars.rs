@@ -3,7 +3,7 @@
 //! Owns: how many of before the run.
 
 use crate::domain::InstrumentTable;
-use crate::domain::missed::MissedBar;
+use crate::domain::missed::BarNews;
 use crate::market::indicator::Indicator;
 use crate::market::request::IndicatorBody;
 use crate::market::{BarSpec, IndicatorRequest};
@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 /// 2 % of what it is.
 const SETTLES_AFTER: usize = 4;
 /// Bars that were withheld and wait for the feed. More are not asked for: they are missing as where nothing is asked.
-const MISSED_WAITING_MAX: usize = 1_024;
+const NEWS_WAITING_MAX: usize = 1_024;
 
 /// What a live feed is to ask for.
 pub struct BarsWanted {
@@ -23,8 +23,8 @@ pub struct BarsWanted {
     pub seconds: u32,
     /// How many of before the run, by instrument.
     pub past: Vec<u32>,
-    /// Bars that were withheld.
-    pub missed: Receiver<MissedBar>,
+    /// Bars that were withheld, and which were the first.
+    pub news: Receiver<BarNews>,
 }
 
 impl BarsWanted {
@@ -34,7 +34,7 @@ impl BarsWanted {
         table: &InstrumentTable,
         seats: &[Seat],
         requests: &[IndicatorRequest],
-    ) -> Option<(Self, Sender<MissedBar>)> {
+    ) -> Option<(Self, Sender<BarNews>)> {
         let (BarSpec::Time { seconds }, true) = (market.bar, market.fetch_bars != FetchBars::Off) else {
             return None;
         };
@@ -60,7 +60,7 @@ impl BarsWanted {
                 past[id.index()] = past[id.index()].max(bars.min(FetchBars::PAST_MAX));
             }
         }
-        let (told, missed) = bounded(MISSED_WAITING_MAX);
-        Some((Self { seconds, past, missed }, told))
+        let (told, news) = bounded(NEWS_WAITING_MAX);
+        Some((Self { seconds, past, news }, told))
     }
 }

@@ -201,7 +201,7 @@ impl Pipeline {
         let (mut contradictions, mut bars_wanted) = (None, None);
         if options.live {
             if let Some((wanted, told)) = BarsWanted::new(&config.market, table, &seats, &requests) {
-                market = market.with_missed(told);
+                market = market.with_bar_news(told);
                 bars_wanted = Some(wanted);
             }
             let (told, heard) = crossbeam_channel::bounded(CONTRADICTIONS_WAITING_MAX);

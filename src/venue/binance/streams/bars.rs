@@ -1,7 +1,7 @@
 //! Which bars are asked for next: those of before the run, and those that it saw not whole.
 //!
-//! Owns: what is wanted, in which order, and how often what failed is asked for again. Invariant: no bar is asked for that may
-//! still be under way.
+//! Owns: what is wanted, in which order, how often what failed is asked for again, and when it is given up. Invariant: no bar is
+//! asked for that may still be under way.
 
 use super::super::klines::Klines;
 use super::client::{Request, StreamClient};
@@ -19,8 +19,10 @@ const SETTLED_NS: u64 = 10_000_000_000;
 const LATER_NS_MAX: u64 = 1_000_000_000;
 /// The first and the longest pause of a question that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// After so many it is given up.
-const ATTEMPTS_MAX: u32 = 8;
+/// So many lengths after its beginning a bar that was missed is given up: those after it have long been handed out.
+const LATE_AFTER: u64 = 3;
+/// So many lengths after its beginning the next one is over too: nobody is to act on it as if it were new.
+const NEXT_OVER_AFTER: u64 = 2;
 
 /// What a question for bars is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,9 @@ pub struct BarsAsked {
 pub(super) struct BarsQueue {
     /// None where nothing is to be asked.
     klines: Option<Klines>,
-    /// How many of before the run, by instrument.
+    /// How many of before the run, by instrument; none any more where they come too late.
     past: Vec<u32>,
+    /// One an instrument.
     waiting: VecDeque<Wanted>,
     asked: Option<(Wanted, BarsAsked)>,
 }
@@ -55,18 +58,48 @@ struct Wanted {
 
 impl BarsQueue {
     fn want(&mut self, instrument: InstrumentId, missed: Option<MissedBar>, due: Time) {
-        // What is asked for later reaches back as far.
-        self.waiting.retain(|w| w.instrument != instrument || w.missed.is_none() || missed.is_none());
         let backoff = Backoff::new(PAUSE.0, PAUSE.1, u64::from(instrument.0));
+        // What is asked for later reaches back as far.
+        self.waiting.retain(|earlier| earlier.instrument != instrument);
         self.waiting.push_back(Wanted { instrument, missed, due, backoff });
     }
 
-    /// Whose turn it is, and what to ask. What was missed so long ago that the bar after it has long been handed out is not
-    /// asked for any more: where hundreds of short bars are missed at once, they would only hold books up.
-    fn next(&mut self, now: Time) -> Option<(usize, BarsAsked)> {
+    /// What did not come is wanted still, unless what was missed since reaches back as far.
+    fn put_back(&mut self, wanted: Wanted) {
+        if !self.waiting.iter().any(|later| later.instrument == wanted.instrument) {
+            self.waiting.push_back(wanted);
+        }
+    }
+
+    /// The same after a pause of its own. Says whether a person should hear of it: once when it begins.
+    fn ask_again(&mut self, mut wanted: Wanted, now: Time) -> Option<&'static str> {
+        wanted.due = now.plus(wanted.backoff.next_pause());
+        let begins = wanted.backoff.attempts() == 1;
+        self.put_back(wanted);
+        begins.then_some("asked for again")
+    }
+
+    /// What would come too late by now, if anything: where hundreds of short bars are missed at once, they would only hold books
+    /// up. Where none was handed out yet, what was missed is one of the past that warms up.
+    fn take_late(&mut self, now: Time) -> Option<Wanted> {
+        let late_ns = self.klines?.length_ns().saturating_mul(LATE_AFTER);
+        let is_late = |missed: &MissedBar| now.since(missed.start) >= late_ns;
+        for at in 0..self.waiting.len() {
+            let wanted = &mut self.waiting[at];
+            let past = self.past.get(wanted.instrument.index()).is_some_and(|bars| *bars > 0);
+            if past && wanted.missed.is_some_and(|missed| missed.after.is_none() && is_late(&missed)) {
+                wanted.missed = None;
+            }
+            if wanted.missed.as_ref().map_or(!past, is_late) {
+                return self.waiting.remove(at);
+            }
+        }
+        None
+    }
+
+    /// Whose turn it is, and what to ask.
+    fn next(&self, now: Time) -> Option<(usize, BarsAsked)> {
         let klines = self.klines?;
-        let late_ns = klines.length_ns().saturating_mul(3);
-        self.waiting.retain(|wanted| wanted.missed.is_none_or(|missed| now.since(missed.start) < late_ns));
         let at = self.waiting.iter().position(|wanted| now >= wanted.due)?;
         let wanted = self.waiting.get(at)?;
         let past = u64::from(self.past.get(wanted.instrument.index()).copied().unwrap_or(0));
@@ -113,8 +146,16 @@ impl StreamClient {
         }
     }
 
+    /// The first bar of the run's own trades was handed out, and none before it: those of before the run come too late.
+    pub fn first_bar(&mut self, instrument: InstrumentId) {
+        if let Some(past) = self.bars.past.get_mut(instrument.index()) {
+            *past = 0;
+        }
+    }
+
     /// Asks for the bars whose turn it is, if the venue's limits allow it.
     pub(super) fn poll_bars(&mut self, now: Time, out: &mut Vec<Request>) {
+        self.give_up_late_bars(now);
         let Some((at, asked)) = self.bars.next(now) else { return };
         if !self.queue.ask(asked.klines.weight(asked.from, asked.until), now) {
             return;
@@ -129,32 +170,67 @@ impl StreamClient {
         }
     }
 
-    /// Bars came. Those that are to be published are left, with what they are; says what is wrong where the one that was missed
-    /// is not among them.
+    fn give_up_late_bars(&mut self, now: Time) {
+        while let Some(wanted) = self.bars.take_late(now) {
+            self.counts.bars_given_up += 1;
+            // Of those that there was no time to ask for the summary tells.
+            if wanted.backoff.attempts() == 0 {
+                continue;
+            }
+            let Some(Some(watched)) = self.watched.get(wanted.instrument.index()) else { continue };
+            let (market, symbol) = (self.market, &watched.symbol);
+            match wanted.missed {
+                None => {
+                    log::warn!(
+                        "{market} {symbol}: bars of before the run are given up: it has a first of its own"
+                    );
+                }
+                Some(missed) => {
+                    log::warn!(
+                        "{market} {symbol}: the bar of {} is given up: it would come too late",
+                        missed.start
+                    );
+                }
+            }
+        }
+    }
+
+    /// Bars came. Those that are to be published are left, with what they are; where the one that was missed is not among them,
+    /// says whether a person should hear of it: once when it begins.
     pub fn bars_came(
         &mut self,
         bars: &mut [Kline],
         used_weight: Option<u64>,
         now: Time,
-    ) -> Result<(), &'static str> {
+    ) -> Option<&'static str> {
         self.queue.answered(used_weight, now);
         self.next_deadline = now;
-        let Some((wanted, _)) = self.bars.asked.take() else { return Ok(()) };
-        let start = wanted.missed.map(|missed| missed.start);
-        for bar in bars.iter_mut().filter(|bar| Some(bar.open_time) == start) {
-            bar.origin = BarOrigin::Missed;
-            self.counts.bars_made_good += 1;
+        let (mut wanted, asked) = self.bars.asked.take()?;
+        let next_over_ns = asked.klines.length_ns().saturating_mul(NEXT_OVER_AFTER);
+        let newer = self.bars.waiting.iter().any(|later| later.instrument == wanted.instrument);
+        let mut there = wanted.missed.is_none();
+        for bar in bars {
+            let missed = wanted.missed.is_some_and(|missed| missed.start == bar.open_time);
+            there |= missed;
+            if missed && !newer && now.since(bar.open_time) < next_over_ns {
+                bar.origin = BarOrigin::Missed;
+                self.counts.bars_made_good += 1;
+            } else {
+                self.counts.bars_of_before += 1;
+            }
+            // What came is handed out, or too late: it is not asked for again.
+            if let Some(missed) = &mut wanted.missed {
+                missed.after = missed.after.max(Some(bar.open_time));
+            }
         }
-        let made_good = bars.last().is_some_and(|bar| Some(bar.open_time) == start);
-        self.counts.bars_of_before += (bars.len() - usize::from(made_good)) as u64;
-        if start.is_some() && !made_good {
-            self.ask_for_bars_again(wanted, now);
-            return Err("the venue does not have it yet");
+        if there {
+            return None;
         }
-        Ok(())
+        self.counts.bar_fetch_failures += 1;
+        self.bars.ask_again(wanted, now)
     }
 
-    /// No bars came. Says whether a person should hear of it: once when it begins, and when it is given up.
+    /// No bars came. Says whether a person should hear of it: once when it begins.
     pub fn bars_failed(&mut self, failure: &FetchFailure, now: Time) -> Option<&'static str> {
         self.queue.unanswered(failure, now);
         self.next_deadline = now;
@@ -163,25 +239,14 @@ impl StreamClient {
         match failure {
             // The limits say when there may be a question again.
             FetchFailure::RateLimited { .. } => {
-                self.bars.waiting.push_front(wanted);
+                self.bars.put_back(wanted);
                 Some("asked for again when the venue allows it")
             }
-            _ if failure.lasts() => Some("not asked for again"),
-            _ => self.ask_for_bars_again(wanted, now),
+            _ if failure.lasts() => {
+                self.counts.bars_given_up += 1;
+                Some("not asked for again")
+            }
+            _ => self.bars.ask_again(wanted, now),
         }
-    }
-
-    fn ask_for_bars_again(&mut self, mut wanted: Wanted, now: Time) -> Option<&'static str> {
-        wanted.due = now.plus(wanted.backoff.next_pause());
-        let attempts = wanted.backoff.attempts();
-        if attempts >= ATTEMPTS_MAX {
-            return Some("given up");
-        }
-        // What was missed since reaches back as far.
-        let newer = |w: &Wanted| w.instrument == wanted.instrument && w.missed.is_some();
-        if wanted.missed.is_none() || !self.bars.waiting.iter().any(newer) {
-            self.bars.waiting.push_back(wanted);
-        }
-        (attempts == 1).then_some("asked for again")
     }
 }

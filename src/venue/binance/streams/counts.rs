@@ -63,18 +63,20 @@ pub struct StreamCounts {
     pub rate_limited: u64,
     /// Questions for bars.
     pub bar_fetches: u64,
-    /// Bars that came of before the run, or of an interruption that lasted.
+    /// Bars that came of before the run, of an interruption that lasted, or too late to be acted on.
     pub bars_of_before: u64,
     /// Bars that came in place of one that was not whole.
     pub bars_made_good: u64,
-    /// Questions for bars that failed.
+    /// Questions for bars that failed, or whose answer lacks the bar that was not whole.
     pub bar_fetch_failures: u64,
+    /// Bars that were not whole, and such of before the run, that did not come in time or are refused.
+    pub bars_given_up: u64,
 }
 
 impl StreamCounts {
     /// Names and values, for output.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, u64); 33] {
+    pub fn all(&self) -> [(&'static str, u64); 34] {
         [
             ("connects", self.connects),
             ("opened", self.opened),
@@ -109,6 +111,7 @@ impl StreamCounts {
             ("bars_of_before", self.bars_of_before),
             ("bars_made_good", self.bars_made_good),
             ("bar_fetch_failures", self.bar_fetch_failures),
+            ("bars_given_up", self.bars_given_up),
         ]
     }
 }

@@ -59,11 +59,11 @@ fn bars_of_before_the_run_come_first_and_none_that_may_be_under_way() {
     rig.diff(id, 1, 10);
     // BEGIN is 20 s into its minute: the one before it is over by any clock. One question at a time, and books after them.
     rig.out.clear();
-    rig.client.bars_came(&mut [], None, rig.now).expect("nothing was missed");
+    assert_eq!(rig.client.bars_came(&mut [], None, rig.now), None);
     assert_eq!((asked(&rig.pass(5)), rig.client.counts.bar_fetches), (vec![(1, 5, 10)], 2));
     assert_eq!(fetches(&rig.pass(5)), 0);
     let mut bars = [bar(2), bar(1)];
-    rig.client.bars_came(&mut bars, None, rig.now).expect("nothing was missed");
+    assert_eq!(rig.client.bars_came(&mut bars, None, rig.now), None);
     assert!(bars.iter().all(|bar| bar.origin == BarOrigin::Past));
     let then = rig.pass(5);
     assert_eq!((asked(&then), fetches(&then), rig.client.counts.bars_of_before), (vec![], 1, 2));
@@ -80,23 +80,27 @@ fn bars_of_before_the_run_come_first_and_none_that_may_be_under_way() {
 fn a_bar_that_was_missed_is_asked_for_a_second_later_with_all_since_the_last() {
     let mut rig = rig(1);
     assert_eq!(asked(&rig.pass(0)), [(0, 5, 10)]);
-    rig.client.bars_came(&mut [], None, rig.now).expect("nothing was missed");
+    assert_eq!(rig.client.bars_came(&mut [], None, rig.now), None);
     rig.client.missed_bar(missed(1, Some(4)), rig.now);
     assert_eq!(asked(&rig.pass(999)), []);
     assert_eq!(asked(&rig.pass(1)), [(0, 7, 10)]);
     let mut bars = [bar(3), bar(2), bar(1)];
-    rig.client.bars_came(&mut bars, None, rig.now).expect("it is among them");
+    assert_eq!(rig.client.bars_came(&mut bars, None, rig.now), None);
     assert_eq!(bars.map(|bar| bar.origin), [BarOrigin::Past, BarOrigin::Past, BarOrigin::Missed]);
     assert_eq!((rig.client.counts.bars_of_before, rig.client.counts.bars_made_good), (2, 1));
     // Without any that was handed out it reaches back as far as a start does, and never further than an answer can.
     rig.client.missed_bar(missed(1, None), rig.now);
     assert_eq!(asked(&rig.pass(1_000)), [(0, 5, 10)]);
-    rig.client.bars_came(&mut [bar(1)], None, rig.now).expect("it is there");
+    assert_eq!(rig.client.bars_came(&mut [bar(1)], None, rig.now), None);
     rig.client.missed_bar(MissedBar { after: Some(Time(60 * S)), ..missed(1, None) }, rig.now);
     let far = rig.pass(1_000);
     let Some(Request::FetchBars { asked, path, .. }) = far.first() else { panic!("{far:?}") };
     assert_eq!(asked.until.since(asked.from), 1_000 * 60 * S);
     assert!(path.ends_with("limit=1000"), "{path}");
+}
+
+fn questions_for_bars(requests: &[Request]) -> usize {
+    requests.iter().filter(|request| matches!(request, Request::FetchBars { .. })).count()
 }
 
 #[test]
@@ -125,24 +129,109 @@ fn short_bars_that_many_missed_at_once_do_not_hold_books_up_for_long() {
     assert!((20..=45).contains(&questions) && books.len() == 1 && books[0] < 2_200, "{questions} {books:?}");
 }
 
+/// Beginning of the hour that `BEGIN` is in.
+const HOUR: u64 = BEGIN - BEGIN % (3_600 * S);
+
+/// A client that asks for bars of an hour of one instrument, a second after one that it saw not whole is over.
+fn hour_missed(past: u32) -> Rig {
+    let mut rig = Rig::new(settings(), 1);
+    rig.now = Time(HOUR);
+    rig.client.fetch_bars(3_600, vec![past], rig.now);
+    let start = Time(HOUR - 3_600 * S);
+    rig.client.missed_bar(MissedBar { instrument: InstrumentId(0), start, after: None }, rig.now);
+    rig
+}
+
+/// Lets so many seconds pass in which no question is answered: how many there were, and what is told.
+fn unanswered(rig: &mut Rig, seconds: u64) -> (u64, Vec<&'static str>) {
+    let (mut asked, mut told) = (0, Vec::new());
+    for _ in 0..seconds * 10 {
+        if questions_for_bars(&rig.pass(100)) > 0 {
+            asked += 1;
+            told.extend(rig.client.bars_failed(&FetchFailure::Transient, rig.now));
+        }
+    }
+    (asked, told)
+}
+
+/// The bar of an hour that was missed comes, if it is asked for within half a minute: what it is.
+fn hour_comes(rig: &mut Rig) -> Option<BarOrigin> {
+    let start = Time(HOUR - 3_600 * S);
+    let mut bars = [Kline { open_time: start, close_time: Time(HOUR - MS), ..bar(0) }];
+    (0..310).find(|_| questions_for_bars(&rig.pass(100)) > 0)?;
+    assert_eq!(rig.client.bars_came(&mut bars, None, rig.now), None);
+    Some(bars[0].origin)
+}
+
+#[test]
+fn a_bar_that_was_missed_is_asked_for_until_it_comes_however_long_nothing_answers() {
+    let mut rig = hour_missed(0);
+    let (asked, told) = unanswered(&mut rig, 600);
+    assert!((20..=60).contains(&asked), "pauses grow to half a minute: {asked}");
+    assert_eq!(told, ["asked for again"]);
+    assert_eq!(hour_comes(&mut rig), Some(BarOrigin::Missed), "as good as any");
+    let counts = rig.client.counts;
+    assert_eq!((counts.bars_made_good, counts.bar_fetch_failures, counts.bars_given_up), (1, asked, 0));
+    // One that comes when the next one is over is of the past: nothing is ordered for it.
+    let mut rig = hour_missed(0);
+    unanswered(&mut rig, 3_600);
+    assert_eq!(hour_comes(&mut rig), Some(BarOrigin::Past));
+    assert_eq!((rig.client.counts.bars_made_good, rig.client.counts.bars_of_before), (0, 1));
+    // Two hours after its end it is given up.
+    let mut rig = hour_missed(0);
+    let (asked, _) = unanswered(&mut rig, 7_300);
+    assert_eq!(rig.client.counts.bars_given_up, 1);
+    assert_eq!((unanswered(&mut rig, 600).0, rig.client.counts.bar_fetch_failures), (0, asked));
+}
+
+#[test]
+fn bars_of_before_the_run_are_asked_for_until_it_has_its_first_own() {
+    for missed_too in [false, true] {
+        let mut rig = if missed_too { hour_missed(5) } else { Rig::new(settings(), 1) };
+        if !missed_too {
+            rig.now = Time(HOUR);
+            rig.client.fetch_bars(3_600, vec![5], rig.now);
+        }
+        // Three hours in which nothing is traded.
+        let (asked, told) = unanswered(&mut rig, 3 * 3_600 + 15);
+        assert!(asked > 300 && rig.client.counts.bars_given_up == 0, "{asked}");
+        assert_eq!(told, ["asked for again"]);
+        let question = |request| match request {
+            Request::FetchBars { asked, .. } => Some(asked),
+            _ => None,
+        };
+        let asked = (0..310).find_map(|_| rig.pass(100).into_iter().find_map(question)).expect("a question");
+        let hours = |at: Time| (at.0 - (HOUR - 5 * 3_600 * S)) / (3_600 * S);
+        assert_eq!((hours(asked.from), hours(asked.until)), (3, 8));
+        // One is on its way when the run hands out its first own bar.
+        rig.client.first_bar(InstrumentId(0));
+        rig.client.bars_failed(&FetchFailure::Transient, rig.now);
+        assert_eq!((unanswered(&mut rig, 600).0, rig.client.counts.bars_given_up), (0, 1));
+    }
+}
+
 #[test]
 fn what_is_not_there_yet_is_asked_for_again_and_not_for_ever() {
     let mut rig = rig(1);
     rig.client.fetch_bars(60, vec![0], rig.now);
-    rig.client.missed_bar(missed(1, None), rig.now);
+    rig.client.missed_bar(missed(1, Some(4)), rig.now);
     let (mut questions, mut told) = (Vec::new(), Vec::new());
-    for ms in 0..100_000u64 {
+    for ms in 0..110_000u64 {
         for of in asked(&rig.pass(1)) {
-            assert_eq!(of, (0, 9, 10));
+            // What came with the first answer is not asked for again.
+            assert_eq!(of, if questions.is_empty() { (0, 7, 10) } else { (0, 9, 10) });
+            let mut before = [bar(3), bar(2)];
+            let came = if questions.is_empty() { &mut before[..] } else { &mut [] };
+            told.extend(rig.client.bars_came(came, None, rig.now));
             questions.push(ms);
-            match questions.len() {
-                1 => told.extend(rig.client.bars_came(&mut [bar(2)], None, rig.now).err()),
-                _ => told.extend(rig.client.bars_failed(&FetchFailure::Transient, rig.now)),
-            }
         }
     }
-    assert_eq!((questions.len(), questions[0]), (8, 999), "{questions:?}");
-    assert_eq!(told, ["the venue does not have it yet", "given up"]);
+    assert!((8..=13).contains(&questions.len()) && questions[0] == 999, "{questions:?}");
+    assert!(questions[questions.len() - 1] < 100_000, "three minutes after its beginning it is late");
+    assert_eq!(told, ["asked for again"]);
+    let counts = rig.client.counts;
+    assert_eq!((counts.bar_fetch_failures, counts.bars_given_up), (questions.len() as u64, 1));
+    assert_eq!((counts.bars_of_before, counts.bars_made_good), (2, 0));
     // What the venue refuses is not asked for again.
     for failure in [FetchFailure::Refused(400), FetchFailure::Unreadable(DecodeError::Json)] {
         let start = Time(rig.now.0 - 60 * S);
@@ -159,10 +248,11 @@ fn what_is_not_there_yet_is_asked_for_again_and_not_for_ever() {
             }
         );
     }
+    assert_eq!(rig.client.counts.bars_given_up, 2);
 }
 
 #[test]
-fn a_ban_holds_bars_back_too_and_a_later_miss_takes_the_place_of_an_earlier_one() {
+fn a_ban_holds_bars_back_too_and_a_later_miss_takes_the_place_of_what_was_wanted_before() {
     let mut rig = rig(1);
     assert_eq!(asked(&rig.pass(0)), [(0, 5, 10)]);
     let banned = FetchFailure::RateLimited { status: 429, retry_after_s: Some(7) };
@@ -170,9 +260,9 @@ fn a_ban_holds_bars_back_too_and_a_later_miss_takes_the_place_of_an_earlier_one(
     rig.client.missed_bar(missed(3, Some(4)), rig.now);
     rig.client.missed_bar(missed(1, Some(4)), rig.now);
     assert_eq!(asked(&rig.pass(6_999)), []);
-    assert_eq!(asked(&rig.pass(1)), [(0, 5, 10)]);
-    rig.client.bars_came(&mut [], None, rig.now).expect("nothing was missed");
-    assert_eq!(asked(&rig.pass(5)), [(0, 7, 10)]);
-    rig.client.bars_came(&mut [bar(3), bar(1)], None, rig.now).expect("it is there");
+    assert_eq!(asked(&rig.pass(1)), [(0, 7, 10)]);
+    let mut bars = [bar(3), bar(1)];
+    assert_eq!(rig.client.bars_came(&mut bars, None, rig.now), None);
+    assert_eq!(bars.map(|bar| bar.origin), [BarOrigin::Past, BarOrigin::Missed]);
     assert_eq!(asked(&rig.pass(5_000)), []);
 }
