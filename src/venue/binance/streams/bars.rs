@@ -52,22 +52,40 @@ struct Wanted {
     instrument: InstrumentId,
     /// The bar that was missed; without one those of before the run are wanted.
     missed: Option<MissedBar>,
+    /// The first that was missed, of those that did not come.
+    since: Option<Time>,
     due: Time,
     backoff: Backoff,
+}
+
+impl Wanted {
+    /// It is asked for in place of what was wanted earlier, and with it.
+    fn reach_back_to(&mut self, earlier: &Self) {
+        self.since = [self.since, earlier.since].into_iter().flatten().min();
+    }
 }
 
 impl BarsQueue {
     fn want(&mut self, instrument: InstrumentId, missed: Option<MissedBar>, due: Time) {
         let backoff = Backoff::new(PAUSE.0, PAUSE.1, u64::from(instrument.0));
+        let since = missed.map(|missed| missed.start);
+        let mut wanted = Wanted { instrument, missed, since, due, backoff };
         // What is asked for later reaches back as far.
-        self.waiting.retain(|earlier| earlier.instrument != instrument);
-        self.waiting.push_back(Wanted { instrument, missed, due, backoff });
+        self.waiting.retain(|earlier| {
+            let same = earlier.instrument == instrument;
+            if same {
+                wanted.reach_back_to(earlier);
+            }
+            !same
+        });
+        self.waiting.push_back(wanted);
     }
 
-    /// What did not come is wanted still, unless what was missed since reaches back as far.
+    /// What did not come is wanted still.
     fn put_back(&mut self, wanted: Wanted) {
-        if !self.waiting.iter().any(|later| later.instrument == wanted.instrument) {
-            self.waiting.push_back(wanted);
+        match self.waiting.iter_mut().find(|later| later.instrument == wanted.instrument) {
+            Some(later) => later.reach_back_to(&wanted),
+            None => self.waiting.push_back(wanted),
         }
     }
 
@@ -110,7 +128,7 @@ impl BarsQueue {
         let back = |bars: u64| Time(until.0.saturating_sub(bars.saturating_mul(klines.length_ns())));
         let from = match wanted.missed.and_then(|missed| missed.after) {
             Some(after) => after.plus_nanos(klines.length_ns()),
-            None => back(past.max(1)),
+            None => back(past.max(1)).min(wanted.since.unwrap_or(until)),
         };
         Some((at, BarsAsked { klines, from: from.max(back(klines.bars_max())).min(back(1)), until }))
     }
@@ -221,6 +239,7 @@ impl StreamClient {
             // What came is handed out, or too late: it is not asked for again.
             if let Some(missed) = &mut wanted.missed {
                 missed.after = missed.after.max(Some(bar.open_time));
+                wanted.since = Some(bar.open_time.plus_nanos(asked.klines.length_ns()));
             }
         }
         if there {

@@ -265,4 +265,18 @@ fn a_ban_holds_bars_back_too_and_a_later_miss_takes_the_place_of_what_was_wanted
     assert_eq!(rig.client.bars_came(&mut bars, None, rig.now), None);
     assert_eq!(bars.map(|bar| bar.origin), [BarOrigin::Past, BarOrigin::Missed]);
     assert_eq!(asked(&rig.pass(5_000)), []);
+    // With nothing handed out yet it reaches back to the first that was missed, be that wanted still or on its way in vain.
+    for on_its_way in [false, true] {
+        let mut rig = Rig::new(settings(), 1);
+        rig.client.fetch_bars(60, vec![0], rig.now);
+        rig.client.missed_bar(missed(2, None), rig.now);
+        if on_its_way {
+            assert_eq!(asked(&rig.pass(1_000)), [(0, 8, 9)]);
+        }
+        rig.client.missed_bar(missed(1, None), rig.now);
+        if on_its_way {
+            rig.client.bars_failed(&FetchFailure::Transient, rig.now);
+        }
+        assert_eq!(asked(&rig.pass(1_000)), [(0, 8, 10)], "{on_its_way}");
+    }
 }
