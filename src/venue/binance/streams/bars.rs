@@ -23,6 +23,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const LATE_AFTER: u64 = 3;
 /// So many lengths after its beginning the next one is over too: nobody is to act on it as if it were new.
 const NEXT_OVER_AFTER: u64 = 2;
+/// So many questions for bars to one for a book, where both are wanted: they weigh little, and a book that waits is not traded on.
+const BARS_A_BOOK: u32 = 4;
 
 /// What a question for bars is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,18 @@ pub(super) struct BarsQueue {
     /// One an instrument.
     waiting: VecDeque<Wanted>,
     asked: Option<(Wanted, BarsAsked)>,
+    /// Where the last question was not answered.
+    failing: Option<Failing>,
+    /// Questions since the last one for a book.
+    in_turn: u32,
+}
+
+/// Questions are not answered: what holds one back holds back all.
+#[derive(Debug)]
+struct Failing {
+    until: Time,
+    backoff: Backoff,
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -97,6 +111,26 @@ impl BarsQueue {
         begins.then_some("asked for again")
     }
 
+    /// A question was not answered: none is asked for a while, since that may hold the next one up as long. A person hears of
+    /// it once, not of each instrument.
+    fn hold(&mut self, seed: u64, wanted: Wanted, now: Time) -> Option<&'static str> {
+        let begun = || Failing { until: now, backoff: Backoff::new(PAUSE.0, PAUSE.1, seed), told: false };
+        let failing = self.failing.get_or_insert_with(begun);
+        failing.until = now.plus(failing.backoff.next_pause());
+        let told = std::mem::replace(&mut failing.told, true);
+        self.ask_again(wanted, now).filter(|_| !told)
+    }
+
+    /// Whether books that are wanted come first.
+    pub fn books_first(&self) -> bool {
+        self.in_turn >= BARS_A_BOOK || self.failing.is_some()
+    }
+
+    /// A book is asked for: it is the turn of bars.
+    pub fn book_asked(&mut self) {
+        self.in_turn = 0;
+    }
+
     /// What would come too late by now, if anything: where hundreds of short bars are missed at once, they would only hold books
     /// up. Where none was handed out yet, what was missed is one of the past that warms up.
     fn take_late(&mut self, now: Time) -> Option<Wanted> {
@@ -118,6 +152,9 @@ impl BarsQueue {
     /// Whose turn it is, and what to ask.
     fn next(&self, now: Time) -> Option<(usize, BarsAsked)> {
         let klines = self.klines?;
+        if self.failing.as_ref().is_some_and(|failing| now < failing.until) {
+            return None;
+        }
         let at = self.waiting.iter().position(|wanted| now >= wanted.due)?;
         let wanted = self.waiting.get(at)?;
         let past = u64::from(self.past.get(wanted.instrument.index()).copied().unwrap_or(0));
@@ -181,6 +218,7 @@ impl StreamClient {
         let Some(wanted) = self.bars.waiting.remove(at) else { return };
         let instrument = wanted.instrument;
         self.bars.asked = Some((wanted, asked));
+        self.bars.in_turn = self.bars.in_turn.saturating_add(1);
         self.counts.bar_fetches += 1;
         if let Some(Some(watched)) = self.watched.get(instrument.index()) {
             let path = asked.klines.path(&watched.symbol, asked.from, asked.until);
@@ -191,6 +229,10 @@ impl StreamClient {
     fn give_up_late_bars(&mut self, now: Time) {
         while let Some(wanted) = self.bars.take_late(now) {
             self.counts.bars_given_up += 1;
+            if self.bars.waiting.is_empty() {
+                // What fails next begins to.
+                self.bars.failing = None;
+            }
             // Of those that there was no time to ask for the summary tells.
             if wanted.backoff.attempts() == 0 {
                 continue;
@@ -223,6 +265,7 @@ impl StreamClient {
     ) -> Option<&'static str> {
         self.queue.answered(used_weight, now);
         self.next_deadline = now;
+        self.bars.failing = None;
         let (mut wanted, asked) = self.bars.asked.take()?;
         let next_over_ns = asked.klines.length_ns().saturating_mul(NEXT_OVER_AFTER);
         let newer = self.bars.waiting.iter().any(|later| later.instrument == wanted.instrument);
@@ -262,10 +305,15 @@ impl StreamClient {
                 Some("asked for again when the venue allows it")
             }
             _ if failure.lasts() => {
+                self.bars.failing = None;
                 self.counts.bars_given_up += 1;
                 Some("not asked for again")
             }
-            _ => self.bars.ask_again(wanted, now),
+            FetchFailure::Unreadable(_) => {
+                self.bars.failing = None;
+                self.bars.ask_again(wanted, now)
+            }
+            _ => self.bars.hold(self.settings.seed, wanted, now),
         }
     }
 }

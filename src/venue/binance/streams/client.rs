@@ -357,9 +357,16 @@ impl StreamClient {
         for line in 0..self.lines.len() {
             self.poll_line(line, now, out);
         }
-        // Few, and soon answered: before the books, of which there may be hundreds.
-        self.poll_bars(now, out);
+        // One question is on its way at a time: those for bars and for books take turns. Where bars do not come, each of theirs
+        // may take as long as there is patience for, and books go first.
+        let books_first = self.bars.books_first();
+        if !books_first {
+            self.poll_bars(now, out);
+        }
         self.poll_books(now, out);
+        if books_first {
+            self.poll_bars(now, out);
+        }
         self.polled = now;
         self.next_deadline = now.plus_nanos(5_000_000);
     }

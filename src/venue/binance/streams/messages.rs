@@ -263,6 +263,7 @@ impl StreamClient {
                 book.fetching();
             }
             self.counts.fetches += 1;
+            self.bars.book_asked();
             let path = path(self.market, &watched.symbol, self.settings.snapshot_levels);
             out.push(Request::Fetch { instrument, path });
         }

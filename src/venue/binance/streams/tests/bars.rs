@@ -103,6 +103,45 @@ fn questions_for_bars(requests: &[Request]) -> usize {
     requests.iter().filter(|request| matches!(request, Request::FetchBars { .. })).count()
 }
 
+/// Lets a millisecond pass at a venue that takes all connections, and answers questions for books after `books_ms` and those for
+/// bars after `bars_ms`, if at all: what was asked for, a book by its instrument.
+fn venue_answers(
+    rig: &mut Rig,
+    on_its_way: &mut Option<(Time, Option<InstrumentId>)>,
+    (books_ms, bars_ms): (u64, Option<u64>),
+) -> Option<Option<InstrumentId>> {
+    for request in rig.pass(1) {
+        match request {
+            Request::Connect { connection, .. } => rig.open(connection),
+            Request::FetchBars { .. } => *on_its_way = Some((rig.now, None)),
+            Request::Fetch { instrument, .. } => *on_its_way = Some((rig.now, Some(instrument))),
+            _ => {}
+        }
+    }
+    let (asked, of) = (*on_its_way)?;
+    let ms = rig.now.since(asked) / MS;
+    let answered = match of {
+        Some(_) => ms == books_ms,
+        // As long as there is patience for.
+        None => ms == bars_ms.unwrap_or(10_000),
+    };
+    if answered {
+        *on_its_way = None;
+        match of {
+            Some(of) => {
+                rig.client.fetched(of, 10, None, rig.now, &mut rig.out);
+            }
+            None if bars_ms.is_some() => {
+                rig.client.bars_came(&mut [], None, rig.now);
+            }
+            None => {
+                rig.client.bars_failed(&FetchFailure::Transient, rig.now);
+            }
+        }
+    }
+    (ms == 0).then_some(of)
+}
+
 #[test]
 fn short_bars_that_many_missed_at_once_do_not_hold_books_up_for_long() {
     let mut rig = Rig::new(settings(), 100);
@@ -113,20 +152,87 @@ fn short_bars_that_many_missed_at_once_do_not_hold_books_up_for_long() {
         let start = Time(rig.now.0 - S);
         rig.client.missed_bar(MissedBar { instrument, start, after: None }, rig.now);
     }
-    let (mut questions, mut books) = (0, Vec::new());
+    let (mut on_its_way, mut questions, mut book) = (None, Vec::new(), None);
     for ms in 0..5_000u64 {
         if ms == 300 {
             rig.diff(id, 1, 10);
         }
-        let requests = rig.pass(1);
-        books.extend((fetches(&requests) > 0).then_some(ms));
-        questions += requests.iter().filter(|r| matches!(r, Request::FetchBars { .. })).count();
-        // Each is answered after 50 ms.
-        if ms % 50 == 49 && books.is_empty() {
-            let _ = rig.client.bars_came(&mut [], None, rig.now);
+        match venue_answers(&mut rig, &mut on_its_way, (50, Some(50))) {
+            Some(None) => questions.push(ms),
+            Some(Some(InstrumentId(0))) => book = book.or(Some(ms)),
+            _ => {}
         }
     }
-    assert!((20..=45).contains(&questions) && books.len() == 1 && books[0] < 2_200, "{questions} {books:?}");
+    assert!(book.is_some_and(|ms| ms < 600), "{book:?}");
+    let last = questions.last().copied().unwrap_or(0);
+    assert!((20..=45).contains(&questions.len()) && last < 2_000, "{questions:?}");
+    assert_eq!(rig.client.counts.bars_given_up, 100, "by then they are late");
+}
+
+/// For connections over which nothing comes.
+fn never_silent() -> StreamSettings {
+    let silence = Duration::from_secs(10_000);
+    StreamSettings { silence, stream_silence: silence, ..settings() }
+}
+
+#[test]
+fn a_start_with_hundreds_of_instruments_has_their_bars_and_their_books_in_time() {
+    let mut rig = Rig::new(StreamSettings { streams_per_connection_max: 50, ..never_silent() }, 300);
+    rig.client.fetch_bars(60, vec![5; 300], rig.now);
+    let (mut on_its_way, mut bars, mut books) = (None, Vec::new(), Vec::new());
+    for ms in 0..240_000u64 {
+        match venue_answers(&mut rig, &mut on_its_way, (50, Some(50))) {
+            Some(None) => bars.push(ms),
+            Some(Some(_)) => books.push(ms),
+            None => {}
+        }
+    }
+    let within = |of: &[u64], ms| of.iter().filter(|at| **at < ms).count();
+    assert_eq!((bars.len(), within(&bars, 30_000)), (300, 300));
+    // A minute has room for 96 books without bars.
+    assert!(books.len() == 300 && within(&books, 30_000) >= 80, "{books:?}");
+}
+
+#[test]
+fn books_come_though_bars_never_do() {
+    let mut rig = Rig::new(never_silent(), 20);
+    rig.client.fetch_bars(60, vec![5; 20], rig.now);
+    let (mut on_its_way, mut bars, mut books) = (None, 0, Vec::new());
+    for ms in 0..25_000u64 {
+        match venue_answers(&mut rig, &mut on_its_way, (1, None)) {
+            Some(None) => bars += 1,
+            Some(Some(of)) => books.push((of.0, ms)),
+            None => {}
+        }
+    }
+    // Behind the one question that was on its way already.
+    let in_time: Vec<u16> = books.iter().filter(|(_, ms)| *ms < 10_100).map(|(of, _)| *of).collect();
+    assert_eq!(in_time, (0..20).collect::<Vec<_>>(), "{books:?}");
+    assert_eq!(bars, 3, "asked for all the same");
+}
+
+#[test]
+fn where_no_question_is_answered_all_bars_wait_and_a_person_hears_of_it_once() {
+    let mut rig = rig(50);
+    let (mut asked, mut told) = (0, Vec::new());
+    for _ in 0..60_000 {
+        if questions_for_bars(&rig.pass(1)) > 0 {
+            asked += 1;
+            told.extend(rig.client.bars_failed(&FetchFailure::Transient, rig.now));
+        }
+    }
+    assert!((6..=11).contains(&asked), "{asked}");
+    assert_eq!(told, ["asked for again"]);
+    // None is given up, and none waits for long.
+    let mut answered = 0;
+    for _ in 0..31_000 {
+        if questions_for_bars(&rig.pass(1)) > 0 {
+            answered += 1;
+            assert_eq!(rig.client.bars_came(&mut [], None, rig.now), None);
+        }
+    }
+    assert_eq!((answered, rig.client.counts.bars_given_up), (50, 0));
+    assert_eq!(rig.client.counts.bar_fetch_failures, asked);
 }
 
 /// Beginning of the hour that `BEGIN` is in.
