@@ -63,7 +63,8 @@ pub struct StreamCounts {
     pub rate_limited: u64,
     /// Questions for bars.
     pub bar_fetches: u64,
-    /// Bars that came of before the run, of an interruption that lasted, or too late to be acted on.
+    /// Bars that came of before the run, of an interruption that lasted, or too late to be acted on. Those before one that was
+    /// handed out meanwhile are counted, and left out.
     pub bars_of_before: u64,
     /// Bars that came in place of one that was not whole.
     pub bars_made_good: u64,
