@@ -15,7 +15,7 @@ use algo_trader::history::recording::{Recording, RecordingOptions};
 use algo_trader::history::{Catalogue, HistoryError, Query};
 use algo_trader::market::book::Book;
 use algo_trader::net::{FrameSource, SourceId};
-use algo_trader::run::backtest::{BacktestOptions, Kept, Source, known_to, run_backtest};
+use algo_trader::run::backtest::{BacktestOptions, Kept, Ran, Source, known_to, run_backtest};
 use algo_trader::run::{Config, PipelineOptions};
 use algo_trader::strategy::{Context, Strategy, StrategySpec};
 use algo_trader::venue::binance::{Decoder, interruption};
@@ -308,34 +308,77 @@ fn a_walk_forward_over_a_feed_trades_in_later_windows_and_tells_of_a_book_that_i
     assert!(blind.contains("interrupted, and no book came since"), "{result:#}");
 }
 
-/// A recording, in a directory of its own, of best bids and asks and of trades a second apart, and of no depth; `trade` is
-/// what its stream of trades is.
-fn without_depth(dir: &Path, trade: &str) -> PathBuf {
-    let dir = dir.join(trade);
-    std::fs::create_dir(&dir).expect("a directory");
-    let path = dir.join("spot-btcusdt-20240809.gz");
+/// What is recorded of a symbol, a second apart each, beside its best bids and asks.
+struct Streams<'a> {
+    symbol: &'a str,
+    depth: bool,
+    /// Its streams of trades, and whether the prices in each go along with the quotes.
+    trades: &'a [(&'a str, bool)],
+}
+
+/// A recording of that in a directory of its own; all of them have the same quotes.
+fn recorded(dir: &Path, of: &Streams<'_>) -> PathBuf {
+    std::fs::create_dir(dir).expect("a directory");
+    let (lower, upper) = (of.symbol.to_lowercase(), of.symbol);
+    let path = dir.join(format!("spot-{lower}-20240809.gz"));
     let file = std::fs::File::create(&path).expect("a file");
     let mut out = GzEncoder::new(file, Compression::fast());
     let (mut rng, mut bid) = (support::history::Rng(3), 6_000_000i64);
+    let (begin, mut before) = (1_723_161_600_000u64, Vec::new());
+    if of.depth {
+        writeln!(out, "{begin}000000 {{\"lastUpdateId\":0,\"bids\":[],\"asks\":[]}}").expect("written");
+    }
     for n in 1..=2_500u64 {
-        let ms = 1_723_161_600_000 + n * 1_000;
+        let ms = begin + n * 1_000;
         bid += if rng.below(2) == 0 { -500 } else { 500 };
         let price = |cents: i64| format!("{}.{:02}000000", cents / 100, cents % 100);
-        let (bid, ask) = (price(bid), price(bid + 1));
+        let (bid, ask, even) = (price(bid), price(bid + 1), price(6_000_000));
+        let mut put = |nanos: u32, stream: &str, data: String| {
+            writeln!(out, "{ms}{nanos:06} {{\"stream\":\"{lower}@{stream}\",\"data\":{data}}}")
+                .expect("written");
+        };
         let quote = format!(
-            "{{\"stream\":\"btcusdt@bookTicker\",\"data\":{{\"u\":{n},\"s\":\"BTCUSDT\",\"b\":\"{bid}\",\
-             \"B\":\"5.00000000\",\"a\":\"{ask}\",\"A\":\"5.00000000\"}}}}"
+            "{{\"u\":{n},\"s\":\"{upper}\",\"b\":\"{bid}\",\"B\":\"5.00000000\",\"a\":\"{ask}\",\"A\":\"5.00000000\"}}"
         );
-        let ids =
-            if trade == "trade" { format!("\"t\":{n}") } else { format!("\"a\":{n},\"f\":{n},\"l\":{n}") };
-        let traded = format!(
-            "{{\"stream\":\"btcusdt@{trade}\",\"data\":{{\"e\":\"{trade}\",\"E\":{ms},\"s\":\"BTCUSDT\",{ids},\
-             \"p\":\"{ask}\",\"q\":\"0.01000000\",\"T\":{ms},\"m\":false,\"M\":true}}}}"
-        );
-        writeln!(out, "{ms}000000 {quote}\n{ms}001000 {traded}").expect("written");
+        put(0, "bookTicker", quote);
+        if of.depth {
+            let gone = |price: &String, side: &str| match before.iter().find(|(of, _)| *of == side) {
+                Some((_, old)) if old != price => format!("[\"{old}\",\"0.00000000\"],"),
+                _ => String::new(),
+            };
+            let sides = [gone(&bid, "bid"), gone(&ask, "ask")];
+            put(
+                500,
+                "depth@100ms",
+                format!(
+                    "{{\"e\":\"depthUpdate\",\"E\":{ms},\"s\":\"{upper}\",\"U\":{n},\"u\":{n},\"b\":[{}[\"{bid}\",\
+                     \"5.00000000\"]],\"a\":[{}[\"{ask}\",\"5.00000000\"]]}}",
+                    sides[0], sides[1]
+                ),
+            );
+            before = vec![("bid", bid.clone()), ("ask", ask.clone())];
+        }
+        // The last at one moment, whatever comes before it.
+        for (left, (trade, along)) in (1..=of.trades.len() as u32).rev().zip(of.trades) {
+            let ids = match *trade {
+                "trade" => format!("\"t\":{n}"),
+                _ => format!("\"a\":{n},\"f\":{n},\"l\":{n}"),
+            };
+            let price = if *along { &ask } else { &even };
+            let traded = format!(
+                "{{\"e\":\"{trade}\",\"E\":{ms},\"s\":\"{upper}\",{ids},\"p\":\"{price}\",\"q\":\"0.01000000\",\"T\":{ms},\
+                 \"m\":false,\"M\":true}}"
+            );
+            put(3_000 - left * 1_000, trade, traded);
+        }
     }
     out.finish().expect("written");
     path
+}
+
+/// A recording of best bids and asks and of trades, and of no depth; `trade` is what its stream of trades is.
+fn without_depth(dir: &Path, trade: &str) -> PathBuf {
+    recorded(&dir.join(trade), &Streams { symbol: "BTCUSDT", depth: false, trades: &[(trade, true)] })
 }
 
 /// A cross of averages over bars of ten seconds of that recording.
@@ -389,6 +432,50 @@ fn a_recorded_feed_is_taken_for_what_is_in_it() {
         );
     }
     assert!(all.iter().all(|fills| *fills == all[0]), "one market, whatever its trades are streamed as");
+}
+
+/// A configuration of that cross on each of these.
+fn crosses(settings: &str, symbols: &[&str]) -> Config {
+    let (bars, cross) = CROSS_OF_BARS.split_once("[[strategy]]").expect("a strategy");
+    let of =
+        |symbol: &&str| format!("[[strategy]]\nlabel = \"{symbol}\"{}", cross.replace("BTCUSDT", symbol));
+    let text = format!(
+        "{}\n{settings}\n{bars}\n[instruments]\nfiles = [\"instruments/binance-spot.toml\"]\n{}",
+        support::backtest::LIMITS,
+        symbols.iter().map(of).collect::<String>()
+    );
+    Config::from_text_with_built_in(&text, "t.toml").unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// A backtest over recordings, and one over their history.
+fn both_ways(config: &Config, files: &[PathBuf]) -> [Ran; 2] {
+    let history = tempdir().expect("a directory");
+    for file in files {
+        import_one(history.path(), ImportKind::Capture, file, &ImportOptions::default()).expect("imported");
+    }
+    let catalogue = Catalogue::open(history.path()).expect("a history");
+    let run =
+        |source| run_backtest(config, source, BacktestOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    [run(Source::Frames(&mut recording(files))), run(Source::History(&catalogue))]
+}
+
+#[test]
+fn where_aggregates_are_configured_they_count_however_late_the_first_comes() {
+    let dir = tempdir().expect("a directory");
+    let config = crosses("[venue]\nstreams = [\"aggTrade\", \"bookTicker\", \"depth@100ms\"]", &["BTCUSDT"]);
+    let of = |name: &str, trades: &[(&str, bool)]| {
+        let file = recorded(&dir.path().join(name), &Streams { symbol: "BTCUSDT", depth: true, trades });
+        both_ways(&config, &[file])
+    };
+    // Single trades, which say nothing of where the market goes, come before the aggregates of each second.
+    let both = of("both", &[("trade", false), ("aggTrade", true)]);
+    let alone = of("alone", &[("aggTrade", true)]);
+    for (both, alone) in both.iter().zip(&alone) {
+        let (told, fills) = (&both.summary, both.outcome.fills.len());
+        assert!(told.execution.orders > 20 && fills > 20, "{} orders, {fills} fills", told.execution.orders);
+        assert!(both.outcome.fills == alone.outcome.fills);
+    }
+    assert_eq!(both[0].summary.order_stream_sha256, both[1].summary.order_stream_sha256);
 }
 
 #[test]

@@ -33,9 +33,10 @@ impl Held {
         }
     }
 
-    /// Whether there is nothing more to find.
-    fn is_settled(self) -> bool {
-        self.trades && self.quotes && self.depth
+    /// Whether there is nothing more to find; `aggregates`: where there are aggregate trades, they are those that count.
+    fn is_settled(self, aggregates: bool) -> bool {
+        let counts = if aggregates { self.aggregates } else { self.trades };
+        counts && self.quotes && self.depth
     }
 
     /// Whether nothing was found, so that nothing is known.
@@ -43,7 +44,7 @@ impl Held {
         self == Self::default()
     }
 
-    /// What a feed of the history has in a query's range.
+    /// What a feed of the history has in a query's range, looked at until it [is settled](Self::is_settled).
     ///
     /// # Errors
     /// [`HistoryError`] where a file cannot be read.
@@ -52,11 +53,12 @@ impl Held {
         series: &Series,
         table: &InstrumentTable,
         query: &Query,
+        aggregates: bool,
     ) -> Result<Self, HistoryError> {
         let mut events = HistoryEvents::open(catalogue, std::slice::from_ref(series), table, query)?;
         let mut held = Self::default();
         for _ in 0..LOOKED_AT {
-            let Some(event) = events.next_event()?.filter(|_| !held.is_settled()) else { break };
+            let Some(event) = events.next_event()?.filter(|_| !held.is_settled(aggregates)) else { break };
             held.add(&event.decoded);
         }
         Ok(held)
@@ -75,18 +77,22 @@ pub(super) struct LookedAt<'a> {
 }
 
 impl<'a> LookedAt<'a> {
-    /// Looks at as many frames as it takes to know the streams of each of these markets.
+    /// Looks at as many frames as it takes to know the streams of each of these markets; `aggregates`: where there are
+    /// aggregate trades, they are those that count.
     pub fn new(
         frames: &'a mut (dyn FrameSource + Send),
         table: &InstrumentTable,
         markets: impl Fn(Market) -> bool,
+        aggregates: bool,
     ) -> Self {
         let mut held = [Held::default(); Market::ALL.len()];
         let (mut decoder, mut levels) = (Decoder::new(table), LevelBuffer::new());
         let (mut taken, mut bytes, mut failed) = (Vec::new(), Vec::new(), None);
         let sources = frames.sources().to_vec();
         let known = |held: &[Held]| {
-            Market::ALL.iter().all(|market| !markets(*market) || held[*market as usize].is_settled())
+            Market::ALL
+                .iter()
+                .all(|market| !markets(*market) || held[*market as usize].is_settled(aggregates))
         };
         while taken.len() < LOOKED_AT && bytes.len() < BYTES_MAX && !known(&held) {
             match frames.next_frame() {

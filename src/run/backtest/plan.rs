@@ -217,8 +217,9 @@ impl Plan {
             let known = &mut known[instrument.id.index()];
             for s in ours() {
                 if s.name.kind == SeriesKind::Feed {
-                    let held = Held::of_series(catalogue, s, &config.instruments, &query)?;
-                    known.add_feed(held, config.venue.aggregates_alone());
+                    let aggregates = config.venue.aggregates_alone();
+                    let held = Held::of_series(catalogue, s, &config.instruments, &query, aggregates)?;
+                    known.add_feed(held, aggregates);
                 } else {
                     known.add(s.name.kind);
                 }
