@@ -479,6 +479,24 @@ fn where_aggregates_are_configured_they_count_however_late_the_first_comes() {
 }
 
 #[test]
+fn what_is_recorded_of_one_instrument_says_nothing_of_another() {
+    let dir = tempdir().expect("a directory");
+    let config = crosses("", &["BTCUSDT", "ETHUSDT"]);
+    let of = |symbol, depth| {
+        let streams = Streams { symbol, depth, trades: &[("trade", true)] };
+        recorded(&dir.path().join(symbol), &streams)
+    };
+    let ran = both_ways(&config, &[of("BTCUSDT", true), of("ETHUSDT", false)]);
+    for ran in &ran {
+        let eth = config.instruments.by_name("binance:spot:ETHUSDT").expect("there").id;
+        let fills = ran.outcome.fills.iter().filter(|fill| fill.instrument == eth).count();
+        let told: Vec<_> = ran.summary.unmet_orders().collect();
+        assert!(fills > 20 && told.is_empty(), "{fills} fills, {told:?}");
+    }
+    assert!(ran[0].outcome.fills == ran[1].outcome.fills, "a feed is what its frames are");
+}
+
+#[test]
 fn on_paper_orders_fill_by_quotes_where_there_is_no_depth() {
     let dir = tempdir().expect("a directory");
     let instruments = concat!(env!("CARGO_MANIFEST_DIR"), "/config/instruments/binance-spot.toml");

@@ -188,8 +188,7 @@ fn over_frames(
 ) -> Result<Ran, BacktestError> {
     let traded =
         |of: &crate::domain::Instrument| config.strategies.iter().any(|s| s.instruments.contains(&of.id));
-    let markets = |market| config.instruments.all().iter().any(|of| of.market == market && traded(of));
-    let frames = &mut LookedAt::new(frames, &config.instruments, markets, config.venue.aggregates_alone());
+    let frames = &mut LookedAt::new(frames, &config.instruments, traded, config.venue.aggregates_alone());
     let plan = Plan::of_frames(config, frames)?;
     let mut pipeline = build(config, &plan, None, &mut options)?;
     let mut feed = Feed::new(&config.instruments, pipeline.clock.clone());

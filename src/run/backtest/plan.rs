@@ -264,8 +264,8 @@ impl Plan {
                 let known = sources.join(", ");
                 return Err(BacktestError::NoRecording { instrument: instrument.name(), known });
             }
-            let held = frames.held(instrument.market);
-            known[instrument.id.index()].add_feed(held, config.venue.aggregates_alone());
+            known[instrument.id.index()]
+                .add_feed(frames.held(instrument.id), config.venue.aggregates_alone());
         }
         let simulation = simulation(config, &traded, &known, |_| "a recorded feed".into())?;
         let b = &config.backtest;
