@@ -730,6 +730,20 @@ fn what_an_instrument_has_in_several_series_is_read_of_one() {
     }
 }
 
+/// A bar of twenty seconds that ends then, as a feed brings it.
+fn told_bar(at: u64) -> (u64, Row<'static>) {
+    let bar = Row::Bar {
+        prices: [Num::new(9_000, 2); 4],
+        volume: Num::new(1_000, 3),
+        turnover: 0,
+        trades: 1,
+        open_time: Time(at - MINUTE / 3),
+        close_time: Time(at - 1),
+        closed: true,
+    };
+    (at, bar)
+}
+
 #[test]
 fn bars_that_a_feed_brought_do_not_count_beside_a_series_of_bars() {
     let dir = tempdir().expect("a directory");
@@ -737,21 +751,34 @@ fn bars_that_a_feed_brought_do_not_count_beside_a_series_of_bars() {
     let feed: Vec<_> = (0..15)
         .flat_map(|n| {
             let at = BEGIN + n * MINUTE / 3;
-            let bar = Row::Bar {
-                prices: [Num::new(9_000, 2); 4],
-                volume: Num::new(1_000, 3),
-                turnover: 0,
-                trades: 1,
-                open_time: Time(at - MINUTE / 3),
-                close_time: Time(at - 1),
-                closed: true,
-            };
             let top = quote(at + 1, (9_999, 1_000), (10_000, 1_000));
-            [(at, bar), top, trade(at + 2, 10_000, 1_000, Side::Buy, false)]
+            [told_bar(at), top, trade(at + 2, 10_000, 1_000, Side::Buy, false)]
         })
         .collect();
     rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
     let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{BY_TRADES}"));
+    let kept = Arc::new(Kept::new(None, None, 1 << 20));
+    for kept in [None, Some(kept)] {
+        let pipeline = PipelineOptions { strategies: EVERY_BAR, ..PipelineOptions::default() };
+        let options = BacktestOptions { kept, pipeline, ..BacktestOptions::default() };
+        let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it runs");
+        assert_eq!(ran.summary.execution.orders, 5, "one a minute");
+    }
+}
+
+#[test]
+fn nor_do_they_where_orders_fill_by_the_series_of_bars() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &walk(4, 5));
+    let feed: Vec<_> = (1..=15)
+        .flat_map(|n| {
+            let at = BEGIN + n * MINUTE / 3;
+            [told_bar(at), trade(at + 2, 10_000, 1_000, Side::Buy, false)]
+        })
+        .collect();
+    rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
+    let by_bars = BY_TRADES.replace("\"trades\"", "\"bars\"");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{by_bars}"));
     let kept = Arc::new(Kept::new(None, None, 1 << 20));
     for kept in [None, Some(kept)] {
         let pipeline = PipelineOptions { strategies: EVERY_BAR, ..PipelineOptions::default() };

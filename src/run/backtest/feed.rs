@@ -18,11 +18,11 @@ const SLOTS_AT_ONCE: usize = 256;
 const EVENTS_PER_MARK: u32 = 1_024;
 
 /// Of which of these series, feeds, bars are left out: those are of whatever length their stream had, and would count beside
-/// the instrument's series of bars.
-pub(super) fn without_bars(series: &[Series]) -> Vec<bool> {
+/// a series of bars that the instrument has among `all` that are read, on its path or not.
+pub(super) fn without_bars(series: &[Series], all: &[Series]) -> Vec<bool> {
     let has_bars = |of: &Series| {
         let instrument = &of.name.instrument;
-        series.iter().any(|s| s.name.kind == SeriesKind::Bars && s.name.instrument == *instrument)
+        all.iter().any(|s| s.name.kind == SeriesKind::Bars && s.name.instrument == *instrument)
     };
     series.iter().map(|s| s.name.kind == SeriesKind::Feed && has_bars(s)).collect()
 }
@@ -171,10 +171,9 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Events that are read, of these series.
-    pub fn read(events: HistoryEvents, series: &[Series]) -> Self {
+    /// Events that are read, of series of which some are to be [without bars](without_bars).
+    pub fn read(events: HistoryEvents, without_bars: Vec<bool>) -> Self {
         let slots = Slots::Made(Vec::with_capacity(2 * SLOTS_AT_ONCE));
-        let without_bars = without_bars(series);
         Self { slots, at: 0, end: 0, events: Some(events), without_bars, parts: VecDeque::new() }
     }
 

@@ -5,7 +5,7 @@
 //! what a run did: no book, no position, no bar that was closed by the time of an answer.
 
 use super::fault::BacktestError;
-use super::feed::{KeptSlots, is_left_out, without_bars};
+use super::feed::{KeptSlots, is_left_out};
 use super::path::{First, extent_of, first_of, prices_of};
 use crate::domain::event::Kline;
 use crate::domain::{
@@ -106,8 +106,8 @@ struct Inner {
     bytes: usize,
     /// By the name of their series; none where they did not fit.
     bars: HashMap<String, Option<Arc<WholeSeries>>>,
-    /// By the names of theirs.
-    feeds: HashMap<String, Option<Arc<KeptSlots>>>,
+    /// By the names of theirs, and which are without bars.
+    feeds: HashMap<(String, Vec<bool>), Option<Arc<KeptSlots>>>,
     /// By the names of their series and when the range begins.
     books: HashMap<(String, Time), Arc<Vec<Slot>>>,
     values: HashMap<ValuesKey, Values>,
@@ -224,11 +224,12 @@ impl Kept {
         }))
     }
 
-    /// The events of several series, merged, as slots; none where they do not fit.
+    /// The events of several series, some of them without bars, merged, as slots; none where they do not fit.
     pub(super) fn feed(
         &self,
         catalogue: &Catalogue,
         series: &[Series],
+        without_bars: &[bool],
         table: &InstrumentTable,
         query: &Query,
     ) -> Result<Option<Arc<KeptSlots>>, BacktestError> {
@@ -236,15 +237,14 @@ impl Kept {
             return Ok(None);
         }
         let mut inner = self.inner();
-        let name = names_of(series);
-        if !inner.feeds.contains_key(&name) {
+        let key = (names_of(series), without_bars.to_vec());
+        if !inner.feeds.contains_key(&key) {
             let room = self.bytes_max.saturating_sub(inner.bytes) / size_of::<Slot>();
             let rows: u64 = series.iter().map(|series| series.rows).sum();
             let mut events = self.read(catalogue, series, table)?;
             let mut kept = Some(KeptSlots::with_capacity(room.min(rows as usize)));
-            let without_bars = without_bars(series);
             while let Some(event) = events.next_event()? {
-                if is_left_out(&event, &without_bars) {
+                if is_left_out(&event, without_bars) {
                     continue;
                 }
                 let Some(slots) = kept.as_mut().filter(|kept| inner.bytes + kept.used() < self.bytes_max)
@@ -255,9 +255,9 @@ impl Kept {
                 slots.push(&event, series[event.series].name.kind == SeriesKind::Bars);
             }
             inner.bytes += kept.as_ref().map_or(0, KeptSlots::bytes);
-            inner.feeds.insert(name.clone(), kept.map(Arc::new));
+            inner.feeds.insert(key.clone(), kept.map(Arc::new));
         }
-        Ok(inner.feeds.get(&name).cloned().flatten())
+        Ok(inner.feeds.get(&key).cloned().flatten())
     }
 
     /// The events that a book begins a range with, which `read` works out; kept where they fit.

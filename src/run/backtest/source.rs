@@ -6,7 +6,7 @@
 //! most bars, and at most of their closes.
 
 use super::fault::BacktestError;
-use super::feed::Feed;
+use super::feed::{Feed, without_bars};
 use super::kept::{Kept, KeptBars, KnownOfRun};
 use super::path::{BarPath, STEPS, first_of};
 use super::plan::{Plan, on_path};
@@ -218,10 +218,12 @@ impl HistorySource {
         let others: Vec<Series> = plan.series.iter().filter(|s| !on_path(s)).cloned().collect();
         let mut feed = None;
         if !others.is_empty() {
-            let kept = kept.map(|kept| kept.feed(catalogue, &others, table, query)).transpose()?.flatten();
+            let without_bars = without_bars(&others, &plan.series);
+            let kept = kept.map(|kept| kept.feed(catalogue, &others, &without_bars, table, query));
+            let kept = kept.transpose()?.flatten();
             feed = Some(match kept {
                 Some(kept) => Feed::kept(kept, query.from, query.until),
-                None => Feed::read(open(&others, query)?, &others),
+                None => Feed::read(open(&others, query)?, without_bars),
             });
         }
         let (mut paths, mut shared) = (Vec::new(), Vec::new());
