@@ -730,6 +730,29 @@ fn what_an_instrument_has_in_several_series_is_read_of_one() {
     }
 }
 
+#[test]
+fn quotes_that_a_feed_has_are_not_read_of_a_series_of_quotes_as_well() {
+    let dir = tempdir().expect("a directory");
+    let at = |n: u64| BEGIN + n * MINUTE;
+    let feed = [
+        quote(at(0), (9_999, 1_000), (10_000, 1_000)),
+        trade(at(1), 10_000, 1_000, Side::Buy, false),
+        trade(at(2), 10_000, 1_000, Side::Buy, false),
+    ];
+    rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
+    rows(dir.path(), XYZ, SeriesKind::Quotes, &[quote(at(0) + 1, (8_999, 1_000), (9_000, 1_000))]);
+    let ran = |series: &str| {
+        let by_quotes = BY_TRADES.replace("\"trades\"", "\"quotes\"");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{series}\n{by_quotes}"));
+        run(&config, &catalogue, EVERY_BAR)
+    };
+    let error = ran("").expect_err("both have them");
+    let said = error.to_string();
+    assert!(error.is_of_usage() && said.contains("quotes in several series,"), "{said}");
+    assert!(said.contains("feed") && said.contains("such as --series feed (or"), "{said}");
+    assert!(ran("series = [\"feed\"]").is_ok());
+}
+
 /// A bar of twenty seconds that ends then, as a feed brings it.
 fn told_bar(at: u64) -> (u64, Row<'static>) {
     let bar = Row::Bar {

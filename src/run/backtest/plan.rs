@@ -57,29 +57,32 @@ fn rows_in_range(series: &Series, query: &Query) -> u64 {
     }
 }
 
+/// Quotes, among what a series may have.
+const QUOTES: &str = "quotes";
+
 /// What one series alone of an instrument may have, and the kinds that have it: of two each event would count twice, or prices
 /// that are adjusted would come between those that are not.
 const ONCE: [(&str, &[SeriesKind]); 4] = [
     ("bars", &[SeriesKind::Bars]),
     ("trades", &[SeriesKind::Trades, SeriesKind::AggTrades, SeriesKind::Feed]),
-    ("quotes", &[SeriesKind::Quotes]),
+    (QUOTES, &[SeriesKind::Quotes]),
     ("depth", &[SeriesKind::Depth, SeriesKind::Feed]),
 ];
 
-/// Refuses series of one instrument of which several have the same.
-fn check_once(instrument: &str, series: &[&SeriesName]) -> Result<(), BacktestError> {
-    let having = |kinds: &[SeriesKind]| -> Vec<&SeriesName> {
-        series.iter().copied().filter(|name| kinds.contains(&name.kind)).collect()
+/// Refuses series of one instrument of which several have the same; `feed_quotes`: its feed has quotes, as only some do.
+fn check_once(instrument: &str, series: &[&SeriesName], feed_quotes: bool) -> Result<(), BacktestError> {
+    let has = |name: &SeriesName, (what, kinds): &(&str, &[SeriesKind])| {
+        kinds.contains(&name.kind) || (feed_quotes && *what == QUOTES && name.kind == SeriesKind::Feed)
     };
-    let Some((what, kinds)) = ONCE.iter().find(|(_, kinds)| having(kinds).len() > 1) else { return Ok(()) };
+    let having =
+        |thing| -> Vec<&SeriesName> { series.iter().copied().filter(|name| has(name, thing)).collect() };
+    let Some(thing) = ONCE.iter().find(|thing| having(thing).len() > 1) else { return Ok(()) };
     // What could be read: a feed rather than parts of it, and then whatever has what nothing before it has.
     let mut all = series.to_vec();
     all.sort_by_key(|name| (name.kind != SeriesKind::Feed, name.adjusted, name.kind));
     let mut read: Vec<&SeriesName> = Vec::new();
     for name in all {
-        let both = |other: &&SeriesName| {
-            ONCE.iter().any(|(_, kinds)| kinds.contains(&name.kind) && kinds.contains(&other.kind))
-        };
+        let both = |other: &&SeriesName| ONCE.iter().any(|thing| has(name, thing) && has(other, thing));
         if !read.iter().any(both) {
             read.push(name);
         }
@@ -87,8 +90,8 @@ fn check_once(instrument: &str, series: &[&SeriesName]) -> Result<(), BacktestEr
     let labels = |names: &[&SeriesName]| names.iter().map(|name| name.label()).collect::<Vec<_>>();
     Err(BacktestError::SeveralSeries {
         instrument: instrument.to_owned(),
-        what,
-        series: labels(&having(kinds)).join(" and "),
+        what: thing.0,
+        series: labels(&having(thing)).join(" and "),
         read: labels(&read).iter().map(|label| format!("--series {label}")).collect::<Vec<_>>().join(" "),
     })
 }
@@ -213,17 +216,18 @@ impl Plan {
                 }
                 .into());
             }
-            check_once(&name, &ours().map(|s| &s.name).collect::<Vec<_>>())?;
+            let (mut feed_quotes, aggregates) = (false, config.venue.aggregates_alone());
             let known = &mut known[instrument.id.index()];
             for s in ours() {
                 if s.name.kind == SeriesKind::Feed {
-                    let aggregates = config.venue.aggregates_alone();
                     let held = Held::of_series(catalogue, s, &config.instruments, &query, aggregates)?;
                     known.add_feed(held, aggregates);
+                    feed_quotes |= held.quotes;
                 } else {
                     known.add(s.name.kind);
                 }
             }
+            check_once(&name, &ours().map(|s| &s.name).collect::<Vec<_>>(), feed_quotes)?;
             known.ids_made_up = ours().any(Series::has_made_up_ids);
             let bars = ours().find(|s| s.name.kind == SeriesKind::Bars);
             if let Some(bars) = bars.filter(|_| b.fill == FillChoice::Bars && (known.quotes || known.depth)) {
