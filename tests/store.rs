@@ -10,9 +10,13 @@ mod postgres_server;
 #[path = "support/store.rs"]
 mod support;
 
-use algo_trader::market::BarSpec;
-use algo_trader::run::{StoreRequest, StoreThread, Summary, replay_frames};
+use algo_trader::domain::{InstrumentTable, Market, Time};
+use algo_trader::market::{Bar, BarSpec};
+use algo_trader::net::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
+use algo_trader::run::{Config, StoreRequest, StoreThread, Summary, replay_frames};
 use algo_trader::store::{Loader, StoreError, StoreOptions, StoreUrl};
+use algo_trader::strategy::{Context, Strategy, StrategySpec};
+use algo_trader::venue::local::demo_instruments;
 use on_server::OnServer;
 use postgres_server::{PASSWORD, Server};
 use std::collections::BTreeMap;
@@ -370,6 +374,90 @@ fn bars_that_begin_in_one_moment_are_two_rows() {
     let starts = count(&mut database, "(SELECT DISTINCT run, instrument, start_ns FROM bars)");
     let bars = count(&mut database, "bars");
     assert!(bars > 100 && starts < bars, "{starts} of {bars}");
+}
+
+/// What a [`Hearer`] was told: where each bar began, its close and its trades.
+static HEARD: Mutex<Vec<(u64, i64, u32)>> = Mutex::new(Vec::new());
+
+/// Writes down every bar.
+struct Hearer;
+
+impl Strategy for Hearer {
+    fn on_bar(&mut self, _: &mut Context<'_>, bar: &Bar) {
+        HEARD.lock().expect("nobody panicked").push((bar.start.0, bar.close.0, bar.trades));
+    }
+}
+
+static HEARER: &[StrategySpec] = &[StrategySpec {
+    name: "hearer",
+    doc: "writes down every bar",
+    params: &[],
+    build: |_| Ok(Box::new(Hearer)),
+}];
+
+/// An aggregate trade each 300 ms for a minute, each but for the first with a single trade at another price before it.
+struct Traded {
+    sources: Vec<SourceInfo>,
+    singles: bool,
+    n: u64,
+    bytes: Vec<u8>,
+}
+
+impl FrameSource for Traded {
+    fn sources(&self) -> &[SourceInfo] {
+        &self.sources
+    }
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        self.n += if self.singles { 1 } else { 2 };
+        let (n, ms) = (self.n, 1_723_161_600_000 + self.n * 150);
+        let id = n.div_ceil(2);
+        let (kind, ids, price) = match n % 2 {
+            0 => ("aggTrade", format!("\"a\":{id},\"f\":{id},\"l\":{id}"), 60_000 + n),
+            _ => ("trade", format!("\"t\":{id}"), 50_000),
+        };
+        self.bytes = format!(
+            "{{\"e\":\"{kind}\",\"E\":{ms},\"s\":\"BTCUSDT\",{ids},\"p\":\"{price}.00\",\"q\":\"0.01000\",\"T\":{ms},\
+             \"m\":false,\"M\":true}}"
+        )
+        .into_bytes();
+        let (received, source, line) = (Time(ms * 1_000_000), SourceId(0), n);
+        Ok((n < 400).then_some(Frame { received, source, line, bytes: &self.bytes }))
+    }
+}
+
+#[test]
+fn bars_of_a_run_on_aggregate_trades_are_those_that_its_strategies_were_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = "[market]\nbar = \"time:1s\"\n[venue]\nstreams = [\"aggTrade\"]\n[risk]\nunset = \"default\"\n[[strategy]]\n\
+                name = \"hearer\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
+    let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+    let config = Config::from_text_with_instruments(text, "heard.toml", table).expect("good");
+    let symbol = Some("BTCUSDT".to_owned());
+    let source = SourceInfo { name: "made".into(), venue: "binance".into(), market: Market::Spot, symbol };
+    for singles in [false, true] {
+        let path = dir.path().join(format!("{singles}.journal"));
+        let mut frames = Traded { sources: vec![source.clone()], singles, n: 0, bytes: Vec::new() };
+        let mut options = options(Some(path.clone()));
+        options.pipeline.strategies = HEARER;
+        replay_frames(&config, &mut frames, options).expect("a good run");
+        let heard = std::mem::take(&mut *HEARD.lock().expect("nobody panicked"));
+        let mut database = Sqlite::new();
+        assert!(load(&mut database, &path, 1_000), "the run came to its end");
+        let sql =
+            "SELECT CAST(start_ns AS TEXT), CAST(close AS TEXT), CAST(trades AS TEXT) FROM bars ORDER BY seq";
+        let told: Vec<Vec<String>> = heard
+            .iter()
+            .map(|(start, close, trades)| {
+                vec![
+                    start.to_string(),
+                    format!("{}.{:08}", close / 100_000_000, close % 100_000_000),
+                    trades.to_string(),
+                ]
+            })
+            .collect();
+        assert!(told.len() > 50 && told.iter().all(|bar| bar[1].as_str() > "60000"), "{told:?}");
+        assert_eq!(database.query(sql), told, "beside single trades: {singles}");
+    }
 }
 
 #[test]

@@ -93,6 +93,9 @@ pub struct JournalHeader {
     /// as they did.
     #[serde(default)]
     pub follows_account: bool,
+    /// Whether its bars are of aggregate trades; what follows an older journal makes them of single ones.
+    #[serde(default)]
+    pub aggregates: bool,
 }
 
 /// Where a run stands among those that went on one with another. An order keeps its number over all of them, and no other

@@ -19,7 +19,7 @@ use crate::journal::{Entry, JournalHeader};
 use crate::market::book::BookKeeper;
 use crate::market::message::MarketBody;
 use crate::market::stage::MarketSettings;
-use crate::market::{Bar, MarketMessage, MarketStage, Top};
+use crate::market::{Bar, MarketMessage, MarketStage, Sourcing, Top};
 use crate::pipeline::{LaneReceiver, Shared, Stage, Stop, lane};
 use crate::risk::rule_of;
 use std::collections::{BTreeMap, HashMap};
@@ -84,6 +84,8 @@ impl Projection {
         let messages_max = MarketStage::messages_per_event_max(&watched, &[]);
         let (to, messages) = lane("market→store", 8 * messages_max, messages_max, &Stop::new());
         let market = MarketStage::new(&table, &watched, &[], settings, to).map_err(|_| Unfit::Instruments)?;
+        let fed = Sourcing { aggregates: header.aggregates, ..Sourcing::default() };
+        let market = market.with_sourcing(&table, &vec![fed; table.len()]);
         let books = BookKeeper::new(table.all(), |i| watched[i.id.index()]);
         // What an earlier run left: its orders have their rows with that run, and its positions go on here.
         let (mut live, mut held) = (HashMap::new(), BTreeMap::new());

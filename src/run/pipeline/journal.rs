@@ -65,5 +65,6 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         account: None,
         lineage: None,
         follows_account: true,
+        aggregates: config.venue.aggregates_alone(),
     }
 }
