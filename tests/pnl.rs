@@ -1,21 +1,28 @@
 //! Profit by either method is that of its fills, by strategy, instrument and day, and what the wallets hold agrees.
 
+#[path = "support/store.rs"]
+mod databases;
 #[path = "support/pipeline.rs"]
 mod support;
 
 use algo_trader::domain::decimal::parse;
-use algo_trader::domain::event::{Event, FeeAsset};
+use algo_trader::domain::event::{Event, FeeAsset, Report};
 use algo_trader::domain::order::ReportKind;
 use algo_trader::domain::pnl::Method;
-use algo_trader::domain::{InstrumentId, InstrumentTable, Market, Qty, Side};
-use algo_trader::journal::{Entry, JournalReader, recover};
+use algo_trader::domain::{
+    InstrumentId, InstrumentTable, Market, OrderId, Price, Qty, Side, Slot, StrategyId, Time,
+};
+use algo_trader::journal::{Entry, JournalHeader, JournalReader, JournalWriter, SyncPolicy, recover};
 use algo_trader::market::Top;
+use algo_trader::net::{Frame, FrameSource, SourceError, SourceInfo};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::pnl::{PnlReport, pnl_report};
 use algo_trader::run::{Config, Summary, replay_frames};
+use algo_trader::store::Loader;
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use databases::{Database, Sqlite, settings};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
@@ -63,6 +70,16 @@ static GATHERER: &[StrategySpec] = &[StrategySpec { name: "gatherer", doc: "gath
 /// Ninety seconds around a change of the day, from the first of January 2025, midnight; with the demo's strategies, or
 /// one that gathers.
 fn run(journal: &Path, method: Method, gathers: bool) -> (Config, Summary) {
+    run_over(journal, method, gathers, |market| market)
+}
+
+/// The same over what is made of that market.
+fn run_over<S: FrameSource>(
+    journal: &Path,
+    method: Method,
+    gathers: bool,
+    of: impl Fn(FlowSource) -> S,
+) -> (Config, Summary) {
     let text = include_str!("../config/demo.toml").replace(
         "unset = \"default\"\n",
         "unset = \"default\"\n[risk.losses]\nday_starts = \"00:01\"\ndaily_max = \"none\"\nvelocity_max = \"none\"\n",
@@ -77,7 +94,7 @@ fn run(journal: &Path, method: Method, gathers: bool) -> (Config, Summary) {
         Config::from_text_with_instruments(&text, "demo.toml", table).unwrap_or_else(|e| panic!("{e}"));
     let mut flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(150);
     flow.duration = Duration::from_secs(90);
-    let mut source = FlowSource::new(&flow).expect("a market that can be made");
+    let mut source = of(FlowSource::new(&flow).expect("a market that can be made"));
     let mut options = threads(Threading::Inline);
     options.pipeline.journal = Some(journal.to_owned());
     if gathers {
@@ -150,12 +167,16 @@ fn sum<'a>(amounts: impl Iterator<Item = &'a String>) -> i128 {
     amounts.map(|text| exact(text)).sum()
 }
 
+fn known(amount: &Option<String>) -> &str {
+    amount.as_deref().expect("it is known")
+}
+
 fn agrees(report: &PnlReport, config: &Config, all: &All) {
     assert_eq!(report.lines.len(), all.len());
     for line in &report.lines {
         let naive = &all[&(line.strategy.clone(), line.instrument.clone())];
         let of = config.instruments.by_name(&line.instrument).expect("there");
-        let mark = parse(line.mark.as_bytes(), of.price_decimals).expect("a price");
+        let mark = parse(known(&line.mark).as_bytes(), of.price_decimals).expect("a price");
         let unit = 10i128.pow(u32::from(FINE - of.price_decimals - of.qty_decimals));
         let worth = naive.qty * i128::from(mark) * unit;
         assert_eq!(
@@ -163,22 +184,23 @@ fn agrees(report: &PnlReport, config: &Config, all: &All) {
             Ok(naive.qty.abs())
         );
         assert_eq!(
-            exact(&line.net),
+            exact(known(&line.net)),
             naive.cash + worth - naive.fees,
             "{} {}",
             line.strategy,
             line.instrument
         );
         assert_eq!((exact(&line.fees), line.fills), (naive.fees, naive.fills));
-        assert_eq!(exact(&line.realised) + exact(&line.unrealised) - exact(&line.fees), exact(&line.net));
+        let unrealised = exact(known(&line.unrealised));
+        assert_eq!(exact(&line.realised) + unrealised - exact(&line.fees), exact(known(&line.net)));
         assert_eq!(sum(line.days.iter().map(|day| &day.realised)), exact(&line.realised));
         assert_eq!(sum(line.days.iter().map(|day| &day.fees)), naive.fees);
     }
-    let nets = sum(report.lines.iter().map(|line| &line.net));
-    assert_eq!(sum(report.whole.iter().map(|all| &all.net)), nets);
-    assert_eq!(sum(report.strategies.iter().map(|strategy| &strategy.net)), nets);
-    let realised = sum(report.days.iter().map(|day| &day.net));
-    assert_eq!(realised + sum(report.lines.iter().map(|line| &line.unrealised)), nets);
+    let nets = sum(report.lines.iter().flat_map(|line| &line.net));
+    assert_eq!(sum(report.whole.iter().flat_map(|all| &all.net)), nets);
+    assert_eq!(sum(report.strategies.iter().flat_map(|strategy| &strategy.net)), nets);
+    let realised = sum(report.days.iter().flat_map(|day| &day.net));
+    assert_eq!(realised + sum(report.lines.iter().flat_map(|line| &line.unrealised)), nets);
 }
 
 #[test]
@@ -264,4 +286,92 @@ fn the_summary_is_by_the_method_that_is_configured_and_orders_are_not_changed_by
         assert_eq!(line.map(|line| &line.realised), Some(&one.realised()));
     }
     assert!(differ > 0, "the methods never differed: nothing was shown");
+}
+
+/// Of a market its depth alone.
+struct DepthAlone(FlowSource, Vec<u8>);
+
+impl FrameSource for DepthAlone {
+    fn sources(&self) -> &[SourceInfo] {
+        self.0.sources()
+    }
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, SourceError> {
+        loop {
+            let Some(frame) = self.0.next_frame()? else { return Ok(None) };
+            let text = String::from_utf8_lossy(frame.bytes);
+            if text.contains("depthUpdate") || text.contains("lastUpdateId") {
+                self.1 = frame.bytes.to_vec();
+                let Frame { received, source, line, .. } = frame;
+                return Ok(Some(Frame { received, source, line, bytes: &self.1 }));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_held_where_depth_alone_came_is_valued_as_in_the_store() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let (_, summary) = run_over(&journal, Method::Average, true, |market| DepthAlone(market, Vec::new()));
+    let report = pnl_report(&journal, None).expect("a report");
+    let mut database = Sqlite::new();
+    let mut loader = Loader::open(&journal, settings(1_000)).expect("a journal").expect("with a header");
+    assert!(loader.load(&mut *database.open()).expect("the database is up"));
+    let sql = "SELECT CAST(qty AS TEXT), CAST(mark AS TEXT), CAST(unrealised AS TEXT), CAST(net AS TEXT) FROM position_now";
+    let stored = database.query(sql);
+    let ([stored], [line]) = (&stored[..], &report.lines[..]) else {
+        panic!("{stored:?} {:?}", report.lines)
+    };
+    assert!(summary.execution.fills > 10 && exact(&line.qty) != 0, "{line:?}");
+    let told = [&line.qty, known(&line.mark), known(&line.unrealised), known(&line.net)];
+    assert_eq!(told.map(exact).to_vec(), stored.iter().map(|text| exact(text)).collect::<Vec<_>>());
+    assert!(exact(known(&line.mark)) > 0 && exact(known(&line.unrealised)) != 0, "{line:?}");
+    assert_eq!(report.whole[0].net, line.net);
+}
+
+#[test]
+fn what_is_held_where_no_price_came_is_not_said_to_be_worth_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let instruments = demo_instruments();
+    let header = JournalHeader { instruments: instruments.clone(), ..JournalHeader::default() };
+    let mut writer = JournalWriter::create(&journal, &header, SyncPolicy::Never).expect("a new file");
+    // Of the one instrument something is held, of the other nothing any more.
+    for (number, (of, side)) in (1..).zip([(0, Side::Buy), (1, Side::Buy), (1, Side::Sell)]) {
+        let mut slot = Slot::report(&Report {
+            instrument: InstrumentId(of),
+            order: OrderId(number),
+            strategy: StrategyId(0),
+            side,
+            kind: ReportKind::Fill,
+            qty: Qty(1_000),
+            price: Price(100_000),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: number,
+            maker: false,
+        });
+        slot.stamp(Time(1_735_689_600_000_000_000 + number), 0, 0);
+        writer.slot(&slot);
+    }
+    writer.write_block().expect("a good disk");
+    drop(writer);
+    let report = pnl_report(&journal, None).expect("a report");
+    let by = |name: String| report.lines.iter().find(|line| line.instrument == name).expect("it traded");
+    let (held, flat) = (by(instruments[0].name()), by(instruments[1].name()));
+    assert_eq!((&held.mark, &held.unrealised, &held.net), (&None, &None, &None));
+    let nothing = Some("0".to_owned());
+    assert_eq!((&flat.mark, &flat.unrealised, &flat.net), (&None, &nothing, &nothing));
+    let of = |args: &[&str]| {
+        let ran =
+            std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader")).arg("pnl").args(args).output();
+        String::from_utf8(ran.expect("the program starts").stdout).expect("text")
+    };
+    let file = journal.display().to_string();
+    let json: serde_json::Value = serde_json::from_str(&of(&["--journal", &file, "--json"])).expect("JSON");
+    assert!(json["whole"][0]["net"].is_null() && json["strategies"][0]["net"].is_null(), "{json:#}");
+    assert!(json["lines"][0]["mark"].is_null() && json["days"][0]["net"] == "0", "{json:#}");
+    let text = of(&["--journal", &file]);
+    assert!(text.contains("unrealised - (") && text.contains(" at -)"), "{text}");
+    assert!(text.contains("in all: all - USDT"), "{text}");
 }

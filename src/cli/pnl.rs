@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 #[command(
     after_help = "Days are those of [risk.losses] day_starts and zone. Both methods come to the same in all, and differ \
-in when it was realised.
+in when it was realised. What is held is valued at the newest quote's middle, else the book's, else at the last trade; \
+where none came, what it is worth is not known: -, or null in JSON.
 
 Examples:
   algo-trader pnl --journal run.journal
@@ -66,16 +67,26 @@ pub fn not_ended(journal: &Path) -> String {
     )
 }
 
+/// An amount, or that it is not known.
+fn known(amount: &Option<String>) -> &str {
+    amount.as_deref().unwrap_or("-")
+}
+
 fn print(report: &PnlReport) {
     println!("{}, by the method {}", report.time, report.method);
     if report.lines.is_empty() {
         println!("nothing was traded");
     }
     for line in &report.lines {
-        println!("{} in {}: {} {}", line.strategy, line.instrument, line.net, line.quote);
+        println!("{} in {}: {} {}", line.strategy, line.instrument, known(&line.net), line.quote);
         println!(
             "  realised {}, unrealised {} ({} at {}), fees {}, {} fills",
-            line.realised, line.unrealised, line.qty, line.mark, line.fees, line.fills
+            line.realised,
+            known(&line.unrealised),
+            line.qty,
+            known(&line.mark),
+            line.fees,
+            line.fills
         );
         for (asset, fees) in line.fees_by_asset.iter().filter(|(asset, _)| **asset != line.quote) {
             println!("  of the fees {fees} {asset} were taken in {asset}");
@@ -91,7 +102,7 @@ fn print(report: &PnlReport) {
         [("by strategy", &report.strategies), ("by day, realised", &report.days), ("in all", &report.whole)]
     {
         for sum in sums {
-            println!("{title}: {} {} {}", sum.of, sum.net, sum.quote);
+            println!("{title}: {} {} {}", sum.of, known(&sum.net), sum.quote);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What a run earned, by strategy, instrument and day, from its journal: of one that ended, or of one that goes on.
 //!
 //! Every amount is exact. By either method the whole is the same; what differs is when it was realised. Positions are
-//! valued at the mark that risk goes by: the mid of the newest quote, or, where none came, the last trade. A fee in the
-//! base asset is converted at its fill's own price, one in a third asset at its asset's price when it was taken, or, where
-//! none was known, at the first that came; what has none to the end is told apart, in its asset. Of a run that went on
-//! where another ended, what that one left is of the day `earlier`.
+//! valued at the mid of the newest quote, or, where none came, of the book that depth made, or else at the last trade; where
+//! none of these came, what a position is worth is not known, and told as that. A fee in the base asset is converted at its
+//! fill's own price, one in a third asset at its asset's price when it was taken, or, where none was known, at the first that
+//! came; what has none to the end is told apart, in its asset. Of a run that went on where another ended, what that one left
+//! is of the day `earlier`.
 
 use super::config::{Config, ConfigError};
 use super::fee_rates::FeeRates;
@@ -14,6 +15,8 @@ use crate::domain::order::ReportKind;
 use crate::domain::pnl::{Method, Profit};
 use crate::domain::{Instrument, InstrumentTable, Notional, Position, Price, Slot, Time};
 use crate::journal::{Entry, Follower, JournalError, Next, Resumed, Unpriced};
+use crate::market::book::BookKeeper;
+use crate::pipeline::Shared;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,20 +33,20 @@ pub struct PnlLine {
     pub quote: String,
     /// What is held, signed.
     pub qty: String,
-    /// What it is valued at.
-    pub mark: String,
+    /// What it is valued at; none where no price came.
+    pub mark: Option<String>,
     /// Earned by what was closed, before fees.
     pub realised: String,
-    /// What closing the rest at the mark would add.
-    pub unrealised: String,
+    /// What closing the rest at the mark would add; not known where something is held and no price came.
+    pub unrealised: Option<String>,
     /// All fees, those in the base asset at their fills' prices, those in third assets at theirs; the unpriced left out.
     pub fees: String,
     /// Fees as they were taken, by asset.
     pub fees_by_asset: BTreeMap<String, String>,
     /// Of those, what no price was known of, by asset: in no sum.
     pub unpriced: BTreeMap<String, String>,
-    /// Realised and not, less fees.
-    pub net: String,
+    /// Realised and not, less fees, where both are known.
+    pub net: Option<String>,
     /// Fills.
     pub fills: u64,
     /// By day, the days on which something happened.
@@ -72,8 +75,8 @@ pub struct PnlSum {
     pub of: String,
     /// The asset.
     pub quote: String,
-    /// Realised and not, less fees; of a day, what was realised, less fees.
-    pub net: String,
+    /// Realised and not, less fees, where of all in it both are known; of a day, what was realised, less fees.
+    pub net: Option<String>,
 }
 
 /// The whole.
@@ -109,13 +112,15 @@ fn by_day<S: Serializer>(sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
 }
 
 fn of_all<S: Serializer>(sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(sums.iter().map(|sum| BTreeMap::from([("quote", &sum.quote), ("net", &sum.net)])))
+    to.collect_seq(
+        sums.iter().map(|sum| BTreeMap::from([("quote", Some(&sum.quote)), ("net", sum.net.as_ref())])),
+    )
 }
 
 fn named<S: Serializer>(name: &'static str, sums: &[PnlSum], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(sums.iter().map(|sum| {
         let PnlSum { of, quote, net } = sum;
-        BTreeMap::from([(name, of), ("quote", quote), ("net", net)])
+        BTreeMap::from([(name, Some(of)), ("quote", Some(quote)), ("net", net.as_ref())])
     }))
 }
 
@@ -165,8 +170,10 @@ pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlE
     let finest = table.all().iter().map(Instrument::notional_decimals).max();
     let mut books = Books {
         decimals: finest.unwrap_or_default().max(FEE_DECIMALS),
-        marks: vec![Price(0); table.len()],
-        quoted: vec![false; table.len()],
+        marks: vec![Mark::default(); table.len()],
+        depth: BookKeeper::new(table.all(), |of| {
+            config.strategies.iter().any(|strategy| strategy.instruments.contains(&of.id))
+        }),
         time: Time(0),
         day_ends: Time(0),
         profits: BTreeMap::new(),
@@ -189,6 +196,30 @@ pub fn pnl_report(path: &Path, method: Option<Method>) -> Result<PnlReport, PnlE
     Ok(PnlReport { ended, damaged, ..books.report() })
 }
 
+/// What a mark is of; what stands later says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum MarkedBy {
+    #[default]
+    Trade,
+    Book,
+    Quote,
+}
+
+/// The price that an instrument is valued at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    price: Option<Price>,
+    by: MarkedBy,
+}
+
+impl Mark {
+    fn set(&mut self, by: MarkedBy, price: Price) {
+        if by >= self.by {
+            *self = Self { price: Some(price), by };
+        }
+    }
+}
+
 /// Profits as they come.
 struct Books {
     table: InstrumentTable,
@@ -196,8 +227,9 @@ struct Books {
     method: Method,
     /// That every amount is added up with: those of the finest notional.
     decimals: u8,
-    marks: Vec<Price>,
-    quoted: Vec<bool>,
+    marks: Vec<Mark>,
+    /// The books that depth makes, of what is traded and not quoted.
+    depth: BookKeeper,
     time: Time,
     /// When the day ends, which it is known by.
     day_ends: Time,
@@ -238,6 +270,9 @@ impl Books {
                     self.value();
                 }
             }
+            Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial | Kind::Levels | Kind::Interrupted => {
+                self.follow(slot);
+            }
             Kind::Report => {
                 let Event::Report(report) = slot.event() else { return };
                 if self.time >= self.day_ends {
@@ -265,20 +300,26 @@ impl Books {
     }
 
     fn mark(&mut self, slot: &Slot) {
-        let index = slot.instrument().index();
-        let (Some(mark), Some(quoted)) = (self.marks.get_mut(index), self.quoted.get_mut(index)) else {
-            return;
-        };
+        let Some(mark) = self.marks.get_mut(slot.instrument().index()) else { return };
         if let Some(quote) = slot.as_quote() {
-            *quoted = true;
+            mark.by = MarkedBy::Quote;
             if quote.bid.qty.0 > 0 && quote.ask.qty.0 > 0 {
-                let (bid, ask) = (quote.bid.price.0, quote.ask.price.0);
-                *mark = Price(bid + ask.saturating_sub(bid) / 2);
+                mark.set(MarkedBy::Quote, quote.bid.price.middle(quote.ask.price));
             }
-        } else if let Some(trade) = slot.as_trade()
-            && !*quoted
-        {
-            *mark = trade.price;
+        } else if let Some(trade) = slot.as_trade() {
+            mark.set(MarkedBy::Trade, trade.price);
+        }
+    }
+
+    /// Depth says where the market is until a quote does.
+    fn follow(&mut self, slot: &Slot) {
+        let Some(mark) = self.marks.get_mut(slot.instrument().index()) else { return };
+        if mark.by == MarkedBy::Quote {
+            return;
+        }
+        self.depth.on_slot(slot);
+        if let Some(middle) = self.depth.moved().and_then(|moved| self.depth.middle(moved)) {
+            mark.set(MarkedBy::Book, middle);
         }
     }
 }
@@ -287,18 +328,24 @@ impl Books {
 #[derive(Debug, Clone, Copy, Default)]
 struct Amounts {
     realised: i128,
-    unrealised: i128,
+    /// Where it is known.
+    unrealised: Option<i128>,
     fees: i128,
 }
 
 impl Amounts {
-    fn net(&self) -> i128 {
-        self.realised + self.unrealised - self.fees
+    fn net(&self) -> Option<i128> {
+        Some(self.realised + self.unrealised? - self.fees)
     }
 }
 
-/// Sums by what they are of and by quote asset.
-type Sums = BTreeMap<(String, String), i128>;
+/// Sums by what they are of and by quote asset, each as long as all that is in it is known.
+type Sums = BTreeMap<(String, String), Option<i128>>;
+
+fn add(sums: &mut Sums, of: &str, quote: &str, amount: Option<i128>) {
+    let sum = sums.entry((of.to_owned(), quote.to_owned())).or_insert(Some(0));
+    *sum = sum.zip(amount).map(|(sum, amount)| sum + amount);
+}
 
 impl Books {
     /// An amount with the decimals of all; what is far beyond any account is held at the limit.
@@ -327,20 +374,22 @@ impl Books {
             let Some(of) = self.table.all().get(usize::from(instrument)) else { continue };
             let label = self.config.strategies.get(usize::from(strategy)).map(|s| s.label.clone());
             let label = label.unwrap_or_else(|| format!("#{strategy}"));
-            let mark = self.marks[usize::from(instrument)];
+            // Of what is not held nothing is to be valued.
+            let mark = self.marks[usize::from(instrument)].price;
+            let valued = mark.or((profit.qty().0 == 0).then_some(Price(0)));
             let money = of.notional_decimals();
             let amounts = Amounts {
                 realised: self.amount(profit.realised().0, money),
-                unrealised: self.amount(profit.unrealised(mark).0, money),
+                unrealised: valued.map(|mark| self.amount(profit.unrealised(mark).0, money)),
                 fees: self.fees(profit.fees(), profit.fees_in_third(), profit.fees_in_base(), of),
             };
-            *strategies.entry((label.clone(), of.quote.clone())).or_default() += amounts.net();
-            *whole.entry(("all".to_owned(), of.quote.clone())).or_default() += amounts.net();
+            add(&mut strategies, &label, &of.quote, amounts.net());
+            add(&mut whole, "all", &of.quote, amounts.net());
             let told = profit.days().iter().map(|(day, on)| {
                 let day = self.day(*day);
                 let realised = self.amount(on.realised.0, money);
                 let fees = self.fees(&on.fees, on.fees_in_third, on.fees_in_base, of);
-                *days.entry((day.clone(), of.quote.clone())).or_default() += realised - fees;
+                add(&mut days, &day, &of.quote, Some(realised - fees));
                 PnlDay {
                     day,
                     realised: self.shown(realised),
@@ -356,13 +405,13 @@ impl Books {
                 instrument: of.name(),
                 quote: of.quote.clone(),
                 qty: shown(profit.qty().0.into(), of.qty_decimals),
-                mark: shown(mark.0.into(), of.price_decimals),
+                mark: mark.map(|mark| shown(mark.0.into(), of.price_decimals)),
                 realised: self.shown(amounts.realised),
-                unrealised: self.shown(amounts.unrealised),
+                unrealised: amounts.unrealised.map(|amount| self.shown(amount)),
                 fees: self.shown(amounts.fees),
                 fees_by_asset: profit.fees().iter().map(by_asset).collect(),
                 unpriced: profit.unpriced().iter().map(by_asset).collect(),
-                net: self.shown(amounts.net()),
+                net: amounts.net().map(|net| self.shown(net)),
                 fills: told.iter().map(|day| day.fills).sum(),
                 days: told,
             });
@@ -384,7 +433,11 @@ impl Books {
     }
 
     fn sums(&self, all: Sums) -> Vec<PnlSum> {
-        let sum = |((of, quote), net): ((String, String), i128)| PnlSum { of, quote, net: self.shown(net) };
+        let sum = |((of, quote), net): ((String, String), Option<i128>)| PnlSum {
+            of,
+            quote,
+            net: net.map(|net| self.shown(net)),
+        };
         all.into_iter().map(sum).collect()
     }
 }

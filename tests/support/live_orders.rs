@@ -597,8 +597,9 @@ pub fn assert_booked(alice: &Trader<'_>, live: &LiveConfig, ran: &Ran, start: &S
             "{told}"
         );
         // What all came to, less what is held, is the money that the account has more, but for what went in a third asset.
-        let held = i128::from(position.qty.0) * exact(&line.mark) / 10i128.pow(decimals);
-        assert_eq!(exact(&line.net) - held + at_8(worth), at_8(quote_now - start.quote), "{line:?} {told}");
+        let [mark, net] = [&line.mark, &line.net].map(|known| exact(known.as_ref().expect("quotes came")));
+        let held = i128::from(position.qty.0) * mark / 10i128.pow(decimals);
+        assert_eq!(net - held + at_8(worth), at_8(quote_now - start.quote), "{line:?} {told}");
         assert_eq!(line.days.iter().map(|day| exact(&day.fees)).sum::<i128>(), exact(&line.fees), "{line:?}");
     } else {
         assert_eq!(trades.len(), 0, "{told}");
