@@ -93,6 +93,8 @@ pub struct ThreadPlan {
 pub struct CorePlan {
     /// For each role a core, where one was asked for.
     pub by_role: Vec<(Role, usize)>,
+    /// For the thread that holds the sockets orders go out by.
+    pub gateway_io: Option<usize>,
     /// For the threads beside the pipeline; none: chosen by what the pipeline leaves.
     pub housekeeping: Vec<usize>,
 }
@@ -204,7 +206,7 @@ impl Topology {
         let core_for_journal = request.cores.of(&Role::STAGES[4..]).is_some();
         let journal_apart = request.journal_to_file && (threading != Threading::Inline || core_for_journal);
         let groups = groups(threading, journal_apart);
-        let mut free = request.available.iter().copied();
+        let mut free = request.free(&groups).into_iter();
         let mut threads = Vec::new();
         for roles in groups {
             let asked = request.cores.of(&roles);
@@ -244,6 +246,18 @@ impl Topology {
 }
 
 impl TopologyRequest {
+    /// The cores for threads that none was asked for: before those that were asked for beside the pipeline, those that nobody
+    /// asked for, and only where neither are there, any.
+    fn free(&self, groups: &[Vec<Role>]) -> Vec<usize> {
+        let taken: Vec<_> = groups.iter().filter_map(|roles| self.cores.of(roles)).collect();
+        let beside =
+            |core: &usize| self.cores.gateway_io == Some(*core) || self.cores.housekeeping.contains(core);
+        let left = self.available.iter().copied().filter(|core| !taken.contains(core));
+        let (last, first): (Vec<_>, Vec<_>) = left.partition(beside);
+        let free = [first, last].concat();
+        if free.is_empty() { self.available.clone() } else { free }
+    }
+
     fn must_have(&self, core: usize, role: &'static str) -> Result<(), TopologyError> {
         if self.available.contains(&core) {
             return Ok(());
@@ -378,6 +392,29 @@ mod tests {
         request = TopologyRequest { available: vec![0, 1], ..request };
         request.cores = CorePlan::default();
         assert_eq!(plan(&request), Ok(vec![0, 1]), "none is left over");
+    }
+
+    #[test]
+    fn what_is_chosen_keeps_off_the_cores_that_were_asked_for() {
+        let plan = |threading, cores: usize, by_role: &[(Role, usize)], beside: &[usize]| {
+            let mut request = request(Some(threading), Some(Wait::Spin), cores);
+            request.cores.by_role = by_role.to_vec();
+            request.cores.gateway_io = beside.first().copied();
+            request.cores.housekeeping = beside.iter().skip(1).copied().collect();
+            Topology::plan(&request)
+                .map(|plan| plan.threads.iter().map(|thread| thread.core).collect::<Vec<_>>())
+        };
+        let on = |cores: &[usize]| Ok(cores.iter().copied().map(Some).collect());
+        use Threading::{Dedicated, Shared};
+        assert_eq!(plan(Shared, 4, &[(Role::Feed, 0)], &[]), on(&[0, 1]));
+        assert_eq!(plan(Shared, 2, &[(Role::Market, 0)], &[]), on(&[1, 0]));
+        assert_eq!(plan(Dedicated, 8, &[(Role::Market, 3)], &[]), on(&[0, 3, 1, 2, 4, 5]));
+        // Those beside the pipeline too, as long as there are others.
+        assert_eq!(plan(Shared, 4, &[], &[0, 1]), on(&[2, 3]));
+        assert_eq!(plan(Shared, 4, &[(Role::Feed, 3)], &[0, 1, 2]), on(&[3, 0]));
+        // None is left that two could not meet on.
+        let met = plan(Shared, 1, &[(Role::Feed, 0)], &[]);
+        assert!(matches!(met, Err(TopologyError::TooManySpinning { .. })), "{met:?}");
     }
 
     #[test]

@@ -114,12 +114,12 @@ impl Pipeline {
             (Role::Gateway, c.gateway),
         ];
         let by_role = by_role.into_iter().filter_map(|(role, core)| Some((role, core?))).collect();
-        let housekeeping = c.housekeeping.clone();
+        let (gateway_io, housekeeping) = (c.gateway_io, c.housekeeping.clone());
         let available = available_cores();
         Topology::plan(&TopologyRequest {
             threading: options.threading.or(configured_threading),
             wait: options.wait.or(configured_wait),
-            cores: CorePlan { by_role, housekeeping },
+            cores: CorePlan { by_role, gateway_io, housekeeping },
             available,
             journal_to_file: options.journal.is_some()
                 || options.journal_writer.is_some()
