@@ -678,3 +678,28 @@ fn the_commands_verify_export_load_and_tell_why() {
     let number = last.split(':').next().expect("a number");
     assert!(status == Some(1) && err.contains(&format!("record {number} is missing")), "{err}");
 }
+
+#[test]
+fn a_journal_of_a_host_with_other_cores_replays_and_tells_why() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    let mut config = support::config();
+    // As if the run had been where there is such a core.
+    config.text += "\n[pipeline.cores]\nfeed = 1023\nhousekeeping = [1023]\n";
+    let ran = replay_frames(&config, &mut support::market(2), support::options(Some(journal.clone())));
+    let ran = ran.expect("a good run");
+    let path = journal.display().to_string();
+    let (status, out, err) = program(&["replay", &path, "--json"]);
+    assert_eq!(status, Some(0), "{err}");
+    let again: Value = serde_json::from_str(&out).expect("JSON");
+    assert!(ran.execution.orders > 0 && again["order_stream_sha256"] == ran.order_stream_sha256, "{again:#}");
+    let (status, out, err) = program(&["replay", &path, "--show-topology"]);
+    assert!(status == Some(0) && out.contains("topology:") && !out.contains("1023"), "{out}{err}");
+    let mut reader = JournalReader::open(&journal).expect("a journal");
+    let order = std::iter::from_fn(|| reader.next_entry().expect("it reads")).find_map(|entry| match entry {
+        Entry::Record(record) => Some(record.order.id.0.to_string()),
+        _ => None,
+    });
+    let (status, out, err) = program(&["audit", "why", &order.expect("one order"), "--journal", &path]);
+    assert!(status == Some(0) && out.contains("who decided"), "{out}{err}");
+}

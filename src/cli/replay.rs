@@ -539,9 +539,11 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
     };
     let config = match Config::from_text_with_instruments(&header.config_text, &header.config_name, table) {
         Ok(mut config) => {
-            // A replay reads this journal; it does not write the one that the configuration names, nor into the run's log.
+            // A replay reads this journal; it does not write the one that the configuration names, nor into the run's log, and
+            // may be on another host than the one whose cores that has.
             config.journal.path = None;
             config.log.file = None;
+            config.pipeline.cores = Default::default();
             config
         }
         Err(error) => {

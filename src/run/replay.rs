@@ -256,6 +256,8 @@ fn journaled(
     // that was another thing before.
     let mut config = config.clone();
     config.market.incomplete_bars = journal.header().incomplete_bars;
+    // Those are of the host that it ran on.
+    config.pipeline.cores = Default::default();
     if let Some(balances) = &journal.header().balances {
         config.paper.balances.clone_from(balances);
     }

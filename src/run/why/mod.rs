@@ -169,6 +169,8 @@ fn run_again(
     let mut config = config.clone();
     config.journal.path = None;
     config.market.incomplete_bars = header.incomplete_bars;
+    // Those are of the host that it ran on.
+    config.pipeline.cores = Default::default();
     if let Some(balances) = &header.balances {
         config.paper.balances.clone_from(balances);
     }
