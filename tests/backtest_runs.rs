@@ -780,11 +780,16 @@ fn bars_that_a_feed_brought_do_not_count_beside_a_series_of_bars() {
         .collect();
     rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
     let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{BY_TRADES}"));
+    orders_at_each_of_five_bars(&config, &catalogue);
+}
+
+/// With what is read kept for other runs, and without.
+fn orders_at_each_of_five_bars(config: &Config, catalogue: &Catalogue) {
     let kept = Arc::new(Kept::new(None, None, 1 << 20));
     for kept in [None, Some(kept)] {
         let pipeline = PipelineOptions { strategies: EVERY_BAR, ..PipelineOptions::default() };
         let options = BacktestOptions { kept, pipeline, ..BacktestOptions::default() };
-        let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it runs");
+        let ran = run_backtest(config, Source::History(catalogue), options).expect("it runs");
         assert_eq!(ran.summary.execution.orders, 5, "one a minute");
     }
 }
@@ -802,13 +807,7 @@ fn nor_do_they_where_orders_fill_by_the_series_of_bars() {
     rows(dir.path(), XYZ, SeriesKind::Feed, &feed);
     let by_bars = BY_TRADES.replace("\"trades\"", "\"bars\"");
     let (config, catalogue) = config(dir.path(), &[XYZ], &format!("[backtest]\n{by_bars}"));
-    let kept = Arc::new(Kept::new(None, None, 1 << 20));
-    for kept in [None, Some(kept)] {
-        let pipeline = PipelineOptions { strategies: EVERY_BAR, ..PipelineOptions::default() };
-        let options = BacktestOptions { kept, pipeline, ..BacktestOptions::default() };
-        let ran = run_backtest(&config, Source::History(&catalogue), options).expect("it runs");
-        assert_eq!(ran.summary.execution.orders, 5, "one a minute");
-    }
+    orders_at_each_of_five_bars(&config, &catalogue);
 }
 
 #[test]

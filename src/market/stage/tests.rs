@@ -5,14 +5,15 @@ use crate::domain::Market;
 use crate::domain::instrument::tests::sample;
 use crate::pipeline::{Stop, lane};
 
+/// Bars of the usual length, which wait for nobody.
+fn settings(incomplete_bars: IncompleteBars) -> MarketSettings {
+    MarketSettings { bar: BarSpec::default(), bar_grace_ns: 0, incomplete_bars }
+}
+
 #[test]
 fn a_crossed_quote_is_not_to_be_traded_on() {
     let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
-    let settings = MarketSettings {
-        bar: BarSpec::default(),
-        bar_grace_ns: 0,
-        incomplete_bars: IncompleteBars::Withhold,
-    };
+    let settings = settings(IncompleteBars::Withhold);
     let (to, mut messages) = lane("test", 16, 4, &Stop::new());
     let mut stage = MarketStage::new(&table, &[true], &[], settings, to).expect("no requests");
     let books = BookKeeper::new(table.all(), |_| false);
@@ -31,7 +32,7 @@ fn after_an_interruption_bars_are_handed_out_once_they_are_known_to_be_whole() {
     // Ids of a second each, and interruptions: in the first nothing is lost, in the second something.
     let story = [1, 2, 3, 0, 4, 5, 0, 9, 10, 11, 12];
     let made = |incomplete_bars, sourcing: Sourcing, aggregate| {
-        let settings = MarketSettings { bar: BarSpec::default(), bar_grace_ns: 0, incomplete_bars };
+        let settings = settings(incomplete_bars);
         let (to, mut messages) = lane("test", 64, 4, &Stop::new());
         let stage = MarketStage::new(&table, &[true], &[], settings, to).expect("no requests");
         let mut stage = stage.with_sourcing(&table, &[sourcing]);
@@ -77,11 +78,7 @@ fn after_an_interruption_bars_are_handed_out_once_they_are_known_to_be_whole() {
 fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
     const S: u64 = 1_000_000_000;
     let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
-    let settings = MarketSettings {
-        bar: BarSpec::default(),
-        bar_grace_ns: 0,
-        incomplete_bars: IncompleteBars::Withhold,
-    };
+    let settings = settings(IncompleteBars::Withhold);
     let requests = [IndicatorRequest::new(InstrumentId(0), "sma", &[3]).expect("a request")];
     let (to, mut messages) = lane("test", 64, 8, &Stop::new());
     let (told, missed) = crossbeam_channel::unbounded();
@@ -167,11 +164,7 @@ fn bars_that_were_asked_for_fill_what_was_missed_in_order_and_never_twice() {
 fn the_first_bar_of_a_run_is_told_unless_one_was_handed_out_before_it() {
     const S: u64 = 1_000_000_000;
     let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
-    let settings = MarketSettings {
-        bar: BarSpec::default(),
-        bar_grace_ns: 0,
-        incomplete_bars: IncompleteBars::Withhold,
-    };
+    let settings = settings(IncompleteBars::Withhold);
     let instrument = InstrumentId(0);
     let news = |past: &[u64]| {
         let (to, _messages) = lane("test", 64, 8, &Stop::new());

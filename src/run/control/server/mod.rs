@@ -1,17 +1,18 @@
 //! The loop of the control thread, and what it does: what is asked for, what a signal or a file stops, what risk says it did.
 
 mod clients;
+mod unasked;
 
 use super::access::{self, Peer};
-use super::data_watch::{DataNews, DataWatch};
+use super::data_watch::DataWatch;
 use super::heartbeat;
 use super::keeper::SharedFound;
 use super::latched::{Latched, LatchedError, Stopped};
 use super::market_data::{MarketData, TOLD_MAX};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
-use super::request::{ControlReply, ControlRequest, HeldReply, MarketDataReply};
-use super::stages::{StagesNews, StagesWatch};
+use super::request::{ControlReply, ControlRequest, HeldReply};
+use super::stages::StagesWatch;
 use super::turned_away::TurnedAwayReply;
 use super::unclosed::UnclosedPositions;
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
@@ -479,59 +480,6 @@ impl Server {
             if let Err(error) = kept {
                 log::error!("{error}");
             }
-        }
-    }
-
-    /// Tells a person that the venue refuses the key, and that it takes it again: until somebody acts nothing is traded.
-    fn watch_key(&mut self) {
-        let Some(orders) = &self.links.orders else { return };
-        let key = orders.key();
-        if key == self.key {
-            return;
-        }
-        self.key = key;
-        let now = wall_clock();
-        let alert = key.problem().map_or_else(|| Alert::key_taken(now), |why| Alert::key_refused(why, now));
-        match key.problem() {
-            Some(why) => log::error!("no order is sent: {why}"),
-            None => log::warn!("the venue takes the key again, and orders are sent"),
-        }
-        self.links.alerts.raise(alert);
-    }
-
-    /// What is wrong with the market data.
-    fn data_problems(&self, now: Time) -> Vec<MarketDataReply> {
-        let risk = self.links.watch.snapshot();
-        let risk = risk.lock().unwrap_or_else(PoisonError::into_inner);
-        self.market_data.problems(&risk, now)
-    }
-
-    /// Tells of market data that is lost, or back.
-    fn watch_data(&mut self) {
-        let now = wall_clock();
-        let alert = match self.data_watch.look(&self.data_problems(now), now) {
-            Some(DataNews::Lost(why)) => {
-                log::error!("{why}");
-                Alert::data_lost(&why, now)
-            }
-            Some(DataNews::Back(how)) => {
-                log::warn!("the market data is back: {how}");
-                Alert::data_back(&how, now)
-            }
-            None => return,
-        };
-        self.links.alerts.raise(alert);
-    }
-
-    /// Tells of stages that hang, or do not keep up.
-    fn watch_stages(&mut self) {
-        match self.stages_watch.look(self.links.vitals.stages_behind().as_ref()) {
-            Some(StagesNews::Behind(told)) => {
-                log::error!("{told}");
-                self.links.alerts.raise(Alert::stages_behind(&told, wall_clock()));
-            }
-            Some(StagesNews::CaughtUp) => log::warn!("the stages have handled what waited for them"),
-            None => {}
         }
     }
 
