@@ -755,7 +755,7 @@ fn cases() -> u64 {
 #[test]
 fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
     let (mut exits, mut triggered, mut pairs, mut parts, mut cut, mut ended) = (0, 0, 0, 0, 0, 0);
-    let (mut late, mut split) = (0, 0);
+    let (mut late, mut split, mut waited) = (0, 0, 0);
     for seed in 1..=cases() {
         let mut world = World::new(seed);
         let outcome =
@@ -770,6 +770,12 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
         parts += world.parts;
         (cut, ended, late) = (cut + world.cut, ended + world.ended_by_kills, late + world.late);
         split += world.split;
+        // A run that goes on from here may have another clock: it waits for no moment of this one to ask for an exit again.
+        let desks =
+            |of: &[DeskState]| of[0].manager.protections().iter().map(|p| p.retry_at).collect::<Vec<_>>();
+        let left = world.recovery.finish();
+        waited += desks(&left.desks).iter().filter(|at| **at > world.now).count();
+        assert!(desks(&left.resume().desks).iter().all(|at| *at == Time(0)), "seed {seed}");
     }
     println!(
         "{exits} exits, {triggered} triggered, {pairs} pair events, {parts} part events, {cut} cut, {ended} ended"
@@ -779,6 +785,7 @@ fn whatever_happens_what_is_held_is_protected_paired_and_recoverable() {
     assert!(ended > 100, "and kills had something to end");
     assert!(split > 100, "and what was too much for the market went out in parts: {split}");
     assert!(late > 50, "and entries traded after their end: {late}");
+    assert!(waited > 10, "and some ended while an exit waited to be asked for again: {waited}");
 }
 
 /// Asks at its first quotes for entries that wait, for an exit that does, and for an iceberg.

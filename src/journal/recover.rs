@@ -136,7 +136,10 @@ impl Recovered {
     #[must_use]
     pub fn resume(self) -> Resumed {
         let Self { mut desks, wallets, lots, unpriced, booked, beyond, newest, .. } = self;
-        desks.iter_mut().for_each(|desk| desk.order_count += NUMBERS_LEFT_OUT);
+        for desk in &mut desks {
+            desk.order_count += NUMBERS_LEFT_OUT;
+            desk.manager.ask_again();
+        }
         Resumed { desks, wallets, lots, unpriced, booked, beyond, newest }
     }
 }

@@ -41,7 +41,7 @@ pub use iceberg::Slicing;
 pub use protect::{Protection, Terms};
 pub use redo::Redo;
 
-use crate::domain::OrderId;
+use crate::domain::{OrderId, Time};
 
 /// What was denied or refused is asked for again after this long, ns of the sequencer's time.
 const RETRY_NS: u64 = 1_000_000_000;
@@ -82,6 +82,12 @@ impl Manager {
         self.links.reserve(places);
         self.deadlines.reserve(places);
         self.triggered.reserve(places);
+    }
+
+    /// Has exits that were not taken asked for anew at once, as a run that goes on does: when they were to be asked for again
+    /// is a time of the clock before, which may have been ahead of the one there is now.
+    pub(crate) fn ask_again(&mut self) {
+        self.protections.iter_mut().for_each(|p| p.retry_at = Time(0));
     }
 
     /// Orders that wait for their price.
