@@ -3,7 +3,7 @@
 
 use algo_trader::domain::{Level, Price, Qty, Side, TimeInForce};
 use algo_trader::venue::local::exchange::{
-    AccountId, Event, Exchange, OrderRequest, OrderStatus, OrderType, StpMode, SymbolId,
+    AccountId, Event, Exchange, OrderRequest, OrderStatus, OrderType, StpMode, SymbolId, SymbolStatus,
 };
 
 #[path = "support/exchange.rs"]
@@ -150,6 +150,39 @@ fn a_trade_of_the_crowd_wakes_stops() {
     assert_eq!(market.executed(stop.number).0, OrderStatus::New);
     market.traded(Side::Buy, 99, 1);
     assert_eq!(market.executed(stop.number), (OrderStatus::Filled, 2, i128::from(99 * TICK * 2 * LOT)));
+}
+
+#[test]
+fn nothing_is_filled_and_no_stop_wakes_while_a_symbol_is_not_traded() {
+    for status in [SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly] {
+        let mut market = market();
+        market.show(&[(99, 9)], &[(103, 9)]);
+        market.traded(Side::Sell, 101, 1);
+        let order = market.limit(Side::Buy, 98, 2);
+        let mut request = OrderRequest::new(Side::Sell, OrderType::StopLoss, Qty(2 * LOT));
+        request.stop_price = Some(Price(97 * TICK));
+        let placed = market.exchange.place(2, market.account, SYMBOL, &request, &mut market.events);
+        let stop = placed.expect("taken in").number;
+        let told = market.events.len();
+
+        assert!(market.exchange.set_status(SYMBOL, status));
+        market.traded(Side::Buy, 96, 50);
+        market.show(&[(90, 9)], &[(91, 9)]);
+        assert_eq!(market.executed(order).0, OrderStatus::New, "{status:?}");
+        assert_eq!(market.executed(stop).0, OrderStatus::New, "{status:?}");
+        assert_eq!(market.events.len(), told, "{status:?}: nobody is told anything");
+
+        // The price came back meanwhile: no stop goes for one of then.
+        assert!(market.exchange.set_status(SYMBOL, SymbolStatus::Trading));
+        market.traded(Side::Sell, 100, 1);
+        assert_eq!(market.executed(stop).0, OrderStatus::New, "{status:?}");
+        market.show(&[(94, 9)], &[(95, 9)]);
+        assert_eq!(market.executed(order), (OrderStatus::Filled, 2, i128::from(98 * TICK * 2 * LOT)));
+        // Its own order traded at 98; a stop at 97 waits for that.
+        assert_eq!(market.executed(stop).0, OrderStatus::New, "{status:?}");
+        market.traded(Side::Buy, 94, 1);
+        assert_eq!(market.executed(stop).0, OrderStatus::Filled, "{status:?}");
+    }
 }
 
 /// What rests in the slow market: whose (an account's order, or the crowd's), which way, at, how much; oldest first.

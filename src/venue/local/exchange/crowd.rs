@@ -13,12 +13,15 @@
 //!   the accounts by time. What an account has of it, the crowd has not, though its next book may say that it had.
 //! - A book says anew what is there: what an account took of the crowd is back with the next one. Orders of accounts move
 //!   nobody but each other.
+//! - Where a symbol is not traded, nobody meets anybody: what is told of the crowd meanwhile is passed over, and no price
+//!   of then triggers anything. The first book and trade after it find the orders that were left.
 
 use super::batch::{Batch, Counters, Details};
 use super::event::{Event, LastFill};
 use super::exchange_state::Exchange;
 use super::market::Market;
 use super::order::{ExecutionType, OrderStatus, SymbolId};
+use super::rules::SymbolStatus;
 use crate::domain::{Level, Price, Qty, Side};
 use crate::venue::local::engine::RestingOrder;
 use std::collections::BTreeMap;
@@ -72,6 +75,9 @@ impl Exchange {
         change: impl FnOnce(&mut Batch<'_>),
     ) {
         let Some(market) = self.markets.get_mut(usize::from(symbol.0)) else { return };
+        if market.rules.status != SymbolStatus::Trading {
+            return;
+        }
         market.forget_old();
         let counters: &mut Counters = &mut self.counters;
         let mut batch = Batch { market, funds: &mut self.funds, counters, now_ms, out };
