@@ -539,6 +539,7 @@ fn exchange_info_shows_every_filter_and_what_was_asked_for() {
         "ICEBERG_PARTS",
         "MARKET_LOT_SIZE",
         "TRAILING_DELTA",
+        "PERCENT_PRICE_BY_SIDE",
         "NOTIONAL",
         "MAX_NUM_ORDERS",
         "MAX_NUM_ORDER_LISTS",

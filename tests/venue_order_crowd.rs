@@ -112,6 +112,12 @@ fn orders_meet_the_book_that_is_shown_before_the_first_frame() {
     assert_eq!(stop["code"], -2010, "the market is below it already: {stop}");
     let make = order("BUY", "LIMIT_MAKER", &[("price", &above)]);
     assert_eq!(make["code"], -2010, "it would take: {make}");
+    // As on the venue, from a fifth to five times the last price.
+    let (far, near) = (printed(bid / 6 / TICK * TICK), printed(bid / 4 / TICK * TICK));
+    let asked = |price: &str| order("BUY", "LIMIT", &[("price", price), ("timeInForce", "GTC")]);
+    let (far, near) = (asked(&far), asked(&near));
+    assert_eq!((&far["code"], &far["msg"]), (&json!(-1013), &json!("Filter failure: PERCENT_PRICE_BY_SIDE")));
+    assert_eq!(near["status"], "NEW", "{near}");
     for bought in
         [order("BUY", "MARKET", &[]), order("BUY", "LIMIT", &[("price", &above), ("timeInForce", "GTC")])]
     {

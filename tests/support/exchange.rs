@@ -30,6 +30,7 @@ pub fn rules(price_decimals: u8, qty_decimals: u8) -> SymbolRules {
         taker_fee: FeeRate(10_123_457),
     });
     rules.max_price = Price(100_000);
+    rules.percent_price = None;
     rules.max_algo_orders = 0;
     rules.stp_allowed = StpMode::ALL.to_vec();
     rules

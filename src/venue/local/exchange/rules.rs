@@ -79,8 +79,8 @@ pub struct SymbolRules {
 }
 
 impl SymbolRules {
-    /// The rules of an everyday symbol of the venue: prices up to a million, worths up to nine million, 200 open orders
-    /// an account, 5 of them conditional, 20 lists, 10 amendments; every order type, and every self-trade prevention but
+    /// The rules of an everyday symbol of the venue: prices up to a million and from a fifth to five times the last, worths
+    /// up to nine million, 200 open orders an account, 5 of them conditional, 20 lists, 10 amendments; every order type, and every self-trade prevention but
     /// none.
     #[must_use]
     pub fn of(instrument: Instrument) -> Self {
@@ -91,7 +91,7 @@ impl SymbolRules {
             status: SymbolStatus::Trading,
             min_price: instrument.tick,
             max_price: Price(unit(instrument.price_decimals).saturating_mul(1_000_000)),
-            percent_price: None,
+            percent_price: Some(PercentPrice { bid_up: 5_000, bid_down: 200, ask_up: 5_000, ask_down: 200 }),
             market_max_qty: instrument.max_qty,
             max_notional: Notional(notional_unit.saturating_mul(9_000_000)),
             trailing_delta: (10, 2_000),
