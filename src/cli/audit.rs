@@ -1,7 +1,8 @@
 //! `algo-trader audit`: verifies audit trails, exports them, and tells how an order came about.
 
+use super::logging::start_log;
 use super::output::grouped;
-use super::replay::{load, start_log};
+use super::replay::load;
 use super::{Outcome, in_the_way, why};
 use crate::audit::verify::{anchors_of, read_anchors};
 use crate::audit::{Anchor, AuditError, ExportFormat, Scribe, Scribed, Verified, export, verify_file};

@@ -1,7 +1,8 @@
 //! `algo-trader backtest`: strategies over the local history, or over recordings, with a simulated venue.
 
 use super::Outcome;
-use super::replay::{parse_threading, start_log};
+use super::logging::start_log;
+use super::replay::parse_threading;
 use super::status_line::StatusLine;
 use super::tear_sheet;
 use crate::domain::decimal::Scaled;

@@ -1,7 +1,8 @@
 //! `algo-trader capture`: raw frames into files, and whether the files are what was written.
 
+use super::logging::start_log;
 use super::output::grouped;
-use super::replay::{load, start_log};
+use super::replay::load;
 use super::{Outcome, in_the_way};
 use crate::domain::Time;
 use crate::history::capture::{

@@ -2,7 +2,8 @@
 
 use super::Outcome;
 use super::dashboard::{self, Watched};
-use super::replay::{load, start_log};
+use super::logging::start_log;
+use super::replay::load;
 use crate::run::Config;
 use crate::run::config::ControlPlace;
 use crate::run::control::watchdog::{WatchdogError, WatchdogOptions, watch};

@@ -1,6 +1,7 @@
 //! `algo-trader fetch-history`: a venue's klines and aggregate trades, by its REST interface, into the local history.
 
-use super::replay::{load, start_log};
+use super::logging::start_log;
+use super::replay::load;
 use super::status_line::StatusLine;
 use super::{Outcome, in_the_way};
 use crate::domain::{Market, Time};

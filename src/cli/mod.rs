@@ -39,6 +39,7 @@ mod history;
 mod import;
 mod in_the_way;
 mod list;
+mod logging;
 mod many;
 mod output;
 mod pnl;

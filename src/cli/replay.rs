@@ -1,10 +1,11 @@
 //! `algo-trader replay`: recorded frames, or a journal, through the pipeline.
 
+use super::logging::start_log;
 use super::output::Beside;
 use super::{Outcome, output};
 use crate::history::{Recording, RecordingOptions};
+use crate::journal::JournalReader;
 use crate::journal::reader::is_journal;
-use crate::journal::{JournalReader, private_file};
 use crate::net::FrameSource;
 use crate::pipeline::topology::ThreadPlan;
 use crate::pipeline::{Threading, Wait};
@@ -120,39 +121,6 @@ pub fn parse_speed(text: &str) -> Result<Pace, String> {
         Ok(times) if (0.001..=1e6).contains(&times) => Ok(Pace::Times(times)),
         _ => Err("expected max, or a factor from 0.001 to 1000000 such as 1 or 10".into()),
     }
-}
-
-/// The program's log, by the configuration. Standard error only: standard output is for results.
-pub fn start_log(config: &Config) {
-    let mut dispatch = fern::Dispatch::new().level(config.log.level).format(|out, message, record| {
-        out.finish(format_args!("{:<5} {}: {message}", record.level(), record.target()))
-    });
-    // What they log in detail is requests and headers, with the key and signatures among them.
-    let others = config.log.level.min(log::LevelFilter::Warn);
-    for library in ["mio", "rusqlite", "rustls", "tungstenite", "ureq", "ureq_proto", "webpki", "postgres"] {
-        dispatch = dispatch.level_for(library, others);
-    }
-    for (module, level) in &config.log.modules {
-        dispatch = dispatch.level_for(format!("algo_trader::{module}"), *level);
-    }
-    if std::io::stderr().is_terminal() {
-        // A line of progress may stand there: what is told takes its place.
-        let over =
-            fern::Dispatch::new().format(|out, message, _| out.finish(format_args!("\r\x1b[K{message}")));
-        dispatch = dispatch.chain(over.chain(fern::Output::call(|record| eprintln!("{}", record.args()))));
-    } else {
-        // By way of ours, which goes on where nobody reads.
-        dispatch = dispatch.chain(fern::Output::call(|record| eprintln!("{}", record.args())));
-    }
-    if let Some(path) = &config.log.file {
-        // It names orders and fills, as the journal does.
-        match private_file().append(true).create(true).open(path) {
-            Ok(file) => dispatch = dispatch.chain(file),
-            Err(error) => eprintln!("cannot log to {}: {error}; standard error only", path.display()),
-        }
-    }
-    // Only a second call in one process fails, and then the first one's settings stand.
-    let _ = dispatch.apply();
 }
 
 pub fn load(path: Option<&Path>) -> Result<Config, Outcome> {

@@ -1,8 +1,9 @@
 //! `algo-trader run`: live market data in; paper fills out, or orders, as the configuration says.
 
 use super::Outcome;
+use super::logging::start_log;
 use super::output::Beside;
-use super::replay::{Common, load, print, show_topology, start_log};
+use super::replay::{Common, load, print, show_topology};
 use super::status_line::StatusLine;
 use crate::audit::AuditError;
 use crate::domain::Market;

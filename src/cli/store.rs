@@ -1,6 +1,7 @@
 //! `algo-trader store`: takes journals into a database, and tells what a database holds.
 
-use super::replay::{load, start_log};
+use super::logging::start_log;
+use super::replay::load;
 use super::{Outcome, in_the_way, output::grouped};
 use crate::domain::Time;
 use crate::run::Config;

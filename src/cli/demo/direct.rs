@@ -1,7 +1,8 @@
 //! The demo without a network: the generator's frames go straight into the pipeline.
 
+use super::super::logging::start_log;
 use super::super::output::{Beside, prepare_report};
-use super::super::replay::{progress, show, show_topology, start_log};
+use super::super::replay::{progress, show, show_topology};
 use super::super::{Outcome, in_the_way, many};
 use super::proof::Proof;
 use super::{Args, DemoFiles, configuration, source};

@@ -1,7 +1,8 @@
 //! The demo as it is: a local venue serves the generated market over TLS, and the demo connects to it as to any venue.
 
+use super::super::logging::start_log;
 use super::super::output::Beside;
-use super::super::replay::{print, show_topology, start_log};
+use super::super::replay::{print, show_topology};
 use super::super::run::{progress, tell_failure};
 use super::super::{Outcome, in_the_way};
 use super::account::DemoAccount;

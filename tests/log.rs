@@ -1,0 +1,86 @@
+//! The log: nothing ends because it cannot be written.
+
+#[path = "support/wire.rs"]
+mod wire;
+
+use algo_trader::domain::Time;
+use algo_trader::history::RecordingWriter;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use wire::{Certificate, Venue};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_algo-trader");
+const TRADE: &[u8] = br#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":1,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
+
+/// A venue on loopback, and where a run on it writes.
+struct Rig {
+    venue: Venue,
+    dir: tempfile::TempDir,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let venue = Venue::start(&["ETHUSDT".into()], Duration::from_millis(5), Certificate::Good);
+        Self { venue, dir: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A configuration by which this file has the log.
+    fn config(&self, log: &Path) -> PathBuf {
+        let spot = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/instruments/binance-spot.toml");
+        let text = format!(
+            "[instruments]\nfiles = [{spot:?}]\n[risk]\nunset = \"default\"\n[log]\nfile = {log:?}\n\
+             [venue]\nca_file = {:?}\n[venue.spot]\n{}\
+             [[strategy]]\nname = \"imbalance-maker\"\ninstruments = [\"binance:spot:ETHUSDT\"]\n\
+             [strategy.params]\nqty = \"0.100\"\nthreshold = 0.05\nhold_ms = 50\n",
+            self.venue.ca_file.path(),
+            self.venue.endpoints()
+        );
+        let path = self.path("live.toml");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// A run of two seconds.
+    fn command(&self, log: &Path, journal: &str) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "--wait", "backoff", "--seconds", "2", "--config"]).arg(self.config(log));
+        command.arg("--journal").arg(self.path(journal)).stdout(Stdio::null()).env_remove("JOURNAL_STREAM");
+        command
+    }
+}
+
+fn full() -> File {
+    File::options().write(true).open("/dev/full").expect("it is there")
+}
+
+fn text(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!text.contains("panicked"), "a panic reached the user: {text}");
+    text
+}
+
+#[test]
+fn a_log_and_messages_that_cannot_be_written_end_neither_a_replay_nor_a_run() {
+    let rig = Rig::new();
+    let log = Path::new("/dev/full");
+    let recording = rig.path("spot-btcusdt-20240808.gz");
+    let mut writer = RecordingWriter::create(&recording).expect("a file");
+    writer.write(Time(1_723_161_255_000_000_000), TRADE).expect("written");
+    writer.finish().expect("finished");
+    let mut replay = Command::new(PROGRAM);
+    replay.arg("replay").arg(&recording).arg("--config").arg(rig.config(log)).arg("--journal");
+    replay.arg(rig.path("replay.journal")).stdout(Stdio::null()).stderr(full());
+    assert_eq!(replay.status().expect("it starts").code(), Some(0), "a replay");
+    let ended = rig.command(log, "run.journal").stderr(full()).status().expect("it starts");
+    assert_eq!(ended.code(), Some(0), "a run");
+    let output = rig.command(log, "told.journal").stderr(Stdio::piped()).output().expect("it starts");
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(told.matches("cannot log to /dev/full: ").count(), 1, "told once: {told}");
+}
