@@ -20,6 +20,7 @@
 mod access;
 mod asker;
 mod data_watch;
+mod deaths;
 pub(in crate::run) mod file;
 mod heartbeat;
 mod keeper;
@@ -42,6 +43,7 @@ mod vitals;
 pub mod watchdog;
 
 pub use asker::{Answered, Asker};
+pub(in crate::run) use deaths::ControlDeaths;
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
 pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, UnclosedReply, Via};
@@ -50,7 +52,6 @@ pub use turned_away::{TurnedAwayOrderReply, TurnedAwayReply};
 pub(in crate::run) use vitals::Backlog;
 pub use vitals::Vitals;
 
-use super::affinity::keep_to;
 use super::alerts::Alerts;
 use super::audit::AuditNotes;
 use super::config::Config;
@@ -255,10 +256,12 @@ pub(in crate::run) struct ControlLinks {
     pub kill_signal: KillSignal,
 }
 
-/// The thread that listens.
+/// The threads that listen and keep.
 #[derive(Debug)]
 pub struct Control {
     over: Arc<AtomicBool>,
+    deaths: ControlDeaths,
+    heartbeat: PathBuf,
     /// Nothing is left open that was not to be; said before it is over.
     in_order: Arc<AtomicBool>,
     threads: [JoinHandle<()>; 2],
@@ -351,24 +354,31 @@ impl PreparedControl {
         };
         let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
         let market_data = MarketData::new(config, links.vitals.health());
+        let heartbeat = self.paths.heartbeat.clone();
         let mut server = Server::new(self, links, found, throttle, market_data)?;
-        let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
-        let in_order = Arc::new(AtomicBool::new(false));
-        let ends_in_order = Arc::clone(&in_order);
-        let listening = std::thread::Builder::new().name("at-control".into()).spawn(move || {
-            keep_to(&cores);
+        let (deaths, in_order) = (ControlDeaths::default(), Arc::new(AtomicBool::new(false)));
+        let (flag, ends_in_order) = (Arc::clone(&over), Arc::clone(&in_order));
+        let listening = deaths.spawn("at-control", LISTENING, housekeeping, move || {
             server.run(&flag, &ends_in_order);
         })?;
-        let (flag, cores) = (Arc::clone(&over), housekeeping.to_vec());
-        let keeping = std::thread::Builder::new().name("at-risk-keeper".into()).spawn(move || {
-            keep_to(&cores);
-            keeper.run(&flag);
-        })?;
-        Ok(Control { over, in_order, threads: [listening, keeping] })
+        let flag = Arc::clone(&over);
+        let keeping = deaths.spawn("at-risk-keeper", KEEPING, housekeeping, move || keeper.run(&flag))?;
+        Ok(Control { over, deaths, heartbeat, in_order, threads: [listening, keeping] })
     }
 }
 
+/// What there is no more of where the thread that listens has died.
+const LISTENING: &str =
+    "the thread that listens to operators died: ctl, kill file and signal stop nothing any more";
+/// The same of the other one.
+const KEEPING: &str = "the thread that keeps losses died: a restart would not know what was lost";
+
 impl Control {
+    /// What the run sees of the threads.
+    pub(in crate::run) fn deaths(&self) -> ControlDeaths {
+        self.deaths.clone()
+    }
+
     /// Ends the listening; what is stopped, and what was lost, is on the disk then. Unless the run ended `in_order`, its last
     /// heartbeat stays, by which a watchdog knows that there is something to cancel.
     pub fn finish(self, in_order: bool) {
@@ -379,6 +389,10 @@ impl Control {
             if thread.join().is_err() {
                 log::error!("the thread {name} died; please report this");
             }
+        }
+        // Who takes it away otherwise may be gone.
+        if in_order && self.deaths.lost().is_some() {
+            let _ = std::fs::remove_file(&self.heartbeat);
         }
     }
 }

@@ -26,7 +26,7 @@ use super::affinity::available_cores;
 use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
-use super::control::{ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
+use super::control::{Control, ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
 use super::disk_space::DiskWatch;
 use super::followers::Followers;
 use super::interrupt::{Interrupt, KillSignal};
@@ -419,7 +419,8 @@ fn live(
         await_orders(orders, &mut pipeline, &vitals, &options.interrupt);
     }
     let (link, stop) = (orders.as_ref().map(RunningOrders::link), pipeline.stop.clone());
-    let progress = watching(vitals.clone(), link, stop, options.progress);
+    let deaths = control.as_ref().map(Control::deaths);
+    let progress = watching(vitals.clone(), link, deaths, stop, options.progress);
     let mut run = Loop {
         duration: options.duration,
         interrupt: options.interrupt,
