@@ -1,4 +1,4 @@
-//! The log: nothing ends because it cannot be written.
+//! The log: nothing ends because it cannot be written, and the room for it is watched.
 
 #[path = "support/wire.rs"]
 mod wire;
@@ -83,4 +83,30 @@ fn a_log_and_messages_that_cannot_be_written_end_neither_a_replay_nor_a_run() {
     let told = text(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert_eq!(told.matches("cannot log to /dev/full: ").count(), 1, "told once: {told}");
+}
+
+#[test]
+fn the_room_of_a_disk_that_has_the_log_alone_is_watched_and_that_it_is_full_ends_no_run() {
+    let rig = Rig::new();
+    let small = rig.path("small");
+    std::fs::create_dir(&small).expect("made");
+    let path = small.display().to_string();
+    let mount = |args: &[&str]| Command::new(args[0]).args(&args[1..]).stderr(Stdio::null()).status();
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=8k", "none", &path]).is_ok_and(|status| status.success())
+    {
+        println!("SKIPPED: a small disk cannot be mounted here (needs root)");
+        return;
+    }
+    let ran = || {
+        std::fs::write(small.join("other"), [0; 4_096]).expect("room");
+        let ran = rig.command(&small.join("run.log"), "run.journal").stderr(Stdio::piped()).output();
+        ran.expect("it starts")
+    };
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(ran));
+    assert!(mount(&["umount", &path]).is_ok_and(|status| status.success()), "{path} stays mounted");
+    let output = ran.expect("as it must be");
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let short = format!("the disk of {path} (log) has 0 MiB left; once it is full the run goes on");
+    assert!(told.contains(&short), "{told}");
 }

@@ -1,11 +1,12 @@
 //! The room left on the disks that a live run writes to: told before it is used up, since a journal that cannot be written
-//! stops the run.
+//! stops the run, and what else cannot has gaps.
 //!
 //! A thread of its own asks every ten seconds. How long the room lasts is reckoned from how fast it went in the last ten
 //! minutes, whoever took it.
 
 use super::affinity::keep_to;
 use super::alerts::{Alert, Alerts};
+use super::config::Config;
 use super::live::wall_clock;
 use nix::sys::statvfs::statvfs;
 use std::collections::VecDeque;
@@ -108,11 +109,23 @@ impl std::fmt::Display for Short {
     }
 }
 
+/// What the journal is to the run, without which it does not go on.
+pub(super) const JOURNAL: &str = "journal";
+
+/// What the log is to the run, and where, if it has a file. What is none, as a terminal or a pipe, takes no room.
+pub(super) fn log_file(config: &Config) -> Option<(&'static str, PathBuf)> {
+    let path = config.log.file.clone()?;
+    let none = std::fs::metadata(&path).is_ok_and(|found| !found.is_file());
+    (!none).then_some(("log", path))
+}
+
 /// One disk, by a directory on it.
 struct Disk {
     dir: PathBuf,
     /// What of the run is on it: "journal, audit trail".
     holds: String,
+    /// Whether the run stops once it is full.
+    stops: bool,
     room: Room,
 }
 
@@ -131,8 +144,12 @@ fn disks(files: &[(&str, PathBuf)]) -> Vec<Disk> {
             Some((_, disk)) => {
                 disk.holds.push_str(", ");
                 disk.holds.push_str(what);
+                disk.stops |= *what == JOURNAL;
             }
-            None => disks.push((device, Disk { dir, holds: (*what).to_owned(), room: Room::default() })),
+            None => {
+                let (holds, stops) = ((*what).to_owned(), *what == JOURNAL);
+                disks.push((device, Disk { dir, holds, stops, room: Room::default() }));
+            }
         }
     }
     disks.into_iter().map(|(_, disk)| disk).collect()
@@ -186,10 +203,11 @@ impl DiskWatch {
 
 fn look(disk: &mut Disk, now: Instant, free: Option<u64>, alerts: &Alerts) {
     let Some(short) = free.and_then(|free| disk.room.look(now, free)) else { return };
-    let Disk { dir, holds, .. } = disk;
+    let Disk { dir, holds, stops, .. } = disk;
     let scope = format!("the disk of {}", dir.display());
-    log::warn!("{scope} ({holds}) has {short}; once it is full the run stops: make room");
-    let reason = format!("{holds}: {short}; once it is full the run stops");
+    let then = if *stops { "the run stops" } else { "the run goes on without what is to be written there" };
+    log::warn!("{scope} ({holds}) has {short}; once it is full {then}: make room");
+    let reason = format!("{holds}: {short}; once it is full {then}");
     alerts.raise(Alert::disk(&scope, &reason, wall_clock()));
 }
 
@@ -263,8 +281,24 @@ mod tests {
         assert_eq!(disks.len(), 1);
         assert_eq!((disks[0].holds.as_str(), disks[0].dir.as_path()), ("journal, audit trail", dir.path()));
         assert!(free(dir.path()).is_some_and(|free| free > 0));
+        assert!(disks[0].stops, "the journal is on it");
         let here = super::disks(&[("database", PathBuf::from("not/made/yet.db"))]);
-        assert_eq!(here.first().map(|disk| disk.dir.as_path()), Some(Path::new(".")));
+        assert_eq!(here.first().map(|disk| (disk.dir.as_path(), disk.stops)), Some((Path::new("."), false)));
+    }
+
+    #[test]
+    fn a_log_takes_room_where_it_is_a_file_or_is_to_be_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let there = dir.path().join("run.log");
+        std::fs::write(&there, "").expect("written");
+        let mut config = Config::embedded_default();
+        assert_eq!(log_file(&config), None);
+        for (path, takes_room) in
+            [(there, true), (dir.path().join("later.log"), true), ("/dev/null".into(), false)]
+        {
+            config.log.file = Some(path.clone());
+            assert_eq!(log_file(&config), takes_room.then_some(("log", path)));
+        }
     }
 
     #[test]

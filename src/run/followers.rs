@@ -2,6 +2,7 @@
 
 use super::alerts::Alerts;
 use super::audit::{AuditNotes, AuditRequest, AuditThread};
+use super::disk_space::JOURNAL;
 use super::store::{RunStore, StoreLink, StoreRequest};
 use super::summary::Summary;
 use crate::pipeline::Topology;
@@ -35,7 +36,7 @@ impl Followers {
         let audit = audit.filter(|request| journal.is_some() && (stays || request.trail.is_some()));
         let trail =
             audit.as_ref().zip(journal.as_ref()).map(|(request, journal)| request.trail_beside(journal));
-        let files = [("journal", journal.clone()), ("audit trail", trail), ("database", database)];
+        let files = [(JOURNAL, journal.clone()), ("audit trail", trail), ("database", database)];
         let files = files.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
         let audit = audit.map(|request| AuditThread::start(request, alerts)).transpose()?;
         Ok(Self { store, audit, journal, files })

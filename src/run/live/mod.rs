@@ -27,7 +27,7 @@ use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
 use super::control::{Control, ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
-use super::disk_space::DiskWatch;
+use super::disk_space::{DiskWatch, log_file};
 use super::followers::Followers;
 use super::interrupt::{Interrupt, KillSignal};
 use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
@@ -200,7 +200,8 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
     let mut disks = None;
     let journal_exists = |topology: &Topology, earlier: Option<&Path>| {
         followers.follow(topology, earlier);
-        let watch = DiskWatch::start(&followers.files, alerts.clone(), &topology.housekeeping);
+        let files: Vec<_> = followers.files.iter().cloned().chain(log_file(config)).collect();
+        let watch = DiskWatch::start(&files, alerts.clone(), &topology.housekeeping);
         disks = watch.inspect_err(|error| log::warn!("the room on disks is not watched: {error}")).ok();
     };
     let mut result = on_a_thread_of_its_own(|| live(config, options, beside, journal_exists))
