@@ -1,4 +1,4 @@
-//! The log: nothing ends because it cannot be written, and the room for it is watched.
+//! The log: what it says of when and of which run, and that nothing ends because it cannot be written.
 
 #[path = "support/wire.rs"]
 mod wire;
@@ -6,6 +6,7 @@ mod wire;
 use algo_trader::domain::Time;
 use algo_trader::history::RecordingWriter;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -65,6 +66,19 @@ fn text(output: &Output) -> String {
     text
 }
 
+/// Lines of the log that begin with a moment, to the millisecond and in UTC, without it; and how many others there are.
+fn with_moments(log: &str) -> (Vec<&str>, usize) {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(" algo_trader::")).collect();
+    let told: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(moment, _)| moment.len() == 24 && moment.parse::<jiff::Timestamp>().is_ok())
+        .map(|(_, rest)| rest)
+        .collect();
+    let others = lines.len() - told.len();
+    (told, others)
+}
+
 #[test]
 fn a_log_and_messages_that_cannot_be_written_end_neither_a_replay_nor_a_run() {
     let rig = Rig::new();
@@ -83,6 +97,36 @@ fn a_log_and_messages_that_cannot_be_written_end_neither_a_replay_nor_a_run() {
     let told = text(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert_eq!(told.matches("cannot log to /dev/full: ").count(), 1, "told once: {told}");
+}
+
+#[test]
+fn a_log_says_when_each_line_was_told_and_where_a_run_begins_and_the_journals_of_systemd_know_when() {
+    let rig = Rig::new();
+    let (log, told) = (rig.path("run.log"), rig.path("told"));
+    for (run, in_journal) in [(1, false), (2, true)] {
+        let stderr = File::create(&told).expect("a file");
+        let found = stderr.metadata().expect("it is there");
+        // Of a unit whose messages go elsewhere it names another stream.
+        let inode = if in_journal { found.ino() } else { found.ino() + 1 };
+        let mut command = rig.command(&log, &format!("{run}.journal"));
+        command.env("JOURNAL_STREAM", format!("{}:{inode}", found.dev())).stderr(stderr);
+        assert_eq!(command.status().expect("it starts").code(), Some(0));
+        let told = std::fs::read_to_string(&told).expect("a file");
+        let (with, without) = with_moments(&told);
+        assert!(with.len() + without > 0, "something was told: {told}");
+        assert_eq!(if in_journal { with.len() } else { without }, 0, "{told}");
+    }
+    let log = std::fs::read_to_string(&log).expect("a file");
+    let (lines, others) = with_moments(&log);
+    assert!(lines.len() > 2 && others == 0, "{log}");
+    assert!(log.lines().is_sorted_by_key(|line| &line[..24]), "{log}");
+    let begins = |line: &&&str| {
+        line.contains(concat!(": algo-trader ", env!("CARGO_PKG_VERSION"), ", process "))
+            && line.contains(": run on paper, by ")
+            && line.ends_with("live.toml")
+    };
+    assert_eq!(lines.iter().filter(begins).count(), 2, "a run after another: {log}");
+    assert!(begins(&&lines[0]), "{log}");
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
 }
 
 fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
-    start_log(&load(None)?);
+    start_log(&load(None)?, "audit load");
     let trail = args.trail.clone().unwrap_or_else(|| trail_of(&args.journal));
     let known = anchors(&trail, None, &[])?;
     // It is verified as it is opened. A last line that was never written to its end, as on a full disk, is cut off: what

@@ -135,7 +135,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Ok(prepared) => prepared,
         Err(outcome) => return outcome,
     };
-    start_log(&config);
+    start_log(&config, "backtest");
     tell_of_hours(&config, catalogue.as_ref());
     config.quotes_that_are_mixed().iter().for_each(|told| eprintln!("warning: {told}"));
     if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {

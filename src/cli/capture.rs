@@ -140,7 +140,7 @@ pub fn run(args: Args) -> Outcome {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
-    start_log(&config);
+    start_log(&config, "capture");
     if let Err(outcome) = in_the_way::directory(&out, "the capture") {
         return outcome;
     }

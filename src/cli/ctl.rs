@@ -423,7 +423,7 @@ fn watchdog(
     key_file: Option<PathBuf>,
     once: bool,
 ) -> Outcome {
-    start_log(config);
+    start_log(config, "ctl watchdog");
     let interrupt = Interrupt::install().unwrap_or_default();
     let options = WatchdogOptions { heartbeat: paths.heartbeat.clone(), after, key_file, once, interrupt };
     println!(

@@ -123,7 +123,7 @@ pub fn run(args: Args) -> Outcome {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
-    start_log(&config);
+    start_log(&config, "fetch-history");
     if let Err(outcome) = in_the_way::directory(&args.dir, "the history") {
         return outcome;
     }

@@ -1,4 +1,5 @@
-//! The program's log: on standard error, and in a file where one is configured.
+//! The program's log: on standard error, and in a file where one is configured. Each line begins with its moment, but where
+//! systemd's journal has that already.
 //!
 //! Invariant: nothing that is told ends whoever tells it. Where the one or the other cannot be written, as on a full disk, the
 //! run goes on, and with it the threads that listen to operators.
@@ -8,14 +9,17 @@ use crate::run::Config;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Of the lines that are about the log itself.
 const TARGET: &str = module_path!();
 
-/// Starts the log, by the configuration: on standard error, and never on standard output, which is for results.
-pub fn start_log(config: &Config) {
+/// Starts the log, by the configuration, of a process that does `what`: on standard error, and never on standard output, which
+/// is for results.
+pub fn start_log(config: &Config, what: &str) {
     let mut dispatch = fern::Dispatch::new().level(config.log.level).format(|out, message, record| {
         out.finish(format_args!("{:<5} {}: {message}", record.level(), record.target()))
     });
@@ -27,13 +31,16 @@ pub fn start_log(config: &Config) {
     for (module, level) in &config.log.modules {
         dispatch = dispatch.level_for(format!("algo_trader::{module}"), *level);
     }
-    let shown = Shown { on_terminal: std::io::stderr().is_terminal() };
+    let shown = Shown::on_standard_error();
     dispatch = dispatch.chain(fern::Output::call(move |record| shown.tell(*record.args())));
+    let mut kept = None;
     if let Some(path) = &config.log.file {
-        // It names orders and fills, as the journal does.
+        // It names orders and fills, as the journal does. Whoever cuts it meanwhile, to keep it small, has what comes next at its
+        // new end.
         match private_file().append(true).create(true).open(path) {
             Ok(file) => {
-                let file = Mutex::new(LogFile::new(path.clone(), file));
+                let file = Arc::new(Mutex::new(LogFile::new(path.clone(), file)));
+                kept = Some(Arc::clone(&file));
                 dispatch =
                     dispatch.chain(fern::Output::call(move |record| put(&file, *record.args(), shown)));
             }
@@ -44,22 +51,51 @@ pub fn start_log(config: &Config) {
         }
     }
     // Only a second call in one process fails, and then the first one's settings stand.
-    let _ = dispatch.apply();
+    if dispatch.apply().is_ok()
+        && let Some(file) = kept
+    {
+        // Whatever the level is: one run follows another there.
+        let (version, process, by) = (env!("CARGO_PKG_VERSION"), std::process::id(), &config.file);
+        let begins =
+            format_args!("INFO  {TARGET}: algo-trader {version}, process {process}: {what}, by {by}");
+        put(&file, begins, shown);
+    }
+}
+
+/// The moment of a line, before it.
+fn moment() -> String {
+    format!("{:.3} ", jiff::Timestamp::now())
 }
 
 /// How lines are shown on standard error.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
     on_terminal: bool,
+    /// Elsewhere than in systemd's journal, which has the moments itself.
+    with_moments: bool,
 }
 
 impl Shown {
+    fn on_standard_error() -> Self {
+        let stderr = std::io::stderr();
+        let in_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|named| is_stream(&named, stderr.as_fd()));
+        Self { on_terminal: stderr.is_terminal(), with_moments: !in_journal }
+    }
+
     fn tell(self, line: fmt::Arguments<'_>) {
         // A line of progress may stand on a terminal: what is told takes its place.
         let over = if self.on_terminal { "\r\x1b[K" } else { "" };
+        let moment = if self.with_moments { moment() } else { String::new() };
         // By way of ours, which goes on where nobody reads.
-        eprintln!("{over}{line}");
+        eprintln!("{over}{moment}{line}");
     }
+}
+
+/// Whether `of` is the stream that systemd named, by device and inode: who sends what a unit tells elsewhere hands that name
+/// on all the same.
+fn is_stream(named: &str, of: BorrowedFd<'_>) -> bool {
+    let found = of.try_clone_to_owned().and_then(|of| File::from(of).metadata());
+    found.is_ok_and(|found| named == format!("{}:{}", found.dev(), found.ino()))
 }
 
 /// Writes a line into the file. That it cannot be written, and that it can again, is told on standard error.
@@ -89,13 +125,16 @@ impl<W: Write> LogFile<W> {
 
     /// Writes a line, and before it how many are missing there. Says what became of that, where it is news.
     fn put(&mut self, line: &str) -> Option<String> {
-        let (path, missing) = (self.path.display(), self.missing);
+        // Under the lock, so that moments never go back in a file.
+        let (moment, path, missing) = (moment(), self.path.display(), self.missing);
         let end = if self.torn { "\n" } else { "" };
         let gap = match missing {
             0 => String::new(),
-            _ => format!("WARN  {TARGET}: {missing} lines are missing here: they could not be written\n"),
+            _ => format!(
+                "{moment}WARN  {TARGET}: {missing} lines are missing here: they could not be written\n"
+            ),
         };
-        let text = format!("{end}{gap}{line}\n");
+        let text = format!("{end}{gap}{moment}{line}\n");
         match (written(&mut self.out, text.as_bytes(), &mut self.torn), missing) {
             (Ok(()), 0) => None,
             (Ok(()), _) => {
@@ -155,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_says_so_once_and_what_is_missing_once_it_can_be_again() {
-        let mut log = LogFile::new("run.log".into(), Disk { room: 10, has: Vec::new() });
+        // A line's moment has 25 characters.
+        let mut log = LogFile::new("run.log".into(), Disk { room: 25 + 4 + 25 + 6, has: Vec::new() });
         assert_eq!(log.put("one"), None);
         let told = log.put("two, torn").expect("news");
         assert!(told.contains("cannot log to run.log: ") && told.contains("until it can be"), "{told}");
@@ -165,13 +205,13 @@ mod tests {
         assert!(told.ends_with("run.log is written again; 3 lines are missing in it"), "{told}");
         assert_eq!(log.put("six"), None);
         let has = String::from_utf8(log.out.has.clone()).expect("text");
-        let lines: Vec<&str> = has.lines().collect();
+        let lines: Vec<&str> = has.lines().map(|line| &line[25..]).collect();
         assert_eq!((lines[0], lines[1], lines[3], lines[4]), ("one", "two, t", "five", "six"), "{has}");
         assert!(lines[2].starts_with("WARN ") && lines[2].contains(": 3 lines are missing here"), "{has}");
         // A disk that has no room for more than that is one that cannot be written.
         log.out.room = 0;
         assert!(log.put("seven").is_some_and(|told| told.contains("cannot log")));
-        log.out.room = 20;
+        log.out.room = 40;
         assert_eq!(log.put("eight"), None);
         log.out.room = 1_000;
         assert!(log.put("nine").is_some_and(|told| told.contains("2 lines are missing")));

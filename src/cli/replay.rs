@@ -320,7 +320,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
-    start_log(&config);
+    start_log(&config, "replay of recorded frames");
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
         return show_topology(&config, &pipeline, args.common.json);
@@ -519,7 +519,7 @@ fn run_journal(path: &Path, args: &Args, strategies: &'static [StrategySpec]) ->
             return Outcome::Failed;
         }
     };
-    start_log(&config);
+    start_log(&config, "replay of a journal");
     let pipeline = args.common.pipeline_options(strategies);
     if args.common.show_topology {
         return show_topology(&config, &pipeline, args.common.json);

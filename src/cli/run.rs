@@ -58,7 +58,9 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Err(outcome) => return outcome,
     };
     let kill_signal = KillSignal::install().unwrap_or_default();
-    start_log(&config);
+    let live = config.trading.mode == TradingMode::Live;
+    let what = if live { "run with live orders" } else { "run on paper" };
+    start_log(&config, what);
     let mut pipeline = common.pipeline_options(strategies);
     if args.recover.is_some() {
         // The earlier journal stays as it is.
@@ -74,7 +76,6 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     if let Err(outcome) = common.prepare_places() {
         return outcome;
     }
-    let live = config.trading.mode == TradingMode::Live;
     if live {
         tell_that_orders_are_real(&config);
         let journal = pipeline.journal.as_deref().or(config.journal.path.as_deref());
@@ -100,7 +101,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     };
     let options = LiveOptions {
         store,
-        audit: common.audit_request(&config, if live { "run with live orders" } else { "run on paper" }),
+        audit: common.audit_request(&config, what),
         alerts: AlertRequest::new(&config),
         duration: args.seconds.map(Duration::from_secs),
         interrupt: Interrupt::install().unwrap_or_default(),

@@ -81,7 +81,7 @@ pub fn address(given: Option<&str>, config: &Config) -> Result<Option<StoreUrl>,
 impl Place {
     fn resolve(&self) -> Result<(Config, StoreUrl), Outcome> {
         let config = load(self.config.as_deref())?;
-        start_log(&config);
+        start_log(&config, "store");
         match address(self.store.as_deref(), &config)? {
             Some(url) => Ok((config, url)),
             None => {

@@ -143,7 +143,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
     let b = &mut config.backtest;
     (b.from, b.until) = (args.from.or(b.from), args.until.or(b.until));
     b.warm_up = args.warm_up.unwrap_or(b.warm_up);
-    super::logging::start_log(&config);
+    super::logging::start_log(&config, "sweep");
     if let Err(outcome) = super::output::prepare_report(args.report.as_deref()) {
         return outcome;
     }

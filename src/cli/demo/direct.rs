@@ -25,7 +25,7 @@ pub(super) fn run(
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
-    start_log(&config);
+    start_log(&config, "demo");
     if let Err(outcome) = args.common.prepare_places() {
         return outcome;
     }

@@ -38,7 +38,7 @@ fn demo(
     strategies: &'static [StrategySpec],
 ) -> Result<Outcome, Outcome> {
     let mut config = configuration(args, instruments.clone())?;
-    start_log(&config);
+    start_log(&config, "demo");
     args.common.prepare_places()?;
     let mut own = DemoFiles::new(args.common.journal.as_ref())?;
     own.hold_control(&mut config);
