@@ -680,6 +680,47 @@ fn the_commands_verify_export_load_and_tell_why() {
 }
 
 #[test]
+fn what_was_loaded_and_exported_is_told_as_json_and_never_among_what_is_exported() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, _) = support::journal(dir.path(), 2);
+    let path = journal.display().to_string();
+    let trail = trail_of(&journal).display().to_string();
+    let out = dir.path().join("trail.jsonl").display().to_string();
+    let told = |args: &[&str]| -> Value {
+        let (status, out, err) = program(&[args, &["--json"]].concat());
+        assert_eq!(status, Some(0), "{err}");
+        serde_json::from_str(&out).expect("JSON and nothing else")
+    };
+    let loaded = told(&["audit", "load", "--journal", &path]);
+    let verified = told(&["audit", "verify", &trail]);
+    assert!(loaded["records"].as_u64() > Some(2) && loaded["records_added"] == loaded["records"], "{loaded}");
+    for name in ["trail", "records", "hash", "ended"] {
+        assert_eq!(loaded[name], verified[name], "{name}");
+    }
+    assert_eq!((&loaded["journal"], &loaded["ended"]), (&Value::from(path.as_str()), &Value::from(true)));
+    assert_eq!(told(&["audit", "load", "--journal", &path])["records_added"], 0, "it has all");
+    let exported = told(&["audit", "export", &trail, "--format", "jsonl", "--out", &out]);
+    assert_eq!(
+        (&exported["trail"], &exported["out"]),
+        (&Value::from(trail.as_str()), &Value::from(out.as_str()))
+    );
+    assert_eq!(exported["records"], verified["records"]);
+    let lines = std::fs::read_to_string(&out).expect("a file").lines().count() as u64;
+    assert_eq!(Some(lines), exported["records"].as_u64());
+    // Where the export goes to standard output there is no room for it.
+    let (status, out, err) = program(&["audit", "export", &trail, "--json"]);
+    assert!(status == Some(2) && out.is_empty() && err.contains("--out"), "{status:?} {out}{err}");
+    let file = std::fs::File::create(dir.path().join("sent")).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+    command
+        .args(["audit", "export", &trail, "--format", "jsonl", "--out", "/dev/stdout", "--json"])
+        .stdout(file);
+    let told = serde_json::from_slice::<Value>(&command.output().expect("it starts").stderr).expect("JSON");
+    let sent = std::fs::read_to_string(dir.path().join("sent")).expect("a file").lines().count() as u64;
+    assert_eq!((&told["records"], Some(sent)), (&exported["records"], Some(lines)));
+}
+
+#[test]
 fn a_journal_of_a_host_with_other_cores_replays_and_tells_why() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("run.journal");

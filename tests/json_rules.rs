@@ -82,6 +82,8 @@ fn what_is_printed_as_json_keeps_to_the_rules_for_it() {
         "replay run.journal --show-topology",
         "risk --journal run.journal",
         "audit verify run.journal.audit",
+        "audit load --journal run.journal --trail again.audit",
+        "audit export run.journal.audit --out trail.csv",
         "store load --journal run.journal --store sqlite:run.db",
         "store status --store sqlite:run.db",
         "import csv --instrument usa:spot:XYZ --base XYZ --quote USD --every 1d bars.csv",

@@ -56,7 +56,8 @@ struct VerifyArgs {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   algo-trader audit export run.journal.audit --format csv
-  algo-trader audit export run.journal.audit --from 2026-03-01 --to 2026-03-02 --format jsonl --out day.jsonl")]
+  algo-trader audit export run.journal.audit --from 2026-03-01 --to 2026-03-02 --format jsonl --out day.jsonl
+  algo-trader audit export run.journal.audit --out trail.csv --json   # prints how many records that has")]
 struct ExportArgs {
     /// The trail; it is verified first
     trail: PathBuf,
@@ -72,6 +73,9 @@ struct ExportArgs {
     /// Where to; standard output where not given
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print JSON: what was written to --out
+    #[arg(long, requires = "out")]
+    json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,6 +95,9 @@ struct LoadArgs {
     /// The trail; beside the journal, with .audit after its name, where not given
     #[arg(long, value_name = "FILE")]
     trail: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn parse_anchor(text: &str) -> Result<Anchor, String> {
@@ -261,9 +268,14 @@ fn run_export(args: &ExportArgs) -> Result<Outcome, Outcome> {
         told(&place)(error)
     })?;
     if args.out.is_some() {
-        let told = format!("{}: {} records", place.display(), grouped(written));
-        // What is no file may be where the export went.
-        if place.is_file() { println!("{told}") } else { eprintln!("{told}") }
+        let (trail, out) = (args.trail.display().to_string(), place.display().to_string());
+        let told = match args.json {
+            true => format!("{:#}", json!({ "trail": trail, "out": out, "records": written })),
+            false => format!("{out}: {} records", grouped(written)),
+        };
+        // What is no file may be where the export went, and standard output is, a file or not.
+        let apart = place.is_file() && place != Path::new("/dev/stdout");
+        if apart { println!("{told}") } else { eprintln!("{told}") }
     }
     Ok(Outcome::Done)
 }
@@ -290,9 +302,21 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
         }
     };
     scribe.sync().map_err(|e| failed(&e))?;
-    if let Some(head) = scribe.head() {
+    let head = scribe.head();
+    let added = head.map_or(0, |head| head.number.saturating_sub(scribe.records_before()));
+    if args.json {
+        let loaded = json!({
+            "journal": args.journal.display().to_string(),
+            "trail": trail.display().to_string(),
+            "records_added": added,
+            "records": head.map_or(0, |head| head.number),
+            "hash": head.map(|head| head.link.to_string()),
+            "ended": ended,
+        });
+        println!("{loaded:#}");
+    } else if let Some(head) = head {
         let end = if ended { "the run's end" } else { "where its journal was cut, or still grows" };
-        let added = grouped(head.number.saturating_sub(scribe.records_before()));
+        let added = grouped(added);
         println!("{}: {added} records added, up to {end}\n  last {head}", trail.display());
     }
     Ok(Outcome::Done)
