@@ -17,7 +17,7 @@ mod sink;
 mod socket;
 
 pub use capture::{LiveCapture, capture_live};
-pub(in crate::run) use clock::wall_clock;
+pub(in crate::run) use clock::{steady_clock, wall_clock};
 pub(in crate::run) use health::{ConnectionHealth, FeedHealth, FollowedHealth, SharedHealth};
 pub use outcome::{LiveOutcome, MarketOutcome};
 pub use progress::ProgressReport;

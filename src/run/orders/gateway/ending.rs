@@ -3,7 +3,7 @@
 use super::control::{FINISH_CANCEL, RUNNING};
 use super::{Gateway, Ours};
 use crate::domain::OrderId;
-use crate::run::live::wall_clock;
+use crate::run::live::steady_clock;
 use crate::run::orders::outcome::OrdersOutcome;
 use crate::venue::binance::client::Input;
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ impl Gateway {
             Some((*id, order.client_id))
         };
         while let Some((order, client_id)) = next(&mut self.ours) {
-            self.ask(wall_clock(), Input::Cancel { order, client_id: &client_id });
+            self.ask(steady_clock(), Input::Cancel { order, client_id: &client_id });
         }
     }
 
@@ -51,7 +51,7 @@ impl Gateway {
         left.sort_unstable_by_key(|(id, _)| *id);
         self.outcome.left = left.iter().map(|(id, name)| format!("{id} ({name})")).collect();
         self.outcome.refusals = self.parts.client.refusals();
-        self.ask(wall_clock(), Input::Stop);
+        self.ask(steady_clock(), Input::Stop);
         while let Some(session) = self.parts.sessions.all.first() {
             let id = session.id;
             self.parts.sessions.drop(id);

@@ -21,7 +21,7 @@ use crate::execution::live::{Handover, HandoverReceiver};
 use crate::net::http::{HttpAnswer, HttpError};
 use crate::net::websocket::{ConnectionError, Incoming};
 use crate::pipeline::{Answer, Idle, LaneSender, StampClock, Wait};
-use crate::run::live::wall_clock;
+use crate::run::live::steady_clock;
 use crate::venue::binance::client::{HttpFailure, HttpId, HttpReply, Input, OrderClient, Outputs, SessionId};
 use crossbeam_channel::Receiver;
 use mio::{Events, Token};
@@ -166,13 +166,13 @@ impl Gateway {
         let mut empty_rounds = 0u32;
         self.adopt();
         for id in std::mem::take(&mut self.parts.standby) {
-            self.ask(wall_clock(), Input::StandBy(id));
+            self.ask(steady_clock(), Input::StandBy(id));
         }
-        self.ask(wall_clock(), Input::Start);
+        self.ask(steady_clock(), Input::Start);
         loop {
             let sleeps = self.parts.wait == Wait::Backoff && empty_rounds > EMPTY_ROUNDS;
             let timeout = if sleeps && self.parts.tasks.about_to_sleep() {
-                self.sleep(wall_clock())
+                self.sleep(steady_clock())
             } else {
                 Duration::ZERO
             };
@@ -219,15 +219,15 @@ impl Gateway {
     /// Takes in what an earlier run left with the venue.
     fn adopt(&mut self) {
         let Some(Left { adopted, over, account, newest }) = self.parts.left.take() else { return };
-        self.ask(wall_clock(), Input::Left { account: &account, newest: &newest });
+        self.ask(steady_clock(), Input::Left { account: &account, newest: &newest });
         for Adopted { state, client_id, booked } in adopted {
             let ours = Ours { client_id, left: state.leaves(), asked: None };
             self.ours.insert(state.order.id, ours);
             let input = Input::Adopt { state: &state, client_id: &client_id, booked: &booked };
-            self.ask(wall_clock(), input);
+            self.ask(steady_clock(), input);
         }
         for (state, client_id) in over {
-            self.ask(wall_clock(), Input::AdoptOver { state: &state, client_id: &client_id });
+            self.ask(steady_clock(), Input::AdoptOver { state: &state, client_id: &client_id });
         }
     }
 
@@ -254,7 +254,7 @@ impl Gateway {
     fn order(&mut self, task: &Handover) {
         let clock = &self.parts.clock;
         let taken = clock.raw();
-        let now = wall_clock();
+        let now = steady_clock();
         let first_leg;
         let input = match &task.message {
             GatewayMessage::New { order, client_id, .. } => {
@@ -298,7 +298,7 @@ impl Gateway {
 
     /// Keeps the way of an order in the processor's caches while there is none.
     fn rehearse(&mut self) {
-        self.parts.client.rehearse(wall_clock(), &mut self.out);
+        self.parts.client.rehearse(steady_clock(), &mut self.out);
         debug_assert!(self.out.list.is_empty(), "a rehearsal asks for nothing");
         self.out.clear();
     }
@@ -331,7 +331,7 @@ impl Gateway {
                 at += 1;
             }
         }
-        let now = wall_clock();
+        let now = steady_clock();
         while let Some((id, error)) = self.parts.sessions.resolved() {
             self.lose(id, &error, now);
         }
@@ -346,7 +346,7 @@ impl Gateway {
     /// Reads one session and hands the client what came.
     fn session(&mut self, id: SessionId) -> bool {
         let Some(at) = self.parts.sessions.find(id) else { return false };
-        let now = wall_clock();
+        let now = steady_clock();
         let (came, opened, mut failed) = self.parts.sessions.all[at].drive();
         if opened {
             self.outcome.sessions_opened += 1;
@@ -410,13 +410,13 @@ impl Gateway {
                 PairChange::LookedAt(id) => Input::LookedAt(id),
                 PairChange::Add(id) => Input::Admit(id),
             };
-            self.ask(wall_clock(), input);
+            self.ask(steady_clock(), input);
         }
         worked
     }
 
     fn reply(&mut self, id: u64, answer: &Result<HttpAnswer, HttpError>) {
-        let now = wall_clock();
+        let now = steady_clock();
         let retry;
         let mut headers: Vec<(&str, &str)> = Vec::new();
         let answer = match answer {
@@ -443,7 +443,7 @@ impl Gateway {
 
     /// Lets the client do what is due.
     fn due(&mut self) -> bool {
-        let now = wall_clock();
+        let now = steady_clock();
         if now < self.parts.client.next_deadline() {
             return false;
         }

@@ -170,7 +170,7 @@ impl OrderClient {
         &self.line.credentials.api_key
     }
 
-    /// Takes in what happened at `now`, our wall clock's time; what is to be done is appended to `out`.
+    /// Takes in what happened at `now`, by a clock of ours that nobody sets; what is to be done is appended to `out`.
     pub fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outputs) {
         self.settle();
         match input {
