@@ -10,6 +10,7 @@ mod client_world;
 
 use algo_trader::domain::order::OrderStatus;
 use algo_trader::venue::binance::client::Notice;
+use algo_trader::venue::local::api::ApiSettings;
 use client_world::{Chance, Faults, World};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -210,6 +211,26 @@ fn bans_are_kept_to_the_second_and_clocks_that_are_set_are_followed() {
         ..Faults::default()
     });
     assert!(sums.bans > 20, "{sums:?}");
+}
+
+#[test]
+fn clocks_that_are_far_apart_or_set_pass_no_limit_and_hold_no_order_up() {
+    for seed in cases(12) {
+        for skew_ms in [-600_000, 600_000] {
+            let limits = ApiSettings { orders_per_10_s: 8, ..ApiSettings::default() };
+            let mut world = World::with(seed, Faults::default(), Some(skew_ms), limits);
+            for skew_ms in [skew_ms, -skew_ms, skew_ms] {
+                let before = world.sent.len();
+                world.skew_ms = skew_ms;
+                world.run(world.now.plus_nanos(40 * SECOND));
+                assert_eq!(world.client.refusals(), 0, "seed {seed}, {skew_ms} ms apart");
+                assert!(world.sent.len() >= before + 16, "seed {seed}, {skew_ms} ms apart: few were sent");
+            }
+            world.stop_acting = true;
+            world.run(world.now.plus_nanos(75 * SECOND));
+            judge_orders(&world);
+        }
+    }
 }
 
 #[test]

@@ -41,10 +41,10 @@ impl NaiveVenue {
         Self { limits: limits.to_vec(), counts: vec![(0, 0); limits.len()], over: Vec::new() }
     }
 
-    /// Counts a request that arrives now, and tells its counts.
-    fn arrive(&mut self, cost: Cost, succeeds: bool, now_ms: u64, told: &mut Told) {
+    /// Counts a request that arrives now, by the venue's clock, and tells its counts.
+    fn arrive(&mut self, cost: Cost, succeeds: bool, now_ms: i64, told: &mut Told) {
         for (limit, (window, count)) in self.limits.iter().zip(&mut self.counts) {
-            let number = (MIDNIGHT_MS + now_ms) / (limit.window_s * 1_000);
+            let number = MIDNIGHT_MS.saturating_add_signed(now_ms) / (limit.window_s * 1_000);
             if *window != number {
                 (*window, *count) = (number, 0);
             }
@@ -120,16 +120,24 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
     prop::collection::vec(ask, 1..900)
 }
 
-/// What happens when, in the venue's milliseconds.
+/// How far the venue's clock may be ahead of ours, ms: over midnight too, and by little.
+fn far() -> impl Strategy<Value = i64> {
+    prop_oneof![-10_000_000i64..10_000_000, -12_000i64..12_000, (-70i64..70).prop_map(|n| n * 10_000)]
+}
+
+/// What happens when, in our milliseconds.
 enum Happening {
     Arrives(Cost, bool),
     Answered(Permit, bool),
 }
 
-/// Plays `asks` to a budget whose clock is `ahead_ms` ahead of the venue's; how many were granted.
-fn play(asks: &[Ask], budget: &mut Budget, venue: &mut NaiveVenue, ahead_ms: i64) -> usize {
-    let ours = |venue_ms: u64| at_ms(venue_ms.checked_add_signed(ahead_ms).expect("after midnight"));
-    let (mut now, mut granted) = (5_000u64, 0);
+/// At this ask the venue's clock is set to be so far ahead of ours, and measured with this error; ms.
+type Set = (usize, i64, i64);
+
+/// Plays `asks` to a budget, while the venue's clock is `ahead_ms` ahead of ours until it is set; how many were granted.
+fn play(asks: &[Ask], budget: &mut Budget, venue: &mut NaiveVenue, mut ahead_ms: i64, sets: &[Set]) -> usize {
+    // Early enough for midnight by a clock that is behind.
+    let (mut now, mut granted) = (7_000_000u64, 0);
     // Told counts wait between arrival and answer, by number.
     let mut told: Vec<Option<Told>> = Vec::new();
     let mut ahead: Vec<(u64, usize, Happening)> = Vec::new();
@@ -137,7 +145,8 @@ fn play(asks: &[Ask], budget: &mut Budget, venue: &mut NaiveVenue, ahead_ms: i64
                   ahead: &mut Vec<(u64, usize, Happening)>,
                   told: &mut Vec<Option<Told>>,
                   budget: &mut Budget,
-                  venue: &mut NaiveVenue| {
+                  venue: &mut NaiveVenue,
+                  ahead_ms: i64| {
         while let Some(next) =
             (0..ahead.len()).min_by_key(|at| (ahead[*at].0, ahead[*at].1)).filter(|at| ahead[*at].0 <= until)
         {
@@ -145,21 +154,25 @@ fn play(asks: &[Ask], budget: &mut Budget, venue: &mut NaiveVenue, ahead_ms: i64
             match happening {
                 Happening::Arrives(cost, succeeds) => {
                     let mut counts = Told::default();
-                    venue.arrive(cost, succeeds, when, &mut counts);
+                    venue.arrive(cost, succeeds, when as i64 + ahead_ms, &mut counts);
                     told[number] = Some(counts);
                 }
-                Happening::Answered(permit, true) => budget.lost(permit, ours(when)),
+                Happening::Answered(permit, true) => budget.lost(permit, at_ms(when)),
                 Happening::Answered(permit, false) => {
-                    budget.answered(permit, &told[number].take().expect("it arrived"), ours(when));
+                    budget.answered(permit, &told[number].take().expect("it arrived"), at_ms(when));
                 }
             }
         }
     };
-    for ask in asks {
+    for (at, ask) in asks.iter().enumerate() {
         now += ask.after_ms;
-        happen(now, &mut ahead, &mut told, budget, venue);
+        happen(now, &mut ahead, &mut told, budget, venue, ahead_ms);
+        for (_, set_ms, error_ms) in sets.iter().filter(|(of, ..)| *of == at) {
+            ahead_ms = *set_ms;
+            budget.set_clock((set_ms + error_ms) * MS as i64, at_ms(now));
+        }
         venue.fill(ask.fills);
-        if let Ok(permit) = budget.ask(ask.cost, ours(now)) {
+        if let Ok(permit) = budget.ask(ask.cost, at_ms(now)) {
             granted += 1;
             let number = told.len();
             told.push(None);
@@ -169,7 +182,7 @@ fn play(asks: &[Ask], budget: &mut Budget, venue: &mut NaiveVenue, ahead_ms: i64
             ahead.push((back, number, Happening::Answered(permit, ask.is_lost)));
         }
     }
-    happen(u64::MAX, &mut ahead, &mut told, budget, venue);
+    happen(u64::MAX, &mut ahead, &mut told, budget, venue, ahead_ms);
     granted
 }
 
@@ -186,9 +199,56 @@ proptest! {
         let clock_error = Duration::from_millis(400);
         let settings = BudgetSettings { clock_error, use_percent: 100, cancel_reserve: reserve, kept_percent: (reserve % 21) as u32 };
         let (mut budget, mut venue) = (Budget::new(settings, &limits), NaiveVenue::new(&limits));
-        let granted = play(&asks, &mut budget, &mut venue, ahead_ms);
+        let granted = play(&asks, &mut budget, &mut venue, ahead_ms, &[]);
         prop_assert!(venue.over.is_empty(), "{:?}", venue.over);
         prop_assert!(granted > 0);
+    }
+
+    #[test]
+    fn nor_where_the_venues_clock_is_learned_late_and_set_again_and_again(
+        asks in asks(),
+        (ahead_ms, late) in (far(), 0usize..7),
+        sets in prop::collection::vec((0usize..300, far()), 0..5),
+        errors in prop::collection::vec(-400i64..=400, 6),
+    ) {
+        // What is asked before has room by any windows; then the clock is known, and where it is set that is known at once.
+        let mut at = late;
+        let mut all = vec![(late, ahead_ms, errors[0])];
+        for ((after, set_ms), error_ms) in sets.into_iter().zip(&errors[1..]) {
+            at += after;
+            all.push((at, set_ms, *error_ms));
+        }
+        let limits = [WEIGHT, ORDERS, DAY, RAW];
+        let settings = BudgetSettings { clock_error: Duration::from_millis(400), ..exact(50) };
+        let (mut budget, mut venue) = (Budget::new(settings, &limits), NaiveVenue::new(&limits));
+        play(&asks, &mut budget, &mut venue, ahead_ms, &all);
+        prop_assert!(venue.over.is_empty(), "{:?}", venue.over);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_holds_nothing_up_for_longer_than_a_window(
+        spent_ms in 0u64..20_000,
+        set_ms in 0u64..20_000,
+        ahead_ms in far(),
+    ) {
+        let mut budget = Budget::new(exact(0), &[ORDERS]);
+        let fill = |budget: &mut Budget, ms| {
+            let now = at_ms(ms);
+            let permits: Vec<Permit> = std::iter::from_fn(|| budget.ask(Cost::ORDER, now).ok()).collect();
+            let count = permits.len();
+            permits.into_iter().for_each(|permit| budget.lost(permit, now));
+            count
+        };
+        prop_assert_eq!(fill(&mut budget, spent_ms), 50);
+        let now = at_ms(spent_ms + set_ms);
+        budget.set_clock(ahead_ms * MS as i64, now);
+        let until = match budget.clone().may_ask(Cost::ORDER, now) {
+            Ok(()) => now,
+            Err(NotNow::UsedUp { until, .. }) => until,
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
+        prop_assert!(until.since(now) <= 10_000 * MS, "{until}");
+        prop_assert_eq!(fill(&mut budget, (until.0 / MS) - MIDNIGHT_MS), 50);
     }
 
     #[test]
@@ -217,7 +277,7 @@ fn at_full_speed(budget: &mut Budget, venue: &mut NaiveVenue, cost: Cost, ms: u6
     for now in 0..ms {
         if let Ok(permit) = budget.ask(cost, at_ms(now)) {
             let mut told = Told::default();
-            venue.arrive(cost, true, now, &mut told);
+            venue.arrive(cost, true, now as i64, &mut told);
             budget.answered(permit, &told, at_ms(now));
             granted += 1;
         }
@@ -378,6 +438,24 @@ fn refusals_are_obeyed_to_the_second() {
     budget.refused(too_much(429, Some(-1015), Retry::After(9)), at_ms(1_000));
     assert_eq!(ask_all(&budget, ms_before(10_000)), [false, true, true], "orders can still be cancelled");
     assert_eq!(ask_all(&budget, at_ms(10_000)), [true; 3]);
+}
+
+#[test]
+fn a_refusal_lasts_as_long_as_it_says_whatever_the_venues_clock_is_found_to_be() {
+    for ahead_s in [-600, 600] {
+        let mut budget = Budget::new(exact(0), &[WEIGHT, ORDERS]);
+        let retry = Retry::After(3);
+        budget.refused(TooMuch { status: 429, code: Some(-1003), retry }, at_ms(1_000));
+        budget.refused(TooMuch { status: 429, code: Some(-1015), retry: Retry::After(5) }, at_ms(1_000));
+        budget.set_clock(ahead_s * 1_000 * MS as i64, at_ms(1_500));
+        let may = |budget: &Budget, cost, ms| budget.clone().may_ask(cost, at_ms(ms)).is_ok();
+        assert_eq!([2_999, 4_000].map(|ms| may(&budget, Cost::CANCEL, ms)), [false, true], "{ahead_s}");
+        assert_eq!([5_999, 6_000].map(|ms| may(&budget, Cost::ORDER, ms)), [false, true], "{ahead_s}");
+        // One that names a moment of the venue's clock.
+        let moment = MIDNIGHT_MS.saturating_add_signed(ahead_s * 1_000) + 9_000;
+        budget.refused(TooMuch { status: 418, code: None, retry: Retry::AtMillis(moment) }, at_ms(7_000));
+        assert_eq!(budget.blocked_until(), at_ms(9_000), "{ahead_s}");
+    }
 }
 
 #[test]

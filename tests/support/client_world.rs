@@ -200,6 +200,11 @@ fn key_pair(seed: u64) -> (Signer, Verifier) {
 
 impl World {
     pub fn new(seed: u64, faults: Faults) -> Self {
+        Self::with(seed, faults, None, ApiSettings::default())
+    }
+
+    /// The same, where the venue has these limits and a clock that is so far from ours.
+    pub fn with(seed: u64, faults: Faults, skew_ms: Option<i64>, limits: ApiSettings) -> Self {
         let mut chance = Chance::new(seed);
         let (signer, verifier) = key_pair(seed);
         let api_key = || ApiKey::new(KEY).expect("a key");
@@ -219,7 +224,7 @@ impl World {
         let ours = account("us", vec![KeyOptions::new(api_key(), verifier)], "20", "1000000");
         let others = account("others", Vec::new(), "100000", "9000000000");
         let accounts = vec![ours, others];
-        let api = Api::new(ApiSettings::default(), vec![SymbolRules::of(listed)], accounts, start);
+        let api = Api::new(limits, vec![SymbolRules::of(listed)], accounts, start);
         let mut api = api.expect("a venue");
         let (us, others) = (api.account("us").expect("opened"), api.account("others").expect("opened"));
         let symbol = api.exchange().symbol("BTCUSDT").expect("listed");
@@ -233,7 +238,8 @@ impl World {
             ..ClientSettings::default()
         };
         let client = OrderClient::new(settings, &table, Credentials { api_key: api_key(), signer });
-        let skew_ms = chance.below(4_000) as i64 - 2_000;
+        let little = chance.below(4_000) as i64 - 2_000;
+        let skew_ms = skew_ms.unwrap_or(little);
         let mut world = Self {
             client,
             api,

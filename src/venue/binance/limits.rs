@@ -1,11 +1,12 @@
 //! One budget for everything that is asked of the venue, so that it never has to say no.
 //!
-//! Owns: how much of each of the venue's limits is used, and until when nothing may be sent. A state machine: time, in
-//! the venue's clock as well as it is known, is passed in. The venue counts in windows aligned to its clock; what it
-//! has counted itself (headers, `rateLimits` of WebSocket replies) is believed over what we have sent, since others
-//! may share the address.
+//! Owns: how much of each of the venue's limits is used, and until when nothing may be sent. A state machine: time is
+//! passed in, by a clock of ours that nobody sets, and how far the venue's is [ahead](Budget::set_clock) of it. All that
+//! is kept is by ours, so that no pause depends on what the venue's is thought to be. The venue counts in windows aligned
+//! to its clock; what it has counted itself (headers, `rateLimits` of WebSocket replies) is believed over what we have
+//! sent, since others may share the address.
 //!
-//! Invariant: if the clock passed in is within [`BudgetSettings::clock_error`] of the venue's, and nobody else uses the
+//! Invariant: if the venue's clock is known within [`BudgetSettings::clock_error`], and nobody else uses the
 //! budget, then whatever is granted can arrive at any time, in any order, and the venue's count never passes a limit.
 //! It holds because of two rules: a request that is under way counts in every window that it may arrive in; near a
 //! window's edge both windows must have room. An answer's count is believed only of a window that it is surely of, or
@@ -36,7 +37,8 @@ const TOO_MANY_ORDERS: i32 = -1015;
 /// How a budget is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetSettings {
-    /// How far the clock passed in may be from the venue's; at most a quarter of the shortest window is made use of.
+    /// How far the venue's clock may be from where it is thought to be; of it at most a quarter of the shortest window is
+    /// made use of.
     pub clock_error: Duration,
     /// Per cent of each limit that is used, 1 to 100: others may share the address or the account.
     pub use_percent: u32,
@@ -146,6 +148,17 @@ pub enum NotNow {
     },
 }
 
+impl NotNow {
+    /// When to ask again; one that never may be sent, after a whole window, when other limits may be known.
+    #[must_use]
+    pub fn until(&self, now: Time) -> Time {
+        match self {
+            Self::UsedUp { until, .. } | Self::Blocked { until } => *until,
+            Self::Never { .. } => now.plus(Duration::from_secs(60)),
+        }
+    }
+}
+
 /// Until when the venue wants to be left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -169,7 +182,7 @@ pub struct TooMuch {
 }
 
 impl TooMuch {
-    /// Until when nothing is to be sent.
+    /// Until when nothing is to be sent, by the venue's clock, where that is at `now`.
     #[must_use]
     pub fn until(&self, now: Time) -> Time {
         let pause = match self.status {
@@ -192,6 +205,8 @@ pub struct Budget {
     settings: BudgetSettings,
     windows: Vec<Window>,
     in_flight: [u64; RateKind::ALL.len()],
+    /// The venue's clock less ours, ns.
+    ahead_ns: i64,
     blocked_until: Time,
     orders_blocked_until: Time,
     refusals: u64,
@@ -201,14 +216,20 @@ const fn index(kind: RateKind) -> usize {
     kind as usize
 }
 
+const fn our_time(venue: Time, ahead_ns: i64) -> Time {
+    Time(venue.0.saturating_add_signed(ahead_ns.saturating_neg()))
+}
+
 impl Budget {
-    /// A budget within `limits`, of which nothing is used yet.
+    /// A budget within `limits`, of which nothing is used yet. The venue's clock is ours until it is
+    /// [known](Self::set_clock).
     #[must_use]
     pub fn new(settings: BudgetSettings, limits: &[RateLimit]) -> Self {
         let mut budget = Self {
             settings,
             windows: Vec::new(),
             in_flight: [0; RateKind::ALL.len()],
+            ahead_ns: 0,
             blocked_until: Time(0),
             orders_blocked_until: Time(0),
             refusals: 0,
@@ -244,6 +265,19 @@ impl Budget {
         self.windows = windows;
     }
 
+    /// The venue's clock is `ahead_ns` ahead of ours, as far as is known now. Where it was thought to be elsewhere, what is
+    /// used goes to the windows by this one: nothing of it is forgotten, and none of it is kept for longer.
+    pub fn set_clock(&mut self, ahead_ns: i64, now: Time) {
+        let from = self.venue_time(now);
+        self.ahead_ns = ahead_ns;
+        let to = self.venue_time(now);
+        self.windows.iter_mut().for_each(|window| window.moved(from, to));
+    }
+
+    const fn venue_time(&self, ours: Time) -> Time {
+        Time(ours.0.saturating_add_signed(self.ahead_ns))
+    }
+
     /// Asks for leave to send a request now.
     ///
     /// # Errors
@@ -269,7 +303,7 @@ impl Budget {
         if now < until {
             return Err(NotNow::Blocked { until });
         }
-        let in_flight = self.in_flight;
+        let (in_flight, ahead_ns, venue_now) = (self.in_flight, self.ahead_ns, self.venue_time(now));
         let mut refused: Option<NotNow> = None;
         for window in &mut self.windows {
             let (kind, window_s, amount) = (window.kind, window.window_s, cost.of(window.kind));
@@ -280,8 +314,9 @@ impl Budget {
             if amount > limit {
                 return Err(NotNow::Never { kind, window_s });
             }
-            window.advance(now);
-            if let Some(until) = window.full_until(now, in_flight[index(kind)] + amount, limit) {
+            window.advance(venue_now);
+            if let Some(until) = window.full_until(venue_now, in_flight[index(kind)] + amount, limit) {
+                let until = our_time(until, ahead_ns);
                 let longer = match refused {
                     Some(NotNow::UsedUp { until: other, .. }) => until > other,
                     _ => true,
@@ -297,10 +332,11 @@ impl Budget {
     /// Notes that the request was answered, whatever the answer, and what the venue said it has counted.
     pub fn answered(&mut self, permit: Permit, told: &Told, now: Time) {
         self.landed(&permit);
+        let (sent, now) = (self.venue_time(permit.sent), self.venue_time(now));
         for window in &mut self.windows {
             window.advance(now);
             let count = told.count(window.kind, window.window_s);
-            window.landed(permit.sent, now, permit.cost.of(window.kind), count);
+            window.landed(sent, now, permit.cost.of(window.kind), count);
         }
     }
 
@@ -323,7 +359,7 @@ impl Budget {
     /// is what gets an address banned.
     pub fn refused(&mut self, refusal: TooMuch, now: Time) {
         self.refusals += 1;
-        let until = refusal.until(now);
+        let until = our_time(refusal.until(self.venue_time(now)), self.ahead_ns);
         if refusal.code == Some(TOO_MANY_ORDERS) && refusal.status == 429 {
             self.orders_blocked_until = self.orders_blocked_until.max(until);
         } else {
@@ -337,11 +373,11 @@ impl Budget {
     pub fn used(&self, kind: RateKind, window_s: u64, now: Time) -> Option<(u64, u64)> {
         let window = self.windows.iter().find(|window| window.kind == kind && window.window_s == window_s)?;
         let mut window = window.clone();
-        window.advance(now);
+        window.advance(self.venue_time(now));
         Some((window.used_newest(self.in_flight[index(kind)]), window.limit))
     }
 
-    /// Until when nothing may be sent, by the venue's word; in the past where all is well.
+    /// Until when by our clock nothing may be sent, by the venue's word; in the past where all is well.
     #[must_use]
     pub const fn blocked_until(&self) -> Time {
         self.blocked_until

@@ -43,8 +43,7 @@ impl OrderClient {
     /// An answer to `request`: counts first, then what it says.
     fn answered(&mut self, now: Time, request: InFlight, reply: Reply, out: &mut Outputs) {
         let InFlight { asked, way, sent, activity, permit } = request;
-        let venue_now = self.line.clock.venue_time(now);
-        self.line.budget.answered(permit, &reply.told, venue_now);
+        self.line.budget.answered(permit, &reply.told, now);
         self.obey_ban(now, &reply, out);
         if reply.result.is_err() {
             match reply.meaning().reaction {
@@ -53,9 +52,7 @@ impl OrderClient {
                     self.looks.measure_clock(now);
                     out.notice(Notice::ClockRefused);
                 }
-                React::Stop if self.line.budget.blocked_until() <= venue_now => {
-                    self.key_refused(now, &reply, out)
-                }
+                React::Stop if self.line.budget.blocked_until() <= now => self.key_refused(now, &reply, out),
                 _ => {}
             }
         }
@@ -91,8 +88,7 @@ impl OrderClient {
             _ => &[],
         };
         if !keys.is_empty() {
-            let venue_now = self.line.clock.venue_time(now);
-            self.line.budget.lost(request.permit, venue_now);
+            self.line.budget.lost(request.permit, now);
             self.hold_orders(now, Cost::ORDER, &LocalRefusal::NoConnection);
             for key in keys {
                 self.refuse_here(now, *key, LocalRefusal::NoConnection, out);
@@ -151,8 +147,7 @@ impl OrderClient {
 
     fn info(&mut self, now: Time, request: InFlight, reply: &HttpReply<'_>, out: &mut Outputs) {
         let counts = Reply::http(&HttpReply { body: b"{}", ..*reply });
-        let venue_now = self.line.clock.venue_time(now);
-        self.line.budget.answered(request.permit, &counts.told, venue_now);
+        self.line.budget.answered(request.permit, &counts.told, now);
         let instruments = &self.instruments;
         let wanted = |symbol: &str| instruments.find(symbol).is_some();
         let read: Result<ExchangeInfo, InfoError> =

@@ -254,7 +254,7 @@ impl OrderClient {
         let sent = self.line.send(route, Form::Request(&request), sending, now, out);
         let later = match &sent {
             Err(LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. }))) => {
-                self.line.until(why, now)
+                why.until(now)
             }
             _ => now,
         };

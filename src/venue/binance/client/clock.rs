@@ -108,6 +108,13 @@ impl VenueClock {
         Time(u64::try_from(shifted.max(0)).unwrap_or(u64::MAX))
     }
 
+    /// Venue less ours, ns; none where nothing is known.
+    #[must_use]
+    pub fn offset_ns(&self) -> i64 {
+        let offset = self.best.map_or(0, |best| best.offset);
+        i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// Venue less ours, ms.
     #[must_use]
     pub fn offset_ms(&self) -> i64 {

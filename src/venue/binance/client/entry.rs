@@ -227,7 +227,7 @@ impl OrderClient {
                 tracked.cancel_tries = tracked.cancel_tries.saturating_add(1);
             }
             Err(LocalRefusal::Budget(why)) => {
-                let until = self.line.until(&why, now).max(now.plus(Duration::from_millis(1)));
+                let until = why.until(now).max(now.plus(Duration::from_millis(1)));
                 tracked.cancel = CancelState::Wanted(until);
                 out.notice(Notice::CancelWaits { order: id, until });
             }
@@ -327,7 +327,7 @@ impl OrderClient {
         match (meaning.class, meaning.reaction) {
             (Class::Ambiguous, _) | (_, Reaction::Query) => self.check(now, key, out),
             (_, Reaction::Resync | Reaction::BackOff) => {
-                let blocked = self.line.clock.local_time(self.line.budget.blocked_until());
+                let blocked = self.line.budget.blocked_until();
                 let due = blocked.max(now.plus(ASK_PAUSES.0));
                 self.change(now, key, out, |order, _| order.cancel = CancelState::Wanted(due));
             }

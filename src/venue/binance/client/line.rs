@@ -3,7 +3,7 @@
 //! Owns: credentials, the budget, the clock's offset and what is under way. A request is written, then counted, then
 //! handed out: nothing is counted that is not sent. Allocates nothing for a request of a session that is logged on.
 
-use super::super::limits::{Budget, Cost, NotNow, Purpose};
+use super::super::limits::{Budget, Cost, Purpose};
 use super::super::request::{Auth, RecvWindow, Request, RestRequest, Timing, WsRequest};
 use super::clock::VenueClock;
 use super::flight::{Asked, Flight, InFlight, Way};
@@ -22,8 +22,6 @@ pub struct Line {
     pub flight: Flight,
     pub recv_window: RecvWindow,
     pub request_timeout: Duration,
-    /// Nothing is sent before, by our clock, whatever the venue's is thought to be by then.
-    pub silent_until: Time,
     ws: WsRequest,
     rest: RestRequest,
 }
@@ -76,8 +74,7 @@ impl Line {
         request_timeout: Duration,
     ) -> Self {
         let (ws, rest) = (WsRequest::new(), RestRequest::new());
-        let (flight, silent_until) = (Flight::new(), Time(0));
-        Self { credentials, budget, clock, flight, recv_window, request_timeout, silent_until, ws, rest }
+        Self { credentials, budget, clock, flight: Flight::new(), recv_window, request_timeout, ws, rest }
     }
 
     /// Whether sessions are logged on.
@@ -90,18 +87,17 @@ impl Line {
         Timing { timestamp, recv_window: Some(self.recv_window) }
     }
 
-    /// When, by our clock, to ask again.
-    pub fn until(&self, why: &NotNow, now: Time) -> Time {
-        match why {
-            NotNow::UsedUp { until, .. } | NotNow::Blocked { until } => self.clock.local_time(*until),
-            NotNow::Never { .. } => now.plus(Duration::from_secs(60)),
-        }
+    /// Takes in what the venue's clock said, for the budget too. Returns whether it is another than could be thought before.
+    pub fn measured(&mut self, sent: Time, now: Time, server_ms: u64) -> bool {
+        let news = self.clock.measured(sent, now, server_ms);
+        self.budget.set_clock(self.clock.offset_ns(), now);
+        news
     }
 
     /// Writes a request for a session as [`send`](Self::send) does, and goes no further: nothing is counted or handed out.
     pub fn rehearse(&mut self, route: Route, form: Form<'_>, cost: Cost, now: Time, out: &mut Outputs) {
         let (Route::Session { logged_on, .. }, Some(id)) = (route, self.flight.next_id()) else { return };
-        if now < self.silent_until || self.budget.may_ask(cost, self.clock.venue_time(now)).is_err() {
+        if self.budget.may_ask(cost, now).is_err() {
             return;
         }
         let (timing, mut plain) = (self.timing(now), Plain::new());
@@ -136,18 +132,13 @@ impl Line {
         let Sending { asked, cost, activity } = sending;
         let full = LocalRefusal::TooManyOrders;
         let id = self.flight.next_id().ok_or(full)?;
-        if now < self.silent_until {
-            let until = self.clock.venue_time(self.silent_until);
-            return Err(LocalRefusal::Budget(NotNow::Blocked { until }));
-        }
         let timing = self.timing(now);
-        let venue_now = self.clock.venue_time(now);
         let (way, output, permit) = match route {
             Route::Session { id: session, logged_on } => {
                 let mut plain = Plain::new();
                 let bytes =
                     text_of(&mut self.ws, &mut plain, &self.credentials, id, form, timing, logged_on)?;
-                let permit = self.budget.ask(cost, venue_now)?;
+                let permit = self.budget.ask(cost, now)?;
                 let text = out.keep(&[bytes]);
                 (Way::Session(session), Output::SessionText { session, text }, permit)
             }
@@ -164,7 +155,7 @@ impl Line {
                     Form::Plain(target) => ("GET", target, "", false),
                     Form::Subscribe | Form::SubscribeSigned => return Err(LocalRefusal::NoConnection),
                 };
-                let permit = self.budget.ask(cost, venue_now)?;
+                let permit = self.budget.ask(cost, now)?;
                 let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
                 let target = out.keep(&[path.as_bytes(), mark, query.as_bytes()]);
                 let priority = match cost.purpose {

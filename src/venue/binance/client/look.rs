@@ -363,7 +363,7 @@ impl OrderClient {
     fn later(&self, now: Time, why: &LocalRefusal) -> Time {
         match why {
             LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. })) => {
-                self.line.until(why, now).max(now.plus_nanos(1_000_000))
+                why.until(now).max(now.plus_nanos(1_000_000))
             }
             _ => now.plus(AGAIN),
         }

@@ -275,7 +275,7 @@ impl OrderClient {
         if let Some(server_ms) = server_ms
             && matches!(asked, Asked::Clock | Asked::Logon)
         {
-            let news = self.line.clock.measured(sent, now, server_ms);
+            let news = self.line.measured(sent, now, server_ms);
             self.looks.clock_measured(now, self.line.clock.trusted(now), self.settings.clock_every);
             if news {
                 let (offset_ms, error_ms) = (self.line.clock.offset_ms(), self.line.clock.error_ms(now));
@@ -327,8 +327,7 @@ impl OrderClient {
 
     pub(super) fn poll_sessions(&mut self, now: Time, out: &mut Outputs) {
         if self.sessions.open_at.is_some_and(|due| due <= now) {
-            let blocked =
-                self.line.clock.local_time(self.line.budget.blocked_until()).max(self.line.silent_until);
+            let blocked = self.line.budget.blocked_until();
             if blocked > now {
                 // Connecting costs weight, too.
                 self.sessions.open_at = Some(blocked);

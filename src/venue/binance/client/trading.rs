@@ -1,7 +1,7 @@
 //! Whether orders are taken at all, and telling the ring where that changes: what cannot be sent is denied by risk, with
 //! a reason that strategies see, instead of being refused here one by one.
 
-use super::super::limits::{Cost, NotNow, Purpose, Retry, TooMuch};
+use super::super::limits::{Cost, NotNow, Purpose, TooMuch};
 use super::message::{Output, Outputs};
 use super::notice::{LocalRefusal, Notice, Paused};
 use super::reply::Reply;
@@ -49,14 +49,14 @@ impl OrderClient {
         // What was refused may be used by orders that reduce: those are held back by a refusal of their own alone.
         if let LocalRefusal::Budget(why @ NotNow::UsedUp { .. }) = why
             && cost.purpose == Purpose::Order
-            && self.line.budget.may_ask(Cost::EXIT, self.line.clock.venue_time(now)).is_ok()
+            && self.line.budget.may_ask(Cost::EXIT, now).is_ok()
         {
-            self.rationed = self.rationed.max(self.line.until(why, now));
+            self.rationed = self.rationed.max(why.until(now));
             return;
         }
         let (until, paused) = match why {
             LocalRefusal::Budget(why @ (NotNow::UsedUp { .. } | NotNow::Blocked { .. })) => {
-                (self.line.until(why, now), Paused::Limits)
+                (why.until(now), Paused::Limits)
             }
             LocalRefusal::NoConnection => (now.plus(CONNECTION_PAUSE), Paused::NoConnection),
             _ => return,
@@ -116,17 +116,8 @@ impl OrderClient {
     }
 
     fn too_much(&mut self, now: Time, too_much: TooMuch, out: &mut Outputs) {
-        let before = self.line.budget.blocked_until();
-        self.line.budget.refused(too_much, self.line.clock.venue_time(now));
-        let blocked = self.line.budget.blocked_until();
-        if blocked != before {
-            let until = match too_much.retry {
-                Retry::After(seconds) => now.plus(std::time::Duration::from_secs(seconds.min(4 * 86_400))),
-                _ => self.line.clock.local_time(blocked),
-            };
-            self.line.silent_until = self.line.silent_until.max(until);
-        }
-        let until = self.line.clock.local_time(blocked);
+        self.line.budget.refused(too_much, now);
+        let until = self.line.budget.blocked_until();
         if until > self.held.0 {
             self.held = (until, Paused::Limits);
         }

@@ -12,6 +12,13 @@ struct Count {
     untold: u64,
 }
 
+impl Count {
+    /// Of both in one window: a count that was told holds all before it, what was not told is of either.
+    fn with(self, other: Self) -> Self {
+        Self { told: self.told.max(other.told), untold: self.untold.saturating_add(other.untold) }
+    }
+}
+
 /// One limit. What is under way counts in every window, since it may arrive in any from now on; so it is passed in.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
@@ -70,15 +77,49 @@ impl Window {
         (from / self.length(), to / self.length())
     }
 
-    /// Turns to the window that the venue may be in by now; time that goes back changes nothing.
+    /// Turns to the window that the venue may be in by now. Time that goes back changes nothing: within the clock's error
+    /// both windows are known of, and a clock that was further off has [`moved`](Self::moved).
     pub fn advance(&mut self, now: Time) {
         let (_, last) = self.possible(now);
         if last > self.newest {
             let before = if last == self.newest + 1 { self.counts[1] } else { Count::default() };
-            (self.newest, self.counts) = (last, [before, Count::default()]);
-            let begins = last.saturating_mul(self.length());
-            self.span = (begins, begins.saturating_add(self.length()));
+            self.turn_to(last, [before, Count::default()]);
         }
+    }
+
+    fn turn_to(&mut self, newest: u64, counts: [Count; 2]) {
+        (self.newest, self.counts) = (newest, counts);
+        let begins = newest.saturating_mul(self.length());
+        self.span = (begins, begins.saturating_add(self.length()));
+    }
+
+    /// The venue's clock is at `to`, and was taken to be at `from`. What was counted happened when it happened: it counts in
+    /// each window by the new clock that it may be of, or a limit could be passed; and in no later one, or a clock that was
+    /// ahead would hold everything back for as long as it was.
+    pub fn moved(&mut self, from: Time, to: Time) {
+        if from.0.abs_diff(to.0) <= self.clock_error {
+            // It was within its error, so the windows were right.
+            return;
+        }
+        self.advance(from);
+        let [before, newest] = self.counts;
+        let both = before.with(newest);
+        let error = i128::from(self.clock_error);
+        let (first, last) = self.possible(to);
+        // Where the present window begins, and where by the new clock the newest began and the one before it ended.
+        let begins = i128::from(last) * i128::from(self.length());
+        let parted =
+            i128::from(self.newest) * i128::from(self.length()) + i128::from(to.0) - i128::from(from.0);
+        // In a window that stays, a count that the venue told holds what came before.
+        let is_told = last == self.newest && newest.told > 0;
+        let (mut older, mut present) = (before, newest);
+        if parted + error > begins && !is_told {
+            (older, present) = (Count::default(), both);
+        }
+        if first < last {
+            older = both;
+        }
+        self.turn_to(last, [older, present]);
     }
 
     fn used(&self, which: usize, under_way: u64) -> u64 {

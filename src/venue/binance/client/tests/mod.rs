@@ -1,6 +1,7 @@
 //! The client against literal frames: what a session says goes in, what the client sends is looked at.
 
 mod account;
+mod clocks;
 mod earlier;
 mod lists;
 mod orders;
@@ -46,6 +47,8 @@ struct Rig {
     balances: Vec<(&'static str, &'static str)>,
     /// What `myTrades` is.
     trades: Value,
+    /// The venue's clock less ours.
+    skew_ms: i64,
 }
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -91,6 +94,7 @@ impl Rig {
             reads: Vec::new(),
             balances,
             trades: json!([]),
+            skew_ms: 0,
         }
     }
 
@@ -161,7 +165,7 @@ impl Rig {
     }
 
     fn server_ms(&self) -> u64 {
-        self.now.0 / 1_000_000
+        (self.now.0 / 1_000_000).saturating_add_signed(self.skew_ms)
     }
 
     /// Opens sessions and answers everything but orders, as a venue on which nothing happened would.
