@@ -373,10 +373,16 @@ fn told_to_wait_it_asks_for_nothing_until_then() {
 }
 
 #[test]
-fn the_venues_limit_is_never_reached() {
+fn the_venues_limit_is_never_reached_whatever_its_clock_says() {
+    // Right, and ten minutes behind the host's or ahead of it.
+    [0, -600_000, 600_000].into_iter().for_each(keeps_within_the_limit);
+}
+
+fn keeps_within_the_limit(skew_ms: i64) {
     let venue = Venue::with(Market::Spot, |options| {
         options.limits = Limits { weight: Some(120), ..Limits::default() };
     });
+    venue.inject(Fault::Skew { ms: skew_ms });
     let mut rig = Rig::new(&venue);
     (rig.request.page_rows, rig.request.calls.use_percent) = (5, 50);
     // All of it would cost some thousands: it waits once the half is used, and is then told to end.

@@ -1,6 +1,6 @@
 //! Calls of a venue's REST interface that take as long as they take: within its limits, and again where they fail.
 //!
-//! Owns: the connection, the budget, the venue's clock as it is known here, and waiting. A call is made when the budget
+//! Owns: the connection, the budget, how far the venue's clock is ahead of ours, and waiting. A call is made when the budget
 //! grants it; told to wait (429, 418, 403), nothing is asked until then; what fails on the way, or with a 5xx, is asked
 //! again after pauses that double. Whatever is asked here changes nothing at the venue, so asking twice is harmless.
 
@@ -77,9 +77,10 @@ pub(super) struct Caller {
     backoff: Backoff,
     interrupt: Interrupt,
     counts: CallCounts,
-    /// The venue's time at `since`.
-    venue: Time,
-    since: Instant,
+    /// When it began, by the wall clock and by one that nobody sets.
+    begun: (Time, Instant),
+    /// The venue's clock less ours, ns.
+    ahead_ns: i64,
 }
 
 impl Caller {
@@ -109,19 +110,27 @@ impl Caller {
             settings,
             interrupt,
             counts: CallCounts::default(),
-            venue: Time(0).plus(wall),
-            since: Instant::now(),
+            begun: (Time(0).plus(wall), Instant::now()),
+            ahead_ns: 0,
         }
     }
 
+    /// Our time, by which is waited and counted.
+    fn now(&self) -> Time {
+        let (wall, begun) = self.begun;
+        wall.plus(begun.elapsed())
+    }
+
     /// The venue's time.
-    pub fn now(&self) -> Time {
-        self.venue.plus(self.since.elapsed())
+    pub fn venue_now(&self) -> Time {
+        Time(self.now().0.saturating_add_signed(self.ahead_ns))
     }
 
     /// Takes over the venue's time, as an answer just had it.
     pub fn set_clock(&mut self, venue: Time) {
-        (self.venue, self.since) = (venue, Instant::now());
+        let now = self.now();
+        self.ahead_ns = i64::try_from(i128::from(venue.0) - i128::from(now.0)).unwrap_or(0);
+        self.budget.set_clock(self.ahead_ns, now);
     }
 
     /// Takes over the limits that the venue gives.

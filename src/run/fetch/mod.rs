@@ -242,7 +242,7 @@ impl Run<'_> {
         history: &mut CatalogueWriter,
         done: &mut FetchedOutcome,
     ) -> Result<(), FetchError> {
-        let now = self.caller.now();
+        let now = self.caller.venue_now();
         let until = self.request.until.map_or(now, |until| until.min(now));
         let (from_ms, until_ms) = (self.request.from.0 / 1_000_000, until.0 / 1_000_000);
         if from_ms >= until_ms {
