@@ -98,7 +98,7 @@ pub struct OrderClient {
     /// Trades whose order is not known.
     unclaimed: Vec<trades::Unclaimed>,
     /// Trades that the user stream should tell of yet.
-    untold: Vec<untold::Untold>,
+    untold: untold::Untold,
     /// Keys that may not be used; and whether the key was ever taken.
     key_problem: Option<KeyProblem>,
     key_taken: bool,
@@ -145,7 +145,7 @@ impl OrderClient {
             admitted: Vec::new(),
             externals: Externals::new(),
             unclaimed: Vec::new(),
-            untold: Vec::new(),
+            untold: untold::Untold::new(),
             key_problem: None,
             key_taken: false,
             key_relapses: 0,

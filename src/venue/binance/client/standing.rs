@@ -92,7 +92,7 @@ impl OrderClient {
         let key = self.orders.find(execution.client_id.as_bytes());
         let key = key.or_else(|| self.orders.find_venue(instrument, execution.venue_id));
         if let Some(trade) = &execution.trade {
-            self.heard_of(instrument, trade);
+            self.heard_of(now, instrument, trade);
             self.trade(now, instrument, key, trade, out);
         }
         let Some(key) = key else {

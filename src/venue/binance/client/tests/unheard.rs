@@ -232,3 +232,30 @@ fn a_stream_that_is_late_or_was_not_there_yet_is_believed() {
     rig.after(5_000);
     assert_eq!((rig.told().len(), rig.closed.len(), untold(&rig)), (2, 0, 0));
 }
+
+#[test]
+fn a_venue_that_is_late_for_long_costs_one_session_and_not_one_a_trade() {
+    let mut rig = Rig::started();
+    rig.after(2_000);
+    learned_by_asking(&mut rig, 1);
+    rig.balances = vec![("BTC", "9.89735600"), ("ETH", "11.00000000")];
+    rig.after(2_000);
+    assert_eq!((rig.closed.len(), untold(&rig)), (1, 1));
+    rig.forget();
+    rig.settle_for(4_000, rig.opened.len());
+    assert_eq!(rig.client.trading(rig.now), Ok(()), "{:?}", rig.notices);
+    rig.told();
+    let (_, id) = rig.place_order(market(2));
+    rig.answer("order.place", ack(&id, 7));
+    rig.after(500);
+    rig.answer("order.status", stands(&id, 7, "FILLED", "1.00000000"));
+    let trade = trade(&rig, 7, 10, 500);
+    rig.answer("myTrades", json!([trade]));
+    assert_eq!(rig.told(), [ReportKind::Accepted, ReportKind::Fill]);
+    rig.after(3_000);
+    let mut late = event(&id, "TRADE", "FILLED", "1.00000000", Some((10, "1.00000000")));
+    late["event"]["i"] = json!(7);
+    rig.frame(&late);
+    rig.after(4_000);
+    assert_eq!((rig.told(), rig.closed.len()), (vec![], 1), "it came late, as the other would have");
+}
