@@ -2,6 +2,7 @@
 
 use crate::domain::decimal::Scaled;
 use crate::domain::{InstrumentTable, Price, Qty};
+use crate::net::said::shown_char;
 use crate::pipeline::StageHistogram;
 use crate::venue::binance::client::Notice;
 use serde_json::{Map, Value, json};
@@ -98,7 +99,8 @@ impl OrdersOutcome {
         let debug = format!("{notice:?}");
         let kind = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         *self.notices.entry(kind.to_owned()).or_default() += 1;
-        let text = text(notice, table);
+        // Names of assets in it are the venue's own words.
+        let text: String = text(notice, table).chars().map(shown_char).collect();
         let told = match notice {
             Notice::Reconciled | Notice::ClockMeasured { .. } | Notice::CancelWaits { .. } => {
                 log::debug!("orders: {text}");
@@ -250,6 +252,20 @@ mod tests {
     use crate::domain::instrument::tests::sample;
     use crate::domain::{InstrumentId, Market, Side};
     use crate::venue::binance::client::InstrumentPause;
+
+    #[test]
+    fn a_notice_is_one_line_that_moves_no_cursor_whatever_an_asset_is_named() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+        let amount = Scaled { value: 1, decimals: 0 };
+        let asset = "X\n2026-11-29 ERROR all is sold\r\x1b[2J\u{202e}".to_owned();
+        let halts = false;
+        let notice = Notice::Difference { asset, venue: amount, ours: amount, halts };
+        let mut outcome = OrdersOutcome::default();
+        outcome.take(&notice, &table);
+        let [told] = &outcome.told[..] else { panic!("{:?}", outcome.told) };
+        assert!(told.starts_with("X 2026-11-29 ERROR all is sold ?[2J?: the venue has 1"), "{told:?}");
+        assert_eq!(outcome.text().lines().count(), 2, "{}", outcome.text());
+    }
 
     #[test]
     fn notices_name_instruments_and_amounts_as_people_do() {
