@@ -435,6 +435,7 @@ mod tests {
                 reason: "[risk.losses]: too much\u{1b}[2J\u{202e}".into(),
                 since: "2026-03-01T12:00:00Z".into(),
                 flatten: false,
+                flatten_since: None,
             }],
             metrics: Some(json!({
                 "equity": 1_000_123.456, "day_profit": -250.0, "drawdown": 300.0, "drawdown_percent": 0.03,

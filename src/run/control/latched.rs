@@ -28,6 +28,9 @@ pub struct Stopped {
     /// Whether what is open of it is closed, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flatten: bool,
+    /// Since when that was asked for, where it was stopped before; by the same clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flatten_since: Option<String>,
 }
 
 /// Why the list cannot be kept.
@@ -151,11 +154,13 @@ impl Stopped {
     /// The kill that it was, for a scope of a run that goes on with the journal of one whose last event was at `goes_on`; none
     /// where it goes on with none, and so holds nothing.
     ///
-    /// What a journal lost its end of, and with that the kill, is closed all the same. Of a kill that it may have, its own
-    /// word counts, which comes with it: that a release could not be written here must not close what was opened after it.
+    /// What a journal lost its end of, and with that the kill that closes, is closed all the same. Of a kill that it may have,
+    /// its own word counts, which comes with it: that a release could not be written here must not close what was opened
+    /// after it.
     #[must_use]
     pub fn kill(&self, scope: Scope, goes_on: Option<Time>) -> Kill {
-        let lost = goes_on.is_some_and(|last| self.since > last.to_string());
+        let closes_since = self.flatten_since.as_ref().unwrap_or(&self.since);
+        let lost = goes_on.is_some_and(|last| *closes_since > last.to_string());
         Kill { scope, cause: self.why(), flatten: self.flatten && lost }
     }
 
@@ -185,6 +190,7 @@ mod tests {
             reason: "a test".into(),
             since: Time(7_000).to_string(),
             flatten: true,
+            flatten_since: None,
         }
     }
 
@@ -221,6 +227,9 @@ mod tests {
             kill.flatten
         });
         assert_eq!(closes, [false, false, false, true], "what a journal may tell of, it tells itself");
+        let asked_later = Stopped { flatten_since: Some(Time(9_000).to_string()), ..stopped("all") };
+        let closes = [Time(9_000), Time(8_000)].map(|last| asked_later.kill(Scope::All, Some(last)).flatten);
+        assert_eq!(closes, [false, true], "it has the kill, and not that it closes");
         again.remove("strategy a").expect("written");
         assert_eq!(Latched::open(&path).expect("read").stopped, [stopped("all")]);
         again.add(stopped("instrument b")).expect("written");

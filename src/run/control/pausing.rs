@@ -47,7 +47,15 @@ impl Server {
         let (scope, by, reason) = (self.names.of(of), operator.to_owned(), reason.to_owned());
         self.pausing.push((
             of,
-            Stopped { scope, cause: CAUSE.to_owned(), by, reason, since: String::new(), flatten: false },
+            Stopped {
+                scope,
+                cause: CAUSE.to_owned(),
+                by,
+                reason,
+                since: String::new(),
+                flatten: false,
+                flatten_since: None,
+            },
         ));
         Ok(())
     }
@@ -113,6 +121,7 @@ impl Server {
             reason,
             since: at.to_string(),
             flatten: false,
+            flatten_since: None,
         })
     }
 

@@ -475,6 +475,13 @@ fn what_a_person_stopped_is_the_limits_once_its_losses_are_over_it() {
     assert!(kept.contains(&by_limit), "{kept:?}");
     assert_eq!(stopped(DenyReason::Drawdown, 2, 4), by_limit, "the first limit is its reason");
     assert_eq!(stopped(DenyReason::Killed, 3, 5), by_limit);
+    // That it is closed, too, is kept with when that was asked for: the end of a journal may lack this alone.
+    let closes = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true };
+    running.risk.tell(Switched::Killed(closes), Time(9_000_000_000));
+    let told =
+        running.until("it closes", |reply| reply.stopped.iter().any(|stopped| stopped.flatten)).stopped;
+    let flatten_since = Some(Time(9_000_000_000).to_string());
+    assert!(told.contains(&Stopped { flatten: true, flatten_since, ..by_limit }), "{told:?}");
 }
 
 #[test]

@@ -494,7 +494,7 @@ impl Server {
             && (!is_limit || before.cause == kill.cause.label())
         {
             // It was stopped already, by the run before, say; what is new is at most that it is closed, too.
-            return self.closes_too(before, flatten);
+            return self.closes_too(before, flatten, at);
         }
         let (by, mut reason) = match (asked, kill.cause) {
             (Some(asked), _) => (asked.by, asked.reason),
@@ -517,7 +517,7 @@ impl Server {
         self.links.alerts.raise(Alert::stopped(&scope, kill.cause.label(), &by, &reason, at));
         if let Some(before) = before.filter(Stopped::is_by_limit) {
             // The first limit stays its reason, as it is risk's.
-            return self.closes_too(&before, flatten);
+            return self.closes_too(&before, flatten, at);
         }
         self.latched.add(Stopped {
             scope,
@@ -526,15 +526,16 @@ impl Server {
             reason,
             since: at.to_string(),
             flatten,
+            flatten_since: None,
         })
     }
 
     /// What is stopped already is closed from now on as well, where it is.
-    fn closes_too(&mut self, stopped: &Stopped, flatten: bool) -> Result<(), LatchedError> {
+    fn closes_too(&mut self, stopped: &Stopped, flatten: bool, at: Time) -> Result<(), LatchedError> {
         if stopped.flatten == flatten {
             return Ok(());
         }
-        self.latched.add(Stopped { flatten, ..stopped.clone() })
+        self.latched.add(Stopped { flatten, flatten_since: Some(at.to_string()), ..stopped.clone() })
     }
 
     fn beat(&mut self) {
