@@ -5,6 +5,8 @@
 mod killed_run;
 #[path = "support/live_orders.rs"]
 mod live_orders;
+#[path = "support/operator.rs"]
+mod operator;
 #[path = "support/order_client.rs"]
 mod order_client;
 
@@ -12,12 +14,14 @@ use algo_trader::domain::event::{Command as Said, Event};
 use algo_trader::domain::{InstrumentId, Qty};
 use algo_trader::journal::{JournalReader, recover};
 use algo_trader::market::Top;
+use algo_trader::run::control::{ControlPaths, ControlRequest};
 use algo_trader::run::interrupt::Interrupt;
-use algo_trader::run::{Summary, run_live};
+use algo_trader::run::{LiveOptions, ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
 use killed_run::{options, run_until_killed, start, until};
 use live_orders::{Key, LiveConfig, balance, dollars, thousandths, venue};
+use operator::{asked, run_beside, until_reply};
 use order_client::Trader;
 use std::path::Path;
 use std::time::Duration;
@@ -137,6 +141,61 @@ fn what_a_person_sold_while_nothing_ran_is_told_and_not_sold_again() {
     assert_eq!(sent.count("TradedMeanwhile"), 1, "{told}");
     assert!(told.contains("BTC: the earlier run's journal leaves"), "{told}");
     assert!(told.contains("-0.02 came or went"), "{told}");
+}
+
+#[test]
+fn what_a_kill_was_to_close_and_a_person_sold_meanwhile_is_not_sold_again_before_somebody_looked() {
+    let venue = venue(|_| {});
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDER);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (first, second) = (dir.path().join("run.journal"), dir.path().join("second.journal"));
+    let run = start(&live, dir.path());
+    fill_the_entry(&alice, &bob);
+    let paths = ControlPaths::new(dir.path(), &live.config.run.name);
+    let (anna, reason) = (|| "anna".to_owned(), || "a test".to_owned());
+    let kill = ControlRequest::Kill {
+        scope: "all".into(),
+        flatten: true,
+        operator: anna(),
+        reason: reason(),
+        via: None,
+    };
+    assert_eq!(asked(&paths, &kill).error, None);
+    // Nobody bids.
+    until("it is asked for", || (all_orders(&alice).len() > 2).then_some(()));
+    std::thread::sleep(DELAY / 2);
+    run.kill();
+
+    trade(&bob, "BUY", "1", "GTC");
+    assert_eq!(trade(&alice, "SELL", "0.02997", "IOC")["status"], "FILLED");
+    let (btc, orders) = (balance(&alice, "BTC"), all_orders(&alice).len());
+    let change = |options: &mut LiveOptions| {
+        options.pipeline.strategies = STRATEGIES;
+        options.recover = Some(first.clone());
+    };
+    let (summary, ()) = run_beside(&live, dir.path(), "second.journal", change, |paths| {
+        until_reply(paths, &ControlRequest::Status, "it is held back", |reply| {
+            reply.orders_taken == Some(true) && !reply.held.is_empty()
+        });
+        std::thread::sleep(DELAY / 2);
+        assert_eq!((all_orders(&alice).len(), balance(&alice, "BTC")), (orders, btc), "nothing was sold");
+        let told = asked(paths, &ControlRequest::Status).held_back();
+        let line = told.iter().find(|line| line.starts_with("NOT CLOSED binance:spot:BTCUSDT"));
+        assert!(line.is_some_and(|line| line.contains("ctl resume")), "{told:?}");
+        // Who says that it is all right has it closed: the run's own position is there still.
+        let instrument = "binance:spot:BTCUSDT".to_owned();
+        let resume = ControlRequest::Resume { instrument, operator: anna(), reason: reason() };
+        assert_eq!(asked(paths, &resume).error, None);
+        until("it is sold", || (balance(&alice, "BTC") < btc).then_some(()));
+        until_reply(paths, &ControlRequest::Status, "that is told", |reply| reply.unclosed.is_empty());
+    });
+    assert_eq!(balance(&alice, "BTC"), btc - 2_997_000);
+    let mut replay = ReplayOptions::default();
+    replay.pipeline.strategies = STRATEGIES;
+    let mut journal = JournalReader::open(&second).expect("a journal");
+    let again = replay_journal(&live.config, &mut journal, replay).expect("it replays");
+    assert_eq!(again.order_stream_sha256, summary.order_stream_sha256);
 }
 
 #[test]

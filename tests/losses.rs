@@ -5,17 +5,17 @@
 mod support;
 
 use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
-use algo_trader::domain::order::ReportKind;
+use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
-    DenyReason, InstrumentId, InstrumentTable, Kill, Level, OrderId, PausedBy, Position, Price, Qty, Scope,
-    Side, Slot, StrategyId, Time,
+    DenyReason, Extras, InstrumentId, InstrumentTable, Kill, Level, Order, OrderId, OrderKind, PausedBy,
+    Position, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
 use algo_trader::pipeline::{Answer, LaneReceiver, Stage, Stop, Threading, lane_within_thread};
 use algo_trader::risk::limits::LossLimits;
 use algo_trader::risk::snapshot::LossTrack;
-use algo_trader::risk::watch::{Switched, WatchReceiver, watch};
+use algo_trader::risk::watch::{Switched, Unclosed, WatchReceiver, watch};
 use algo_trader::risk::{RiskLimits, RiskStage};
 use algo_trader::run::{Config, ReplayOptions, Summary, replay_frames, replay_journal};
 use algo_trader::strategy::desk::DeskState;
@@ -207,6 +207,11 @@ struct Watched {
 
 impl Watched {
     fn new() -> Self {
+        Self::resuming(&[])
+    }
+
+    /// The same going on with what an earlier run left.
+    fn resuming(desks: &[DeskState]) -> Self {
         let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
         let stop = Stop::new();
         let (intents, intents_in) = lane_within_thread("intents", 16, &stop);
@@ -214,6 +219,7 @@ impl Watched {
         let (sender, heard) = watch();
         let limits = RiskLimits { losses: LossLimits::NONE, ..config("").risk.limits };
         let risk = RiskStage::new(&table, 1, limits, intents_in, verdicts_out, None, 0);
+        let risk = risk.resuming(desks);
         Self { risk: risk.with_watch(Some(sender)), heard, seq: 0, _ends: Box::new((intents, verdicts)) }
     }
 
@@ -263,7 +269,7 @@ fn a_release_forgives_what_it_lets_go_and_nothing_else() {
     let lost = i128::from(TEN);
     let release = |scope| Slot::command(Command::Release(scope));
     let own = Scope::Strategy(StrategyId(0));
-    let kill = |scope| Kill { scope, cause: DenyReason::Killed, flatten: false };
+    let kill = |scope| Kill { scope, cause: DenyReason::Killed, flatten: false, carried: false };
     for scope in [Scope::All, own] {
         assert_eq!(event(release(scope)), (vec![], lost), "nothing is stopped by {scope:?}");
     }
@@ -290,6 +296,53 @@ fn who_watches_is_told_of_pauses_that_a_person_has_to_know_of() {
     // Not of the venue's own, nor of the file's: those come and go.
     let expected = [Switched::Differs(of), Switched::Agrees(of), Switched::Paused(of), Switched::Resumed(of)];
     assert_eq!(told, expected);
+}
+
+/// What an earlier run left that holds five, and had each of these orders out to sell all of them.
+fn holds_five(orders: &[OrderId]) -> DeskState {
+    let sells = |id: &OrderId| {
+        OrderState::new(Order {
+            id: *id,
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Sell,
+            kind: OrderKind::Market,
+            tif: TimeInForce::Gtc,
+            reduce_only: true,
+            qty: Qty(5),
+            price: Price(0),
+            extras: Extras::NONE,
+        })
+    };
+    let mut position = Position::default();
+    position.apply(Side::Buy, Qty(5), Price(60_000), 0);
+    DeskState {
+        orders: orders.iter().map(sells).collect(),
+        positions: vec![position],
+        ..DeskState::default()
+    }
+}
+
+fn closes(carried: bool) -> Kill {
+    Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried }
+}
+
+#[test]
+fn who_watches_is_told_of_what_an_earlier_run_was_to_close_and_a_person_has_to_look_at() {
+    let (of, other) = (InstrumentId(0), InstrumentId(1));
+    let mut watched = Watched::resuming(&[holds_five(&[])]);
+    let mut told = |command| watched.event(Slot::command(command)).0;
+    let differs = |of| Command::Pause(of, PausedBy::Difference);
+    let unlooked = Switched::NotClosed(of, Unclosed::Unlooked);
+    let (carried, new) = (closes(true), closes(false));
+    assert_eq!(told(Command::Kill(carried)), [Switched::Killed(carried)]);
+    assert_eq!(told(differs(other)), [Switched::Differs(other)], "nothing of it is held");
+    assert_eq!(told(differs(of)), [Switched::Differs(of), unlooked]);
+    // A kill in this run closes it.
+    assert_eq!(told(Command::Kill(new)), [Switched::Killed(new)]);
+    assert_eq!(told(Command::Release(Scope::All)), [Switched::Released(Scope::All)]);
+    // A difference that an earlier run knew already.
+    assert_eq!(told(Command::Kill(carried)), [Switched::Killed(carried), unlooked]);
 }
 
 /// Causes of what is stopped, as far as it was told by now.
@@ -431,12 +484,14 @@ fn a_loss_over_its_limit_acts_once_though_its_scope_was_stopped_before() {
         };
         event(Slot::clock());
         for &(scope, cause) in before {
-            let kill = Kill { scope, cause, flatten: false };
+            let kill = Kill { scope, cause, flatten: false, carried: false };
             assert_eq!(event(Slot::command(Command::Kill(kill))), (vec![], vec![Switched::Killed(kill)]));
         }
         for acts in [first, second] {
-            let kills: Vec<_> =
-                acts.iter().map(|&(scope, cause)| Kill { scope, cause, flatten: true }).collect();
+            let kills: Vec<_> = acts
+                .iter()
+                .map(|&(scope, cause)| Kill { scope, cause, flatten: true, carried: false })
+                .collect();
             let told = kills.iter().map(|kill| Switched::Killed(*kill)).collect();
             assert_eq!(event(lose(1)), (kills.clone(), told), "{what}");
             for kill in kills {

@@ -381,7 +381,7 @@ impl World {
     /// Kills everything, or lets it go.
     fn switch(&mut self) -> Slot {
         self.killed ^= true;
-        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false };
+        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false, carried: false };
         Slot::command(if self.killed { Command::Kill(kill) } else { Command::Release(Scope::All) })
     }
 
@@ -989,7 +989,12 @@ impl World {
 
 /// Throws the kill switch over everything.
 fn kill_all(flatten: bool) -> Slot {
-    Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
+    Slot::command(Command::Kill(Kill {
+        scope: Scope::All,
+        cause: DenyReason::Killed,
+        flatten,
+        carried: false,
+    }))
 }
 
 /// What risk takes back at this event, of a run that goes on with this desk.

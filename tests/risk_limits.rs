@@ -249,7 +249,7 @@ impl World {
     /// some it never hears. Says how many orders were stopped.
     fn kill_and_settle(&mut self, scope: Scope, flatten: bool) -> usize {
         self.now.0 += 20_000_000;
-        let kill = Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten });
+        let kill = Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten, carried: false });
         let mut outstanding = VecDeque::from(self.happen(Slot::command(kill), Some(kill), 0));
         let stopped = self.accountant.stopped_and_live().count();
         let mut silent = 0;
@@ -330,7 +330,12 @@ impl World {
         if self.rng.below(4) > 0 {
             return Command::Release(scope);
         }
-        Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: self.seq.is_multiple_of(3) })
+        Command::Kill(Kill {
+            scope,
+            cause: DenyReason::Killed,
+            flatten: self.seq.is_multiple_of(3),
+            carried: false,
+        })
     }
 
     /// What the venue says of one of the orders; of some it never says anything.
@@ -674,7 +679,12 @@ fn what_waits_at_the_venue_to_leave_stays_with_all_of_its_list_until_a_kill_clos
         (cancels, approved)
     };
     let kill = |flatten| {
-        Slot::command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten }))
+        Slot::command(Command::Kill(Kill {
+            scope: Scope::All,
+            cause: DenyReason::Killed,
+            flatten,
+            carried: false,
+        }))
     };
     assert_eq!(event(kill(false), None).0, [6, 7, 8]);
     // What was asked for and not heard of is asked for again, and nothing else.

@@ -213,7 +213,12 @@ fn a_book_is_seen_whole_and_traded_against() {
 fn what_is_lost_and_what_an_operator_says_reaches_the_strategy() {
     let (mut bench, btc) = bench("buys");
     bench.lose(btc);
-    bench.command(Command::Kill(Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false }));
+    bench.command(Command::Kill(Kill {
+        scope: Scope::All,
+        cause: DenyReason::Killed,
+        flatten: false,
+        carried: false,
+    }));
     bench.quote(btc, "60000.00", "60000.01");
     assert_eq!(told(&mut bench)[1], "denied Killed");
     bench.command(Command::Release(Scope::All));

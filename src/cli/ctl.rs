@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 what is held here until its price comes. What only reduces a position and waits for its price (stops and take-profits, and \
 what is in one list with them) stays, at the venue too, and leaves when it comes; where --flatten closes positions, what of \
 it is at the venue is taken back as well, and a run that goes on with this one's journal closes what is left, unless it was \
-released. Beside it nothing goes out but market orders that reduce a position. \
+released; where the account is not what that journal leaves, it says so and closes nothing of it before it is resumed. Beside it nothing goes out but market orders that reduce a position. \
 A pause of one instrument is milder: its new orders are denied, \
 its open ones stay, and cancels and what only reduces a position pass; it, too, stays until it is resumed. Without this command: the signal SIGUSR1 stops everything, and \
 so does a file NAME.kill beside the socket, which may name what to stop, one a line. Both reach a run too that still waits to \

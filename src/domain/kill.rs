@@ -33,6 +33,9 @@ pub struct Kill {
     pub cause: DenyReason,
     /// Whether open positions are closed at the market.
     pub flatten: bool,
+    /// Whether it is an earlier run's, which this one goes on with: while the venue's numbers and ours differ, nothing is
+    /// closed by it. Journals of before tell it of none.
+    pub carried: bool,
 }
 
 impl Scope {
@@ -78,12 +81,17 @@ impl Scope {
 
 impl Kill {
     pub(super) fn terms(&self) -> u64 {
-        u64::from(self.cause as u8) | u64::from(self.flatten) << 8
+        u64::from(self.cause as u8) | u64::from(self.flatten) << 8 | u64::from(self.carried) << 9
     }
 
     pub(super) fn read(scope: u64, terms: u64) -> Option<Self> {
         let cause = DenyReason::from_code(terms as u8)?;
-        Some(Self { scope: Scope::read(scope)?, cause, flatten: terms >> 8 & 1 != 0 })
+        Some(Self {
+            scope: Scope::read(scope)?,
+            cause,
+            flatten: terms >> 8 & 1 != 0,
+            carried: terms >> 9 & 1 != 0,
+        })
     }
 }
 
@@ -144,14 +152,21 @@ mod tests {
             Scope::Instrument(InstrumentId(65_533)),
         ];
         for scope in scopes {
-            for (cause, flatten) in [(DenyReason::Killed, false), (DenyReason::LossVelocity, true)] {
-                let command = Command::Kill(Kill { scope, cause, flatten });
+            for (cause, flatten, carried) in [
+                (DenyReason::Killed, false, false),
+                (DenyReason::LossVelocity, true, false),
+                (DenyReason::Killed, true, true),
+            ] {
+                let command = Command::Kill(Kill { scope, cause, flatten, carried });
                 let slot = Slot::from_canonical(&Slot::command(command).canonical());
                 assert_eq!(slot.event(), Event::Command(command));
             }
             let slot = Slot::command(Command::Release(scope));
             assert_eq!(slot.event(), Event::Command(Command::Release(scope)));
         }
+        let terms = DenyReason::Killed as u64 | 1 << 8;
+        let older = Kill::read(0, terms).expect("a kill");
+        assert!(older.flatten && !older.carried, "a journal of before closes as it did");
         assert_eq!(Kill::read(9, DenyReason::Killed as u64), None, "no such scope");
         assert_eq!(Kill::read(0, 255), None, "no such reason");
     }

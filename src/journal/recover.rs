@@ -442,7 +442,7 @@ mod tests {
             instruments: vec![sample(Market::Spot, "BTCUSDT"), sample(Market::Spot, "ETHUSDT")],
             ..JournalHeader::default()
         };
-        let kill = |scope, flatten| Kill { scope, cause: DenyReason::Killed, flatten };
+        let kill = |scope, flatten| Kill { scope, cause: DenyReason::Killed, flatten, carried: false };
         let (one, other) = (Scope::Strategy(StrategyId(1)), Scope::Instrument(InstrumentId(1)));
         let left = |commands: &[Command]| {
             let mut recovery = Recovery::new(&header);

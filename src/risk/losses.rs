@@ -172,7 +172,7 @@ impl Losses {
         } else {
             return None;
         };
-        Some(Kill { scope: Scope::All, cause, flatten: limits.flatten })
+        Some(Kill { scope: Scope::All, cause, flatten: limits.flatten, carried: false })
     }
 
     /// The limit that a strategy is over.
@@ -191,7 +191,7 @@ impl Losses {
         } else {
             return None;
         };
-        Some(Kill { scope: Scope::Strategy(strategy), cause, flatten: limits.flatten })
+        Some(Kill { scope: Scope::Strategy(strategy), cause, flatten: limits.flatten, carried: false })
     }
 
     /// Whether any loss could be over a limit.

@@ -14,6 +14,8 @@ struct Thrown {
     limits: u8,
     /// Whether what is open is closed, too.
     flatten: bool,
+    /// Whether an earlier run's kill alone closes it.
+    carried: bool,
 }
 
 /// What throwing a switch came to.
@@ -21,7 +23,7 @@ struct Thrown {
 pub(super) enum Threw {
     /// Nothing new: it is on already, and not for want of this limit of losses.
     Nothing,
-    /// It is on already, and closes what is open from now on.
+    /// It is on already, and closes what is open from now on, or does by more than an earlier run's word.
     Closes,
     /// It is on, or is by a limit of losses that it was not on by.
     New,
@@ -94,28 +96,42 @@ impl Switches {
 
     /// Whether what is open of this is closed, by any of its switches.
     pub fn closes(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        self.closing(strategy, instrument).next().is_some()
+    }
+
+    /// Whether it is closed by kills of an earlier run alone.
+    pub fn closes_by_carried(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        self.closes(strategy, instrument) && self.closing(strategy, instrument).all(|thrown| thrown.carried)
+    }
+
+    /// The switches that close what is open of this.
+    fn closing(&self, strategy: StrategyId, instrument: InstrumentId) -> impl Iterator<Item = Thrown> {
         let venue = self.venue_of.get(instrument.index()).map_or(usize::MAX, |venue| usize::from(venue.0));
-        let closes = |list: &[Option<Thrown>], index: usize| {
-            list.get(index).copied().flatten().is_some_and(|thrown| thrown.flatten)
-        };
-        self.all.is_some_and(|thrown| thrown.flatten)
-            || closes(&self.venues, venue)
-            || closes(&self.strategies, strategy.index())
-            || closes(&self.instruments, instrument.index())
+        let at = |list: &[Option<Thrown>], index: usize| list.get(index).copied().flatten();
+        let of = [
+            self.all,
+            at(&self.venues, venue),
+            at(&self.strategies, strategy.index()),
+            at(&self.instruments, instrument.index()),
+        ];
+        of.into_iter().flatten().filter(|thrown| thrown.flatten)
     }
 
     /// Throws a switch.
     pub fn kill(&mut self, kill: &Kill) -> Threw {
-        let &Kill { scope, cause, flatten } = kill;
+        let &Kill { scope, cause, flatten, carried } = kill;
+        let carried = carried && flatten;
         let limit = bit(cause);
         let Some(switch) = self.switch(scope) else { return Threw::Nothing };
         let Some(thrown) = switch else {
-            *switch = Some(Thrown { cause, limits: limit, flatten });
+            *switch = Some(Thrown { cause, limits: limit, flatten, carried });
             self.on += 1;
             return Threw::New;
         };
-        let closes = flatten && !thrown.flatten;
-        thrown.flatten |= flatten;
+        let closes = flatten && (!thrown.flatten || (thrown.carried && !carried));
+        if closes {
+            (thrown.flatten, thrown.carried) = (true, carried);
+        }
         if thrown.limits | limit == thrown.limits {
             return if closes { Threw::Closes } else { Threw::Nothing };
         }
@@ -178,7 +194,7 @@ mod tests {
             (Scope::Instrument(InstrumentId(2)), vec![(0, 2), (1, 2)]),
         ];
         for (scope, stopped) in &cases {
-            let kill = Kill { scope: *scope, cause: DenyReason::Drawdown, flatten: false };
+            let kill = Kill { scope: *scope, cause: DenyReason::Drawdown, flatten: false, carried: false };
             assert_eq!((switches.kill(&kill), switches.kill(&kill)), (Threw::New, Threw::Nothing), "once");
             let closing = Kill { flatten: true, ..kill };
             let closed = |switches: &Switches| -> Vec<(u8, u16)> {
@@ -194,15 +210,41 @@ mod tests {
             assert!(!switches.any() && orders(&switches).is_empty());
         }
         for (scope, _) in &cases {
-            switches.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: false });
+            switches.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: false, carried: false });
         }
         switches.release(Scope::Strategy(StrategyId(1)));
         assert!(switches.any());
         switches.release(Scope::All);
         assert!(!switches.any() && orders(&switches).is_empty(), "all is all");
-        let nobodys =
-            Kill { scope: Scope::Strategy(StrategyId(9)), cause: DenyReason::Killed, flatten: false };
+        let nobodys = Kill {
+            scope: Scope::Strategy(StrategyId(9)),
+            cause: DenyReason::Killed,
+            flatten: false,
+            carried: false,
+        };
         assert_eq!(switches.kill(&nobodys), Threw::Nothing);
+    }
+
+    #[test]
+    fn what_an_earlier_run_was_to_close_is_closed_by_its_word_alone_until_it_is_said_again() {
+        let table = InstrumentTable::new(vec![sample(Market::Spot, "A")]).expect("one");
+        let mut switches = Switches::new(&table, 1);
+        let (strategy, instrument) = (StrategyId(0), InstrumentId(0));
+        let (all, of) = (Scope::All, Scope::Instrument(instrument));
+        let kill = |scope, carried| Kill { scope, cause: DenyReason::Killed, flatten: true, carried };
+        let by_carried = |switches: &Switches| switches.closes_by_carried(strategy, instrument);
+        assert!(!by_carried(&switches), "nothing closes it");
+        assert_eq!(
+            (switches.kill(&kill(all, true)), switches.kill(&kill(all, true))),
+            (Threw::New, Threw::Nothing)
+        );
+        assert!(by_carried(&switches) && switches.closes(strategy, instrument));
+        // By another switch, too, as long as that is on.
+        assert_eq!((switches.kill(&kill(of, false)), by_carried(&switches)), (Threw::New, false));
+        switches.release(of);
+        assert!(by_carried(&switches));
+        assert_eq!((switches.kill(&kill(all, false)), by_carried(&switches)), (Threw::Closes, false));
+        assert_eq!((switches.kill(&kill(all, true)), by_carried(&switches)), (Threw::Nothing, false));
     }
 
     #[test]
@@ -212,7 +254,7 @@ mod tests {
         for first in [Killed, Surveillance] {
             let mut switches = Switches::new(&table, 1);
             let mut thrown = |cause| {
-                let new = switches.kill(&Kill { scope: Scope::All, cause, flatten: false });
+                let new = switches.kill(&Kill { scope: Scope::All, cause, flatten: false, carried: false });
                 (new == Threw::New, switches.cause(Scope::All))
             };
             assert_eq!(thrown(first), (true, Some(first)));
@@ -227,7 +269,8 @@ mod tests {
             assert_eq!(thrown(first), (false, Some(Drawdown)));
             switches.release(Scope::All);
             assert!(!switches.any(), "it is one switch");
-            let anew = switches.kill(&Kill { scope: Scope::All, cause: Drawdown, flatten: false });
+            let anew =
+                switches.kill(&Kill { scope: Scope::All, cause: Drawdown, flatten: false, carried: false });
             assert_eq!(anew, Threw::New);
         }
     }

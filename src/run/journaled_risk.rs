@@ -340,7 +340,7 @@ hold_ms = 90
             [(&sent[..], None, 1), (&link[..], None, 0), (&link[..], Some(note(stop.id, over)), 1)]
         {
             let mut again = JournaledRisk::new(&JournalHeader::default(), &config, &table);
-            let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false };
+            let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false, carried: false };
             take(&mut again, 1, Slot::clock(), sent);
             take(&mut again, 2, Slot::command(Command::Kill(kill)), then.as_slice());
             take(&mut again, 50_000_000, Slot::clock(), &[]);

@@ -8,8 +8,8 @@
 //! a pause by an operator or for a difference; by the venue and by the pairs file it is said anew.
 
 use super::config::Config;
-use crate::domain::Slot;
 use crate::domain::event::Command;
+use crate::domain::{Kill, Slot};
 use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::successor::{note_of, note_successor, successor};
 use crate::journal::{JournalError, JournalHeader, JournalReader, Lineage, LockedFile, Recovered, recover};
@@ -241,12 +241,14 @@ impl Earlier {
         }
     }
 
-    /// What stays paused, halted and killed, as events for the new run's ring.
+    /// What stays paused, halted and killed, as events for the new run's ring: pauses first, since what is paused for a
+    /// difference is not closed by a kill that is carried over.
     #[must_use]
     pub fn standing_commands(&self) -> Vec<Slot> {
         let paused = self.recovered.paused.iter().map(|(id, by)| Command::Pause(*id, *by));
         let halted = self.recovered.halted.then_some(Command::Halt);
-        let killed = self.recovered.killed.iter().copied().map(Command::Kill);
+        let killed = self.recovered.killed.iter();
+        let killed = killed.map(|kill| Command::Kill(Kill { carried: true, ..*kill }));
         paused.chain(halted).chain(killed).map(Slot::command).collect()
     }
 

@@ -8,8 +8,8 @@ use super::desk::{Desk, Wanted};
 use super::manager::{RETRY_SMALL_NS, Trail};
 use crate::domain::event::Denial;
 use crate::domain::{
-    Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, Price, Qty, Refused, Scope, Side,
-    StrategyId, Time, TimeInForce, VenueId, kill,
+    Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, PausedBy, Price, Qty, Refused, Scope,
+    Side, StrategyId, Time, TimeInForce, VenueId, kill,
 };
 use crate::venue::binance::client::is_of_balance;
 
@@ -21,6 +21,8 @@ const AGAIN_NS: u64 = 250_000_000;
 pub(super) struct Flatten {
     venue_of: Vec<VenueId>,
     scopes: Vec<Scope>,
+    /// Those of them that an earlier run's kills alone say.
+    carried: Vec<Scope>,
     next: Time,
     short: Vec<Short>,
 }
@@ -55,6 +57,7 @@ impl Flatten {
         Self {
             venue_of: kill::venues_of(table),
             scopes: Vec::with_capacity(scopes),
+            carried: Vec::with_capacity(scopes),
             next: Time(0),
             short: Vec::with_capacity(table.len().max(64)),
         }
@@ -62,16 +65,26 @@ impl Flatten {
 
     /// A kill came. There is room for every scope there is: whoever kills a hundred instruments one by one means all of them.
     pub fn kill(&mut self, kill: &Kill) {
-        if kill.flatten && !self.scopes.contains(&kill.scope) {
-            self.scopes.push(kill.scope);
-            self.next = Time(0);
-            self.short.clear();
+        let known = self.scopes.contains(&kill.scope);
+        let anew = !kill.carried && self.carried.contains(&kill.scope);
+        if !kill.flatten || (known && !anew) {
+            return;
         }
+        if known {
+            self.carried.retain(|scope| *scope != kill.scope);
+        } else {
+            self.scopes.push(kill.scope);
+            self.carried.extend(kill.carried.then_some(kill.scope));
+        }
+        self.next = Time(0);
+        self.short.clear();
     }
 
     /// A release came: what is not closed yet stays open.
     pub fn release(&mut self, scope: Scope) {
-        self.scopes.retain(|s| *s != scope && scope != Scope::All);
+        for scopes in [&mut self.scopes, &mut self.carried] {
+            scopes.retain(|s| *s != scope && scope != Scope::All);
+        }
     }
 
     /// Whether there is anything to do at `now`.
@@ -137,6 +150,14 @@ impl Flatten {
         self.scopes.iter().any(|scope| self.is_in(*scope, strategy, instrument))
     }
 
+    /// Whether nothing is to be closed before a person has looked: what an earlier run held may have left since, and what the
+    /// account has of it be somebody else's.
+    fn is_unlooked(&self, strategy: StrategyId, instrument: InstrumentId, view: &View) -> bool {
+        let mut closing = self.scopes.iter().filter(|scope| self.is_in(**scope, strategy, instrument));
+        view.paused.is_paused_by(instrument, PausedBy::Difference)
+            && closing.all(|scope| self.carried.contains(scope))
+    }
+
     /// Whether a scope has a strategy's orders of an instrument in it.
     pub fn is_in(&self, scope: Scope, strategy: StrategyId, instrument: InstrumentId) -> bool {
         scope.has(&self.venue_of, strategy, instrument)
@@ -155,6 +176,9 @@ impl Flatten {
                 o.instrument == instrument && o.leaves_at_once(view.is_of_bars(instrument))
             });
             if leaving || !view.top(instrument).is_two_sided() || view.paused.is_suspended(instrument) {
+                continue;
+            }
+            if self.is_unlooked(desk.strategy, instrument, view) {
                 continue;
             }
             // No more than the venue takes at once: what is left goes when this has ended.
@@ -185,7 +209,7 @@ impl Flatten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{FeeAsset, Report};
+    use crate::domain::event::{Command, FeeAsset, Report};
     use crate::domain::instrument::tests::sample;
     use crate::domain::order::ReportKind;
     use crate::domain::{Binds, DenyReason, Instrument, Level, Market, Measure, OrderId, Subject};
@@ -206,7 +230,7 @@ mod tests {
         view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
         desk.state.positions[0].qty = Qty(held);
         let mut flatten = Flatten::new(&table, 1);
-        flatten.kill(&Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true });
+        flatten.kill(&Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false });
         (flatten, desk, view)
     }
 
@@ -242,6 +266,53 @@ mod tests {
             parts.push(qty.0);
         }
         assert_eq!((parts, desk.state.positions[0].qty), (vec![6, 6, 3], Qty(0)));
+    }
+
+    #[test]
+    fn what_an_earlier_run_was_to_close_waits_where_the_account_differs_until_somebody_looked_or_says_it_anew()
+     {
+        let held_back = || {
+            let (mut flatten, desk, mut view) = killed(15, 100);
+            flatten.release(Scope::All);
+            flatten.kill(&Kill {
+                scope: Scope::All,
+                cause: DenyReason::Killed,
+                flatten: true,
+                carried: true,
+            });
+            view.paused.take(Command::Pause(BTC, PausedBy::Difference));
+            (flatten, desk, view)
+        };
+        let asked = |(flatten, desk, view): &mut (Flatten, Desk, View)| {
+            attempt(flatten, desk, view).map(|(_, qty)| qty)
+        };
+        let all = Some(Qty(15));
+        // A person has looked.
+        let mut looked = held_back();
+        assert_eq!(asked(&mut looked), None);
+        looked.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
+        assert_eq!(asked(&mut looked), all);
+        // What is paused for another reason was never held back by it.
+        let mut paused = held_back();
+        paused.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
+        paused.2.paused.take(Command::Pause(BTC, PausedBy::Operator));
+        assert_eq!(asked(&mut paused), all);
+        // A kill in this run closes, of the same scope and of another; what is carried over says nothing new.
+        for scope in [Scope::All, Scope::Instrument(BTC)] {
+            let mut said = held_back();
+            let again = |carried, flatten| Kill { scope, cause: DenyReason::Killed, flatten, carried };
+            for kill in [again(true, true), again(false, false)] {
+                said.0.kill(&kill);
+                assert_eq!(asked(&mut said), None, "{kill:?}");
+            }
+            said.0.kill(&again(false, true));
+            said.0.kill(&again(true, true));
+            assert_eq!(asked(&mut said), all, "{scope:?}");
+        }
+        let mut released = held_back();
+        released.0.release(Scope::All);
+        released.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
+        assert_eq!(asked(&mut released), None);
     }
 
     #[test]
@@ -336,7 +407,12 @@ mod tests {
         for scope in all.iter().chain(&others) {
             // Who stopped it first may have left it open.
             for closes in [false, true, true] {
-                flatten.kill(&Kill { scope: *scope, cause: DenyReason::Killed, flatten: closes });
+                flatten.kill(&Kill {
+                    scope: *scope,
+                    cause: DenyReason::Killed,
+                    flatten: closes,
+                    carried: false,
+                });
             }
         }
         assert_eq!(flatten.scopes, [&all[..], &others].concat());

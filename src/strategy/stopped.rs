@@ -59,7 +59,8 @@ mod tests {
             (Scope::Strategy(StrategyId(1)), [false, false, true, true]),
             (Scope::Instrument(InstrumentId(0)), [true, false, true, false]),
         ];
-        let kill = |scope| Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: false });
+        let kill =
+            |scope| Command::Kill(Kill { scope, cause: DenyReason::Killed, flatten: false, carried: false });
         for (scope, expected) in scopes {
             for _ in 0..2 {
                 stopped.take(&kill(scope));

@@ -481,7 +481,10 @@ impl<R: RuleList> Judge<R> {
                 match command {
                     Command::Pause(of, PausedBy::Operator) => self.tell(Switched::Paused(of)),
                     Command::Unpause(of, PausedBy::Operator) => self.tell(Switched::Resumed(of)),
-                    Command::Pause(of, PausedBy::Difference) => self.tell(Switched::Differs(of)),
+                    Command::Pause(of, PausedBy::Difference) => {
+                        self.tell(Switched::Differs(of));
+                        self.tell_unlooked();
+                    }
                     Command::Unpause(of, PausedBy::Difference) => self.tell(Switched::Agrees(of)),
                     _ => {}
                 }

@@ -6,7 +6,9 @@
 
 use super::Judge;
 use crate::domain::event::Command;
-use crate::domain::{DenyReason, InstrumentId, Kill, Order, Price, Scope, Slot, StrategyId, Time};
+use crate::domain::{
+    DenyReason, InstrumentId, Kill, Order, PausedBy, Price, Qty, Scope, Slot, StrategyId, Time,
+};
 use crate::risk::carried::Carried;
 use crate::risk::rates::Sent;
 use crate::risk::rule::RuleList;
@@ -35,6 +37,7 @@ impl<R: RuleList> Judge<R> {
         if threw != Threw::Nothing {
             (self.sweeping, self.sweep_at) = (true, self.now);
             self.tell(Switched::Killed(*kill));
+            self.tell_unlooked();
         }
         threw == Threw::New
     }
@@ -68,6 +71,7 @@ impl<R: RuleList> Judge<R> {
         // What is let go on with its losses is looked at anew.
         self.looked_at.fill(Self::NEVER_LOOKED);
         self.tell(Switched::Released(scope));
+        self.tell_unlooked();
     }
 
     /// What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
@@ -89,6 +93,22 @@ impl<R: RuleList> Judge<R> {
         let closes = order.leaves_at_once(of_bars) && self.switches.any();
         if closes && self.switches.closes(order.strategy, order.instrument) {
             self.tell(Switched::NotClosed(order.instrument, why()));
+        }
+    }
+
+    /// Tells of what is held and not closed by a kill of an earlier run until a person has looked what the account has.
+    pub(super) fn tell_unlooked(&mut self) {
+        if self.watch.is_none() || !self.switches.any() {
+            return;
+        }
+        for of in (0..u16::MAX).take(self.table.len()).map(InstrumentId) {
+            let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
+            let waits = |strategy| {
+                self.exposure.held(strategy, of) != Qty::ZERO && self.switches.closes_by_carried(strategy, of)
+            };
+            if self.paused.is_paused_by(of, PausedBy::Difference) && strategies.any(waits) {
+                self.tell(Switched::NotClosed(of, Unclosed::Unlooked));
+            }
         }
     }
 

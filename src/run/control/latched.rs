@@ -161,7 +161,7 @@ impl Stopped {
     pub fn kill(&self, scope: Scope, goes_on: Option<Time>) -> Kill {
         let closes_since = self.flatten_since.as_ref().unwrap_or(&self.since);
         let lost = goes_on.is_some_and(|last| *closes_since > last.to_string());
-        Kill { scope, cause: self.why(), flatten: self.flatten && lost }
+        Kill { scope, cause: self.why(), flatten: self.flatten && lost, carried: true }
     }
 
     /// Whether a limit of losses stopped it, or would have.
@@ -224,6 +224,7 @@ mod tests {
         let closes = [None, Some(Time(8_000)), Some(Time(7_000)), Some(Time(6_000))].map(|goes_on| {
             let kill = again.stopped[0].kill(Scope::All, goes_on);
             assert_eq!(kill.cause, DenyReason::DailyLoss);
+            assert!(kill.carried, "no person says it anew");
             kill.flatten
         });
         assert_eq!(closes, [false, false, false, true], "what a journal may tell of, it tells itself");

@@ -216,15 +216,15 @@ impl StoreReply {
     }
 }
 
-/// A position that a kill was to close, where what would close it is refused.
+/// A position that a kill was to close, where what would close it is refused, or not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct UnclosedReply {
     /// Of what.
     pub instrument: String,
-    /// Who refused the last one, and why.
+    /// Who refused the last one, and why; or why none is sent.
     pub why: String,
-    /// How often, one after the other.
+    /// How often, one after the other; none where none is sent.
     pub times: u64,
 }
 
@@ -363,6 +363,10 @@ impl ControlReply {
             lines.push(format!("NO ORDERS: {why}"));
         }
         for UnclosedReply { instrument, why, times } in &self.unclosed {
+            if *times == 0 {
+                lines.push(format!("NOT CLOSED {instrument}: {why}"));
+                continue;
+            }
             lines.push(format!(
                 "NOT CLOSED {instrument}: {times} times what was to close it was refused, the last time because {why}; it is asked for on"
             ));

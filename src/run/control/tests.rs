@@ -456,10 +456,11 @@ fn what_a_person_stopped_is_the_limits_once_its_losses_are_over_it() {
     let mut running = start();
     let latched = running.paths.latched.clone();
     let mut stopped = |cause, second: u16, shown: usize| {
-        let kill = Kill { scope: Scope::All, cause, flatten: false };
+        let kill = Kill { scope: Scope::All, cause, flatten: false, carried: false };
         running.risk.tell(Switched::Killed(kill), Time(u64::from(second) * 1_000_000_000));
         // Told after it, of something else: what was told before is written down by then.
-        let other = Kill { scope: Scope::Instrument(InstrumentId(second)), cause, flatten: false };
+        let other =
+            Kill { scope: Scope::Instrument(InstrumentId(second)), cause, flatten: false, carried: false };
         running.risk.tell(Switched::Killed(other), Time(0));
         let reply = running.until("it is written down", |reply| reply.stopped.len() == shown);
         reply.stopped.into_iter().find(|stopped| stopped.scope == "all").expect("everything is stopped")
@@ -476,7 +477,7 @@ fn what_a_person_stopped_is_the_limits_once_its_losses_are_over_it() {
     assert_eq!(stopped(DenyReason::Drawdown, 2, 4), by_limit, "the first limit is its reason");
     assert_eq!(stopped(DenyReason::Killed, 3, 5), by_limit);
     // That it is closed, too, is kept with when that was asked for: the end of a journal may lack this alone.
-    let closes = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true };
+    let closes = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false };
     running.risk.tell(Switched::Killed(closes), Time(9_000_000_000));
     let told =
         running.until("it closes", |reply| reply.stopped.iter().any(|stopped| stopped.flatten)).stopped;
@@ -541,7 +542,7 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
         (0..times).for_each(|_| running.risk.tell(Switched::NotClosed(of, why), Time(0)));
         // Told after it, of something else: what was told before is known by then.
         let (scope, cause) = (Scope::Instrument(InstrumentId(shown)), DenyReason::Killed);
-        running.risk.tell(Switched::Killed(Kill { scope, cause, flatten: false }), Time(0));
+        running.risk.tell(Switched::Killed(Kill { scope, cause, flatten: false, carried: false }), Time(0));
         running.until("it is heard", |reply| reply.stopped.len() == usize::from(shown)).held_back()
     };
     let told = |lines: &[String]| lines.iter().find(|line| line.starts_with("NOT CLOSED")).cloned();
@@ -556,6 +557,13 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     assert!(line.starts_with(&format!("NOT CLOSED {name}: 6 times")) && line.contains(words), "{line}");
     running.risk.tell(Switched::Released(Scope::All), Time(0));
     running.until("it is let go of", |reply| reply.unclosed.is_empty());
+    // What an earlier run was to close is told at once, and stays until somebody has looked.
+    running.risk.tell(Switched::NotClosed(of, Unclosed::Unlooked), Time(0));
+    let lines = running.until("it is heard", |reply| !reply.unclosed.is_empty()).held_back();
+    let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(line.contains(&name) && line.contains("ctl resume") && line.contains("ctl release"), "{line}");
+    running.risk.tell(Switched::Agrees(of), Time(0));
+    running.until("somebody has looked", |reply| reply.unclosed.is_empty());
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Positions that a kill was to close and that stay open, since what would close them is refused: nobody may be looking at the
-//! log, and whoever asked for them to be closed takes them for closed.
+//! Positions that a kill was to close and that stay open, since what would close them is refused, or waits for a person: nobody
+//! may be looking at the log, and whoever asked for them to be closed takes them for closed.
 //!
 //! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
-//! closing order one or two refusals, and is nothing to tell.
+//! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once.
 
 use super::names::ScopeNames;
 use super::request::UnclosedReply;
@@ -27,6 +27,7 @@ pub(super) struct UnclosedPositions(Vec<One>);
 struct One {
     instrument: InstrumentId,
     why: Unclosed,
+    /// Of what waits for a person, to which nothing was sent, none.
     times: u64,
     last: Instant,
 }
@@ -39,12 +40,15 @@ fn is_small(why: Unclosed) -> bool {
 
 impl One {
     fn stays(&self, now: Instant) -> bool {
+        if self.why == Unclosed::Unlooked {
+            return true;
+        }
         now.duration_since(self.last) < if is_small(self.why) { SMALL_OVER_AFTER } else { OVER_AFTER }
     }
 }
 
 impl UnclosedPositions {
-    /// An order that was to close a position was refused.
+    /// An order that was to close a position was refused, or is not sent.
     pub fn refused(
         &mut self,
         instrument: InstrumentId,
@@ -55,6 +59,21 @@ impl UnclosedPositions {
     ) {
         let now = Instant::now();
         self.0.retain(|one| one.stays(now));
+        let known = |one: &One| one.instrument == instrument && one.why == Unclosed::Unlooked;
+        if self.0.iter().any(known) {
+            return;
+        }
+        if why == Unclosed::Unlooked {
+            self.0.retain(|one| one.instrument != instrument);
+            self.0.push(One { instrument, why, times: 0, last: now });
+            return tell(
+                instrument,
+                &format!("its position is not closed: {}", words(why)),
+                names,
+                alerts,
+                at,
+            );
+        }
         let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
             self.0.push(One { instrument, why, times: 0, last: now });
             self.0.len() - 1
@@ -67,17 +86,21 @@ impl UnclosedPositions {
         }
         one.times = one.times.saturating_add(1);
         if one.times == TOLD_AT {
-            let scope = names.of(instrument);
             let told = format!("a kill is to close its position, and what would is refused: {}", words(why));
-            log::error!("{scope}: {told}");
-            alerts.raise(Alert::stopped(&scope, "not-closed", "kill switch", &told, at));
+            tell(instrument, &told, names, alerts, at);
         }
+    }
+
+    /// A person has looked at what the account has.
+    pub fn looked_at(&mut self, instrument: InstrumentId) {
+        self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unlooked);
     }
 
     /// What is refused now, for who asks.
     pub fn told(&self, names: &ScopeNames) -> Vec<UnclosedReply> {
         let now = Instant::now();
-        let stays = self.0.iter().filter(|one| one.times >= TOLD_AT && one.stays(now));
+        let is_told = |one: &One| one.times >= TOLD_AT || one.why == Unclosed::Unlooked;
+        let stays = self.0.iter().filter(|one| is_told(one) && one.stays(now));
         let told = |one: &One| UnclosedReply {
             instrument: names.of(one.instrument),
             why: words(one.why),
@@ -92,9 +115,19 @@ impl UnclosedPositions {
     }
 }
 
+fn tell(instrument: InstrumentId, told: &str, names: &ScopeNames, alerts: &Alerts, at: Time) {
+    let scope = names.of(instrument);
+    log::error!("{scope}: {told}");
+    alerts.raise(Alert::stopped(&scope, "not-closed", "kill switch", told, at));
+}
+
 fn words(why: Unclosed) -> String {
     match why {
         Unclosed::Refused(why) => format!("the venue says {}", refusal_words(why)),
         Unclosed::Denied(reason) => format!("risk says {}", reason.label()),
+        Unclosed::Unlooked => "nothing is sent for the kill of an earlier run while the venue's numbers and ours differ: look, \
+                               then `algo-trader ctl resume` has it closed; where it is closed by hand, or is to stay, \
+                               `algo-trader ctl release` first, or it is closed a second time"
+            .to_owned(),
     }
 }

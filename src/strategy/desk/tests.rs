@@ -95,7 +95,12 @@ fn what_would_wait_while_it_is_stopped_is_refused_but_what_only_reduces() {
     let stop = Wanted { kind: OrderKind::Stop, extras: Extras::stop(Price(105)), ..buy() };
     let trailing = Wanted { extras: Extras::NONE, ..stop };
     let reducing = Wanted { reduce_only: true, ..stop };
-    let kill = Kill { scope: Scope::Strategy(StrategyId(0)), cause: DenyReason::Drawdown, flatten: false };
+    let kill = Kill {
+        scope: Scope::Strategy(StrategyId(0)),
+        cause: DenyReason::Drawdown,
+        flatten: false,
+        carried: false,
+    };
     for (strategy, native, refused) in [(0, false, true), (0, true, false), (1, false, false)] {
         view.forms[0].conditional = native;
         let mut desk = Desk::new(StrategyId(strategy), 1);

@@ -326,7 +326,7 @@ impl Server {
         by: &str,
         reason: &str,
     ) -> Result<(), String> {
-        self.send(Command::Kill(Kill { scope, cause, flatten }))?;
+        self.send(Command::Kill(Kill { scope, cause, flatten, carried: false }))?;
         if self.throttles.forget(scope) && self.is_stopped(scope) {
             // It is stopped already, and from now on by whoever stops it again: no throttle's end releases it.
             self.take_over(scope, by, reason);
@@ -452,7 +452,13 @@ impl Server {
     fn hear(&mut self) {
         while let Some((switched, at)) = self.links.watch.next_change() {
             let kept = match switched {
-                Switched::Killed(kill) => self.note_kill(&kill, at),
+                Switched::Killed(kill) => {
+                    if kill.flatten {
+                        // What does not close by it either is told again.
+                        self.unclosed.forget();
+                    }
+                    self.note_kill(&kill, at)
+                }
                 Switched::Released(scope) => {
                     let name = self.names.show(scope);
                     log::warn!("{name} trades again");
@@ -469,6 +475,7 @@ impl Server {
                     Ok(())
                 }
                 Switched::Agrees(of) => {
+                    self.unclosed.looked_at(of);
                     self.note_agreement(of, at);
                     Ok(())
                 }
