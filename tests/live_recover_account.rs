@@ -163,8 +163,13 @@ fn what_a_kill_was_to_close_and_a_person_sold_meanwhile_is_not_sold_again_before
     };
     assert_eq!(asked(&paths, &kill).error, None);
     // Nobody bids.
-    until("it is asked for", || (all_orders(&alice).len() > 2).then_some(()));
-    std::thread::sleep(DELAY / 2);
+    let reply =
+        until_reply(&paths, &ControlRequest::Status, "it is told", |reply| !reply.unclosed.is_empty());
+    let told = reply.held_back();
+    assert!(told.iter().any(|line| line.starts_with("NOT CLOSED") && line.contains("nobody")), "{told:?}");
+    std::thread::sleep(DELAY);
+    let asked_for = all_orders(&alice).len();
+    assert!((6..=11).contains(&asked_for), "{asked_for}, less and less often");
     run.kill();
 
     trade(&bob, "BUY", "1", "GTC");

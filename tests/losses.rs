@@ -345,6 +345,34 @@ fn who_watches_is_told_of_what_an_earlier_run_was_to_close_and_a_person_has_to_l
     assert_eq!(told(Command::Kill(carried)), [Switched::Killed(carried), unlooked]);
 }
 
+#[test]
+fn who_watches_is_told_of_a_close_that_nobody_traded_with() {
+    let [untraded, traded] = [OrderId(9 << 8), OrderId(10 << 8)];
+    let mut watched = Watched::resuming(&[holds_five(&[untraded, traded])]);
+    let report = |order, kind, qty| Report {
+        instrument: InstrumentId(0),
+        order,
+        strategy: StrategyId(0),
+        side: Side::Sell,
+        kind,
+        qty: Qty(qty),
+        price: Price(60_000),
+        fee: 0,
+        fee_asset: FeeAsset::Quote,
+        trade_id: 7,
+        maker: false,
+    };
+    watched.event(Slot::command(Command::Kill(closes(false))));
+    let reports = [
+        report(untraded, ReportKind::Expired, 0),
+        // Of which a part was taken.
+        report(traded, ReportKind::Fill, 2),
+        report(traded, ReportKind::Expired, 0),
+    ];
+    let told = reports.map(|report| watched.event(Slot::report(&report)).0);
+    assert_eq!(told, [vec![Switched::NotClosed(InstrumentId(0), Unclosed::Untraded)], vec![], vec![]]);
+}
+
 /// Causes of what is stopped, as far as it was told by now.
 fn stopped(answers: &mut LaneReceiver<Answer>) -> Vec<DenyReason> {
     let mut causes = Vec::new();

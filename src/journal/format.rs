@@ -93,6 +93,10 @@ pub struct JournalHeader {
     /// as they did.
     #[serde(default)]
     pub follows_account: bool,
+    /// Whether what a kill closes was asked for less and less often while nobody traded with it; in an older journal it was
+    /// not, and its replay asks as that did.
+    #[serde(default)]
+    pub closes_slower: bool,
     /// Whether its bars are of aggregate trades; what follows an older journal makes them of single ones.
     #[serde(default)]
     pub aggregates: bool,

@@ -37,6 +37,8 @@ pub enum Unclosed {
     Refused(Refused),
     /// Risk denied it.
     Denied(DenyReason),
+    /// It ended at the venue without a trade.
+    Untraded,
     /// Nothing was sent: it is an earlier run's kill that closes it, and what the account has is not what fills imply. Whether
     /// there is anything to close a person has to say.
     Unlooked,

@@ -252,6 +252,7 @@ fn journaled(
     let resumed = pipeline_options.resumed.is_some();
     pipeline_options.carried.clone_from(&journal.header().carried);
     pipeline_options.ignores_account = !journal.header().follows_account;
+    pipeline_options.closes_at_one_pace = !journal.header().closes_slower;
     // What the account held is in the journal, since no configuration says it, and what became of incomplete bars, since
     // that was another thing before.
     let mut config = config.clone();

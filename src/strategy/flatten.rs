@@ -15,6 +15,10 @@ use crate::venue::binance::client::is_of_balance;
 
 /// Between two attempts, ns of the sequencer's time: the first may have met orders that were not cancelled yet.
 const AGAIN_NS: u64 = 250_000_000;
+/// So often in a row nobody may have traded with what is to close a position before the next waits longer, twice as long each
+/// time, so many times: a market that is empty for hours costs no day's worth of orders.
+const UNTRADED_AT_ONE_PACE: u32 = 4;
+const UNTRADED_DOUBLINGS: u32 = 4;
 
 /// What is to be closed.
 #[derive(Debug)]
@@ -25,6 +29,20 @@ pub(super) struct Flatten {
     carried: Vec<Scope>,
     next: Time,
     short: Vec<Short>,
+    untraded: Vec<Untraded>,
+    /// It is asked for at one pace, however often nobody trades: the journal that is replayed is from before it was not.
+    at_one_pace: bool,
+}
+
+/// A position that nobody took when it was to be closed.
+#[derive(Debug)]
+struct Untraded {
+    strategy: StrategyId,
+    instrument: InstrumentId,
+    /// How often in a row.
+    times: u32,
+    /// Nothing is asked for before.
+    next: Time,
 }
 
 /// What the last attempt to close a position came to.
@@ -60,7 +78,14 @@ impl Flatten {
             carried: Vec::with_capacity(scopes),
             next: Time(0),
             short: Vec::with_capacity(table.len().max(64)),
+            untraded: Vec::with_capacity(table.len().max(64)),
+            at_one_pace: false,
         }
+    }
+
+    /// The same asking at one pace, however often nobody trades.
+    pub fn at_one_pace(self, at_one_pace: bool) -> Self {
+        Self { at_one_pace, ..self }
     }
 
     /// A kill came. There is room for every scope there is: whoever kills a hundred instruments one by one means all of them.
@@ -78,6 +103,7 @@ impl Flatten {
         }
         self.next = Time(0);
         self.short.clear();
+        self.untraded.clear();
     }
 
     /// A release came: what is not closed yet stays open.
@@ -135,6 +161,37 @@ impl Flatten {
         }
     }
 
+    /// An order ended at the venue without a trade: of several in a row that were to close a position the next waits.
+    pub fn untraded(&mut self, order: &Order, now: Time) {
+        let &Order { strategy, instrument, .. } = order;
+        let closes = order.reduce_only && order.kind == OrderKind::Market;
+        if self.at_one_pace || !closes || !self.covers(strategy, instrument) {
+            return;
+        }
+        let of = |of: &Untraded| (of.strategy, of.instrument) == (strategy, instrument);
+        let index = self.untraded.iter().position(of).unwrap_or_else(|| {
+            self.untraded.push(Untraded { strategy, instrument, times: 0, next: Time(0) });
+            self.untraded.len() - 1
+        });
+        let of = &mut self.untraded[index];
+        of.times = of.times.saturating_add(1);
+        let doublings = of.times.saturating_sub(UNTRADED_AT_ONE_PACE).min(UNTRADED_DOUBLINGS);
+        if doublings > 0 {
+            of.next = now.plus_nanos(AGAIN_NS << doublings);
+        }
+    }
+
+    /// Somebody traded with it: the next is asked for as the first was.
+    pub fn traded(&mut self, strategy: StrategyId, instrument: InstrumentId) {
+        self.untraded.retain(|of| (of.strategy, of.instrument) != (strategy, instrument));
+    }
+
+    /// Whether it is to wait, since nobody traded with what was to close it.
+    fn waits(&self, strategy: StrategyId, instrument: InstrumentId, now: Time) -> bool {
+        let of = |of: &Untraded| (of.strategy, of.instrument) == (strategy, instrument);
+        self.untraded.iter().any(|untraded| of(untraded) && untraded.next > now)
+    }
+
     /// The most that this attempt asks for; `None`: all of it. What there was enough for is said once.
     fn take_most(&mut self, strategy: StrategyId, instrument: InstrumentId, now: Time) -> Option<Qty> {
         let index = self.short.iter().position(|short| short.is_of(strategy, instrument))?;
@@ -178,7 +235,9 @@ impl Flatten {
             if leaving || !view.top(instrument).is_two_sided() || view.paused.is_suspended(instrument) {
                 continue;
             }
-            if self.is_unlooked(desk.strategy, instrument, view) {
+            if self.is_unlooked(desk.strategy, instrument, view)
+                || self.waits(desk.strategy, instrument, view.now)
+            {
                 continue;
             }
             // No more than the venue takes at once: what is left goes when this has ended.
@@ -374,6 +433,39 @@ mod tests {
         let of = desk.order(order).expect("it is live");
         flatten.refused(&of, Refused { code: -1013, cause: 1, filter: 1 });
         assert!(flatten.short.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_trades_with_is_asked_for_less_and_less_often_until_somebody_does() {
+        // Pauses between one that ends without a trade and the next, in units of the pace, over so many.
+        let pauses = |at_one_pace: bool, traded_after: usize| {
+            let (flatten, mut desk, mut view) = killed(16, 100);
+            let mut flatten = flatten.at_one_pace(at_one_pace);
+            let (mut pauses, mut last) = (Vec::new(), view.now);
+            while pauses.len() < 10 {
+                let Some((id, _)) = attempt(&mut flatten, &mut desk, &view) else {
+                    view.now = view.now.plus_nanos(AGAIN_NS);
+                    continue;
+                };
+                pauses.push(view.now.since(last) / AGAIN_NS);
+                last = view.now;
+                if pauses.len() == traded_after {
+                    desk.on_report(&sold(id, Qty(1)), view.now);
+                    flatten.traded(StrategyId(0), BTC);
+                }
+                let order = desk.order(id).expect("it is live");
+                let ended = Report { kind: ReportKind::Expired, qty: Qty(0), ..sold(id, Qty(0)) };
+                desk.on_report(&ended, view.now);
+                if pauses.len() != traded_after {
+                    flatten.untraded(&order, view.now);
+                }
+                view.now = view.now.plus_nanos(AGAIN_NS);
+            }
+            pauses
+        };
+        assert_eq!(pauses(false, 0), [0, 1, 1, 1, 1, 2, 4, 8, 16, 16]);
+        assert_eq!(pauses(false, 7), [0, 1, 1, 1, 1, 2, 4, 1, 1, 1], "somebody traded");
+        assert_eq!(pauses(true, 0), [0, 1, 1, 1, 1, 1, 1, 1, 1, 1], "as journals of before have it");
     }
 
     #[test]

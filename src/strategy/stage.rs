@@ -174,6 +174,13 @@ impl StrategyStage {
         self
     }
 
+    /// The same closing what a kill is to close at one pace, however often nobody trades with it: a journal of before it did
+    /// otherwise is replayed.
+    #[must_use]
+    pub fn with_closing_at_one_pace(self, at_one_pace: bool) -> Self {
+        Self { flatten: self.flatten.at_one_pace(at_one_pace), ..self }
+    }
+
     /// The same asking, in a simulation, for time to come to where a timer is due.
     #[must_use]
     pub fn with_waker(self, waker: Waker) -> Self {
@@ -270,7 +277,11 @@ impl StrategyStage {
         {
             self.flatten.refused(&settled.order.order, why);
         }
+        if report.kind == ReportKind::Expired && settled.order.filled == Qty::ZERO {
+            self.flatten.untraded(&settled.order.order, self.view.now);
+        }
         if report.kind == ReportKind::Fill {
+            self.flatten.traded(report.strategy, report.instrument);
             // Of an iceberg's part the strategy hears as of the whole.
             let report = Report { order: settled.order.order.id, ..report };
             seat.call(&self.view, |s, ctx| s.on_fill(ctx, &report));

@@ -107,6 +107,9 @@ impl<R: RuleList> Judge<R> {
             }
             self.tell_unclosed(&order, || Unclosed::Refused(why));
         }
+        if applied == Applied::Changed && report.kind == ReportKind::Expired && leaves == order.qty {
+            self.tell_unclosed(&order, || Unclosed::Untraded);
+        }
         if is_final {
             self.wallets.close(report.order);
             self.live.remove(index);

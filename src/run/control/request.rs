@@ -216,13 +216,13 @@ impl StoreReply {
     }
 }
 
-/// A position that a kill was to close, where what would close it is refused, or not sent.
+/// A position that a kill was to close, where what would close it is refused, finds nobody to trade with, or is not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub struct UnclosedReply {
     /// Of what.
     pub instrument: String,
-    /// Who refused the last one, and why; or why none is sent.
+    /// What became of the last one, and why; or why none is sent.
     pub why: String,
     /// How often, one after the other; none where none is sent.
     pub times: u64,
@@ -368,7 +368,7 @@ impl ControlReply {
                 continue;
             }
             lines.push(format!(
-                "NOT CLOSED {instrument}: {times} times what was to close it was refused, the last time because {why}; it is asked for on"
+                "NOT CLOSED {instrument}: {times} times what was to close it came to nothing, the last time because {why}; it is asked for on"
             ));
         }
         for HeldReply { instrument, by } in &self.held {

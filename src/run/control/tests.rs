@@ -555,6 +555,11 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     let lines = refused(Unclosed::Denied(DenyReason::MinNotional), 1, 3);
     let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
     assert!(line.starts_with(&format!("NOT CLOSED {name}: 6 times")) && line.contains(words), "{line}");
+    // That nobody is there to trade with is a reason, too.
+    let lines = refused(Unclosed::Untraded, 1, 4);
+    let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+    let words = "7 times what was to close it came to nothing, the last time because the venue found nobody";
+    assert!(line.contains(words), "{line}");
     running.risk.tell(Switched::Released(Scope::All), Time(0));
     running.until("it is let go of", |reply| reply.unclosed.is_empty());
     // What an earlier run was to close is told at once, and stays until somebody has looked.

@@ -1,5 +1,5 @@
-//! Positions that a kill was to close and that stay open, since what would close them is refused, or waits for a person: nobody
-//! may be looking at the log, and whoever asked for them to be closed takes them for closed.
+//! Positions that a kill was to close and that stay open, since what would close them is refused, finds nobody to trade with, or
+//! waits for a person: nobody may be looking at the log, and whoever asked for them to be closed takes them for closed.
 //!
 //! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
 //! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once.
@@ -18,6 +18,8 @@ const TOLD_AT: u64 = 5;
 const OVER_AFTER: Duration = Duration::from_secs(5);
 /// What is too little to be an order is asked for each minute alone.
 const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
+/// What nobody trades with is asked for each few seconds alone.
+const UNTRADED_OVER_AFTER: Duration = Duration::from_secs(15);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -40,15 +42,18 @@ fn is_small(why: Unclosed) -> bool {
 
 impl One {
     fn stays(&self, now: Instant) -> bool {
-        if self.why == Unclosed::Unlooked {
-            return true;
-        }
-        now.duration_since(self.last) < if is_small(self.why) { SMALL_OVER_AFTER } else { OVER_AFTER }
+        let over_after = match self.why {
+            Unclosed::Unlooked => return true,
+            Unclosed::Untraded => UNTRADED_OVER_AFTER,
+            why if is_small(why) => SMALL_OVER_AFTER,
+            _ => OVER_AFTER,
+        };
+        now.duration_since(self.last) < over_after
     }
 }
 
 impl UnclosedPositions {
-    /// An order that was to close a position was refused, or is not sent.
+    /// An order that was to close a position was refused, ended without a trade, or is not sent.
     pub fn refused(
         &mut self,
         instrument: InstrumentId,
@@ -86,7 +91,8 @@ impl UnclosedPositions {
         }
         one.times = one.times.saturating_add(1);
         if one.times == TOLD_AT {
-            let told = format!("a kill is to close its position, and what would is refused: {}", words(why));
+            let told =
+                format!("a kill is to close its position, and what would comes to nothing: {}", words(why));
             tell(instrument, &told, names, alerts, at);
         }
     }
@@ -125,6 +131,7 @@ fn words(why: Unclosed) -> String {
     match why {
         Unclosed::Refused(why) => format!("the venue says {}", refusal_words(why)),
         Unclosed::Denied(reason) => format!("risk says {}", reason.label()),
+        Unclosed::Untraded => "the venue found nobody to trade with".to_owned(),
         Unclosed::Unlooked => "nothing is sent for the kill of an earlier run while the venue's numbers and ours differ: look, \
                                then `algo-trader ctl resume` has it closed; where it is closed by hand, or is to stay, \
                                `algo-trader ctl release` first, or it is closed a second time"

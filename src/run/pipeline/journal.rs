@@ -32,6 +32,7 @@ pub(super) fn journal_writer(
     header.account = options.account;
     header.lineage.clone_from(&options.lineage);
     header.follows_account = !options.ignores_account;
+    header.closes_slower = !options.closes_at_one_pace;
     let writer = JournalWriter::create(path, &header, policy)?;
     // What is simulated or replayed can be run again.
     Ok(Some(if options.live { writer.with_patience(PATIENCE) } else { writer }))
@@ -65,6 +66,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         account: None,
         lineage: None,
         follows_account: true,
+        closes_slower: true,
         aggregates: config.venue.aggregates_alone(),
     }
 }

@@ -48,6 +48,9 @@ pub struct PipelineOptions {
     pub carried: Option<Carried>,
     /// Risk's wallets do not follow what moves in the account elsewhere: the journal that is replayed is from before they did.
     pub ignores_account: bool,
+    /// What a kill is to close is asked for at one pace, however often nobody trades with it: the journal that is replayed is
+    /// from before that was otherwise.
+    pub closes_at_one_pace: bool,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.

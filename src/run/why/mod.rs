@@ -189,6 +189,7 @@ fn run_again(
                 resumed: header.resumed.clone(),
                 carried: header.carried.clone(),
                 ignores_account: !header.follows_account,
+                closes_at_one_pace: !header.closes_slower,
                 asked: Some(order),
                 strategies,
                 ..PipelineOptions::default()
