@@ -74,7 +74,26 @@ impl Default for Vitals {
 impl Vitals {
     /// The feed's thread is alive, and so are the stages, if they have handled all or something since the last time.
     pub fn beat(&self, status: &LiveStatus) {
-        let at = self.ms(Instant::now());
+        let before = self.note(status);
+        if status.handled >= status.seq || status.handled != before {
+            self.note_beat();
+        }
+    }
+
+    /// The same whatever the stages have handled: begin and end are bounded, and stages that failed handle nothing any more.
+    /// What counts is that somebody is at it.
+    pub(in crate::run) fn beat_anyway(&self, status: &LiveStatus) {
+        self.note(status);
+        self.note_beat();
+    }
+
+    fn note_beat(&self) {
+        self.shared.at_ms.store(self.ms(Instant::now()), Ordering::Relaxed);
+        self.shared.beats.fetch_add(1, Ordering::Release);
+    }
+
+    /// Shows how the run is doing; gives how far the stages were before.
+    fn note(&self, status: &LiveStatus) -> u64 {
         self.shared.events.store(status.seq, Ordering::Relaxed);
         let counts = [status.connections_live, status.connections, status.books_synced, status.books];
         let counts =
@@ -82,11 +101,7 @@ impl Vitals {
         for (told, count) in self.shared.feed.iter().zip(counts) {
             told.store(count, Ordering::Relaxed);
         }
-        let before = self.shared.handled.swap(status.handled, Ordering::Relaxed);
-        if status.handled >= status.seq || status.handled != before {
-            self.shared.at_ms.store(at, Ordering::Relaxed);
-            self.shared.beats.fetch_add(1, Ordering::Release);
-        }
+        self.shared.handled.swap(status.handled, Ordering::Relaxed)
     }
 
     /// Since when the oldest event waits that a stage has not handled.
@@ -177,6 +192,9 @@ mod tests {
         assert_eq!((beats(19, 12), beats(29, 13)), (1, 1), "slow, and alive");
         assert_eq!((beats(39, 13), beats(39, 13), beats(49, 13)), (0, 0, 0));
         assert_eq!((beats(59, 14), beats(59, 59)), (1, 1));
+        let (before, end) = (vitals.beats(), LiveStatus { seq: 59, handled: 58, ..LiveStatus::default() });
+        (0..2).for_each(|_| vitals.beat_anyway(&end));
+        assert_eq!(vitals.beats() - before, 2, "at the end, whatever they do");
         assert_eq!(vitals.events(), 59);
     }
 }

@@ -574,10 +574,12 @@ fn await_orders(orders: &RunningOrders, pipeline: &mut Pipeline, vitals: &Vitals
 /// A sign of life before the feed begins, and after it ended.
 fn beat(vitals: &Vitals, pipeline: &Pipeline) {
     let sequencer = &pipeline.sequencer;
-    // Begin and end are bounded, and stages that failed handle nothing any more: what counts is that somebody is at it.
-    let seq = sequencer.seq();
-    vitals.beat(&LiveStatus { seq, handled: seq, time: sequencer.time(), ..LiveStatus::default() });
-    vitals.note_waiting(None);
+    let (seq, handled) = (sequencer.seq(), sequencer.handled());
+    vitals.beat_anyway(&LiveStatus { seq, handled, time: sequencer.time(), ..LiveStatus::default() });
+    // What waits for a stage that hangs waits at the end, too.
+    if handled >= seq {
+        vitals.note_waiting(None);
+    }
 }
 
 /// Lets what the venue says into the ring while a run ends; says whether there was anything.
