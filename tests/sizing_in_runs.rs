@@ -8,13 +8,14 @@ mod support {
 
 use algo_trader::domain::event::Event;
 use algo_trader::domain::order::ReportKind;
-use algo_trader::domain::{InstrumentTable, OrderKind, Side};
+use algo_trader::domain::{InstrumentTable, OrderKind, Position, Side};
 use algo_trader::execution::RecordKind;
-use algo_trader::journal::{Entry, JournalReader};
+use algo_trader::journal::{Entry, JournalReader, Resumed, recover};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::{Config, PipelineOptions, ReplayOptions, replay_frames};
 use algo_trader::strategy::StrategySpec;
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
+use std::path::Path;
 use std::time::Duration;
 use support::backtest::{Happened, config, fills, minutes, run};
 use tempfile::tempdir;
@@ -119,8 +120,8 @@ fn a_reversion_trades_what_its_sizing_says() {
     assert!(entries(&range, 10_000, by_range) > 20);
 }
 
-#[test]
-fn a_maker_rests_what_its_sizing_says() {
+/// Runs a maker that rests 4,321 of the quote asset over a minute of a generated market.
+fn maker(journal: &Path, resumed: Option<Resumed>) {
     let text = "[risk]\nunset = \"default\"\n[paper]\nfill = \"touch\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
                 instruments = [\"binance:usdm:BTCUSDT\"]\nsizing = { method = \"fixed-notional\", notional = \"4321\" }\n\
                 params = { levels = 3, threshold = 0.1, qty = \"0.777\", hold_ms = 500 }\n";
@@ -128,16 +129,22 @@ fn a_maker_rests_what_its_sizing_says() {
     let config = Config::from_text_with_instruments(text, "maker.toml", table).expect("good");
     let mut flow = FlowConfig::new(7, demo_instruments()).with_events_per_s(400);
     flow.duration = Duration::from_secs(60);
-    let dir = tempdir().expect("a directory");
-    let journal = dir.path().join("run.journal");
     let pipeline = PipelineOptions {
         threading: Some(Threading::Inline),
-        journal: Some(journal.clone()),
+        journal: Some(journal.to_owned()),
+        resumed,
         ..PipelineOptions::default()
     };
     let mut market = FlowSource::new(&flow).expect("a market that can be made");
     replay_frames(&config, &mut market, ReplayOptions { pipeline, ..ReplayOptions::default() })
         .expect("a good run");
+}
+
+#[test]
+fn a_maker_rests_what_its_sizing_says() {
+    let dir = tempdir().expect("a directory");
+    let journal = dir.path().join("run.journal");
+    maker(&journal, None);
     let mut journal = JournalReader::open(&journal).expect("a journal");
     let (mut held, mut entries) = (0, [0, 0]);
     while let Some(item) = journal.next_entry().expect("it reads") {
@@ -164,6 +171,35 @@ fn a_maker_rests_what_its_sizing_says() {
         }
     }
     assert!(entries.iter().all(|n| *n > 20), "{entries:?}");
+}
+
+/// Orders of [`maker`] for what it was to rest, and what it left to go on with.
+fn maker_entries(journal: &Path, resumed: Option<Resumed>) -> (usize, Resumed) {
+    maker(journal, resumed);
+    let mut reader = JournalReader::open(journal).expect("a journal");
+    let mut sized = 0;
+    while let Some(item) = reader.next_entry().expect("it reads") {
+        if let Entry::Record(record) = item
+            && record.kind == RecordKind::Order
+        {
+            let order = &record.order;
+            sized += usize::from(order.price.0 > 0 && order.qty.0 == 432_100 * 1_000 / order.price.0);
+        }
+    }
+    (sized, recover(journal).expect("it reads").1.resume())
+}
+
+#[test]
+fn a_run_that_goes_on_with_another_sizes_its_orders_as_that_did() {
+    let dir = tempdir().expect("a directory");
+    let (before, mut left) = maker_entries(&dir.path().join("a.journal"), None);
+    // The simulated venue of the next run knows nothing of what was open.
+    for desk in &mut left.desks {
+        desk.orders.clear();
+        desk.positions.fill(Position::default());
+    }
+    let (after, _) = maker_entries(&dir.path().join("b.journal"), Some(left));
+    assert!(before > 40 && after > 40, "{before} before and {after} after");
 }
 
 static OWN: &[StrategySpec] = &[script!("own", |ctx, xyz, what| if let Happened::Bar(1, _) = what {

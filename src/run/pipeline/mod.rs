@@ -167,7 +167,10 @@ impl Pipeline {
         for (seat, state) in seats.iter_mut().zip(&resumed.desks) {
             let mut state = state.clone();
             state.positions.resize(table.len(), Position::default());
+            // How orders are sized is configured, and not in what was left.
+            let sizer = seat.desk.sizer.take();
             seat.desk = Desk::resumed(seat.desk.strategy, state);
+            seat.desk.sizer = sizer;
         }
         let strategies = seats.len();
         let mut watched = vec![false; table.len()];
