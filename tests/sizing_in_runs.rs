@@ -12,7 +12,7 @@ use algo_trader::domain::{InstrumentTable, OrderKind, Position, Side};
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader, Resumed, recover};
 use algo_trader::pipeline::Threading;
-use algo_trader::run::{Config, PipelineOptions, ReplayOptions, replay_frames};
+use algo_trader::run::{Config, LiveOptions, PipelineOptions, ReplayOptions, replay_frames, run_live};
 use algo_trader::strategy::StrategySpec;
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use std::path::Path;
@@ -171,6 +171,55 @@ fn a_maker_rests_what_its_sizing_says() {
         }
     }
     assert!(entries.iter().all(|n| *n > 20), "{entries:?}");
+}
+
+#[test]
+fn a_share_of_the_equity_begins_with_the_balance_in_a_backtest_and_is_refused_unwritten_with_live_orders() {
+    let dir = tempdir().expect("a directory");
+    let bars = swings();
+    minutes(dir.path(), XYZ, &bars);
+    let first = |backtest: &str, capital: &str| {
+        let sizing = format!("sizing = {{ method = \"percent-of-equity\", percent = 100{capital} }}");
+        let text = format!(
+            "[backtest]\n{backtest}\n[[strategy]]\ninstruments = [\"{XYZ}\"]\n{CROSS}, stop_bps = 0 }}\n{sizing}"
+        );
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let ran = run(&config, &catalogue, &[]).unwrap_or_else(|e| panic!("{e}"));
+        let (minute, qty, _) = fills(&ran)[0];
+        let decided_at = bars[usize::try_from(minute).expect("few minutes") - 1][3];
+        let settings = ran.outcome.provenance.settings;
+        let sizing = settings.into_iter().find(|(key, _)| key == "ma-cross.sizing").expect("it is told");
+        (qty.abs(), decided_at, sizing.1)
+    };
+    for (backtest, capital, counted) in [
+        ("balance = \"250000\"", "", 250_000),
+        ("", "", 100_000),
+        ("balance = \"250000\"", ", capital = \"10000\"", 10_000),
+    ] {
+        let (qty, close, told) = first(backtest, capital);
+        assert_eq!(qty, counted * 100_000 / close, "all of {counted}, in thousandths of a share: {told}");
+        assert!(told.contains(&format!("capital=\"{counted}\"")), "{told}");
+    }
+
+    let started = |sizing: &str| {
+        let text = format!(
+            "[risk]\nunset = \"default\"\n[trading]\nmode = \"live\"\n[[strategy]]\nname = \"ma-cross\"\n\
+             instruments = [\"binance:spot:BTCUSDT\"]\nsizing = {{ {sizing} }}\n"
+        );
+        let table = InstrumentTable::new(demo_instruments()).expect("distinct instruments");
+        let config = Config::from_text_with_instruments(&text, "live.toml", table).expect("good");
+        run_live(&config, LiveOptions::default()).expect_err("no key, no journal").to_string()
+    };
+    let said = started("method = \"percent-of-equity\", percent = 100");
+    let why = "needs capital for live orders, the part of the account that ma-cross is to size its orders by: write capital = ";
+    assert!(said.starts_with("live.toml:8:10: strategy.sizing = ") && said.contains(why), "{said}");
+    for good in [
+        "method = \"percent-of-equity\", capital = \"500\"",
+        "method = \"fixed-notional\", notional = \"50\"",
+    ] {
+        let said = started(good);
+        assert!(said.starts_with("live orders need a journal"), "{said}");
+    }
 }
 
 /// Orders of [`maker`] for what it was to rest, and what it left to go on with.

@@ -189,6 +189,7 @@ pub fn tell_failure(error: LiveError, config: &Config, common: &Common, title: &
         | LiveError::Trail(_)
         | LiveError::Control(_)
         | LiveError::Unheard(_)
+        | LiveError::Capital(_)
         | LiveError::Nothing(_) => Outcome::BadUsage,
         LiveError::Orders(_) => Outcome::Failed,
     }

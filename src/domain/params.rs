@@ -265,6 +265,20 @@ impl Params {
         &self.values
     }
 
+    /// Whether a parameter was written, and so has not its default.
+    #[must_use]
+    pub fn is_given(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.line > 0)
+    }
+
+    /// Gives a decimal parameter that was not written another value than its default, as text.
+    pub(crate) fn assume(&mut self, name: &str, value: String) {
+        let unwritten = |entry: &&mut ParamEntry| entry.name == name && entry.line == 0;
+        if let Some(entry) = self.values.iter_mut().find(unwritten) {
+            entry.value = ParamValue::Text(value);
+        }
+    }
+
     fn entry(&self, name: &str) -> Option<&ParamEntry> {
         let entry = self.values.iter().find(|entry| entry.name == name);
         debug_assert!(entry.is_some(), "parameter {name:?} is not in the strategy's table");

@@ -98,6 +98,7 @@ pub fn run_backtest(
     source: Source<'_>,
     options: BacktestOptions,
 ) -> Result<Ran, BacktestError> {
+    let config = &*config.of_a_backtest();
     on_a_thread_of_its_own(|| match source {
         Source::History(catalogue) => over_history(config, catalogue, options),
         Source::Frames(frames) => over_frames(config, frames, options),
@@ -121,9 +122,6 @@ fn build(
     unjournaled.journal.path = None;
     // Those are of the host that it is to trade on; time means nothing here.
     unjournaled.pipeline.cores = Default::default();
-    if !config.risk.capital_given {
-        unjournaled.risk.limits.capital = config.backtest.balance;
-    }
     let mut pipeline = Pipeline::build(&unjournaled, pipeline)?;
     pipeline.sequencer.follow_positions(config.instruments.len());
     pipeline.sequencer.heed(options.interrupt.clone());

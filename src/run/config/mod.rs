@@ -8,6 +8,7 @@ mod audit;
 mod backtest;
 mod balances;
 mod bar;
+mod capital;
 mod check;
 mod choices;
 mod document;

@@ -134,6 +134,9 @@ pub enum LiveError {
     /// What `[venue] streams` lists has no prices of what is to be traded.
     #[error(transparent)]
     Unheard(ConfigProblem),
+    /// A sizing of live orders goes by an equity that nobody wrote.
+    #[error(transparent)]
+    Capital(ConfigProblem),
     /// The files of a capture cannot be made.
     #[error(transparent)]
     Capture(CaptureError),
@@ -169,6 +172,11 @@ pub enum LiveError {
 pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, LiveError> {
     if let Some(missed) = config.streams_that_are_missed().map_err(LiveError::Unheard)? {
         log::warn!("{missed}");
+    }
+    if config.trading.mode == TradingMode::Live
+        && let Some(problem) = config.sizing_without_capital()
+    {
+        return Err(LiveError::Capital(problem));
     }
     let journal = options.pipeline.journal.clone().or_else(|| config.journal.path.clone());
     let mut audit = options.audit.take();

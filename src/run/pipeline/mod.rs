@@ -297,6 +297,9 @@ impl Pipeline {
             ))),
         };
         tell_of_missing_limits(config);
+        if answering && simulation.is_none() {
+            tell_of_assumed_capital(config);
+        }
         let score = simulation.as_ref().map(|s| Score::new(table, strategies, s.score.clone()));
         let execution = ExecutionStage::new(table, strategies, epoch, verdicts_in, records_out, gateway_out)
             .resuming(&resumed.desks)
@@ -481,6 +484,19 @@ fn tell_of_missing_limits(config: &Config) {
             missing.len(),
             missing.join(", ")
         );
+    }
+}
+
+/// Says what equity a sizing counts from that nobody wrote. Once of a configuration: a replay at many rates makes a pipeline for
+/// each.
+fn tell_of_assumed_capital(config: &Config) {
+    static TOLD: Mutex<Option<String>> = Mutex::new(None);
+    let Some(assumed) = config.capital_that_is_assumed() else { return };
+    let assumed = format!("{}: {assumed}", config.file);
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.as_ref() != Some(&assumed) {
+        log::warn!("{assumed}");
+        *told = Some(assumed);
     }
 }
 

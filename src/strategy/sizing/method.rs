@@ -99,9 +99,13 @@ impl SizingSpec {
 
 const AMOUNT: (&str, &str) = ("0.00000001", "10000000000");
 
-const CAPITAL: ParamSpec = ParamSpec {
-    name: "capital",
-    doc: "the strategy's equity at first, in the quote asset; its profit is added",
+/// The name of the parameter that equity begins with.
+pub const CAPITAL: &str = "capital";
+
+const EQUITY: ParamSpec = ParamSpec {
+    name: CAPITAL,
+    doc: "the strategy's equity at first, in the quote asset; its profit is added. Where it is not written a backtest goes by \
+          [backtest] balance, and live orders are refused",
     kind: ParamKind::Decimal { min: AMOUNT.0, max: AMOUNT.1, default: "10000" },
 };
 const NOTIONAL_MAX: ParamSpec = ParamSpec {
@@ -150,19 +154,19 @@ pub static METHODS: &[SizingSpec] = &[
     SizingSpec {
         name: "percent-of-equity",
         doc: "what is worth this share of the strategy's equity",
-        params: &[percent("the share, per cent", 1_000.0), CAPITAL, NOTIONAL_MAX],
+        params: &[percent("the share, per cent", 1_000.0), EQUITY, NOTIONAL_MAX],
         build: |p| Method::PercentOfEquity { share: share(p.float("percent")) },
     },
     SizingSpec {
         name: "risk-per-trade",
         doc: "as much as loses this share of the equity if the stop is reached",
-        params: &[percent("the share, per cent", 100.0), CAPITAL, NOTIONAL_MAX],
+        params: &[percent("the share, per cent", 100.0), EQUITY, NOTIONAL_MAX],
         build: |p| Method::RiskPerTrade { share: share(p.float("percent")) },
     },
     SizingSpec {
         name: "volatility-target",
         doc: "as much as moves the equity by this share when the price moves by its average true range",
-        params: &[percent("the share, per cent", 100.0), PERIOD, CAPITAL, NOTIONAL_MAX],
+        params: &[percent("the share, per cent", 100.0), PERIOD, EQUITY, NOTIONAL_MAX],
         build: |p| Method::VolatilityTarget { share: share(p.float("percent")), period: period(p) },
     },
     SizingSpec {
@@ -189,7 +193,7 @@ pub static METHODS: &[SizingSpec] = &[
                 doc: "the largest share, per cent",
                 kind: ParamKind::Float { min: 0.0, max: 100.0, default: 10.0 },
             },
-            CAPITAL,
+            EQUITY,
             NOTIONAL_MAX,
         ],
         build: |p| {
@@ -200,7 +204,7 @@ pub static METHODS: &[SizingSpec] = &[
     SizingSpec {
         name: "equal-risk",
         doc: "as volatility-target, with the share divided evenly among the strategy's instruments",
-        params: &[percent("the share of all together, per cent", 100.0), PERIOD, CAPITAL, NOTIONAL_MAX],
+        params: &[percent("the share of all together, per cent", 100.0), PERIOD, EQUITY, NOTIONAL_MAX],
         build: |p| Method::EqualRisk { share: share(p.float("percent")), period: period(p) },
     },
 ];

@@ -13,7 +13,7 @@ mod atr;
 mod method;
 
 pub use atr::Atr;
-pub use method::{AMOUNT_DECIMALS, METHODS, Method, SizingSpec, WHOLE_PPM};
+pub use method::{AMOUNT_DECIMALS, CAPITAL, METHODS, Method, SizingSpec, WHOLE_PPM};
 
 use crate::domain::params::Params;
 use crate::domain::{Instrument, InstrumentId, Notional, Price, Qty};
@@ -107,7 +107,7 @@ impl Sizer {
                 ranges[id.index()] = Some(Atr::new(period));
             }
         }
-        let (capital, notional_max) = (amount("capital"), amount("notional_max"));
+        let (capital, notional_max) = (amount(CAPITAL), amount("notional_max"));
         Self { method, capital, notional_max, ranges, instruments: instruments.len() }
     }
 
