@@ -581,3 +581,81 @@ fn read_all(history: &Path) -> Result<u64, String> {
     }
     Ok(rows)
 }
+
+/// Days of an instrument of one's own, as a CSV that says open, high, low and close all alike.
+fn closes(dir: &Path, name: &str, days: &[(&str, &str)]) -> std::path::PathBuf {
+    let mut text = String::from("Date,Open,High,Low,Close,Volume\n");
+    days.iter()
+        .for_each(|(day, close)| text.push_str(&format!("{day},{close},{close},{close},{close},1000\n")));
+    plain(dir, name, &text)
+}
+
+#[test]
+fn files_that_no_precision_holds_together_are_refused_with_what_rounds_them_and_verify_finds_each_whole() {
+    const FINE: &str = "0.09872259944677353";
+    let of_days = |round_price| ImportOptions {
+        instrument: Some("mine:spot:AAPL".into()),
+        base: Some("AAPL".into()),
+        quote: Some("USD".into()),
+        columns: algo_trader::history::import::Columns { every: Some("1d".into()), given: Vec::new() },
+        round_price,
+        ..options()
+    };
+    let dir = tempdir().expect("a directory");
+    let early = closes(dir.path(), "y1.csv", &[("1990-01-02", FINE)]);
+    let late = closes(dir.path(), "y2.csv", &[("2020-01-02", "172.5"), ("2020-01-03", "180")]);
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    for (first, second, history) in [(&early, &late, &one), (&late, &early, &other)] {
+        let entry = added(import(history, ImportKind::Csv, first, &of_days(None)));
+        let error = import(history, ImportKind::Csv, second, &of_days(None))
+            .expect_err("never to be read")
+            .to_string();
+        let start = format!(
+            "{}: has prices of mine:spot:AAPL bars-1d with 17 decimals, at which {} does not fit 64 bits, so that neither \
+             could be read with the other: ",
+            early.display(),
+            late.display()
+        );
+        let first_out = match first == &early {
+            true => format!("remove it with `algo-trader history remove {}`, and ", entry.id),
+            false => String::new(),
+        };
+        let remedy = format!("{first_out}import {} with --round-price 16 or less, or keep", early.display());
+        assert!(error.starts_with(&format!("{start}{remedy}")), "{error}");
+        let catalogue = Catalogue::open(history).expect("there");
+        assert_eq!(
+            (catalogue.entries().len(), segment_files(history).len()),
+            (1, 1),
+            "nothing of it was written"
+        );
+    }
+    // What it advises works.
+    added(import(&other, ImportKind::Csv, &early, &of_days(Some(16))));
+    assert_eq!(read(&other).len(), 3);
+    // In one file it is a row that is refused.
+    let both = closes(dir.path(), "both.csv", &[("1989-01-02", "172.5"), ("1989-01-03", FINE)]);
+    let error =
+        import(&dir.path().join("both"), ImportKind::Csv, &both, &of_days(None)).expect_err("the same");
+    assert!(error.to_string().contains("both.csv:3: a number is too large for 64 bits"), "{error}");
+
+    // A history that took both before they were compared.
+    let (third, text) = (dir.path().join("third"), |of: &Path| {
+        fs::read_to_string(of.join("catalogue.jsonl")).expect("there")
+    });
+    added(import(&third, ImportKind::Csv, &late, &of_days(None)));
+    for file in segment_files(&third) {
+        let to = one.join(file.strip_prefix(&third).expect("below it"));
+        fs::copy(&file, to).expect("copied");
+    }
+    fs::write(one.join("catalogue.jsonl"), text(&one) + &text(&third)).expect("written");
+    let verify = |history: &Path| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"));
+        let output = program.args(["history", "verify", "--dir"]).arg(history).output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (status, told) = verify(&one);
+    assert_eq!(status, Some(1), "{told}");
+    assert!(told.contains("3 events read") && told.contains("--round-price 16 or less"), "{told}");
+    assert!(!told.contains("damaged") && !told.contains("configure"), "{told}");
+    assert_eq!(verify(&other).0, Some(0));
+}

@@ -66,6 +66,9 @@ pub enum HistoryError {
     /// Overlap with what is there.
     #[error(transparent)]
     Overlap(Box<Overlap>),
+    /// Numbers that no precision holds together with those that are there.
+    #[error(transparent)]
+    Apart(Box<Apart>),
     /// Instruments that do not make a table: a run finds them by market and symbol.
     #[error("{0}: a run can have this symbol of one venue only: choose the instruments of one venue")]
     Table(#[from] crate::domain::instrument::TableError),
@@ -93,6 +96,33 @@ pub struct Overlap {
     pub other: String,
     /// Its import.
     pub id: String,
+}
+
+/// Two files of one series whose numbers cannot be read together: all of a series has the precision of its finest number, and
+/// each has to fit 64 bits at that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{finest}: has {what} of {series} with {decimals} decimals, at which {coarsest} does not fit 64 bits, so that neither could \
+     be read with the other: {}import {finest} with {option} {most} or less, or keep one of them in a history of its own",
+    .of_import.as_ref().map(|id| format!("remove it with `algo-trader history remove {id}`, and ")).unwrap_or_default()
+)]
+pub struct Apart {
+    /// The file whose numbers have the most decimals.
+    pub finest: String,
+    /// Its import, where it is in the history already.
+    pub of_import: Option<String>,
+    /// Prices or quantities.
+    pub what: &'static str,
+    /// The series.
+    pub series: String,
+    /// Their decimals in the finest.
+    pub decimals: u8,
+    /// The file whose numbers are too large for that.
+    pub coarsest: String,
+    /// What rounds them.
+    pub option: &'static str,
+    /// The most decimals at which both fit.
+    pub most: u8,
 }
 
 impl HistoryError {

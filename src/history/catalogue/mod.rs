@@ -1,6 +1,7 @@
 //! The catalogue: which series a history has, from which files, and where they lie.
 //!
-//! Owns: the directory of a history. Reads no event. Invariants: an import is in the catalogue whole or not at all,
+//! Owns: the directory of a history. Reads no event, but to see that what is added can be read together with what is there.
+//! Invariants: an import is in the catalogue whole or not at all,
 //! whenever the process ends; two processes never write at once; nothing that the catalogue names is ever changed.
 //!
 //! The directory has `catalogue.jsonl`, to which lines are only added, and `segments/`. An import writes its segments
@@ -9,11 +10,12 @@
 
 mod entry;
 mod fault;
+mod precision;
 mod series;
 mod write;
 
 pub use entry::{Entry, Part, Segment};
-pub use fault::{HistoryError, Overlap};
+pub use fault::{Apart, HistoryError, Overlap};
 pub use series::{SeriesKind, SeriesName, every_seconds, is_every, split_name};
 pub use write::CatalogueWriter;
 

@@ -82,9 +82,10 @@ impl CatalogueWriter {
     /// Adds an import whose segments lie aside at `aside`, in the same order.
     ///
     /// # Errors
-    /// [`HistoryError`] where it overlaps with what is there, or cannot be written; nothing of it is then in the history.
+    /// [`HistoryError`] where it overlaps with what is there, cannot be read together with it, or cannot be written; nothing of it is then in the history.
     pub fn add(&mut self, entry: Entry, aside: &[PathBuf]) -> Result<(), HistoryError> {
         self.check_overlap(&entry)?;
+        self.catalogue.check_precision(&entry, aside)?;
         for (segment, from) in entry.segments.iter().zip(aside) {
             let to = self.catalogue.dir.join(&segment.file);
             rename(from, &to, &self.catalogue.dir).map_err(HistoryError::io(&to))?;

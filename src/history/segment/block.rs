@@ -212,6 +212,13 @@ impl Block {
         if all == levels { Ok(()) } else { Err(Corrupt::Counts) }
     }
 
+    /// The largest of all numbers of a unit, without its sign.
+    pub fn largest(&self, unit: Unit) -> u64 {
+        let columns = COLUMNS.iter().filter(|(_, _, of, _)| *of == unit);
+        let values = columns.flat_map(|(col, ..)| self.col(*col));
+        values.map(|value| value.unsigned_abs()).max().unwrap_or(0)
+    }
+
     /// Multiplies all numbers of a unit; `None` where one does not fit, and they are then of no use.
     pub fn multiply(&mut self, unit: Unit, by: i64) -> Option<()> {
         let mut over = false;

@@ -18,6 +18,7 @@ mod writer;
 pub use reader::SegmentReader;
 pub use row::{DepthRow, Row, RowKind};
 pub use scale::Num;
+pub(in crate::history) use scale::fits_at;
 pub use writer::{GapRule, Refused, SegmentStats, SegmentWriter};
 
 /// Events in a block, at most.
@@ -94,12 +95,28 @@ pub enum SegmentError {
         /// What is wrong.
         problem: Corrupt,
     },
-    /// The instrument's precision cannot hold a number of the file.
+    /// The instrument is configured with fewer decimals than the file has.
     #[error(
-        "{path}: has {what} with {found} decimals, or too large for 64 bits at {wanted}; the instrument is configured with {wanted}: \
-         configure more"
+        "{path}: has {what} with {found} decimals, and the instrument is configured with {wanted}: write {found} in its \
+         instrument file, or import the file again with fewer, by --round-price or --round-qty"
     )]
     Precision {
+        /// Which file.
+        path: String,
+        /// Prices or quantities.
+        what: &'static str,
+        /// Decimals in the file.
+        found: u8,
+        /// Decimals asked for.
+        wanted: u8,
+    },
+    /// A number of the file does not fit at the precision that the instrument has.
+    #[error(
+        "{path}: has {what} with {found} decimals, of which some are too large for 64 bits at {wanted}, with which the \
+         instrument is read: where an instrument file has it, write fewer there; where none has, another of its files needs so \
+         many (algo-trader history sources --json): remove that and import it again with fewer, by --round-price or --round-qty"
+    )]
+    TooLarge {
         /// Which file.
         path: String,
         /// Prices or quantities.

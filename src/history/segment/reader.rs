@@ -91,6 +91,20 @@ impl SegmentReader {
         Ok(())
     }
 
+    /// The largest price and the largest quantity of all that is left, in the units asked for, without their signs.
+    ///
+    /// # Errors
+    /// [`SegmentError`] where a block cannot be read or is damaged.
+    pub fn largest(&mut self) -> Result<[u64; 2], SegmentError> {
+        let mut largest = [0; 2];
+        while self.next_block()? {
+            for (largest, unit) in largest.iter_mut().zip([Unit::Price, Unit::Qty]) {
+                *largest = self.block.largest(unit).max(*largest);
+            }
+        }
+        Ok(largest)
+    }
+
     /// The time of the next event; `None` at the end.
     ///
     /// # Errors
@@ -310,7 +324,11 @@ impl SegmentReader {
         let by = wanted.checked_sub(found).and_then(|n| POW10.get(usize::from(n)));
         by.and_then(|by| self.block.multiply(unit, *by)).ok_or_else(|| {
             self.block.clear();
-            SegmentError::Precision { path: self.path.display().to_string(), what, found, wanted }
+            let path = self.path.display().to_string();
+            match found > wanted {
+                true => SegmentError::Precision { path, what, found, wanted },
+                false => SegmentError::TooLarge { path, what, found, wanted },
+            }
         })
     }
 }

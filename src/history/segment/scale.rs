@@ -55,6 +55,12 @@ pub(super) fn fit(num: Num, decimals: u8) -> Fit {
     if num.units % unit == 0 { Fit::Units(num.units / unit) } else { Fit::Grow(num.shortest().decimals) }
 }
 
+/// Whether a number of `found` decimals, without its sign, fits 64 bits at `wanted`.
+pub(in crate::history) fn fits_at(largest: u64, found: u8, wanted: u8) -> bool {
+    let by = wanted.checked_sub(found).and_then(|more| POW10.get(usize::from(more)));
+    by.is_some_and(|by| i128::from(largest) * i128::from(*by) <= i128::from(i64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! Writing a segment: rows in, blocks out, the index last.
 
-use super::block::{Block, Col};
+use super::block::{Block, Col, Unit};
 use super::row::{DepthRow, Row, RowKind};
-use super::scale::{Fit, Num, fit};
+use super::scale::{Fit, Num, fit, fits_at};
 use super::{END_MAGIC, LEVELS_MAX, MAGIC, Place};
-use crate::domain::decimal::DECIMALS_MAX;
+use crate::domain::decimal::{DECIMALS_MAX, POW10};
 use crate::domain::{Side, Time};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -83,6 +83,8 @@ pub struct SegmentWriter {
     places: Vec<Place>,
     rule: GapRule,
     stats: SegmentStats,
+    /// The largest price and quantity of all blocks before, in units of the present precision.
+    largest: [u64; 2],
     failed: Option<io::Error>,
 }
 
@@ -102,6 +104,7 @@ impl SegmentWriter {
             places: Vec::new(),
             rule,
             stats: SegmentStats { bytes: MAGIC.len() as u64, ..SegmentStats::default() },
+            largest: [0; 2],
             failed: None,
         })
     }
@@ -300,6 +303,14 @@ impl SegmentWriter {
             return Err(Refused::Precision { price, qty });
         }
         self.flush();
+        // What was written before is read at the new precision too.
+        let before = [self.block.price_decimals, self.block.qty_decimals];
+        for ((largest, before), after) in self.largest.iter_mut().zip(before).zip([price, qty]) {
+            if !fits_at(*largest, before, after) {
+                return Err(Refused::TooLarge);
+            }
+            *largest *= POW10[usize::from(after - before)] as u64;
+        }
         (self.block.price_decimals, self.block.qty_decimals) = (price, qty);
         match fit(num, decimals) {
             Fit::Units(units) => Ok(units),
@@ -312,6 +323,9 @@ impl SegmentWriter {
         if rows == 0 || self.failed.is_some() {
             self.block.clear();
             return;
+        }
+        for (largest, unit) in self.largest.iter_mut().zip([Unit::Price, Unit::Qty]) {
+            *largest = self.block.largest(unit).max(*largest);
         }
         self.packed.clear();
         self.block.encode(&mut self.packed);
