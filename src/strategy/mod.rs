@@ -35,6 +35,14 @@ use crate::market::{Bar, IndicatorRequest, Top};
 /// A trading algorithm. Every method has an empty default: implement what you need.
 ///
 /// Calls come in ring order. Whatever is done through the [`Context`] leaves for risk at the same event.
+///
+/// A run that goes on with another's journal (`run --recover`) makes each strategy anew, by its
+/// [`build`](registry::StrategySpec::build). What the desk kept is there again before the first call:
+/// [positions](Context::position) with what they earned, [open orders](Context::open_orders) and
+/// [protections](Context::protections), those that only the order manager holds among them. What the strategy kept itself is
+/// not: its fields are those of a new one, timers that were set never come, and indicators, and the range of a sizing, begin with
+/// the bars of before that the venue gives. So what it has to know of a position it asks the context for, at each call, and
+/// [`on_fill`](Self::on_fill) and [`on_order`](Self::on_order) may speak of orders that this one never sent.
 pub trait Strategy: Send {
     /// The best bid or ask of a subscribed instrument changed, or whether it can be trusted did.
     fn on_quote(&mut self, _ctx: &mut Context<'_>, _instrument: InstrumentId, _top: &Top) {}
