@@ -386,6 +386,21 @@ mod tests {
     }
 
     #[test]
+    fn the_default_file_shows_every_parameter_of_the_built_in_strategies_with_its_default() {
+        let text = all_on();
+        let config = built_in(&text).expect("good");
+        for spec in crate::strategy::BUILT_IN {
+            let shown = config.strategies.iter().find(|of| of.name == spec.name);
+            let shown = shown.unwrap_or_else(|| panic!("config/default.toml does not show {}", spec.name));
+            for param in spec.params {
+                let entry = shown.params.entries.iter().find(|entry| entry.name == param.name);
+                let value = entry.map(|entry| &entry.value);
+                assert_eq!(value, Some(&param.kind.default_value()), "{} of {}", param.name, spec.name);
+            }
+        }
+    }
+
+    #[test]
     fn the_values_in_the_default_file_are_the_defaults() {
         let (shown, empty) = (Config::embedded_default(), built_in("").expect("nothing is required"));
         assert_eq!(shown.run, empty.run);
