@@ -624,3 +624,29 @@ fn a_loss_over_its_limit_is_seen_at_the_bar_that_makes_it() {
         assert_eq!(traded("losses.drawdown_max = \"5.85\"", path), [bought, (2, -1_000, 9_500)], "{path}");
     }
 }
+
+#[test]
+fn settings_tell_the_fees_that_are_charged_and_a_note_that_there_are_none() {
+    let dir = tempdir().expect("a directory");
+    minutes(dir.path(), XYZ, &[[10_000, 10_100, 9_900, 10_050], [10_050, 10_150, 10_000, 10_100]]);
+    let ran = |strategy: &str, more: &str| {
+        let text = format!("{more}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{XYZ}\"]");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"));
+        let settings = ran.outcome.provenance.settings.clone();
+        let told =
+            settings.into_iter().filter(|(key, _)| key.starts_with("fees of") || key.starts_with("tier"));
+        (told.collect::<Vec<_>>(), ran.notes, ran.outcome.fills.iter().map(|fill| fill.fee).sum::<i64>())
+    };
+    let pair = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+    let (told, notes, fees) = ran("pair", "");
+    assert_eq!((told, fees), (pair(&format!("fees of {XYZ}"), "maker 0, taker 0"), 0));
+    let note = "traded without fees, as no instrument file gives any; a [[backtest.tier]] charges some";
+    assert_eq!(notes, [format!("{XYZ}: {note}")]);
+    let tier = "[[backtest.tier]]\nvolume = \"0\"\nmaker = \"0.001\"\ntaker = \"0.002\"";
+    let (told, notes, fees) = ran("pair", tier);
+    assert_eq!((told, notes), (pair("tier from 0", "maker 0.001, taker 0.002"), Vec::new()));
+    assert!(fees > 0);
+    // Where nothing was traded nothing is missing.
+    assert_eq!(ran("post-only", "").1, Vec::<String>::new());
+}

@@ -499,7 +499,9 @@ fn a_file_of_funding_rates_that_are_of_another_time_is_told() {
     let path = dir.path().join("rates.csv");
     let told = |text: &str, more: &str| {
         std::fs::write(&path, text).expect("can be written");
-        let settings = format!("balance = \"5000\"\nfunding_file = \"{}\"\n{more}", path.display());
+        // A tier, so that nothing is told of fees.
+        let tier = "[[backtest.tier]]\nvolume = \"0\"\nmaker = \"0\"\ntaker = \"0\"";
+        let settings = format!("balance = \"5000\"\nfunding_file = \"{}\"\n{more}\n{tier}", path.display());
         future("hold-long", &settings, &flat(10_001, 490)).notes
     };
     let rate = |bar: i64| format!("{},0.0001\n", (BEGIN as i64 / 60_000_000_000 + bar) * 60_000);
@@ -1094,7 +1096,8 @@ fn the_program_gives_the_same_bytes_twice_and_says_what_is_wrong() {
         "{out}{told}"
     );
     let (code, out, told) = program(&["backtest", "--config", &file]);
-    assert!(code == Some(0) && out.contains("round trips") && told.is_empty(), "{out}{told}");
+    assert!(code == Some(0) && out.contains("round trips"), "{out}{told}");
+    assert!(told.contains("traded without fees") && told.lines().count() == 1, "{told}");
 
     let refused = |args: &[&str], code: i32, what: &str| {
         let mut all = vec!["backtest", "--config", file.as_str()];

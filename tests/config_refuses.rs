@@ -659,6 +659,13 @@ fn an_instrument_that_cannot_be_traded_exactly_is_refused() {
             "\"binanse\"",
             ":2:9: venue = \"binanse\": must be one of binance; did you mean \"binance\"?",
         ),
+        (
+            "\"binance\"",
+            "\"mine\"",
+            ":2:9: venue = \"mine\": must be one of binance; an instrument of another venue needs no file, since a backtest \
+             takes it as its imported history knows it: [backtest] qty_decimals says what parts of one can be bought, a \
+             [[backtest.tier]] what fees are charged",
+        ),
         ("\"usdm\"", "\"futures\"", ":3:10: market = \"futures\": must be one of spot, usdm, coinm"),
         ("tick =", "tik =", ":10:1: instrument.tik: is not a known key; did you mean tick?"),
     ];

@@ -314,6 +314,7 @@ impl Plan {
             true => config.hours_that_end(outcome.until),
             false => Vec::new(),
         };
+        notes.extend(without_fees(config, outcome));
         let Some(file) = &config.backtest.funding_file else { return notes };
         let range = (outcome.from.max(self.simulation.score.from), outcome.until);
         let traded = traded(config).unwrap_or_default();
@@ -373,9 +374,10 @@ impl Plan {
             let (maker, taker) = (rate(tier.maker), rate(tier.taker));
             put(&format!("tier from {volume:#}"), format!("maker {maker}, taker {taker}"));
         }
+        // Tiers are charged in place of the instruments' own.
         let mut told: Vec<InstrumentId> = Vec::new();
         for id in config.strategies.iter().flat_map(|strategy| &strategy.instruments) {
-            if !told.contains(id) {
+            if b.tiers.is_empty() && !told.contains(id) {
                 told.push(*id);
                 let of = config.instruments.get(*id);
                 let (maker, taker) = (rate(of.maker_fee), rate(of.taker_fee));
@@ -397,6 +399,24 @@ impl Plan {
         }
         all
     }
+}
+
+/// Says of which instruments nothing was charged, where they have no fees and no tier was given: a profit that costs would have
+/// taken is easily believed.
+fn without_fees(config: &Config, outcome: &Outcome) -> Option<String> {
+    if !config.backtest.tiers.is_empty() {
+        return None;
+    }
+    let traded = |of: &&Instrument| outcome.fills.iter().any(|fill| fill.instrument == of.id);
+    let free = |of: &&Instrument| of.maker_fee.0 == 0 && of.taker_fee.0 == 0;
+    let names: Vec<String> =
+        config.instruments.all().iter().filter(free).filter(traded).map(Instrument::name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: traded without fees, as no instrument file gives any; a [[backtest.tier]] charges some",
+            names.join(", ")
+        )
+    })
 }
 
 fn queue_label(queue: Queue) -> String {

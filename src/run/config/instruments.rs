@@ -8,7 +8,7 @@ use super::document::Document;
 use super::raw::{Given, RawInstrument, RawInstrumentFile, RawInstruments};
 use crate::domain::decimal::{DECIMALS_MAX, POW10};
 use crate::domain::instrument::{FeeRate, SYMBOL_BYTES_MAX};
-use crate::domain::params::ConfigProblem;
+use crate::domain::params::{ConfigProblem, nearest};
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, Notional, Price, Qty};
 use std::io;
 use std::ops::{Range, RangeInclusive};
@@ -137,6 +137,22 @@ pub(super) fn check(
     Instruments { table, sources }
 }
 
+/// The venue of an instrument file. What is wanted of one for another venue, a backtest has elsewhere.
+fn known_venue(given: &Spanned<String>, checks: &mut Checks<'_>) -> Option<&'static str> {
+    let names: Vec<&str> = VENUES.iter().map(|(name, _)| *name).collect();
+    let name = given.get_ref().as_str();
+    if names.contains(&name) || nearest(name, &names).is_some() {
+        return checks.choose(given, VENUES);
+    }
+    let expected = format!(
+        "must be one of {}; an instrument of another venue needs no file, since a backtest takes it as its imported history \
+         knows it: [backtest] qty_decimals says what parts of one can be bought, a [[backtest.tier]] what fees are charged",
+        names.join(", ")
+    );
+    checks.refuse(&given.span(), expected);
+    None
+}
+
 /// Reads one file; `None` where anything in it is refused, which `problems` then tells.
 fn read(file: &str, text: &str, problems: &mut Vec<ConfigProblem>) -> Option<(Market, Vec<Instrument>)> {
     let document = match Document::parse(file, text) {
@@ -150,7 +166,7 @@ fn read(file: &str, text: &str, problems: &mut Vec<ConfigProblem>) -> Option<(Ma
     let raw: RawInstrumentFile = document.read(&mut checks.problems);
     let venue = checks
         .require(&raw.venue, &document.span(), "venue", "the venue's name, such as \"binance\"")
-        .and_then(|given| checks.choose(given, VENUES));
+        .and_then(|given| known_venue(given, &mut checks));
     let market = checks
         .require(&raw.market, &document.span(), "market", "one of spot, usdm, coinm")
         .and_then(|given| checks.choose(given, MARKETS));
