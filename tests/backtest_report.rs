@@ -187,15 +187,19 @@ fn the_files_say_what_the_outcome_says_to_the_last_digit() {
     let files = written(&outcome, dir.path());
     let json: serde_json::Value = serde_json::from_str(file(&files, "result.json")).expect("it is JSON");
     let exact = |units: i128| format!("{}.{:08}", units / 100_000_000, units % 100_000_000);
-    assert_eq!(json["end_equity"], exact(outcome.end()));
+    let shortest = |units: i128| exact(units).trim_end_matches('0').trim_end_matches('.').to_owned();
+    assert_eq!(json["start_equity"], "10000");
+    assert_eq!(json["end_equity"], shortest(outcome.end()));
     let closed = outcome.trips.iter().filter(|trip| trip.exit_time.is_some()).count();
     assert_eq!(json["statistics"]["trades"]["trades"], closed);
     assert_eq!(json["open_trades"], outcome.trips.len() - closed);
     assert_eq!(json["from"], "2024-01-01T00:00:00Z");
     // The profits of all trades, the open one at the last price, are what the account gained.
-    let gained = (outcome.end() - outcome.start) as f64 / 1e8;
-    let shared = json["strategies"][0]["profit"].as_f64().expect("a number");
-    assert!((gained - shared).abs() < 1e-6, "{gained} {shared}");
+    let gained = outcome.end() - outcome.start;
+    let sign = if gained < 0 { "-" } else { "" };
+    assert_eq!(json["strategies"][0]["profit"], format!("{sign}{}", shortest(gained.abs())));
+    assert_eq!(json["strategies"][0]["strategy"], outcome.strategies[0]);
+    assert_eq!(json["instruments"][0]["instrument"], outcome.instruments[0].name());
     let equity: Vec<&str> = file(&files, "equity.csv").lines().collect();
     assert_eq!(equity.len(), 2 + outcome.equity.len(), "a header, the start, the points");
     assert_eq!(equity[1], "2024-01-01T00:00:00Z,10000.00000000,0,0,0");

@@ -10,6 +10,12 @@ const NAMED_ELSEWHERE: [&str; 5] =
 /// Words for what has another name in every other place.
 const OTHER_NAMES: [&str; 2] = ["of", "position"];
 
+/// Amounts that are exact wherever they are, but in what is told to be statistics.
+const EXACT: [&str; 8] =
+    ["profit", "fees", "funding", "traded", "qty", "price", "start_equity", "end_equity"];
+/// What is told to be statistics.
+const STATISTICS: [&str; 4] = ["statistics", "closed", "walk_forward", "machine"];
+
 /// Runs the program in `dir`; what it printed, if that is JSON.
 fn told(dir: &Path, args: &[&str]) -> Option<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_algo-trader"));
@@ -25,7 +31,17 @@ fn broken(value: &Value, place: &str, breaks: &mut Vec<String>) {
     match value {
         Value::Object(all) => {
             let elsewhere = NAMED_ELSEWHERE.contains(&last);
+            // All that `risk` tells is metrics.
+            let statistics = place.starts_with("risk ")
+                || place.split('/').any(|part| STATISTICS.contains(&part.trim_end_matches("[]")));
             for (name, value) in all {
+                if !(elsewhere || statistics) && EXACT.contains(&name.as_str()) && value.is_number() {
+                    breaks.push(format!("{place}/{name}: {value}, which is exact and no text"));
+                }
+                let named = ["strategies", "instruments"].contains(&last) && place.ends_with("[]");
+                if named && name == "name" && all.contains_key("profit") {
+                    breaks.push(format!("{place}: the name {name:?}"));
+                }
                 let snake = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
                 if !(elsewhere || snake) || OTHER_NAMES.contains(&name.as_str()) {
                     breaks.push(format!("{place}: the name {name:?}"));
@@ -52,7 +68,7 @@ fn broken(value: &Value, place: &str, breaks: &mut Vec<String>) {
 fn what_is_printed_as_json_keeps_to_the_rules_for_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();
-    let days = [100.5, 101.5, 102.5, 101.5, 100.5, 99.5, 101.0, 103.0];
+    let days = [100.5, 101.5, 102.5, 101.5, 100.5, 99.5, 101.0, 103.0, 104.0, 105.0];
     let rows = days.iter().zip(1..).map(|(close, day)| {
         format!("2024-01-{day:02}T00:00:00Z,{close:.1},{:.1},{:.1},{close:.1},10\n", close + 1.0, close - 1.0)
     });
@@ -90,11 +106,27 @@ fn what_is_printed_as_json_keeps_to_the_rules_for_it() {
         "history list",
         "history verify",
         "export --out exported",
-        "backtest --config bars.toml",
-        "sweep --config bars.toml --param fast=2..3 --param slow=4..5",
     ] {
         check(args);
     }
+    let settings = |json: &Value| {
+        let all = json["settings"].as_array().expect("a list");
+        assert!(
+            !all.is_empty() && all.iter().all(|s| s["key"].is_string() && s["value"].is_string()),
+            "{json}"
+        );
+    };
+    let ran = check("backtest --config bars.toml --report ran");
+    let swept = check("sweep --config bars.toml --param fast=2..3 --param slow=4..5");
+    let result = std::fs::read(dir.join("ran/result.json")).expect("it was asked for");
+    let result: Value = serde_json::from_slice(&result).expect("JSON");
+    [&ran, &swept, &result].into_iter().for_each(settings);
+    assert_eq!((&ran["start_equity"], &ran["end_equity"]), (&result["start_equity"], &result["end_equity"]));
+    let (strategy, instrument) = (&result["strategies"][0], &result["instruments"][0]);
+    assert_eq!(
+        (&strategy["strategy"], &instrument["instrument"]),
+        (&"ma-cross".into(), &"usa:spot:XYZ".into())
+    );
     let profit = check("pnl --journal run.journal");
     assert!(profit["strategies"][0]["strategy"].is_string() && profit["days"][0]["day"].is_string());
     assert!(profit["whole"][0]["net"].is_string(), "{profit}");
@@ -110,5 +142,6 @@ fn what_is_printed_as_json_keeps_to_the_rules_for_it() {
     assert!(moment(&removed["removed"]["imported"]), "{removed}");
     let report = std::fs::read(dir.join("report/latency.json")).expect("it was asked for");
     broken(&serde_json::from_slice(&report).expect("JSON"), "latency.json", &mut breaks);
+    broken(&result, "result.json", &mut breaks);
     assert!(breaks.is_empty(), "{}", breaks.join("\n"));
 }

@@ -8,5 +8,6 @@ mod directory;
 pub mod html;
 pub mod latency;
 mod plot;
+mod setting;
 pub mod sweep;
 pub mod units;

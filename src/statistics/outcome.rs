@@ -5,7 +5,6 @@ use super::summary::{Inputs, Statistics, statistics};
 use super::trades::{ClosedTrade, TradeStatistics};
 use crate::domain::performance::{FillRow, Outcome, RoundTrip};
 use crate::domain::{Price, Qty, Time};
-use serde::{Deserialize, Serialize};
 
 /// What statistics go by besides the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -29,9 +28,9 @@ pub fn of_outcome(outcome: &Outcome, by: &Conventions) -> Statistics {
         held: Some(&held(outcome)),
         benchmark: (!benchmark.is_empty()).then_some(&benchmark[..]),
         trades: &everything.closed(outcome),
-        traded: everything.traded(outcome),
-        fees: everything.fees(outcome),
-        funding: everything.funding(outcome),
+        traded: outcome.number(everything.traded(outcome)),
+        fees: outcome.number(everything.fees(outcome)),
+        funding: outcome.number(everything.funding(outcome)),
         slippage: slippage.map(|(cost, _)| cost),
         decided: slippage.map_or(0.0, |(_, value)| value),
         periods: by.periods,
@@ -91,19 +90,19 @@ pub fn buy_and_hold(outcome: &Outcome) -> Vec<Sample> {
     all
 }
 
-/// The figures of one strategy, or of one instrument.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The figures of one strategy, or of one instrument; amounts are exact, in units of the outcome's currency.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Share {
     /// Whose.
     pub name: String,
     /// Profit of all its trades after fees and funding, with what is still open at the last price.
-    pub profit: f64,
+    pub profit: i128,
     /// Quantity times price of its fills.
-    pub traded: f64,
+    pub traded: i128,
     /// Fees of its fills.
-    pub fees: f64,
+    pub fees: i128,
     /// Funding that it paid.
-    pub funding: f64,
+    pub funding: i128,
     /// Its fills.
     pub fills: u64,
     /// Of those, resting ones.
@@ -176,9 +175,9 @@ impl Selection {
         outcome.trips.iter().filter(|trip| self.has(trip.strategy, trip.instrument))
     }
 
-    fn traded(&self, outcome: &Outcome) -> f64 {
+    fn traded(&self, outcome: &Outcome) -> i128 {
         let value = |fill: &FillRow| outcome.amount(fill.instrument, fill.price.times(fill.qty));
-        outcome.number(self.fills(outcome).map(value).fold(0, i128::saturating_add))
+        self.fills(outcome).map(value).fold(0, i128::saturating_add)
     }
 
     /// What fills cost against the prices that they were decided by, and what they would have come to at those.
@@ -194,14 +193,13 @@ impl Selection {
         known.then(|| (outcome.number(cost) / 2.0, outcome.number(value) / 2.0))
     }
 
-    fn fees(&self, outcome: &Outcome) -> f64 {
-        let fees = self.fills(outcome).map(|fill| outcome.fee(fill.fee));
-        outcome.number(fees.fold(0, i128::saturating_add))
+    fn fees(&self, outcome: &Outcome) -> i128 {
+        self.fills(outcome).map(|fill| outcome.fee(fill.fee)).fold(0, i128::saturating_add)
     }
 
-    fn funding(&self, outcome: &Outcome) -> f64 {
+    fn funding(&self, outcome: &Outcome) -> i128 {
         let rows = outcome.funding.iter().filter(|row| self.has(row.strategy, row.instrument));
-        outcome.number(rows.map(|row| outcome.fee(row.paid)).fold(0, i128::saturating_add))
+        rows.map(|row| outcome.fee(row.paid)).fold(0, i128::saturating_add)
     }
 
     /// Closed trades, in the order in which they were closed; of one moment, in that in which they began.
@@ -224,7 +222,7 @@ impl Selection {
         let funding = self.funding(outcome);
         Share {
             name,
-            profit: outcome.number(earned) - funding,
+            profit: earned.saturating_sub(funding),
             traded: self.traded(outcome),
             fees: self.fees(outcome),
             funding,

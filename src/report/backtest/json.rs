@@ -4,9 +4,11 @@
 use super::BacktestReport;
 use crate::domain::Time;
 use crate::domain::decimal::Scaled;
+use crate::report::setting::Setting;
 use crate::statistics::Statistics;
 use crate::statistics::months::{MonthReturn, monthly};
 use crate::statistics::outcome::{Share, equity};
+use crate::statistics::trades::TradeStatistics;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -22,21 +24,45 @@ struct Document<'a> {
     fills: usize,
     open_trades: usize,
     statistics: &'a Statistics,
-    strategies: &'a [Share],
-    instruments: &'a [Share],
+    strategies: Vec<Row<'a>>,
+    instruments: Vec<Row<'a>>,
     months: Vec<MonthReturn>,
 }
 
-/// In an order that an object would not keep.
+/// The figures of a strategy, or of an instrument.
 #[derive(Serialize)]
-struct Setting<'a> {
-    key: &'a str,
-    value: &'a str,
+struct Row<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instrument: Option<&'a str>,
+    profit: String,
+    traded: String,
+    fees: String,
+    funding: String,
+    fills: u64,
+    maker_fills: u64,
+    open: u64,
+    closed: &'a TradeStatistics,
 }
 
-pub(super) fn text(report: &BacktestReport<'_>) -> Result<String, serde_json::Error> {
+pub(super) fn text<'a>(report: &'a BacktestReport<'a>) -> Result<String, serde_json::Error> {
     let outcome = report.outcome;
-    let amount = |units| Scaled { value: units, decimals: outcome.decimals }.to_string();
+    let amount = |units| format!("{:#}", Scaled { value: units, decimals: outcome.decimals });
+    let row = |share: &'a Share| Row {
+        strategy: None,
+        instrument: None,
+        profit: amount(share.profit),
+        traded: amount(share.traded),
+        fees: amount(share.fees),
+        funding: amount(share.funding),
+        fills: share.fills,
+        maker_fills: share.maker_fills,
+        open: share.open,
+        closed: &share.closed,
+    };
+    let of_strategy = |share: &'a Share| Row { strategy: Some(&share.name), ..row(share) };
+    let of_instrument = |share: &'a Share| Row { instrument: Some(&share.name), ..row(share) };
     let moment = |time: Time| {
         let at = jiff::Timestamp::from_nanosecond(i128::from(time.0));
         at.map_or_else(|_| time.0.to_string(), |at| at.to_string())
@@ -44,7 +70,7 @@ pub(super) fn text(report: &BacktestReport<'_>) -> Result<String, serde_json::Er
     let document = Document {
         name: &outcome.provenance.name,
         sources: &outcome.provenance.sources,
-        settings: outcome.provenance.settings.iter().map(|(key, value)| Setting { key, value }).collect(),
+        settings: Setting::all(&outcome.provenance.settings),
         currency: &outcome.currency,
         from: moment(outcome.from),
         until: moment(outcome.until),
@@ -53,8 +79,8 @@ pub(super) fn text(report: &BacktestReport<'_>) -> Result<String, serde_json::Er
         fills: outcome.fills.len(),
         open_trades: outcome.trips.iter().filter(|trip| trip.exit_time.is_none()).count(),
         statistics: &report.statistics,
-        strategies: &report.strategies,
-        instruments: &report.instruments,
+        strategies: report.strategies.iter().map(of_strategy).collect(),
+        instruments: report.instruments.iter().map(of_instrument).collect(),
         months: monthly(&equity(outcome)),
     };
     let mut text = serde_json::to_string_pretty(&document)?;

@@ -133,7 +133,7 @@ fn trading(s: &Statistics) -> Vec<Row> {
 }
 
 /// One row a strategy, or an instrument.
-pub(super) fn shares(shares: &[Share], heading: &str) -> String {
+pub(super) fn shares(outcome: &Outcome, shares: &[Share], heading: &str) -> String {
     if shares.is_empty() {
         return String::new();
     }
@@ -141,7 +141,7 @@ pub(super) fn shares(shares: &[Share], heading: &str) -> String {
         let closed = &share.closed;
         let maker = if share.fills > 0 { Some(share.maker_fills as f64 / share.fills as f64) } else { None };
         let cells = [
-            signed(share.profit),
+            signed(outcome.number(share.profit)),
             plain(&units::count(closed.trades)),
             plain(&units::count(share.open)),
             plain(&or_nothing(closed.win_rate, percent)),
@@ -150,8 +150,8 @@ pub(super) fn shares(shares: &[Share], heading: &str) -> String {
             plain(&or_nothing(closed.sqn, ratio)),
             plain(&units::count(share.fills)),
             plain(&or_nothing(maker, percent)),
-            plain(&money(share.traded)),
-            plain(&money(share.fees)),
+            plain(&money(outcome.number(share.traded))),
+            plain(&money(outcome.number(share.fees))),
         ];
         format!("<tr><th scope=\"row\" class=\"name\">{}</th>{}</tr>\n", escape(&share.name), cells.concat())
     };

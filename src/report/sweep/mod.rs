@@ -9,6 +9,7 @@ mod page;
 pub use super::directory::ReportError;
 
 use super::directory;
+use super::setting;
 use crate::domain::Time;
 use crate::statistics::{Statistics, stamp};
 use serde::Serialize;
@@ -20,6 +21,7 @@ pub struct SweepReport {
     /// What was run.
     pub name: String,
     /// Settings that bear on the result, in the order in which they are told.
+    #[serde(serialize_with = "setting::serialize")]
     pub settings: Vec<(String, String)>,
     /// Each axis with its values.
     pub axes: Vec<AxisValues>,
