@@ -12,7 +12,7 @@ use crate::run::interrupt::{Interrupt, KillSignal};
 use crate::run::live::{LiveOutcome, ProgressReport};
 use crate::run::orders::OrdersError;
 use crate::run::recover::{RecoverError, left_unended, next_journal};
-use crate::run::{AlertRequest, Config, LiveError, LiveOptions, Pipeline, run_live};
+use crate::run::{AlertRequest, Config, LiveError, LiveOptions, Pipeline, Summary, run_live};
 use crate::strategy::StrategySpec;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,6 +99,7 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         Ok(store) => store,
         Err(outcome) => return outcome,
     };
+    let journal = pipeline.journal.clone().or_else(|| config.journal.path.clone()).filter(|_| live);
     let options = LiveOptions {
         store,
         audit: common.audit_request(&config, what),
@@ -111,10 +112,21 @@ pub fn run(args: Args, strategies: &'static [StrategySpec]) -> Outcome {
         pipeline,
     };
     let title = if live { "Live market data, live orders" } else { "Live market data, paper fills" };
-    match run_live(&config, options) {
+    let ran = run_live(&config, options);
+    let summary = match &ran {
+        Ok(summary) => Some(summary),
+        Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(&**summary),
+        Err(_) => None,
+    };
+    let held = summary.zip(journal.as_deref()).and_then(|(summary, journal)| what_is_held(summary, journal));
+    let outcome = match ran {
         Ok(summary) => print(&summary, &config, common, Beside::default(), title, false),
         Err(error) => tell_failure(error, &config, common, title),
+    };
+    if let Some(held) = held {
+        eprintln!("{held}");
     }
+    outcome
 }
 
 /// Says, before anything is sent, that it will be: to standard error, so that it is seen with `--json` too.
@@ -149,6 +161,21 @@ fn tell_what_did_not_end(journal: Option<&Path>, run: &str) {
              goes on with it"
         );
     }
+}
+
+/// What a run with live orders leaves held, since only a run that goes on with it knows of that; `None` where it holds nothing.
+fn what_is_held(summary: &Summary, journal: &Path) -> Option<String> {
+    let held: Vec<String> = (summary.strategies.iter())
+        .filter(|result| result.position.qty.0 != 0)
+        .map(|result| format!("{} {} of {}", result.label, result.qty(), result.instrument.name()))
+        .collect();
+    (!held.is_empty()).then(|| {
+        format!(
+            "held at the end: {}; --recover {} goes on with it, and a run without that knows nothing of it",
+            held.join(", "),
+            journal.display()
+        )
+    })
 }
 
 /// Says that a venue was never heard of, where that is so: an empty run is not a good one.

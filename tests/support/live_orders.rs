@@ -59,7 +59,14 @@ pub fn spot_instruments() -> Vec<Instrument> {
 /// A configuration, with the files that it names.
 pub struct LiveConfig {
     pub config: Config,
-    _files: Vec<tempfile::NamedTempFile>,
+    files: Vec<tempfile::NamedTempFile>,
+}
+
+impl LiveConfig {
+    /// Files that it names, which go with it.
+    pub fn files(&self) -> Vec<&Path> {
+        self.files.iter().map(tempfile::NamedTempFile::path).collect()
+    }
 }
 
 pub fn file(text: &str) -> tempfile::NamedTempFile {
@@ -134,7 +141,7 @@ ws_api = "{}"
     );
     let table = InstrumentTable::new(instruments).expect("distinct");
     let config = Config::from_text_with_instruments(&text, "test", table).unwrap_or_else(|e| panic!("{e}"));
-    LiveConfig { config, _files: vec![ca, key] }
+    LiveConfig { config, files: vec![ca, key] }
 }
 
 /// What the scripted strategy does next, once the order before is over.
