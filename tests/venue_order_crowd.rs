@@ -3,7 +3,7 @@
 use algo_trader::domain::{Market, Time};
 use algo_trader::net::{Frame, FrameSource, SourceError, SourceId, SourceInfo};
 use algo_trader::venue::local::demo_instruments;
-use algo_trader::venue::local::serve::{AtEnd, BookView, Pace, Running, Server, ServerOptions};
+use algo_trader::venue::local::serve::{AtEnd, BookView, Fault, Pace, Running, Server, ServerOptions};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -233,4 +233,45 @@ fn orders_trade_with_a_recording_and_its_frames_are_byte_for_byte_the_same() {
     let trades = alice.done("GET", "/api/v3/myTrades", &[SYMBOL]);
     assert!(trades.as_array().is_some_and(|rows| rows.len() as u32 >= filled), "{trades}");
     assert_eq!(account["balances"].as_array().map(Vec::is_empty), Some(false));
+}
+
+#[test]
+fn a_symbol_that_trades_again_does_so_at_the_book_that_is_shown_then() {
+    let at = 1_723_075_200_000_000_000;
+    let snapshot = br#"{"lastUpdateId":7,"bids":[["60000.00","5"]],"asks":[["60000.01","5"]]}"#;
+    let trade = br#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723075201000,"s":"BTCUSDT","t":1,"p":"60500.01","q":"0.5","T":1723075201000,"m":false,"M":true}}"#;
+    let diff = br#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723075202000,"s":"BTCUSDT","U":8,"u":9,"b":[["60000.00","0"],["60500.00","5"]],"a":[["60000.01","0"],["60500.01","5"]]}}"#;
+    let frames = vec![
+        (at, snapshot.to_vec()),
+        (at + 1_000_000_000, trade.to_vec()),
+        (at + 2_000_000_000, diff.to_vec()),
+    ];
+    let sources = vec![frames::source("made-up", Market::Spot, Some("BTCUSDT"))];
+    let source = Recorded { sources, frames: frames.into_iter(), now: (0, Vec::new()) };
+    let mut options = ServerOptions::recorded(Box::new(source), demo_instruments());
+    (options.pace, options.wait_for_clients, options.at_end) = (Pace::Max, 1, AtEnd::StayOpen);
+    options.accounts = vec![account("alice", &[("USDT", "1000000")])];
+    let venue = Server::start(options).expect("the venue starts");
+    let alice = Trader::new(&venue, "alicehmac");
+    assert_eq!(market(&alice, "BUY", "0.1")["fills"][0]["price"], "60000.01000000");
+    let order = [SYMBOL, ("side", "BUY"), ("type", "LIMIT"), ("timeInForce", "GTC")];
+    let resting =
+        alice.done("POST", ORDER, &[&order[..], &[("quantity", "0.1"), ("price", "59000.00")][..]].concat());
+    let symbol = |status: &str| {
+        let fault = Fault::Symbol { symbol: "BTCUSDT".into(), status: status.into() };
+        assert!(venue.control().inject(fault));
+    };
+    symbol("HALT");
+    let path = "/stream?streams=btcusdt@trade/btcusdt@depth@100ms";
+    let mut client = connect(venue.endpoint(Market::Spot).expect("served"), venue.ca_pem(), path);
+    for expected in [&trade[..], &diff[..]] {
+        assert_eq!(text(&mut client).expect("a frame").as_bytes(), expected);
+    }
+    let id = resting["orderId"].to_string();
+    assert_eq!(alice.done("GET", ORDER, &[SYMBOL, ("orderId", &id)])["status"], "NEW");
+    symbol("TRADING");
+    // No frame comes any more.
+    assert_eq!(market(&alice, "BUY", "0.1")["fills"][0]["price"], "60500.01000000");
+    let maker = [&order[..2], &[("type", "LIMIT_MAKER"), ("quantity", "0.1"), ("price", "60400.00")][..]];
+    assert!(alice.done("POST", ORDER, &maker.concat())["orderId"].is_u64(), "it takes nothing now");
 }

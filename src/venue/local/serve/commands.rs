@@ -152,8 +152,7 @@ impl Server {
                 match found {
                     Some((id, status)) => {
                         self.stats.fault("symbol", 1);
-                        let now = self.now();
-                        self.api.change(now, |exchange, _| exchange.set_status(id, status));
+                        self.set_status(id, &symbol, status);
                     }
                     None => log::error!("no symbol {symbol:?}, or no state {status:?}"),
                 }

@@ -9,7 +9,7 @@
 //! and that ids of its trades are of another row than those of the public ones.
 
 use super::super::api::Api;
-use super::super::exchange::SymbolId;
+use super::super::exchange::{SymbolId, SymbolStatus};
 use super::listing::Listing;
 use super::scan;
 use super::server::Server;
@@ -27,12 +27,21 @@ impl Server {
             return;
         }
         let now = self.now();
-        for listing in self.exchange.listings(Market::Spot).filter(|listing| listing.book.is_synced()) {
-            let Some(id) = self.api.exchange().symbol(&listing.instrument.symbol) else { continue };
-            if let Some(last) = listing.last_price() {
-                self.api.change(now, |exchange, _| exchange.set_last_price(id, last));
+        for listing in self.exchange.listings(Market::Spot) {
+            if let Some(id) = self.api.exchange().symbol(&listing.instrument.symbol) {
+                show_as_it_stands(&mut self.api, id, listing, now);
             }
-            show(&mut self.api, id, listing, now);
+        }
+    }
+
+    /// Gives a symbol of spot another state. One that trades again does so at the book and the last price that listeners know,
+    /// not at those of before it was halted.
+    pub(super) fn set_status(&mut self, id: SymbolId, symbol: &str, status: SymbolStatus) {
+        let now = self.now();
+        self.api.change(now, |exchange, _| exchange.set_status(id, status));
+        let listing = self.exchange.listing(Market::Spot, symbol);
+        if let Some(listing) = listing.filter(|_| self.meets_market && status == SymbolStatus::Trading) {
+            show_as_it_stands(&mut self.api, id, listing, now);
         }
     }
 
@@ -73,6 +82,17 @@ impl Server {
         }
         self.spread(at);
     }
+}
+
+/// Shows the exchange the book and the last price of a listing, between frames.
+fn show_as_it_stands(api: &mut Api, id: SymbolId, listing: &Listing, now: Time) {
+    if !listing.book.is_synced() {
+        return;
+    }
+    if let Some(last) = listing.last_price() {
+        api.change(now, |exchange, _| exchange.set_last_price(id, last));
+    }
+    show(api, id, listing, now);
 }
 
 /// Shows the exchange the book of a listing.
