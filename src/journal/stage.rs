@@ -203,8 +203,12 @@ impl<S: Shared> Stage<S> for JournalStage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Command;
-    use crate::domain::{Scope, Time};
+    use crate::domain::event::{Command, Report};
+    use crate::domain::order::ReportKind;
+    use crate::domain::{
+        Extras, InstrumentId, Order, OrderId, OrderKind, Price, Qty, Scope, Side, StrategyId, Time,
+        TimeInForce,
+    };
     use crate::journal::{JournalHeader, JournalSink, SyncPolicy};
     use crate::pipeline::lane;
     use std::io::{self, Write};
@@ -268,6 +272,28 @@ mod tests {
         assert_eq!(adds(&mut stage, &disk, 2, release, 2), (HEAD + 2 * ENTRY, 1), "with what was before it");
         assert_eq!(adds(&mut stage, &disk, 3, Slot::clock(), 3), (0, 0));
         assert_eq!(adds(&mut stage, &disk, 4, Slot::clock(), 3_600_000), (0, 0), "it can be run again");
+    }
+
+    #[test]
+    fn in_a_live_run_an_answer_of_the_venue_does_not_wait_in_memory_and_elsewhere_it_does() {
+        let order = Order {
+            id: OrderId(1),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(1),
+            price: Price(1),
+            extras: Extras::NONE,
+        };
+        let refused = Slot::report(&Report::of(&order, ReportKind::Rejected));
+        let (mut live, disk) = stage(Some(Duration::from_secs(1)));
+        assert_eq!(adds(&mut live, &disk, 1, Slot::clock(), 5_000), (0, 0));
+        assert_eq!(adds(&mut live, &disk, 2, refused, 5_001), (HEAD + 2 * ENTRY, 0), "and not synced");
+        let (mut replayed, disk) = stage(None);
+        assert_eq!(adds(&mut replayed, &disk, 1, refused, 5_001), (0, 0), "it can be run again");
     }
 
     #[test]

@@ -130,7 +130,8 @@ impl JournalWriter {
         Ok(writer)
     }
 
-    /// The same, where no entry is to wait in memory for longer than this of the ring's time: for a run that cannot be run again.
+    /// The same, where no entry is to wait in memory for longer than this of the ring's time, and none that says what became of
+    /// an order at all: for a run that cannot be run again.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience_ns = Some(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX));
@@ -174,7 +175,8 @@ impl JournalWriter {
         self.is_urgent |= slot.kind() == Kind::Command;
         if let Some(patience) = self.patience_ns {
             let begun = *self.begun.get_or_insert(slot.time());
-            self.is_late = slot.time().since(begun) >= patience;
+            // An answer that is lost leaves its order unknown: who goes on has to ask, and may wait a while to be told.
+            self.is_late |= slot.kind() == Kind::Report || slot.time().since(begun) >= patience;
         }
     }
 
