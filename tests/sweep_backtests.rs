@@ -112,8 +112,11 @@ fn results_are_of_all_that_they_depend_on() {
     let rated = format!("[backtest]\nfunding_file = \"{}\"", file.display());
     let plain = subject("", "");
     assert_eq!(plain, subject("", "another"), "a file that nobody reads");
+    let streams = |all: &str| subject(&format!("[venue]\nstreams = [{all}]"), "");
+    assert_eq!(plain, streams(r#""trade", "bookTicker""#), "the same trades count");
     let of_rates = subject(&rated, "");
     let others = [
+        streams(r#""aggTrade", "bookTicker""#),
         of_rates.clone(),
         subject(&rated, "another"),
         subject("[hours]\n\"usa:spot\" = \"always\"", ""),

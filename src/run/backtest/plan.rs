@@ -356,6 +356,9 @@ impl Plan {
         put("funding_file", b.funding_file.as_ref().map_or(String::new(), |file| file.display().to_string()));
         put("equity_seconds", b.equity_seconds.to_string());
         put("qty_decimals", b.qty_decimals.to_string());
+        if config.venue.aggregates_alone() {
+            put("trades", "aggregates ([venue] streams)".to_owned());
+        }
         // Of bars that are given none are made.
         let watched = self.simulation.sourcing.iter().zip(&self.simulation.score.watched);
         if watched.into_iter().any(|(of, watched)| *watched && !of.bars_given) {

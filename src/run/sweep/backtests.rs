@@ -192,9 +192,11 @@ impl<'a> Backtests<'a> {
         // Strategies of one's own are in the program, and change without its version.
         let program = std::env::current_exe().map(|path| contents(&path));
         format!(
-            "{} {program:?} {files:?} {:?} {backtest:?} {:?} {:?} {:?} {:?} {:?} {:?} {strategies:?} {data:?}",
+            "{} {program:?} {files:?} {:?} {} {backtest:?} {:?} {:?} {:?} {:?} {:?} {:?} {strategies:?} {data:?}",
             env!("CARGO_PKG_VERSION"),
             self.conventions,
+            // Of the streams that a live run would ask for nothing else counts here: which trades of a feed are heard.
+            c.venue.aggregates_alone(),
             c.hours,
             c.pipeline.answer_delay_us,
             c.risk,
