@@ -171,6 +171,35 @@ fn a_journal_replays_to_the_same_order_stream() {
 }
 
 #[test]
+fn a_trade_that_a_recording_has_twice_is_counted_and_in_no_bar() {
+    let Some(paths) = recorded("spot-ethusdt-20240808") else { return };
+    let mut whole = in_memory(&paths[0], Market::Spot, "ETHUSDT");
+    whole.all.truncate(12_000);
+    let is_trade = |(_, bytes): &(_, Vec<u8>)| bytes.windows(11).take(200).any(|w| w == b"\"e\":\"trade\"");
+    let trades: Vec<_> = (0..whole.all.len()).filter(|i| is_trade(&whole.all[*i])).collect();
+    let middle = trades.len() / 2;
+    let run = |mut frames: Frames| {
+        let options = threads(Threading::Inline);
+        let summary = replay_frames(&Config::embedded_default(), &mut frames, options).expect("a good run");
+        let json = summary.to_json();
+        let count = |name: &str| json[name].as_u64().expect("a count");
+        let bars: u64 = summary.books.iter().map(|(_, book)| book.bars).sum();
+        let counts = ["repeated_trades", "missing_trades", "late_trades", "incomplete_bars"].map(count);
+        (bars, summary.execution.fills, counts)
+    };
+    let (bars, fills, [repeated, missing, late, incomplete]) = run(whole.clone());
+    assert_eq!((bars > 10, repeated, missing), (true, 0, 0));
+    let mut doubled = whole.clone();
+    doubled.all.insert(trades[middle + 1], whole.all[trades[middle]].clone());
+    assert_eq!(run(doubled.clone()), (bars, fills, [1, missing, late, incomplete]));
+    // It stands for none that is missing.
+    doubled.all.remove(trades[middle - 20]);
+    let (_, _, counts) = run(doubled);
+    assert_eq!(counts[..2], [1, 1]);
+    assert!(counts[3] > incomplete, "{counts:?}");
+}
+
+#[test]
 fn one_diff_left_out_is_one_gap_and_the_book_is_hidden_until_the_next_snapshot() {
     let Some(paths) = recorded("usdm-btcusdt") else { return };
     let whole = in_memory(&paths[0], Market::UsdM, "BTCUSDT");

@@ -400,6 +400,7 @@ fn to_json(ran: &Ran) -> Value {
         "late_trades": books.late_trades,
         "ahead_trades": books.ahead_trades,
         "missing_trades": books.missing_trades,
+        "repeated_trades": books.repeated_trades,
         "incomplete_bars": books.incomplete_bars,
         "blind_books": ran.summary.blind_books().collect::<Vec<_>>(),
         "stopped": ran.summary.stopped.as_ref().map(ToString::to_string),

@@ -42,6 +42,7 @@ pub fn trades_astray(books: &BookTotals, incomplete: IncompleteBars) -> Vec<Stri
             "trades were dated more than a minute after this host's time, and are in no bar: is its clock set?".to_owned(),
         ),
         (books.missing_trades, "trades are missing by their ids".to_owned()),
+        (books.repeated_trades, "trades came again, by their ids: they are in no bar and fill no order".to_owned()),
         (
             books.incomplete_bars,
             format!("bars lack trades, or may (the first, and those where data was lost), and were {then}"),

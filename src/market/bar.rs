@@ -17,6 +17,8 @@
 //! Of connections that bring the same trades one may be ahead when it joins, so that trades come after later ones: the
 //! first and the last of a bar are so by their ids.
 //!
+//! A trade that came before, by its id, is counted and in no bar.
+//!
 //! *Incomplete* is a bar that lacks, or may lack, trades of its own: a time bar that was under way when the first trade came;
 //! one in or right before which ids were passed over; after an interruption the open one and the next, unless the ids show
 //! that nothing was lost. It is counted and not handed out, unless the settings say so ([`IncompleteBars`]). Bars of amounts
@@ -230,6 +232,12 @@ impl BarBuilder {
         self.ids.missing()
     }
 
+    /// Trades that came again, by their ids; they are in no bar.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.ids.repeated()
+    }
+
     /// What brings the trades was interrupted: whether any are missing the next one tells.
     pub fn interrupted(&mut self) {
         self.ids.interrupted();
@@ -272,6 +280,9 @@ impl BarBuilder {
     #[inline]
     pub fn on_trade(&mut self, trade: &Trade, now: Time) -> Option<Bar> {
         let link = self.ids.take(trade.id);
+        if link == Link::Again {
+            return None;
+        }
         let (added, target) = match self.rule {
             Rule::Time { length_ns, offset_ns, grace_ns } => {
                 if !self.is_believed(trade.venue_time, now) {
@@ -321,7 +332,7 @@ impl BarBuilder {
             Link::Behind => self.lacks = self.lacks.saturating_sub(1),
             Link::Skips(passed) if self.bar.is_some() => self.lacks = self.lacks.saturating_add(passed),
             Link::Lost => self.partial = self.bar.is_some(),
-            Link::First | Link::Follows | Link::Skips(_) => {}
+            Link::First | Link::Follows | Link::Again | Link::Skips(_) => {}
         }
     }
 
@@ -331,7 +342,7 @@ impl BarBuilder {
             Link::First => self.partial = self.known_from.is_none_or(|from| start < from),
             Link::Skips(passed) => self.lacks = passed,
             Link::Lost => self.partial = true,
-            Link::Follows | Link::Behind => {}
+            Link::Follows | Link::Behind | Link::Again => {}
         }
     }
 

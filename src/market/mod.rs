@@ -10,7 +10,7 @@ pub mod known;
 pub mod message;
 pub mod request;
 pub mod stage;
-mod trade_ids;
+pub(crate) mod trade_ids;
 
 pub use bar::{BarBuilder, BarSpec, IncompleteBars};
 pub use known::{KnownIndicators, known_values};

@@ -155,6 +155,8 @@ pub struct BookCounts {
     pub ahead_trades: u64,
     /// Trades that are missing by their ids.
     pub missing_trades: u64,
+    /// Trades that came again, by their ids.
+    pub repeated_trades: u64,
     /// Bars that lacked, or may have lacked, trades.
     pub incomplete_bars: u64,
     /// Whether depth came, and its book is not in step with it in the end.
@@ -290,6 +292,7 @@ impl MarketStage {
             late_trades: s.bars.late(),
             ahead_trades: s.bars.ahead(),
             missing_trades: s.bars.missing(),
+            repeated_trades: s.bars.repeated(),
             incomplete_bars: s.bars.incomplete(),
             blind: s.depth_seen && books.valid(s.instrument).is_none(),
         };

@@ -297,6 +297,7 @@ impl Summary {
             totals.late_trades += b.late_trades;
             totals.ahead_trades += b.ahead_trades;
             totals.missing_trades += b.missing_trades;
+            totals.repeated_trades += b.repeated_trades;
             totals.incomplete_bars += b.incomplete_bars;
             totals.book_bytes_max = totals.book_bytes_max.max(b.book_bytes);
         }
@@ -381,6 +382,7 @@ impl Summary {
         put("late_trades", json!(books.late_trades));
         put("ahead_trades", json!(books.ahead_trades));
         put("missing_trades", json!(books.missing_trades));
+        put("repeated_trades", json!(books.repeated_trades));
         put("incomplete_bars", json!(books.incomplete_bars));
         let e = &self.execution;
         put("intents", json!(e.intents));
@@ -480,6 +482,8 @@ pub struct BookTotals {
     pub ahead_trades: u64,
     /// Trades that are missing by their ids.
     pub missing_trades: u64,
+    /// Trades that came again, by their ids.
+    pub repeated_trades: u64,
     /// Bars that lacked, or may have lacked, trades.
     pub incomplete_bars: u64,
     /// Memory of the largest book.
@@ -577,6 +581,7 @@ fn book_json(instrument: &Instrument, b: &BookCounts) -> Value {
         "bbo_equal": b.bbo_equal,
         "bytes": b.book_bytes,
         "missing_trades": b.missing_trades,
+        "repeated_trades": b.repeated_trades,
         "incomplete_bars": b.incomplete_bars,
         "valid": b.top.valid,
     })

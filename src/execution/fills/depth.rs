@@ -21,6 +21,7 @@ use crate::domain::event::Trade;
 use crate::domain::order::ReportKind;
 use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
 use crate::market::book::Book;
+use crate::market::trade_ids::{Link, TradeIds};
 
 /// Places for resting orders of one instrument.
 const RESTING_MAX: usize = 256;
@@ -111,6 +112,8 @@ struct Taken {
 pub struct DepthMarket {
     queue: Queue,
     aggregates: bool,
+    /// Which trades came, so that one that comes again fills nothing.
+    ids: TradeIds,
     /// By time of arrival.
     resting: Vec<Resting>,
     taken: Vec<Taken>,
@@ -125,6 +128,7 @@ impl DepthMarket {
         Self {
             queue,
             aggregates,
+            ids: TradeIds::new(false),
             resting: Vec::with_capacity(RESTING_MAX),
             taken: Vec::with_capacity(SWEEP_LEVELS_MAX),
             sweep: Vec::with_capacity(SWEEP_LEVELS_MAX),
@@ -224,7 +228,8 @@ impl DepthMarket {
 
     /// Somebody traded.
     pub(super) fn on_trade(&mut self, trade: &Trade, teller: &mut Teller) {
-        if self.resting.is_empty() || trade.aggregate != self.aggregates {
+        let is_ours = trade.aggregate == self.aggregates && self.ids.take(trade.id) != Link::Again;
+        if !is_ours || self.resting.is_empty() {
             return;
         }
         let side = trade.aggressor.opposite();

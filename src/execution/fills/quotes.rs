@@ -10,6 +10,7 @@ use super::teller::Teller;
 use crate::domain::event::{Quote, Trade};
 use crate::domain::order::ReportKind;
 use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, Slot, TimeInForce};
+use crate::market::trade_ids::{Link, TradeIds};
 
 /// Places for resting orders of one instrument.
 const RESTING_MAX: usize = 256;
@@ -25,6 +26,8 @@ pub struct QuoteMarket {
     /// By side: the best level as it was last told.
     seen: [Level; 2],
     last: Option<Price>,
+    /// Which trades came, so that one that comes again fills nothing.
+    ids: TradeIds,
     /// By time of arrival.
     resting: Vec<(Order, i64)>,
 }
@@ -34,7 +37,16 @@ impl QuoteMarket {
     #[must_use]
     pub fn new(touch: bool, quoted: bool, aggregates: bool) -> Self {
         let (nothing, resting) = ([Level::default(); 2], Vec::with_capacity(RESTING_MAX));
-        Self { touch, quoted, aggregates, best: nothing, seen: nothing, last: None, resting }
+        Self {
+            touch,
+            quoted,
+            aggregates,
+            best: nothing,
+            seen: nothing,
+            last: None,
+            ids: TradeIds::new(false),
+            resting,
+        }
     }
 
     /// The market's price for an order of `side`, and how much is there.
@@ -72,7 +84,7 @@ impl QuoteMarket {
     }
 
     pub(super) fn on_trade(&mut self, trade: &Trade, teller: &mut Teller) {
-        if trade.aggregate != self.aggregates {
+        if trade.aggregate != self.aggregates || self.ids.take(trade.id) == Link::Again {
             return;
         }
         self.last = Some(trade.price);
@@ -89,9 +101,12 @@ impl QuoteMarket {
 
     /// Trades have happened with nobody there.
     pub(super) fn pass_over(&mut self, trades: &[Slot]) {
-        let ours = |slot: &Slot| slot.as_trade().filter(|trade| trade.aggregate == self.aggregates);
-        if let Some(trade) = trades.iter().rev().find_map(ours) {
-            self.last = Some(trade.price);
+        let ours =
+            trades.iter().filter_map(Slot::as_trade).filter(|trade| trade.aggregate == self.aggregates);
+        for trade in ours {
+            if self.ids.take(trade.id) != Link::Again {
+                self.last = Some(trade.price);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use crate::domain::{
     TimeInForce,
 };
 use crate::market::book::{Book, BookKeeper};
+use crate::market::trade_ids::{Link, TradeIds};
 use crate::pipeline::{Answer, LaneReceiver, LaneSender, Stage};
 use crate::venue::binance::encode::{OrderBytes, encode_cancel, encode_order};
 use std::collections::VecDeque;
@@ -51,6 +52,8 @@ struct Told {
     /// Whether depth came: from then on there is the book or nothing.
     depth: bool,
     quote: Option<Quote>,
+    /// Which trades came, so that one that comes again fills nothing.
+    ids: TradeIds,
 }
 
 impl Told {
@@ -314,14 +317,18 @@ impl PaperVenue {
 
     /// A trade in the market fills resting orders that it went through.
     fn on_trade(&mut self, trade: &Trade) {
-        if trade.aggregate != self.settings.aggregates || self.resting[trade.instrument.index()].is_empty() {
+        let index = trade.instrument.index();
+        if trade.aggregate != self.settings.aggregates
+            || self.told[index].ids.take(trade.id) == Link::Again
+            || self.resting[index].is_empty()
+        {
             return;
         }
         let side = trade.aggressor.opposite();
         let mut left = trade.qty.0;
         while left > 0 {
             let touch = self.settings.fill_on_touch;
-            let resting = &mut self.resting[trade.instrument.index()];
+            let resting = &mut self.resting[index];
             let Some((order, qty)) = resting.reached(side, trade.price, touch, Qty(left)) else { break };
             left -= self.fill_resting(&order, qty).0;
         }
@@ -482,5 +489,12 @@ mod tests {
             }
         });
         assert_eq!(reports[2..], [(2, ReportKind::Fill, 3), (2, ReportKind::Expired, 0)]);
+        // A trade that comes again fills nothing; the next does.
+        assert!(venue.resting[0].add(order(4, Side::Sell, 10, false), Qty(10)));
+        let mut left = |id| {
+            venue.on_trade(&Trade { id, qty: Qty(4), ..trade });
+            10 + venue.positions[0][0]
+        };
+        assert_eq!([1, 2, 1, 2, 3].map(&mut left), [10, 6, 6, 6, 2]);
     }
 }

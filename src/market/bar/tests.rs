@@ -220,6 +220,30 @@ fn a_bar_of_amounts_begins_anew_after_a_loss_and_is_not_handed_out_with_a_trade_
 }
 
 #[test]
+fn a_trade_that_comes_again_is_in_no_bar() {
+    let amount = 3 * 100_000;
+    let specs =
+        [BarSpec::Time { seconds: 3 }, BarSpec::Tick(3), BarSpec::Volume(amount), BarSpec::Dollar(5_000)];
+    for spec in specs {
+        let made = |ids: &[u64]| {
+            let mut bars = bars(spec).of_trades(Some(Time(0)), true);
+            let at = |id: u64| Trade { id, ..trade((100 + id) * S, 5, 1) };
+            let made: Vec<_> = ids.iter().filter_map(|id| take(&mut bars, at(*id))).collect();
+            (made, bars.repeated(), bars.late())
+        };
+        let ids: Vec<u64> = (1..=20).collect();
+        let mut doubled = ids.clone();
+        doubled.splice(7..7, [7, 7, 4, 6]);
+        assert!(made(&ids).0.len() > 2, "{spec}");
+        assert_eq!(made(&doubled), (made(&ids).0, 4, 0), "{spec}");
+    }
+    // One that comes again is not one that is missing.
+    let ten = bars(BarSpec::Time { seconds: 10 }).of_trades(None, true);
+    let ids: Vec<u64> = (1..=25).chain([25]).chain(27..=41).collect();
+    assert_eq!(whole(ten, &ids), (vec![110, 130], 2));
+}
+
+#[test]
 fn weeks_begin_on_monday() {
     let mut bars = bars(BarSpec::Time { seconds: WEEK_S });
     // 2024-08-08 was a Thursday; its week began on 2024-08-05.
