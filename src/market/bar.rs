@@ -20,7 +20,8 @@
 //! A trade that came before, by its id, is counted and in no bar.
 //!
 //! *Incomplete* is a bar that lacks, or may lack, trades of its own: a time bar that was under way when the first trade came;
-//! one in or right before which ids were passed over; after an interruption the open one and the next, unless the ids show
+//! one in or right before which ids were passed over, or in which one came that is far from those before it, unless the next
+//! shows it to be a mistake; after an interruption the open one and the next, unless the ids show
 //! that nothing was lost. It is counted and not handed out, unless the settings say so ([`IncompleteBars`]). Bars of amounts
 //! have no beginning of their own: after an interruption with a loss the open one is dropped, and the next trade begins
 //! another.
@@ -140,6 +141,8 @@ pub struct BarBuilder {
     partial: bool,
     /// How many ids were passed over in the open bar, or right before it, that have not come yet.
     lacks: u64,
+    /// Whether it may lack some, as the next trade's id will tell.
+    unsure: bool,
     incomplete: u64,
     /// Where the time bar began that was withheld last, until it is taken.
     missed: Option<Time>,
@@ -190,6 +193,7 @@ impl BarBuilder {
             incomplete_bars: IncompleteBars::Withhold,
             partial: false,
             lacks: 0,
+            unsure: false,
             incomplete: 0,
             missed: None,
         }
@@ -302,7 +306,7 @@ impl BarBuilder {
                 self.close();
             }
         }
-        self.add(trade, trade.venue_time);
+        self.add(trade, self.id_among(trade, link), trade.venue_time);
         self.sum = self.sum.saturating_add(added);
         if self.sum >= target { self.close() } else { None }
     }
@@ -332,6 +336,9 @@ impl BarBuilder {
             Link::Behind => self.lacks = self.lacks.saturating_sub(1),
             Link::Skips(passed) if self.bar.is_some() => self.lacks = self.lacks.saturating_add(passed),
             Link::Lost => self.partial = self.bar.is_some(),
+            Link::Strays => self.unsure = self.bar.is_some(),
+            Link::Confirms => self.partial |= std::mem::take(&mut self.unsure),
+            Link::Refutes => self.unsure = false,
             Link::First | Link::Follows | Link::Again | Link::Skips(_) => {}
         }
     }
@@ -342,7 +349,8 @@ impl BarBuilder {
             Link::First => self.partial = self.known_from.is_none_or(|from| start < from),
             Link::Skips(passed) => self.lacks = passed,
             Link::Lost => self.partial = true,
-            Link::Follows | Link::Behind | Link::Again => {}
+            Link::Strays => self.unsure = true,
+            Link::Follows | Link::Behind | Link::Again | Link::Confirms | Link::Refutes => {}
         }
     }
 
@@ -374,29 +382,39 @@ impl BarBuilder {
         if link != Link::Follows && self.bar.is_none() {
             self.note_begun(link, start);
         }
-        self.add(trade, start);
+        self.add(trade, self.id_among(trade, link), start);
         let end = start.plus_nanos(length_ns);
         self.closes_at = end.max(now.plus_nanos(end.since(trade.venue_time))).plus_nanos(grace_ns);
         closed
     }
 
+    /// By which id a trade stands among those of its bar: one that strays is taken as it comes.
+    #[inline]
+    fn id_among(&self, trade: &Trade, link: Link) -> u64 {
+        match link {
+            Link::Strays if self.bar.is_some() => self.ends.1,
+            Link::Strays => 0,
+            _ => trade.id,
+        }
+    }
+
     /// Takes the trade into the open bar, or into one that begins at `start`.
     #[inline]
-    fn add(&mut self, trade: &Trade, start: Time) {
+    fn add(&mut self, trade: &Trade, id: u64, start: Time) {
         match &mut self.bar {
             Some(bar) => {
                 bar.high = bar.high.max(trade.price);
                 bar.low = bar.low.min(trade.price);
-                if trade.id >= self.ends.1 {
-                    (bar.close, self.ends.1) = (trade.price, trade.id);
-                } else if trade.id < self.ends.0 {
-                    (bar.open, self.ends.0) = (trade.price, trade.id);
+                if id >= self.ends.1 {
+                    (bar.close, self.ends.1) = (trade.price, id);
+                } else if id < self.ends.0 {
+                    (bar.open, self.ends.0) = (trade.price, id);
                 }
                 bar.volume.0 = bar.volume.0.saturating_add(trade.qty.0);
                 bar.trades = bar.trades.saturating_add(1);
             }
             None => {
-                self.ends = (trade.id, trade.id);
+                self.ends = (id, id);
                 self.bar = Some(Bar {
                     instrument: self.instrument,
                     start,
@@ -418,7 +436,7 @@ impl BarBuilder {
             self.closed_until = bar.start.plus_nanos(length_ns);
         }
         let (partial, lacks) = (std::mem::take(&mut self.partial), std::mem::take(&mut self.lacks));
-        if partial || lacks > 0 {
+        if std::mem::take(&mut self.unsure) || partial || lacks > 0 {
             self.incomplete += 1;
             if self.incomplete_bars == IncompleteBars::Give {
                 return Some(bar);

@@ -5,9 +5,12 @@
 //! was overtaken and comes yet; some markets use up numbers for what no stream brings (`venue::binance::ids_are_dense`), and
 //! there a number that is passed over says something only after an interruption.
 //!
+//! One that is far from the last is believed once the next goes on from it: else one odd id would make millions of trades
+//! missing. Until then it is held that some may be.
+//!
 //! Which of the last numbers came is kept, so that a trade that a recording has twice is told from one that was overtaken.
 
-/// Trades may be overtaken by so many; an id further back is of another count.
+/// Trades may be overtaken by so many; an id further back, or further on, may be a mistake or of another count.
 const OVERTAKEN_MAX: u64 = 256;
 
 /// What an id says of what came before it.
@@ -23,6 +26,12 @@ pub(crate) enum Link {
     Again,
     /// So many were passed over.
     Skips(u64),
+    /// It is far from the last: the next tells whether there is a gap, or another count, or its id is a mistake.
+    Strays,
+    /// The one before strayed, and this goes on from it: there is a gap.
+    Confirms,
+    /// One before strayed, and this goes on from what was before that: nothing is missing.
+    Refutes,
     /// After an interruption something is missing, how much nobody knows; or the venue counts anew.
     Lost,
 }
@@ -79,6 +88,10 @@ impl Count {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TradeIds {
     count: Count,
+    /// That of one that strayed, or that which was left for another; else none.
+    other: Count,
+    /// Whether one strayed, and the next has not told yet.
+    strayed: bool,
     /// Whether one came.
     begun: bool,
     /// Whether the data was interrupted since the last.
@@ -94,7 +107,16 @@ pub(crate) struct TradeIds {
 impl TradeIds {
     /// Of a market where every number is that of a trade, or not.
     pub const fn new(dense: bool) -> Self {
-        Self { count: Count::new(), begun: false, doubted: false, dense, missing: 0, repeated: 0 }
+        Self {
+            count: Count::new(),
+            other: Count::new(),
+            strayed: false,
+            begun: false,
+            doubted: false,
+            dense,
+            missing: 0,
+            repeated: 0,
+        }
     }
 
     /// What was passed over and has not come.
@@ -120,7 +142,7 @@ impl TradeIds {
     /// A trade came.
     #[inline]
     pub fn take(&mut self, id: u64) -> Link {
-        if id == self.count.next && id != 0 {
+        if id == self.count.next && id != 0 && !self.strayed {
             self.count.mark(id);
             (self.count.next, self.doubted) = (id.wrapping_add(1), false);
             return Link::Follows;
@@ -130,11 +152,13 @@ impl TradeIds {
 
     fn take_other(&mut self, id: u64) -> Link {
         let doubted = std::mem::take(&mut self.doubted);
+        let strayed = std::mem::take(&mut self.strayed);
         let is_first = !std::mem::replace(&mut self.begun, true);
         let next = self.count.next;
         // An id of zero is none.
         if is_first || doubted || id == 0 || next == 0 {
             self.count = if id == 0 { Count::new() } else { Count::from(id) };
+            self.other = Count::new();
             return if is_first {
                 Link::First
             } else if doubted {
@@ -144,18 +168,54 @@ impl TradeIds {
             };
         }
         match id.checked_sub(next) {
-            Some(passed) => {
+            Some(passed) if passed <= OVERTAKEN_MAX || !self.dense => {
                 self.count.go_on(id);
-                if !self.dense {
-                    return Link::Follows;
+                if strayed {
+                    self.other = Count::new();
                 }
-                self.missing = self.missing.saturating_add(passed);
-                Link::Skips(passed)
+                match passed {
+                    0 => Link::Refutes,
+                    _ if !self.dense => Link::Follows,
+                    _ => {
+                        self.missing = self.missing.saturating_add(passed);
+                        Link::Skips(passed)
+                    }
+                }
             }
-            None if next - id <= OVERTAKEN_MAX => self.take_earlier(id),
-            None => {
+            None if next - id <= OVERTAKEN_MAX => {
+                self.strayed = strayed;
+                self.take_earlier(id)
+            }
+            None if !self.dense => {
                 self.count = Count::from(id);
-                if self.dense { Link::Lost } else { Link::Follows }
+                Link::Follows
+            }
+            _ => self.take_far(id, strayed),
+        }
+    }
+
+    /// One that is far from the last: the first of another count, or the second; or the next of one that was left.
+    fn take_far(&mut self, id: u64, strayed: bool) -> Link {
+        if id != self.other.next {
+            (self.other, self.strayed) = (Count::from(id), true);
+            return Link::Strays;
+        }
+        let left = std::mem::replace(&mut self.count, std::mem::take(&mut self.other));
+        self.count.go_on(id);
+        if !strayed {
+            return Link::Follows;
+        }
+        match self.count.first.checked_sub(left.next) {
+            Some(passed) => {
+                self.missing = self.missing.saturating_add(passed);
+                // What was passed over may come yet.
+                self.count.first = left.next;
+                Link::Confirms
+            }
+            None => {
+                // Of a part that a recording has twice it goes on with what comes behind both.
+                self.other = left;
+                Link::Lost
             }
         }
     }
@@ -186,11 +246,11 @@ mod tests {
 
     #[test]
     fn what_is_passed_over_is_missing_until_it_comes() {
-        use Link::{Behind, First, Follows, Lost, Skips};
+        use Link::{Behind, First, Follows, Lost, Skips, Strays};
         assert_eq!(links(true, &[7, 8, 9]), (vec![First, Follows, Follows], 0));
         assert_eq!(links(true, &[7, 10, 8, 9, 11]), (vec![First, Skips(2), Behind, Behind, Follows], 0));
         assert_eq!(links(true, &[7, 10, 9, 11]), (vec![First, Skips(2), Behind, Follows], 1));
-        assert_eq!(links(true, &[1_000, 7, 8]), (vec![First, Lost, Follows], 0), "the venue counts anew");
+        assert_eq!(links(true, &[1_000, 7, 8]), (vec![First, Strays, Lost], 0), "the venue counts anew");
         assert_eq!(links(false, &[7, 10, 8, 11]), (vec![First, Follows, Behind, Follows], 0));
         assert_eq!(links(true, &[0, 0, 5, 0]), (vec![First, Follows, Follows, Follows], 0), "without ids");
         assert_eq!(
@@ -223,6 +283,40 @@ mod tests {
         }
         assert_eq!((ids.missing(), ids.repeated()), (0, 0));
         assert!((945..=1_200).all(|id| ids.take(id) == Again) && ids.repeated() == 256);
+    }
+
+    #[test]
+    fn one_odd_id_makes_nothing_missing_and_a_gap_is_counted_once_the_next_goes_on_from_it() {
+        use Link::{Behind, Confirms, First, Follows, Lost, Refutes, Skips, Strays};
+        assert_eq!(
+            links(true, &[500, 501, 1, 502, 503]),
+            (vec![First, Follows, Strays, Refutes, Follows], 0)
+        );
+        assert_eq!(links(true, &[500, 501, 9_000_000_000, 502]), (vec![First, Follows, Strays, Refutes], 0));
+        assert_eq!(links(true, &[500, 501, 1, 2, 3]), (vec![First, Follows, Strays, Lost, Follows], 0));
+        assert_eq!(
+            links(true, &[500, 501, 900, 901, 902]),
+            (vec![First, Follows, Strays, Confirms, Follows], 398)
+        );
+        assert_eq!(
+            links(true, &[500, 5_500, 5_501, 5_503]),
+            (vec![First, Strays, Confirms, Skips(1)], 5_000)
+        );
+        // What overtook, or came again, tells nothing of it; the same odd id again is no second.
+        assert_eq!(links(true, &[500, 502, 1, 501, 503]).0, [First, Skips(1), Strays, Behind, Refutes]);
+        assert_eq!(links(true, &[500, 501, 1, 1, 502]), (vec![First, Follows, Strays, Strays, Refutes], 0));
+        assert_eq!(links(true, &[500, 501, 1, u64::MAX, 502]).1, 0);
+        // A refuted one is forgotten.
+        assert_eq!(
+            links(true, &[500, 900, 501, 901, 902]),
+            (vec![First, Strays, Refutes, Strays, Confirms], 399)
+        );
+        // What of a gap comes yet.
+        assert_eq!(links(true, &[500, 900, 901, 899]), (vec![First, Strays, Confirms, Behind], 398));
+        // A hundred that a recording has twice, two thousand later.
+        let ids: Vec<u64> = (1_000..=3_000).chain(1_000..1_100).chain(3_001..=3_100).collect();
+        assert_eq!(links(true, &ids).1, 0);
+        assert_eq!(links(false, &[500, 1, 502]).0, [First, Follows, Follows], "its numbers say nothing");
     }
 
     #[test]

@@ -244,6 +244,44 @@ fn a_trade_that_comes_again_is_in_no_bar() {
 }
 
 #[test]
+fn one_odd_id_drops_no_bar_and_a_gap_however_long_does() {
+    let ten = || bars(BarSpec::Time { seconds: 10 }).of_trades(None, true);
+    let five = || bars(BarSpec::Tick(5)).of_trades(None, true);
+    for odd in [1, 9_000_000_000] {
+        // Within 120 s, and right at the end of 120 s.
+        for at in [24, 29] {
+            let ids: Vec<u64> = (1_001..=1_000 + at).chain([odd]).chain(1_001 + at..=1_040).collect();
+            assert_eq!(whole(ten(), &ids), (vec![110, 120, 130], 1), "{odd} {at}");
+            assert_eq!(whole(five(), &ids), ((100..140).step_by(5).collect(), 0), "{odd} {at}");
+        }
+        // It is the first of a bar: whether the one before lacks something was not known when that closed.
+        let ids: Vec<u64> = (1_001..=1_030).chain([odd]).chain(1_031..=1_050).collect();
+        assert_eq!(whole(ten(), &ids), (vec![110, 130, 140], 2), "{odd}");
+    }
+    let ids = |first: u64| (1..=first).chain(5_000..=5_022).collect::<Vec<_>>();
+    assert_eq!(whole(ten(), &ids(24)), (vec![110, 130], 2));
+    assert_eq!(whole(ten(), &ids(30)), (vec![110, 140], 3));
+    assert_eq!(whole(five(), &ids(23)).1, 1);
+    // The odd one is the last or the first of its bar by when it came.
+    let mut bars = bars(BarSpec::Time { seconds: 10 }).of_trades(Some(Time(0)), true);
+    let of = |(at, id, price): (u64, u64, i64)| Trade { id, ..trade(at * S, price, 1) };
+    let story = [
+        (11, 501, 4),
+        (12, 9_000_000_000, 7),
+        (13, 502, 5),
+        (21, 503, 1),
+        (22, 1, 2),
+        (23, 504, 3),
+        (31, 505, 9),
+    ];
+    let made: Vec<_> = story.into_iter().filter_map(|t| take(&mut bars, of(t))).collect();
+    assert_eq!(
+        made.iter().map(|bar| (bar.open.0, bar.close.0, bar.trades)).collect::<Vec<_>>(),
+        [(4, 5, 3), (1, 3, 3)]
+    );
+}
+
+#[test]
 fn weeks_begin_on_monday() {
     let mut bars = bars(BarSpec::Time { seconds: WEEK_S });
     // 2024-08-08 was a Thursday; its week began on 2024-08-05.
