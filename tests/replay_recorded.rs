@@ -200,6 +200,43 @@ fn a_trade_that_a_recording_has_twice_is_counted_and_in_no_bar() {
 }
 
 #[test]
+fn a_futures_trade_that_cannot_be_read_makes_its_bar_incomplete_and_leaves_its_book_alone() {
+    let Some(paths) = recorded("usdm-ethusdt-20240808") else { return };
+    let mut whole = in_memory(&paths[0], Market::UsdM, "ETHUSDT");
+    whole.all.truncate(30_000);
+    let is_trade = |(_, bytes): &(_, Vec<u8>)| bytes.windows(11).take(200).any(|w| w == b"\"e\":\"trade\"");
+    let trades: Vec<_> = (0..whole.all.len()).filter(|i| is_trade(&whole.all[*i])).collect();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let journal_of = |name: &str| dir.path().join(name).with_extension("journal");
+    let counts = |summary: &Summary| {
+        let totals = summary.book_totals();
+        let bars: u64 = summary.books.iter().map(|(_, book)| book.bars).sum();
+        (bars, totals.incomplete_bars, totals.gaps, summary.books.iter().any(|(_, book)| book.blind))
+    };
+    let run = |name: &str, mut frames: Frames| {
+        let mut options = threads(Threading::Inline);
+        options.pipeline.journal = Some(journal_of(name));
+        let summary = replay_frames(&Config::embedded_default(), &mut frames, options).expect("a good run");
+        (summary.feed.as_ref().map(|feed| feed.decode_errors), counts(&summary))
+    };
+    let (_, (bars, incomplete, gaps, blind)) = run("whole", whole.clone());
+    // One that has others of its bar on both sides.
+    let second = |at: usize| {
+        let frame = String::from_utf8(whole.all[trades[at]].1.clone()).expect("frames are UTF-8");
+        let (_, time) = frame.split_once("\"T\":").expect("a trade has its time");
+        time[..10].to_owned()
+    };
+    let middle = (trades.len() / 2..).find(|at| second(at - 5) == second(at + 5)).expect("a busy second");
+    let mut cut = whole.clone();
+    cut.all[trades[middle]].1.truncate(100);
+    assert_eq!(run("cut", cut), (Some(1), (bars - 1, incomplete + 1, gaps, blind)));
+    let mut journal = JournalReader::open(&journal_of("cut")).expect("a good journal");
+    let again = replay_journal(&Config::embedded_default(), &mut journal, threads(Threading::Inline))
+        .expect("it reads");
+    assert_eq!(counts(&again), (bars - 1, incomplete + 1, gaps, blind), "as the journal has it");
+}
+
+#[test]
 fn one_diff_left_out_is_one_gap_and_the_book_is_hidden_until_the_next_snapshot() {
     let Some(paths) = recorded("usdm-btcusdt") else { return };
     let whole = in_memory(&paths[0], Market::UsdM, "BTCUSDT");

@@ -407,6 +407,8 @@ pub enum Event {
     Command(Command),
     /// No connection brings this instrument's market data any more: its book is invalid until the next snapshot.
     Interrupted(InstrumentId),
+    /// A trade of this instrument came and could not be read: bars may lack it, and its book holds.
+    TradeUnread(InstrumentId),
     /// The venue changed the rules of an instrument.
     Rules(Rules),
     /// The venue changed what it takes at the market.

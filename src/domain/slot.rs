@@ -83,6 +83,8 @@ pub enum Kind {
     Rules = 13,
     /// The venue changed what it takes of an instrument at the market.
     MarketRules = 14,
+    /// A trade of an instrument could not be read.
+    TradeUnread = 15,
 }
 
 impl Kind {
@@ -102,6 +104,7 @@ impl Kind {
             12 => Kind::Interrupted,
             13 => Kind::Rules,
             14 => Kind::MarketRules,
+            15 => Kind::TradeUnread,
             _ => Kind::Clock,
         }
     }
@@ -277,6 +280,12 @@ impl Slot {
     #[must_use]
     pub fn interrupted(instrument: InstrumentId) -> Self {
         Self::head(Kind::Interrupted, FIRST | LAST, instrument, [0; 5])
+    }
+
+    /// A trade of this instrument came and could not be read.
+    #[must_use]
+    pub fn trade_unread(instrument: InstrumentId) -> Self {
+        Self::head(Kind::TradeUnread, FIRST | LAST, instrument, [0; 5])
     }
 
     /// Stamps the slot as the sequencer publishes it; `read_to_publish` in steps of 2^[`READ_TO_PUBLISH_SHIFT`]. Not for [`Kind::Levels`], whose words hold levels.
@@ -558,6 +567,7 @@ impl Slot {
                 lot: Qty(w[5] as i64),
             }),
             Kind::Interrupted => Event::Interrupted(instrument),
+            Kind::TradeUnread => Event::TradeUnread(instrument),
         }
     }
 }

@@ -548,6 +548,7 @@ impl Stage<BookKeeper> for MarketStage {
                 }
             }
             Kind::Interrupted => self.interrupted(seq, slot.instrument()),
+            Kind::TradeUnread => self.states[slot.instrument().index()].bars.unread(),
             _ => {}
         }
         if slot.is_last()

@@ -96,6 +96,8 @@ pub(crate) struct TradeIds {
     begun: bool,
     /// Whether the data was interrupted since the last.
     doubted: bool,
+    /// Whether a trade that could not be read came since the last.
+    unread: bool,
     /// Whether numbers that are passed over are trades that are missing.
     dense: bool,
     /// Passed over, and not come since.
@@ -113,6 +115,7 @@ impl TradeIds {
             strayed: false,
             begun: false,
             doubted: false,
+            unread: false,
             dense,
             missing: 0,
             repeated: 0,
@@ -134,9 +137,15 @@ impl TradeIds {
         self.doubted = true;
     }
 
-    /// Whether it was, and no trade came since.
+    /// A trade came that could not be read: where every number is a trade's the next id tells whether it is missing, and
+    /// elsewhere whether anything may be.
+    pub const fn unread(&mut self) {
+        self.unread = true;
+    }
+
+    /// Whether something may be missing since the last trade.
     pub const fn doubted(&self) -> bool {
-        self.doubted
+        self.doubted || self.unread
     }
 
     /// A trade came.
@@ -144,14 +153,15 @@ impl TradeIds {
     pub fn take(&mut self, id: u64) -> Link {
         if id == self.count.next && id != 0 && !self.strayed {
             self.count.mark(id);
-            (self.count.next, self.doubted) = (id.wrapping_add(1), false);
+            (self.count.next, self.doubted, self.unread) = (id.wrapping_add(1), false, false);
             return Link::Follows;
         }
         self.take_other(id)
     }
 
     fn take_other(&mut self, id: u64) -> Link {
-        let doubted = std::mem::take(&mut self.doubted);
+        let unread = std::mem::take(&mut self.unread);
+        let doubted = std::mem::take(&mut self.doubted) || (unread && (!self.dense || id == 0));
         let strayed = std::mem::take(&mut self.strayed);
         let is_first = !std::mem::replace(&mut self.begun, true);
         let next = self.count.next;
@@ -329,6 +339,19 @@ mod tests {
                 assert!(ids.doubted());
                 assert_eq!((ids.take(next), ids.doubted()), (link, false), "{next}");
             }
+        }
+        // After a trade that could not be read ids tell how many are missing, where they can.
+        for (dense, next, link) in [
+            (true, 8, Link::Follows),
+            (true, 9, Link::Skips(1)),
+            (false, 8, Link::Follows),
+            (false, 9, Link::Lost),
+        ] {
+            let mut ids = TradeIds::new(dense);
+            ids.take(7);
+            ids.unread();
+            assert!(ids.doubted());
+            assert_eq!((ids.take(next), ids.doubted()), (link, false), "{dense} {next}");
         }
     }
 }

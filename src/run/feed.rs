@@ -160,7 +160,7 @@ impl Feed {
     }
 
     /// A frame cannot be decoded: the book that it would have changed is none from here to its next snapshot, as a live run
-    /// takes it; where there is no book, the top that it would have replaced is none.
+    /// takes it; where there is no book, the top that it would have replaced is none. A trade is missing in bars alone.
     #[cold]
     fn unread_frame(
         &mut self,
@@ -169,9 +169,15 @@ impl Feed {
         read: u64,
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
-        let Some(instrument) = self.interrupted_by(source, frame.bytes) else { return Ok(()) };
+        let told = match self.unread(source, frame.bytes) {
+            Some(Unread { instrument, kind: StreamKind::Trades }) => Slot::trade_unread(instrument),
+            _ => match self.interrupted_by(source, frame.bytes) {
+                Some(instrument) => Slot::interrupted(instrument),
+                None => return Ok(()),
+            },
+        };
         sequencer.advance(frame.received)?;
-        sequencer.publish(Slot::interrupted(instrument), read)
+        sequencer.publish(told, read)
     }
 
     /// Whose book or top a frame makes none that cannot be decoded.

@@ -72,6 +72,11 @@ impl Sink for Files {
         Ok(())
     }
 
+    /// A capture has the frame, of which a replay makes the same.
+    fn trade_unread(&mut self, _: InstrumentId, _: Time, _: u64) -> Result<(), Stopped> {
+        Ok(())
+    }
+
     fn round(&mut self, _: Time, _: u64) -> Result<Round, Stopped> {
         Ok(Round { worked: false, ticked: false })
     }

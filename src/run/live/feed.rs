@@ -18,7 +18,7 @@ use crate::run::interrupt::Interrupt;
 use crate::run::pipeline::BarsWanted;
 use crate::run::sequencer::Stopped;
 use crate::venue::binance::limits::{Retry, TooMuch};
-use crate::venue::binance::streams::{ConnectionId, Request, StreamClient, StreamSettings, Verdict};
+use crate::venue::binance::streams::{ConnectionId, Loss, Request, StreamClient, StreamSettings, Verdict};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -386,8 +386,15 @@ impl LiveFeed {
                             if let Untold::Unread(error) = untold {
                                 let of = self.decoding.unread(source, bytes);
                                 // At once: what comes behind it is not to be traded on with it missing.
-                                if let Some(instrument) = client.unread(*id, of, error, now) {
-                                    sink.interrupted(instrument, now, self.clock.raw())?;
+                                let stamp = self.clock.raw();
+                                match client.unread(*id, of, error, now) {
+                                    Some(Loss::Market(instrument)) => {
+                                        sink.interrupted(instrument, now, stamp)?
+                                    }
+                                    Some(Loss::Trade(instrument)) => {
+                                        sink.trade_unread(instrument, now, stamp)?
+                                    }
+                                    None => {}
                                 }
                             }
                         }

@@ -40,6 +40,9 @@ pub(super) trait Sink {
     /// What was known of an instrument's book no longer holds.
     fn interrupted(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped>;
 
+    /// A trade of an instrument came that cannot be read; its frame did, too.
+    fn trade_unread(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped>;
+
     /// Time passes.
     fn round(&mut self, now: Time, stamp: u64) -> Result<Round, Stopped>;
 
@@ -79,6 +82,11 @@ impl Sink for Pipeline {
     fn interrupted(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped> {
         self.sequencer.advance(now)?;
         self.sequencer.publish(Slot::interrupted(instrument), stamp)
+    }
+
+    fn trade_unread(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped> {
+        self.sequencer.advance(now)?;
+        self.sequencer.publish(Slot::trade_unread(instrument), stamp)
     }
 
     fn round(&mut self, now: Time, stamp: u64) -> Result<Round, Stopped> {

@@ -44,6 +44,15 @@ pub struct UnreadFrames {
     pub error: DecodeError,
 }
 
+/// What the stages are to be told of a frame that cannot be read, before anything that follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// What they know of an instrument's book or top no longer holds.
+    Market(InstrumentId),
+    /// A trade of it may be missing in bars.
+    Trade(InstrumentId),
+}
+
 /// What is told at once, and then now and then.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Told {
@@ -211,8 +220,7 @@ impl StreamClient {
         );
     }
 
-    /// A frame came that cannot be decoded, of this stream, if it says so. Gives the instrument of which the stages are to be
-    /// told, before anything that follows, that what they know of its book or top no longer holds.
+    /// A frame came that cannot be decoded, of this stream, if it says so. Gives what the stages are to be told.
     #[cold]
     pub fn unread(
         &mut self,
@@ -220,7 +228,7 @@ impl StreamClient {
         of: Option<Unread>,
         error: DecodeError,
         now: Time,
-    ) -> Option<InstrumentId> {
+    ) -> Option<Loss> {
         self.alive(id, now);
         self.counts.unread += 1;
         let Some((Unread { instrument, kind }, watched)) =
@@ -252,7 +260,7 @@ impl StreamClient {
                 "its best bid and ask are not to be traded on until others come",
             ),
             (StreamKind::Quotes, _) => (false, "its best bid and ask go by its book alone"),
-            (StreamKind::Trades, _) => (false, "it is missing, in bars too"),
+            (StreamKind::Trades, _) => (false, "bars that may lack it are incomplete"),
             _ => (false, "it is missing"),
         };
         if let Some(times) = watched.doubts.told[kind as usize].again(now) {
@@ -265,6 +273,9 @@ impl StreamClient {
             );
         }
         self.counts.interruptions += u64::from(interrupted);
-        interrupted.then_some(instrument)
+        match kind {
+            StreamKind::Trades => Some(Loss::Trade(instrument)),
+            _ => interrupted.then_some(Loss::Market(instrument)),
+        }
     }
 }

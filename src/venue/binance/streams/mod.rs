@@ -28,7 +28,7 @@ pub use bars::BarsAsked;
 pub use book_watch::SnapshotVerdict;
 pub use client::{FollowedState, LineState, Request, StreamClient, StreamSettings};
 pub use counts::StreamCounts;
-pub use doubt::UnreadFrames;
+pub use doubt::{Loss, UnreadFrames};
 pub use line::ConnectionId;
 pub use plan::{STREAMS, StreamKind, StreamName};
 pub use snapshots::{ASIDE, FetchFailure, snapshot_weight};

@@ -1,6 +1,7 @@
 //! What is not believed any more, and what becomes of it: frames that cannot be read, quotes that contradict a book, streams
 //! that stay behind.
 
+use super::super::doubt::Loss;
 use super::*;
 use crate::domain::contradiction::Contradiction;
 use crate::venue::DecodeError;
@@ -125,10 +126,15 @@ fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_long
         let of = Some(Unread { instrument, kind });
         rig.client.unread(id, of, DecodeError::Json, rig.now)
     };
-    assert_eq!(unread(&mut rig, StreamKind::Trades), None);
+    assert_eq!(
+        unread(&mut rig, StreamKind::Trades),
+        Some(Loss::Trade(instrument)),
+        "each, and the book holds"
+    );
+    assert_eq!(rig.client.counts.interruptions, 0);
     assert_eq!(unread(&mut rig, StreamKind::Quotes), None, "the book has the same, and says it");
     assert_eq!(rig.client.books_synced().0, 1);
-    assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
+    assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(Loss::Market(instrument)));
     assert_eq!(unread(&mut rig, StreamKind::Diffs), None, "told once");
     assert_eq!(rig.client.books_synced().0, 0);
     assert_eq!(rig.diff(id, 15, 16), Verdict::Unsynced, "not on a book that is wrong");
@@ -148,7 +154,7 @@ fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_long
         rig.diff(id, at, at + 1);
         rig.client.fetched(instrument, at, None, rig.now, &mut rig.out);
         assert_eq!(rig.client.books_synced().0, 1, "round {round}");
-        assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(instrument));
+        assert_eq!(unread(&mut rig, StreamKind::Diffs), Some(Loss::Market(instrument)));
     }
     assert!(waited[0] <= 201 && waited[8] >= 14_000, "{waited:?}");
     let counts = rig.client.counts;
@@ -167,7 +173,7 @@ fn a_best_bid_and_ask_that_cannot_be_read_is_none_where_there_is_no_book() {
     let of = Some(Unread { instrument, kind: StreamKind::Quotes });
     assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None, "there was none yet");
     assert_eq!(rig.quote(id, 5), Verdict::Publish);
-    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), Some(instrument));
+    assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), Some(Loss::Market(instrument)));
     assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None);
     assert_eq!(rig.client.unread(id, None, DecodeError::Json, rig.now), None, "nobody knows whose");
     assert_eq!(rig.client.counts.unread, 4);
