@@ -278,6 +278,28 @@ fn what_the_entrys_open_was_beyond_already_fills_there_and_no_nearer_its_trigger
 }
 
 #[test]
+fn what_a_close_triggers_does_not_fill_at_the_open_that_comes_at_its_moment() {
+    // Bought at 98.50, below its stop at 99.00, in a bar that does not move: the close triggers it, and it was there all the
+    // time. The next open is far lower, at the same moment or a minute later.
+    let (flat, crash) = ([9_850; 4], [8_000, 8_100, 7_900, 8_000]);
+    let left = [(1, 1_000, 9_850), (2, -1_000, 9_850)];
+    assert_eq!(traded("bracket", "", &[FIRST, flat, crash, crash]), left);
+    let dir = tempdir().expect("a directory");
+    some_minutes(dir.path(), XYZ, &[(0, FIRST), (1, flat), (3, crash), (4, crash)]);
+    let text = format!("[[strategy]]\nname = \"bracket\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+    assert_eq!(fills(&run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"))), left);
+    // It fell to 10,075, rose to 10,300, so 100 below is 10,200, and passed that on the way to its close.
+    let trail = [10_081, 10_300, 10_075, 10_150];
+    let (entry, down) = ((1, 1_000, 10_075), "[backtest]\npath = \"low-first\"");
+    assert_eq!(traded("trail", down, &[FIRST, CALM, trail, [9_000; 4]]), [entry, (3, -1_000, 10_200)]);
+    assert_eq!(traded("trail", down, &[FIRST, CALM, trail, [10_400; 4]]), [entry, (3, -1_000, 10_200)]);
+    // One that the close did not come to meets the gap.
+    let near = [10_081, 10_300, 10_075, 10_210];
+    assert_eq!(traded("trail", down, &[FIRST, CALM, near, [9_000; 4]]), [entry, (3, -1_000, 9_000)]);
+}
+
+#[test]
 fn an_exit_that_takes_longer_than_a_bar_meets_the_market_as_it_is_then() {
     let latency = |latency: &str| format!("[backtest]\norder_latency = \"{latency}\"");
     let fall = [10_000, 10_010, 9_850, 9_860];

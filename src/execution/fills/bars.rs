@@ -23,7 +23,7 @@
 use super::teller::Teller;
 use crate::domain::event::Kline;
 use crate::domain::order::ReportKind;
-use crate::domain::{Bar, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
+use crate::domain::{Bar, Order, OrderId, OrderKind, Passed, Price, Side, Time, TimeInForce};
 use std::collections::VecDeque;
 
 /// Places for orders of one instrument that rest or wait for a bar.
@@ -31,10 +31,20 @@ const ORDERS_MAX: usize = 256;
 /// Points of the path that are remembered: an order may arrive some of them after its cause.
 const POINTS_MAX: usize = 16;
 
+/// The event that an order was asked for at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cause {
+    /// Its number.
+    pub seq: u64,
+    /// Its moment.
+    pub time: Time,
+}
+
 /// A point of a bar's path.
 #[derive(Debug, Clone, Copy)]
 struct Point {
-    time: Time,
+    /// The event that it came with: a bar closes at the moment at which the next one opens, so its time does not tell.
+    seq: u64,
     /// How long its bar is, ns; zero where nobody knows.
     bar_ns: u64,
     /// The point before it in its bar; none where the bar opens.
@@ -85,7 +95,7 @@ impl BarMarket {
             self.points.pop_front();
         }
         let bar_ns = kline.close_time.since(kline.open_time);
-        self.points.push_back(Point { time: teller.now, bar_ns, before, price });
+        self.points.push_back(Point { seq: teller.seq, bar_ns, before, price });
         self.price = Some(price);
         self.open = !kline.closed;
         match before {
@@ -114,12 +124,13 @@ impl BarMarket {
     }
 
     /// Bars have passed, the last of them this, with nobody there.
-    pub(super) fn pass_over_bars(&mut self, before: Price, (time, last): (Time, Bar)) {
+    pub(super) fn pass_over_bars(&mut self, passed: Passed, last: Bar) {
         if self.points.len() == POINTS_MAX {
             self.points.pop_front();
         }
+        let Passed { seq, before } = passed;
         let price = last.close;
-        self.points.push_back(Point { time, bar_ns: 0, before: Some(before), price });
+        self.points.push_back(Point { seq, bar_ns: 0, before: Some(before), price });
         (self.price, self.open, self.volume) = (Some(price), false, last.volume.0);
     }
 
@@ -254,8 +265,8 @@ impl BarMarket {
         }
     }
 
-    /// An order arrives that the event at `caused` had asked for.
-    pub(super) fn arrive(&mut self, order: &Order, caused: Time, teller: &mut Teller) {
+    /// An order arrives that an event had asked for.
+    pub(super) fn arrive(&mut self, order: &Order, cause: Cause, teller: &mut Teller) {
         let Some(price) = self.price else { return teller.unmet(order) };
         if !order.extras.is_none() && !order.kind.is_conditional() {
             return teller.say(order, ReportKind::Rejected);
@@ -272,7 +283,7 @@ impl BarMarket {
         teller.say(order, ReportKind::Accepted);
         let immediate = order.tif != TimeInForce::Gtc;
         match order.kind {
-            kind if kind.is_conditional() && immediate => self.on_path(order, caused, price, teller),
+            kind if kind.is_conditional() && immediate => self.on_path(order, cause, price, teller),
             kind if kind.is_conditional() => {
                 self.rest(order, teller);
                 if self.open && is_beyond(order, price, true) {
@@ -303,11 +314,11 @@ impl BarMarket {
         self.resting.push(Resting { order: *order, left: order.qty.0 });
     }
 
-    /// An order that the path triggered on its way to the point at `caused`.
-    fn on_path(&mut self, order: &Order, caused: Time, price: Price, teller: &mut Teller) {
+    /// An order that the path triggered on its way to where it was asked for.
+    fn on_path(&mut self, order: &Order, cause: Cause, price: Price, teller: &mut Teller) {
         let now = Order { kind: order.kind.triggered(), tif: TimeInForce::Gtc, ..*order };
-        let taken_ns = teller.now.since(caused);
-        let point = self.points.iter().rev().find(|point| point.time <= caused);
+        let taken_ns = teller.now.since(cause.time);
+        let point = self.points.iter().rev().find(|point| point.seq <= cause.seq);
         let Some(point) = point.filter(|point| point.bar_ns == 0 || taken_ns < point.bar_ns) else {
             // The bar that triggered it is long over.
             return self.meet(&now, price, teller);

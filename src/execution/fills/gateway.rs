@@ -6,7 +6,7 @@
 //! which what was held at its moment pays by the prices of that moment. Once the market is over nothing more is paid.
 
 use super::account::{Account, Funding, Margin};
-use super::bars::BarMarket;
+use super::bars::{BarMarket, Cause};
 use super::depth::DepthMarket;
 use super::latency::Latencies;
 use super::queue::Queue;
@@ -113,7 +113,7 @@ struct Venue {
 #[derive(Debug, Clone, Copy)]
 struct Underway {
     arrives: Time,
-    caused: Time,
+    cause: Cause,
     message: GatewayMessage,
 }
 
@@ -270,10 +270,10 @@ impl Venue {
             if underway.arrives >= now || !self.teller.has_room(ANSWERS_PER_ARRIVAL_MAX) {
                 break;
             }
-            let Some(Underway { arrives, caused, message }) = self.in_flight.pop_front() else { break };
+            let Some(Underway { arrives, cause, message }) = self.in_flight.pop_front() else { break };
             self.teller.now = arrives;
             match message {
-                GatewayMessage::New { order, .. } => self.arrive(order.get(), caused, books),
+                GatewayMessage::New { order, .. } => self.arrive(order.get(), cause, books),
                 GatewayMessage::Cancel { order, instrument, .. } => self.cancel(order, instrument),
             }
         }
@@ -283,11 +283,11 @@ impl Venue {
         }
     }
 
-    fn arrive(&mut self, order: &Order, caused: Time, books: &BookKeeper) {
+    fn arrive(&mut self, order: &Order, cause: Cause, books: &BookKeeper) {
         let teller = &mut self.teller;
         match &mut self.markets[order.instrument.index()] {
             Market::None => teller.unmet(order),
-            Market::Bars(market) => market.arrive(order, caused, teller),
+            Market::Bars(market) => market.arrive(order, cause, teller),
             Market::Quotes(market) => market.arrive(order, teller),
             Market::Depth(market) => {
                 market.arrive(order, books.valid(order.instrument).map(|sync| sync.book()), teller);
@@ -368,15 +368,15 @@ impl Venue {
     fn send(&mut self, message: &GatewayMessage) {
         self.orders += 1;
         if self.teller.answers() {
-            let caused = self.teller.now;
+            let cause = Cause { seq: self.teller.seq, time: self.teller.now };
             // On one connection nothing overtakes.
             let last = self.in_flight.back().map_or(Time(0), |underway| underway.arrives);
             let instrument = match message {
                 GatewayMessage::New { order, .. } => order.get().instrument,
                 GatewayMessage::Cancel { instrument, .. } => *instrument,
             };
-            let arrives = self.teller.latencies.arrival(instrument, caused).max(last);
-            self.in_flight.push_back(Underway { arrives, caused, message: *message });
+            let arrives = self.teller.latencies.arrival(instrument, cause.time).max(last);
+            self.in_flight.push_back(Underway { arrives, cause, message: *message });
         }
     }
 }
@@ -479,10 +479,10 @@ impl Stage<BookKeeper> for FillGateway {
     }
 
     fn pass_over_bars(&mut self, passed: Passed, stretch: &Stretch<'_>) {
-        let Some(last) = stretch.last() else { return };
-        self.venue.teller.now = last.0;
+        let Some((time, last)) = stretch.last() else { return };
+        self.venue.teller.now = time;
         if let Market::Bars(market) = &mut self.venue.markets[stretch.instrument.index()] {
-            market.pass_over_bars(passed.before, last);
+            market.pass_over_bars(passed, last);
         }
     }
 
