@@ -97,6 +97,10 @@ pub struct JournalHeader {
     /// not, and its replay asks as that did.
     #[serde(default)]
     pub closes_slower: bool,
+    /// Whether what protects a position stayed in force until what an earlier run's kill was to close could be closed; in an
+    /// older journal it was taken back before, and its replay does as that did.
+    #[serde(default)]
+    pub protects_what_waits: bool,
     /// Whether its bars are of aggregate trades; what follows an older journal makes them of single ones.
     #[serde(default)]
     pub aggregates: bool,

@@ -11,8 +11,8 @@ use crate::domain::event::{ACCOUNT_DECIMALS, Account, Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, OrderId, PausedBy, Pauses, Qty,
-    Scope, Slot, StrategyId, Time, Wallets,
+    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, Order, OrderId, OrderStatus,
+    PausedBy, Pauses, Qty, Scope, Slot, StrategyId, Time, VenueId, Wallets, kill,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -162,6 +162,9 @@ pub struct Recovery {
     steps: Vec<Qty>,
     halted: bool,
     killed: Vec<Kill>,
+    venue_of: Vec<VenueId>,
+    /// Orders that were taken back while a kill was to close what they were of.
+    bared: Vec<OrderId>,
     seq: u64,
     time: Time,
     finished: bool,
@@ -216,6 +219,10 @@ impl Recovery {
             steps: header.instruments.iter().map(|of| of.lot).collect(),
             halted: false,
             killed: Vec::new(),
+            venue_of: InstrumentTable::new(header.instruments.clone())
+                .map(|table| kill::venues_of(&table))
+                .unwrap_or_default(),
+            bared: Vec::new(),
             seq: 0,
             time: Time(0),
             finished: false,
@@ -346,6 +353,10 @@ impl Recovery {
         let (Some(desk), Some(redo)) = (self.desks.get_mut(index), self.redo.get_mut(index)) else { return };
         if known {
             desk.redo(&record.action(), redo);
+            let Order { id, strategy, instrument, .. } = record.order;
+            if record.kind == RecordKind::Cancel && self.is_to_close(strategy, instrument) {
+                self.bared.push(id);
+            }
         }
         if record.kind == RecordKind::Denied {
             self.denied.push(record.order.id);
@@ -363,9 +374,37 @@ impl Recovery {
         &self.denied
     }
 
+    /// Whether a kill is to close what a strategy has of an instrument.
+    fn is_to_close(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        self.killed.iter().any(|kill| kill.flatten && kill.scope.has(&self.venue_of, strategy, instrument))
+    }
+
+    /// What protects what a kill is to close yet, and was asked back and not answered, is in force as far as the run that goes
+    /// on knows: it asks anew, and not before it may close what is left without.
+    fn protect_what_waits(&mut self) {
+        for index in 0..self.desks.len() {
+            let mut desk = std::mem::take(&mut self.desks[index].state);
+            for at in 0..desk.orders.len() {
+                let OrderState { order, status, filled, .. } = desk.orders[at];
+                let leaves = order.protects() || desk.manager.waits_to_leave(&order);
+                if status == OrderStatus::PendingCancel
+                    && leaves
+                    && self.bared.contains(&order.id)
+                    && self.is_to_close(order.strategy, order.instrument)
+                {
+                    let traded = filled > Qty::ZERO;
+                    desk.orders[at].status =
+                        if traded { OrderStatus::PartiallyFilled } else { OrderStatus::Open };
+                }
+            }
+            self.desks[index].state = desk;
+        }
+    }
+
     /// What the run left. Denials that were under way never come: their orders are gone.
     #[must_use]
     pub fn finish(mut self) -> Recovered {
+        self.protect_what_waits();
         for desk in &mut self.desks {
             desk.end_denied(&self.denied);
         }
@@ -434,6 +473,59 @@ mod tests {
         let mut recovery = Recovery::new(&JournalHeader { instruments, ..JournalHeader::default() });
         recovery.take(&Entry::Slot(Slot::rules(&rules)));
         assert_eq!(recovery.steps, [first, Qty(changed.0 * 10)]);
+    }
+
+    #[test]
+    fn what_protects_what_a_kill_is_to_close_and_was_asked_back_in_vain_is_in_force_yet() {
+        use crate::domain::{ClientOrderId, Extras, OrderKind, Price, Side, TimeInForce};
+        let strategy = crate::journal::JournalStrategy {
+            label: "a".into(),
+            name: "a".into(),
+            instruments: vec![InstrumentId(0)],
+        };
+        let instruments = vec![sample(Market::Spot, "BTCUSDT")];
+        let header = JournalHeader { instruments, strategies: vec![strategy], ..JournalHeader::default() };
+        let order = |n: u64, kind: OrderKind| Order {
+            id: OrderId(n << 8),
+            strategy: StrategyId(0),
+            instrument: InstrumentId(0),
+            side: Side::Sell,
+            kind,
+            tif: TimeInForce::Gtc,
+            reduce_only: true,
+            qty: Qty(100),
+            price: if kind.has_limit() { Price(10_000) } else { Price(0) },
+            extras: Extras {
+                stop_price: if kind.is_conditional() { Price(9_000) } else { Price(0) },
+                ..Extras::NONE
+            },
+        };
+        // Of three the strategy takes back the first itself; the last protects nothing.
+        let orders = [order(1, OrderKind::Stop), order(2, OrderKind::Stop), order(3, OrderKind::Limit)];
+        let scope = Scope::Instrument(InstrumentId(0));
+        let left = |flatten, released: bool| {
+            let mut recovery = Recovery::new(&header);
+            let record = |kind, order: Order| {
+                let client_id = ClientOrderId::derive(7, order.id);
+                Entry::Record(Record { seq: 1, kind, order, denied: None, client_id })
+            };
+            recovery.take(&Entry::Slot(Slot::clock()));
+            orders.iter().for_each(|order| recovery.take(&record(RecordKind::Order, *order)));
+            recovery.take(&record(RecordKind::Cancel, orders[0]));
+            let kill = Kill { scope, cause: DenyReason::Killed, flatten, carried: false };
+            recovery.take(&Entry::Slot(Slot::command(Command::Kill(kill))));
+            orders[1..].iter().for_each(|order| recovery.take(&record(RecordKind::Cancel, *order)));
+            if released {
+                recovery.take(&Entry::Slot(Slot::command(Command::Release(scope))));
+            }
+            let desks = recovery.finish().resume().desks;
+            desks[0].orders.iter().map(|state| state.status).collect::<Vec<_>>()
+        };
+        use OrderStatus::{Open, PendingCancel};
+        assert_eq!(left(true, false), [PendingCancel, Open, PendingCancel]);
+        for (flatten, released) in [(false, false), (true, true)] {
+            assert_eq!(left(flatten, released), [PendingCancel; 3], "nothing closes it");
+        }
     }
 
     #[test]

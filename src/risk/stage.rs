@@ -164,6 +164,13 @@ impl<R: RuleList> RiskStage<R> {
         self
     }
 
+    /// The same taking back what protects a position for an earlier run's kill even while nothing is closed by it.
+    #[must_use]
+    pub fn with_waiting_bared(mut self, bared: bool) -> Self {
+        self.judge.bares_what_waits = bared;
+        self
+    }
+
     /// The same where some instruments are known by their bars alone, by instrument: no feed of theirs can fall silent.
     #[must_use]
     pub fn with_bars(mut self, bars: Vec<bool>) -> Self {

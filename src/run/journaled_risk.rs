@@ -71,7 +71,8 @@ impl JournaledRisk {
             .with_setup(&config.risk.setup)
             .with_wallets(wallets)
             .resuming(&resumed.desks)
-            .carrying(header.carried.as_ref());
+            .carrying(header.carried.as_ref())
+            .with_waiting_bared(!header.protects_what_waits);
         Self {
             risk,
             intents,

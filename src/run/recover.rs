@@ -9,10 +9,11 @@
 
 use super::config::Config;
 use crate::domain::event::Command;
-use crate::domain::{Kill, Slot};
+use crate::domain::{InstrumentTable, Kill, Slot};
 use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::successor::{note_of, note_successor, successor};
 use crate::journal::{JournalError, JournalHeader, JournalReader, Lineage, LockedFile, Recovered, recover};
+use crate::venue::binance::client::trading_venue;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -242,14 +243,17 @@ impl Earlier {
     }
 
     /// What stays paused, halted and killed, as events for the new run's ring: pauses first, since what is paused for a
-    /// difference is not closed by a kill that is carried over.
+    /// difference is not closed by a kill that is carried over, and before all that nothing can be sent, since what protects
+    /// it stays until the account was compared. Who sends orders says so too, and when they are taken, but not yet.
     #[must_use]
     pub fn standing_commands(&self) -> Vec<Slot> {
+        let table = InstrumentTable::new(self.header.instruments.clone()).ok();
+        let suspended = table.and_then(|table| trading_venue(&table)).map(Command::Suspend);
         let paused = self.recovered.paused.iter().map(|(id, by)| Command::Pause(*id, *by));
         let halted = self.recovered.halted.then_some(Command::Halt);
         let killed = self.recovered.killed.iter();
         let killed = killed.map(|kill| Command::Kill(Kill { carried: true, ..*kill }));
-        paused.chain(halted).chain(killed).map(Slot::command).collect()
+        suspended.into_iter().chain(paused).chain(halted).chain(killed).map(Slot::command).collect()
     }
 
     /// That it was of a run with another name, as one may be whose journal was named itself; for a person.
@@ -493,6 +497,37 @@ mod tests {
         // The oldest journals say no name.
         let nameless = write("3.journal", "", 30);
         assert_eq!(found("gina").expect("it reads"), nameless);
+    }
+
+    #[test]
+    fn nothing_can_be_sent_where_the_kills_of_the_run_before_come_until_who_sends_orders_says_so() {
+        use crate::domain::instrument::tests::sample;
+        use crate::domain::{DenyReason, Market, PausedBy, Scope, VenueId};
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("run.journal");
+        // The first part of a venue is one that no orders are sent to.
+        let instruments = vec![sample(Market::UsdM, "BTCUSDT"), sample(Market::Spot, "BTCUSDT")];
+        let header = crate::journal::JournalHeader {
+            instruments,
+            balances: Some(Vec::new()),
+            ..crate::journal::JournalHeader::default()
+        };
+        let policy = crate::journal::SyncPolicy::Never;
+        let mut writer = crate::journal::JournalWriter::create(&path, &header, policy).expect("a new file");
+        writer.finish().expect("a good disk");
+        drop(writer);
+        let mut earlier = Earlier::read(&path, "").expect("it reads");
+        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false };
+        let of = crate::domain::InstrumentId(1);
+        earlier.recovered.killed.push(kill);
+        earlier.recovered.paused.push((of, PausedBy::Difference));
+        let wanted = [
+            Command::Suspend(VenueId(1)),
+            Command::Pause(of, PausedBy::Difference),
+            Command::Kill(Kill { carried: true, ..kill }),
+        ];
+        let told: Vec<_> = earlier.standing_commands().iter().map(Slot::canonical).collect();
+        assert_eq!(told, wanted.map(|command| Slot::command(command).canonical()));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod books;
 mod lists;
 mod stops;
+#[cfg(test)]
+mod tests;
 
 pub use stops::KILL_CANCELS_PER_EVENT_MAX;
 
@@ -80,6 +82,9 @@ pub(super) struct Judge<R> {
     /// Whether an order of a killed scope may be live.
     sweeping: bool,
     sweep_at: Time,
+    /// What protects is taken back for an earlier run's kill even while nothing is closed by it: the journal that is replayed
+    /// is from before it stayed.
+    pub bares_what_waits: bool,
     /// By reason.
     pub denied: Vec<Denied>,
     /// By strategy.
@@ -214,6 +219,7 @@ impl<R: RuleList> Judge<R> {
             looked_at: vec![Self::NEVER_LOOKED; strategies],
             sweeping: false,
             sweep_at: Time(0),
+            bares_what_waits: false,
             denied: vec![Denied::NEVER; 256],
             turned_away: vec![TurnedAway::default(); strategies],
             watch: None,
@@ -485,7 +491,11 @@ impl<R: RuleList> Judge<R> {
                         self.tell(Switched::Differs(of));
                         self.tell_unlooked();
                     }
-                    Command::Unpause(of, PausedBy::Difference) => self.tell(Switched::Agrees(of)),
+                    Command::Unpause(of, PausedBy::Difference) => {
+                        self.tell(Switched::Agrees(of));
+                        self.sweep_what_waited();
+                    }
+                    Command::Reopen(_) => self.sweep_what_waited(),
                     _ => {}
                 }
             }

@@ -44,9 +44,26 @@ impl<R: RuleList> Judge<R> {
 
     /// Whether an order that is stopped stays, or may go out: it protects what is held, or leaves it as
     /// [`waits_to_leave`](crate::risk::live::LiveOrder::waits_to_leave) has it, and nothing else closes that. What closes needs all that is held to be free, and
-    /// none of it to leave twice.
+    /// none of it to leave twice; what is to close it and may not yet needs nothing, and what protects it stays until then.
     pub(super) fn is_spared(&self, order: &Order, waits_to_leave: bool) -> bool {
-        (waits_to_leave || order.protects()) && !self.switches.closes(order.strategy, order.instrument)
+        let &Order { strategy, instrument, .. } = order;
+        (waits_to_leave || order.protects())
+            && (!self.switches.closes(strategy, instrument) || self.waits_to_close(strategy, instrument))
+    }
+
+    /// Whether nothing closes it yet: it is an earlier run's kill that is to, and a person has not looked what the account has,
+    /// or the venue, which is asked that first, takes no orders.
+    fn waits_to_close(&self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        let may_not = self.paused.is_paused_by(instrument, PausedBy::Difference)
+            || self.paused.is_suspended(instrument);
+        !self.bares_what_waits && may_not && self.switches.closes_by_carried(strategy, instrument)
+    }
+
+    /// What waited to be closed may be now: what protects it is taken back.
+    pub(super) fn sweep_what_waited(&mut self) {
+        if self.switches.any() && !self.bares_what_waits {
+            (self.sweeping, self.sweep_at) = (true, self.now);
+        }
     }
 
     /// Losses are forgiven with what is let go, and with nothing else: a release of what is not stopped changes nothing.

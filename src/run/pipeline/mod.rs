@@ -277,6 +277,7 @@ impl Pipeline {
             carried: options.carried.as_ref(),
             watch: options.watch.take(),
             of_bars: simulation.as_ref().map(Simulation::of_bars),
+            bares_what_waits: options.bares_what_waits,
         };
         let limits = config.risk.limits;
         let denials_out = answering.then_some(denials_out);

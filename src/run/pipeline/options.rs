@@ -51,6 +51,9 @@ pub struct PipelineOptions {
     /// What a kill is to close is asked for at one pace, however often nobody trades with it: the journal that is replayed is
     /// from before that was otherwise.
     pub closes_at_one_pace: bool,
+    /// What protects a position is taken back for an earlier run's kill even while nothing is closed by it: the journal that is
+    /// replayed is from before it stayed.
+    pub bares_what_waits: bool,
     /// Orders are handed to a thread that sends them, by this lane, instead of to the paper gateway.
     pub handover: Option<HandoverSender>,
     /// What stands in place of a venue and its feed in a backtest.

@@ -70,6 +70,8 @@ pub(super) struct RiskFurniture<'a> {
     pub watch: Option<WatchSender>,
     /// By instrument, in a simulation.
     pub of_bars: Option<Vec<bool>>,
+    /// See [`PipelineOptions`](super::PipelineOptions).
+    pub bares_what_waits: bool,
 }
 
 impl RiskFurniture<'_> {
@@ -81,6 +83,7 @@ impl RiskFurniture<'_> {
             .with_filters(self.filters)
             .resuming(&self.resumed.desks)
             .carrying(self.carried)
+            .with_waiting_bared(self.bares_what_waits)
             .with_watch(self.watch);
         match self.of_bars {
             Some(of_bars) => risk.with_bars(of_bars),

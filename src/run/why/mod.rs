@@ -190,6 +190,7 @@ fn run_again(
                 carried: header.carried.clone(),
                 ignores_account: !header.follows_account,
                 closes_at_one_pace: !header.closes_slower,
+                bares_what_waits: !header.protects_what_waits,
                 asked: Some(order),
                 strategies,
                 ..PipelineOptions::default()

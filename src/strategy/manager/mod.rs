@@ -41,7 +41,7 @@ pub use iceberg::Slicing;
 pub use protect::{Protection, Terms};
 pub use redo::Redo;
 
-use crate::domain::{OrderId, Time};
+use crate::domain::{Order, OrderId, Time};
 
 /// What was denied or refused is asked for again after this long, ns of the sequencer's time.
 const RETRY_NS: u64 = 1_000_000_000;
@@ -136,6 +136,13 @@ impl Manager {
         let part = |s: &&Slicing| s.child.is_some_and(|child| child.order.id == order);
         let whole = self.slicings.iter().find(part).map_or(order, |s| s.parent);
         self.triggered.contains(&whole)
+    }
+
+    /// Whether an order leaves, and is one that a kill leaves in force though it does not wait for its price: it was triggered
+    /// to, or is the target of a pair of which the other order waits.
+    #[must_use]
+    pub fn waits_to_leave(&self, order: &Order) -> bool {
+        self.was_triggered(order.id) || (order.reduce_only && self.waits_beside(order.id).is_some())
     }
 
     pub(super) fn is_held(&self, order: OrderId) -> bool {

@@ -64,6 +64,7 @@ pub use message::{HttpCall, HttpFailure, HttpId, HttpReply, Input, Output, Outpu
 pub use notice::{InstrumentPause, KeyProblem, LocalRefusal, Notice, Paused, SessionEnd};
 pub use reply::FRAME_BYTES_MAX;
 pub use settings::{ClientSettings, RestUse};
+pub use trading::trading_venue;
 
 use super::limits::Budget;
 use crate::domain::{ClientOrderId, InstrumentId, InstrumentTable, Order, Time, VenueId};
@@ -151,7 +152,7 @@ impl OrderClient {
             key_relapses: 0,
             removed_again: None,
             told: None,
-            venue: trading::venue_of(table),
+            venue: trading_venue(table),
             told_suspended: false,
             held: (Time(0), Paused::Limits),
             told_held: false,

@@ -13,8 +13,9 @@ use std::time::Duration;
 /// After an order that found nothing to be sent by, none is tried for this long, unless a session is there sooner.
 const CONNECTION_PAUSE: Duration = Duration::from_millis(250);
 
-/// The part of a venue that the table's spot instruments are of.
-pub(super) fn venue_of(table: &InstrumentTable) -> Option<VenueId> {
+/// The part of a venue that orders are sent to: that which the table's spot instruments are of.
+#[must_use]
+pub fn trading_venue(table: &InstrumentTable) -> Option<VenueId> {
     let at = table.all().iter().position(|instrument| instrument.market == Market::Spot)?;
     kill::venues_of(table).get(at).copied()
 }
