@@ -339,7 +339,7 @@ fn who_watches_is_told_of_what_an_earlier_run_was_to_close_and_a_person_has_to_l
     assert_eq!(told(differs(other)), [Switched::Differs(other)], "nothing of it is held");
     assert_eq!(told(differs(of)), [Switched::Differs(of), unlooked]);
     // A kill in this run closes it.
-    assert_eq!(told(Command::Kill(new)), [Switched::Killed(new)]);
+    assert_eq!(told(Command::Kill(new)), [Switched::Killed(new), Switched::Decided(of)]);
     assert_eq!(told(Command::Release(Scope::All)), [Switched::Released(Scope::All)]);
     // A difference that an earlier run knew already.
     assert_eq!(told(Command::Kill(carried)), [Switched::Killed(carried), unlooked]);

@@ -8,7 +8,8 @@ use super::snapshot::{RiskSnapshot, SharedSnapshot};
 use crate::domain::{DenyReason, InstrumentId, Kill, Refused, Scope, Time};
 use std::sync::{Arc, MutexGuard};
 
-/// Changes that may wait for the other thread: more than there are switches in any run that is real.
+/// Changes that may wait for the other thread: more than there are switches in any run that is real, with what each changes
+/// for an instrument, which is told once.
 const SLOTS: usize = 4_096;
 
 /// What happened to the kill switch, or to a pause that a person has to know of.
@@ -28,6 +29,9 @@ pub enum Switched {
     Agrees(InstrumentId),
     /// What was to close a position of it, for a kill, was not taken.
     NotClosed(InstrumentId, Unclosed),
+    /// What was not closed for want of a person's look ([`Unclosed::Unlooked`]) waits for that no longer: it was looked at, is
+    /// closed by a kill of this run, or is let go of.
+    Decided(InstrumentId),
 }
 
 /// Why what was to close a position was not taken.

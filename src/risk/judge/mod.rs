@@ -90,6 +90,8 @@ pub(super) struct Judge<R> {
     /// By strategy.
     turned_away: Vec<TurnedAway>,
     watch: Option<WatchSender>,
+    /// Of which instruments was told that they wait to be closed until a person has looked.
+    unlooked: Vec<bool>,
     publish_at: Time,
     pub rules: R,
 }
@@ -223,6 +225,7 @@ impl<R: RuleList> Judge<R> {
             denied: vec![Denied::NEVER; 256],
             turned_away: vec![TurnedAway::default(); strategies],
             watch: None,
+            unlooked: vec![false; instruments],
             rules,
             publish_at: Time(0),
         };
@@ -489,10 +492,11 @@ impl<R: RuleList> Judge<R> {
                     Command::Unpause(of, PausedBy::Operator) => self.tell(Switched::Resumed(of)),
                     Command::Pause(of, PausedBy::Difference) => {
                         self.tell(Switched::Differs(of));
-                        self.tell_unlooked();
+                        self.tell_unlooked(of);
                     }
                     Command::Unpause(of, PausedBy::Difference) => {
                         self.tell(Switched::Agrees(of));
+                        self.tell_unlooked(of);
                         self.sweep_what_waited();
                     }
                     Command::Reopen(_) => self.sweep_what_waited(),

@@ -37,7 +37,7 @@ impl<R: RuleList> Judge<R> {
         if threw != Threw::Nothing {
             (self.sweeping, self.sweep_at) = (true, self.now);
             self.tell(Switched::Killed(*kill));
-            self.tell_unlooked();
+            self.tell_all_unlooked();
         }
         threw == Threw::New
     }
@@ -88,7 +88,7 @@ impl<R: RuleList> Judge<R> {
         // What is let go on with its losses is looked at anew.
         self.looked_at.fill(Self::NEVER_LOOKED);
         self.tell(Switched::Released(scope));
-        self.tell_unlooked();
+        self.tell_all_unlooked();
     }
 
     /// What surveillance stopped lost nothing by it: a throttle that is over is no pardon for the day's losses.
@@ -113,20 +113,27 @@ impl<R: RuleList> Judge<R> {
         }
     }
 
-    /// Tells of what is held and not closed by a kill of an earlier run until a person has looked what the account has.
-    pub(super) fn tell_unlooked(&mut self) {
-        if self.watch.is_none() || !self.switches.any() {
+    /// Tells of what is held and not closed by a kill of an earlier run until a person has looked what the account has, and of
+    /// what was and is no longer. Each change is told once: who hears of it must not hear of all of them with each.
+    fn tell_all_unlooked(&mut self) {
+        (0..u16::MAX).take(self.table.len()).for_each(|of| self.tell_unlooked(InstrumentId(of)));
+    }
+
+    /// The same of one instrument.
+    pub(super) fn tell_unlooked(&mut self, of: InstrumentId) {
+        if self.watch.is_none() {
             return;
         }
-        for of in (0..u16::MAX).take(self.table.len()).map(InstrumentId) {
-            let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
-            let waits = |strategy| {
-                self.exposure.held(strategy, of) != Qty::ZERO && self.switches.closes_by_carried(strategy, of)
-            };
-            if self.paused.is_paused_by(of, PausedBy::Difference) && strategies.any(waits) {
-                self.tell(Switched::NotClosed(of, Unclosed::Unlooked));
-            }
-        }
+        let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
+        let waits = |strategy| {
+            self.exposure.held(strategy, of) != Qty::ZERO && self.switches.closes_by_carried(strategy, of)
+        };
+        let unlooked = self.switches.any()
+            && self.paused.is_paused_by(of, PausedBy::Difference)
+            && strategies.any(waits);
+        let Some(told) = self.unlooked.get_mut(of.index()).filter(|told| **told != unlooked) else { return };
+        *told = unlooked;
+        self.tell(if unlooked { Switched::NotClosed(of, Unclosed::Unlooked) } else { Switched::Decided(of) });
     }
 
     pub(super) fn tell(&mut self, switched: Switched) {

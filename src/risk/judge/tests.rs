@@ -1,4 +1,4 @@
-//! What an earlier run's kill is to close and may not yet: what protects it.
+//! What an earlier run's kill is to close and may not yet: what protects it, and what is told of it.
 
 use crate::domain::event::Command;
 use crate::domain::instrument::tests::sample;
@@ -11,6 +11,7 @@ use crate::market::Top;
 use crate::market::book::BookKeeper;
 use crate::pipeline::{LaneReceiver, LaneSender, Stage, Stop, lane};
 use crate::risk::stage::{Verdict, VerdictBody};
+use crate::risk::watch::{Switched, Unclosed, WatchReceiver, watch};
 use crate::risk::{RiskLimits, RiskStage};
 use crate::strategy::desk::DeskState;
 use crate::strategy::{Action, Intent};
@@ -24,6 +25,7 @@ struct Rig {
     books: BookKeeper,
     asks: LaneSender<Intent>,
     told: LaneReceiver<Verdict>,
+    heard: WatchReceiver,
     seq: u64,
 }
 
@@ -53,9 +55,11 @@ impl Rig {
         let stop = Stop::new();
         let ((asks, asked), (verdicts, told)) =
             (lane("intents", 8, 8, &stop), lane("verdicts", 256, 256, &stop));
+        let (teller, heard) = watch();
         let risk = RiskStage::new(&table, 1, RiskLimits::NONE, asked, verdicts, None, 0)
-            .resuming(std::slice::from_ref(&desk));
-        Self { risk, books: BookKeeper::new(table.all(), |_| false), asks, told, seq: 0 }
+            .resuming(std::slice::from_ref(&desk))
+            .with_watch(Some(teller));
+        Self { risk, books: BookKeeper::new(table.all(), |_| false), asks, told, heard, seq: 0 }
     }
 
     /// Which orders are taken back at a command, and whether what is asked for at it goes out.
@@ -81,6 +85,10 @@ impl Rig {
 
     fn cancels(&mut self, command: Command) -> Vec<u64> {
         self.event(Some(command), None).0
+    }
+
+    fn heard(&mut self) -> Vec<Switched> {
+        std::iter::from_fn(|| self.heard.next_change()).map(|(switched, _)| switched).collect()
     }
 }
 
@@ -132,4 +140,48 @@ fn a_journal_from_before_what_protects_stayed_replays_as_it_ran() {
     rig.risk = rig.risk.with_waiting_bared(true);
     assert!(rig.cancels(SUSPEND).is_empty());
     assert_eq!(rig.cancels(kill(Scope::All, true)), [1]);
+}
+
+#[test]
+fn of_two_hundred_that_wait_for_a_person_each_is_told_once() {
+    const N: u16 = 200;
+    let unlooked = |of: u16| Switched::NotClosed(InstrumentId(of), Unclosed::Unlooked);
+    let differs = |of: u16| Command::Pause(InstrumentId(of), PausedBy::Difference);
+    let count = |told: &[Switched], of: fn(&Switched) -> bool| told.iter().filter(|told| of(told)).count();
+    let is_difference: fn(&Switched) -> bool = |told| matches!(told, Switched::Differs(_));
+    let is_unlooked: fn(&Switched) -> bool =
+        |told| matches!(told, Switched::NotClosed(_, Unclosed::Unlooked));
+    for one_by_one in [false, true] {
+        let mut rig = Rig::new(usize::from(N));
+        let scopes: Vec<Scope> = if one_by_one {
+            (0..N).map(|of| Scope::Instrument(InstrumentId(of))).collect()
+        } else {
+            vec![Scope::All]
+        };
+        // Nobody listens meanwhile.
+        let kills: Vec<Command> = scopes.iter().map(|scope| kill(*scope, true)).collect();
+        let pauses: Vec<Command> = (0..N).map(differs).collect();
+        let all = if one_by_one { [pauses, kills] } else { [kills, pauses] };
+        all.concat().into_iter().for_each(|command| drop(rig.event(Some(command), None)));
+        let last = Kill {
+            scope: Scope::Venue(VenueId(0)),
+            cause: DenyReason::Killed,
+            flatten: false,
+            carried: false,
+        };
+        rig.event(Some(Command::Kill(last)), None);
+        let told = rig.heard();
+        assert_eq!(count(&told, is_difference), usize::from(N));
+        assert_eq!(count(&told, is_unlooked), usize::from(N));
+        assert!((0..N).all(|of| told.contains(&unlooked(of))));
+        assert_eq!(told.last(), Some(&Switched::Killed(last)), "what comes after is heard");
+        // A kill of this run decides of what is in it alone, and nothing is told of the others anew.
+        rig.event(Some(kill(Scope::Instrument(InstrumentId(7)), false)), None);
+        assert_eq!(rig.heard()[1..], [Switched::Decided(InstrumentId(7))]);
+        rig.event(Some(Command::Unpause(InstrumentId(9), PausedBy::Difference)), None);
+        assert_eq!(rig.heard().first(), Some(&Switched::Agrees(InstrumentId(9))));
+        rig.event(Some(Command::Release(Scope::All)), None);
+        let told = rig.heard();
+        assert_eq!((count(&told, |told| matches!(told, Switched::Decided(_))), told.len()), (198, 199));
+    }
 }

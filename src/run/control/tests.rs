@@ -569,6 +569,15 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     assert!(line.contains(&name) && line.contains("ctl resume") && line.contains("ctl release"), "{line}");
     running.risk.tell(Switched::Agrees(of), Time(0));
     running.until("somebody has looked", |reply| reply.unclosed.is_empty());
+    // A kill that does not decide of it is not told of it again, and leaves it where it is.
+    running.risk.tell(Switched::NotClosed(of, Unclosed::Unlooked), Time(0));
+    let before = running.until("it is heard", |reply| !reply.unclosed.is_empty()).stopped.len();
+    let (scope, cause) = (Scope::All, DenyReason::Killed);
+    running.risk.tell(Switched::Killed(Kill { scope, cause, flatten: true, carried: true }), Time(0));
+    let reply = running.until("it is stopped", |reply| reply.stopped.len() > before);
+    assert!(!reply.unclosed.is_empty(), "{reply:?}");
+    running.risk.tell(Switched::Decided(of), Time(0));
+    running.until("it is decided", |reply| reply.unclosed.is_empty());
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl UnclosedPositions {
         }
     }
 
-    /// A person has looked at what the account has.
+    /// A person has looked at what the account has, or it is decided otherwise what becomes of it.
     pub fn looked_at(&mut self, instrument: InstrumentId) {
         self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unlooked);
     }
@@ -115,9 +115,10 @@ impl UnclosedPositions {
         stays.map(told).collect()
     }
 
-    /// Something was released: what is refused on is told again.
+    /// Something was released: what is refused on is told again. What waits for a person is told once, and no longer where it
+    /// is decided.
     pub fn forget(&mut self) {
-        self.0.clear();
+        self.0.retain(|one| one.why == Unclosed::Unlooked);
     }
 }
 

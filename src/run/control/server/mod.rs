@@ -479,6 +479,10 @@ impl Server {
                     self.note_agreement(of, at);
                     Ok(())
                 }
+                Switched::Decided(of) => {
+                    self.unclosed.looked_at(of);
+                    Ok(())
+                }
                 Switched::NotClosed(of, why) => {
                     self.unclosed.refused(of, why, &self.names, &self.links.alerts, at);
                     Ok(())
