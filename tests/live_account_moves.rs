@@ -13,18 +13,18 @@ mod order_client;
 use algo_trader::domain::{InstrumentId, OrderId, Qty};
 use algo_trader::journal::JournalReader;
 use algo_trader::market::Top;
-use algo_trader::run::control::ControlRequest;
+use algo_trader::run::control::{ControlReply, ControlRequest};
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{ReplayOptions, Summary, replay_journal, run_live};
 use algo_trader::strategy::registry::BuildError;
 use algo_trader::strategy::{Context, Setup, Strategy, StrategySpec};
-use algo_trader::venue::local::serve::Running;
+use algo_trader::venue::local::serve::{Fault, Running};
 use killed_run::{options, run_until_killed, start, until};
 use live_orders::{Key, LiveConfig, balance, dollars, thousandths, venue};
-use operator::{run_beside, until_reply};
+use operator::{asked, run_beside, until_reply};
 use order_client::{Trader, account};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// After which it leaves what it bought: meanwhile somebody else sells.
 const DELAY: Duration = Duration::from_secs(4);
@@ -75,8 +75,29 @@ fn build(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
     Ok(Box::new(Mover { instrument: setup.one_instrument()?, began: false, entry: None }))
 }
 
-static STRATEGIES: &[StrategySpec] =
-    &[StrategySpec { name: "mover", doc: "buys, then leaves", params: &[], build }];
+/// Bids for a twentieth until it has something.
+struct Holder(InstrumentId);
+
+impl Strategy for Holder {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, top: &Top) {
+        let nothing = ctx.position_in_lots(instrument) == Qty(0);
+        if top.is_two_sided() && nothing && ctx.open_orders(instrument).count() == 0 {
+            let of = ctx.instrument(self.0).clone();
+            let _ = ctx.buy(self.0, thousandths(&of, 50)).at_limit(dollars(&of, 60_000)).send();
+        }
+    }
+}
+
+fn build_holder(setup: &mut Setup<'_>) -> Result<Box<dyn Strategy>, BuildError> {
+    Ok(Box::new(Holder(setup.one_instrument()?)))
+}
+
+static STRATEGIES: &[StrategySpec] = &[
+    StrategySpec { name: "mover", doc: "buys, then leaves", params: &[], build },
+    StrategySpec { name: "holder", doc: "buys", params: &[], build: build_holder },
+];
+
+const HOLDER: &str = "[[strategy]]\nname = \"holder\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
 const MOVER: &str = "[[strategy]]\nname = \"mover\"\ninstruments = [\"binance:spot:BTCUSDT\"]\n";
 
@@ -233,4 +254,40 @@ fn of_what_somebody_elses_order_has_locked_the_rest_leaves_and_a_kill_that_canno
     });
     assert!(line.contains("binance:spot:BTCUSDT") && line.contains("-2010"), "{line}");
     assert!(balance(&alice, "BTC") >= 2_000_000 && summary.execution.rejected > 0);
+}
+
+#[test]
+fn what_a_kill_cannot_close_is_asked_for_seldom_while_its_symbol_is_halted_and_at_once_when_it_trades_again()
+{
+    let venue = venue_of_little();
+    let (alice, bob) = (Trader::new(&venue, "alicehmac"), Trader::new(&venue, "bobhmac"));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let live = live_orders::config(&venue, Key::Ed25519, "reconcile_seconds = 1", HOLDER);
+    let strategies = |options: &mut algo_trader::run::LiveOptions| options.pipeline.strategies = STRATEGIES;
+    let status = |status: &str| {
+        let fault = format!(r#"{{"fault":"symbol","symbol":"BTCUSDT","status":"{status}"}}"#);
+        let fault: Fault = serde_json::from_str(&fault).expect("a fault that it knows");
+        assert!(venue.control().inject(fault), "the venue is there");
+    };
+    let (summary, ()) = run_beside(&live, dir.path(), "run.journal", strategies, |paths| {
+        until("the entry rests", || (open_orders(&alice) == 1).then_some(()));
+        assert_eq!(trade(&bob, "SELL", "0.05", "IOC")["status"], "FILLED");
+        trade(&bob, "BUY", "1", "GTC");
+        status("HALT");
+        let (operator, reason) = ("anna".into(), "a test".into());
+        let kill = ControlRequest::Kill { scope: "all".into(), flatten: true, operator, reason, via: None };
+        algo_trader::run::control::ask(&paths.socket, &kill).expect("it answers");
+        let is_told = |reply: &ControlReply| !reply.unclosed.is_empty();
+        until_reply(paths, &ControlRequest::Status, "it is not closed", is_told);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(18) {
+            assert!(is_told(&asked(paths, &ControlRequest::Status)), "it is told for as long as it is so");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        status("TRADING");
+        until("it is closed", || (balance(&alice, "BTC") < 100_000).then_some(()));
+    });
+    let rejected = summary.execution.rejected;
+    assert!((5..20).contains(&rejected), "four a second would be more than seventy: {rejected}");
+    assert_replays(&live, &dir.path().join("run.journal"), &summary);
 }

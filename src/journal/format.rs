@@ -18,6 +18,7 @@ use crate::execution::Record;
 use crate::execution::record::{LONG_RECORD_BYTES, RECORD_BYTES};
 use crate::market::{BarSpec, IncompleteBars};
 use crate::risk::Carried;
+use crate::strategy::ClosingPace;
 use crate::venue::VenueTerms;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -97,6 +98,9 @@ pub struct JournalHeader {
     /// not, and its replay asks as that did.
     #[serde(default)]
     pub closes_slower: bool,
+    /// Whether also while it was refused or denied.
+    #[serde(default)]
+    pub closes_refused_slower: bool,
     /// Whether what protects a position stayed in force until what an earlier run's kill was to close could be closed; in an
     /// older journal it was taken back before, and its replay does as that did.
     #[serde(default)]
@@ -104,6 +108,24 @@ pub struct JournalHeader {
     /// Whether its bars are of aggregate trades; what follows an older journal makes them of single ones.
     #[serde(default)]
     pub aggregates: bool,
+}
+
+impl JournalHeader {
+    /// What made that a kill's closing was asked for less and less often.
+    #[must_use]
+    pub fn closing_pace(&self) -> ClosingPace {
+        match (self.closes_slower, self.closes_refused_slower) {
+            (_, true) => ClosingPace::Slower,
+            (true, false) => ClosingPace::SlowerUntraded,
+            (false, false) => ClosingPace::Even,
+        }
+    }
+
+    /// The same, written down.
+    pub fn set_closing_pace(&mut self, pace: ClosingPace) {
+        self.closes_slower = pace != ClosingPace::Even;
+        self.closes_refused_slower = pace == ClosingPace::Slower;
+    }
 }
 
 /// Where a run stands among those that went on one with another. An order keeps its number over all of them, and no other

@@ -252,7 +252,7 @@ fn journaled(
     let resumed = pipeline_options.resumed.is_some();
     pipeline_options.carried.clone_from(&journal.header().carried);
     pipeline_options.ignores_account = !journal.header().follows_account;
-    pipeline_options.closes_at_one_pace = !journal.header().closes_slower;
+    pipeline_options.closing_pace = journal.header().closing_pace();
     pipeline_options.bares_what_waits = !journal.header().protects_what_waits;
     // What the account held is in the journal, since no configuration says it, and what became of incomplete bars, since
     // that was another thing before.

@@ -3,22 +3,20 @@
 //! The orders are the strategy's own, so that its position, the journal and risk agree; they only reduce, which is all
 //! that the kill switch lets through.
 
+mod pace;
+
+pub use pace::ClosingPace;
+
 use super::context::View;
 use super::desk::{Desk, Wanted};
 use super::manager::{RETRY_SMALL_NS, Trail};
-use crate::domain::event::Denial;
+use crate::domain::event::{Account, Command, Denial, FeeAsset};
 use crate::domain::{
     Extras, InstrumentId, InstrumentTable, Kill, Order, OrderKind, PausedBy, Price, Qty, Refused, Scope,
     Side, StrategyId, Time, TimeInForce, VenueId, kill,
 };
 use crate::venue::binance::client::is_of_balance;
-
-/// Between two attempts, ns of the sequencer's time: the first may have met orders that were not cancelled yet.
-const AGAIN_NS: u64 = 250_000_000;
-/// So often in a row nobody may have traded with what is to close a position before the next waits longer, twice as long each
-/// time, so many times: a market that is empty for hours costs no day's worth of orders.
-const UNTRADED_AT_ONE_PACE: u32 = 4;
-const UNTRADED_DOUBLINGS: u32 = 4;
+use pace::{AGAIN_NS, InVain};
 
 /// What is to be closed.
 #[derive(Debug)]
@@ -29,20 +27,8 @@ pub(super) struct Flatten {
     carried: Vec<Scope>,
     next: Time,
     short: Vec<Short>,
-    untraded: Vec<Untraded>,
-    /// It is asked for at one pace, however often nobody trades: the journal that is replayed is from before it was not.
-    at_one_pace: bool,
-}
-
-/// A position that nobody took when it was to be closed.
-#[derive(Debug)]
-struct Untraded {
-    strategy: StrategyId,
-    instrument: InstrumentId,
-    /// How often in a row.
-    times: u32,
-    /// Nothing is asked for before.
-    next: Time,
+    in_vain: InVain,
+    pace: ClosingPace,
 }
 
 /// What the last attempt to close a position came to.
@@ -78,14 +64,14 @@ impl Flatten {
             carried: Vec::with_capacity(scopes),
             next: Time(0),
             short: Vec::with_capacity(table.len().max(64)),
-            untraded: Vec::with_capacity(table.len().max(64)),
-            at_one_pace: false,
+            in_vain: InVain::new(table),
+            pace: ClosingPace::default(),
         }
     }
 
-    /// The same asking at one pace, however often nobody trades.
-    pub fn at_one_pace(self, at_one_pace: bool) -> Self {
-        Self { at_one_pace, ..self }
+    /// The same asking at another pace.
+    pub fn at_pace(self, pace: ClosingPace) -> Self {
+        Self { pace, ..self }
     }
 
     /// A kill came. There is room for every scope there is: whoever kills a hundred instruments one by one means all of them.
@@ -103,7 +89,7 @@ impl Flatten {
         }
         self.next = Time(0);
         self.short.clear();
-        self.untraded.clear();
+        self.in_vain.clear();
     }
 
     /// A release came: what is not closed yet stays open.
@@ -129,67 +115,96 @@ impl Flatten {
         self.next = now.plus_nanos(AGAIN_NS);
     }
 
-    /// Risk denied an order, of whose instrument, in such lots, its strategy holds so much: of a close for which there is too little balance
-    /// the next asks for what there is enough for, and what is too little to be an order is asked for after a while.
-    pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, lot: Qty, now: Time) {
-        let &Order { strategy, instrument, .. } = order;
+    /// Whether it is what closes something here.
+    fn closes(&self, order: &Order) -> bool {
         let closes = order.reduce_only && order.kind == OrderKind::Market;
-        if !closes || !self.covers(strategy, instrument) {
-            return;
-        }
-        let affordable = denial.affordable(order.qty);
-        let then = if affordable.0 > 0 {
-            Then::UpTo(affordable)
-        } else if denial.is_of_too_little(order.qty, held.abs().in_lots(lot)) {
-            Then::Nothing(now.plus_nanos(RETRY_SMALL_NS))
-        } else {
-            return;
-        };
+        closes && self.covers(order.strategy, order.instrument)
+    }
+
+    /// What the next attempt at a position asks for.
+    fn next_asks(&mut self, strategy: StrategyId, instrument: InstrumentId, then: Then) {
         self.short.retain(|short| !short.is_of(strategy, instrument));
         self.short.push(Short { strategy, instrument, then });
     }
 
-    /// The venue refused an order: of a close for which the account has too little, whatever the wallet has, the next asks for
-    /// half, so that what is free leaves in the end.
-    pub fn refused(&mut self, order: &Order, why: Refused) {
+    /// Risk denied an order, of whose instrument, in such lots, its strategy holds so much: of a close for which there is too little balance
+    /// the next asks for what there is enough for, and what is too little to be an order is asked for after a while. Of several in a row
+    /// the next waits.
+    pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, lot: Qty, now: Time) {
+        if !self.closes(order) {
+            return;
+        }
         let &Order { strategy, instrument, .. } = order;
-        let closes = order.reduce_only && order.kind == OrderKind::Market;
-        if closes && is_of_balance(why) && self.covers(strategy, instrument) {
-            let then = Then::UpTo(Qty(order.qty.0 / 2));
-            self.short.retain(|short| !short.is_of(strategy, instrument));
-            self.short.push(Short { strategy, instrument, then });
+        let affordable = denial.affordable(order.qty);
+        if affordable.0 > 0 {
+            self.next_asks(strategy, instrument, Then::UpTo(affordable));
+        } else if denial.is_of_too_little(order.qty, held.abs().in_lots(lot)) {
+            let until = now.plus_nanos(RETRY_SMALL_NS);
+            return self.next_asks(strategy, instrument, Then::Nothing(until));
+        }
+        if self.pace == ClosingPace::Slower {
+            self.in_vain.again(strategy, instrument, now);
+        }
+    }
+
+    /// The venue refused an order, of an instrument in such lots, or it was not sent: of a close for which the account has too
+    /// little, whatever the wallet has, the next asks for half, so that what is free leaves in the end. Of several in a row the next
+    /// waits; while half is asked for, and half of that, the first time, none does.
+    pub fn refused(&mut self, order: &Order, why: Refused, lot: Qty, now: Time) {
+        if !self.closes(order) {
+            return;
+        }
+        let &Order { strategy, instrument, .. } = order;
+        let half = Qty(order.qty.0 / 2);
+        // Half of less than two lots is nothing to ask for: all of it is asked for again.
+        let halves = is_of_balance(why) && half.in_lots(lot) > Qty::ZERO;
+        if halves || (is_of_balance(why) && self.pace != ClosingPace::Slower) {
+            self.next_asks(strategy, instrument, Then::UpTo(half));
+        }
+        let at_first = halves && !self.in_vain.has(strategy, instrument);
+        if self.pace == ClosingPace::Slower && !at_first {
+            self.in_vain.again(strategy, instrument, now);
         }
     }
 
     /// An order ended at the venue without a trade: of several in a row that were to close a position the next waits.
     pub fn untraded(&mut self, order: &Order, now: Time) {
-        let &Order { strategy, instrument, .. } = order;
-        let closes = order.reduce_only && order.kind == OrderKind::Market;
-        if self.at_one_pace || !closes || !self.covers(strategy, instrument) {
-            return;
-        }
-        let of = |of: &Untraded| (of.strategy, of.instrument) == (strategy, instrument);
-        let index = self.untraded.iter().position(of).unwrap_or_else(|| {
-            self.untraded.push(Untraded { strategy, instrument, times: 0, next: Time(0) });
-            self.untraded.len() - 1
-        });
-        let of = &mut self.untraded[index];
-        of.times = of.times.saturating_add(1);
-        let doublings = of.times.saturating_sub(UNTRADED_AT_ONE_PACE).min(UNTRADED_DOUBLINGS);
-        if doublings > 0 {
-            of.next = now.plus_nanos(AGAIN_NS << doublings);
+        if self.pace != ClosingPace::Even && self.closes(order) {
+            self.in_vain.again(order.strategy, order.instrument, now);
         }
     }
 
     /// Somebody traded with it: the next is asked for as the first was.
     pub fn traded(&mut self, strategy: StrategyId, instrument: InstrumentId) {
-        self.untraded.retain(|of| (of.strategy, of.instrument) != (strategy, instrument));
+        self.in_vain.end(strategy, instrument);
     }
 
-    /// Whether it is to wait, since nobody traded with what was to close it.
-    fn waits(&self, strategy: StrategyId, instrument: InstrumentId, now: Time) -> bool {
-        let of = |of: &Untraded| (of.strategy, of.instrument) == (strategy, instrument);
-        self.untraded.iter().any(|untraded| of(untraded) && untraded.next > now)
+    /// An order traded or is over. Unless it was to close something itself, what it had locked, or brought, may be what lacked.
+    pub fn let_go(&mut self, order: &Order) {
+        if self.pace == ClosingPace::Slower && !self.closes(order) {
+            self.in_vain.try_at_once(|instrument| instrument == order.instrument);
+        }
+    }
+
+    /// A command that holds instruments back or lets go of them: what is let go of is asked for at once.
+    pub fn held_back(&mut self, command: Command, view: &View) {
+        let lets_go = matches!(command, Command::Unpause(..) | Command::Reopen(_) | Command::Unration(_));
+        if self.pace == ClosingPace::Slower && lets_go {
+            self.in_vain.try_at_once(|instrument| view.paused.concerned(command, instrument));
+        }
+    }
+
+    /// Something moved in the account: what of it is to be closed is asked for at once.
+    pub fn moved(&mut self, account: &Account, table: &InstrumentTable) {
+        if self.pace != ClosingPace::Slower {
+            return;
+        }
+        let told = table.get(account.instrument);
+        let asset = if account.asset == FeeAsset::Base { &told.base } else { &told.quote };
+        self.in_vain.try_at_once(|instrument| {
+            let of = table.get(instrument);
+            (&of.venue, of.market) == (&told.venue, told.market) && of.base == *asset
+        });
     }
 
     /// The most that this attempt asks for; `None`: all of it. What there was enough for is said once.
@@ -236,7 +251,7 @@ impl Flatten {
                 continue;
             }
             if self.is_unlooked(desk.strategy, instrument, view)
-                || self.waits(desk.strategy, instrument, view.now)
+                || self.in_vain.waits(desk.strategy, instrument, view.now)
             {
                 continue;
             }
@@ -423,7 +438,7 @@ mod tests {
             };
             let settled = desk.on_report(&report, Time(1)).expect("it is live");
             if !sells {
-                flatten.refused(&settled.order.order, why);
+                flatten.refused(&settled.order.order, why, Qty(1), Time(1));
             }
         }
         assert_eq!(asked[..7], [16, 8, 4, 12, 6, 3, 1], "{asked:?}");
@@ -431,16 +446,16 @@ mod tests {
         // What a filter refuses is asked for as it was.
         let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is asked for on");
         let of = desk.order(order).expect("it is live");
-        flatten.refused(&of, Refused { code: -1013, cause: 1, filter: 1 });
+        flatten.refused(&of, Refused { code: -1013, cause: 1, filter: 1 }, Qty(1), Time(1));
         assert!(flatten.short.is_empty());
     }
 
     #[test]
     fn what_nobody_trades_with_is_asked_for_less_and_less_often_until_somebody_does() {
         // Pauses between one that ends without a trade and the next, in units of the pace, over so many.
-        let pauses = |at_one_pace: bool, traded_after: usize| {
+        let pauses = |pace: ClosingPace, traded_after: usize| {
             let (flatten, mut desk, mut view) = killed(16, 100);
-            let mut flatten = flatten.at_one_pace(at_one_pace);
+            let mut flatten = flatten.at_pace(pace);
             let (mut pauses, mut last) = (Vec::new(), view.now);
             while pauses.len() < 10 {
                 let Some((id, _)) = attempt(&mut flatten, &mut desk, &view) else {
@@ -463,9 +478,115 @@ mod tests {
             }
             pauses
         };
-        assert_eq!(pauses(false, 0), [0, 1, 1, 1, 1, 2, 4, 8, 16, 16]);
-        assert_eq!(pauses(false, 7), [0, 1, 1, 1, 1, 2, 4, 1, 1, 1], "somebody traded");
-        assert_eq!(pauses(true, 0), [0, 1, 1, 1, 1, 1, 1, 1, 1, 1], "as journals of before have it");
+        for pace in [ClosingPace::Slower, ClosingPace::SlowerUntraded] {
+            assert_eq!(pauses(pace, 0), [0, 1, 1, 1, 1, 2, 4, 8, 16, 16]);
+            assert_eq!(pauses(pace, 7), [0, 1, 1, 1, 1, 2, 4, 1, 1, 1], "somebody traded");
+        }
+        let before = pauses(ClosingPace::Even, 0);
+        assert_eq!(before, [0, 1, 1, 1, 1, 1, 1, 1, 1, 1], "as journals of before have it");
+    }
+
+    /// What answers a close.
+    type Answer = fn(&mut Flatten, &mut Desk, &View, OrderId);
+
+    fn refuse(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId, cause: u8) {
+        let why = Refused { code: -2010, cause, filter: 0 };
+        let order = desk.order(id).expect("it is live");
+        let refused = Report::refused(&order, ReportKind::Rejected, why);
+        let settled = desk.on_report(&refused, view.now).expect("it is live");
+        flatten.refused(&settled.order.order, why, Qty(1), view.now);
+    }
+
+    /// The symbol does not trade.
+    fn closed(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId) {
+        refuse(flatten, desk, view, id, 3);
+    }
+
+    /// Somebody's own order has all of it.
+    fn locked(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId) {
+        refuse(flatten, desk, view, id, 2);
+    }
+
+    /// Somebody sold all of it.
+    fn lacking(flatten: &mut Flatten, desk: &mut Desk, view: &View, order: OrderId) {
+        let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
+        let denial =
+            Denial { order, instrument: BTC, strategy, reason, limit: 0, value: 1_500_000, measure: None };
+        let settled = desk.on_denial(&denial, view.now, Qty(1)).expect("it is live");
+        flatten.denied(&settled.order.order, &denial, Qty(16), Qty(1), view.now);
+    }
+
+    /// How often it asks in ten minutes.
+    fn asks_of_ten_minutes(flatten: &mut Flatten, desk: &mut Desk, view: &mut View, answer: Answer) -> usize {
+        let (mut asks, end) = (0, view.now.plus_nanos(600_000_000_000));
+        while view.now < end {
+            view.now = view.now.plus_nanos(AGAIN_NS);
+            if let Some((id, _)) = attempt(flatten, desk, view) {
+                asks += 1;
+                answer(flatten, desk, view, id);
+            }
+        }
+        asks
+    }
+
+    #[test]
+    fn what_is_refused_or_denied_on_is_asked_for_seldom_and_at_once_when_what_held_it_lets_go() {
+        let answers: [Answer; 3] = [closed, locked, lacking];
+        for answer in answers {
+            for pace in [ClosingPace::Even, ClosingPace::SlowerUntraded] {
+                let (flatten, mut desk, mut view) = killed(16, 100);
+                let mut flatten = flatten.at_pace(pace);
+                let asks = asks_of_ten_minutes(&mut flatten, &mut desk, &mut view, answer);
+                assert!(asks >= 2_000, "{asks} where journals of before have them all");
+            }
+            let (mut flatten, mut desk, mut view) = killed(16, 100);
+            let asks = asks_of_ten_minutes(&mut flatten, &mut desk, &mut view, answer);
+            assert!((100..170).contains(&asks), "{asks}");
+
+            // The venue's hold is over, somebody's order, or something came into the account: at once, and once.
+            let base = Account { instrument: BTC, asset: FeeAsset::Base, amount: 7, is_all: true, newest: 0 };
+            let other = an_order();
+            type LetsGo<'a> = &'a dyn Fn(&mut Flatten, &View);
+            let lets_go: [LetsGo<'_>; 3] = [
+                &|flatten, view| flatten.held_back(Command::Unpause(BTC, PausedBy::Venue), view),
+                &|flatten, view| flatten.moved(&base, &view.table),
+                &|flatten, _| flatten.let_go(&other),
+            ];
+            for lets_go in lets_go {
+                assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
+                lets_go(&mut flatten, &view);
+                let (id, _) = attempt(&mut flatten, &mut desk, &view).expect("at once");
+                answer(&mut flatten, &mut desk, &view, id);
+                view.now = view.now.plus_nanos(AGAIN_NS);
+            }
+            // What says nothing of it.
+            let quote = Account { asset: FeeAsset::Quote, ..base };
+            let lets_nothing_go: [LetsGo<'_>; 3] = [
+                &|flatten, view| flatten.held_back(Command::Pause(BTC, PausedBy::Venue), view),
+                &|flatten, view| flatten.moved(&quote, &view.table),
+                &|flatten, _| flatten.let_go(&Order { reduce_only: true, ..other }),
+            ];
+            for lets_nothing_go in lets_nothing_go {
+                lets_nothing_go(&mut flatten, &view);
+                assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
+            }
+        }
+    }
+
+    /// An order at the market that closes nothing.
+    fn an_order() -> Order {
+        Order {
+            id: OrderId(77 << 8),
+            strategy: StrategyId(0),
+            instrument: BTC,
+            side: Side::Buy,
+            kind: OrderKind::Market,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            qty: Qty(1),
+            price: Price(0),
+            extras: Extras::NONE,
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod stopped;
 
 pub use awaited::{Awaited, Condition, Measured};
 pub use context::{Bracket, Context, OrderRequest, Protect};
+pub use flatten::ClosingPace;
 pub use intent::{Action, Change, Intent, Note};
 pub use manager::Protection;
 pub use registry::{BUILT_IN, StrategySpec};

@@ -2,7 +2,7 @@
 
 use super::context::{Context, View};
 use super::desk::Desk;
-use super::flatten::Flatten;
+use super::flatten::{ClosingPace, Flatten};
 use super::intent::Intent;
 use super::{Awaited, Strategy, StrategySpec};
 use crate::domain::decimal::POW10;
@@ -174,11 +174,10 @@ impl StrategyStage {
         self
     }
 
-    /// The same closing what a kill is to close at one pace, however often nobody trades with it: a journal of before it did
-    /// otherwise is replayed.
+    /// The same closing what a kill is to close at this pace, where a journal of before it had another is replayed.
     #[must_use]
-    pub fn with_closing_at_one_pace(self, at_one_pace: bool) -> Self {
-        Self { flatten: self.flatten.at_one_pace(at_one_pace), ..self }
+    pub fn with_closing_pace(self, pace: ClosingPace) -> Self {
+        Self { flatten: self.flatten.at_pace(pace), ..self }
     }
 
     /// The same asking, in a simulation, for time to come to where a timer is due.
@@ -275,10 +274,14 @@ impl StrategyStage {
         if report.kind == ReportKind::Rejected
             && let Some(why) = report.refusal()
         {
-            self.flatten.refused(&settled.order.order, why);
+            let lot = self.view.table.get(report.instrument).lot;
+            self.flatten.refused(&settled.order.order, why, lot, self.view.now);
         }
         if report.kind == ReportKind::Expired && settled.order.filled == Qty::ZERO {
             self.flatten.untraded(&settled.order.order, self.view.now);
+        }
+        if report.kind == ReportKind::Fill || settled.order.status.is_final() {
+            self.flatten.let_go(&settled.order.order);
         }
         if report.kind == ReportKind::Fill {
             self.flatten.traded(report.strategy, report.instrument);
@@ -322,11 +325,13 @@ impl StrategyStage {
                 return self.end_what_is_held(kill.scope);
             }
             Command::Release(scope) => return self.flatten.release(scope),
+            Command::Account(account) => self.flatten.moved(&account, &self.view.table),
             _ => {}
         }
         if !self.view.paused.take(command) {
             return;
         }
+        self.flatten.held_back(command, &self.view);
         for of in self.view.table.all() {
             if self.view.paused.concerned(command, of.id) && !self.by_instrument[of.id.index()].is_empty() {
                 self.tops.push((of.id, self.view.top(of.id), Told::All));

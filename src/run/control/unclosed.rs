@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 
 /// What is refused so often in a row does not close by itself.
 const TOLD_AT: u64 = 5;
-/// What was not refused for so long is closed, or was let go of.
-const OVER_AFTER: Duration = Duration::from_secs(5);
+/// What came to nothing is asked for each few seconds alone: what was not for so long is closed, or was let go of.
+const OVER_AFTER: Duration = Duration::from_secs(15);
 /// What is too little to be an order is asked for each minute alone.
 const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
-/// What nobody trades with is asked for each few seconds alone.
-const UNTRADED_OVER_AFTER: Duration = Duration::from_secs(15);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -44,7 +42,6 @@ impl One {
     fn stays(&self, now: Instant) -> bool {
         let over_after = match self.why {
             Unclosed::Unlooked => return true,
-            Unclosed::Untraded => UNTRADED_OVER_AFTER,
             why if is_small(why) => SMALL_OVER_AFTER,
             _ => OVER_AFTER,
         };

@@ -32,7 +32,7 @@ pub(super) fn journal_writer(
     header.account = options.account;
     header.lineage.clone_from(&options.lineage);
     header.follows_account = !options.ignores_account;
-    header.closes_slower = !options.closes_at_one_pace;
+    header.set_closing_pace(options.closing_pace);
     header.protects_what_waits = !options.bares_what_waits;
     let writer = JournalWriter::create(path, &header, policy)?;
     // What is simulated or replayed can be run again.
@@ -68,6 +68,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         lineage: None,
         follows_account: true,
         closes_slower: true,
+        closes_refused_slower: true,
         protects_what_waits: true,
         aggregates: config.venue.aggregates_alone(),
     }

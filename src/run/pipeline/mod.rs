@@ -242,7 +242,7 @@ impl Pipeline {
         let mut strategy = StrategyStage::new(table, seats, requests.len(), market_in, intents_out)
             .with_market_max(filters.iter().map(Filters::market_max).collect())
             .with_rounding(rounding)
-            .with_closing_at_one_pace(options.closes_at_one_pace);
+            .with_closing_pace(options.closing_pace);
         if let Some(simulation) = &simulation {
             let of_bars = simulation.of_bars();
             let native = |bars: &bool| if *bars { NativeForms::BARS } else { NativeForms::NONE };

@@ -11,7 +11,7 @@ use crate::market::{IndicatorRequest, KnownIndicators, Sourcing, TopSource};
 use crate::pipeline::{Threading, TopologyError, Wait};
 use crate::risk::Carried;
 use crate::risk::watch::WatchSender;
-use crate::strategy::{Strategy, StrategySpec};
+use crate::strategy::{ClosingPace, Strategy, StrategySpec};
 use crate::venue::VenueTerms;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,9 +48,9 @@ pub struct PipelineOptions {
     pub carried: Option<Carried>,
     /// Risk's wallets do not follow what moves in the account elsewhere: the journal that is replayed is from before they did.
     pub ignores_account: bool,
-    /// What a kill is to close is asked for at one pace, however often nobody trades with it: the journal that is replayed is
-    /// from before that was otherwise.
-    pub closes_at_one_pace: bool,
+    /// What makes that a kill's closing is asked for less and less often; another than the usual where the journal that is
+    /// replayed is from before.
+    pub closing_pace: ClosingPace,
     /// What protects a position is taken back for an earlier run's kill even while nothing is closed by it: the journal that is
     /// replayed is from before it stayed.
     pub bares_what_waits: bool,

@@ -189,7 +189,7 @@ fn run_again(
                 resumed: header.resumed.clone(),
                 carried: header.carried.clone(),
                 ignores_account: !header.follows_account,
-                closes_at_one_pace: !header.closes_slower,
+                closing_pace: header.closing_pace(),
                 bares_what_waits: !header.protects_what_waits,
                 asked: Some(order),
                 strategies,
