@@ -25,8 +25,7 @@ impl LeftOpen {
                 "orders may be left open at the venue, since the thread that sends them died: {THEN}"
             )));
         }
-        let told =
-            format!("{} orders are left open at the venue: {}", sent.open_at_end, sent.left.join(", "));
+        let told = format!("{} at the venue: {}", Self::counted(sent), sent.left.join(", "));
         Some(match (on_exit, as_asked) {
             (OnExit::Keep, true) => Self::Kept(told),
             (OnExit::Keep, false) => Self::Unguarded(format!(
@@ -36,6 +35,20 @@ impl LeftOpen {
                 Self::Unguarded(format!("{told}; the venue did not confirm their cancel in time: {THEN}"))
             }
         })
+    }
+}
+
+impl LeftOpen {
+    /// How many are open, and how many of them may be: of one whose answer was lost nobody knows.
+    fn counted(sent: &OrdersOutcome) -> String {
+        let &OrdersOutcome { open_at_end: all, unknown_at_end: unknown, .. } = sent;
+        match all.saturating_sub(unknown) {
+            _ if unknown == 0 => format!("{all} orders are left open"),
+            0 => format!("{all} orders, of which it is not known what became of them, may be left open"),
+            open => format!(
+                "{open} orders are left open, and {unknown} more, of which it is not known what became of them, may be,"
+            ),
+        }
     }
 }
 
@@ -68,5 +81,21 @@ mod tests {
                 assert_eq!(told.contains("heartbeat stays"), !kept, "{told}");
             }
         }
+    }
+
+    #[test]
+    fn an_order_whose_fate_is_not_known_is_not_told_as_open() {
+        let told = |open_at_end: usize, unknown_at_end: usize| {
+            let left = vec!["7 (x)".to_owned(); open_at_end];
+            let sent = OrdersOutcome { open_at_end, unknown_at_end, left, ..OrdersOutcome::default() };
+            match LeftOpen::of(&sent, OnExit::Keep, true) {
+                Some(LeftOpen::Kept(told)) => told,
+                other => panic!("{other:?}"),
+            }
+        };
+        let unknown = "of which it is not known what became of them, may be";
+        assert_eq!(told(1, 1), format!("1 orders, {unknown} left open at the venue: 7 (x)"));
+        let both = format!("1 orders are left open, and 1 more, {unknown}, at the venue: 7 (x), 7 (x)");
+        assert_eq!(told(2, 1), both);
     }
 }

@@ -176,7 +176,7 @@ impl OrdersOutcome {
         // Writing to a String cannot fail.
         let _ = writeln!(
             t,
-            "orders: {} taken, {} messages and {} REST calls sent ({} failed), {} reports; {} sessions opened; {} orders open at the end, {} of them unknown",
+            "orders: {} taken, {} messages and {} REST calls sent ({} failed), {} reports; {} sessions opened; {} orders not over at the end, {} of which are not known to be open",
             self.orders,
             self.messages_sent,
             self.rest_calls,
