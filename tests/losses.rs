@@ -8,7 +8,7 @@ use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Extras, InstrumentId, InstrumentTable, Kill, Level, Order, OrderId, OrderKind, PausedBy,
-    Position, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce,
+    Position, Price, Qty, Refused, Scope, Side, Slot, StrategyId, Time, TimeInForce,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
@@ -371,6 +371,27 @@ fn who_watches_is_told_of_a_close_that_nobody_traded_with() {
     ];
     let told = reports.map(|report| watched.event(Slot::report(&report)).0);
     assert_eq!(told, [vec![Switched::NotClosed(InstrumentId(0), Unclosed::Untraded)], vec![], vec![]]);
+}
+
+#[test]
+fn who_watches_is_told_while_an_order_that_may_close_what_a_kill_is_to_close_has_no_answer() {
+    let order = OrderId(9 << 8);
+    let mut watched = Watched::resuming(&[holds_five(&[order])]);
+    let unanswered = Switched::NotClosed(InstrumentId(0), Unclosed::Unanswered);
+    assert_eq!(watched.event(Slot::clock()).0, [], "no kill is to close it");
+    let kill = Kill { flatten: false, ..closes(true) };
+    assert_eq!(watched.event(Slot::command(Command::Kill(kill))).0, [Switched::Killed(kill)]);
+    assert_eq!([(); 4].map(|()| watched.event(Slot::clock()).0.len()), [0; 4], "nor that one");
+    watched.event(Slot::command(Command::Kill(closes(true))));
+    // Each a second after the one before.
+    let told = [(); 5].map(|()| watched.event(Slot::clock()).0);
+    assert_eq!(told[0], [], "it may have one at once");
+    assert!(told[2..].iter().all(|told| *told == [unanswered]), "{told:?}");
+    let why = Refused { code: -2013, cause: 12, filter: 0 };
+    let state = holds_five(&[order]).orders[0].order;
+    let told = watched.event(Slot::report(&Report::refused(&state, ReportKind::Rejected, why))).0;
+    assert_eq!(told, [Switched::NotClosed(InstrumentId(0), Unclosed::Refused(why))]);
+    assert_eq!([(); 3].map(|()| watched.event(Slot::clock()).0.len()), [0; 3], "it has");
 }
 
 /// Causes of what is stopped, as far as it was told by now.

@@ -16,6 +16,8 @@ pub(super) struct LiveOrder {
     pub counted_by: Option<OrderId>,
     /// When the kill switch asked for its cancel.
     pub asked_at: Option<Time>,
+    /// Since when it was seen to be what a kill closes a position by, and not to be over.
+    pub awaited_since: Option<Time>,
     /// Whether it goes on with an order of before: its trades are those of that order.
     pub goes_on: bool,
     /// Whether it only reduces, waited for its price where the order manager is, and is a limit order since that came.
@@ -32,6 +34,7 @@ impl LiveOrder {
             value,
             counted_by: None,
             asked_at: None,
+            awaited_since: None,
             goes_on: false,
             triggered: false,
             beside: None,

@@ -43,6 +43,8 @@ pub enum Unclosed {
     Denied(DenyReason),
     /// It ended at the venue without a trade.
     Untraded,
+    /// An order that may still close it has no answer: what became of it is asked, and nothing else sent meanwhile.
+    Unanswered,
     /// Nothing was sent: it is an earlier run's kill that closes it, and what the account has is not what fills imply. Whether
     /// there is anything to close a person has to say.
     Unlooked,

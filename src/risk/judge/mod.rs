@@ -5,6 +5,7 @@ mod lists;
 mod stops;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 pub use stops::KILL_CANCELS_PER_EVENT_MAX;
 
@@ -85,6 +86,8 @@ pub(super) struct Judge<R> {
     /// What protects is taken back for an earlier run's kill even while nothing is closed by it: the journal that is replayed
     /// is from before it stayed.
     pub bares_what_waits: bool,
+    /// Orders without an answer, of what a kill closes, are looked at again then.
+    unanswered_at: Time,
     /// By reason.
     pub denied: Vec<Denied>,
     /// By strategy.
@@ -222,6 +225,7 @@ impl<R: RuleList> Judge<R> {
             sweeping: false,
             sweep_at: Time(0),
             bares_what_waits: false,
+            unanswered_at: Time(0),
             denied: vec![Denied::NEVER; 256],
             turned_away: vec![TurnedAway::default(); strategies],
             watch: None,

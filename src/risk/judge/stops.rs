@@ -205,6 +205,7 @@ impl<R: RuleList> Judge<R> {
         if self.now >= self.look_at {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
+            self.tell_unanswered_if_due();
             // What stands at its cost yet is nothing to be told, and least of all to be kept as a peak.
             if self.now >= self.publish_at && self.prices_by.is_none() {
                 self.publish();

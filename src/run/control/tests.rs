@@ -578,6 +578,12 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     assert!(!reply.unclosed.is_empty(), "{reply:?}");
     running.risk.tell(Switched::Decided(of), Time(0));
     running.until("it is decided", |reply| reply.unclosed.is_empty());
+    // So is what waits for the answer of an order of before, until it has one.
+    running.risk.tell(Switched::NotClosed(of, Unclosed::Unanswered), Time(0));
+    let lines = running.until("it is heard", |reply| !reply.unclosed.is_empty()).held_back();
+    let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(line.contains(&format!("{name}: an order of before may still close it")), "{line}");
+    running.until("it has its answer", |reply| reply.unclosed.is_empty());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! waits for a person: nobody may be looking at the log, and whoever asked for them to be closed takes them for closed.
 //!
 //! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
-//! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once.
+//! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once, be it that a person is
+//! to look, or that an order of before has no answer.
 
 use super::names::ScopeNames;
 use super::request::UnclosedReply;
@@ -19,6 +20,9 @@ const OVER_AFTER: Duration = Duration::from_secs(15);
 /// What is too little to be an order is asked for each minute alone.
 const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
 
+/// That an order has no answer is told each second, for as long as it has none.
+const UNANSWERED_OVER_AFTER: Duration = Duration::from_secs(3);
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct UnclosedPositions(Vec<One>);
@@ -27,7 +31,7 @@ pub(super) struct UnclosedPositions(Vec<One>);
 struct One {
     instrument: InstrumentId,
     why: Unclosed,
-    /// Of what waits for a person, to which nothing was sent, none.
+    /// Of what waits for a person, or for an answer, to which nothing was sent, none.
     times: u64,
     last: Instant,
 }
@@ -42,6 +46,7 @@ impl One {
     fn stays(&self, now: Instant) -> bool {
         let over_after = match self.why {
             Unclosed::Unlooked => return true,
+            Unclosed::Unanswered => UNANSWERED_OVER_AFTER,
             why if is_small(why) => SMALL_OVER_AFTER,
             _ => OVER_AFTER,
         };
@@ -76,6 +81,11 @@ impl UnclosedPositions {
                 at,
             );
         }
+        if why == Unclosed::Unanswered {
+            return self.unanswered(instrument, now, names, alerts, at);
+        }
+        // What is refused has its answer.
+        self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unanswered);
         let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
             self.0.push(One { instrument, why, times: 0, last: now });
             self.0.len() - 1
@@ -94,6 +104,33 @@ impl UnclosedPositions {
         }
     }
 
+    /// An order that may close it has no answer: told once, and beside what was refused before.
+    fn unanswered(
+        &mut self,
+        instrument: InstrumentId,
+        now: Instant,
+        names: &ScopeNames,
+        alerts: &Alerts,
+        at: Time,
+    ) {
+        let why = Unclosed::Unanswered;
+        let known = |one: &&mut One| one.instrument == instrument && one.why == why;
+        if let Some(one) = self.0.iter_mut().find(known) {
+            one.last = now;
+            return;
+        }
+        self.0.push(One { instrument, why, times: 0, last: now });
+        let told = format!("a kill is to close its position, and it is not closed yet: {}", words(why));
+        tell(instrument, &told, names, alerts, at);
+    }
+
+    /// The run ends: what is not closed is told for the last time.
+    pub fn tell_at_end(&self, names: &ScopeNames) {
+        for UnclosedReply { instrument, why, .. } in self.told(names) {
+            log::error!("{instrument}: the run ends, and a kill has not closed its position: {why}");
+        }
+    }
+
     /// A person has looked at what the account has, or it is decided otherwise what becomes of it.
     pub fn looked_at(&mut self, instrument: InstrumentId) {
         self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unlooked);
@@ -102,7 +139,8 @@ impl UnclosedPositions {
     /// What is refused now, for who asks.
     pub fn told(&self, names: &ScopeNames) -> Vec<UnclosedReply> {
         let now = Instant::now();
-        let is_told = |one: &One| one.times >= TOLD_AT || one.why == Unclosed::Unlooked;
+        let sends_nothing = |one: &One| matches!(one.why, Unclosed::Unlooked | Unclosed::Unanswered);
+        let is_told = |one: &One| one.times >= TOLD_AT || sends_nothing(one);
         let stays = self.0.iter().filter(|one| is_told(one) && one.stays(now));
         let told = |one: &One| UnclosedReply {
             instrument: names.of(one.instrument),
@@ -130,6 +168,9 @@ fn words(why: Unclosed) -> String {
         Unclosed::Refused(why) => format!("the venue says {}", refusal_words(why)),
         Unclosed::Denied(reason) => format!("risk says {}", reason.label()),
         Unclosed::Untraded => "the venue found nobody to trade with".to_owned(),
+        Unclosed::Unanswered => "an order of before may still close it: what became of it is not known yet, the venue is asked, and \
+                                 nothing else is sent until it has said"
+            .to_owned(),
         Unclosed::Unlooked => "nothing is sent for the kill of an earlier run while the venue's numbers and ours differ: look, \
                                then `algo-trader ctl resume` has it closed; where it is closed by hand, or is to stay, \
                                `algo-trader ctl release` first, or it is closed a second time"

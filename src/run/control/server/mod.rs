@@ -187,6 +187,7 @@ impl Server {
             }
         }
         self.hear();
+        self.unclosed.tell_at_end(&self.names);
         signal_hook::low_level::unregister(self.signal);
         // A run that ended in order has no heartbeat that a watchdog could miss. Of another the last beat stays: a watchdog sees
         // it stand still, and cancels what nobody looks after any more.
