@@ -152,6 +152,14 @@ fn bad_usage_and_configuration_end_with_two() {
     let config = config.display().to_string();
     refused(&replay(&path, &["--config", &config]), 2, &["odd.toml:2", "ring_slots"]);
     refused(&program(&["replay"]), 2, &["PATHS"]);
+    // A look for look-ahead has no figures to report.
+    let report = dir.path().join("tear-sheet");
+    let name = report.display().to_string();
+    for more in [["--report", name.as_str()], ["--risk-free", "0.03"]] {
+        let output = program(&[&["backtest", "--check-lookahead", "2"][..], &more[..]].concat());
+        refused(&output, 2, &["--check-lookahead", more[0], "cannot be used with"]);
+    }
+    assert!(!report.exists(), "nothing is made for what is refused");
     // What a run would refuse, its threads are not shown of.
     let config = dir.path().join("unknown.toml");
     let text = "instruments.files = [\"binance-spot.toml\"]\n[[strategy]]\nname = \"ma-corss\"\n\

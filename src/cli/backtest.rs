@@ -66,8 +66,9 @@ pub struct Args {
     /// What orders fill against: auto, bars, trades, quotes or depth
     #[arg(long, value_name = "MODEL", value_parser = fill)]
     fill: Option<FillChoice>,
-    /// Run again over N shorter histories, and with no event passed over, and report every decision that changes
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    /// Run again over N shorter histories, and with no event passed over, and print every decision that changes; writes no
+    /// --report
+    #[arg(long, value_name = "N", num_args = 0..=1, conflicts_with_all = ["report", "risk_free"], default_missing_value = "10", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     check_lookahead: Option<u16>,
     /// How stages are spread over threads: inline (the default), shared or dedicated; the result is the same
     #[arg(long, value_parser = parse_threading)]
