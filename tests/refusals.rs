@@ -59,7 +59,14 @@ fn of<'a>(told: &'a Why, rule: &str) -> &'a RuleResult {
 }
 
 fn limit(limit: &str, value: &str, unit: &str) -> Told {
-    Told { limit: limit.into(), value: value.into(), unit: unit.into(), subject: None, binds: None }
+    Told {
+        limit: limit.into(),
+        value: value.into(),
+        unit: unit.into(),
+        subject: None,
+        binds: None,
+        reckoned_max: None,
+    }
 }
 
 #[test]

@@ -68,13 +68,17 @@ pub struct Told {
     /// How the limit binds it: `at most`, `at least`, `a multiple of` or `more than`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binds: Option<&'static str>,
+    /// The most that can be reckoned, an exact decimal, where the order is worth more than that: that is denied under no
+    /// limit too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reckoned_max: Option<String>,
 }
 
 impl Told {
-    /// Whether there is no limit.
+    /// Whether nothing binds: there is no limit, and what the order came to can be reckoned.
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
-        self.limit == NO_LIMIT
+        self.limit == NO_LIMIT && self.reckoned_max.is_none()
     }
 }
 
@@ -86,6 +90,9 @@ impl fmt::Display for Told {
         }
         if self.is_unlimited() {
             return write!(f, "{value} {unit}, no limit");
+        }
+        if let Some(max) = &self.reckoned_max {
+            return write!(f, "worth more than can be reckoned, {max} {unit}");
         }
         write!(f, "{value} {unit}, limit {limit} {unit}")
     }
@@ -159,7 +166,9 @@ impl Unit {
             (Self::Qty | Self::Price, Some(number)) => number.to_string(),
             (_, Some(number)) => format!("{number:#}"),
         };
+        let beyond = self == Self::Quote && measure.is_none() && limit.is_none() && value.is_none();
         Some(Told {
+            reckoned_max: beyond.then(|| format!("{:#}", self.scaled(i64::MAX, instrument))),
             limit: text(limit, NO_LIMIT),
             value: text(value, UNBOUNDED),
             unit: unit.to_owned(),
@@ -344,5 +353,21 @@ mod tests {
         assert_eq!(amount.as_deref(), Some("12.5 USDT, no limit"));
         let amount = shown(Unit::Quote, 1_000_000_000, 1_250_000_000);
         assert_eq!(amount.as_deref(), Some("12.5 USDT, limit 10 USDT"));
+    }
+
+    #[test]
+    fn what_is_worth_more_than_can_be_reckoned_is_told_so_and_not_as_under_no_limit() {
+        let instrument = sample(Market::Spot, "BTCUSDT");
+        let tell = |unit: Unit, limit, value| unit.tell((limit, value, None), &instrument).expect("numbers");
+        let beyond = tell(Unit::Quote, i64::MAX, i64::MAX);
+        assert_eq!(beyond.to_string(), "worth more than can be reckoned, 92233720368.54775807 USDT");
+        assert!(!beyond.is_unlimited(), "`audit why` tells of it");
+        assert_eq!((beyond.limit.as_str(), beyond.value.as_str()), ("none", "unbounded"));
+        let limited = tell(Unit::Quote, 1_000_000_000, i64::MAX);
+        assert_eq!(limited.to_string(), "unbounded USDT, limit 10 USDT");
+        // A leverage without equity passes where there is no limit to it.
+        let leverage = tell(Unit::Times, i64::MAX, i64::MAX);
+        assert!(leverage.is_unlimited());
+        assert_eq!(leverage.to_string(), "unbounded times, no limit");
     }
 }
