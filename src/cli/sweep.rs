@@ -56,7 +56,7 @@ pub struct Args {
     /// What random combinations are drawn by
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// What the best has most of
+    /// What the best has most of; a run that was ruined is not ranked
     #[arg(long, value_name = "NAME", default_value = OBJECTIVES[0].name, value_parser = objective)]
     objective: &'static Objective,
     /// Rank only runs with at least so many closed trades
@@ -373,6 +373,14 @@ fn text(report: &SweepReport) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{}", cells.join("  "));
     }
+    let ruined = report.candidates.iter().filter(|candidate| candidate.statistics.is_ruined()).count();
+    if ruined > 0 {
+        let _ = writeln!(
+            out,
+            "\nRUINED: nothing was left in {ruined} of {} runs: their ratios are until then, and they have no objective",
+            report.candidates.len()
+        );
+    }
     if let Some(walk) = &report.walk_forward {
         let _ = writeln!(out, "\nwalk-forward over {} windows", walk.windows.len());
         for window in &walk.windows {
@@ -406,8 +414,27 @@ fn text(report: &SweepReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::sweep::Candidate;
     use crate::run::sweep::{Evaluate, EvaluateError, Evaluation, Setting};
+    use crate::statistics::periods::Sample;
     use crate::statistics::{Inputs, statistics};
+
+    /// A report of these.
+    fn report_of(settings: Vec<(String, String)>, candidates: Vec<Candidate>) -> SweepReport {
+        SweepReport {
+            name: "few".into(),
+            settings,
+            axes: Vec::new(),
+            objective: String::new(),
+            objective_doc: String::new(),
+            combinations: 5,
+            refused: 0,
+            failed: Vec::new(),
+            alone: None,
+            candidates,
+            walk_forward: None,
+        }
+    }
 
     /// Interrupted while it runs the third.
     struct Few(Interrupt);
@@ -435,23 +462,37 @@ mod tests {
         let (done, stopped) = part_of(search(&mut run, &tasks)).expect("two are worth something");
         let ranking = rank(&space, &done, &OBJECTIVES[0], 0);
         assert_eq!((ranking.candidates.len(), ranking.failed.len()), (2, 0));
-        let report = SweepReport {
-            name: "few".into(),
-            settings: stopped.into_iter().map(|why| (STOPPED.to_owned(), why)).collect(),
-            axes: Vec::new(),
-            objective: String::new(),
-            objective_doc: String::new(),
-            combinations: 5,
-            refused: 0,
-            failed: Vec::new(),
-            alone: None,
-            candidates: ranking.candidates,
-            walk_forward: None,
-        };
+        let settings = stopped.into_iter().map(|why| (STOPPED.to_owned(), why)).collect();
+        let report = report_of(settings, ranking.candidates);
         let told = text(&report);
         assert!(told.starts_with("INTERRUPTED: interrupted after 2 of 5 runs"), "{told}");
         assert!(told.contains("\n2 runs, 0 refused"), "{told}");
         // Of nothing there is nothing to rank.
         assert!(part_of(search(&mut run, &tasks)).is_err());
+    }
+
+    #[test]
+    fn what_was_ruined_has_no_objective_and_it_is_told_why() {
+        let space = Axis::parse("fast=1..2").and_then(|axis| Space::new(vec![axis])).expect("a good axis");
+        let whole = Span { from: Time(0), until: Time(1) };
+        let done = |ends: [f64; 2]| -> Vec<Done> {
+            let points = space.points(Choice::Grid).expect("few").into_iter().zip(ends);
+            let of = |(point, end): (Point, f64)| {
+                let equity =
+                    [100.0, 90.0, 95.0, end].into_iter().zip(0u64..).map(|(v, n)| Sample::new(Time(n), v));
+                let equity: Vec<Sample> = equity.collect();
+                let statistics = statistics(&Inputs { equity: &equity, ..Inputs::default() });
+                Done {
+                    task: Task::of(point, whole),
+                    result: Ok(Evaluation { statistics, equity: Vec::new() }),
+                }
+            };
+            points.map(of).collect()
+        };
+        let told =
+            |ends| text(&report_of(Vec::new(), rank(&space, &done(ends), &OBJECTIVES[4], 0).candidates));
+        let one = told([-10.0, 110.0]);
+        assert!(one.contains("\nRUINED: nothing was left in 1 of 2 runs"), "{one}");
+        assert!(!told([90.0, 110.0]).contains("RUINED"));
     }
 }

@@ -125,6 +125,14 @@ pub struct Statistics {
     pub trades: TradeStatistics,
 }
 
+impl Statistics {
+    /// Whether the account came to nothing, or owed.
+    #[must_use]
+    pub fn is_ruined(&self) -> bool {
+        self.max_drawdown.is_some_and(|fall| fall.depth <= -1.0)
+    }
+}
+
 /// The figures of one run.
 #[must_use]
 pub fn statistics(of: &Inputs<'_>) -> Statistics {
@@ -293,7 +301,7 @@ mod tests {
             ..Inputs::default()
         });
         assert_eq!((all.returns, all.worst_return, all.annual_return), (2, Some(-1.0), Some(-1.0)));
-        assert_eq!(all.max_drawdown.map(|fall| fall.depth), Some(-1.2));
+        assert_eq!((all.max_drawdown.map(|fall| fall.depth), all.is_ruined()), (Some(-1.2), true));
         assert_eq!(all.total_return, Some(-0.9));
         // However much it had in the end: none of it grew from what was there.
         let back = statistics(&Inputs { equity: &daily(&[100.0, -20.0, 150.0]), ..Inputs::default() });

@@ -41,8 +41,8 @@ pub fn rank(space: &Space, done: &[Done], objective: &Objective, trades_min: u64
             Ok(evaluation) => {
                 let statistics = evaluation.statistics;
                 let enough = statistics.trades.trades >= trades_min;
-                let ruined = statistics.max_drawdown.is_some_and(|fall| fall.depth <= -1.0);
-                let value = if enough && !ruined { (objective.of)(&statistics) } else { None };
+                let value =
+                    if enough && !statistics.is_ruined() { (objective.of)(&statistics) } else { None };
                 results.push((one.task.point, statistics, value));
             }
             Err(EvaluateError::Refused(why)) => {
