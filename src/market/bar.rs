@@ -21,10 +21,10 @@
 //!
 //! *Incomplete* is a bar that lacks, or may lack, trades of its own: a time bar that was under way when the first trade came;
 //! one in or right before which ids were passed over, or in which one came that is far from those before it, unless the next
-//! shows it to be a mistake; the open one and the next after a trade that could not be read, and after an interruption the open one and the next, unless the ids show
-//! that nothing was lost. It is counted and not handed out, unless the settings say so ([`IncompleteBars`]). Bars of amounts
-//! have no beginning of their own: after an interruption with a loss the open one is dropped, and the next trade begins
-//! another.
+//! shows it to be a mistake; after an interruption, or a trade that could not be read, the open one and the next, unless the
+//! ids show that nothing was lost. It is counted and not handed out, unless the settings say so ([`IncompleteBars`]). Bars of
+//! amounts have no beginning of their own: after an interruption with a loss the open one is dropped, and the next trade
+//! begins another.
 
 use super::message::Bar;
 use super::trade_ids::{Link, TradeIds};
