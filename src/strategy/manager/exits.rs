@@ -31,11 +31,16 @@ impl Desk {
 
     fn guard_all(&mut self, view: &View, instrument: InstrumentId, top: Top) {
         let mut index = 0;
-        while let Some(&p) = self.state.manager.protections.get(index) {
+        while let Some(p) = self.state.manager.protections.get(index) {
+            // What costs least is asked first: this is each quote's way.
+            if p.instrument != instrument || p.exit.is_some() || !p.is_reached(&top) {
+                index += 1;
+                continue;
+            }
+            let p = *p;
             // Where the wallet had too little for all of it, what it has enough for goes at once.
             let most = if view.now < p.retry_at { p.affordable } else { p.most(view) };
-            let waits = p.exit.is_some() || most.min(p.covered).0 <= 0;
-            if p.instrument == instrument && !waits && p.is_reached(&top) {
+            if most.min(p.covered).0 > 0 {
                 let exit = self.leave(view, &p, &top, most);
                 // What made way may have been the entry of another, which is gone from the list with it.
                 let protections = &mut self.state.manager.protections;
