@@ -66,9 +66,14 @@ impl Count {
     /// The next, or one further on.
     #[inline]
     fn go_on(&mut self, id: u64) {
-        for passed in self.next.max(id.saturating_sub(OVERTAKEN_MAX))..id {
-            let (word, bit) = place(passed);
-            self.came[word] &= !bit;
+        if id - self.next >= OVERTAKEN_MAX {
+            // None that came is near enough: each place is another number's.
+            self.came = Self::new().came;
+        } else {
+            for passed in self.next..id {
+                let (word, bit) = place(passed);
+                self.came[word] &= !bit;
+            }
         }
         self.mark(id);
         self.next = id.wrapping_add(1);
@@ -277,6 +282,8 @@ mod tests {
         assert_eq!(links(true, &[7, 10, 8, 8, 9, 9]).0, [First, Skips(2), Behind, Again, Behind, Again]);
         assert_eq!(links(false, &[7, 9, 9, 8, 8]).0, [First, Follows, Again, Behind, Again]);
         assert_eq!(links(true, &[7, 6, 6]), (vec![First, Follows, Again], 0), "right before the first");
+        let far = [7, 1_100, 1_031, 1_031, 1_100];
+        assert_eq!(links(false, &far).0, [First, Follows, Behind, Again, Again], "1031 has the place of 7");
         // Each of the last 256, and none for another that has the same remainder.
         let mut ids = TradeIds::new(true);
         for id in 1..=1_000 {
