@@ -4,11 +4,11 @@
 #[path = "support/pipeline.rs"]
 mod support;
 
-use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report};
+use algo_trader::domain::event::{Command, Event, FeeAsset, Quote, Report, Rules};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
-    DenyReason, Extras, InstrumentId, InstrumentTable, Kill, Level, Order, OrderId, OrderKind, PausedBy,
-    Position, Price, Qty, Refused, Scope, Side, Slot, StrategyId, Time, TimeInForce,
+    DenyReason, Extras, InstrumentId, InstrumentTable, Kill, Level, Notional, Order, OrderId, OrderKind,
+    PausedBy, Position, Price, Qty, Refused, Scope, Side, Slot, StrategyId, Time, TimeInForce, VenueId,
 };
 use algo_trader::execution::RecordKind;
 use algo_trader::journal::{Entry, JournalReader};
@@ -392,6 +392,46 @@ fn who_watches_is_told_while_an_order_that_may_close_what_a_kill_is_to_close_has
     let told = watched.event(Slot::report(&Report::refused(&state, ReportKind::Rejected, why))).0;
     assert_eq!(told, [Switched::NotClosed(InstrumentId(0), Unclosed::Refused(why))]);
     assert_eq!([(); 3].map(|()| watched.event(Slot::clock()).0.len()), [0; 3], "it has");
+}
+
+#[test]
+fn who_watches_is_told_while_nothing_is_sent_for_what_a_kill_is_to_close() {
+    let of = InstrumentId(0);
+    let mut watched = Watched::resuming(&[holds_five(&[])]);
+    let mut over = |seconds, slot: Slot| {
+        let mut told = watched.event(slot).0;
+        (1..seconds).for_each(|_| told.extend(watched.event(Slot::clock()).0));
+        told.retain(|told| matches!(told, Switched::NotClosed(..)));
+        told
+    };
+    let told = |why, times| vec![Switched::NotClosed(of, why); times];
+    let (top, venue) = (Level::new(60_000, 1), VenueId(0));
+    let rules = |lot, min_notional| Rules {
+        instrument: of,
+        tick: Price(1),
+        lot: Qty(lot),
+        min_qty: Qty(lot),
+        max_qty: Qty(1_000_000),
+        min_notional: Notional(min_notional),
+    };
+    let quote = Quote { instrument: of, bid: top, ask: top, update_id: 1 };
+    assert_eq!(over(1, Slot::rules(&rules(1, 0))), []);
+    assert_eq!(over(5, Slot::quote(&quote)), [], "no kill is to close it");
+    assert_eq!(over(5, Slot::command(Command::Kill(Kill { flatten: false, ..closes(false) }))), []);
+    assert_eq!(over(2, Slot::command(Command::Kill(closes(false)))), [], "it may be on its way");
+    // That risk heard a price says nothing of what the strategies have, who wait for both sides of a book.
+    assert_eq!(over(3, Slot::clock()), told(Unclosed::NoMarket, 3));
+    assert_eq!(over(3, Slot::command(Command::Suspend(venue))), told(Unclosed::Suspended, 3));
+    assert_eq!(over(2, Slot::command(Command::Reopen(venue))), told(Unclosed::NoMarket, 2));
+    // Less than a lot is told where it is worth an order, and not where it is what a commission left.
+    assert_eq!(over(2, Slot::rules(&rules(10_000, 300_000_000))), told(Unclosed::LessThanALot, 2));
+    assert_eq!(over(2, Slot::rules(&rules(10_000, 300_000_001))), []);
+    assert_eq!(over(2, Slot::rules(&rules(10_000, 0))), []);
+    assert_eq!(over(5, Slot::command(Command::Release(Scope::All))), []);
+    // What an earlier run was to close has its market and its venue only in a while.
+    assert_eq!(over(1, Slot::rules(&rules(1, 0))), []);
+    assert_eq!(over(10, Slot::command(Command::Kill(closes(true)))), []);
+    assert_eq!(over(2, Slot::clock()), told(Unclosed::NoMarket, 2));
 }
 
 /// Causes of what is stopped, as far as it was told by now.

@@ -45,9 +45,30 @@ pub enum Unclosed {
     Untraded,
     /// An order that may still close it has no answer: what became of it is asked, and nothing else sent meanwhile.
     Unanswered,
+    /// Nothing is sent: no orders are taken for it now.
+    Suspended,
+    /// Nothing is sent: its price is not known on both sides.
+    NoMarket,
+    /// Nothing is sent: what is held is less than a lot, and yet worth what an order may be.
+    LessThanALot,
     /// Nothing was sent: it is an earlier run's kill that closes it, and what the account has is not what fills imply. Whether
     /// there is anything to close a person has to say.
     Unlooked,
+}
+
+impl Unclosed {
+    /// Whether it is too little for an order, as a part is that is asked for where the venue refused all.
+    #[must_use]
+    pub fn is_small(self) -> bool {
+        use DenyReason::{LotSize, MarketLotSize, MinNotional, Notional};
+        matches!(self, Self::Denied(LotSize | MarketLotSize | MinNotional | Notional))
+    }
+
+    /// Whether it is that nothing is sent, which is told each second for as long as it is so.
+    #[must_use]
+    pub fn sends_nothing(self) -> bool {
+        matches!(self, Self::Unanswered | Self::Suspended | Self::NoMarket | Self::LessThanALot)
+    }
 }
 
 /// The stage's end.

@@ -84,6 +84,10 @@ impl<R: RuleList> Judge<R> {
         let live = self.live.at_mut(index);
         let first = live.state.filled == Qty::ZERO && !live.goes_on;
         let applied = live.state.apply(report.kind, report.qty, report.trade_id);
+        if applied == Applied::Changed {
+            // What is heard of has an answer: what is waited for is the next.
+            live.awaited_since = None;
+        }
         if report.kind == ReportKind::CancelRejected {
             // Asked again at the next sweep, if it is to be.
             live.asked_at = None;

@@ -5,9 +5,10 @@ mod lists;
 mod stops;
 #[cfg(test)]
 mod tests;
-mod unanswered;
+mod unsent;
 
 pub use stops::KILL_CANCELS_PER_EVENT_MAX;
+use unsent::Unsent;
 
 use crate::calendar::Hours;
 use crate::domain::event::{Command, Denial, MarketRules, Rules};
@@ -86,8 +87,8 @@ pub(super) struct Judge<R> {
     /// What protects is taken back for an earlier run's kill even while nothing is closed by it: the journal that is replayed
     /// is from before it stayed.
     pub bares_what_waits: bool,
-    /// Orders without an answer, of what a kill closes, are looked at again then.
-    unanswered_at: Time,
+    /// What a kill closes, and nothing is sent for.
+    unsent: Unsent,
     /// By reason.
     pub denied: Vec<Denied>,
     /// By strategy.
@@ -225,7 +226,7 @@ impl<R: RuleList> Judge<R> {
             sweeping: false,
             sweep_at: Time(0),
             bares_what_waits: false,
-            unanswered_at: Time(0),
+            unsent: Unsent::new(instruments),
             denied: vec![Denied::NEVER; 256],
             turned_away: vec![TurnedAway::default(); strategies],
             watch: None,
@@ -455,7 +456,10 @@ impl<R: RuleList> Judge<R> {
         let &Intent { goes_on, triggered, .. } = intent;
         self.live.push(LiveOrder { goes_on, triggered, ..LiveOrder::new(*order, price, value) });
         // One that passes although its scope is stopped is swept away if it should rest.
-        self.sweeping |= self.switches.any();
+        if self.switches.any() {
+            self.sweeping = true;
+            self.note_closing(order);
+        }
     }
 
     fn count_cancel(&mut self, strategy: StrategyId) {

@@ -37,6 +37,9 @@ impl<R: RuleList> Judge<R> {
         if threw != Threw::Nothing {
             (self.sweeping, self.sweep_at) = (true, self.now);
             self.tell(Switched::Killed(*kill));
+            if kill.flatten {
+                self.unsent.killed(kill, self.now);
+            }
             self.tell_all_unlooked();
         }
         threw == Threw::New
@@ -106,11 +109,26 @@ impl<R: RuleList> Judge<R> {
     /// Tells of an order that a kill closes a position by, and that was not taken.
     #[inline]
     pub(super) fn tell_unclosed(&mut self, order: &Order, why: impl FnOnce() -> Unclosed) {
+        if self.is_closing(order) {
+            let why = why();
+            self.unsent.failed(order.instrument, why, self.now);
+            self.tell(Switched::NotClosed(order.instrument, why));
+        }
+    }
+
+    /// Notes that what a kill closes a position by is on its way, if it is.
+    #[cold]
+    pub(super) fn note_closing(&mut self, order: &Order) {
+        if self.is_closing(order) {
+            self.unsent.sent(order.instrument, self.now);
+        }
+    }
+
+    /// Whether a kill closes a position by this order.
+    fn is_closing(&self, order: &Order) -> bool {
         let of_bars = self.facts.get(order.instrument.index()).is_some_and(|facts| facts.of_bars);
         let closes = order.leaves_at_once(of_bars) && self.switches.any();
-        if closes && self.switches.closes(order.strategy, order.instrument) {
-            self.tell(Switched::NotClosed(order.instrument, why()));
-        }
+        closes && self.switches.closes(order.strategy, order.instrument)
     }
 
     /// Tells of what is held and not closed by a kill of an earlier run until a person has looked what the account has, and of
@@ -205,7 +223,7 @@ impl<R: RuleList> Judge<R> {
         if self.now >= self.look_at {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
-            self.tell_unanswered_if_due();
+            self.tell_unsent_if_due();
             // What stands at its cost yet is nothing to be told, and least of all to be kept as a peak.
             if self.now >= self.publish_at && self.prices_by.is_none() {
                 self.publish();

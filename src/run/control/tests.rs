@@ -584,6 +584,18 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
     assert!(line.contains(&format!("{name}: an order of before may still close it")), "{line}");
     running.until("it has its answer", |reply| reply.unclosed.is_empty());
+    // And what there is no way to send anything for.
+    for (why, words) in [
+        (Unclosed::Suspended, "no orders are taken for it now"),
+        (Unclosed::NoMarket, "its price is not known on both sides"),
+        (Unclosed::LessThanALot, "less than the smallest lot"),
+    ] {
+        running.risk.tell(Switched::NotClosed(of, why), Time(0));
+        let lines = running.until("it is heard", |reply| !reply.unclosed.is_empty()).held_back();
+        let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
+        assert!(line.contains(&format!("{name}: ")) && line.contains(words), "{line}");
+        running.until("it is so no more", |reply| reply.unclosed.is_empty());
+    }
 }
 
 #[test]

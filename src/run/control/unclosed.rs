@@ -3,11 +3,11 @@
 //!
 //! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
 //! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once, be it that a person is
-//! to look, or that an order of before has no answer.
+//! to look, that an order of before has no answer, or that there is no way to send one.
 
 use super::names::ScopeNames;
 use super::request::UnclosedReply;
-use crate::domain::{DenyReason, InstrumentId, Time};
+use crate::domain::{InstrumentId, Time};
 use crate::risk::watch::Unclosed;
 use crate::run::alerts::{Alert, Alerts};
 use crate::venue::binance::client::refusal_words;
@@ -20,8 +20,8 @@ const OVER_AFTER: Duration = Duration::from_secs(15);
 /// What is too little to be an order is asked for each minute alone.
 const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
 
-/// That an order has no answer is told each second, for as long as it has none.
-const UNANSWERED_OVER_AFTER: Duration = Duration::from_secs(3);
+/// That nothing is sent is told each second, for as long as it is so.
+const UNSENT_OVER_AFTER: Duration = Duration::from_secs(3);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -31,23 +31,17 @@ pub(super) struct UnclosedPositions(Vec<One>);
 struct One {
     instrument: InstrumentId,
     why: Unclosed,
-    /// Of what waits for a person, or for an answer, to which nothing was sent, none.
+    /// Of what nothing is sent for, none.
     times: u64,
     last: Instant,
-}
-
-/// Whether it is denied for being too little, as a part is that is asked for where the venue refused all.
-fn is_small(why: Unclosed) -> bool {
-    use DenyReason::{LotSize, MarketLotSize, MinNotional, Notional};
-    matches!(why, Unclosed::Denied(LotSize | MarketLotSize | MinNotional | Notional))
 }
 
 impl One {
     fn stays(&self, now: Instant) -> bool {
         let over_after = match self.why {
             Unclosed::Unlooked => return true,
-            Unclosed::Unanswered => UNANSWERED_OVER_AFTER,
-            why if is_small(why) => SMALL_OVER_AFTER,
+            why if why.sends_nothing() => UNSENT_OVER_AFTER,
+            why if why.is_small() => SMALL_OVER_AFTER,
             _ => OVER_AFTER,
         };
         now.duration_since(self.last) < over_after
@@ -81,11 +75,11 @@ impl UnclosedPositions {
                 at,
             );
         }
-        if why == Unclosed::Unanswered {
-            return self.unanswered(instrument, now, names, alerts, at);
+        if why.sends_nothing() {
+            return self.unsent(instrument, why, now, names, alerts, at);
         }
-        // What is refused has its answer.
-        self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unanswered);
+        // What is refused was sent, and has its answer.
+        self.0.retain(|one| one.instrument != instrument || !one.why.sends_nothing());
         let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
             self.0.push(One { instrument, why, times: 0, last: now });
             self.0.len() - 1
@@ -93,7 +87,7 @@ impl UnclosedPositions {
         let one = &mut self.0[index];
         one.last = now;
         // That a part of it is too little says nothing of why it does not close.
-        if !(is_small(why) && matches!(one.why, Unclosed::Refused(_))) {
+        if !(why.is_small() && matches!(one.why, Unclosed::Refused(_))) {
             one.why = why;
         }
         one.times = one.times.saturating_add(1);
@@ -104,16 +98,16 @@ impl UnclosedPositions {
         }
     }
 
-    /// An order that may close it has no answer: told once, and beside what was refused before.
-    fn unanswered(
+    /// Nothing is sent for it: told once, and beside what was refused before.
+    fn unsent(
         &mut self,
         instrument: InstrumentId,
+        why: Unclosed,
         now: Instant,
         names: &ScopeNames,
         alerts: &Alerts,
         at: Time,
     ) {
-        let why = Unclosed::Unanswered;
         let known = |one: &&mut One| one.instrument == instrument && one.why == why;
         if let Some(one) = self.0.iter_mut().find(known) {
             one.last = now;
@@ -139,8 +133,8 @@ impl UnclosedPositions {
     /// What is refused now, for who asks.
     pub fn told(&self, names: &ScopeNames) -> Vec<UnclosedReply> {
         let now = Instant::now();
-        let sends_nothing = |one: &One| matches!(one.why, Unclosed::Unlooked | Unclosed::Unanswered);
-        let is_told = |one: &One| one.times >= TOLD_AT || sends_nothing(one);
+        let is_told =
+            |one: &One| one.times >= TOLD_AT || one.why == Unclosed::Unlooked || one.why.sends_nothing();
         let stays = self.0.iter().filter(|one| is_told(one) && one.stays(now));
         let told = |one: &One| UnclosedReply {
             instrument: names.of(one.instrument),
@@ -171,6 +165,14 @@ fn words(why: Unclosed) -> String {
         Unclosed::Unanswered => "an order of before may still close it: what became of it is not known yet, the venue is asked, and \
                                  nothing else is sent until it has said"
             .to_owned(),
+        Unclosed::Suspended => {
+            "no orders are taken for it now, and nothing is sent: it is asked for once they are".to_owned()
+        }
+        Unclosed::NoMarket => "its price is not known on both sides, and nothing is sent without: it is asked for once it is"
+            .to_owned(),
+        Unclosed::LessThanALot => {
+            "what is held is less than the smallest lot that the venue takes, and stays".to_owned()
+        }
         Unclosed::Unlooked => "nothing is sent for the kill of an earlier run while the venue's numbers and ours differ: look, \
                                then `algo-trader ctl resume` has it closed; where it is closed by hand, or is to stay, \
                                `algo-trader ctl release` first, or it is closed a second time"
