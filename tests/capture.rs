@@ -133,6 +133,23 @@ fn a_line_of_the_manifest_that_was_cut_swallows_no_other_and_a_changed_one_is_fo
 }
 
 #[test]
+fn a_file_that_the_manifest_has_twice_is_found_and_counted_once() {
+    let dir = tempdir().expect("a directory");
+    let _ = capture(&options(dir.path()), [(0, (START, frame(0)))]);
+    let manifest = dir.path().join(MANIFEST_NAME);
+    let lines = fs::read_to_string(&manifest).expect("readable");
+    let of_file = lines.lines().find(|line| line.contains("\"file\"")).expect("a line of the file");
+    fs::write(&manifest, format!("{lines}{of_file}\n")).expect("written");
+    let found = verify(dir.path()).expect("a capture");
+    let again = lines.lines().count() + 1;
+    assert_eq!(
+        (found.frames(), found.files.len(), found.bad_manifest_lines.as_slice()),
+        (1, 1, &[again][..])
+    );
+    assert!(!found.is_good(), "{found:?}");
+}
+
+#[test]
 fn frames_that_would_not_come_back_are_refused_and_counted() {
     let dir = tempdir().expect("a directory");
     let bad: [Row; 5] = [

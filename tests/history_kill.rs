@@ -121,4 +121,9 @@ fn a_catalogue_cut_at_any_byte_reads_to_its_last_whole_line_and_is_added_to_afte
     assert!(error.contains("catalogue.jsonl:2"), "{error}");
     assert!(CatalogueWriter::open(&history).is_err());
     assert_eq!(segment_files(&history).len(), 3, "nothing is swept by a catalogue that cannot be read");
+
+    // So is one that is there twice: each of its events would be.
+    fs::write(&path, [&whole[..], &whole[ends[1]..]].concat()).expect("can be written");
+    let error = Catalogue::open(&history).expect_err("damaged").to_string();
+    assert!(error.contains("catalogue.jsonl:4"), "{error}");
 }

@@ -190,6 +190,10 @@ pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
         match serde_json::from_slice(line) {
             Ok(Line::Begin { session }) => manifest.begun.push(session),
             Ok(Line::Loss(entry)) => manifest.losses.push(entry),
+            // A file is closed once.
+            Ok(Line::File(entry)) if manifest.files.iter().any(|known| known.file == entry.file) => {
+                manifest.bad_lines.push(number);
+            }
             Ok(Line::File(entry)) => manifest.files.push(entry),
             Ok(Line::End(entry)) => manifest.sessions.push(entry),
             Err(_) if line.is_empty() => {}

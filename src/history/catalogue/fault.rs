@@ -22,7 +22,8 @@ pub enum HistoryError {
     Missing(String),
     /// A line of the catalogue that says nothing.
     #[error(
-        "{path}:{line}: is not a line of a catalogue: restore the file from a copy, or import anew into another --dir"
+        "{path}:{line}: is not a line of a catalogue, or is there already: restore the file from a copy, or import anew into \
+         another --dir"
     )]
     Damaged {
         /// The catalogue.

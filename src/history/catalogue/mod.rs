@@ -128,6 +128,13 @@ impl Series {
     }
 }
 
+/// Whether two imports name one segment's file. Its name has the import's id, which several of the same bytes may have: of two
+/// days, say, on which the same happened.
+fn shares_a_file(known: &Entry, entry: &Entry) -> bool {
+    let has = |segment: &Segment| entry.segments.iter().any(|other| other.file == segment.file);
+    known.id == entry.id && known.segments.iter().any(has)
+}
+
 impl Catalogue {
     /// Reads the catalogue of the history in `dir`.
     ///
@@ -153,9 +160,12 @@ impl Catalogue {
                 continue;
             }
             match Line::read(line) {
-                Some(Line::Add(entry)) => entries.push(entry),
+                // A file that is there already would have each of its events twice.
+                Some(Line::Add(entry)) if !entries.iter().any(|known| shares_a_file(known, &entry)) => {
+                    entries.push(entry);
+                }
                 Some(Line::Remove { id }) => entries.retain(|entry| entry.id != id),
-                None => {
+                Some(Line::Add(_)) | None => {
                     let path = dir.join(CATALOGUE_NAME).display().to_string();
                     return Err(HistoryError::Damaged { path, line: number });
                 }
