@@ -221,7 +221,7 @@ fn magic_begins(file: &File, length: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Slot, Time};
+    use crate::domain::{Market, Slot, Time};
     use crate::journal::{JournalReader, JournalWriter, SyncPolicy};
     use std::io::Write;
 
@@ -241,11 +241,17 @@ mod tests {
         }
     }
 
+    /// Of a run with one instrument.
+    fn header() -> JournalHeader {
+        let instruments = vec![crate::domain::instrument::tests::sample(Market::Spot, "BTCUSDT")];
+        JournalHeader { instruments, ..JournalHeader::default() }
+    }
+
     #[test]
     fn a_journal_that_grows_byte_by_byte_is_read_block_by_block_to_its_end() {
         let dir = tempfile::tempdir().expect("a directory");
         let (whole, growing) = (dir.path().join("whole"), dir.path().join("growing"));
-        let header = JournalHeader { run_name: "x".into(), ..JournalHeader::default() };
+        let header = JournalHeader { run_name: "x".into(), ..header() };
         let mut writer = JournalWriter::create(&whole, &header, SyncPolicy::Never).expect("a new file");
         for n in 0..2_500 {
             writer.slot(&slot(n));
@@ -286,8 +292,7 @@ mod tests {
     fn what_a_loss_of_power_leaves_of_the_end_is_no_damage() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");
-        let mut writer =
-            JournalWriter::create(&path, &JournalHeader::default(), SyncPolicy::Never).expect("a new file");
+        let mut writer = JournalWriter::create(&path, &header(), SyncPolicy::Never).expect("a new file");
         let mut ends = Vec::new();
         for n in 0..4_000 {
             writer.slot(&slot(n));

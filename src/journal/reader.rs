@@ -4,6 +4,7 @@ use super::format::{
     BLOCK_BYTES_MAX, Entry, JournalError, JournalHeader, MAGIC, MAGIC_01, crc, entry, run_key,
 };
 use crate::domain::Slot;
+use crate::domain::event::Kind;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
@@ -127,8 +128,19 @@ impl JournalReader {
             self.read += 8 + self.block.len() as u64;
         }
         let Some((entry, bytes)) = entry(&self.block[self.at..]) else { return Err(self.bad_entry()) };
+        if let Entry::Slot(slot) = &entry
+            && !self.can_be(slot)
+        {
+            return Err(self.bad_entry());
+        }
         self.at += bytes;
         Ok(Some(entry))
+    }
+
+    /// Whether a slot is one of this run: of an instrument that it had, at a time that a clock has.
+    fn can_be(&self, slot: &Slot) -> bool {
+        let is_known = slot.instrument().index() < self.header.instruments.len();
+        is_known && (slot.kind() == Kind::Levels || slot.time().0 < i64::MAX as u64)
     }
 
     fn bad_entry(&self) -> JournalError {
@@ -227,5 +239,42 @@ fn read_block(
         Ok(()) => Err(bad("a block's checksum does not match")),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(io(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::tests::sample;
+    use crate::domain::{InstrumentId, Market, Time};
+    use crate::journal::{JournalWriter, SyncPolicy};
+
+    #[test]
+    fn a_block_that_is_whole_and_holds_what_cannot_be_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let of = |instrument| Slot::interrupted(InstrumentId(instrument));
+        let at = |mut slot: Slot, time| {
+            slot.stamp(Time(time), 0, 0);
+            slot
+        };
+        let reads = |name: &str, slot: Slot| {
+            let path = dir.path().join(name);
+            let header = JournalHeader {
+                instruments: vec![sample(Market::Spot, "BTCUSDT")],
+                ..JournalHeader::default()
+            };
+            let mut writer = JournalWriter::create(&path, &header, SyncPolicy::Never).expect("a new file");
+            writer.slot(&slot);
+            writer.write_block().expect("a good disk");
+            drop(writer);
+            JournalReader::open(&path).expect("a journal").next_slot()
+        };
+        assert!(matches!(reads("good", at(of(0), 7)), Ok(Some(_))));
+        for (name, slot) in [("stranger", at(of(1), 7)), ("endless", at(of(0), u64::MAX))] {
+            let refused = reads(name, slot).expect_err("it cannot be");
+            assert!(refused.to_string().contains("does not read"), "{refused}");
+        }
+        let levels = Slot::levels(InstrumentId(60_000), &[], true);
+        assert!(reads("levels", levels).is_err(), "a book of nothing");
     }
 }
