@@ -6,8 +6,16 @@
 use super::plan::Stretch;
 use super::series::{FetchKind, FetchedSeries};
 use crate::domain::Market;
+use crate::net::said;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+/// What is quoted of an answer that cannot be used, characters.
+const SHOWN: usize = 100;
+/// Digits of a number before its point, and behind it: more than any the venue has.
+const WHOLE_DIGITS_MAX: usize = 18;
+/// See [`WHOLE_DIGITS_MAX`].
+const FRACTION_DIGITS_MAX: usize = 20;
 
 /// A row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +67,7 @@ pub fn read(
     stretch: &Stretch,
     body: &[u8],
 ) -> Result<(Vec<FetchedRow>, bool), PageError> {
-    let shape = |error: serde_json::Error| PageError::Shape(error.to_string());
+    let shape = |error: serde_json::Error| PageError::Shape(said(error.to_string().as_bytes(), SHOWN));
     let mut rows = match series.kind {
         FetchKind::AggTrades => {
             let rows: Vec<AggTrade<'_>> = serde_json::from_slice(body).map_err(shape)?;
@@ -115,14 +123,17 @@ fn bar(row: &Kline<'_>) -> Result<FetchedRow, PageError> {
     Ok(FetchedRow { from_ms: *open_ms, until_ms: close_ms + 1, id: 0, line })
 }
 
-/// What is not a number would move the columns, or begin a line.
+/// What is not a number would move the columns, or begin a line; and one that the import could not take is asked for again
+/// rather than spooled. The venue writes plain decimals.
 fn plain(numbers: &[&str]) -> Result<(), PageError> {
     let good = |text: &&&str| {
-        !text.is_empty()
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits =
+            |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        digits(whole, WHOLE_DIGITS_MAX) && digits(fraction, FRACTION_DIGITS_MAX)
     };
     match numbers.iter().find(|text| !good(text)) {
-        Some(text) => Err(PageError::Shape(format!("{text:?} is not a number"))),
+        Some(text) => Err(PageError::Shape(format!("{:?} is not a number", said(text.as_bytes(), SHOWN)))),
         None => Ok(()),
     }
 }
@@ -186,5 +197,12 @@ mod tests {
         }
         let moved = TRADES.replace("4.70443515", "4,7");
         assert!(matches!(read(&trades, &ALL, moved.as_bytes()), Err(PageError::Shape(_))));
+        // What the import could not take is asked for again, and none of it is quoted at length.
+        let long = "7".repeat(200_000);
+        for bad in ["1e400", "-5", "1-2", "", ".", "1.", "1.2.3", "NaN", &long] {
+            let odd = TRADES.replace("4.70443515", bad);
+            let told = read(&trades, &ALL, odd.as_bytes()).expect_err(bad).to_string();
+            assert!(told.contains("is not a number") && told.len() < 300, "{bad:.20}: {told:.300}");
+        }
     }
 }
