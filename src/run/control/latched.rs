@@ -83,6 +83,9 @@ impl Latched {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { path, stopped: Vec::new(), unsaved: None });
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(LatchedError::Damaged { path, problem: "it is no text".to_owned() });
+            }
             Err(error) => return Err(LatchedError::Io { path, error }),
         };
         match serde_json::from_str(&text) {
@@ -246,5 +249,7 @@ mod tests {
             fs::write(&path, text).expect("written");
             assert!(matches!(Latched::open(&path), Err(LatchedError::Damaged { .. })), "{text}");
         }
+        fs::write(&path, b"[\xff]").expect("written");
+        assert!(matches!(Latched::open(&path), Err(LatchedError::Damaged { .. })), "no text");
     }
 }

@@ -90,6 +90,10 @@ impl KeptLosses {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let (path, problem) = (path.to_owned(), "it is no text".to_owned());
+                return Err(LatchedError::Damaged { path, problem });
+            }
             Err(error) => return Err(LatchedError::Io { path: path.to_owned(), error }),
         };
         serde_json::from_str(&text)
@@ -257,5 +261,7 @@ mod tests {
             fs::write(&path, &whole[..cut]).expect("written");
             assert!(matches!(KeptLosses::read(&path), Err(LatchedError::Damaged { .. })), "cut at {cut}");
         }
+        fs::write(&path, b"{\xff}").expect("written");
+        assert!(matches!(KeptLosses::read(&path), Err(LatchedError::Damaged { .. })), "no text");
     }
 }

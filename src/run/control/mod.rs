@@ -73,7 +73,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use server::Server;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -441,6 +441,9 @@ fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
+/// A reply is some kilobytes, or some hundred where three hundred instruments have something wrong.
+const REPLY_BYTES_MAX: u64 = 16 << 20;
+
 /// Asks a running process.
 ///
 /// # Errors
@@ -462,7 +465,7 @@ pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, Cont
         line.push('\n');
         stream.write_all(line.as_bytes())?;
         let mut reply = String::new();
-        BufReader::new(stream).read_line(&mut reply)?;
+        BufReader::new(stream.take(REPLY_BYTES_MAX)).read_line(&mut reply)?;
         Ok(reply)
     };
     let reply = asked().map_err(no_answer)?;
