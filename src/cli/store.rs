@@ -30,7 +30,10 @@ enum Command {
 #[command(after_help = "Examples:
   algo-trader store load --journal run.journal --store sqlite:runs.db
   algo-trader store load --journal run.journal --store postgres://trader@db.example.com/runs
-  algo-trader store load --journal run.journal --store sqlite:runs.db --follow   # of a run that still goes on")]
+  algo-trader store load --journal run.journal --store sqlite:runs.db --follow   # of a run that still goes on
+
+A run is gone on with from where the database has come to in it. Rows of it that somebody deleted do not come back by that:
+load its journals into an empty database.")]
 struct LoadArgs {
     /// The journals
     #[arg(long = "journal", value_name = "FILE", required = true, num_args = 1..)]
