@@ -15,6 +15,7 @@ mod progress;
 mod requests;
 mod sink;
 mod socket;
+mod start;
 
 pub use capture::{LiveCapture, capture_live};
 pub(in crate::run) use clock::{steady_clock, wall_clock};
@@ -22,7 +23,6 @@ pub(in crate::run) use health::{ConnectionHealth, FeedHealth, FollowedHealth, Sh
 pub use outcome::{LiveOutcome, MarketOutcome};
 pub use progress::ProgressReport;
 
-use super::affinity::available_cores;
 use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
@@ -30,7 +30,7 @@ use super::control::{Control, ControlError, ControlLinks, ControlPaths, Prepared
 use super::disk_space::{DiskWatch, log_file};
 use super::followers::Followers;
 use super::interrupt::{Interrupt, KillSignal};
-use super::orders::{OrderLanes, OrdersError, OrdersThread, PreparedOrders, RunningOrders};
+use super::orders::{OrderLanes, OrdersError, RunningOrders};
 use super::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use super::recover::{Earlier, RecoverError};
 use super::replay::on_a_thread_of_its_own;
@@ -42,7 +42,7 @@ use crate::domain::event::Command;
 use crate::domain::params::ConfigProblem;
 use crate::domain::{Market, Slot, Time};
 use crate::history::CaptureError;
-use crate::journal::{Resumed, Unpriced};
+use crate::journal::Unpriced;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionError;
 use crate::pipeline::{StopReason, Topology, Wait, panic_text};
@@ -51,9 +51,10 @@ use crossbeam_channel::Receiver;
 use feed::{LiveFeed, Loop};
 use left_open::LeftOpen;
 use progress::watching;
+use start::{await_orders, earlier, prepare_orders, start_orders, stay_stopped, stopped_first};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What may differ from run to run.
@@ -373,21 +374,18 @@ fn live(
             let resumed = resumed.as_ref().map(|resumed| (resumed, epoch));
             let unpriced = resumed.iter().flat_map(|(resumed, _)| &resumed.unpriced).map(Unpriced::report);
             pipeline.sequencer.value_fees(&config.instruments, unpriced);
-            start_orders(prepared, lanes, &mut pipeline, wait, resumed)?
+            stopped_first(&mut pipeline, standing, |pipeline| {
+                start_orders(prepared, lanes, pipeline, wait, resumed)
+            })?
         }
         _ => None,
     };
     let link = orders.as_ref().map(RunningOrders::link);
-    for slot in standing {
-        // A fault that stops this shows in the summary.
-        let sequencer = &mut pipeline.sequencer;
-        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(slot));
-    }
     let (vitals, end_alerts) = (Vitals::default(), beside.alerts.clone());
     let control = match (control, pipeline.commands.take()) {
         (Some((prepared, heard)), Some(commands)) => {
             let kept = prepared.kills(goes_on_at).into_iter().map(Command::Kill).chain(prepared.pauses());
-            stay_stopped(&mut pipeline, kept);
+            stay_stopped(&mut pipeline, kept.map(Slot::command));
             let housekeeping = &pipeline.topology.housekeeping;
             let Beside { notes, alerts, reactions, store } = beside;
             let vitals = vitals.clone();
@@ -491,91 +489,6 @@ fn live(
             Err(LiveError::Venue { market, endpoint, error, summary: Box::new(summary) })
         }
         _ => Ok(summary),
-    }
-}
-
-/// What the last run left stopped, or paused, is so before the first event.
-fn stay_stopped(pipeline: &mut Pipeline, commands: impl Iterator<Item = Command>) {
-    let sequencer = &mut pipeline.sequencer;
-    for command in commands {
-        // A fault that stops this shows in the summary.
-        let _ = sequencer.advance(wall_clock()).and_then(|()| sequencer.publish_own(Slot::command(command)));
-    }
-}
-
-/// How long the start waits for orders to be taken before it goes on without.
-const TRADING_WITHIN: Duration = Duration::from_secs(10);
-/// How long it waits, once they are taken, to hear what became of an earlier run's.
-const SETTLED_WITHIN: Duration = Duration::from_secs(3);
-
-/// The run to go on with, if one was named.
-fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<Earlier>, LiveError> {
-    let Some(place) = &options.recover else { return Ok(None) };
-    if config.trading.mode != TradingMode::Live {
-        return Err(RecoverError::NotLive.into());
-    }
-    Ok(Some(Earlier::read(place, &config.run.name)?))
-}
-
-/// Checks what live orders need, where they are asked for.
-fn prepare_orders(
-    config: &Config,
-    options: &PipelineOptions,
-    interrupt: &Interrupt,
-    alerts: &Alerts,
-) -> Result<Option<PreparedOrders>, LiveError> {
-    if config.trading.mode == TradingMode::Paper {
-        return Ok(None);
-    }
-    let journaled =
-        options.journal.is_some() || options.journal_writer.is_some() || config.journal.path.is_some();
-    if !journaled {
-        return Err(LiveError::Nothing(
-            "live orders need a journal, in which each is written before it is sent: give [journal] path, or --journal",
-        ));
-    }
-    let waiting = |why: &str| alerts.raise(Alert::waiting(why, wall_clock()));
-    Ok(Some(PreparedOrders::check(config, interrupt, &waiting)?))
-}
-
-/// Starts the sending of orders.
-fn start_orders(
-    prepared: PreparedOrders,
-    lanes: OrderLanes,
-    pipeline: &mut Pipeline,
-    feed: Wait,
-    resumed: Option<(&Resumed, u64)>,
-) -> Result<Option<RunningOrders>, LiveError> {
-    let Some(answers) = pipeline.answers.take() else { return Ok(None) };
-    let thread = OrdersThread::plan(&prepared.config, &pipeline.topology, feed, available_cores().len());
-    Ok(Some(prepared.start(lanes, answers, pipeline.clock.clone(), thread, resumed)?))
-}
-
-/// Waits until the venue takes orders and has said how those of an earlier run stand, so long at most. The process is
-/// reached meanwhile: it can be asked, stopped and ended, and it is seen to live.
-fn await_orders(orders: &RunningOrders, pipeline: &mut Pipeline, vitals: &Vitals, interrupt: &Interrupt) {
-    let begun = Instant::now();
-    let mut opened = None;
-    while !orders.is_trading() && !interrupt.is_raised() && !pipeline.stop.is_raised() {
-        if orders.is_open() {
-            opened.get_or_insert_with(Instant::now);
-        }
-        if opened.is_some_and(|at| at.elapsed() >= SETTLED_WITHIN) {
-            log::warn!(
-                "the venue has not said yet what became of some orders of the earlier run: it is asked on, and the run \
-                 goes on"
-            );
-            break;
-        }
-        if begun.elapsed() >= TRADING_WITHIN {
-            log::warn!(
-                "the venue takes no orders yet; the run goes on, and orders are rejected until it does"
-            );
-            break;
-        }
-        beat(vitals, pipeline);
-        pump(pipeline);
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
