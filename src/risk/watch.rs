@@ -30,8 +30,10 @@ pub enum Switched {
     /// What was to close a position of it, for a kill, was not taken.
     NotClosed(InstrumentId, Unclosed),
     /// What was not closed for want of a person's look ([`Unclosed::Unlooked`]) waits for that no longer: it was looked at, is
-    /// closed by a kill of this run, or is let go of.
+    /// closed by a kill of this run, by a stop of its own, or is let go of.
     Decided(InstrumentId),
+    /// Nothing is held of it any more that a kill closes, whatever came to nothing before.
+    Closed(InstrumentId),
 }
 
 /// Why what was to close a position was not taken.

@@ -73,6 +73,7 @@ impl<R: RuleList> Judge<R> {
             fee_asset,
             realised,
         });
+        self.tell_if_closed(strategy, instrument);
         self.look(seq, Some(strategy));
     }
 
@@ -151,5 +152,6 @@ impl<R: RuleList> Judge<R> {
         }
         let realised = filled.realised;
         self.wallets.fill(&WalletFill { order: id, instrument, side, qty, price, fee, fee_asset, realised });
+        self.tell_if_closed(strategy, instrument);
     }
 }

@@ -143,15 +143,36 @@ impl<R: RuleList> Judge<R> {
             return;
         }
         let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
-        let waits = |strategy| {
-            self.exposure.held(strategy, of) != Qty::ZERO && self.switches.closes_by_carried(strategy, of)
-        };
+        let waits = |strategy| self.is_left(strategy, of) && self.switches.closes_by_carried(strategy, of);
         let unlooked = self.switches.any()
             && self.paused.is_paused_by(of, PausedBy::Difference)
             && strategies.any(waits);
         let Some(told) = self.unlooked.get_mut(of.index()).filter(|told| **told != unlooked) else { return };
         *told = unlooked;
         self.tell(if unlooked { Switched::NotClosed(of, Unclosed::Unlooked) } else { Switched::Decided(of) });
+    }
+
+    /// Whether there is anything to close: less than a lot is nothing.
+    fn is_left(&self, strategy: StrategyId, of: InstrumentId) -> bool {
+        self.table.get(of).whole_lots(self.exposure.held(strategy, of).abs()) != Qty::ZERO
+    }
+
+    /// Tells, where something of a position that a kill closes has left, that nothing is: whoever heard that it does not close
+    /// would go by that on.
+    #[inline]
+    pub(super) fn tell_if_closed(&mut self, strategy: StrategyId, of: InstrumentId) {
+        if self.watch.is_some() && self.switches.any() && self.switches.closes(strategy, of) {
+            self.tell_closed(of);
+        }
+    }
+
+    #[cold]
+    fn tell_closed(&mut self, of: InstrumentId) {
+        self.tell_unlooked(of);
+        let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
+        if !strategies.any(|strategy| self.is_left(strategy, of) && self.switches.closes(strategy, of)) {
+            self.tell(Switched::Closed(of));
+        }
     }
 
     pub(super) fn tell(&mut self, switched: Switched) {

@@ -1,8 +1,8 @@
 //! What an earlier run's kill is to close and may not yet: what protects it, and what is told of it.
 
-use crate::domain::event::Command;
+use crate::domain::event::{Command, FeeAsset, Report, Rules};
 use crate::domain::instrument::tests::sample;
-use crate::domain::order::OrderState;
+use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::{
     DenyReason, Extras, InstrumentId, InstrumentTable, Kill, Level, Market, Order, OrderId, OrderKind,
     PausedBy, Position, Price, Qty, Scope, Side, Slot, StrategyId, Time, TimeInForce, VenueId,
@@ -38,7 +38,7 @@ fn protects(n: u64) -> Order {
         kind: OrderKind::Stop,
         tif: TimeInForce::Gtc,
         reduce_only: true,
-        qty: Qty(100_000),
+        qty: Qty(500_000),
         price: Price(0),
         extras: Extras { stop_price: Price(5_000_000), ..Extras::NONE },
     }
@@ -85,6 +85,30 @@ impl Rig {
 
     fn cancels(&mut self, command: Command) -> Vec<u64> {
         self.event(Some(command), None).0
+    }
+
+    /// So much of an order was sold.
+    fn sold(&mut self, order: &Order, qty: i64) {
+        let report = Report {
+            instrument: order.instrument,
+            order: order.id,
+            strategy: order.strategy,
+            side: order.side,
+            kind: ReportKind::Fill,
+            qty: Qty(qty),
+            price: Price(5_000_000),
+            fee: 0,
+            fee_asset: FeeAsset::Quote,
+            trade_id: self.seq + 1,
+            maker: false,
+        };
+        self.take(Slot::report(&report));
+    }
+
+    fn take(&mut self, mut slot: Slot) {
+        self.seq += 1;
+        slot.stamp(Time(BEGIN + self.seq * 20_000_000), 0, 0);
+        Stage::on_slot(&mut self.risk, self.seq, &slot, &self.books);
     }
 
     fn heard(&mut self) -> Vec<Switched> {
@@ -140,6 +164,41 @@ fn a_journal_from_before_what_protects_stayed_replays_as_it_ran() {
     rig.risk = rig.risk.with_waiting_bared(true);
     assert!(rig.cancels(SUSPEND).is_empty());
     assert_eq!(rig.cancels(kill(Scope::All, true)), [1]);
+}
+
+#[test]
+fn what_waits_for_a_person_and_leaves_by_its_own_stop_is_told_as_closed() {
+    let waits = Switched::NotClosed(BTC, Unclosed::Unlooked);
+    let mut rig = Rig::new(1);
+    for command in [SUSPEND, kill(Scope::All, true), DIFFERS, REOPEN] {
+        rig.cancels(command);
+    }
+    assert!(rig.heard().contains(&waits));
+    assert_eq!(rig.event(None, Some(protects(2))).1, Some(true));
+    rig.sold(&protects(1), 500_000);
+    assert_eq!(rig.heard(), [], "some is left");
+    rig.sold(&protects(2), 500_000);
+    assert_eq!(rig.heard(), [Switched::Decided(BTC), Switched::Closed(BTC)]);
+}
+
+#[test]
+fn what_a_kill_closes_is_told_as_closed_when_nothing_but_less_than_a_lot_is_left() {
+    let told = |lot: i64, flatten: bool| {
+        let mut rig = Rig::new(1);
+        let rules = Rules { lot: Qty(lot), min_qty: Qty(lot), ..sample(Market::Spot, "C0USDT").rules() };
+        rig.take(Slot::rules(&rules));
+        assert_eq!(rig.event(None, Some(protects(2))).1, Some(true));
+        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten, carried: false };
+        rig.cancels(Command::Kill(kill));
+        rig.heard();
+        rig.sold(&protects(1), 500_000);
+        assert_eq!(rig.heard(), [], "some is left");
+        rig.sold(&protects(2), 499_900);
+        rig.heard()
+    };
+    assert_eq!(told(1_000, true), [Switched::Closed(BTC)]);
+    assert_eq!(told(10, true), [], "ten lots are left");
+    assert_eq!(told(1_000, false), [], "what was not to be closed");
 }
 
 #[test]

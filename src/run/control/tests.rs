@@ -599,6 +599,27 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
 }
 
 #[test]
+fn what_is_closed_at_last_is_told_as_not_closed_no_more_and_is_no_mistake_at_the_end() {
+    let mut running = start();
+    let of = InstrumentId(0);
+    let of_balance = Unclosed::Refused(Refused { code: -2010, cause: 2, filter: 0 });
+    for why in
+        [of_balance, Unclosed::Denied(DenyReason::MinNotional), Unclosed::Unanswered, Unclosed::Unlooked]
+    {
+        (0..5).for_each(|_| running.risk.tell(Switched::NotClosed(of, why), Time(0)));
+        // Of another nothing is said.
+        (0..5).for_each(|_| running.risk.tell(Switched::NotClosed(InstrumentId(1), of_balance), Time(0)));
+        running.until("both are told", |reply| reply.unclosed.len() == 2);
+        running.risk.tell(Switched::Closed(of), Time(0));
+        let begun = Instant::now();
+        let left = running.until("one is closed", |reply| reply.unclosed.len() == 1).unclosed;
+        // Which is before time alone takes it off.
+        assert!(begun.elapsed() < Duration::from_secs(2), "{why:?}: {:?}", begun.elapsed());
+        assert_eq!(left[0].instrument, running.config.instruments.get(InstrumentId(1)).name());
+    }
+}
+
+#[test]
 fn one_that_hangs_with_its_queue_full_is_told_in_time_and_nobody_takes_its_place() {
     let dir = tempfile::tempdir().expect("a directory");
     let paths = ControlPaths::new(dir.path(), "hangs");

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// What is refused so often in a row does not close by itself.
 const TOLD_AT: u64 = 5;
-/// What came to nothing is asked for each few seconds alone: what was not for so long is closed, or was let go of.
+/// What came to nothing is asked for each few seconds alone: what was not for so long was let go of, where it was not closed.
 const OVER_AFTER: Duration = Duration::from_secs(15);
 /// What is too little to be an order is asked for each minute alone.
 const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
@@ -128,6 +128,11 @@ impl UnclosedPositions {
     /// A person has looked at what the account has, or it is decided otherwise what becomes of it.
     pub fn looked_at(&mut self, instrument: InstrumentId) {
         self.0.retain(|one| one.instrument != instrument || one.why != Unclosed::Unlooked);
+    }
+
+    /// Nothing of it is left to close: whatever came to nothing before, it is closed.
+    pub fn closed(&mut self, instrument: InstrumentId) {
+        self.0.retain(|one| one.instrument != instrument);
     }
 
     /// What is refused now, for who asks.

@@ -484,6 +484,10 @@ impl Server {
                     self.unclosed.looked_at(of);
                     Ok(())
                 }
+                Switched::Closed(of) => {
+                    self.unclosed.closed(of);
+                    Ok(())
+                }
                 Switched::NotClosed(of, why) => {
                     self.unclosed.refused(of, why, &self.names, &self.links.alerts, at);
                     Ok(())
