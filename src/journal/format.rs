@@ -101,6 +101,9 @@ pub struct JournalHeader {
     /// Whether also while it was refused or denied.
     #[serde(default)]
     pub closes_refused_slower: bool,
+    /// Whether it was asked for at once no more than seldom, where an order or the account may have let go of it.
+    #[serde(default)]
+    pub closes_at_once_seldom: bool,
     /// Whether what protects a position stayed in force until what an earlier run's kill was to close could be closed; in an
     /// older journal it was taken back before, and its replay does as that did.
     #[serde(default)]
@@ -114,17 +117,19 @@ impl JournalHeader {
     /// What made that a kill's closing was asked for less and less often.
     #[must_use]
     pub fn closing_pace(&self) -> ClosingPace {
-        match (self.closes_slower, self.closes_refused_slower) {
-            (_, true) => ClosingPace::Slower,
-            (true, false) => ClosingPace::SlowerUntraded,
-            (false, false) => ClosingPace::Even,
+        match (self.closes_slower, self.closes_refused_slower, self.closes_at_once_seldom) {
+            (_, true, true) => ClosingPace::Slower,
+            (_, true, false) => ClosingPace::SlowerOften,
+            (true, false, _) => ClosingPace::SlowerUntraded,
+            (false, false, _) => ClosingPace::Even,
         }
     }
 
     /// The same, written down.
     pub fn set_closing_pace(&mut self, pace: ClosingPace) {
         self.closes_slower = pace != ClosingPace::Even;
-        self.closes_refused_slower = pace == ClosingPace::Slower;
+        self.closes_refused_slower = matches!(pace, ClosingPace::Slower | ClosingPace::SlowerOften);
+        self.closes_at_once_seldom = pace == ClosingPace::Slower;
     }
 }
 

@@ -128,8 +128,8 @@ impl Flatten {
     }
 
     /// Risk denied an order, of whose instrument, in such lots, its strategy holds so much: of a close for which there is too little balance
-    /// the next asks for what there is enough for, and what is too little to be an order is asked for after a while. Of several in a row
-    /// the next waits.
+    /// the next asks for what there is enough for, at once, and what is too little to be an order is asked for after a while. Of several
+    /// others in a row the next waits.
     pub fn denied(&mut self, order: &Order, denial: &Denial, held: Qty, lot: Qty, now: Time) {
         if !self.closes(order) {
             return;
@@ -138,18 +138,21 @@ impl Flatten {
         let affordable = denial.affordable(order.qty);
         if affordable.0 > 0 {
             self.next_asks(strategy, instrument, Then::UpTo(affordable));
+            if self.pace == ClosingPace::Slower && affordable.in_lots(lot) > Qty::ZERO {
+                return;
+            }
         } else if denial.is_of_too_little(order.qty, held.abs().in_lots(lot)) {
             let until = now.plus_nanos(RETRY_SMALL_NS);
             return self.next_asks(strategy, instrument, Then::Nothing(until));
         }
-        if self.pace == ClosingPace::Slower {
+        if self.pace.is_by_refusals() {
             self.in_vain.again(strategy, instrument, now);
         }
     }
 
     /// The venue refused an order, of an instrument in such lots, or it was not sent: of a close for which the account has too
     /// little, whatever the wallet has, the next asks for half, so that what is free leaves in the end. Of several in a row the next
-    /// waits; while half is asked for, and half of that, the first time, none does.
+    /// waits; while half is asked for, and half of that, the first time, or where all was asked for at once, none does.
     pub fn refused(&mut self, order: &Order, why: Refused, lot: Qty, now: Time) {
         if !self.closes(order) {
             return;
@@ -158,11 +161,12 @@ impl Flatten {
         let half = Qty(order.qty.0 / 2);
         // Half of less than two lots is nothing to ask for: all of it is asked for again.
         let halves = is_of_balance(why) && half.in_lots(lot) > Qty::ZERO;
-        if halves || (is_of_balance(why) && self.pace != ClosingPace::Slower) {
+        if halves || (is_of_balance(why) && !self.pace.is_by_refusals()) {
             self.next_asks(strategy, instrument, Then::UpTo(half));
         }
-        let at_first = halves && !self.in_vain.has(strategy, instrument);
-        if self.pace == ClosingPace::Slower && !at_first {
+        let at_first = !self.in_vain.has(strategy, instrument);
+        let at_once = self.pace == ClosingPace::Slower && self.in_vain.is_at_once(strategy, instrument);
+        if self.pace.is_by_refusals() && !(halves && (at_first || at_once)) {
             self.in_vain.again(strategy, instrument, now);
         }
     }
@@ -180,28 +184,34 @@ impl Flatten {
     }
 
     /// An order traded or is over. Unless it was to close something itself, what it had locked, or brought, may be what lacked.
-    pub fn let_go(&mut self, order: &Order) {
-        if self.pace == ClosingPace::Slower && !self.closes(order) {
-            self.in_vain.try_at_once(|instrument| instrument == order.instrument);
+    pub fn let_go(&mut self, order: &Order, now: Time) {
+        if !self.closes(order) {
+            self.may_go(now, |instrument| instrument == order.instrument);
+        }
+    }
+
+    /// Something happened that may have let go of instruments: what of them is to be closed is asked for at once, if seldom.
+    fn may_go(&mut self, now: Time, is_meant: impl Fn(InstrumentId) -> bool) {
+        match self.pace {
+            ClosingPace::Slower => self.in_vain.try_at_once(now, is_meant),
+            ClosingPace::SlowerOften => self.in_vain.let_go(is_meant),
+            ClosingPace::SlowerUntraded | ClosingPace::Even => {}
         }
     }
 
     /// A command that holds instruments back or lets go of them: what is let go of is asked for at once.
     pub fn held_back(&mut self, command: Command, view: &View) {
         let lets_go = matches!(command, Command::Unpause(..) | Command::Reopen(_) | Command::Unration(_));
-        if self.pace == ClosingPace::Slower && lets_go {
-            self.in_vain.try_at_once(|instrument| view.paused.concerned(command, instrument));
+        if self.pace.is_by_refusals() && lets_go {
+            self.in_vain.let_go(|instrument| view.paused.concerned(command, instrument));
         }
     }
 
-    /// Something moved in the account: what of it is to be closed is asked for at once.
-    pub fn moved(&mut self, account: &Account, table: &InstrumentTable) {
-        if self.pace != ClosingPace::Slower {
-            return;
-        }
+    /// Something moved in the account: what of it is to be closed may leave with it.
+    pub fn moved(&mut self, account: &Account, table: &InstrumentTable, now: Time) {
         let told = table.get(account.instrument);
         let asset = if account.asset == FeeAsset::Base { &told.base } else { &told.quote };
-        self.in_vain.try_at_once(|instrument| {
+        self.may_go(now, |instrument| {
             let of = table.get(instrument);
             (&of.venue, of.market) == (&told.venue, told.market) && of.base == *asset
         });
@@ -281,356 +291,4 @@ impl Flatten {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::event::{Command, FeeAsset, Report};
-    use crate::domain::instrument::tests::sample;
-    use crate::domain::order::ReportKind;
-    use crate::domain::{Binds, DenyReason, Instrument, Level, Market, Measure, OrderId, Subject};
-    use crate::market::Top;
-
-    const BTC: InstrumentId = InstrumentId(0);
-
-    /// A kill of everything, and a desk with so much of an instrument of which an order is at most of so much.
-    fn killed(held: i64, max: i64) -> (Flatten, Desk, View) {
-        killed_in_lots(held, max, Qty(1))
-    }
-
-    /// The same, of which an order is of such lots.
-    fn killed_in_lots(held: i64, max: i64, lot: Qty) -> (Flatten, Desk, View) {
-        let bounds = Instrument { max_qty: Qty(max), lot, min_qty: lot, ..sample(Market::Spot, "BTCUSDT") };
-        let table = InstrumentTable::new(vec![bounds]).expect("one instrument");
-        let (mut view, mut desk) = (View::new(&table, 0), Desk::new(StrategyId(0), 1));
-        view.tops[0] = Top { bid: Level::new(80, 5), ask: Level::new(81, 5), valid: true };
-        desk.state.positions[0].qty = Qty(held);
-        let mut flatten = Flatten::new(&table, 1);
-        flatten.kill(&Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false });
-        (flatten, desk, view)
-    }
-
-    /// What one attempt asks for.
-    fn attempt(flatten: &mut Flatten, desk: &mut Desk, view: &View) -> Option<(OrderId, Qty)> {
-        flatten.close(desk, &[BTC], view);
-        desk.take_intents().find_map(|i| i.new_order().map(|o| (o.id, o.qty)))
-    }
-
-    fn sold(order: OrderId, qty: Qty) -> Report {
-        Report {
-            instrument: BTC,
-            order,
-            strategy: StrategyId(0),
-            side: Side::Sell,
-            kind: ReportKind::Fill,
-            qty,
-            price: Price(80),
-            fee: 0,
-            fee_asset: FeeAsset::Quote,
-            trade_id: order.0,
-            maker: false,
-        }
-    }
-
-    #[test]
-    fn what_is_more_than_the_venue_takes_at_once_is_closed_in_parts() {
-        let (mut flatten, mut desk, view) = killed(15, 6);
-        let mut parts = Vec::new();
-        while let Some((order, qty)) = attempt(&mut flatten, &mut desk, &view) {
-            assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "one after the other");
-            desk.on_report(&sold(order, qty), Time(1));
-            parts.push(qty.0);
-        }
-        assert_eq!((parts, desk.state.positions[0].qty), (vec![6, 6, 3], Qty(0)));
-    }
-
-    #[test]
-    fn what_an_earlier_run_was_to_close_waits_where_the_account_differs_until_somebody_looked_or_says_it_anew()
-     {
-        let held_back = || {
-            let (mut flatten, desk, mut view) = killed(15, 100);
-            flatten.release(Scope::All);
-            flatten.kill(&Kill {
-                scope: Scope::All,
-                cause: DenyReason::Killed,
-                flatten: true,
-                carried: true,
-            });
-            view.paused.take(Command::Pause(BTC, PausedBy::Difference));
-            (flatten, desk, view)
-        };
-        let asked = |(flatten, desk, view): &mut (Flatten, Desk, View)| {
-            attempt(flatten, desk, view).map(|(_, qty)| qty)
-        };
-        let all = Some(Qty(15));
-        // A person has looked.
-        let mut looked = held_back();
-        assert_eq!(asked(&mut looked), None);
-        looked.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
-        assert_eq!(asked(&mut looked), all);
-        // What is paused for another reason was never held back by it.
-        let mut paused = held_back();
-        paused.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
-        paused.2.paused.take(Command::Pause(BTC, PausedBy::Operator));
-        assert_eq!(asked(&mut paused), all);
-        // A kill in this run closes, of the same scope and of another; what is carried over says nothing new.
-        for scope in [Scope::All, Scope::Instrument(BTC)] {
-            let mut said = held_back();
-            let again = |carried, flatten| Kill { scope, cause: DenyReason::Killed, flatten, carried };
-            for kill in [again(true, true), again(false, false)] {
-                said.0.kill(&kill);
-                assert_eq!(asked(&mut said), None, "{kill:?}");
-            }
-            said.0.kill(&again(false, true));
-            said.0.kill(&again(true, true));
-            assert_eq!(asked(&mut said), all, "{scope:?}");
-        }
-        let mut released = held_back();
-        released.0.release(Scope::All);
-        released.2.paused.take(Command::Unpause(BTC, PausedBy::Difference));
-        assert_eq!(asked(&mut released), None);
-    }
-
-    #[test]
-    fn what_the_wallet_has_enough_for_is_closed_where_it_has_too_little_for_all() {
-        let (mut flatten, mut desk, view) = killed(15, 100);
-        let (whole, qty) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
-        assert_eq!(qty, Qty(15));
-        let denied = |flatten: &mut Flatten, desk: &mut Desk, order: OrderId, (limit, value)| {
-            let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
-            let denial = Denial { order, instrument: BTC, strategy, reason, limit, value, measure: None };
-            let settled = desk.on_denial(&denial, Time(1), Qty(1)).expect("it is live");
-            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, Qty(1), Time(1));
-        };
-        // In units of 10^-8, of which a lot has 100,000.
-        denied(&mut flatten, &mut desk, whole, (1_299_999, 1_500_000));
-        let (part, qty) = attempt(&mut flatten, &mut desk, &view).expect("what there is enough for");
-        assert_eq!(qty, Qty(12));
-        desk.on_report(&sold(part, qty), Time(2));
-        let (rest, qty) = attempt(&mut flatten, &mut desk, &view).expect("the rest");
-        assert_eq!(qty, Qty(3));
-        denied(&mut flatten, &mut desk, rest, (99_999, 300_000));
-        assert_eq!(
-            attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1),
-            Some(Qty(3)),
-            "there may be more"
-        );
-    }
-
-    #[test]
-    fn of_what_the_venue_has_too_little_for_half_is_asked_for_until_what_is_free_has_left() {
-        let (mut flatten, mut desk, view) = killed(16, 100);
-        // Somebody's own order has eleven of them.
-        let mut free = 5;
-        let mut asked = Vec::new();
-        while asked.len() < 12 {
-            let Some((order, qty)) = attempt(&mut flatten, &mut desk, &view) else {
-                asked.push(0);
-                continue;
-            };
-            asked.push(qty.0);
-            let sells = qty.0 <= free;
-            let why = Refused { code: -2010, cause: 2, filter: 0 };
-            let report = if sells {
-                free -= qty.0;
-                sold(order, qty)
-            } else {
-                let order = desk.order(order).expect("it is live");
-                Report::refused(&order, ReportKind::Rejected, why)
-            };
-            let settled = desk.on_report(&report, Time(1)).expect("it is live");
-            if !sells {
-                flatten.refused(&settled.order.order, why, Qty(1), Time(1));
-            }
-        }
-        assert_eq!(asked[..7], [16, 8, 4, 12, 6, 3, 1], "{asked:?}");
-        assert_eq!((free, desk.state.positions[0].qty), (0, Qty(11)));
-        // What a filter refuses is asked for as it was.
-        let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is asked for on");
-        let of = desk.order(order).expect("it is live");
-        flatten.refused(&of, Refused { code: -1013, cause: 1, filter: 1 }, Qty(1), Time(1));
-        assert!(flatten.short.is_empty());
-    }
-
-    #[test]
-    fn what_nobody_trades_with_is_asked_for_less_and_less_often_until_somebody_does() {
-        // Pauses between one that ends without a trade and the next, in units of the pace, over so many.
-        let pauses = |pace: ClosingPace, traded_after: usize| {
-            let (flatten, mut desk, mut view) = killed(16, 100);
-            let mut flatten = flatten.at_pace(pace);
-            let (mut pauses, mut last) = (Vec::new(), view.now);
-            while pauses.len() < 10 {
-                let Some((id, _)) = attempt(&mut flatten, &mut desk, &view) else {
-                    view.now = view.now.plus_nanos(AGAIN_NS);
-                    continue;
-                };
-                pauses.push(view.now.since(last) / AGAIN_NS);
-                last = view.now;
-                if pauses.len() == traded_after {
-                    desk.on_report(&sold(id, Qty(1)), view.now);
-                    flatten.traded(StrategyId(0), BTC);
-                }
-                let order = desk.order(id).expect("it is live");
-                let ended = Report { kind: ReportKind::Expired, qty: Qty(0), ..sold(id, Qty(0)) };
-                desk.on_report(&ended, view.now);
-                if pauses.len() != traded_after {
-                    flatten.untraded(&order, view.now);
-                }
-                view.now = view.now.plus_nanos(AGAIN_NS);
-            }
-            pauses
-        };
-        for pace in [ClosingPace::Slower, ClosingPace::SlowerUntraded] {
-            assert_eq!(pauses(pace, 0), [0, 1, 1, 1, 1, 2, 4, 8, 16, 16]);
-            assert_eq!(pauses(pace, 7), [0, 1, 1, 1, 1, 2, 4, 1, 1, 1], "somebody traded");
-        }
-        let before = pauses(ClosingPace::Even, 0);
-        assert_eq!(before, [0, 1, 1, 1, 1, 1, 1, 1, 1, 1], "as journals of before have it");
-    }
-
-    /// What answers a close.
-    type Answer = fn(&mut Flatten, &mut Desk, &View, OrderId);
-
-    fn refuse(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId, cause: u8) {
-        let why = Refused { code: -2010, cause, filter: 0 };
-        let order = desk.order(id).expect("it is live");
-        let refused = Report::refused(&order, ReportKind::Rejected, why);
-        let settled = desk.on_report(&refused, view.now).expect("it is live");
-        flatten.refused(&settled.order.order, why, Qty(1), view.now);
-    }
-
-    /// The symbol does not trade.
-    fn closed(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId) {
-        refuse(flatten, desk, view, id, 3);
-    }
-
-    /// Somebody's own order has all of it.
-    fn locked(flatten: &mut Flatten, desk: &mut Desk, view: &View, id: OrderId) {
-        refuse(flatten, desk, view, id, 2);
-    }
-
-    /// Somebody sold all of it.
-    fn lacking(flatten: &mut Flatten, desk: &mut Desk, view: &View, order: OrderId) {
-        let (reason, strategy) = (DenyReason::InsufficientBalance, StrategyId(0));
-        let denial =
-            Denial { order, instrument: BTC, strategy, reason, limit: 0, value: 1_500_000, measure: None };
-        let settled = desk.on_denial(&denial, view.now, Qty(1)).expect("it is live");
-        flatten.denied(&settled.order.order, &denial, Qty(16), Qty(1), view.now);
-    }
-
-    /// How often it asks in ten minutes.
-    fn asks_of_ten_minutes(flatten: &mut Flatten, desk: &mut Desk, view: &mut View, answer: Answer) -> usize {
-        let (mut asks, end) = (0, view.now.plus_nanos(600_000_000_000));
-        while view.now < end {
-            view.now = view.now.plus_nanos(AGAIN_NS);
-            if let Some((id, _)) = attempt(flatten, desk, view) {
-                asks += 1;
-                answer(flatten, desk, view, id);
-            }
-        }
-        asks
-    }
-
-    #[test]
-    fn what_is_refused_or_denied_on_is_asked_for_seldom_and_at_once_when_what_held_it_lets_go() {
-        let answers: [Answer; 3] = [closed, locked, lacking];
-        for answer in answers {
-            for pace in [ClosingPace::Even, ClosingPace::SlowerUntraded] {
-                let (flatten, mut desk, mut view) = killed(16, 100);
-                let mut flatten = flatten.at_pace(pace);
-                let asks = asks_of_ten_minutes(&mut flatten, &mut desk, &mut view, answer);
-                assert!(asks >= 2_000, "{asks} where journals of before have them all");
-            }
-            let (mut flatten, mut desk, mut view) = killed(16, 100);
-            let asks = asks_of_ten_minutes(&mut flatten, &mut desk, &mut view, answer);
-            assert!((100..170).contains(&asks), "{asks}");
-
-            // The venue's hold is over, somebody's order, or something came into the account: at once, and once.
-            let base = Account { instrument: BTC, asset: FeeAsset::Base, amount: 7, is_all: true, newest: 0 };
-            let other = an_order();
-            type LetsGo<'a> = &'a dyn Fn(&mut Flatten, &View);
-            let lets_go: [LetsGo<'_>; 3] = [
-                &|flatten, view| flatten.held_back(Command::Unpause(BTC, PausedBy::Venue), view),
-                &|flatten, view| flatten.moved(&base, &view.table),
-                &|flatten, _| flatten.let_go(&other),
-            ];
-            for lets_go in lets_go {
-                assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
-                lets_go(&mut flatten, &view);
-                let (id, _) = attempt(&mut flatten, &mut desk, &view).expect("at once");
-                answer(&mut flatten, &mut desk, &view, id);
-                view.now = view.now.plus_nanos(AGAIN_NS);
-            }
-            // What says nothing of it.
-            let quote = Account { asset: FeeAsset::Quote, ..base };
-            let lets_nothing_go: [LetsGo<'_>; 3] = [
-                &|flatten, view| flatten.held_back(Command::Pause(BTC, PausedBy::Venue), view),
-                &|flatten, view| flatten.moved(&quote, &view.table),
-                &|flatten, _| flatten.let_go(&Order { reduce_only: true, ..other }),
-            ];
-            for lets_nothing_go in lets_nothing_go {
-                lets_nothing_go(&mut flatten, &view);
-                assert_eq!(attempt(&mut flatten, &mut desk, &view), None);
-            }
-        }
-    }
-
-    /// An order at the market that closes nothing.
-    fn an_order() -> Order {
-        Order {
-            id: OrderId(77 << 8),
-            strategy: StrategyId(0),
-            instrument: BTC,
-            side: Side::Buy,
-            kind: OrderKind::Market,
-            tif: TimeInForce::Gtc,
-            reduce_only: false,
-            qty: Qty(1),
-            price: Price(0),
-            extras: Extras::NONE,
-        }
-    }
-
-    #[test]
-    fn what_is_too_little_to_be_an_order_is_asked_for_after_a_while() {
-        // Of three, and of three where an order is of twos: the one that is over would not be enough either.
-        for (lot, asked) in [(Qty(1), Qty(3)), (Qty(2), Qty(2))] {
-            let (mut flatten, mut desk, mut view) = killed_in_lots(3, 100, lot);
-            let (order, qty) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
-            assert_eq!(qty, asked);
-            let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
-            let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
-            let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 400, measure };
-            let settled = desk.on_denial(&denial, Time(7), lot).expect("it is live");
-            flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, lot, Time(7));
-            view.now = Time(6 + RETRY_SMALL_NS);
-            assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "{lot:?}");
-            view.now = Time(7 + RETRY_SMALL_NS);
-            assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(asked));
-        }
-    }
-
-    #[test]
-    fn each_of_many_instruments_that_are_killed_one_by_one_is_closed() {
-        let names: Vec<String> = (0..200).map(|n| format!("C{n}USDT")).collect();
-        let table = InstrumentTable::new(names.iter().map(|name| sample(Market::Spot, name)).collect());
-        let table = table.expect("two hundred instruments");
-        let mut flatten = Flatten::new(&table, 1);
-        let all: Vec<Scope> = table.all().iter().map(|of| Scope::Instrument(of.id)).collect();
-        let others = [Scope::All, Scope::Venue(VenueId(0)), Scope::Strategy(StrategyId(0))];
-        let room = flatten.scopes.capacity();
-        for scope in all.iter().chain(&others) {
-            // Who stopped it first may have left it open.
-            for closes in [false, true, true] {
-                flatten.kill(&Kill {
-                    scope: *scope,
-                    cause: DenyReason::Killed,
-                    flatten: closes,
-                    carried: false,
-                });
-            }
-        }
-        assert_eq!(flatten.scopes, [&all[..], &others].concat());
-        assert_eq!(flatten.scopes.capacity(), room, "nothing is allocated for it");
-        all.iter().chain(&others[1..]).for_each(|scope| flatten.release(*scope));
-        assert_eq!(flatten.scopes, [Scope::All]);
-    }
-}
+mod tests;

@@ -281,7 +281,7 @@ impl StrategyStage {
             self.flatten.untraded(&settled.order.order, self.view.now);
         }
         if report.kind == ReportKind::Fill || settled.order.status.is_final() {
-            self.flatten.let_go(&settled.order.order);
+            self.flatten.let_go(&settled.order.order, self.view.now);
         }
         if report.kind == ReportKind::Fill {
             self.flatten.traded(report.strategy, report.instrument);
@@ -325,7 +325,7 @@ impl StrategyStage {
                 return self.end_what_is_held(kill.scope);
             }
             Command::Release(scope) => return self.flatten.release(scope),
-            Command::Account(account) => self.flatten.moved(&account, &self.view.table),
+            Command::Account(account) => self.flatten.moved(&account, &self.view.table, self.view.now),
             _ => {}
         }
         if !self.view.paused.take(command) {

@@ -69,6 +69,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         follows_account: true,
         closes_slower: true,
         closes_refused_slower: true,
+        closes_at_once_seldom: true,
         protects_what_waits: true,
         aggregates: config.venue.aggregates_alone(),
     }
