@@ -383,21 +383,17 @@ impl Recovery {
     /// on knows: it asks anew, and not before it may close what is left without.
     fn protect_what_waits(&mut self) {
         for index in 0..self.desks.len() {
-            let mut desk = std::mem::take(&mut self.desks[index].state);
-            for at in 0..desk.orders.len() {
-                let OrderState { order, status, filled, .. } = desk.orders[at];
-                let leaves = order.protects() || desk.manager.waits_to_leave(&order);
-                if status == OrderStatus::PendingCancel
-                    && leaves
+            let desk = &self.desks[index].state;
+            // What the venue has: of an iceberg its part, by which a cancel names it.
+            let waits = |state: &&OrderState| {
+                let order = &state.order;
+                state.status == OrderStatus::PendingCancel
+                    && (order.protects() || desk.manager.waits_to_leave(order))
                     && self.bared.contains(&order.id)
                     && self.is_to_close(order.strategy, order.instrument)
-                {
-                    let traded = filled > Qty::ZERO;
-                    desk.orders[at].status =
-                        if traded { OrderStatus::PartiallyFilled } else { OrderStatus::Open };
-                }
-            }
-            self.desks[index].state = desk;
+            };
+            let waiting: Vec<OrderId> = desk.with_the_venue().filter(waits).map(|o| o.order.id).collect();
+            waiting.into_iter().for_each(|id| self.desks[index].cancel_unsent(id));
         }
     }
 
@@ -448,7 +444,7 @@ pub fn recover(path: &Path) -> Result<(JournalHeader, Recovered), JournalError> 
 mod tests {
     use super::*;
     use crate::domain::instrument::tests::sample;
-    use crate::domain::{DenyReason, Market};
+    use crate::domain::{ClientOrderId, DenyReason, Extras, Market, OrderKind, Price, Side, TimeInForce};
 
     #[test]
     fn the_newest_trade_that_was_seen_is_known_whoever_made_it() {
@@ -475,17 +471,20 @@ mod tests {
         assert_eq!(recovery.steps, [first, Qty(changed.0 * 10)]);
     }
 
-    #[test]
-    fn what_protects_what_a_kill_is_to_close_and_was_asked_back_in_vain_is_in_force_yet() {
-        use crate::domain::{ClientOrderId, Extras, OrderKind, Price, Side, TimeInForce};
+    /// The header of a run of one strategy with one instrument.
+    fn of_one_strategy() -> JournalHeader {
         let strategy = crate::journal::JournalStrategy {
             label: "a".into(),
             name: "a".into(),
             instruments: vec![InstrumentId(0)],
         };
         let instruments = vec![sample(Market::Spot, "BTCUSDT")];
-        let header = JournalHeader { instruments, strategies: vec![strategy], ..JournalHeader::default() };
-        let order = |n: u64, kind: OrderKind| Order {
+        JournalHeader { instruments, strategies: vec![strategy], ..JournalHeader::default() }
+    }
+
+    /// An order of it that only reduces.
+    fn leaves(n: u64, kind: OrderKind) -> Order {
+        Order {
             id: OrderId(n << 8),
             strategy: StrategyId(0),
             instrument: InstrumentId(0),
@@ -499,33 +498,67 @@ mod tests {
                 stop_price: if kind.is_conditional() { Price(9_000) } else { Price(0) },
                 ..Extras::NONE
             },
-        };
-        // Of three the strategy takes back the first itself; the last protects nothing.
-        let orders = [order(1, OrderKind::Stop), order(2, OrderKind::Stop), order(3, OrderKind::Limit)];
+        }
+    }
+
+    fn record(kind: RecordKind, order: Order) -> Entry {
+        let client_id = ClientOrderId::derive(7, order.id);
+        Entry::Record(Record { seq: 1, kind, order, denied: None, client_id })
+    }
+
+    fn kill_of_btc(flatten: bool) -> Entry {
         let scope = Scope::Instrument(InstrumentId(0));
+        let kill = Kill { scope, cause: DenyReason::Killed, flatten, carried: false };
+        Entry::Slot(Slot::command(Command::Kill(kill)))
+    }
+
+    #[test]
+    fn what_protects_what_a_kill_is_to_close_and_was_asked_back_in_vain_is_in_force_yet() {
+        // Of three the strategy takes back the first itself; the last protects nothing. The second has a time to end at.
+        let orders = [leaves(1, OrderKind::Stop), leaves(2, OrderKind::Stop), leaves(3, OrderKind::Limit)];
+        let until = Order { qty: Qty(77), ..orders[1] };
         let left = |flatten, released: bool| {
-            let mut recovery = Recovery::new(&header);
-            let record = |kind, order: Order| {
-                let client_id = ClientOrderId::derive(7, order.id);
-                Entry::Record(Record { seq: 1, kind, order, denied: None, client_id })
-            };
-            recovery.take(&Entry::Slot(Slot::clock()));
+            let mut recovery = Recovery::new(&of_one_strategy());
             orders.iter().for_each(|order| recovery.take(&record(RecordKind::Order, *order)));
+            recovery.take(&record(RecordKind::GoodTill, until));
             recovery.take(&record(RecordKind::Cancel, orders[0]));
-            let kill = Kill { scope, cause: DenyReason::Killed, flatten, carried: false };
-            recovery.take(&Entry::Slot(Slot::command(Command::Kill(kill))));
+            recovery.take(&kill_of_btc(flatten));
             orders[1..].iter().for_each(|order| recovery.take(&record(RecordKind::Cancel, *order)));
             if released {
+                let scope = Scope::Instrument(InstrumentId(0));
                 recovery.take(&Entry::Slot(Slot::command(Command::Release(scope))));
             }
-            let desks = recovery.finish().resume().desks;
-            desks[0].orders.iter().map(|state| state.status).collect::<Vec<_>>()
+            let desk = recovery.finish().resume().desks.remove(0);
+            let statuses = desk.orders.iter().map(|state| state.status).collect::<Vec<_>>();
+            (statuses, Desk::resumed(StrategyId(0), desk).next_deadline())
         };
         use OrderStatus::{Open, PendingCancel};
-        assert_eq!(left(true, false), [PendingCancel, Open, PendingCancel]);
+        let in_force = vec![PendingCancel, Open, PendingCancel];
+        assert_eq!(left(true, false), (in_force, Some(Time(77))), "it ends at its time");
         for (flatten, released) in [(false, false), (true, true)] {
-            assert_eq!(left(flatten, released), [PendingCancel; 3], "nothing closes it");
+            assert_eq!(left(flatten, released), (vec![PendingCancel; 3], None), "nothing closes it");
         }
+    }
+
+    #[test]
+    fn an_iceberg_that_leaves_what_a_kill_is_to_close_and_was_asked_back_in_vain_is_in_force_yet() {
+        let whole = leaves(1, OrderKind::StopLimit);
+        let whole = Order { extras: Extras { iceberg_qty: Qty(10), ..whole.extras }, ..whole };
+        let part = Order { qty: Qty(10), ..leaves(2, OrderKind::Limit) };
+        let mut recovery = Recovery::new(&of_one_strategy());
+        recovery.take(&record(RecordKind::Held, whole));
+        recovery.take(&record(RecordKind::GoodTill, Order { qty: Qty(77), ..whole }));
+        recovery.take(&record(RecordKind::ChildOf, whole));
+        recovery.take(&record(RecordKind::Order, part));
+        recovery.take(&kill_of_btc(true));
+        recovery.take(&record(RecordKind::Cancel, part));
+        let before = recovery.desks().next().map(|desk| desk.orders[0].status);
+        assert_eq!(before, Some(OrderStatus::PendingCancel));
+        let desk = recovery.finish().resume().desks.remove(0);
+        let with_venue: Vec<_> = desk.with_the_venue().map(|o| (o.order.id, o.status)).collect();
+        assert_eq!(with_venue, [(part.id, OrderStatus::Open)]);
+        assert_eq!(desk.orders[0].status, OrderStatus::Open);
+        assert_eq!(Desk::resumed(StrategyId(0), desk).next_deadline(), Some(Time(77)));
     }
 
     #[test]

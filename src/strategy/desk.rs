@@ -423,6 +423,20 @@ impl Desk {
         }
     }
 
+    /// Notes that a cancel that was sent, of an order that is with the venue, counts as not sent: what has a time to end at is
+    /// ended at it, as if nobody had asked.
+    pub(crate) fn cancel_unsent(&mut self, id: OrderId) {
+        let Manager { slicings, deadlines, .. } = &mut self.state.manager;
+        let part = slicings.iter_mut().find(|s| s.child.is_some_and(|child| child.order.id == id));
+        let mut whole = id;
+        if let Some(slicing) = part {
+            whole = slicing.parent;
+            slicing.child.iter_mut().for_each(taken_back_no_more);
+        }
+        self.state.orders.iter_mut().filter(|o| o.order.id == whole).for_each(taken_back_no_more);
+        deadlines.iter_mut().filter(|d| d.order == whole).for_each(|d| d.asked = false);
+    }
+
     /// Asks to be woken.
     ///
     /// # Errors
@@ -541,6 +555,10 @@ impl Desk {
         self.settle_protections(id);
         Some(order)
     }
+}
+
+fn taken_back_no_more(state: &mut OrderState) {
+    state.apply(ReportKind::CancelRejected, Qty::ZERO, 0);
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Desk {
     }
 
     /// When something is due by time alone, if anything is.
-    pub(in crate::strategy) fn next_deadline(&self) -> Option<Time> {
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.state.manager.deadlines.iter().filter(|d| !d.asked).map(|d| d.at).min()
     }
 
