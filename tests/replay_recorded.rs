@@ -237,6 +237,34 @@ fn a_futures_trade_that_cannot_be_read_makes_its_bar_incomplete_and_leaves_its_b
 }
 
 #[test]
+fn what_cannot_be_read_right_before_a_silence_withholds_the_bar_that_may_lack_it_and_no_other() {
+    let Some(paths) = recorded("spot-ethusdt-20240808") else { return };
+    let mut whole = in_memory(&paths[0], Market::Spot, "ETHUSDT");
+    whole.all.truncate(12_000);
+    let is_trade = |(_, bytes): &(_, Vec<u8>)| bytes.windows(11).take(200).any(|w| w == b"\"e\":\"trade\"");
+    let trades: Vec<_> = (0..whole.all.len()).filter(|i| is_trade(&whole.all[*i])).collect();
+    let received = |at: usize| whole.all[trades[at]].0;
+    // So long that it closes the bar.
+    let is_last = |at: &usize| received(at + 1).since(received(*at)) > 2_500_000_000;
+    let last = (1_000..trades.len() - 1).find(is_last).expect("there is a silence");
+    let at = trades[last];
+    let now = received(last);
+    let run = |mut frames: Frames| {
+        let options = threads(Threading::Inline);
+        let summary = replay_frames(&Config::embedded_default(), &mut frames, options).expect("a good run");
+        let totals = summary.book_totals();
+        let unread = summary.feed.as_ref().map(|feed| feed.decode_errors);
+        (unread, totals.incomplete_bars, totals.missing_trades)
+    };
+    let (_, incomplete, _) = run(whole.clone());
+    // An aggregate one, where each is there by itself.
+    let mut beside = whole.clone();
+    let aggregate = r#"{"stream":"ethusdt@aggTrade","data":{"e":"aggTrade","E":1723161"#;
+    beside.all.insert(at + 1, (now, aggregate.into()));
+    assert_eq!(run(beside), (Some(1), incomplete, 0));
+}
+
+#[test]
 fn one_diff_left_out_is_one_gap_and_the_book_is_hidden_until_the_next_snapshot() {
     let Some(paths) = recorded("usdm-btcusdt") else { return };
     let whole = in_memory(&paths[0], Market::UsdM, "BTCUSDT");

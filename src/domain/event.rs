@@ -32,6 +32,15 @@ pub struct Trade {
     pub aggregate: bool,
 }
 
+/// A trade that came and could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeUnread {
+    /// What traded.
+    pub instrument: InstrumentId,
+    /// Whether it was an aggregate one; an older journal does not say.
+    pub aggregate: Option<bool>,
+}
+
 /// Best bid and ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote {
@@ -407,8 +416,8 @@ pub enum Event {
     Command(Command),
     /// No connection brings this instrument's market data any more: its book is invalid until the next snapshot.
     Interrupted(InstrumentId),
-    /// A trade of this instrument came and could not be read: bars may lack it, and its book holds.
-    TradeUnread(InstrumentId),
+    /// A trade came and could not be read: bars may lack it, and its instrument's book holds.
+    TradeUnread(TradeUnread),
     /// The venue changed the rules of an instrument.
     Rules(Rules),
     /// The venue changed what it takes at the market.

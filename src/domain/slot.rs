@@ -19,7 +19,7 @@ use super::time::Time;
 
 use super::event::{
     Account, BarOrigin, Command, Denial, DepthHead, Event, FeeAsset, Kline, MarketRules, Quote, Report,
-    Rules, Trade,
+    Rules, Trade, TradeUnread,
 };
 
 /// This slot begins an event.
@@ -282,10 +282,11 @@ impl Slot {
         Self::head(Kind::Interrupted, FIRST | LAST, instrument, [0; 5])
     }
 
-    /// A trade of this instrument came and could not be read.
+    /// A trade came and could not be read.
     #[must_use]
-    pub fn trade_unread(instrument: InstrumentId) -> Self {
-        Self::head(Kind::TradeUnread, FIRST | LAST, instrument, [0; 5])
+    pub fn trade_unread(t: &TradeUnread) -> Self {
+        let told = t.aggregate.map_or(0, |aggregate| 1 + u64::from(aggregate));
+        Self::head(Kind::TradeUnread, FIRST | LAST, t.instrument, [told, 0, 0, 0, 0])
     }
 
     /// Stamps the slot as the sequencer publishes it; `read_to_publish` in steps of 2^[`READ_TO_PUBLISH_SHIFT`]. Not for [`Kind::Levels`], whose words hold levels.
@@ -567,7 +568,11 @@ impl Slot {
                 lot: Qty(w[5] as i64),
             }),
             Kind::Interrupted => Event::Interrupted(instrument),
-            Kind::TradeUnread => Event::TradeUnread(instrument),
+            Kind::TradeUnread => {
+                // Zero in an older journal.
+                let aggregate = (w[3] != 0).then_some(w[3] == 2);
+                Event::TradeUnread(TradeUnread { instrument, aggregate })
+            }
         }
     }
 }

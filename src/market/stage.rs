@@ -7,7 +7,7 @@ use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::contradiction::Contradiction;
-use crate::domain::event::{BarOrigin, Kind, Kline, Quote, Trade};
+use crate::domain::event::{BarOrigin, Event, Kind, Kline, Quote, Trade};
 use crate::domain::missed::{BarNews, MissedBar};
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
@@ -357,6 +357,15 @@ impl MarketStage {
         }
     }
 
+    /// Bars may lack one that counts here; of those that do not they have none.
+    fn trade_unread(&mut self, slot: &Slot) {
+        let Event::TradeUnread(unread) = slot.event() else { return };
+        let state = &mut self.states[unread.instrument.index()];
+        if unread.aggregate.is_none_or(|aggregate| aggregate == state.sourcing.aggregates) {
+            state.bars.unread();
+        }
+    }
+
     fn interrupted(&mut self, seq: u64, instrument: InstrumentId) {
         let state = &mut self.states[instrument.index()];
         state.bars.interrupted();
@@ -548,7 +557,7 @@ impl Stage<BookKeeper> for MarketStage {
                 }
             }
             Kind::Interrupted => self.interrupted(seq, slot.instrument()),
-            Kind::TradeUnread => self.states[slot.instrument().index()].bars.unread(),
+            Kind::TradeUnread => self.trade_unread(slot),
             _ => {}
         }
         if slot.is_last()

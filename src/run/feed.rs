@@ -1,7 +1,7 @@
 //! The feed: frames in, events out to the sequencer, and what was counted on the way.
 
 use super::sequencer::{Sequencer, Stopped};
-use crate::domain::event::Kind;
+use crate::domain::event::{Kind, TradeUnread};
 use crate::domain::{InstrumentId, InstrumentTable, Level, Slot, Time};
 use crate::net::{Frame, SourceInfo};
 use crate::pipeline::{Sampler, StageHistogram, StampClock};
@@ -170,7 +170,9 @@ impl Feed {
         sequencer: &mut Sequencer,
     ) -> Result<(), Stopped> {
         let told = match self.unread(source, frame.bytes) {
-            Some(Unread { instrument, kind: StreamKind::Trades }) => Slot::trade_unread(instrument),
+            Some(Unread { instrument, kind: StreamKind::Trades, aggregate }) => {
+                Slot::trade_unread(&TradeUnread { instrument, aggregate: Some(aggregate) })
+            }
             _ => match self.interrupted_by(source, frame.bytes) {
                 Some(instrument) => Slot::interrupted(instrument),
                 None => return Ok(()),
@@ -182,7 +184,7 @@ impl Feed {
 
     /// Whose book or top a frame makes none that cannot be decoded.
     fn interrupted_by(&self, source: &SourceInfo, bytes: &[u8]) -> Option<InstrumentId> {
-        let Unread { instrument, kind } = self.unread(source, bytes)?;
+        let Unread { instrument, kind, .. } = self.unread(source, bytes)?;
         let interrupts = match kind {
             StreamKind::Diffs => true,
             StreamKind::Quotes | StreamKind::Partial => !self.depth_told[instrument.index()],

@@ -103,7 +103,10 @@ fn every_kind_reads_back_what_was_written() {
     let rules = MarketRules { instrument, min_qty: Qty(0), max_qty: Qty(i64::MAX), lot: Qty(7) };
     assert_eq!(Slot::market_rules(&rules).event(), Event::MarketRules(rules));
     assert_eq!(Slot::interrupted(instrument).event(), Event::Interrupted(instrument));
-    assert_eq!(Slot::trade_unread(instrument).event(), Event::TradeUnread(instrument));
+    for aggregate in [None, Some(false), Some(true)] {
+        let unread = TradeUnread { instrument, aggregate };
+        assert_eq!(Slot::trade_unread(&unread).event(), Event::TradeUnread(unread));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Market;
+use crate::domain::event::TradeUnread;
 use crate::domain::instrument::tests::sample;
 use crate::pipeline::{Stop, lane};
 
@@ -72,6 +73,46 @@ fn after_an_interruption_bars_are_handed_out_once_they_are_known_to_be_whole() {
     assert_eq!(made(give, Sourcing::default(), false), (vec![1, 2, 3, 5, 6, 8, 9, 10], 2, 0));
     let aggregates = Sourcing { aggregates: true, ..Sourcing::default() };
     assert_eq!(made(withhold, aggregates, true), (vec![2, 3, 5, 6, 9, 10], 2, 0));
+}
+
+#[test]
+fn a_trade_that_cannot_be_read_is_missing_where_its_kind_counts_and_where_a_journal_does_not_say() {
+    const S: u64 = 1_000_000_000;
+    let table = InstrumentTable::new(vec![sample(Market::Spot, "BTCUSDT")]).expect("one instrument");
+    let instrument = InstrumentId(0);
+    for (aggregates, unread, incomplete) in [
+        (false, Some(false), 1),
+        (false, Some(true), 0),
+        (true, Some(true), 1),
+        (true, Some(false), 0),
+        (false, None, 1),
+        (true, None, 1),
+    ] {
+        let (to, _messages) = lane("test", 64, 4, &Stop::new());
+        let stage = MarketStage::new(&table, &[true], &[], settings(IncompleteBars::Withhold), to);
+        let known_from = Some(Time(0));
+        let sourcing = Sourcing { aggregates, known_from, ..Sourcing::default() };
+        let mut stage = stage.expect("no requests").with_sourcing(&table, &[sourcing]);
+        let books = BookKeeper::new(table.all(), |_| false);
+        let trade = Trade {
+            instrument,
+            price: Price(5),
+            qty: crate::domain::Qty(1),
+            id: 1,
+            venue_time: Time(S),
+            aggressor: Side::Buy,
+            aggregate: aggregates,
+        };
+        let unread = Slot::trade_unread(&TradeUnread { instrument, aggregate: unread });
+        // Silence closes the bar.
+        for (at, mut slot) in [(S, Slot::trade(&trade)), (S, unread), (4 * S, Slot::clock())] {
+            slot.stamp(Time(at), 0, 0);
+            stage.on_slot(at, &slot, &books);
+        }
+        let counts = stage.book_counts(&books)[0];
+        let expected = (1 - incomplete, incomplete);
+        assert_eq!((counts.bars, counts.incomplete_bars), expected, "{aggregates} {unread:?}");
+    }
 }
 
 #[test]

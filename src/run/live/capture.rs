@@ -8,7 +8,7 @@ use super::feed::{Ended, LiveFeed, Loop, Prepared};
 use super::outcome::LiveOutcome;
 use super::sink::{Round, Sink};
 use super::{LiveError, ProgressReport};
-use crate::domain::event::Kline;
+use crate::domain::event::{Kline, TradeUnread};
 use crate::domain::{Instrument, InstrumentId, Time};
 use crate::history::capture::{Capture, CaptureOptions};
 use crate::net::{SourceId, SourceInfo};
@@ -73,7 +73,7 @@ impl Sink for Files {
     }
 
     /// A capture has the frame, of which a replay makes the same.
-    fn trade_unread(&mut self, _: InstrumentId, _: Time, _: u64) -> Result<(), Stopped> {
+    fn trade_unread(&mut self, _: &TradeUnread, _: Time, _: u64) -> Result<(), Stopped> {
         Ok(())
     }
 

@@ -391,9 +391,7 @@ impl LiveFeed {
                                     Some(Loss::Market(instrument)) => {
                                         sink.interrupted(instrument, now, stamp)?
                                     }
-                                    Some(Loss::Trade(instrument)) => {
-                                        sink.trade_unread(instrument, now, stamp)?
-                                    }
+                                    Some(Loss::Trade(unread)) => sink.trade_unread(&unread, now, stamp)?,
                                     None => {}
                                 }
                             }

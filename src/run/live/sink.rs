@@ -1,6 +1,6 @@
 //! Where a live feed's messages go: into a pipeline, or into files.
 
-use crate::domain::event::Kline;
+use crate::domain::event::{Kline, TradeUnread};
 use crate::domain::{InstrumentId, Slot, Time};
 use crate::net::SourceId;
 use crate::pipeline::StopReason;
@@ -40,8 +40,8 @@ pub(super) trait Sink {
     /// What was known of an instrument's book no longer holds.
     fn interrupted(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped>;
 
-    /// A trade of an instrument came that cannot be read; its frame did, too.
-    fn trade_unread(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped>;
+    /// A trade came that cannot be read; its frame did, too.
+    fn trade_unread(&mut self, unread: &TradeUnread, now: Time, stamp: u64) -> Result<(), Stopped>;
 
     /// Time passes.
     fn round(&mut self, now: Time, stamp: u64) -> Result<Round, Stopped>;
@@ -84,9 +84,9 @@ impl Sink for Pipeline {
         self.sequencer.publish(Slot::interrupted(instrument), stamp)
     }
 
-    fn trade_unread(&mut self, instrument: InstrumentId, now: Time, stamp: u64) -> Result<(), Stopped> {
+    fn trade_unread(&mut self, unread: &TradeUnread, now: Time, stamp: u64) -> Result<(), Stopped> {
         self.sequencer.advance(now)?;
-        self.sequencer.publish(Slot::trade_unread(instrument), stamp)
+        self.sequencer.publish(Slot::trade_unread(unread), stamp)
     }
 
     fn round(&mut self, now: Time, stamp: u64) -> Result<Round, Stopped> {

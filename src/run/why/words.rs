@@ -77,7 +77,10 @@ pub(super) fn describe(slot: &Slot, table: &InstrumentTable) -> Option<String> {
         }
         Event::Command(c) => format!("command: {c:?}"),
         Event::Interrupted(_) => format!("{name}: market data interrupted"),
-        Event::TradeUnread(_) => format!("{name}: a trade that could not be read"),
+        Event::TradeUnread(t) => {
+            let what = if t.aggregate == Some(true) { "an aggregate trade" } else { "a trade" };
+            format!("{name}: {what} that could not be read")
+        }
         Event::Rules(_) | Event::MarketRules(_) => format!("{name}: the venue changed its rules"),
         Event::Levels | Event::KlineTail => return None,
     })

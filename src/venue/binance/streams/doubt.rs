@@ -13,6 +13,7 @@ use super::client::{Request, StreamClient};
 use super::line::ConnectionId;
 use super::plan::StreamKind;
 use crate::domain::contradiction::{Contradiction, DIFFER_MAX};
+use crate::domain::event::TradeUnread;
 use crate::domain::{InstrumentId, Market, Time};
 use crate::net::Backoff;
 use crate::venue::DecodeError;
@@ -49,8 +50,8 @@ pub struct UnreadFrames {
 pub enum Loss {
     /// What they know of an instrument's book or top no longer holds.
     Market(InstrumentId),
-    /// A trade of it may be missing in bars.
-    Trade(InstrumentId),
+    /// It may be missing in bars.
+    Trade(TradeUnread),
 }
 
 /// What is told at once, and then now and then.
@@ -231,7 +232,7 @@ impl StreamClient {
     ) -> Option<Loss> {
         self.alive(id, now);
         self.counts.unread += 1;
-        let Some((Unread { instrument, kind }, watched)) =
+        let Some((Unread { instrument, kind, aggregate }, watched)) =
             of.and_then(|of| Some((of, self.watched.get_mut(of.instrument.index())?.as_mut()?)))
         else {
             if let Some(times) = self.unnamed.again(now) {
@@ -274,7 +275,7 @@ impl StreamClient {
         }
         self.counts.interruptions += u64::from(interrupted);
         match kind {
-            StreamKind::Trades => Some(Loss::Trade(instrument)),
+            StreamKind::Trades => Some(Loss::Trade(TradeUnread { instrument, aggregate: Some(aggregate) })),
             _ => interrupted.then_some(Loss::Market(instrument)),
         }
     }

@@ -4,6 +4,7 @@
 use super::super::doubt::Loss;
 use super::*;
 use crate::domain::contradiction::Contradiction;
+use crate::domain::event::TradeUnread;
 use crate::venue::DecodeError;
 use crate::venue::binance::Unread;
 
@@ -123,12 +124,12 @@ fn a_diff_that_cannot_be_read_is_a_gap_and_books_that_do_not_mend_wait_ever_long
     assert_eq!(rig.client.fetched(instrument, 10, None, rig.now, &mut rig.out), SnapshotVerdict::Publish);
     assert_eq!(rig.diff(id, 11, 12), Verdict::Publish);
     let unread = |rig: &mut Rig, kind| {
-        let of = Some(Unread { instrument, kind });
+        let of = Some(Unread { instrument, kind, aggregate: false });
         rig.client.unread(id, of, DecodeError::Json, rig.now)
     };
     assert_eq!(
         unread(&mut rig, StreamKind::Trades),
-        Some(Loss::Trade(instrument)),
+        Some(Loss::Trade(TradeUnread { instrument, aggregate: Some(false) })),
         "each, and the book holds"
     );
     assert_eq!(rig.client.counts.interruptions, 0);
@@ -170,7 +171,7 @@ fn a_best_bid_and_ask_that_cannot_be_read_is_none_where_there_is_no_book() {
     let mut rig = Rig::new(StreamSettings { streams: vec![quotes], ..settings() }, 1);
     let id = rig.connect(0);
     rig.open(id);
-    let of = Some(Unread { instrument, kind: StreamKind::Quotes });
+    let of = Some(Unread { instrument, kind: StreamKind::Quotes, aggregate: false });
     assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), None, "there was none yet");
     assert_eq!(rig.quote(id, 5), Verdict::Publish);
     assert_eq!(rig.client.unread(id, of, DecodeError::Json, rig.now), Some(Loss::Market(instrument)));
