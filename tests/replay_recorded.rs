@@ -247,7 +247,7 @@ fn what_cannot_be_read_right_before_a_silence_withholds_the_bar_that_may_lack_it
     // So long that it closes the bar.
     let is_last = |at: &usize| received(at + 1).since(received(*at)) > 2_500_000_000;
     let last = (1_000..trades.len() - 1).find(is_last).expect("there is a silence");
-    let at = trades[last];
+    let (before, at) = (trades[last - 1], trades[last]);
     let now = received(last);
     let run = |mut frames: Frames| {
         let options = threads(Threading::Inline);
@@ -262,6 +262,18 @@ fn what_cannot_be_read_right_before_a_silence_withholds_the_bar_that_may_lack_it
     let aggregate = r#"{"stream":"ethusdt@aggTrade","data":{"e":"aggTrade","E":1723161"#;
     beside.all.insert(at + 1, (now, aggregate.into()));
     assert_eq!(run(beside), (Some(1), incomplete, 0));
+    // The last: the bar that was open, and the next one, by its id.
+    let mut cut = whole.clone();
+    cut.all[at].1.truncate(120);
+    let lacking = (Some(1), incomplete + 2, 1);
+    assert_eq!(run(cut.clone()), lacking);
+    // What comes behind it, and is of before it, says nothing of it.
+    let mut again = cut.clone();
+    again.all.insert(at + 1, (now, whole.all[before].1.clone()));
+    assert_eq!(run(again), lacking);
+    let (_, overtaken) = cut.all.remove(before);
+    cut.all.insert(at, (now, overtaken));
+    assert_eq!(run(cut), lacking);
 }
 
 #[test]

@@ -278,6 +278,7 @@ impl BarBuilder {
         match self.closes_at() {
             Some(at) if now >= at => {
                 self.partial |= self.ids.doubted();
+                self.ids.fell_silent();
                 self.close()
             }
             _ => None,

@@ -101,8 +101,10 @@ pub(crate) struct TradeIds {
     begun: bool,
     /// Whether the data was interrupted since the last.
     doubted: bool,
-    /// Whether a trade that could not be read came since the last.
+    /// Whether a trade that could not be read came since the count last went on.
     unread: bool,
+    /// As long as the next is below, that trade may be one that is missing, which a silence would not tell.
+    unsure_below: u64,
     /// Whether numbers that are passed over are trades that are missing.
     dense: bool,
     /// Passed over, and not come since.
@@ -121,6 +123,7 @@ impl TradeIds {
             begun: false,
             doubted: false,
             unread: false,
+            unsure_below: 0,
             dense,
             missing: 0,
             repeated: 0,
@@ -142,15 +145,21 @@ impl TradeIds {
         self.doubted = true;
     }
 
-    /// A trade came that could not be read: where every number is a trade's the next id tells whether it is missing, and
-    /// elsewhere whether anything may be.
+    /// A trade came that could not be read: where every number is a trade's a later id tells whether it is missing, and
+    /// elsewhere whether anything may be. One of before does not; nor does the next alone, which it may have overtaken.
     pub const fn unread(&mut self) {
         self.unread = true;
+        self.unsure_below = self.count.next.saturating_add(2);
     }
 
     /// Whether something may be missing since the last trade.
     pub const fn doubted(&self) -> bool {
-        self.doubted || self.unread
+        self.doubted || self.unread || self.count.next < self.unsure_below
+    }
+
+    /// Nothing came for long: what comes now was not overtaken by what came before.
+    pub fn fell_silent(&mut self) {
+        self.unsure_below = self.unsure_below.min(self.count.next.saturating_add(1));
     }
 
     /// A trade came.
@@ -165,14 +174,16 @@ impl TradeIds {
     }
 
     fn take_other(&mut self, id: u64) -> Link {
-        let unread = std::mem::take(&mut self.unread);
-        let doubted = std::mem::take(&mut self.doubted) || (unread && (!self.dense || id == 0));
         let strayed = std::mem::take(&mut self.strayed);
         let is_first = !std::mem::replace(&mut self.begun, true);
         let next = self.count.next;
         // An id of zero is none.
-        if is_first || doubted || id == 0 || next == 0 {
-            self.count = if id == 0 { Count::new() } else { Count::from(id) };
+        let is_known = id != 0 && next != 0;
+        let is_earlier = is_known && id < next && next - id <= OVERTAKEN_MAX;
+        let unread_is_lost = !is_known || (!self.dense && !is_earlier);
+        let doubted = std::mem::take(&mut self.doubted) || (self.unread && unread_is_lost);
+        if is_first || doubted || !is_known {
+            self.begin(if id == 0 { Count::new() } else { Count::from(id) });
             self.other = Count::new();
             return if is_first {
                 Link::First
@@ -185,6 +196,7 @@ impl TradeIds {
         match id.checked_sub(next) {
             Some(passed) if passed <= OVERTAKEN_MAX || !self.dense => {
                 self.count.go_on(id);
+                self.unread = false;
                 if strayed {
                     self.other = Count::new();
                 }
@@ -197,16 +209,22 @@ impl TradeIds {
                     }
                 }
             }
-            None if next - id <= OVERTAKEN_MAX => {
+            None if is_earlier => {
                 self.strayed = strayed;
                 self.take_earlier(id)
             }
             None if !self.dense => {
-                self.count = Count::from(id);
+                self.begin(Count::from(id));
                 Link::Follows
             }
             _ => self.take_far(id, strayed),
         }
+    }
+
+    /// Goes by another count, of which nothing of before tells; gives the one that is left.
+    fn begin(&mut self, count: Count) -> Count {
+        (self.unread, self.unsure_below) = (false, 0);
+        std::mem::replace(&mut self.count, count)
     }
 
     /// One that is far from the last: the first of another count, or the second; or the next of one that was left.
@@ -215,7 +233,8 @@ impl TradeIds {
             (self.other, self.strayed) = (Count::from(id), true);
             return Link::Strays;
         }
-        let left = std::mem::replace(&mut self.count, std::mem::take(&mut self.other));
+        let other = std::mem::take(&mut self.other);
+        let left = self.begin(other);
         self.count.go_on(id);
         if !strayed {
             return Link::Follows;
@@ -348,17 +367,52 @@ mod tests {
             }
         }
         // After a trade that could not be read ids tell how many are missing, where they can.
-        for (dense, next, link) in [
-            (true, 8, Link::Follows),
-            (true, 9, Link::Skips(1)),
-            (false, 8, Link::Follows),
-            (false, 9, Link::Lost),
-        ] {
+        for (dense, link) in [(true, Link::Skips(1)), (false, Link::Lost)] {
             let mut ids = TradeIds::new(dense);
             ids.take(7);
             ids.unread();
             assert!(ids.doubted());
-            assert_eq!((ids.take(next), ids.doubted()), (link, false), "{dense} {next}");
+            assert_eq!((ids.take(9), ids.doubted()), (link, false), "{dense}");
         }
+    }
+
+    #[test]
+    fn that_a_trade_could_not_be_read_is_forgotten_at_none_that_is_of_before_it() {
+        use Link::{Again, Behind, Follows, Refutes, Skips, Strays};
+        for dense in [true, false] {
+            let after = |ids: &[u64], then: &[(u64, Link)]| {
+                let mut all = TradeIds::new(dense);
+                for id in ids {
+                    all.take(*id);
+                }
+                all.unread();
+                for (id, link) in then {
+                    assert_eq!(all.take(*id), *link, "{dense}: {id} after {ids:?}");
+                    assert!(all.doubted(), "{dense}: {id} after {ids:?}");
+                }
+                all
+            };
+            let mut again = after(&[7], &[(7, Again), (6, Follows)]);
+            let later = if dense { Skips(1) } else { Link::Lost };
+            assert_eq!((again.take(9), again.doubted()), (later, false));
+            let mut overtaken = after(&[5, 7], &[(6, Behind), (6, Again)]);
+            assert_eq!((overtaken.take(9), overtaken.doubted()), (later, false));
+            // It may be 8 over another connection, or 9, which overtook it.
+            let mut right_behind = after(&[7], &[(8, Follows), (8, Again)]);
+            let then = if dense { Skips(1) } else { Follows };
+            assert_eq!((right_behind.clone().take(10), right_behind.take(9)), (then, Follows));
+            assert!(!right_behind.doubted());
+            // Long after it.
+            let mut silent = after(&[7], &[]);
+            silent.fell_silent();
+            assert!(silent.doubted());
+            assert_eq!((silent.take(8), silent.doubted()), (Follows, false));
+        }
+        let mut strayed = TradeIds::new(true);
+        strayed.take(7);
+        strayed.unread();
+        assert_eq!((strayed.take(9_000), strayed.doubted()), (Strays, true));
+        assert_eq!((strayed.take(8), strayed.doubted()), (Refutes, true));
+        assert_eq!((strayed.take(9), strayed.doubted()), (Follows, false));
     }
 }

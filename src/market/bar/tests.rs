@@ -221,8 +221,13 @@ fn a_bar_that_may_lack_a_trade_that_could_not_be_read_is_incomplete() {
         assert_eq!(made(ten(dense), &within), (vec![110], 1), "{dense}");
         let between = [(101, 1), (109, 0), (111, 3), (121, 4), (131, 5)];
         assert_eq!(made(ten(dense), &between), (vec![120], 2), "{dense}: of which nobody knows");
-        let came = [(101, 1), (102, 0), (103, 2), (111, 3)];
+        let came = [(101, 1), (102, 0), (103, 2), (104, 3), (111, 4)];
         assert_eq!(made(ten(dense), &came), (vec![100], 0), "{dense}: over another connection");
+        // 2 or 3, which overtook it: silence closes the bar before that is known.
+        let either = [(101, 1), (102, 0), (103, 2), (111, 3), (121, 4)];
+        assert_eq!(made(ten(dense), &either), (vec![110], 1), "{dense}");
+        let again = [(101, 1), (102, 0), (103, 1), (111, 2), (121, 3)];
+        assert_eq!(made(ten(dense), &again), (vec![110], 1), "{dense}: of before it");
         let silence = [(101, 1), (102, 0), (115, 3), (121, 4), (131, 5)];
         assert_eq!(made(ten(dense), &silence), (vec![120], 2), "{dense}");
     }
