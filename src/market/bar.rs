@@ -17,7 +17,7 @@
 //! Of connections that bring the same trades one may be ahead when it joins, so that trades come after later ones: the
 //! first and the last of a bar are so by their ids.
 //!
-//! A trade that came before, by its id, is counted and in no bar.
+//! A trade that came before, by its id, is counted and in no bar; of ids more than 256 back nobody can tell.
 //!
 //! *Incomplete* is a bar that lacks, or may lack, trades of its own: a time bar that was under way when the first trade came;
 //! one in or right before which ids were passed over, or in which one came that is far from those before it, unless the next

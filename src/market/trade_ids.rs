@@ -5,10 +5,11 @@
 //! was overtaken and comes yet; some markets use up numbers for what no stream brings (`venue::binance::ids_are_dense`), and
 //! there a number that is passed over says something only after an interruption.
 //!
-//! One that is far from the last is believed once the next goes on from it: else one odd id would make millions of trades
+//! One that is far from the last is believed once another goes on from it: else one odd id would make millions of trades
 //! missing. Until then it is held that some may be.
 //!
-//! Which of the last numbers came is kept, so that a trade that a recording has twice is told from one that was overtaken.
+//! Which of the last 256 numbers came is kept, so that a trade that a recording has twice is told from one that was
+//! overtaken; of one from further back nobody can tell.
 
 /// Trades may be overtaken by so many; an id further back, or further on, may be a mistake or of another count.
 const OVERTAKEN_MAX: u64 = 256;
@@ -26,9 +27,9 @@ pub(crate) enum Link {
     Again,
     /// So many were passed over.
     Skips(u64),
-    /// It is far from the last: the next tells whether there is a gap, or another count, or its id is a mistake.
+    /// It is far from the last: what comes tells whether there is a gap, or another count, or its id is a mistake.
     Strays,
-    /// The one before strayed, and this goes on from it: there is a gap.
+    /// One before strayed, and this goes on from it: there is a gap.
     Confirms,
     /// One before strayed, and this goes on from what was before that: nothing is missing.
     Refutes,
@@ -79,6 +80,12 @@ impl Count {
         self.next = id.wrapping_add(1);
     }
 
+    /// Whether this is one of the last that came.
+    fn has(&self, id: u64) -> bool {
+        let (word, bit) = place(id);
+        id < self.next && self.next - id <= OVERTAKEN_MAX && self.came[word] & bit != 0
+    }
+
     /// Notes that one of the last came; whether it had not.
     #[inline]
     fn mark(&mut self, id: u64) -> bool {
@@ -93,9 +100,11 @@ impl Count {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TradeIds {
     count: Count,
-    /// That of one that strayed, or that which was left for another; else none.
+    /// That of those that strayed, or that which was left for another; else none.
     other: Count,
-    /// Whether one strayed, and the next has not told yet.
+    /// How many were passed over among those that strayed.
+    other_lacks: u64,
+    /// Whether one strayed, and none has told yet.
     strayed: bool,
     /// Whether one came.
     begun: bool,
@@ -119,6 +128,7 @@ impl TradeIds {
         Self {
             count: Count::new(),
             other: Count::new(),
+            other_lacks: 0,
             strayed: false,
             begun: false,
             doubted: false,
@@ -227,28 +237,50 @@ impl TradeIds {
         std::mem::replace(&mut self.count, count)
     }
 
-    /// One that is far from the last: the first of another count, or the second; or the next of one that was left.
+    /// One that is far from the last: of another count, which is believed once one of it goes on from another; or what goes
+    /// on with the count that was left.
     fn take_far(&mut self, id: u64, strayed: bool) -> Link {
-        if id != self.other.next {
-            (self.other, self.strayed) = (Count::from(id), true);
+        let other = &mut self.other;
+        if other.next == 0 || id.abs_diff(other.next) > OVERTAKEN_MAX {
+            (self.other, self.other_lacks, self.strayed) = (Count::from(id), 0, true);
             return Link::Strays;
         }
-        let other = std::mem::take(&mut self.other);
-        let left = self.begin(other);
-        self.count.go_on(id);
         if !strayed {
-            return Link::Follows;
+            let left = std::mem::take(other);
+            self.begin(left);
+            return self.take(id);
         }
+        let goes_on = other.has(id - 1);
+        if id >= other.next {
+            self.other_lacks += id - other.next;
+            other.go_on(id);
+        } else if !other.mark(id) {
+            self.strayed = true;
+            self.repeated += 1;
+            return Link::Again;
+        } else if id < other.first {
+            self.other_lacks += other.first - id - 1;
+            other.first = id;
+        } else {
+            self.other_lacks = self.other_lacks.saturating_sub(1);
+        }
+        if !goes_on {
+            self.strayed = true;
+            return Link::Strays;
+        }
+        let other = std::mem::take(other);
+        let left = self.begin(other);
         match self.count.first.checked_sub(left.next) {
             Some(passed) => {
-                self.missing = self.missing.saturating_add(passed);
+                self.missing = self.missing.saturating_add(passed).saturating_add(self.other_lacks);
                 // What was passed over may come yet.
                 self.count.first = left.next;
                 Link::Confirms
             }
             None => {
-                // Of a part that a recording has twice it goes on with what comes behind both.
-                self.other = left;
+                // Of a part that a recording has twice it goes on with what comes behind both. What it lacks came before, or
+                // nobody knows.
+                (self.count.first, self.other) = (id, left);
                 Link::Lost
             }
         }
@@ -323,7 +355,7 @@ mod tests {
 
     #[test]
     fn one_odd_id_makes_nothing_missing_and_a_gap_is_counted_once_the_next_goes_on_from_it() {
-        use Link::{Behind, Confirms, First, Follows, Lost, Refutes, Skips, Strays};
+        use Link::{Again, Behind, Confirms, First, Follows, Lost, Refutes, Skips, Strays};
         assert_eq!(
             links(true, &[500, 501, 1, 502, 503]),
             (vec![First, Follows, Strays, Refutes, Follows], 0)
@@ -340,7 +372,7 @@ mod tests {
         );
         // What overtook, or came again, tells nothing of it; the same odd id again is no second.
         assert_eq!(links(true, &[500, 502, 1, 501, 503]).0, [First, Skips(1), Strays, Behind, Refutes]);
-        assert_eq!(links(true, &[500, 501, 1, 1, 502]), (vec![First, Follows, Strays, Strays, Refutes], 0));
+        assert_eq!(links(true, &[500, 501, 1, 1, 502]), (vec![First, Follows, Strays, Again, Refutes], 0));
         assert_eq!(links(true, &[500, 501, 1, u64::MAX, 502]).1, 0);
         // A refuted one is forgotten.
         assert_eq!(
@@ -353,6 +385,28 @@ mod tests {
         let ids: Vec<u64> = (1_000..=3_000).chain(1_000..1_100).chain(3_001..=3_100).collect();
         assert_eq!(links(true, &ids).1, 0);
         assert_eq!(links(false, &[500, 1, 502]).0, [First, Follows, Follows], "its numbers say nothing");
+    }
+
+    #[test]
+    fn after_a_gap_what_came_is_not_missing_in_whatever_order_it_came() {
+        use Link::{Again, Behind, Confirms, First, Follows, Lost, Skips, Strays};
+        assert_eq!(links(true, &[500, 900, 902, 903]), (vec![First, Strays, Strays, Confirms], 400));
+        assert_eq!(links(true, &[500, 900, 903, 905, 906, 904, 901, 902]).1, 399);
+        assert_eq!(links(true, &[500, 900, 902, 901]), (vec![First, Strays, Strays, Confirms], 399));
+        assert_eq!(links(true, &[500, 902, 900, 901, 903]).0, [First, Strays, Strays, Confirms, Follows]);
+        assert_eq!(links(true, &[500, 902, 900, 901, 903]).1, 399);
+        // Each of the first after it comes again, before it is known to be a gap and then.
+        let again = [500, 900, 900, 902, 900, 903, 900, 902, 901];
+        let expected = vec![First, Strays, Again, Strays, Again, Confirms, Again, Again, Behind];
+        assert_eq!(links(true, &again), (expected, 399));
+        // Another count lacks what nobody knows, and what comes of it yet stands for none that is missing elsewhere.
+        let anew = [5_000, 5_002, 7, 9, 10, 8, 7, 11];
+        let expected = vec![First, Skips(1), Strays, Strays, Lost, Follows, Again, Follows];
+        assert_eq!(links(true, &anew), (expected, 1));
+        // What goes on with what was left lacks only what is passed over there.
+        let ids: Vec<u64> = (1_000..=3_000).chain(1_000..1_100).chain([3_002, 3_003, 3_001]).collect();
+        let (all, missing) = links(true, &ids);
+        assert_eq!((&all[all.len() - 3..], missing), (&[Skips(1), Follows, Behind][..], 0));
     }
 
     #[test]
