@@ -147,6 +147,28 @@ static SCRIPTS: &[StrategySpec] = &[
         }
         _ => {}
     }),
+    script!("exit-pair", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.buy(xyz, QTY).at_limit(Price(9_950)).send().expect("sent");
+        }
+        Happened::Fill(fill) if fill.side == Side::Buy => {
+            let target = ctx.sell(xyz, QTY).take_profit_limit(Price(10_100), Price(10_120));
+            let target = target.send().expect("sent");
+            let stop = ctx.sell(xyz, QTY).stop_at(Price(9_000)).send().expect("sent");
+            ctx.one_cancels_other(target, stop).expect("linked");
+        }
+        _ => {}
+    }),
+    script!("exit-alone", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => {
+            ctx.buy(xyz, QTY).at_limit(Price(9_950)).send().expect("sent");
+        }
+        Happened::Fill(fill) if fill.side == Side::Buy => {
+            let target = ctx.sell(xyz, QTY).take_profit_limit(Price(10_100), Price(10_120));
+            target.send().expect("sent");
+        }
+        _ => {}
+    }),
     script!("late-stop", |ctx, xyz, what| if let Happened::Bar(3, bar) = what {
         // A bar that closed is over: a stop within it does not fill in it.
         assert_eq!(bar.low, Price(9_800));
@@ -297,6 +319,22 @@ fn what_a_close_triggers_does_not_fill_at_the_open_that_comes_at_its_moment() {
     // One that the close did not come to meets the gap.
     let near = [10_081, 10_300, 10_075, 10_210];
     assert_eq!(traded("trail", down, &[FIRST, CALM, near, [9_000; 4]]), [entry, (3, -1_000, 9_000)]);
+}
+
+#[test]
+fn a_held_limit_that_a_close_triggers_takes_what_the_next_open_makes_of_it_as_one_that_rests_there_does() {
+    // Bought at 99.50 on the way to the low; the close at 101.10 triggers, at 101.00, what is to sell at 101.20.
+    let (path, entry) = ("[backtest]\npath = \"high-first\"", [10_081, 10_120, 9_940, 10_110]);
+    for (next, sold) in [
+        ([10_150, 10_160, 10_140, 10_150], 10_150),
+        ([10_105, 10_140, 10_090, 10_100], 10_120),
+        ([10_000, 10_140, 9_990, 10_100], 10_120),
+    ] {
+        for strategy in ["exit-pair", "exit-alone"] {
+            let left = traded(strategy, path, &[FIRST, entry, next, next]);
+            assert_eq!(left, [(1, 1_000, 9_950), (2, -1_000, sold)], "{strategy} {next:?}");
+        }
+    }
 }
 
 #[test]

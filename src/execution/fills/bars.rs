@@ -15,7 +15,8 @@
 //! - Stops and take-profits rest here, since nobody else sees the path. An order that the order manager triggered on the
 //!   path comes as conditional and immediate-or-cancel, and fills at its trigger price where the path passed that on the way
 //!   to the point that triggered it, or else at the price that was beyond it before: an open, or where its entry filled.
-//!   So it does as long as it takes less than a bar to arrive; one that takes longer meets the market as it is then.
+//!   So it does as long as it takes less than a bar to arrive; one that takes longer meets the market as it is then. One with
+//!   a limit that this price does not meet takes what the path has come to by then, if that is as good, or rests.
 //! - A reduce-only order fills no more than is left to reduce, and ends where nothing is.
 //!
 //! Any quantity fills whole: a bar does not say who would have been there.
@@ -334,6 +335,9 @@ impl BarMarket {
         if now.kind == OrderKind::Market || now.side.at_least_as_aggressive(now.price, at) {
             let at = self.worsened(&now, order.qty.0, at, teller);
             self.take(&now, order.qty.0, at, false, teller);
+        } else if self.open && crosses(&now, price) {
+            // The path has gone on beyond its limit, as to an open: resting there it would be behind the market.
+            self.at_once(&now, price, teller);
         } else {
             self.rest(&now, teller);
         }
