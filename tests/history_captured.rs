@@ -476,6 +476,19 @@ fn where_aggregates_are_configured_they_count_however_late_the_first_comes() {
         assert!(both.outcome.fills == alone.outcome.fills);
     }
     assert_eq!(both[0].summary.order_stream_sha256, both[1].summary.order_stream_sha256);
+    // The page says so of what it is true of.
+    let single = of("single", &[("trade", true)]);
+    let told = |ran: &Ran| {
+        let settings = ran.outcome.provenance.settings.iter();
+        let of_trades = settings.filter(|(key, _)| key.starts_with("trades"));
+        of_trades.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>()
+    };
+    for ran in both.iter().chain(&alone) {
+        assert_eq!(told(ran), ["trades of binance:spot:BTCUSDT: aggregates"]);
+    }
+    for ran in &single {
+        assert!(!ran.outcome.fills.is_empty() && told(ran).is_empty(), "{:?}", told(ran));
+    }
 }
 
 #[test]

@@ -356,8 +356,11 @@ impl Plan {
         put("funding_file", b.funding_file.as_ref().map_or(String::new(), |file| file.display().to_string()));
         put("equity_seconds", b.equity_seconds.to_string());
         put("qty_decimals", b.qty_decimals.to_string());
-        if config.venue.aggregates_alone() {
-            put("trades", "aggregates ([venue] streams)".to_owned());
+        // By what is read: of a feed that has both, `[venue] streams` says which count, and of what else there is nothing.
+        for (of, instrument) in self.simulation.sourcing.iter().zip(config.instruments.all()) {
+            if of.aggregates {
+                put(&format!("trades of {}", instrument.name()), "aggregates".to_owned());
+            }
         }
         // Of bars that are given none are made.
         let watched = self.simulation.sourcing.iter().zip(&self.simulation.score.watched);
