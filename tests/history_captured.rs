@@ -22,8 +22,9 @@ use algo_trader::venue::binance::{Decoder, interruption};
 use algo_trader::venue::local::{FlowConfig, FlowSource, demo_instruments};
 use algo_trader::venue::{Decoded, LevelBuffer};
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -489,6 +490,45 @@ fn where_aggregates_are_configured_they_count_however_late_the_first_comes() {
     for ran in &single {
         assert!(!ran.outcome.fills.is_empty() && told(ran).is_empty(), "{:?}", told(ran));
     }
+}
+
+#[test]
+fn trades_that_are_numbered_anew_after_an_interruption_are_the_market_that_orders_fill_by() {
+    let dir = tempdir().expect("a directory");
+    let config = crosses("[backtest]\nfill = \"trades\"", &["BTCUSDT"]);
+    let whole = without_depth(dir.path(), "trade");
+    let mut lines = String::new();
+    let file = std::fs::File::open(&whole).expect("a file");
+    GzDecoder::new(file).read_to_string(&mut lines).expect("it reads");
+    // After two hundred trades an interruption, and from there on the next one has this number.
+    let fills = |next: u64| {
+        let folder = dir.path().join(next.to_string());
+        std::fs::create_dir(&folder).expect("a directory");
+        let path = folder.join("spot-btcusdt-20240809.gz");
+        let mut out = GzEncoder::new(std::fs::File::create(&path).expect("a file"), Compression::fast());
+        for line in lines.lines() {
+            let id =
+                line.split_once("\"t\":").and_then(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok());
+            let Some(id) = id.filter(|id| *id > 200) else {
+                writeln!(out, "{line}").expect("written");
+                continue;
+            };
+            if id == 201 {
+                let (time, _) = line.split_once(' ').expect("a time");
+                let at = Time(time.parse().expect("a number"));
+                writeln!(out, "{time} {}", interruption("BTCUSDT", at)).expect("written");
+            }
+            let numbered = format!("\"t\":{}", next + id - 201);
+            writeln!(out, "{}", line.replace(&format!("\"t\":{id}"), &numbered)).expect("written");
+        }
+        out.finish().expect("written");
+        let source = Source::Frames(&mut recording(&[path]));
+        let ran = run_backtest(&config, source, BacktestOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        ran.outcome.fills
+    };
+    let gap = fills(10_000);
+    assert!(gap.len() > 20);
+    assert!(fills(1) == gap);
 }
 
 #[test]

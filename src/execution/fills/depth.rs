@@ -226,6 +226,11 @@ impl DepthMarket {
         }
     }
 
+    /// The data was interrupted: trades may be numbered anew.
+    pub(super) const fn interrupted(&mut self) {
+        self.ids.interrupted();
+    }
+
     /// Somebody traded.
     pub(super) fn on_trade(&mut self, trade: &Trade, teller: &mut Teller) {
         let is_ours = trade.aggregate == self.aggregates && self.ids.take(trade.id) != Link::Again;

@@ -231,6 +231,11 @@ impl Venue {
                 self.on_kline(&kline);
                 return;
             }
+            Kind::Interrupted => match &mut markets[slot.instrument().index()] {
+                Market::Quotes(market) => market.interrupted(),
+                Market::Depth(market) => market.interrupted(),
+                Market::None | Market::Bars(_) => {}
+            },
             Kind::Rules => {
                 if let Event::Rules(rules) = slot.event() {
                     teller.change(&rules);

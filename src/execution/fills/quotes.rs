@@ -94,6 +94,11 @@ impl QuoteMarket {
         }
     }
 
+    /// The data was interrupted: trades may be numbered anew.
+    pub(super) const fn interrupted(&mut self) {
+        self.ids.interrupted();
+    }
+
     /// Whether no order rests.
     pub(super) fn is_empty(&self) -> bool {
         self.resting.is_empty()

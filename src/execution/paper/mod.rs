@@ -334,6 +334,13 @@ impl PaperVenue {
         }
     }
 
+    /// What was known holds no longer, and trades may be numbered anew.
+    fn interrupted(&mut self, instrument: InstrumentId) {
+        let told = &mut self.told[instrument.index()];
+        told.quote = None;
+        told.ids.interrupted();
+    }
+
     /// A book that moved beyond a resting order has met it.
     fn on_book(&mut self, instrument: InstrumentId, books: &BookKeeper) {
         let index = instrument.index();
@@ -402,7 +409,7 @@ impl Stage<BookKeeper> for PaperGateway {
             Kind::DepthDiff | Kind::DepthSnapshot | Kind::DepthPartial => {
                 venue.told[slot.instrument().index()].depth = true;
             }
-            Kind::Interrupted => venue.told[slot.instrument().index()].quote = None,
+            Kind::Interrupted => venue.interrupted(slot.instrument()),
             _ => {}
         }
         if !slot.is_last() {
@@ -496,5 +503,14 @@ mod tests {
             10 + venue.positions[0][0]
         };
         assert_eq!([1, 2, 1, 2, 3].map(&mut left), [10, 6, 6, 6, 2]);
+        // After an interruption the venue may number its trades anew.
+        assert!(venue.resting[0].add(order(5, Side::Sell, 10, false), Qty(10)));
+        venue.interrupted(instrument);
+        let mut sold = |id| {
+            let before = venue.positions[0][0];
+            venue.on_trade(&Trade { id, qty: Qty(4), ..trade });
+            before - venue.positions[0][0]
+        };
+        assert_eq!([1, 1, 2].map(&mut sold), [4, 0, 4]);
     }
 }
