@@ -19,7 +19,7 @@ use algo_trader::domain::{
 use algo_trader::execution::{Record, RecordKind};
 use algo_trader::journal::{JournalHeader, JournalStrategy, JournalWriter, SyncPolicy};
 use algo_trader::run::recover::Earlier;
-use algo_trader::run::{StoreRequest, StoreThread};
+use algo_trader::run::{StoreRequest, StoreSummary, StoreThread};
 use algo_trader::store::Loader;
 use algo_trader::venue::local::demo_instruments;
 use on_server::OnServer;
@@ -236,20 +236,7 @@ fn where_an_order_stands_is_told_by_the_run_that_went_on_with_its_own_and_what_t
         second.event(paid(&trades, 11, 0, 77));
         second.block();
         let second = second.killed();
-        let thread = StoreThread::start(StoreRequest {
-            place: "the database".into(),
-            open: {
-                let (url, options) = (db.url(), db.options());
-                Box::new(move || algo_trader::store::open(&url, &options))
-            },
-            loader: settings(2),
-            flush: Duration::from_millis(20),
-            finish: Duration::from_secs(60),
-            silence: Duration::from_secs(10),
-        });
-        let thread = thread.expect("a thread");
-        thread.follow_after(Some(&first), &second, &[]);
-        let summary = thread.finish();
+        let summary = following(db, Some(&first), &second).finish();
         assert!(summary.caught_up && summary.earlier_rows > 0, "{summary:?}");
 
         // One more, of which a database learns afterwards.
@@ -278,25 +265,112 @@ fn where_an_order_stands_is_told_by_the_run_that_went_on_with_its_own_and_what_t
 }
 
 #[test]
-fn an_earlier_journal_that_does_not_read_keeps_the_next_one_from_nothing() {
+fn what_runs_that_were_killed_one_after_the_other_had_not_written_comes_first_the_oldest_before_the_others() {
+    on_both(|dir, db| {
+        let [a, b, c] = [1, 2, 3].map(order);
+        let mut first = Written::new(dir, "first.journal", &header(1));
+        first.placed(a);
+        first.block();
+        load(db, &first.path);
+        // From here on the database is away; each is killed before it is back.
+        db.down();
+        let away = |db: &mut dyn Database, earlier: Option<&Path>, journal: &Path| {
+            let thread = following(db, earlier, journal);
+            while thread.summary().retries < 2 {
+                assert!(!thread.wait(Duration::from_millis(10)), "it cannot be done");
+            }
+        };
+        first.event(filled(&a, 11, 10_000, 0));
+        first.placed(b);
+        first.block();
+        away(db, None, &first.path);
+        let first = first.killed();
+
+        let mut second = goes_on(dir, "second.journal", &first, 2);
+        second.event(filled(&b, 12, 4_000, 0));
+        second.block();
+        away(db, Some(&first), &second.path);
+        let second = second.killed();
+
+        let mut third = goes_on(dir, "third.journal", &second, 3);
+        third.event(filled(&b, 13, 6_000, 0));
+        third.placed(c);
+        third.writer.finish().expect("a good disk");
+        let thread = following(db, Some(&second), &third.path);
+        while thread.summary().retries < 1 {
+            assert!(!thread.wait(Duration::from_millis(10)), "it cannot be done");
+        }
+        db.up();
+        let summary = thread.finish();
+        assert!(summary.caught_up && summary.lost.is_empty() && summary.behind_bytes == 0, "{summary:?}");
+        let trades = "SELECT CAST(trade_id AS TEXT) FROM fills ORDER BY trade_id";
+        assert_eq!(db.query(trades), [["11"], ["12"], ["13"]]);
+        let listed = "SELECT CAST(nth AS TEXT) FROM runs ORDER BY id";
+        assert_eq!(db.query(listed), [["0"], ["1"], ["2"]], "the oldest first");
+        let content = db.content();
+
+        // Whatever a database has of them, or lacks, it comes to have the same.
+        db.delete();
+        let summary = following(db, Some(&second), &third.path).finish();
+        assert!(summary.caught_up && summary.lost.is_empty(), "{summary:?}");
+        assert_eq!(db.content(), content);
+
+        // One whose journal is gone is told of, as long as the database may lack some of it.
+        let told = |summary: &StoreSummary| summary.lost.iter().any(|lost| lost.contains("first.journal"));
+        let aside = dir.join("kept.journal");
+        std::fs::rename(&first, &aside).expect("it is there");
+        let summary = following(db, Some(&second), &third.path).finish();
+        assert!(summary.caught_up && summary.earlier_rows == 0, "it has all: {summary:?}");
+        db.delete();
+        let summary = following(db, Some(&second), &third.path).finish();
+        assert!(told(&summary) && !summary.caught_up && summary.behind_bytes == 0, "{summary:?}");
+        assert_eq!(db.query(trades), [["12"], ["13"]], "the others are there");
+        // Of another run that took its place nothing is taken for it.
+        Written::new(dir, "first.journal", &header(9)).block();
+        db.delete();
+        let summary = following(db, Some(&second), &third.path).finish();
+        assert!(told(&summary) && !summary.caught_up, "{summary:?}");
+        assert_eq!(db.query(listed), [["1"], ["2"]]);
+    });
+}
+
+/// A run that goes on with that of `earlier`, and has noted so beside it.
+fn goes_on(dir: &Path, name: &str, earlier: &Path, started_ns: u64) -> Written {
+    let mut run = Written::new(dir, name, &goes_on_with(earlier, started_ns));
+    run.block();
+    Earlier::gone_on_with_by(earlier, Some(&run.path)).expect("nobody else does");
+    run
+}
+
+/// The store's thread of a run that journals there.
+fn following(db: &dyn Database, earlier: Option<&Path>, journal: &Path) -> StoreThread {
+    let (url, options) = (db.url(), db.options());
+    let request = StoreRequest {
+        place: "the database".into(),
+        open: Box::new(move || algo_trader::store::open(&url, &options)),
+        loader: settings(2),
+        flush: Duration::from_millis(20),
+        finish: Duration::from_secs(60),
+        silence: Duration::from_secs(10),
+    };
+    let thread = StoreThread::start(request).expect("a thread");
+    thread.follow_after(earlier, journal, &[]);
+    thread
+}
+
+#[test]
+fn an_earlier_journal_that_does_not_read_keeps_the_next_one_from_nothing_and_is_told_of() {
     let dir = tempfile::tempdir().expect("a directory");
     let (journal, _) = support::journal(dir.path(), 2);
     let (_, hurt) = support::damaged(&journal);
     let mut database = Sqlite::new();
     for earlier in [hurt, dir.path().join("none.journal")] {
-        let (url, options) = (database.url(), database.options());
-        let request = StoreRequest {
-            place: "the database".into(),
-            open: Box::new(move || algo_trader::store::open(&url, &options)),
-            loader: settings(50),
-            flush: Duration::from_millis(20),
-            finish: Duration::from_secs(60),
-            silence: Duration::from_secs(10),
-        };
-        let thread = StoreThread::start(request).expect("a thread");
-        thread.follow_after(Some(&earlier), &journal, &[]);
-        let summary = thread.finish();
-        assert!(summary.caught_up && summary.rows > 0, "{summary:?}");
+        let summary = following(&database, Some(&earlier), &journal).finish();
+        assert!(!summary.caught_up && summary.behind_bytes == 0, "{summary:?}");
+        let ended = database.query("SELECT CAST(ended AS TEXT) FROM runs WHERE seq > 0 AND ended");
+        assert_eq!(ended, [["1"]], "all of its own is there");
+        let name = earlier.file_name().expect("one").to_string_lossy();
+        assert!(matches!(summary.lost.as_slice(), [lost] if lost.contains(&*name)), "{summary:?}");
         database.delete();
     }
 }

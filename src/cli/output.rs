@@ -289,6 +289,14 @@ pub fn store_line(store: &StoreSummary) -> String {
     if store.caught_up {
         return line + &format!(", complete {:.2} s after the end", store.lag.as_secs_f64());
     }
+    for lost in &store.lost {
+        line += &format!(
+            "; NOT COMPLETE: the database lacks some of what came before, which is lost here: {lost}"
+        );
+    }
+    if store.behind_bytes == 0 && store.error.is_none() && !store.lost.is_empty() {
+        return line;
+    }
     line += &format!("; NOT COMPLETE: {} bytes of the journal are missing", grouped(store.behind_bytes));
     if let Some(error) = &store.error {
         line += &format!(" ({error})");

@@ -35,6 +35,26 @@ pub fn successor(journal: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(dir_of(journal).join(OsString::from_vec(bytes))))
 }
 
+/// The journal that `journal` goes on with, by a note beside it; one that lies elsewhere is not found.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn predecessor(journal: &Path) -> io::Result<Option<PathBuf>> {
+    // By what the file is: a note may name it in another way.
+    let same = journal.canonicalize()?;
+    for entry in std::fs::read_dir(dir_of(journal))? {
+        let note = entry?.path();
+        let before = note.with_extension("");
+        if note == note_of(&before)
+            && let Ok(Some(next)) = successor(&before)
+            && next.canonicalize().is_ok_and(|next| next == same)
+        {
+            return Ok(Some(before));
+        }
+    }
+    Ok(None)
+}
+
 /// Notes that `next` goes on with `journal`.
 ///
 /// # Errors
@@ -83,6 +103,11 @@ mod tests {
         std::fs::write(&second, "").expect("written");
         note_successor(&first, &second).expect("written");
         assert_eq!(successor(&first).expect("it reads"), Some(second.clone()));
+        assert_eq!(predecessor(&second).expect("it reads"), Some(first.clone()));
+        assert_eq!(
+            predecessor(&second.parent().expect("one").join("./run.2.journal")).expect("it reads"),
+            Some(first.clone())
+        );
         let again = note_successor(&first, &second);
         assert_eq!(again.map_err(|error| error.kind()), Err(io::ErrorKind::AlreadyExists));
         // Moved together they belong together; what lies elsewhere is named whole.

@@ -4,6 +4,7 @@
 //! no lane and no stage. What the database does, be it slow, down, full or gone, is felt by this thread alone: it tries
 //! again, ever more rarely, says so once, and catches up from the journal.
 
+mod chain;
 mod link;
 
 use super::affinity::keep_to;
@@ -11,6 +12,7 @@ use super::config::StoreConfig;
 use crate::journal::JournalError;
 use crate::pipeline::Topology;
 use crate::store::{Loaded, Loader, LoaderSettings, Store, StoreError, StoreOptions, StoreUrl};
+use chain::Chain;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 pub use link::StoreLink;
 pub(in crate::run) use link::Told;
@@ -66,8 +68,10 @@ pub struct StoreSummary {
     pub journal: Option<PathBuf>,
     /// Rows written.
     pub rows: u64,
-    /// Rows written of the run that this one goes on with, which had not come that far.
+    /// Rows written of the runs that this one goes on with, which had not come that far.
     pub earlier_rows: u64,
+    /// What came before and is not there to be taken in, so that the database may lack it for good.
+    pub lost: Vec<String>,
     /// Batches written.
     pub batches: u64,
     /// Times that the database failed and was tried again.
@@ -95,6 +99,7 @@ impl StoreSummary {
             "journal": self.journal.as_ref().map(|path| path.display().to_string()),
             "rows": self.rows,
             "earlier_rows": self.earlier_rows,
+            "lost": self.lost,
             "batches": self.batches,
             "retries": self.retries,
             "silences": self.silences,
@@ -155,8 +160,8 @@ impl StoreThread {
         self.follow_after(None, journal, cores);
     }
 
-    /// The same, of a run that goes on with the one of the journal `earlier`: what the database lacks of that comes first,
-    /// since whoever was killed wrote no more.
+    /// The same, of a run that goes on with the one of the journal `earlier`: what the database lacks of that, and of those
+    /// before it, comes first, since whoever was killed wrote no more.
     pub fn follow_after(&self, earlier: Option<&Path>, journal: &Path, cores: &[usize]) {
         let earlier = earlier.map(Path::to_owned);
         // A thread that is gone shows at the end.
@@ -238,8 +243,12 @@ const LOOK_MAX: Duration = Duration::from_millis(50);
 struct Worker {
     request: StoreRequest,
     path: PathBuf,
-    /// The journal of the run that this one goes on with, until the database has all of it.
-    earlier: Option<PathBuf>,
+    /// The journal of the run that this one goes on with, until the database was asked what it lacks of it.
+    goes_on_with: Option<PathBuf>,
+    /// The journals that come before this run's, the oldest last, until the database has all of them.
+    earlier: Vec<PathBuf>,
+    /// Rows written of those that it has.
+    earlier_rows: u64,
     commands: Receiver<Command>,
     told: Arc<Mutex<Told>>,
     loader: Option<Loader>,
@@ -267,7 +276,7 @@ impl Worker {
     fn new(
         request: StoreRequest,
         path: PathBuf,
-        earlier: Option<PathBuf>,
+        goes_on_with: Option<PathBuf>,
         commands: Receiver<Command>,
         told: Arc<Mutex<Told>>,
     ) -> Self {
@@ -276,7 +285,9 @@ impl Worker {
         Self {
             request,
             path,
-            earlier,
+            goes_on_with,
+            earlier: Vec::new(),
+            earlier_rows: 0,
             commands,
             told,
             loader: None,
@@ -327,13 +338,14 @@ impl Worker {
         if Instant::now() < self.retry_at {
             return Ok(Step::Rest);
         }
-        let Some(loader) = &mut self.loader else {
-            let path = self.earlier.as_ref().unwrap_or(&self.path);
-            self.loader = Loader::open(path, self.request.loader)?;
-            if self.loader.is_none() && self.earlier.take().is_none() {
-                return Ok(Step::Rest);
-            }
+        if self.goes_on_with.is_some() {
+            self.look_back()?;
             return Ok(Step::Again);
+        }
+        let Some(loader) = &mut self.loader else {
+            let path = self.earlier.last().unwrap_or(&self.path);
+            self.loader = Loader::open(path, self.request.loader)?;
+            return Ok(if self.loader.is_none() { Step::Rest } else { Step::Again });
         };
         let store = match &mut self.store {
             Some(store) => store,
@@ -352,7 +364,7 @@ impl Worker {
             }
         };
         // An earlier run's journal grows no more.
-        let grows = self.deadline.is_none() && self.earlier.is_none();
+        let grows = self.deadline.is_none() && self.earlier.is_empty();
         let due = loaded != Loaded::Pending || !grows || self.written_at.elapsed() >= self.request.flush;
         if due && loader.has_news() {
             asking(&self.told, || loader.write(&mut **store))?;
@@ -374,20 +386,22 @@ impl Worker {
         if counts.batches > 0 {
             told.written = Some(self.written_at);
         }
-        told.taken = if self.earlier.is_some() { 0 } else { there.saturating_sub(behind) };
+        told.taken = if self.earlier.is_empty() { there.saturating_sub(behind) } else { 0 };
         let summary = &mut told.summary;
-        if self.earlier.is_some() {
-            summary.earlier_rows = counts.rows;
-            summary.behind_bytes = behind.saturating_add(there);
+        if let [later @ .., _] = self.earlier.as_slice() {
+            summary.earlier_rows = self.earlier_rows + counts.rows;
+            summary.behind_bytes = later.iter().map(|path| length(path)).sum::<u64>() + behind + there;
         } else {
             (summary.rows, summary.batches) = (counts.rows, counts.batches);
-            (summary.seq, summary.behind_bytes, summary.caught_up) = (seq, behind, over);
+            (summary.seq, summary.behind_bytes) = (seq, behind);
+            summary.caught_up = over && summary.lost.is_empty();
         }
         if self.failures == 0 || over {
             summary.error = None;
         }
         drop(told);
-        if over && let Some(earlier) = self.earlier.take() {
+        if over && let Some(earlier) = self.earlier.pop() {
+            self.earlier_rows += counts.rows;
             if counts.rows > 0 {
                 log::info!(
                     "{}: {} rows of {}, with which this run goes on, were missing and are there now",
@@ -406,7 +420,30 @@ impl Worker {
         })
     }
 
-    /// The earlier run's journal is done with: this run's is next.
+    /// Asks the database which of the journals before this run's it lacks some of.
+    fn look_back(&mut self) -> Result<(), StoreError> {
+        let Some(newest) = &self.goes_on_with else { return Ok(()) };
+        let store = match &mut self.store {
+            Some(store) => store,
+            None => self.store.insert(asking(&self.told, || (self.request.open)())?),
+        };
+        let Chain { journals, lost } = asking(&self.told, || Chain::before(&mut **store, newest))?;
+        (self.goes_on_with, self.earlier) = (None, journals);
+        lost.into_iter().for_each(|lost| self.lose(lost));
+        Ok(())
+    }
+
+    /// Notes what can never be taken in from here.
+    fn lose(&mut self, lost: String) {
+        let place = &self.request.place;
+        log::warn!(
+            "{place}: what the database lacks of what this run goes on with stays missing: {lost}; where there is a journal of \
+             it elsewhere, add it by: algo-trader store load --journal FILE --store {place}"
+        );
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).summary.lost.push(lost);
+    }
+
+    /// An earlier run's journal is done with: the next one is that of the run after it.
     fn next_journal(&mut self) {
         (self.loader, self.attached) = (None, false);
     }
@@ -414,22 +451,24 @@ impl Worker {
     /// Notes a failure; false where trying again cannot help.
     fn failed(&mut self, error: &StoreError) -> bool {
         if let StoreError::Journal(error) = error
-            && let Some(earlier) = self.earlier.take()
+            && self.earlier.pop().is_some()
         {
-            log::warn!(
-                "{}: what the database lacks of {}, with which this run goes on, stays missing: {error}",
-                self.request.place,
-                earlier.display()
-            );
+            self.earlier_rows += self.loader.as_ref().map_or(0, |loader| loader.counts().rows);
+            self.lose(error.to_string());
             self.next_journal();
             return true;
         }
         (self.store, self.attached) = (None, false);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.summary.error = Some(error.to_string());
+        let before = self.goes_on_with.iter().chain(&self.earlier);
+        let all = before.chain([&self.path]).map(|path| length(path)).sum::<u64>();
         told.summary.behind_bytes = match &self.loader {
-            Some(loader) => loader.behind_bytes(),
-            None => length(&self.path),
+            Some(loader) => {
+                let read = self.earlier.last().unwrap_or(&self.path);
+                all.saturating_sub(length(read)) + loader.behind_bytes()
+            }
+            None => all,
         };
         let missing = matches!(error, StoreError::Journal(JournalError::Io { .. })) && self.loader.is_none();
         if !error.is_transient() && !missing {

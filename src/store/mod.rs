@@ -54,6 +54,12 @@ pub trait Store: Send {
     /// What it is called in messages; without secrets.
     fn place(&self) -> &str;
 
+    /// How far a run has been taken in; `None` where it was never entered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(&mut self, key: &str) -> Result<Option<Watermark>, StoreError>;
+
     /// Finds the run, or enters it with its instruments and strategies, and says how far it has been taken in.
     ///
     /// # Errors

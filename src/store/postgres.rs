@@ -140,9 +140,8 @@ impl PostgresStore {
             ],
         )?;
         let Some(inserted) = inserted else {
-            let row = transaction.query_one("SELECT id, seq, ended FROM runs WHERE run_key = $1", &[&key])?;
-            let watermark = Watermark { seq: row.get::<_, i64>(1) as u64, ended: row.get(2) };
-            return Ok((RunId(row.get(0)), watermark));
+            let row = transaction.query_one(RUN_OF, &[&key])?;
+            return Ok((RunId(row.get(0)), watermark(&row)));
         };
         let run: i64 = inserted.get(0);
         let mut text = Line::new(run);
@@ -240,6 +239,11 @@ impl Store for PostgresStore {
         &self.place
     }
 
+    fn find(&mut self, key: &str) -> Result<Option<Watermark>, StoreError> {
+        let found = self.client.query_opt(RUN_OF, &[&key]).map_err(|e| fault(&self.place, &e))?;
+        Ok(found.as_ref().map(watermark))
+    }
+
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         self.begin_run(key, header).map_err(|e| fault(&self.place, &e))
     }
@@ -255,6 +259,12 @@ impl Store for PostgresStore {
     fn runs(&mut self) -> Result<Vec<RunStatus>, StoreError> {
         self.all_runs().map_err(|e| fault(&self.place, &e))
     }
+}
+
+const RUN_OF: &str = "SELECT id, seq, ended FROM runs WHERE run_key = $1";
+
+fn watermark(row: &postgres::Row) -> Watermark {
+    Watermark { seq: row.get::<_, i64>(1) as u64, ended: row.get(2) }
 }
 
 impl Copies {

@@ -88,12 +88,7 @@ impl SqliteStore {
 
     fn begin_run(&mut self, key: &str, header: &JournalHeader) -> rusqlite::Result<(RunId, Watermark)> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = transaction
-            .query_row("SELECT id, seq, ended FROM runs WHERE run_key = ?1", [key], |row| {
-                Ok((RunId(row.get(0)?), Watermark { seq: row.get::<_, i64>(1)? as u64, ended: row.get(2)? }))
-            })
-            .optional()?;
-        if let Some(found) = found {
+        if let Some(found) = run_of(&transaction, key)? {
             return Ok(found);
         }
         let (first, nth) = facts::lineage(key, header);
@@ -204,6 +199,11 @@ impl Store for SqliteStore {
         &self.place
     }
 
+    fn find(&mut self, key: &str) -> Result<Option<Watermark>, StoreError> {
+        let found = run_of(&self.connection, key).map_err(|e| fault(&self.place, &e))?;
+        Ok(found.map(|(_, stands)| stands))
+    }
+
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         self.begin_run(key, header).map_err(|e| fault(&self.place, &e))
     }
@@ -223,6 +223,14 @@ impl Store for SqliteStore {
     fn runs(&mut self) -> Result<Vec<RunStatus>, StoreError> {
         self.all_runs().map_err(|e| fault(&self.place, &e))
     }
+}
+
+fn run_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<(RunId, Watermark)>> {
+    connection
+        .query_row("SELECT id, seq, ended FROM runs WHERE run_key = ?1", [key], |row| {
+            Ok((RunId(row.get(0)?), Watermark { seq: row.get::<_, i64>(1)? as u64, ended: row.get(2)? }))
+        })
+        .optional()
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

@@ -251,6 +251,12 @@ impl Store for Faulty {
     fn place(&self) -> &str {
         self.inner.place()
     }
+    fn find(&mut self, key: &str) -> Result<Option<Watermark>, StoreError> {
+        if self.fails() {
+            return Err(self.fault("on looking"));
+        }
+        self.inner.find(key)
+    }
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         if self.fails() {
             return Err(self.fault("on entering"));
