@@ -204,6 +204,7 @@ impl Projector {
                 format!("trades of {of} up to {} were seen", account.newest)
             }
             true => format!("the account has {amount:#} {asset}"),
+            false if account.amount == 0 => format!("the account has as much {asset} as its trades left"),
             false => format!("{amount:#} {asset} came from elsewhere"),
         }
     }

@@ -342,6 +342,12 @@ pub enum Command {
 /// Decimals of [`Account::amount`]: every amount that a venue prints fits.
 pub const ACCOUNT_DECIMALS: u8 = 18;
 
+/// Decimals that a venue keeps of a balance: it cuts what a trade moves of it to them.
+pub const BALANCE_DECIMALS: u8 = 8;
+
+/// One unit of that, in those of [`Account::amount`].
+pub const BALANCE_UNIT: i128 = 10i128.pow((ACCOUNT_DECIMALS - BALANCE_DECIMALS) as u32);
+
 /// See [`Command::Account`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {

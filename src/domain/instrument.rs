@@ -3,7 +3,7 @@
 //! An instrument is (venue, market, symbol): BTCUSDT exists twice on Binance alone. Precision never changes within an
 //! id (a new precision is a new id); tick and lot may.
 
-use super::event::Rules;
+use super::event::{BALANCE_DECIMALS, Rules};
 use super::ids::InstrumentId;
 use super::number::{Notional, Price, Qty};
 use std::fmt;
@@ -137,6 +137,14 @@ impl Instrument {
     #[must_use]
     pub fn notional_decimals(&self) -> u8 {
         self.price_decimals + self.qty_decimals
+    }
+
+    /// Whether a trade for so much moves less than a venue keeps of a balance, [`BALANCE_DECIMALS`], so that it cuts what it
+    /// moves.
+    #[must_use]
+    pub fn is_cut(&self, notional: Notional) -> bool {
+        let finer = u32::from(self.notional_decimals().saturating_sub(BALANCE_DECIMALS));
+        10i128.checked_pow(finer).is_none_or(|unit| notional.0 % unit != 0)
     }
 }
 

@@ -7,12 +7,12 @@
 
 use super::format::{Entry, JournalError, JournalHeader};
 use super::reader::JournalReader;
-use crate::domain::event::{ACCOUNT_DECIMALS, Account, Command, Event, Report};
+use crate::domain::event::{ACCOUNT_DECIMALS, Account, BALANCE_UNIT, Command, Event, Report};
 use crate::domain::order::{OrderState, ReportKind};
 use crate::domain::wallet::{AssetBalance, WalletFill};
 use crate::domain::{
-    AssetCode, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, Order, OrderId, OrderStatus,
-    PausedBy, Pauses, Qty, Scope, Slot, StrategyId, Time, VenueId, Wallets, kill,
+    AssetCode, Instrument, InstrumentId, InstrumentTable, Kill, Lots, Market, Notional, Order, OrderId,
+    OrderStatus, PausedBy, Pauses, Qty, Scope, Slot, StrategyId, Time, VenueId, Wallets, kill,
 };
 use crate::execution::{Record, RecordKind};
 use crate::strategy::desk::{Desk, DeskState};
@@ -37,6 +37,8 @@ pub struct Recovered {
     /// What the account has of an asset beyond the wallet's, in units of 10^-18, as far as the run knew: somebody's orders
     /// had it locked, or it came from elsewhere. Of an asset that is not here the run never knew.
     pub beyond: BTreeMap<String, i128>,
+    /// Trades of which the venue cut what they moved of an asset, since its number was last taken for it.
+    pub cut: BTreeMap<String, u32>,
     /// The newest trade of each instrument that was seen: booked, or made elsewhere.
     pub newest: BTreeMap<InstrumentId, u64>,
     /// Which instruments were held back, by whose word that nobody says anew.
@@ -71,6 +73,9 @@ pub struct Resumed {
     /// See [`Recovered::beyond`]; an older journal has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub beyond: BTreeMap<String, i128>,
+    /// See [`Recovered::cut`]; an older journal has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<String, u32>,
     /// See [`Recovered::newest`]; an older journal has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub newest: BTreeMap<InstrumentId, u64>,
@@ -135,12 +140,12 @@ impl Recovered {
     /// What the next run begins with.
     #[must_use]
     pub fn resume(self) -> Resumed {
-        let Self { mut desks, wallets, lots, unpriced, booked, beyond, newest, .. } = self;
+        let Self { mut desks, wallets, lots, unpriced, booked, beyond, cut, newest, .. } = self;
         for desk in &mut desks {
             desk.order_count += NUMBERS_LEFT_OUT;
             desk.manager.ask_again();
         }
-        Resumed { desks, wallets, lots, unpriced, booked, beyond, newest }
+        Resumed { desks, wallets, lots, unpriced, booked, beyond, cut, newest }
     }
 }
 
@@ -156,7 +161,9 @@ pub struct Recovery {
     unpriced: Vec<Unpriced>,
     booked: BTreeMap<OrderId, Vec<u64>>,
     beyond: BTreeMap<String, i128>,
+    cut: BTreeMap<String, u32>,
     newest: BTreeMap<InstrumentId, u64>,
+    instruments: Vec<Instrument>,
     paused: Pauses,
     /// By instrument, of how much its quantities are multiples.
     steps: Vec<Qty>,
@@ -209,6 +216,8 @@ impl Recovery {
             wallets: wallets.resuming(resumed.map_or(&[], |resumed| &resumed.wallets)),
             booked: resumed.map(|resumed| resumed.booked.clone()).unwrap_or_default(),
             beyond: resumed.map(|resumed| resumed.beyond.clone()).unwrap_or_default(),
+            cut: resumed.map(|resumed| resumed.cut.clone()).unwrap_or_default(),
+            instruments: header.instruments.clone(),
             newest: resumed.map(|resumed| resumed.newest.clone()).unwrap_or_default(),
             redo: header.strategies.iter().map(|_| Redo::default()).collect(),
             strategies,
@@ -286,6 +295,10 @@ impl Recovery {
             self.booked.entry(order).or_default().push(trade_id);
             let newest = self.newest.entry(instrument).or_default();
             *newest = trade_id.max(*newest);
+            let of = self.instruments.get(instrument.index());
+            if let Some(of) = of.filter(|of| of.market == Market::Spot && of.is_cut(price.times(qty))) {
+                *self.cut.entry(of.quote.clone()).or_default() += 1;
+            }
         }
         if let Some((asset, amount)) = report.paid() {
             self.wallets.pay(report.instrument, asset, amount);
@@ -336,6 +349,16 @@ impl Recovery {
         }
         let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
         let before = asset.total_at(ACCOUNT_DECIMALS);
+        if account.newest == 0 {
+            // As much as cuts explain is what the venue's number, taken over, differed by; anything else moved by itself, and
+            // may have been cut too.
+            let cut = self.cut.entry(asset.asset.clone()).or_default();
+            if account.is_all || account.amount.abs() < i128::from(*cut) * BALANCE_UNIT {
+                *cut = 0;
+            } else if account.amount % BALANCE_UNIT != 0 {
+                *cut += 1;
+            }
+        }
         self.wallets.account(account);
         let Some(asset) = self.wallets.asset(account.instrument, account.asset) else { return };
         let now = asset.total_at(ACCOUNT_DECIMALS);
@@ -416,6 +439,7 @@ impl Recovery {
             unpriced: self.unpriced,
             booked: self.booked,
             beyond: self.beyond,
+            cut: self.cut.into_iter().filter(|(_, trades)| *trades > 0).collect(),
             newest: self.newest,
             paused,
             halted: self.halted,

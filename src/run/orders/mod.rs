@@ -265,7 +265,8 @@ impl Left {
         let adopted = live.map(adopted).collect();
         let over = resumed.desks.iter().flat_map(|desk| desk.ended.as_known());
         let over = over.map(|state| (state, ClientOrderId::derive(epoch, state.order.id))).collect();
-        Self { adopted, over, account: resumed.account(), newest: resumed.newest.clone() }
+        let (cut, newest) = (resumed.cut.clone(), resumed.newest.clone());
+        Self { adopted, over, account: resumed.account(), cut, newest }
     }
 }
 

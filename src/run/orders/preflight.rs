@@ -424,12 +424,22 @@ impl Asking<'_> {
     }
 }
 
-/// What of an asset can be counted, and whether that is all of it: there are assets of which a person has more than 64 bits
-/// count at eight decimals, and a wallet with less than there is denies nothing that it should not.
+/// What of an asset can be counted, and whether that is all of it but what is finer than eight decimals: there are assets of
+/// which a person has more than 64 bits count at as many, and a wallet with less than there is denies nothing that it should
+/// not.
 fn counted(free: &str) -> Result<(i64, bool), DecimalError> {
     match decimal::parse(free.as_bytes(), START_DECIMALS) {
         Ok(amount) => Ok((amount, true)),
         Err(DecimalError::Overflow) if !free.starts_with('-') => Ok((i64::MAX, false)),
+        Err(DecimalError::TooPrecise) => {
+            let places = free.find('.').map_or(free.len(), |point| point + 1 + usize::from(START_DECIMALS));
+            let (kept, finer) = free.split_at(places);
+            if finer.bytes().all(|digit| digit.is_ascii_digit()) {
+                counted(kept)
+            } else {
+                Err(DecimalError::Invalid)
+            }
+        }
         Err(error) => Err(error),
     }
 }
@@ -479,11 +489,14 @@ mod tests {
         assert_eq!(counted("92233720368.54775807"), Ok((i64::MAX, true)));
         assert_eq!(counted("92233720369.00000000"), Ok((i64::MAX, false)));
         assert_eq!(counted("0.00000001"), Ok((1, true)));
+        // A venue that prints what is finer than a unit.
+        assert_eq!(counted("0.000000019"), Ok((1, true)));
+        assert_eq!(counted("1499.792152796"), Ok((149_979_215_279, true)));
         for (text, error) in [
             ("-92233720369.00000000", DecimalError::Overflow),
             ("1e9", DecimalError::Invalid),
             ("", DecimalError::Empty),
-            ("0.000000001", DecimalError::TooPrecise),
+            ("1.000000001x", DecimalError::Invalid),
         ] {
             assert_eq!(counted(text), Err(error), "{text}");
         }

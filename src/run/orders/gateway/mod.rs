@@ -74,6 +74,8 @@ pub(in crate::run::orders) struct Left {
     pub over: Vec<(OrderState, ClientOrderId)>,
     /// What the account should have of each asset, in units of 10^-18.
     pub account: Vec<(String, i128)>,
+    /// See [`Resumed::cut`](crate::journal::Resumed::cut).
+    pub cut: BTreeMap<String, u32>,
     /// The newest trade of each instrument that it knew.
     pub newest: BTreeMap<InstrumentId, u64>,
 }
@@ -218,8 +220,8 @@ impl Gateway {
 
     /// Takes in what an earlier run left with the venue.
     fn adopt(&mut self) {
-        let Some(Left { adopted, over, account, newest }) = self.parts.left.take() else { return };
-        self.ask(steady_clock(), Input::Left { account: &account, newest: &newest });
+        let Some(Left { adopted, over, account, cut, newest }) = self.parts.left.take() else { return };
+        self.ask(steady_clock(), Input::Left { account: &account, cut: &cut, newest: &newest });
         for Adopted { state, client_id, booked } in adopted {
             let ours = Ours { client_id, left: state.leaves(), asked: None };
             self.ours.insert(state.order.id, ours);

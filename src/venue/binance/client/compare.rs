@@ -1,5 +1,5 @@
 //! Comparing the venue's balances with what fills imply. A difference that is the same twice, with nothing under way that
-//! could explain it, halts the asset's instruments.
+//! could explain it, halts the asset's instruments; what the venue's own precision explains is taken over.
 
 use super::OrderClient;
 use super::ledger::shown;
@@ -19,6 +19,20 @@ impl OrderClient {
             .any(|(_, order)| order.phase != Phase::Open || order.check || order.lacks_fills())
     }
 
+    /// Takes the venue's number over where no more than its cuts can explain differs, and tells the ring: otherwise they
+    /// would add up, and the next run would find them. It is told where nothing differs too, as the next run's comparison
+    /// allows for the cuts since.
+    fn take_over_cuts(&mut self, venue: &BTreeMap<String, i128>, out: &mut Outputs) {
+        for (asset, cuts) in self.ledger.cuts() {
+            let held = venue.get(&asset).copied().unwrap_or(0);
+            let difference = held - self.ledger.amount(&asset);
+            if difference.abs() < cuts {
+                self.ledger.adopt(&asset, held);
+                self.tell_ring(&asset, difference, false, out);
+            }
+        }
+    }
+
     pub(super) fn compare(
         &mut self,
         now: Time,
@@ -26,6 +40,7 @@ impl OrderClient {
         venue: &BTreeMap<String, i128>,
         out: &mut Outputs,
     ) -> Answer {
+        self.take_over_cuts(venue, out);
         let ours = self.ledger.amounts();
         let assets = venue.keys().chain(ours.keys());
         let differences: BTreeMap<String, i128> = assets

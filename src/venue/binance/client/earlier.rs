@@ -41,8 +41,14 @@ impl Earlier {
 }
 
 impl OrderClient {
-    pub(super) fn earlier_left(&mut self, account: &[(String, i128)], newest: &BTreeMap<InstrumentId, u64>) {
+    pub(super) fn earlier_left(
+        &mut self,
+        account: &[(String, i128)],
+        cut: &BTreeMap<String, u32>,
+        newest: &BTreeMap<InstrumentId, u64>,
+    ) {
         account.iter().for_each(|(asset, amount)| self.ledger.adopt(asset, *amount));
+        cut.iter().for_each(|(asset, trades)| self.ledger.was_cut(asset, *trades));
         let assets = account.iter().map(|(asset, _)| asset.clone()).collect();
         self.looks.earlier =
             Some(Earlier { assets, seen: newest.clone(), newest: newest.clone(), trades: Vec::new() });
@@ -168,7 +174,7 @@ impl OrderClient {
         self.tell_moved(asset, amount - before.unwrap_or(0), out);
     }
 
-    fn tell_ring(&self, asset: &str, amount: i128, is_all: bool, out: &mut Outputs) {
+    pub(super) fn tell_ring(&self, asset: &str, amount: i128, is_all: bool, out: &mut Outputs) {
         let found = self.instruments.iter().find_map(|l| {
             let of = &l.instrument;
             let which = if of.base == asset { FeeAsset::Base } else { FeeAsset::Quote };

@@ -1,12 +1,13 @@
 //! What the account should have, asset by asset, and which trades that is made of.
 //!
 //! Owns: balances as fills, commissions and transfers imply them, from the venue's numbers at the start; and which trades
-//! are booked. Everything has 18 decimals, which every printed amount fits, so nothing is rounded. Invariant: a trade
-//! (its number, and the order whose side of it it is: an account may trade with itself) is booked once.
+//! are booked. Everything has 18 decimals, which every printed amount fits, so nothing is rounded here; the venue keeps
+//! eight, and of how many trades it cut what they moved is counted. Invariant: a trade (its number, and the order whose
+//! side of it it is: an account may trade with itself) is booked once.
 
 use super::instruments::Listed;
 use crate::domain::decimal::Scaled;
-use crate::domain::event::FeeAsset;
+use crate::domain::event::{BALANCE_UNIT, FeeAsset};
 use crate::domain::{InstrumentId, Price, Qty, Side};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -61,6 +62,8 @@ pub struct Ledger {
     trades: HashMap<InstrumentId, Trades>,
     /// The latest transfers: asset, amount, time.
     transfers: VecDeque<(String, i128, u64)>,
+    /// Trades of which the venue cut what they moved of an asset, since its number was last taken for it.
+    cut: BTreeMap<String, u32>,
     /// Counts everything that moved a balance.
     activity: u64,
 }
@@ -69,6 +72,7 @@ impl Ledger {
     /// Takes the venue's balances for what is there; everything up to now is in them.
     pub fn rebase(&mut self, balances: &BTreeMap<String, i128>) {
         self.amounts = balances.clone();
+        self.cut.clear();
     }
 
     /// Grows with everything that moves a balance.
@@ -122,6 +126,18 @@ impl Ledger {
     /// Takes the venue's number for what there is of one asset.
     pub fn adopt(&mut self, asset: &str, amount: i128) {
         self.amounts.insert(asset.to_owned(), amount);
+        self.cut.remove(asset);
+    }
+
+    /// Notes that the venue cut what so many more trades moved.
+    pub fn was_cut(&mut self, asset: &str, trades: u32) {
+        let cut = self.cut.entry(asset.to_owned()).or_default();
+        *cut = cut.saturating_add(trades);
+    }
+
+    /// Assets of which the venue cut what trades moved, each with what these cuts stay below together.
+    pub fn cuts(&self) -> Vec<(String, i128)> {
+        self.cut.iter().map(|(asset, trades)| (asset.clone(), i128::from(*trades) * BALANCE_UNIT)).collect()
     }
 
     /// Notes that all trades of the instrument up to `id` are in the balances.
@@ -167,6 +183,9 @@ impl Ledger {
         let (base, quote) = moved(listed, trade);
         self.add(&of.base, base);
         self.add(&of.quote, quote);
+        if of.is_cut(trade.price.times(trade.qty)) {
+            self.was_cut(&of.quote, 1);
+        }
         self.add(&trade.commission_asset, -trade.commission);
         Some(booking(listed, trade))
     }

@@ -40,11 +40,13 @@ pub enum Input<'a> {
         /// The id that the venue knows it by.
         client_id: &'a ClientOrderId,
     },
-    /// What the account should have by an earlier run, in units of 10^-18, and the newest trade of each instrument that
-    /// it knew. To be said before [`Start`](Self::Start).
+    /// What the account should have by an earlier run, in units of 10^-18, how many trades the venue cut since that was
+    /// compared, and the newest trade of each instrument that it knew. To be said before [`Start`](Self::Start).
     Left {
         /// By asset.
         account: &'a [(String, i128)],
+        /// By asset.
+        cut: &'a BTreeMap<String, u32>,
         /// By instrument.
         newest: &'a BTreeMap<InstrumentId, u64>,
     },

@@ -181,7 +181,7 @@ impl OrderClient {
                 return self.adopt(now, state, client_id, booked, out);
             }
             Input::AdoptOver { state, client_id } => return self.adopt_over(now, state, client_id, out),
-            Input::Left { account, newest } => return self.earlier_left(account, newest),
+            Input::Left { account, cut, newest } => return self.earlier_left(account, cut, newest),
             Input::Place { order, client_id } => return self.place(now, order, client_id, out),
             Input::PlacePair { legs } => return self.place_pair(now, legs, out),
             Input::Cancel { order, client_id } => return self.cancel(now, order, client_id, out),

@@ -32,7 +32,7 @@ pub(super) fn status(cx: &mut Context<'_>) -> Result<(), Failure> {
     json.text("accountType", "SPOT");
     json.list_in("balances");
     for (asset, name, decimals) in cx.api.exchange.assets() {
-        let balance = cx.api.exchange.balance(account, asset);
+        let (balance, decimals) = cx.api.exchange.balance(account, asset).printed(decimals);
         if omit && balance.free == 0 && balance.locked == 0 {
             continue;
         }
@@ -148,7 +148,7 @@ pub(super) fn coins(cx: &mut Context<'_>) -> Result<(), Failure> {
     let mut json = Json(cx.out);
     json.list();
     for (asset, name, decimals) in cx.api.exchange.assets() {
-        let balance = cx.api.exchange.balance(account, asset);
+        let (balance, decimals) = cx.api.exchange.balance(account, asset).printed(decimals);
         json.begin();
         json.text("coin", name);
         json.flag("depositAllEnable", false);

@@ -36,7 +36,7 @@ pub(super) fn told(api: &Api, event: &Event, now_ms: u64) -> Option<Told> {
             json.number("u", position.ms);
             json.list_in("B");
             for (asset, balance) in &position.balances {
-                let decimals = api.exchange.asset_decimals(*asset);
+                let (balance, decimals) = balance.printed(api.exchange.asset_decimals(*asset));
                 json.begin();
                 json.text("a", api.exchange.asset_name(*asset));
                 json.decimal("f", balance.free, decimals);

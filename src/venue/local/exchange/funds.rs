@@ -4,6 +4,7 @@
 //! balances and commissions add up to its deposits and what trades with the crowd brought in, and none is below zero.
 
 use super::event::AccountPosition;
+use crate::domain::event::BALANCE_DECIMALS;
 
 /// An account's index in its exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,18 @@ pub struct Balance {
     pub free: i128,
     /// What open orders need.
     pub locked: i128,
+}
+
+impl Balance {
+    /// As it is printed of an asset with so many decimals, and with how many: eight at most, and both parts together are what
+    /// there is, cut to them.
+    #[must_use]
+    pub fn printed(self, decimals: u8) -> (Self, u8) {
+        let unit = 10i128.pow(u32::from(decimals.saturating_sub(BALANCE_DECIMALS)));
+        let free = self.free / unit;
+        let locked = (self.free + self.locked) / unit - free;
+        (Self { free, locked }, decimals.min(BALANCE_DECIMALS))
+    }
 }
 
 #[derive(Debug)]
@@ -209,6 +222,14 @@ mod tests {
         let taken = funds.take_commission(account, asset, 1_234_567_890_123_456_789, 100_000);
         assert_eq!(taken, 1_234_567_890_123_400);
         assert_eq!(funds.commissions(asset) + funds.balance(account, asset).free, 1_234_567_890_123_456_789);
+    }
+
+    #[test]
+    fn what_is_printed_of_a_balance_is_cut_to_eight_decimals_together() {
+        let balance = |free, locked| Balance { free, locked };
+        assert_eq!(balance(1_239, 2_361).printed(10), (balance(12, 24), 8));
+        assert_eq!(balance(1_239, 2_360).printed(10), (balance(12, 23), 8));
+        assert_eq!(balance(1_239, 2_361).printed(8), (balance(1_239, 2_361), 8));
     }
 
     #[test]

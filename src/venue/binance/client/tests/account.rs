@@ -36,6 +36,35 @@ fn a_difference_that_stays_halts_the_instrument_and_a_person_lets_it_go_on() {
 }
 
 #[test]
+fn what_the_venues_precision_explains_is_taken_over_and_told_and_no_more_of_it() {
+    let mut rig = Rig::started();
+    let (_, id) = rig.place(1);
+    accept(&mut rig, &id);
+    // It pays 0.00010264 and 0.10254135, and keeps no more decimals.
+    rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.00100001", Some((71, "0.00100001"))));
+    rig.frame(&event(&id, "TRADE", "FILLED", "1.00000000", Some((72, "0.99899999"))));
+    rig.balances = vec![("BTC", "9.89735601"), ("ETH", "10.99980000")];
+    rig.forget();
+    rig.run(31_000, &Rig::quiet);
+    let told = |rig: &Rig| {
+        let amounts = rig.commands.iter().filter_map(|command| match command {
+            Command::Account(of) if of.newest == 0 => Some(of.amount),
+            _ => None,
+        });
+        amounts.collect::<Vec<_>>()
+    };
+    assert_eq!(rig.client.balance("BTC"), 9_897_356_010_000_000_000, "{:?}", rig.notices);
+    assert_eq!(told(&rig), [10_000_000_000], "so that a run that goes on with it knows");
+    assert_eq!(rig.notes(|n| matches!(n, Notice::Difference { .. })), 0, "{:?}", rig.notices);
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!((rig.halted.len(), told(&rig).len()), (0, 1));
+    // As little again, which nothing explains.
+    rig.balances[0].1 = "9.89735600";
+    rig.run(62_000, &Rig::quiet);
+    assert_eq!(rig.halted, [InstrumentId(0)]);
+}
+
+#[test]
 fn a_difference_in_what_nothing_trades_is_told_and_taken_over() {
     let mut rig = Rig::started();
     rig.balances = vec![("BTC", "10.00000000"), ("ETH", "10.00000000"), ("BNB", "3.00000000")];

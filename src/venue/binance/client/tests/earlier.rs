@@ -12,7 +12,7 @@ fn going_on(btc: &'static str, eth: &'static str) -> Rig {
     rig.balances = vec![("BTC", btc), ("ETH", eth), ("BNB", "3.00000000")];
     let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
     let newest = BTreeMap::from([(InstrumentId(0), 70)]);
-    rig.input(Input::Left { account: &account, newest: &newest });
+    rig.input(Input::Left { account: &account, cut: &BTreeMap::new(), newest: &newest });
     rig.input(Input::Start);
     rig.settle();
     rig
@@ -44,6 +44,22 @@ fn an_account_that_is_as_it_was_left_is_traded_on_at_once() {
     rig.forget();
     rig.place(1);
     assert_eq!((rig.count("order.place"), rig.told()), (1, vec![]));
+}
+
+#[test]
+fn of_what_was_left_as_much_may_differ_as_the_venue_cut_of_the_trades_since_it_was_compared() {
+    for (trades, halts) in [(0, 1), (1, 1), (2, 0)] {
+        let mut rig = Rig::with(ClientSettings { check_key: false, ..ClientSettings::default() });
+        rig.balances = vec![("BTC", "9.99999999"), ("ETH", "10.00000000")];
+        let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
+        let (cut, newest) =
+            (BTreeMap::from([("BTC".to_owned(), trades)]), BTreeMap::from([(InstrumentId(0), 70)]));
+        rig.input(Input::Left { account: &account, cut: &cut, newest: &newest });
+        rig.input(Input::Start);
+        rig.settle();
+        rig.run(2_000, &Rig::quiet);
+        assert_eq!(rig.halted.len(), halts, "{trades}: {:?}", rig.notices);
+    }
 }
 
 #[test]
@@ -133,7 +149,7 @@ fn a_trade_made_elsewhere_while_nothing_ran_is_told_once_whatever_is_started_aft
         rig.trades = if newest < 75 { elsewhere.clone() } else { json!([]) };
         let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
         let newest = BTreeMap::from([(InstrumentId(0), newest)]);
-        rig.input(Input::Left { account: &account, newest: &newest });
+        rig.input(Input::Left { account: &account, cut: &BTreeMap::new(), newest: &newest });
         rig.input(Input::Start);
         rig.settle();
         let trades = rig.notices.iter().filter(|n| matches!(n, Notice::TradedMeanwhile { .. })).count();
@@ -155,7 +171,7 @@ fn a_trade_told_late_of_an_order_that_was_over_before_the_run_is_that_orders() {
     };
     let account = [("BTC".to_owned(), 10 * UNIT), ("ETH".to_owned(), 10 * UNIT)];
     let newest = BTreeMap::from([(InstrumentId(0), 70)]);
-    rig.input(Input::Left { account: &account, newest: &newest });
+    rig.input(Input::Left { account: &account, cut: &BTreeMap::new(), newest: &newest });
     rig.input(Input::AdoptOver { state: &ended, client_id: &id });
     rig.input(Input::Start);
     rig.settle();
