@@ -7,7 +7,8 @@ mod support {
     pub mod history;
 }
 
-use algo_trader::domain::{InstrumentId, PlaceError, Price, Qty, Side, Time};
+use algo_trader::domain::instrument::FeeRate;
+use algo_trader::domain::{Instrument, InstrumentId, InstrumentTable, PlaceError, Price, Qty, Side, Time};
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{ImportKind, ImportOptions, Imported};
@@ -191,6 +192,19 @@ fn traded(strategy: &str, settings: &str, bars: &[[i64; 4]]) -> Vec<(u64, i64, i
 
 /// What a wallet of so much is left with, and how many orders were filled, rejected and expired, of `strategy`.
 fn paid(strategy: &str, settings: &str, balance: &str, bars: &[[i64; 4]]) -> (i128, usize) {
+    let (left, filled, denied) = charged(strategy, settings, FeeRate(0), balance, bars);
+    assert_eq!(denied, 0, "{strategy}");
+    (left, filled)
+}
+
+/// The same of an instrument with a taker's fee of its own; and how many orders were denied.
+fn charged(
+    strategy: &str,
+    settings: &str,
+    taker_fee: FeeRate,
+    balance: &str,
+    bars: &[[i64; 4]],
+) -> (i128, usize, u64) {
     let dir = tempdir().expect("a directory");
     minutes(dir.path(), XYZ, bars);
     let text = format!(
@@ -200,11 +214,13 @@ fn paid(strategy: &str, settings: &str, balance: &str, bars: &[[i64; 4]]) -> (i1
     let (mut config, catalogue) = config(dir.path(), &[XYZ], &text);
     // What risk holds to be the worst is nearer than what slippage makes of it.
     config.risk.limits.price_collar_bps = 0;
+    let of = config.instruments.all()[0].clone();
+    config.instruments = InstrumentTable::new(vec![Instrument { taker_fee, ..of }]).expect("one");
     let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{strategy}: {e}"));
-    assert!(ran.summary.denials.is_empty(), "{strategy}: {:?}", ran.summary.denials);
     let usd = ran.summary.balances.iter().find(|of| of.asset == "USD").expect("a wallet");
     assert_eq!(usd.locked, 0, "{strategy} {balance}");
-    (usd.total / 10i128.pow(u32::from(usd.decimals) - 2), ran.outcome.fills.len())
+    let left = usd.total / 10i128.pow(u32::from(usd.decimals) - 2);
+    (left, ran.outcome.fills.len(), ran.summary.denials.iter().map(|denial| denial.1).sum())
 }
 
 #[test]
@@ -221,6 +237,33 @@ fn a_wallet_pays_slippage_or_the_order_does_not_trade() {
     let gap = [FIRST, CALM, [10_400, 10_500, 10_300, 10_450]];
     assert_eq!(paid("breakout", slipped, "104.30", &gap), (0, 1));
     assert_eq!(paid("breakout", slipped, "104.29", &gap), (10_429, 0));
+}
+
+#[test]
+fn a_wallet_pays_the_fee_that_is_charged_or_the_order_does_not_trade() {
+    let bars = [FIRST, CALM, [10_081, 10_300, 9_900, 10_200], CALM];
+    let tier =
+        |taker: &str| format!("[[backtest.tier]]\nvolume = \"0\"\nmaker = \"0.001\"\ntaker = \"{taker}\"");
+    let at_two = |balance: &str| charged("market", &tier("0.02"), FeeRate(0), balance, &bars);
+    // A share at 100.75 and 2 %, which is 2.015.
+    assert_eq!(at_two("102.765"), (0, 1, 0));
+    assert_eq!(at_two("102.76499999"), (10_276, 0, 0), "it was 100.51 when it was sent");
+    assert_eq!(at_two("102.52"), (10_252, 0, 1), "and 2.0102 with that");
+    // Whichever of its two fees a limit at 99.50 comes to, and of several tiers the dearest.
+    let bid = |balance: &str| charged("limit", &tier("0.02"), FeeRate(0), balance, &bars);
+    assert_eq!((bid("101.49").1, bid("101.48999999").2), (1, 1));
+    let tiers = format!("{}\n{}", tier("0"), tier("0.02").replace("\"0\"", "\"1000\""));
+    let of_two = |balance: &str| charged("limit", &tiers, FeeRate(0), balance, &bars);
+    assert_eq!((of_two("101.49").1, of_two("101.48999999").2), (1, 1));
+    // Tiers are in place of the instrument's own fee, and without one a rebate makes nothing cheaper beforehand.
+    let own = |settings: &str, balance: &str| charged("market", settings, FeeRate(2_000_000), balance, &bars);
+    assert_eq!(own("", "102.765"), (0, 1, 0));
+    assert_eq!(own("", "102.76499999").1, 0);
+    let none = tier("0").replace("0.001", "0");
+    assert_eq!(own(&none, "100.75"), (0, 1, 0));
+    assert_eq!(own(&none, "100.74999999").1, 0);
+    let rebate = none.replace("maker = \"0\"", "maker = \"-0.001\"");
+    assert_eq!(own(&rebate, "100.75"), (0, 1, 0));
 }
 
 const FIRST: [i64; 4] = [10_000, 10_100, 9_990, 10_051];

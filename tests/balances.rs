@@ -271,6 +271,41 @@ fn a_buy_locks_its_price_and_fee_and_a_cancel_frees_them() {
 }
 
 #[test]
+fn a_fee_that_is_charged_whatever_the_lot_is_not_counted_for_each_lot() {
+    let fine = Instrument { qty_decimals: 9, ..instruments()[0].clone() };
+    let table = InstrumentTable::new(vec![fine]).expect("one");
+    let of_spot = &start()[..2];
+    let wallets = |dearest| Wallets::new(&table, of_spot).expect("balances that can be").charging(dearest);
+    let order = |qty| Order {
+        id: OrderId(1),
+        strategy: StrategyId(0),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        reduce_only: false,
+        qty: Qty(qty),
+        price: Price(10_000),
+        extras: Extras::NONE,
+    };
+    let needed = |dearest, qty| {
+        let need = wallets(dearest).need(&order(qty), Price(10_000)).expect("a spot buy");
+        need.rounded().0
+    };
+    // One at 100.00 and a thousandth, and the rounding of so many fills; a lot by itself costs a whole unit of fee.
+    let thousandth = Some(FeeRate(100_000));
+    assert_eq!(needed(thousandth, 1_000_000_000), 10_010_000_000 + 1_000);
+    assert_eq!(needed(thousandth, 1_000_000), 10_000_000 + 10_000 + 1_000);
+    assert_eq!(needed(thousandth, 10), 100 + 10, "ten fills of a unit each");
+    assert_eq!(
+        needed(Some(FeeRate(-100_000)), 1_000_000_000),
+        10_000_000_000,
+        "a rebate is nothing to count on"
+    );
+    assert_eq!(needed(Some(FeeRate(0)), 1_000_000_000), 10_000_000_000);
+}
+
+#[test]
 fn balances_that_are_of_no_use_are_refused() {
     let table = InstrumentTable::new(instruments()).expect("four instruments");
     let unknown =

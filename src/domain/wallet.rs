@@ -1,9 +1,9 @@
 //! Balances: what each asset of each wallet holds, and how much of it open orders have locked; exact to the last digit.
 //!
 //! A wallet belongs to a part of a venue: `binance:spot` and `binance:usdm` have each their own USDT.
-//! - Spot: from its approval on, a buy locks what it can cost at the worst, its fee included, and a sell what it sells.
-//!   A fill moves both assets; what an order no longer needs is free again. Fees are paid in the quote asset, or taken
-//!   from what was bought, or in a third asset.
+//! - Spot: from its approval on, a buy locks what it can cost at the worst, its fee included (the dearest that may be
+//!   charged), and a sell what it sells. A fill moves both assets; what an order no longer needs is free again. Fees are paid
+//!   in the quote asset, or taken from what was bought, or in a third asset.
 //! - Futures: a fill adds realised profit and takes the fee. Margin is not modelled: nothing is locked or refused, and a
 //!   loss can take a wallet below nothing.
 //!
@@ -28,6 +28,8 @@ pub const START_DECIMALS: u8 = 8;
 const DECIMALS_MAX: u8 = 24;
 /// Orders that can have something locked at once.
 pub const HOLDS_MAX: usize = 16_384;
+/// Fills of one order whose fees, each rounded up, are counted where fees are [given](Wallets::charging).
+const ROUNDED_FILLS_MAX: i128 = 1_000;
 
 /// What an asset of a wallet holds before the first order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -128,6 +130,8 @@ struct Legs {
     lot: Qty,
     /// The dearest that a fill can be.
     fee_rate: FeeRate,
+    /// Of how many fills of an order the rounding is counted; each lot can be one.
+    fills_max: Option<i128>,
 }
 
 /// What an open order has locked.
@@ -282,6 +286,17 @@ impl Wallets {
         self
     }
 
+    /// The same where this is the dearest fee that is charged, if any is given, in place of the instruments' own. Lots may then
+    /// be as small as a history's digits, and a unit of fee for each more than it is worth: the rounding of some is counted.
+    #[must_use]
+    pub fn charging(mut self, dearest: Option<FeeRate>) -> Self {
+        let Some(rate) = dearest else { return self };
+        for legs in self.legs.iter_mut().flatten() {
+            (legs.fee_rate, legs.fills_max) = (FeeRate(rate.0.max(0)), Some(ROUNDED_FILLS_MAX));
+        }
+        self
+    }
+
     /// Takes in what moved in the account that is no trade of ours, in whole units, rounded down. Where all that there is is
     /// told, the wallet has no more than that, and what is more somebody else's orders have locked: what goes is theirs first.
     pub fn account(&mut self, told: &Account) {
@@ -356,6 +371,7 @@ impl Wallets {
             notional_decimals: i.notional_decimals(),
             lot: i.lot,
             fee_rate: FeeRate(i.maker_fee.0.max(i.taker_fee.0).max(0)),
+            fills_max: None,
         })
     }
 
@@ -503,10 +519,14 @@ impl Legs {
                 let lot = Qty(self.lot.0.max(1));
                 // In 64 bits, whose division takes a tenth of the time.
                 let lots = i128::from(qty.0.max(0).unsigned_abs().div_ceil(lot.0.unsigned_abs()));
-                let fee = ledger::fee(worst.times(lot), self.notional_decimals, self.fee_rate);
-                let fees = lots.saturating_mul(fee.into()).saturating_mul(self.fee_scale);
+                let fee_of =
+                    |qty| i128::from(ledger::fee(worst.times(qty), self.notional_decimals, self.fee_rate));
+                let mut fees = lots.saturating_mul(fee_of(lot));
+                if let Some(fills) = self.fills_max {
+                    fees = fees.min(fee_of(qty).saturating_add(lots.min(fills)));
+                }
                 let value = worst.times(qty).0.saturating_mul(self.notional_scale);
-                (self.quote, value.saturating_add(fees))
+                (self.quote, value.saturating_add(fees.saturating_mul(self.fee_scale)))
             }
         }
     }

@@ -40,6 +40,12 @@ impl FeeTiers {
         Self { tiers, ..Self::default() }
     }
 
+    /// The dearest rate of any tier; none without a table.
+    #[must_use]
+    pub fn dearest(&self) -> Option<FeeRate> {
+        self.tiers.iter().map(|tier| tier.maker.0.max(tier.taker.0)).max().map(FeeRate)
+    }
+
     /// The rate of a fill at `now`.
     pub fn rate(&mut self, now: Time, instrument: &Instrument, maker: bool) -> FeeRate {
         if self.tiers.is_empty() {

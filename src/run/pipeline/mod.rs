@@ -265,8 +265,11 @@ impl Pipeline {
             market = market.with_sourcing(table, &vec![fed; table.len()]);
         }
         let delay_ns = config.pipeline.answer_delay_us.saturating_mul(1_000);
+        // Risk's and the simulated venue's are the same, by what that venue charges.
+        let dearest = simulation.as_ref().and_then(|simulation| simulation.fills.tiers.dearest());
         let wallets = || {
             Wallets::new(table, &config.paper.balances)
+                .map(|wallets| wallets.charging(dearest))
                 .map_err(|e| PipelineError::Setup { label: "balances".into(), problem: e.to_string() })
         };
         let furniture = RiskFurniture {
