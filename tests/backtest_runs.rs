@@ -19,7 +19,8 @@ use algo_trader::history::segment::{Num, Row};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{StopReason, Threading, Wait};
 use algo_trader::run::backtest::{
-    BacktestError, BacktestOptions, Kept, Plan, Ran, Rerun, Source, check_lookahead, run_backtest,
+    BacktestError, BacktestOptions, Kept, LookaheadReport, Plan, Ran, Rerun, Source, check_lookahead,
+    run_backtest,
 };
 use algo_trader::run::interrupt::Interrupt;
 use algo_trader::run::{Config, PipelineOptions};
@@ -298,10 +299,26 @@ static ENDS: std::sync::LazyLock<Mutex<Interrupt>> = std::sync::LazyLock::new(Mu
 
 #[test]
 fn a_decision_by_time_alone_is_no_knowledge_of_what_comes() {
+    let report = late("", 200);
+    assert!(report.decisions > 40 && report.cuts.len() > 5, "{report:?}");
+    assert_eq!(report.differences, []);
+}
+
+#[test]
+fn nor_is_one_after_all_that_happened_on_the_market() {
+    // The last bar's timer is due twenty seconds after it, while the end waits for orders that take longer.
+    let report = late("[backtest]\norder_latency = \"30s\"", 203);
+    let last = report.cuts.last().expect("some");
+    assert!(*last > Time(BEGIN + 203 * MINUTE + 20_000_000_000), "{report:?}");
+    assert_eq!(report.differences, []);
+}
+
+/// A check of the strategy `late` over so many bars.
+fn late(settings: &str, bars: usize) -> LookaheadReport {
     let dir = tempdir().expect("a directory");
-    minutes(dir.path(), XYZ, &walk(5, 200));
-    let (config, catalogue) =
-        config(dir.path(), &[XYZ], "[[strategy]]\nname = \"late\"\ninstruments = [\"usa:spot:XYZ\"]");
+    minutes(dir.path(), XYZ, &walk(5, bars));
+    let text = format!("{settings}\n[[strategy]]\nname = \"late\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = config(dir.path(), &[XYZ], &text);
     let report = check_lookahead(12, true, |rerun| {
         let pipeline = PipelineOptions { strategies: TIMED, ..PipelineOptions::default() };
         let (cut, every_event) = (rerun.cut(), rerun == Rerun::EveryEvent);
@@ -309,9 +326,7 @@ fn a_decision_by_time_alone_is_no_knowledge_of_what_comes() {
             BacktestOptions { cut, decisions: true, every_event, pipeline, ..BacktestOptions::default() };
         run_backtest(&config, Source::History(&catalogue), options).map(|ran| ran.decisions)
     });
-    let report = report.expect("runs");
-    assert!(report.decisions > 40 && report.cuts.len() > 5, "{report:?}");
-    assert_eq!(report.differences, []);
+    report.expect("runs")
 }
 
 #[test]

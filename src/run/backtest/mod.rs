@@ -138,7 +138,7 @@ fn over_history(
     source.hand_over_all(options.every_event);
     let mut pipeline = build(config, &plan, source.known(), &mut options)?;
     let begun = Instant::now();
-    let (mut events, mut failure) = (0u64, None);
+    let (mut events, mut failure, mut is_over) = (0u64, None, false);
     let cut = options.cut.unwrap_or(Time(u64::MAX));
     let from = plan.query.from.unwrap_or_default();
     let (table, kept) = (&config.instruments, options.kept.as_deref());
@@ -157,6 +157,7 @@ fn over_history(
             Ok(Ok(published)) => {
                 events += published.events;
                 if !published.goes_on {
+                    is_over = published.is_over;
                     break Ok(());
                 }
             }
@@ -170,13 +171,12 @@ fn over_history(
             break Err(Stopped);
         }
     };
-    finish(config, pipeline, &plan, outcome, Ends { events, begun, feed: None, cut: options.cut }).and_then(
-        |ran| match failure {
-            Some(error) => Err(BacktestError::History(error)),
-            None if plan.saw_nothing(&ran) => Err(plan.nothing()),
-            None => Ok(ran),
-        },
-    )
+    let ends = Ends { events, begun, feed: None, cut: options.cut.filter(|_| !is_over) };
+    finish(config, pipeline, &plan, outcome, ends).and_then(|ran| match failure {
+        Some(error) => Err(BacktestError::History(error)),
+        None if plan.saw_nothing(&ran) => Err(plan.nothing()),
+        None => Ok(ran),
+    })
 }
 
 fn over_frames(
@@ -193,13 +193,16 @@ fn over_frames(
     feed.sampler = pipeline.sampler;
     let sources = frames.sources().to_vec();
     let begun = Instant::now();
-    let (mut events, mut failure) = (0u64, None);
+    let (mut events, mut failure, mut is_over) = (0u64, None, false);
     let from = config.backtest.read_from().unwrap_or_default();
     let until = [config.backtest.until, options.cut].into_iter().flatten().min().unwrap_or(Time(u64::MAX));
     let mut before = Some(BooksBefore::new(&config.instruments, &pipeline.books));
     let outcome = loop {
         let frame = match frames.next_frame() {
-            Ok(Some(frame)) if frame.received >= until => break Ok(()),
+            Ok(Some(frame)) if frame.received >= until => {
+                is_over = config.backtest.until.is_some_and(|until| frame.received >= until);
+                break Ok(());
+            }
             Ok(Some(frame)) if frame.received < from => {
                 let source = &sources[usize::from(frame.source.0)];
                 if let (Some((decoded, levels)), Some(before)) = (feed.before(source, &frame), &mut before) {
@@ -208,7 +211,10 @@ fn over_frames(
                 continue;
             }
             Ok(Some(frame)) => frame,
-            Ok(None) => break Ok(()),
+            Ok(None) => {
+                is_over = true;
+                break Ok(());
+            }
             Err(error) => {
                 failure = Some(error);
                 break Ok(());
@@ -229,7 +235,7 @@ fn over_frames(
             break Err(Stopped);
         }
     };
-    let ends = Ends { events, begun, feed: Some(feed), cut: options.cut };
+    let ends = Ends { events, begun, feed: Some(feed), cut: options.cut.filter(|_| !is_over) };
     finish(config, pipeline, &plan, outcome, ends).and_then(|ran| match failure {
         Some(error) => Err(BacktestError::Source(error)),
         None if plan.saw_nothing(&ran) => Err(plan.nothing()),
@@ -254,7 +260,7 @@ struct Ends {
     events: u64,
     begun: Instant,
     feed: Option<Feed>,
-    /// Where the history was cut.
+    /// Where the history was cut; none where it ended before that, as the whole run ends.
     cut: Option<Time>,
 }
 

@@ -176,8 +176,10 @@ const OPENS: u8 = 2;
 pub(super) struct Published {
     /// How many events.
     pub events: u64,
-    /// Whether there is more.
+    /// Whether there is more before the cut.
     pub goes_on: bool,
+    /// Whether there is nothing more at all.
+    pub is_over: bool,
 }
 
 /// Trades that are published at once, at most.
@@ -295,8 +297,9 @@ impl HistorySource {
             let path = self.due.peek().map(|Reverse((time, turn, _))| (*time, *turn));
             let of_feed = feed.filter(|at| path.is_none_or(|path| (*at, FEED) < path));
             let next = of_feed.or(path.map(|(at, _)| at));
+            let is_over = next.is_none();
             let Some(next) = next.filter(|next| *next < cut) else {
-                return Ok(Ok(Published { events, goes_on: false }));
+                return Ok(Ok(Published { events, goes_on: false, is_over }));
             };
             let published = match &mut self.feed {
                 Some(feed) if of_feed.is_some() => {
@@ -321,7 +324,7 @@ impl HistorySource {
                 Err(stopped) => return Ok(Err(stopped)),
             }
         }
-        Ok(Ok(Published { events, goes_on: true }))
+        Ok(Ok(Published { events, goes_on: true, is_over: false }))
     }
 
     /// Publishes the next point of a path, or passes over a stretch of it that ends before `others` and every other path
