@@ -405,6 +405,25 @@ static FUTURES: &[StrategySpec] = &[
         Happened::Bar(2, _) => drop(ctx.sell(xyz, Qty(1_000)).stop_at(Price(9_000)).reduce_only().send()),
         _ => {}
     }),
+    script!("enter-at-hour", |ctx, xyz, what| if let Happened::Bar(60, _) = what {
+        ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
+    script!("leave-at-hour", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => drop(ctx.buy(xyz, Qty(10_000)).at_market().send()),
+        Happened::Bar(60, _) => drop(ctx.sell(xyz, Qty(10_000)).at_market().send()),
+        _ => {}
+    }),
+    script!("turn-at-hour", |ctx, xyz, what| match what {
+        Happened::Bar(1, _) => drop(ctx.sell(xyz, Qty(10_000)).at_market().send()),
+        Happened::Bar(60, _) => drop(ctx.buy(xyz, Qty(20_000)).at_market().send()),
+        _ => {}
+    }),
+    script!("enter-at-second", |ctx, xyz, what| if let Happened::Bar(2, _) = what {
+        ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
+    script!("enter-at-third", |ctx, xyz, what| if let Happened::Bar(3, _) = what {
+        ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
+    }),
     script!("hold-short", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.sell(xyz, Qty(10_000)).at_market().send().expect("sent");
     }),
@@ -440,6 +459,54 @@ fn longs_pay_funding_and_shorts_receive_it_at_the_venues_hours() {
     assert_eq!(short.outcome.funding[0].paid, -10_001_000);
     assert_eq!(short.outcome.end() - short.outcome.start, short.outcome.fee(10_001_000));
     assert_eq!(future("hold-long", "balance = \"5000\"", &bars).outcome.funding, []);
+}
+
+#[test]
+fn what_fills_in_the_moment_of_funding_pays_it() {
+    let hourly = |latency: &str| {
+        format!(
+            "balance = \"5000\"\nfunding_rate = \"0.0001\"\nfunding_hours = 1\norder_latency = \"{latency}\""
+        )
+    };
+    let paid = |ran: &Ran| -> Vec<_> {
+        ran.outcome.funding.iter().map(|f| (minute(f.time), f.qty.0, f.paid)).collect()
+    };
+    // At the end of the hour, when the next bar opens.
+    let hour = 60;
+    let bars = flat(10_001, 65);
+    for (strategy, at_once, later) in [
+        ("enter-at-hour", Some((10_000, 10_001_000)), None),
+        ("leave-at-hour", None, Some((10_000, 10_001_000))),
+        ("turn-at-hour", Some((10_000, 10_001_000)), Some((-10_000, -10_001_000))),
+    ] {
+        for (latency, expected) in [("0ns", at_once), ("1ns", later)] {
+            let ran = future(strategy, &hourly(latency), &bars);
+            assert_eq!(ran.outcome.fills.last().map(|fill| minute(fill.time)), Some(60), "{strategy}");
+            let expected: Vec<_> = expected.map(|(qty, paid)| (hour, qty, paid)).into_iter().collect();
+            assert_eq!(paid(&ran), expected, "{strategy} after {latency}");
+        }
+    }
+    // Trades, each a bar: what is bought at one arrives with the hour, also where it is the last that there is.
+    let traded = |strategy: &str, latency: &str, [second, third]: [i64; 2]| {
+        let dir = tempdir().expect("a directory");
+        let trades = [-1_000, second, third].map(|ms| {
+            let time = (BEGIN + 60 * MINUTE).saturating_add_signed(ms * 1_000_000);
+            trade(time, 10_001, 1_000, Side::Buy, false)
+        });
+        rows(dir.path(), FUTURE, SeriesKind::Trades, &trades);
+        let text = format!(
+            "[market]\nbar = \"tick:1\"\nincomplete_bars = \"give\"\n[backtest]\n{}\n[[strategy]]\n\
+             name = \"{strategy}\"\ninstruments = [\"{FUTURE}\"]",
+            hourly(latency)
+        );
+        let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
+        paid(&run(&config, &catalogue, FUTURES).unwrap_or_else(|e| panic!("{e}")))
+    };
+    let all = vec![(hour, 10_000, 10_001_000)];
+    assert_eq!(traded("enter-at-second", "1ms", [-1, 50]), all);
+    assert_eq!(traded("enter-at-second", "1ms", [-2, 50]), all);
+    assert_eq!(traded("enter-at-second", "1ms", [0, 50]), []);
+    assert_eq!(traded("enter-at-third", "0ns", [-1, 0]), all);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! What was asked for at an event leaves with it. What arrives at a moment meets the market after all that happened at
 //! that moment, and before anything later: an order never trades with what it was decided by. So each arrival is an event
 //! of its own, a clock event right behind its moment, whatever else the run may read; and so is each payment of funding,
-//! which what was held at its moment pays by the prices of that moment. Once the market is over nothing more is paid.
+//! which what is held by the prices of its moment pays, once all that arrives in it has met the market. Once the market is
+//! over nothing more is paid.
 
 use super::account::{Account, Funding, Margin};
 use super::bars::{BarMarket, Cause};
@@ -261,7 +262,7 @@ impl Venue {
     /// What was due before `now`, each at its own moment, and the market as it then was: arrivals and funding.
     #[cold]
     fn catch_up(&mut self, now: Time, books: &BookKeeper) {
-        self.pay_funding(now);
+        self.pay_funding(now, books);
         self.arrivals(now, books);
         self.teller.now = now;
         if self.teller.account.is_lost() {
@@ -311,11 +312,12 @@ impl Venue {
         }
     }
 
-    /// Pays the funding of moments before `now`.
-    fn pay_funding(&mut self, now: Time) {
-        let teller = &mut self.teller;
+    /// Pays the funding of moments before `now`, each by what is held once all that arrives by then has met the market.
+    fn pay_funding(&mut self, now: Time, books: &BookKeeper) {
         let mut paid = Vec::new();
-        while let Some(at) = teller.account.next_funding(teller.now).filter(|at| *at < now) {
+        while let Some(at) = self.teller.account.next_funding(self.teller.now).filter(|at| *at < now) {
+            self.arrivals(at.plus_nanos(1), books);
+            let teller = &mut self.teller;
             teller.account.pay_funding(at, |strategy, instrument, held, price, cost| {
                 paid.push((strategy, instrument, held, price, cost));
             });
@@ -438,7 +440,7 @@ impl Stage<BookKeeper> for FillGateway {
         }
         if slot.is_market_over() {
             // Of the last moment too, and of none after it.
-            venue.pay_funding(now.plus_nanos(1));
+            venue.pay_funding(now.plus_nanos(1), books);
             venue.teller.account.end_funding();
         }
         venue.on_market(slot, books);
