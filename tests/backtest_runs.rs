@@ -29,7 +29,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::backtest::{
-    BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, rows_of, run, trade,
+    BEGIN, Happened, LIMITS, MINUTE, config, fills, minute, minutes, quote, rows, rows_of, run, some_minutes,
+    trade,
 };
 use support::history::{Rng, import, plain};
 use tempfile::tempdir;
@@ -424,6 +425,15 @@ static FUTURES: &[StrategySpec] = &[
     script!("enter-at-third", |ctx, xyz, what| if let Happened::Bar(3, _) = what {
         ctx.buy(xyz, Qty(10_000)).at_market().send().expect("sent");
     }),
+    script!("two-chases", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        for _ in 0..2 {
+            ctx.buy(xyz, Qty(40_000)).at_limit(Price(10_100)).send().expect("sent");
+        }
+    }),
+    script!("chase-behind-market", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
+        ctx.buy(xyz, Qty(40_000)).at_market().send().expect("sent");
+        ctx.buy(xyz, Qty(40_000)).at_limit(Price(10_100)).immediate_or_cancel().send().expect("sent");
+    }),
     script!("hold-short", |ctx, xyz, what| if let Happened::Bar(1, _) = what {
         ctx.sell(xyz, Qty(10_000)).at_market().send().expect("sent");
     }),
@@ -431,8 +441,14 @@ static FUTURES: &[StrategySpec] = &[
 
 /// A run of one of [`FUTURES`]: ten contracts over these bars.
 fn future(strategy: &str, settings: &str, bars: &[[i64; 4]]) -> Ran {
+    let bars: Vec<(u64, [i64; 4])> = (0u64..).zip(bars.iter().copied()).collect();
+    future_of(strategy, settings, &bars)
+}
+
+/// The same of bars that do not follow one on another.
+fn future_of(strategy: &str, settings: &str, bars: &[(u64, [i64; 4])]) -> Ran {
     let dir = tempdir().expect("a directory");
-    minutes(dir.path(), FUTURE, bars);
+    some_minutes(dir.path(), FUTURE, bars);
     let text =
         format!("[backtest]\n{settings}\n[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{FUTURE}\"]");
     let (config, catalogue) = config(dir.path(), &[FUTURE], &text);
@@ -726,6 +742,18 @@ fn what_the_margin_does_not_bear_is_rejected_and_what_it_bears_no_more_is_liquid
     assert_eq!(fills_of(&gone), [(1_000, 10_001), (-1_000, 8_543)], "(15 + p − 100.01) < 0.005 p");
     let stopped = future("hold-and-stop", "balance = \"15\"\nleverage = 20", &fall);
     assert_eq!(fills_of(&stopped), [(1_000, 10_001), (-1_000, 9_000)], "it is left before that");
+    // Of two limits that cross the last price, each worth 4,040 where 5,000 is the most, one fills at the open, or rests where
+    // the open is beyond it.
+    let margin = "balance = \"1000\"\nleverage = 5";
+    let waiting = |strategy: &str, settings: &str, next: [i64; 4]| {
+        // The next bar opens long after the first has closed.
+        fills_of(&future_of(strategy, settings, &[(0, [10_001; 4]), (5, next), (6, [10_000; 4])]))
+    };
+    for strategy in ["two-chases", "chase-behind-market"] {
+        assert_eq!(waiting(strategy, margin, [10_001; 4]), [(40_000, 10_001)], "{strategy}");
+    }
+    assert_eq!(waiting("two-chases", margin, [10_200, 10_200, 10_000, 10_000]), [(40_000, 10_100)]);
+    assert_eq!(waiting("two-chases", "balance = \"1000\"\nleverage = 10", [10_001; 4]).len(), 2);
     let row = lost.outcome.fills[1];
     assert_eq!(row.fee, i64::try_from(row.price.times(row.qty).0 * 1_250_000 / 10i128.pow(5)).expect("fits"));
     assert_eq!(lost.outcome.trips.len(), 1);

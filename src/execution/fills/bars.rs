@@ -6,8 +6,8 @@
 //!   open. Slippage makes it worse, and counts in what a wallet must have for it; one that comes to more than there is
 //!   by then expires.
 //! - A limit order that comes between two bars and crosses the last price waits for the next one's open too: there it takes,
-//!   as a market order would and no further than its price, or rests where the open has gone beyond it. One that may only
-//!   make is rejected.
+//!   as a market order would and no further than its price, or rests where the open has gone beyond it, and expires where the
+//!   margin that it needs is no longer there by then. One that may only make is rejected.
 //! - A resting order fills at its price where the path passes it (`through`), or already where it comes to it
 //!   (`touch`). Where a bar opens beyond its price, it fills at the open: a gap is better for a limit and worse for a stop.
 //! - Of several orders on one stretch of the path the one that it comes to first is first; at one price stops are before
@@ -138,8 +138,9 @@ impl BarMarket {
     /// A bar opens: what waited fills, and what rests beyond the open fills there.
     fn begin(&mut self, open: Price, teller: &mut Teller) {
         for order in std::mem::take(&mut self.waiting) {
-            if order.kind == OrderKind::Market && !teller.account.still_bears(&order, open) {
-                // It came to more than was there when it was taken in.
+            let at = if order.kind.has_limit() { order.price } else { open };
+            if !teller.account.still_bears(&order, at) {
+                // It came to more than was there when it was taken in, or what waited before it has taken that.
                 teller.end(&order, 0, ReportKind::Expired);
             } else if order.tif == TimeInForce::Gtc && !crosses(&order, open) {
                 self.rest(&order, teller);
