@@ -216,6 +216,9 @@ fn write_text(t: &mut String, s: &Summary, config: &Config, width: usize) -> std
     if let Some(audit) = &s.audit {
         writeln!(t, "{}", audit_line(audit))?;
     }
+    for why in &s.not_written {
+        writeln!(t, "{}", not_written_line(why))?;
+    }
     writeln!(t, "order stream sha256 {}", s.order_stream_sha256)?;
     writeln!(t)?;
     if s.resumed {
@@ -309,6 +312,11 @@ pub fn store_line(store: &StoreSummary) -> String {
         );
     }
     line
+}
+
+/// Something that a restart would not know, for a person.
+pub fn not_written_line(why: &str) -> String {
+    format!("NOT WRITTEN: a restart would not know all that is stopped, paused or lost: {why}")
 }
 
 /// What became of a run's audit trail, for a person.

@@ -291,6 +291,12 @@ pub fn print(
         }
         outcome = Outcome::Failed;
     }
+    for why in &summary.not_written {
+        if common.json {
+            eprintln!("{}", output::not_written_line(why));
+        }
+        outcome = Outcome::Failed;
+    }
     if let Some(dir) = &common.report {
         match output::report(summary, beside, title, dir, paced) {
             Ok(written) => eprintln!("latency report: {}", written.html.display()),

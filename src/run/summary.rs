@@ -124,6 +124,8 @@ pub struct Summary {
     pub store: Option<StoreSummary>,
     /// What the audit trail's thread did, if the run had one.
     pub audit: Option<AuditSummary>,
+    /// What a restart would not know of what is stopped, paused or lost, since it could not be written: why, a sentence each.
+    pub not_written: Vec<String>,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -195,6 +197,7 @@ impl Summary {
             first_event_after,
             store: None,
             audit: None,
+            not_written: Vec::new(),
             stopped: None,
         };
         if let Some(feed) = feed {
@@ -427,6 +430,7 @@ impl Summary {
         put("threading", json!(self.topology.threading.label()));
         put("store", self.store.as_ref().map_or(Value::Null, StoreSummary::to_json));
         put("audit", self.audit.as_ref().map_or(Value::Null, AuditSummary::to_json));
+        put("not_written", json!(self.not_written));
         put("stopped", json!(self.stopped.as_ref().map(ToString::to_string)));
         put("stages", self.stages_json());
         Value::Object(all)

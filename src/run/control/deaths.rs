@@ -67,6 +67,7 @@ mod tests {
                 deaths: deaths.clone(),
                 heartbeat: heartbeat.clone(),
                 in_order: Arc::default(),
+                found: Arc::default(),
                 threads: [listening, keeping].map(|thread| thread.expect("a thread")),
             };
             control.finish(in_order);

@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub told: Option<(Told, Instant)>,
     /// Why what was lost is not on the disk, where the last write failed.
     pub unsaved: Option<String>,
+    /// The same, at the end, of what is stopped and what is paused.
+    pub unsaved_at_end: Vec<String>,
 }
 
 /// The same, of both threads.

@@ -78,8 +78,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
@@ -264,6 +264,7 @@ pub struct Control {
     heartbeat: PathBuf,
     /// Nothing is left open that was not to be; said before it is over.
     in_order: Arc<AtomicBool>,
+    found: SharedFound,
     threads: [JoinHandle<()>; 2],
 }
 
@@ -355,7 +356,7 @@ impl PreparedControl {
         let throttle = Duration::from_secs(config.surveillance.throttle_seconds.into());
         let market_data = MarketData::new(config, links.vitals.health());
         let heartbeat = self.paths.heartbeat.clone();
-        let mut server = Server::new(self, links, found, throttle, market_data)?;
+        let mut server = Server::new(self, links, Arc::clone(&found), throttle, market_data)?;
         let (deaths, in_order) = (ControlDeaths::default(), Arc::new(AtomicBool::new(false)));
         let (flag, ends_in_order) = (Arc::clone(&over), Arc::clone(&in_order));
         let listening = deaths.spawn("at-control", LISTENING, housekeeping, move || {
@@ -363,7 +364,7 @@ impl PreparedControl {
         })?;
         let flag = Arc::clone(&over);
         let keeping = deaths.spawn("at-risk-keeper", KEEPING, housekeeping, move || keeper.run(&flag))?;
-        Ok(Control { over, deaths, heartbeat, in_order, threads: [listening, keeping] })
+        Ok(Control { over, deaths, heartbeat, in_order, found, threads: [listening, keeping] })
     }
 }
 
@@ -379,9 +380,9 @@ impl Control {
         self.deaths.clone()
     }
 
-    /// Ends the listening; what is stopped, and what was lost, is on the disk then. Unless the run ended `in_order`, its last
-    /// heartbeat stays, by which a watchdog knows that there is something to cancel.
-    pub fn finish(self, in_order: bool) {
+    /// Ends the listening; what is stopped, and what was lost, is on the disk then, or it is given why it is not, a sentence each.
+    /// Unless the run ended `in_order`, its last heartbeat stays, by which a watchdog knows that there is something to cancel.
+    pub fn finish(self, in_order: bool) -> Vec<String> {
         self.in_order.store(in_order, Ordering::Release);
         self.over.store(true, Ordering::Release);
         for thread in self.threads {
@@ -394,6 +395,13 @@ impl Control {
         if in_order && self.deaths.lost().is_some() {
             let _ = std::fs::remove_file(&self.heartbeat);
         }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unsaved = std::mem::take(&mut found.unsaved_at_end);
+        unsaved.extend(found.unsaved.take());
+        for why in &unsaved {
+            log::error!("a restart would not know all that is stopped, paused or lost: {why}");
+        }
+        unsaved
     }
 }
 

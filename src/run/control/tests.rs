@@ -155,6 +155,26 @@ fn losses_that_cannot_be_written_are_in_the_status_until_they_are() {
 }
 
 #[test]
+fn what_is_stopped_is_tried_once_more_to_be_written_at_the_end_and_told_where_it_cannot_be() {
+    for in_the_way in [false, true] {
+        let mut running = start();
+        let latched = running.paths.latched.clone();
+        std::fs::create_dir(&latched).expect("a directory in the way");
+        let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: false, carried: false };
+        running.risk.tell(Switched::Killed(kill), Time(1));
+        running.until("told", |reply| reply.unsaved.is_some());
+        if in_the_way {
+            let unsaved = running.control.finish(true);
+            assert!(matches!(&unsaved[..], [why] if why.contains("tried.latched")), "{unsaved:?}");
+            continue;
+        }
+        std::fs::remove_dir(&latched).expect("out of the way");
+        assert_eq!(running.control.finish(true), [""; 0]);
+        assert_eq!(Latched::open(&latched).expect("it reads").stopped.len(), 1);
+    }
+}
+
+#[test]
 fn a_run_that_is_refused_leaves_no_socket() {
     let dir = tempfile::tempdir().expect("a directory");
     // Its directory is made, as a journal's is.

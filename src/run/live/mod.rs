@@ -466,9 +466,7 @@ fn live(
         // A fault that stops this shows in the summary.
         let _ = pipeline.sequencer.settle(settle_ns).and_then(|()| pipeline.sequencer.await_all());
     }
-    if let Some(control) = control {
-        control.finish(!matches!(left, Some(LeftOpen::Unguarded(_))));
-    }
+    let not_written = control.map(|control| control.finish(!matches!(left, Some(LeftOpen::Unguarded(_)))));
     let elapsed = feed.elapsed();
     let (decoding, outcome, latencies) = feed.into_parts();
     let first = outcome.first_event_after;
@@ -476,6 +474,7 @@ fn live(
     summary.latencies.splice(0..0, latencies);
     summary.live = Some(outcome);
     summary.resumed = resumed.is_some();
+    summary.not_written = not_written.unwrap_or_default();
     if let Some(mut sent) = sent {
         summary.latencies.append(&mut sent.latencies);
         summary.orders = Some(sent);

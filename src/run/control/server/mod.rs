@@ -187,6 +187,7 @@ impl Server {
             }
         }
         self.hear();
+        self.save_at_end();
         self.unclosed.tell_at_end(&self.names);
         signal_hook::low_level::unregister(self.signal);
         // A run that ended in order has no heartbeat that a watchdog could miss. Of another the last beat stays: a watchdog sees
@@ -194,6 +195,15 @@ impl Server {
         if in_order.load(Ordering::Acquire) {
             let _ = fs::remove_file(&self.paths.heartbeat);
         }
+    }
+
+    /// What could not be written yet is tried once more, and what cannot be is left for who tells of the end.
+    fn save_at_end(&mut self) {
+        self.latched.save_again();
+        self.paused.save_again();
+        let unsaved = [&self.latched, &self.paused].into_iter().filter_map(Latched::unsaved);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.unsaved_at_end.extend(unsaved.map(str::to_owned));
     }
 
     fn answer(&mut self, line: &[u8], peer: Option<Peer>) -> ControlReply {
