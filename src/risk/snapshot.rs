@@ -30,6 +30,9 @@ pub struct LossTrack {
 pub struct RiskSnapshot {
     /// The event's time; zero before the first.
     pub time: Time,
+    /// Whether what an earlier run left stands at its cost, since the market has not said yet what all of it is worth: profits,
+    /// and what follows from them, are of no use then.
+    pub awaits_prices: bool,
     /// When the next day begins.
     pub day_ends: Time,
     /// Everything together.

@@ -315,6 +315,7 @@ pub(super) mod tests {
         };
         let cells = instruments * strategies;
         RiskSnapshot {
+            awaits_prices: false,
             time: Time(1_000_000_000),
             day_ends: Time(0),
             whole: track,

@@ -245,8 +245,7 @@ impl<R: RuleList> Judge<R> {
             self.look_at = self.now.plus_nanos(LOOK_EVERY_NS);
             self.look(seq, None);
             self.tell_unsent_if_due();
-            // What stands at its cost yet is nothing to be told, and least of all to be kept as a peak.
-            if self.now >= self.publish_at && self.prices_by.is_none() {
+            if self.now >= self.publish_at {
                 self.publish();
             }
         }
@@ -268,6 +267,7 @@ impl<R: RuleList> Judge<R> {
         let Some(mut snapshot) = self.watch.as_ref().and_then(WatchSender::snapshot) else { return };
         self.publish_at = self.now.plus_nanos(PUBLISH_EVERY_NS);
         snapshot.time = self.now;
+        snapshot.awaits_prices = self.prices_by.is_some();
         self.losses.copy_to(&mut snapshot, &self.exposure);
         self.exposure.copy_to(&mut snapshot);
         snapshot.sent.clear();

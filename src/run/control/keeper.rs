@@ -92,6 +92,10 @@ impl Keeper {
     }
 
     fn keep(&mut self, snapshot: &RiskSnapshot) {
+        // What stands at its cost yet is no profit, and least of all a peak.
+        if snapshot.awaits_prices {
+            return;
+        }
         let Some(mut losses) = KeptLosses::of(snapshot, &self.labels, self.epoch) else { return };
         if let Some(before) = &self.before {
             losses = losses.with_absent(before, &self.day);
@@ -114,6 +118,9 @@ impl Keeper {
     }
 
     fn reckon(&mut self, snapshot: &RiskSnapshot) {
+        if snapshot.awaits_prices {
+            return;
+        }
         let Some(metrics) = self.reckoner.reckon(snapshot) else { return };
         let told = Told { metrics, overview: Overview::of(snapshot, &self.names) };
         self.found().told = Some((told, Instant::now()));

@@ -50,9 +50,15 @@ fn start() -> Running {
 impl Running {
     /// Risk tells that the first strategy earned so much this day, in units of 10^-8 quote, and the second nothing.
     fn earn(&self, profit: i128) {
+        self.tell(profit, false);
+    }
+
+    /// The same, where positions may stand at their cost yet.
+    fn tell(&self, profit: i128, awaits_prices: bool) {
         let (instruments, strategies) = (self.config.instruments.len(), self.config.strategies.len());
         let mut told = RiskSnapshot {
             time: Time(u64::try_from(profit).expect("a profit")),
+            awaits_prices,
             marks: vec![crate::domain::Price(100); instruments],
             values: vec![0; instruments],
             cells: vec![0; instruments * strategies],
@@ -189,6 +195,19 @@ fn a_run_that_is_refused_leaves_no_socket() {
     assert!(socket.exists());
     running.control.finish(true);
     assert!(!socket.exists());
+}
+
+#[test]
+fn while_positions_stand_at_their_cost_no_profit_is_told_or_kept() {
+    let running = start();
+    running.tell(1, true);
+    std::thread::sleep(Duration::from_millis(1_500));
+    let reply = ask(&running.paths.socket, &ControlRequest::Metrics).expect("it answers");
+    assert!(reply.metrics.is_none() && !running.paths.losses.exists(), "{:?}", reply.metrics);
+    running.tell(1, false);
+    running.until("metrics", |reply| reply.metrics.is_some());
+    assert_eq!(running.control.finish(true), [""; 0]);
+    assert!(running.paths.losses.is_file());
 }
 
 #[test]
