@@ -6,6 +6,9 @@ use super::turned_away::TurnedAwayReply;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Who holds back what the pairs file has not added yet.
+pub(super) const STANDS_BY: &str = "standby";
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -164,8 +167,12 @@ pub struct HeldReply {
     /// Its name.
     pub instrument: String,
     /// Who holds it back: `operator`, `pairs file`, `difference` (the venue's numbers and ours differ), `venue`, or
-    /// `suspended`, where the venue takes no orders at all, or `rationed`, where it takes such that reduce alone.
+    /// `suspended`, where the venue takes no orders at all, or `rationed`, where it takes such that reduce alone; `standby`
+    /// where it stands by until the pairs file adds it.
     pub by: Vec<String>,
+    /// What a position in it is worth, in quote, where nothing can protect or close that meanwhile: not even what reduces is
+    /// sent.
+    pub unprotected: Option<String>,
 }
 
 /// How the database stands that the run writes to.
@@ -371,19 +378,23 @@ impl ControlReply {
                 "NOT CLOSED {instrument}: {times} times what was to close it came to nothing, the last time because {why}; it is asked for on"
             ));
         }
-        for HeldReply { instrument, by } in &self.held {
+        for HeldReply { instrument, by, unprotected } in &self.held {
             let why = by.iter().filter_map(|by| match by.as_str() {
                 "operator" => None,
                 "difference" => Some(
                     "the venue's numbers and ours differ: look, then `algo-trader ctl resume` it".to_owned(),
                 ),
+                STANDS_BY => Some("it stands by ([trading] standby): the pairs file adds it".to_owned()),
                 "suspended" => Some("the venue takes no orders for it".to_owned()),
                 "rationed" => {
                     Some("what is left of the rate limit is kept for orders that reduce".to_owned())
                 }
                 other => Some(format!("by the {other}")),
             });
-            let why: Vec<String> = why.collect();
+            let bare = unprotected.as_ref().map(|worth| {
+                format!("a position worth {worth} is held in it, and NOTHING PROTECTS OR CLOSES IT meanwhile")
+            });
+            let why: Vec<String> = why.chain(bare).collect();
             if !why.is_empty() {
                 lines.push(format!("HELD BACK {instrument}: {}", why.join("; ")));
             }

@@ -298,6 +298,7 @@ fn start_with(
     let sessions = Sessions::new(poll, &venue.ws_api, tls, connection, venue.open_timeout, wakes, keep)?;
     let table: InstrumentTable = config.instruments.clone();
     let control = Arc::new(OrdersControl::default());
+    control.note_standby(&trading.standby);
     let (changes, pairs) = crossbeam_channel::unbounded();
     let (ws_api, begun) = (venue.ws_api.to_string(), Instant::now());
     let link = OrdersLink {
@@ -379,6 +380,12 @@ impl OrdersLink {
     #[must_use]
     pub fn key(&self) -> KeyState {
         self.control.key()
+    }
+
+    /// Whether an instrument stands by until the pairs file adds it.
+    #[must_use]
+    pub fn stands_by(&self, instrument: InstrumentId) -> bool {
+        self.control.stands_by(instrument)
     }
 
     /// Whether the thread that sends orders ended by a panic.

@@ -11,18 +11,20 @@ use super::latched::{Latched, LatchedError, Stopped};
 use super::market_data::{MarketData, TOLD_MAX};
 use super::names::ScopeNames;
 use super::reacting::Throttles;
-use super::request::{ControlReply, ControlRequest, HeldReply};
+use super::request::{ControlReply, ControlRequest, HeldReply, STANDS_BY};
 use super::stages::StagesWatch;
 use super::turned_away::TurnedAwayReply;
 use super::unclosed::UnclosedPositions;
 use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
 use crate::audit::Body;
+use crate::domain::decimal::Scaled;
 use crate::domain::event::Command;
 use crate::domain::{DenyReason, InstrumentId, Kill, PausedBy, Scope, Slot, Time};
 use crate::pipeline::Answer;
 use crate::risk::watch::Switched;
 use crate::run::alerts::Alert;
 use crate::run::audit::AuditNotes;
+use crate::run::config::QUOTE_DECIMALS;
 use crate::run::live::wall_clock;
 use crate::run::orders::{KeyState, OrdersLink};
 use crate::run::store::StoreLink;
@@ -280,16 +282,26 @@ impl Server {
     /// Instruments that take no new orders: by an operator and for a difference, as risk told of each change; by others as
     /// risk knew them at its last snapshot, which may be older, and would contradict what is told of pauses.
     fn held(&self) -> Vec<HeldReply> {
-        let pauses =
-            self.links.watch.snapshot().lock().unwrap_or_else(PoisonError::into_inner).pauses.clone();
+        let snapshot = self.links.watch.snapshot();
+        let snapshot = snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pauses, values) = (snapshot.pauses.clone(), snapshot.values.clone());
+        drop(snapshot);
+        let stands_by = |of| self.links.orders.as_ref().is_some_and(|orders| orders.stands_by(of));
         let held = self.names.instruments().iter().zip(0..).filter_map(|(name, id)| {
             let of = InstrumentId(id);
             let paused = self.paused.stopped.iter().any(|paused| paused.scope == *name);
             let told = [(PausedBy::Difference, self.differing.contains(&of)), (PausedBy::Operator, paused)];
             let others = pauses.holders(of).filter(|by| told.iter().all(|(told, _)| told.label() != *by));
             let told = told.iter().filter_map(|(by, holds)| holds.then_some(by.label()));
-            let by: Vec<String> = told.chain(others).map(str::to_owned).collect();
-            (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by })
+            let ours = |by| if by == PausedBy::Venue.label() && stands_by(of) { STANDS_BY } else { by };
+            let by: Vec<String> = told.chain(others).map(|by| ours(by).to_owned()).collect();
+            // While the venue takes no order of it, or nobody is to send one, what reduces is sent neither.
+            let leaves_nothing = [PausedBy::Venue.label(), STANDS_BY];
+            let value = values.get(of.index()).copied().filter(|value| *value != 0);
+            let unprotected = value
+                .filter(|_| by.iter().any(|by| leaves_nothing.contains(&by.as_str())))
+                .map(|value| format!("{:#}", Scaled { value, decimals: QUOTE_DECIMALS }));
+            (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by, unprotected })
         });
         held.collect()
     }

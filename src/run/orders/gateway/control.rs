@@ -1,8 +1,9 @@
 //! What the run asks of the sending thread, and what it sees of it.
 
+use crate::domain::InstrumentId;
 use crate::venue::binance::client::Paused;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the run asks of the thread, and what it sees of it.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct OrdersControl {
     /// How orders of an earlier run stand is known.
     pub(super) settled: AtomicBool,
     pub(super) over: AtomicBool,
+    /// Instruments that were not added yet.
+    standby: Mutex<Vec<InstrumentId>>,
     /// It ended by a panic.
     died: AtomicBool,
 }
@@ -90,6 +93,22 @@ impl OrdersControl {
     pub(super) fn note_key(&self, state: KeyState) {
         let at = KeyState::ALL.iter().position(|known| *known == state).unwrap_or(0);
         self.key.store(u8::try_from(at).unwrap_or(0), Ordering::Release);
+    }
+
+    /// Notes which instruments stand by.
+    pub(in crate::run) fn note_standby(&self, standby: &[InstrumentId]) {
+        standby.clone_into(&mut self.standby.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes that one of them was added.
+    pub(super) fn note_added(&self, instrument: InstrumentId) {
+        self.standby.lock().unwrap_or_else(PoisonError::into_inner).retain(|of| *of != instrument);
+    }
+
+    /// Whether an instrument stands by: it was not added yet.
+    #[must_use]
+    pub fn stands_by(&self, instrument: InstrumentId) -> bool {
+        self.standby.lock().unwrap_or_else(PoisonError::into_inner).contains(&instrument)
     }
 
     /// How the key stands.

@@ -410,7 +410,10 @@ impl Gateway {
                 PairChange::Resume(id) => Input::Resume(id),
                 PairChange::Unpause(id) => Input::Unpause(id),
                 PairChange::LookedAt(id) => Input::LookedAt(id),
-                PairChange::Add(id) => Input::Admit(id),
+                PairChange::Add(id) => {
+                    self.parts.control.note_added(id);
+                    Input::Admit(id)
+                }
             };
             self.ask(steady_clock(), input);
         }
