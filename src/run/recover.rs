@@ -8,8 +8,9 @@
 //! a pause by an operator or for a difference; by the venue and by the pairs file it is said anew.
 
 use super::config::Config;
+use crate::domain::decimal::Scaled;
 use crate::domain::event::Command;
-use crate::domain::{InstrumentTable, Kill, Slot};
+use crate::domain::{InstrumentId, InstrumentTable, Kill, Qty, Slot};
 use crate::journal::reader::{has_ended, is_journal};
 use crate::journal::successor::{note_of, note_successor, successor};
 use crate::journal::{JournalError, JournalHeader, JournalReader, Lineage, LockedFile, Recovered, recover};
@@ -209,7 +210,7 @@ impl Earlier {
         }
         let strategies = self.header.strategies.len().max(config.strategies.len());
         for index in 0..strategies {
-            let name = |label: &str, name: &str, instruments: &[crate::domain::InstrumentId]| {
+            let name = |label: &str, name: &str, instruments: &[InstrumentId]| {
                 let ids: Vec<u16> = instruments.iter().map(|id| id.0).collect();
                 format!("{label} ({name}) on instruments {ids:?}")
             };
@@ -231,6 +232,53 @@ impl Earlier {
             }
         }
         Ok(())
+    }
+
+    /// What takes no orders in a run of `config` that goes on with it since the venue does not list it, or not so that it can
+    /// be used: each by its name, and for a person why, and what that leaves.
+    #[must_use]
+    pub fn told_of_unlisted(
+        &self,
+        config: &Config,
+        unlisted: &[(InstrumentId, String)],
+    ) -> Vec<(String, String)> {
+        let told = |(of, problem): &(InstrumentId, String)| {
+            let left = self.told_of_positions(*of).map_or_else(String::new, |held| {
+                format!("; {held} of it is held, and NOTHING PROTECTS OR CLOSES IT until then")
+            });
+            let why = format!(
+                "takes no orders until the venue lists it so that it can be used, which is asked for on ({problem}){left}"
+            );
+            (config.instruments.get(*of).name(), why)
+        };
+        unlisted.iter().map(told).collect()
+    }
+
+    /// The same of what it left in instruments that stand by in that run.
+    #[must_use]
+    pub fn told_of_standby(&self, config: &Config) -> Vec<(String, String)> {
+        let told = |of: &InstrumentId| {
+            let held = self.told_of_positions(*of)?;
+            let why = format!(
+                "stands by ([trading] standby), and {held} of it is held: nothing protects or closes that until the pairs file \
+                 adds it"
+            );
+            Some((config.instruments.get(*of).name(), why))
+        };
+        config.trading.standby.iter().filter_map(told).collect()
+    }
+
+    /// What each strategy held of an instrument, for a person; none where nobody held anything.
+    fn told_of_positions(&self, of: InstrumentId) -> Option<String> {
+        let decimals = self.header.instruments.get(of.index())?.qty_decimals;
+        let desks = self.recovered.desks.iter().zip(&self.header.strategies);
+        let held = desks.filter_map(|(desk, strategy)| {
+            let qty = desk.positions.get(of.index()).map(|position| position.qty)?;
+            let shown = Scaled { value: qty.0.into(), decimals };
+            (qty != Qty::ZERO).then(|| format!("{shown:#} ({})", strategy.label))
+        });
+        let held: Vec<String> = held.collect();
+        (!held.is_empty()).then(|| held.join(", "))
     }
 
     /// Where a run that goes on with it stands.
@@ -518,7 +566,7 @@ mod tests {
         drop(writer);
         let mut earlier = Earlier::read(&path, "").expect("it reads");
         let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false };
-        let of = crate::domain::InstrumentId(1);
+        let of = InstrumentId(1);
         earlier.recovered.killed.push(kill);
         earlier.recovered.paused.push((of, PausedBy::Difference));
         let wanted = [
@@ -528,6 +576,46 @@ mod tests {
         ];
         let told: Vec<_> = earlier.standing_commands().iter().map(Slot::canonical).collect();
         assert_eq!(told, wanted.map(|command| Slot::command(command).canonical()));
+    }
+
+    #[test]
+    fn what_is_held_of_an_instrument_that_takes_no_orders_is_told_with_whose_it_is() {
+        use crate::domain::instrument::tests::sample;
+        use crate::domain::{Market, Position, Price, Side};
+        use crate::strategy::desk::DeskState;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("run.journal");
+        let instruments = ["BTCUSDT", "ETHUSDT"].map(|symbol| sample(Market::Spot, symbol)).to_vec();
+        let of = [0, 1].map(InstrumentId);
+        let strategy = crate::journal::JournalStrategy {
+            label: "mine".into(),
+            name: "holds".into(),
+            instruments: of.to_vec(),
+        };
+        let header = JournalHeader {
+            instruments: instruments.clone(),
+            strategies: vec![strategy],
+            balances: Some(Vec::new()),
+            ..JournalHeader::default()
+        };
+        let policy = crate::journal::SyncPolicy::Never;
+        drop(crate::journal::JournalWriter::create(&path, &header, policy).expect("a new file"));
+        let mut earlier = Earlier::read(&path, "").expect("it reads");
+        let mut position = Position::default();
+        position.apply(Side::Buy, Qty(1_500), Price(10_000), 0);
+        let positions = vec![position, Position::default()];
+        earlier.recovered.desks = vec![DeskState { positions, ..DeskState::default() }];
+        let mut config = Config::embedded_default();
+        config.instruments = InstrumentTable::new(instruments).expect("distinct");
+        config.trading.standby = of.to_vec();
+        let told = earlier.told_of_standby(&config);
+        assert!(
+            matches!(&told[..], [(name, why)] if name == "binance:spot:BTCUSDT" && why.contains("1.5 (mine) of it is held")),
+            "{told:?}"
+        );
+        let told = earlier.told_of_unlisted(&config, &of.map(|of| (of, "it is not there".to_owned())));
+        let bare = told.iter().map(|(_, why)| why.contains("(it is not there); 1.5 (mine) of it is held"));
+        assert_eq!(bare.collect::<Vec<_>>(), [true, false], "{told:?}");
     }
 
     #[test]

@@ -297,7 +297,9 @@ fn live(
         pipeline_options.epoch = earlier.header.epoch;
     }
     // Everything that can be refused is, before a thread is started or a file made.
-    let prepared_orders = prepare_orders(config, &pipeline_options, &options.interrupt, &beside.alerts)?;
+    let header = earlier.as_ref().map(|earlier| &earlier.header);
+    let prepared_orders =
+        prepare_orders(config, &pipeline_options, header, &options.interrupt, &beside.alerts)?;
     let adopted = prepared_orders.as_ref().map(|orders| orders.config.clone());
     pipeline_options.terms = prepared_orders.as_ref().map(|orders| orders.terms.clone());
     pipeline_options.account = prepared_orders.as_ref().and_then(|orders| orders.account);
@@ -310,6 +312,14 @@ fn live(
             log::warn!("{told}");
         }
         log::warn!("{}", earlier.told());
+        let unlisted = prepared_orders.as_ref().map_or(&[][..], |orders| &orders.unlisted);
+        for (name, why) in earlier.told_of_unlisted(&config, unlisted) {
+            log::error!("{name} {why}");
+            beside.alerts.raise(Alert::stopped(&name, "not-listed", "the venue", &why, wall_clock()));
+        }
+        for (name, why) in earlier.told_of_standby(&config) {
+            log::warn!("{name} {why}");
+        }
         standing = earlier.standing_commands();
         pipeline_options.lineage = Some(earlier.lineage());
         (goes_on_with, goes_on_at) = (Some(earlier.path.clone()), Some(earlier.recovered.time));

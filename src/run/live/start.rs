@@ -5,7 +5,7 @@
 
 use super::{LiveError, LiveOptions, Vitals, beat, pump, wall_clock};
 use crate::domain::Slot;
-use crate::journal::Resumed;
+use crate::journal::{JournalHeader, Resumed};
 use crate::pipeline::Wait;
 use crate::run::affinity::available_cores;
 use crate::run::alerts::{Alert, Alerts};
@@ -34,6 +34,7 @@ pub(super) fn earlier(config: &Config, options: &LiveOptions) -> Result<Option<E
 pub(super) fn prepare_orders(
     config: &Config,
     options: &PipelineOptions,
+    earlier: Option<&JournalHeader>,
     interrupt: &Interrupt,
     alerts: &Alerts,
 ) -> Result<Option<PreparedOrders>, LiveError> {
@@ -48,7 +49,7 @@ pub(super) fn prepare_orders(
         ));
     }
     let waiting = |why: &str| alerts.raise(Alert::waiting(why, wall_clock()));
-    Ok(Some(PreparedOrders::check(config, interrupt, &waiting)?))
+    Ok(Some(PreparedOrders::check(config, earlier, interrupt, &waiting)?))
 }
 
 /// What the last run left stopped, or paused, is so before the first event.

@@ -27,7 +27,7 @@ pub use preflight::PreflightError;
 use crate::domain::order::OrderState;
 use crate::domain::{ClientOrderId, Instrument, InstrumentId, InstrumentTable, Market};
 use crate::execution::live::{Closing, HandoverReceiver, HandoverSender, handover};
-use crate::journal::Resumed;
+use crate::journal::{JournalHeader, Resumed};
 use crate::net::TlsClient;
 use crate::net::tls::TlsSetupError;
 use crate::net::websocket::ConnectionSettings;
@@ -89,6 +89,9 @@ pub struct PreparedOrders {
     pub terms: VenueTerms,
     /// The number that the venue gives the account, where it says one.
     pub account: Option<u64>,
+    /// What strategies trade and the venue does not list, or not so that it can be used, and why: it takes no orders until it
+    /// is. There is none but where an earlier run is gone on with.
+    pub unlisted: Vec<(InstrumentId, String)>,
     limits: Vec<RateLimit>,
     credentials: Credentials,
     tls: TlsClient,
@@ -128,19 +131,20 @@ pub struct RunningOrders {
 
 impl PreparedOrders {
     /// Checks key, symbols and account. While the venue wants silence (HTTP 418 or 429) it waits, until `interrupt` is raised,
-    /// and says so through `waiting`.
+    /// and says so through `waiting`. What is traded has to be listed, but where this goes on with an `earlier` run.
     ///
     /// # Errors
     /// [`OrdersError`], with what to do.
     pub fn check(
         config: &Config,
+        earlier: Option<&JournalHeader>,
         interrupt: &Interrupt,
         waiting: &dyn Fn(&str),
     ) -> Result<Self, OrdersError> {
         let tls = TlsClient::new(&config.venue.tls)?;
-        let preflight::Found { credentials, config, terms, account, limits } =
-            preflight::check(config, &tls, interrupt, waiting)?;
-        Ok(Self { config, terms, account, limits, credentials, tls })
+        let preflight::Found { credentials, config, terms, account, limits, unlisted } =
+            preflight::check(config, earlier, &tls, interrupt, waiting)?;
+        Ok(Self { config, terms, account, unlisted, limits, credentials, tls })
     }
 
     /// Starts the sending thread and its helpers, with the orders of an earlier run, if there was one, and its epoch.

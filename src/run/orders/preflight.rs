@@ -7,6 +7,7 @@ use crate::domain::decimal::DecimalError;
 use crate::domain::instrument::TableError;
 use crate::domain::wallet::START_DECIMALS;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Market, StartingBalance, Time, decimal};
+use crate::journal::JournalHeader;
 use crate::net::http::{HttpAnswer, HttpClient, HttpRequest};
 use crate::net::{Endpoint, TlsClient, said};
 use crate::run::config::{Config, TradingConfig};
@@ -14,6 +15,7 @@ use crate::run::interrupt::Interrupt;
 use crate::run::live::wall_clock;
 use crate::security::Credentials;
 use crate::venue::binance::exchange_info::{ExchangeInfo, Fees, InfoError, RateLimit, Symbol};
+use crate::venue::binance::filters::Filters;
 use crate::venue::binance::request::{Request, RestRequest, Timing};
 use crate::venue::{NativeForms, VenueTerms};
 use serde_json::Value;
@@ -106,7 +108,7 @@ pub enum PreflightError {
     /// The account may not trade.
     #[error("the account may not trade: ask the venue")]
     AccountMayNotTrade,
-    /// A strategy trades what is not listed.
+    /// A strategy trades what is not listed, and no run before left anything in it.
     #[error("{name} is traded by a strategy, and cannot be: {problem}")]
     NotListed {
         /// The instrument.
@@ -142,12 +144,26 @@ pub(super) struct Found {
     pub account: Option<u64>,
     /// What the venue lets be asked of it, now.
     pub limits: Vec<RateLimit>,
+    /// What strategies trade and the venue does not list, or not so that it can be used, and why: it takes no orders until it is.
+    pub unlisted: Vec<(InstrumentId, String)>,
+}
+
+/// The instruments by the rules that the venue lists now.
+struct Adopted {
+    instruments: InstrumentTable,
+    terms: VenueTerms,
+    limits: Vec<RateLimit>,
+    unlisted: Vec<(InstrumentId, String)>,
 }
 
 /// Asks everything, in the order in which it can fail. A venue that wants silence is given it, until `interrupt` is raised.
 /// Each wait is told through `waiting` too.
+///
+/// Of a run that goes on with an `earlier` one, what is not listed is no reason to refuse it: all else that was left would
+/// have nobody to look after it.
 pub(super) fn check(
     config: &Config,
+    earlier: Option<&JournalHeader>,
     tls: &TlsClient,
     interrupt: &Interrupt,
     waiting: &dyn Fn(&str),
@@ -156,16 +172,16 @@ pub(super) fn check(
     let endpoint = config.venue.endpoints(Market::Spot).rest.clone();
     let http = HttpClient::new(tls, TIMEOUT, BODY_BYTES_MAX);
     let trading = &config.trading;
-    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading, interrupt, waiting };
+    let mut desk = Asking { http, endpoint, credentials, offset_ns: 0, trading, earlier, interrupt, waiting };
     desk.patiently(Asking::learn_the_time)?;
     desk.patiently(|desk| desk.check_the_key())?;
-    let (instruments, terms, limits) = desk.patiently(|desk| desk.adopt(config))?;
+    let Adopted { instruments, terms, limits, unlisted } = desk.patiently(|desk| desk.adopt(config))?;
     let (balances, account) = desk.patiently(|desk| desk.balances(&instruments))?;
     let mut adopted = config.clone();
     adopted.instruments = instruments;
     adopted.paper.balances.retain(|balance| balance.market != Market::Spot);
     adopted.paper.balances.extend(balances);
-    Ok(Found { credentials: desk.credentials, config: adopted, terms, account, limits })
+    Ok(Found { credentials: desk.credentials, config: adopted, terms, account, limits, unlisted })
 }
 
 struct Asking<'a> {
@@ -175,6 +191,8 @@ struct Asking<'a> {
     /// The venue's clock less ours, ns.
     offset_ns: i64,
     trading: &'a TradingConfig,
+    /// Of the run that this one goes on with.
+    earlier: Option<&'a JournalHeader>,
     interrupt: &'a Interrupt,
     waiting: &'a dyn Fn(&str),
 }
@@ -329,10 +347,7 @@ impl Asking<'_> {
     }
 
     /// The instruments by the rules that the venue lists now, with its limits; what differs from the files is told.
-    fn adopt(
-        &self,
-        config: &Config,
-    ) -> Result<(InstrumentTable, VenueTerms, Vec<RateLimit>), PreflightError> {
+    fn adopt(&self, config: &Config) -> Result<Adopted, PreflightError> {
         const WHAT: &str = "exchangeInfo";
         let answer = self.good(WHAT, self.get(WHAT, "/api/v3/exchangeInfo")?)?;
         let mut all = config.instruments.all().to_vec();
@@ -340,6 +355,7 @@ impl Asking<'_> {
         // Fees are not listed; those of the files are kept below.
         let fees = Fees { maker: Default::default(), taker: Default::default() };
         let info = ExchangeInfo::read_wanted(&answer.body, fees, &spot)?;
+        let mut unlisted = Vec::new();
         for ours in all.iter_mut().filter(|i| i.market == Market::Spot) {
             match info.symbol(&ours.symbol) {
                 Some(symbol) => {
@@ -352,10 +368,18 @@ impl Asking<'_> {
                     let unusable = info.unusable.iter().find(|u| u.symbol == ours.symbol);
                     let problem =
                         unusable.map_or("the venue does not list it".to_owned(), ToString::to_string);
-                    if trades(config, ours.id) {
-                        return Err(PreflightError::NotListed { name: ours.name(), problem });
+                    let traded = trades(config, ours.id);
+                    match self.listed_before(ours) {
+                        Some(then) => *ours = by_rules_of(ours, then),
+                        None if traded => {
+                            return Err(PreflightError::NotListed { name: ours.name(), problem });
+                        }
+                        None => {}
                     }
-                    log::warn!("{}: {problem}", ours.name());
+                    match traded {
+                        true => unlisted.push((ours.id, problem)),
+                        false => log::warn!("{}: {problem}", ours.name()),
+                    }
                 }
             }
         }
@@ -363,14 +387,27 @@ impl Asking<'_> {
             Market::Spot => info.symbol(&i.symbol),
             Market::UsdM | Market::CoinM => None,
         };
-        let terms = VenueTerms {
-            filters: all
-                .iter()
-                .map(|i| listed(i).map_or_else(|| i.into(), |symbol| symbol.filters))
-                .collect(),
-            forms: all.iter().map(|i| listed(i).map_or(NativeForms::NONE, NativeForms::of_symbol)).collect(),
-        };
-        Ok((InstrumentTable::new(all)?, terms, info.rate_limits))
+        let terms = all.iter().map(|i| match listed(i) {
+            Some(symbol) => (symbol.filters, NativeForms::of_symbol(symbol)),
+            None => self.terms_before(i).unwrap_or_else(|| (i.into(), NativeForms::NONE)),
+        });
+        let (filters, forms) = terms.unzip();
+        let terms = VenueTerms { filters, forms };
+        let (instruments, limits) = (InstrumentTable::new(all)?, info.rate_limits);
+        Ok(Adopted { instruments, terms, limits, unlisted })
+    }
+
+    /// How a spot instrument was listed for the run that this one goes on with, which orders and positions of it are in.
+    fn listed_before(&self, ours: &Instrument) -> Option<&Instrument> {
+        let then = self.earlier?.instruments.get(ours.id.index())?;
+        (ours.market == Market::Spot && then.name() == ours.name()).then_some(then)
+    }
+
+    /// What else the venue told of it then.
+    fn terms_before(&self, ours: &Instrument) -> Option<(Filters, NativeForms)> {
+        self.listed_before(ours)?;
+        let (terms, at) = (self.earlier?.terms.as_ref()?, ours.id.index());
+        Some((*terms.filters.get(at)?, *terms.forms.get(at)?))
     }
 
     /// Whether orders in a symbol may name the configured mode of self-trade prevention.
@@ -448,15 +485,20 @@ fn trades(config: &Config, id: InstrumentId) -> bool {
     config.strategies.iter().any(|strategy| strategy.instruments.contains(&id))
 }
 
-/// Gives `ours` the rules of `theirs`, and tells what changed.
-fn take_over(ours: &mut Instrument, theirs: &Instrument) {
-    let listed = Instrument {
+/// `ours` by the rules of `theirs`.
+fn by_rules_of(ours: &Instrument, theirs: &Instrument) -> Instrument {
+    Instrument {
         id: ours.id,
         venue: ours.venue.clone(),
         maker_fee: ours.maker_fee,
         taker_fee: ours.taker_fee,
         ..theirs.clone()
-    };
+    }
+}
+
+/// Gives `ours` the rules of `theirs`, and tells what changed.
+fn take_over(ours: &mut Instrument, theirs: &Instrument) {
+    let listed = by_rules_of(ours, theirs);
     if listed != *ours {
         let shown = |i: &Instrument| {
             let scaled = |value: i64, decimals| decimal::Scaled { value: value.into(), decimals };
