@@ -153,7 +153,7 @@ impl<R: RuleList> Judge<R> {
     }
 
     /// Whether there is anything to close: less than a lot is nothing.
-    fn is_left(&self, strategy: StrategyId, of: InstrumentId) -> bool {
+    pub(super) fn is_left(&self, strategy: StrategyId, of: InstrumentId) -> bool {
         self.table.get(of).whole_lots(self.exposure.held(strategy, of).abs()) != Qty::ZERO
     }
 

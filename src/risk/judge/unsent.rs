@@ -121,10 +121,10 @@ impl<R: RuleList> Judge<R> {
         if self.paused.is_suspended(of) {
             return Some(Unclosed::Suspended);
         }
-        let instrument = self.table.get(of);
-        if instrument.whole_lots(held) > Qty::ZERO {
+        if self.is_left(strategy, of) {
             return Some(Unclosed::NoMarket);
         }
+        let instrument = self.table.get(of);
         // What a commission leaves of a position is nothing to tell.
         let least = quote_units(instrument.min_notional, instrument.notional_decimals());
         let worth = self.exposure.value(of, self.exposure.mark_of(of), held);
