@@ -32,6 +32,7 @@ mod names;
 mod overview;
 mod pausing;
 mod reacting;
+mod reply;
 mod request;
 mod server;
 mod stages;
@@ -73,7 +74,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use server::Server;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -449,9 +450,6 @@ fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
-/// A reply is some kilobytes, or some hundred where three hundred instruments have something wrong.
-const REPLY_BYTES_MAX: u64 = 16 << 20;
-
 /// Asks a running process.
 ///
 /// # Errors
@@ -464,21 +462,16 @@ pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, Cont
         }
         _ => ControlError::NoAnswer { path: socket.to_owned(), error },
     };
-    let asked = || -> io::Result<String> {
+    let asked = || -> io::Result<ControlReply> {
         let mut stream = connect(socket, ANSWERED_WITHIN)?;
         // Of another namespace of processes it is told as 0.
         listens.set(getsockopt(&stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0));
-        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;
-        let mut reply = String::new();
-        BufReader::new(stream.take(REPLY_BYTES_MAX)).read_line(&mut reply)?;
-        Ok(reply)
+        reply::read(&mut stream, ANSWERED_WITHIN)
     };
     let reply = asked().map_err(no_answer)?;
-    let reply: ControlReply = serde_json::from_str(&reply)
-        .map_err(|error| no_answer(io::Error::new(io::ErrorKind::InvalidData, error)))?;
     match reply.error {
         Some(error) => Err(ControlError::Refused(error)),
         None => Ok(reply),
