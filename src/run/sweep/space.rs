@@ -33,29 +33,48 @@ impl Axis {
         if name.is_empty() {
             return Err(SpaceError::Syntax(text.to_owned()));
         }
-        let mut axis = Self { name, values: Vec::new() };
+        let mut axis = Gathered { axis: Self { name, values: Vec::new() }, there: HashSet::new() };
         for part in values.split(',').map(str::trim) {
             if part.is_empty() {
-                return Err(SpaceError::Empty { name: axis.name });
+                return Err(SpaceError::Empty { name: axis.axis.name });
             }
             match part.split_once("..") {
                 Some((from, rest)) => axis.add_range(part, from, rest)?,
                 None => axis.add(part.to_owned())?,
             }
         }
-        Ok(axis)
+        Ok(axis.axis)
     }
+}
 
+/// An axis whose values are being read.
+struct Gathered {
+    axis: Axis,
+    /// What its values are, whatever way they are written: `2` and `02` are one.
+    there: HashSet<Value>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Value {
+    Number(i64),
+    Text(String),
+}
+
+impl Gathered {
     fn add(&mut self, value: String) -> Result<(), SpaceError> {
-        if self.values.contains(&value) {
-            return Err(SpaceError::Twice { name: self.name.clone(), value });
+        let is = match parse(value.as_bytes(), PARAM_DECIMALS) {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Text(value.clone()),
+        };
+        if !self.there.insert(is) {
+            return Err(SpaceError::Twice { name: self.axis.name.clone(), value });
         }
-        self.values.push(value);
+        self.axis.values.push(value);
         Ok(())
     }
 
     fn add_range(&mut self, range: &str, from: &str, rest: &str) -> Result<(), SpaceError> {
-        let refused = || SpaceError::Range { name: self.name.clone(), range: range.to_owned() };
+        let refused = || SpaceError::Range { name: self.axis.name.clone(), range: range.to_owned() };
         let (to, step) = rest.split_once(':').unwrap_or((rest, "1"));
         let number = |text: &str| parse(text.trim().as_bytes(), PARAM_DECIMALS).map_err(|_| refused());
         let (from, to, step) = (number(from)?, number(to)?, number(step)?);
@@ -211,6 +230,11 @@ mod tests {
     }
 
     #[test]
+    fn a_long_range_is_read_at_once() {
+        assert_eq!(values("x=1..1000000").len() as u64, POINTS_MAX);
+    }
+
+    #[test]
     fn what_is_wrong_is_told() {
         let told = |text: &str| Axis::parse(text).expect_err("it is wrong").to_string();
         assert!(told("fast").contains("expected NAME=VALUES"));
@@ -221,6 +245,8 @@ mod tests {
         assert!(told("fast=1..5:0").contains("is not a range"));
         assert!(told("fast=a..b").contains("is not a range"));
         assert!(told("fast=5,5").contains("5 is there twice"));
+        assert!(told("fast=2,3,02").contains("02 is there twice"));
+        assert!(told("fast=0.10..0.30:0.10,0.200").contains("0.200 is there twice"));
         assert!(told("fast=0..90000:0.00000001").contains("search some of them"));
         assert_eq!(Space::new(vec![]), Err(SpaceError::NoAxis));
         let axis = Axis::parse("a=1,2").expect("good");
