@@ -118,6 +118,21 @@ pub fn given(rates: &[FundingRate], every_ns: u64) -> Vec<RatesGiven> {
     times.into_iter().filter_map(reach).collect()
 }
 
+/// Where rates are missing among the others of an instrument, at these times in order: longer without one than before and after
+/// it, where what is between two changes from one place to the next, or than any venue is.
+fn holes(times: &[Time]) -> Vec<(Time, Time)> {
+    let gaps: Vec<u64> = times.windows(2).map(|two| two[1].since(two[0])).collect();
+    let hole = |(at, &gap): (usize, &u64)| {
+        let beside = [at.checked_sub(1), at.checked_add(1)].map(|beside| gaps.get(beside?).copied());
+        let usual = match beside {
+            [Some(before), Some(after)] => before.max(after).min(DAY_NS),
+            _ => DAY_NS,
+        };
+        (gap > usual + MINUTE_NS).then(|| (times[at], times[at + 1]))
+    };
+    gaps.iter().enumerate().filter_map(hole).collect()
+}
+
 /// What of a run from and until these moments the rates of `file` say nothing about.
 pub fn notes(
     file: &str,
@@ -156,6 +171,17 @@ pub fn notes(
             let last = of.last;
             notes.push(format!(
                 "{file}: the FUNDING RATES of {name} end at {last}, and the run at {until}: none was paid after"
+            ));
+        }
+        let times: Vec<Time> =
+            funding.rates.iter().filter(|of| of.instrument == instrument.id).map(|of| of.time).collect();
+        let mut holes = holes(&times);
+        holes.retain(|&(begins, ends)| begins < until && ends > from);
+        if let Some((begins, ends)) = holes.first() {
+            let count = holes.len();
+            notes.push(format!(
+                "{file}: the FUNDING RATES of {name} have {count} holes within the run, the first from {begins} to {ends}: none \
+                 was paid in them"
             ));
         }
     }
@@ -208,5 +234,16 @@ mod tests {
         let ends = notes[1].contains("I2USDT end at ") && notes[1].contains("none was paid after");
         assert!(notes.len() == 2 && begins && ends, "{notes:?}");
         assert_eq!(told(&part, None, (17, 31)), Vec::<String>::new());
+        // A venue that pays more often from some day on, and less often again, leaves none out.
+        let changing = hours(&[0, 1, 2], &[8, 16, 24, 28, 32, 36, 44, 52]);
+        assert_eq!(told(&changing, None, (0, 60)), Vec::<String>::new());
+        let holed = hours(&[0, 1, 2], &[8, 16, 24, 40, 48, 56, 80, 88]);
+        let notes = told(&holed, None, (0, 90));
+        assert!(
+            notes.len() == 3 && notes[1].contains("I1USDT have 2 holes within the run, the first from "),
+            "{notes:?}"
+        );
+        assert!(told(&holed, None, (50, 90))[0].contains("have 1 holes within"), "{notes:?}");
+        assert_eq!(told(&holed, None, (81, 90)), Vec::<String>::new());
     }
 }
