@@ -572,7 +572,7 @@ fn funding_rates_of_a_file_are_paid_when_they_were() {
     };
     // Not in order; the first came before anything was held, and the last after the end.
     let own = format!(
-        "time,instrument,rate\n{},{FUTURE},-0.0001\n\n{}, {FUTURE} ,0.0002\n{},{FUTURE},0.5\n{},{FUTURE},0.5\n",
+        "time,instrument,rate\n{},{FUTURE},-0.0001\n\n{}, {FUTURE} ,0.0002\n{},{FUTURE},0.05\n{},{FUTURE},0.05\n",
         at(200),
         at(60),
         at(0),
@@ -603,8 +603,12 @@ fn a_file_of_funding_rates_that_are_of_another_time_is_told() {
         future("hold-long", &settings, &flat(10_001, 490)).notes
     };
     let rate = |bar: i64| format!("{},0.0001\n", (BEGIN as i64 / 60_000_000_000 + bar) * 60_000);
-    let within = format!("time,rate\n{}{}", rate(-9_000), rate(60));
+    let within = format!("time,rate\n{}{}", rate(-420), rate(60));
     assert_eq!(told(&within, ""), Vec::<String>::new());
+    let [hole] = &told(&format!("time,rate\n{}{}", rate(-9_000), rate(60)), "")[..] else {
+        panic!("one note")
+    };
+    assert!(hole.contains(&format!("of {FUTURE} have holes within the run (1, the first from ")), "{hole}");
     let [outside] = &told(&format!("time,rate\n{}{}", rate(-9_000), rate(9_000)), "")[..] else {
         panic!("one note")
     };
@@ -645,7 +649,11 @@ fn a_bad_file_of_funding_rates_is_told_by_its_line() {
         ("time,rate\n1700000000,0.0001\n", 2, "a time in ms since 1970, of 2000"),
         ("time,rate\n1700000000000,NaN\n", 2, "at most 8 decimals"),
         ("time,rate\n1700000000000,0.000000001\n", 2, "at most 8 decimals"),
-        ("time,rate\n1700000000000\n", 2, "at most 8 decimals"),
+        ("time,rate\n1700000000000\n", 2, "the 2 fields of the heading, and has 1"),
+        ("time,rate\n1700000000000,0,0001\n", 2, "the 2 fields of the heading, and has 3"),
+        ("time,rate\n1700000000000,0.0001,x\n", 2, "the 2 fields of the heading, and has 3"),
+        ("time,rate\n1700000000000,00010000\n", 2, "a rate from -0.05 to 0.05"),
+        ("time,rate\n1700000000000,0.05\n1700028800000,-0.05000001\n", 3, "a rate from -0.05 to 0.05"),
         ("time,instrument,rate\n1700000000000,usa:spot:XYZ,0.0001\n", 2, "\"usa:spot:XYZ\" is no USD-M"),
         (
             "time,rate\n1700028800000,0.0001\n\n1700000000000,0.0001\n1700028800000,0.0001\n",

@@ -1,11 +1,11 @@
 //! Funding rates from a CSV file, and how far they reach.
 
 use super::fault::BacktestError;
-use crate::domain::decimal;
+use crate::domain::decimal::{self, Scaled};
 use crate::domain::instrument::FeeRate;
 use crate::domain::{Instrument, InstrumentId, Market, Time};
 use crate::execution::fills::{Funding, FundingRate, RatesGiven};
-use crate::run::config::Config;
+use crate::run::config::{Config, FUNDING_MAX};
 use std::collections::BTreeMap;
 
 /// What a time in ms is at least and at most: from 2000 to 2286. One before is in seconds.
@@ -17,7 +17,8 @@ const DAY_NS: u64 = 24 * 60 * MINUTE_NS;
 
 /// Rates of `text`, in order of time: columns `time` (or `calc_time`; ms since 1970), `rate` (or `last_funding_rate`), and
 /// `instrument`, without which they are of the one USD-M instrument that is traded. Each is paid: a row that is there twice
-/// would be paid twice, and is refused.
+/// would be paid twice, and is refused, as is one with more or fewer fields than the heading or with a rate that no venue has:
+/// a decimal comma is both.
 ///
 /// # Errors
 /// [`BacktestError::File`] with the line that is wrong.
@@ -53,6 +54,11 @@ pub fn read(
     let mut rates = Vec::new();
     for (line, number) in lines {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        if fields.len() != names.len() {
+            let expected =
+                format!("must have the {} fields of the heading, and has {}", names.len(), fields.len());
+            return Err(bad(number, expected));
+        }
         let field = |at: usize| fields.get(at).copied().unwrap_or_default();
         let millis: Option<u64> = field(time_at).parse().ok();
         if millis.is_some_and(|millis| !MILLIS.contains(&millis)) {
@@ -67,6 +73,13 @@ pub fn read(
                 "must have a time in ms since 1970 and a rate with at most 8 decimals".into(),
             ));
         };
+        if rate.abs() > FUNDING_MAX.0 {
+            let max = Scaled { value: FUNDING_MAX.0.into(), decimals: FeeRate::DECIMALS };
+            return Err(bad(
+                number,
+                format!("must have a rate from -{max:#} to {max:#} of a position's value"),
+            ));
+        }
         let instrument = match (only, name_at) {
             (Some(only), _) => only,
             (None, at) => {
@@ -180,8 +193,8 @@ pub fn notes(
         if let Some((begins, ends)) = holes.first() {
             let count = holes.len();
             notes.push(format!(
-                "{file}: the FUNDING RATES of {name} have {count} holes within the run, the first from {begins} to {ends}: none \
-                 was paid in them"
+                "{file}: the FUNDING RATES of {name} have holes within the run ({count}, the first from {begins} to {ends}): \
+                 none was paid in them"
             ));
         }
     }
@@ -240,10 +253,10 @@ mod tests {
         let holed = hours(&[0, 1, 2], &[8, 16, 24, 40, 48, 56, 80, 88]);
         let notes = told(&holed, None, (0, 90));
         assert!(
-            notes.len() == 3 && notes[1].contains("I1USDT have 2 holes within the run, the first from "),
+            notes.len() == 3 && notes[1].contains("I1USDT have holes within the run (2, the first from "),
             "{notes:?}"
         );
-        assert!(told(&holed, None, (50, 90))[0].contains("have 1 holes within"), "{notes:?}");
+        assert!(told(&holed, None, (50, 90))[0].contains("holes within the run (1, "), "{notes:?}");
         assert_eq!(told(&holed, None, (81, 90)), Vec::<String>::new());
     }
 }

@@ -202,9 +202,11 @@ const SPAN_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("
 const SPAN_MAX: u64 = 36_525 * 86_400;
 
 /// A fraction of at most 5 %.
+/// The largest funding rate, either way: more than a venue lets one be.
+pub const FUNDING_MAX: FeeRate = FeeRate(POW10[FeeRate::DECIMALS as usize] / 20);
+
 fn rate(given: &Given<String>, checks: &mut Checks<'_>) -> Option<FeeRate> {
-    const MAX: i64 = POW10[FeeRate::DECIMALS as usize] / 20;
-    checks.decimal(given.as_ref()?, FeeRate::DECIMALS, -MAX..=MAX).map(FeeRate)
+    checks.decimal(given.as_ref()?, FeeRate::DECIMALS, -FUNDING_MAX.0..=FUNDING_MAX.0).map(FeeRate)
 }
 
 /// A day, `2024-08-08`, or a moment, `2024-08-08T12:00:00Z`; empty: none.

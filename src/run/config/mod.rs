@@ -29,7 +29,8 @@ mod venue;
 pub use alerts::AlertConfig;
 pub use audit::AuditConfig;
 pub use backtest::{
-    BacktestConfig, FillChoice, LatencyChoice, PathRule, SPAN_EXPECTED, parse_span, parse_time, span_label,
+    BacktestConfig, FUNDING_MAX, FillChoice, LatencyChoice, PathRule, SPAN_EXPECTED, parse_span, parse_time,
+    span_label,
 };
 pub use hours::HoursConfig;
 pub use place::ControlPlace;
