@@ -285,8 +285,8 @@ fn a_walk_forward_over_a_feed_trades_in_later_windows_and_tells_of_a_book_that_i
     let (dir, _files, history) = imported();
     let file = dir.path().join("my.toml").display().to_string();
     let text = format!(
-        "{}\n[backtest]\nfill = \"depth\"\nqty_decimals = 3\nhistory = \"{}\"\n[[strategy]]\nname = \"imbalance-maker\"\n\
-         instruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.010\"\nthreshold = 0.1\nhold_ms = 200\n",
+        "{}\n[backtest]\nfill = \"depth\"\nqty_decimals = 3\nequity_seconds = 1\nhistory = \"{}\"\n[[strategy]]\nname = \
+         \"imbalance-maker\"\ninstruments = [\"binance:usdm:BTCUSDT\"]\n[strategy.params]\nqty = \"0.010\"\nthreshold = 0.1\nhold_ms = 200\n",
         support::backtest::LIMITS,
         history.display()
     );

@@ -381,6 +381,15 @@ fn text(report: &SweepReport) -> String {
             report.candidates.len()
         );
     }
+    let all = &report.candidates;
+    if ruined < all.len() && all.iter().all(|candidate| candidate.objective.is_none()) {
+        let _ = writeln!(
+            out,
+            "\nNOT RANKED: no run has a {}: it needs several points of the equity curve within a run ([backtest] equity_seconds \
+             says how far apart), and trades",
+            report.objective
+        );
+    }
     if let Some(walk) = &report.walk_forward {
         let _ = writeln!(out, "\nwalk-forward over {} windows", walk.windows.len());
         for window in &walk.windows {
@@ -393,6 +402,16 @@ fn text(report: &SweepReport) -> String {
                 report.objective,
                 figure(window.in_sample_objective),
                 figure(window.out_of_sample_objective)
+            );
+        }
+        let blind = walk.windows.iter().filter(|window| window.values.is_none()).count();
+        if blind > 0 {
+            let _ = writeln!(
+                out,
+                "  {blind} of {} windows chose nothing: no run has a {} while training, for which [backtest] equity_seconds may be \
+                 too long",
+                walk.windows.len(),
+                report.objective
             );
         }
         let idle = walk.windows.iter().filter(|w| w.out_of_sample.as_ref().is_some_and(|s| s.traded == 0.0));
@@ -494,5 +513,13 @@ mod tests {
         let one = told([-10.0, 110.0]);
         assert!(one.contains("\nRUINED: nothing was left in 1 of 2 runs"), "{one}");
         assert!(!told([90.0, 110.0]).contains("RUINED"));
+        assert!(!one.contains("NOT RANKED"), "{one}");
+        // A beginning and an end are one return.
+        let two = [Sample::new(Time(0), 100.0), Sample::new(Time(900_000_000_000), 155.0)];
+        let statistics = statistics(&Inputs { equity: &two, ..Inputs::default() });
+        let result = Ok(Evaluation { statistics, equity: Vec::new() });
+        let short = [Done { task: Task::of(Point(0), whole), result }];
+        let told = text(&report_of(Vec::new(), rank(&space, &short, &OBJECTIVES[0], 0).candidates));
+        assert!(told.contains("\nNOT RANKED: no run has a ") && told.contains("equity_seconds"), "{told}");
     }
 }

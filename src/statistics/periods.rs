@@ -95,7 +95,8 @@ impl Periods {
 
     /// What suits a curve: days from two months on, hours from two days on, minutes from two hours on, else seconds; but
     /// nothing shorter than what lies between two of its points: where that is more than half as long again, these are
-    /// periods themselves, as many a year as there are.
+    /// periods themselves, as many a year as there are. A curve of a beginning and an end alone is one period: cut into more,
+    /// all but the last would be of nothing, and make a ratio of whatever was earned.
     ///
     /// Where the market closes, periods without a point are none: they would be returns of nothing, among which what was
     /// lost does not show. It closes where no more than five of the seven weekdays have a point, by days that begin at some
@@ -105,7 +106,8 @@ impl Periods {
         let (Some(first), Some(last)) = (points.first(), points.last()) else {
             return Self::of(PeriodKind::Days);
         };
-        let (span, apart) = (last.time.since(first.time), median_gap(points));
+        let span = last.time.since(first.time);
+        let apart = if points.len() == 2 { span } else { median_gap(points) };
         let kind = match (span, apart) {
             (span, apart) if span >= 60 * DAY_NS || apart >= DAY_NS / 2 => PeriodKind::Days,
             (span, apart) if span >= 2 * DAY_NS || apart >= 1_800 * S => PeriodKind::Hours,
@@ -295,9 +297,11 @@ mod tests {
     fn the_period_fits_the_span() {
         let kind = |points: &[(u64, f64)]| Periods::fitting(&curve(points)).kind;
         assert_eq!(kind(&[]), PeriodKind::Days);
-        assert_eq!(kind(&[(0, 1.0), (600 * S, 1.0)]), PeriodKind::Seconds);
-        assert_eq!(kind(&[(0, 1.0), (5 * 3_600 * S, 1.0)]), PeriodKind::Minutes);
-        assert_eq!(kind(&[(0, 1.0), (9 * DAY_NS, 1.0)]), PeriodKind::Hours);
+        for span in [600 * S, 5 * HOUR_NS, 9 * DAY_NS, 400 * DAY_NS] {
+            let two = curve(&[(0, 100.0), (span, 155.0)]);
+            let periods = Periods::fitting(&two);
+            assert_eq!((periods.kind, periods.sample(&two).len()), (PeriodKind::Points, 2), "{span}");
+        }
         // Tuesdays to Saturdays, as daily bars of New York end by UTC; and six days of the week.
         let on =
             |days: fn(u64) -> bool| (0..90).filter(move |day| days(day % 7)).map(|day| (day * DAY_NS, 1.0));
@@ -313,6 +317,9 @@ mod tests {
         assert_eq!(kind(&every(3_600 * S, 20)), PeriodKind::Hours);
         assert_eq!(kind(&every(60 * S, 20)), PeriodKind::Minutes);
         assert_eq!(kind(&every(S, 20)), PeriodKind::Seconds);
+        assert_eq!(kind(&every(S, 2 * 3_600)), PeriodKind::Seconds);
+        assert_eq!(kind(&every(S, 2 * 3_600 + 1)), PeriodKind::Minutes);
+        assert_eq!(kind(&every(60 * S, 9 * 24 * 60)), PeriodKind::Hours);
         // What has no point within is no period, at any length.
         for (apart, count) in [(2 * DAY_NS, 40), (4 * HOUR_NS, 252), (300 * S, 50), (10 * S, 100)] {
             let periods = Periods::fitting(&super::tests::curve(&every(apart, count)));
