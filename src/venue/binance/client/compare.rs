@@ -1,5 +1,6 @@
 //! Comparing the venue's balances with what fills imply. A difference that is the same twice, with nothing under way that
-//! could explain it, halts the asset's instruments; what the venue's own precision explains is taken over.
+//! could explain it, halts the asset's instruments; what the venue's own precision explains is taken over. The same is one
+//! that moved by no more than the venue has cut since: where each trade is cut, none would be the same to the last digit.
 
 use super::OrderClient;
 use super::ledger::shown;
@@ -11,7 +12,33 @@ use super::tracked::Phase;
 use crate::domain::{InstrumentId, Time};
 use std::collections::BTreeMap;
 
+/// What differed at a look, and what all cuts by then stay below, both by asset.
+pub(super) struct Differed {
+    of: BTreeMap<String, i128>,
+    cuts: BTreeMap<String, i128>,
+}
+
+impl Differed {
+    /// Whether a difference is the one that was there, now that all cuts stay below `cuts`.
+    fn is(&self, asset: &str, difference: i128, cuts: &BTreeMap<String, i128>) -> bool {
+        let of = |cuts: &BTreeMap<String, i128>| cuts.get(asset).copied().unwrap_or(0);
+        let since = of(cuts) - of(&self.cuts);
+        self.of.get(asset).is_some_and(|before| (difference - before).abs() < since.max(1))
+    }
+
+    /// Whether all that differs now did, and the other way round.
+    pub(super) fn are(&self, differences: &BTreeMap<String, i128>, cuts: &BTreeMap<String, i128>) -> bool {
+        self.of.len() == differences.len()
+            && differences.iter().all(|(asset, difference)| self.is(asset, *difference, cuts))
+    }
+}
+
 impl OrderClient {
+    /// What differed at the last look.
+    pub(super) fn differed(&self) -> Differed {
+        Differed { of: self.looks.differences.clone(), cuts: self.looks.cuts.clone() }
+    }
+
     /// Whether something is under way that could explain a difference.
     pub(super) fn in_flight(&self) -> bool {
         self.orders
@@ -50,10 +77,12 @@ impl OrderClient {
             .filter(|(_, difference)| *difference != 0)
             .map(|(asset, difference)| (asset.clone(), difference))
             .collect();
-        let busy = self.in_flight();
+        let (busy, before) = (self.in_flight(), self.differed());
+        // What is taken over counts from here on.
+        self.looks.cuts = self.ledger.cuts().into_iter().collect();
         let (mut stays, mut missing) = (Vec::new(), Vec::new());
         for (asset, difference) in &differences {
-            let stayed = !busy && self.looks.differences.get(asset) == Some(difference);
+            let stayed = !busy && before.is(asset, *difference, &self.looks.cuts);
             let of_run =
                 self.instruments.iter().any(|l| [&l.instrument.base, &l.instrument.quote].contains(&asset));
             let halts = stayed && of_run && !self.looks.adopt && !self.looks.looked_at.contains(asset);

@@ -98,14 +98,14 @@ impl OrderClient {
         self.tell_external(out);
         // It is to hold whatever somebody may be trading just now.
         self.looks.adopt = false;
-        let (before, busy) = (self.looks.differences.clone(), self.in_flight());
+        let (before, busy) = (self.differed(), self.in_flight());
         let answer = self.compare(now, look, venue, out);
         let differences = &self.looks.differences;
         let lacks_some = |asset: &String| !earlier.assets.contains(asset) && self.is_traded(asset);
         let judged = match differences.is_empty() {
             // What an asset has from now on is known once all that is its orders' is booked.
             true => !busy || !unknown.iter().any(lacks_some),
-            false => !busy && *differences == before,
+            false => !busy && before.are(differences, &self.looks.cuts),
         };
         if !judged {
             self.looks.earlier = Some(earlier);

@@ -132,6 +132,8 @@ pub struct Looks {
     pub(super) looked_at: BTreeSet<String>,
     /// What differed at the last look: venue less ours.
     pub(super) differences: BTreeMap<String, i128>,
+    /// What all that the venue had cut by then stays below, by asset.
+    pub(super) cuts: BTreeMap<String, i128>,
     /// What the ring was told to be missing of an asset, below zero, while nobody has looked at what differs.
     pub(super) missing: BTreeMap<String, i128>,
     /// Looks in a row that found a difference.
@@ -165,6 +167,7 @@ impl Default for Looks {
             adopt: false,
             looked_at: BTreeSet::new(),
             differences: BTreeMap::new(),
+            cuts: BTreeMap::new(),
             missing: BTreeMap::new(),
             differing: 0,
             unlearnt: Vec::new(),

@@ -65,6 +65,32 @@ fn what_the_venues_precision_explains_is_taken_over_and_told_and_no_more_of_it()
 }
 
 #[test]
+fn a_difference_halts_though_the_venue_cuts_trades_between_any_two_looks() {
+    let mut rig = Rig::started();
+    rig.forget();
+    let mut orders = 0;
+    for _ in 0..200 {
+        if rig.notes(|n| matches!(n, Notice::Difference { .. })) as u64 >= orders {
+            orders += 1;
+            let (_, id) = rig.place(orders);
+            accept(&mut rig, &id);
+            let trades = [(70 + 2 * orders, "0.00100001"), (71 + 2 * orders, "0.99899999")];
+            rig.frame(&event(&id, "TRADE", "PARTIALLY_FILLED", "0.00100001", Some(trades[0])));
+            rig.frame(&event(&id, "TRADE", "FILLED", "1.00000000", Some(trades[1])));
+            // Half a coin is gone. Each order pays 0.00010264502644 and 0.10254135497356, of which eight decimals are kept.
+            let left = format!("{:.8}", 9.5 - 0.102_643_99 * orders as f64);
+            let got = format!("{:.8}", 10.0 + 0.999_8 * orders as f64);
+            rig.balances = vec![("BTC", left.leak()), ("ETH", got.leak())];
+        }
+        rig.run(500, &Rig::quiet);
+        if !rig.halted.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((rig.halted.as_slice(), orders), (&[InstrumentId(0)][..], 2), "{:?}", rig.notices);
+}
+
+#[test]
 fn a_difference_in_what_nothing_trades_is_told_and_taken_over() {
     let mut rig = Rig::started();
     rig.balances = vec![("BTC", "10.00000000"), ("ETH", "10.00000000"), ("BNB", "3.00000000")];
