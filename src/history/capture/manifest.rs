@@ -10,6 +10,7 @@ use crate::domain::{Market, Time};
 use crate::journal::LockedFile;
 use nix::fcntl::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -186,12 +187,13 @@ pub(super) fn read(dir: &Path) -> Result<Manifest, CaptureError> {
         Err(error) => return Err(CaptureError::Io { path: path.display().to_string(), error }),
     };
     let mut manifest = Manifest::default();
+    let mut closed = HashSet::new();
     for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
         match serde_json::from_slice(line) {
             Ok(Line::Begin { session }) => manifest.begun.push(session),
             Ok(Line::Loss(entry)) => manifest.losses.push(entry),
             // A file is closed once.
-            Ok(Line::File(entry)) if manifest.files.iter().any(|known| known.file == entry.file) => {
+            Ok(Line::File(entry)) if !closed.insert(entry.file.clone()) => {
                 manifest.bad_lines.push(number);
             }
             Ok(Line::File(entry)) => manifest.files.push(entry),

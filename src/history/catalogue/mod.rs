@@ -23,7 +23,7 @@ use crate::domain::decimal::POW10;
 use crate::domain::instrument::FeeRate;
 use crate::domain::{Instrument, InstrumentId, InstrumentTable, Notional, Price, Qty, Time};
 use entry::Line;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -128,11 +128,22 @@ impl Series {
     }
 }
 
-/// Whether two imports name one segment's file. Its name has the import's id, which several of the same bytes may have: of two
+/// Files of imports that were read, by the import's id. It is in their names, and several of the same bytes may have it: of two
 /// days, say, on which the same happened.
-fn shares_a_file(known: &Entry, entry: &Entry) -> bool {
-    let has = |segment: &Segment| entry.segments.iter().any(|other| other.file == segment.file);
-    known.id == entry.id && known.segments.iter().any(has)
+#[derive(Default)]
+struct Named(HashMap<String, HashSet<String>>);
+
+impl Named {
+    /// Whether an import names a file that an earlier one named.
+    fn has_one_of(&self, entry: &Entry) -> bool {
+        let known = self.0.get(&entry.id);
+        known.is_some_and(|known| entry.segments.iter().any(|segment| known.contains(&segment.file)))
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        let files = self.0.entry(entry.id.clone()).or_default();
+        files.extend(entry.segments.iter().map(|segment| segment.file.clone()));
+    }
 }
 
 impl Catalogue {
@@ -153,6 +164,7 @@ impl Catalogue {
 
     fn parse(dir: &Path, text: &[u8]) -> Result<Self, HistoryError> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut named = Named::default();
         // What follows the last line's end was not written to its end.
         let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         for (line, number) in text[..whole].split(|&b| b == b'\n').zip(1..) {
@@ -161,10 +173,16 @@ impl Catalogue {
             }
             match Line::read(line) {
                 // A file that is there already would have each of its events twice.
-                Some(Line::Add(entry)) if !entries.iter().any(|known| shares_a_file(known, &entry)) => {
+                Some(Line::Add(entry)) if !named.has_one_of(&entry) => {
+                    named.add(&entry);
                     entries.push(entry);
                 }
-                Some(Line::Remove { id }) => entries.retain(|entry| entry.id != id),
+                Some(Line::Remove { id }) => {
+                    // Of one id all go, and nothing else does.
+                    if named.0.remove(&id).is_some() {
+                        entries.retain(|entry| entry.id != id);
+                    }
+                }
                 Some(Line::Add(_)) | None => {
                     let path = dir.join(CATALOGUE_NAME).display().to_string();
                     return Err(HistoryError::Damaged { path, line: number });
