@@ -374,3 +374,90 @@ fn an_earlier_journal_that_does_not_read_keeps_the_next_one_from_nothing_and_is_
         database.delete();
     }
 }
+
+#[test]
+fn what_came_before_one_that_was_taken_in_alone_comes_too_and_what_a_database_has_is_lost_nowhere() {
+    on_both(|dir, db| {
+        let [a, b] = [1, 2].map(order);
+        let mut first = Written::new(dir, "first.journal", &header(1));
+        first.placed(a);
+        first.event(filled(&a, 11, 10_000, 0));
+        first.placed(b);
+        first.block();
+        let first = first.killed();
+        let mut second = goes_on(dir, "second.journal", &first, 2);
+        second.event(filled(&b, 12, 4_000, 0));
+        second.writer.finish().expect("a good disk");
+        let ended = second.killed();
+        let mut third = goes_on(dir, "third.journal", &ended, 3);
+        third.event(filled(&b, 13, 6_000, 0));
+        third.block();
+        let third = third.killed();
+        let trades = "SELECT CAST(trade_id AS TEXT) FROM fills ORDER BY trade_id";
+
+        // As a person may take one in, and it alone.
+        load(db, &ended);
+        let summary = following(db, Some(&ended), &third).finish();
+        assert!(summary.caught_up && summary.lost.is_empty() && summary.earlier_rows > 0, "{summary:?}");
+        assert_eq!(db.query(trades), [["11"], ["12"], ["13"]]);
+
+        // The second is there, and its journal somewhere else: nothing is lost of it.
+        db.delete();
+        load(db, &first);
+        load(db, &ended);
+        let mut fourth = goes_on(dir, "fourth.journal", &third, 4);
+        fourth.event(Slot::clock());
+        fourth.block();
+        let fourth = fourth.killed();
+        std::fs::rename(&ended, dir.join("kept.journal")).expect("it is there");
+        let summary = following(db, Some(&third), &fourth).finish();
+        assert!(summary.caught_up && summary.lost.is_empty(), "{summary:?}");
+        assert_eq!(db.query(trades), [["11"], ["12"], ["13"]]);
+        db.delete();
+        let summary = following(db, Some(&third), &fourth).finish();
+        assert!(!summary.caught_up && summary.lost.len() == 1, "{summary:?}");
+    });
+}
+
+#[test]
+fn a_journal_is_loaded_after_those_that_its_run_went_on_with() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut database = Sqlite::new();
+    let [a, b] = [1, 2].map(order);
+    let mut first = Written::new(dir.path(), "first.journal", &header(1));
+    first.placed(a);
+    first.event(filled(&a, 11, 10_000, 0));
+    first.placed(b);
+    first.block();
+    let first = first.killed();
+    let mut second = goes_on(dir.path(), "second.journal", &first, 2);
+    second.event(filled(&b, 12, 4_000, 0));
+    second.block();
+    let second = second.killed();
+    let loaded = |database: &mut Sqlite, journal: &Path| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_algo-trader"))
+            .args(["store", "load", "--json", "--store", &database.url().to_string(), "--journal"])
+            .arg(journal)
+            .output()
+            .expect("the program");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let trades = database.query("SELECT CAST(trade_id AS TEXT) FROM fills ORDER BY trade_id").concat();
+        (json["journals"].as_array().map_or(0, Vec::len), trades.join(" "), told)
+    };
+    let (journals, trades, told) = loaded(&mut database, &second);
+    assert_eq!((journals, trades.as_str()), (2, "11 12"), "{told}");
+    let (journals, trades, _) = loaded(&mut database, &second);
+    assert_eq!((journals, trades.as_str()), (1, "11 12"), "all of the first is there");
+    // Where it lies elsewhere that is told.
+    std::fs::rename(&first, dir.path().join("kept.journal")).expect("it is there");
+    std::fs::remove_file(dir.path().join("first.journal.next")).expect("it is there");
+    database.delete();
+    let (journals, trades, told) = loaded(&mut database, &second);
+    assert_eq!((journals, trades.as_str()), (1, "12"));
+    assert!(
+        told.contains("lacks what came before") && told.contains("second.journal goes on with"),
+        "{told}"
+    );
+}

@@ -4,8 +4,10 @@ use super::logging::start_log;
 use super::replay::load;
 use super::{Outcome, in_the_way, output::grouped};
 use crate::domain::Time;
+use crate::journal::successor::predecessor;
 use crate::run::Config;
 use crate::run::interrupt::Interrupt;
+use crate::run::store::chain::Chain;
 use crate::run::store::{StoreRequest, StoreThread};
 use crate::store::{Loader, RunStatus, Store, StoreError, StoreOptions, StoreUrl};
 use serde_json::json;
@@ -32,6 +34,7 @@ enum Command {
   algo-trader store load --journal run.journal --store postgres://trader@db.example.com/runs
   algo-trader store load --journal run.journal --store sqlite:runs.db --follow   # of a run that still goes on
 
+Runs that a journal's run went on with come first, as far as the database lacks some of them and their journals lie beside it.
 A run is gone on with from where the database has come to in it. Rows of it that somebody deleted do not come back by that:
 load its journals into an empty database.")]
 struct LoadArgs {
@@ -126,7 +129,15 @@ fn run_load(args: &LoadArgs) -> Result<Outcome, Outcome> {
     let mut store = open(&config, &url, false)?;
     let mut all = Vec::new();
     for path in &args.journals {
+        // One that went on with others is nothing without them: they come first.
+        let chain = Chain::before(|question| question.to(&mut *store), path).map_err(|e| failed(&e))?;
+        for earlier in chain.journals.iter().rev().filter(|earlier| *earlier != path) {
+            all.push(load_one(&config, &mut *store, earlier, args.place.json)?);
+        }
         all.push(load_one(&config, &mut *store, path, args.place.json)?);
+        if let Some(lost) = chain.lost {
+            eprintln!("the database lacks what came before, and it is not there to be taken in: {lost}");
+        }
     }
     if args.place.json {
         println!("{:#}", json!({ "store": url.to_string(), "journals": all }));
@@ -178,7 +189,7 @@ fn follow(config: &Config, url: StoreUrl, path: &Path, json: bool) -> Result<Out
         eprintln!("a thread could not be started: {error}");
         Outcome::Failed
     })?;
-    thread.follow(path, &[]);
+    thread.follow_after(predecessor(path).unwrap_or_default().as_deref(), path, &[]);
     while !thread.wait(Duration::from_millis(100)) && !interrupt.is_raised() {}
     let summary = thread.finish();
     if json {

@@ -4,7 +4,7 @@
 //! no lane and no stage. What the database does, be it slow, down, full or gone, is felt by this thread alone: it tries
 //! again, ever more rarely, says so once, and catches up from the journal.
 
-mod chain;
+pub(crate) mod chain;
 mod link;
 
 use super::affinity::keep_to;
@@ -12,7 +12,7 @@ use super::config::StoreConfig;
 use crate::journal::JournalError;
 use crate::pipeline::Topology;
 use crate::store::{Loaded, Loader, LoaderSettings, Store, StoreError, StoreOptions, StoreUrl};
-use chain::Chain;
+use chain::{Chain, Question};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 pub use link::StoreLink;
 pub(in crate::run) use link::Told;
@@ -427,7 +427,10 @@ impl Worker {
             Some(store) => store,
             None => self.store.insert(asking(&self.told, || (self.request.open)())?),
         };
-        let Chain { journals, lost } = asking(&self.told, || Chain::before(&mut **store, newest))?;
+        // It owes an answer while it is asked, and none while journals are read.
+        let told = &self.told;
+        let ask = |question: Question<'_>| asking(told, || question.to(&mut **store));
+        let Chain { journals, lost } = Chain::before(ask, newest)?;
         (self.goes_on_with, self.earlier) = (None, journals);
         lost.into_iter().for_each(|lost| self.lose(lost));
         Ok(())

@@ -60,6 +60,12 @@ pub trait Store: Send {
     /// [`StoreError`].
     fn find(&mut self, key: &str) -> Result<Option<Watermark>, StoreError>;
 
+    /// The same of the run that so many came before, of those that went on with the one of the key `first`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_nth(&mut self, first: &str, nth: u32) -> Result<Option<Watermark>, StoreError>;
+
     /// Finds the run, or enters it with its instruments and strategies, and says how far it has been taken in.
     ///
     /// # Errors

@@ -244,6 +244,11 @@ impl Store for PostgresStore {
         Ok(found.as_ref().map(watermark))
     }
 
+    fn find_nth(&mut self, first: &str, nth: u32) -> Result<Option<Watermark>, StoreError> {
+        let found = self.client.query_opt(NTH, &[&first, &i64::from(nth)]);
+        Ok(found.map_err(|e| fault(&self.place, &e))?.as_ref().map(watermark))
+    }
+
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         self.begin_run(key, header).map_err(|e| fault(&self.place, &e))
     }
@@ -262,6 +267,8 @@ impl Store for PostgresStore {
 }
 
 const RUN_OF: &str = "SELECT id, seq, ended FROM runs WHERE run_key = $1";
+const NTH: &str =
+    "SELECT id, seq, ended FROM runs WHERE first_run = $1 AND nth = $2 ORDER BY ended DESC, seq DESC LIMIT 1";
 
 fn watermark(row: &postgres::Row) -> Watermark {
     Watermark { seq: row.get::<_, i64>(1) as u64, ended: row.get(2) }

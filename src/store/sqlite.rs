@@ -204,6 +204,15 @@ impl Store for SqliteStore {
         Ok(found.map(|(_, stands)| stands))
     }
 
+    fn find_nth(&mut self, first: &str, nth: u32) -> Result<Option<Watermark>, StoreError> {
+        let found = self.connection.query_row(
+            "SELECT seq, ended FROM runs WHERE first_run = ?1 AND nth = ?2 ORDER BY ended DESC, seq DESC LIMIT 1",
+            (first, nth),
+            |row| Ok(Watermark { seq: row.get::<_, i64>(0)? as u64, ended: row.get(1)? }),
+        );
+        found.optional().map_err(|e| fault(&self.place, &e))
+    }
+
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         self.begin_run(key, header).map_err(|e| fault(&self.place, &e))
     }

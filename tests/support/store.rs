@@ -257,6 +257,9 @@ impl Store for Faulty {
         }
         self.inner.find(key)
     }
+    fn find_nth(&mut self, first: &str, nth: u32) -> Result<Option<Watermark>, StoreError> {
+        self.inner.find_nth(first, nth)
+    }
     fn begin(&mut self, key: &str, header: &JournalHeader) -> Result<(RunId, Watermark), StoreError> {
         if self.fails() {
             return Err(self.fault("on entering"));

@@ -2,12 +2,34 @@
 //!
 //! Whoever was killed wrote no more, and a database may be away for longer than one run after the other lives. So from
 //! the journal that a run goes on with it is gone back, by the notes beside them, to the first of which the database has all:
-//! what comes before that one was taken in before it.
+//! what comes before that one was taken in before it. Only of which it has nothing is looked for beyond, since by hand a
+//! later one may have been taken in alone.
 
 use crate::journal::successor::predecessor;
 use crate::journal::{Entry, Follower, JournalError, JournalHeader, Lineage, Next};
 use crate::store::{Store, StoreError, Watermark};
 use std::path::{Path, PathBuf};
+
+/// What a database is asked: how far it has come in a run.
+pub enum Question<'a> {
+    /// By its key.
+    Run(&'a str),
+    /// By where it stands.
+    Standing(&'a Lineage),
+}
+
+impl Question<'_> {
+    /// The answer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn to(self, store: &mut dyn Store) -> Result<Option<Watermark>, StoreError> {
+        match self {
+            Self::Run(key) => store.find(key),
+            Self::Standing(Lineage { first, nth }) => store.find_nth(first, *nth),
+        }
+    }
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -19,39 +41,50 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Goes back from the journal that a run goes on with.
+    /// Goes back from the journal that a run goes on with. `ask` asks the database.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub fn before(store: &mut dyn Store, newest: &Path) -> Result<Self, StoreError> {
+    pub fn before(
+        mut ask: impl FnMut(Question<'_>) -> Result<Option<Watermark>, StoreError>,
+        newest: &Path,
+    ) -> Result<Self, StoreError> {
         let mut chain = Self::default();
-        let (mut path, mut expected, mut is_entered) = (newest.to_owned(), None, false);
-        loop {
+        let (mut path, mut expected) = (newest.to_owned(), None);
+        // A run is entered once what comes before it was taken in, or was told to be missing.
+        let (mut is_entered, mut is_whole) = (false, false);
+        let lost = loop {
             let mut follower = match open(&path, expected.as_ref()) {
                 Ok(follower) => follower,
-                Err(error) => {
-                    chain.lost = (!is_entered).then(|| error.to_string());
-                    return Ok(chain);
-                }
+                Err(error) => break error.to_string(),
             };
-            let stands = store.find(follower.run_key())?;
-            if stands.is_some_and(|stands| has_all(stands, &mut follower)) {
-                return Ok(chain);
-            }
-            chain.journals.push(path.clone());
-            // A run is entered once what comes before it was taken in, or was told to be missing.
+            let stands = ask(Question::Run(follower.run_key()))?;
             is_entered = stands.is_some();
+            // What comes before one that is whole is read only where nothing of it is there: journals are long.
+            is_whole = stands.is_some_and(|stands| is_whole || has_all(stands, &mut follower));
+            if !is_whole {
+                chain.journals.push(path.clone());
+            }
             let Some(of) = before(follower.header()) else { return Ok(chain) };
             let found = predecessor(&path).unwrap_or_default();
-            let Some(found) = found else {
-                let lost = || {
-                    format!("the run that {} goes on with, whose journal is not beside it", path.display())
-                };
-                chain.lost = (!is_entered).then(lost);
-                return Ok(chain);
-            };
-            (path, expected) = (found, Some(of));
-        }
+            expected = Some(of);
+            match found {
+                Some(found) => path = found,
+                None => {
+                    break format!(
+                        "the run that {} goes on with, whose journal is not beside it",
+                        path.display()
+                    );
+                }
+            }
+        };
+        let is_there = match &expected {
+            _ if is_entered => true,
+            Some(of) => ask(Question::Standing(of))?.is_some_and(|stands| stands.ended),
+            None => false,
+        };
+        chain.lost = (!is_there).then_some(lost);
+        Ok(chain)
     }
 }
 
