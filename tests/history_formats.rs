@@ -106,6 +106,32 @@ fn messages_of_an_order_book_are_put_together_from_tardis_rows() {
 }
 
 #[test]
+fn symbols_of_one_tardis_file_are_what_they_are_in_files_of_their_own() {
+    let dir = tempdir().expect("a directory");
+    let head = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n";
+    let row = |n: u64, symbol: &str| {
+        let side = if n % 4 < 2 { "bid" } else { "ask" };
+        let (us, price) = (DAY_US + 7 * n, if side == "bid" { 100 } else { 101 });
+        format!("binance-futures,{symbol},{us},{us},{},{side},{price},{}\n", n < 4, 1 + n)
+    };
+    let rows: Vec<(u64, &str)> =
+        (0..200).map(|n| (n, if n % 3 == 0 { "BTCUSDT" } else { "ETHUSDT" })).collect();
+    let of = |name: &str, symbols: &[&str]| {
+        let rows = rows.iter().filter(|(_, symbol)| symbols.contains(symbol));
+        let text: String = rows.map(|(n, symbol)| row(*n, symbol)).collect();
+        plain(dir.path(), name, &format!("{head}{text}"))
+    };
+    let (together, apart) = (dir.path().join("together"), dir.path().join("apart"));
+    added(&together, ImportKind::Tardis, &of("both.csv", &["BTCUSDT", "ETHUSDT"]), &options());
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        added(&apart, ImportKind::Tardis, &of(&format!("{symbol}.csv"), &[symbol]), &options());
+    }
+    let expected = read(&apart);
+    assert_eq!(expected.len(), 200);
+    assert_eq!(read(&together), expected);
+}
+
+#[test]
 fn tardis_trades_quotes_and_tops_of_book_come_back_and_other_headers_are_refused() {
     let dir = tempdir().expect("a directory");
     let text = format!(

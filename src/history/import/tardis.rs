@@ -2,8 +2,8 @@
 //!
 //! Times are µs. An event's time is `local_timestamp`, when Tardis received it; `timestamp` is the venue's. Rows of one
 //! message of the order book share their `local_timestamp`: they become one diff, or one snapshot where `is_snapshot`. The
-//! files have no update ids, so events are numbered, one following the other. A side that is unknown is told by the
-//! tick rule.
+//! files have no update ids, so each series' events are numbered, one following the other. A side that is unknown is told
+//! by the tick rule.
 
 use super::fault::{NameFault, RowFault};
 use super::input::columns;
@@ -50,8 +50,8 @@ pub(super) struct Tardis {
     /// The exchange and symbol of the row before, and their series.
     last: (Vec<u8>, usize),
     message: Message,
-    /// Number of the last depth event.
-    event: u64,
+    /// The number of each series' last depth event; 0 where there is none yet.
+    last_ids: Vec<u64>,
     row: u64,
     levels: Vec<(Num, Num)>,
 }
@@ -64,7 +64,7 @@ impl Tardis {
             kind: None,
             last: (Vec::new(), 0),
             message: Message::default(),
-            event: 0,
+            last_ids: Vec::new(),
             row: 0,
             levels: Vec::new(),
         }
@@ -227,7 +227,7 @@ impl Tardis {
         }
     }
 
-    /// The levels as an event that follows the one before.
+    /// The levels as an event that follows the one before it.
     fn depth(
         &mut self,
         kind: RowKind,
@@ -236,9 +236,14 @@ impl Tardis {
         bids: usize,
         sink: &mut Sink<'_>,
     ) -> Result<(), RowFault> {
-        let prev_id = if kind == RowKind::Diff { self.event } else { 0 };
-        self.event += 1;
-        let id = self.event;
+        if self.last_ids.len() <= series {
+            self.last_ids.resize(series + 1, 0);
+        }
+        let last = &mut self.last_ids[series];
+        let before = *last;
+        let id = before + 1;
+        *last = id;
+        let prev_id = if kind == RowKind::Diff { before } else { 0 };
         let row =
             DepthRow { kind, first_id: id, last_id: id, prev_id, venue_time, levels: &self.levels, bids };
         sink.push_depth(series, time, &Row::Depth(row))
