@@ -88,15 +88,17 @@ fn messages_of_an_order_book_are_put_together_from_tardis_rows() {
         bids,
         asks,
     };
+    // Numbered by one from the time of the first on.
+    let first = DAY_US + 5;
     let expected = [
         (
             5,
-            Decoded::DepthSnapshot(head(1, 0, 1, 2, 1)),
+            Decoded::DepthSnapshot(head(first, 0, 1, 2, 1)),
             vec![(10_010, 2_000), (10_000, 3_000), (10_020, 1_500)],
         ),
-        (8, Decoded::DepthDiff(head(2, 1, 6, 1, 0)), vec![(10_010, 1)]),
-        (9, Decoded::DepthDiff(head(3, 2, 7, 1, 1)), vec![(10_010, 0), (10_025, 4_000)]),
-        (12, Decoded::DepthDiff(head(4, 3, 11, 0, 1)), vec![(10_020, 0)]),
+        (8, Decoded::DepthDiff(head(first + 1, first, 6, 1, 0)), vec![(10_010, 1)]),
+        (9, Decoded::DepthDiff(head(first + 2, first + 1, 7, 1, 1)), vec![(10_010, 0), (10_025, 4_000)]),
+        (12, Decoded::DepthDiff(head(first + 3, first + 2, 11, 0, 1)), vec![(10_020, 0)]),
     ];
     assert_eq!(read.len(), expected.len());
     for (read, (local, decoded, levels)) in read.iter().zip(expected) {
@@ -586,7 +588,13 @@ fn each_kind_that_was_exported_is_imported_again_event_for_event_and_what_is_mis
             "",
         ),
         (ImportKind::Tardis, "quotes.csv", quotes, &spot, "000,10.55,4,,,\n"),
-        (ImportKind::Tardis, "book.csv", book, &spot, ",snapshot,1,1,,bid,10.5,1.25\n"),
+        (
+            ImportKind::Tardis,
+            "book.csv",
+            book,
+            &spot,
+            ",snapshot,1723075200000000,1723075200000000,,bid,10.5,1.25\n",
+        ),
         (
             ImportKind::CryptoBars,
             "binance/tick/btcusdt/20240808_btcusdt_tick_trade.csv",

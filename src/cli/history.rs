@@ -208,6 +208,7 @@ fn verify_series(
         )
         .into());
     }
+    series.check_ids(None)?;
     Ok(catalogue.check_together(&series.name)?)
 }
 

@@ -64,6 +64,10 @@ impl Quote {
     }
 }
 
+/// From here on a depth event's ids are not the venue's, which are smaller: its source had none, and it is numbered from its
+/// time in µs on.
+pub const COUNTED_BY_TIME: u64 = 100_000_000_000_000;
+
 /// Head of a depth event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepthHead {

@@ -7,7 +7,7 @@ use super::known::{KnownIndicators, units_of, values_over};
 use super::message::{Bar, MarketBody, MarketMessage, Top, Values};
 use super::request::{IndicatorBody, IndicatorRequest};
 use crate::domain::contradiction::Contradiction;
-use crate::domain::event::{BarOrigin, Event, Kind, Kline, Quote, Trade};
+use crate::domain::event::{BarOrigin, COUNTED_BY_TIME, Event, Kind, Kline, Quote, Trade};
 use crate::domain::missed::{BarNews, MissedBar};
 use crate::domain::{
     BarColumns, Column, InstrumentId, InstrumentTable, KnownValues, Level, Passed, Price, Side, Slot,
@@ -463,7 +463,9 @@ impl InstrumentState {
             };
             let id = sync.last_update_id();
             contradiction = self.bbo.on_book(id, &top);
-            // A quote may be ahead of the depth stream: the newer of the two is the top.
+            // A quote may be ahead of the depth stream: the newer of the two is the top. Ids that are not the venue's do not
+            // tell which is, and those of quotes, where they have any, are not passed over for them.
+            let id = if id < COUNTED_BY_TIME { id } else { 0 };
             if id >= self.top_id {
                 self.top_id = id;
                 shown = top;

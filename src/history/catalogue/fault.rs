@@ -70,6 +70,18 @@ pub enum HistoryError {
     /// Numbers that no precision holds together with those that are there.
     #[error(transparent)]
     Apart(Box<Apart>),
+    /// Depth whose ids begin again with a file.
+    #[error(
+        "{series}: its ids begin again with {file}, so that a book would stand still from there on, as they did in Tardis' files \
+         that an earlier version imported: remove that import and those of the files after it with `algo-trader history remove` \
+         (`algo-trader history sources` names them), and import these files again"
+    )]
+    CountedAnew {
+        /// The series.
+        series: String,
+        /// The first file whose ids are not above those before it.
+        file: String,
+    },
     /// Instruments that do not make a table: a run finds them by market and symbol.
     #[error("{0}: a run can have this symbol of one venue only: choose the instruments of one venue")]
     Table(#[from] crate::domain::instrument::TableError),

@@ -81,6 +81,25 @@ impl Series {
         of_trades && self.segments.iter().any(|segment| segment.first_id >= FIRST)
     }
 
+    /// Refuses depth of which a file before `until` has ids that are not above those of the file before it, as all had that were
+    /// imported while each of Tardis' files was numbered from one: a book would stand still where the first of them ends.
+    ///
+    /// # Errors
+    /// [`HistoryError::CountedAnew`].
+    pub fn check_ids(&self, until: Option<Time>) -> Result<(), HistoryError> {
+        if self.name.kind != SeriesKind::Depth {
+            return Ok(());
+        }
+        let pairs = self.segments.iter().zip(self.segments.iter().skip(1)).zip(self.sources.iter().skip(1));
+        let mut read = pairs.filter(|((_, after), _)| until.is_none_or(|until| after.first < until.0));
+        match read.find(|((before, after), _)| after.first_id <= before.last_id) {
+            Some((_, source)) => {
+                Err(HistoryError::CountedAnew { series: self.name.to_string(), file: source.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Bytes on disk.
     #[must_use]
     pub fn bytes(&self) -> u64 {

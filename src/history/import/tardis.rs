@@ -1,15 +1,19 @@
 //! Tardis' CSV files: trades, quotes, incremental_book_L2, book_snapshot_25 (and _5); told apart by their headers.
 //!
 //! Times are µs. An event's time is `local_timestamp`, when Tardis received it; `timestamp` is the venue's. Rows of one
-//! message of the order book share their `local_timestamp`: they become one diff, or one snapshot where `is_snapshot`. The
-//! files have no update ids, so each series' events are numbered, one following the other. A side that is unknown is told
-//! by the tick rule.
+//! message of the order book share their `local_timestamp`: they become one diff, or one snapshot where `is_snapshot`. A side
+//! that is unknown is told by the tick rule.
+//!
+//! The files have no update ids. So of each series the events of a file are numbered by one, from the time of the first on:
+//! what a later file has comes after what an earlier one has, in whatever order they are imported, and between two files
+//! numbers are passed over, so that one that does not begin with a snapshot is a gap to a book.
 
 use super::fault::{NameFault, RowFault};
 use super::input::columns;
 use super::number::{Numbers, integer, shown};
 use super::sink::{Sink, Spec};
 use super::{Format, ImportOptions, Line};
+use crate::domain::event::COUNTED_BY_TIME;
 use crate::domain::{Market, Side, Time};
 use crate::history::catalogue::{SeriesKind, SeriesName};
 use crate::history::segment::{DepthRow, GapRule, Num, Row, RowKind};
@@ -19,6 +23,8 @@ const QUOTES: &str = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_p
 const BOOK: &str = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount";
 const TOP: &str =
     "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount";
+
+const NANOS_PER_US: u64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -240,7 +246,7 @@ impl Tardis {
             self.last_ids.resize(series + 1, 0);
         }
         let last = &mut self.last_ids[series];
-        let before = *last;
+        let before = if *last == 0 { time.0 / NANOS_PER_US - 1 } else { *last };
         let id = before + 1;
         *last = id;
         let prev_id = if kind == RowKind::Diff { before } else { 0 };
@@ -303,7 +309,7 @@ impl Format for Tardis {
 /// µs since 1970, from 1973 until 2540.
 fn moment(column: &'static str, text: &[u8]) -> Result<Time, RowFault> {
     match integer(column, text)? {
-        value @ 100_000_000_000_000..18_000_000_000_000_000 => Ok(Time(value * 1_000)),
+        value @ COUNTED_BY_TIME..18_000_000_000_000_000 => Ok(Time(value * NANOS_PER_US)),
         value => {
             Err(RowFault::Word { column, text: value.to_string(), expected: "a time in µs since 1970" })
         }

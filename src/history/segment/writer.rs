@@ -214,7 +214,7 @@ impl SegmentWriter {
             RowKind::Interrupted => {}
             // A snapshot begins a new sequence.
             _ if self.rule == GapRule::Diffs => self.stats.last_id = 0,
-            _ => {}
+            _ => self.count_id(depth.last_id, depth.last_id, GapRule::None),
         }
         Ok(depth.kind)
     }

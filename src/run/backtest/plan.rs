@@ -201,6 +201,7 @@ impl Plan {
         let query =
             Query { instruments: names, series: b.series.clone(), from: b.read_from(), until: b.until };
         let series = query.select(catalogue)?;
+        series.iter().try_for_each(|series| series.check_ids(query.until))?;
         let mut known = vec![Known::default(); config.instruments.len()];
         for instrument in &traded {
             let name = instrument.name();
