@@ -41,6 +41,9 @@ static SCRIPTS: &[StrategySpec] = &[
     {
         let _ = ctx.buy(abc, Qty(1)).at_limit(top.bid.price).send();
     }),
+    script!("every-bar", |ctx, abc, what| if let Happened::Bar(..) = what {
+        let _ = ctx.buy(abc, Qty(1)).at_market().send();
+    }),
 ];
 
 /// The best bid of a day, in tenths, before its moves, which come every ten seconds, and after each.
@@ -201,4 +204,30 @@ fn depth_whose_ids_begin_again_with_a_file_is_refused_where_it_would_be_read() {
         assert!(of("[backtest]\nfrom = \"2024-08-09\"").is_err(), "it begins with the book of before");
         assert_eq!(of("[backtest]\nuntil = \"2024-08-09\"").ok(), Some(3));
     }
+}
+
+#[test]
+fn trades_without_ids_of_two_days_are_all_told_apart() {
+    let dir = tempdir().expect("a directory");
+    let with = ImportOptions {
+        instrument: Some("bitmex:usdm:XYZUSDT".into()),
+        base: Some("XYZ".into()),
+        quote: Some("USDT".into()),
+        ..ImportOptions::default()
+    };
+    for day in 0..2 {
+        let mut text = String::from("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n");
+        for n in 0..100 {
+            let us = BEGIN_US + day * DAY_US + n * SECOND_US;
+            let id = if n % 2 == 0 { String::new() } else { format!("{day}f{n}a-b") };
+            let side = if n % 3 == 0 { "buy" } else { "sell" };
+            text += &format!("bitmex,XYZUSDT,{us},{us},{id},{side},{}.5,1\n", 100 + n % 7);
+        }
+        add(dir.path(), ImportKind::Tardis, &format!("{day}.csv"), &text, &with);
+    }
+    let ran = ran(dir.path(), "bitmex:usdm:XYZUSDT", "every-bar", "[market]\nbar = \"tick:1\"")
+        .unwrap_or_else(|e| panic!("{e}"));
+    let totals = ran.summary.book_totals();
+    assert_eq!((totals.repeated_trades, totals.incomplete_bars, totals.missing_trades), (0, 0, 0));
+    assert_eq!(ran.summary.execution.orders, 200, "at each trade");
 }

@@ -159,9 +159,9 @@ fn tardis_trades_quotes_and_tops_of_book_come_back_and_other_headers_are_refused
         aggressor,
         aggregate: false,
     };
-    // Ids that are no numbers become the row's; a side that is unknown follows the price.
+    // Ids that are no numbers are none; a side that is unknown follows the price.
     let expected =
-        [trade(1_005, 7, 1, Side::Buy), trade(1_000, 8, 2, Side::Sell), trade(1_000, 9, 77, Side::Buy)];
+        [trade(1_005, 7, 0, Side::Buy), trade(1_000, 8, 0, Side::Sell), trade(1_000, 9, 77, Side::Buy)];
     assert_eq!(trades.iter().map(|r| r.decoded).collect::<Vec<_>>(), expected.map(Decoded::Trade));
 
     let text = format!(

@@ -58,7 +58,6 @@ pub(super) struct Tardis {
     message: Message,
     /// The number of each series' last depth event; 0 where there is none yet.
     last_ids: Vec<u64>,
-    row: u64,
     levels: Vec<(Num, Num)>,
 }
 
@@ -71,7 +70,6 @@ impl Tardis {
             last: (Vec::new(), 0),
             message: Message::default(),
             last_ids: Vec::new(),
-            row: 0,
             levels: Vec::new(),
         }
     }
@@ -157,8 +155,8 @@ impl Tardis {
                 });
             }
         };
-        // Some venues' ids are no numbers.
-        let id = integer("id", id).unwrap_or(self.row);
+        // Some venues' ids are no numbers: of what those would say nothing is known.
+        let id = integer("id", id).unwrap_or(0);
         let told = aggressor.is_some();
         let aggressor = aggressor.unwrap_or(Side::Buy);
         let row = Row::Trade { price, qty, id, venue_time, aggressor, aggregate: false };
@@ -287,7 +285,6 @@ impl Format for Tardis {
             self.kind = Some(Self::header(line)?);
             return Ok(Line::Header);
         };
-        self.row += 1;
         match kind {
             Kind::Trades => self.trade(line, sink)?,
             Kind::Quotes => self.quote(line, sink)?,
