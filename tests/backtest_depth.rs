@@ -1,5 +1,5 @@
 //! On recorded depth every fill of a market maker and a taker is the one that a slow, obvious model gives, for each
-//! queue model.
+//! queue model. What a book does not reach is unknown to a queue, not empty.
 
 #[path = "support/recordings.rs"]
 mod recordings;
@@ -9,9 +9,11 @@ mod support {
     pub mod naive_queue;
 }
 
-use algo_trader::domain::{InstrumentId, Order, Price, Qty, Time};
+use algo_trader::domain::{InstrumentId, Order, Price, Qty, Side, Time};
 use algo_trader::execution::{Record, RecordKind};
+use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::recording::{Recording, RecordingOptions};
+use algo_trader::history::segment::{DepthRow, Num, Row, RowKind};
 use algo_trader::market::Top;
 use algo_trader::net::FrameSource;
 use algo_trader::run::backtest::{BacktestOptions, Ran, Source, run_backtest};
@@ -22,8 +24,9 @@ use algo_trader::venue::{Decoded, LevelBuffer};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
-use support::backtest::LIMITS;
+use support::backtest::{BEGIN, Happened, LIMITS};
 use support::naive_queue::{Cancels, Filled, Naive};
+use tempfile::tempdir;
 
 /// Quotes both sides, at the touch and some ticks behind it, for 600 ms, then takes them back, then sweeps levels.
 struct Busy {
@@ -210,4 +213,147 @@ fn a_hopeful_queue_fills_otherwise_than_a_careful_one() {
     // The models differ on this market, so that one in place of another would show above.
     let (careful, cubes, log) = (made("risk-averse"), made("power:3"), made("log"));
     assert!(careful != cubes && cubes != log && careful != log);
+}
+
+const XYZ: &str = "usa:spot:XYZ";
+
+/// Each bids for ten, once, where the market is at 100.00: there, or 0.10 below.
+static BIDS: &[StrategySpec] = &[
+    script!("bid", |ctx, xyz, what| bid_once(ctx, xyz, &what, 10_000)),
+    script!("low", |ctx, xyz, what| bid_once(ctx, xyz, &what, 9_990)),
+];
+
+fn bid_once(ctx: &mut Context<'_>, xyz: InstrumentId, what: &Happened<'_>, price: i64) {
+    if let Happened::Quote(_, top) = what
+        && top.bid.price == Price(10_000)
+        && ctx.position(xyz).fills == 0
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(10_000)).at_limit(Price(price)).send();
+    }
+}
+
+/// What a feed tells, each 100 ms after the one before.
+#[derive(Debug, Clone)]
+enum Told {
+    /// Five levels a side from this bid down, the first of this quantity, the others of 50.
+    Book(RowKind, i64, i64),
+    /// Bids: price and quantity.
+    Bids(Vec<(i64, i64)>),
+    /// A sale of so many at a price, with a number.
+    Sold(i64, i64, u64),
+    Interrupted,
+}
+use Told::{Bids, Book, Interrupted, Sold};
+
+const PARTIAL: RowKind = RowKind::Partial;
+const SNAPSHOT: RowKind = RowKind::Snapshot;
+
+/// (Which of what was told filled it, how much), of each fill of a strategy.
+fn filled(strategy: &str, told: &[Told]) -> Vec<(usize, i64)> {
+    let dir = tempdir().expect("a directory");
+    let level = |(price, qty): (i64, i64)| (Num::new(price, 2), Num::new(1_000 * qty, 3));
+    let levels: Vec<Vec<_>> = told
+        .iter()
+        .map(|told| match told {
+            Book(_, bid, first) => {
+                let qty = |n: i64| if n == 0 { *first } else { 50 };
+                let bids = (0..5).map(|n| level((bid - n, qty(n))));
+                bids.chain((1..6).map(|n| level((bid + n, 50)))).collect()
+            }
+            Bids(bids) => bids.iter().copied().map(level).collect(),
+            Sold(..) | Interrupted => Vec::new(),
+        })
+        .collect();
+    let every = 100_000_000;
+    let rows: Vec<(u64, Row<'_>)> = (1u64..)
+        .zip(told)
+        .zip(&levels)
+        .map(|((n, told), levels)| {
+            let time = BEGIN + n * every;
+            let depth = |kind, bids, prev_id| {
+                let venue_time = Time(time);
+                Row::Depth(DepthRow {
+                    kind,
+                    first_id: prev_id + 1,
+                    last_id: n,
+                    prev_id,
+                    venue_time,
+                    levels,
+                    bids,
+                })
+            };
+            let row = match *told {
+                Book(kind, ..) => depth(kind, 5, n - 1),
+                Bids(ref bids) => depth(RowKind::Diff, bids.len(), 0),
+                Interrupted => depth(RowKind::Interrupted, 0, n - 1),
+                Sold(price, qty, id) => {
+                    let (price, qty) = level((price, qty));
+                    let (venue_time, aggressor, aggregate) = (Time(time), Side::Sell, false);
+                    Row::Trade { price, qty, id, venue_time, aggressor, aggregate }
+                }
+            };
+            (time, row)
+        })
+        .collect();
+    support::backtest::rows(dir.path(), XYZ, SeriesKind::Feed, &rows);
+    let text = format!("[[strategy]]\nname = \"{strategy}\"\ninstruments = [\"{XYZ}\"]");
+    let (config, catalogue) = support::backtest::config(dir.path(), &[XYZ], &text);
+    let ran = support::backtest::run(&config, &catalogue, BIDS).unwrap_or_else(|e| panic!("{e}"));
+    let fills = ran.outcome.fills.iter();
+    fills.map(|f| (((f.time.0 - BEGIN) / every) as usize - 1, f.qty.0 / 1_000)).collect()
+}
+
+#[test]
+fn a_queue_stands_still_while_a_partial_book_does_not_reach_it() {
+    for kind in [PARTIAL, SNAPSHOT] {
+        for away in [0, 5, 6, 40] {
+            let told = [
+                Book(kind, 10_000, 100),
+                Book(kind, 10_000 + away, 100),
+                Book(kind, 10_000, 100),
+                Sold(10_000, 1, 1),
+                Sold(10_000, 99, 2),
+                Sold(10_000, 4, 3),
+            ];
+            assert_eq!(filled("bid", &told), [(5, 4)], "{kind:?} {away}");
+        }
+        // A level that it reaches and shows nothing of is empty.
+        let told =
+            [Book(kind, 10_000, 100), Book(kind, 10_000, 0), Book(kind, 10_000, 100), Sold(10_000, 4, 1)];
+        assert_eq!(filled("bid", &told), [(3, 4)], "{kind:?}");
+    }
+}
+
+#[test]
+fn an_order_where_a_partial_book_does_not_reach_is_behind_what_it_first_shows_there() {
+    for kind in [PARTIAL, SNAPSHOT] {
+        let told = [
+            Book(kind, 10_000, 100),
+            Sold(9_990, 300, 1),
+            Book(kind, 9_990, 80),
+            Sold(9_990, 80, 2),
+            Sold(9_990, 4, 3),
+        ];
+        assert_eq!(filled("low", &told), [(4, 4)], "{kind:?}");
+        // Nobody trades past it, whatever a book shows.
+        let told = [Book(kind, 10_000, 100), Sold(9_990, 300, 1), Sold(9_989, 1, 2)];
+        assert_eq!(filled("low", &told), [(2, 10)], "{kind:?}");
+    }
+}
+
+#[test]
+fn a_queue_outlives_a_snapshot_that_does_not_reach_it() {
+    let begun = [Book(SNAPSHOT, 10_000, 100), Bids(vec![(9_000, 1)]), Bids(vec![(9_000, 2)])];
+    let comes_back = [
+        Bids((10_001..10_007).map(|bid| (bid, 0)).chain([(10_000, 100)]).collect()),
+        Sold(10_000, 100, 1),
+        Sold(10_000, 4, 2),
+    ];
+    let ran = |between: &[Told]| filled("bid", &[&begun, between, &comes_back].concat());
+    let away = [Interrupted, Book(SNAPSHOT, 10_006, 100), Bids(vec![(9_000, 1)])];
+    assert_eq!(ran(&away), [(8, 4)]);
+    // In one book all is told of: what was taken away there was.
+    let taken = [Bids(vec![(10_000, 0)]), Bids(vec![(9_000, 3)])];
+    assert_eq!(ran(&taken), [(6, 10)]);
 }

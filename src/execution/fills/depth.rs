@@ -8,6 +8,9 @@
 //!   have been passed over. Of our own orders at a price the older one is first.
 //! - When its level shows less than before, trades at it apart, the [queue model](super::queue) says how much of that
 //!   was before it. What is before it is never more than its level shows.
+//! - A level beyond the last that a partial book or a snapshot shows of its side is not empty, but unknown: what is before
+//!   an order there stays as it was. One that arrives there has all there is before it until a book tells of the level. In a
+//!   book that diffs follow, a level that nothing told of before an order's arrival counts as empty.
 //! - A trade may come after the book that shows it: one that is dated, by the venue, no later than the book that last took
 //!   something from its level. As much of it as that took and no trade has told of yet is the same quantity, which is then
 //!   known not to have been cancelled: the trade is put before what is left of the cancel, and counts once.
@@ -20,7 +23,7 @@ use super::teller::Teller;
 use crate::domain::event::Trade;
 use crate::domain::order::ReportKind;
 use crate::domain::{Level, Order, OrderId, OrderKind, Price, Side, Time, TimeInForce};
-use crate::market::book::Book;
+use crate::market::book::{Book, BookSync};
 use crate::market::trade_ids::{Link, TradeIds};
 
 /// Places for resting orders of one instrument.
@@ -39,6 +42,10 @@ struct Resting {
     /// What was traded at its price since.
     traded: i64,
     gone: Gone,
+    /// Which book told of its level last, as [`BookSync::replaced`] counts them; zero as long as none did.
+    told_in: u64,
+    /// The book that first told of it, where that came after its arrival, by the venue's clock: earlier trades are in it.
+    told_at: Time,
 }
 
 /// What a book last took from an order's level, beyond what trades had told of.
@@ -62,6 +69,30 @@ impl Gone {
 }
 
 impl Resting {
+    /// One of whose level nothing is known: all there is, is before it.
+    fn new(order: &Order, left: i64) -> Self {
+        let (order, gone) = (*order, Gone::default());
+        Self { order, left, before: i64::MAX, shown: 0, traded: 0, gone, told_in: 0, told_at: Time(0) }
+    }
+
+    /// Takes in the book of a moment by the venue's clock, if it tells of its level.
+    fn see(&mut self, sync: &BookSync, at: Time, queue: Queue) {
+        let (side, price) = (self.order.side, self.order.price);
+        let shows = sync.book().qty_at(side, price).0;
+        let is_first = self.told_in == 0;
+        // What diffs told of a level holds until the book is replaced.
+        let followed = self.told_in == sync.replaced() || (is_first && sync.is_followed());
+        if shows == 0 && !followed && !sync.reaches(side, price) {
+            return;
+        }
+        if is_first {
+            (self.before, self.shown, self.traded, self.told_at) = (shows, shows, 0, at);
+        } else {
+            self.moved(shows, at, queue);
+        }
+        self.told_in = sync.replaced();
+    }
+
     /// Takes in what its level shows in the book of a moment by the venue's clock.
     fn moved(&mut self, shows: i64, at: Time, queue: Queue) {
         let cancelled = self.shown - self.traded - shows;
@@ -77,6 +108,9 @@ impl Resting {
 
     /// Takes a trade at its price in; how much of it others had who were before.
     fn traded(&mut self, trade: &Trade, queue: Queue) -> i64 {
+        if trade.venue_time.0 != 0 && trade.venue_time <= self.told_at {
+            return trade.qty.0;
+        }
         let late = self.gone.told_by(trade);
         let mut others = 0;
         if late > 0 {
@@ -154,11 +188,11 @@ impl DepthMarket {
     }
 
     /// The book moved, at a moment by the venue's clock.
-    pub(super) fn on_book(&mut self, book: &Book, at: Time, teller: &mut Teller) {
+    pub(super) fn on_book(&mut self, sync: &BookSync, at: Time, teller: &mut Teller) {
+        let book = sync.book();
         self.taken.retain(|t| book.qty_at(t.side, t.price).0 == t.shown);
         for resting in &mut self.resting {
-            let (side, price) = (resting.order.side, resting.order.price);
-            resting.moved(book.qty_at(side, price).0, at, self.queue);
+            resting.see(sync, at, self.queue);
         }
         for side in [Side::Buy, Side::Sell] {
             self.meet_opposite(side, book, teller);
@@ -274,8 +308,9 @@ impl DepthMarket {
     }
 
     /// An order arrives.
-    pub(super) fn arrive(&mut self, order: &Order, book: Option<&Book>, teller: &mut Teller) {
-        let Some(book) = book else { return teller.unmet(order) };
+    pub(super) fn arrive(&mut self, order: &Order, sync: Option<&BookSync>, teller: &mut Teller) {
+        let Some(sync) = sync else { return teller.unmet(order) };
+        let book = sync.book();
         if order.kind.is_conditional() || !order.extras.is_none() || self.resting.len() >= RESTING_MAX {
             return teller.say(order, ReportKind::Rejected);
         }
@@ -334,16 +369,10 @@ impl DepthMarket {
         if left == 0 {
             teller.account.ended(order, 0);
         } else if limited && order.tif == TimeInForce::Gtc && wanted == order.qty.0 {
-            let shown = book.qty_at(side, order.price).0;
             teller.account.rests(order, left);
-            self.resting.push(Resting {
-                order: *order,
-                left,
-                before: shown,
-                shown,
-                traded: 0,
-                gone: Gone::default(),
-            });
+            let mut resting = Resting::new(order, left);
+            resting.see(sync, Time(0), self.queue);
+            self.resting.push(resting);
         } else {
             teller.end(order, 0, ReportKind::Expired);
         }
@@ -372,7 +401,9 @@ impl DepthMarket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Extras, InstrumentId, Qty, StrategyId};
+    use crate::domain::event::DepthHead;
+    use crate::domain::{Extras, InstrumentId, Market, Qty, StrategyId};
+    use crate::market::book::{DepthKind, PendingDiffs};
 
     fn resting(before: i64, level: i64) -> Resting {
         let order = Order {
@@ -387,7 +418,7 @@ mod tests {
             price: Price(100),
             extras: Extras::NONE,
         };
-        Resting { order, left: 10, before, shown: level, traded: 0, gone: Gone::default() }
+        Resting { before, shown: level, told_in: 1, ..Resting::new(&order, 10) }
     }
 
     fn trade(qty: i64, at: u64) -> Trade {
@@ -416,5 +447,84 @@ mod tests {
                 assert_eq!((other.traded, other.before), (6, one.before - more), "{queue:?} {n}");
             }
         }
+    }
+
+    /// Gives a book three bids from `best` down, of which that at 100 shows `shows`, and an ask far above.
+    fn three(sync: &mut BookSync, kind: DepthKind, best: i64, shows: i64) {
+        let (mut pending, id) = (PendingDiffs::new(), sync.last_update_id() + 1);
+        let (instrument, venue_time) = (InstrumentId(0), Time(id));
+        let head = DepthHead {
+            instrument,
+            first_id: id,
+            last_id: id,
+            prev_id: id - 1,
+            venue_time,
+            bids: 3,
+            asks: 1,
+        };
+        sync.begin(&head, kind, &mut pending);
+        let qty = |price: i64| if price == 100 { shows } else { 7 };
+        let bids = [best, best - 1, best - 2].map(|price| Level::new(price, qty(price)));
+        sync.levels(&bids, &mut pending);
+        sync.levels(&[Level::new(200, 5)], &mut pending);
+        let _ = sync.end(&mut pending);
+    }
+
+    #[test]
+    fn a_level_that_a_book_does_not_reach_keeps_its_queue() {
+        for queue in [Queue::RiskAverse, Queue::Power(2.0), Queue::Log] {
+            for kind in [DepthKind::Partial, DepthKind::Snapshot] {
+                let mut sync = BookSync::new(Market::Spot, Price(1));
+                let mut order = resting(0, 0);
+                (order.told_in, order.before) = (0, i64::MAX);
+                // Nobody knows what is there: it is not first, whatever trades.
+                three(&mut sync, kind, 105, 0);
+                order.see(&sync, Time(0), queue);
+                assert_eq!(order.traded(&trade(1_000, 1), queue), 1_000);
+                three(&mut sync, kind, 101, 40);
+                order.see(&sync, Time(2), queue);
+                assert_eq!((order.before, order.shown), (40, 40), "{queue:?} {kind:?}");
+                // One of before that book is in it.
+                assert_eq!((order.traded(&trade(5, 2), queue), order.before), (5, 40));
+                assert_eq!((order.traded(&trade(5, 3), queue), order.before), (5, 35));
+                for best in [103, 150] {
+                    three(&mut sync, kind, best, 0);
+                    order.see(&sync, Time(4), queue);
+                    assert_eq!((order.before, order.shown, order.traded), (35, 40, 5));
+                }
+                three(&mut sync, kind, 100, 60);
+                order.see(&sync, Time(5), queue);
+                assert_eq!((order.before, order.shown), (35, 60), "{queue:?} {kind:?}");
+                // One that is reached and shows nothing is empty.
+                three(&mut sync, kind, 101, 0);
+                order.see(&sync, Time(6), queue);
+                assert_eq!((order.before, order.shown), (0, 0), "{queue:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_diffs_tell_of_a_level_holds_until_the_book_is_replaced() {
+        let (mut sync, queue) = (BookSync::new(Market::Spot, Price(1)), Queue::RiskAverse);
+        three(&mut sync, DepthKind::Snapshot, 110, 0);
+        three(&mut sync, DepthKind::Diff, 100, 40);
+        let mut order = Resting::new(&resting(0, 0).order, 10);
+        order.see(&sync, Time(0), queue);
+        assert_eq!(order.before, 40);
+        // The snapshot did not reach there, but this is told.
+        three(&mut sync, DepthKind::Diff, 100, 0);
+        order.see(&sync, Time(1), queue);
+        assert_eq!(order.before, 0);
+        three(&mut sync, DepthKind::Diff, 100, 30);
+        let mut later = Resting::new(&order.order, 10);
+        later.see(&sync, Time(2), queue);
+        three(&mut sync, DepthKind::Snapshot, 120, 0);
+        three(&mut sync, DepthKind::Diff, 120, 0);
+        later.see(&sync, Time(3), queue);
+        assert_eq!((later.before, later.shown), (30, 30), "not reached, and not told of");
+        // Where changes are told, none was told of.
+        let mut last = Resting::new(&order.order, 10);
+        last.see(&sync, Time(3), queue);
+        assert_eq!(last.before, 0);
     }
 }

@@ -255,7 +255,7 @@ impl Venue {
             && !market.is_idle()
             && let Some(sync) = books.valid(instrument)
         {
-            market.on_book(sync.book(), *book_time, teller);
+            market.on_book(sync, *book_time, teller);
         }
     }
 
@@ -295,9 +295,7 @@ impl Venue {
             Market::None => teller.unmet(order),
             Market::Bars(market) => market.arrive(order, cause, teller),
             Market::Quotes(market) => market.arrive(order, teller),
-            Market::Depth(market) => {
-                market.arrive(order, books.valid(order.instrument).map(|sync| sync.book()), teller);
-            }
+            Market::Depth(market) => market.arrive(order, books.valid(order.instrument), teller),
         }
     }
 

@@ -86,6 +86,8 @@ pub struct BookSync {
     state: State,
     last_id: u64,
     doing: Doing,
+    /// By side: the last level of what last replaced the book.
+    reach: [Option<Price>; 2],
     bids_left: u32,
     head: Option<DepthHead>,
     /// Of this book, among what waits for a snapshot.
@@ -110,6 +112,7 @@ impl BookSync {
             state: State::Unsynced,
             last_id: 0,
             doing: Doing::Nothing,
+            reach: [None; 2],
             bids_left: 0,
             head: None,
             kept: Kept::default(),
@@ -129,6 +132,24 @@ impl BookSync {
     #[must_use]
     pub fn valid(&self) -> bool {
         self.state != State::Unsynced && self.doing == Doing::Nothing && !self.crossed
+    }
+
+    /// How often the book was replaced, by a snapshot or a partial book; what it did not show was forgotten then.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.counts.snapshots
+    }
+
+    /// Whether what last replaced the book showed its side as far as this price: further on it told of nothing.
+    #[must_use]
+    pub fn reaches(&self, side: Side, price: Price) -> bool {
+        self.reach[side as usize].is_some_and(|last| side.at_least_as_aggressive(price, last))
+    }
+
+    /// Whether diffs tell of every change since.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.state == State::Synced
     }
 
     /// The update id the book stands at.
@@ -197,6 +218,7 @@ impl BookSync {
         };
         if matches!(self.doing, Doing::Replace(_)) {
             self.book.clear();
+            self.reach = [None; 2];
         }
     }
 
@@ -227,9 +249,22 @@ impl BookSync {
                 self.counts.levels += levels.len() as u64;
                 self.book.set_all(Side::Buy, bids);
                 self.book.set_all(Side::Sell, asks);
+                if self.doing != Doing::Apply {
+                    self.reach_to(Side::Buy, bids);
+                    self.reach_to(Side::Sell, asks);
+                }
             }
             Doing::Buffer => levels.iter().for_each(|level| pending.level(*level)),
             Doing::Skip(_) | Doing::Nothing => {}
+        }
+    }
+
+    fn reach_to(&mut self, side: Side, levels: &[Level]) {
+        let reach = &mut self.reach[side as usize];
+        for level in levels.iter().filter(|level| level.qty.0 > 0) {
+            if reach.is_none_or(|last| side.at_least_as_aggressive(last, level.price)) {
+                *reach = Some(level.price);
+            }
         }
     }
 
@@ -444,6 +479,33 @@ mod tests {
         assert_eq!(rig.feed(DepthKind::Partial, (5, 5, 0), 6), SyncOutcome::Applied);
         assert!(rig.sync.valid());
         assert_eq!(rig.bid(), Some(6));
+    }
+
+    #[test]
+    fn a_book_reaches_as_far_as_what_replaced_it() {
+        for kind in [DepthKind::Partial, DepthKind::Snapshot] {
+            let mut rig = Rig::new(Market::Spot);
+            let reaches = |rig: &Rig| {
+                let of = |side, price| rig.sync.reaches(side, Price(price));
+                [of(Side::Buy, 10), of(Side::Buy, 9), of(Side::Sell, 20), of(Side::Sell, 21)]
+            };
+            assert_eq!(reaches(&rig), [false; 4]);
+            rig.feed(kind, (5, 5, 0), 6);
+            assert_eq!((reaches(&rig), rig.sync.replaced()), ([true, false, true, false], 1));
+            assert!(!rig.sync.is_followed());
+            // Of one with nothing on a side nobody knows how far it goes.
+            rig.sync.begin(&DepthHead { asks: 0, ..head(6, 6, 0) }, kind, &mut rig.pending);
+            rig.sync.levels(&[9, 8].map(|bid| Level::new(bid, 1)), &mut rig.pending);
+            rig.sync.end(&mut rig.pending);
+            assert_eq!((reaches(&rig), rig.sync.replaced()), ([true, true, false, false], 2));
+        }
+        // Diffs tell of a level, and of none beside it.
+        let mut rig = Rig::new(Market::Spot);
+        rig.feed(DepthKind::Snapshot, (5, 5, 0), 6);
+        rig.sync.begin(&DepthHead { asks: 0, ..head(6, 6, 0) }, DepthKind::Diff, &mut rig.pending);
+        rig.sync.levels(&[Level::new(5, 1)], &mut rig.pending);
+        rig.sync.end(&mut rig.pending);
+        assert!(rig.sync.is_followed() && !rig.sync.reaches(Side::Buy, Price(9)));
     }
 
     #[test]
