@@ -357,3 +357,13 @@ fn a_queue_outlives_a_snapshot_that_does_not_reach_it() {
     let taken = [Bids(vec![(10_000, 0)]), Bids(vec![(9_000, 3)])];
     assert_eq!(ran(&taken), [(6, 10)]);
 }
+
+#[test]
+fn trades_that_are_numbered_anew_after_an_interruption_fill_what_rests() {
+    let again = [Book(PARTIAL, 10_000, 40), Sold(10_000, 44, 500)];
+    let ran = |between: &[Told]| {
+        filled("bid", &[&[Book(PARTIAL, 10_000, 100), Sold(10_000, 60, 500)], between, &again].concat())
+    };
+    assert_eq!(ran(&[Interrupted]), [(4, 4)]);
+    assert_eq!(ran(&[]), [], "the same trade once");
+}
