@@ -53,6 +53,18 @@ static SCRIPTS: &[StrategySpec] = &[
         let lots = 10 * 10i64.pow(ctx.instrument(xyz).qty_decimals.into());
         let _ = ctx.buy(xyz, Qty(lots)).at_market().send();
     }),
+    script!("low", |ctx, xyz, what| if let Happened::Quote(_, _) = what
+        && ctx.position(xyz).fills == 0
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.buy(xyz, Qty(5_000)).at_limit(Price(10_001)).send();
+    }),
+    script!("high", |ctx, xyz, what| if let Happened::Quote(_, _) = what
+        && ctx.position(xyz).fills == 0
+        && ctx.open_orders(xyz).next().is_none()
+    {
+        let _ = ctx.sell(xyz, Qty(5_000)).at_limit(Price(10_019)).send();
+    }),
     script!("post", |ctx, xyz, what| if let Happened::Quote(_, top) = what
         && top.bid.price == Price(10_001)
         && ctx.open_orders(xyz).next().is_none()
@@ -113,7 +125,7 @@ fn a_resting_order_fills_when_trades_go_through_it_or_the_quote_comes_to_it() {
         trade(at(20), 10_000, 1_500, Side::Sell, false),
         trade(at(30), 9_999, 700, Side::Buy, false),
     ];
-    // At its price nothing; beyond it what was traded; a buyer trades with nobody who bids.
+    // At its price nothing; beyond it what was traded; what buyers find there the quotes tell.
     assert_eq!(filled(&ran("bid", "", &quotes, &trades)), [(25, 1_500, 10_001, true)]);
     let touch = "[paper]\nfill = \"touch\"";
     assert_eq!(
@@ -155,6 +167,30 @@ fn trades_alone_are_the_market_with_slippage() {
         [(6, 5_000, 10_001, false)],
         "aggregate trades do as well"
     );
+}
+
+#[test]
+fn nobody_trades_past_an_order_whatever_his_side_where_trades_are_all_there_is() {
+    use Side::{Buy, Sell};
+    let first = trade(at(0), 10_011, 100, Buy, false);
+    let filled = |strategy: &str, fill: &str, then: &[(i64, Side)]| {
+        let then = (1..).zip(then).map(|(n, (price, side))| trade(at(100 * n), *price, 2_000, *side, false));
+        let trades: Vec<_> = std::iter::once(first).chain(then).collect();
+        let ran = ran(strategy, &format!("[paper]\nfill = \"{fill}\""), &[], &trades);
+        ran.outcome.fills.iter().map(|f| ((f.time.0 - BEGIN) / MS / 100, f.qty.0)).collect::<Vec<_>>()
+    };
+    for fill in ["through", "touch"] {
+        for side in [Buy, Sell] {
+            assert_eq!(filled("low", fill, &[(10_000, side), (9_990, side)]), [(1, 2_000), (2, 2_000)]);
+            assert_eq!(filled("high", fill, &[(10_020, side), (10_030, side)]), [(1, 2_000), (2, 2_000)]);
+        }
+        // At its price and before it nobody of its own side trades with it.
+        assert_eq!(filled("low", fill, &[(10_001, Buy), (10_002, Buy), (10_002, Sell)]), []);
+        assert_eq!(filled("high", fill, &[(10_019, Sell), (10_018, Sell), (10_018, Buy)]), []);
+        let met = if fill == "touch" { vec![(1, 2_000)] } else { vec![] };
+        assert_eq!(filled("low", fill, &[(10_001, Sell)]), met);
+        assert_eq!(filled("high", fill, &[(10_019, Buy)]), met);
+    }
 }
 
 #[test]

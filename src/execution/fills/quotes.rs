@@ -5,6 +5,9 @@
 //!   price is the market's, for any quantity, made worse by slippage, which a wallet must have too.
 //! - A resting order fills at its own price: when a trade goes beyond it (`through`) or happens at it (`touch`), up to
 //!   what was traded, and when the opposite quote comes to its price, up to what that shows.
+//! - At its price it trades with those who meet it, not with those of its own side. Nobody passes it over, of either side;
+//!   but where quotes are recorded it is they that tell what its own side found beyond it: a trade may come after a quote
+//!   that is later, and so be older than the order.
 
 use super::teller::Teller;
 use crate::domain::event::{Quote, Trade};
@@ -89,8 +92,11 @@ impl QuoteMarket {
         }
         self.last = Some(trade.price);
         if !self.resting.is_empty() {
-            let side = trade.aggressor.opposite();
-            self.meet(side, trade.price, self.touch, trade.qty.0, teller);
+            let (price, met) = (trade.price, trade.aggressor.opposite());
+            let left = self.meet(met, price, self.touch, trade.qty.0, teller);
+            if !self.quoted {
+                self.meet(trade.aggressor, price, false, left, teller);
+            }
         }
     }
 
