@@ -11,7 +11,7 @@ use algo_trader::execution::Record;
 use algo_trader::history::Catalogue;
 use algo_trader::history::catalogue::SeriesKind;
 use algo_trader::history::import::{ImportKind, ImportOptions};
-use algo_trader::history::segment::{Num, Row};
+use algo_trader::history::segment::{DepthRow, Num, Row, RowKind};
 use algo_trader::market::Bar;
 use algo_trader::pipeline::{Threading, Wait};
 use algo_trader::run::PipelineOptions;
@@ -191,6 +191,27 @@ fn nobody_trades_past_an_order_whatever_his_side_where_trades_are_all_there_is()
         assert_eq!(filled("low", fill, &[(10_001, Sell)]), met);
         assert_eq!(filled("high", fill, &[(10_019, Buy)]), met);
     }
+}
+
+#[test]
+fn an_interruption_leaves_no_quote_to_trade_at() {
+    let quotes = [0, 100].map(|ms| quote(at(ms), (10_000, 7_000), (10_002 + ms as i64, 9_000)));
+    let filled = |interrupted: bool| {
+        let dir = tempdir().expect("a directory");
+        let (kind, levels) = (RowKind::Interrupted, &[]);
+        let row =
+            DepthRow { kind, first_id: 0, last_id: 0, prev_id: 0, venue_time: Time(0), levels, bids: 0 };
+        let between = interrupted.then_some((at(0) + MS / 2, Row::Depth(row)));
+        let fed: Vec<_> = [quotes[0]].into_iter().chain(between).chain([quotes[1]]).collect();
+        rows(dir.path(), XYZ, SeriesKind::Feed, &fed);
+        let text = format!("[[strategy]]\nname = \"buy\"\ninstruments = [\"{XYZ}\"]");
+        let (config, catalogue) = config(dir.path(), &[XYZ], &text);
+        let ran = run(&config, &catalogue, SCRIPTS).unwrap_or_else(|e| panic!("{e}"));
+        (self::filled(&ran), ran.summary.execution.rejected)
+    };
+    assert_eq!(filled(false), (vec![(6, 5_000, 10_002, false)], 0));
+    // The order of the first quote arrives when it holds no longer; that of the next meets that.
+    assert_eq!(filled(true), (vec![(106, 5_000, 10_102, false)], 1));
 }
 
 #[test]

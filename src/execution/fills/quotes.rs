@@ -100,9 +100,10 @@ impl QuoteMarket {
         }
     }
 
-    /// The data was interrupted: trades may be numbered anew.
-    pub(super) const fn interrupted(&mut self) {
+    /// The data was interrupted: trades may be numbered anew, and there is no quote until the next.
+    pub(super) fn interrupted(&mut self) {
         self.ids.interrupted();
+        (self.best, self.seen) = ([Level::default(); 2], [Level::default(); 2]);
     }
 
     /// Whether no order rests.
