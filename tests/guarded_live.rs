@@ -397,6 +397,11 @@ fn a_signal_that_comes_while_the_start_waits_for_the_end_of_a_ban_lets_it_come_u
                 std::thread::sleep(Duration::from_millis(5));
             }
             assert!(!paths.socket.exists(), "it waits");
+            // Another start of its name is refused, though there is no socket yet.
+            let second = dir.path().join("second.journal");
+            let second = live_orders::options(&second, &Interrupt::default(), Threading::Inline);
+            let refused = run_live(&live.config, second).expect_err("it has the name").to_string();
+            assert!(refused.contains("another process of this name is running"), "{refused}");
             signal.raise();
             until(paths, "it is up", |reply| reply.orders_taken == Some(true) && reply.events > 300);
             let reply = until(paths, "it is stopped", |reply| !reply.stopped.is_empty());

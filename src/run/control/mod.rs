@@ -8,11 +8,12 @@
 //!                              └── signs of life of feed and stages ─▶ NAME.heartbeat
 //! ```
 //!
-//! Owns: the files `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched`, `NAME.paused` and `NAME.losses`, NAME being the run's; and where
-//! `NAME.limits` is, which the trail's thread writes.
-//! Invariant: nothing but commands goes from here to trading, and they go by the ring, so that the journal has them. Whoever
-//! may open the socket may stop and release: it is readable and writable by its owner alone. Who came, what they asked for
-//! and what became of it is in the audit trail, where there is one; a release, or a resume, that it cannot take is refused.
+//! Owns: the files `NAME.lock`, `NAME.sock`, `NAME.kill`, `NAME.heartbeat`, `NAME.latched`, `NAME.paused` and `NAME.losses`,
+//! NAME being the run's; and where `NAME.limits` is, which the trail's thread writes.
+//! Invariant: one process at a time has the name (`held_name`). Nothing but commands goes from here to trading, and they go by
+//! the ring, so that the journal has them. Whoever may open the socket may stop and release: it is readable and writable by
+//! its owner alone. Who came, what they asked for and what became of it is in the audit trail, where there is one; a release,
+//! or a resume, that it cannot take is refused.
 //!
 //! Surveillance stops by the same way (`reacting`), and an operator pauses an instrument by it (`pausing`). Beside the listening thread another keeps losses over a restart and
 //! reckons risk metrics (`keeper`), from what risk publishes.
@@ -23,6 +24,7 @@ mod data_watch;
 mod deaths;
 pub(in crate::run) mod file;
 mod heartbeat;
+mod held_name;
 mod keeper;
 mod latched;
 mod losses;
@@ -45,6 +47,7 @@ pub mod watchdog;
 
 pub use asker::{Answered, Asker};
 pub(in crate::run) use deaths::ControlDeaths;
+pub use held_name::HeldName;
 pub use latched::{Latched, LatchedError, Stopped};
 pub use names::{NameError, ScopeNames};
 pub use request::{ControlReply, ControlRequest, FeedReply, MarketDataReply, StoreReply, UnclosedReply, Via};
@@ -66,6 +69,7 @@ use crate::pipeline::{Answer, LaneSender};
 use crate::risk::Carried;
 use crate::risk::watch::WatchReceiver;
 use crossbeam_channel::Receiver;
+use held_name::{OwnFile, nobody_listens};
 use keeper::{Keeper, SharedFound};
 use losses::KeptLosses;
 use market_data::MarketData;
@@ -88,6 +92,8 @@ use thiserror::Error;
 /// Where the files of a run are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlPaths {
+    /// Locked by the one process that has the name.
+    pub lock: PathBuf,
     /// Commands come in here.
     pub socket: PathBuf,
     /// Stops what it names, or everything, when it appears.
@@ -131,8 +137,37 @@ pub enum ControlError {
         error: io::Error,
     },
     /// Another process has it.
-    #[error("{0}: another process of this name is running; stop it, or give this one another [run] name")]
-    Taken(PathBuf),
+    #[error("{}", taken(path, *process))]
+    Taken {
+        /// What it was found by: the lock, or the socket.
+        path: PathBuf,
+        /// Which, where that is known.
+        process: Option<i32>,
+    },
+    /// What one process at a time has cannot be had.
+    #[error(
+        "{path}: {error}; the process that has this [run] name locks this file: make it, and the directory that it is in, \
+         readable and writable, or remove it if no run of this name goes on, of whatever user"
+    )]
+    Lock {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Whether another process has it cannot be told.
+    #[error(
+        "{path}: {error}; whether a run of this name listens there cannot be told, as where it is another user's: give this \
+         one another [run] name or [control] dir, or remove the socket if none goes on"
+    )]
+    Unknown {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
     /// No such process, or no answer.
     #[error("{path}: {error}; is it running, with this [run] name and [control] dir?")]
     NoAnswer {
@@ -159,7 +194,7 @@ impl ControlError {
     /// Whether it is of the moment, as a disk that is full, and not of what was asked for.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Latched(LatchedError::Io { .. }) | Self::Losses { .. })
+        matches!(self, Self::Latched(LatchedError::Io { .. }) | Self::Losses { .. } | Self::Lock { .. })
     }
 }
 
@@ -169,6 +204,7 @@ impl ControlPaths {
     pub fn new(dir: &Path, name: &str) -> Self {
         let file = |ending: &str| dir.join(format!("{name}.{ending}"));
         Self {
+            lock: file("lock"),
             socket: file("sock"),
             kill: file("kill"),
             heartbeat: file("heartbeat"),
@@ -219,18 +255,9 @@ pub struct PreparedControl {
     latched: Latched,
     paused: Latched,
     losses: Option<KeptLosses>,
-    socket: SocketFile,
+    /// Before what listens: taken away while the file is this socket's still.
+    socket: OwnFile,
     listener: UnixListener,
-}
-
-/// The socket's name, taken away with whatever listened, also where a run is refused after it was made.
-#[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// What the control threads are joined to.
@@ -270,28 +297,21 @@ pub struct Control {
 }
 
 impl PreparedControl {
-    /// Reads what is stopped, and makes the socket.
+    /// Reads what is stopped, and makes the socket, of a run that has its name to itself.
     ///
     /// # Errors
     /// [`ControlError`], with what to do.
-    pub fn open(config: &Config, paths: ControlPaths) -> Result<Self, ControlError> {
-        let latched = Latched::open(&paths.latched)?;
-        latched.names(|name| !matches!(ScopeNames::default().read(name), Err(NameError::NoScope(_))))?;
-        let paused = Latched::open(&paths.paused)?;
-        paused.names(|name| name.split(':').count() == 3)?;
+    pub fn open(config: &Config, held: &HeldName) -> Result<Self, ControlError> {
+        let paths = held.paths().clone();
+        let (latched, paused) = (read_stopped(&paths.latched)?, read_paused(&paths.paused)?);
         let losses = KeptLosses::read(&paths.losses)?;
         let path = &paths.socket;
-        // Who hangs, and has nobody let in for a while, is there all the same.
-        match connect(path, ANSWERED_WITHIN) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
-            _ => return Err(ControlError::Taken(path.clone())),
-        }
+        // Where there are no locks, and from before there were.
+        nobody_listens(path)?;
         // What a process left that is no more.
         let _ = std::fs::remove_file(path);
-        // The journal, beside which it mostly is, makes its directory too, and comes later.
-        let dir = private_dir_of(path);
-        let made = dir.and_then(|()| UnixListener::bind(path)).and_then(|listener| {
-            let socket = SocketFile(path.clone());
+        let made = UnixListener::bind(path).and_then(|listener| {
+            let socket = OwnFile::at(path)?;
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
             listener.set_nonblocking(true)?;
             Ok((socket, listener))
@@ -411,8 +431,31 @@ fn labels(config: &Config) -> Vec<String> {
     config.strategies.iter().map(|strategy| strategy.label.clone()).collect()
 }
 
+/// The list of what is stopped, each by a name that something can have.
+fn read_stopped(path: &Path) -> Result<Latched, LatchedError> {
+    let list = Latched::open(path)?;
+    list.names(|name| !matches!(ScopeNames::default().read(name), Err(NameError::NoScope(_))))?;
+    Ok(list)
+}
+
+/// The same of what is paused.
+fn read_paused(path: &Path) -> Result<Latched, LatchedError> {
+    let list = Latched::open(path)?;
+    list.names(|name| name.split(':').count() == 3)?;
+    Ok(list)
+}
+
 /// How long an answer is waited for.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is to be said and done where another process has the name.
+fn taken(path: &Path, process: Option<i32>) -> String {
+    let process = process.map_or_else(String::new, |process| format!(", {process},"));
+    format!(
+        "{}: another process of this name{process} is running; stop it, or give this one another [run] name",
+        path.display()
+    )
+}
 
 /// What is to be said and done of a process that does not answer.
 fn silent(path: &Path, process: Option<i32>) -> String {
@@ -450,6 +493,11 @@ fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
+/// The process that listens, where the kernel tells it: one of another namespace of processes is told as 0.
+fn process_behind(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
+}
+
 /// Asks a running process.
 ///
 /// # Errors
@@ -464,8 +512,7 @@ pub fn ask(socket: &Path, request: &ControlRequest) -> Result<ControlReply, Cont
     };
     let asked = || -> io::Result<ControlReply> {
         let mut stream = connect(socket, ANSWERED_WITHIN)?;
-        // Of another namespace of processes it is told as 0.
-        listens.set(getsockopt(&stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0));
+        listens.set(process_behind(&stream));
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;

@@ -20,13 +20,21 @@ struct Running {
     vitals: Vitals,
     store: Arc<Mutex<Told>>,
     control: Control,
+    _held: HeldName,
+}
+
+/// The name whose files these are, and its control.
+fn open(config: &Config, paths: &ControlPaths) -> Result<(HeldName, PreparedControl), ControlError> {
+    let held = HeldName::take(paths.clone())?;
+    let prepared = PreparedControl::open(config, &held)?;
+    Ok((held, prepared))
 }
 
 fn start() -> Running {
     let config = Config::embedded_default();
     let dir = tempfile::tempdir().expect("a directory");
     let paths = ControlPaths::new(dir.path(), "tried");
-    let prepared = PreparedControl::open(&config, paths.clone()).expect("it can be controlled");
+    let (held, prepared) = open(&config, &paths).expect("it can be controlled");
     let (risk, heard) = watch();
     let snapshot = heard.snapshot();
     let vitals = Vitals::default();
@@ -44,7 +52,7 @@ fn start() -> Running {
         kill_signal: crate::run::interrupt::KillSignal::default(),
     };
     let control = prepared.start(&config, links, &[]).expect("threads");
-    Running { _dir: dir, config, paths, snapshot, risk, vitals, store, control }
+    Running { _dir: dir, config, paths, snapshot, risk, vitals, store, control, _held: held }
 }
 
 impl Running {
@@ -185,11 +193,10 @@ fn a_run_that_is_refused_leaves_no_socket() {
     let dir = tempfile::tempdir().expect("a directory");
     // Its directory is made, as a journal's is.
     let paths = ControlPaths::new(&dir.path().join("not/yet"), "tried");
-    let prepared =
-        PreparedControl::open(&Config::embedded_default(), paths.clone()).expect("it can be controlled");
+    let (held, prepared) = open(&Config::embedded_default(), &paths).expect("it can be controlled");
     assert!(paths.socket.exists());
-    drop(prepared);
-    assert!(!paths.socket.exists());
+    drop((prepared, held));
+    assert!(!paths.socket.exists() && !paths.lock.exists());
     let running = start();
     let socket = running.paths.socket.clone();
     assert!(socket.exists());
@@ -230,7 +237,7 @@ fn losses_are_taken_over_from_beside_an_earlier_journal_and_what_is_here_stays()
 fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let paths = ControlPaths::new(dir.path(), "tried");
-    let open = || PreparedControl::open(&Config::embedded_default(), paths.clone());
+    let open = || open(&Config::embedded_default(), &paths);
     let line = |scope: &str| {
         format!(
             "[{{\"scope\":\"{scope}\",\"cause\":\"killed\",\"by\":\"anna\",\"reason\":\"a test\",\"since\":\"\"}}]"
@@ -247,7 +254,7 @@ fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
         }
         for (name, count) in [(good, 1), (gone, 0)] {
             std::fs::write(file, line(name)).expect("written");
-            let prepared = open().expect("a name");
+            let (_held, prepared) = open().expect("a name");
             assert_eq!(prepared.kills(None).len() + prepared.pauses().len(), count, "{name}");
         }
         std::fs::remove_file(file).expect("ours");
@@ -678,8 +685,8 @@ fn one_that_hangs_with_its_queue_full_is_told_in_time_and_nobody_takes_its_place
     let begun = Instant::now();
     std::thread::scope(|threads| {
         let asked = threads.spawn(|| ask(&paths.socket, &ControlRequest::Status));
-        let opened = PreparedControl::open(&Config::embedded_default(), paths.clone());
-        assert!(matches!(opened, Err(ControlError::Taken(_))), "it is there");
+        let opened = open(&Config::embedded_default(), &paths);
+        assert!(matches!(opened, Err(ControlError::Taken { .. })), "it is there");
         let error = asked.join().expect("no panic").expect_err("nobody answers");
         assert!(matches!(error, ControlError::Silent { process: None, .. }), "{error:?}");
         let told = error.to_string();

@@ -26,7 +26,7 @@ pub use progress::ProgressReport;
 use super::alerts::{Alert, AlertRequest, AlertThread, Alerts};
 use super::audit::{AuditNotes, AuditRequest};
 use super::config::{Config, TradingMode};
-use super::control::{Control, ControlError, ControlLinks, ControlPaths, PreparedControl, Vitals};
+use super::control::{Control, ControlError, ControlLinks, ControlPaths, HeldName, PreparedControl, Vitals};
 use super::disk_space::{DiskWatch, log_file};
 use super::followers::Followers;
 use super::interrupt::{Interrupt, KillSignal};
@@ -213,9 +213,17 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         let watch = DiskWatch::start(&files, alerts.clone(), &topology.housekeeping);
         disks = watch.inspect_err(|error| log::warn!("the room on disks is not watched: {error}")).ok();
     };
-    let mut result = on_a_thread_of_its_own(|| live(config, options, beside, journal_exists))
-        .map_err(LiveError::from)
-        .and_then(|ran| ran);
+    let journal = options.pipeline.journal.as_deref().or(config.journal.path.as_deref());
+    // Before anything is read, or waited for: two that begin at once would both go on.
+    let held = ControlPaths::of(config, journal).map(HeldName::take).transpose();
+    let (held, mut result) = match held {
+        Ok(held) => {
+            let ran = || live(config, options, beside, held.as_ref(), journal_exists);
+            let ran = on_a_thread_of_its_own(ran).map_err(LiveError::from).and_then(|ran| ran);
+            (held, ran)
+        }
+        Err(error) => (None, Err(error.into())),
+    };
     if let Some(disks) = disks {
         disks.finish();
     }
@@ -227,6 +235,8 @@ pub fn run_live(config: &Config, mut options: LiveOptions) -> Result<Summary, Li
         Err(LiveError::Venue { summary, .. } | LiveError::Stopped { summary, .. }) => Some(summary),
         Err(_) => None,
     });
+    // The trail's thread has written the last of the name's files.
+    drop(held);
     // Last: what the trail's thread found is among it.
     if let Some(alerting) = alerting {
         alerting.finish();
@@ -283,6 +293,7 @@ fn live(
     config: &Config,
     mut options: LiveOptions,
     beside: Beside,
+    held: Option<&HeldName>,
     journal_exists: impl FnOnce(&Topology, Option<&Path>),
 ) -> Result<Summary, LiveError> {
     if config.instruments.is_empty() {
@@ -333,15 +344,15 @@ fn live(
     let config = &config;
     let prepared = feed::Prepared::new(config)?;
     let journal = pipeline_options.journal.clone().or_else(|| config.journal.path.clone());
-    let control = match ControlPaths::of(config, journal.as_deref()) {
-        Some(paths) => {
+    let control = match held {
+        Some(held) => {
             if let Some(before) = goes_on_with.as_ref().and_then(|path| ControlPaths::of(config, Some(path)))
             {
-                paths.take_losses_over(&before)?;
+                held.paths().take_losses_over(&before)?;
             }
             let (told, heard) = watch();
             (pipeline_options.watch, pipeline_options.commanded) = (Some(told), true);
-            let prepared = PreparedControl::open(config, paths)?;
+            let prepared = PreparedControl::open(config, held)?;
             let goes_on = resumed.as_ref().map(|_| epoch);
             pipeline_options.carried = prepared.carried(config, wall_clock(), goes_on);
             Some((prepared, heard))

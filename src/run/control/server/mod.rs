@@ -15,7 +15,7 @@ use super::request::{ControlReply, ControlRequest, HeldReply, STANDS_BY};
 use super::stages::StagesWatch;
 use super::turned_away::TurnedAwayReply;
 use super::unclosed::UnclosedPositions;
-use super::{ControlLinks, ControlPaths, PreparedControl, SocketFile};
+use super::{ControlLinks, ControlPaths, OwnFile, PreparedControl};
 use crate::audit::Body;
 use crate::domain::decimal::Scaled;
 use crate::domain::event::Command;
@@ -85,8 +85,8 @@ pub(super) struct Server {
     /// Who asks how it stands, and when they did last: whoever goes on asking is recorded once.
     asking: Vec<(Peer, Instant)>,
     poll: Poll,
-    /// Before what listens, so that it is gone before another process can have the name.
-    _socket: SocketFile,
+    /// Before what listens: taken away while the file is this socket's still.
+    _socket: OwnFile,
     listener: UnixListener,
     signals: UnixStream,
     signal: SigId,
