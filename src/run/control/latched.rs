@@ -140,7 +140,7 @@ impl Latched {
         }
     }
 
-    fn save(&mut self) -> Result<(), LatchedError> {
+    pub(super) fn save(&mut self) -> Result<(), LatchedError> {
         let saved = self.write().map_err(|error| LatchedError::Io { path: self.path.clone(), error });
         self.unsaved = saved.as_ref().err().map(ToString::to_string);
         saved

@@ -112,6 +112,28 @@ impl KeptLosses {
             .map_err(|error| LatchedError::Io { path: path.to_owned(), error })
     }
 
+    /// The epoch of the run that wrote it.
+    #[cfg(test)]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// When it was so.
+    #[cfg(test)]
+    pub const fn time(&self) -> Time {
+        Time(self.time_ns)
+    }
+
+    /// Whether it says how it was later.
+    pub const fn is_later_than(&self, other: &Self) -> bool {
+        self.time_ns > other.time_ns
+    }
+
+    /// Whether it is the later word of the same runs, which went on with each other.
+    pub const fn follows(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.is_later_than(other)
+    }
+
     /// Whether it says the same, at whatever time.
     pub fn says_what(&self, other: &Self) -> bool {
         (self.epoch, self.whole, &self.strategies) == (other.epoch, other.whole, &other.strategies)

@@ -38,6 +38,7 @@ mod reply;
 mod request;
 mod server;
 mod stages;
+mod taking_over;
 #[cfg(test)]
 mod tests;
 mod turned_away;
@@ -64,7 +65,6 @@ use super::orders::OrdersLink;
 use super::store::StoreLink;
 use super::watch::Wanted;
 use crate::domain::{Kill, Scope, Time};
-use crate::journal::private_dir_of;
 use crate::pipeline::{Answer, LaneSender};
 use crate::risk::Carried;
 use crate::risk::watch::WatchReceiver;
@@ -121,17 +121,6 @@ pub enum ControlError {
     Socket {
         /// Which.
         path: PathBuf,
-        /// What the system said.
-        #[source]
-        error: io::Error,
-    },
-    /// What the run before had lost cannot be taken over.
-    #[error("{from}: what the run before had lost cannot be copied to {to}: {error}")]
-    Losses {
-        /// Where it is.
-        from: PathBuf,
-        /// Where it goes.
-        to: PathBuf,
         /// What the system said.
         #[source]
         error: io::Error,
@@ -194,7 +183,7 @@ impl ControlError {
     /// Whether it is of the moment, as a disk that is full, and not of what was asked for.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Latched(LatchedError::Io { .. }) | Self::Losses { .. } | Self::Lock { .. })
+        matches!(self, Self::Latched(LatchedError::Io { .. }) | Self::Lock { .. })
     }
 }
 
@@ -221,29 +210,6 @@ impl ControlPaths {
         let beside = || journal.map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
         let dir = config.control.dir.clone().or_else(beside)?;
         Some(Self::new(&dir, &config.run.name))
-    }
-
-    /// Takes over what an earlier run had lost, where its files are `earlier`'s and there is nothing here: whoever goes on in
-    /// another directory goes on with its losses. Says where nobody knows them.
-    ///
-    /// # Errors
-    /// [`ControlError::Losses`].
-    pub fn take_losses_over(&self, earlier: &Self) -> Result<(), ControlError> {
-        if self.losses.exists() {
-            return Ok(());
-        }
-        if !earlier.losses.exists() {
-            log::warn!(
-                "neither {} nor {} says what the run before had lost: losses are counted from nothing",
-                self.losses.display(),
-                earlier.losses.display()
-            );
-            return Ok(());
-        }
-        let copied = private_dir_of(&self.losses);
-        copied.and_then(|()| std::fs::copy(&earlier.losses, &self.losses)).map(drop).map_err(|error| {
-            ControlError::Losses { from: earlier.losses.clone(), to: self.losses.clone(), error }
-        })
     }
 }
 

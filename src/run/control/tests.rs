@@ -218,22 +218,6 @@ fn while_positions_stand_at_their_cost_no_profit_is_told_or_kept() {
 }
 
 #[test]
-fn losses_are_taken_over_from_beside_an_earlier_journal_and_what_is_here_stays() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let at = |place: &str| ControlPaths::new(&dir.path().join(place), "tried");
-    let (earlier, here) = (at("earlier"), at("here"));
-    here.take_losses_over(&earlier).expect("nobody knows them");
-    assert!(!here.losses.exists());
-    std::fs::create_dir(dir.path().join("earlier")).expect("made");
-    std::fs::write(&earlier.losses, "lost").expect("written");
-    here.take_losses_over(&earlier).expect("copied");
-    assert_eq!(std::fs::read_to_string(&here.losses).expect("there"), "lost");
-    std::fs::write(&here.losses, "more").expect("written");
-    here.take_losses_over(&earlier).expect("nothing to do");
-    assert_eq!(std::fs::read_to_string(&here.losses).expect("there"), "more");
-}
-
-#[test]
 fn what_stays_stopped_has_a_name_or_the_start_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let paths = ControlPaths::new(dir.path(), "tried");

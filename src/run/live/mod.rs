@@ -316,7 +316,7 @@ fn live(
     pipeline_options.account = prepared_orders.as_ref().and_then(|orders| orders.account);
     let mut config = adopted.unwrap_or_else(|| config.clone());
     let mut standing = Vec::new();
-    let (mut goes_on_with, mut goes_on_at) = (None, None);
+    let (mut goes_on_with, mut goes_on_at, mut left_files) = (None, None, None);
     if let Some(earlier) = earlier {
         earlier.fits(&config, pipeline_options.account)?;
         if let Some(told) = earlier.told_of_another_name(&config.run.name) {
@@ -334,6 +334,8 @@ fn live(
         standing = earlier.standing_commands();
         pipeline_options.lineage = Some(earlier.lineage());
         (goes_on_with, goes_on_at) = (Some(earlier.path.clone()), Some(earlier.recovered.time));
+        left_files = ControlPaths::of(&config, Some(&earlier.path))
+            .map(|paths| (paths, Time(earlier.header.started_ns)));
         if let Some(balances) = earlier.header.balances {
             config.paper.balances = balances;
         }
@@ -346,9 +348,8 @@ fn live(
     let journal = pipeline_options.journal.clone().or_else(|| config.journal.path.clone());
     let control = match held {
         Some(held) => {
-            if let Some(before) = goes_on_with.as_ref().and_then(|path| ControlPaths::of(config, Some(path)))
-            {
-                held.paths().take_losses_over(&before)?;
+            if let Some((earlier, began)) = &left_files {
+                held.take_over(earlier, *began)?;
             }
             let (told, heard) = watch();
             (pipeline_options.watch, pipeline_options.commanded) = (Some(told), true);
