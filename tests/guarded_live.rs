@@ -22,6 +22,7 @@ use algo_trader::net::{TlsSettings, Webhook};
 use algo_trader::pipeline::Threading;
 use algo_trader::run::audit::{AuditRequest, trail_of};
 use algo_trader::run::config::TradingMode;
+use algo_trader::run::control::watchdog::{WatchdogOptions, watch};
 use algo_trader::run::control::{ControlPaths, ControlReply, ControlRequest, ask};
 use algo_trader::run::interrupt::{Interrupt, KillSignal};
 use algo_trader::run::watch::Watch;
@@ -452,6 +453,29 @@ fn a_key_that_the_venue_refuses_is_told_by_status_and_webhook_and_orders_go_on_o
     assert_eq!(told, ["key-refused", "key-taken"]);
     let text = came[0].1["text"].as_str().unwrap_or_default();
     assert!(text.starts_with("desk: no order is sent: the venue refuses the key (-2015)"), "{text}");
+}
+
+#[test]
+fn a_watchdog_whose_key_is_refused_for_a_while_watches_once_it_is_taken() {
+    let venue = venue(|_| {});
+    let live = config(&venue, Key::Hmac, "", RESTS);
+    let of_the_dog = config(&venue, Key::Ed25519, "", RESTS);
+    let dir = tempfile::tempdir().expect("a directory");
+    let heartbeat = dir.path().join("x.heartbeat");
+    std::fs::write(&heartbeat, "1 0\n").expect("written");
+    let refused = r#"{"fault":"order","how":"key-refused","on":"queries","count":1}"#;
+    assert!(venue.control().inject(serde_json::from_str(refused).expect("a fault")));
+    let options = WatchdogOptions {
+        heartbeat,
+        after: Duration::from_secs(1),
+        key_file: of_the_dog.config.trading.key_file.clone(),
+        once: true,
+        interrupt: Interrupt::default(),
+    };
+    let begun = Instant::now();
+    let outcome = watch(&live.config, &options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(outcome.fired, 1);
+    assert!(begun.elapsed() > Duration::from_secs(3), "it was refused: {:?}", begun.elapsed());
 }
 
 #[test]

@@ -38,6 +38,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Between the first two rounds of cancels, and between any two of many.
 const AGAIN: Duration = Duration::from_millis(500);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(10);
+/// The same where the venue refuses the key before anything is watched: a person mends that, or it passes.
+const KEY_AGAIN: Duration = Duration::from_secs(5);
+const KEY_AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// The venue's word for a key that it does not take, or not from this address, or not for this: for now, or for good.
+const KEY_REFUSED: i64 = -2015;
 /// The longest answer shown to a person.
 const SHOWN_CHARS: usize = 200;
 
@@ -96,6 +101,8 @@ pub enum CancelError {
         what: &'static str,
         /// The status.
         status: u16,
+        /// The venue's own number for why, where it gave one.
+        code: Option<i64>,
         /// What it said.
         said: String,
         /// For how long it is to be asked nothing, where it said so, s.
@@ -162,6 +169,7 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
         offset_ns: 0,
     };
     let mut pauses = Backoff::new(AGAIN, AGAIN_AT_MOST, wall_clock().0);
+    let mut key_pauses = Backoff::new(KEY_AGAIN, KEY_AGAIN_AT_MOST, wall_clock().0);
     while !options.interrupt.is_raised() {
         let error = match account.open_orders() {
             Ok(open) => {
@@ -175,10 +183,12 @@ pub fn watch(config: &Config, options: &WatchdogOptions) -> Result<WatchdogOutco
             (_, Some(pause)) => pause,
             (CancelError::Unanswered { .. } | CancelError::Unread { .. }, _) => pauses.next_pause(),
             (CancelError::Refused { status: 500.., .. }, _) => pauses.next_pause(),
+            // Its list of addresses, or its rights, may be mended or come back in a minute, and nobody would start this anew.
+            (CancelError::Refused { code: Some(KEY_REFUSED), .. }, _) => key_pauses.next_pause(),
             _ => return Err(WatchdogError::Useless(error)),
         };
         log::error!(
-            "{error}; nothing is watched until the venue answers; trying again in {:.1} s",
+            "{error}; NOTHING IS WATCHED until the venue answers and takes the watchdog's key; trying again in {:.1} s",
             pause.as_secs_f64()
         );
         let until = Instant::now() + pause;
@@ -366,9 +376,10 @@ impl Account {
         match (answer.status, read) {
             (200, Ok(value)) => Ok(value),
             (200, Err(_)) => Err(CancelError::Unread { what, said: said(&answer.body, SHOWN_CHARS) }),
-            (status, _) => {
+            (status, read) => {
+                let code = read.ok().and_then(|body: Value| body["code"].as_i64());
                 let (said, retry_after_s) = (said(&answer.body, SHOWN_CHARS), answer.retry_after_s);
-                Err(CancelError::Refused { what, status, said, retry_after_s })
+                Err(CancelError::Refused { what, status, code, said, retry_after_s })
             }
         }
     }
@@ -400,10 +411,25 @@ mod tests {
     }
 
     #[test]
+    fn systemd_starts_engine_and_watchdog_again_however_often_they_end() {
+        for unit in ["algo-trader-watchdog.service", "algo-trader.service"] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(unit);
+            let unit = std::fs::read_to_string(path).expect("it is there");
+            let value = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            let pause: u64 = value("RestartSec").and_then(|s| s.parse().ok()).expect("seconds");
+            // Its own limit is five starts within ten seconds.
+            let (head, service) = unit.split_once("[Service]").expect("a section");
+            let unlimited = head.contains("\nStartLimitIntervalSec=0\n") && !service.contains("StartLimit");
+            assert!(unlimited || pause * 4 > 10, "{unit}");
+        }
+    }
+
+    #[test]
     fn what_the_venue_says_of_too_many_questions_is_kept() {
         let refused = |status, retry_after_s| {
             let said = String::new();
-            CancelError::Refused { what: "the time", status, said, retry_after_s }.silence()
+            let code = None;
+            CancelError::Refused { what: "the time", status, code, said, retry_after_s }.silence()
         };
         let seconds = |s| Some(Duration::from_secs(s));
         assert_eq!(refused(429, Some(7)), seconds(7));
