@@ -268,6 +268,12 @@ fn what_is_stopped_and_released_is_told_to_a_webhook_however_often_it_has_to_be_
                 asked(paths, &release("all"));
                 until(paths, "it is released", |reply| reply.stopped.is_empty());
             }
+            // At the end the newest would go first.
+            let begun = Instant::now();
+            while came.lock().expect("no panic").len() < 6 {
+                assert!(begun.elapsed() < PATIENCE, "it is sent until it is taken");
+                std::thread::sleep(Duration::from_millis(5));
+            }
         },
     );
     let came = came.lock().expect("no panic").clone();

@@ -2,7 +2,8 @@
 //!
 //! Whoever raises one puts it into a bounded queue and goes on: a webhook that is slow, or down, holds back nobody and
 //! nothing of the run. What it does not take is sent again, after ever longer pauses, for as long as it may still matter;
-//! what is given up, and what found no room, is told in the log, which has every alert anyway.
+//! what is given up, and what found no room, is told in the log, which has every alert anyway. At the end there is time for
+//! a few: what a person has to see to then goes first, and of the rest the newest.
 
 use super::config::Config;
 use super::watch::Reacting;
@@ -23,6 +24,8 @@ const QUEUE: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the end of a run waits for what is still in the queue.
 const FINISH: Duration = Duration::from_secs(5);
+/// The same where it tells of a fault, or of what is left open: for a request that is under way, and what comes after it.
+const FINISH_FAULT: Duration = Duration::from_secs(10);
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,6 +59,19 @@ pub(super) enum AlertKind {
     StagesBehind,
     /// The run ended, and orders are, or may be, open at the venue that nobody looks after.
     LeftOpen,
+}
+
+impl AlertKind {
+    /// Whether it is of a run that ended, or did not begin, and left something for a person to see to.
+    const fn is_of_an_end(self) -> bool {
+        matches!(self, Self::Failed | Self::NotStarted | Self::LeftOpen)
+    }
+}
+
+/// An alert that waits, and since when.
+pub(super) struct Raised {
+    pub alert: Alert,
+    at: Instant,
 }
 
 /// An alert, as it is sent.
@@ -188,7 +204,7 @@ pub struct AlertRequest {
     pub run: String,
     /// The first and the longest pause before an alert is sent again.
     pub pauses: (Duration, Duration),
-    /// An alert that is older is given up.
+    /// An alert that was raised so long ago is given up.
     pub give_up_after: Duration,
 }
 
@@ -215,11 +231,11 @@ impl AlertRequest {
 
 /// By which alerts are raised; without a webhook they go nowhere.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Alerts(Option<(Sender<Alert>, Arc<AtomicU64>)>);
+pub(super) struct Alerts(Option<(Sender<Raised>, Arc<AtomicU64>)>);
 
 impl Alerts {
     #[cfg(test)]
-    pub fn heard_by_a_test() -> (Self, Receiver<Alert>) {
+    pub fn heard_by_a_test() -> (Self, Receiver<Raised>) {
         let (queue, told) = bounded(QUEUE);
         (Self(Some((queue, Arc::default()))), told)
     }
@@ -227,9 +243,9 @@ impl Alerts {
     /// Raises one; never waits.
     pub fn raise(&self, alert: Alert) {
         let Some((queue, lost)) = &self.0 else { return };
-        if let Err(TrySendError::Full(alert)) = queue.try_send(alert) {
+        if let Err(TrySendError::Full(raised)) = queue.try_send(Raised { alert, at: Instant::now() }) {
             lost.fetch_add(1, Ordering::Relaxed);
-            log::error!("an alert found no room, and is in the log alone: {}", alert.sentence());
+            log::error!("an alert found no room, and is in the log alone: {}", raised.alert.sentence());
         }
     }
 }
@@ -251,7 +267,7 @@ impl AlertThread {
         let (over, ends) = bounded(1);
         let lost = Arc::new(AtomicU64::new(0));
         let alerts = Alerts(Some((queue, Arc::clone(&lost))));
-        let worker = Worker { request, waiting, ends, lost, deadline: None, http: None };
+        let worker = Worker { request, waiting, ends, lost, ended: None, http: None };
         let thread = std::thread::Builder::new().name("at-alerts".into()).spawn(move || worker.run())?;
         Ok(Self { alerts, over, thread })
     }
@@ -264,7 +280,7 @@ impl AlertThread {
     /// Sends what waits, for some seconds at most.
     pub fn finish(self) {
         drop(self.alerts);
-        let _ = self.over.send(Instant::now() + FINISH);
+        let _ = self.over.send(Instant::now());
         if self.thread.join().is_err() {
             log::error!("the thread at-alerts died; please report this");
         }
@@ -273,11 +289,11 @@ impl AlertThread {
 
 struct Worker {
     request: AlertRequest,
-    waiting: Receiver<Alert>,
+    waiting: Receiver<Raised>,
     ends: Receiver<Instant>,
     lost: Arc<AtomicU64>,
-    /// When all has to be over.
-    deadline: Option<Instant>,
+    /// When the run ended.
+    ended: Option<Instant>,
     http: Option<HttpClient>,
 }
 
@@ -292,47 +308,70 @@ enum Sent {
 
 impl Worker {
     fn run(mut self) {
-        loop {
-            let next = self.waiting.recv_timeout(Duration::from_millis(100));
-            if self.deadline.is_none() {
-                self.deadline = self.ends.try_recv().ok();
+        let mut left = Vec::new();
+        while self.ended.is_none() {
+            match self.waiting.recv_timeout(Duration::from_millis(100)) {
+                Ok(raised) if self.ends_before(Instant::now()) => left.push(raised),
+                Ok(raised) => left.extend(self.deliver(raised)),
+                Err(RecvTimeoutError::Timeout) => _ = self.ends_before(Instant::now()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            match next {
-                Ok(alert) => self.deliver(&alert),
-                Err(RecvTimeoutError::Timeout) if self.deadline.is_none() => {}
-                Err(_) => return,
+        }
+        loop {
+            left.extend(self.waiting.try_iter());
+            let order = |(_, raised): &(usize, &Raised)| (raised.alert.kind.is_of_an_end(), raised.at);
+            let Some((next, _)) = left.iter().enumerate().max_by_key(order) else { return };
+            let raised = left.swap_remove(next);
+            self.deliver(raised);
+        }
+    }
+
+    /// Sends it until it is taken, or given up, or the run ends meanwhile, which gives it back.
+    fn deliver(&mut self, raised: Raised) -> Option<Raised> {
+        let (min, max) = self.request.pauses;
+        let mut pauses = Backoff::new(min, max, u64::from(std::process::id()));
+        let by = self.give_up_at(&raised);
+        loop {
+            if Instant::now() >= by {
+                self.gave_up(&raised.alert, "there was no time left");
+                return None;
+            }
+            let why = match self.send(&raised.alert, by) {
+                Sent::Taken => return None,
+                Sent::NotNow(why) => why,
+                Sent::Never(why) => {
+                    self.gave_up(&raised.alert, &why);
+                    return None;
+                }
+            };
+            let again = Instant::now() + pauses.next_pause();
+            if again >= by {
+                self.gave_up(&raised.alert, &why);
+                return None;
+            }
+            log::warn!("the alert webhook at {}: {why}; it is tried again", self.request.webhook);
+            if self.ended.is_some() {
+                std::thread::sleep(again.saturating_duration_since(Instant::now()));
+            } else if self.ends_before(again) {
+                return Some(raised);
             }
         }
     }
 
-    /// Sends it until it is taken, or given up.
-    fn deliver(&mut self, alert: &Alert) {
-        let (min, max) = self.request.pauses;
-        let mut pauses = Backoff::new(min, max, u64::from(std::process::id()));
-        let give_up = Instant::now() + self.request.give_up_after;
-        loop {
-            let by = self.deadline.unwrap_or(give_up).min(give_up);
-            if Instant::now() >= by {
-                return self.gave_up(alert, "there was no time left");
-            }
-            let why = match self.send(alert, by) {
-                Sent::Taken => return,
-                Sent::NotNow(why) => why,
-                Sent::Never(why) => return self.gave_up(alert, &why),
-            };
-            let again = Instant::now() + pauses.next_pause();
-            if again >= self.deadline.unwrap_or(give_up).min(give_up) {
-                return self.gave_up(alert, &why);
-            }
-            log::warn!("the alert webhook at {}: {why}; it is tried again", self.request.webhook);
-            // The run's end cuts the pause short.
-            let ended = match self.ends.recv_deadline(again) {
-                Ok(deadline) => Some(deadline),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Instant::now()),
-            };
-            self.deadline = self.deadline.or(ended);
-        }
+    fn give_up_at(&self, raised: &Raised) -> Instant {
+        let finish = if raised.alert.kind.is_of_an_end() { FINISH_FAULT } else { FINISH };
+        let give_up = raised.at + self.request.give_up_after;
+        self.ended.map_or(give_up, |ended| give_up.min(ended + finish))
+    }
+
+    /// Waits for the end of a run that has not ended; whether it came.
+    fn ends_before(&mut self, until: Instant) -> bool {
+        self.ended = match self.ends.recv_deadline(until) {
+            Ok(ended) => Some(ended),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Instant::now()),
+        };
+        self.ended.is_some()
     }
 
     fn gave_up(&self, alert: &Alert, why: &str) {
@@ -383,5 +422,76 @@ impl Worker {
             Ok(answer) => Sent::Never(format!("it answered {}", answer.status)),
             Err(error) => Sent::NotNow(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::webhook_of_tests::{self as webhook, Came};
+    use std::path::Path;
+
+    fn sending(port: u16, ca: &Path, give_up_after: Duration) -> (AlertThread, Alerts) {
+        let request = AlertRequest {
+            webhook: Webhook::parse(&format!("https://127.0.0.1:{port}/hook")).expect("an address"),
+            tls: TlsSettings { ca_file: Some(ca.to_owned()), accept_any_certificate: false },
+            run: "desk".into(),
+            pauses: (Duration::from_millis(20), Duration::from_millis(100)),
+            give_up_after,
+        };
+        let thread = AlertThread::start(request).expect("a thread");
+        let alerts = thread.alerts();
+        (thread, alerts)
+    }
+
+    fn stopped(reason: &str) -> Alert {
+        Alert::stopped("all", "killed", "anna", reason, Time(0))
+    }
+
+    /// The reasons, in the order in which they came.
+    fn reasons(came: &Came) -> Vec<String> {
+        let came = came.lock().expect("no panic");
+        came.iter().map(|(_, body)| body["reason"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn at_the_end_a_fault_and_what_is_left_open_go_before_what_waits_at_a_slow_webhook() {
+        let came = Came::default();
+        let slow = |_| {
+            std::thread::sleep(Duration::from_millis(1_500));
+            200
+        };
+        let (port, ca) = webhook::server(slow, &came);
+        let (thread, alerts) = sending(port, ca.path(), Duration::from_secs(60));
+        (0..10).for_each(|n| alerts.raise(stopped(&n.to_string())));
+        // The first of them is under way.
+        std::thread::sleep(Duration::from_millis(300));
+        alerts.raise(Alert::left_open("left", Time(0)));
+        alerts.raise(Alert::failed("failed", Time(0)));
+        drop(alerts);
+        let begun = Instant::now();
+        thread.finish();
+        assert!(begun.elapsed() < FINISH_FAULT + Duration::from_secs(2), "{:?}", begun.elapsed());
+        let reasons = reasons(&came);
+        assert_eq!(reasons[..3], ["0", "failed", "left"], "{reasons:?}");
+        assert!(reasons.get(3).is_none_or(|next| next == "9"), "of the others the newest: {reasons:?}");
+    }
+
+    #[test]
+    fn an_alert_is_given_up_by_when_it_was_raised_and_holds_up_none_after_it() {
+        let came = Came::default();
+        let (port, ca) = webhook::server(|_| 503, &came);
+        let (thread, alerts) = sending(port, ca.path(), Duration::from_secs(2));
+        (0..4).for_each(|n| alerts.raise(stopped(&n.to_string())));
+        let begun = Instant::now();
+        std::thread::sleep(Duration::from_millis(1_500));
+        alerts.raise(stopped("later"));
+        while !reasons(&came).iter().any(|reason| reason == "later") {
+            std::thread::sleep(Duration::from_millis(10));
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is never sent");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        drop(alerts);
+        thread.finish();
     }
 }

@@ -308,7 +308,7 @@ mod tests {
         let (alerts, told) = Alerts::heard_by_a_test();
         let free = |path: &Path| (!path.starts_with("/proc")).then_some(10 * MIB);
         let watch = DiskWatch::asking(&files, alerts, &[], free).expect("a thread");
-        let alert = told.recv_timeout(Duration::from_secs(60)).expect("told at once");
+        let alert = told.recv_timeout(Duration::from_secs(60)).expect("told at once").alert;
         let begun = Instant::now();
         watch.finish();
         assert!(begun.elapsed() < LOOK / 2, "the end of a run does not wait for the next look");

@@ -33,6 +33,10 @@ pub mod users;
 pub mod watch;
 pub mod why;
 
+#[cfg(test)]
+#[path = "../../tests/support/webhook.rs"]
+mod webhook_of_tests;
+
 pub use alerts::AlertRequest;
 pub use audit::{AuditNotes, AuditRequest, AuditSummary, AuditThread};
 pub use backtest::{BacktestError, BacktestOptions, run_backtest};

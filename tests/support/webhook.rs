@@ -1,5 +1,7 @@
 //! A webhook: a server over TLS that keeps what it is told.
 
+#![allow(dead_code, reason = "each user takes a part")]
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -14,6 +16,15 @@ pub type Came = Arc<Mutex<Vec<(String, Value)>>>;
 /// A server that answers each request with the `status` for its number, from 0; its port, and the authority that vouches for
 /// it.
 pub fn server(status: impl Fn(usize) -> u16 + Send + 'static, came: &Came) -> (u16, tempfile::NamedTempFile) {
+    let answer = move |n| format!("HTTP/1.1 {} so\r\ncontent-length: 0\r\n\r\n", status(n));
+    answering(answer, came)
+}
+
+/// The same of one that answers with this text.
+pub fn answering(
+    answer: impl Fn(usize) -> String + Send + 'static,
+    came: &Came,
+) -> (u16, tempfile::NamedTempFile) {
     let mut ca = CertificateParams::new(Vec::new()).expect("no names");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
@@ -44,10 +55,9 @@ pub fn server(status: impl Fn(usize) -> u16 + Send + 'static, came: &Came) -> (u
             // Requests of one kept-alive connection.
             while let Some(request) = request(&mut stream) {
                 let mut came = came.lock().expect("no panic");
-                let status = status(came.len());
+                let answer = answer(came.len());
                 came.push(request);
                 drop(came);
-                let answer = format!("HTTP/1.1 {status} so\r\ncontent-length: 0\r\n\r\n");
                 if stream.get_mut().write_all(answer.as_bytes()).is_err() {
                     break;
                 }
