@@ -113,6 +113,23 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`] where there is no whole answer; [`HttpError::is_unsent`] says whether it can have been acted upon.
     pub fn request(&self, endpoint: &Endpoint, request: &HttpRequest<'_>) -> Result<HttpAnswer, HttpError> {
+        self.answer(self.head(endpoint, request)?)
+    }
+
+    /// Makes one request of `endpoint`, and takes no more of the answer than its status: how long the rest is, and whether it
+    /// comes, makes no difference. A connection on which there is more is not kept.
+    ///
+    /// # Errors
+    /// As of [`Self::request`].
+    pub fn status(&self, endpoint: &Endpoint, request: &HttpRequest<'_>) -> Result<u16, HttpError> {
+        Ok(self.head(endpoint, request)?.status().as_u16())
+    }
+
+    fn head(
+        &self,
+        endpoint: &Endpoint,
+        request: &HttpRequest<'_>,
+    ) -> Result<ureq::http::Response<ureq::Body>, HttpError> {
         let unsent = |error: ureq::http::Error| HttpError::Unsent(error.to_string());
         let mut head =
             ureq::http::Request::builder().method(request.method).uri(format!("{endpoint}{}", request.path));
@@ -123,7 +140,7 @@ impl HttpClient {
             "POST" | "PUT" => self.run(head.body(request.body).map_err(unsent)?, request.timeout),
             _ => self.run(head.body(()).map_err(unsent)?, request.timeout),
         };
-        self.answer(sent.map_err(|error| told(&error, self.body_bytes_max))?)
+        sent.map_err(|error| told(&error, self.body_bytes_max))
     }
 
     fn run(

@@ -385,7 +385,7 @@ impl Worker {
     fn send(&mut self, alert: &Alert, by: Instant) -> Sent {
         if self.http.is_none() {
             match TlsClient::new(&self.request.tls) {
-                Ok(tls) => self.http = Some(HttpClient::new(&tls, TIMEOUT, 64 << 10)),
+                Ok(tls) => self.http = Some(HttpClient::new(&tls, TIMEOUT, 0)),
                 Err(error) => return Sent::Never(error.to_string()),
             }
         }
@@ -411,15 +411,13 @@ impl Worker {
             body: body.as_bytes(),
             timeout: Some(left.min(TIMEOUT)),
         };
-        match http.request(self.request.webhook.server(), &request) {
-            Ok(answer) if answer.status < 300 => {
+        match http.status(self.request.webhook.server(), &request) {
+            Ok(..300) => {
                 self.lost.fetch_sub(lost, Ordering::Relaxed);
                 Sent::Taken
             }
-            Ok(answer) if answer.status >= 500 || matches!(answer.status, 408 | 425 | 429) => {
-                Sent::NotNow(format!("it answered {}", answer.status))
-            }
-            Ok(answer) => Sent::Never(format!("it answered {}", answer.status)),
+            Ok(status @ (408 | 425 | 429 | 500..)) => Sent::NotNow(format!("it answered {status}")),
+            Ok(status) => Sent::Never(format!("it answered {status}")),
             Err(error) => Sent::NotNow(error.to_string()),
         }
     }
@@ -493,5 +491,21 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
         drop(alerts);
         thread.finish();
+    }
+
+    #[test]
+    fn an_answer_is_taken_by_its_status_however_long_it_is_and_though_it_never_ends() {
+        let head = "HTTP/1.1 200 so\r\ncontent-length: 1048576\r\n\r\n";
+        for answer in [format!("{head}{}", "x".repeat(1 << 20)), format!("{head}ok")] {
+            let came = Came::default();
+            let (port, ca) = webhook::answering(move |_| answer.clone(), &came);
+            let (thread, alerts) = sending(port, ca.path(), Duration::from_secs(60));
+            let begun = Instant::now();
+            alerts.raise(stopped("once"));
+            drop(alerts);
+            thread.finish();
+            assert_eq!(reasons(&came), ["once"]);
+            assert!(begun.elapsed() < TIMEOUT / 2, "{:?}", begun.elapsed());
+        }
     }
 }

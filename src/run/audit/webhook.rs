@@ -138,7 +138,7 @@ impl Worker {
             Some(http) => http,
             None => {
                 let tls = TlsClient::new(&self.tls).map_err(|error| error.to_string())?;
-                self.http.insert(HttpClient::new(&tls, TIMEOUT, 64 << 10))
+                self.http.insert(HttpClient::new(&tls, TIMEOUT, 0))
             }
         };
         let body = json!({ "trail": self.trail, "record": anchor.number, "hash": anchor.link.to_string() });
@@ -150,10 +150,31 @@ impl Worker {
             body: body.as_bytes(),
             timeout: Some(within),
         };
-        match http.request(self.webhook.server(), &request) {
-            Ok(answer) if answer.status < 300 => Ok(()),
-            Ok(answer) => Err(format!("it answered {}", answer.status)),
+        match http.status(self.webhook.server(), &request) {
+            Ok(..300) => Ok(()),
+            Ok(status) => Err(format!("it answered {status}")),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Link;
+    use crate::run::webhook_of_tests::{self as webhook, Came};
+
+    #[test]
+    fn an_anchor_is_taken_by_the_status_of_an_answer_however_long_that_is() {
+        let came = Came::default();
+        let body = "x".repeat(1 << 20);
+        let answer = format!("HTTP/1.1 200 so\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (port, ca) = webhook::answering(move |_| answer.clone(), &came);
+        let address = Webhook::parse(&format!("https://127.0.0.1:{port}/hook")).expect("an address");
+        let tls = TlsSettings { ca_file: Some(ca.path().to_owned()), accept_any_certificate: false };
+        let mut post = AnchorPost::start(address, tls, "a trail".into());
+        post.post(Anchor { number: 7, link: Link::origin() });
+        assert_eq!(post.finish(), 0, "none was not taken");
+        assert_eq!(came.lock().expect("no panic").len(), 1);
     }
 }
