@@ -81,6 +81,11 @@ impl Running {
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
+    /// Risk comes to this moment.
+    fn come_to(&self, now: Time) {
+        self.tell(now.0.into(), false);
+    }
+
     /// The lines of the status on market data.
     fn market_data(&self) -> Vec<String> {
         ask(&self.paths.socket, &ControlRequest::Status).expect("it answers").market_data_lines(100)
@@ -613,19 +618,35 @@ fn a_close_that_is_refused_on_is_in_the_status_and_one_that_met_open_orders_is_n
     let lines = running.until("it is heard", |reply| !reply.unclosed.is_empty()).held_back();
     let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
     assert!(line.contains(&format!("{name}: an order of before may still close it")), "{line}");
+    running.come_to(Time(4_000_000_000));
     running.until("it has its answer", |reply| reply.unclosed.is_empty());
     // And what there is no way to send anything for.
-    for (why, words) in [
-        (Unclosed::Suspended, "no orders are taken for it now"),
-        (Unclosed::NoMarket, "its price is not known on both sides"),
-        (Unclosed::LessThanALot, "less than the smallest lot"),
+    for (why, words, at) in [
+        (Unclosed::Suspended, "no orders are taken for it now", Time(10_000_000_000)),
+        (Unclosed::NoMarket, "its price is not known on both sides", Time(20_000_000_000)),
+        (Unclosed::LessThanALot, "less than the smallest lot", Time(30_000_000_000)),
     ] {
-        running.risk.tell(Switched::NotClosed(of, why), Time(0));
+        running.risk.tell(Switched::NotClosed(of, why), at);
         let lines = running.until("it is heard", |reply| !reply.unclosed.is_empty()).held_back();
         let line = told(&lines).unwrap_or_else(|| panic!("{lines:?}"));
         assert!(line.contains(&format!("{name}: ")) && line.contains(words), "{line}");
+        running.come_to(at.plus_nanos(4_000_000_000));
         running.until("it is so no more", |reply| reply.unclosed.is_empty());
     }
+}
+
+#[test]
+fn what_risk_told_last_of_what_is_not_closed_is_told_on_while_no_event_comes_as_at_the_end_of_a_run() {
+    let mut running = start();
+    let (of, at) = (InstrumentId(0), Time(10_000_000_000));
+    running.risk.tell(Switched::NotClosed(of, Unclosed::Suspended), at);
+    running.come_to(at.plus_nanos(500_000_000));
+    running.until("it is heard", |reply| !reply.unclosed.is_empty());
+    // So long a run may wait for a venue that it cannot reach.
+    std::thread::sleep(Duration::from_secs(4));
+    let told = ask(&running.paths.socket, &ControlRequest::Status).expect("it answers").unclosed;
+    assert!(matches!(&told[..], [told] if told.why.contains("no orders are taken")), "{told:?}");
+    running.control.finish(true);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //!
 //! Owns: whose closing was refused how often, and when a person is told of it. That what is open is cancelled first costs a
 //! closing order one or two refusals, and is nothing to tell; that nothing is sent at all is told at once, be it that a person is
-//! to look, that an order of before has no answer, or that there is no way to send one.
+//! to look, that an order of before has no answer, or that there is no way to send one. How long ago something was told is
+//! reckoned by risk's own time: where no events come, as at the end of a run whose venue cannot be reached, risk tells
+//! nothing, and what was so stays so.
 
 use super::names::ScopeNames;
 use super::request::UnclosedReply;
@@ -11,17 +13,15 @@ use crate::domain::{InstrumentId, Time};
 use crate::risk::watch::Unclosed;
 use crate::run::alerts::{Alert, Alerts};
 use crate::venue::binance::client::refusal_words;
-use std::time::{Duration, Instant};
 
 /// What is refused so often in a row does not close by itself.
 const TOLD_AT: u64 = 5;
 /// What came to nothing is asked for each few seconds alone: what was not for so long was let go of, where it was not closed.
-const OVER_AFTER: Duration = Duration::from_secs(15);
+const OVER_AFTER_NS: u64 = 15_000_000_000;
 /// What is too little to be an order is asked for each minute alone.
-const SMALL_OVER_AFTER: Duration = Duration::from_secs(90);
-
+const SMALL_OVER_AFTER_NS: u64 = 90_000_000_000;
 /// That nothing is sent is told each second, for as long as it is so.
-const UNSENT_OVER_AFTER: Duration = Duration::from_secs(3);
+const UNSENT_OVER_AFTER_NS: u64 = 3_000_000_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -33,18 +33,18 @@ struct One {
     why: Unclosed,
     /// Of what nothing is sent for, none.
     times: u64,
-    last: Instant,
+    last: Time,
 }
 
 impl One {
-    fn stays(&self, now: Instant) -> bool {
+    fn stays(&self, now: Time) -> bool {
         let over_after = match self.why {
             Unclosed::Unlooked => return true,
-            why if why.sends_nothing() => UNSENT_OVER_AFTER,
-            why if why.is_small() => SMALL_OVER_AFTER,
-            _ => OVER_AFTER,
+            why if why.sends_nothing() => UNSENT_OVER_AFTER_NS,
+            why if why.is_small() => SMALL_OVER_AFTER_NS,
+            _ => OVER_AFTER_NS,
         };
-        now.duration_since(self.last) < over_after
+        now.since(self.last) < over_after
     }
 }
 
@@ -58,15 +58,14 @@ impl UnclosedPositions {
         alerts: &Alerts,
         at: Time,
     ) {
-        let now = Instant::now();
-        self.0.retain(|one| one.stays(now));
+        self.0.retain(|one| one.stays(at));
         let known = |one: &One| one.instrument == instrument && one.why == Unclosed::Unlooked;
         if self.0.iter().any(known) {
             return;
         }
         if why == Unclosed::Unlooked {
             self.0.retain(|one| one.instrument != instrument);
-            self.0.push(One { instrument, why, times: 0, last: now });
+            self.0.push(One { instrument, why, times: 0, last: at });
             return tell(
                 instrument,
                 &format!("its position is not closed: {}", words(why)),
@@ -76,16 +75,16 @@ impl UnclosedPositions {
             );
         }
         if why.sends_nothing() {
-            return self.unsent(instrument, why, now, names, alerts, at);
+            return self.unsent(instrument, why, names, alerts, at);
         }
         // What is refused was sent, and has its answer.
         self.0.retain(|one| one.instrument != instrument || !one.why.sends_nothing());
         let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
-            self.0.push(One { instrument, why, times: 0, last: now });
+            self.0.push(One { instrument, why, times: 0, last: at });
             self.0.len() - 1
         });
         let one = &mut self.0[index];
-        one.last = now;
+        one.last = at;
         // That a part of it is too little says nothing of why it does not close.
         if !(why.is_small() && matches!(one.why, Unclosed::Refused(_))) {
             one.why = why;
@@ -103,24 +102,23 @@ impl UnclosedPositions {
         &mut self,
         instrument: InstrumentId,
         why: Unclosed,
-        now: Instant,
         names: &ScopeNames,
         alerts: &Alerts,
         at: Time,
     ) {
         let known = |one: &&mut One| one.instrument == instrument && one.why == why;
         if let Some(one) = self.0.iter_mut().find(known) {
-            one.last = now;
+            one.last = at;
             return;
         }
-        self.0.push(One { instrument, why, times: 0, last: now });
+        self.0.push(One { instrument, why, times: 0, last: at });
         let told = format!("a kill is to close its position, and it is not closed yet: {}", words(why));
         tell(instrument, &told, names, alerts, at);
     }
 
-    /// The run ends: what is not closed is told for the last time.
-    pub fn tell_at_end(&self, names: &ScopeNames) {
-        for UnclosedReply { instrument, why, .. } in self.told(names) {
+    /// The run ends, where risk came to `now`: what is not closed is told for the last time.
+    pub fn tell_at_end(&self, names: &ScopeNames, now: Time) {
+        for UnclosedReply { instrument, why, .. } in self.told(names, now) {
             log::error!("{instrument}: the run ends, and a kill has not closed its position: {why}");
         }
     }
@@ -135,9 +133,8 @@ impl UnclosedPositions {
         self.0.retain(|one| one.instrument != instrument);
     }
 
-    /// What is refused now, for who asks.
-    pub fn told(&self, names: &ScopeNames) -> Vec<UnclosedReply> {
-        let now = Instant::now();
+    /// What is refused, for who asks while risk is known to have come to `now`.
+    pub fn told(&self, names: &ScopeNames, now: Time) -> Vec<UnclosedReply> {
         let is_told =
             |one: &One| one.times >= TOLD_AT || one.why == Unclosed::Unlooked || one.why.sends_nothing();
         let stays = self.0.iter().filter(|one| is_told(one) && one.stays(now));

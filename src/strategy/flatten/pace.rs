@@ -18,7 +18,7 @@ const DOUBLINGS: u32 = 4;
 pub(super) const LONGEST_NS: u64 = AGAIN_NS << DOUBLINGS;
 /// What may have held a position up lets go of it again and again: it is asked for at once so seldom, ns.
 pub(super) const AT_ONCE_EVERY_NS: u64 = 60_000_000_000;
-// What the status tells of it is told for longer than that (`run::control`, OVER_AFTER).
+// What the status tells of it is told for longer than that (`run::control`, OVER_AFTER_NS).
 const _: () = assert!(LONGEST_NS <= 5_000_000_000);
 
 /// What makes the closing of a position less frequent where it comes to nothing.

@@ -190,7 +190,7 @@ impl Server {
         }
         self.hear();
         self.save_at_end();
-        self.unclosed.tell_at_end(&self.names);
+        self.unclosed.tell_at_end(&self.names, self.risks_time());
         signal_hook::low_level::unregister(self.signal);
         // A run that ended in order has no heartbeat that a watchdog could miss. Of another the last beat stays: a watchdog sees
         // it stand still, and cancels what nobody looks after any more.
@@ -258,7 +258,7 @@ impl Server {
             surveillance_watches,
             paused: self.paused.stopped.clone(),
             held,
-            unclosed: self.unclosed.told(&self.names),
+            unclosed: self.unclosed.told(&self.names, self.risks_time()),
             turned_away: self.turned_away(),
             kill_file: self.file_done.is_some().then(|| self.paths.kill.display().to_string()),
             orders_taken: orders.map(|_| no_orders.is_none()),
@@ -304,6 +304,12 @@ impl Server {
             (!by.is_empty()).then(|| HeldReply { instrument: name.clone(), by, unprotected })
         });
         held.collect()
+    }
+
+    /// The newest moment that risk is known to have come to.
+    fn risks_time(&self) -> Time {
+        let snapshot = self.links.watch.snapshot();
+        snapshot.lock().unwrap_or_else(PoisonError::into_inner).time
     }
 
     fn turned_away(&self) -> Vec<TurnedAwayReply> {
