@@ -226,7 +226,7 @@ impl<R: RuleList> Judge<R> {
             sweeping: false,
             sweep_at: Time(0),
             bares_what_waits: false,
-            unsent: Unsent::new(instruments),
+            unsent: Unsent::new(strategies, instruments),
             denied: vec![Denied::NEVER; 256],
             turned_away: vec![TurnedAway::default(); strategies],
             watch: None,

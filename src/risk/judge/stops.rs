@@ -111,7 +111,7 @@ impl<R: RuleList> Judge<R> {
     pub(super) fn tell_unclosed(&mut self, order: &Order, why: impl FnOnce() -> Unclosed) {
         if self.is_closing(order) {
             let why = why();
-            self.unsent.failed(order.instrument, why, self.now);
+            self.unsent.failed(order.strategy, order.instrument, why, self.now);
             self.tell(Switched::NotClosed(order.instrument, why));
         }
     }
@@ -120,7 +120,7 @@ impl<R: RuleList> Judge<R> {
     #[cold]
     pub(super) fn note_closing(&mut self, order: &Order) {
         if self.is_closing(order) {
-            self.unsent.sent(order.instrument, self.now);
+            self.unsent.sent(order.strategy, order.instrument, self.now);
         }
     }
 

@@ -46,18 +46,26 @@ fn protects(n: u64) -> Order {
 
 impl Rig {
     fn new(instruments: usize) -> Self {
+        Self::holding(instruments, &[1_000_000])
+    }
+
+    /// The same where each strategy held so much, and the first had the stop.
+    fn holding(instruments: usize, held: &[i64]) -> Self {
         let all = (0..instruments).map(|n| sample(Market::Spot, &format!("C{n}USDT"))).collect();
         let table = InstrumentTable::new(all).expect("distinct");
-        let mut position = Position::default();
-        position.apply(Side::Buy, Qty(1_000_000), Price(6_000_000), 0);
-        let orders = vec![OrderState::new(protects(1))];
-        let desk = DeskState { positions: vec![position; instruments], orders, ..DeskState::default() };
+        let desk = |qty: &i64| {
+            let mut position = Position::default();
+            position.apply(Side::Buy, Qty(*qty), Price(6_000_000), 0);
+            DeskState { positions: vec![position; instruments], ..DeskState::default() }
+        };
+        let mut desks: Vec<DeskState> = held.iter().map(desk).collect();
+        desks[0].orders.push(OrderState::new(protects(1)));
         let stop = Stop::new();
         let ((asks, asked), (verdicts, told)) =
             (lane("intents", 8, 8, &stop), lane("verdicts", 256, 256, &stop));
         let (teller, heard) = watch();
-        let risk = RiskStage::new(&table, 1, RiskLimits::NONE, asked, verdicts, None, 0)
-            .resuming(std::slice::from_ref(&desk))
+        let risk = RiskStage::new(&table, desks.len(), RiskLimits::NONE, asked, verdicts, None, 0)
+            .resuming(&desks)
             .with_watch(Some(teller));
         Self { risk, books: BookKeeper::new(table.all(), |_| false), asks, told, heard, seq: 0 }
     }
@@ -109,6 +117,15 @@ impl Rig {
         self.seq += 1;
         slot.stamp(Time(BEGIN + self.seq * 20_000_000), 0, 0);
         Stage::on_slot(&mut self.risk, self.seq, &slot, &self.books);
+    }
+
+    /// What is told over so many seconds in which nothing happens.
+    fn over(&mut self, seconds: u64) -> Vec<Switched> {
+        for _ in 0..seconds {
+            self.seq += 49;
+            self.take(Slot::clock());
+        }
+        self.heard()
     }
 
     fn heard(&mut self) -> Vec<Switched> {
@@ -199,6 +216,27 @@ fn what_a_kill_closes_is_told_as_closed_when_nothing_but_less_than_a_lot_is_left
     assert_eq!(told(1_000, true), [Switched::Closed(BTC)]);
     assert_eq!(told(10, true), [], "ten lots are left");
     assert_eq!(told(1_000, false), [], "what was not to be closed");
+}
+
+/// A kill closes what the first of two strategies holds, of which was asked for too little to be an order, and what the second
+/// holds, which is half a lot.
+fn too_little_of_one_of_two() -> Rig {
+    let mut rig = Rig::holding(1, &[1_000_000, 500]);
+    let rules = Rules { lot: Qty(1_000), min_qty: Qty(1_000), ..sample(Market::Spot, "C0USDT").rules() };
+    rig.take(Slot::rules(&rules));
+    rig.cancels(kill(Scope::All, false));
+    let part = Order { kind: OrderKind::Market, qty: Qty(1), extras: Extras::NONE, ..protects(2) };
+    assert_eq!(rig.event(None, Some(part)).1, Some(false));
+    let denied = Switched::NotClosed(BTC, Unclosed::Denied(DenyReason::LotSize));
+    assert!(rig.heard().contains(&denied));
+    rig
+}
+
+#[test]
+fn less_than_a_lot_is_told_though_another_strategy_waits_with_too_little_for_an_order() {
+    let mut rig = too_little_of_one_of_two();
+    assert_eq!(rig.over(1), [], "the first may be on its way");
+    assert_eq!(rig.over(9), [Switched::NotClosed(BTC, Unclosed::LessThanALot); 9]);
 }
 
 #[test]

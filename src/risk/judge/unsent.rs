@@ -1,7 +1,7 @@
 //! What a kill is to close and nothing closes, since nothing is sent: there is no way to send it, or an order of before may
 //! still close it.
 //!
-//! Owns: since when that is so of each instrument, and how often it is told. It changes nothing that is decided: what is asked
+//! Owns: since when that is so of each strategy's position, and how often it is told. It changes nothing that is decided: what is asked
 //! for, and when, the strategies' stage knows (`strategy::flatten`), which nobody hears where it asks for nothing.
 
 use super::Judge;
@@ -25,19 +25,24 @@ const NEXT_SMALL_WITHIN_NS: u64 = 65_000_000_000;
 /// What is known of what is sent for the instruments that kills close.
 #[derive(Debug)]
 pub(super) struct Unsent {
-    /// By instrument, until when nothing is to be told: what closes it may be on its way.
+    instruments: usize,
+    /// By strategy and, within it, by instrument, until when nothing is to be told: what closes it may be on its way.
     quiet_until: Vec<Time>,
     look_at: Time,
 }
 
 impl Unsent {
-    /// Nothing, of so many instruments.
-    pub fn new(instruments: usize) -> Self {
-        Self { quiet_until: vec![Time(0); instruments], look_at: Time(0) }
+    /// Nothing, of so many.
+    pub fn new(strategies: usize, instruments: usize) -> Self {
+        Self { instruments, quiet_until: vec![Time(0); strategies * instruments], look_at: Time(0) }
     }
 
-    fn quiet(&mut self, of: InstrumentId, until: Time) {
-        if let Some(at) = self.quiet_until.get_mut(of.index()) {
+    fn quiet_until(&mut self, strategy: StrategyId, of: InstrumentId) -> Option<&mut Time> {
+        self.quiet_until.get_mut(strategy.index() * self.instruments + of.index())
+    }
+
+    fn quiet(&mut self, strategy: StrategyId, of: InstrumentId, until: Time) {
+        if let Some(at) = self.quiet_until(strategy, of) {
             *at = (*at).max(until);
         }
     }
@@ -49,20 +54,21 @@ impl Unsent {
         self.quiet_until.iter_mut().for_each(|at| *at = (*at).max(until));
     }
 
-    /// What closes an instrument was sent.
-    pub fn sent(&mut self, of: InstrumentId, now: Time) {
-        self.quiet(of, now.plus_nanos(NEXT_WITHIN_NS));
+    /// What closes a position was sent.
+    pub fn sent(&mut self, strategy: StrategyId, of: InstrumentId, now: Time) {
+        self.quiet(strategy, of, now.plus_nanos(NEXT_WITHIN_NS));
     }
 
-    /// What closes an instrument came to nothing, for this reason.
-    pub fn failed(&mut self, of: InstrumentId, why: Unclosed, now: Time) {
+    /// What closes a position came to nothing, for this reason.
+    pub fn failed(&mut self, strategy: StrategyId, of: InstrumentId, why: Unclosed, now: Time) {
         let within = if why.is_small() { NEXT_SMALL_WITHIN_NS } else { NEXT_WITHIN_NS };
-        self.quiet(of, now.plus_nanos(within));
+        self.quiet(strategy, of, now.plus_nanos(within));
     }
 
-    /// Whether what closes an instrument may be on its way.
-    pub fn is_quiet(&self, of: InstrumentId, now: Time) -> bool {
-        self.quiet_until.get(of.index()).is_none_or(|until| now < *until)
+    /// Whether what closes a position may be on its way.
+    pub fn is_quiet(&self, strategy: StrategyId, of: InstrumentId, now: Time) -> bool {
+        let at = strategy.index() * self.instruments + of.index();
+        self.quiet_until.get(at).is_none_or(|until| now < *until)
     }
 }
 
@@ -88,7 +94,7 @@ impl<R: RuleList> Judge<R> {
                 continue;
             }
             // While it is there nothing else is sent.
-            self.unsent.sent(order.instrument, self.now);
+            self.unsent.sent(order.strategy, order.instrument, self.now);
             let since: Time = *self.live.at_mut(at).awaited_since.get_or_insert(self.now);
             if self.now.since(since) >= UNANSWERED_NS {
                 self.tell(Switched::NotClosed(order.instrument, Unclosed::Unanswered));
@@ -98,19 +104,23 @@ impl<R: RuleList> Judge<R> {
 
     #[cold]
     fn tell_unsent(&mut self, of: InstrumentId) {
-        if !self.exposure.is_held(of) || self.unsent.is_quiet(of, self.now) {
+        if !self.exposure.is_held(of) {
             return;
         }
-        let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
-        if let Some(why) = strategies.find_map(|strategy| self.why_unsent(strategy, of)) {
-            self.tell(Switched::NotClosed(of, why));
+        // Each reason once, however many hold it.
+        for why in [Unclosed::Suspended, Unclosed::NoMarket, Unclosed::LessThanALot] {
+            let mut strategies = (0..=u8::MAX).take(self.sent.len()).map(StrategyId);
+            if strategies.any(|strategy| self.why_unsent(strategy, of) == Some(why)) {
+                self.tell(Switched::NotClosed(of, why));
+            }
         }
     }
 
     /// Why nothing is sent, if anything is to be closed.
     fn why_unsent(&self, strategy: StrategyId, of: InstrumentId) -> Option<Unclosed> {
         let held = self.exposure.held(strategy, of).abs();
-        if held == Qty::ZERO || !self.switches.closes(strategy, of) {
+        let closes = held != Qty::ZERO && self.switches.closes(strategy, of);
+        if !closes || self.unsent.is_quiet(strategy, of, self.now) {
             return None;
         }
         // What waits for a person is told apart.

@@ -1,5 +1,6 @@
 //! What a running process answers, over its socket, from what risk publishes.
 
+use super::unclosed::UnclosedPositions;
 use super::*;
 use crate::domain::{DenyReason, InstrumentId, Refused};
 use crate::pipeline::{Stop, lane};
@@ -647,6 +648,23 @@ fn what_risk_told_last_of_what_is_not_closed_is_told_on_while_no_event_comes_as_
     let told = ask(&running.paths.socket, &ControlRequest::Status).expect("it answers").unclosed;
     assert!(matches!(&told[..], [told] if told.why.contains("no orders are taken")), "{told:?}");
     running.control.finish(true);
+}
+
+#[test]
+fn that_one_position_is_less_than_a_lot_is_told_once_though_what_closes_anothers_comes_to_nothing() {
+    let (config, (alerts, told)) = (Config::embedded_default(), Alerts::heard_by_a_test());
+    let (names, mut unclosed) = (ScopeNames::new(&config), UnclosedPositions::default());
+    let small = Unclosed::Denied(DenyReason::MinNotional);
+    for minute in 0..10 {
+        let at = |second: u64| Time((minute * 60 + second) * 1_000_000_000);
+        unclosed.refused(InstrumentId(0), small, &names, &alerts, at(0));
+        (1..60).for_each(|second| {
+            unclosed.refused(InstrumentId(0), Unclosed::LessThanALot, &names, &alerts, at(second));
+        });
+    }
+    let of = unclosed.told(&names, Time(600_000_000_000));
+    assert_eq!(of.iter().map(|of| of.times).collect::<Vec<_>>(), [10, 0], "{of:?}");
+    assert_eq!(told.try_iter().count(), 2, "and each once");
 }
 
 #[test]

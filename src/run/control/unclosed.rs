@@ -77,9 +77,11 @@ impl UnclosedPositions {
         if why.sends_nothing() {
             return self.unsent(instrument, why, names, alerts, at);
         }
-        // What is refused was sent, and has its answer.
-        self.0.retain(|one| one.instrument != instrument || !one.why.sends_nothing());
-        let index = self.0.iter().position(|one| one.instrument == instrument).unwrap_or_else(|| {
+        // What is refused was sent, and has its answer. Of less than a lot, which is another strategy's, that says nothing.
+        let is_over = |why: Unclosed| why.sends_nothing() && why != Unclosed::LessThanALot;
+        self.0.retain(|one| one.instrument != instrument || !is_over(one.why));
+        let refused = |one: &One| one.instrument == instrument && !one.why.sends_nothing();
+        let index = self.0.iter().position(refused).unwrap_or_else(|| {
             self.0.push(One { instrument, why, times: 0, last: at });
             self.0.len() - 1
         });
