@@ -426,6 +426,10 @@ fn who_watches_is_told_while_nothing_is_sent_for_what_a_kill_is_to_close() {
     // Less than a lot is told where it is worth an order, and not where it is what a commission left.
     assert_eq!(over(2, Slot::rules(&rules(10_000, 300_000_000))), told(Unclosed::LessThanALot, 2));
     assert_eq!(over(2, Slot::rules(&rules(10_000, 300_000_001))), []);
+    assert_eq!(over(3, Slot::command(Command::Suspend(venue))), [], "no order could close it either way");
+    assert_eq!(over(2, Slot::rules(&rules(1, 0))), told(Unclosed::Suspended, 2));
+    assert_eq!(over(1, Slot::rules(&rules(10_000, 300_000_001))), []);
+    assert_eq!(over(2, Slot::command(Command::Reopen(venue))), []);
     assert_eq!(over(2, Slot::rules(&rules(10_000, 0))), []);
     assert_eq!(over(5, Slot::command(Command::Release(Scope::All))), []);
     // What an earlier run was to close has its market and its venue only in a while.

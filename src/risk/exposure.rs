@@ -381,9 +381,15 @@ impl Exposure {
         snapshot.cell_orders.extend(self.cells.iter().map(|cell| cell.orders));
         snapshot.values.clear();
         snapshot.values.resize(self.instruments, 0);
+        snapshot.lots_held.clear();
+        snapshot.lots_held.resize(self.instruments, false);
         for cells in self.cells.chunks(self.instruments.max(1)) {
             for (value, cell) in snapshot.values.iter_mut().zip(cells) {
                 *value += cell.value;
+            }
+            let places = self.places.iter().zip(cells);
+            for (held, (place, cell)) in snapshot.lots_held.iter_mut().zip(places) {
+                *held |= cell.qty.abs() >= place.lot && cell.qty != Qty::ZERO;
             }
         }
         snapshot.by_instrument.clone_from(&self.by_instrument);

@@ -43,6 +43,8 @@ pub struct RiskSnapshot {
     pub marks: Vec<Price>,
     /// Positions at the mark, by instrument, longs and shorts against each other.
     pub values: Vec<i128>,
+    /// By instrument, whether anybody holds a lot of it: what is less no order closes.
+    pub lots_held: Vec<bool>,
     /// Worst gross exposure, by strategy and, within it, by instrument.
     pub cells: Vec<i128>,
     /// Open orders, by strategy and, within it, by instrument.

@@ -322,6 +322,7 @@ pub(super) mod tests {
             strategies: vec![track; strategies],
             marks: vec![Price(100); instruments],
             values: vec![QUOTE; instruments],
+            lots_held: vec![true; instruments],
             cells: vec![quarter; cells],
             cell_orders: vec![7; cells],
             same_way: vec![2; cells],

@@ -268,14 +268,15 @@ impl Earlier {
         config.trading.standby.iter().filter_map(told).collect()
     }
 
-    /// What each strategy held of an instrument, for a person; none where nobody held anything.
+    /// What each strategy held of an instrument, for a person; none where nobody held a lot of it, less than which, as a
+    /// commission leaves it, no order could close.
     fn told_of_positions(&self, of: InstrumentId) -> Option<String> {
-        let decimals = self.header.instruments.get(of.index())?.qty_decimals;
+        let instrument = self.header.instruments.get(of.index())?;
         let desks = self.recovered.desks.iter().zip(&self.header.strategies);
         let held = desks.filter_map(|(desk, strategy)| {
             let qty = desk.positions.get(of.index()).map(|position| position.qty)?;
-            let shown = Scaled { value: qty.0.into(), decimals };
-            (qty != Qty::ZERO).then(|| format!("{shown:#} ({})", strategy.label))
+            let shown = Scaled { value: qty.0.into(), decimals: instrument.qty_decimals };
+            (instrument.whole_lots(qty) != Qty::ZERO).then(|| format!("{shown:#} ({})", strategy.label))
         });
         let held: Vec<String> = held.collect();
         (!held.is_empty()).then(|| held.join(", "))
@@ -585,7 +586,8 @@ mod tests {
         use crate::strategy::desk::DeskState;
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("run.journal");
-        let instruments = ["BTCUSDT", "ETHUSDT"].map(|symbol| sample(Market::Spot, symbol)).to_vec();
+        let mut instruments = ["BTCUSDT", "ETHUSDT"].map(|symbol| sample(Market::Spot, symbol)).to_vec();
+        (instruments[1].lot, instruments[1].min_qty) = (Qty(10), Qty(10));
         let of = [0, 1].map(InstrumentId);
         let strategy = crate::journal::JournalStrategy {
             label: "mine".into(),
@@ -603,7 +605,10 @@ mod tests {
         let mut earlier = Earlier::read(&path, "").expect("it reads");
         let mut position = Position::default();
         position.apply(Side::Buy, Qty(1_500), Price(10_000), 0);
-        let positions = vec![position, Position::default()];
+        // What a commission left of the other no order could close.
+        let mut left = Position::default();
+        left.apply(Side::Buy, Qty(9), Price(10_000), 0);
+        let positions = vec![position, left];
         earlier.recovered.desks = vec![DeskState { positions, ..DeskState::default() }];
         let mut config = Config::embedded_default();
         config.instruments = InstrumentTable::new(instruments).expect("distinct");

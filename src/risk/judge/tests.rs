@@ -240,6 +240,20 @@ fn less_than_a_lot_is_told_though_another_strategy_waits_with_too_little_for_an_
 }
 
 #[test]
+fn of_what_a_commission_left_is_not_said_that_an_order_could_close_it() {
+    let held = |lot: i64| {
+        let mut rig = Rig::holding(1, &[1_000_000, 500]);
+        rig.take(Slot::rules(&Rules { lot: Qty(lot), ..sample(Market::Spot, "C0USDT").rules() }));
+        rig.sold(&protects(1), 500_000);
+        rig.over(1);
+        let snapshot = rig.heard.snapshot();
+        let snapshot = snapshot.lock().expect("nobody panicked");
+        (snapshot.values[0] > 0, snapshot.lots_held[0])
+    };
+    assert_eq!((held(1), held(500_000), held(500_001)), ((true, true), (true, true), (true, false)));
+}
+
+#[test]
 fn of_two_hundred_that_wait_for_a_person_each_is_told_once() {
     const N: u16 = 200;
     let unlooked = |of: u16| Switched::NotClosed(InstrumentId(of), Unclosed::Unlooked);

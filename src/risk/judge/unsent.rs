@@ -89,8 +89,8 @@ impl<R: RuleList> Judge<R> {
         for at in 0..self.live.len() {
             let order = self.live.at(at).state.order;
             let leaves = order.leaves_at_once(self.facts[order.instrument.index()].of_bars);
-            let held = self.exposure.held(order.strategy, order.instrument) != Qty::ZERO;
-            if !leaves || !held || !self.switches.closes(order.strategy, order.instrument) {
+            let left = self.is_left(order.strategy, order.instrument);
+            if !leaves || !left || !self.switches.closes(order.strategy, order.instrument) {
                 continue;
             }
             // While it is there nothing else is sent.
@@ -128,11 +128,9 @@ impl<R: RuleList> Judge<R> {
         {
             return None;
         }
-        if self.paused.is_suspended(of) {
-            return Some(Unclosed::Suspended);
-        }
         if self.is_left(strategy, of) {
-            return Some(Unclosed::NoMarket);
+            let suspended = self.paused.is_suspended(of);
+            return Some(if suspended { Unclosed::Suspended } else { Unclosed::NoMarket });
         }
         let instrument = self.table.get(of);
         // What a commission leaves of a position is nothing to tell.

@@ -2,7 +2,8 @@
 
 use super::unclosed::UnclosedPositions;
 use super::*;
-use crate::domain::{DenyReason, InstrumentId, Refused};
+use crate::domain::event::Command;
+use crate::domain::{DenyReason, InstrumentId, PausedBy, Pauses, Refused};
 use crate::pipeline::{Stop, lane};
 use crate::risk::snapshot::{LossTrack, RiskSnapshot, SharedSnapshot};
 use crate::risk::watch::{Switched, Unclosed, WatchSender, watch};
@@ -665,6 +666,23 @@ fn that_one_position_is_less_than_a_lot_is_told_once_though_what_closes_anothers
     let of = unclosed.told(&names, Time(600_000_000_000));
     assert_eq!(of.iter().map(|of| of.times).collect::<Vec<_>>(), [10, 0], "{of:?}");
     assert_eq!(told.try_iter().count(), 2, "and each once");
+}
+
+#[test]
+fn what_is_held_back_is_said_to_be_unprotected_where_it_is_more_than_a_commission_left() {
+    let running = start();
+    let of = InstrumentId(0);
+    let held = |lots_held: bool| {
+        running.earn(1);
+        let mut risk = running.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        (risk.values[0], risk.lots_held) = (700_000_000, vec![lots_held; running.config.instruments.len()]);
+        risk.pauses = Pauses::new(&running.config.instruments);
+        risk.pauses.take(Command::Pause(of, PausedBy::Venue));
+        drop(risk);
+        running.until("it is held back", |reply| !reply.held.is_empty()).held.remove(0).unprotected
+    };
+    assert_eq!((held(true), held(false)), (Some("7".to_owned()), None));
+    running.control.finish(true);
 }
 
 #[test]

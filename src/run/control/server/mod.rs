@@ -285,6 +285,7 @@ impl Server {
         let snapshot = self.links.watch.snapshot();
         let snapshot = snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         let (pauses, values) = (snapshot.pauses.clone(), snapshot.values.clone());
+        let lots_held = snapshot.lots_held.clone();
         drop(snapshot);
         let stands_by = |of| self.links.orders.as_ref().is_some_and(|orders| orders.stands_by(of));
         let held = self.names.instruments().iter().zip(0..).filter_map(|(name, id)| {
@@ -297,7 +298,9 @@ impl Server {
             let by: Vec<String> = told.chain(others).map(|by| ours(by).to_owned()).collect();
             // While the venue takes no order of it, or nobody is to send one, what reduces is sent neither.
             let leaves_nothing = [PausedBy::Venue.label(), STANDS_BY];
-            let value = values.get(of.index()).copied().filter(|value| *value != 0);
+            // What a commission left is no position that anything could close.
+            let is_left = lots_held.get(of.index()).is_some_and(|held| *held);
+            let value = values.get(of.index()).copied().filter(|value| *value != 0 && is_left);
             let unprotected = value
                 .filter(|_| by.iter().any(|by| leaves_nothing.contains(&by.as_str())))
                 .map(|value| format!("{:#}", Scaled { value, decimals: QUOTE_DECIMALS }));
