@@ -1,7 +1,7 @@
 //! The order manager against a naive one: random requests on a random market, with risk and execution behind it and a
 //! venue that fills in parts, cancels late and refuses now and then.
 
-use algo_trader::domain::event::{Command, Event, Report, Rules, Trade};
+use algo_trader::domain::event::{Command, Denial, Event, Report, Rules, Trade};
 use algo_trader::domain::order::{OrderState, ReportKind};
 use algo_trader::domain::{
     DenyReason, Extras, Instrument, InstrumentId, InstrumentTable, Kill, Level, Market, Notional, Order,
@@ -995,6 +995,38 @@ fn kill_all(flatten: bool) -> Slot {
         flatten,
         carried: false,
     }))
+}
+
+#[test]
+fn what_an_entry_fills_on_after_a_kill_is_closed_though_the_part_before_was_too_little_to_be_an_order() {
+    let mut world = World::scripted(|ctx, quotes| {
+        if quotes == 1 {
+            ctx.buy(OTHER, Qty(LOT * 10)).at_limit(Price(50_000)).send().expect("it goes out");
+        }
+    });
+    let rules = Rules { instrument: OTHER, min_qty: Qty(LOT * 5), ..world.instruments[1].rules() };
+    world.happen(Slot::rules(&rules));
+    world.quoted(50_000);
+    world.fill_newest(LOT * 2);
+    world.happen(kill_all(true));
+    let answers = std::mem::take(&mut world.reports);
+    let denied: Vec<_> = answers.iter().map(Slot::event).collect();
+    assert!(matches!(denied[..], [Event::Denial(Denial { reason: DenyReason::LotSize, .. })]), "{denied:?}");
+    answers.into_iter().for_each(|answer| world.happen(answer));
+    let later = |world: &mut World| {
+        world.now = Time(world.now.0 + 250_000_000);
+        world.happen(Slot::clock());
+    };
+    later(&mut world);
+    let there =
+        |world: &World| world.venue.iter().map(|at| (at.order.qty.0 / LOT, at.cancel)).collect::<Vec<_>>();
+    assert_eq!(there(&world), [(10, true)], "it is too little yet, and what is open is taken back");
+    // The rest fills before that comes.
+    world.fill_newest(LOT * 8);
+    later(&mut world);
+    assert_eq!(there(&world), [(10, false)]);
+    let close = world.venue[0].order;
+    assert_eq!((close.side, close.kind, close.reduce_only), (Side::Sell, OrderKind::Market, true));
 }
 
 /// What risk takes back at this event, of a run that goes on with this desk.

@@ -104,6 +104,10 @@ pub struct JournalHeader {
     /// Whether it was asked for at once no more than seldom, where an order or the account may have let go of it.
     #[serde(default)]
     pub closes_at_once_seldom: bool,
+    /// Whether what was too little to be an order was asked for at once where the position had changed or a hold was let go
+    /// of, and whatever came to nothing where the kill was asked for again.
+    #[serde(default)]
+    pub closes_what_changed: bool,
     /// Whether what protects a position stayed in force until what an earlier run's kill was to close could be closed; in an
     /// older journal it was taken back before, and its replay does as that did.
     #[serde(default)]
@@ -118,7 +122,8 @@ impl JournalHeader {
     #[must_use]
     pub fn closing_pace(&self) -> ClosingPace {
         match (self.closes_slower, self.closes_refused_slower, self.closes_at_once_seldom) {
-            (_, true, true) => ClosingPace::Slower,
+            (_, true, true) if self.closes_what_changed => ClosingPace::Slower,
+            (_, true, true) => ClosingPace::SlowerUnheeding,
             (_, true, false) => ClosingPace::SlowerOften,
             (true, false, _) => ClosingPace::SlowerUntraded,
             (false, false, _) => ClosingPace::Even,
@@ -128,8 +133,9 @@ impl JournalHeader {
     /// The same, written down.
     pub fn set_closing_pace(&mut self, pace: ClosingPace) {
         self.closes_slower = pace != ClosingPace::Even;
-        self.closes_refused_slower = matches!(pace, ClosingPace::Slower | ClosingPace::SlowerOften);
-        self.closes_at_once_seldom = pace == ClosingPace::Slower;
+        self.closes_refused_slower = pace.is_by_refusals();
+        self.closes_at_once_seldom = pace.is_at_once_seldom();
+        self.closes_what_changed = pace == ClosingPace::Slower;
     }
 }
 
@@ -252,5 +258,25 @@ mod tests {
         assert!(older.as_object_mut().expect("an object").remove("incomplete_bars").is_some());
         let older: JournalHeader = serde_json::from_value(older).expect("it reads");
         assert_eq!(older, JournalHeader { incomplete_bars: IncompleteBars::Give, ..header });
+    }
+
+    #[test]
+    fn a_journal_replays_at_the_pace_that_its_kills_closed_at() {
+        let mut header = JournalHeader::default();
+        assert_eq!(header.closing_pace(), ClosingPace::Even, "the oldest say nothing of it");
+        for (said, pace) in [
+            ("closes_slower", ClosingPace::SlowerUntraded),
+            ("closes_refused_slower", ClosingPace::SlowerOften),
+            ("closes_at_once_seldom", ClosingPace::SlowerUnheeding),
+            ("closes_what_changed", ClosingPace::Slower),
+        ] {
+            let mut newer = serde_json::to_value(&header).expect("it serializes");
+            newer[said] = true.into();
+            header = serde_json::from_value(newer).expect("it reads");
+            assert_eq!(header.closing_pace(), pace, "{said}");
+            let mut written = JournalHeader::default();
+            written.set_closing_pace(pace);
+            assert_eq!(written, header);
+        }
     }
 }

@@ -78,7 +78,15 @@ impl Flatten {
     pub fn kill(&mut self, kill: &Kill) {
         let known = self.scopes.contains(&kill.scope);
         let anew = !kill.carried && self.carried.contains(&kill.scope);
-        if !kill.flatten || (known && !anew) {
+        if !kill.flatten {
+            return;
+        }
+        if known && !anew {
+            if !kill.carried && self.pace == ClosingPace::Slower {
+                // Whoever says it again has seen that it is not closed.
+                self.short.clear();
+                self.in_vain.let_go(|_| true);
+            }
             return;
         }
         if known {
@@ -138,7 +146,7 @@ impl Flatten {
         let affordable = denial.affordable(order.qty);
         if affordable.0 > 0 {
             self.next_asks(strategy, instrument, Then::UpTo(affordable));
-            if self.pace == ClosingPace::Slower && affordable.in_lots(lot) > Qty::ZERO {
+            if self.pace.is_at_once_seldom() && affordable.in_lots(lot) > Qty::ZERO {
                 return;
             }
         } else if denial.is_of_too_little(order.qty, held.abs().in_lots(lot)) {
@@ -165,7 +173,7 @@ impl Flatten {
             self.next_asks(strategy, instrument, Then::UpTo(half));
         }
         let at_first = !self.in_vain.has(strategy, instrument);
-        let at_once = self.pace == ClosingPace::Slower && self.in_vain.is_at_once(strategy, instrument);
+        let at_once = self.pace.is_at_once_seldom() && self.in_vain.is_at_once(strategy, instrument);
         if self.pace.is_by_refusals() && !(halves && (at_first || at_once)) {
             self.in_vain.again(strategy, instrument, now);
         }
@@ -193,7 +201,7 @@ impl Flatten {
     /// Something happened that may have let go of instruments: what of them is to be closed is asked for at once, if seldom.
     fn may_go(&mut self, now: Time, is_meant: impl Fn(InstrumentId) -> bool) {
         match self.pace {
-            ClosingPace::Slower => self.in_vain.try_at_once(now, is_meant),
+            ClosingPace::Slower | ClosingPace::SlowerUnheeding => self.in_vain.try_at_once(now, is_meant),
             ClosingPace::SlowerOften => self.in_vain.let_go(is_meant),
             ClosingPace::SlowerUntraded | ClosingPace::Even => {}
         }
@@ -203,7 +211,22 @@ impl Flatten {
     pub fn held_back(&mut self, command: Command, view: &View) {
         let lets_go = matches!(command, Command::Unpause(..) | Command::Reopen(_) | Command::Unration(_));
         if self.pace.is_by_refusals() && lets_go {
-            self.in_vain.let_go(|instrument| view.paused.concerned(command, instrument));
+            let concerned = |instrument| view.paused.concerned(command, instrument);
+            self.in_vain.let_go(concerned);
+            self.try_too_little(|short| concerned(short.instrument));
+        }
+    }
+
+    /// A strategy's position is another than it was, as by what its entry filled before the kill took that back: what was too
+    /// little to be an order may be enough now.
+    pub fn position_changed(&mut self, strategy: StrategyId, instrument: InstrumentId) {
+        self.try_too_little(|short| short.is_of(strategy, instrument));
+    }
+
+    /// What of these was too little to be an order is asked for at once.
+    fn try_too_little(&mut self, is_meant: impl Fn(&Short) -> bool) {
+        if self.pace == ClosingPace::Slower {
+            self.short.retain(|short| !matches!(short.then, Then::Nothing(_)) || !is_meant(short));
         }
     }
 

@@ -259,7 +259,11 @@ impl StrategyStage {
     fn on_report(&mut self, report: Report) {
         let Some(seat) = self.seats.get_mut(report.strategy.index()) else { return };
         self.active.add(report.strategy.index());
+        let before = seat.held(report.instrument);
         let settled = seat.desk.on_report(&report, self.view.now);
+        if seat.held(report.instrument) != before {
+            self.flatten.position_changed(report.strategy, report.instrument);
+        }
         seat.desk.attend(&self.view);
         let Some(settled) = settled else {
             // Of an order that ended too long ago to be remembered: what it traded is the strategy's all the same.
@@ -298,7 +302,7 @@ impl StrategyStage {
         let lot = self.view.table.get(denial.instrument).lot;
         let settled = seat.desk.on_denial(denial, self.view.now, lot).filter(|settled| settled.changed);
         if let Some(settled) = &settled {
-            let held = seat.desk.state.positions.get(denial.instrument.index()).map_or(Qty::ZERO, |p| p.qty);
+            let held = seat.held(denial.instrument);
             self.flatten.denied(&settled.order.order, denial, held, lot, self.view.now);
         }
         seat.desk.attend(&self.view);
@@ -460,6 +464,12 @@ impl Seat {
             self.call(view, |s, ctx| s.on_order(ctx, &ended, None));
             self.desk.attend(view);
         }
+    }
+
+    /// How much its strategy holds.
+    #[inline]
+    fn held(&self, instrument: InstrumentId) -> Qty {
+        self.desk.state.positions.get(instrument.index()).map_or(Qty::ZERO, |position| position.qty)
     }
 
     /// What its strategy waits for in an instrument's bars.

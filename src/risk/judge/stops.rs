@@ -157,11 +157,12 @@ impl<R: RuleList> Judge<R> {
         self.table.get(of).whole_lots(self.exposure.held(strategy, of).abs()) != Qty::ZERO
     }
 
-    /// Tells, where something of a position that a kill closes has left, that nothing is: whoever heard that it does not close
-    /// would go by that on.
+    /// Tells, where a position that a kill closes has changed, that nothing is left of it, if so: whoever heard that it does
+    /// not close would go by that on.
     #[inline]
     pub(super) fn tell_if_closed(&mut self, strategy: StrategyId, of: InstrumentId) {
         if self.watch.is_some() && self.switches.any() && self.switches.closes(strategy, of) {
+            self.unsent.changed(strategy, of, self.now);
             self.tell_closed(of);
         }
     }

@@ -240,6 +240,18 @@ fn less_than_a_lot_is_told_though_another_strategy_waits_with_too_little_for_an_
 }
 
 #[test]
+fn what_was_too_little_for_an_order_and_changed_is_told_within_seconds_where_nothing_is_sent_for_it() {
+    let of_no_market = |told: Vec<Switched>| {
+        let no_market = Switched::NotClosed(BTC, Unclosed::NoMarket);
+        told.into_iter().filter(|told| *told == no_market).count()
+    };
+    let mut rig = too_little_of_one_of_two();
+    assert_eq!(of_no_market(rig.over(20)), 0, "it is asked for each minute alone");
+    rig.sold(&protects(1), 500_000);
+    assert_eq!((of_no_market(rig.over(9)), of_no_market(rig.over(3))), (0, 3));
+}
+
+#[test]
 fn of_what_a_commission_left_is_not_said_that_an_order_could_close_it() {
     let held = |lot: i64| {
         let mut rig = Rig::holding(1, &[1_000_000, 500]);

@@ -65,6 +65,15 @@ impl Unsent {
         self.quiet(strategy, of, now.plus_nanos(within));
     }
 
+    /// A position changed: what was too little to be an order is asked for at once, and not only after its minute.
+    pub fn changed(&mut self, strategy: StrategyId, of: InstrumentId, now: Time) {
+        // What waits for the start of a run waits on.
+        let latest = now.plus_nanos(STARTED_WITHIN_NS);
+        if let Some(at) = self.quiet_until(strategy, of) {
+            *at = (*at).min(latest);
+        }
+    }
+
     /// Whether what closes a position may be on its way.
     pub fn is_quiet(&self, strategy: StrategyId, of: InstrumentId, now: Time) -> bool {
         let at = strategy.index() * self.instruments + of.index();

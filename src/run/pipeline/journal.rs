@@ -70,6 +70,7 @@ pub fn journal_header(config: &Config, epoch: u64) -> JournalHeader {
         closes_slower: true,
         closes_refused_slower: true,
         closes_at_once_seldom: true,
+        closes_what_changed: true,
         protects_what_waits: true,
         aggregates: config.venue.aggregates_alone(),
     }

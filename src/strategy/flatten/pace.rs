@@ -27,6 +27,9 @@ pub enum ClosingPace {
     /// Whatever it comes to nothing by.
     #[default]
     Slower,
+    /// The same, but what is too little to be an order waits its minute whatever becomes of the position, and a kill that is
+    /// asked for again says nothing new. The journal that is replayed is from before either was heeded.
+    SlowerUnheeding,
     /// The same, but for what is asked for at once: whatever may have held it up makes it so, however often, and a part of it
     /// waits as all of it does. The journal that is replayed is from before that was seldom.
     SlowerOften,
@@ -38,8 +41,13 @@ pub enum ClosingPace {
 
 impl ClosingPace {
     /// Whether refusals and denials make it less frequent, too.
-    pub(super) fn is_by_refusals(self) -> bool {
-        matches!(self, Self::Slower | Self::SlowerOften)
+    pub(crate) fn is_by_refusals(self) -> bool {
+        matches!(self, Self::Slower | Self::SlowerUnheeding | Self::SlowerOften)
+    }
+
+    /// Whether what may have held it up makes it so no more than seldom.
+    pub(crate) fn is_at_once_seldom(self) -> bool {
+        matches!(self, Self::Slower | Self::SlowerUnheeding)
     }
 }
 

@@ -358,16 +358,62 @@ fn what_is_too_little_to_be_an_order_is_asked_for_after_a_while() {
         let (mut flatten, mut desk, mut view) = killed_in_lots(3, 100, lot);
         let (order, qty) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
         assert_eq!(qty, asked);
-        let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
-        let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
-        let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 400, measure };
-        let settled = desk.on_denial(&denial, Time(7), lot).expect("it is live");
-        flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, lot, Time(7));
+        view.now = Time(7);
+        too_little(&mut flatten, &mut desk, &view, order);
         view.now = Time(6 + RETRY_SMALL_NS);
         assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "{lot:?}");
         view.now = Time(7 + RETRY_SMALL_NS);
         assert_eq!(attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1), Some(asked));
     }
+}
+
+/// All of it is too little to be an order.
+fn too_little(flatten: &mut Flatten, desk: &mut Desk, view: &View, order: OrderId) {
+    let (reason, strategy) = (DenyReason::Notional, StrategyId(0));
+    let measure = Some(Measure { subject: Subject::Value, binds: Binds::AtLeast });
+    let denial = Denial { order, instrument: BTC, strategy, reason, limit: 500, value: 400, measure };
+    let lot = view.table.get(BTC).lot;
+    let settled = desk.on_denial(&denial, view.now, lot).expect("it is live");
+    flatten.denied(&settled.order.order, &denial, desk.state.positions[0].qty, lot, view.now);
+}
+
+#[test]
+fn what_was_too_little_to_be_an_order_is_asked_for_at_once_where_it_may_be_enough_or_the_kill_is_said_again()
+{
+    let kill = Kill { scope: Scope::All, cause: DenyReason::Killed, flatten: true, carried: false };
+    let happens: [LetsGo<'_>; 3] = [
+        &|flatten, _| flatten.position_changed(StrategyId(0), BTC),
+        &|flatten, view| flatten.held_back(Command::Unpause(BTC, PausedBy::Venue), view),
+        &|flatten, _| flatten.kill(&kill),
+    ];
+    for (nth, happens) in happens.into_iter().enumerate() {
+        for (pace, asked) in [(ClosingPace::Slower, Some(Qty(3))), (ClosingPace::SlowerUnheeding, None)] {
+            let (flatten, mut desk, mut view) = killed(3, 100);
+            let mut flatten = flatten.at_pace(pace);
+            let (order, _) = attempt(&mut flatten, &mut desk, &view).expect("it is to be closed");
+            too_little(&mut flatten, &mut desk, &view, order);
+            view.now = view.now.plus_nanos(AGAIN_NS);
+            // What says nothing of it.
+            flatten.position_changed(StrategyId(1), BTC);
+            flatten.held_back(Command::Pause(BTC, PausedBy::Venue), &view);
+            flatten.kill(&Kill { flatten: false, ..kill });
+            flatten.kill(&Kill { carried: true, ..kill });
+            assert_eq!(attempt(&mut flatten, &mut desk, &view), None, "{nth}");
+            happens(&mut flatten, &view);
+            let then = attempt(&mut flatten, &mut desk, &view).map(|sent| sent.1);
+            assert_eq!(then, asked, "{nth} {pace:?}");
+        }
+    }
+    // What waits for another reason goes by the kill that is said again, too, and once.
+    let mut rig = killed(16, 100);
+    asks_of_ten_minutes(&mut rig, closed, &|_, _| ());
+    let (flatten, desk, view) = &mut rig;
+    assert_eq!(attempt(flatten, desk, view), None);
+    flatten.kill(&kill);
+    let (order, _) = attempt(flatten, desk, view).expect("somebody asks for it");
+    closed(flatten, desk, view, order);
+    view.now = view.now.plus_nanos(AGAIN_NS);
+    assert_eq!(attempt(flatten, desk, view), None);
 }
 
 #[test]
