@@ -37,8 +37,13 @@ impl Unsent {
         Self { instruments, quiet_until: vec![Time(0); strategies * instruments], look_at: Time(0) }
     }
 
+    fn place(&self, strategy: StrategyId, of: InstrumentId) -> usize {
+        strategy.index() * self.instruments + of.index()
+    }
+
     fn quiet_until(&mut self, strategy: StrategyId, of: InstrumentId) -> Option<&mut Time> {
-        self.quiet_until.get_mut(strategy.index() * self.instruments + of.index())
+        let place = self.place(strategy, of);
+        self.quiet_until.get_mut(place)
     }
 
     fn quiet(&mut self, strategy: StrategyId, of: InstrumentId, until: Time) {
@@ -76,8 +81,7 @@ impl Unsent {
 
     /// Whether what closes a position may be on its way.
     pub fn is_quiet(&self, strategy: StrategyId, of: InstrumentId, now: Time) -> bool {
-        let at = strategy.index() * self.instruments + of.index();
-        self.quiet_until.get(at).is_none_or(|until| now < *until)
+        self.quiet_until.get(self.place(strategy, of)).is_none_or(|until| now < *until)
     }
 }
 

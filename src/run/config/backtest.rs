@@ -201,10 +201,10 @@ pub fn span_label(span: Duration) -> String {
 const SPAN_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 const SPAN_MAX: u64 = 36_525 * 86_400;
 
-/// A fraction of at most 5 %.
-/// The largest funding rate, either way: more than a venue lets one be.
+/// The largest funding rate, either way, 5 %: more than a venue lets one be.
 pub const FUNDING_MAX: FeeRate = FeeRate(POW10[FeeRate::DECIMALS as usize] / 20);
 
+/// A fraction within that.
 fn rate(given: &Given<String>, checks: &mut Checks<'_>) -> Option<FeeRate> {
     checks.decimal(given.as_ref()?, FeeRate::DECIMALS, -FUNDING_MAX.0..=FUNDING_MAX.0).map(FeeRate)
 }
